@@ -1,0 +1,257 @@
+//! The envelope around every message (`SPEC.md`, "Envelope"): framing, then proof, then meaning.
+
+use std::fmt;
+
+use crate::key::{AgentKey, Epoch, is_boundary};
+use crate::limits::{
+    AGENT_MAX, CHALLENGE_LEN, DATAGRAM_MAX, HEADER_FIXED, HEADER_TAIL, OVERHEAD, TAG_LEN,
+};
+use crate::name;
+
+/// Magic and version, the first four bytes of every datagram.
+pub const MAGIC: [u8; 4] = *b"HLN1";
+
+/// What kind of message a datagram is. The high bit is the direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Agent to collector: I am alive, and this is what I did.
+    Beat = 0x01,
+    /// Agent to collector: I end as asked.
+    Goodbye = 0x02,
+    /// Supervisor to collector: the process has ended, and how.
+    ExitReport = 0x03,
+    /// Collector to agent: the answer to one beat, goodbye or exit report.
+    Ack = 0x81,
+    /// Collector to agent, unasked: the desired state has changed.
+    Push = 0x82,
+}
+
+impl Kind {
+    /// Whether it travels from agent to collector.
+    #[must_use]
+    pub fn is_upward(self) -> bool {
+        (self as u8) & 0x80 == 0
+    }
+
+    fn from_byte(byte: u8) -> Option<Self> {
+        [Self::Beat, Self::Goodbye, Self::ExitReport, Self::Ack, Self::Push]
+            .into_iter()
+            .find(|&kind| kind as u8 == byte)
+    }
+}
+
+/// Why a datagram was refused. Each is counted; none is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+pub enum Refusal {
+    /// Shorter than the smallest message, or longer than 1,200 bytes.
+    #[error("its length is outside what a message can have")]
+    BadLength,
+    /// The first four bytes are not `HLN1`.
+    #[error("it does not start with HLN1")]
+    BadMagic,
+    /// The type byte is not one this version knows, or travels the other way.
+    #[error("its type is unknown or of the wrong direction")]
+    BadKind,
+    /// The body length does not equal what remains.
+    #[error("its body length is not what remains")]
+    BadBodyLength,
+    /// The agent id is empty, too long or of other characters.
+    #[error("its agent id is not valid")]
+    BadAgent,
+    /// The scope length does not cut the agent id at a boundary.
+    #[error("its scope does not cover its agent id")]
+    BadScope,
+    /// Sequences start at 1.
+    #[error("its sequence is 0")]
+    BadSequence,
+    /// The epoch names no key that is valid.
+    #[error("its key epoch is unknown")]
+    UnknownEpoch,
+    /// The scope or agent has been revoked.
+    #[error("its key has been revoked")]
+    Revoked,
+    /// The tag does not prove the bytes before it.
+    #[error("its tag is wrong")]
+    BadTag,
+    /// The body is not one MessagePack array of the fields of its type.
+    #[error("its body is malformed: {0}")]
+    BadBody(crate::wire::Fault),
+}
+
+/// What the header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// The kind of message.
+    pub kind: Kind,
+    /// Which master key its keys are made of.
+    pub epoch: Epoch,
+    /// How many bytes of the agent id are the key's scope.
+    pub scope_len: u8,
+    /// The agent's id, checked.
+    pub agent: &'a str,
+    /// The emitter's session: random at each of its starts.
+    pub session: u64,
+    /// Number of the message in its session, from 1; in an ack, the number that it answers.
+    pub sequence: u64,
+    /// In a beat the newest challenge received (zeros before the first); in an ack the current one.
+    pub challenge: [u8; CHALLENGE_LEN],
+}
+
+impl Header<'_> {
+    /// The scope: the start of the agent id that the key is made for.
+    #[must_use]
+    pub fn scope(&self) -> &str {
+        &self.agent[..usize::from(self.scope_len)]
+    }
+}
+
+/// A datagram whose framing is right and whose content nobody has vouched for yet.
+#[derive(Clone, Copy)]
+pub struct Datagram<'a> {
+    header: Header<'a>,
+    bytes: &'a [u8],
+    body_at: usize,
+}
+
+/// A datagram whose tag is right: the only thing that can be decoded.
+#[derive(Clone, Copy)]
+pub struct Verified<'a> {
+    /// What the header says.
+    pub header: Header<'a>,
+    body: &'a [u8],
+}
+
+impl<'a> Datagram<'a> {
+    /// Checks the framing of a received datagram.
+    ///
+    /// # Errors
+    /// The first [`Refusal`] that applies, in the order of the header's fields.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Refusal> {
+        if bytes.len() <= OVERHEAD || bytes.len() > DATAGRAM_MAX {
+            return Err(Refusal::BadLength);
+        }
+        if bytes[..4] != MAGIC {
+            return Err(Refusal::BadMagic);
+        }
+        let kind = Kind::from_byte(bytes[4]).ok_or(Refusal::BadKind)?;
+        let epoch = Epoch(bytes[5]);
+        let body_len = usize::from(u16::from_be_bytes([bytes[6], bytes[7]]));
+        let (scope_len, agent_len) = (bytes[8], usize::from(bytes[9]));
+        if agent_len == 0 || agent_len > AGENT_MAX {
+            return Err(Refusal::BadAgent);
+        }
+        if bytes.len() != OVERHEAD + agent_len + body_len {
+            return Err(Refusal::BadBodyLength);
+        }
+        let (agent, tail) = bytes[HEADER_FIXED..].split_at(agent_len);
+        let agent = name::check(agent).map_err(|_| Refusal::BadAgent)?;
+        if !is_boundary(agent, usize::from(scope_len)) {
+            return Err(Refusal::BadScope);
+        }
+        let sequence = u64::from_be_bytes(tail[8..16].try_into().expect("8 bytes"));
+        if sequence == 0 {
+            return Err(Refusal::BadSequence);
+        }
+        let header = Header {
+            kind,
+            epoch,
+            scope_len,
+            agent,
+            session: u64::from_be_bytes(tail[..8].try_into().expect("8 bytes")),
+            sequence,
+            challenge: tail[16..HEADER_TAIL].try_into().expect("16 bytes"),
+        };
+        Ok(Self { header, bytes, body_at: HEADER_FIXED + agent_len + HEADER_TAIL })
+    }
+
+    /// What the header claims: good for finding the key, for nothing else.
+    #[must_use]
+    pub fn claimed(&self) -> &Header<'a> {
+        &self.header
+    }
+
+    /// Checks the tag, in constant time, over every byte before it.
+    ///
+    /// # Errors
+    /// [`Refusal::BadTag`].
+    pub fn verify(self, key: &AgentKey) -> Result<Verified<'a>, Refusal> {
+        let (covered, tag) = self.bytes.split_at(self.bytes.len() - TAG_LEN);
+        if !key.verifies(covered, tag) {
+            return Err(Refusal::BadTag);
+        }
+        Ok(Verified { header: self.header, body: &covered[self.body_at..] })
+    }
+}
+
+impl<'a> Verified<'a> {
+    /// The body's bytes, proven but not yet decoded.
+    #[must_use]
+    pub fn body(&self) -> &'a [u8] {
+        self.body
+    }
+}
+
+impl fmt::Debug for Datagram<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Datagram(unproven, {} bytes)", self.bytes.len())
+    }
+}
+
+impl fmt::Debug for Verified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+/// Writes a datagram: header, then the body by the caller, then length and tag.
+///
+/// The buffer is the caller's, so that a sender allocates nothing per message.
+pub struct Sealer<'b> {
+    out: &'b mut Vec<u8>,
+    body_at: usize,
+}
+
+/// A datagram that came out longer than [`DATAGRAM_MAX`]: nothing was sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a datagram of {0} bytes is over the limit of 1200")]
+pub struct TooLong(pub usize);
+
+impl<'b> Sealer<'b> {
+    /// Clears `out` and writes the header. `header.agent` must be a valid id.
+    #[must_use]
+    pub fn new(out: &'b mut Vec<u8>, header: &Header<'_>) -> Self {
+        debug_assert!(name::check(header.agent.as_bytes()).is_ok());
+        out.clear();
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&[header.kind as u8, header.epoch.0, 0, 0, header.scope_len]);
+        out.push(header.agent.len() as u8);
+        out.extend_from_slice(header.agent.as_bytes());
+        out.extend_from_slice(&header.session.to_be_bytes());
+        out.extend_from_slice(&header.sequence.to_be_bytes());
+        out.extend_from_slice(&header.challenge);
+        let body_at = out.len();
+        Self { out, body_at }
+    }
+
+    /// Where the body goes: append to it.
+    pub fn body(&mut self) -> &mut Vec<u8> {
+        self.out
+    }
+
+    /// Fills in the length and signs.
+    ///
+    /// # Errors
+    /// [`TooLong`] when the datagram would be over the limit; the buffer is then not a message.
+    pub fn seal(self, key: &AgentKey) -> Result<(), TooLong> {
+        let total = self.out.len() + TAG_LEN;
+        if total > DATAGRAM_MAX {
+            return Err(TooLong(total));
+        }
+        let body_len = (self.out.len() - self.body_at) as u16;
+        self.out[6..8].copy_from_slice(&body_len.to_be_bytes());
+        let tag = key.sign(self.out);
+        self.out.extend_from_slice(&tag);
+        Ok(())
+    }
+}

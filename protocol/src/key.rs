@@ -1,0 +1,273 @@
+//! Keys and tokens (`SPEC.md`, "Keys"). The only module that touches `ring`'s key derivation.
+//!
+//! ```text
+//! master key ──scope──▶ scope key ──direction, agent id──▶ agent key
+//!                         └─ what a token carries
+//! ```
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::{digest, hkdf, hmac};
+
+use crate::limits::AGENT_MAX;
+use crate::name::{self, NameError};
+
+/// Which master key: two may be valid at once, so that one can be replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u8);
+
+/// Who speaks: keys differ by direction, so that nothing can be reflected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Agent to collector.
+    Up = 0,
+    /// Collector to agent.
+    Down = 1,
+}
+
+/// What a scope key may speak for: one whole agent id (`mail`), every id below a prefix that ends
+/// in a dot (`mail.`), or every id (empty).
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope(Box<str>);
+
+impl Scope {
+    /// Checks and owns a scope.
+    ///
+    /// # Errors
+    /// [`NameError`] when it could be no agent id and no prefix of one.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        if !text.is_empty() {
+            name::check(text.as_bytes())?;
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The scope as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this scope may speak for `agent`.
+    #[must_use]
+    pub fn covers(&self, agent: &str) -> bool {
+        agent.starts_with(&*self.0) && is_boundary(agent, self.0.len())
+    }
+}
+
+/// Whether the first `len` bytes of `agent` are a scope that covers it. Without this rule the token
+/// of `mail` would also speak for `mailer`.
+#[must_use]
+pub fn is_boundary(agent: &str, len: usize) -> bool {
+    len == 0 || len == agent.len() || (len < agent.len() && agent.as_bytes()[len - 1] == b'.')
+}
+
+/// The collector's secret, of which every other key is made: 32 random bytes.
+#[derive(Clone)]
+pub struct MasterKey([u8; 32]);
+
+/// The secret of one scope: 32 bytes.
+#[derive(Clone)]
+pub struct ScopeKey([u8; 32]);
+
+/// The secret of one agent in one direction, ready to sign and to verify.
+#[derive(Clone)]
+pub struct AgentKey(hmac::Key);
+
+impl MasterKey {
+    /// Wraps 32 bytes of secret randomness.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key's bytes, to be stored where only its owner reads.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// `HKDF-SHA256(salt = "heartline/1 scope", ikm = master, info = epoch ‖ scope)`, 32 bytes.
+    #[must_use]
+    pub fn scope_key(&self, epoch: Epoch, scope: &str) -> ScopeKey {
+        ScopeKey(derive(b"heartline/1 scope", &self.0, &[&[epoch.0], scope.as_bytes()]))
+    }
+}
+
+impl ScopeKey {
+    /// Wraps the bytes that a token carried.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// `HKDF-SHA256(salt = "heartline/1 agent", ikm = scope key, info = direction ‖ agent id)`.
+    #[must_use]
+    pub fn agent_key_bytes(&self, direction: Direction, agent: &str) -> [u8; 32] {
+        derive(b"heartline/1 agent", &self.0, &[&[direction as u8], agent.as_bytes()])
+    }
+
+    /// The agent's key in one direction, ready for use.
+    #[must_use]
+    pub fn agent_key(&self, direction: Direction, agent: &str) -> AgentKey {
+        AgentKey::new(&self.agent_key_bytes(direction, agent))
+    }
+}
+
+impl AgentKey {
+    /// Prepares an agent key for use: costs two SHA-256 blocks.
+    #[must_use]
+    pub fn new(bytes: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+    }
+
+    pub(crate) fn sign(&self, bytes: &[u8]) -> [u8; 32] {
+        let tag = hmac::sign(&self.0, bytes);
+        tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
+    }
+
+    pub(crate) fn verifies(&self, bytes: &[u8], tag: &[u8]) -> bool {
+        hmac::verify(&self.0, bytes, tag).is_ok()
+    }
+}
+
+fn derive(salt: &[u8], secret: &[u8], info: &[&[u8]]) -> [u8; 32] {
+    let mut out = [0; 32];
+    hkdf::Salt::new(hkdf::HKDF_SHA256, salt)
+        .extract(secret)
+        .expand(info, hkdf::HKDF_SHA256)
+        .and_then(|okm| okm.fill(&mut out))
+        .expect("32 bytes are within what HKDF can give");
+    out
+}
+
+/// A scope's key as text that can be handed to an agent: `hl1.` and the unpadded URL-safe base64 of
+/// `epoch (1) ‖ scope length (1) ‖ scope ‖ scope key (32) ‖ check (4)`, where the check is the start
+/// of the SHA-256 of all before it and catches a token that was copied badly.
+#[derive(Clone)]
+pub struct Token {
+    /// Which master key it was made of.
+    pub epoch: Epoch,
+    /// Whom it may speak for.
+    pub scope: Scope,
+    /// The scope's secret.
+    pub key: ScopeKey,
+}
+
+/// Why a text is no token. No variant repeats any part of the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// It does not start with `hl1.`.
+    #[error("a token starts with \"hl1.\"; make one with `heartline token`")]
+    NotAToken,
+    /// Its base64, its lengths or its check are wrong.
+    #[error("the token is damaged (cut off or mistyped); copy it again from `heartline token`")]
+    Damaged,
+    /// Its scope could be no prefix of an agent id.
+    #[error("the token's scope is not valid: {0}")]
+    BadScope(NameError),
+}
+
+const TOKEN_PREFIX: &str = "hl1.";
+const CHECK_LEN: usize = 4;
+
+impl Token {
+    /// The token as text.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let scope = self.scope.as_str().as_bytes();
+        let mut bytes = vec![self.epoch.0, scope.len() as u8];
+        bytes.extend_from_slice(scope);
+        bytes.extend_from_slice(self.key.as_bytes());
+        let check = digest::digest(&digest::SHA256, &bytes);
+        bytes.extend_from_slice(&check.as_ref()[..CHECK_LEN]);
+        format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Reads a token; white space around it is ignored.
+    ///
+    /// # Errors
+    /// [`TokenError`] says what is wrong, without repeating the secret.
+    pub fn decode(text: &str) -> Result<Self, TokenError> {
+        let encoded = text.trim().strip_prefix(TOKEN_PREFIX).ok_or(TokenError::NotAToken)?;
+        let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TokenError::Damaged)?;
+        let [epoch, scope_len, rest @ ..] = bytes.as_slice() else {
+            return Err(TokenError::Damaged);
+        };
+        let scope_len = usize::from(*scope_len);
+        if scope_len > AGENT_MAX || rest.len() != scope_len + 32 + CHECK_LEN {
+            return Err(TokenError::Damaged);
+        }
+        let (covered, check) = bytes.split_at(bytes.len() - CHECK_LEN);
+        let expected = digest::digest(&digest::SHA256, covered);
+        // A check against typos, not a proof of anything: it need not run in constant time.
+        if expected.as_ref()[..CHECK_LEN] != *check {
+            return Err(TokenError::Damaged);
+        }
+        let scope = std::str::from_utf8(&rest[..scope_len]).map_err(|_| TokenError::Damaged)?;
+        let key = rest[scope_len..scope_len + 32].try_into().expect("the length was checked");
+        Ok(Self {
+            epoch: Epoch(*epoch),
+            scope: Scope::new(scope).map_err(TokenError::BadScope)?,
+            key: ScopeKey(key),
+        })
+    }
+}
+
+macro_rules! never_printed {
+    ($($secret:ident),*) => {$(
+        impl fmt::Debug for $secret {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($secret), "(secret)"))
+            }
+        }
+    )*};
+}
+never_printed!(MasterKey, ScopeKey, AgentKey, Token);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(scope: &str) -> Token {
+        let master = MasterKey::new([7; 32]);
+        let key = master.scope_key(Epoch(1), scope);
+        Token { epoch: Epoch(1), scope: Scope::new(scope).unwrap(), key }
+    }
+
+    #[test]
+    fn a_token_survives_its_text_and_not_a_typo() {
+        for scope in ["", "mail", "mail."] {
+            let text = token(scope).encode();
+            let back = Token::decode(&format!(" {text}\n")).unwrap();
+            assert_eq!(back.scope.as_str(), scope);
+            assert_eq!(back.key.as_bytes(), token(scope).key.as_bytes());
+            for at in TOKEN_PREFIX.len()..text.len() {
+                let mut typo = text.clone().into_bytes();
+                typo[at] = if typo[at] == b'A' { b'B' } else { b'A' };
+                let typo = String::from_utf8(typo).unwrap();
+                assert!(Token::decode(&typo).is_err(), "typo at {at} went unnoticed");
+            }
+        }
+    }
+
+    #[test]
+    fn a_scope_covers_only_its_own() {
+        let covers = |scope: &str, agent| Scope::new(scope).unwrap().covers(agent);
+        assert!(covers("", "mail") && covers("mail", "mail") && covers("mail.", "mail.3"));
+        assert!(!covers("mail", "mailer") && !covers("mail", "mail.3") && !covers("mail.", "mail"));
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        assert_eq!(format!("{:?}", token("mail")), "Token(secret)");
+    }
+}

@@ -1,0 +1,30 @@
+//! Heartline's datagrams: what stands on the wire between an agent and its collector.
+//!
+//! `SPEC.md` beside this crate is normative; this is its reference implementation. The crate does
+//! no I/O and reads no clock.
+//!
+//! The order is fixed by the types: bytes become a [`Datagram`] (framing only, nothing trusted),
+//! [`Datagram::verify`] makes it a [`Verified`] one, and only that can be decoded into a [`Body`].
+//!
+//! - [`envelope`]: the header around every message, and its authentication tag
+//! - [`key`]: master, scope and agent keys, and the tokens that carry them
+//! - [`body`]: what the messages say
+//! - [`window`]: which sequence numbers of a session are new
+//! - [`bucket`]: the latency buckets
+//! - [`challenge`]: freshness without clocks
+
+pub mod body;
+pub mod bucket;
+pub mod challenge;
+pub mod envelope;
+pub mod key;
+pub mod limits;
+pub mod name;
+pub mod window;
+pub mod wire;
+
+pub use body::{Ack, Beat, Body, ExitReport, Goodbye, IdentityView, Phase, Push, SegmentView};
+pub use envelope::{Datagram, Header, Kind, Refusal, Sealer, Verified};
+pub use key::{AgentKey, Direction, Epoch, MasterKey, Scope, ScopeKey, Token, TokenError};
+pub use name::{AgentName, NameError};
+pub use window::ReplayWindow;

@@ -1,0 +1,93 @@
+//! Agent ids.
+
+use std::fmt;
+
+use crate::limits::AGENT_MAX;
+
+/// An agent id: 1 to 63 bytes of `[a-z0-9._-]` (`SPEC.md`, "Agent ids").
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AgentName(Box<str>);
+
+/// Why a text is no agent id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// The empty string names nobody.
+    #[error("an agent id must not be empty; use 1 to 63 of a-z 0-9 . _ -")]
+    Empty,
+    /// More than 63 bytes.
+    #[error("an agent id has at most 63 bytes, this one has {0}")]
+    TooLong(usize),
+    /// A byte outside the alphabet, and where it stands (counted from 1).
+    #[error("byte {at} of the agent id ({byte:#04x}) is not one of a-z 0-9 . _ -")]
+    BadByte {
+        /// Position, counted from 1.
+        at: usize,
+        /// The offending byte.
+        byte: u8,
+    },
+}
+
+impl AgentName {
+    /// Checks and owns an agent id.
+    ///
+    /// # Errors
+    /// [`NameError`] says what is wrong with it.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        check(text.as_bytes()).map(|name| Self(name.into()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether a byte may stand in an agent id.
+#[must_use]
+pub const fn is_name_byte(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-')
+}
+
+/// Checks the bytes of an agent id and gives them back as text.
+///
+/// # Errors
+/// [`NameError`] says what is wrong with them.
+pub fn check(bytes: &[u8]) -> Result<&str, NameError> {
+    if bytes.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if bytes.len() > AGENT_MAX {
+        return Err(NameError::TooLong(bytes.len()));
+    }
+    match bytes.iter().position(|&byte| !is_name_byte(byte)) {
+        Some(at) => Err(NameError::BadByte { at: at + 1, byte: bytes[at] }),
+        None => Ok(std::str::from_utf8(bytes).expect("the alphabet is ASCII")),
+    }
+}
+
+impl fmt::Display for AgentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for AgentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &*self.0)
+    }
+}
+
+impl std::ops::Deref for AgentName {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for AgentName {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::new(text)
+    }
+}

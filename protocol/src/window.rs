@@ -1,0 +1,90 @@
+//! Which sequence numbers of a session have been seen.
+
+/// A sliding window of the last 128 sequence numbers of one session (`SPEC.md`, "Replay window";
+/// the construction of RFC 6479, section 2).
+///
+/// A sequence number is *new* once: each later look at it, and each look at one that has fallen
+/// out of the window, says that it is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplayWindow {
+    highest: u64,
+    /// Bit `n` is set when `highest - n` has been seen.
+    seen: u128,
+}
+
+/// How many sequence numbers, counted down from the highest seen, can still be told apart.
+pub const WINDOW: u64 = 128;
+
+impl ReplayWindow {
+    /// Takes `sequence` in, and says whether it was new.
+    pub fn accept(&mut self, sequence: u64) -> bool {
+        if !self.is_new(sequence) {
+            return false;
+        }
+        if sequence > self.highest {
+            let shift = sequence - self.highest;
+            self.seen = if shift >= WINDOW { 0 } else { self.seen << shift };
+            self.highest = sequence;
+            self.seen |= 1;
+        } else {
+            self.seen |= 1 << (self.highest - sequence);
+        }
+        true
+    }
+
+    /// Whether `sequence` would be new. Zero never is: sequences start at 1.
+    #[must_use]
+    pub fn is_new(&self, sequence: u64) -> bool {
+        if sequence == 0 {
+            return false;
+        }
+        if sequence > self.highest {
+            return true;
+        }
+        let behind = self.highest - sequence;
+        behind < WINDOW && self.seen & (1 << behind) == 0
+    }
+
+    /// The highest sequence number seen; 0 before the first.
+    #[must_use]
+    pub fn highest(&self) -> u64 {
+        self.highest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Against the obvious model: a set of all numbers seen, and the width of the window.
+        #[test]
+        fn agrees_with_a_set(sequences in prop::collection::vec(0u64..400, 1..300)) {
+            let (mut window, mut seen) = (ReplayWindow::default(), BTreeSet::new());
+            for sequence in sequences {
+                let highest = seen.last().copied().unwrap_or(0);
+                let expected = sequence > 0
+                    && sequence + WINDOW > highest
+                    && !seen.contains(&sequence);
+                prop_assert_eq!(window.accept(sequence), expected);
+                if expected {
+                    seen.insert(sequence);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn survives_the_ends_of_the_range() {
+        let mut window = ReplayWindow::default();
+        assert!(!window.accept(0));
+        assert!(window.accept(u64::MAX));
+        assert!(!window.accept(u64::MAX));
+        assert!(!window.accept(1));
+        assert!(window.accept(u64::MAX - 127));
+    }
+}
