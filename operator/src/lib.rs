@@ -1,1 +1,4 @@
-//! Placeholder.
+//! What an operator and a Heartline collector say to each other, the client that carries it, and
+//! the language that picks agents out of a fleet.
+
+pub mod message;
