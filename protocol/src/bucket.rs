@@ -4,6 +4,8 @@
 //! below 64 µs, then 32 of equal width in every power of two. Its [`midpoint`] is off by at most
 //! 1/64 (1.57 %). The scheme is that of HdrHistogram with 5 bits of precision.
 
+use crate::limits::COUNT_MAX;
+
 /// Number of buckets: indices run from 0 to `BUCKETS - 1`.
 pub const BUCKETS: usize = 1_033;
 /// Latencies above this saturate into the last bucket: 24 h in microseconds.
@@ -61,7 +63,8 @@ pub enum PackError {
     /// A number runs over the end, or is longer than its value needs.
     #[error("a number in the packed histogram is cut off or over-long")]
     BadNumber,
-    /// A count of zero, a step of zero after the first pair, or a bucket that does not exist.
+    /// A count of zero, a step of zero after the first pair, a bucket that does not exist, or more
+    /// than [`COUNT_MAX`] in all.
     #[error("a pair in the packed histogram is out of order, out of range or empty")]
     BadPair,
 }
@@ -82,8 +85,9 @@ impl<'a> Packed<'a> {
             let step = take_leb128(&mut rest)?;
             let count = take_leb128(&mut rest)?;
             bucket = bucket.saturating_add(step);
-            total = total.checked_add(count).ok_or(PackError::BadPair)?;
-            if count == 0 || (step == 0 && !first) || bucket >= BUCKETS as u64 {
+            total = total.saturating_add(count);
+            let ascends = step > 0 || first;
+            if count == 0 || !ascends || bucket >= BUCKETS as u64 || total > COUNT_MAX {
                 return Err(PackError::BadPair);
             }
             first = false;

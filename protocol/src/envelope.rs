@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::key::{AgentKey, Epoch, is_boundary};
+use crate::key::{AgentKey, Direction, Epoch, is_boundary};
 use crate::limits::{
     AGENT_MAX, CHALLENGE_LEN, DATAGRAM_MAX, HEADER_FIXED, HEADER_TAIL, OVERHEAD, TAG_LEN,
 };
@@ -163,6 +163,15 @@ impl<'a> Datagram<'a> {
             challenge: tail[16..HEADER_TAIL].try_into().expect("16 bytes"),
         };
         Ok(Self { header, bytes, body_at: HEADER_FIXED + agent_len + HEADER_TAIL })
+    }
+
+    /// Refuses what travels the other way than `direction`.
+    ///
+    /// # Errors
+    /// [`Refusal::BadKind`].
+    pub fn going(self, direction: Direction) -> Result<Self, Refusal> {
+        let upward = direction == Direction::Up;
+        if self.header.kind.is_upward() == upward { Ok(self) } else { Err(Refusal::BadKind) }
     }
 
     /// What the header claims: good for finding the key, for nothing else.

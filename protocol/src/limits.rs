@@ -33,6 +33,10 @@ pub const DEPTH_MAX: usize = 4;
 /// Most elements of any array or map in a body.
 pub const ELEMENTS_MAX: u32 = 64;
 
+/// Most that one field of a segment may count: sums of them then never overflow in practice, they
+/// fit SQLite's signed integers, and every language's numbers hold them exactly.
+pub const COUNT_MAX: u64 = 1 << 53;
+
 /// Shortest and longest interval between beats, in milliseconds.
 pub const INTERVAL_MS: std::ops::RangeInclusive<u32> = 100..=3_600_000;
 /// The interval of an agent that chooses none, in milliseconds.

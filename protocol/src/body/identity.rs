@@ -1,0 +1,123 @@
+//! Who an agent is.
+
+use crate::limits::{AGENT_MAX, DEPENDS_MAX, LABEL_KEY_MAX, LABELS_MAX, TEXT_MAX};
+use crate::name;
+use crate::wire::{Fault, Reader, Text, put};
+
+/// Who an agent is. A map, because it is rare; keys that are unknown are skipped.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IdentityView<'a> {
+    /// `host`
+    pub host: Option<Text<'a>>,
+    /// `pid`
+    pub pid: Option<u32>,
+    /// `group`
+    pub group: Option<Text<'a>>,
+    /// `version`: of the agent's program
+    pub version: Option<Text<'a>>,
+    /// `framework`: name and version
+    pub framework: Option<Text<'a>>,
+    /// `sdk`: name and version of the emitter
+    pub sdk: Option<Text<'a>>,
+    /// `labels`: at most 16
+    pub labels: Vec<(Text<'a>, Text<'a>)>,
+    /// `depends`: ids of at most 16 agents that this one needs
+    pub depends: Vec<&'a str>,
+}
+
+impl<'a> IdentityView<'a> {
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Fault> {
+        let mut identity = Self::default();
+        reader.map(32, |key, reader| {
+            if reader.nil() {
+                return Ok(());
+            }
+            match key {
+                "host" => identity.host = Some(reader.text(TEXT_MAX)?),
+                "pid" => identity.pid = Some(reader.u32()?),
+                "group" => identity.group = Some(reader.text(TEXT_MAX)?),
+                "version" => identity.version = Some(reader.text(TEXT_MAX)?),
+                "framework" => identity.framework = Some(reader.text(TEXT_MAX)?),
+                "sdk" => identity.sdk = Some(reader.text(TEXT_MAX)?),
+                "labels" => reader.map(LABELS_MAX as u32, |key, reader| {
+                    if key.len() > LABEL_KEY_MAX {
+                        return Err(Fault::TooLong);
+                    }
+                    identity.labels.push((Text::new(key), reader.text(TEXT_MAX)?));
+                    Ok(())
+                })?,
+                "depends" => {
+                    identity.depends = reader.array(DEPENDS_MAX as u32, |fields| {
+                        let mut agents = Vec::new();
+                        while fields.left() > 0 {
+                            let agent = fields.required(|reader| reader.str(AGENT_MAX))?;
+                            agents.push(
+                                name::check(agent.as_bytes()).map_err(|_| Fault::OutOfRange)?,
+                            );
+                        }
+                        Ok(agents)
+                    })?;
+                }
+                _ => reader.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(identity)
+    }
+
+    /// Appends the map. Texts and lists over their limits are cut to them.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let texts = [
+            ("host", self.host),
+            ("group", self.group),
+            ("version", self.version),
+            ("framework", self.framework),
+            ("sdk", self.sdk),
+        ];
+        let labels = self.distinct_labels();
+        let lists = usize::from(!labels.is_empty()) + usize::from(!self.depends.is_empty());
+        let given = texts.iter().filter(|(_, text)| text.is_some()).count();
+        put::map(out, given + lists + usize::from(self.pid.is_some()));
+        for (key, text) in texts {
+            if let Some(text) = text {
+                put::str(out, key);
+                put::text(out, text, TEXT_MAX);
+            }
+        }
+        if let Some(pid) = self.pid {
+            put::str(out, "pid");
+            put::uint(out, u64::from(pid));
+        }
+        if !labels.is_empty() {
+            put::str(out, "labels");
+            put::map(out, labels.len());
+            for (key, value) in labels {
+                put::str(out, &key);
+                put::text(out, value, TEXT_MAX);
+            }
+        }
+        if !self.depends.is_empty() {
+            let depends = &self.depends[..self.depends.len().min(DEPENDS_MAX)];
+            put::str(out, "depends");
+            put::array(out, depends.len());
+            for agent in depends {
+                put::str(out, agent);
+            }
+        }
+    }
+
+    /// The labels as they go out. Keys that scrubbing or cutting makes equal are one key, whose
+    /// last value counts: a key written twice would have the message refused.
+    fn distinct_labels(&self) -> Vec<(String, Text<'a>)> {
+        let mut labels: Vec<(String, Text<'a>)> = Vec::new();
+        for &(key, value) in &self.labels {
+            let key = key.scrubbed_to(LABEL_KEY_MAX);
+            match labels.iter().position(|(known, _)| *known == key) {
+                Some(at) => labels[at].1 = value,
+                None if labels.len() < LABELS_MAX => labels.push((key, value)),
+                None => {}
+            }
+        }
+        labels
+    }
+}

@@ -1,0 +1,52 @@
+//! Writes values in their shortest encoding into a `Vec`, which cannot fail.
+
+use rmp::encode;
+
+use super::Text;
+
+const INFALLIBLE: &str = "a Vec takes every write";
+
+pub(crate) fn array(out: &mut Vec<u8>, len: usize) {
+    encode::write_array_len(out, len as u32).expect(INFALLIBLE);
+}
+
+pub(crate) fn map(out: &mut Vec<u8>, len: usize) {
+    encode::write_map_len(out, len as u32).expect(INFALLIBLE);
+}
+
+pub(crate) fn uint(out: &mut Vec<u8>, value: u64) {
+    encode::write_uint(out, value).expect(INFALLIBLE);
+}
+
+/// Always nine bytes: gives a beat the length that its answer may need.
+pub(crate) fn wide_uint(out: &mut Vec<u8>, value: u64) {
+    encode::write_u64(out, value).expect(INFALLIBLE);
+}
+
+pub(crate) fn bool(out: &mut Vec<u8>, value: bool) {
+    encode::write_bool(out, value).expect(INFALLIBLE);
+}
+
+pub(crate) fn str(out: &mut Vec<u8>, text: &str) {
+    encode::write_str(out, text).expect(INFALLIBLE);
+}
+
+/// Scrubbed and cut to its limit: a receiver refuses the whole message for one text too long.
+pub(crate) fn text(out: &mut Vec<u8>, text: Text<'_>, most: usize) {
+    str(out, &text.scrubbed_to(most));
+}
+
+pub(crate) fn bin(out: &mut Vec<u8>, bytes: &[u8]) {
+    encode::write_bin(out, bytes).expect(INFALLIBLE);
+}
+
+pub(crate) fn nil(out: &mut Vec<u8>) {
+    encode::write_nil(out).expect(INFALLIBLE);
+}
+
+pub(crate) fn optional<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOnce(&mut Vec<u8>, T)) {
+    match value {
+        Some(value) => put(out, value),
+        None => nil(out),
+    }
+}
