@@ -1,0 +1,328 @@
+//! What a fleet wants done: answers to send, rows to store, news for operators.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use heartline_protocol::Ack;
+
+use crate::command::{Action, CommandRefusal, Target};
+use crate::gap::GapCause;
+use crate::identity::Identity;
+use crate::roster::{AgentId, AgentIndex};
+use crate::state::{Cause, Standing};
+use crate::time::Mono;
+
+/// Numbers what is under way to the disk: from 1, growing, one series for each database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// One thing to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Answer a datagram.
+    Answer(Answer),
+    /// Tell an agent its desired state, unasked.
+    Push(PushOrder),
+    /// Write into `history.db`, in this order. Only [`HistoryRow::Work`] awaits an
+    /// [`crate::Input::Stored`].
+    Record(HistoryRow),
+    /// Write into `control.db`, in this order. [`ControlRow::Command`] awaits an
+    /// [`crate::Input::Persisted`].
+    Persist(ControlRow),
+    /// A command is durable and under way.
+    Commanded {
+        /// The command's number.
+        request_id: u64,
+        /// When it became durable.
+        at: Mono,
+        /// Whom it hit.
+        targets: Vec<Target>,
+    },
+    /// A command was refused: nothing was changed.
+    Refused {
+        /// The command's number.
+        request_id: u64,
+        /// Why.
+        refusal: CommandRefusal,
+    },
+    /// The index no longer belongs to an agent: forget its keys.
+    Forgotten {
+        /// Which.
+        index: AgentIndex,
+        /// Whose it was.
+        agent: Box<str>,
+    },
+}
+
+/// An answer: an ack, to be sealed with the agent's key, sequence and current challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Whom.
+    pub index: AgentIndex,
+    /// Where to.
+    pub to: SocketAddr,
+    /// The session that asked.
+    pub session: u64,
+    /// The sequence that is answered.
+    pub sequence: u64,
+    /// The interval that the session's challenge steps follow, in ms.
+    pub interval_ms: u32,
+    /// Length of the question in bytes; no answer may be longer.
+    pub question_len: u16,
+    /// What to say.
+    pub ack: Ack,
+}
+
+/// An unasked word to an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PushOrder {
+    /// Whom.
+    pub index: AgentIndex,
+    /// Where to.
+    pub to: SocketAddr,
+    /// Its session.
+    pub session: u64,
+    /// Generation of its desired state.
+    pub generation: u64,
+    /// The desired state: true: do not work.
+    pub killed: bool,
+}
+
+/// A row for `history.db`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HistoryRow {
+    /// An agent was seen for the first time.
+    Registered {
+        /// Its durable id.
+        id: AgentId,
+        /// Its name.
+        agent: Box<str>,
+        /// When.
+        at: Mono,
+    },
+    /// An agent was removed by an operator.
+    Forgotten {
+        /// Its durable id.
+        id: AgentId,
+        /// When.
+        at: Mono,
+        /// Who.
+        by: Box<str>,
+    },
+    /// A session became the agent's current one.
+    Session {
+        /// Whose.
+        id: AgentId,
+        /// Which.
+        session: u64,
+        /// When.
+        at: Mono,
+        /// How many starts that makes.
+        starts: u32,
+    },
+    /// A session has ended.
+    SessionEnded {
+        /// Whose.
+        id: AgentId,
+        /// Which.
+        session: u64,
+        /// When.
+        at: Mono,
+        /// How.
+        end: SessionEnd,
+    },
+    /// A change of state. Never lost: the store may shed other detail, not this.
+    Transition {
+        /// Whose.
+        id: AgentId,
+        /// When it became true.
+        at: Mono,
+        /// The state before.
+        from: Standing,
+        /// The state after.
+        to: Standing,
+        /// How long the state before had lasted.
+        lasted: Option<Duration>,
+        /// What brought it about.
+        cause: Cause,
+    },
+    /// A command became durable for one agent.
+    Commanded {
+        /// Whose.
+        id: AgentId,
+        /// When.
+        at: Mono,
+        /// Kill or resume.
+        action: Action,
+        /// The generation it set.
+        generation: u64,
+        /// Who.
+        by: Box<str>,
+        /// Why.
+        reason: Box<str>,
+    },
+    /// An agent obeys.
+    Obeyed {
+        /// Whose.
+        id: AgentId,
+        /// When.
+        at: Mono,
+        /// Which command.
+        action: Action,
+        /// Its generation.
+        generation: u64,
+        /// From durable to applied, in ms.
+        delivered_ms: u64,
+        /// From durable to quiet, in ms.
+        obeyed_ms: u64,
+    },
+    /// A killed agent went on completing work.
+    Disobeyed {
+        /// Whose.
+        id: AgentId,
+        /// When.
+        at: Mono,
+        /// The generation it disobeys.
+        generation: u64,
+    },
+    /// Time that was not observed.
+    Gap {
+        /// From.
+        from: Mono,
+        /// To.
+        to: Mono,
+        /// Why.
+        cause: GapCause,
+    },
+    /// Work to be counted once, awaiting [`crate::Input::Stored`].
+    Work(Box<WorkRow>),
+    /// When an agent's last live beat came: written when the collector ends.
+    LastBeat {
+        /// Whose.
+        id: AgentId,
+        /// Its session.
+        session: u64,
+        /// When.
+        at: Mono,
+    },
+}
+
+/// A segment of work, and the beats since the row before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkRow {
+    /// Confirmed by it.
+    pub ticket: Ticket,
+    /// Whose.
+    pub id: AgentId,
+    /// The session that did it.
+    pub session: u64,
+    /// Its number in that session.
+    pub segment: u64,
+    /// When it was received.
+    pub at: Mono,
+    /// Tasks that succeeded.
+    pub ok: u64,
+    /// Tasks that failed.
+    pub failed: u64,
+    /// Cost, in nano-dollars.
+    pub cost_nano_usd: u64,
+    /// Tokens read.
+    pub tokens_in: u64,
+    /// Tokens written.
+    pub tokens_out: u64,
+    /// Latencies as packed `(bucket, count)` pairs ([`heartline_protocol::bucket`]), checked.
+    pub latency: Box<[u8]>,
+    /// Live beats since the agent's row before.
+    pub beats: u32,
+    /// Beats that never came since the agent's row before.
+    pub lost: u32,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// It said goodbye.
+    Shutdown,
+    /// Its supervisor reported its exit.
+    Crashed,
+    /// Another session of the same agent took over.
+    Superseded,
+}
+
+/// A row for `control.db`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ControlRow {
+    /// An agent was seen for the first time.
+    Registered {
+        /// Its durable id.
+        id: AgentId,
+        /// Its name.
+        agent: Box<str>,
+        /// When.
+        at: Mono,
+    },
+    /// Who an agent is, and how often it beats, has changed.
+    Profile {
+        /// Whose.
+        id: AgentId,
+        /// Its interval, in ms.
+        interval_ms: u32,
+        /// Who it says it is.
+        identity: Option<Box<Identity>>,
+    },
+    /// An agent was removed.
+    Forgotten {
+        /// Its durable id.
+        id: AgentId,
+        /// When.
+        at: Mono,
+        /// Who.
+        by: Box<str>,
+    },
+    /// A command: desired states and audit row, one transaction.
+    Command {
+        /// Confirmed by it.
+        ticket: Ticket,
+        /// The command's number, unique for ever.
+        request_id: u64,
+        /// When it was taken.
+        at: Mono,
+        /// Kill or resume.
+        action: Action,
+        /// Who.
+        by: Box<str>,
+        /// Why.
+        reason: Box<str>,
+        /// Each agent with the generation its desired state gets.
+        targets: Vec<(AgentId, Target)>,
+    },
+    /// How far an agent has got in obeying its newest command.
+    Progress {
+        /// Whose.
+        id: AgentId,
+        /// Of which command.
+        generation: u64,
+        /// From durable to applied, in ms.
+        delivered_ms: u64,
+        /// From durable to quiet, in ms.
+        obeyed_ms: Option<u64>,
+    },
+}
+
+impl SessionEnd {
+    /// Its name in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shutdown => "shutdown",
+            Self::Crashed => "crashed",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    /// The end of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Shutdown, Self::Crashed, Self::Superseded].into_iter().find(|end| end.name() == name)
+    }
+}

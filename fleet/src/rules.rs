@@ -1,0 +1,168 @@
+//! The limits by which agents are judged, for the fleet and for patterns of agent ids.
+
+use std::time::Duration;
+
+/// What an agent is judged by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Intervals without a live beat until degraded.
+    pub late_factor: f64,
+    /// Intervals without a live beat until unreachable.
+    pub unreachable_factor: f64,
+    /// Time without progress, while there is work, until degraded.
+    pub stall_after: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            late_factor: 3.0,
+            unreachable_factor: 10.0,
+            stall_after: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Limits for the agents that a pattern matches; `None` leaves a limit to the rules after it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentRule {
+    /// Glob over agent ids: `*` any run of characters, `?` any one.
+    pub pattern: String,
+    /// See [`Limits::late_factor`].
+    pub late_factor: Option<f64>,
+    /// See [`Limits::unreachable_factor`].
+    pub unreachable_factor: Option<f64>,
+    /// See [`Limits::stall_after`].
+    pub stall_after: Option<Duration>,
+}
+
+/// All limits of a fleet: for each limit the first matching rule that sets it wins.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rules {
+    /// Where no rule says otherwise.
+    pub fleet: Limits,
+    /// Rules for patterns of agents, in order.
+    pub agents: Vec<AgentRule>,
+}
+
+impl Rules {
+    /// The limits of one agent.
+    #[must_use]
+    pub fn limits(&self, agent: &str) -> Limits {
+        let matching = || self.agents.iter().filter(|rule| matches(&rule.pattern, agent));
+        Limits {
+            late_factor: matching()
+                .find_map(|rule| rule.late_factor)
+                .unwrap_or(self.fleet.late_factor),
+            unreachable_factor: matching()
+                .find_map(|rule| rule.unreachable_factor)
+                .unwrap_or(self.fleet.unreachable_factor),
+            stall_after: matching()
+                .find_map(|rule| rule.stall_after)
+                .unwrap_or(self.fleet.stall_after),
+        }
+    }
+}
+
+/// The few different limits that a fleet's agents have, so that an agent keeps only a number.
+#[derive(Debug)]
+pub(crate) struct LimitTable {
+    rules: Rules,
+    limits: Vec<Limits>,
+}
+
+impl LimitTable {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self { limits: vec![rules.fleet], rules }
+    }
+
+    pub(crate) fn number_of(&mut self, agent: &str) -> u16 {
+        if self.rules.agents.is_empty() {
+            return 0;
+        }
+        let limits = self.rules.limits(agent);
+        let known = self.limits.iter().position(|&known| known == limits);
+        let number = known.unwrap_or_else(|| {
+            self.limits.push(limits);
+            self.limits.len() - 1
+        });
+        u16::try_from(number).unwrap_or(0)
+    }
+
+    pub(crate) fn get(&self, number: u16) -> &Limits {
+        &self.limits[usize::from(number)]
+    }
+}
+
+/// Whether a glob of `*` and `?` matches a whole text.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t) = (0, 0);
+    // Where to go on after a mismatch: behind the last star, one character further in the text.
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                retry = Some((p + 1, t));
+                p += 1;
+            }
+            Some(&byte) if byte == b'?' || byte == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match retry {
+                Some((after_star, from)) => {
+                    retry = Some((after_star, from + 1));
+                    p = after_star;
+                    t = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|&byte| byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs() {
+        for (pattern, text, expected) in [
+            ("mail.*", "mail.3", true),
+            ("mail.*", "mailer", false),
+            ("*", "", true),
+            ("m?il*er", "mailer", true),
+            ("m?il*er", "mail", false),
+            ("*a*b*", "xxaxxbxx", true),
+            ("*a*b*", "xxbxxaxx", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} on {text}");
+        }
+    }
+
+    #[test]
+    fn the_first_match_wins_for_what_it_sets() {
+        let rules = Rules {
+            agents: vec![
+                AgentRule {
+                    pattern: "mail.*".into(),
+                    stall_after: Some(Duration::from_secs(1_200)),
+                    ..AgentRule::default()
+                },
+                AgentRule {
+                    pattern: "*".into(),
+                    late_factor: Some(5.0),
+                    stall_after: Some(Duration::from_secs(60)),
+                    ..AgentRule::default()
+                },
+            ],
+            ..Rules::default()
+        };
+        let limits = rules.limits("mail.3");
+        assert_eq!((limits.late_factor, limits.stall_after.as_secs()), (5.0, 1_200));
+        assert_eq!(limits.unreachable_factor, 10.0);
+        assert_eq!(rules.limits("web").stall_after.as_secs(), 60);
+    }
+}

@@ -1,0 +1,83 @@
+//! Monotonic time as a value.
+
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+/// A moment on the collector's monotonic clock, in nanoseconds from an arbitrary origin. Moments
+/// before this start of the collector (restored from disk) are negative; no wall clock can move any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mono(i64);
+
+impl Mono {
+    /// Earlier than any other moment: *it has not happened*.
+    pub const NEVER_YET: Self = Self(i64::MIN);
+    /// Later than any other moment: *it will not happen by itself*.
+    pub const NEVER: Self = Self(i64::MAX);
+
+    /// A moment so many nanoseconds after the origin.
+    #[must_use]
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// A moment so many milliseconds after the origin.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// Nanoseconds since the origin.
+    #[must_use]
+    pub const fn nanos(self) -> i64 {
+        self.0
+    }
+
+    /// The time from `earlier` to here; zero if it is not earlier.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// [`Self::since`] in whole milliseconds.
+    #[must_use]
+    pub fn millis_since(self, earlier: Self) -> u64 {
+        u64::try_from(self.since(earlier).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// This moment, unless it is one of the two that are none.
+    #[must_use]
+    pub fn known(self) -> Option<Self> {
+        (self != Self::NEVER_YET && self != Self::NEVER).then_some(self)
+    }
+
+    /// So many milliseconds earlier.
+    #[must_use]
+    pub fn minus_millis(self, millis: u64) -> Self {
+        self - Duration::from_millis(millis)
+    }
+
+    /// So many milliseconds later.
+    #[must_use]
+    pub fn plus_millis(self, millis: u64) -> Self {
+        self + Duration::from_millis(millis)
+    }
+}
+
+fn nanos(span: Duration) -> i64 {
+    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
+}
+
+impl Add<Duration> for Mono {
+    type Output = Self;
+    fn add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(span)))
+    }
+}
+
+impl Sub<Duration> for Mono {
+    type Output = Self;
+    /// Never reaches [`Self::NEVER_YET`]: an age that an agent made up is still an age.
+    fn sub(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(nanos(span)).max(i64::MIN + 1))
+    }
+}
