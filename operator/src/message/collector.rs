@@ -74,7 +74,7 @@ pub struct Datagrams {
 
 /// Whether history is being kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "t", content = "c", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum HistoryHealth {
     /// It is.
     #[default]

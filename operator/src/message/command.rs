@@ -58,7 +58,7 @@ pub struct Target {
 
 /// Why a command was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "t", content = "c", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum CommandRefusal {
     /// These agents are not known.
     UnknownAgents(Vec<String>),
@@ -77,7 +77,7 @@ pub enum CommandRefusal {
 
 /// About tokens. The collector makes them: nobody handles the master key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "t", content = "c", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum TokenRequest {
     /// A token for a scope: an agent's id, a prefix that ends in a dot, or empty for the fleet.
     Make {
@@ -102,7 +102,7 @@ pub enum TokenRequest {
 
 /// The answer to a [`TokenRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "t", content = "c", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum TokenReply {
     /// The token, as text. It is not stored and can't be shown again, but making one for the same
     /// scope gives the same.

@@ -46,7 +46,7 @@ pub struct ServerFrame {
 
 /// What an operator can ask. The first must be [`Request::Hello`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "t", content = "c", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Who is there, and in which version.
     Hello {
@@ -95,7 +95,7 @@ pub enum Request {
 
 /// What the collector answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "t", content = "c", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// To [`Request::Hello`].
     Hello {
