@@ -1,1 +1,5 @@
-//! Placeholder.
+//! `heartlined`, the collector: a thin shell of sockets, disks and clocks around the pure core in
+//! `heartline-fleet`.
+#![allow(missing_docs)]
+
+pub mod clock;

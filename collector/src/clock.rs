@@ -1,0 +1,55 @@
+//! The collector's clocks: the only file of this crate that reads one.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use heartline_fleet::Mono;
+use rustix::time::{ClockId, clock_gettime};
+
+/// The monotonic clock now. It counts the time in which the machine was suspended
+/// (`CLOCK_BOOTTIME`), because time that nobody observed must show as a gap.
+#[must_use]
+pub fn now() -> Mono {
+    let now = clock_gettime(ClockId::Boottime);
+    Mono::from_nanos(now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec))
+}
+
+/// The wall clock now, in milliseconds of Unix time.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "this is the clock module")]
+pub fn wall_ms() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Where the monotonic clock stands on the wall clock. Wall-clock time only labels: when an
+/// administrator or NTP moves it, later labels move, and no judgement does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    offset_ms: i64,
+}
+
+impl Anchor {
+    /// Reads both clocks.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::new(now(), wall_ms())
+    }
+
+    /// An anchor at which `mono` is `wall_ms` of Unix time.
+    #[must_use]
+    pub fn new(mono: Mono, wall_ms: i64) -> Self {
+        Self { offset_ms: wall_ms - mono.nanos().div_euclid(1_000_000) }
+    }
+
+    /// The label of a moment, in milliseconds of Unix time.
+    #[must_use]
+    pub fn wall_ms(self, mono: Mono) -> i64 {
+        mono.nanos().div_euclid(1_000_000).saturating_add(self.offset_ms)
+    }
+
+    /// The moment of a label.
+    #[must_use]
+    pub fn mono(self, wall_ms: i64) -> Mono {
+        Mono::from_millis(wall_ms.saturating_sub(self.offset_ms))
+    }
+}
