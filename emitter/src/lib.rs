@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Heartbeats for Rust agents.
+
+pub mod engine;
