@@ -1,3 +1,9 @@
 //! Heartbeats for Rust agents.
 
 pub mod engine;
+
+mod clock;
+mod counters;
+mod report;
+
+pub use report::{Outcome, Report};

@@ -1,7 +1,6 @@
 //! The segment that waits to become durable.
 
 use heartline_protocol::SegmentView;
-use heartline_protocol::bucket::Packed;
 
 use super::workload::{Work, Workload};
 
@@ -56,7 +55,7 @@ impl Outbox {
             cost_nano_usd: work.cost_nano_usd,
             tokens_in: work.tokens_in,
             tokens_out: work.tokens_out,
-            latency: Packed::new(work.latency()).expect("push_latency keeps the packing valid"),
+            latency: work.packed(),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use heartline_protocol::Phase;
 use heartline_protocol::body::COUNT_MAX;
-use heartline_protocol::bucket;
+use heartline_protocol::bucket::{self, Packed};
 
 use super::moment::Moment;
 
@@ -82,9 +82,14 @@ impl Work {
         true
     }
 
-    /// The packed latencies.
-    pub(super) fn latency(&self) -> &[u8] {
-        &self.latency
+    /// The latencies: buckets, ascending, and how many are in each.
+    #[must_use]
+    pub fn latencies(&self) -> Vec<(u16, u64)> {
+        self.packed().pairs().collect()
+    }
+
+    pub(super) fn packed(&self) -> Packed<'_> {
+        Packed::new(&self.latency).expect("push_latency keeps the packing valid")
     }
 
     /// Empties it, and keeps its memory.
@@ -138,8 +143,6 @@ impl Workload for Tally {
 
 #[cfg(test)]
 mod tests {
-    use heartline_protocol::bucket::Packed;
-
     use super::*;
 
     #[test]
@@ -150,8 +153,8 @@ mod tests {
         let mut tally = Tally { latency: full.clone(), ..Tally::default() };
         let (mut work, mut sum, mut parts) = (Work::default(), BTreeMap::new(), 0);
         while tally.take(&mut work) {
-            assert!(work.latency().len() <= LATENCY_MAX);
-            for (bucket, count) in Packed::new(work.latency()).unwrap().pairs() {
+            assert!(work.packed().as_bytes().len() <= LATENCY_MAX);
+            for (bucket, count) in work.latencies() {
                 *sum.entry(bucket).or_insert(0) += count;
             }
             work.clear();
@@ -167,6 +170,6 @@ mod tests {
         assert!(work.push_latency(0, 1) && work.push_latency(7, 1));
         assert!(!work.push_latency(7, 1) && !work.push_latency(3, 1));
         assert!(!work.push_latency(8, 0) && !work.push_latency(bucket::BUCKETS as u16, 1));
-        assert!(Packed::new(work.latency()).is_ok());
+        assert!(work.latencies() == [(0, 1), (7, 1)]);
     }
 }

@@ -1,157 +1,16 @@
-//! Scenarios: an engine, a collector's answers written by hand, and time as a number.
+//! Scenarios: what the engine says, and when, to what it hears.
+
+mod scene;
 
 use std::time::Duration;
 
-use heartline_protocol::body::{Ack, Push};
+use heartline_protocol::body::Ack;
 use heartline_protocol::bucket::BUCKETS;
-use heartline_protocol::{
-    AgentName, Body, Datagram, Direction, Epoch, Header, Kind, MasterKey, Phase, Scope, ScopeKey,
-    Sealer, Token,
-};
+use heartline_protocol::{Kind, Refusal};
 use proptest::prelude::*;
 
+use self::scene::{A, B, SESSION, Scene, ms};
 use super::*;
-
-const AGENT: &str = "order-processor";
-const SESSION: u64 = 0x5be1;
-const A: [u8; 16] = [0xa; 16];
-const B: [u8; 16] = [0xb; 16];
-
-/// What a message said, in words that a test can compare.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Said {
-    goodbye: bool,
-    sequence: u64,
-    challenge: [u8; 16],
-    segment: Option<(u64, u64)>,
-    identity: bool,
-    generation: u64,
-    stopping: bool,
-}
-
-struct Scene {
-    engine: Engine,
-    work: Tally,
-    now: Moment,
-    key: ScopeKey,
-    len: usize,
-}
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn config(remembered: Desired) -> (EngineConfig, ScopeKey) {
-    let agent = AgentName::new(AGENT).unwrap();
-    let key = MasterKey::new([7; 32]).scope_key(Epoch(1), "");
-    let token = Token { epoch: Epoch(1), scope: Scope::default(), key: key.clone() };
-    let keys = Keys::new(&token, &agent).unwrap();
-    let identity = Identity { host: Some("machine-3".into()), ..Identity::default() };
-    (EngineConfig { remembered, identity, ..EngineConfig::new(agent, keys, SESSION) }, key)
-}
-
-impl Scene {
-    fn new() -> Self {
-        Self::remembering(Desired::default())
-    }
-
-    fn remembering(remembered: Desired) -> Self {
-        let (config, key) = config(remembered);
-        let now = Moment::from_nanos(5_000_000_000);
-        Self { engine: Engine::new(config, now), work: Tally::default(), now, key, len: 0 }
-    }
-
-    /// A session that is live, calm, and has sent its first two beats.
-    fn live() -> Self {
-        let mut scene = Self::new();
-        scene.say();
-        scene.ack(1, A, Ack { unconfirmed: true, ..Ack::default() });
-        scene.say();
-        scene.ack(2, A, Ack::default());
-        scene
-    }
-
-    /// What is sent now; it fails when nothing is due.
-    fn say(&mut self) -> Said {
-        self.poll().expect("a message is due")
-    }
-
-    fn poll(&mut self) -> Option<Said> {
-        let mut out = Vec::new();
-        if !self.engine.poll_transmit(self.now, &mut self.work, &mut out) {
-            return None;
-        }
-        self.len = out.len();
-        let up = self.key.agent_key(Direction::Up, AGENT);
-        let message = Datagram::parse(&out).unwrap().verify(&up).unwrap();
-        let mut said = Said {
-            sequence: message.header.sequence,
-            challenge: message.header.challenge,
-            ..Said::default()
-        };
-        match message.decode().unwrap() {
-            Body::Beat(beat) => {
-                said.segment = beat.segment.map(|segment| (segment.number, segment.ok));
-                said.identity = beat.identity.is_some_and(|id| id.host.unwrap().is("machine-3"));
-                said.generation = beat.applied_generation;
-                said.stopping = beat.phase == Phase::Stopping;
-            }
-            Body::Goodbye(goodbye) => {
-                said.goodbye = true;
-                said.segment = goodbye.segment.map(|segment| (segment.number, segment.ok));
-            }
-            other => panic!("an emitter said {other:?}"),
-        }
-        Some(said)
-    }
-
-    /// Lets time pass until something is due, and gives back how long that was, in ms.
-    fn wait(&mut self) -> u64 {
-        let due = self.engine.poll_timeout().expect("not closed");
-        let waited = due.since(self.now);
-        self.now = self.now.max(due);
-        u64::try_from(waited.as_millis()).unwrap()
-    }
-
-    fn pass(&mut self, time: Duration) {
-        self.now = self.now.plus(time);
-    }
-
-    fn ack(&mut self, sequence: u64, challenge: [u8; 16], ack: Ack) -> Heard {
-        let bytes = self.seal(Kind::Ack, SESSION, sequence, challenge, |out| ack.write(out));
-        self.engine.handle_datagram(&bytes, self.now).unwrap()
-    }
-
-    fn push(&mut self, generation: u64, killed: bool) -> Heard {
-        let push = Push { generation, killed };
-        let bytes = self.seal(Kind::Push, SESSION, 1, [0; 16], |out| push.write(out));
-        self.engine.handle_datagram(&bytes, self.now).unwrap()
-    }
-
-    fn seal(
-        &self,
-        kind: Kind,
-        session: u64,
-        sequence: u64,
-        challenge: [u8; 16],
-        body: impl FnOnce(&mut Vec<u8>),
-    ) -> Vec<u8> {
-        let header = Header {
-            kind,
-            epoch: Epoch(1),
-            scope_len: 0,
-            agent: AGENT,
-            session,
-            sequence,
-            challenge,
-        };
-        let mut bytes = Vec::new();
-        let mut sealer = Sealer::new(&mut bytes, &header);
-        body(sealer.body());
-        sealer.seal(&self.key.agent_key(Direction::Down, AGENT)).unwrap();
-        bytes
-    }
-}
 
 fn unconfirmed() -> Ack {
     Ack { unconfirmed: true, ..Ack::default() }
@@ -422,11 +281,11 @@ proptest! {
             scene.wait();
             let said = scene.say();
             let arrives = fate < 7;
-            if let (true, Some((number, ok))) = (arrives, said.segment) {
-                if number > applied {
-                    applied = number;
-                    counted += ok;
-                }
+            if let (true, Some((number, ok))) = (arrives, said.segment)
+                && number > applied
+            {
+                applied = number;
+                counted += ok;
             }
             if arrives {
                 late.push((said.sequence, applied));
@@ -440,11 +299,11 @@ proptest! {
         }
         scene.engine.goodbye(scene.now, ms(1_000));
         while let Some(said) = scene.poll() {
-            if let Some((number, ok)) = said.segment {
-                if number > applied {
-                    applied = number;
-                    counted += ok;
-                }
+            if let Some((number, ok)) = said.segment
+                && number > applied
+            {
+                applied = number;
+                counted += ok;
             }
             scene.ack(said.sequence, A, durable(applied));
         }
