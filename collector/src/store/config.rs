@@ -1,0 +1,87 @@
+//! How a store is set up, and what it gives back when it opens.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use heartline_fleet::{AgentId, Mono, RestoredAgent};
+
+/// How a store is set up.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// Where the databases are. It exists, and belongs to this process alone
+    /// ([`super::DataDirLock`]).
+    pub data_dir: PathBuf,
+    /// How long rollups are kept.
+    pub retention: Retention,
+}
+
+/// How long rollups are kept. Days, totals and events are kept for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Rollups by minute; at least two hours, which the last hour's work is read from.
+    pub minutes: Duration,
+    /// Rollups by hour; at least two days, which today's cost is read from.
+    pub hours: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            minutes: Duration::from_secs(48 * 3_600),
+            hours: Duration::from_secs(90 * 24 * 3_600),
+        }
+    }
+}
+
+/// What was known when the collector ended before.
+#[derive(Debug)]
+pub struct Restored {
+    /// Every agent that was not forgotten, by durable id, ascending.
+    pub agents: Vec<RestoredAgent>,
+    /// Up to when the collector before this one is known to have been alive.
+    pub last_alive: Option<Mono>,
+    /// The smallest durable id that no agent ever had.
+    pub next_id: AgentId,
+    /// Scopes whose keys are refused.
+    pub revocations: Vec<Revocation>,
+    /// Sentences that an operator must read: a database that was set aside.
+    pub banners: Vec<String>,
+}
+
+/// A scope whose key of one epoch is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// The scope, as in the token.
+    pub scope: String,
+    /// The key epoch.
+    pub epoch: u8,
+}
+
+/// A change to the tokens that the collector has made or refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenChange {
+    /// What is done.
+    pub kind: TokenChangeKind,
+    /// To which scope.
+    pub scope: String,
+    /// The key epoch.
+    pub epoch: u8,
+    /// When, in ms of Unix time.
+    pub at_ms: i64,
+    /// Who: `user@host`.
+    pub by: String,
+}
+
+/// What is done to a scope's token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenChangeKind {
+    /// It was made. Made again, the first time counts.
+    Made,
+    /// It is refused from now on.
+    Revoked {
+        /// Why.
+        reason: String,
+    },
+    /// It is accepted again.
+    Reinstated,
+}
