@@ -1,0 +1,94 @@
+//! Headers and bodies as JSON.
+
+use heartline_protocol::wire::Text;
+use heartline_protocol::{Body, Header, IdentityView, Kind, SegmentView};
+use serde_json::{Value, json};
+
+use crate::fixture::{hex, number};
+
+pub(crate) fn header(header: &Header<'_>) -> Value {
+    json!({
+        "type": kind(header.kind),
+        "epoch": header.epoch.0,
+        "scope": header.scope(),
+        "agent": header.agent,
+        "session": format!("{:016x}", header.session),
+        "sequence": number(header.sequence),
+        "challenge": hex(&header.challenge),
+    })
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Beat => "beat",
+        Kind::Goodbye => "goodbye",
+        Kind::ExitReport => "exit_report",
+        Kind::Ack => "ack",
+        Kind::Push => "push",
+    }
+}
+
+pub(crate) fn body(body: &Body<'_>) -> Value {
+    match body {
+        Body::Beat(beat) => json!({
+            "interval_ms": beat.interval_ms,
+            "uptime_ms": number(beat.uptime_ms),
+            "phase": beat.phase as u8,
+            "in_flight": beat.in_flight,
+            "oldest_in_flight_ms": beat.oldest_in_flight_ms.map(number),
+            "progress_age_ms": beat.progress_age_ms.map(number),
+            "queue": beat.queue,
+            "step": beat.step.map(Text::scrubbed),
+            "applied_generation": beat.applied_generation,
+            "lost_observations": number(beat.lost_observations),
+            "segment": beat.segment.as_ref().map(segment),
+            "identity": beat.identity.as_ref().map(identity),
+        }),
+        Body::Goodbye(goodbye) => json!({
+            "uptime_ms": number(goodbye.uptime_ms),
+            "segment": goodbye.segment.as_ref().map(segment),
+        }),
+        Body::ExitReport(report) => json!({
+            "uptime_ms": number(report.uptime_ms),
+            "code": report.code,
+            "signal": report.signal,
+            "oom_killed": report.oom_killed,
+            "segment": report.segment.as_ref().map(segment),
+        }),
+        Body::Ack(ack) => json!({
+            "durable_segment": number(ack.durable_segment),
+            "generation": ack.generation,
+            "killed": ack.killed,
+            "unconfirmed": ack.unconfirmed,
+            "wants_identity": ack.wants_identity,
+        }),
+        Body::Push(push) => json!({ "generation": push.generation, "killed": push.killed }),
+    }
+}
+
+fn segment(segment: &SegmentView<'_>) -> Value {
+    json!({
+        "number": segment.number,
+        "ok": segment.ok,
+        "failed": segment.failed,
+        "cost_nano_usd": segment.cost_nano_usd,
+        "tokens_in": segment.tokens_in,
+        "tokens_out": segment.tokens_out,
+        "latency": hex(segment.latency.as_bytes()),
+    })
+}
+
+fn identity(identity: &IdentityView<'_>) -> Value {
+    let labels: Vec<_> =
+        identity.labels.iter().map(|(key, value)| [key.scrubbed(), value.scrubbed()]).collect();
+    json!({
+        "host": identity.host.map(Text::scrubbed),
+        "group": identity.group.map(Text::scrubbed),
+        "version": identity.version.map(Text::scrubbed),
+        "framework": identity.framework.map(Text::scrubbed),
+        "sdk": identity.sdk.map(Text::scrubbed),
+        "pid": identity.pid,
+        "labels": labels,
+        "depends": identity.depends,
+    })
+}

@@ -1,0 +1,327 @@
+//! `messages.json`: every kind of message, with its fields and its bytes.
+
+use heartline_protocol::body::{COUNT_MAX, Phase};
+use heartline_protocol::bucket::{self, Packed};
+use heartline_protocol::wire::Text;
+use heartline_protocol::{
+    Ack, AgentKey, Beat, Body, Datagram, Direction, Epoch, ExitReport, Goodbye, Header,
+    IdentityView, Kind, Push, Sealer, SegmentView,
+};
+use serde_json::{Value, json};
+
+use crate::fields;
+use crate::fixture::{
+    AGENT, CHALLENGE, header, hex, key32, list, number, scope_key, sealed, str, unhex,
+};
+
+pub(crate) fn generate() -> Value {
+    let mut messages = worked_example();
+    messages.extend(beats());
+    messages.extend(endings());
+    messages.extend(answers());
+    messages.extend(other_versions());
+    json!({
+        "about": "SPEC.md sections 3 and 7. Decoding a datagram gives its fields; where `canonical` \
+                  is true, writing the fields in shortest encodings, uptime_ms in nine bytes, gives \
+                  the datagram. Texts in the fields are scrubbed. Numbers above 2^53 are decimal \
+                  text; bytes, sessions and challenges are hexadecimal.",
+        "messages": messages,
+    })
+}
+
+fn write(body: &Body<'_>, out: &mut Vec<u8>) {
+    match body {
+        Body::Beat(beat) => beat.write(out),
+        Body::Goodbye(goodbye) => goodbye.write(out),
+        Body::ExitReport(report) => report.write(out),
+        Body::Ack(ack) => ack.write(out),
+        Body::Push(push) => push.write(out),
+    }
+}
+
+fn kind(body: &Body<'_>) -> Kind {
+    match body {
+        Body::Beat(_) => Kind::Beat,
+        Body::Goodbye(_) => Kind::Goodbye,
+        Body::ExitReport(_) => Kind::ExitReport,
+        Body::Ack(_) => Kind::Ack,
+        Body::Push(_) => Kind::Push,
+    }
+}
+
+fn agent_key(header: &Header<'_>) -> [u8; 32] {
+    let direction = if header.kind.is_upward() { Direction::Up } else { Direction::Down };
+    scope_key(header.epoch.0, header.scope()).agent_key_bytes(direction, header.agent)
+}
+
+/// A message as the crate writes it.
+fn written(name: &str, header: &Header<'_>, body: &Body<'_>) -> Value {
+    let mut datagram = Vec::new();
+    let mut sealer = Sealer::new(&mut datagram, header);
+    write(body, sealer.body());
+    sealer.seal(&AgentKey::new(&agent_key(header))).unwrap();
+    entry(name, header, &datagram, true)
+}
+
+/// A message of the agent in its everyday envelope.
+fn usual(name: &str, body: &Body<'_>) -> Value {
+    written(name, &header(kind(body)), body)
+}
+
+fn entry(name: &str, header: &Header<'_>, datagram: &[u8], canonical: bool) -> Value {
+    let key = agent_key(header);
+    let verified = Datagram::parse(datagram).unwrap().verify(&AgentKey::new(&key)).unwrap();
+    json!({
+        "name": name,
+        "scope_key": hex(scope_key(header.epoch.0, header.scope()).as_bytes()),
+        "agent_key": hex(&key),
+        "header": fields::header(header),
+        "fields": fields::body(&verified.decode().unwrap()),
+        "canonical": canonical,
+        "bytes": datagram.len(),
+        "datagram": hex(datagram),
+    })
+}
+
+/// What `SPEC.md` shows byte by byte.
+fn worked_example() -> Vec<Value> {
+    let session = 0x0123_4567_89ab_cdef;
+    let first =
+        Header { session, sequence: 1, challenge: [0; 16], agent: "a1", ..header(Kind::Beat) };
+    let beat = Beat { interval_ms: 30_000, uptime_ms: 12, ..Beat::default() };
+    let answer = Header { kind: Kind::Ack, challenge: CHALLENGE, ..first };
+    let ack = Ack { unconfirmed: true, wants_identity: true, ..Ack::default() };
+    vec![
+        written("worked example: first beat", &first, &Body::Beat(beat)),
+        written("worked example: its ack", &answer, &Body::Ack(ack)),
+    ]
+}
+
+fn packed(pairs: &[(u16, u64)]) -> Vec<u8> {
+    let (mut bytes, mut last) = (Vec::new(), 0);
+    for &(index, count) in pairs {
+        bucket::pack(&mut bytes, index - last, count);
+        last = index;
+    }
+    bytes
+}
+
+fn everyday() -> Beat<'static> {
+    Beat {
+        interval_ms: 30_000,
+        uptime_ms: 86_400_123,
+        in_flight: 3,
+        oldest_in_flight_ms: Some(4_250),
+        progress_age_ms: Some(120),
+        queue: Some(17),
+        step: Some(Text::new("fetch invoices")),
+        applied_generation: 4,
+        ..Beat::default()
+    }
+}
+
+fn beats() -> Vec<Value> {
+    let pairs = [(390, 1), (395, 4), (398, 9), (401, 12), (402, 6), (410, 2), (431, 1)];
+    let latency = packed(&pairs);
+    let segment = SegmentView {
+        number: 211,
+        ok: 33,
+        failed: 2,
+        cost_nano_usd: 41_250_000,
+        tokens_in: 81_204,
+        tokens_out: 9_377,
+        latency: Packed::new(&latency).unwrap(),
+    };
+    let identity = IdentityView {
+        host: Some(Text::new("machine-3")),
+        pid: Some(4_411),
+        group: Some(Text::new("billing")),
+        version: Some(Text::new("2.14.0")),
+        framework: Some(Text::new("rig 0.30")),
+        sdk: Some(Text::new("heartline-rust 0.1.0")),
+        labels: vec![
+            (Text::new("env"), Text::new("prod")),
+            (Text::new("zone"), Text::new("eu-west-1")),
+        ],
+        depends: vec!["mail.3", "ledger"],
+    };
+    let mail = Header { agent: "mail.3", scope_len: 5, epoch: Epoch(2), ..header(Kind::Beat) };
+    let own = Header { scope_len: AGENT.len() as u8, ..header(Kind::Beat) };
+    let beat = |beat| Body::Beat(beat);
+    vec![
+        usual("everyday beat", &beat(everyday())),
+        usual("everyday beat with a segment", &beat(Beat { segment: Some(segment), ..everyday() })),
+        usual("beat with identity", &beat(Beat { identity: Some(identity), ..everyday() })),
+        usual(
+            "beat with an empty identity",
+            &beat(Beat { identity: Some(IdentityView::default()), ..everyday() }),
+        ),
+        usual("idle, shortest interval", &beat(Beat { interval_ms: 100, ..Beat::default() })),
+        usual(
+            "waiting for a person",
+            &beat(Beat {
+                phase: Phase::Waiting,
+                step: Some(Text::new("approval by Zoë 🔏")),
+                ..everyday()
+            }),
+        ),
+        written("scope of a group, epoch 2", &mail, &beat(everyday())),
+        written("scope of a single agent", &own, &beat(everyday())),
+        largest(),
+    ]
+}
+
+/// A beat with every number and text at its limit, and as long a histogram as the rest allows.
+fn largest() -> Value {
+    let id = "z".repeat(63);
+    let header = Header {
+        agent: &id,
+        scope_len: 63,
+        epoch: Epoch(223),
+        session: u64::MAX,
+        sequence: u64::MAX,
+        challenge: [0xff; 16],
+        ..header(Kind::Beat)
+    };
+    let pairs: Vec<_> = (0..440).map(|n| (2 * n, 100)).collect();
+    let latency = packed(&pairs);
+    let step = "é".repeat(32);
+    let beat = Beat {
+        interval_ms: 3_600_000,
+        uptime_ms: u64::MAX,
+        phase: Phase::Stopping,
+        in_flight: u32::MAX,
+        oldest_in_flight_ms: Some(u64::MAX),
+        progress_age_ms: Some(u64::MAX),
+        queue: Some(u32::MAX),
+        step: Some(Text::new(&step)),
+        applied_generation: u64::from(u32::MAX),
+        lost_observations: u64::MAX,
+        segment: Some(SegmentView {
+            number: COUNT_MAX,
+            ok: COUNT_MAX,
+            failed: COUNT_MAX,
+            cost_nano_usd: COUNT_MAX,
+            tokens_in: COUNT_MAX,
+            tokens_out: COUNT_MAX,
+            latency: Packed::new(&latency).unwrap(),
+        }),
+        identity: None,
+    };
+    written("everything at its limit", &header, &Body::Beat(beat))
+}
+
+fn endings() -> Vec<Value> {
+    let latency = packed(&[(401, 1)]);
+    let segment = SegmentView {
+        number: 1,
+        ok: 1,
+        latency: Packed::new(&latency).unwrap(),
+        ..SegmentView::default()
+    };
+    let goodbye = Goodbye { uptime_ms: 90_500, segment: None };
+    let crash = ExitReport { uptime_ms: 90_500, code: Some(101), ..ExitReport::default() };
+    let oom = ExitReport {
+        uptime_ms: 90_500,
+        signal: Some(9),
+        oom_killed: true,
+        segment: Some(segment),
+        ..ExitReport::default()
+    };
+    vec![
+        usual("goodbye", &Body::Goodbye(goodbye.clone())),
+        usual("goodbye with work", &Body::Goodbye(Goodbye { segment: Some(segment), ..goodbye })),
+        usual("exit report: code", &Body::ExitReport(crash)),
+        usual("exit report: killed for memory", &Body::ExitReport(oom)),
+    ]
+}
+
+fn answers() -> Vec<Value> {
+    let largest = Ack {
+        durable_segment: u64::MAX,
+        generation: u64::from(u32::MAX),
+        killed: true,
+        unconfirmed: true,
+        wants_identity: true,
+    };
+    let killed = Ack { durable_segment: 211, generation: 5, killed: true, ..Ack::default() };
+    let push = |killed| Body::Push(Push { generation: 5, killed });
+    let unasked = Header { sequence: 1, challenge: [0; 16], ..header(Kind::Push) };
+    vec![
+        usual("ack, nothing to say", &Body::Ack(Ack::default())),
+        usual("ack: durable, killed", &Body::Ack(killed)),
+        usual("ack at its limits", &Body::Ack(largest)),
+        written("push: kill", &unasked, &push(true)),
+        written("push: resume", &unasked, &push(false)),
+    ]
+}
+
+/// Bodies that no writer of this version makes, and that every reader of it takes.
+fn other_versions() -> Vec<Value> {
+    let uptime = "cf0000000000001388";
+    let beat = |name: &str, body: String| foreign(name, Kind::Beat, &body);
+    vec![
+        beat("older: the required fields only", format!("92 cd7530 {uptime}")),
+        beat("older: ends within the optional fields", format!("95 cd7530 {uptime} 02 05 c0")),
+        beat(
+            "older: a segment of three fields",
+            format!("9b cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 93 01 02 03"),
+        ),
+        beat("nil for every optional field", format!("9c cd7530 {uptime} {}", "c0".repeat(10))),
+        beat(
+            "newer: trailing fields of every type",
+            format!(
+                "dc0016 cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 c0 c0 \
+                 07 ff c3 ca3fc00000 cb3ff8000000000000 a161 c40200ff 9101 81a16b81a16b9102 d1fffe"
+            ),
+        ),
+        beat(
+            "newer: a segment and an identity with more in them",
+            format!(
+                "9c cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 98 01 02 03 00 00 00 c0 c3 \
+                 82a4686f7374a16d a6726567696f6e81a16101"
+            ),
+        ),
+        beat(
+            "numbers in wide and signed encodings",
+            format!("93 d200007530 {uptime} d30000000000000002"),
+        ),
+        beat(
+            "hostile texts",
+            format!(
+                "9c cd7530 {uptime} 01 00 c0 c0 c0 a41b5b324a 00 00 c0 81 a6 6c6162656c73 81 a3e280ae a20d0a"
+            ),
+        ),
+        foreign("older ack: one field", Kind::Ack, "91 05"),
+        foreign("newer ack: an unknown flag and field", Kind::Ack, "95 05 03 01 ccf1 a3616263"),
+        foreign("newer push", Kind::Push, "93 05 01 c0"),
+        foreign("older goodbye", Kind::Goodbye, &format!("91 {uptime}")),
+    ]
+}
+
+fn foreign(name: &str, kind: Kind, body: &str) -> Value {
+    let header = header(kind);
+    entry(name, &header, &sealed(&header, &unhex(body)), false)
+}
+
+pub(crate) fn check(file: &Value) -> usize {
+    let messages = list(&file["messages"]);
+    for message in messages {
+        let datagram = unhex(str(&message["datagram"]));
+        let key = AgentKey::new(&key32(&message["agent_key"]));
+        let verified = Datagram::parse(&datagram).unwrap().verify(&key).unwrap();
+        assert_eq!(message["header"], fields::header(&verified.header));
+        let body = verified.decode().unwrap();
+        assert_eq!(message["fields"], fields::body(&body), "{}", message["name"]);
+        let mut again = Vec::new();
+        let mut sealer = Sealer::new(&mut again, &verified.header);
+        write(&body, sealer.body());
+        sealer.seal(&key).unwrap();
+        assert_eq!(message["canonical"] == true, again == datagram, "{}", message["name"]);
+        assert_eq!(message["bytes"], number(datagram.len() as u64));
+        if str(&message["name"]).starts_with("everyday") {
+            assert!(datagram.len() <= heartline_protocol::limits::EVERYDAY_BEAT_MAX);
+        }
+    }
+    messages.len()
+}
