@@ -3,6 +3,15 @@
 
 pub mod frame;
 pub mod message;
+pub mod text;
+
+mod figures;
+mod mirror;
+mod socket;
+
+pub use figures::{age_ms, dollars, session_text};
+pub use mirror::{Applied, Mirror, Update};
+pub use socket::{CONTROL_SOCKET, Directories, Given, NoDirectory, VIEW_SOCKET};
 
 #[cfg(test)]
 mod sample;

@@ -1,0 +1,146 @@
+//! Figures derived from what was measured: one formula for filters, JSON and screens.
+
+use crate::message::{Entry, Totals, Vitals, Work};
+
+/// Minutes that the rate of tasks is averaged over: long enough to be calm, short enough to fall
+/// soon after the work stops.
+const RATE_MINUTES: usize = 5;
+
+const NANO: f64 = 1e9;
+const HOUR_MS: f64 = 3_600_000.0;
+
+impl Work {
+    /// Share of tasks that succeeded, 0 to 1; `None` without any.
+    #[must_use]
+    pub fn success_rate(&self) -> Option<f64> {
+        success_rate(self.ok, self.failed)
+    }
+
+    /// Tasks a minute, over the last five whole minutes.
+    #[must_use]
+    pub fn tasks_per_minute(&self) -> f64 {
+        let recent = &self.per_minute[self.per_minute.len().saturating_sub(RATE_MINUTES)..];
+        let sum: u64 = recent.iter().map(|count| u64::from(*count)).sum();
+        sum as f64 / recent.len().max(1) as f64
+    }
+
+    /// Cost in the window, in dollars.
+    #[must_use]
+    pub fn cost_usd(&self) -> f64 {
+        dollars(self.cost_nano_usd)
+    }
+
+    /// Cost since midnight UTC, in dollars.
+    #[must_use]
+    pub fn cost_today_usd(&self) -> f64 {
+        dollars(self.cost_today_nano_usd)
+    }
+
+    /// Cost an hour, in dollars, over the window.
+    #[must_use]
+    pub fn cost_per_hour_usd(&self) -> f64 {
+        if self.window_ms == 0 { 0.0 } else { self.cost_usd() * HOUR_MS / self.window_ms as f64 }
+    }
+}
+
+impl Totals {
+    /// Share of tasks that succeeded, 0 to 1; `None` without any.
+    #[must_use]
+    pub fn success_rate(&self) -> Option<f64> {
+        success_rate(self.ok, self.failed)
+    }
+}
+
+impl Vitals {
+    /// Age in ms of the last live beat.
+    #[must_use]
+    pub fn beat_age_ms(&self, now_ms: i64) -> Option<u64> {
+        self.last_beat_ms.map(|at| age_ms(at, now_ms))
+    }
+
+    /// Age in ms of the last progress of its work.
+    #[must_use]
+    pub fn progress_age_ms(&self, now_ms: i64) -> Option<u64> {
+        self.progress_ms.map(|at| age_ms(at, now_ms))
+    }
+
+    /// Age in ms of the oldest task in flight.
+    #[must_use]
+    pub fn oldest_task_age_ms(&self, now_ms: i64) -> Option<u64> {
+        self.oldest_task_ms.map(|at| age_ms(at, now_ms))
+    }
+
+    /// How long in ms its state has lasted.
+    #[must_use]
+    pub fn state_age_ms(&self, now_ms: i64) -> u64 {
+        age_ms(self.since_ms, now_ms)
+    }
+}
+
+impl Entry {
+    /// The session as it is written: 16 hexadecimal digits; `None` before the first.
+    #[must_use]
+    pub fn session_text(&self) -> Option<String> {
+        (self.vitals.session != 0).then(|| session_text(self.vitals.session))
+    }
+}
+
+/// A session as it is written: 16 hexadecimal digits.
+#[must_use]
+pub fn session_text(session: u64) -> String {
+    format!("{session:016x}")
+}
+
+/// Age in ms at `now_ms` of what happened at `at_ms`; 0 for what is yet to come.
+#[must_use]
+pub fn age_ms(at_ms: i64, now_ms: i64) -> u64 {
+    u64::try_from(now_ms.saturating_sub(at_ms)).unwrap_or(0)
+}
+
+/// Nano-dollars as dollars.
+#[must_use]
+pub fn dollars(nano_usd: u64) -> f64 {
+    nano_usd as f64 / NANO
+}
+
+fn success_rate(ok: u64, failed: u64) -> Option<f64> {
+    let tasks = ok.saturating_add(failed);
+    (tasks > 0).then(|| ok as f64 / tasks as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn the_rate_of_tasks_is_that_of_the_last_minutes() {
+        let rate = |per_minute| Work { per_minute, ..Work::default() }.tasks_per_minute();
+        assert_eq!(rate(vec![]), 0.0);
+        assert_eq!(rate(vec![4, 8]), 6.0);
+        assert_eq!(rate(vec![900, 900, 1, 2, 3, 4, 5]), 3.0);
+        assert_eq!(rate(vec![u32::MAX; 15]), f64::from(u32::MAX));
+    }
+
+    #[test]
+    fn cost_an_hour_follows_the_window() {
+        let work = Work { window_ms: 900_000, cost_nano_usd: 1_000_000_000, ..Work::default() };
+        assert_eq!(work.cost_per_hour_usd(), 4.0);
+        assert_eq!(Work::default().cost_per_hour_usd(), 0.0);
+    }
+
+    #[test]
+    fn ages_never_turn_negative_or_overflow() {
+        assert_eq!(age_ms(10, 4), 0);
+        assert_eq!(age_ms(i64::MIN, i64::MAX), i64::MAX as u64);
+        assert_eq!(sample::busy_entry().vitals.beat_age_ms(sample::NOW_MS), Some(312_000));
+    }
+
+    #[test]
+    fn an_agent_that_never_started_has_no_session() {
+        let mut entry = sample::idle_entry(1, "a");
+        assert_eq!(entry.session_text().unwrap(), "5be1000000000001");
+        entry.vitals.session = 0;
+        assert_eq!(entry.session_text(), None);
+    }
+}

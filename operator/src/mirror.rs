@@ -1,0 +1,346 @@
+//! A client's copy of the fleet, kept by what a subscription sends. Pure: time is an argument.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::message::{
+    Change, Changes, CollectorStatus, Entry, Event, Reply, Summary, Totals, Work,
+};
+
+/// News of a subscription.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update {
+    /// Part of a snapshot.
+    Page {
+        /// Agents.
+        entries: Vec<Entry>,
+        /// How the collector is.
+        collector: Box<CollectorStatus>,
+        /// Whether this was the last page.
+        last: bool,
+    },
+    /// What has changed.
+    Changes(Box<Changes>),
+    /// What is known is void; pages follow.
+    Resync,
+}
+
+impl Update {
+    /// The news in a reply; a reply that is none is handed back.
+    ///
+    /// # Errors
+    /// The reply itself, when it belongs to no subscription.
+    pub fn from_reply(reply: Reply) -> Result<Self, Box<Reply>> {
+        match reply {
+            Reply::Page { entries, collector, last } => {
+                Ok(Self::Page { entries, collector: Box::new(collector), last })
+            }
+            Reply::Changes(changes) => Ok(Self::Changes(Box::new(changes))),
+            Reply::Resync => Ok(Self::Resync),
+            other => Err(Box::new(other)),
+        }
+    }
+}
+
+/// What an update did to the mirror.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Applied {
+    /// Agents came, went, or have another identity: lists and groups must be built anew.
+    pub roster_changed: bool,
+    /// Vitals or work of agents changed.
+    pub agents_changed: bool,
+    /// What happened, oldest first.
+    pub events: Vec<Event>,
+}
+
+/// The fleet as last heard of.
+#[derive(Clone, Debug, Default)]
+pub struct Mirror {
+    shown: Roster,
+    /// The snapshot under way after a resync. The old fleet stays in view until it is whole, so
+    /// that nothing flickers and no agent seems to be gone that only was not sent yet.
+    incoming: Option<Roster>,
+    collector: Option<CollectorStatus>,
+    /// The collector's time when it was last heard, and the local time of that moment.
+    anchor: Option<(i64, Duration)>,
+    whole: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Roster {
+    entries: BTreeMap<u32, Entry>,
+    keys: BTreeMap<String, u32>,
+}
+
+impl Mirror {
+    /// Applies news. `local` is the client's monotonic time since any fixed moment.
+    pub fn apply(&mut self, update: Update, local: Duration) -> Applied {
+        match update {
+            Update::Resync => {
+                self.begin();
+                Applied::default()
+            }
+            Update::Page { entries, collector, last } => {
+                self.heard(*collector, local);
+                self.page(entries, last)
+            }
+            Update::Changes(changes) => {
+                let changes = *changes;
+                self.heard(changes.collector.clone(), local);
+                self.roster().change(changes)
+            }
+        }
+    }
+
+    /// Prepares for the pages of a new connection, whose keys mean other agents.
+    pub fn begin(&mut self) {
+        self.whole = false;
+        self.incoming = Some(Roster::default());
+    }
+
+    fn page(&mut self, entries: Vec<Entry>, last: bool) -> Applied {
+        if self.shown.entries.is_empty() {
+            // Nothing is in view: show the first snapshot while it comes.
+            self.shown = self.incoming.take().unwrap_or_default();
+        }
+        let roster = self.roster();
+        for entry in entries {
+            roster.insert(entry);
+        }
+        if last {
+            self.whole = true;
+            if let Some(incoming) = self.incoming.take() {
+                self.shown = incoming;
+            }
+        }
+        let in_view = self.incoming.is_none();
+        Applied { roster_changed: in_view, agents_changed: in_view, events: Vec::new() }
+    }
+
+    fn roster(&mut self) -> &mut Roster {
+        self.incoming.as_mut().unwrap_or(&mut self.shown)
+    }
+
+    fn heard(&mut self, collector: CollectorStatus, local: Duration) {
+        self.anchor = Some((collector.at_ms, local));
+        self.collector = Some(collector);
+    }
+
+    /// Whether a whole snapshot has come since the connection, or the last resync, began.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// All agents, by key.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.shown.entries.values()
+    }
+
+    /// How many agents there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shown.entries.len()
+    }
+
+    /// Whether there is no agent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.shown.entries.is_empty()
+    }
+
+    /// The agent with this key of the connection.
+    #[must_use]
+    pub fn get(&self, key: u32) -> Option<&Entry> {
+        self.shown.entries.get(&key)
+    }
+
+    /// The agent with this id.
+    #[must_use]
+    pub fn by_name(&self, agent: &str) -> Option<&Entry> {
+        self.get(*self.shown.keys.get(agent)?)
+    }
+
+    /// How the collector is, as it last said.
+    #[must_use]
+    pub fn collector(&self) -> Option<&CollectorStatus> {
+        self.collector.as_ref()
+    }
+
+    /// Agents by state, as the collector counts them.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        self.collector.as_ref().map(|collector| collector.summary).unwrap_or_default()
+    }
+
+    /// The collector's time in ms of Unix time at the client's monotonic time `local`; `None`
+    /// before it was first heard. Ages are right however wrong the client's clock is, and go on
+    /// while the link is lost.
+    #[must_use]
+    pub fn now_ms(&self, local: Duration) -> Option<i64> {
+        let (at_ms, then) = self.anchor?;
+        let passed = i64::try_from(local.saturating_sub(then).as_millis()).unwrap_or(i64::MAX);
+        Some(at_ms.saturating_add(passed))
+    }
+}
+
+impl Roster {
+    fn insert(&mut self, entry: Entry) {
+        // A key or a name may be taken over; what it stood for before must not stay behind.
+        if let Some(key) = self.keys.insert(entry.agent.clone(), entry.key)
+            && key != entry.key
+        {
+            self.entries.remove(&key);
+        }
+        let key = entry.key;
+        if let Some(old) = self.entries.insert(key, entry)
+            && self.keys.get(&old.agent) == Some(&key)
+            && self.entries[&key].agent != old.agent
+        {
+            self.keys.remove(&old.agent);
+        }
+    }
+
+    fn remove(&mut self, key: u32) {
+        if let Some(entry) = self.entries.remove(&key) {
+            self.keys.remove(&entry.agent);
+        }
+    }
+
+    fn change(&mut self, changes: Changes) -> Applied {
+        let applied = Applied {
+            roster_changed: !changes.entries.is_empty() || !changes.removed.is_empty(),
+            agents_changed: !changes.changed.is_empty() || !changes.work.is_empty(),
+            events: changes.events,
+        };
+        for key in changes.removed {
+            self.remove(key);
+        }
+        for entry in changes.entries {
+            self.insert(entry);
+        }
+        for Change { key, vitals } in changes.changed {
+            if let Some(entry) = self.entries.get_mut(&key) {
+                entry.vitals = vitals;
+            }
+        }
+        for (key, work, total) in changes.work {
+            self.set_work(key, work, total);
+        }
+        applied
+    }
+
+    fn set_work(&mut self, key: u32, work: Work, total: Totals) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.work = work;
+            entry.total = total;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::State;
+    use crate::sample::{self, NOW_MS};
+
+    const START: Duration = Duration::from_secs(100);
+
+    fn page(entries: Vec<Entry>, last: bool) -> Update {
+        Update::Page { entries, collector: Box::new(sample::collector()), last }
+    }
+
+    fn changes() -> Changes {
+        Changes {
+            collector: sample::collector(),
+            entries: Vec::new(),
+            changed: Vec::new(),
+            work: Vec::new(),
+            removed: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    fn names(mirror: &Mirror) -> Vec<&str> {
+        mirror.entries().map(|entry| entry.agent.as_str()).collect()
+    }
+
+    fn mirror_of(agents: &[(u32, &str)]) -> Mirror {
+        let mut mirror = Mirror::default();
+        mirror.begin();
+        let entries = agents.iter().map(|(key, agent)| sample::idle_entry(*key, agent)).collect();
+        mirror.apply(page(entries, true), START);
+        mirror
+    }
+
+    #[test]
+    fn the_first_snapshot_shows_while_it_comes() {
+        let mut mirror = Mirror::default();
+        mirror.begin();
+        assert!(mirror.apply(page(vec![sample::idle_entry(1, "a")], false), START).roster_changed);
+        assert_eq!(names(&mirror), ["a"]);
+        assert!(!mirror.is_whole());
+        mirror.apply(page(vec![sample::idle_entry(2, "b")], true), START);
+        assert_eq!(names(&mirror), ["a", "b"]);
+        assert!(mirror.is_whole());
+        assert_eq!(mirror.summary().total, 20);
+    }
+
+    #[test]
+    fn after_a_resync_the_old_fleet_stays_until_the_new_one_is_whole() {
+        let mut mirror = mirror_of(&[(1, "a"), (2, "b")]);
+        mirror.apply(Update::Resync, START);
+        let applied = mirror.apply(page(vec![sample::idle_entry(1, "b")], false), START);
+        assert_eq!((names(&mirror), applied.roster_changed), (vec!["a", "b"], false));
+        assert!(!mirror.is_whole());
+        let applied = mirror.apply(page(vec![sample::idle_entry(9, "c")], true), START);
+        assert_eq!((names(&mirror), applied.roster_changed), (vec!["b", "c"], true));
+        assert_eq!(mirror.by_name("b").unwrap().key, 1);
+        assert_eq!(mirror.by_name("a"), None);
+    }
+
+    #[test]
+    fn changes_are_folded_in() {
+        let mut mirror = mirror_of(&[(1, "a"), (2, "b")]);
+        let applied = mirror.apply(
+            Update::Changes(Box::new(Changes {
+                entries: vec![sample::idle_entry(3, "c")],
+                changed: vec![
+                    Change { key: 2, vitals: sample::killed_entry().vitals },
+                    Change { key: 77, vitals: sample::killed_entry().vitals },
+                ],
+                work: vec![(2, sample::busy_entry().work, sample::busy_entry().total)],
+                removed: vec![1, 78],
+                events: sample::events(),
+                ..changes()
+            })),
+            START,
+        );
+        assert_eq!(names(&mirror), ["b", "c"]);
+        let b = mirror.by_name("b").unwrap();
+        assert_eq!((b.vitals.state, b.work.ok, b.total.ok), (State::Killed, 812, 5210));
+        assert!(applied.roster_changed && applied.agents_changed);
+        assert_eq!(applied.events, sample::events());
+    }
+
+    #[test]
+    fn a_key_or_name_that_is_taken_over_leaves_nothing_behind() {
+        let mut mirror = mirror_of(&[(1, "a"), (2, "b")]);
+        let entries = vec![sample::idle_entry(1, "c"), sample::idle_entry(5, "b")];
+        mirror.apply(Update::Changes(Box::new(Changes { entries, ..changes() })), START);
+        assert_eq!(names(&mirror), ["c", "b"]);
+        assert_eq!(mirror.by_name("a"), None);
+        assert_eq!(mirror.by_name("b").unwrap().key, 5);
+        assert_eq!(mirror.by_name("c").unwrap().key, 1);
+    }
+
+    #[test]
+    fn the_collectors_clock_goes_on_by_local_time() {
+        let mut mirror = Mirror::default();
+        assert_eq!(mirror.now_ms(START), None);
+        mirror.apply(Update::Changes(Box::new(changes())), START);
+        assert_eq!(mirror.now_ms(START), Some(NOW_MS));
+        assert_eq!(mirror.now_ms(START + Duration::from_secs(43)), Some(NOW_MS + 43_000));
+        assert_eq!(mirror.now_ms(Duration::ZERO), Some(NOW_MS));
+    }
+}

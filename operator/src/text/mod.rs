@@ -1,0 +1,204 @@
+//! Times, durations, money and counts as people read them, in tables and on screens.
+
+mod duration;
+
+pub use duration::{DurationError, parse_duration};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Most columns of an [`age`], for ages below 10,000 days.
+pub const AGE_WIDTH: usize = 6;
+
+const SECOND_US: u64 = 1_000_000;
+const CENT_NANO: u64 = 10_000_000;
+
+/// A length of time in its two largest units: `4s`, `6m12s`, `3h10m`, `2d01h`, `412d`. At most
+/// [`AGE_WIDTH`] columns; the second unit keeps two digits, so that right-aligned ages stand still.
+#[must_use]
+pub fn age(ms: u64) -> String {
+    let seconds = ms / 1_000;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m{:02}s", seconds % 60),
+        (0, _, _) => format!("{hours}h{:02}m", minutes % 60),
+        (1..=99, _, _) => format!("{days}d{:02}h", hours % 24),
+        _ => format!("{days}d"),
+    }
+}
+
+/// A latency in microseconds: `850us`, `310ms`, `1.9s`, `12.4s`, `2m04s`.
+#[must_use]
+pub fn latency(us: u64) -> String {
+    // Each step is taken by the rounded value, so that 999.7 ms is `1.0s` and not `1000ms`.
+    let rounded_ms = us.saturating_add(500) / 1_000;
+    let tenths = us.saturating_add(50_000) / 100_000;
+    if us < 1_000 {
+        format!("{us}us")
+    } else if rounded_ms < 1_000 {
+        format!("{rounded_ms}ms")
+    } else if tenths < 1_000 {
+        format!("{}.{}s", tenths / 10, tenths % 10)
+    } else {
+        age(us.saturating_add(SECOND_US / 2) / 1_000)
+    }
+}
+
+/// Nano-dollars to the cent: `$12.40`, `$0.00`, `<$0.01`, `$12.4k`, `$3.1M`.
+#[must_use]
+pub fn money(nano_usd: u64) -> String {
+    let cents = nano_usd.saturating_add(CENT_NANO / 2) / CENT_NANO;
+    match cents {
+        0 if nano_usd > 0 => "<$0.01".into(),
+        0..1_000_000 => format!("${}.{:02}", cents / 100, cents % 100),
+        _ => format!("${}", count(cents / 100)),
+    }
+}
+
+/// A count in at most six columns: `9999`, `12.3k`, `4.0M`.
+#[must_use]
+pub fn count(n: u64) -> String {
+    const UNITS: [(u64, &str); 4] =
+        [(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];
+    let unit = UNITS.iter().find(|(size, _)| n >= *size);
+    match unit {
+        Some((size, suffix)) if n >= 10_000 => {
+            format!("{}.{}{suffix}", n / size, n % size * 10 / size)
+        }
+        _ => n.to_string(),
+    }
+}
+
+/// A share between 0 and 1 as percent: `91.2`, `100`. Rounded down: a single failure among a
+/// million is not 100.
+#[must_use]
+pub fn percent(share: f64) -> String {
+    // 0.912 is 911.99… tenths in binary.
+    let tenths = (share.clamp(0.0, 1.0) * 1_000.0 + 1e-9).floor();
+    if tenths >= 1_000.0 { "100".into() } else { format!("{:.1}", tenths / 10.0) }
+}
+
+/// RFC 3339 in UTC with milliseconds: `2026-04-01T14:30:02.120Z`. Times beyond the years that can
+/// be written become the first or last of them.
+#[must_use]
+pub fn timestamp(ms: i64) -> String {
+    format!("{:.3}", instant(ms))
+}
+
+/// Time of day in UTC: `14:30:02`.
+#[must_use]
+pub fn time_of_day(ms: i64) -> String {
+    let time = instant(ms).to_zoned(TimeZone::UTC).time();
+    format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+}
+
+/// Time of day in UTC with milliseconds: `14:30:02.120`.
+#[must_use]
+pub fn time_of_day_ms(ms: i64) -> String {
+    format!("{}.{:03}", time_of_day(ms), ms.rem_euclid(1_000))
+}
+
+/// Date in UTC: `2026-04-01`.
+#[must_use]
+pub fn date(ms: i64) -> String {
+    instant(ms).to_zoned(TimeZone::UTC).date().to_string()
+}
+
+fn instant(ms: i64) -> Timestamp {
+    let bound = if ms < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_millisecond(ms).unwrap_or(bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_keep_their_width() {
+        let seconds = [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m00s"),
+            (372, "6m12s"),
+            (3_599, "59m59s"),
+            (3_600, "1h00m"),
+            (86_399, "23h59m"),
+            (176_400, "2d01h"),
+            (8_639_999, "99d23h"),
+            (8_640_000, "100d"),
+        ];
+        for (seconds, text) in seconds {
+            assert_eq!(age(seconds * 1_000 + 999), text);
+            assert!(text.len() <= AGE_WIDTH);
+        }
+        assert_eq!(age(u64::MAX), "213503982334d");
+    }
+
+    #[test]
+    fn latencies_step_up_by_their_rounded_value() {
+        let table = [
+            (0, "0us"),
+            (999, "999us"),
+            (1_000, "1ms"),
+            (310_400, "310ms"),
+            (999_499, "999ms"),
+            (999_500, "1.0s"),
+            (1_940_000, "1.9s"),
+            (12_400_000, "12.4s"),
+            (99_949_999, "99.9s"),
+            (99_950_000, "1m40s"),
+            (124_000_000, "2m04s"),
+        ];
+        for (us, text) in table {
+            assert_eq!(latency(us), text);
+        }
+        assert_eq!(latency(u64::MAX), "213503982d");
+    }
+
+    #[test]
+    fn money_is_exact_to_the_cent() {
+        let table = [
+            (0, "$0.00"),
+            (4_999_999, "<$0.01"),
+            (5_000_000, "$0.01"),
+            (12_395_000_000, "$12.40"),
+            (9_999_990_000_000, "$9999.99"),
+            (12_400_000_000_000, "$12.4k"),
+        ];
+        for (nano, text) in table {
+            assert_eq!(money(nano), text);
+        }
+        assert_eq!(money(u64::MAX), "$18.4G");
+    }
+
+    #[test]
+    fn counts_are_shortened_from_ten_thousand() {
+        let table = [(0, "0"), (9_999, "9999"), (12_304, "12.3k"), (999_999, "999.9k")];
+        for (n, text) in table {
+            assert_eq!(count(n), text);
+        }
+        assert_eq!(count(4_000_000), "4.0M");
+        assert_eq!(count(u64::MAX), "18446744.0T");
+    }
+
+    #[test]
+    fn a_single_failure_is_not_a_hundred_percent() {
+        assert_eq!(percent(1.0), "100");
+        assert_eq!(percent(0.999_999), "99.9");
+        assert_eq!(percent(0.912), "91.2");
+        assert_eq!(percent(0.0), "0.0");
+    }
+
+    #[test]
+    fn times_are_utc_and_never_panic() {
+        let ms = crate::sample::NOW_MS;
+        assert_eq!(timestamp(ms), "2026-04-01T14:30:02.120Z");
+        assert_eq!(timestamp(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(time_of_day(ms), "14:30:02");
+        assert_eq!(time_of_day_ms(ms), "14:30:02.120");
+        assert_eq!(date(ms), "2026-04-01");
+        assert!(timestamp(i64::MIN).starts_with("-009999-"));
+        assert!(timestamp(i64::MAX).starts_with("9999-"));
+    }
+}
