@@ -17,7 +17,7 @@ use crate::view::Totals;
 #[derive(Clone, Debug)]
 pub enum Input<'a> {
     /// A verified and decoded datagram from an agent.
-    Message(Message<'a>),
+    Message(&'a Message<'a>),
     /// An agent known from before. Only before [`Input::Begin`].
     Restore(Box<RestoredAgent>),
     /// The socket is bound: from now on agents can be heard.
@@ -32,6 +32,11 @@ pub enum Input<'a> {
     Command(CommandRequest),
     /// `control.db` has the command of this ticket, and all before it.
     Persisted {
+        /// The ticket.
+        ticket: Ticket,
+    },
+    /// The command of this ticket did not become durable, and never will: as if it had not come.
+    Abandoned {
         /// The ticket.
         ticket: Ticket,
     },
@@ -141,4 +146,3 @@ pub struct RestoredSession {
     /// How it ended, if it did.
     pub ended: Option<SessionEnd>,
 }
-

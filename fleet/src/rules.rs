@@ -15,11 +15,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            late_factor: 3.0,
-            unreachable_factor: 10.0,
-            stall_after: Duration::from_secs(300),
-        }
+        Self { late_factor: 3.0, unreachable_factor: 10.0, stall_after: Duration::from_secs(300) }
     }
 }
 

@@ -235,7 +235,7 @@ impl fmt::Display for Millis {
         let seconds = self.0 / 1_000;
         match self.0 {
             0..1_000 => write!(f, "{}ms", self.0),
-            1_000..60_000 if self.0 % 1_000 != 0 => {
+            1_000..60_000 if !self.0.is_multiple_of(1_000) => {
                 write!(f, "{}.{}s", seconds, self.0 % 1_000 / 100)
             }
             1_000..60_000 => write!(f, "{seconds}s"),

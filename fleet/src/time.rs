@@ -78,6 +78,6 @@ impl Sub<Duration> for Mono {
     type Output = Self;
     /// Never reaches [`Self::NEVER_YET`]: an age that an agent made up is still an age.
     fn sub(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(nanos(span)).max(i64::MIN + 1))
+        Self(self.0.saturating_sub(nanos(span)).max(Self::NEVER_YET.0.saturating_add(1)))
     }
 }

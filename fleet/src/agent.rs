@@ -1,0 +1,168 @@
+//! All that the core keeps of one agent. A million of these must fit: rare things are boxed.
+
+use std::net::SocketAddr;
+
+use heartline_protocol::Phase;
+
+use crate::command::{Desired, Pushes};
+use crate::identity::Identity;
+use crate::roster::AgentId;
+use crate::session::{Session, Superseded};
+use crate::state::{Exit, Standing};
+use crate::time::Mono;
+use crate::view::Totals;
+
+/// No backlog was reported.
+pub(crate) const NO_QUEUE: u32 = u32::MAX;
+
+/// One agent.
+pub(crate) struct Agent {
+    pub(crate) name: Box<str>,
+    pub(crate) id: AgentId,
+    pub(crate) limits: u16,
+
+    pub(crate) standing: Standing,
+    /// When `standing` became true.
+    pub(crate) since: Mono,
+    /// The standing before the collector started, and since when, until the first judgement.
+    pub(crate) restored: Option<(Standing, Mono)>,
+
+    /// When the last live message came; shown, never judged by.
+    pub(crate) last_live: Mono,
+    /// From when silence counts: the last live message, put off by the time that *we* were away.
+    pub(crate) silent_from: Mono,
+    /// When the last authentic message with a new sequence came, live or not.
+    pub(crate) heard_at: Mono,
+    /// A live message has come since the collector started.
+    pub(crate) settled: bool,
+    /// Until when two processes speak as this agent.
+    pub(crate) conflict_until: Mono,
+    /// It said goodbye, or its supervisor reported its exit; a new session clears it.
+    pub(crate) ended: Option<Ended>,
+
+    pub(crate) interval_ms: u32,
+    pub(crate) in_flight: u32,
+    pub(crate) queue: u32,
+    pub(crate) phase: Phase,
+    pub(crate) progress_at: Mono,
+    pub(crate) oldest_task_at: Mono,
+    pub(crate) step: Option<Box<str>>,
+
+    pub(crate) session: Session,
+    pub(crate) superseded: Option<Box<Superseded>>,
+    pub(crate) starts: u32,
+    /// The current session has sent its identity.
+    pub(crate) identity_known: bool,
+    pub(crate) identity: Option<Box<Identity>>,
+    /// Where the last live message came from.
+    pub(crate) address: Option<SocketAddr>,
+
+    pub(crate) desired: Option<Box<Desired>>,
+    /// The highest generation ever given out for this agent, or reported by it.
+    pub(crate) generation: u64,
+    pub(crate) pushes: Option<Box<Pushes>>,
+    pub(crate) totals: Totals,
+    /// Beats received and lost since the last work row.
+    pub(crate) beats: u32,
+    pub(crate) lost_noted: u32,
+    pub(crate) question: Option<Question>,
+    pub(crate) allowance: Allowance,
+    /// It stands in the list of changed agents.
+    pub(crate) changed: bool,
+    pub(crate) first_seen: Mono,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Shutdown,
+    Crashed(Exit),
+}
+
+/// A message whose answer waits for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) from: SocketAddr,
+    pub(crate) session: u64,
+    pub(crate) sequence: u64,
+    pub(crate) len: u16,
+}
+
+/// How many more answers an agent gets in this second.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Allowance {
+    second: u32,
+    used: u16,
+}
+
+/// Most answers to one agent in one second: far above what any emitter asks for, and too few to be
+/// a weapon in the hands of one that is replayed.
+pub(crate) const ANSWERS_PER_SECOND: u16 = 64;
+
+impl Allowance {
+    pub(crate) fn take(&mut self, now: Mono) -> bool {
+        let second = now.nanos().div_euclid(1_000_000_000) as u32;
+        if second != self.second {
+            *self = Self { second, used: 0 };
+        }
+        let allowed = self.used < ANSWERS_PER_SECOND;
+        self.used += u16::from(allowed);
+        allowed
+    }
+}
+
+impl Agent {
+    /// An agent of which only the name is known yet.
+    pub(crate) fn new(name: &str, id: AgentId, limits: u16, session: Session, now: Mono) -> Self {
+        Self {
+            name: name.into(),
+            id,
+            limits,
+            standing: Standing::UNKNOWN,
+            since: now,
+            restored: None,
+            last_live: Mono::NEVER_YET,
+            silent_from: now,
+            heard_at: Mono::NEVER_YET,
+            settled: false,
+            conflict_until: Mono::NEVER_YET,
+            ended: None,
+            interval_ms: heartline_protocol::limits::INTERVAL_DEFAULT_MS,
+            in_flight: 0,
+            queue: NO_QUEUE,
+            phase: Phase::Starting,
+            progress_at: Mono::NEVER_YET,
+            oldest_task_at: Mono::NEVER_YET,
+            step: None,
+            session,
+            superseded: None,
+            starts: 0,
+            identity_known: false,
+            identity: None,
+            address: None,
+            desired: None,
+            generation: 0,
+            pushes: None,
+            totals: Totals::default(),
+            beats: 0,
+            lost_noted: 0,
+            question: None,
+            allowance: Allowance::default(),
+            changed: false,
+            first_seen: now,
+        }
+    }
+
+    /// Whether its desired state is killed.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.desired.as_ref().is_some_and(|desired| desired.killed)
+    }
+
+    /// The session of that id, current or superseded.
+    pub(crate) fn session_mut(&mut self, id: u64) -> Option<&mut Session> {
+        if self.session.id == id {
+            return Some(&mut self.session);
+        }
+        self.superseded.as_mut()?.get_mut(id)
+    }
+}

@@ -1,0 +1,37 @@
+//! Answers that wait for the disk, but not for ever.
+
+use std::collections::VecDeque;
+
+use crate::roster::{AgentId, AgentIndex};
+use crate::time::Mono;
+
+/// How long an answer waits for the disk. After that it goes without the new work's confirmation:
+/// a slow disk must not keep challenges from agents, or they would all look one-way.
+pub(crate) const PATIENCE_MS: u64 = 400;
+
+/// One answer that waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) until: Mono,
+    pub(crate) index: AgentIndex,
+    pub(crate) id: AgentId,
+    pub(crate) sequence: u64,
+}
+
+/// Answers that wait, in the order of their patience.
+#[derive(Debug, Default)]
+pub(crate) struct Deferred(VecDeque<Waiting>);
+
+impl Deferred {
+    pub(crate) fn push(&mut self, waiting: Waiting) {
+        self.0.push_back(waiting);
+    }
+
+    pub(crate) fn pop_due(&mut self, now: Mono) -> Option<Waiting> {
+        if self.0.front()?.until > now { None } else { self.0.pop_front() }
+    }
+
+    pub(crate) fn next(&self) -> Mono {
+        self.0.front().map_or(Mono::NEVER, |waiting| waiting.until)
+    }
+}

@@ -1,0 +1,128 @@
+//! The judgement: a pure function of what was received from an agent and of the time since.
+//!
+//! The rules, first match wins, in the order of the code:
+//! 1. killed by command: killed, whatever beats arrive;
+//! 2. it said goodbye: killed (shutdown); its supervisor reported its exit: unreachable (crashed);
+//! 3. not yet heard since the collector started: unknown, until its unreachable limit has passed;
+//! 4. no live beat for `unreachable_factor` intervals: unreachable, one-way while beats arrive that
+//!    echo nothing of ours, otherwise silent;
+//! 5. no live beat for `late_factor` intervals: degraded (late);
+//! 6. its last beat said that work makes no progress: degraded (stalled);
+//! 7. two processes speak as this agent: degraded (conflict);
+//! 8. healthy.
+
+use std::time::Duration;
+
+use heartline_protocol::Phase;
+
+use crate::agent::{Agent, Ended, NO_QUEUE};
+use crate::rules::Limits;
+use crate::state::{Cause, Reason, Standing};
+use crate::time::Mono;
+
+/// A judgement at one moment.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Verdict {
+    pub(crate) standing: Standing,
+    /// When nothing is received until then, judge again.
+    pub(crate) next: Mono,
+}
+
+impl Verdict {
+    fn lasting(standing: Standing) -> Self {
+        Self { standing, next: Mono::NEVER }
+    }
+
+    fn until(standing: Standing, next: Mono) -> Self {
+        Self { standing, next }
+    }
+}
+
+/// Judges `agent` as of `at`, which is its deadline or the receipt of a message.
+pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Mono) -> Verdict {
+    if let Some(desired) = agent.desired.as_ref().filter(|desired| desired.killed) {
+        return Verdict::lasting(Standing::killed(desired.cause));
+    }
+    match agent.ended {
+        Some(Ended::Shutdown) => return Verdict::lasting(Standing::killed(Reason::Shutdown)),
+        Some(Ended::Crashed(_)) => {
+            return Verdict::lasting(Standing::unreachable(Reason::Crashed));
+        }
+        None => {}
+    }
+    let unreachable_after = intervals(agent, limits.unreachable_factor);
+    let unreachable_at = agent.silent_from + unreachable_after;
+    if at >= unreachable_at {
+        let heard_until = agent.heard_at + unreachable_after;
+        return if agent.heard_at > agent.last_live && heard_until > at {
+            Verdict::until(Standing::unreachable(Reason::OneWay), heard_until)
+        } else {
+            Verdict::lasting(Standing::unreachable(Reason::Silent))
+        };
+    }
+    if !agent.settled {
+        return Verdict::until(Standing::UNKNOWN, unreachable_at);
+    }
+    let late_at = agent.silent_from + intervals(agent, limits.late_factor);
+    if at >= late_at {
+        return Verdict::until(Standing::degraded(Reason::Late), unreachable_at);
+    }
+    if stalled_for(agent, limits).is_some() {
+        return Verdict::until(Standing::degraded(Reason::Stalled), late_at);
+    }
+    if at < agent.conflict_until {
+        let next = late_at.min(agent.conflict_until);
+        return Verdict::until(Standing::degraded(Reason::Conflict), next);
+    }
+    Verdict::until(Standing::HEALTHY, late_at)
+}
+
+fn intervals(agent: &Agent, factor: f64) -> Duration {
+    Duration::from_millis((f64::from(agent.interval_ms) * factor) as u64)
+}
+
+/// For how long past its limit an agent with work to do had made no progress when its last live
+/// beat came. Only a beat can say so: between beats, progress may be made that nobody told us of.
+pub(crate) fn stalled_for(agent: &Agent, limits: &Limits) -> Option<Duration> {
+    let has_work = agent.in_flight > 0 || (agent.queue != NO_QUEUE && agent.queue > 0);
+    if !has_work || agent.phase == Phase::Waiting {
+        return None;
+    }
+    let age = agent.last_live.since(agent.progress_at.known()?);
+    age.checked_sub(limits.stall_after)
+}
+
+/// Why `agent` has come into `standing` without a message that says so itself.
+pub(crate) fn cause_of(agent: &Agent, limits: &Limits, standing: Standing, at: Mono) -> Cause {
+    match standing.reason {
+        Some(Reason::Late) => Cause::Missed {
+            beats: limits.late_factor.floor() as u32,
+            interval_ms: agent.interval_ms,
+        },
+        Some(Reason::Silent) if agent.settled => Cause::Missed {
+            beats: limits.unreachable_factor.floor() as u32,
+            interval_ms: agent.interval_ms,
+        },
+        Some(Reason::Silent) => {
+            Cause::NotHeardSinceStart { waited_ms: at.millis_since(agent.silent_from) }
+        }
+        Some(Reason::OneWay) => Cause::OneWay,
+        Some(Reason::Stalled) => Cause::NoProgress {
+            age_ms: agent.last_live.millis_since(agent.progress_at),
+            step: agent.step.clone(),
+        },
+        Some(Reason::Conflict) => Cause::TwoProcesses,
+        Some(Reason::Crashed) => match agent.ended {
+            Some(Ended::Crashed(exit)) => Cause::Exited(exit),
+            _ => Cause::Exited(crate::state::Exit::default()),
+        },
+        Some(Reason::Shutdown) => Cause::Goodbye,
+        Some(Reason::Operator | Reason::Policy) => {
+            let desired = agent.desired.as_ref();
+            let (by, reason) =
+                desired.map_or_else(Default::default, |it| (it.by.clone(), it.reason.clone()));
+            Cause::Command { by, reason }
+        }
+        None => Cause::Beat,
+    }
+}

@@ -1,0 +1,69 @@
+//! Beginning where the last collector ended.
+
+use crate::agent::{Agent, Ended};
+use crate::fleet::Fleet;
+use crate::gap::{Gap, GapCause};
+use crate::input::RestoredAgent;
+use crate::output::SessionEnd;
+use crate::roster::{AgentId, AgentIndex};
+use crate::session::{Session, Superseded};
+use crate::state::{Exit, Standing};
+use crate::time::Mono;
+
+impl Fleet {
+    pub(crate) fn on_restore(&mut self, restored: RestoredAgent, now: Mono) {
+        if self.roster.is_full() || self.roster.find(&restored.agent).is_some() {
+            return;
+        }
+        let mut sessions = restored.sessions.into_iter();
+        let newest = sessions.next();
+        let session =
+            newest.map_or(Session::new(0, 0), |it| Session::new(it.session, it.applied_segment));
+        let limits = self.limits.number_of(&restored.agent);
+        let mut agent = Agent::new(&restored.agent, restored.id, limits, session, now);
+        let mut superseded = Superseded::default();
+        for old in sessions {
+            superseded.restored(Session::new(old.session, old.applied_segment));
+            agent.superseded.get_or_insert_default();
+        }
+        if agent.superseded.is_some() {
+            agent.superseded = Some(Box::new(superseded));
+        }
+        agent.ended = match newest.and_then(|it| it.ended) {
+            Some(SessionEnd::Shutdown) => Some(Ended::Shutdown),
+            Some(SessionEnd::Crashed) => Some(Ended::Crashed(Exit::default())),
+            Some(SessionEnd::Superseded) | None => None,
+        };
+        agent.restored = Some((restored.standing, restored.since));
+        agent.last_live = restored.last_live.unwrap_or(Mono::NEVER_YET);
+        agent.interval_ms = restored.interval_ms;
+        agent.first_seen = restored.first_seen;
+        agent.starts = restored.starts.max(u32::from(newest.is_some()));
+        agent.identity_known = restored.identity.is_some();
+        agent.identity = restored.identity;
+        agent.generation = restored.desired.as_ref().map_or(0, |desired| desired.generation);
+        agent.desired = restored.desired;
+        agent.totals = restored.totals;
+        self.next_id = self.next_id.max(restored.id.0 + 1);
+        self.roster.insert(agent);
+        self.summary.enter(Standing::UNKNOWN.state);
+    }
+
+    /// The socket is bound: everybody has their own limit from here to be heard.
+    pub(crate) fn on_begin(&mut self, last_alive: Option<Mono>, next_id: AgentId, now: Mono) {
+        self.next_id = self.next_id.max(next_id.0);
+        self.watch.begin(now);
+        for agent in self.roster.agents_mut() {
+            agent.silent_from = now;
+            agent.since = now;
+        }
+        if let Some(from) = last_alive {
+            self.record_gap(Gap { from: from.min(now), to: now, cause: GapCause::Down });
+        }
+        let all: Vec<AgentIndex> = self.roster.indices().collect();
+        for index in all {
+            self.rejudge(index, now, None);
+            self.note_changed(index);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! All agents, by id and by dense index, with the moment at which each must be judged again.
+
+use hashbrown::HashTable;
+
+use crate::agent::Agent;
+use crate::time::Mono;
+
+/// Where an agent stands in the fleet's arrays. Reused after the agent is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AgentIndex(pub u32);
+
+/// An agent's durable id in the databases: from 1, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AgentId(pub i64);
+
+impl AgentIndex {
+    /// As an index into arrays that run parallel to the fleet's.
+    #[must_use]
+    pub fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The agents. Deadlines stand in an array of their own: a beat only stores one, and a sweep over
+/// all of them reads memory in order.
+pub(crate) struct Roster {
+    agents: Vec<Option<Agent>>,
+    deadlines: Vec<Mono>,
+    by_name: HashTable<u32>,
+    /// Keyed, because the names come from outside.
+    hasher: ahash::RandomState,
+    free: Vec<u32>,
+    limit: usize,
+    /// No deadline is earlier than this.
+    earliest: Mono,
+}
+
+impl Roster {
+    pub(crate) fn new(hash_seed: [u64; 4], limit: usize) -> Self {
+        let [a, b, c, d] = hash_seed;
+        Self {
+            agents: Vec::new(),
+            deadlines: Vec::new(),
+            by_name: HashTable::new(),
+            hasher: ahash::RandomState::with_seeds(a, b, c, d),
+            free: Vec::new(),
+            limit,
+            earliest: Mono::NEVER,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= self.limit
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<AgentIndex> {
+        self.by_name
+            .find(self.hasher.hash_one(name), |&index| self.name(index) == name)
+            .map(|&index| AgentIndex(index))
+    }
+
+    fn name(&self, index: u32) -> &str {
+        self.agents[index as usize].as_ref().map_or("", |agent| &agent.name)
+    }
+
+    /// Adds an agent whose name is not yet known.
+    pub(crate) fn insert(&mut self, agent: Agent) -> AgentIndex {
+        let hash = self.hasher.hash_one(&*agent.name);
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.agents.push(None);
+            self.deadlines.push(Mono::NEVER);
+            u32::try_from(self.agents.len() - 1).expect("the roster's limit is below 2^32")
+        });
+        self.agents[index as usize] = Some(agent);
+        let Self { agents, by_name, hasher, .. } = self;
+        by_name.insert_unique(hash, index, |&other| {
+            hasher.hash_one(agents[other as usize].as_ref().map_or("", |agent| &*agent.name))
+        });
+        AgentIndex(index)
+    }
+
+    pub(crate) fn remove(&mut self, index: AgentIndex) -> Option<Agent> {
+        let hash = self.hasher.hash_one(self.name(index.0));
+        if let Ok(entry) = self.by_name.find_entry(hash, |&other| other == index.0) {
+            entry.remove();
+        }
+        let agent = self.agents.get_mut(index.get())?.take()?;
+        self.deadlines[index.get()] = Mono::NEVER;
+        self.free.push(index.0);
+        Some(agent)
+    }
+
+    pub(crate) fn get(&self, index: AgentIndex) -> Option<&Agent> {
+        self.agents.get(index.get())?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, index: AgentIndex) -> Option<&mut Agent> {
+        self.agents.get_mut(index.get())?.as_mut()
+    }
+
+    pub(crate) fn indices(&self) -> impl Iterator<Item = AgentIndex> + '_ {
+        let occupied = self.agents.iter().enumerate().filter(|(_, agent)| agent.is_some());
+        occupied.map(|(index, _)| AgentIndex(index as u32))
+    }
+
+    pub(crate) fn agents_mut(&mut self) -> impl Iterator<Item = &mut Agent> {
+        self.agents.iter_mut().flatten()
+    }
+
+    /// Sets when the agent must be judged again. No more than a store and a comparison.
+    pub(crate) fn set_deadline(&mut self, index: AgentIndex, deadline: Mono) {
+        self.deadlines[index.get()] = deadline;
+        self.earliest = self.earliest.min(deadline);
+    }
+
+    pub(crate) fn deadline(&self, index: AgentIndex) -> Mono {
+        self.deadlines[index.get()]
+    }
+
+    /// A moment before which no deadline passes.
+    pub(crate) fn earliest(&self) -> Mono {
+        self.earliest
+    }
+
+    /// Those whose deadline has passed, and the earliest deadline among the others.
+    pub(crate) fn sweep(&mut self, now: Mono, due: &mut Vec<AgentIndex>) {
+        let mut earliest = Mono::NEVER;
+        for (index, &deadline) in self.deadlines.iter().enumerate() {
+            if deadline <= now {
+                due.push(AgentIndex(index as u32));
+            } else {
+                earliest = earliest.min(deadline);
+            }
+        }
+        self.earliest = earliest;
+    }
+}

@@ -1,0 +1,98 @@
+//! The sessions of one agent: the current one, and those that it superseded.
+
+use heartline_protocol::ReplayWindow;
+
+use crate::time::Mono;
+
+/// One run of an agent's emitter, as long as anything about it matters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Session {
+    /// Its random id.
+    pub(crate) id: u64,
+    pub(crate) window: ReplayWindow,
+    /// The last segment of it that was counted.
+    pub(crate) applied: u64,
+    /// The last segment of it that is on disk; never above `applied`.
+    pub(crate) durable: u64,
+    /// When its last live message came.
+    pub(crate) last_live: Mono,
+    /// The first sequence number seen.
+    pub(crate) first_sequence: u64,
+    /// How many different messages arrived.
+    pub(crate) received: u64,
+}
+
+impl Session {
+    pub(crate) fn new(id: u64, applied: u64) -> Self {
+        Self {
+            id,
+            window: ReplayWindow::default(),
+            applied,
+            durable: applied,
+            last_live: Mono::NEVER_YET,
+            first_sequence: 0,
+            received: 0,
+        }
+    }
+
+    /// Takes a sequence number in; says whether it was new.
+    pub(crate) fn accept(&mut self, sequence: u64) -> bool {
+        let is_new = self.window.accept(sequence);
+        if is_new {
+            if self.received == 0 {
+                self.first_sequence = sequence;
+            }
+            self.first_sequence = self.first_sequence.min(sequence);
+            self.received += 1;
+        }
+        is_new
+    }
+
+    /// Messages that were sent since the first one seen, and never arrived.
+    pub(crate) fn lost(&self) -> u64 {
+        let sent = if self.received == 0 {
+            0
+        } else {
+            (self.window.highest() - self.first_sequence).saturating_add(1)
+        };
+        sent.saturating_sub(self.received)
+    }
+}
+
+/// How many superseded sessions an agent keeps at least: what they counted, and that they are old.
+const KEPT: usize = 8;
+/// How many it keeps at most while their challenges could still be echoed.
+const KEPT_MAX: usize = 64;
+
+/// The sessions that were superseded, newest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Superseded(Vec<Session>);
+
+impl Superseded {
+    pub(crate) fn restored(&mut self, session: Session) {
+        if self.0.len() < KEPT_MAX {
+            self.0.push(session);
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Session> {
+        self.0.iter_mut().find(|session| session.id == id)
+    }
+
+    /// Makes room for one more. A session goes only when no recording of it can be live any more:
+    /// otherwise a replay would look like a new start. `false`: there is no room now.
+    pub(crate) fn has_room(&mut self, now: Mono, challenge_life_ms: u64) -> bool {
+        while self.0.len() >= KEPT {
+            let oldest = self.0.last().map_or(Mono::NEVER_YET, |session| session.last_live);
+            if oldest.known().is_some_and(|last| last.plus_millis(challenge_life_ms) > now) {
+                return self.0.len() < KEPT_MAX;
+            }
+            self.0.pop();
+        }
+        true
+    }
+
+    pub(crate) fn push(&mut self, session: Session) {
+        self.0.insert(0, session);
+    }
+}
