@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Writes the starting corpora from the protocol's vectors: `python3 fuzz/seeds.py`."""
+
+import json
+import pathlib
+
+FUZZ = pathlib.Path(__file__).parent
+VECTORS = FUZZ.parent / "protocol" / "vectors"
+KINDS = {0x01: 0, 0x02: 1, 0x03: 2, 0x81: 3, 0x82: 4}  # as the target `body` numbers them
+
+
+def read(name):
+    return json.loads((VECTORS / f"{name}.json").read_text())
+
+
+def write(target, seeds):
+    folder = FUZZ / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(seeds):
+        (folder / f"seed-{number:03}").write_bytes(seed)
+    print(f"{target}: {len(seeds)} seeds")
+
+
+def body(datagram):
+    """The kind and the body of a datagram whose framing is right."""
+    return bytes([KINDS[datagram[4]]]) + datagram[42 + datagram[9]:-32]
+
+
+def main():
+    messages = [bytes.fromhex(case["datagram"]) for case in read("messages")["messages"]]
+    refused = read("refused")["cases"]
+    bad = [bytes.fromhex(case["datagram"]) for case in refused]
+    framed = [datagram for case, datagram in zip(refused, bad) if case["stage"] == "decode"]
+    write("datagram", messages + bad)
+    write("body", [body(datagram) for datagram in messages + framed])
+
+    keys = read("keys")
+    write("token", [case["token"].encode() for case in keys["tokens"] + keys["refused_tokens"]])
+
+    buckets = read("buckets")
+    write("histogram", [bytes.fromhex(case["packed"]) for case in buckets["packed"] + buckets["refused"]])
+
+
+if __name__ == "__main__":
+    main()
