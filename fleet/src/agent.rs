@@ -1,11 +1,10 @@
 //! All that the core keeps of one agent. A million of these must fit: rare things are boxed.
 
-use std::net::SocketAddr;
-
 use heartline_protocol::Phase;
 
 use crate::command::{Desired, Pushes};
 use crate::identity::Identity;
+use crate::input::Path;
 use crate::roster::AgentId;
 use crate::session::{Session, Superseded};
 use crate::state::{Exit, Standing};
@@ -55,7 +54,7 @@ pub(crate) struct Agent {
     pub(crate) identity_known: bool,
     pub(crate) identity: Option<Box<Identity>>,
     /// Where the last live message came from.
-    pub(crate) address: Option<SocketAddr>,
+    pub(crate) address: Option<Path>,
 
     pub(crate) desired: Option<Box<Desired>>,
     /// The highest generation ever given out for this agent, or reported by it.
@@ -82,7 +81,7 @@ pub(crate) enum Ended {
 /// A message whose answer waits for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
-    pub(crate) from: SocketAddr,
+    pub(crate) from: Path,
     pub(crate) session: u64,
     pub(crate) sequence: u64,
     pub(crate) len: u16,

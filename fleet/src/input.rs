@@ -67,6 +67,16 @@ pub enum Input<'a> {
     End,
 }
 
+/// Where a datagram came from, and where its answer goes: the peer, and which of the collector's
+/// sockets it used, since an agent takes answers only from the address that it asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// The peer's address.
+    pub peer: SocketAddr,
+    /// Number of the collector's socket.
+    pub via: u8,
+}
+
 /// A verified and decoded datagram from an agent.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
@@ -81,7 +91,7 @@ pub struct Message<'a> {
     /// Whether it echoes a current or previous challenge of this session.
     pub fresh: bool,
     /// Where it came from.
-    pub from: SocketAddr,
+    pub from: Path,
     /// Its length in bytes.
     pub len: u16,
     /// What it says.

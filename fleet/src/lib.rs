@@ -34,7 +34,7 @@ pub use command::{Action, CommandRefusal, Desired, Target};
 pub use fleet::{Counters, Fleet, FleetConfig, Summary};
 pub use gap::{GapCause, HEARTBEAT};
 pub use identity::Identity;
-pub use input::{CommandRequest, Input, Message, RestoredAgent, RestoredSession};
+pub use input::{CommandRequest, Input, Message, Path, RestoredAgent, RestoredSession};
 pub use output::{Answer, ControlRow, HistoryRow, Output, PushOrder, SessionEnd, Ticket, WorkRow};
 pub use roster::{AgentId, AgentIndex};
 pub use rules::{AgentRule, Limits, Rules};

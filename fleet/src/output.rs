@@ -1,6 +1,5 @@
 //! What a fleet wants done: answers to send, rows to store, news for operators.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use heartline_protocol::Ack;
@@ -8,6 +7,7 @@ use heartline_protocol::Ack;
 use crate::command::{Action, CommandRefusal, Target};
 use crate::gap::GapCause;
 use crate::identity::Identity;
+use crate::input::Path;
 use crate::roster::{AgentId, AgentIndex};
 use crate::state::{Cause, Standing};
 use crate::time::Mono;
@@ -60,7 +60,7 @@ pub struct Answer {
     /// Whom.
     pub index: AgentIndex,
     /// Where to.
-    pub to: SocketAddr,
+    pub to: Path,
     /// The session that asked.
     pub session: u64,
     /// The sequence that is answered.
@@ -79,7 +79,7 @@ pub struct PushOrder {
     /// Whom.
     pub index: AgentIndex,
     /// Where to.
-    pub to: SocketAddr,
+    pub to: Path,
     /// Its session.
     pub session: u64,
     /// Generation of its desired state.

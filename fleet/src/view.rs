@@ -167,7 +167,7 @@ impl<'a> AgentView<'a> {
     /// Where its last live message came from.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        self.agent.address
+        self.agent.address.map(|path| path.peer)
     }
 
     /// Its work since it was first seen.
