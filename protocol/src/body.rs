@@ -48,3 +48,152 @@ impl<'a> Verified<'a> {
         .map_err(Refusal::BadBody)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::bucket::{self, Packed};
+    use crate::limits::{GENERATION_MAX, INTERVAL_MS};
+    use crate::wire::{Text, is_hostile};
+
+    const PHASES: [Phase; 4] = [Phase::Starting, Phase::Running, Phase::Waiting, Phase::Stopping];
+
+    /// Beats of numbers alone.
+    fn plain() -> impl Strategy<Value = Beat<'static>> {
+        let ages = (any::<u64>(), option::of(any::<u64>()), option::of(any::<u64>()));
+        let sizes = (any::<u32>(), option::of(any::<u32>()));
+        let rest = (prop::sample::select(&PHASES), 0..=GENERATION_MAX, any::<u64>());
+        (INTERVAL_MS, ages, sizes, rest).prop_map(|(interval_ms, ages, sizes, rest)| Beat {
+            interval_ms,
+            uptime_ms: ages.0,
+            phase: rest.0,
+            in_flight: sizes.0,
+            oldest_in_flight_ms: ages.1,
+            progress_age_ms: ages.2,
+            queue: sizes.1,
+            applied_generation: rest.1,
+            lost_observations: rest.2,
+            ..Beat::default()
+        })
+    }
+
+    fn packed() -> impl Strategy<Value = Vec<u8>> {
+        btree_map(0..bucket::BUCKETS as u16, 1u64..1 << 40, 0..40).prop_map(|pairs| {
+            let (mut bytes, mut last) = (Vec::new(), 0);
+            for (index, count) in pairs {
+                bucket::pack(&mut bytes, index - last, count);
+                last = index;
+            }
+            bytes
+        })
+    }
+
+    fn written(beat: &Beat<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        beat.write(&mut bytes);
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> Beat<'_> {
+        Reader::new(bytes).body(Beat::read).expect("what is written can be read")
+    }
+
+    proptest! {
+        #[test]
+        fn a_beat_survives_the_wire(
+            plain in plain(),
+            step in option::of("[ -~äß大🚂]{0,16}"),
+            counts in option::of((1..=COUNT_MAX, [const { 0..=COUNT_MAX }; 5], packed())),
+            who in option::of((option::of("[ -~大]{0,40}"), option::of(any::<u32>()))),
+            labels in btree_map("[!-~]{0,32}", "[ -~]{0,128}", 0..=16),
+            depends in vec("[a-z0-9._-]{1,63}", 0..=16),
+        ) {
+            let segment = counts.as_ref().map(|(number, [ok, failed, cost, read, wrote], latency)| {
+                SegmentView {
+                    number: *number,
+                    ok: *ok,
+                    failed: *failed,
+                    cost_nano_usd: *cost,
+                    tokens_in: *read,
+                    tokens_out: *wrote,
+                    latency: Packed::new(latency).unwrap(),
+                }
+            });
+            let identity = who.as_ref().map(|(host, pid)| IdentityView {
+                host: host.as_deref().map(Text::new),
+                pid: *pid,
+                labels: labels.iter().map(|(key, value)| (Text::new(key), Text::new(value))).collect(),
+                depends: depends.iter().map(String::as_str).collect(),
+                ..IdentityView::default()
+            });
+            let beat = Beat { step: step.as_deref().map(Text::new), segment, identity, ..plain };
+            let bytes = written(&beat);
+            prop_assert!(bytes.len() >= ACK_BODY_MAX);
+            prop_assert_eq!(read(&bytes), beat);
+        }
+
+        #[test]
+        fn whatever_a_program_calls_itself_can_be_read(
+            step in any::<String>(),
+            host in vec(any::<char>(), 0..300),
+            labels in vec((vec("[\u{1b}\u{202e}\u{200b}a]", 0..50), any::<String>()), 0..30),
+        ) {
+            let host = String::from_iter(host);
+            let labels: Vec<_> =
+                labels.iter().map(|(key, value)| (key.concat(), value.as_str())).collect();
+            let identity = IdentityView {
+                host: Some(Text::new(&host)),
+                labels: labels.iter().map(|(key, value)| (Text::new(key), Text::new(value))).collect(),
+                ..IdentityView::default()
+            };
+            let beat = Beat {
+                interval_ms: 30_000,
+                step: Some(Text::new(&step)),
+                identity: Some(identity),
+                ..Beat::default()
+            };
+            let bytes = written(&beat);
+            let hostile = String::from_utf8_lossy(&bytes).contains('\u{202e}');
+            prop_assert!(!hostile, "hostile text was written");
+            let back = read(&bytes);
+            for (key, value) in &back.identity.as_ref().unwrap().labels {
+                prop_assert!(!(key.scrubbed() + &value.scrubbed()).contains(is_hostile));
+            }
+            prop_assert_eq!(written(&back), bytes);
+        }
+
+        #[test]
+        fn an_ending_is_as_long_as_its_answer_may_be(
+            uptime_ms in any::<u64>(),
+            code in option::of(any::<u32>()),
+            signal in option::of(any::<u32>()),
+            oom_killed in any::<bool>(),
+        ) {
+            let report = ExitReport { uptime_ms, code, signal, oom_killed, segment: None };
+            let goodbye = Goodbye { uptime_ms, segment: None };
+            let (mut first, mut second) = (Vec::new(), Vec::new());
+            report.write(&mut first);
+            goodbye.write(&mut second);
+            prop_assert!(first.len().min(second.len()) >= ACK_BODY_MAX);
+            prop_assert_eq!(Reader::new(&first).body(ExitReport::read), Ok(report));
+            prop_assert_eq!(Reader::new(&second).body(Goodbye::read), Ok(goodbye));
+        }
+
+        #[test]
+        fn an_answer_survives_the_wire(
+            durable_segment in any::<u64>(),
+            generation in 0..=GENERATION_MAX,
+            [killed, unconfirmed, wants_identity] in any::<[bool; 3]>(),
+        ) {
+            let ack = Ack { durable_segment, generation, killed, unconfirmed, wants_identity };
+            let mut bytes = Vec::new();
+            ack.write(&mut bytes);
+            prop_assert!(bytes.len() <= ACK_BODY_MAX);
+            prop_assert_eq!(Reader::new(&bytes).body(Ack::read), Ok(ack));
+        }
+    }
+}

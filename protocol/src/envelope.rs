@@ -264,3 +264,79 @@ impl<'b> Sealer<'b> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KINDS: [Kind; 5] = [Kind::Beat, Kind::Goodbye, Kind::ExitReport, Kind::Ack, Kind::Push];
+
+    fn key() -> AgentKey {
+        AgentKey::new(&[7; 32])
+    }
+
+    fn sealed(header: &Header<'_>, body: &[u8]) -> Result<Vec<u8>, TooLong> {
+        let mut datagram = Vec::new();
+        let mut sealer = Sealer::new(&mut datagram, header);
+        sealer.body().extend_from_slice(body);
+        sealer.seal(&key()).map(|()| datagram)
+    }
+
+    proptest! {
+        #[test]
+        fn a_datagram_survives_the_wire(
+            (kind, epoch, whole) in (prop::sample::select(&KINDS), any::<u8>(), any::<bool>()),
+            agent in "[a-z0-9._-]{1,63}",
+            (session, sequence) in (any::<u64>(), 1..=u64::MAX),
+            challenge in any::<[u8; CHALLENGE_LEN]>(),
+            body in vec(any::<u8>(), 0..1_200),
+        ) {
+            let scope_len = if whole { agent.len() as u8 } else { 0 };
+            let epoch = Epoch(epoch);
+            let header =
+                Header { kind, epoch, scope_len, agent: &agent, session, sequence, challenge };
+            let total = OVERHEAD + agent.len() + body.len();
+            match sealed(&header, &body) {
+                Err(TooLong(length)) => prop_assert!(length == total && total > DATAGRAM_MAX),
+                Ok(datagram) => {
+                    prop_assert_eq!(datagram.len(), total);
+                    let verified = Datagram::parse(&datagram).unwrap().verify(&key()).unwrap();
+                    prop_assert_eq!(verified.header, header);
+                    prop_assert_eq!(verified.body(), &body[..]);
+                }
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_refused(mut bytes in vec(any::<u8>(), 0..1_300), begins in any::<bool>()) {
+            if begins && bytes.len() > 10 {
+                bytes[..5].copy_from_slice(b"HLN1\x01");
+            }
+            let refused = Datagram::parse(&bytes).and_then(|datagram| datagram.verify(&key()));
+            prop_assert!(refused.is_err());
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_is_refused() {
+        let header = Header {
+            kind: Kind::Beat,
+            epoch: Epoch(1),
+            scope_len: 5,
+            agent: "mail.3",
+            session: 0x5be1_0c4f_92d7_3a68,
+            sequence: 7,
+            challenge: [9; CHALLENGE_LEN],
+        };
+        let datagram = sealed(&header, &[0x91, 0x00]).unwrap();
+        for bit in 0..datagram.len() * 8 {
+            let mut flipped = datagram.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let refused = Datagram::parse(&flipped).and_then(|datagram| datagram.verify(&key()));
+            assert!(refused.is_err(), "bit {bit} went unnoticed");
+        }
+    }
+}

@@ -51,3 +51,39 @@ pub enum Fault {
     #[error("the packed histogram is malformed")]
     BadHistogram,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_skipped_whole_or_refused(bytes in vec(any::<u8>(), 0..200)) {
+            let _ = Reader::new(&bytes).body(|_| Ok(()));
+        }
+
+        /// Bytes that are mostly markers get deeper than random ones.
+        #[test]
+        fn markers_alone_never_run_away(
+            bytes in vec(prop::sample::select(&[0x91, 0x81, 0xa0, 0xdc, 0xde, 0xdf, 0xc6, 0x00][..]), 0..200),
+        ) {
+            let _ = Reader::new(&bytes).body(|_| Ok(()));
+        }
+
+        #[test]
+        fn scrubbed_text_is_never_hostile(raw in vec(any::<char>(), 0..100), most in 0..200usize) {
+            let raw = String::from_iter(raw);
+            let text = Text::new(&raw);
+            let scrubbed = text.scrubbed();
+            prop_assert!(!scrubbed.contains(is_hostile));
+            prop_assert_eq!(scrubbed.chars().count(), raw.chars().count());
+            prop_assert!(text.is(&scrubbed));
+            let cut = text.scrubbed_to(most);
+            prop_assert!(cut.len() <= most && scrubbed.starts_with(&cut));
+            prop_assert!(cut.len() + 4 > most || cut == scrubbed, "cut more than it had to");
+        }
+    }
+}
