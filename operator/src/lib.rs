@@ -1,6 +1,7 @@
 //! What an operator and a Heartline collector say to each other, the client that carries it, and
 //! the language that picks agents out of a fleet.
 
+pub mod client;
 pub mod frame;
 pub mod message;
 pub mod text;

@@ -1,0 +1,138 @@
+//! Where a collector is, and what is wanted of it.
+
+use std::path::PathBuf;
+
+use crate::Directories;
+
+/// Where a collector is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// On this machine.
+    Unix(Directories),
+    /// On another machine, by way of ssh.
+    Ssh(SshEndpoint),
+}
+
+/// A collector that is reached by running `heartline dial-stdio` on its machine.
+///
+/// Identity, keys and encryption are ssh's, and so is its configuration: no option is set here but
+/// those that carry frames need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SshEndpoint {
+    /// The program: `ssh`, found in `PATH`.
+    pub program: PathBuf,
+    /// Host as ssh takes it: `host`, `user@host`, or a name in its configuration.
+    pub host: String,
+    /// `--data-dir` over there.
+    pub data_dir: Option<String>,
+    /// `--socket-dir` over there.
+    pub socket_dir: Option<String>,
+    /// Whether ssh may ask for a passphrase on the terminal.
+    pub prompts: Prompts,
+}
+
+/// Whether ssh may ask for a passphrase on the terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prompts {
+    /// It may: a person waits for the connection.
+    #[default]
+    Allowed,
+    /// It may not (`BatchMode=yes`): the terminal is in use, or nobody sits at it.
+    Never,
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Look and act, if the socket's permissions allow it; else look.
+    #[default]
+    Control,
+    /// Look only.
+    View,
+}
+
+impl Endpoint {
+    /// Whether connecting may have to wait for a person.
+    pub(super) fn may_ask(&self) -> bool {
+        matches!(self, Self::Ssh(SshEndpoint { prompts: Prompts::Allowed, .. }))
+    }
+
+    /// The same collector, without questions on the terminal.
+    #[must_use]
+    pub fn without_prompts(&self) -> Self {
+        match self.clone() {
+            Self::Ssh(ssh) => Self::Ssh(SshEndpoint { prompts: Prompts::Never, ..ssh }),
+            unix @ Self::Unix(_) => unix,
+        }
+    }
+}
+
+impl SshEndpoint {
+    /// A collector in the default directories of `host`, by way of the `ssh` in `PATH`.
+    #[must_use]
+    pub fn new(host: &str) -> Self {
+        Self {
+            program: "ssh".into(),
+            host: host.into(),
+            data_dir: None,
+            socket_dir: None,
+            prompts: Prompts::Allowed,
+        }
+    }
+
+    /// Arguments of the ssh program.
+    pub(super) fn arguments(&self, access: Access) -> Vec<String> {
+        let mut words: Vec<String> = vec!["-T".into()];
+        if self.prompts == Prompts::Never {
+            words.extend(["-o".into(), "BatchMode=yes".into()]);
+        }
+        words.extend([self.host.clone(), "heartline".into()]);
+        for (flag, value) in [("--data-dir", &self.data_dir), ("--socket-dir", &self.socket_dir)] {
+            if let Some(value) = value {
+                words.extend([flag.into(), quote(value)]);
+            }
+        }
+        if access == Access::View {
+            words.push("--read-only".into());
+        }
+        words.push("dial-stdio".into());
+        words
+    }
+}
+
+/// Quotes a word for the shell that sshd hands the command line to.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-~+:@,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_remote_command_carries_what_was_given_here() {
+        let mut ssh = SshEndpoint::new("ops@bastion");
+        assert_eq!(
+            ssh.arguments(Access::Control),
+            ["-T", "ops@bastion", "heartline", "dial-stdio"]
+        );
+        ssh.data_dir = Some("/srv/it's here".into());
+        ssh.prompts = Prompts::Never;
+        assert_eq!(
+            ssh.arguments(Access::View).join(" "),
+            r"-T -o BatchMode=yes ops@bastion heartline --data-dir '/srv/it'\''s here' --read-only dial-stdio"
+        );
+    }
+
+    #[test]
+    fn only_words_that_a_shell_would_change_are_quoted() {
+        assert_eq!(quote("~/state"), "~/state");
+        assert_eq!(quote("a;rm -r b"), "'a;rm -r b'");
+        assert_eq!(quote("$HOME"), "'$HOME'");
+        assert_eq!(quote(""), "''");
+    }
+}
