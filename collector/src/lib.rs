@@ -3,4 +3,5 @@
 #![allow(missing_docs)]
 
 pub mod clock;
+pub mod ingest;
 pub mod store;

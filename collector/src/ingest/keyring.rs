@@ -1,0 +1,217 @@
+//! Which key proves which datagram, and which challenge makes it fresh.
+//!
+//! Deriving a key costs a dozen hashes, so an agent's keys are kept once a datagram of it has been
+//! proven. They stand in an array parallel to the fleet's, 128 bytes an agent: raw keys, because the
+//! prepared form would cost more memory than the two hash blocks it saves cost time.
+
+use std::collections::BTreeSet;
+
+use heartline_fleet::{AgentIndex, Mono};
+use heartline_protocol::challenge::{BootKey, step_ms};
+use heartline_protocol::envelope::Datagram;
+use heartline_protocol::limits::CHALLENGE_LEN;
+use heartline_protocol::{AgentKey, Direction, Epoch, Header, MasterKey, Refusal, Verified};
+
+/// What is kept of one agent.
+#[derive(Clone, Copy)]
+struct Slot {
+    up: [u8; 32],
+    down: [u8; 32],
+    challenge: [u8; CHALLENGE_LEN],
+    session: u64,
+    step: u32,
+    interval_ms: u32,
+    epoch: u8,
+    scope_len: u8,
+    state: SlotState,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SlotState {
+    Empty,
+    Keyed,
+}
+
+const EMPTY: Slot = Slot {
+    up: [0; 32],
+    down: [0; 32],
+    challenge: [0; CHALLENGE_LEN],
+    session: 0,
+    step: 0,
+    interval_ms: 0,
+    epoch: 0,
+    scope_len: 0,
+    state: SlotState::Empty,
+};
+
+/// Keys that were derived for a datagram of an agent without a slot.
+pub struct Derived {
+    up: [u8; 32],
+    down: [u8; 32],
+}
+
+/// All keys of a running collector.
+pub struct Keyring {
+    masters: Vec<(Epoch, MasterKey)>,
+    revoked: BTreeSet<(u8, Box<str>)>,
+    boot: BootKey,
+    started: Mono,
+    slots: Vec<Slot>,
+}
+
+impl Keyring {
+    /// A ring of the valid master keys, with a boot key drawn for this start alone.
+    #[must_use]
+    pub fn new(masters: Vec<(Epoch, MasterKey)>, boot: BootKey, started: Mono) -> Self {
+        Self { masters, revoked: BTreeSet::new(), boot, started, slots: Vec::new() }
+    }
+
+    /// From now on refuses a scope's key, or takes it again.
+    pub fn set_revoked(&mut self, epoch: u8, scope: &str, is_revoked: bool) {
+        if is_revoked {
+            self.revoked.insert((epoch, scope.into()));
+        } else {
+            self.revoked.remove(&(epoch, scope.into()));
+        }
+        // Whoever is kept might be of that scope: all prove themselves again.
+        self.slots.fill(EMPTY);
+    }
+
+    /// Checks the tag of a datagram with the key that its header names. `Some` keys were derived
+    /// for it and are worth keeping ([`Self::keep`]) once its agent has a place.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that applies.
+    pub fn verify<'a>(
+        &self,
+        index: Option<AgentIndex>,
+        datagram: Datagram<'a>,
+    ) -> Result<(Verified<'a>, Option<Derived>), Refusal> {
+        let header = datagram.claimed();
+        if !header.kind.is_upward() {
+            return Err(Refusal::BadKind);
+        }
+        if let Some(slot) = index.and_then(|index| self.slot(index))
+            && slot.scope_len == header.scope_len
+            && slot.epoch == header.epoch.0
+        {
+            let verified = datagram.verify(&AgentKey::new(&slot.up))?;
+            return Ok((verified, None));
+        }
+        let derived = self.derive(header)?;
+        let verified = datagram.verify(&AgentKey::new(&derived.up))?;
+        Ok((verified, Some(derived)))
+    }
+
+    fn slot(&self, index: AgentIndex) -> Option<&Slot> {
+        self.slots.get(index.get()).filter(|slot| slot.state == SlotState::Keyed)
+    }
+
+    fn derive(&self, header: &Header<'_>) -> Result<Derived, Refusal> {
+        let scope = header.scope();
+        let (_, master) = self
+            .masters
+            .iter()
+            .find(|(epoch, _)| *epoch == header.epoch)
+            .ok_or(Refusal::UnknownEpoch)?;
+        if self.revoked.contains(&(header.epoch.0, scope.into())) {
+            // Only its owner may learn nothing: whoever lacks the key has a wrong tag anyway.
+            return Err(Refusal::Revoked);
+        }
+        let scope_key = master.scope_key(header.epoch, scope);
+        Ok(Derived {
+            up: scope_key.agent_key_bytes(Direction::Up, header.agent),
+            down: scope_key.agent_key_bytes(Direction::Down, header.agent),
+        })
+    }
+
+    /// Keeps the keys of an agent.
+    pub fn keep(&mut self, index: AgentIndex, header: &Header<'_>, derived: &Derived) {
+        if self.slots.len() <= index.get() {
+            self.slots.resize(index.get() + 1, EMPTY);
+        }
+        self.slots[index.get()] = Slot {
+            up: derived.up,
+            down: derived.down,
+            epoch: header.epoch.0,
+            scope_len: header.scope_len,
+            state: SlotState::Keyed,
+            ..EMPTY
+        };
+    }
+
+    /// Drops the keys of an agent that was forgotten.
+    pub fn forget(&mut self, index: AgentIndex) {
+        if let Some(slot) = self.slots.get_mut(index.get()) {
+            *slot = EMPTY;
+        }
+    }
+
+    /// The key for speaking to an agent, with the epoch and scope that it uses.
+    #[must_use]
+    pub fn down(&self, index: AgentIndex) -> Option<(AgentKey, Epoch, u8)> {
+        let slot = self.slot(index)?;
+        Some((AgentKey::new(&slot.down), Epoch(slot.epoch), slot.scope_len))
+    }
+
+    /// The epoch and scope length of the key that an agent uses.
+    #[must_use]
+    pub fn scope_of(&self, index: AgentIndex) -> Option<(Epoch, u8)> {
+        self.slot(index).map(|slot| (Epoch(slot.epoch), slot.scope_len))
+    }
+
+    /// Whether a verified datagram echoes the current or the previous challenge of its session.
+    pub fn is_fresh(
+        &mut self,
+        index: Option<AgentIndex>,
+        header: &Header<'_>,
+        interval_ms: u32,
+        now: Mono,
+    ) -> bool {
+        if header.challenge == [0; CHALLENGE_LEN] {
+            return false;
+        }
+        let step = self.step(interval_ms, now);
+        let current = self.challenge(index, header.agent, header.session, interval_ms, now);
+        if header.challenge == current {
+            return true;
+        }
+        step > 0
+            && header.challenge
+                == self.boot.challenge(
+                    header.agent,
+                    header.session,
+                    u64::from(step - 1),
+                    step_ms(interval_ms),
+                )
+    }
+
+    /// The current challenge of a session.
+    pub fn challenge(
+        &mut self,
+        index: Option<AgentIndex>,
+        agent: &str,
+        session: u64,
+        interval_ms: u32,
+        now: Mono,
+    ) -> [u8; CHALLENGE_LEN] {
+        let step = self.step(interval_ms, now);
+        let slot = index.and_then(|index| self.slots.get_mut(index.get()));
+        if let Some(slot) = &slot
+            && (slot.session, slot.step, slot.interval_ms) == (session, step, interval_ms)
+        {
+            return slot.challenge;
+        }
+        let challenge =
+            self.boot.challenge(agent, session, u64::from(step), step_ms(interval_ms));
+        if let Some(slot) = slot {
+            (slot.session, slot.step, slot.interval_ms) = (session, step, interval_ms);
+            slot.challenge = challenge;
+        }
+        challenge
+    }
+
+    fn step(&self, interval_ms: u32, now: Mono) -> u32 {
+        (now.millis_since(self.started) / step_ms(interval_ms)) as u32
+    }
+}
