@@ -90,7 +90,7 @@ fn worked_example() -> Vec<Value> {
         Header { session, sequence: 1, challenge: [0; 16], agent: "a1", ..header(Kind::Beat) };
     let beat = Beat { interval_ms: 30_000, uptime_ms: 12, ..Beat::default() };
     let answer = Header { kind: Kind::Ack, challenge: CHALLENGE, ..first };
-    let ack = Ack { unconfirmed: true, wants_identity: true, ..Ack::default() };
+    let ack = Ack { unconfirmed: true, ..Ack::default() };
     vec![
         written("worked example: first beat", &first, &Body::Beat(beat)),
         written("worked example: its ack", &answer, &Body::Ack(ack)),

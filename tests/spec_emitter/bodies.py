@@ -1,0 +1,172 @@
+"""Bodies and free text, written from protocol/SPEC.md alone: sections 7 and 8."""
+
+from buckets import COUNT_MAX, unpack_histogram
+from keys import is_id
+from packing import Reader, Refused, Wide, pack
+
+BEAT, GOODBYE, EXIT_REPORT, ACK, PUSH = 0x01, 0x02, 0x03, 0x81, 0x82
+
+# 7 Bodies: (name, how to read it, default)
+
+REQUIRED = object()
+
+
+def u32(reader):
+    return reader.uint(most=2**32 - 1)
+
+
+def count(reader):
+    return reader.uint(most=COUNT_MAX)
+
+
+def record(reader, most, schema):
+    length, fields = reader.array(most), {}
+    for at, (name, read, default) in enumerate(schema):
+        if at >= length and default is REQUIRED:
+            raise Refused("Missing")
+        if at >= length or (default is not REQUIRED and reader.nil()):
+            fields[name] = default
+        else:
+            fields[name] = read(reader)
+    for _ in range(length - len(schema)):
+        reader.skip()
+    reader.depth -= 1
+    return fields
+
+
+def identity(reader):
+    who = dict.fromkeys(("host", "group", "version", "framework", "sdk", "pid"))
+    who.update(labels={}, depends=[])
+
+    def label(key):
+        if len(key.encode()) > 32:
+            raise Refused("TooLong")
+        who["labels"][key] = reader.text(128)
+
+    def value(key):
+        if reader.nil():
+            return
+        if key == "pid":
+            who[key] = u32(reader)
+        elif key == "labels":
+            reader.map(16, label)
+        elif key == "depends":
+            for _ in range(reader.array(16)):
+                agent = reader.text(63)
+                if not is_id(agent.encode()):
+                    raise Refused("OutOfRange")
+                who["depends"].append(agent)
+            reader.depth -= 1
+        elif key in who:
+            who[key] = reader.text(128)
+        else:
+            reader.skip()
+
+    reader.map(32, value)
+    return who
+
+
+def latency(reader):
+    packed = reader.bin(1200)
+    try:
+        unpack_histogram(packed)
+    except Refused:
+        raise Refused("BadHistogram") from None
+    return packed
+
+
+SEGMENT = [
+    ("number", lambda reader: reader.uint(1, COUNT_MAX), REQUIRED),
+    ("ok", count, REQUIRED),
+    ("failed", count, REQUIRED),
+    ("cost_nano_usd", count, 0),
+    ("tokens_in", count, 0),
+    ("tokens_out", count, 0),
+    ("latency", latency, b""),
+]
+
+
+def segment(reader):
+    return record(reader, 32, SEGMENT)
+
+
+SCHEMAS = {
+    BEAT: [
+        ("interval_ms", lambda reader: reader.uint(100, 3_600_000), REQUIRED),
+        ("uptime_ms", Reader.uint, REQUIRED),
+        ("phase", lambda reader: reader.uint(0, 3), 1),
+        ("in_flight", u32, 0),
+        ("oldest_in_flight_ms", Reader.uint, None),
+        ("progress_age_ms", Reader.uint, None),
+        ("queue", u32, None),
+        ("step", lambda reader: reader.text(64), None),
+        ("applied_generation", u32, 0),
+        ("lost_observations", Reader.uint, 0),
+        ("segment", segment, None),
+        ("identity", identity, None),
+    ],
+    GOODBYE: [("uptime_ms", Reader.uint, REQUIRED), ("segment", segment, None)],
+    EXIT_REPORT: [
+        ("uptime_ms", Reader.uint, REQUIRED),
+        ("code", u32, None),
+        ("signal", u32, None),
+        ("oom_killed", Reader.bool, False),
+        ("segment", segment, None),
+    ],
+    ACK: [
+        ("durable_segment", Reader.uint, REQUIRED),
+        ("generation", u32, 0),
+        ("killed", lambda reader: reader.uint(0, 1), 0),
+        ("flags", Reader.uint, 0),
+    ],
+    PUSH: [("generation", u32, REQUIRED), ("killed", lambda reader: reader.uint(0, 1), REQUIRED)],
+}
+
+
+def decode(kind, body):
+    reader = Reader(body)
+    try:
+        fields = record(reader, 64, SCHEMAS[kind])
+        if reader.at != len(body):
+            raise Refused("Trailing")
+    except Refused as refused:
+        raise Refused("BadBody/" + refused.reason, "decode") from None
+    if kind == ACK:
+        flags = fields.pop("flags")
+        fields.update(unconfirmed=bool(flags & 1), wants_identity=bool(flags & 2))
+    if "killed" in fields:
+        fields["killed"] = bool(fields["killed"])
+    return fields
+
+
+def encode(kind, fields):
+    """The body, from fields as `decode` gives them."""
+    values = dict(fields, uptime_ms=Wide(fields.get("uptime_ms", 0)))
+    if values.get("segment"):
+        values["segment"] = [values["segment"][name] for name, _, _ in SEGMENT]
+    if values.get("identity") is not None:
+        values["identity"] = {k: v for k, v in values["identity"].items() if v not in (None, {}, [])}
+    if kind in (ACK, PUSH):
+        values["killed"] = int(fields["killed"])
+    if kind == ACK:
+        values["flags"] = fields["unconfirmed"] | fields["wants_identity"] << 1
+    array = [values[name] for name, _, _ in SCHEMAS[kind]]
+    if kind == BEAT and array[11] is None:
+        array.pop()
+    if kind in (GOODBYE, EXIT_REPORT):
+        array += [None] * (10 - len(array))
+    return pack(array)
+
+
+# 8 Free text
+
+HOSTILE = [
+    (0x0000, 0x001F), (0x007F, 0x009F), (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C),
+    (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F), (0x2028, 0x202E),
+    (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0),
+    (0xFFF0, 0xFFFB), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+]  # fmt: skip
+
+
+def scrub(text):
+    return "".join("\ufffd" if any(a <= ord(c) <= z for a, z in HOSTILE) else c for c in text)

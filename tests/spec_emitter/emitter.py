@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+"""An emitter written from protocol/SPEC.md alone, to show that the specification is enough.
+
+Python's standard library only. Prints one JSON object a line for each event: `sent`, `ack`,
+`durable`, `killed`, `resumed`, and at last `end` with what was counted and what is durable.
+"""
+
+import argparse
+import collections
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import time
+
+import bodies
+import buckets
+import envelope
+import keys
+from packing import Refused
+
+NO_CHALLENGE = bytes(16)
+OUT_OF_TURN = 10  # beats a second (section 5)
+PATIENCE_MS = 1_000  # of a goodbye (section 13)
+HISTOGRAM_MAX = 800  # bytes that always fit (section 9)
+
+
+def now_ms():
+    return time.monotonic() * 1_000
+
+
+def say(event, **details):
+    print(json.dumps({"event": event, **details}), flush=True)
+
+
+class Work:
+    """Open and pending segment of a session (section 9)."""
+
+    def __init__(self):
+        self.open, self.latency = collections.Counter(), collections.Counter()
+        self.number, self.durable, self.pending = 0, 0, None
+        self.counted = collections.Counter()
+        self.stored = collections.Counter()
+
+    def add(self, ok, failed, latency_us, cost_nano):
+        work = {"ok": ok, "failed": failed, "cost_nano_usd": cost_nano}
+        self.open.update(work)
+        self.counted.update(work)
+        if ok + failed and latency_us is not None:
+            self.latency[buckets.bucket(latency_us)] += ok + failed
+
+    def freeze(self):
+        """The pending segment, frozen now if there was none and there is something to freeze."""
+        if self.pending is None and (+self.open or self.latency):
+            part = {}
+            for index in sorted(self.latency):
+                if len(buckets.pack_histogram({**part, index: self.latency[index]})) > HISTOGRAM_MAX:
+                    break
+                part[index] = self.latency.pop(index)
+            self.number += 1
+            self.pending = {name: self.open[name] for name, _, _ in bodies.SEGMENT}
+            self.pending.update(number=self.number, latency=buckets.pack_histogram(part))
+            self.open = collections.Counter()
+        return self.pending
+
+    def told_durable(self, number):
+        self.durable = max(self.durable, number)
+        if self.pending and self.pending["number"] <= self.durable:
+            self.stored.update({name: self.pending[name] for name in ("ok", "failed", "cost_nano_usd")})
+            say("durable", segment=self.pending["number"])
+            self.pending = None
+
+    def is_empty(self):
+        return self.pending is None and not +self.open and not self.latency
+
+
+class Emitter:
+    def __init__(self, options):
+        self.options = options
+        self.epoch, self.scope, scope_key = keys.read_token(options.token)
+        if not keys.is_id(options.agent.encode()) or not keys.covers(self.scope, options.agent):
+            raise SystemExit(f"the token does not cover the agent id {options.agent!r}")
+        self.up, self.down = keys.agent_keys(scope_key, options.agent)
+        host, port = options.collector.rsplit(":", 1)
+        family, kind, _, _, address = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)[0]
+        self.socket, self.address = socket.socket(family, kind), address
+        self.session, self.sequence, self.started = os.urandom(8), 0, now_ms()
+        self.challenge, self.carried, self.answered = NO_CHALLENGE, None, 0
+        self.applied, self.killed = 0, False
+        self.wants_identity, self.beats, self.regular = True, 0, 0
+        self.due, self.repeats, self.out_of_turn = self.started, 0, collections.deque()
+        self.is_regular, self.confirmed = True, 0
+        self.work, self.stopping = Work(), False
+
+    # Sending
+
+    def send(self, kind, fields):
+        self.sequence += 1
+        data = envelope.seal(
+            kind, self.epoch, self.scope, self.options.agent, self.session, self.sequence,
+            self.challenge, bodies.encode(kind, fields), self.up,
+        )  # fmt: skip
+        self.carried = self.challenge
+        say("sent", type=envelope.TYPES[kind], sequence=self.sequence, bytes=len(data))
+        try:
+            self.socket.sendto(data, self.address)
+        except OSError:
+            pass  # counts as loss (section 18)
+
+    def identity(self):
+        return {
+            "host": bodies.scrub(socket.gethostname())[:32],
+            "pid": os.getpid(),
+            "sdk": "spec-emitter 1",
+        }
+
+    def beat(self):
+        options = self.options
+        if self.is_regular:
+            self.regular += 1
+            if not self.killed:
+                self.work.add(options.ok, options.failed, options.latency_us, options.cost_nano)
+        fields = {
+            "interval_ms": options.interval_ms,
+            "uptime_ms": int(now_ms() - self.started),
+            "phase": 1,
+            "in_flight": 0,
+            "oldest_in_flight_ms": None,
+            "progress_age_ms": 0 if self.work.counted else None,
+            "queue": None,
+            "step": "spec",
+            "applied_generation": self.applied,
+            "lost_observations": 0,
+            "segment": self.work.freeze(),
+            "identity": self.identity() if self.wants_identity else None,
+        }
+        if len(bodies.encode(bodies.BEAT, fields)) > 1_200 - 74 - len(options.agent):
+            fields["segment"] = None  # rides on the next (section 7.2)
+        self.send(bodies.BEAT, fields)
+        self.beats += 1
+        if self.beats >= 3:
+            self.wants_identity = False
+        self.due = now_ms() + options.interval_ms * random.uniform(0.9, 1.1)
+        self.is_regular = True
+
+    def at_once(self, delay_ms=0):
+        at = now_ms() + delay_ms
+        while self.out_of_turn and self.out_of_turn[0] < now_ms() - 1_000:
+            self.out_of_turn.popleft()
+        if len(self.out_of_turn) < OUT_OF_TURN and at < self.due:
+            self.out_of_turn.append(at)
+            self.due, self.is_regular = at, False
+
+    # Receiving
+
+    def receive(self, until_ms):
+        """The next message for this session, or None when the time is over."""
+        while (left_ms := until_ms - now_ms()) > 0:
+            self.socket.settimeout(left_ms / 1_000)
+            try:
+                data = self.socket.recv(2_048)
+                message = envelope.open_downward(data, self.down)
+            except (OSError, Refused):
+                continue
+            if message["agent"] == self.options.agent and message["session"] == self.session:
+                return message
+        return None
+
+    def take(self, message):
+        fields = message["fields"]
+        if message["type"] == bodies.ACK:
+            self.take_ack(message, fields)
+        if fields["generation"] > self.applied:
+            self.applied, self.killed = fields["generation"], fields["killed"]
+            say("killed" if self.killed else "resumed", generation=self.applied)
+            self.at_once()
+
+    def take_ack(self, message, fields):
+        say("ack", sequence=message["sequence"], **fields)
+        if self.answered <= message["sequence"] <= self.sequence:
+            self.answered, self.challenge = message["sequence"], message["challenge"]
+        if fields["wants_identity"] or not fields["unconfirmed"]:
+            self.wants_identity = fields["wants_identity"]
+        self.work.told_durable(fields["durable_segment"])
+        if not fields["unconfirmed"]:
+            self.repeats, self.confirmed = 0, max(self.confirmed, message["sequence"])
+        elif self.carried != self.challenge:
+            wait_ms = 100 * 2 ** (self.repeats - 1) if self.repeats else 0
+            self.repeats += 1
+            self.at_once(min(wait_ms, self.options.interval_ms))
+
+    # Running
+
+    def run(self):
+        while not self.stopping and (not self.options.beats or self.regular < self.options.beats):
+            if now_ms() >= self.due:
+                self.beat()
+            # Waits are short, so that a signal is noticed.
+            elif message := self.receive(min(self.due, now_ms() + 100)):
+                self.take(message)
+        if self.options.goodbye:
+            self.say_goodbye()
+        else:
+            self.linger()
+        stored, counted = self.work.stored, self.work.counted
+        say("end", counted=counted, stored=stored, clean=self.work.is_empty())
+        return 0 if self.work.is_empty() else 1
+
+    def linger(self):
+        """Goes on beating, without new work, until all of it is durable or an interval is over."""
+        until_ms = now_ms() + self.options.interval_ms
+        while not self.work.is_empty() and now_ms() < until_ms:
+            if now_ms() >= self.due:
+                self.is_regular = False
+                self.beat()
+            elif message := self.receive(min(self.due, until_ms)):
+                self.take(message)
+                if self.work.pending is None and not self.work.is_empty():
+                    self.at_once()
+
+    def say_goodbye(self):
+        """Section 13: goodbyes until nothing is left, or patience is over."""
+        until_ms, wait_ms = now_ms() + PATIENCE_MS, 100
+        first = self.sequence + 1
+        while now_ms() < until_ms:
+            segment = self.work.freeze()
+            self.send(bodies.GOODBYE, {"uptime_ms": int(now_ms() - self.started), "segment": segment})
+            resend_at = min(until_ms, now_ms() + wait_ms)
+            while message := self.receive(resend_at):
+                self.take(message)
+                if self.confirmed >= first and self.work.is_empty():
+                    return
+                if message["type"] == bodies.ACK and self.carried != self.challenge:
+                    break  # unconfirmed: the next one at once, with the new challenge
+                if segment is not None and self.work.pending is None:
+                    break  # durable: the next one takes what is left
+            else:
+                wait_ms *= 2
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--collector", default="127.0.0.1:4327", metavar="HOST:PORT")
+    parser.add_argument("--token", required=True)
+    parser.add_argument("--agent", required=True, metavar="NAME")
+    parser.add_argument("--interval-ms", type=int, default=30_000)
+    parser.add_argument("--beats", type=int, default=0, help="regular beats before the end; 0: no end")
+    parser.add_argument("--ok", type=int, default=0, help="tasks that succeed with each regular beat")
+    parser.add_argument("--failed", type=int, default=0, help="tasks that fail with each")
+    parser.add_argument("--latency-us", type=int, help="latency of each task")
+    parser.add_argument("--cost-nano", type=int, default=0, help="nano-dollars with each")
+    parser.add_argument("--goodbye", action="store_true", help="say goodbye at the end")
+    return parser.parse_args()
+
+
+def main():
+    emitter = Emitter(options())
+
+    def stop(_signal, _frame):
+        emitter.stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    return emitter.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
