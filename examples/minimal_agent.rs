@@ -1,1 +1,32 @@
-fn main() {}
+//! The smallest agent worth watching: a short task about five times a second.
+//!
+//! ```text
+//! cargo run --example minimal_agent [NAME]
+//! ```
+
+use std::thread::sleep;
+use std::time::Duration;
+
+fn main() {
+    let name = std::env::args().nth(1).unwrap_or_else(|| "minimal-agent".to_owned());
+    let hb = heartline::start(&name);
+    hb.on_kill(|| println!("killed: no new task until somebody resumes me"));
+    hb.on_resume(|| println!("resumed"));
+    println!("started {name}, process {}", std::process::id());
+
+    let mut told = String::new();
+    loop {
+        let mut task = hb.task(); // counts, times, waits while killed
+        sleep(Duration::from_millis(150)); // the work
+        task.cost_usd(0.000_2);
+        drop(task);
+
+        // For whoever watches this terminal; an agent needs none of it.
+        let status = hb.status().to_string();
+        if status != told {
+            println!("{status}");
+            told = status;
+        }
+        sleep(Duration::from_millis(50));
+    }
+}

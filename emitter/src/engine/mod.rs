@@ -47,6 +47,7 @@ use heartline_protocol::limits::{CHALLENGE_LEN, GENERATION_MAX, INTERVAL_MS};
 use heartline_protocol::{AgentName, Body, Datagram, Refusal};
 
 pub use self::config::{Desired, EngineConfig};
+pub(crate) use self::identity::fit;
 pub use self::identity::{Fit, Identity};
 pub use self::keys::{Keys, OutOfScope};
 pub use self::moment::Moment;

@@ -1,0 +1,209 @@
+//! What the emitter runs with, after arguments, environment and defaults.
+
+use std::path::PathBuf;
+
+use heartline_protocol::AgentName;
+use heartline_protocol::limits::{INTERVAL_DEFAULT_MS, INTERVAL_MS};
+
+use crate::builder::Arguments;
+use crate::engine::{Fit, Identity};
+use crate::memory::Memory;
+use crate::problem::Problem;
+use crate::token::TokenSource;
+
+const COLLECTOR_DEFAULT: &str = "127.0.0.1:4327";
+
+/// What the emitter runs with.
+pub(crate) struct Settings {
+    pub(crate) agent: AgentName,
+    /// `host:port`
+    pub(crate) collector: String,
+    pub(crate) token: TokenSource,
+    pub(crate) interval_ms: u32,
+    pub(crate) memory: Option<Memory>,
+    pub(crate) identity: Identity,
+}
+
+/// Looks up a variable of the environment.
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Settings {
+    /// Puts the settings together: arguments before environment before defaults (`SPEC.md`,
+    /// section 17). What is wrong but not fatal is added to `problems`.
+    pub(crate) fn resolve(
+        arguments: &Arguments,
+        env: Lookup<'_>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Self, Problem> {
+        let env = |name: &str| env(name).filter(|value| !value.is_empty());
+        if env("HEARTLINE_DISABLE").is_some_and(|value| value != "0") {
+            return Err(Problem::Disabled);
+        }
+        let agent = AgentName::new(&arguments.name)
+            .map_err(|reason| Problem::BadName { name: arguments.name.clone(), reason })?;
+        let state_home = env("XDG_STATE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| env("HOME").map(|home| PathBuf::from(home).join(".local/state")))
+            .map(|state| state.join("heartline"));
+        let state_dir = arguments
+            .state_dir
+            .clone()
+            .or_else(|| env("HEARTLINE_STATE_DIR").map(PathBuf::from))
+            .or_else(|| state_home.as_ref().map(|home| home.join("agents")));
+        if state_dir.is_none() {
+            problems.push(Problem::NoMemoryPlace);
+        }
+        Ok(Self {
+            collector: arguments
+                .collector
+                .clone()
+                .or_else(|| env("HEARTLINE_COLLECTOR"))
+                .unwrap_or_else(|| COLLECTOR_DEFAULT.to_owned()),
+            token: (arguments.token.clone())
+                .or_else(|| env("HEARTLINE_TOKEN").map(TokenSource::Text))
+                .or_else(|| env("HEARTLINE_TOKEN_FILE").map(|path| TokenSource::File(path.into())))
+                .or_else(|| state_home.map(|home| TokenSource::File(home.join("local.token"))))
+                .unwrap_or(TokenSource::Nowhere),
+            interval_ms: interval_ms(arguments, env("HEARTLINE_INTERVAL"), problems),
+            memory: state_dir.map(|dir| Memory::new(&dir, &agent)),
+            identity: identity(arguments, problems),
+            agent,
+        })
+    }
+}
+
+fn interval_ms(arguments: &Arguments, env: Option<String>, problems: &mut Vec<Problem>) -> u32 {
+    let asked_ms = match (arguments.interval, env) {
+        (Some(interval), _) => u64::try_from(interval.as_millis()).unwrap_or(u64::MAX),
+        (None, Some(text)) => match parse_interval_ms(&text) {
+            Some(ms) => ms,
+            None => {
+                problems.push(Problem::BadInterval { text, used_ms: INTERVAL_DEFAULT_MS });
+                return INTERVAL_DEFAULT_MS;
+            }
+        },
+        (None, None) => return INTERVAL_DEFAULT_MS,
+    };
+    let used_ms =
+        u32::try_from(asked_ms).unwrap_or(u32::MAX).clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
+    if u64::from(used_ms) != asked_ms {
+        problems.push(Problem::IntervalOutOfRange { asked_ms, used_ms });
+    }
+    used_ms
+}
+
+/// A whole number and its unit: `500ms`, `30s`, `2m`, `1h`.
+fn parse_interval_ms(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit.trim_start() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit_ms)
+}
+
+fn identity(arguments: &Arguments, problems: &mut Vec<Problem>) -> Identity {
+    let mut identity = arguments.identity.clone();
+    identity.host = identity.host.or_else(host_name);
+    identity.pid = Some(std::process::id());
+    identity.sdk = Some(concat!("rust ", env!("CARGO_PKG_VERSION")).to_owned());
+    for name in &arguments.depends {
+        match AgentName::new(name) {
+            Ok(agent) => identity.depends.push(agent),
+            Err(reason) => problems.push(Problem::BadDependency { name: name.clone(), reason }),
+        }
+    }
+    let (identity, fit) = identity.fitted();
+    if fit == Fit::Shortened {
+        problems.push(Problem::IdentityShortened);
+    }
+    identity
+}
+
+/// The machine's name, where the system shows it as a file.
+fn host_name() -> Option<String> {
+    ["/proc/sys/kernel/hostname", "/etc/hostname"]
+        .iter()
+        .filter_map(|path| std::fs::read_to_string(path).ok())
+        .map(|name| name.trim().to_owned())
+        .find(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Builder;
+
+    fn resolve(
+        builder: &Builder,
+        env: &[(&str, &str)],
+    ) -> (Result<Settings, Problem>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let lookup = |name: &str| {
+            env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        let settings = Settings::resolve(builder.arguments(), &lookup, &mut problems);
+        (settings, problems)
+    }
+
+    #[test]
+    fn defaults_need_nothing_but_a_home() {
+        let (settings, problems) = resolve(&Builder::new("mail"), &[("HOME", "/home/u")]);
+        let settings = settings.unwrap();
+        assert_eq!((&*settings.collector, settings.interval_ms), ("127.0.0.1:4327", 30_000));
+        let expected = PathBuf::from("/home/u/.local/state/heartline/local.token");
+        assert!(matches!(settings.token, TokenSource::File(path) if path == expected));
+        assert_eq!(problems, []);
+    }
+
+    #[test]
+    fn arguments_win_over_the_environment() {
+        let env = [
+            ("HEARTLINE_COLLECTOR", "env:1"),
+            ("HEARTLINE_TOKEN", "env-token"),
+            ("HEARTLINE_TOKEN_FILE", "/env"),
+            ("HEARTLINE_INTERVAL", "5s"),
+            ("XDG_STATE_HOME", "/x"),
+        ];
+        let settings = resolve(&Builder::new("mail"), &env).0.unwrap();
+        assert_eq!((&*settings.collector, settings.interval_ms), ("env:1", 5_000));
+        assert!(matches!(settings.token, TokenSource::Text(text) if text == "env-token"));
+        let builder = Builder::new("mail")
+            .collector("arg:2")
+            .token_file("/arg")
+            .interval(Duration::from_millis(500));
+        let settings = resolve(&builder, &env).0.unwrap();
+        assert_eq!((&*settings.collector, settings.interval_ms), ("arg:2", 500));
+        assert!(matches!(settings.token, TokenSource::File(path) if path == *"/arg"));
+    }
+
+    #[test]
+    fn intervals_are_read_and_brought_into_range() {
+        for (text, ms) in [("500ms", 500), ("30s", 30_000), ("2m", 120_000), (" 1 h", 3_600_000)] {
+            assert_eq!(parse_interval_ms(text), Some(ms), "{text}");
+        }
+        for text in ["", "30", "s", "1.5s", "-1s", "99999999999999999999s", "5 d"] {
+            assert_eq!(parse_interval_ms(text), None, "{text}");
+        }
+        let (settings, problems) =
+            resolve(&Builder::new("mail").interval(Duration::ZERO), &[("HOME", "/home/u")]);
+        assert_eq!(settings.unwrap().interval_ms, 100);
+        assert_eq!(problems, [Problem::IntervalOutOfRange { asked_ms: 0, used_ms: 100 }]);
+    }
+
+    #[test]
+    fn what_is_fatal_is_said() {
+        let fatal = |builder: Builder, env: &[_]| resolve(&builder, env).0.err();
+        assert!(matches!(fatal(Builder::new("Mail"), &[]), Some(Problem::BadName { .. })));
+        let disabled = fatal(Builder::new("mail"), &[("HEARTLINE_DISABLE", "1")]);
+        assert_eq!(disabled, Some(Problem::Disabled));
+        assert_eq!(fatal(Builder::new("mail"), &[("HEARTLINE_DISABLE", "")]), None);
+    }
+}

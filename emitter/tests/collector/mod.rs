@@ -1,0 +1,221 @@
+//! A collector for one agent: verifies, challenges, counts, acknowledges, commands.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use heartline_protocol::challenge::BootKey;
+use heartline_protocol::limits::DATAGRAM_MAX;
+use heartline_protocol::wire::Text;
+use heartline_protocol::{
+    Ack, Body, Datagram, Direction, Epoch, Header, Kind, MasterKey, Phase, Push, Scope, Sealer,
+    SegmentView, Token,
+};
+
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Waits for a condition.
+#[allow(clippy::disallowed_methods, reason = "a test waits in real time")]
+pub(crate) fn until(what: &str, condition: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < DEADLINE, "never: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// What live messages said, and what they add up to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) beats: u64,
+    pub(crate) host: Option<String>,
+    pub(crate) phase: Option<Phase>,
+    pub(crate) step: Option<String>,
+    pub(crate) queue: Option<u32>,
+    pub(crate) in_flight: u32,
+    pub(crate) generation: u64,
+    pub(crate) said_goodbye: bool,
+    pub(crate) ok: u64,
+    pub(crate) failed: u64,
+    pub(crate) cost_nano_usd: u64,
+    pub(crate) tokens_in: u64,
+    pub(crate) tokens_out: u64,
+    pub(crate) latencies: u64,
+    session: u64,
+    segment: u64,
+    peer: Option<(SocketAddr, String)>,
+    desired: (u64, bool),
+}
+
+pub(crate) struct Collector {
+    address: SocketAddr,
+    seen: Arc<Mutex<Seen>>,
+    running: Option<(UdpSocket, JoinHandle<()>)>,
+    runs: u8,
+}
+
+impl Collector {
+    pub(crate) fn start() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut collector = Self {
+            address: socket.local_addr().unwrap(),
+            seen: Arc::default(),
+            running: None,
+            runs: 0,
+        };
+        collector.run(socket);
+        collector
+    }
+
+    pub(crate) fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub(crate) fn token(&self, scope: &str) -> String {
+        let key = master().scope_key(Epoch(1), scope);
+        Token { epoch: Epoch(1), scope: Scope::new(scope).unwrap(), key }.encode()
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// Waits for so many more beats.
+    pub(crate) fn beats(&self, count: u64) {
+        let before = self.seen().beats;
+        until("more beats", || self.seen().beats >= before + count);
+    }
+
+    /// Sets the desired state and pushes it.
+    pub(crate) fn command(&self, generation: u64, killed: bool) {
+        let mut seen = self.seen.lock().unwrap();
+        seen.desired = (generation, killed);
+        let (peer, agent) = seen.peer.clone().expect("it was live before");
+        let header = Header {
+            kind: Kind::Push,
+            epoch: Epoch(1),
+            scope_len: 5,
+            agent: &agent,
+            session: seen.session,
+            sequence: 1,
+            challenge: [0; 16],
+        };
+        let push = seal(&header, |out| Push { generation, killed }.write(out));
+        self.running.as_ref().unwrap().0.send_to(&push, peer).unwrap();
+    }
+
+    /// Ends and starts again on the same port: with a new boot key, and what was durable.
+    pub(crate) fn restart(&mut self) {
+        self.end();
+        self.run(UdpSocket::bind(self.address).unwrap());
+    }
+
+    fn run(&mut self, socket: UdpSocket) {
+        self.runs += 1;
+        let (boot, seen) = (BootKey::new(&[self.runs; 32]), Arc::clone(&self.seen));
+        let own = socket.try_clone().unwrap();
+        let address = self.address;
+        let thread = thread::spawn(move || {
+            let mut buffer = [0; DATAGRAM_MAX + 1];
+            loop {
+                let (len, peer) = own.recv_from(&mut buffer).unwrap();
+                if peer == address {
+                    return;
+                }
+                let ack = answer(&buffer[..len], peer, &boot, &mut seen.lock().unwrap());
+                if let Some(ack) = ack {
+                    assert!(ack.len() <= len, "an answer longer than its question");
+                    own.send_to(&ack, peer).unwrap();
+                }
+            }
+        });
+        self.running = Some((socket, thread));
+    }
+
+    fn end(&mut self) {
+        if let Some((socket, thread)) = self.running.take() {
+            socket.send_to(&[0], self.address).unwrap();
+            thread.join().unwrap();
+        }
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn master() -> MasterKey {
+    MasterKey::new([7; 32])
+}
+
+fn answer(bytes: &[u8], peer: SocketAddr, boot: &BootKey, seen: &mut Seen) -> Option<Vec<u8>> {
+    let datagram = Datagram::parse(bytes).ok()?;
+    let claimed = *datagram.claimed();
+    let scope = master().scope_key(Epoch(1), claimed.scope());
+    let message = datagram.verify(&scope.agent_key(Direction::Up, claimed.agent)).ok()?;
+    let challenge = boot.challenge(claimed.agent, claimed.session, 0, 30_000);
+    let is_live = claimed.challenge == challenge;
+    if is_live {
+        if seen.session != claimed.session {
+            (seen.session, seen.segment) = (claimed.session, 0);
+        }
+        seen.peer = Some((peer, claimed.agent.to_owned()));
+        seen.take(&message.decode().unwrap());
+    }
+    let ack = Ack {
+        durable_segment: seen.segment,
+        generation: seen.desired.0,
+        killed: seen.desired.1,
+        unconfirmed: !is_live,
+        wants_identity: is_live && seen.host.is_none(),
+    };
+    let header = Header { kind: Kind::Ack, challenge, ..claimed };
+    Some(seal(&header, |out| ack.write(out)))
+}
+
+fn seal(header: &Header<'_>, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let scope = master().scope_key(Epoch(1), header.scope());
+    let mut out = Vec::new();
+    let mut sealer = Sealer::new(&mut out, header);
+    body(sealer.body());
+    sealer.seal(&scope.agent_key(Direction::Down, header.agent)).unwrap();
+    out
+}
+
+impl Seen {
+    fn take(&mut self, body: &Body<'_>) {
+        match body {
+            Body::Beat(beat) => {
+                self.beats += 1;
+                self.phase = Some(beat.phase);
+                self.step = beat.step.map(Text::scrubbed);
+                self.queue = beat.queue;
+                self.in_flight = beat.in_flight;
+                self.generation = beat.applied_generation;
+                if let Some(identity) = &beat.identity {
+                    self.host = identity.host.map(Text::scrubbed);
+                }
+                self.add(beat.segment);
+            }
+            Body::Goodbye(goodbye) => {
+                self.said_goodbye = true;
+                self.add(goodbye.segment);
+            }
+            other => panic!("an emitter said {other:?}"),
+        }
+    }
+
+    fn add(&mut self, segment: Option<SegmentView<'_>>) {
+        let Some(segment) = segment.filter(|segment| segment.number > self.segment) else { return };
+        self.segment = segment.number;
+        self.ok += segment.ok;
+        self.failed += segment.failed;
+        self.cost_nano_usd += segment.cost_nano_usd;
+        self.tokens_in += segment.tokens_in;
+        self.tokens_out += segment.tokens_out;
+        self.latencies += segment.latency.pairs().map(|(_, count)| count).sum::<u64>();
+    }
+}
