@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod frame;
+pub mod json;
 pub mod message;
 pub mod text;
 

@@ -1,5 +1,7 @@
 //! Kill, resume, and tokens.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::State;
@@ -131,4 +133,26 @@ pub struct TokenInfo {
     pub revoked_ms: Option<i64>,
     /// Why it was revoked.
     pub revoked_reason: Option<String>,
+}
+
+impl fmt::Display for CommandRefusal {
+    /// What was wrong and what to do, for a person.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownAgents(agents) => {
+                write!(f, "nothing was done: not known: {}", agents.join(", "))
+            }
+            Self::NoReason => f.write_str("nothing was done: a kill needs a reason (--reason)"),
+            Self::NoAgents => f.write_str("nothing was done: no agent was named"),
+            Self::CountNotConfirmed { hits, expected: Some(expected) } => write!(
+                f,
+                "nothing was done: this would hit {hits} agents, not {expected}; look again, then \
+                 confirm with --expect {hits}"
+            ),
+            Self::CountNotConfirmed { hits, expected: None } => write!(
+                f,
+                "nothing was done: this would hit {hits} agents; confirm with --expect {hits}"
+            ),
+        }
+    }
 }

@@ -1,0 +1,125 @@
+//! `kill --json`, `resume --json` and `token list --json`.
+
+use serde::Serialize;
+
+use super::{At, SCHEMA};
+use crate::message::{Action, CommandOutcome, CommandRefusal, State, TokenInfo};
+
+/// A command and what became of it.
+#[derive(Clone, Copy, Debug)]
+pub struct CommandReport<'a> {
+    /// What was asked for.
+    pub action: Action,
+    /// What the collector answered.
+    pub outcome: &'a CommandOutcome,
+    /// How far each target has come, in the order of the outcome's targets; those that were not
+    /// waited for may be missing.
+    pub obedience: &'a [Obedience],
+}
+
+/// How far one agent has come with a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Obedience {
+    /// From durable to applied, in ms; `None`: not yet.
+    pub delivered_ms: Option<u64>,
+    /// From durable to no task in flight, in ms; `None`: not yet.
+    pub obeyed_ms: Option<u64>,
+}
+
+/// What became of a command.
+pub fn command_outcome(report: CommandReport<'_>) -> impl Serialize {
+    let CommandReport { action, outcome, obedience } = report;
+    let targets = outcome.targets.iter().enumerate().map(|(at, target)| {
+        let so_far = obedience.get(at).copied().unwrap_or_default();
+        TargetView {
+            agent: &target.agent,
+            generation: target.generation,
+            state: target.state,
+            changed: target.changed,
+            delivered_ms: so_far.delivered_ms,
+            obeyed_ms: so_far.obeyed_ms,
+        }
+    });
+    CommandDocument {
+        schema: SCHEMA,
+        at: At(outcome.at_ms),
+        action,
+        request_id: format!("{:016x}", outcome.request_id),
+        targets: targets.collect(),
+        refused: outcome.refused.as_ref().map(RefusalView::new),
+    }
+}
+
+/// Tokens made and revoked so far.
+pub fn tokens(tokens: &[TokenInfo]) -> impl Serialize {
+    TokensDocument { schema: SCHEMA, tokens: tokens.iter().map(TokenView::new).collect() }
+}
+
+#[derive(Serialize)]
+struct CommandDocument<'a> {
+    schema: u8,
+    at: At,
+    action: Action,
+    request_id: String,
+    targets: Vec<TargetView<'a>>,
+    refused: Option<RefusalView<'a>>,
+}
+
+#[derive(Serialize)]
+struct TargetView<'a> {
+    agent: &'a str,
+    generation: u64,
+    /// Its state when the command was taken.
+    state: State,
+    changed: bool,
+    delivered_ms: Option<u64>,
+    obeyed_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct RefusalView<'a> {
+    code: &'static str,
+    message: String,
+    agents: &'a [String],
+}
+
+impl<'a> RefusalView<'a> {
+    fn new(refusal: &'a CommandRefusal) -> Self {
+        let (code, agents) = match refusal {
+            CommandRefusal::UnknownAgents(agents) => ("unknown_agents", agents.as_slice()),
+            CommandRefusal::NoReason => ("no_reason", [].as_slice()),
+            CommandRefusal::NoAgents => ("no_agents", [].as_slice()),
+            CommandRefusal::CountNotConfirmed { .. } => ("count_not_confirmed", [].as_slice()),
+        };
+        Self { code, message: refusal.to_string(), agents }
+    }
+}
+
+#[derive(Serialize)]
+struct TokensDocument<'a> {
+    schema: u8,
+    tokens: Vec<TokenView<'a>>,
+}
+
+#[derive(Serialize)]
+struct TokenView<'a> {
+    scope: &'a str,
+    epoch: u8,
+    made_at: Option<At>,
+    made_by: Option<&'a str>,
+    revoked_at: Option<At>,
+    revoked_reason: Option<&'a str>,
+}
+
+impl<'a> TokenView<'a> {
+    fn new(token: &'a TokenInfo) -> Self {
+        Self {
+            scope: &token.scope,
+            epoch: token.epoch,
+            made_at: token.made_ms.map(At),
+            made_by: token.made_by.as_deref(),
+            revoked_at: token.revoked_ms.map(At),
+            revoked_reason: token.revoked_reason.as_deref(),
+        }
+    }
+}

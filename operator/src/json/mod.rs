@@ -1,0 +1,106 @@
+//! The JSON that scripts rely on: what `--json` prints. Names and order of the fields are a
+//! contract (snapshot-tested); fields may be added at the end of an object.
+//!
+//! Each function gives something to serialize; [`line`] and [`pretty`] turn it into text.
+
+mod agent;
+mod command;
+mod event;
+mod status;
+
+pub use agent::agent;
+pub use command::{CommandReport, Obedience, command_outcome, tokens};
+pub use event::event;
+pub use status::status;
+
+use serde::{Serialize, Serializer};
+
+use crate::text;
+
+/// Version of every document.
+const SCHEMA: u8 = 1;
+
+/// One document on one line, without its line feed.
+#[must_use]
+pub fn line(document: &impl Serialize) -> String {
+    serde_json::to_string(document).expect("the documents have string keys and no failing parts")
+}
+
+/// One document over several lines.
+#[must_use]
+pub fn pretty(document: &impl Serialize) -> String {
+    serde_json::to_string_pretty(document).expect("as for one line")
+}
+
+/// A moment in ms of Unix time, as RFC 3339 in UTC with milliseconds.
+struct At(i64);
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&text::timestamp(self.0))
+    }
+}
+
+/// A share with six decimals: what is shorter in binary is printed as short.
+fn rounded(share: f64) -> f64 {
+    (share * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{self, NOW_MS};
+
+    #[test]
+    fn status_is_the_contract() {
+        let (busy, killed) = (sample::busy_entry(), sample::killed_entry());
+        let collector = sample::collector();
+        let document = status([&busy, &killed], &collector, NOW_MS);
+        insta::assert_snapshot!(pretty(&document));
+    }
+
+    #[test]
+    fn agent_is_the_contract() {
+        insta::assert_snapshot!(pretty(&agent(&sample::detail(), NOW_MS)));
+    }
+
+    #[test]
+    fn every_event_is_one_line() {
+        let lines: Vec<_> = sample::events().iter().map(|one| line(&event(one))).collect();
+        assert!(lines.iter().all(|line| !line.contains('\n')));
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn commands_and_their_refusals_are_documents() {
+        let obeyed = Obedience { delivered_ms: Some(3), obeyed_ms: Some(8) };
+        let mut documents = vec![line(&command_outcome(CommandReport {
+            action: crate::message::Action::Kill,
+            outcome: &sample::outcome(),
+            obedience: &[obeyed],
+        }))];
+        for refusal in sample::refusals() {
+            let outcome = crate::message::CommandOutcome {
+                refused: Some(refusal),
+                targets: Vec::new(),
+                ..sample::outcome()
+            };
+            documents.push(line(&command_outcome(CommandReport {
+                action: crate::message::Action::Resume,
+                outcome: &outcome,
+                obedience: &[],
+            })));
+        }
+        insta::assert_snapshot!(documents.join("\n"));
+    }
+
+    #[test]
+    fn a_wild_time_is_still_a_document() {
+        let mut entry = sample::idle_entry(1, "a");
+        entry.vitals.since_ms = i64::MIN;
+        entry.vitals.last_beat_ms = Some(i64::MAX);
+        assert!(
+            line(&status([&entry], &sample::collector(), NOW_MS)).contains("\"beat_age_ms\":0")
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! `heartline status --json`.
+
+use serde::Serialize;
+
+use super::agent::AgentView;
+use super::{At, SCHEMA, rounded};
+use crate::message::{CollectorStatus, Datagrams, Entry, HistoryHealth, Summary};
+
+/// The fleet, or the part of it in `entries` (in their order), at the collector's time `now_ms`.
+/// The summary is always that of the whole fleet.
+pub fn status<'a>(
+    entries: impl IntoIterator<Item = &'a Entry>,
+    collector: &'a CollectorStatus,
+    now_ms: i64,
+) -> impl Serialize {
+    StatusDocument {
+        schema: SCHEMA,
+        at: At(now_ms),
+        collector: CollectorView::new(collector),
+        summary: &collector.summary,
+        agents: entries.into_iter().map(|entry| AgentView::new(entry, now_ms)).collect(),
+    }
+}
+
+#[derive(Serialize)]
+struct StatusDocument<'a> {
+    schema: u8,
+    at: At,
+    collector: CollectorView<'a>,
+    summary: &'a Summary,
+    agents: Vec<AgentView<'a>>,
+}
+
+#[derive(Serialize)]
+struct CollectorView<'a> {
+    started_at: At,
+    version: &'a str,
+    /// The first address it receives on; `listen` has all.
+    udp: Option<&'a str>,
+    datagrams: DatagramsView,
+    host: &'a str,
+    listen: &'a [String],
+    beats_per_second: f64,
+    /// Why history is paused; null while it is kept.
+    history_paused: Option<&'a str>,
+    last_gap_at: Option<At>,
+    gaps: u32,
+    banners: &'a [String],
+}
+
+#[derive(Serialize)]
+struct DatagramsView {
+    live: u64,
+    unconfirmed: u64,
+    bad_tag: u64,
+    malformed: u64,
+    replayed: u64,
+    revoked: u64,
+    kernel_dropped: u64,
+    over_limit: u64,
+    answers_withheld: u64,
+}
+
+impl<'a> CollectorView<'a> {
+    fn new(collector: &'a CollectorStatus) -> Self {
+        Self {
+            started_at: At(collector.started_ms),
+            version: &collector.version,
+            udp: collector.udp.first().map(String::as_str),
+            datagrams: DatagramsView::new(collector.datagrams),
+            host: &collector.host,
+            listen: &collector.udp,
+            beats_per_second: rounded(f64::from(collector.beats_per_second)),
+            history_paused: match &collector.history {
+                HistoryHealth::Kept => None,
+                HistoryHealth::Paused(why) => Some(why),
+            },
+            last_gap_at: collector.last_gap_ms.map(At),
+            gaps: collector.gaps,
+            banners: &collector.banners,
+        }
+    }
+}
+
+impl DatagramsView {
+    fn new(counts: Datagrams) -> Self {
+        Self {
+            live: counts.live,
+            unconfirmed: counts.unconfirmed,
+            bad_tag: counts.bad_tag,
+            malformed: counts.malformed,
+            replayed: counts.replayed,
+            revoked: counts.revoked,
+            kernel_dropped: counts.kernel_dropped,
+            over_limit: counts.over_limit,
+            answers_withheld: counts.answers_withheld,
+        }
+    }
+}
