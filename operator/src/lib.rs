@@ -8,10 +8,12 @@ pub mod message;
 pub mod text;
 
 mod figures;
+mod filter;
 mod mirror;
 mod socket;
 
 pub use figures::{age_ms, dollars, session_text};
+pub use filter::{FieldHelp, Filter, FilterError, fields};
 pub use mirror::{Applied, Mirror, Update};
 pub use socket::{CONTROL_SOCKET, Directories, Given, NoDirectory, VIEW_SOCKET};
 

@@ -279,7 +279,7 @@ impl State {
 
     /// Its name in filters, JSON and tables.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Healthy => "healthy",
             Self::Degraded => "degraded",
@@ -293,7 +293,7 @@ impl State {
 impl Reason {
     /// Its name in filters, JSON and tables.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Late => "late",
             Self::Stalled => "stalled",
@@ -307,6 +307,19 @@ impl Reason {
             Self::Operator => "operator",
             Self::Policy => "policy",
             Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl Phase {
+    /// Its name in filters, JSON and tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Stopping => "stopping",
         }
     }
 }

@@ -1,0 +1,230 @@
+//! The fields that filters know: the one table of which the parser, the help and the docs are made.
+
+use std::borrow::Cow;
+
+use super::subject::Subject;
+use crate::figures::session_text;
+use crate::message::{Entry, Latency, Reason, State};
+
+/// A field of the filter language.
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) aliases: &'static [&'static str],
+    pub(super) help: &'static str,
+    pub(super) read: Read,
+}
+
+/// How a field is read; what is absent is `None`.
+pub(super) enum Read {
+    /// Any text.
+    Text(Word),
+    /// A word of a fixed set.
+    OneOf(Word, fn() -> &'static [&'static str]),
+    /// Keys and values of labels.
+    Labels(Labels),
+    /// A number; durations in microseconds, shares in percent, money in dollars.
+    Number(Unit, Number),
+}
+
+pub(super) type Word = for<'a> fn(&Subject<'a>) -> Option<Cow<'a, str>>;
+pub(super) type Number = fn(&Subject<'_>) -> Option<f64>;
+
+/// There is only one way to read labels.
+pub(super) struct Labels;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    Count,
+    Duration,
+    Percent,
+    Dollars,
+}
+
+impl Unit {
+    pub(super) fn expected(self) -> &'static str {
+        match self {
+            Self::Count => "a number",
+            Self::Duration => "a duration such as 500ms, 2s, 5m, 1h or 2d",
+            Self::Percent => "percent such as 95 or 99.5",
+            Self::Dollars => "dollars such as 2.50",
+        }
+    }
+}
+
+/// A field, for help texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldHelp {
+    /// Its name.
+    pub name: &'static str,
+    /// Its other names.
+    pub aliases: &'static [&'static str],
+    /// What it is.
+    pub help: &'static str,
+    /// What it is compared with.
+    pub takes: &'static str,
+}
+
+/// All fields of the filter language, in the order in which help should show them.
+pub fn fields() -> impl Iterator<Item = FieldHelp> {
+    FIELDS.iter().map(|field| FieldHelp {
+        name: field.name,
+        aliases: field.aliases,
+        help: field.help,
+        takes: match field.read {
+            Read::Text(_) => "text, or a glob with * and ?",
+            Read::OneOf(..) => "a word",
+            Read::Labels(_) => "a key or value; label.KEY: a value of this key",
+            Read::Number(unit, _) => unit.expected(),
+        },
+    })
+}
+
+/// The field of this name or alias.
+pub(super) fn find(name: &str) -> Option<&'static Field> {
+    let is = |other: &&str| other.eq_ignore_ascii_case(name);
+    FIELDS.iter().find(|field| is(&field.name) || field.aliases.iter().any(|alias| is(alias)))
+}
+
+/// The field that has this word in its fixed set.
+pub(super) fn field_of_word(word: &str) -> Option<&'static str> {
+    let has = |words: &[&str]| words.iter().any(|one| one.eq_ignore_ascii_case(word));
+    let mut found = FIELDS.iter().filter(|field| match field.read {
+        Read::OneOf(_, words) => has(words()),
+        Read::Text(_) | Read::Labels(_) | Read::Number(..) => false,
+    });
+    found.next().map(|field| field.name)
+}
+
+/// Every name of every field.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    FIELDS.iter().flat_map(|field| std::iter::once(field.name).chain(field.aliases.iter().copied()))
+}
+
+const fn text(name: &'static str, help: &'static str, read: Word) -> Field {
+    Field { name, aliases: &[], help, read: Read::Text(read) }
+}
+
+const fn number(name: &'static str, unit: Unit, help: &'static str, read: Number) -> Field {
+    Field { name, aliases: &[], help, read: Read::Number(unit, read) }
+}
+
+const fn one_of(
+    name: &'static str,
+    help: &'static str,
+    words: fn() -> &'static [&'static str],
+    read: Word,
+) -> Field {
+    Field { name, aliases: &[], help, read: Read::OneOf(read, words) }
+}
+
+impl Field {
+    const fn or(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+}
+
+static FIELDS: &[Field] = &[
+    one_of("state", "its state", || &STATES, |s| Some(s.state()?.name().into())),
+    one_of("reason", "why it is in its state", || &REASONS, |s| Some(s.reason()?.name().into())),
+    number("since", Unit::Duration, "age of its state", |s| {
+        Some(duration(s.entry?.vitals.state_age_ms(s.now_ms)))
+    }),
+    text("agent", "its id", |s| s.name().map(Into::into)).or(&["name"]),
+    text("host", "host it runs on", |s| s.entry?.identity.host.as_deref().map(Into::into)),
+    text("group", "its group", |s| s.entry?.identity.group.as_deref().map(Into::into)),
+    text("version", "version of its program", |s| {
+        s.entry?.identity.version.as_deref().map(Into::into)
+    }),
+    text("framework", "its framework", |s| s.entry?.identity.framework.as_deref().map(Into::into)),
+    text("session", "its session, in hexadecimal", |s| {
+        Some(session_text(s.entry?.vitals.session).into())
+    }),
+    Field { name: "label", aliases: &["tag"], help: "its labels", read: Read::Labels(Labels) },
+    text("doing", "name of its current step", |s| s.entry?.vitals.step.as_deref().map(Into::into)),
+    one_of("phase", "what it says it is doing", || &PHASES, |s| Some(phase(s.entry?).into())),
+    number("beat", Unit::Duration, "age of its last beat", |s| {
+        s.entry?.vitals.beat_age_ms(s.now_ms).map(duration)
+    }),
+    number("step", Unit::Duration, "age of its last progress; for the name use doing:", |s| {
+        s.entry?.vitals.progress_age_ms(s.now_ms).map(duration)
+    })
+    .or(&["progress"]),
+    number("oldest", Unit::Duration, "age of its oldest task in flight", |s| {
+        s.entry?.vitals.oldest_task_age_ms(s.now_ms).map(duration)
+    }),
+    number("interval", Unit::Duration, "time between its beats", |s| {
+        Some(duration(s.entry?.vitals.interval_ms.into()))
+    }),
+    number("in_flight", Unit::Count, "tasks in flight", |s| Some(s.entry?.vitals.in_flight.into())),
+    number("queue", Unit::Count, "length of its backlog", |s| {
+        s.entry?.vitals.queue.map(Into::into)
+    }),
+    number("starts", Unit::Count, "how often it has started", |s| {
+        Some(s.entry?.vitals.starts.into())
+    }),
+    number("ok", Unit::Percent, "share of its tasks that succeeded", |s| {
+        Some(s.entry?.work.success_rate()? * 100.0)
+    })
+    .or(&["ok%"]),
+    number("failed", Unit::Count, "tasks that failed in the last hour", |s| {
+        Some(s.entry?.work.failed as f64)
+    }),
+    number("tasks", Unit::Count, "tasks a minute", |s| Some(s.entry?.work.tasks_per_minute())),
+    number("p50", Unit::Duration, "median latency", |s| latency(s, |l| l.p50)),
+    number("p90", Unit::Duration, "90th percentile of latency", |s| latency(s, |l| l.p90)),
+    number("p95", Unit::Duration, "95th percentile of latency", |s| latency(s, |l| l.p95)),
+    number("p99", Unit::Duration, "99th percentile of latency", |s| latency(s, |l| l.p99)),
+    number("max", Unit::Duration, "largest latency", |s| latency(s, |l| l.max)),
+    number("cost", Unit::Dollars, "cost today", |s| Some(s.entry?.work.cost_today_usd())),
+    number("cost_hour", Unit::Dollars, "cost an hour", |s| Some(s.entry?.work.cost_per_hour_usd())),
+    text("killed_by", "who killed it; of an event, who caused it", |s| s.by().map(Into::into))
+        .or(&["by"]),
+    text("cause", "why it was killed or changed its state, in words", |s| s.cause()),
+    one_of("kind", "what an event is", || &KINDS, |s| Some(s.event?.kind.name().into())),
+];
+
+static STATES: [&str; 5] = {
+    let [a, b, c, d, e] = State::ALL;
+    [a.name(), b.name(), c.name(), d.name(), e.name()]
+};
+
+static REASONS: [&str; 12] = [
+    Reason::Late.name(),
+    Reason::Stalled.name(),
+    Reason::Failing.name(),
+    Reason::Slow.name(),
+    Reason::Conflict.name(),
+    Reason::CrashLooping.name(),
+    Reason::Silent.name(),
+    Reason::OneWay.name(),
+    Reason::Crashed.name(),
+    Reason::Operator.name(),
+    Reason::Policy.name(),
+    Reason::Shutdown.name(),
+];
+
+static PHASES: [&str; 4] = ["starting", "running", "waiting", "stopping"];
+
+static KINDS: [&str; 9] = [
+    "transition",
+    "kill",
+    "resume",
+    "obeyed",
+    "disobeyed",
+    "session",
+    "gap",
+    "registered",
+    "forgotten",
+];
+
+fn phase(entry: &Entry) -> &'static str {
+    entry.vitals.phase.name()
+}
+
+fn duration(ms: u64) -> f64 {
+    ms as f64 * 1_000.0
+}
+
+fn latency(subject: &Subject<'_>, read: fn(&Latency) -> u64) -> Option<f64> {
+    subject.entry?.work.latency.as_ref().map(|latency| read(latency) as f64)
+}

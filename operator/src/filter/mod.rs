@@ -1,0 +1,99 @@
+//! The language that picks agents out of a fleet: `state:degraded host:m3* p95>2s !tag:dev`.
+//!
+//! ```text
+//! filter  = any
+//! any     = all { "or" all }
+//! all     = unary { [ "and" ] unary }
+//! unary   = ( "!" | "not" ) unary | "(" any ")" | test
+//! test    = name operator value | word
+//! ```
+//! A bare word matches agent ids. `:` matches texts: a part of them, or, where the value has `*` or
+//! `?`, all of them. `=` and `!=` compare texts whole; no comparison of texts minds case. `>`, `>=`,
+//! `<`, `<=` compare numbers and durations. What an agent does not have (no host, no latency yet)
+//! equals nothing and compares with nothing. Values with spaces stand in double quotes.
+
+mod error;
+mod field;
+mod lexer;
+mod parser;
+mod pattern;
+mod subject;
+mod test;
+
+pub use error::FilterError;
+pub use field::{FieldHelp, fields};
+
+use crate::message::{Entry, Event};
+use subject::Subject;
+use test::Test;
+
+/// Longest filter, in bytes.
+const MAX_LEN: usize = 4_096;
+/// Deepest nesting of parentheses and negations.
+const MAX_NESTING: usize = 32;
+
+/// A filter that has been read.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    text: String,
+    expression: Expression,
+}
+
+#[derive(Clone, Debug)]
+enum Expression {
+    All(Vec<Expression>),
+    Any(Vec<Expression>),
+    Not(Box<Expression>),
+    Test(Test),
+}
+
+impl Filter {
+    /// Reads a filter. An empty one matches everything.
+    ///
+    /// # Errors
+    /// [`FilterError`], with the column and what was expected there.
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
+        let expression = parser::parse(text).map_err(|problem| FilterError::new(text, problem))?;
+        Ok(Self { text: text.trim().into(), expression })
+    }
+
+    /// The filter as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is empty, and so matches everything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Whether an agent matches, at the collector's time `now_ms`.
+    #[must_use]
+    pub fn matches(&self, entry: &Entry, now_ms: i64) -> bool {
+        self.expression.holds(&Subject::agent(entry, now_ms))
+    }
+
+    /// Whether an event matches. `agent`, `state` (the one it led to), `reason`, `cause`, `kind` and
+    /// `by` are the event's own; all else is asked of `entry`, its agent as it is at `now_ms`, if it
+    /// is known.
+    #[must_use]
+    pub fn matches_event(&self, event: &Event, entry: Option<&Entry>, now_ms: i64) -> bool {
+        self.expression.holds(&Subject::event(event, entry, now_ms))
+    }
+}
+
+impl Expression {
+    fn holds(&self, subject: &Subject<'_>) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.holds(subject)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(subject)),
+            Self::Not(part) => !part.holds(subject),
+            Self::Test(test) => test.holds(subject),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
