@@ -71,6 +71,14 @@ pub(crate) struct Agent {
     pub(crate) first_seen: Mono,
 }
 
+/// Which of an agent's sessions a message belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Belongs {
+    Current,
+    Superseded,
+    Unknown,
+}
+
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -99,12 +107,13 @@ pub(crate) struct Allowance {
 pub(crate) const ANSWERS_PER_SECOND: u16 = 64;
 
 impl Allowance {
-    pub(crate) fn take(&mut self, now: Mono) -> bool {
+    /// Takes one answer, if fewer than `most` were taken in this second.
+    pub(crate) fn take(&mut self, now: Mono, most: u16) -> bool {
         let second = now.nanos().div_euclid(1_000_000_000) as u32;
         if second != self.second {
             *self = Self { second, used: 0 };
         }
-        let allowed = self.used < ANSWERS_PER_SECOND;
+        let allowed = self.used < most;
         self.used += u16::from(allowed);
         allowed
     }
@@ -155,6 +164,19 @@ impl Agent {
     /// Whether its desired state is killed.
     pub(crate) fn is_killed(&self) -> bool {
         self.desired.as_ref().is_some_and(|desired| desired.killed)
+    }
+
+    /// Which of its sessions a message of session `id` belongs to.
+    pub(crate) fn belongs(&self, id: u64) -> Belongs {
+        if self.starts == 0 {
+            Belongs::Unknown
+        } else if self.session.id == id {
+            Belongs::Current
+        } else if self.superseded.as_ref().is_some_and(|old| old.knows(id)) {
+            Belongs::Superseded
+        } else {
+            Belongs::Unknown
+        }
     }
 
     /// The session of that id, current or superseded.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use heartline_protocol::Beat;
+use heartline_protocol::limits::GENERATION_MAX;
 
 use crate::fleet::Fleet;
 use crate::input::CommandRequest;
@@ -116,7 +117,8 @@ pub struct Desired {
     pub delivered_ms: Option<u64>,
     /// How long after, in ms, no task was in flight any more.
     pub obeyed_ms: Option<u64>,
-    /// The last segment that may still hold work from before it was quiet.
+    /// The last segment of its session that may still hold work from before it was quiet;
+    /// [`u64::MAX`] while this session has not said that it is.
     pub last_segment: u64,
     /// It went on completing work after it was quiet.
     pub disobeyed: bool,
@@ -129,8 +131,9 @@ pub(crate) struct Pushes {
     pub(crate) next: Mono,
 }
 
-/// After the first push: so many milliseconds until the next one, then the acks carry it alone.
-const PUSH_AGAIN_MS: [u64; 4] = [100, 200, 400, 800];
+/// How long to wait from push to push, so that they go out 0, 100, 200, 400 and 800 ms after the
+/// command; then the acks carry it alone.
+const PUSH_AGAIN_MS: [u64; 4] = [100, 100, 200, 400];
 
 impl Pushes {
     pub(crate) fn new(now: Mono) -> Self {
@@ -206,7 +209,7 @@ impl Fleet {
             let durable = agent.desired.as_ref().map_or(0, |desired| desired.generation);
             // With another command on its way to the disk, only a further one can be sure to win.
             let changed = agent.generation > durable || agent.is_killed() != request.action.kills();
-            agent.generation += u64::from(changed);
+            agent.generation = (agent.generation + u64::from(changed)).min(GENERATION_MAX);
             let (name, generation) = (agent.name.clone(), agent.generation);
             let state = agent.standing.state;
             Some((agent.id, Target { index, agent: name, generation, state, changed }))
@@ -247,7 +250,9 @@ impl Fleet {
             last_segment: u64::MAX,
             disobeyed: false,
         }));
-        agent.pushes = Some(Box::new(Pushes::new(now)));
+        if let Some(before) = agent.pushes.replace(Box::new(Pushes::new(now))) {
+            self.pushing.remove(&(before.next, index));
+        }
         self.pushing.insert((now, index));
         self.outputs.push_back(Output::Record(HistoryRow::Commanded {
             id,
@@ -297,15 +302,24 @@ impl Fleet {
         // A copy of `control.db` from before the newest command may have been restored: whatever
         // comes next must outrank what the agent has applied.
         agent.generation = agent.generation.max(beat.applied_generation);
+        self.note_progress(index, beat.applied_generation, now);
+        let Some(agent) = self.roster.get_mut(index) else { return };
         let Some(desired) = agent.desired.as_mut() else { return };
-        if desired.obeyed_ms.is_none() || desired.delivered_ms.is_none() {
-            self.note_progress(index, beat.applied_generation, now);
+        if !desired.killed || beat.applied_generation < desired.generation {
+            return;
+        }
+        if desired.last_segment == u64::MAX {
+            if beat.in_flight == 0 {
+                // The pending segment, and the open one behind it, hold work from before.
+                let pending = beat.segment.map_or(0, |segment| segment.number);
+                desired.last_segment = agent.session.applied.max(pending) + 1;
+            }
             return;
         }
         let worked = beat.segment.is_some_and(|segment| {
             segment.number > desired.last_segment && segment.ok + segment.failed > 0
         });
-        if desired.killed && !desired.disobeyed && (worked || beat.in_flight > 0) {
+        if worked && !desired.disobeyed {
             desired.disobeyed = true;
             let (id, generation) = (agent.id, desired.generation);
             let row = HistoryRow::Disobeyed { id, at: now, generation };
@@ -326,8 +340,6 @@ impl Fleet {
         let is_quiet = !desired.killed || agent.in_flight == 0;
         if is_quiet {
             desired.obeyed_ms = Some(so_far_ms);
-            // The pending segment, and the open one behind it, hold work from before.
-            desired.last_segment = agent.session.applied + 1;
         }
         let (id, generation, obeyed_ms) = (agent.id, desired.generation, desired.obeyed_ms);
         let action = if desired.killed { Action::Kill } else { Action::Resume };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::agent::Agent;
 use crate::command::Pending;
 use crate::deferred::Deferred;
-use crate::gap::{Gap, HEARTBEAT, Watch};
+use crate::gap::{HEARTBEAT, Watch};
 use crate::identity::Texts;
 use crate::input::Input;
 use crate::judge::{Verdict, cause_of, judge, stalled_for};
@@ -99,7 +99,8 @@ pub struct Fleet {
     changed: Vec<AgentIndex>,
     due: Vec<AgentIndex>,
     last_sweep: Mono,
-    last_tick: Mono,
+    /// Up to here all that was sent to us was heard, or is accounted for.
+    pub(crate) observed_to: Mono,
 }
 
 /// Sweeps are at least this far apart, so that deadlines that pass one by one share one.
@@ -127,7 +128,7 @@ impl Fleet {
             changed: Vec::new(),
             due: Vec::new(),
             last_sweep: now,
-            last_tick: now,
+            observed_to: now,
         }
     }
 
@@ -175,6 +176,12 @@ impl Fleet {
     #[must_use]
     pub fn view(&self, index: AgentIndex) -> Option<AgentView<'_>> {
         self.roster.get(index).map(|agent| AgentView::new(index, agent))
+    }
+
+    /// How many places there are: every [`AgentIndex`] is below it.
+    #[must_use]
+    pub fn places(&self) -> u32 {
+        self.roster.places()
     }
 
     /// All agents, to look at.
@@ -254,7 +261,9 @@ impl Fleet {
             // As it was when the last collector ended: nothing has happened to the agent.
             agent.since = since;
         } else {
-            let at = if to.reason == Some(Reason::Stalled) {
+            // Nothing hid the stall from the moment at which its limit passed.
+            let was_plain = from == Standing::HEALTHY || from.reason == Some(Reason::Conflict);
+            let at = if to.reason == Some(Reason::Stalled) && was_plain {
                 agent.last_live - stalled_for(agent, limits).unwrap_or_default()
             } else {
                 at
@@ -279,7 +288,7 @@ impl Fleet {
     }
 
     fn on_tick(&mut self, now: Mono) {
-        self.last_tick = now;
+        self.observed_to = now;
         if let Some(gap) = self.watch.close(now, false) {
             self.record_gap(gap);
         }
@@ -291,7 +300,7 @@ impl Fleet {
     }
 
     /// Judges everybody whose deadline has passed, each as of that deadline.
-    fn sweep(&mut self, now: Mono) {
+    pub(crate) fn sweep(&mut self, now: Mono) {
         self.last_sweep = now;
         let mut due = std::mem::take(&mut self.due);
         self.roster.sweep(now, &mut due);
@@ -299,57 +308,10 @@ impl Fleet {
         for index in due.drain(..) {
             // Late and unreachable may both have passed: each becomes a transition of its own.
             while self.roster.deadline(index) <= now {
-                let deadline = self.roster.deadline(index);
-                self.rejudge(index, deadline, None);
-                if self.roster.deadline(index) <= deadline {
-                    self.rejudge(index, now, None);
-                    break;
-                }
+                self.rejudge(index, self.roster.deadline(index), None);
             }
         }
         self.due = due;
-    }
-
-    fn on_kernel_drops(&mut self, count: u64, now: Mono) {
-        if count == 0 {
-            return;
-        }
-        let from = self.last_tick.min(now);
-        self.watch.dropped(from, now);
-        self.put_off(from, now);
-    }
-
-    fn not_observed(&mut self, gap: Gap) {
-        self.put_off(gap.from, gap.to);
-        if gap.is_worth_a_row() {
-            self.record_gap(gap);
-        }
-    }
-
-    /// Puts every deadline off by the time in which we could not have heard anybody.
-    fn put_off(&mut self, from: Mono, to: Mono) {
-        let lost = to.since(from);
-        for agent in self.roster.agents_mut() {
-            for moment in [&mut agent.silent_from, &mut agent.heard_at] {
-                if moment.known().is_some() {
-                    *moment = (*moment + lost).min(to);
-                }
-            }
-            if agent.conflict_until > from {
-                agent.conflict_until = agent.conflict_until + lost;
-            }
-        }
-        let all: Vec<AgentIndex> = self.roster.indices().collect();
-        for index in all {
-            self.rejudge(index, to, None);
-        }
-    }
-
-    pub(crate) fn record_gap(&mut self, gap: Gap) {
-        self.counters.gaps += 1;
-        self.last_gap = Some(gap.to);
-        let Gap { from, to, cause } = gap;
-        self.outputs.push_back(Output::Record(HistoryRow::Gap { from, to, cause }));
     }
 
     fn on_rules(&mut self, rules: Rules, now: Mono) {
@@ -365,11 +327,13 @@ impl Fleet {
 
     fn on_forget(&mut self, agents: &[AgentIndex], by: &str, at: Mono) {
         for &index in agents {
-            let Some(Agent { name, id, standing, .. }) = self.roster.remove(index) else {
-                continue;
-            };
+            self.note_changed(index);
+            let Some(agent) = self.roster.remove(index) else { continue };
+            let Agent { name, id, standing, pushes, .. } = agent;
             self.summary.leave(standing.state);
-            self.changed.push(index);
+            if let Some(pushes) = pushes {
+                self.pushing.remove(&(pushes.next, index));
+            }
             self.outputs.extend([
                 Output::Persist(crate::ControlRow::Forgotten { id, at, by: by.into() }),
                 Output::Record(HistoryRow::Forgotten { id, at, by: by.into() }),

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::fleet::Fleet;
+use crate::output::{HistoryRow, Output};
+use crate::roster::AgentIndex;
 use crate::time::Mono;
 
 /// Why time was not observed.
@@ -99,5 +102,56 @@ impl Watch {
 impl Gap {
     pub(crate) fn is_worth_a_row(&self) -> bool {
         self.cause != GapCause::Frozen || self.to.since(self.from) >= WORTH_A_ROW
+    }
+}
+
+impl Fleet {
+    /// The kernel dropped datagrams at some time since the tick before.
+    pub(crate) fn on_kernel_drops(&mut self, count: u64, now: Mono) {
+        if count == 0 {
+            return;
+        }
+        let from = self.observed_to;
+        self.watch.dropped(from, now);
+        self.put_off(from, now);
+    }
+
+    /// Nobody looked for too long.
+    pub(crate) fn not_observed(&mut self, gap: Gap) {
+        self.put_off(gap.from, gap.to);
+        if gap.is_worth_a_row() {
+            self.record_gap(gap);
+        }
+    }
+
+    /// Puts every deadline off by the time in which we could not have heard anybody.
+    fn put_off(&mut self, from: Mono, to: Mono) {
+        // What had become true before is not excused by it.
+        if self.roster.earliest() <= from {
+            self.sweep(from);
+        }
+        self.observed_to = to;
+        let lost = to.since(from);
+        for agent in self.roster.agents_mut() {
+            for moment in [&mut agent.silent_from, &mut agent.heard_at] {
+                if moment.known().is_some() {
+                    *moment = (*moment + lost).min(to);
+                }
+            }
+            if agent.conflict_until > from {
+                agent.conflict_until = agent.conflict_until + lost;
+            }
+        }
+        let all: Vec<AgentIndex> = self.roster.indices().collect();
+        for index in all {
+            self.rejudge(index, to, None);
+        }
+    }
+
+    pub(crate) fn record_gap(&mut self, gap: Gap) {
+        self.counters.gaps += 1;
+        self.last_gap = Some(gap.to);
+        let Gap { from, to, cause } = gap;
+        self.outputs.push_back(Output::Record(HistoryRow::Gap { from, to, cause }));
     }
 }

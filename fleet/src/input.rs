@@ -138,7 +138,7 @@ pub struct RestoredAgent {
     pub last_live: Option<Mono>,
     /// How often it has started.
     pub starts: u32,
-    /// Its sessions, newest first. The first one that was not superseded is current.
+    /// Its sessions, newest first: that one is current.
     pub sessions: Vec<RestoredSession>,
     /// Its work so far.
     pub totals: Totals,

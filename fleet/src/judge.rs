@@ -38,7 +38,8 @@ impl Verdict {
     }
 }
 
-/// Judges `agent` as of `at`, which is its deadline or the receipt of a message.
+/// Judges `agent` as of `at`, which is its deadline or the receipt of a message. The next deadline
+/// is always later than `at`.
 pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Mono) -> Verdict {
     if let Some(desired) = agent.desired.as_ref().filter(|desired| desired.killed) {
         return Verdict::lasting(Standing::killed(desired.cause));
@@ -54,7 +55,7 @@ pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Mono) -> Verdict {
     let unreachable_at = agent.silent_from + unreachable_after;
     if at >= unreachable_at {
         let heard_until = agent.heard_at + unreachable_after;
-        return if agent.heard_at > agent.last_live && heard_until > at {
+        return if agent.heard_at > agent.silent_from && heard_until > at {
             Verdict::until(Standing::unreachable(Reason::OneWay), heard_until)
         } else {
             Verdict::lasting(Standing::unreachable(Reason::Silent))
@@ -63,7 +64,7 @@ pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Mono) -> Verdict {
     if !agent.settled {
         return Verdict::until(Standing::UNKNOWN, unreachable_at);
     }
-    let late_at = agent.silent_from + intervals(agent, limits.late_factor);
+    let late_at = agent.silent_from + late_after(agent, limits);
     if at >= late_at {
         return Verdict::until(Standing::degraded(Reason::Late), unreachable_at);
     }
@@ -77,6 +78,11 @@ pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Mono) -> Verdict {
     Verdict::until(Standing::HEALTHY, late_at)
 }
 
+/// How long after its last live beat `agent` is late.
+pub(crate) fn late_after(agent: &Agent, limits: &Limits) -> Duration {
+    intervals(agent, limits.late_factor)
+}
+
 fn intervals(agent: &Agent, factor: f64) -> Duration {
     Duration::from_millis((f64::from(agent.interval_ms) * factor) as u64)
 }
@@ -88,8 +94,10 @@ pub(crate) fn stalled_for(agent: &Agent, limits: &Limits) -> Option<Duration> {
     if !has_work || agent.phase == Phase::Waiting {
         return None;
     }
-    let age = agent.last_live.since(agent.progress_at.known()?);
-    age.checked_sub(limits.stall_after)
+    let resumed = agent.desired.as_ref().map_or(Mono::NEVER_YET, |desired| desired.at);
+    // While it was killed it was not to make any.
+    let progress_at = agent.progress_at.known()?.max(resumed);
+    agent.last_live.since(progress_at).checked_sub(limits.stall_after)
 }
 
 /// Why `agent` has come into `standing` without a message that says so itself.

@@ -6,30 +6,26 @@
 //! 3. a message that proves nothing fresh is answered with a challenge, and changes no more than
 //!    when the agent was last heard;
 //! 4. a live message of an unknown session is a new start: it supersedes the current session;
-//! 5. a live message of a superseded session counts its work, shows a conflict, and never switches
-//!    back;
-//! 6. a live message of the current session changes the agent.
+//! 5. a live message of a superseded session counts its work and shows a conflict; it takes over
+//!    again only when the current session has not been heard for its late limit (somebody started
+//!    a second process by mistake, and ended it);
+//! 6. a live message of the current session changes the agent; what overtook it in the network
+//!    says more about the agent than it does.
 
 use heartline_protocol::challenge::step_ms;
+use heartline_protocol::limits::GENERATION_MAX;
 use heartline_protocol::{Ack, Beat, Body, ExitReport, SegmentView};
 
-use crate::agent::{Agent, Ended, NO_QUEUE, Question};
+use crate::agent::{ANSWERS_PER_SECOND, Agent, Belongs, Ended, NO_QUEUE, Question};
 use crate::deferred::{PATIENCE_MS, Waiting};
 use crate::fleet::Fleet;
 use crate::input::Message;
+use crate::judge::late_after;
 use crate::output::{Answer, ControlRow, HistoryRow, Output, SessionEnd};
 use crate::roster::AgentIndex;
 use crate::session::Session;
 use crate::state::{Cause, Exit, Standing};
 use crate::time::Mono;
-
-/// Which of an agent's sessions a message belongs to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Belongs {
-    Current,
-    Superseded,
-    Unknown,
-}
 
 impl Fleet {
     pub(crate) fn on_message(&mut self, message: &Message<'_>, now: Mono) {
@@ -38,13 +34,7 @@ impl Fleet {
             return;
         };
         let Some(agent) = self.roster.get_mut(index) else { return };
-        let belongs = if agent.starts > 0 && agent.session.id == message.session {
-            Belongs::Current
-        } else if agent.session_mut(message.session).is_some() && agent.starts > 0 {
-            Belongs::Superseded
-        } else {
-            Belongs::Unknown
-        };
+        let mut belongs = agent.belongs(message.session);
         if belongs != Belongs::Unknown
             && let Some(session) = agent.session_mut(message.session)
             && !session.accept(message.sequence)
@@ -64,7 +54,11 @@ impl Fleet {
         if !message.fresh {
             self.counters.unconfirmed += 1;
             self.rejudge(index, now, None);
-            self.answer(index, question, Proof::Unconfirmed, now);
+            let proof = match belongs {
+                Belongs::Current | Belongs::Superseded => Proof::Unconfirmed,
+                Belongs::Unknown => Proof::Stranger,
+            };
+            self.answer(index, question, proof, now);
             return;
         }
         if belongs == Belongs::Unknown && !self.new_session(index, message, now) {
@@ -73,6 +67,9 @@ impl Fleet {
         }
         self.counters.live += 1;
         let must_wait = self.count_segment(index, message, now);
+        if belongs == Belongs::Superseded && self.takes_over(index, message, now) {
+            belongs = Belongs::Current;
+        }
         if belongs == Belongs::Superseded {
             self.on_superseded(index, message, now);
         } else {
@@ -112,10 +109,9 @@ impl Fleet {
     /// one that it supersedes.
     fn new_session(&mut self, index: AgentIndex, message: &Message<'_>, now: Mono) -> bool {
         let Some(agent) = self.roster.get_mut(index) else { return false };
-        let challenge_life_ms = 2 * step_ms(agent.interval_ms);
         if agent.starts > 0 {
             let superseded = agent.superseded.get_or_insert_default();
-            if !superseded.has_room(now, challenge_life_ms) {
+            if !superseded.has_room(now) {
                 return false;
             }
             superseded.push(agent.session);
@@ -129,8 +125,8 @@ impl Fleet {
         agent.question = None;
         agent.lost_noted = 0;
         if let Some(desired) = agent.desired.as_mut() {
-            // What it did before its first ack came, it did without knowing of the kill.
-            desired.last_segment = 2;
+            // What it does before its first ack comes, it does without knowing of the kill.
+            desired.last_segment = u64::MAX;
         }
         let (id, starts, session) = (agent.id, agent.starts, message.session);
         if starts > 1 && !had_ended {
@@ -146,34 +142,58 @@ impl Fleet {
         true
     }
 
+    /// Makes the message's session, which was superseded, the current one again, if the current one
+    /// has not been heard for its late limit.
+    fn takes_over(&mut self, index: AgentIndex, message: &Message<'_>, now: Mono) -> bool {
+        let Some(agent) = self.roster.get_mut(index) else { return false };
+        let late_at = agent.silent_from + late_after(agent, self.limits.get(agent.limits));
+        if now < late_at || !matches!(message.body, Body::Beat(_)) {
+            return false;
+        }
+        let Some(superseded) = agent.superseded.as_mut() else { return false };
+        if !superseded.swap(message.session, &mut agent.session) {
+            return false;
+        }
+        agent.ended = None;
+        agent.identity_known = false;
+        agent.lost_noted = u32::try_from(agent.session.lost()).unwrap_or(u32::MAX);
+        if let Some(desired) = agent.desired.as_mut() {
+            desired.last_segment = u64::MAX;
+        }
+        true
+    }
+
     fn on_superseded(&mut self, index: AgentIndex, message: &Message<'_>, now: Mono) {
         let Some(agent) = self.roster.get_mut(index) else { return };
-        let limits = self.limits.get(agent.limits);
-        let shown_ms = (f64::from(agent.interval_ms) * limits.late_factor) as u64;
-        if let Some(session) = agent.session_mut(message.session) {
-            session.last_live = now;
-        }
+        let shown_for = late_after(agent, self.limits.get(agent.limits));
         // A goodbye of the old process is how a replacement should go.
         if matches!(message.body, Body::Beat(_)) {
-            agent.conflict_until = now.plus_millis(shown_ms);
+            agent.conflict_until = now + shown_for;
         }
         self.rejudge(index, now, None);
     }
 
     fn on_current(&mut self, index: AgentIndex, message: &Message<'_>, was: Belongs, now: Mono) {
         let Some(agent) = self.roster.get_mut(index) else { return };
-        agent.last_live = now;
         agent.silent_from = now;
-        agent.session.last_live = now;
         agent.settled = true;
-        agent.address = Some(message.from);
         agent.beats = agent.beats.saturating_add(1);
+        let is_news = message.sequence > agent.session.told;
+        if is_news {
+            agent.session.told = message.sequence;
+            agent.last_live = now;
+            agent.address = Some(message.from);
+        }
         let told = match &message.body {
+            Body::Beat(_) if !is_news => None,
             // Reordered behind the goodbye of its own session: that stays said.
             Body::Beat(_) if agent.ended.is_some() => None,
             Body::Beat(beat) => {
+                let interval_before_ms = agent.interval_ms;
                 agent.note_vitals(beat, now);
-                self.note_identity(index, beat);
+                let is_first = agent.starts == 1 && agent.session.received == 1;
+                let is_new = is_first || agent.interval_ms != interval_before_ms;
+                self.note_profile(index, beat, is_new);
                 self.note_obedience(index, beat, now);
                 (was == Belongs::Unknown).then_some(Cause::NewSession)
             }
@@ -203,14 +223,13 @@ impl Fleet {
             }));
         }
         // A process that has ended works no more: whatever was asked of it, it is quiet.
-        let generation = self.roster.get(index).map_or(0, |agent| agent.generation);
-        self.note_progress(index, generation, now);
+        self.note_progress(index, GENERATION_MAX, now);
         cause
     }
 
-    fn note_identity(&mut self, index: AgentIndex, beat: &Beat<'_>) {
+    /// Keeps the agent's interval and identity in the database as they are here.
+    fn note_profile(&mut self, index: AgentIndex, beat: &Beat<'_>, mut is_new: bool) {
         let Some(agent) = self.roster.get_mut(index) else { return };
-        let mut is_new = agent.session.received <= 1 && agent.identity.is_none();
         if let Some(view) = &beat.identity {
             let identity = self.texts.adopt(view);
             agent.identity_known = true;
@@ -239,18 +258,25 @@ impl Fleet {
         now: Mono,
     ) {
         let Some(agent) = self.roster.get_mut(index) else { return };
-        if !agent.allowance.take(now) {
+        let most = match proof {
+            Proof::Live | Proof::Unconfirmed => ANSWERS_PER_SECOND,
+            Proof::Stranger => ANSWERS_PER_SECOND / 2,
+        };
+        if !agent.allowance.take(now, most) {
             self.counters.answers_withheld += 1;
             return;
         }
-        let durable_segment =
-            agent.session_mut(question.session).map_or(0, |session| session.durable);
+        let challenged_until = now.plus_millis(2 * step_ms(agent.interval_ms));
+        let durable_segment = agent.session_mut(question.session).map_or(0, |session| {
+            session.challenged_until = session.challenged_until.max(challenged_until);
+            session.durable
+        });
         let desired = agent.desired.as_deref();
         let ack = Ack {
             durable_segment,
             generation: desired.map_or(0, |desired| desired.generation),
             killed: desired.is_some_and(|desired| desired.killed),
-            unconfirmed: proof == Proof::Unconfirmed,
+            unconfirmed: proof != Proof::Live,
             wants_identity: proof == Proof::Live && !agent.identity_known,
         };
         self.outputs.push_back(Output::Answer(Answer {
@@ -266,8 +292,11 @@ impl Fleet {
 
     fn defer(&mut self, index: AgentIndex, question: Question, now: Mono) {
         let Some(agent) = self.roster.get_mut(index) else { return };
-        agent.question = Some(question);
         let (id, sequence) = (agent.id, question.sequence);
+        // One that beats faster than the disk writes is not to wait for ever.
+        if let Some(earlier) = agent.question.replace(question) {
+            self.answer(index, earlier, Proof::Live, now);
+        }
         let until = now.plus_millis(PATIENCE_MS);
         self.deferred.push(Waiting { until, index, id, sequence });
     }
@@ -291,6 +320,9 @@ impl Fleet {
 pub(crate) enum Proof {
     Live,
     Unconfirmed,
+    /// Not proven, and of a session that was never live here. Anybody who recorded one such message
+    /// can send it for ever, so these are not let to use up the answers of the others.
+    Stranger,
 }
 
 impl Agent {

@@ -21,14 +21,10 @@ impl Fleet {
             newest.map_or(Session::new(0, 0), |it| Session::new(it.session, it.applied_segment));
         let limits = self.limits.number_of(&restored.agent);
         let mut agent = Agent::new(&restored.agent, restored.id, limits, session, now);
-        let mut superseded = Superseded::default();
-        for old in sessions {
-            superseded.restored(Session::new(old.session, old.applied_segment));
-            agent.superseded.get_or_insert_default();
-        }
-        if agent.superseded.is_some() {
-            agent.superseded = Some(Box::new(superseded));
-        }
+        let superseded = Superseded::restored(
+            sessions.map(|old| Session::new(old.session, old.applied_segment)),
+        );
+        agent.superseded = (!superseded.is_empty()).then(|| Box::new(superseded));
         agent.ended = match newest.and_then(|it| it.ended) {
             Some(SessionEnd::Shutdown) => Some(Ended::Shutdown),
             Some(SessionEnd::Crashed) => Some(Ended::Crashed(Exit::default())),

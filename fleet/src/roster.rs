@@ -53,6 +53,10 @@ impl Roster {
         self.by_name.len()
     }
 
+    pub(crate) fn places(&self) -> u32 {
+        u32::try_from(self.agents.len()).unwrap_or(u32::MAX)
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.len() >= self.limit
     }

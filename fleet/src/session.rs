@@ -14,8 +14,10 @@ pub(crate) struct Session {
     pub(crate) applied: u64,
     /// The last segment of it that is on disk; never above `applied`.
     pub(crate) durable: u64,
-    /// When its last live message came.
-    pub(crate) last_live: Mono,
+    /// Until when a challenge that it was given can be echoed.
+    pub(crate) challenged_until: Mono,
+    /// The highest sequence whose content was taken: what is overtaken says nothing new.
+    pub(crate) told: u64,
     /// The first sequence number seen.
     pub(crate) first_sequence: u64,
     /// How many different messages arrived.
@@ -29,7 +31,8 @@ impl Session {
             window: ReplayWindow::default(),
             applied,
             durable: applied,
-            last_live: Mono::NEVER_YET,
+            challenged_until: Mono::NEVER_YET,
+            told: 0,
             first_sequence: 0,
             received: 0,
         }
@@ -69,10 +72,26 @@ const KEPT_MAX: usize = 64;
 pub(crate) struct Superseded(Vec<Session>);
 
 impl Superseded {
-    pub(crate) fn restored(&mut self, session: Session) {
-        if self.0.len() < KEPT_MAX {
-            self.0.push(session);
-        }
+    /// Those of before this start, newest first.
+    pub(crate) fn restored(sessions: impl Iterator<Item = Session>) -> Self {
+        Self(sessions.take(KEPT_MAX).collect())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn knows(&self, id: u64) -> bool {
+        self.0.iter().any(|session| session.id == id)
+    }
+
+    /// Puts the session of that id, if it is here, into the place of `current`, which is now the
+    /// newest one here.
+    pub(crate) fn swap(&mut self, id: u64, current: &mut Session) -> bool {
+        let Some(at) = self.0.iter().position(|session| session.id == id) else { return false };
+        let again = self.0.remove(at);
+        self.push(std::mem::replace(current, again));
+        true
     }
 
     pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Session> {
@@ -81,10 +100,9 @@ impl Superseded {
 
     /// Makes room for one more. A session goes only when no recording of it can be live any more:
     /// otherwise a replay would look like a new start. `false`: there is no room now.
-    pub(crate) fn has_room(&mut self, now: Mono, challenge_life_ms: u64) -> bool {
+    pub(crate) fn has_room(&mut self, now: Mono) -> bool {
         while self.0.len() >= KEPT {
-            let oldest = self.0.last().map_or(Mono::NEVER_YET, |session| session.last_live);
-            if oldest.known().is_some_and(|last| last.plus_millis(challenge_life_ms) > now) {
+            if self.0.last().is_some_and(|oldest| oldest.challenged_until > now) {
                 return self.0.len() < KEPT_MAX;
             }
             self.0.pop();

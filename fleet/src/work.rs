@@ -90,7 +90,8 @@ impl Fleet {
         };
         let (session, number) = (message.session, segment.number);
         self.pipeline.push(UnderWay { ticket, index, id, session, segment: number, added });
-        agent.lost_noted = lost;
+        // One that was overtaken had been counted as lost, and the next that is lost stands for it.
+        agent.lost_noted = lost.max(last_lost);
         let row = WorkRow {
             ticket,
             id,
