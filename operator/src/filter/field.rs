@@ -81,8 +81,8 @@ pub fn fields() -> impl Iterator<Item = FieldHelp> {
 
 /// The field of this name or alias.
 pub(super) fn find(name: &str) -> Option<&'static Field> {
-    let is = |other: &&str| other.eq_ignore_ascii_case(name);
-    FIELDS.iter().find(|field| is(&field.name) || field.aliases.iter().any(|alias| is(alias)))
+    let is = |other: &&'static str| other.eq_ignore_ascii_case(name);
+    FIELDS.iter().find(|field| is(&field.name) || field.aliases.iter().any(is))
 }
 
 /// The field that has this word in its fixed set.

@@ -1,7 +1,7 @@
 //! The JSON that scripts rely on: what `--json` prints. Names and order of the fields are a
 //! contract (snapshot-tested); fields may be added at the end of an object.
 //!
-//! Each function gives something to serialize; [`line`] and [`pretty`] turn it into text.
+//! Each function gives something to serialize; [`line()`] and [`pretty`] turn it into text.
 
 mod agent;
 mod command;

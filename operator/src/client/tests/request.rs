@@ -1,0 +1,136 @@
+use std::os::unix::fs::PermissionsExt as _;
+
+use tokio::io::AsyncReadExt as _;
+
+use super::*;
+
+#[tokio::test]
+async fn questions_are_answered_each_to_its_own() {
+    let world = World::new();
+    let _collector = world.serve(crate::CONTROL_SOCKET, VERSION);
+    let client = connect(&world.endpoint()).await.unwrap();
+    assert!(client.greeting().may_control);
+    assert_eq!(client.greeting().operator, "ops@here");
+
+    let (pong, refused, mute) = tokio::join!(
+        client.request(Request::Ping),
+        client.request(Request::Agent { agent: "x".into() }),
+        client.request(Request::Agent { agent: "mute".into() }),
+    );
+    assert_eq!(pong.unwrap(), Reply::Pong { at_ms: sample::NOW_MS });
+    assert!(matches!(failure(refused),
+        ClientError::Refused { code: ErrorCode::NotFound, message } if message == "no agent x"));
+    assert!(matches!(failure(mute), ClientError::TimedOut { what: "agent", .. }));
+    let (fleet, collector) = client.snapshot(Vec::new()).await.unwrap();
+    assert_eq!(fleet.iter().map(|entry| &*entry.agent).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(collector, sample::collector());
+}
+
+#[tokio::test]
+async fn the_reason_of_the_end_reaches_everybody() {
+    let world = World::new();
+    let _collector = world.serve(crate::CONTROL_SOCKET, VERSION);
+    let client = connect(&world.endpoint()).await.unwrap();
+    let (waiting, asking) = tokio::join!(
+        client.request(Request::Agent { agent: "mute".into() }),
+        client.request(Request::Forget { agents: Vec::new() }),
+    );
+    for error in [failure(waiting), failure(asking), failure(client.request(Request::Ping).await)] {
+        assert!(matches!(error, ClientError::Closed { why } if why == "it ends at once"));
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_says_where_and_what_to_do() {
+    let world = World::new();
+    let error = failure(connect(&world.endpoint()).await);
+    let text = error.to_string();
+    assert!(error.is_no_collector() && matches!(error, ClientError::NoCollector { .. }));
+    let path = world.path(crate::CONTROL_SOCKET);
+    let start = format!("no collector answers on {}: start `heartlined`", path.display());
+    assert!(text.starts_with(&start), "{text}");
+
+    // A socket that a dead collector left behind.
+    drop(std::os::unix::net::UnixListener::bind(path).unwrap());
+    assert!(matches!(failure(connect(&world.endpoint()).await), ClientError::NoCollector { .. }));
+}
+
+#[tokio::test]
+async fn another_version_is_refused_by_name() {
+    let world = World::new();
+    let _collector = world.serve(crate::CONTROL_SOCKET, VERSION + 1);
+    let error = failure(connect(&world.endpoint()).await);
+    assert!(matches!(error, ClientError::Version { theirs: Some(v) } if v == VERSION + 1));
+}
+
+#[tokio::test]
+async fn an_unreadable_greeting_is_another_version() {
+    let world = World::new();
+    let listener = UnixListener::bind(world.path(crate::CONTROL_SOCKET)).unwrap();
+    let collector = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        write_frame(&mut stream, &("hello", 7)).await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    assert!(matches!(
+        failure(connect(&world.endpoint()).await),
+        ClientError::Version { theirs: None }
+    ));
+    collector.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_may_not_act_still_looks() {
+    let world = World::new();
+    let _control = world.serve(crate::CONTROL_SOCKET, VERSION);
+    let _view = world.serve(crate::VIEW_SOCKET, VERSION);
+    let options = ClientOptions { access: Access::View, ..ClientOptions::default() };
+    let client = Client::connect(&world.endpoint(), &options).await.unwrap();
+    assert!(!client.greeting().may_control);
+
+    let path = world.path(crate::CONTROL_SOCKET);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
+    if std::os::unix::net::UnixStream::connect(&path).is_ok() {
+        return; // Root opens everything.
+    }
+    drop(client);
+    assert!(!connect(&world.endpoint()).await.unwrap().greeting().may_control);
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_loses_its_connection_and_not_the_memory() {
+    let world = World::new();
+    let listener = UnixListener::bind(world.path(crate::CONTROL_SOCKET)).unwrap();
+    let flood = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (reader, mut writer) = stream.into_split();
+        let mut frames = FrameReader::new(reader);
+        let mut sent = 0_u64;
+        while let Ok(Some(ClientFrame { id, request })) = frames.next().await {
+            let subscribed = matches!(request, Request::Subscribe { .. });
+            let mut news = replies(request, VERSION, true);
+            while let Some(reply) = news.pop() {
+                if write_frame(&mut writer, &ServerFrame { id, reply }).await.is_err() {
+                    return sent;
+                }
+                sent += 1;
+                if subscribed {
+                    news = vec![Reply::Resync];
+                }
+            }
+        }
+        sent
+    });
+    let client = connect(&world.endpoint()).await.unwrap();
+    let mut news = client.subscribe(Vec::new(), 4).await.unwrap();
+    let sent = timeout(DEADLINE, flood).await.expect("the connection must be cut").unwrap();
+    let mut taken = 0;
+    let error = loop {
+        match news.next().await {
+            Ok(_) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("did not take its news"), "{error}");
+    assert!(taken < 100 && sent > taken, "{taken} of {sent}");
+}

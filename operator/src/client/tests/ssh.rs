@@ -1,0 +1,75 @@
+use std::path::Path;
+
+use tokio::io::AsyncWriteExt as _;
+
+use super::*;
+
+#[tokio::test]
+async fn a_collector_is_reached_through_ssh() {
+    let world = World::new();
+    let pipe = |name| {
+        assert!(Command::new("mkfifo").arg(world.path(name)).status().unwrap().success());
+        world.path(name)
+    };
+    let (up, down) = (pipe("up"), pipe("down"));
+    let mut options = tokio::net::unix::pipe::OpenOptions::new();
+    let to_collector = options.read_write(true).open_receiver(up).unwrap();
+    let from_collector = options.open_sender(down).unwrap();
+    let collector = tokio::spawn(answer(to_collector, from_collector, VERSION, true));
+
+    let body = r#"#!/bin/sh
+cd "$(dirname "$0")" && echo "$$" > pid && echo "$@" > arguments
+cat < down & cat > up"#;
+    let ssh = SshEndpoint { data_dir: Some("/srv/h".into()), ..world.ssh(body) };
+    let client = connect(&Endpoint::Ssh(ssh)).await.unwrap();
+    assert_eq!(client.snapshot(Vec::new()).await.unwrap().0.len(), 2);
+    assert_eq!(
+        std::fs::read_to_string(world.path("arguments")).unwrap(),
+        "-T m3 heartline --data-dir /srv/h dial-stdio\n"
+    );
+
+    let pid = std::fs::read_to_string(world.path("pid")).unwrap();
+    let process = Path::new("/proc").join(pid.trim());
+    assert!(process.exists());
+    drop(client);
+    let gone = async {
+        while process.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(DEADLINE, gone).await.expect("ssh outlived its connection");
+    collector.abort();
+}
+
+#[tokio::test]
+async fn what_ssh_says_is_the_error() {
+    let world = World::new();
+    let ssh = world.ssh("#!/bin/sh\necho 'ops@m3: Permission denied (publickey).' >&2; exit 255");
+    let error = failure(connect(&Endpoint::Ssh(ssh)).await);
+    assert!(error.is_no_collector());
+    assert!(error.to_string().ends_with("ssh says: ops@m3: Permission denied (publickey)."));
+
+    let missing = SshEndpoint { program: world.path("none"), ..SshEndpoint::new("m3") };
+    assert!(matches!(failure(connect(&Endpoint::Ssh(missing)).await), ClientError::NoSsh { .. }));
+    let option = Endpoint::Ssh(SshEndpoint::new("-oProxyCommand=rm"));
+    assert!(matches!(failure(connect(&option).await), ClientError::BadHost { .. }));
+}
+
+#[tokio::test]
+async fn dialled_bytes_pass_both_ways_until_one_side_closes() {
+    let world = World::new();
+    let _collector = world.serve(crate::CONTROL_SOCKET, VERSION);
+    let (mut near_in, far_in) = tokio::io::duplex(64);
+    let (far_out, near_out) = tokio::io::duplex(64);
+    let directories = world.directories.clone();
+    let dial =
+        tokio::spawn(
+            async move { dial::join(&directories, Access::Control, far_in, far_out).await },
+        );
+    write_frame(&mut near_in, &ClientFrame { id: 9, request: Request::Ping }).await.unwrap();
+    let pong = FrameReader::new(near_out).next::<ServerFrame>().await.unwrap().unwrap();
+    assert_eq!(pong, ServerFrame { id: 9, reply: Reply::Pong { at_ms: sample::NOW_MS } });
+    near_in.shutdown().await.unwrap();
+    drop(near_in);
+    timeout(DEADLINE, dial).await.expect("it must end").unwrap().unwrap();
+}
