@@ -73,3 +73,19 @@ async fn dialled_bytes_pass_both_ways_until_one_side_closes() {
     drop(near_in);
     timeout(DEADLINE, dial).await.expect("it must end").unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn only_the_first_attempt_of_a_link_may_ask_for_a_passphrase() {
+    let world = World::new();
+    let ssh = world.ssh("#!/bin/sh\necho \"$@\" >> \"$(dirname \"$0\")/attempts\"; exit 255");
+    let mut link = Link::open(Endpoint::Ssh(ssh), ClientOptions::default());
+    let mut lost = 0;
+    while lost < 2 {
+        let event = timeout(DEADLINE, link.next()).await.expect("it must try again");
+        lost += usize::from(matches!(event, LinkEvent::State(LinkState::Lost { .. })));
+    }
+    assert_eq!(
+        std::fs::read_to_string(world.path("attempts")).unwrap(),
+        "-T m3 heartline dial-stdio\n-T -o BatchMode=yes m3 heartline dial-stdio\n"
+    );
+}
