@@ -1,0 +1,89 @@
+//! Programs that the commands run, always from the root of the repository.
+
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+/// The root of the repository.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("xtask/ stands in the root").to_path_buf()
+}
+
+/// A cargo of the same toolchain, with arguments separated by blanks.
+pub(crate) fn cargo(arguments: &str) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    program(cargo, arguments)
+}
+
+/// Any program, with arguments separated by blanks.
+pub(crate) fn program(name: impl Into<OsString>, arguments: &str) -> Command {
+    let mut command = Command::new(name.into());
+    command.args(arguments.split_ascii_whitespace()).current_dir(root());
+    command
+}
+
+/// Whether cargo has this subcommand.
+pub(crate) fn has_subcommand(name: &str) -> bool {
+    let probe = cargo(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    probe.is_ok_and(|status| status.success())
+}
+
+/// Runs a command with its output passed on.
+///
+/// # Errors
+/// When it can't be run, or fails.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let shown = announce(command);
+    let status = command.status().with_context(|| cant_run(&shown))?;
+    check(&shown, status)
+}
+
+/// Runs a command, passes on what it prints, and shows each line of it to `look`.
+///
+/// # Errors
+/// When it can't be run, or fails.
+pub(crate) fn run_reading(command: &mut Command, mut look: impl FnMut(&str)) -> Result<()> {
+    let shown = announce(command);
+    // One pipe for both, so that the lines keep their order.
+    let (reader, writer) = std::io::pipe().context("can't make a pipe")?;
+    let both = writer.try_clone().context("can't share a pipe")?;
+    let mut child =
+        command.stdout(both).stderr(writer).spawn().with_context(|| cant_run(&shown))?;
+    // Its own ends would keep the pipe open after the child's last word.
+    command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = line.with_context(|| format!("can't read what `{shown}` prints"))?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        look(&line);
+    }
+    let status = child.wait().with_context(|| format!("can't wait for `{shown}`"))?;
+    check(&shown, status)
+}
+
+fn announce(command: &Command) -> String {
+    let shown = shown(command);
+    println!("    $ {shown}");
+    shown
+}
+
+fn cant_run(shown: &str) -> String {
+    format!("can't run `{shown}`: is it installed?")
+}
+
+fn check(shown: &str, status: ExitStatus) -> Result<()> {
+    if !status.success() {
+        bail!("`{shown}` failed: {status}");
+    }
+    Ok(())
+}
+
+fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let words = std::iter::once(program).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}

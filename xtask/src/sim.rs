@@ -1,0 +1,26 @@
+//! `cargo xtask sim`: the simulation, in release.
+
+use anyhow::Result;
+
+use crate::cargo;
+
+/// What to simulate.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How many seeds.
+    #[arg(long, default_value_t = 2_000)]
+    seeds: u64,
+    /// The first seed; with `--seeds 1` it replays a failure.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Runs the simulation.
+///
+/// # Errors
+/// When a promise broke, which it has printed with the seed.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let Arguments { seeds, seed } = arguments;
+    let words = format!("run --release --quiet -p heartline-tests --bin sim -- {seed} {seeds}");
+    cargo::run(&mut cargo::cargo(&words))
+}
