@@ -9,6 +9,17 @@ VECTORS = FUZZ.parent / "protocol" / "vectors"
 KINDS = {0x01: 0, 0x02: 1, 0x03: 2, 0x81: 3, 0x82: 4}  # as the target `body` numbers them
 
 
+# Requests and replies of operators: hello, ping, subscribe, agent, pong, goodbye.
+FRAMES = [
+    "9201 81a568656c6c6f 9301a178c0",
+    "9202 a470696e67",
+    "9203 81a9737562736372696265 929104",
+    "9204 81a56167656e74 91a26d33",
+    "9205 81a4706f6e67 cf0000019d4a000000",
+    "9206 81a7676f6f64627965 91a26e6f",
+]
+
+
 def read(name):
     return json.loads((VECTORS / f"{name}.json").read_text())
 
@@ -39,6 +50,7 @@ def main():
 
     buckets = read("buckets")
     write("histogram", [bytes.fromhex(case["packed"]) for case in buckets["packed"] + buckets["refused"]])
+    write("frames", [bytes.fromhex(frame) for frame in FRAMES])
 
 
 if __name__ == "__main__":
