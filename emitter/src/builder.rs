@@ -193,9 +193,7 @@ fn launch(
     }
     // Before anybody has the handle, so that not one task slips through: neither a restart nor a
     // token that does not work is a way out of a kill.
-    if remembered.killed {
-        shared.obey(remembered);
-    }
+    shared.obey(remembered);
     if let Some(ear) = ear {
         let sender = Sender::new(Arc::clone(&shared), settings, remembered, keys, ear);
         let spawned = thread::Builder::new().name("heartline".to_owned()).spawn(|| sender.run());

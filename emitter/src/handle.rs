@@ -134,3 +134,26 @@ impl fmt::Debug for Heartline {
         write!(f, "Heartline({})", self.status())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bell;
+
+    fn after(end: impl FnOnce(Heartline) + Send + 'static) -> Leave {
+        let (bell, _ear) = bell::pair().unwrap();
+        let shared = Arc::new(Shared::new(Some(bell)));
+        // There is no sender to wait for.
+        shared.sender_has_left();
+        let hb = Heartline::new(Arc::clone(&shared));
+        let _ = thread::spawn(move || end(hb)).join();
+        shared.leave()
+    }
+
+    #[test]
+    fn only_the_last_handle_says_goodbye_and_not_in_a_panic() {
+        assert_eq!(after(drop), Leave::Goodbye);
+        assert_eq!(after(|hb| std::mem::forget(hb.clone())), Leave::Stay);
+        assert_eq!(after(|_hb| panic!("the agent's own fault")), Leave::Silently);
+    }
+}

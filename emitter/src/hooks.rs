@@ -37,10 +37,13 @@ impl Hooks {
         state.hooks.push((on, hook));
     }
 
-    /// The desired state has changed.
+    /// The desired state is this now. Calls nothing if it was so before.
     pub(crate) fn fire(&self, change: Change) {
         let mut state = self.lock();
-        state.killed = change == Change::Killed;
+        let killed = change == Change::Killed;
+        if std::mem::replace(&mut state.killed, killed) == killed {
+            return;
+        }
         let hooks: Vec<Hook> = state
             .hooks
             .iter()
@@ -91,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hooks_are_called_in_order_and_survive_a_panic() {
+    fn hooks_are_called_in_order_once_a_change_and_survive_a_panic() {
         let (hooks, (told, heard)) = (Hooks::default(), mpsc::channel());
         let tell = |what: &'static str| {
             let told = told.clone();
@@ -100,6 +103,8 @@ mod tests {
         hooks.add(Change::Killed, || panic!("a hook of the agent's panics"));
         hooks.add(Change::Killed, tell("killed"));
         hooks.add(Change::Resumed, tell("resumed"));
+        hooks.fire(Change::Resumed);
+        hooks.fire(Change::Killed);
         hooks.fire(Change::Killed);
         hooks.fire(Change::Resumed);
         hooks.fire(Change::Killed);

@@ -69,7 +69,7 @@ impl Report {
     pub fn cost_usd(mut self, usd: f64) -> Self {
         let nano = usd * 1e9 + 0.5;
         if usd >= 0.0 && nano < COUNT_MAX as f64 {
-            add(&mut self.cost_nano_usd, nano as u64, &mut self.lost);
+            add(&mut self.cost_nano_usd, nano as i64 as u64, &mut self.lost);
         } else {
             self.lost += 1;
         }

@@ -150,6 +150,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
 
+    use super::shard::DATED;
     use super::*;
     use crate::engine::Work;
 
@@ -245,11 +246,12 @@ mod tests {
     #[test]
     fn tasks_that_find_no_place_are_counted_and_said_to_be_undated() {
         let counters = Counters::new();
-        let tickets: Vec<_> = (0..70).map(|n| counters.begin(Moment::from_nanos(n + 1))).collect();
-        assert_eq!((counters.in_flight(), counters.total(Sum::Lost)), (70, 6));
+        let all = DATED as u64 + 6;
+        let tickets: Vec<_> = (0..all).map(|n| counters.begin(Moment::from_nanos(n + 1))).collect();
+        assert_eq!((u64::from(counters.in_flight()), counters.total(Sum::Lost)), (all, 6));
         for ticket in tickets {
             counters.end(ticket, Moment::from_nanos(99), &Report::ok());
         }
-        assert_eq!((counters.in_flight(), counters.total(Sum::Ok)), (0, 70));
+        assert_eq!((counters.in_flight(), counters.total(Sum::Ok)), (0, all));
     }
 }

@@ -7,7 +7,7 @@ use heartline_protocol::bucket::{self, BUCKETS};
 use crate::engine::Moment;
 
 /// How many tasks in flight a shard can date.
-const DATED: usize = 64;
+pub(super) const DATED: usize = 256;
 
 /// Sums that only grow. In a thread's own shard only that thread adds, with a load and a store; the
 /// sender reads them at any time and takes differences, so nothing is locked, reset, lost or counted
@@ -106,7 +106,7 @@ impl Shard {
 
     #[inline]
     pub(super) fn undate(&self, place: u8) {
-        self.begun_at[usize::from(place) % DATED].store(0, Ordering::Relaxed);
+        self.begun_at[usize::from(place)].store(0, Ordering::Relaxed);
     }
 
     /// When the oldest dated task began.

@@ -74,3 +74,47 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use heartline_protocol::{AgentName, Epoch, MasterKey, Scope, Token};
+
+    use super::*;
+    use crate::engine::{EngineConfig, Keys, Tally};
+
+    const INTERVAL: Duration = Duration::from_secs(1);
+
+    fn engine(now: Moment) -> Engine {
+        let agent = AgentName::new("mail").unwrap();
+        let key = MasterKey::new([7; 32]).scope_key(Epoch(1), "");
+        let token = Token { epoch: Epoch(1), scope: Scope::default(), key };
+        let keys = Keys::new(&token, &agent).unwrap();
+        Engine::new(EngineConfig { interval_ms: 1_000, ..EngineConfig::new(agent, keys, 1) }, now)
+    }
+
+    #[test]
+    fn silence_is_told_once_and_looked_into_again_and_again() {
+        let begin = Moment::from_nanos(1);
+        let (mut watch, mut engine) = (Watch::new(INTERVAL, begin), engine(begin));
+        assert!(engine.poll_transmit(begin, &mut Tally::default(), &mut Vec::new()));
+        let mut alarms = Vec::new();
+        for half_seconds in 0..20 {
+            let now = begin.plus(INTERVAL / 2 * half_seconds);
+            match watch.look(Some(&engine), "here:1", now) {
+                Alarm::None => {}
+                alarm => alarms.push((half_seconds, alarm)),
+            }
+        }
+        assert_eq!(alarms, [(6, Alarm::First), (12, Alarm::Again), (18, Alarm::Again)]);
+        assert!(matches!(watch.problem(), Some(Problem::Unanswered { .. })));
+    }
+
+    #[test]
+    fn a_token_that_does_not_come_is_told_too() {
+        let begin = Moment::from_nanos(1);
+        let mut watch = Watch::new(INTERVAL, begin);
+        assert_eq!(watch.look(None, "here:1", begin.plus(INTERVAL)), Alarm::None);
+        assert_eq!(watch.look(None, "here:1", begin.plus(INTERVAL * 3)), Alarm::First);
+        assert_eq!(watch.problem(), None, "who looks for the token tells what is wrong with it");
+    }
+}
