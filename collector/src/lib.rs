@@ -1,7 +1,49 @@
 //! `heartlined`, the collector: a thin shell of sockets, disks and clocks around the pure core in
 //! `heartline-fleet`.
-#![allow(missing_docs)]
+//!
+//! - [`ingest`]: from datagrams to judged state, and the answers back
+//! - [`driver`]: the one loop that owns the fleet
+//! - [`store`]: what is remembered, in two SQLite files
+//! - [`serve`]: the operators' sockets
+//! - [`run()`]: all of it, from the first look at the disk to the last commit
 
+pub mod args;
 pub mod clock;
+pub mod config;
+pub mod driver;
 pub mod ingest;
+pub mod keys;
+pub mod serve;
 pub mod store;
+
+mod log;
+mod run;
+
+use std::process::ExitCode;
+
+pub use run::{Reload, RunError, run};
+
+/// The program `heartlined`, once its arguments are read: starts the log, runs, and says in one
+/// line what went wrong, if anything did.
+#[must_use]
+pub fn main(args: &args::RunArgs) -> ExitCode {
+    log::start(args.log_format, args.verbose);
+    let config = match args.resolve() {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("heartlined: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let reload: Reload = {
+        let args = args.clone();
+        Box::new(move || args.resolve())
+    };
+    match run(&config, &reload) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("heartlined: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

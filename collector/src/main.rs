@@ -1,2 +1,27 @@
-//! Placeholder.
-fn main() {}
+//! The program `heartlined`.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use heartline_collector::args::{Args, ArgsCommand, RunArgs};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match args.command {
+        None => heartline_collector::main(&args.run),
+        Some(ArgsCommand::Check { config }) => check(&RunArgs { config, ..RunArgs::default() }),
+    }
+}
+
+fn check(args: &RunArgs) -> ExitCode {
+    match args.resolve() {
+        Ok(config) => {
+            println!("the config is valid: {config:#?}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("heartlined: {error}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The collector's own condition.
+
+use std::time::Duration;
+
+use heartline_fleet::{Mono, State};
+use heartline_operator::message::{CollectorStatus, Datagrams, Summary};
+
+use super::Driver;
+
+/// What a collector knows of itself from its start.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// When it started, in ms of Unix time.
+    pub started_ms: i64,
+    /// Its host.
+    pub host: String,
+    /// Sentences that an operator must read.
+    pub banners: Vec<String>,
+    /// Why `control.db` can't be written, while it can't.
+    pub control_paused: Option<String>,
+}
+
+/// Live beats a second, over the last few.
+#[derive(Debug)]
+pub(super) struct Rate {
+    since: Mono,
+    count: u64,
+    per_second: f32,
+}
+
+/// Over how long beats are counted.
+const SPAN: Duration = Duration::from_secs(5);
+
+impl Rate {
+    pub(super) fn new(now: Mono) -> Self {
+        Self { since: now, count: 0, per_second: 0.0 }
+    }
+
+    /// Takes note of the count of live beats so far.
+    pub(super) fn note(&mut self, count: u64, now: Mono) {
+        let span = now.since(self.since);
+        if span >= SPAN {
+            self.per_second = ((count - self.count) as f64 / span.as_secs_f64()) as f32;
+            (self.since, self.count) = (now, count);
+        }
+    }
+}
+
+impl Driver {
+    pub(super) fn status(&self, now: Mono) -> CollectorStatus {
+        let (summary, counters) = (self.fleet.summary(), self.fleet.counters());
+        let refused = self.ingest.refused();
+        let paused = self.about.control_paused.iter();
+        let paused = paused.map(|why| format!("new agents can't be stored: {why}"));
+        CollectorStatus {
+            at_ms: self.anchor.wall_ms(now),
+            started_ms: self.about.started_ms,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: self.about.host.clone(),
+            udp: self.ingest.addresses().iter().map(ToString::to_string).collect(),
+            summary: Summary {
+                total: summary.total(),
+                healthy: summary.of(State::Healthy),
+                degraded: summary.of(State::Degraded),
+                unreachable: summary.of(State::Unreachable),
+                killed: summary.of(State::Killed),
+                unknown: summary.of(State::Unknown),
+            },
+            datagrams: Datagrams {
+                live: counters.live,
+                unconfirmed: counters.unconfirmed,
+                bad_tag: refused.bad_tag,
+                malformed: refused.malformed,
+                replayed: counters.replayed,
+                revoked: refused.revoked,
+                over_limit: counters.over_limit,
+                kernel_dropped: refused.kernel_dropped,
+                answers_withheld: counters.answers_withheld + self.ingest.withheld(),
+            },
+            beats_per_second: self.rate.per_second,
+            history: self.history.clone(),
+            last_gap_ms: self.fleet.last_gap().map(|gap| self.anchor.wall_ms(gap)),
+            gaps: counters.gaps,
+            banners: self.about.banners.iter().cloned().chain(paused).collect(),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The collector's log, on standard error.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::args::LogFormat;
+
+/// Starts the log; once in a process.
+pub fn start(format: LogFormat, verbose: u8) {
+    let level = match verbose {
+        0 => LevelFilter::INFO,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level);
+    // A second start, as in tests that run a collector each, leaves the first one's log in place.
+    let _ = match format {
+        LogFormat::Text => {
+            let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            log.with_target(false).with_ansi(ansi).try_init()
+        }
+        LogFormat::Json => log.json().try_init(),
+    };
+}

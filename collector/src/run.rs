@@ -1,0 +1,272 @@
+//! A collector from its first look at the disk to its last commit.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use heartline_fleet::{Fleet, FleetConfig, Input, Mono};
+use heartline_operator::{CONTROL_SOCKET, VIEW_SOCKET};
+use heartline_protocol::challenge::BootKey;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::clock::{self, Anchor};
+use crate::config::{Config, ConfigError};
+use crate::driver::{About, Driver, Letter, Mailbox, mailbox};
+use crate::ingest::{BindError, Ingest, Keyring, Listener};
+use crate::keys::{self, KeyError, Keys};
+use crate::serve::{
+    Access, Archive, ArchiveError, Door, DoorListener, Publisher, ServeError, World,
+};
+use crate::store::{DataDirLock, LockError, Notify, Restored, Store, StoreConfig, StoreError};
+
+/// Why a collector could not start, or could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Another collector has the data directory.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// There are no keys to work with.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The databases can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The databases can't be read.
+    #[error(transparent)]
+    Read(#[from] ArchiveError),
+    /// An address can't be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// Operators can't be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// A directory can't be made or used.
+    #[error("can't use the directory {path}: {source}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A thread, a signal handler or a descriptor can't be had, or a socket has failed.
+    #[error("can't {verb}: {source}")]
+    System {
+        /// What was attempted.
+        verb: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl RunError {
+    /// The exit code of `interface.md`: 3 can't bind or open, 4 stored data refused.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Store(error) => error.exit_code(),
+            Self::Keys(error) => error.exit_code(),
+            _ => 3,
+        }
+    }
+}
+
+/// How a running collector learns of a changed configuration: called at HUP.
+pub type Reload = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
+
+/// Runs a collector until TERM or INT: then everything is committed and its clients are told.
+///
+/// # Errors
+/// [`RunError`] says what was attempted, on what, and what to do.
+pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
+    let system = |verb| move |source| RunError::System { verb, source };
+    private_dir(&config.data_dir)?;
+    private_dir(&config.socket_dir)?;
+    let _lock = DataDirLock::acquire(&config.data_dir)?;
+    let keys = Keys::load(&config.data_dir)?;
+    announce_made(&keys);
+    let listeners: Vec<Listener> =
+        config.listen.iter().map(|&address| Listener::bind(address)).collect::<Result<_, _>>()?;
+    let (mailbox, letters) = mailbox().map_err(system("make an event descriptor"))?;
+    let anchor = Anchor::read();
+    let store_config =
+        StoreConfig { data_dir: config.data_dir.clone(), retention: config.retention };
+    let (store, restored) = Store::open(&store_config, anchor, to_driver(mailbox.clone()))?;
+    let archive = Archive::open(&config.data_dir)?;
+
+    let now = clock::now();
+    let boot = BootKey::new(&keys::random()?);
+    let mut keyring = Keyring::new(keys.masters.clone(), boot, now);
+    for revocation in &restored.revocations {
+        keyring.set_revoked(revocation.epoch, &revocation.scope, true);
+    }
+    let about = about(&listeners, &restored, anchor, now);
+    let fleet = restore(config, restored, now)?;
+    let ingest = Ingest::new(listeners, keyring);
+    let udp: Vec<String> = ingest.addresses().iter().map(ToString::to_string).collect();
+    let host = about.host.clone();
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(system("start the operators' runtime"))?;
+    let _guard = runtime.enter();
+    let access = Access::new(config.access.clone());
+    let (access_tx, access_rx) = watch::channel(access.clone());
+    let ctl_path = config.socket_dir.join(CONTROL_SOCKET);
+    let view_path = config.socket_dir.join(VIEW_SOCKET);
+    let ctl = DoorListener::bind(&ctl_path, Door::Control, &access)?;
+    let view = DoorListener::bind(&view_path, Door::View, &access)?;
+    let signals = Signals::new().map_err(system("handle signals"))?;
+
+    let driver = Driver::new(fleet, ingest, store, letters, about);
+    let driver = thread::Builder::new()
+        .name("driver".into())
+        .spawn(move || driver.run())
+        .map_err(system("start the driver's thread"))?;
+    println!("ready udp={} ctl={} view={}", udp.join(","), ctl_path.display(), view_path.display());
+    let _ = std::io::stdout().flush();
+
+    let (ending_tx, ending_rx) = watch::channel(false);
+    runtime.block_on(async {
+        let publisher = Publisher::start(mailbox.clone(), archive.clone());
+        let keys = Arc::new(keys);
+        let world = World { mailbox: mailbox.clone(), archive, publisher, keys, host };
+        for door in [ctl, view] {
+            tokio::spawn(door.serve(world.clone(), access_rx.clone(), ending_rx.clone()));
+        }
+        signals.obey(&mailbox, reload, &access_tx, &driver).await;
+        // Clients are told first; the last commits do not need them.
+        ending_tx.send_replace(true);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    });
+    mailbox.send(Letter::End);
+    match driver.join() {
+        Ok(ended) => ended.map_err(system("go on receiving beats")),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// The signals that a collector obeys.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns at TERM, at INT, and when the driver has ended by itself.
+    async fn obey(
+        mut self,
+        mailbox: &Mailbox,
+        reload: &Reload,
+        access: &watch::Sender<Access>,
+        driver: &thread::JoinHandle<std::io::Result<()>>,
+    ) {
+        let mut look = tokio::time::interval(std::time::Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => return,
+                _ = self.int.recv() => return,
+                _ = self.hup.recv() => reconfigure(mailbox, reload, access),
+                _ = look.tick() => if driver.is_finished() { return },
+            }
+        }
+    }
+}
+
+/// Takes a changed configuration, all of it or nothing.
+fn reconfigure(mailbox: &Mailbox, reload: &Reload, access: &watch::Sender<Access>) {
+    match reload() {
+        Ok(config) => {
+            access.send_replace(Access::new(config.access));
+            mailbox.send(Letter::Rules(config.rules));
+            tracing::info!(
+                "took the changed config; addresses, directories, retention and the mode of the \
+                 operators' sockets change with a restart"
+            );
+        }
+        Err(error) => tracing::error!("the config is as it was: {error}"),
+    }
+}
+
+fn to_driver(mailbox: Mailbox) -> Notify {
+    Arc::new(move |event| mailbox.send(Letter::Store(event)))
+}
+
+fn about(listeners: &[Listener], restored: &Restored, anchor: Anchor, now: Mono) -> About {
+    let clipped = listeners.iter().find_map(Listener::clipped);
+    for warning in clipped.iter().chain(&restored.banners) {
+        tracing::warn!("{warning}");
+    }
+    About {
+        started_ms: anchor.wall_ms(now),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        banners: clipped.into_iter().chain(restored.banners.iter().cloned()).collect(),
+        control_paused: None,
+    }
+}
+
+/// A fleet that goes on where the last collector ended. The sockets are bound already: from here on
+/// everybody has their own limit to be heard.
+fn restore(config: &Config, restored: Restored, now: Mono) -> Result<Fleet, KeyError> {
+    let seed = keys::random()?;
+    let word = |n: usize| u64::from_le_bytes(std::array::from_fn(|byte| seed[8 * n + byte]));
+    let fleet_config = FleetConfig {
+        rules: config.rules.clone(),
+        hash_seed: [word(0), word(1), word(2), word(3)],
+        ..FleetConfig::default()
+    };
+    let mut fleet = Fleet::new(fleet_config, now);
+    let known = restored.agents.len();
+    for agent in restored.agents {
+        fleet.handle(Input::Restore(Box::new(agent)), now);
+    }
+    let Restored { last_alive, next_id, .. } = restored;
+    fleet.handle(Input::Begin { last_alive, next_id }, clock::now());
+    if known > 0 {
+        tracing::info!("{known} agents are known from before; each is unknown until it is heard");
+    }
+    Ok(fleet)
+}
+
+fn announce_made(keys: &Keys) {
+    for file in &keys.made {
+        tracing::info!("made {}", file.display());
+    }
+    if !keys.made.is_empty() {
+        tracing::info!(
+            "agents of this user find {} by themselves; for others make a narrower token with \
+             `heartline token --agent NAME` or `heartline token --scope PREFIX.`",
+            keys::LOCAL_TOKEN_FILE
+        );
+    }
+}
+
+/// Makes a directory for its owner alone, or checks the one that is there.
+fn private_dir(path: &Path) -> Result<(), RunError> {
+    let directory = |source| RunError::Directory { path: path.to_owned(), source };
+    if !path.exists() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(directory)?;
+    }
+    let metadata = fs::metadata(path).map_err(directory)?;
+    if !metadata.is_dir() {
+        return Err(directory(std::io::ErrorKind::NotADirectory.into()));
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o022 != 0 {
+        tracing::warn!("{} can be written by others (mode {mode:03o})", path.display());
+    }
+    Ok(())
+}

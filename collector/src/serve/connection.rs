@@ -1,0 +1,194 @@
+//! One operator's connection: hello, then questions and answers, and at most one subscription.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use heartline_operator::frame::{self, FrameError, FrameReader};
+use heartline_operator::message::{ClientFrame, ErrorCode, Reply, Request, ServerFrame, VERSION};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::World;
+use super::access::Door;
+use super::answer::{Operator, answer};
+use super::subscription::{self, Gone, Wanted};
+use crate::driver::Letter;
+
+/// How long a client may take for its hello.
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
+/// How long a client may leave what it was sent unread before it is cut.
+const READ_WITHIN: Duration = Duration::from_secs(30);
+/// Longest name of a client or origin that is kept.
+const NAME_MAX: usize = 64;
+
+/// The writing half, for one question: every frame that goes out repeats its number.
+#[derive(Clone)]
+pub struct Outlet {
+    writer: Arc<Mutex<OwnedWriteHalf>>,
+    id: u32,
+}
+
+impl Outlet {
+    /// Sends one answer, waiting for a client that reads slowly, but not for ever.
+    pub async fn send(&self, reply: &Reply) -> Result<(), Gone> {
+        self.send_owned(reply.clone()).await
+    }
+
+    async fn send_owned(&self, reply: Reply) -> Result<(), Gone> {
+        let id = self.id;
+        let bytes = match frame::encode(&ServerFrame { id, reply }) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::error!("an answer could not be encoded: {error}");
+                let message = format!("the answer could not be sent: {error}");
+                let reply = Reply::Error { code: ErrorCode::Unavailable, message };
+                frame::encode(&ServerFrame { id, reply }).map_err(|_| Gone)?
+            }
+        };
+        let mut writer = self.writer.lock().await;
+        match timeout(READ_WITHIN, writer.write_all(&bytes)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
+    }
+}
+
+/// Serves one connection until either side ends it.
+pub async fn serve(
+    stream: UnixStream,
+    door: Door,
+    user: String,
+    world: World,
+    mut ending: watch::Receiver<bool>,
+) {
+    let (reader, writer) = stream.into_split();
+    let writer = Arc::new(Mutex::new(writer));
+    let mut frames = FrameReader::new(reader);
+    let outlet = |id| Outlet { writer: Arc::clone(&writer), id };
+    let hello = timeout(HELLO_WITHIN, frames.next::<ClientFrame>()).await;
+    let Ok(Ok(Some(ClientFrame { id, request }))) = hello else { return };
+    let Ok(operator) = greet(&outlet(id), request, door, user, &world).await else { return };
+    let mut subscription: Option<JoinHandle<()>> = None;
+    loop {
+        let next = tokio::select! {
+            next = frames.next::<ClientFrame>() => next,
+            () = super::ended(&mut ending) => {
+                let why = "the collector is ending".to_owned();
+                let _ = outlet(0).send_owned(Reply::Goodbye { why }).await;
+                break;
+            }
+        };
+        let ClientFrame { id, request } = match next {
+            Ok(Some(frame)) => frame,
+            Ok(None) | Err(FrameError::Io { .. }) => break,
+            Err(error) => {
+                let message = format!("a frame could not be read: {error}");
+                let error = Reply::Error { code: ErrorCode::BadRequest, message };
+                let _ = outlet(0).send_owned(error).await;
+                break;
+            }
+        };
+        if let Request::Subscribe { agents, per_second } = request {
+            if let Some(old) = subscription.take() {
+                old.abort();
+            }
+            let wanted = wanted(agents, per_second);
+            let (publisher, mailbox) = (world.publisher.clone(), world.mailbox.clone());
+            let serving = subscription::serve(publisher, mailbox, outlet(id), wanted);
+            subscription = Some(tokio::spawn(serving));
+            continue;
+        }
+        if answer(request, &outlet(id), &operator, &world).await.is_err() {
+            break;
+        }
+    }
+    if let Some(subscription) = subscription {
+        subscription.abort();
+    }
+}
+
+/// Tells a peer why it is not let in. Its hello is read first, or it might never see the answer.
+pub async fn turn_away(stream: UnixStream, code: ErrorCode, message: String) {
+    let (reader, writer) = stream.into_split();
+    let mut frames = FrameReader::new(reader);
+    let hello = timeout(HELLO_WITHIN, frames.next::<ClientFrame>()).await;
+    let id = match hello {
+        Ok(Ok(Some(frame))) => frame.id,
+        _ => 0,
+    };
+    let outlet = Outlet { writer: Arc::new(Mutex::new(writer)), id };
+    let _ = outlet.send_owned(Reply::Error { code, message }).await;
+}
+
+fn wanted(agents: Vec<String>, per_second: u8) -> Wanted {
+    let per_second = u64::from(per_second.clamp(1, 4));
+    // The publisher's own pace is four a second: who wants that need not be held back.
+    let every = if per_second == 4 { 0 } else { 1_000 / per_second };
+    Wanted { agents: BTreeSet::from_iter(agents), every: Duration::from_millis(every) }
+}
+
+/// Answers the hello: versions must be equal, and the peer learns who it is taken for.
+async fn greet(
+    outlet: &Outlet,
+    request: Request,
+    door: Door,
+    user: String,
+    world: &World,
+) -> Result<Operator, Gone> {
+    let Request::Hello { version, client, origin } = request else {
+        let message = "the first frame must be a hello".to_owned();
+        outlet.send_owned(Reply::Error { code: ErrorCode::BadRequest, message }).await?;
+        return Err(Gone);
+    };
+    if version != VERSION {
+        let older = if version < VERSION { "this heartline" } else { "the collector" };
+        let message = format!(
+            "this heartline speaks version {version} and the collector version {VERSION}: \
+             upgrade {older}"
+        );
+        outlet.send_owned(Reply::Error { code: ErrorCode::Version, message }).await?;
+        return Err(Gone);
+    }
+    let operator = Operator { door, name: name(&user, origin.as_deref(), &world.host) };
+    tracing::debug!(operator = operator.name, client = clean(&client), "an operator came in");
+    let collector = world.mailbox.ask(Letter::Status).await.ok_or(Gone)?;
+    let reply = Reply::Hello {
+        version: VERSION,
+        operator: operator.name.clone(),
+        may_control: door == Door::Control,
+        collector,
+    };
+    outlet.send_owned(reply).await?;
+    Ok(operator)
+}
+
+/// Who the operator is, for the audit: the user of the peer credentials on this host, and behind it
+/// where the client says that it came from.
+fn name(user: &str, origin: Option<&str>, host: &str) -> String {
+    match origin.map(clean).filter(|origin| !origin.is_empty()) {
+        Some(origin) => format!("{user}@{host} (from {origin})"),
+        None => format!("{user}@{host}"),
+    }
+}
+
+fn clean(text: &str) -> String {
+    let scrubbed = heartline_protocol::wire::Text::new(text).scrubbed();
+    scrubbed.chars().take(NAME_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_cannot_forge_a_line() {
+        assert_eq!(name("ops", None, "box"), "ops@box");
+        assert_eq!(name("ops", Some("a\nb"), "box"), "ops@box (from a\u{FFFD}b)");
+        assert!(name("ops", Some(&"x".repeat(5_000)), "box").len() < 100);
+    }
+}

@@ -1,0 +1,163 @@
+//! The operator server: two sockets, `view.sock` to look and `ctl.sock` to look and act. Nothing an
+//! operator does slows ingest: everything here runs on a thread of its own and asks the driver by
+//! letter.
+
+mod access;
+mod answer;
+mod archive;
+mod connection;
+mod publisher;
+mod subscription;
+mod token;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+
+pub use access::{Access, Door};
+pub use archive::{Archive, ArchiveError};
+pub use publisher::Publisher;
+
+use heartline_operator::message::ErrorCode;
+
+use crate::driver::Mailbox;
+use crate::keys::Keys;
+
+/// Most connections at once; further ones are told so.
+const CONNECTIONS_MAX: usize = 256;
+
+/// What every connection needs.
+#[derive(Clone)]
+pub struct World {
+    /// To the driver.
+    pub mailbox: Mailbox,
+    /// To the databases.
+    pub archive: Archive,
+    /// To what changes.
+    pub publisher: Publisher,
+    /// The keys, to make tokens with.
+    pub keys: Arc<Keys>,
+    /// This host's name.
+    pub host: String,
+}
+
+/// Why operators can't be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A socket can't be made.
+    #[error("can't serve operators on {path}: {source}; choose another place with --socket-dir")]
+    Bind {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// One of the two sockets. Its file is removed when this is dropped.
+pub struct DoorListener {
+    door: Door,
+    path: PathBuf,
+    listener: UnixListener,
+}
+
+impl DoorListener {
+    /// Makes the socket. One that a dead collector left behind is replaced: the lock on the data
+    /// directory says that no other collector lives.
+    ///
+    /// # Errors
+    /// [`ServeError::Bind`].
+    pub fn bind(path: &Path, door: Door, access: &Access) -> Result<Self, ServeError> {
+        let bind = |source| ServeError::Bind { path: path.to_owned(), source };
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            let source =
+                io::Error::new(io::ErrorKind::AddrInUse, "another collector answers there");
+            return Err(bind(source));
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(bind(error)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path).map_err(bind)?;
+        let mode = fs::Permissions::from_mode(access.mode(door));
+        fs::set_permissions(path, mode).map_err(bind)?;
+        Ok(Self { door, path: path.to_owned(), listener })
+    }
+
+    /// Serves whoever comes in, until `ending` is true.
+    pub async fn serve(
+        self,
+        world: World,
+        access: watch::Receiver<Access>,
+        mut ending: watch::Receiver<bool>,
+    ) {
+        let open = Arc::new(AtomicUsize::new(0));
+        loop {
+            let stream = tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        // Out of file descriptors, most likely: some will be closed.
+                        tracing::warn!("can't accept an operator: {error}");
+                        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                        continue;
+                    }
+                },
+                () = ended(&mut ending) => return,
+            };
+            let access = access.borrow().clone();
+            let user = match admit(&stream, self.door, &access, open.load(Ordering::Relaxed)) {
+                Ok(user) => user,
+                Err((code, why)) => {
+                    tracing::warn!("turned away an operator: {why}");
+                    tokio::spawn(connection::turn_away(stream, code, why));
+                    continue;
+                }
+            };
+            open.fetch_add(1, Ordering::Relaxed);
+            let (open, world, ending) = (Arc::clone(&open), world.clone(), ending.clone());
+            let door = self.door;
+            tokio::spawn(async move {
+                connection::serve(stream, door, user, world, ending).await;
+                open.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+    }
+}
+
+impl Drop for DoorListener {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Returns when the collector is about to end.
+async fn ended(ending: &mut watch::Receiver<bool>) {
+    // An error says that the sender is gone, which is an end, too.
+    let _ = ending.wait_for(|ending| *ending).await;
+}
+
+fn admit(
+    stream: &UnixStream,
+    door: Door,
+    access: &Access,
+    open: usize,
+) -> Result<String, (ErrorCode, String)> {
+    if open >= CONNECTIONS_MAX {
+        let why = format!("{CONNECTIONS_MAX} operators are connected already: try again later");
+        return Err((ErrorCode::Busy, why));
+    }
+    let peer = stream
+        .peer_cred()
+        .map_err(|error| (ErrorCode::NotAllowed, format!("who is there? {error}")))?;
+    match access.admit(door, peer.uid(), peer.gid()) {
+        Ok(peer) => Ok(peer.user),
+        Err(why) => Err((ErrorCode::NotAllowed, why)),
+    }
+}

@@ -1,0 +1,163 @@
+//! The publisher: asks the driver four times a second what has changed, adds what the databases
+//! know, and hands it to every subscriber. It alone asks, so the driver tells each change once, and
+//! not at all while nobody subscribes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use heartline_fleet::AgentId;
+use heartline_operator::message::{Changes, Event, EventQuery, Totals, Work};
+use tokio::sync::{broadcast, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::archive::Archive;
+use crate::clock;
+use crate::driver::{Letter, Mailbox, News};
+
+/// How often news goes out, at most.
+const NEWS_EVERY: Duration = Duration::from_millis(250);
+/// News that a subscriber may be behind before it is cut and resynchronised: eight seconds.
+const BACKLOG: usize = 32;
+/// How often the work of the last hour is computed…
+const WORK_EVERY: Duration = Duration::from_secs(5);
+/// …unless that took so long that it would take more than this share of a core.
+const WORK_SHARE: u32 = 20;
+/// Most events in one piece of news; the rest comes with the next.
+const EVENTS_MAX: u32 = 500;
+
+/// One piece of news, with the driver's turn that it is as of.
+#[derive(Debug)]
+pub struct Bulletin {
+    /// The driver's turn.
+    pub turn: u64,
+    /// What has changed.
+    pub changes: Changes,
+}
+
+/// Where to subscribe.
+#[derive(Clone)]
+pub struct Publisher {
+    bulletins: broadcast::Sender<Arc<Bulletin>>,
+}
+
+impl Publisher {
+    /// Starts publishing on the current runtime.
+    #[must_use]
+    pub fn start(mailbox: Mailbox, archive: Archive) -> Self {
+        let (bulletins, _) = broadcast::channel(BACKLOG);
+        let publisher = Self { bulletins };
+        let (works, latest) = watch::channel(Arc::default());
+        tokio::spawn(publish(publisher.clone(), mailbox.clone(), archive.clone(), latest));
+        tokio::spawn(compute_work(publisher.clone(), mailbox, archive, works));
+        publisher
+    }
+
+    /// Everything that changes from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Bulletin>> {
+        self.bulletins.subscribe()
+    }
+
+    fn has_subscribers(&self) -> bool {
+        self.bulletins.receiver_count() > 0
+    }
+}
+
+type Works = Arc<BTreeMap<AgentId, Work>>;
+
+async fn publish(
+    publisher: Publisher,
+    mailbox: Mailbox,
+    archive: Archive,
+    works: watch::Receiver<Works>,
+) {
+    let mut ticks = interval(NEWS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut cursor = None;
+    let mut told = BTreeMap::new();
+    loop {
+        ticks.tick().await;
+        if !publisher.has_subscribers() {
+            // Whoever comes next gets a snapshot first: what happened until then is in it.
+            cursor = None;
+            told.clear();
+            continue;
+        }
+        let Some(news) = mailbox.ask(Letter::News).await else { return };
+        let events = new_events(&archive, &mut cursor).await;
+        let work = new_work(&works.borrow(), &news, &mut told);
+        let News { turn, status, entries, changed, removed } = news;
+        let changed = changed.into_iter().map(|changed| changed.change).collect();
+        let changes = Changes { collector: status, entries, changed, work, removed, events };
+        // Without subscribers it goes nowhere, and that is as it should be.
+        let _ = publisher.bulletins.send(Arc::new(Bulletin { turn, changes }));
+    }
+}
+
+/// Events since the last piece of news; from the second time on.
+async fn new_events(archive: &Archive, cursor: &mut Option<i64>) -> Vec<Event> {
+    let query = match *cursor {
+        Some(_) => EventQuery { after: *cursor, limit: EVENTS_MAX, ..EventQuery::default() },
+        // Whoever subscribes has asked for what was before: only its end is wanted.
+        None => EventQuery { limit: 1, ..EventQuery::default() },
+    };
+    let read = archive.read(move |reader| reader.events(&query));
+    match read.await {
+        Ok((events, _)) => {
+            let is_first = cursor.is_none();
+            let last = events.last().map(|event| event.cursor);
+            *cursor = Some(last.or(*cursor).unwrap_or(0));
+            if is_first { Vec::new() } else { events }
+        }
+        Err(error) => {
+            tracing::warn!("can't read events for subscribers: {error}");
+            Vec::new()
+        }
+    }
+}
+
+/// The work of the agents in the news, as far as it differs from what was told of it.
+fn new_work(
+    works: &BTreeMap<AgentId, Work>,
+    news: &News,
+    told: &mut BTreeMap<AgentId, (Work, Totals)>,
+) -> Vec<(u32, Work, Totals)> {
+    let mut fresh = Vec::new();
+    for changed in &news.changed {
+        let work = works.get(&changed.id).cloned().unwrap_or_default();
+        let now = (work, changed.total);
+        if told.get(&changed.id) != Some(&now) {
+            fresh.push((changed.change.key, now.0.clone(), now.1));
+            told.insert(changed.id, now);
+        }
+    }
+    fresh
+}
+
+/// Computes every agent's work of the last hour, again and again while anybody looks.
+async fn compute_work(
+    publisher: Publisher,
+    mailbox: Mailbox,
+    archive: Archive,
+    latest: watch::Sender<Works>,
+) {
+    loop {
+        let begun = Instant::now();
+        let mut pause = WORK_EVERY;
+        if publisher.has_subscribers() {
+            match archive.read(|reader| reader.work(clock::wall_ms())).await {
+                Ok(works) => {
+                    let works = Arc::new(works);
+                    latest.send_replace(Arc::clone(&works));
+                    mailbox.send(Letter::Works(works));
+                }
+                Err(error) => tracing::warn!("can't compute the work of the last hour: {error}"),
+            }
+            pause = pause.max(begun.elapsed() * WORK_SHARE);
+        } else {
+            pause = NEWS_EVERY;
+        }
+        sleep_until(begun + pause).await;
+    }
+}

@@ -1,0 +1,102 @@
+//! Tokens: made, revoked and listed here, so that nobody else handles the master key.
+
+use heartline_operator::message::{ErrorCode, TokenReply, TokenRequest};
+use heartline_protocol::Scope;
+use tokio::sync::oneshot;
+
+use super::World;
+use super::answer::{Operator, Refusal, clean};
+use crate::clock;
+use crate::driver::Letter;
+use crate::store::{TokenChange, TokenChangeKind};
+
+/// Answers a question about tokens.
+pub async fn answer(
+    request: TokenRequest,
+    operator: &Operator,
+    world: &World,
+) -> Result<TokenReply, Refusal> {
+    match request {
+        TokenRequest::Make { scope } => {
+            let scope = check(&scope)?;
+            let Some(token) = world.keys.token(&scope) else { return Err(bad_scope(&scope)) };
+            change(TokenChangeKind::Made, token.epoch.0, &scope, operator, world).await?;
+            Ok(TokenReply::Made { token: token.encode() })
+        }
+        TokenRequest::Revoke { scope, reason } => {
+            let scope = check(&scope)?;
+            for epoch in epochs(world) {
+                let kind = TokenChangeKind::Revoked { reason: clean(&reason) };
+                change(kind, epoch, &scope, operator, world).await?;
+                tell(world, epoch, &scope, Revoked::Yes);
+            }
+            Ok(TokenReply::Done)
+        }
+        TokenRequest::Reinstate { scope } => {
+            let scope = check(&scope)?;
+            for epoch in epochs(world) {
+                change(TokenChangeKind::Reinstated, epoch, &scope, operator, world).await?;
+                tell(world, epoch, &scope, Revoked::No);
+            }
+            Ok(TokenReply::Done)
+        }
+        TokenRequest::List => {
+            let read = world.archive.read(crate::store::Reader::tokens).await;
+            read.map(TokenReply::List).map_err(|error| {
+                (ErrorCode::Unavailable, format!("tokens can't be listed: {error}"))
+            })
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Revoked {
+    Yes,
+    No,
+}
+
+fn check(scope: &str) -> Result<String, Refusal> {
+    Scope::new(scope).map(|scope| scope.as_str().to_owned()).map_err(|_| bad_scope(scope))
+}
+
+fn bad_scope(scope: &str) -> Refusal {
+    let message = format!(
+        "\"{}\" is no scope: expected an agent id, a prefix of ids that ends in a dot, or nothing \
+         for the whole fleet",
+        clean(scope)
+    );
+    (ErrorCode::BadRequest, message)
+}
+
+fn epochs(world: &World) -> Vec<u8> {
+    world.keys.masters.iter().map(|(epoch, _)| epoch.0).collect()
+}
+
+fn tell(world: &World, epoch: u8, scope: &str, revoked: Revoked) {
+    let is_revoked = revoked == Revoked::Yes;
+    world.mailbox.send(Letter::Revoked { epoch, scope: scope.into(), is_revoked });
+}
+
+/// Stores a change; returns once it is on disk.
+async fn change(
+    kind: TokenChangeKind,
+    epoch: u8,
+    scope: &str,
+    operator: &Operator,
+    world: &World,
+) -> Result<(), Refusal> {
+    let (done, stored) = oneshot::channel();
+    let change = TokenChange {
+        kind,
+        scope: scope.to_owned(),
+        epoch,
+        at_ms: clock::wall_ms(),
+        by: operator.name.clone(),
+    };
+    world.mailbox.send(Letter::Token(change, done));
+    match stored.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(why)) => Err((ErrorCode::Unavailable, why)),
+        Err(_) => Err((ErrorCode::Unavailable, "the collector is ending".to_owned())),
+    }
+}
