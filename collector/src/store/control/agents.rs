@@ -1,0 +1,63 @@
+//! Rows about agents: who is there, who they are, how far they have obeyed.
+
+use heartline_fleet::{AgentId, ControlRow};
+use heartline_protocol::limits::INTERVAL_DEFAULT_MS;
+use rusqlite::{Connection, Transaction, params};
+
+use crate::clock::Anchor;
+use crate::store::{identity, names};
+
+/// Writes one row that is no command.
+pub(super) fn write(
+    tx: &Transaction<'_>,
+    row: &ControlRow,
+    anchor: Anchor,
+) -> rusqlite::Result<()> {
+    match row {
+        ControlRow::Registered { id, agent, at } => {
+            insert(tx, *id, agent, anchor.wall_ms(*at))?;
+        }
+        ControlRow::Profile { id, interval_ms, identity } => {
+            let bytes = identity.as_deref().map(identity::encode);
+            tx.prepare_cached("UPDATE agents SET interval_ms = ?2, identity = ?3 WHERE id = ?1")?
+                .execute(params![id.0, interval_ms, bytes])?;
+        }
+        ControlRow::Forgotten { id, at, by } => {
+            let sql = "UPDATE agents SET forgotten_ms = ?2, forgotten_by = ?3 WHERE id = ?1";
+            tx.prepare_cached(sql)?.execute(params![id.0, anchor.wall_ms(*at), by])?;
+        }
+        ControlRow::Progress { id, generation, delivered_ms, obeyed_ms } => {
+            let sql = "UPDATE desired SET delivered_ms = ?3, obeyed_ms = ?4 \
+                       WHERE agent_id = ?1 AND generation = ?2";
+            let obeyed_ms = obeyed_ms.map(names::count);
+            tx.prepare_cached(sql)?.execute(params![
+                id.0,
+                names::count(*generation),
+                names::count(*delivered_ms),
+                obeyed_ms
+            ])?;
+        }
+        ControlRow::Command { .. } => {}
+    }
+    Ok(())
+}
+
+fn insert(conn: &Connection, id: AgentId, agent: &str, at_ms: i64) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO agents (id, name, first_seen_ms, interval_ms) VALUES (?1, ?2, ?3, ?4) \
+               ON CONFLICT (id) DO NOTHING";
+    conn.prepare_cached(sql)?.execute(params![id.0, agent, at_ms, INTERVAL_DEFAULT_MS])?;
+    Ok(())
+}
+
+/// Takes agents in that only `history.db` knows: those that came after the copy from which
+/// `control.db` was restored.
+pub(crate) fn adopt(
+    conn: &mut Connection,
+    agents: &[(AgentId, Box<str>, i64)],
+) -> rusqlite::Result<()> {
+    let tx = conn.transaction()?;
+    for (id, agent, first_seen_ms) in agents {
+        insert(&tx, *id, agent, *first_seen_ms)?;
+    }
+    tx.commit()
+}

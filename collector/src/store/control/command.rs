@@ -1,0 +1,92 @@
+//! Commands: desired states and audit, in one transaction.
+
+use heartline_fleet::{Action, AgentId, Mono, Reason, Target, Ticket};
+use heartline_operator::message::{self, CommandOutcome};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use crate::clock::Anchor;
+use crate::store::names;
+
+/// A command as the core hands it over.
+#[derive(Debug)]
+pub(super) struct NewCommand {
+    pub(super) ticket: Ticket,
+    pub(super) request_id: u64,
+    pub(super) at: Mono,
+    pub(super) action: Action,
+    pub(super) cause: Reason,
+    pub(super) by: Box<str>,
+    pub(super) reason: Box<str>,
+    pub(super) targets: Vec<(AgentId, Target)>,
+}
+
+/// Writes a command; or finds that its number was used, writes nothing, and says what became of the
+/// first one.
+pub(super) fn write(
+    tx: &Transaction<'_>,
+    command: &NewCommand,
+    anchor: Anchor,
+) -> rusqlite::Result<Option<CommandOutcome>> {
+    if let Some(before) = outcome(tx, command.request_id)? {
+        return Ok(Some(before));
+    }
+    let NewCommand { action, cause, by, reason, .. } = command;
+    let (request_id, at_ms) = (names::bits(command.request_id), anchor.wall_ms(command.at));
+    tx.prepare_cached(
+        "INSERT INTO commands (request_id, at_ms, action, cause, \"by\", reason) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![request_id, at_ms, action.name(), cause.name(), by, reason])?;
+    let command_id = tx.last_insert_rowid();
+    let mut audit = tx.prepare_cached(
+        "INSERT INTO command_targets (command_id, agent_id, generation, state, changed) \
+         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+    )?;
+    // The generation never falls.
+    let mut desire = tx.prepare_cached(
+        "INSERT INTO desired (agent_id, generation, killed, cause, \"by\", reason, at_ms, request_id) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+         ON CONFLICT (agent_id) DO UPDATE SET generation = excluded.generation, \
+            killed = excluded.killed, cause = excluded.cause, \"by\" = excluded.\"by\", \
+            reason = excluded.reason, at_ms = excluded.at_ms, request_id = excluded.request_id, \
+            delivered_ms = NULL, obeyed_ms = NULL \
+         WHERE excluded.generation >= desired.generation",
+    )?;
+    for (id, target) in &command.targets {
+        let (generation, state) = (names::count(target.generation), target.state.name());
+        audit.execute(params![command_id, id.0, generation, state, target.changed])?;
+        // What changes nothing leaves the command before in place.
+        if target.changed {
+            let (killed, cause) = (action.kills(), cause.name());
+            let row = params![id.0, generation, killed, cause, by, reason, at_ms, request_id];
+            desire.execute(row)?;
+        }
+    }
+    Ok(None)
+}
+
+/// What became of the command of this number, if it was ever given.
+pub(crate) fn outcome(
+    conn: &Connection,
+    request_id: u64,
+) -> rusqlite::Result<Option<CommandOutcome>> {
+    let found: Option<(i64, i64)> = conn
+        .prepare_cached("SELECT id, at_ms FROM commands WHERE request_id = ?1")?
+        .query_row([names::bits(request_id)], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((command_id, at_ms)) = found else { return Ok(None) };
+    let mut statement = conn.prepare_cached(
+        "SELECT agents.name, generation, state, changed FROM command_targets \
+         JOIN agents ON agents.id = agent_id WHERE command_id = ?1 ORDER BY agents.name",
+    )?;
+    let targets = statement.query_map([command_id], |row| {
+        Ok(message::Target {
+            agent: row.get(0)?,
+            generation: names::from_count(row.get(1)?),
+            state: names::named(row, 2, names::state)?,
+            changed: row.get(3)?,
+        })
+    })?;
+    let targets = targets.collect::<rusqlite::Result<_>>()?;
+    Ok(Some(CommandOutcome { request_id, at_ms, targets, refused: None }))
+}

@@ -1,0 +1,124 @@
+//! Copies of `control.db`: one a day, and one before each migration.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::file;
+
+/// Daily copies that are kept.
+const KEPT: usize = 7;
+/// Between the database's name and the date.
+const DAILY: &str = ".copy-";
+
+/// Why a copy could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CopyError {
+    #[error("can't copy {} to {}: {source}", from.display(), to.display())]
+    Sqlite { from: PathBuf, to: PathBuf, source: rusqlite::Error },
+    #[error("can't put the copy {} in place: {source}", to.display())]
+    File { to: PathBuf, source: io::Error },
+}
+
+/// The copy of a day, `YYYYMMDD`.
+pub(super) fn daily_path(database: &Path, day: &str) -> PathBuf {
+    file::companion(database, &format!("{DAILY}{day}"))
+}
+
+/// The copy that is made before a migration away from this version.
+pub(super) fn migration_path(database: &Path, version: usize) -> PathBuf {
+    file::companion(database, &format!(".before-migration-{version}"))
+}
+
+/// Copies a database as its last commit left it, while its writer goes on; the copy appears whole
+/// or not at all. Then removes daily copies beyond the newest seven.
+pub(super) fn make(database: &Path, to: &Path) -> Result<(), CopyError> {
+    let partial = file::companion(to, ".partial");
+    let placing = |source| CopyError::File { to: to.into(), source };
+    remove_if_there(&partial).map_err(placing)?;
+    // SQLite fills an empty file; made here so that only its owner can read it.
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&partial)
+        .and_then(|_| fill(database, &partial))
+        .map_err(placing)?
+        .map_err(|source| CopyError::Sqlite { from: database.into(), to: to.into(), source })?;
+    fs::rename(&partial, to).and_then(|()| file::sync_dir(to)).map_err(placing)?;
+    for old in daily(database).into_iter().skip(KEPT) {
+        remove_if_there(&old).map_err(placing)?;
+    }
+    Ok(())
+}
+
+fn fill(database: &Path, partial: &Path) -> io::Result<rusqlite::Result<()>> {
+    let target = partial.to_str().ok_or(io::ErrorKind::InvalidFilename)?;
+    let copied = file::open_reader(database)
+        .and_then(|conn| conn.execute("VACUUM INTO ?1", [target]).map(|_| ()));
+    fs::File::open(partial)?.sync_all()?;
+    Ok(copied)
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The daily copies of a database, newest first.
+pub(super) fn daily(database: &Path) -> Vec<PathBuf> {
+    let (Some(dir), Some(name)) = (database.parent(), database.file_name()) else {
+        return Vec::new();
+    };
+    let prefix = format!("{}{DAILY}", name.to_string_lossy());
+    let is_copy = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let day = name.as_deref().and_then(|name| name.strip_prefix(&prefix));
+        day.is_some_and(|day| day.len() == 8 && day.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut copies: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_copy).collect();
+    copies.sort_unstable_by(|a, b| b.cmp(a));
+    copies
+}
+
+/// The newest daily copy without damage.
+pub(super) fn newest_good(database: &Path) -> Option<PathBuf> {
+    daily(database).into_iter().find(|copy| {
+        file::open_reader(copy)
+            .and_then(|conn| file::find_damage(&conn))
+            .is_ok_and(|found| found.is_none())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn seven_days_are_kept_and_the_newest_good_one_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join(file::CONTROL_FILE);
+        let conn = file::open_writer(&database).unwrap();
+        file::make_durable(&conn).unwrap();
+        conn.execute_batch("CREATE TABLE a (x); INSERT INTO a VALUES (42)").unwrap();
+        for day in 20_260_401..=20_260_409 {
+            make(&database, &daily_path(&database, &day.to_string())).unwrap();
+        }
+        let copies = daily(&database);
+        assert_eq!(copies.len(), KEPT);
+        assert_eq!(copies[0], daily_path(&database, "20260409"));
+        assert_eq!(fs::metadata(&copies[0]).unwrap().permissions().mode() & 0o777, 0o600);
+
+        fs::write(&copies[0], "not a database at all, but long enough to have a header").unwrap();
+        assert_eq!(newest_good(&database), Some(copies[1].clone()));
+        let copied = file::open_reader(&copies[1]).unwrap();
+        let x: i64 = copied.query_row("SELECT x FROM a", [], |row| row.get(0)).unwrap();
+        assert_eq!(x, 42, "what was committed, though the WAL was not yet checkpointed");
+    }
+}

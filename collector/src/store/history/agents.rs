@@ -1,0 +1,158 @@
+//! What `history.db` keeps of each agent and of each of its sessions.
+
+use heartline_fleet::{AgentId, SessionEnd, Standing};
+use rusqlite::{Connection, Transaction, params};
+
+use crate::store::names;
+use crate::store::rollup::Sums;
+
+/// Puts an agent's name into a row that may be there already.
+pub(super) fn register(
+    tx: &Transaction<'_>,
+    id: AgentId,
+    name: &str,
+    at_ms: i64,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO agents (id, name, first_seen_ms) VALUES (?1, ?2, ?3) \
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+    )?
+    .execute(params![id.0, name, at_ms])?;
+    Ok(())
+}
+
+/// Gives every agent of `control.db` that `history.db` does not know a row with its name, so that
+/// its rows can be read when it has been forgotten.
+pub(crate) fn name_all<'a>(
+    conn: &mut Connection,
+    agents: impl Iterator<Item = (AgentId, &'a str, i64)>,
+) -> rusqlite::Result<()> {
+    let tx = conn.transaction()?;
+    for (id, name, first_seen_ms) in agents {
+        register(&tx, id, name, first_seen_ms)?;
+    }
+    tx.commit()
+}
+
+pub(super) fn forget(tx: &Transaction<'_>, id: AgentId, at_ms: i64) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE agents SET forgotten_ms = ?2 WHERE id = ?1")?
+        .execute(params![id.0, at_ms])?;
+    Ok(())
+}
+
+pub(super) fn stand(
+    tx: &Transaction<'_>,
+    id: AgentId,
+    to: Standing,
+    at_ms: i64,
+) -> rusqlite::Result<()> {
+    let reason = to.reason.map(heartline_fleet::Reason::name);
+    tx.prepare_cached("UPDATE agents SET state = ?2, reason = ?3, since_ms = ?4 WHERE id = ?1")?
+        .execute(params![id.0, to.state.name(), reason, at_ms])?;
+    Ok(())
+}
+
+pub(super) fn disobeyed(
+    tx: &Transaction<'_>,
+    id: AgentId,
+    generation: u64,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE agents SET disobeyed_generation = ?2 WHERE id = ?1")?
+        .execute(params![id.0, names::count(generation)])?;
+    Ok(())
+}
+
+/// A session became current.
+pub(super) fn begin_session(
+    tx: &Transaction<'_>,
+    id: AgentId,
+    session: u64,
+    at_ms: i64,
+    starts: u32,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO sessions (agent_id, session, started_ms, starts, last_beat_ms) \
+         VALUES (?1, ?2, ?3, ?4, ?3) \
+         ON CONFLICT (agent_id, session) DO UPDATE SET starts = excluded.starts, ended = NULL, \
+            ended_ms = NULL, last_beat_ms = max(coalesce(last_beat_ms, 0), excluded.last_beat_ms)",
+    )?
+    .execute(params![id.0, names::bits(session), at_ms, starts])?;
+    tx.prepare_cached("UPDATE agents SET starts = ?2 WHERE id = ?1")?
+        .execute(params![id.0, starts])?;
+    beat(tx, id, at_ms)
+}
+
+pub(super) fn end_session(
+    tx: &Transaction<'_>,
+    id: AgentId,
+    session: u64,
+    at_ms: i64,
+    end: SessionEnd,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO sessions (agent_id, session, started_ms, ended_ms, ended) \
+         VALUES (?1, ?2, ?3, ?3, ?4) \
+         ON CONFLICT (agent_id, session) \
+         DO UPDATE SET ended_ms = excluded.ended_ms, ended = excluded.ended",
+    )?
+    .execute(params![id.0, names::bits(session), at_ms, end.name()])?;
+    Ok(())
+}
+
+/// The last live beat, of a session and of its agent.
+pub(super) fn last_beat(
+    tx: &Transaction<'_>,
+    id: AgentId,
+    session: u64,
+    at_ms: i64,
+) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "UPDATE sessions SET last_beat_ms = max(coalesce(last_beat_ms, 0), ?3) \
+         WHERE agent_id = ?1 AND session = ?2",
+    )?
+    .execute(params![id.0, names::bits(session), at_ms])?;
+    beat(tx, id, at_ms)
+}
+
+fn beat(tx: &Transaction<'_>, id: AgentId, at_ms: i64) -> rusqlite::Result<()> {
+    tx.prepare_cached(
+        "UPDATE agents SET last_beat_ms = max(coalesce(last_beat_ms, 0), ?2) WHERE id = ?1",
+    )?
+    .execute(params![id.0, at_ms])?;
+    Ok(())
+}
+
+/// Adds to an agent's totals; `heard_ms` is when its newest segment came.
+pub(super) fn add_totals(
+    tx: &Transaction<'_>,
+    id: i64,
+    heard_ms: i64,
+    sums: &Sums,
+) -> rusqlite::Result<()> {
+    let mut totals = *sums;
+    let before = tx
+        .prepare_cached(
+            "SELECT beats, lost, ok, failed, cost_nano_usd, tokens_in, tokens_out FROM agents \
+             WHERE id = ?1",
+        )?
+        .query_row([id], |row| Sums::read(row, 0));
+    match before {
+        Ok(before) => totals.add(&before),
+        // Its registration was lost with a file that was set aside; the next start names it.
+        Err(rusqlite::Error::QueryReturnedNoRows) => {
+            tx.execute(
+                "INSERT INTO agents (id, name, first_seen_ms) VALUES (?1, '', ?2)",
+                params![id, heard_ms],
+            )?;
+        }
+        Err(error) => return Err(error),
+    }
+    let [beats, lost, ok, failed, cost, tokens_in, tokens_out] = totals.columns();
+    tx.prepare_cached(
+        "UPDATE agents SET beats = ?2, lost = ?3, ok = ?4, failed = ?5, cost_nano_usd = ?6, \
+            tokens_in = ?7, tokens_out = ?8, last_beat_ms = max(coalesce(last_beat_ms, 0), ?9) \
+         WHERE id = ?1",
+    )?
+    .execute(params![id, beats, lost, ok, failed, cost, tokens_in, tokens_out, heard_ms])?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! One collector for one data directory.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+/// Keeps other collectors off a data directory for as long as it lives. The kernel lets go of it
+/// when the process ends, however it ends; the file stays.
+#[derive(Debug)]
+pub struct DataDirLock {
+    /// Holds the lock by being open.
+    _file: File,
+}
+
+/// Why a data directory could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another collector has it.
+    #[error(
+        "another heartlined{} uses the data directory {}; end it, or give this one a --data-dir of \
+         its own",
+        pid.map(|pid| format!(" (process {pid})")).unwrap_or_default(),
+        dir.display()
+    )]
+    Held {
+        /// Its process id, if it had time to write it down.
+        pid: Option<u32>,
+        /// The data directory.
+        dir: PathBuf,
+    },
+    /// The lock's file can't be opened, locked or written.
+    #[error("can't lock {}: {source}; it must be on a local disk and writable for this user", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+const LOCK_FILE: &str = "heartlined.lock";
+
+impl DataDirLock {
+    /// Takes the lock of a data directory, and writes this process's id into its file.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] when another collector has it; [`LockError::File`] when it can't be tried.
+    pub fn acquire(data_dir: &Path) -> Result<Self, LockError> {
+        let path = data_dir.join(LOCK_FILE);
+        let failed = |source| LockError::File { path: path.clone(), source };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.open(&path).map_err(failed)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                return Err(LockError::Held { pid: read_pid(&mut file), dir: data_dir.into() });
+            }
+            Err(errno) => return Err(failed(errno.into())),
+        }
+        write_pid(&mut file).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn read_pid(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(16).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn write_pid(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_one_is_told_who_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = DataDirLock::acquire(dir.path()).unwrap();
+        let refused = DataDirLock::acquire(dir.path()).unwrap_err();
+        let me = std::process::id();
+        assert!(matches!(refused, LockError::Held { pid: Some(pid), .. } if pid == me));
+        assert!(refused.to_string().contains(&format!("process {me}")), "{refused}");
+        drop(first);
+        DataDirLock::acquire(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn what_a_dead_collector_left_does_not_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(LOCK_FILE), "123456789012").unwrap();
+        DataDirLock::acquire(dir.path()).unwrap();
+        let text = std::fs::read_to_string(dir.path().join(LOCK_FILE)).unwrap();
+        assert_eq!(text.trim(), std::process::id().to_string());
+    }
+}

@@ -1,0 +1,220 @@
+//! The open store: what it takes in, and its two threads.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use heartline_fleet::{ControlRow, HistoryRow};
+use rusqlite::Connection;
+
+use super::config::{Restored, StoreConfig, TokenChange};
+use super::disk::{self, Fault};
+use super::error::StoreError;
+use super::file::{CONTROL_FILE, HISTORY_FILE};
+use super::notice::Notify;
+use super::queue::{Haste, Queue};
+use super::restore::{self, Past, Roster};
+use super::{control, history};
+use crate::clock::{self, Anchor};
+
+/// With more rows waiting than this, details are shed.
+const DETAIL_ROWS: usize = 262_144;
+
+/// The open store. Closed when dropped: what waits is written first.
+pub struct Store {
+    control: Arc<Queue<control::Parcel>>,
+    history: Arc<Queue<history::Parcel>>,
+    threads: Vec<JoinHandle<()>>,
+    shed: AtomicU64,
+}
+
+impl Store {
+    /// Opens both databases, or makes them, and starts their writers. `anchor` labels what is
+    /// restored; `notify` is called from the writers' threads.
+    ///
+    /// # Errors
+    /// [`StoreError`]; its [`StoreError::exit_code`] tells what was refused from what failed.
+    pub fn open(
+        config: &StoreConfig,
+        anchor: Anchor,
+        notify: Notify,
+    ) -> Result<(Self, Restored), StoreError> {
+        let control_path = config.data_dir.join(CONTROL_FILE);
+        let history_path = config.data_dir.join(HISTORY_FILE);
+        let mut control_conn = control::open(&control_path)?;
+        let (history_conn, restored) =
+            restore_all(&mut control_conn, &control_path, &history_path, anchor)?;
+
+        let (control, history) = (Arc::new(Queue::new()), Arc::new(Queue::new()));
+        let mut store = Self {
+            control: Arc::clone(&control),
+            history: Arc::clone(&history),
+            threads: Vec::new(),
+            shed: AtomicU64::new(0),
+        };
+        let writer = control::Writer {
+            conn: control_conn,
+            path: control_path.clone(),
+            queue: control,
+            notify: Arc::clone(&notify),
+        };
+        store.start("control-writer", control_path, move || writer.run())?;
+        let writer = history::Writer {
+            conn: history_conn,
+            path: history_path.clone(),
+            queue: history,
+            notify,
+            retention: config.retention,
+        };
+        store.start("history-writer", history_path, move || writer.run())?;
+        Ok((store, restored))
+    }
+
+    fn start(
+        &mut self,
+        name: &str,
+        path: PathBuf,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let thread = std::thread::Builder::new().name(name.into()).spawn(work);
+        self.threads.push(thread.map_err(|source| StoreError::Thread { path, source })?);
+        Ok(())
+    }
+
+    /// Hands over rows for `history.db`, in order; best a driver's whole turn at once. Never blocks.
+    ///
+    /// Work rows are bounded by the core (65,536 under way). Past 262,144 rows waiting, rows that
+    /// nothing depends on (when a kill was obeyed, or not; last beats) are shed and counted;
+    /// transitions, sessions, commands and gaps never are.
+    pub fn record(&self, mut rows: Vec<HistoryRow>, anchor: Anchor) {
+        if self.history.rows() > DETAIL_ROWS {
+            let before = rows.len();
+            rows.retain(|row| !is_detail(row));
+            self.shed.fetch_add((before - rows.len()) as u64, Ordering::Relaxed);
+        }
+        if !rows.is_empty() {
+            let count = rows.len();
+            self.history.push((rows, anchor), count, Haste::Grouped);
+        }
+    }
+
+    /// Hands over rows for `control.db`, in order. Never blocks. A command is written at once,
+    /// together with all that was handed over before it.
+    pub fn persist(&self, rows: Vec<ControlRow>, anchor: Anchor) {
+        if rows.is_empty() {
+            return;
+        }
+        let is_command = |row: &ControlRow| matches!(row, ControlRow::Command { .. });
+        let haste = if rows.iter().any(is_command) { Haste::AtOnce } else { Haste::Grouped };
+        let count = rows.len();
+        self.control.push(control::Parcel::Rows(rows, anchor), count, haste);
+    }
+
+    /// Stores a change of tokens, then calls `done` from the writer's thread: with a sentence for
+    /// the operator if it could not be stored. Never blocks.
+    pub fn change_token(
+        &self,
+        change: TokenChange,
+        done: Box<dyn FnOnce(Result<(), String>) + Send>,
+    ) {
+        self.control.push(control::Parcel::Token(change, done), 1, Haste::AtOnce);
+    }
+
+    /// Rows that were shed since the store was opened, because the disk did not keep up.
+    #[must_use]
+    pub fn shed_rows(&self) -> u64 {
+        self.shed.load(Ordering::Relaxed)
+    }
+
+    /// Writes all that waits, and ends both writers. A disk that refuses is tried once more, not
+    /// waited for.
+    pub fn close(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.control.close();
+        self.history.close();
+        for thread in self.threads.drain(..) {
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            if thread.join().is_err() {
+                tracing::error!(name, "a writer's thread panicked");
+            }
+        }
+    }
+}
+
+fn is_detail(row: &HistoryRow) -> bool {
+    matches!(
+        row,
+        HistoryRow::Obeyed { .. } | HistoryRow::Disobeyed { .. } | HistoryRow::LastBeat { .. }
+    )
+}
+
+/// Reads both databases and brings each up to date with the agents of the other.
+fn restore_all(
+    control: &mut Connection,
+    control_path: &Path,
+    history_path: &Path,
+    anchor: Anchor,
+) -> Result<(Connection, Restored), StoreError> {
+    let reading = |source| StoreError::Sqlite { what: "read", path: control_path.into(), source };
+    let mut roster = Roster::read(control).map_err(reading)?;
+    let revocations = restore::revocations(control).map_err(reading)?;
+    let Opened { mut conn, past, last_alive_ms, banners } = open_history(history_path)?;
+
+    let strangers = past.strangers(&roster);
+    if !strangers.is_empty() {
+        control::adopt(control, &strangers).map_err(reading)?;
+        roster = Roster::read(control).map_err(reading)?;
+    }
+    history::name_all(&mut conn, past.unnamed(&roster)).map_err(|source| StoreError::Sqlite {
+        what: "write the agents' names to",
+        path: history_path.into(),
+        source,
+    })?;
+    let restored = Restored {
+        next_id: restore::next_id(&roster, &past),
+        agents: restore::merge(roster, &past, anchor),
+        last_alive: last_alive_ms.map(|at| anchor.mono(at)),
+        revocations,
+        banners,
+    };
+    Ok((conn, restored))
+}
+
+/// `history.db` and what was in it.
+struct Opened {
+    conn: Connection,
+    past: Past,
+    last_alive_ms: Option<i64>,
+    banners: Vec<String>,
+}
+
+fn open_history(path: &Path) -> Result<Opened, StoreError> {
+    let now_ms = clock::wall_ms();
+    let (conn, banner) = history::open(path, now_ms)?;
+    let mut banners = Vec::from_iter(banner);
+    match read_history(&conn) {
+        Ok((past, last_alive_ms)) => Ok(Opened { conn, past, last_alive_ms, banners }),
+        Err(source) if is_damage(&source) => {
+            drop(conn);
+            let (conn, banner) = history::begin_anew(path, &source.to_string(), now_ms)?;
+            banners.push(banner);
+            Ok(Opened { conn, past: Past::default(), last_alive_ms: None, banners })
+        }
+        Err(source) => Err(StoreError::Sqlite { what: "read", path: path.into(), source }),
+    }
+}
+
+fn read_history(conn: &Connection) -> rusqlite::Result<(Past, Option<i64>)> {
+    Ok((Past::read(conn)?, history::alive_at(conn)?))
+}
+
+/// Pages that SQLite can't read, or values that nothing of ours has written.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    !matches!(error, rusqlite::Error::SqliteFailure(..)) || disk::fault(error) == Fault::Damaged
+}
