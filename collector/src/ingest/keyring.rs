@@ -202,8 +202,7 @@ impl Keyring {
         {
             return slot.challenge;
         }
-        let challenge =
-            self.boot.challenge(agent, session, u64::from(step), step_ms(interval_ms));
+        let challenge = self.boot.challenge(agent, session, u64::from(step), step_ms(interval_ms));
         if let Some(slot) = slot {
             (slot.session, slot.step, slot.interval_ms) = (session, step, interval_ms);
             slot.challenge = challenge;

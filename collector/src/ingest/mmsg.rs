@@ -108,7 +108,9 @@ pub fn send(socket: BorrowedFd<'_>, datagrams: &[(&[u8], SocketAddr)]) -> usize 
         let mut names = [name; BATCH];
         let mut iovecs: [libc::iovec; BATCH] = std::array::from_fn(|n| libc::iovec {
             // The kernel only reads what it sends; the type is shared with receiving.
-            iov_base: chunk.get(n).map_or(std::ptr::null_mut(), |it| it.0.as_ptr().cast_mut().cast()),
+            iov_base: chunk
+                .get(n)
+                .map_or(std::ptr::null_mut(), |it| it.0.as_ptr().cast_mut().cast()),
             iov_len: chunk.get(n).map_or(0, |it| it.0.len()),
         });
         let mut messages: [libc::mmsghdr; BATCH] =
@@ -186,7 +188,8 @@ fn drop_count(message: &libc::msghdr) -> Option<u32> {
     unsafe {
         let mut control = libc::CMSG_FIRSTHDR(message);
         while !control.is_null() {
-            if (*control).cmsg_level == libc::SOL_SOCKET && (*control).cmsg_type == libc::SO_RXQ_OVFL
+            if (*control).cmsg_level == libc::SOL_SOCKET
+                && (*control).cmsg_type == libc::SO_RXQ_OVFL
             {
                 return Some(libc::CMSG_DATA(control).cast::<u32>().read_unaligned());
             }

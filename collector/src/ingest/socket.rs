@@ -120,7 +120,9 @@ impl Listener {
         let Ok(table) = fs::read_to_string(table) else { return 0 };
         match drops_of(&table, self.inode) {
             // The table may lag behind what a datagram told: it never leads back.
-            Some(count) if count.wrapping_sub(self.dropped) < u32::MAX / 2 => self.note_drops(count),
+            Some(count) if count.wrapping_sub(self.dropped) < u32::MAX / 2 => {
+                self.note_drops(count)
+            }
             _ => 0,
         }
     }
