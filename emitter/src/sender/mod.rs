@@ -122,6 +122,7 @@ impl Sender {
                     ..EngineConfig::new(self.settings.agent.clone(), keys, session::random())
                 };
                 self.engine = Some(Engine::new(config, now));
+                self.shared.bulletin.lock().contact = Some(Contact::Unheard);
                 None
             }
             Err(problem) => Some(problem),
