@@ -28,6 +28,8 @@ mod rollup;
 mod schema;
 #[allow(clippy::module_inception, reason = "the store itself")]
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use config::{Restored, Retention, Revocation, StoreConfig, TokenChange, TokenChangeKind};
 pub use error::StoreError;

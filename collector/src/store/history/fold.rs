@@ -169,3 +169,161 @@ fn fold_chunk(
     }
     Ok(sums.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use heartline_fleet::{AgentId, HistoryRow, Mono, Ticket, WorkRow};
+    use heartline_protocol::bucket;
+
+    use super::*;
+    use crate::clock::Anchor;
+    use crate::store::config::Retention;
+    use crate::store::history::{batch, open, prune};
+    use crate::store::rollup::Sums;
+
+    const HOUR_MS: i64 = 3_600_000;
+    const AGENT_IDS: [i64; 4] = [1, 2, 300, 999];
+
+    /// Everything that is kept of an agent: coarse rows, and finer ones that are not in them yet.
+    fn kept(conn: &Connection, agent: i64) -> Rollup {
+        let (marks, mut sum) = (Marks::read(conn).unwrap(), Rollup::default());
+        for level in [Level::Minute, Level::Hour, Level::Day] {
+            let sql = format!("SELECT slot FROM {} WHERE agent_id = ?1", level.table());
+            let mut statement = conn.prepare(&sql).unwrap();
+            let slots: Vec<i64> = statement
+                .query_map([agent], |row| row.get(0))
+                .unwrap()
+                .map(Result::unwrap)
+                .collect();
+            for slot in slots {
+                let is_folded = level.coarser().is_some_and(|coarser| {
+                    let mark = marks.of(coarser).unwrap();
+                    mark.has(slot.div_euclid(level.slots_in(coarser)), agent)
+                });
+                if !is_folded {
+                    let add = |sums: &Sums, latency: &[u8]| {
+                        sum.sums.add(sums);
+                        sum.latency.add_packed(latency);
+                    };
+                    level.read(conn, slot, agent, add).unwrap();
+                }
+            }
+        }
+        sum
+    }
+
+    fn rows(conn: &Connection, level: Level) -> i64 {
+        let sql = format!("SELECT count(*) FROM {}", level.table());
+        conn.query_row(&sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// xorshift64*
+    fn next(state: &mut u64) -> u64 {
+        *state ^= *state >> 12;
+        *state ^= *state << 25;
+        *state ^= *state >> 27;
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn work(number: u64, id: i64, at_ms: i64, random: u64) -> (WorkRow, Rollup) {
+        let mut latency = Vec::new();
+        bucket::pack(&mut latency, (random % 900) as u16, 1 + random % 5);
+        let row = WorkRow {
+            ticket: Ticket(number),
+            id: AgentId(id),
+            session: 1,
+            segment: number,
+            at: Mono::from_millis(at_ms),
+            ok: random % 7,
+            failed: random % 3,
+            cost_nano_usd: random % 1_000_000,
+            tokens_in: random % 100,
+            tokens_out: random % 10,
+            latency: latency.as_slice().into(),
+            beats: 1,
+            lost: 0,
+        };
+        let mut rollup = Rollup { sums: Sums::of(&row), ..Rollup::default() };
+        rollup.latency.add_packed(&latency);
+        (row, rollup)
+    }
+
+    /// Four days of work, with rows that come hours and days late, while folding and pruning go on
+    /// in between: at every moment what is kept is what came.
+    #[test]
+    fn nothing_is_lost_or_counted_twice_by_folding_and_pruning() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut conn, _) = open::open(&dir.path().join("history.db"), 0).unwrap();
+        conn.pragma_update(None, "synchronous", "OFF").unwrap();
+        conn.execute("INSERT INTO agents (id, name, first_seen_ms) VALUES (999, 'last', 0)", [])
+            .unwrap();
+        let anchor = Anchor::new(Mono::from_nanos(0), 0);
+        let retention = Retention {
+            minutes: std::time::Duration::from_secs(2 * 3_600),
+            hours: std::time::Duration::from_secs(48 * 3_600),
+        };
+        let mut expected = BTreeMap::<i64, Rollup>::new();
+        let mut random = 0x5eed;
+        for number in 1..=3_000u64 {
+            let now_ms = number as i64 * 4 * 24 * HOUR_MS / 3_000;
+            let id = AGENT_IDS[next(&mut random) as usize % AGENT_IDS.len()];
+            let late_ms = match next(&mut random) % 20 {
+                0 => 30 * HOUR_MS,
+                1..4 => 3 * HOUR_MS,
+                _ => 0,
+            };
+            let at_ms = (now_ms - late_ms).max(0);
+            let (row, rollup) = work(number, id, at_ms, next(&mut random));
+            let entry = expected.entry(id).or_default();
+            entry.sums.add(&rollup.sums);
+            let mut packed = Vec::new();
+            rollup.latency.pack(&mut packed);
+            entry.latency.add_packed(&packed);
+            let row = HistoryRow::Work(Box::new(row));
+            batch::commit(&mut conn, [(&row, anchor)].into_iter(), now_ms).unwrap();
+            step(&mut conn, now_ms).unwrap();
+            prune::step(&conn, &retention, now_ms).unwrap();
+            if number % 50 == 0 {
+                for (&id, expected) in &expected {
+                    assert_eq!(&kept(&conn, id), expected, "agent {id} after {number} rows");
+                }
+            }
+        }
+        let end_ms = 5 * 24 * HOUR_MS;
+        while step(&mut conn, end_ms).unwrap() {}
+        while prune::step(&conn, &retention, end_ms).unwrap() {}
+        for (&id, expected) in &expected {
+            assert_eq!(&kept(&conn, id), expected, "agent {id} at the end");
+        }
+        assert_eq!(rows(&conn, Level::Minute), 0, "all are folded and older than two hours");
+        assert!(rows(&conn, Level::Day) >= 12, "four agents, more than three days");
+        let hours = rows(&conn, Level::Hour);
+        assert!((1..=4 * 49).contains(&hours), "two days of hours: {hours}");
+    }
+
+    /// A transaction that the disk refuses changes nothing, and goes through when there is room.
+    #[test]
+    fn a_full_disk_takes_all_or_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut conn, _) = open::open(&dir.path().join("history.db"), 0).unwrap();
+        let anchor = Anchor::new(Mono::from_nanos(0), 0);
+        let rows: Vec<HistoryRow> = (1..=3_000)
+            .map(|number| HistoryRow::Work(Box::new(work(number, number as i64, 0, number).0)))
+            .collect();
+        let pages: i64 = conn.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        let limit = |conn: &Connection, pages: i64| {
+            conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        };
+        limit(&conn, pages + 10);
+        let refused =
+            batch::commit(&mut conn, rows.iter().map(|row| (row, anchor)), 1).unwrap_err();
+        assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::DiskFull));
+        let count = |conn: &Connection| -> i64 {
+            conn.query_row("SELECT count(*) FROM sessions", [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(count(&conn), 0);
+        limit(&conn, 1 << 30);
+        let done = batch::commit(&mut conn, rows.iter().map(|row| (row, anchor)), 1).unwrap();
+        assert_eq!((count(&conn), done.highest, done.known), (3_000, Some(Ticket(3_000)), vec![]));
+    }
+}

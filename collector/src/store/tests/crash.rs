@@ -1,0 +1,90 @@
+//! What a process that is killed leaves behind: the files as they are at that moment.
+
+use std::fs;
+
+use super::*;
+
+/// Copies the files as a killed process leaves them: WAL and all, nothing closed.
+fn killed(dir: &TempDir) -> TempDir {
+    let left = tempfile::tempdir().unwrap();
+    // The WAL first: a checkpoint between two copies would take from it what the copy of the
+    // database lacks. Nothing is written meanwhile here, but an idle writer may checkpoint.
+    for file in ["history.db-wal", "control.db-wal", "history.db", "control.db"] {
+        fs::copy(path(dir, file), path(&left, file)).unwrap();
+    }
+    left
+}
+
+#[test]
+fn what_was_acknowledged_survives_and_nothing_is_counted_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open(dir.path());
+    register(&opened, 1, "agent-1");
+    let mut acknowledged = 0;
+    for round in 1..=20u64 {
+        opened.record(
+            (1..=5)
+                .map(|n| segment((round - 1) * 5 + n, 1, 7, (round - 1) * 5 + n))
+                .collect::<Vec<_>>(),
+        );
+        if round % 5 == 0 {
+            opened.wait_stored(round * 5);
+            acknowledged = round * 5;
+            let left = killed(&dir);
+            let after = open(left.path());
+            let agent = after.agent(1);
+            assert_eq!(agent.sessions[0].applied_segment, acknowledged);
+            assert_eq!(agent.totals.ok, acknowledged, "sums and last segment belong together");
+            // Its emitter never heard the last answers, and sends again.
+            after.record(
+                (acknowledged - 2..=acknowledged + 1)
+                    .map(|n| segment(n, 1, 7, n))
+                    .collect::<Vec<_>>(),
+            );
+            assert_eq!(after.wait_stored(acknowledged + 1).len(), 3);
+            let after = after.again(&left);
+            assert_eq!(after.agent(1).totals.ok, acknowledged + 1);
+        }
+    }
+    assert_eq!(acknowledged, 100);
+}
+
+#[test]
+fn a_kill_that_was_acknowledged_survives() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open(dir.path());
+    register(&opened, 1, "agent-1");
+    opened.persist([command(1, 1, Action::Kill, &[(1, 1)])]);
+    opened.wait_persisted(1);
+    opened.record([segment(1, 1, 7, 1)]);
+    opened.wait_stored(1);
+    let left = killed(&dir);
+    let after = open(left.path());
+    let desired = after.agent(1).desired.as_deref().unwrap();
+    assert!(desired.killed, "and the agent with it, though it was registered just before");
+    assert_eq!(after.restored.banners, Vec::<String>::new());
+}
+
+#[test]
+fn agents_that_came_after_the_copy_of_the_roster_are_known_from_history() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open(dir.path());
+    register(&opened, 1, "agent-1");
+    opened.store.close();
+    let copy = fs::read(path(&dir, "control.db")).unwrap();
+
+    let opened = open(dir.path());
+    register(&opened, 2, "agent-2");
+    register(&opened, 3, "agent-3");
+    opened.persist([ControlRow::Forgotten { id: AgentId(3), at: at(1), by: "me".into() }]);
+    opened.record([HistoryRow::Forgotten { id: AgentId(3), at: at(1), by: "me".into() }]);
+    opened.store.close();
+    fs::write(path(&dir, "control.db"), copy).unwrap();
+
+    let opened = open(dir.path());
+    let agents: Vec<&str> = opened.restored.agents.iter().map(|agent| &*agent.agent).collect();
+    assert_eq!(agents, ["agent-1", "agent-2"]);
+    assert_eq!(opened.restored.next_id, AgentId(4), "no id is used twice");
+    let opened = opened.again(&dir);
+    assert_eq!(opened.restored.agents.len(), 2, "and it is in the roster from now on");
+}

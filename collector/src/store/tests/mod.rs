@@ -1,0 +1,165 @@
+//! The whole store, on real files.
+
+mod control;
+mod crash;
+mod history;
+mod once;
+mod trouble;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use heartline_fleet::{
+    Action, AgentId, AgentIndex, ControlRow, HistoryRow, Mono, RestoredAgent, State, Target,
+    Ticket, WorkRow,
+};
+use heartline_protocol::bucket;
+use tempfile::TempDir;
+
+use super::{Reader, Restored, Store, StoreConfig, StoreError, StoreEvent};
+use crate::clock::Anchor;
+
+/// Monotonic zero is 14:30 on the first of April 2026.
+const ZERO_MS: i64 = 1_775_053_800_000;
+/// Nothing here takes longer, unless it never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn anchor() -> Anchor {
+    Anchor::new(Mono::from_nanos(0), ZERO_MS)
+}
+
+fn at(ms: i64) -> Mono {
+    Mono::from_millis(ms)
+}
+
+/// An open store, and what it tells.
+struct Opened {
+    store: Store,
+    told: Receiver<StoreEvent>,
+    restored: Restored,
+}
+
+fn try_open(dir: &Path) -> Result<Opened, StoreError> {
+    let (tell, told) = mpsc::channel();
+    let config = StoreConfig { data_dir: dir.into(), retention: super::Retention::default() };
+    let notify = move |event| drop(tell.send(event));
+    let (store, restored) = Store::open(&config, anchor(), Arc::new(notify))?;
+    Ok(Opened { store, told, restored })
+}
+
+fn open(dir: &Path) -> Opened {
+    try_open(dir).unwrap()
+}
+
+fn reader(dir: &TempDir) -> Reader {
+    Reader::open(dir.path()).unwrap()
+}
+
+fn path(dir: &TempDir, file: &str) -> PathBuf {
+    dir.path().join(file)
+}
+
+impl Opened {
+    fn record(&self, rows: impl Into<Vec<HistoryRow>>) {
+        self.store.record(rows.into(), anchor());
+    }
+
+    fn persist(&self, rows: impl Into<Vec<ControlRow>>) {
+        self.store.persist(rows.into(), anchor());
+    }
+
+    /// The next thing that is told and is of interest.
+    fn wait_for<T>(&self, mut wanted: impl FnMut(StoreEvent) -> Option<T>) -> T {
+        loop {
+            let event = self.told.recv_timeout(PATIENCE).expect("the store tells in time");
+            if let Some(found) = wanted(event) {
+                return found;
+            }
+        }
+    }
+
+    /// Waits until this work is stored; gives the tickets that were known.
+    fn wait_stored(&self, through: u64) -> Vec<u64> {
+        let mut all = Vec::new();
+        self.wait_for(|event| match event {
+            StoreEvent::HistoryStored { ticket, known } => {
+                all.extend(known.iter().map(|ticket| ticket.0));
+                (ticket.0 >= through).then_some(())
+            }
+            _ => None,
+        });
+        all
+    }
+
+    fn wait_persisted(&self, wanted: u64) {
+        self.wait_for(|event| match event {
+            StoreEvent::Persisted { ticket } => (ticket.0 == wanted).then_some(()),
+            other => panic!("{other:?}"),
+        });
+    }
+
+    /// Closes it and opens the directory again.
+    fn again(self, dir: &TempDir) -> Opened {
+        self.store.close();
+        open(dir.path())
+    }
+
+    fn agent(&self, id: i64) -> &RestoredAgent {
+        self.restored.agents.iter().find(|agent| agent.id.0 == id).expect("it was restored")
+    }
+}
+
+/// An agent, new to both databases.
+fn register(opened: &Opened, id: i64, name: &str) {
+    opened.persist([ControlRow::Registered { id: AgentId(id), agent: name.into(), at: at(0) }]);
+    opened.record([HistoryRow::Registered { id: AgentId(id), agent: name.into(), at: at(0) }]);
+}
+
+/// A segment with one success of 100 ms, one failure and a cent.
+fn segment(ticket: u64, id: i64, session: u64, segment: u64) -> HistoryRow {
+    segment_at(ticket, id, session, segment, 1_000)
+}
+
+fn segment_at(ticket: u64, id: i64, session: u64, segment: u64, at_ms: i64) -> HistoryRow {
+    let mut latency = Vec::new();
+    bucket::pack(&mut latency, bucket::index(100_000), 2);
+    HistoryRow::Work(Box::new(WorkRow {
+        ticket: Ticket(ticket),
+        id: AgentId(id),
+        session,
+        segment,
+        at: at(at_ms),
+        ok: 1,
+        failed: 1,
+        cost_nano_usd: 10_000_000,
+        tokens_in: 3,
+        tokens_out: 4,
+        latency: latency.into(),
+        beats: 1,
+        lost: 0,
+    }))
+}
+
+fn command(ticket: u64, request_id: u64, action: Action, targets: &[(i64, u64)]) -> ControlRow {
+    let target = |&(id, generation): &(i64, u64)| {
+        let target = Target {
+            index: AgentIndex(0),
+            agent: format!("agent-{id}").into(),
+            generation,
+            state: State::Healthy,
+            changed: true,
+        };
+        (AgentId(id), target)
+    };
+    ControlRow::Command {
+        ticket: Ticket(ticket),
+        request_id,
+        at: at(5_000),
+        action,
+        by: "root@host".into(),
+        reason: "burns money".into(),
+        targets: targets.iter().map(target).collect(),
+    }
+}
