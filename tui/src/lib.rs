@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The terminal app: a fleet on one screen, in an SSH session.
+//!
+//! A key means a named command ([`commands_markdown`] lists them), a command is applied by
+//! `update(&mut State, Event, now) -> Vec<Effect>`, and `view(&State)` draws. All that can change
+//! is in one `State`; drawing changes nothing; one loop performs the effects.
+
+mod clock;
+mod commands;
+mod event;
+mod keys;
+mod layout;
+mod look;
+mod options;
+mod snapshot;
+mod state;
+mod update;
+mod view;
+
+pub use commands::commands_markdown;
+pub use keys::{KeyMap, KeyMapError, ParseKeyError};
+pub use look::ThemeName;
+pub use options::{Colour, Keys, Look, TuiConfig};
+pub use snapshot::{SnapshotData, snapshot};
+pub use state::Screen;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! One key with its modifiers, and how it is written: `j`, `ctrl-d`, `shift-Tab`, `g g`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// A key with its modifiers. A capital letter is itself, without `shift`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd)]
+pub(crate) struct Chord {
+    pub code: KeyCode,
+    pub ctrl: bool,
+    pub alt: bool,
+}
+
+/// Keys pressed one after the other: almost always one, for `g g` two.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd)]
+pub(crate) struct Sequence(pub Vec<Chord>);
+
+/// A key that can't be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseKeyError {
+    /// Nothing was written.
+    #[error("a key is expected, such as \"j\", \"ctrl-d\", \"F1\" or \"g g\"")]
+    Empty,
+    /// It names no key.
+    #[error("no key is called {0:?}: write a character, or one of Enter Esc Tab Space Home End PgUp PgDn Up Down Left Right F1 to F12, with ctrl- or alt- in front")]
+    Unknown(String),
+    /// More keys in a row than anybody remembers.
+    #[error("{0:?} has more than two keys in a row")]
+    TooLong(String),
+}
+
+const NAMED: [(&str, KeyCode); 15] = [
+    ("Enter", KeyCode::Enter),
+    ("Esc", KeyCode::Esc),
+    ("Tab", KeyCode::Tab),
+    ("shift-Tab", KeyCode::BackTab),
+    ("Space", KeyCode::Char(' ')),
+    ("Home", KeyCode::Home),
+    ("End", KeyCode::End),
+    ("PgUp", KeyCode::PageUp),
+    ("PgDn", KeyCode::PageDown),
+    ("Up", KeyCode::Up),
+    ("Down", KeyCode::Down),
+    ("Left", KeyCode::Left),
+    ("Right", KeyCode::Right),
+    ("Backspace", KeyCode::Backspace),
+    ("Del", KeyCode::Delete),
+];
+
+impl Chord {
+    pub(crate) fn plain(code: KeyCode) -> Self {
+        Self { code, ctrl: false, alt: false }
+    }
+
+    /// The character this types into a text field, if it does.
+    pub(crate) fn typed(self) -> Option<char> {
+        match self.code {
+            KeyCode::Char(c) if !self.ctrl && !self.alt => Some(c),
+            _ => None,
+        }
+    }
+}
+
+impl From<KeyEvent> for Chord {
+    /// What a terminal reports, brought to one form: `ctrl-\` and `ctrl-space` arrive from most
+    /// terminals as `ctrl-4` and NUL.
+    fn from(key: KeyEvent) -> Self {
+        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+        let code = match key.code {
+            KeyCode::Char('4') if ctrl => KeyCode::Char('\\'),
+            KeyCode::Null => return Self { code: KeyCode::Char(' '), ctrl: true, alt: false },
+            KeyCode::Char(c) if ctrl => KeyCode::Char(c.to_ascii_lowercase()),
+            KeyCode::Tab if key.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
+            code => code,
+        };
+        Self { code, ctrl, alt: key.modifiers.contains(KeyModifiers::ALT) }
+    }
+}
+
+impl FromStr for Chord {
+    type Err = ParseKeyError;
+
+    fn from_str(text: &str) -> Result<Self, ParseKeyError> {
+        let (mut ctrl, mut alt, mut rest) = (false, false, text);
+        loop {
+            if let Some(after) = rest.strip_prefix("ctrl-").filter(|after| !after.is_empty()) {
+                (ctrl, rest) = (true, after);
+            } else if let Some(after) = rest.strip_prefix("alt-").filter(|after| !after.is_empty()) {
+                (alt, rest) = (true, after);
+            } else {
+                break;
+            }
+        }
+        let code = code_named(rest).ok_or_else(|| ParseKeyError::Unknown(text.to_owned()))?;
+        Ok(Self { code, ctrl, alt })
+    }
+}
+
+fn code_named(text: &str) -> Option<KeyCode> {
+    let mut chars = text.chars();
+    if let (Some(c), None) = (chars.next(), chars.next()) {
+        return Some(KeyCode::Char(c)).filter(|_| !c.is_control() && c != ' ');
+    }
+    if let Some((_, code)) = NAMED.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
+        return Some(*code);
+    }
+    let number = text.strip_prefix(['F', 'f'])?.parse::<u8>().ok()?;
+    (1..=12).contains(&number).then_some(KeyCode::F(number))
+}
+
+impl fmt::Display for Chord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.ctrl {
+            f.write_str("ctrl-")?;
+        }
+        if self.alt {
+            f.write_str("alt-")?;
+        }
+        match (NAMED.iter().find(|(_, code)| *code == self.code), self.code) {
+            (Some((name, _)), _) => f.write_str(name),
+            (None, KeyCode::Char(c)) => write!(f, "{c}"),
+            (None, KeyCode::F(n)) => write!(f, "F{n}"),
+            (None, _) => f.write_str("?"),
+        }
+    }
+}
+
+impl FromStr for Sequence {
+    type Err = ParseKeyError;
+
+    fn from_str(text: &str) -> Result<Self, ParseKeyError> {
+        let chords: Vec<Chord> =
+            text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+        match chords.len() {
+            0 => Err(ParseKeyError::Empty),
+            1 | 2 => Ok(Self(chords)),
+            _ => Err(ParseKeyError::TooLong(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, chord) in self.0.iter().enumerate() {
+            if nth > 0 {
+                f.write_str(" ")?;
+            }
+            write!(f, "{chord}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_written_as_they_are_read() {
+        for text in ["j", "G", "g g", "ctrl-d", "ctrl-\\", "ctrl-Space", "shift-Tab", "F1", "alt-x", "-"] {
+            let keys: Sequence = text.parse().unwrap();
+            assert_eq!(keys.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_named_in_the_error() {
+        assert_eq!("".parse::<Sequence>(), Err(ParseKeyError::Empty));
+        assert_eq!(
+            "hyper-x".parse::<Sequence>(),
+            Err(ParseKeyError::Unknown("hyper-x".to_owned()))
+        );
+        assert_eq!("a b c".parse::<Sequence>(), Err(ParseKeyError::TooLong("a b c".to_owned())));
+    }
+
+    #[test]
+    fn a_terminals_ctrl_4_is_ctrl_backslash() {
+        let key = KeyEvent::new(KeyCode::Char('4'), KeyModifiers::CONTROL);
+        assert_eq!(Chord::from(key).to_string(), "ctrl-\\");
+    }
+}

@@ -1,0 +1,138 @@
+//! Every character that is not plain text, in Unicode and in ASCII.
+
+use ratatui::symbols::border;
+
+/// One set of glyphs. State is always glyph, word and colour together.
+#[derive(Debug)]
+pub(crate) struct Glyphs {
+    pub healthy: &'static str,
+    pub degraded: &'static str,
+    pub unreachable: &'static str,
+    pub killed: &'static str,
+    pub stopped: &'static str,
+    pub unknown: &'static str,
+    /// An open group, and a folded one.
+    pub open: &'static str,
+    pub folded: &'static str,
+    pub marked: &'static str,
+    pub separator: &'static str,
+    pub arrow: &'static str,
+    pub dash: &'static str,
+    pub more: &'static str,
+    pub down: &'static str,
+    pub up: &'static str,
+    /// Eight heights, lowest first.
+    pub bars: [&'static str; 8],
+    pub border: border::Set<'static>,
+}
+
+static UNICODE: Glyphs = Glyphs {
+    healthy: "●",
+    degraded: "◐",
+    unreachable: "✖",
+    killed: "■",
+    stopped: "□",
+    unknown: "○",
+    open: "▾",
+    folded: "▸",
+    marked: "*",
+    separator: "│",
+    arrow: "→",
+    dash: "·",
+    more: "…",
+    down: "▼",
+    up: "▲",
+    bars: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+    border: border::PLAIN,
+};
+
+static ASCII: Glyphs = Glyphs {
+    healthy: "+",
+    degraded: "~",
+    unreachable: "X",
+    killed: "#",
+    stopped: ".",
+    unknown: "?",
+    open: "v",
+    folded: ">",
+    marked: "*",
+    separator: "|",
+    arrow: "->",
+    dash: "-",
+    more: "~",
+    down: "v",
+    up: "^",
+    bars: ["_", ".", ",", "-", "=", "+", "*", "#"],
+    border: border::Set {
+        top_left: "+",
+        top_right: "+",
+        bottom_left: "+",
+        bottom_right: "+",
+        vertical_left: "|",
+        vertical_right: "|",
+        horizontal_top: "-",
+        horizontal_bottom: "-",
+    },
+};
+
+/// Which characters a terminal can show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Charset {
+    #[default]
+    Unicode,
+    Ascii,
+}
+
+impl Glyphs {
+    pub(crate) fn of(charset: Charset) -> &'static Self {
+        match charset {
+            Charset::Unicode => &UNICODE,
+            Charset::Ascii => &ASCII,
+        }
+    }
+
+    /// A bar of one cell for `value` of at most `most`; blank for nothing at all.
+    pub(crate) fn bar(&self, value: u32, most: u32) -> &'static str {
+        if value == 0 {
+            return " ";
+        }
+        let step = u64::from(value) * 8 / u64::from(most.max(value)).max(1);
+        self.bars[usize::try_from(step.clamp(1, 8)).map_or(7, |step| step - 1)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_never_hide_a_small_value_and_fill_at_the_largest() {
+        let glyphs = Glyphs::of(Charset::Unicode);
+        assert_eq!(glyphs.bar(0, 1000), " ");
+        assert_eq!(glyphs.bar(1, 1000), "▁");
+        assert_eq!(glyphs.bar(1000, 1000), "█");
+    }
+
+    #[test]
+    fn the_ascii_set_is_ascii() {
+        let g = &ASCII;
+        let all = [
+            g.healthy,
+            g.degraded,
+            g.unreachable,
+            g.killed,
+            g.stopped,
+            g.unknown,
+            g.open,
+            g.folded,
+            g.marked,
+            g.separator,
+            g.arrow,
+            g.dash,
+            g.more,
+            g.down,
+            g.up,
+        ];
+        assert!(all.iter().chain(&g.bars).all(|glyph| glyph.is_ascii()));
+    }
+}

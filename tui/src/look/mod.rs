@@ -1,0 +1,17 @@
+//! How things look: colours by role, glyphs, and text that fits its cell.
+
+mod event;
+mod format;
+mod glyphs;
+mod status;
+mod text;
+mod theme;
+
+pub(crate) use event::{EventWords, event_role, span};
+pub(crate) use format::{age_since, clock, cost, day_clock, percent, rate};
+pub(crate) use heartline_operator::text::{age, count, latency};
+pub(crate) use glyphs::{Charset, Glyphs};
+pub(crate) use status::{Status, of_state, status};
+pub(crate) use text::{Align, clean, fit, width};
+pub use theme::ThemeName;
+pub(crate) use theme::{Role, Theme};

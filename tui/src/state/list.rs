@@ -1,0 +1,302 @@
+//! The fleet list: which rows it has, in which order, and where the cursor stands.
+//!
+//! The rows are built at most four times a second, never while drawing. Cursor, marks and folds are
+//! kept by name: a row moves, and they follow it.
+
+use std::collections::BTreeSet;
+
+use heartline_operator::Mirror;
+use heartline_operator::Filter;
+use heartline_operator::message::{Entry, State, Summary};
+
+use super::columns::Column;
+
+/// What rows are gathered under.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Grouping {
+    #[default]
+    Host,
+    Group,
+    State,
+    None,
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Row {
+    /// The header of the group with this number.
+    Group(usize),
+    /// An agent, by the connection's key, and the number of its group.
+    Agent { key: u32, group: usize },
+}
+
+/// A group and what is in it. Counts are over all its agents that the filter shows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct GroupInfo {
+    pub name: String,
+    pub counts: Summary,
+    pub cost_today_nano_usd: u64,
+    pub oldest_beat_ms: Option<i64>,
+    pub folded: bool,
+}
+
+/// What the cursor is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cursor {
+    Agent(String),
+    Group(String),
+}
+
+/// Which agents are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Shown {
+    #[default]
+    All,
+    /// Healthy ones are left out.
+    BadOnly,
+}
+
+/// The list and all that an operator has set in it.
+#[derive(Debug)]
+pub(crate) struct FleetList {
+    pub rows: Vec<Row>,
+    pub groups: Vec<GroupInfo>,
+    /// Agents that the filter shows, in open and folded groups.
+    pub matched: usize,
+    pub cursor: Option<Cursor>,
+    /// Row of the cursor, as of the last build or motion.
+    pub at: usize,
+    /// First row on the screen.
+    pub offset: usize,
+    pub sort: Column,
+    pub inverted: bool,
+    pub grouping: Grouping,
+    pub folded: BTreeSet<String>,
+    pub marks: BTreeSet<String>,
+    /// Where the last mark was set, for a range.
+    pub last_mark: Option<String>,
+    pub hidden: BTreeSet<Column>,
+    pub shown: Shown,
+    pub filter: Option<Filter>,
+    pub filter_text: String,
+    /// The rows no longer match the fleet.
+    pub stale: bool,
+}
+
+impl Default for FleetList {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            groups: Vec::new(),
+            matched: 0,
+            cursor: None,
+            at: 0,
+            offset: 0,
+            sort: Column::State,
+            inverted: false,
+            grouping: Grouping::default(),
+            folded: BTreeSet::new(),
+            marks: BTreeSet::new(),
+            last_mark: None,
+            hidden: BTreeSet::new(),
+            shown: Shown::default(),
+            filter: None,
+            filter_text: String::new(),
+            stale: true,
+        }
+    }
+}
+
+impl Grouping {
+    pub(crate) fn next(self) -> Self {
+        match self {
+            Self::Host => Self::Group,
+            Self::Group => Self::State,
+            Self::State => Self::None,
+            Self::None => Self::Host,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Group => "group",
+            Self::State => "state",
+            Self::None => "none",
+        }
+    }
+
+    /// The group that an agent is in.
+    pub(crate) fn of(self, entry: &Entry) -> &str {
+        let named = |name: &Option<String>| name.is_some();
+        match self {
+            Self::Host if named(&entry.identity.host) => {
+                entry.identity.host.as_deref().unwrap_or_default()
+            }
+            Self::Host => "(no host)",
+            Self::Group if named(&entry.identity.group) => {
+                entry.identity.group.as_deref().unwrap_or_default()
+            }
+            Self::Group => "(no group)",
+            Self::State => entry.vitals.state.name(),
+            Self::None => "",
+        }
+    }
+}
+
+impl GroupInfo {
+    fn add(&mut self, entry: &Entry) {
+        self.counts.total += 1;
+        let count = match entry.vitals.state {
+            State::Healthy => &mut self.counts.healthy,
+            State::Degraded => &mut self.counts.degraded,
+            State::Unreachable => &mut self.counts.unreachable,
+            State::Killed => &mut self.counts.killed,
+            State::Unknown => &mut self.counts.unknown,
+        };
+        *count += 1;
+        self.cost_today_nano_usd =
+            self.cost_today_nano_usd.saturating_add(entry.work.cost_today_nano_usd);
+        self.oldest_beat_ms = match (self.oldest_beat_ms, entry.vitals.last_beat_ms) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+impl FleetList {
+    /// Whether an agent is shown under the filter.
+    pub(crate) fn shows(&self, entry: &Entry, now_ms: i64) -> bool {
+        let wanted = self.shown == Shown::All || entry.vitals.state != State::Healthy;
+        wanted && self.filter.as_ref().is_none_or(|filter| filter.matches(entry, now_ms))
+    }
+
+    /// Builds the rows anew, and finds the cursor again.
+    pub(crate) fn rebuild(&mut self, fleet: &Mirror, now_ms: i64) {
+        let mut agents: Vec<&Entry> =
+            fleet.entries().filter(|entry| self.shows(entry, now_ms)).collect();
+        self.sort_agents(&mut agents);
+        self.matched = agents.len();
+        let groups = self.gather(&agents);
+        self.lay_out(groups);
+        self.stale = false;
+        self.find_cursor(fleet);
+    }
+
+    fn sort_agents(&self, agents: &mut [&Entry]) {
+        match self.sort {
+            Column::Agent => agents.sort_unstable_by(|a, b| a.agent.cmp(&b.agent)),
+            Column::Host => agents.sort_unstable_by(|a, b| {
+                (&a.identity.host, &a.agent).cmp(&(&b.identity.host, &b.agent))
+            }),
+            column => agents.sort_unstable_by(|a, b| {
+                column.rank(a).cmp(&column.rank(b)).then_with(|| a.agent.cmp(&b.agent))
+            }),
+        }
+        if self.inverted {
+            agents.reverse();
+        }
+    }
+
+    /// Groups in the order in which they are shown: by their first row's, or by name.
+    fn gather(&self, agents: &[&Entry]) -> Vec<(GroupInfo, Vec<u32>)> {
+        let mut numbers = std::collections::HashMap::new();
+        let mut groups: Vec<(GroupInfo, Vec<u32>)> = Vec::new();
+        for entry in agents {
+            let name = self.grouping.of(entry);
+            let number = *numbers.entry(name).or_insert_with(|| {
+                let folded = self.folded.contains(name);
+                let info = GroupInfo { name: name.to_owned(), folded, ..GroupInfo::default() };
+                groups.push((info, Vec::new()));
+                groups.len() - 1
+            });
+            groups[number].0.add(entry);
+            groups[number].1.push(entry.key);
+        }
+        if self.sort == Column::State && !self.inverted {
+            // By how bad its worst agent is; among equals a steady order is worth more than age.
+            let worst = |group: &GroupInfo| std::cmp::Reverse(worst_severity(&group.counts));
+            groups.sort_by(|(a, _), (b, _)| (worst(a), &a.name).cmp(&(worst(b), &b.name)));
+        }
+        groups
+    }
+
+    fn lay_out(&mut self, groups: Vec<(GroupInfo, Vec<u32>)>) {
+        self.rows.clear();
+        self.groups.clear();
+        for (number, (info, keys)) in groups.into_iter().enumerate() {
+            if self.grouping != Grouping::None {
+                self.rows.push(Row::Group(number));
+            }
+            if !info.folded || self.grouping == Grouping::None {
+                self.rows.extend(keys.into_iter().map(|key| Row::Agent { key, group: number }));
+            }
+            self.groups.push(info);
+        }
+    }
+
+    /// Puts `at` on the cursor's row. If that is gone, the cursor takes what is now in its place.
+    fn find_cursor(&mut self, fleet: &Mirror) {
+        let found = match &self.cursor {
+            Some(Cursor::Agent(id)) => fleet.by_name(id).and_then(|agent| self.row_of(agent.key)),
+            Some(Cursor::Group(name)) => self.rows.iter().position(
+                |row| matches!(row, Row::Group(number) if self.groups[*number].name == *name),
+            ),
+            None => self.rows.iter().position(|row| matches!(row, Row::Agent { .. })),
+        };
+        match found {
+            Some(at) if self.cursor.is_some() => self.at = at,
+            _ => self.go_to(found.unwrap_or(self.at), fleet),
+        }
+    }
+
+    pub(crate) fn row_of(&self, key: u32) -> Option<usize> {
+        self.rows.iter().position(|row| matches!(row, Row::Agent { key: k, .. } if *k == key))
+    }
+
+    /// Moves the cursor to a row, or to the last one.
+    pub(crate) fn go_to(&mut self, at: usize, fleet: &Mirror) {
+        self.at = at.min(self.rows.len().saturating_sub(1));
+        self.cursor = match self.rows.get(self.at) {
+            Some(Row::Group(number)) => Some(Cursor::Group(self.groups[*number].name.clone())),
+            Some(Row::Agent { key, .. }) => {
+                fleet.get(*key).map(|entry| Cursor::Agent(entry.agent.clone()))
+            }
+            None => None,
+        };
+    }
+
+    /// The group whose header is pinned above the rows: that of the first one, once its header has
+    /// scrolled away. It takes the place of the row at `offset`.
+    pub(crate) fn pinned(&self) -> Option<usize> {
+        match self.rows.get(self.offset) {
+            Some(Row::Agent { group, .. }) if self.grouping != Grouping::None => Some(*group),
+            _ => None,
+        }
+    }
+
+    /// Scrolls until the cursor is among `height` rows, and not under the pinned header.
+    pub(crate) fn scroll(&mut self, height: usize) {
+        let last_offset = self.rows.len().saturating_sub(height);
+        self.offset = self.offset.min(last_offset).min(self.at);
+        if self.at >= self.offset + height.max(1) {
+            self.offset = self.at + 1 - height.max(1);
+        }
+        if self.pinned().is_some() && self.offset == self.at && self.offset > 0 {
+            self.offset -= 1;
+        }
+    }
+
+    /// The agent under the cursor.
+    pub(crate) fn selected(&self) -> Option<&str> {
+        match &self.cursor {
+            Some(Cursor::Agent(id)) => Some(id),
+            _ => None,
+        }
+    }
+}
+
+fn worst_severity(counts: &Summary) -> u8 {
+    let present = State::ALL.into_iter().filter(|state| counts.of(*state) > 0);
+    present.map(State::severity).max().unwrap_or(0)
+}

@@ -1,0 +1,3 @@
+//! Scenarios and screens of the whole program.
+
+mod screens;

@@ -1,0 +1,92 @@
+//! Lines that must be read: the collector's banners, orders on their way, and notices.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::pen::Pen;
+use crate::layout;
+use crate::look::{Role, age, span};
+use crate::state::{Order, Stage, State};
+
+/// Agents named on the line of an order.
+const MOST_NAMED: usize = 3;
+
+pub(super) fn banners(state: &State, area: Rect, buffer: &mut Buffer) {
+    for (row, text) in (0..).zip(layout::banners(state)) {
+        if let Some(mut pen) = Pen::on(state, area, row, buffer) {
+            pen.gap(1).put(Role::Warning, &format!(" {text} "));
+        }
+    }
+}
+
+pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
+    let mut row = 0;
+    if !state.orders.is_empty() {
+        orders(state, area, buffer);
+        row = 1;
+    }
+    if let (Some(notice), Some(mut pen)) =
+        (&state.notice, Pen::on(state, area, row, buffer))
+    {
+        pen.gap(1).put(notice.role, &notice.text);
+    }
+}
+
+/// The newest order, and how many more there are.
+fn orders(state: &State, area: Rect, buffer: &mut Buffer) {
+    let mut shown = state.orders.shown();
+    let Some(newest) = shown.next() else { return };
+    let more = shown.count();
+    let Some(mut pen) = Pen::on(state, area, 0, buffer) else { return };
+    if more > 0 {
+        pen.at_end(&[(Role::Dim, &format!("and {more} earlier "))]);
+    }
+    pen.gap(1).put(Role::Strong, newest.verb()).gap(1).put(Role::Text, &whom(newest)).gap(2);
+    let (role, text) = progress(state, newest);
+    pen.put(role, &text);
+}
+
+fn whom(order: &Order) -> String {
+    match order.command.agents.as_slice() {
+        [only] => only.clone(),
+        several => format!("{} agents", several.len()),
+    }
+}
+
+/// Requested, delivered, obeyed: as far as it is known.
+fn progress(state: &State, order: &Order) -> (Role, String) {
+    let waited = age(state.now.since(order.asked));
+    match &order.stage {
+        Stage::Sent if state.link.is_live() => {
+            (Role::Warning, format!("sent, waiting for the collector {waited}"))
+        }
+        Stage::Sent => (
+            Role::Alert,
+            format!("no answer for {waited}: the link is lost, it is sent again when it is back"),
+        ),
+        Stage::Refused(why) => (Role::Alert, format!("REFUSED, nothing was done: {why}")),
+        Stage::Taken { .. } => taken(order, &waited),
+    }
+}
+
+fn taken(order: &Order, waited: &str) -> (Role, String) {
+    let slowest = order.obeyed_ms.values().max().copied().unwrap_or(0);
+    let waiting: Vec<&str> = order.pending().collect();
+    if waiting.is_empty() {
+        return (Role::Healthy, format!("obeyed in {}", span(slowest)));
+    }
+    let mut names = waiting[..waiting.len().min(MOST_NAMED)].join(", ");
+    if waiting.len() > MOST_NAMED {
+        names.push_str(", and others");
+    }
+    let pending = if order.command.agents.len() == 1 {
+        format!("PENDING {waited}: durable, and given again until it is obeyed")
+    } else {
+        format!("{} PENDING {waited} ({names})", waiting.len())
+    };
+    let text = match order.obeyed_ms.len() {
+        0 => pending,
+        done => format!("{done} obeyed in {}, {pending}", span(slowest)),
+    };
+    (Role::Warning, text)
+}
