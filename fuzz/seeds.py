@@ -19,6 +19,14 @@ FRAMES = [
     "9206 81a7676f6f64627965 91a26e6f",
 ]
 
+FILTERS = [
+    "",
+    "state:degraded host:m3* p95>2s step>5m !tag:dev",
+    "(mail or order) and not host=machine-3",
+    'step:"fetch invoices" cost>=1.5 failed!=0',
+    "!(a or (b c)) *a*a*a*b? p99<=1h",
+]
+
 
 def read(name):
     return json.loads((VECTORS / f"{name}.json").read_text())
@@ -51,6 +59,7 @@ def main():
     buckets = read("buckets")
     write("histogram", [bytes.fromhex(case["packed"]) for case in buckets["packed"] + buckets["refused"]])
     write("frames", [bytes.fromhex(frame) for frame in FRAMES])
+    write("filter", [text.encode() for text in FILTERS])
 
 
 if __name__ == "__main__":

@@ -30,7 +30,12 @@ impl Problem {
 impl FilterError {
     pub(super) fn new(text: &str, problem: Problem) -> Self {
         let before = text.char_indices().take_while(|(at, _)| *at < problem.at).count();
-        Self { text: text.into(), column: before + 1, message: problem.message }
+        // The message repeats words of the filter.
+        let mut message = problem.message;
+        if message.contains(char::is_control) {
+            message = without_controls(message.chars());
+        }
+        Self { text: text.into(), column: before + 1, message }
     }
 
     /// Where, in characters, from 1. One past the last when something is missing at the end.
@@ -51,13 +56,18 @@ impl fmt::Display for FilterError {
         // Of a long filter only the part around the place is shown.
         let skipped = self.column.saturating_sub(SHOWN / 2);
         let shown = self.text.chars().skip(skipped).take(SHOWN);
-        let shown: String = shown.map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let shown = without_controls(shown);
         let indent = self.column - 1 - skipped;
         write!(f, "{shown}\n{:indent$}^ {}", "", self.message)
     }
 }
 
 impl std::error::Error for FilterError {}
+
+/// The characters, each control character as a space: an error stands on lines of its own.
+fn without_controls(text: impl Iterator<Item = char>) -> String {
+    text.map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
 
 /// The candidate that a mistyped word was probably meant to be.
 pub(super) fn closest<'a>(
@@ -106,6 +116,13 @@ mod tests {
         let (line, caret) = shown.split_once('\n').unwrap();
         assert!(line.chars().count() <= SHOWN);
         assert_eq!(line.as_bytes()[caret.find('^').unwrap()], b'%');
+    }
+
+    #[test]
+    fn what_the_message_repeats_drives_no_terminal() {
+        let error = FilterError::new("a\u{1b}[2J:b", Problem::new(0, "unknown \"a\u{1b}[2J\""));
+        assert_eq!(error.message(), "unknown \"a [2J\"");
+        assert!(!error.to_string().contains('\u{1b}'));
     }
 
     #[test]
