@@ -129,6 +129,44 @@ pub struct Config {
     pub access: FileAccess,
 }
 
+impl std::fmt::Display for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let listen: Vec<String> = self.listen.iter().map(|it| format!("\"{it}\"")).collect();
+        let Limits { late_factor, unreachable_factor, stall_after } = self.rules.fleet;
+        writeln!(f, "listen = [{}]", listen.join(", "))?;
+        writeln!(f, "data_dir = {:?}", self.data_dir)?;
+        writeln!(f, "socket_dir = {:?}", self.socket_dir)?;
+        writeln!(f, "[health]\nlate_factor = {late_factor}")?;
+        writeln!(f, "unreachable_factor = {unreachable_factor}")?;
+        writeln!(f, "stall_after = \"{}s\"", stall_after.as_secs())?;
+        for rule in &self.rules.agents {
+            writeln!(f, "[[agent]]\nmatch = {:?}", rule.pattern)?;
+            let factors = [
+                ("late_factor", rule.late_factor),
+                ("unreachable_factor", rule.unreachable_factor),
+            ];
+            for (name, factor) in factors {
+                factor.map_or(Ok(()), |factor| writeln!(f, "{name} = {factor}"))?;
+            }
+            if let Some(stall_after) = rule.stall_after {
+                writeln!(f, "stall_after = \"{}s\"", stall_after.as_secs())?;
+            }
+        }
+        let hours = |span: Duration| span.as_secs() / 3_600;
+        let Retention { minutes, hours: kept } = self.retention;
+        writeln!(f, "[retention]\nminutes = \"{}h\"", hours(minutes))?;
+        writeln!(f, "hours = \"{}h\"", hours(kept))?;
+        let doors = [("view", &self.access.view), ("control", &self.access.control)];
+        if doors.iter().any(|(_, who)| who.is_some()) {
+            writeln!(f, "[access]")?;
+        }
+        for (door, who) in doors {
+            who.as_ref().map_or(Ok(()), |who| writeln!(f, "{door} = {who:?}"))?;
+        }
+        Ok(())
+    }
+}
+
 /// Why there is no configuration to run with. Exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {

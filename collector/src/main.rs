@@ -16,7 +16,7 @@ fn main() -> ExitCode {
 fn check(args: &RunArgs) -> ExitCode {
     match args.resolve() {
         Ok(config) => {
-            println!("the config is valid: {config:#?}");
+            print!("# valid; what it comes to:\n{config}");
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -95,7 +95,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     let store_config =
         StoreConfig { data_dir: config.data_dir.clone(), retention: config.retention };
     let (store, restored) = Store::open(&store_config, anchor, to_driver(mailbox.clone()))?;
-    let archive = Archive::open(&config.data_dir)?;
+    let (archive, for_work) = (Archive::open(&config.data_dir)?, Archive::open(&config.data_dir)?);
 
     let now = clock::now();
     let boot = BootKey::new(&keys::random()?);
@@ -132,7 +132,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
 
     let (ending_tx, ending_rx) = watch::channel(false);
     runtime.block_on(async {
-        let publisher = Publisher::start(mailbox.clone(), archive.clone());
+        let publisher = Publisher::start(mailbox.clone(), archive.clone(), for_work);
         let keys = Arc::new(keys);
         let world = World { mailbox: mailbox.clone(), archive, publisher, keys, host };
         for door in [ctl, view] {

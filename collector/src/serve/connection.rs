@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::World;
 use super::access::Door;
 use super::answer::{Operator, answer};
+use super::merge;
 use super::subscription::{self, Gone, Wanted};
 use crate::driver::Letter;
 
@@ -34,24 +35,34 @@ pub struct Outlet {
 }
 
 impl Outlet {
-    /// Sends one answer, waiting for a client that reads slowly, but not for ever.
-    pub async fn send(&self, reply: &Reply) -> Result<(), Gone> {
-        self.send_owned(reply.clone()).await
+    /// Sends one answer, in several frames where it is too long for one. Waits for a client that
+    /// reads slowly, but not for ever.
+    pub async fn send(&self, reply: Reply) -> Result<(), Gone> {
+        let mut pieces = vec![reply];
+        while let Some(reply) = pieces.pop() {
+            let frame = ServerFrame { id: self.id, reply };
+            match frame::encode(&frame) {
+                Ok(bytes) => self.write(&bytes).await?,
+                Err(error) => match merge::split(frame.reply) {
+                    Some((first, rest)) => pieces.extend([rest, first]),
+                    None => self.apologise(&error).await?,
+                },
+            }
+        }
+        Ok(())
     }
 
-    async fn send_owned(&self, reply: Reply) -> Result<(), Gone> {
-        let id = self.id;
-        let bytes = match frame::encode(&ServerFrame { id, reply }) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                tracing::error!("an answer could not be encoded: {error}");
-                let message = format!("the answer could not be sent: {error}");
-                let reply = Reply::Error { code: ErrorCode::Unavailable, message };
-                frame::encode(&ServerFrame { id, reply }).map_err(|_| Gone)?
-            }
-        };
+    async fn apologise(&self, error: &FrameError) -> Result<(), Gone> {
+        tracing::error!("an answer could not be encoded: {error}");
+        let message = format!("the answer could not be sent: {error}");
+        let reply = Reply::Error { code: ErrorCode::Unavailable, message };
+        let frame = frame::encode(&ServerFrame { id: self.id, reply }).map_err(|_| Gone)?;
+        self.write(&frame).await
+    }
+
+    async fn write(&self, bytes: &[u8]) -> Result<(), Gone> {
         let mut writer = self.writer.lock().await;
-        match timeout(READ_WITHIN, writer.write_all(&bytes)).await {
+        match timeout(READ_WITHIN, writer.write_all(bytes)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Gone),
         }
@@ -79,7 +90,7 @@ pub async fn serve(
             next = frames.next::<ClientFrame>() => next,
             () = super::ended(&mut ending) => {
                 let why = "the collector is ending".to_owned();
-                let _ = outlet(0).send_owned(Reply::Goodbye { why }).await;
+                let _ = outlet(0).send(Reply::Goodbye { why }).await;
                 break;
             }
         };
@@ -89,7 +100,7 @@ pub async fn serve(
             Err(error) => {
                 let message = format!("a frame could not be read: {error}");
                 let error = Reply::Error { code: ErrorCode::BadRequest, message };
-                let _ = outlet(0).send_owned(error).await;
+                let _ = outlet(0).send(error).await;
                 break;
             }
         };
@@ -122,7 +133,7 @@ pub async fn turn_away(stream: UnixStream, code: ErrorCode, message: String) {
         _ => 0,
     };
     let outlet = Outlet { writer: Arc::new(Mutex::new(writer)), id };
-    let _ = outlet.send_owned(Reply::Error { code, message }).await;
+    let _ = outlet.send(Reply::Error { code, message }).await;
 }
 
 fn wanted(agents: Vec<String>, per_second: u8) -> Wanted {
@@ -142,7 +153,7 @@ async fn greet(
 ) -> Result<Operator, Gone> {
     let Request::Hello { version, client, origin } = request else {
         let message = "the first frame must be a hello".to_owned();
-        outlet.send_owned(Reply::Error { code: ErrorCode::BadRequest, message }).await?;
+        outlet.send(Reply::Error { code: ErrorCode::BadRequest, message }).await?;
         return Err(Gone);
     };
     if version != VERSION {
@@ -151,7 +162,7 @@ async fn greet(
             "this heartline speaks version {version} and the collector version {VERSION}: \
              upgrade {older}"
         );
-        outlet.send_owned(Reply::Error { code: ErrorCode::Version, message }).await?;
+        outlet.send(Reply::Error { code: ErrorCode::Version, message }).await?;
         return Err(Gone);
     }
     let operator = Operator { door, name: name(&user, origin.as_deref(), &world.host) };
@@ -163,7 +174,7 @@ async fn greet(
         may_control: door == Door::Control,
         collector,
     };
-    outlet.send_owned(reply).await?;
+    outlet.send(reply).await?;
     Ok(operator)
 }
 

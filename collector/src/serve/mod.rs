@@ -6,6 +6,7 @@ mod access;
 mod answer;
 mod archive;
 mod connection;
+mod merge;
 mod publisher;
 mod subscription;
 mod token;

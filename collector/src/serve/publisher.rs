@@ -42,14 +42,15 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Starts publishing on the current runtime.
+    /// Starts publishing on the current runtime. Computing work has a reader of its own: it may
+    /// take long, and news must not wait for it.
     #[must_use]
-    pub fn start(mailbox: Mailbox, archive: Archive) -> Self {
+    pub fn start(mailbox: Mailbox, archive: Archive, for_work: Archive) -> Self {
         let (bulletins, _) = broadcast::channel(BACKLOG);
         let publisher = Self { bulletins };
         let (works, latest) = watch::channel(Arc::default());
-        tokio::spawn(publish(publisher.clone(), mailbox.clone(), archive.clone(), latest));
-        tokio::spawn(compute_work(publisher.clone(), mailbox, archive, works));
+        tokio::spawn(publish(publisher.clone(), mailbox.clone(), archive, latest));
+        tokio::spawn(compute_work(publisher.clone(), mailbox, for_work, works));
         publisher
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::Outlet;
+use super::merge::merge;
 use super::publisher::{Bulletin, Publisher};
 use crate::driver::{Letter, Mailbox, Page, PageRequest};
 
@@ -29,29 +30,27 @@ pub struct Gone;
 pub async fn serve(publisher: Publisher, mailbox: Mailbox, outlet: Outlet, wanted: Wanted) {
     let mut is_first = true;
     loop {
-        if !is_first && outlet.send(&Reply::Resync).await.is_err() {
+        if !is_first && outlet.send(Reply::Resync).await.is_err() {
             return;
         }
         is_first = false;
         let mut bulletins = publisher.subscribe();
+        let mut next = Instant::now();
         let Ok(mut view) = send_pages(&mailbox, &outlet, &wanted).await else { return };
         loop {
             match bulletins.recv().await {
                 Ok(bulletin) => {
-                    let Some(changes) = view.pick(&bulletin) else { continue };
-                    if outlet.send(&Reply::Changes(changes)).await.is_err() {
-                        return;
-                    }
-                    if wanted.every > Duration::ZERO {
-                        // News piles up meanwhile, and is merged by those who want less of it.
-                        sleep_until(Instant::now() + wanted.every).await;
-                        while let Ok(more) = bulletins.try_recv() {
-                            if let Some(changes) = view.pick(&more)
-                                && outlet.send(&Reply::Changes(changes)).await.is_err()
-                            {
-                                return;
-                            }
+                    let Some(mut changes) = view.pick(&bulletin) else { continue };
+                    sleep_until(next).await;
+                    // What came meanwhile goes along. A lag shows at the next turn.
+                    while let Ok(more) = bulletins.try_recv() {
+                        if let Some(more) = view.pick(&more) {
+                            merge(&mut changes, more);
                         }
+                    }
+                    next = Instant::now() + wanted.every;
+                    if outlet.send(Reply::Changes(changes)).await.is_err() {
+                        return;
                     }
                 }
                 // Too slow: what it has is void. It gets everything anew, and nobody waits for it.
@@ -80,7 +79,7 @@ pub async fn send_pages(mailbox: &Mailbox, outlet: &Outlet, wanted: &Wanted) -> 
         }
         from = next;
         let last = next.is_none();
-        outlet.send(&Reply::Page { entries, collector: status, last }).await?;
+        outlet.send(Reply::Page { entries, collector: status, last }).await?;
     }
     Ok(view)
 }
