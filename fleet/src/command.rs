@@ -302,12 +302,13 @@ impl Fleet {
         // A copy of `control.db` from before the newest command may have been restored: whatever
         // comes next must outrank what the agent has applied.
         agent.generation = agent.generation.max(beat.applied_generation);
-        self.note_progress(index, beat.applied_generation, now);
-        let Some(agent) = self.roster.get_mut(index) else { return };
-        let Some(desired) = agent.desired.as_mut() else { return };
-        if !desired.killed || beat.applied_generation < desired.generation {
+        // One that applied a generation above ours has not applied ours.
+        if agent.desired.as_ref().is_none_or(|it| it.generation != beat.applied_generation) {
             return;
         }
+        self.note_progress(index, now);
+        let Some(agent) = self.roster.get_mut(index) else { return };
+        let Some(desired) = agent.desired.as_mut().filter(|desired| desired.killed) else { return };
         if desired.last_segment == u64::MAX {
             if beat.in_flight == 0 {
                 // The pending segment, and the open one behind it, hold work from before.
@@ -327,11 +328,11 @@ impl Fleet {
         }
     }
 
-    /// The agent has applied `applied`; whether it is quiet, too, its vitals say.
-    pub(crate) fn note_progress(&mut self, index: AgentIndex, applied: u64, now: Mono) {
+    /// The agent has applied the newest command; whether it is quiet, too, its vitals say.
+    pub(crate) fn note_progress(&mut self, index: AgentIndex, now: Mono) {
         let Some(agent) = self.roster.get_mut(index) else { return };
         let Some(desired) = agent.desired.as_mut() else { return };
-        if applied < desired.generation || desired.obeyed_ms.is_some() {
+        if desired.obeyed_ms.is_some() {
             return;
         }
         let so_far_ms = now.millis_since(desired.at);

@@ -306,12 +306,17 @@ impl Fleet {
         self.roster.sweep(now, &mut due);
         due.sort_by_key(|&index| self.roster.deadline(index));
         for index in due.drain(..) {
-            // Late and unreachable may both have passed: each becomes a transition of its own.
-            while self.roster.deadline(index) <= now {
-                self.rejudge(index, self.roster.deadline(index), None);
-            }
+            self.catch_up(index, now);
         }
         self.due = due;
+    }
+
+    /// Judges one agent as of each of its deadlines that has passed: late and unreachable may both
+    /// have, and each becomes a transition of its own.
+    pub(crate) fn catch_up(&mut self, index: AgentIndex, now: Mono) {
+        while self.roster.deadline(index) <= now {
+            self.rejudge(index, self.roster.deadline(index), None);
+        }
     }
 
     fn on_rules(&mut self, rules: Rules, now: Mono) {

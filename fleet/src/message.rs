@@ -13,7 +13,6 @@
 //!    says more about the agent than it does.
 
 use heartline_protocol::challenge::step_ms;
-use heartline_protocol::limits::GENERATION_MAX;
 use heartline_protocol::{Ack, Beat, Body, ExitReport, SegmentView};
 
 use crate::agent::{ANSWERS_PER_SECOND, Agent, Belongs, Ended, NO_QUEUE, Question};
@@ -53,6 +52,7 @@ impl Fleet {
         };
         if !message.fresh {
             self.counters.unconfirmed += 1;
+            self.catch_up(index, now);
             self.rejudge(index, now, None);
             let proof = match belongs {
                 Belongs::Current | Belongs::Superseded => Proof::Unconfirmed,
@@ -118,28 +118,30 @@ impl Fleet {
         }
         let mut session = Session::new(message.session, 0);
         session.accept(message.sequence);
-        let old = std::mem::replace(&mut agent.session, session);
+        let before = std::mem::replace(&mut agent.session, session).id;
+        self.note_session(index, before, now);
+        true
+    }
+
+    /// Another session has become the agent's current one.
+    fn note_session(&mut self, index: AgentIndex, before: u64, at: Mono) {
+        let Some(agent) = self.roster.get_mut(index) else { return };
         let had_ended = agent.ended.take().is_some();
         agent.starts += 1;
         agent.identity_known = false;
         agent.question = None;
-        agent.lost_noted = 0;
+        agent.lost_noted = u32::try_from(agent.session.lost()).unwrap_or(u32::MAX);
         if let Some(desired) = agent.desired.as_mut() {
             // What it does before its first ack comes, it does without knowing of the kill.
             desired.last_segment = u64::MAX;
         }
-        let (id, starts, session) = (agent.id, agent.starts, message.session);
+        let (id, starts, session) = (agent.id, agent.starts, agent.session.id);
         if starts > 1 && !had_ended {
-            self.outputs.push_back(Output::Record(HistoryRow::SessionEnded {
-                id,
-                session: old.id,
-                at: now,
-                end: SessionEnd::Superseded,
-            }));
+            let end = SessionEnd::Superseded;
+            let row = HistoryRow::SessionEnded { id, session: before, at, end };
+            self.outputs.push_back(Output::Record(row));
         }
-        let row = HistoryRow::Session { id, session, at: now, starts };
-        self.outputs.push_back(Output::Record(row));
-        true
+        self.outputs.push_back(Output::Record(HistoryRow::Session { id, session, at, starts }));
     }
 
     /// Makes the message's session, which was superseded, the current one again, if the current one
@@ -150,16 +152,12 @@ impl Fleet {
         if now < late_at || !matches!(message.body, Body::Beat(_)) {
             return false;
         }
+        let before = agent.session.id;
         let Some(superseded) = agent.superseded.as_mut() else { return false };
         if !superseded.swap(message.session, &mut agent.session) {
             return false;
         }
-        agent.ended = None;
-        agent.identity_known = false;
-        agent.lost_noted = u32::try_from(agent.session.lost()).unwrap_or(u32::MAX);
-        if let Some(desired) = agent.desired.as_mut() {
-            desired.last_segment = u64::MAX;
-        }
+        self.note_session(index, before, now);
         true
     }
 
@@ -170,7 +168,10 @@ impl Fleet {
         if matches!(message.body, Body::Beat(_)) {
             agent.conflict_until = now + shown_for;
         }
+        self.catch_up(index, now);
         self.rejudge(index, now, None);
+        // Its work counts.
+        self.note_changed(index);
     }
 
     fn on_current(&mut self, index: AgentIndex, message: &Message<'_>, was: Belongs, now: Mono) {
@@ -223,7 +224,7 @@ impl Fleet {
             }));
         }
         // A process that has ended works no more: whatever was asked of it, it is quiet.
-        self.note_progress(index, GENERATION_MAX, now);
+        self.note_progress(index, now);
         cause
     }
 

@@ -30,15 +30,20 @@ impl Fleet {
             Some(SessionEnd::Crashed) => Some(Ended::Crashed(Exit::default())),
             Some(SessionEnd::Superseded) | None => None,
         };
-        agent.restored = Some((restored.standing, restored.since));
-        agent.last_live = restored.last_live.unwrap_or(Mono::NEVER_YET);
+        // The database has labels: a wall clock that was put back makes moments of them that are
+        // still to come.
+        agent.restored = Some((restored.standing, restored.since.min(now)));
+        agent.last_live = restored.last_live.unwrap_or(Mono::NEVER_YET).min(now);
         agent.interval_ms = restored.interval_ms;
-        agent.first_seen = restored.first_seen;
+        agent.first_seen = restored.first_seen.min(now);
         agent.starts = restored.starts.max(u32::from(newest.is_some()));
         agent.identity_known = restored.identity.is_some();
         agent.identity = restored.identity;
         agent.generation = restored.desired.as_ref().map_or(0, |desired| desired.generation);
-        agent.desired = restored.desired;
+        agent.desired = restored.desired.map(|mut desired| {
+            desired.at = desired.at.min(now);
+            desired
+        });
         agent.totals = restored.totals;
         self.next_id = self.next_id.max(restored.id.0 + 1);
         self.roster.insert(agent);

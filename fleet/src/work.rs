@@ -123,7 +123,9 @@ impl Fleet {
             // The disk had it from before: what was added for it here was too much.
             if known.contains(&row.ticket) {
                 agent.totals = agent.totals.minus(&row.added);
+                self.note_changed(row.index);
             }
+            let Some(agent) = self.roster.get_mut(row.index) else { continue };
             let Some(session) = agent.session_mut(row.session) else { continue };
             session.durable = session.durable.max(row.segment);
             let durable = session.durable;

@@ -1,0 +1,52 @@
+//! An agent: its processes, one after the other or by mistake two at a time, and the file in which
+//! they remember a kill.
+
+use heartline::engine::{Desired, EngineConfig, Identity, Keys};
+use heartline_fleet::Mono;
+use heartline_protocol::{AgentName, Scope, Token};
+
+use super::process::Process;
+use super::rng::Rng;
+use super::shell::{EPOCH, master};
+
+/// An agent.
+#[derive(Debug)]
+pub(super) struct Agent {
+    /// Its id.
+    pub(super) name: AgentName,
+    /// Those of its processes that run, the oldest first.
+    pub(super) processes: Vec<Process>,
+    /// What the file says: it outlives every process.
+    pub(super) remembered: Desired,
+    keys: Keys,
+    ports: u16,
+}
+
+impl Agent {
+    pub(super) fn new(number: usize) -> Self {
+        let name = AgentName::new(&format!("agent-{number}")).expect("a valid name");
+        let token =
+            Token { epoch: EPOCH, scope: Scope::default(), key: master().scope_key(EPOCH, "") };
+        let keys = Keys::new(&token, &name).expect("the token covers all");
+        Self { name, processes: Vec::new(), remembered: Desired::default(), keys, ports: 1_000 }
+    }
+
+    /// Starts a process.
+    pub(super) fn start(&mut self, interval_ms: u32, now: Mono, rng: &mut Rng) {
+        self.ports += 1;
+        let config = EngineConfig {
+            interval_ms,
+            identity: Identity { host: Some("machine-1".to_owned()), ..Identity::default() },
+            remembered: self.remembered,
+            ..EngineConfig::new(self.name.clone(), self.keys.clone(), rng.next())
+        };
+        self.processes.push(Process::new(config, self.ports, now, rng));
+    }
+
+    /// A process has applied a desired state: the file says so before anything is sent.
+    pub(super) fn remember(&mut self, desired: Desired) {
+        if desired.generation > self.remembered.generation {
+            self.remembered = desired;
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! `control.db`: who is known, and what they shall be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use heartline_fleet::{AgentId, ControlRow, Desired, Identity, Mono, Reason, Ticket};
+
+use super::Notice;
+
+/// An agent's entry in the roster.
+#[derive(Debug)]
+pub(in crate::sim) struct Known {
+    pub(super) agent: Box<str>,
+    pub(super) first_seen: Mono,
+    pub(super) interval_ms: u32,
+    pub(super) identity: Option<Box<Identity>>,
+}
+
+/// A command of one agent that is durable.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::sim) struct Durable {
+    /// Of the command.
+    pub(in crate::sim) ticket: Ticket,
+    /// The command's number.
+    pub(in crate::sim) request_id: u64,
+    /// Whose.
+    pub(in crate::sim) id: AgentId,
+    /// The generation that it sets.
+    pub(in crate::sim) generation: u64,
+    /// Whether it kills.
+    pub(in crate::sim) killed: bool,
+    /// Whether it changes anything.
+    pub(in crate::sim) changed: bool,
+}
+
+/// The committed tables.
+#[derive(Debug, Default)]
+pub(in crate::sim) struct Control {
+    agents: BTreeMap<i64, Known>,
+    desired: BTreeMap<i64, Desired>,
+    requests: BTreeSet<u64>,
+    last_id: i64,
+}
+
+impl Control {
+    /// Whether a command is durable.
+    pub(in crate::sim) fn has(&self, request_id: u64) -> bool {
+        self.requests.contains(&request_id)
+    }
+
+    /// The desired state of an agent.
+    pub(in crate::sim) fn desired(&self, id: i64) -> Option<&Desired> {
+        self.desired.get(&id)
+    }
+
+    /// Everybody that was not forgotten.
+    pub(in crate::sim) fn agents(&self) -> impl Iterator<Item = (i64, &Known)> {
+        self.agents.iter().map(|(&id, known)| (id, known))
+    }
+
+    pub(super) fn last_id(&self) -> i64 {
+        self.last_id
+    }
+
+    pub(super) fn commit(
+        &mut self,
+        rows: Vec<ControlRow>,
+        now: Mono,
+        mut refuses: impl FnMut() -> bool,
+    ) -> Vec<Notice> {
+        let (mut abandoned, mut durable) = (Vec::new(), Vec::new());
+        for row in rows {
+            match row {
+                ControlRow::Registered { id: AgentId(id), agent, at } => {
+                    let interval_ms = heartline_protocol::limits::INTERVAL_DEFAULT_MS;
+                    let known = Known { agent, first_seen: at, interval_ms, identity: None };
+                    self.agents.insert(id, known);
+                    self.last_id = self.last_id.max(id);
+                }
+                ControlRow::Profile { id, interval_ms, identity } => {
+                    if let Some(known) = self.agents.get_mut(&id.0) {
+                        (known.interval_ms, known.identity) = (interval_ms, identity);
+                    }
+                }
+                ControlRow::Forgotten { id, .. } => {
+                    self.agents.remove(&id.0);
+                    self.desired.remove(&id.0);
+                }
+                ControlRow::Progress { id, generation, delivered_ms, obeyed_ms } => {
+                    let desired = self.desired.get_mut(&id.0);
+                    if let Some(desired) = desired.filter(|it| it.generation == generation) {
+                        desired.delivered_ms = Some(delivered_ms);
+                        desired.obeyed_ms = obeyed_ms;
+                    }
+                }
+                ControlRow::Command { ticket, request_id, .. }
+                    if self.requests.contains(&request_id) || refuses() =>
+                {
+                    abandoned.push(Notice::Abandoned(ticket));
+                }
+                ControlRow::Command { ticket, request_id, action, by, reason, targets, .. } => {
+                    self.requests.insert(request_id);
+                    for (id, target) in targets {
+                        let (killed, generation) = (action.kills(), target.generation);
+                        let changed = target.changed;
+                        durable.push(Durable { ticket, request_id, id, generation, killed, changed });
+                        if changed && self.agents.contains_key(&id.0) {
+                            let (by, reason) = (by.clone(), reason.clone());
+                            let desired = desired(generation, killed, by, reason, now);
+                            self.desired.insert(id.0, desired);
+                        }
+                    }
+                }
+            }
+        }
+        if !durable.is_empty() {
+            abandoned.push(Notice::Persisted(durable));
+        }
+        abandoned
+    }
+}
+
+fn desired(generation: u64, killed: bool, by: Box<str>, reason: Box<str>, at: Mono) -> Desired {
+    Desired {
+        generation,
+        killed,
+        cause: Reason::Operator,
+        by,
+        reason,
+        at,
+        delivered_ms: None,
+        obeyed_ms: None,
+        last_segment: u64::MAX,
+        disobeyed: false,
+    }
+}

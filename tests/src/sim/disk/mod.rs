@@ -1,0 +1,129 @@
+//! The two databases, as far as the core can tell: rows become durable in groups and in order, some
+//! time after they were written, and a crash leaves exactly what was durable.
+
+mod control;
+mod history;
+
+use heartline_fleet::{AgentId, ControlRow, HistoryRow, Mono, RestoredAgent, Ticket};
+
+pub(super) use self::control::{Control, Durable};
+pub(super) use self::history::{History, Stored};
+
+/// Rows that wait for their group's commit.
+#[derive(Debug)]
+pub(super) struct Queue<Row> {
+    rows: Vec<Row>,
+    /// Whether a commit is to come.
+    pub(super) is_scheduled: bool,
+}
+
+impl<Row> Default for Queue<Row> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), is_scheduled: false }
+    }
+}
+
+impl<Row> Queue<Row> {
+    fn take(&mut self) -> Vec<Row> {
+        self.is_scheduled = false;
+        std::mem::take(&mut self.rows)
+    }
+}
+
+/// Both databases and what waits for them.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    /// `control.db`.
+    pub(super) control: Control,
+    /// `history.db`.
+    pub(super) history: History,
+    /// Waits for `control.db`.
+    pub(super) control_queue: Queue<ControlRow>,
+    /// Waits for `history.db`.
+    pub(super) history_queue: Queue<HistoryRow>,
+    /// When anything was last committed.
+    pub(super) last_alive: Option<Mono>,
+}
+
+/// What the store tells the collector.
+#[derive(Clone, Debug)]
+pub(super) enum Notice {
+    /// See [`heartline_fleet::Input::Persisted`].
+    Persisted(Vec<Durable>),
+    /// See [`heartline_fleet::Input::Abandoned`].
+    Abandoned(Ticket),
+    /// See [`heartline_fleet::Input::Stored`].
+    Stored(Stored),
+}
+
+impl Disk {
+    /// Writes a row for `control.db`; says whether a commit must be scheduled.
+    pub(super) fn persist(&mut self, row: ControlRow) -> bool {
+        self.control_queue.rows.push(row);
+        !std::mem::replace(&mut self.control_queue.is_scheduled, true)
+    }
+
+    /// Writes a row for `history.db`; says whether a commit must be scheduled.
+    pub(super) fn record(&mut self, row: HistoryRow) -> bool {
+        self.history_queue.rows.push(row);
+        !std::mem::replace(&mut self.history_queue.is_scheduled, true)
+    }
+
+    /// Commits what waits for `control.db`. `refuses` says for each command whether it fails.
+    pub(super) fn commit_control(
+        &mut self,
+        now: Mono,
+        refuses: impl FnMut() -> bool,
+    ) -> Vec<Notice> {
+        self.last_alive = Some(now);
+        let rows = self.control_queue.take();
+        self.control.commit(rows, now, refuses)
+    }
+
+    /// Commits what waits for `history.db`.
+    pub(super) fn commit_history(&mut self, now: Mono) -> Vec<Notice> {
+        self.last_alive = Some(now);
+        let rows = self.history_queue.take();
+        self.history.commit(rows).map(Notice::Stored).into_iter().collect()
+    }
+
+    /// What was not committed is gone.
+    pub(super) fn crash(&mut self) {
+        self.control_queue = Queue::default();
+        self.history_queue = Queue::default();
+    }
+
+    /// The smallest id that no agent ever had.
+    pub(super) fn next_id(&self) -> AgentId {
+        let last = self.control.last_id().max(self.history.last_id());
+        AgentId(last + 1)
+    }
+
+    /// Everybody that is known. Labels are off by what the wall clock was set by since.
+    pub(super) fn restore(&self, label: impl Fn(Mono) -> Mono) -> Vec<RestoredAgent> {
+        self.control
+            .agents()
+            .map(|(id, known)| {
+                let past = self.history.past(id);
+                let desired = self.control.desired(id).map(|desired| {
+                    let at = label(desired.at);
+                    Box::new(heartline_fleet::Desired { at, ..desired.clone() })
+                });
+                RestoredAgent {
+                    id: AgentId(id),
+                    agent: known.agent.clone(),
+                    first_seen: label(known.first_seen),
+                    identity: known.identity.clone(),
+                    interval_ms: known.interval_ms,
+                    standing: past.standing,
+                    since: label(past.since),
+                    last_live: past.last_live.map(&label),
+                    starts: past.starts,
+                    sessions: past.newest_first(),
+                    totals: past.work.into(),
+                    desired,
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,188 @@
+//! One process of an agent: real emitter logic, and a worker that does tasks.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use heartline::engine::{Engine, EngineConfig, Heard, Moment, Tally, Vitals};
+use heartline_fleet::Mono;
+use heartline_protocol::{Phase, bucket};
+
+use super::network::Packet;
+use super::rng::Rng;
+use super::work::Work;
+
+/// A process that runs.
+#[derive(Debug)]
+pub(super) struct Process {
+    /// Its emitter.
+    pub(super) engine: Engine,
+    /// The port that it sends from.
+    pub(super) port: u16,
+    /// Frozen until then, with what has arrived meanwhile.
+    pub(super) frozen_until: Option<Mono>,
+    /// See `frozen_until`.
+    pub(super) inbox: Vec<Packet>,
+    /// Its tasks do not end before then.
+    pub(super) stuck_until: Mono,
+    /// It waits for a person until then, and says so.
+    pub(super) waits_until: Mono,
+    /// It begins no more tasks.
+    pub(super) idle: bool,
+    /// All that it ever did.
+    pub(super) done: Work,
+    tally: Tally,
+    tasks: Vec<Task>,
+    next_task: Mono,
+    progress: Option<Mono>,
+    pace_ms: u64,
+}
+
+#[derive(Debug)]
+struct Task {
+    began: Mono,
+    ends: Mono,
+}
+
+/// Most tasks of one process at a time.
+const TASKS_MAX: usize = 3;
+
+impl Process {
+    pub(super) fn new(config: EngineConfig, port: u16, now: Mono, rng: &mut Rng) -> Self {
+        let pace_ms = u64::from(config.interval_ms) * rng.pick(&[1, 2, 4]) / 2;
+        Self {
+            engine: Engine::new(config, moment(now)),
+            port,
+            frozen_until: None,
+            inbox: Vec::new(),
+            stuck_until: Mono::NEVER_YET,
+            waits_until: Mono::NEVER_YET,
+            idle: false,
+            done: Work::default(),
+            tally: Tally::default(),
+            tasks: Vec::new(),
+            next_task: now,
+            progress: None,
+            pace_ms,
+        }
+    }
+
+    /// When it acts next by itself; `None`: it has said all and ends.
+    pub(super) fn due(&self) -> Option<Mono> {
+        let says = Mono::from_nanos(self.engine.poll_timeout()?.as_nanos() as i64);
+        if let Some(until) = self.frozen_until {
+            return Some(until);
+        }
+        let ends = self.tasks.iter().map(|task| task.ends).min().unwrap_or(Mono::NEVER);
+        let begins = if self.idle { Mono::NEVER } else { self.next_task };
+        Some(says.min(ends).min(begins))
+    }
+
+    /// Works and speaks, as far as it is time for it. What it says goes into `out`.
+    pub(super) fn act(&mut self, now: Mono, rng: &mut Rng, out: &mut Vec<Rc<[u8]>>) {
+        self.end_tasks(now, rng);
+        if !self.idle && now >= self.next_task {
+            self.next_task = now.plus_millis(rng.between(1, 2 * self.pace_ms));
+            if !self.engine.applied().killed && self.tasks.len() < TASKS_MAX {
+                let ends = now.plus_millis(rng.between(1, 3 * self.pace_ms));
+                self.tasks.push(Task { began: now, ends: ends.max(self.stuck_until) });
+                self.progress = Some(now);
+            }
+        }
+        self.say(now, out);
+    }
+
+    /// Sends what is due.
+    pub(super) fn say(&mut self, now: Mono, out: &mut Vec<Rc<[u8]>>) {
+        let mut bytes = Vec::new();
+        self.tally.vitals = self.vitals(now);
+        while self.engine.poll_transmit(moment(now), &mut self.tally, &mut bytes) {
+            out.push(Rc::from(bytes.as_slice()));
+            bytes.clear();
+        }
+    }
+
+    /// Takes a datagram in; what is refused is forgotten.
+    pub(super) fn hear(&mut self, bytes: &[u8], now: Mono) -> Heard {
+        self.engine.handle_datagram(bytes, moment(now)).unwrap_or_default()
+    }
+
+    /// Begins to end as it should.
+    pub(super) fn goodbye(&mut self, now: Mono) {
+        self.idle = true;
+        self.engine.goodbye(moment(now), Duration::from_secs(1));
+    }
+
+    /// Tasks begun and not ended.
+    pub(super) fn in_flight(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Whether all that it did was confirmed.
+    pub(super) fn is_complete(&self) -> bool {
+        let open = &self.tally.open;
+        let sums = [open.ok, open.failed, open.cost_nano_usd, open.tokens_in, open.tokens_out];
+        self.engine.pending_segment().is_none()
+            && sums == [0; 5]
+            && self.tally.latency.is_empty()
+    }
+
+    fn end_tasks(&mut self, now: Mono, rng: &mut Rng) {
+        let before = self.tasks.len();
+        for task in self.tasks.extract_if(.., |task| task.ends <= now) {
+            let did = Work {
+                ok: u64::from(rng.chance(900)),
+                failed: 0,
+                cost_nano_usd: rng.up_to(5_000),
+                tokens_in: rng.up_to(300),
+                tokens_out: rng.up_to(30),
+            };
+            let did = Work { failed: 1 - did.ok, ..did };
+            self.done.add(&did);
+            self.tally.open.ok += did.ok;
+            self.tally.open.failed += did.failed;
+            self.tally.open.cost_nano_usd += did.cost_nano_usd;
+            self.tally.open.tokens_in += did.tokens_in;
+            self.tally.open.tokens_out += did.tokens_out;
+            let us = now.since(task.began).as_micros() as u64;
+            *self.tally.latency.entry(bucket::index(us)).or_insert(0) += 1;
+        }
+        if self.tasks.len() < before {
+            self.progress = Some(now);
+        }
+    }
+
+    fn vitals(&self, now: Mono) -> Vitals {
+        let waits = now < self.waits_until;
+        Vitals {
+            phase: if waits { Phase::Waiting } else { Phase::Running },
+            in_flight: self.tasks.len() as u32,
+            oldest_in_flight: self.tasks.iter().map(|task| now.since(task.began)).max(),
+            progress_age: self.progress.map(|progress| now.since(progress)),
+            queue: None,
+            step: waits.then(|| "approval".to_owned()),
+            lost_observations: 0,
+        }
+    }
+
+    /// Makes the tasks in flight last at least until then.
+    pub(super) fn stick(&mut self, until: Mono) {
+        self.stuck_until = until;
+        for task in &mut self.tasks {
+            task.ends = task.ends.max(until);
+        }
+    }
+
+    /// No task lasts longer than until now.
+    pub(super) fn unstick(&mut self, now: Mono) {
+        self.stuck_until = now;
+        self.waits_until = now;
+        self.idle = true;
+        for task in &mut self.tasks {
+            task.ends = now;
+        }
+    }
+}
+
+fn moment(at: Mono) -> Moment {
+    Moment::from_nanos(u64::try_from(at.nanos()).expect("a run begins after the origin"))
+}

@@ -1,0 +1,193 @@
+//! What an agent must be judged to be: the rules of `design.md`, section 3, written a second time
+//! and without looking at the core's.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use heartline_fleet::{Mono, Reason, SessionEnd, Standing, Totals};
+use heartline_protocol::{Beat, Phase};
+
+/// All that a judgement of one agent may depend on.
+#[derive(Clone, Debug)]
+pub(super) struct Watched {
+    /// Its durable id.
+    pub(super) id: i64,
+    /// Its declared interval.
+    pub(super) interval_ms: u32,
+    /// From when silence counts.
+    pub(super) silent_from: Mono,
+    /// The same before the last absence put it off.
+    pub(super) silent_from_before: Mono,
+    /// When anything authentic and new came.
+    pub(super) heard_at: Mono,
+    /// Something live came since the collector started.
+    pub(super) settled: bool,
+    /// Until when a second process counts as speaking.
+    pub(super) conflict_until: Mono,
+    /// How its session ended, if it did.
+    pub(super) ended: Option<SessionEnd>,
+    /// Whether it shall be killed, and since when it shall be as it shall be.
+    pub(super) desired: Option<(bool, Mono)>,
+    /// Its sessions, the current one first.
+    pub(super) sessions: Vec<u64>,
+    /// The newest beat of the current session.
+    pub(super) told: Option<Told>,
+    /// The sequences of its sessions that were taken since the collector started.
+    pub(super) taken: BTreeSet<(u64, u64)>,
+    /// Sequence of the newest message of the current session.
+    pub(super) told_sequence: u64,
+    /// Its standing before the collector started, until it is judged.
+    pub(super) restored: Option<Standing>,
+    /// Where the last row of history left it.
+    pub(super) standing: Standing,
+    /// When that became true.
+    pub(super) since: Mono,
+    /// The highest generation that its desired state ever had.
+    pub(super) generation: u64,
+    /// What operators were shown last.
+    pub(super) shown: Option<(Standing, Totals, Option<Mono>)>,
+    /// Second, and answers in it.
+    pub(super) answers: (i64, u32),
+}
+
+/// What a beat said about the worker.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    at: Mono,
+    progress_age: Duration,
+    has_work: bool,
+    waits: bool,
+}
+
+/// Intervals without a live beat until late, and until unreachable.
+const FACTORS: (u32, u32) = (3, 10);
+
+impl Watched {
+    pub(super) fn new(id: i64, interval_ms: u32, now: Mono) -> Self {
+        Self {
+            id,
+            interval_ms,
+            silent_from: now,
+            silent_from_before: now,
+            heard_at: Mono::NEVER_YET,
+            settled: false,
+            conflict_until: Mono::NEVER_YET,
+            ended: None,
+            desired: None,
+            sessions: Vec::new(),
+            told: None,
+            taken: BTreeSet::new(),
+            told_sequence: 0,
+            restored: None,
+            standing: Standing::UNKNOWN,
+            since: Mono::NEVER_YET,
+            generation: 0,
+            shown: None,
+            answers: (0, 0),
+        }
+    }
+
+    fn intervals(&self, count: u32) -> Duration {
+        Duration::from_millis(u64::from(self.interval_ms) * u64::from(count))
+    }
+
+    /// When it is late.
+    pub(super) fn late_at(&self) -> Mono {
+        self.silent_from + self.intervals(FACTORS.0)
+    }
+
+    /// Whether it may have become late just then.
+    pub(super) fn is_late_moment(&self, at: Mono) -> bool {
+        self.is_moment(at, FACTORS.0)
+    }
+
+    /// Whether it may have become unreachable just then.
+    pub(super) fn is_unreachable_moment(&self, at: Mono) -> bool {
+        self.is_moment(at, FACTORS.1)
+    }
+
+    fn is_moment(&self, at: Mono, factor: u32) -> bool {
+        let after = self.intervals(factor);
+        at == self.silent_from + after || at == self.silent_from_before + after
+    }
+
+    /// When it is unreachable.
+    pub(super) fn unreachable_at(&self) -> Mono {
+        self.silent_from + self.intervals(FACTORS.1)
+    }
+
+    /// When nothing is heard of it any more, not even unconfirmed.
+    pub(super) fn unheard_at(&self) -> Mono {
+        self.heard_at + self.intervals(FACTORS.1)
+    }
+
+    /// For how long a beat of a second process shows.
+    pub(super) fn conflict_shown(&self) -> Duration {
+        self.intervals(FACTORS.0)
+    }
+
+    /// The moments at which its standing may change by itself.
+    pub(super) fn boundaries(&self) -> [Mono; 4] {
+        [self.late_at(), self.unreachable_at(), self.unheard_at(), self.conflict_until]
+    }
+
+    /// What it must be judged to be as of `at`.
+    pub(super) fn expected(&self, at: Mono, stall_after: Duration) -> Standing {
+        if self.desired.is_some_and(|(killed, _)| killed) {
+            return Standing::killed(Reason::Operator);
+        }
+        match self.ended {
+            Some(SessionEnd::Shutdown) => return Standing::killed(Reason::Shutdown),
+            Some(SessionEnd::Crashed) => return Standing::unreachable(Reason::Crashed),
+            Some(SessionEnd::Superseded) | None => {}
+        }
+        if at >= self.unreachable_at() {
+            let is_heard = self.heard_at > self.silent_from && at < self.unheard_at();
+            return Standing::unreachable(if is_heard { Reason::OneWay } else { Reason::Silent });
+        }
+        if !self.settled {
+            Standing::UNKNOWN
+        } else if at >= self.late_at() {
+            Standing::degraded(Reason::Late)
+        } else if self.stalled_at(stall_after).is_some() {
+            Standing::degraded(Reason::Stalled)
+        } else if at < self.conflict_until {
+            Standing::degraded(Reason::Conflict)
+        } else {
+            Standing::HEALTHY
+        }
+    }
+
+    /// Since when its worker is stuck, as far as its newest beat tells.
+    pub(super) fn stalled_at(&self, stall_after: Duration) -> Option<Mono> {
+        let told = self.told.filter(|told| told.has_work && !told.waits)?;
+        let obliged_from = self.desired.map_or(Mono::NEVER_YET, |(_, at)| at);
+        let progress_at = (told.at - told.progress_age).max(obliged_from);
+        let stalled_at = progress_at + stall_after;
+        (told.at >= stalled_at).then_some(stalled_at)
+    }
+
+    /// Nobody could be heard from `from` to `to`.
+    pub(super) fn put_off(&mut self, from: Mono, to: Mono) {
+        let lost = to.since(from);
+        self.silent_from_before = self.silent_from;
+        self.silent_from = (self.silent_from + lost).min(to);
+        if self.heard_at != Mono::NEVER_YET {
+            self.heard_at = (self.heard_at + lost).min(to);
+        }
+        if self.conflict_until > from {
+            self.conflict_until = self.conflict_until + lost;
+        }
+    }
+
+    /// A beat of the current session that nothing newer has overtaken.
+    pub(super) fn tell(&mut self, beat: &Beat<'_>, now: Mono) {
+        self.interval_ms = beat.interval_ms;
+        self.told = Some(Told {
+            at: now,
+            progress_age: Duration::from_millis(beat.progress_age_ms.unwrap_or(beat.uptime_ms)),
+            has_work: beat.in_flight > 0 || beat.queue.is_some_and(|queue| queue > 0),
+            waits: beat.phase == Phase::Waiting,
+        });
+    }
+}
