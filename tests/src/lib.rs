@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Whole-system tests: what the packages do together.
+
+pub mod bench;
+pub mod world;

@@ -2,10 +2,11 @@
 
 mod bench;
 mod cargo;
+mod clock;
 mod licences;
 mod sim;
 mod spdx;
-mod stopwatch;
+
 mod test;
 mod tested;
 

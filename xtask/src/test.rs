@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::cargo::{self, cargo, program};
+use crate::clock::Stopwatch;
 use crate::licences;
-use crate::stopwatch::Stopwatch;
 use crate::tested::Tested;
 
 /// One step of the run.

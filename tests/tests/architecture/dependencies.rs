@@ -1,0 +1,127 @@
+//! Who may depend on whom. A package boundary keeps what a promise would not.
+
+use std::collections::BTreeSet;
+
+use crate::files::{assert_none, files, root};
+
+/// What of ours a package may use.
+const OURS: &[(&str, &[&str])] = &[
+    ("protocol", &[]),
+    ("fleet", &["heartline-protocol"]),
+    ("emitter", &["heartline-protocol"]),
+    ("operator", &[]),
+    ("collector", &["heartline-fleet", "heartline-operator", "heartline-protocol"]),
+    ("tui", &["heartline-operator"]),
+    ("xtask", &[]),
+];
+
+/// All that a pure package may use of others: nothing that opens, waits, draws or asks the time.
+const PURE: &[(&str, &[&str])] = &[
+    ("protocol", &["base64", "ring", "rmp", "thiserror"]),
+    ("fleet", &["ahash", "hashbrown", "thiserror"]),
+];
+
+fn dependencies(package: &str) -> BTreeSet<String> {
+    let path = root().join(package).join("Cargo.toml");
+    let manifest: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+    let mut all = BTreeSet::new();
+    for table in ["dependencies", "build-dependencies"] {
+        if let Some(table) = manifest.get(table) {
+            all.extend(table.as_table().unwrap().keys().cloned());
+        }
+    }
+    assert!(
+        !manifest.contains_key("target"),
+        "{package}: dependencies of one platform: not looked at"
+    );
+    all
+}
+
+fn is_ours(name: &str) -> bool {
+    name.starts_with("heartline")
+}
+
+#[test]
+fn packages_use_of_ours_only_what_they_may() {
+    for (package, allowed) in OURS {
+        let ours: BTreeSet<_> =
+            dependencies(package).into_iter().filter(|it| is_ours(it)).collect();
+        let faults: Vec<_> =
+            ours.into_iter().filter(|it| !allowed.contains(&it.as_str())).collect();
+        assert_none(&format!("{package}/ may use {allowed:?} of ours"), &faults);
+    }
+}
+
+#[test]
+fn pure_packages_use_pure_crates() {
+    for (package, allowed) in PURE {
+        let others = dependencies(package).into_iter().filter(|it| !is_ours(it));
+        let faults: Vec<_> = others.filter(|it| !allowed.contains(&it.as_str())).collect();
+        assert_none(&format!("{package}/ may use {allowed:?} of others"), &faults);
+    }
+}
+
+#[test]
+fn every_package_has_a_rule_or_may_use_all() {
+    let everything = ["cli", "tests"];
+    let manifest: toml::Table =
+        std::fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
+    let members = manifest["workspace"]["members"].as_array().unwrap().iter();
+    let members: BTreeSet<&str> = members.map(|it| it.as_str().unwrap()).collect();
+    let ruled = OURS.iter().map(|(package, _)| *package).chain(everything);
+    assert_eq!(members, ruled.collect());
+}
+
+/// Versions stand in one place, so that no two packages use different ones.
+#[test]
+fn versions_stand_in_the_workspace() {
+    let manifests = files(&["Cargo.toml"]);
+    let packages = manifests.iter().filter(|it| {
+        it.path.contains('/') && !it.path.starts_with("fuzz/") && it.path.matches('/').count() == 1
+    });
+    let mut faults = Vec::new();
+    for manifest in packages {
+        let table: toml::Table = manifest.text.parse().unwrap();
+        for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let Some(entries) = table.get(kind) else { continue };
+            for (name, entry) in entries.as_table().unwrap() {
+                let inherits = entry.get("workspace").and_then(toml::Value::as_bool);
+                if inherits != Some(true) {
+                    faults.push(format!("{}: {name}", manifest.path));
+                }
+            }
+        }
+    }
+    assert_none("dependencies are inherited from the workspace", &faults);
+}
+
+/// The words that would let the world into the core. A Cargo.toml can't keep `std` out.
+#[test]
+fn the_core_knows_no_world() {
+    let world = [
+        "Instant",
+        "SystemTime",
+        "UdpSocket",
+        "TcpStream",
+        "UnixStream",
+        "std::thread",
+        "std::fs",
+        "std::env",
+        "std::process",
+        "std::io",
+        "tokio",
+        "async fn",
+        "HashMap",
+        "println!",
+    ];
+    let core = files(&[".rs"]);
+    let core = core.iter().filter(|it| it.path.starts_with("fleet/src/"));
+    let mut faults = Vec::new();
+    for file in core {
+        for (at, line) in file.code() {
+            let found = world.iter().filter(|word| line.contains(**word));
+            faults.extend(found.map(|word| format!("{}:{at}: {word}", file.path)));
+        }
+    }
+    assert_none("fleet/ has no sockets, clock, disk, threads or hidden order", &faults);
+}

@@ -1,0 +1,161 @@
+//! How a file must look.
+
+use crate::files::{File, assert_none, files};
+
+/// Longest source file, in lines.
+const LINES_MAX: usize = 500;
+
+/// The only files with `unsafe`: system calls that no crate here wraps, and nothing else.
+const UNSAFE: &[&str] = &["collector/src/ingest/mmsg.rs"];
+
+fn sources() -> Vec<File> {
+    files(&[".rs"])
+}
+
+/// What ships: the sources without tests, which stand last in a file or in a module of their own.
+fn shipped() -> Vec<File> {
+    let sources = sources();
+    let tests: Vec<String> = sources.iter().flat_map(test_modules).collect();
+    let is_test = |it: &File| {
+        it.path.contains("/tests/") || tests.iter().any(|module| it.path.starts_with(module))
+    };
+    let mut shipped: Vec<File> = sources.into_iter().filter(|it| !is_test(it)).collect();
+    for file in &mut shipped {
+        let tests = file.text.match_indices("\n#[cfg(test)]\n");
+        let is_body =
+            |&at: &usize| file.text[at..].lines().nth(2).is_some_and(|it| it.ends_with('{'));
+        if let Some(at) = tests.map(|(at, _)| at).find(is_body) {
+            file.text.truncate(at);
+        }
+    }
+    shipped
+}
+
+/// The modules that a file declares for tests alone, as the start of their paths.
+fn test_modules(file: &File) -> Vec<String> {
+    let (folder, name) = file.path.rsplit_once('/').unwrap_or_default();
+    let folder = match name {
+        "lib.rs" | "main.rs" | "mod.rs" => folder.to_owned(),
+        _ => file.path.trim_end_matches(".rs").to_owned(),
+    };
+    let lines: Vec<&str> = file.text.lines().collect();
+    let declared = lines.windows(2).filter(|pair| pair[0].trim() == "#[cfg(test)]");
+    let names = declared.filter_map(|pair| pair[1].split_once("mod ")?.1.strip_suffix(';'));
+    names.flat_map(|name| [format!("{folder}/{name}.rs"), format!("{folder}/{name}/")]).collect()
+}
+
+fn matching(files: &[File], is_fault: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in files {
+        let faults = file.code().filter(|(_, line)| is_fault(line));
+        found.extend(faults.map(|(at, line)| format!("{}:{at}: {}", file.path, line.trim())));
+    }
+    found
+}
+
+#[test]
+fn a_file_is_a_room() {
+    let too_long = sources().into_iter().filter(|it| it.text.lines().count() > LINES_MAX);
+    let faults: Vec<_> = too_long.map(|it| it.path).collect();
+    assert_none("no source file is longer than 500 lines", &faults);
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    let silent = shipped().into_iter().filter(|it| !it.text.starts_with("//!"));
+    let faults: Vec<_> = silent.map(|it| it.path).collect();
+    assert_none("every source file starts with what it is about", &faults);
+}
+
+#[test]
+fn unsafe_stands_alone_and_proven() {
+    let is_unsafe = |line: &str| {
+        line.split(|it: char| !it.is_alphanumeric() && it != '_').any(|it| it == "unsafe")
+    };
+    let (mut faults, mut seen) = (Vec::new(), Vec::new());
+    for file in sources().into_iter().filter(|it| it.path != "tests/tests/architecture/tidy.rs") {
+        let lines: Vec<&str> = file.text.lines().collect();
+        for (at, _) in file.code().filter(|(_, line)| is_unsafe(line)) {
+            seen.push(file.path.clone());
+            let above = &lines[at.saturating_sub(9)..at];
+            if !above.iter().any(|it| it.contains("// SAFETY:")) {
+                faults.push(format!("{}:{at}: unsafe without a SAFETY proof above it", file.path));
+            }
+        }
+        let allows = file.text.contains("#![allow(unsafe_code)]");
+        if allows != UNSAFE.contains(&file.path.as_str()) {
+            faults.push(format!("{}: not as the list of files with unsafe has it", file.path));
+        }
+    }
+    seen.dedup();
+    faults.extend(seen.into_iter().filter(|it| !UNSAFE.contains(&it.as_str())));
+    assert_none("unsafe stands only in listed files, each block with its proof", &faults);
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let words =
+        [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("HA", "CK")];
+    let mut faults = Vec::new();
+    for file in files(&[".rs", ".py", ".md", ".toml"]) {
+        for (at, line) in file.text.lines().enumerate() {
+            let found = words.iter().filter(|word| line.contains(**word));
+            faults.extend(found.map(|word| format!("{}:{}: {word}", file.path, at + 1)));
+        }
+    }
+    let macros = [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("dbg", "!(")];
+    let unfinished = |line: &str| macros.iter().any(|it| line.contains(it));
+    faults.extend(matching(&sources(), unfinished));
+    assert_none("nothing is left for later", &faults);
+}
+
+#[test]
+fn the_time_is_asked_for_in_one_place() {
+    let asks = [
+        concat!("SystemTime::", "now"),
+        concat!("Timestamp::", "now"),
+        concat!("Zoned::", "now"),
+        concat!("clock_", "gettime("),
+    ];
+    let others: Vec<File> = shipped().into_iter().filter(|it| it.name() != "clock.rs").collect();
+    let mut faults = matching(&others, |line| asks.iter().any(|it| line.contains(it)));
+    // Asking tokio's clock is how one waits there, with a deadline.
+    let (waiting, others): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|it| it.text.contains("tokio::time"));
+    faults.extend(matching(&others, |line| line.contains(concat!("Instant::", "now"))));
+    faults.extend(matching(&waiting, |line| line.contains(concat!("std::time::", "Instant"))));
+    assert_none("the time is an argument, asked for in a package's clock.rs", &faults);
+    let clocks = shipped();
+    let clocks = clocks.iter().filter(|it| it.name() == "clock.rs");
+    let mut packages: Vec<_> = clocks.filter_map(|it| it.path.split_once("/src/")).collect();
+    packages.sort_unstable();
+    let twice: Vec<_> = packages
+        .windows(2)
+        .filter(|pair| pair[0].0 == pair[1].0)
+        .map(|pair| format!("{}: {} and {}", pair[0].0, pair[0].1, pair[1].1))
+        .collect();
+    assert_none("a package has one clock.rs", &twice);
+}
+
+/// Outside tests nothing is unwrapped: `expect` names what is known instead.
+#[test]
+fn nothing_is_unwrapped_outside_tests() {
+    let mut shipped = shipped();
+    shipped.retain(|it| !it.path.starts_with("fuzz/"));
+    let faults = matching(&shipped, |line| line.contains(concat!(".unwrap", "()")));
+    assert_none("nothing is unwrapped outside tests", &faults);
+}
+
+#[test]
+fn texts_are_about_any_machine() {
+    let (work, target) = (concat!("/wo", "rk/"), concat!("/tmp/", "target"));
+    let mut faults = Vec::new();
+    for file in files(&[".rs", ".py", ".md", ".toml", ".json"]) {
+        for (at, line) in file.text.lines().enumerate() {
+            if line.contains(work) || line.contains(target) {
+                faults.push(format!("{}:{}", file.path, at + 1));
+            }
+        }
+    }
+    assert_none("no path of one machine stands in the repository", &faults);
+}
