@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! `heartline`: the command line and terminal app for operators.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    heartline_cli::main()
+}

@@ -1,0 +1,109 @@
+//! Whether a command is meant.
+
+use heartline_operator::message::{Action, CommandRefusal};
+
+use super::plan::{Plan, agents};
+use crate::console::Console;
+use crate::failure::Failure;
+
+/// More agents than this need their count confirmed…
+const UNCONFIRMED_MAX: usize = 10;
+/// …and so do more than one in so many of the fleet, if they are more than one.
+const UNCONFIRMED_SHARE: usize = 5;
+
+/// Why it must not be done yet: so many agents need their count confirmed, or the count that was
+/// given is wrong. The collector checks the same.
+pub(crate) fn refusal(plan: &Plan, expected: Option<u32>) -> Option<CommandRefusal> {
+    let hits = plan.targets.len();
+    let is_large =
+        hits > UNCONFIRMED_MAX || (hits > 1 && hits.saturating_mul(UNCONFIRMED_SHARE) > plan.total);
+    let hits = u32::try_from(hits).unwrap_or(u32::MAX);
+    let is_wrong = expected.is_some_and(|expected| expected != hits);
+    (is_wrong || (is_large && expected.is_none()))
+        .then_some(CommandRefusal::CountNotConfirmed { hits, expected })
+}
+
+/// Asks at the terminal. What must be typed changes with the scope, so that a habit confirms
+/// nothing.
+///
+/// # Errors
+/// [`Failure::Usage`] when nobody can be asked, [`Failure::NotDone`] when it is not confirmed.
+pub(crate) fn confirm(plan: &Plan, console: &mut Console) -> Result<(), Failure> {
+    if !console.facts.can_ask {
+        return Err(Failure::Usage("there is no terminal to ask at: pass --yes".to_owned()));
+    }
+    let words = words(plan);
+    let answer = console.ask(&format!("To confirm, type: {words}\n> "))?;
+    if answer.as_deref() == Some(words.as_str()) {
+        return Ok(());
+    }
+    Err(Failure::NotDone(format!(
+        "nothing was done: {} left as they were",
+        agents(plan.targets.len())
+    )))
+}
+
+fn words(plan: &Plan) -> String {
+    let verb = match plan.action {
+        Action::Kill => "kill",
+        Action::Resume => return "resume".to_owned(),
+    };
+    match (plan.targets.as_slice(), &plan.whole_host) {
+        ([one], _) => one.agent.clone(),
+        (_, Some(host)) => format!("{verb} all on {host}"),
+        (several, None) => format!("{verb} {}", several.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heartline_operator::message::Entry;
+
+    use super::*;
+    use crate::console::tests::console;
+    use crate::sample;
+    use crate::targets::Fleet;
+
+    fn plan(action: Action, hits: u32, total: u32) -> Plan {
+        let mut all: Vec<Entry> =
+            (0..total).map(|at| sample::healthy(at, &format!("a.{at:03}"))).collect();
+        all[0].identity.host = Some("m4".into());
+        let targets = all[..hits as usize].to_vec();
+        Plan::new(action, &Fleet::new(all, sample::collector(total)), targets)
+    }
+
+    #[test]
+    fn many_agents_need_their_count_and_a_wrong_count_is_refused() {
+        let ask = |hits, total, expected| refusal(&plan(Action::Kill, hits, total), expected);
+        assert_eq!(ask(1, 1, None), None);
+        assert_eq!(ask(2, 10, None), None);
+        assert!(ask(3, 10, None).is_some());
+        assert!(ask(11, 100, None).is_some());
+        assert_eq!(ask(11, 100, Some(11)), None);
+        assert!(ask(1, 100, Some(2)).is_some());
+    }
+
+    #[test]
+    fn what_must_be_typed_changes_with_the_scope() {
+        assert_eq!(words(&plan(Action::Kill, 1, 9)), "a.000");
+        assert_eq!(words(&plan(Action::Kill, 3, 9)), "kill 3");
+        assert_eq!(words(&plan(Action::Resume, 3, 9)), "resume");
+        let mut whole = plan(Action::Kill, 3, 9);
+        whole.whole_host = Some("m4".into());
+        assert_eq!(words(&whole), "kill all on m4");
+    }
+
+    #[test]
+    fn anything_else_does_nothing() {
+        let answers = [("kill 3\n", true), ("kill 2\n", false), ("y\n", false), ("", false)];
+        for (typed, confirmed) in answers {
+            let (mut console, out, _) = console(Some(typed));
+            let done = confirm(&plan(Action::Kill, 3, 9), &mut console);
+            assert_eq!(done.is_ok(), confirmed, "{typed:?}");
+            assert_eq!(out.text(), "");
+        }
+        let (mut nobody, ..) = console(None);
+        let error = confirm(&plan(Action::Kill, 3, 9), &mut nobody).unwrap_err();
+        assert!(error.to_string().contains("--yes"));
+    }
+}

@@ -1,0 +1,179 @@
+//! What a command will hit and do, in words.
+
+use heartline_operator::message::{Action, Entry, Reason, State};
+use heartline_operator::text;
+
+use crate::event_line::span;
+use crate::paint::Paint;
+use crate::table::{self, Column};
+use crate::targets::Fleet;
+
+/// Targets that are listed; the rest is counted.
+const LISTED: usize = 50;
+/// An agent that was not heard for so many intervals does not beat.
+const SILENT_INTERVALS: u64 = 3;
+
+/// A command, before it is sent.
+pub(crate) struct Plan {
+    pub(crate) action: Action,
+    /// Whom it hits, fixed.
+    pub(crate) targets: Vec<Entry>,
+    /// Agents in the fleet.
+    pub(crate) total: usize,
+    /// All agents of this host, and nobody else.
+    pub(crate) whole_host: Option<String>,
+    now_ms: i64,
+}
+
+impl Plan {
+    pub(crate) fn new(action: Action, fleet: &Fleet, targets: Vec<Entry>) -> Self {
+        let whole_host = whole_host(fleet, &targets);
+        let (total, now_ms) = (fleet.entries.len(), fleet.now_ms());
+        Self { action, targets, total, whole_host, now_ms }
+    }
+
+    /// What it will hit, and what will happen then.
+    pub(crate) fn describe(&self, paint: Paint) -> String {
+        const COLUMNS: [Column; 6] = [
+            Column::left("STATE", 0),
+            Column::left("AGENT", 0),
+            Column::left("HOST", 0),
+            Column::right("PID", 0),
+            Column::left("SESSION", 0),
+            Column::right("SINCE", 0),
+        ];
+        let none = || "-".to_owned();
+        let row = |entry: &Entry| {
+            vec![
+                paint.vitals(&entry.vitals),
+                entry.agent.clone(),
+                entry.identity.host.clone().unwrap_or_else(none),
+                entry.identity.pid.map_or_else(none, |pid| pid.to_string()),
+                entry.session_text().map_or_else(none, |session| session[..4].to_owned()),
+                text::age(entry.vitals.state_age_ms(self.now_ms)),
+            ]
+        };
+        let rows: Vec<_> = self.targets.iter().take(LISTED).map(row).collect();
+        let verb = match self.action {
+            Action::Kill => "KILL",
+            Action::Resume => "RESUME",
+        };
+        let mut said = format!("{verb} {}\n", agents(self.targets.len()));
+        said.push_str(&table::draw(&COLUMNS, &rows, None));
+        if self.targets.len() > LISTED {
+            said.push_str(&format!("and {} more\n", self.targets.len() - LISTED));
+        }
+        for effect in self.effects() {
+            said.push_str(&effect);
+            said.push('\n');
+        }
+        said
+    }
+
+    fn effects(&self) -> Vec<String> {
+        match self.action {
+            Action::Kill => self.kill_effects(),
+            Action::Resume => self.targets.iter().take(LISTED).filter_map(killed_by).collect(),
+        }
+    }
+
+    fn kill_effects(&self) -> Vec<String> {
+        let (beating, silent): (Vec<_>, Vec<_>) =
+            self.targets.iter().partition(|entry| self.beats(entry));
+        let mut effects = Vec::new();
+        if let Some(slowest) = beating.iter().map(|entry| entry.vitals.interval_ms).max() {
+            effects.push(format!(
+                "Effect: the order is pushed at once and rides on every answer; at the latest \
+                 with the next beat, within {}. Tasks in flight are finished, no new one starts, \
+                 until somebody resumes it.",
+                span(u64::from(slowest))
+            ));
+        }
+        if !silent.is_empty() {
+            let names: Vec<_> = silent.iter().take(5).map(|entry| entry.agent.as_str()).collect();
+            let more = if silent.len() > names.len() { ", …" } else { "" };
+            effects.push(format!(
+                "Not beating: {}{more}. The order stays pending until it beats again.",
+                names.join(", ")
+            ));
+        }
+        let stopped = self.targets.iter().any(|e| e.vitals.reason == Some(Reason::Shutdown));
+        if stopped {
+            effects.push("A stopped agent obeys at its next start.".to_owned());
+        }
+        effects
+    }
+
+    fn beats(&self, entry: &Entry) -> bool {
+        let limit_ms = u64::from(entry.vitals.interval_ms) * SILENT_INTERVALS;
+        entry.vitals.reason != Some(Reason::Shutdown)
+            && entry.vitals.beat_age_ms(self.now_ms).is_some_and(|age_ms| age_ms <= limit_ms)
+    }
+}
+
+/// `1 agent`, `12 agents`.
+pub(crate) fn agents(count: usize) -> String {
+    if count == 1 { "1 agent".to_owned() } else { format!("{count} agents") }
+}
+
+/// Who killed an agent, when, and why.
+fn killed_by(entry: &Entry) -> Option<String> {
+    let kill = entry.vitals.command.as_ref().filter(|c| c.action == Action::Kill);
+    match kill {
+        Some(kill) => Some(format!(
+            "{} was killed by {} at {}: \"{}\"",
+            entry.agent,
+            kill.by,
+            text::timestamp(kill.at_ms),
+            kill.reason
+        )),
+        None if entry.vitals.state != State::Killed => {
+            Some(format!("{} is not killed: nothing will change", entry.agent))
+        }
+        None => None,
+    }
+}
+
+/// The host of which these are all agents, if they are more than one.
+fn whole_host(fleet: &Fleet, targets: &[Entry]) -> Option<String> {
+    let host = targets.first()?.identity.host.as_ref()?;
+    let is_there = |entry: &Entry| entry.identity.host.as_ref() == Some(host);
+    let there = fleet.entries.iter().filter(|entry| is_there(entry)).count();
+    let all = targets.len() > 1 && targets.len() == there && targets.iter().all(is_there);
+    all.then(|| host.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paint::{Charset, Colour};
+    use crate::sample;
+
+    fn plan(action: Action, targets: Vec<Entry>, others: Vec<Entry>) -> Plan {
+        let all: Vec<_> = targets.iter().cloned().chain(others).collect();
+        let fleet = Fleet::new(all, sample::collector(3));
+        Plan::new(action, &fleet, targets)
+    }
+
+    #[test]
+    fn what_it_hits_and_does_is_said() {
+        let paint = Paint::new(Charset::Unicode, Colour::None);
+        let targets = vec![sample::unreachable("report-generator"), sample::healthy(1, "mail.1")];
+        let kill = plan(Action::Kill, targets, vec![]).describe(paint);
+        let resume = plan(Action::Resume, vec![sample::killed("mail.7")], vec![]).describe(paint);
+        insta::assert_snapshot!(format!("{kill}\n{resume}"));
+    }
+
+    #[test]
+    fn a_whole_host_is_noticed() {
+        let two = || vec![sample::healthy(1, "a"), sample::healthy(2, "b")];
+        let mut elsewhere = sample::healthy(3, "c");
+        elsewhere.identity.host = Some("m4".into());
+        assert_eq!(
+            plan(Action::Kill, two(), vec![elsewhere]).whole_host.as_deref(),
+            Some("m3-gpu-01")
+        );
+        let third = sample::healthy(3, "c");
+        assert_eq!(plan(Action::Kill, two(), vec![third]).whole_host, None);
+    }
+}

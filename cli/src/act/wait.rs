@@ -1,0 +1,217 @@
+//! Waiting until a command is obeyed.
+
+use std::time::Duration;
+
+use heartline_operator::age_ms;
+use heartline_operator::client::{Client, Subscription};
+use heartline_operator::json::Obedience;
+use heartline_operator::message::{Action, CommandOutcome, EventKind, Target};
+use heartline_operator::{Mirror, Update};
+use tokio::time::{sleep, timeout_at};
+
+use crate::clock;
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// Most news a second: a wait of milliseconds should not be told a second late.
+const PER_SECOND: u8 = 4;
+/// Wait before a lost connection is made anew.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// How far each target has come.
+pub(crate) struct Progress {
+    action: Action,
+    targets: Vec<Target>,
+    at_ms: i64,
+    so_far: Vec<Obedience>,
+}
+
+/// Subscribed to the targets of a command, since before it was sent.
+pub(crate) struct Watcher {
+    agents: Vec<String>,
+    subscription: Option<Subscription>,
+    mirror: Mirror,
+}
+
+impl Progress {
+    pub(crate) fn new(action: Action, outcome: &CommandOutcome) -> Self {
+        Self {
+            action,
+            targets: outcome.targets.clone(),
+            at_ms: outcome.at_ms,
+            so_far: vec![Obedience::default(); outcome.targets.len()],
+        }
+    }
+
+    /// In the order of the command's targets.
+    pub(crate) fn so_far(&self) -> &[Obedience] {
+        &self.so_far
+    }
+
+    /// The targets, and how far each has come.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = (&Target, Obedience)> {
+        self.targets.iter().zip(self.so_far.iter().copied())
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.so_far.iter().all(|obedience| obedience.obeyed_ms.is_some())
+    }
+
+    /// Takes in that an agent obeyed.
+    fn on_event(&mut self, agent: Option<&str>, kind: &EventKind) {
+        let EventKind::Obeyed { generation, delivered_ms, obeyed_ms, .. } = kind else { return };
+        let found = self.targets.iter().position(|target| {
+            Some(target.agent.as_str()) == agent && *generation >= target.generation
+        });
+        if let Some(at) = found {
+            let (delivered_ms, obeyed_ms) = (Some(*delivered_ms), Some(*obeyed_ms));
+            self.so_far[at] = Obedience { delivered_ms, obeyed_ms };
+        }
+    }
+
+    /// Takes in how the agents are.
+    fn look(&mut self, mirror: &Mirror) {
+        for (target, so_far) in self.targets.iter().zip(&mut self.so_far) {
+            if so_far.obeyed_ms.is_some() {
+                continue;
+            }
+            let Some(entry) = mirror.by_name(&target.agent) else { continue };
+            match &entry.vitals.command {
+                Some(command) if command.generation >= target.generation => {
+                    so_far.delivered_ms = command.delivered_ms;
+                    so_far.obeyed_ms = command.obeyed_ms;
+                }
+                // A resume that is obeyed is no longer shown. What it took is in its event; if that
+                // was missed, what is known is that it took no longer than until now.
+                None if self.action == Action::Resume && mirror.is_whole() => {
+                    let now_ms = mirror.now_ms(clock::now()).unwrap_or(self.at_ms);
+                    let at_most_ms = age_ms(self.at_ms, now_ms);
+                    so_far.delivered_ms = Some(at_most_ms);
+                    so_far.obeyed_ms = Some(at_most_ms);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Watcher {
+    /// Subscribes to the agents.
+    ///
+    /// # Errors
+    /// [`Failure::Client`].
+    pub(crate) async fn start(client: &Client, agents: Vec<String>) -> Result<Self, Failure> {
+        let subscription = client.subscribe(agents.clone(), PER_SECOND).await?;
+        let mut mirror = Mirror::default();
+        mirror.begin();
+        Ok(Self { agents, subscription: Some(subscription), mirror })
+    }
+
+    /// Waits until all have obeyed, or the time is over; makes lost connections anew.
+    pub(crate) async fn wait(
+        mut self,
+        progress: &mut Progress,
+        limit: Duration,
+        settings: &Settings,
+    ) {
+        let deadline = tokio::time::Instant::now() + limit;
+        while !progress.is_complete() {
+            let next = timeout_at(deadline, self.news(settings)).await;
+            let Ok(update) = next else { return };
+            self.take(update, progress);
+        }
+    }
+
+    fn take(&mut self, update: Update, progress: &mut Progress) {
+        // The snapshot from before the command shows how it was then.
+        let is_after = matches!(&update, Update::Changes(news) if news.collector.at_ms >= progress.at_ms)
+            || matches!(&update, Update::Page { collector, .. } if collector.at_ms >= progress.at_ms);
+        let applied = self.mirror.apply(update, clock::now());
+        for event in &applied.events {
+            progress.on_event(event.agent.as_deref(), &event.kind);
+        }
+        if is_after {
+            progress.look(&self.mirror);
+        }
+    }
+
+    /// The next piece of news, over a new connection if need be.
+    async fn news(&mut self, settings: &Settings) -> Update {
+        loop {
+            if let Some(subscription) = &mut self.subscription {
+                if let Ok(update) = subscription.next().await {
+                    return update;
+                }
+                self.subscription = None;
+            }
+            if let Ok(client) = settings.connect().await
+                && let Ok(again) = client.subscribe(self.agents.clone(), PER_SECOND).await
+            {
+                self.mirror.begin();
+                self.subscription = Some(again);
+            } else {
+                sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heartline_operator::message::{Entry, State};
+
+    use super::*;
+    use crate::sample::{self, NOW_MS};
+
+    fn progress(action: Action) -> Progress {
+        let target = |agent: &str| Target {
+            agent: agent.into(),
+            generation: 4,
+            state: State::Healthy,
+            changed: true,
+        };
+        let targets = vec![target("mail.7"), target("web")];
+        let at_ms = NOW_MS - 500;
+        Progress::new(action, &CommandOutcome { request_id: 1, at_ms, targets, refused: None })
+    }
+
+    fn mirror(entries: Vec<Entry>) -> Mirror {
+        let mut mirror = Mirror::default();
+        mirror.begin();
+        let collector = Box::new(sample::collector(2));
+        mirror.apply(Update::Page { entries, collector, last: true }, clock::now());
+        mirror
+    }
+
+    #[test]
+    fn a_kill_is_obeyed_when_its_own_generation_is() {
+        let mut progress = progress(Action::Kill);
+        let mut entry = sample::killed("mail.7");
+        let command = entry.vitals.command.as_mut().unwrap();
+        (command.delivered_ms, command.obeyed_ms) = (Some(3), Some(8));
+        command.generation = 3;
+        progress.look(&mirror(vec![entry.clone(), sample::healthy(9, "web")]));
+        assert_eq!(progress.so_far()[0], Obedience::default());
+        entry.vitals.command.as_mut().unwrap().generation = 4;
+        progress.look(&mirror(vec![entry]));
+        assert_eq!(progress.so_far()[0].obeyed_ms, Some(8));
+        assert!(!progress.is_complete());
+        let obeyed = EventKind::Obeyed {
+            action: Action::Kill,
+            generation: 4,
+            delivered_ms: 2,
+            obeyed_ms: 5,
+        };
+        progress.on_event(Some("web"), &obeyed);
+        assert!(progress.is_complete());
+        assert_eq!(progress.targets().last().unwrap().1.obeyed_ms, Some(5));
+    }
+
+    #[test]
+    fn a_resume_that_is_no_longer_shown_was_obeyed() {
+        let mut progress = progress(Action::Resume);
+        progress.look(&mirror(vec![sample::healthy(1, "mail.7"), sample::healthy(2, "web")]));
+        assert!(progress.is_complete());
+        assert!(progress.so_far()[0].obeyed_ms.unwrap() >= 500);
+    }
+}

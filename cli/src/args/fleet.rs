@@ -1,0 +1,145 @@
+//! Commands that look at the fleet.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use heartline_operator::message::State;
+use heartline_operator::text::parse_duration;
+
+/// `tui`
+#[derive(Args, Debug, Default)]
+pub(crate) struct TuiArgs {
+    /// Only agents that match
+    #[arg(long, value_name = "Q")]
+    pub(crate) filter: Option<String>,
+}
+
+/// `status`
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only agents that match
+    #[arg(long, value_name = "Q")]
+    pub(crate) filter: Option<String>,
+    /// Exit with 1 if an agent that is shown is in one of these states
+    #[arg(long, value_name = "STATE,…", value_delimiter = ',', value_parser = parse_state)]
+    pub(crate) fail_on: Vec<State>,
+}
+
+/// `agent`
+#[derive(Args, Debug)]
+pub(crate) struct AgentArgs {
+    /// The agent's id
+    pub(crate) name: String,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `events`
+#[derive(Args, Debug)]
+pub(crate) struct EventsArgs {
+    /// How far back, e.g. 30m, 2h, 7d [default: 24h; with --follow: from now on]
+    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    pub(crate) since: Option<Duration>,
+    /// Go on with what happens from now on; survives restarts of the collector
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only events, or agents, that match
+    #[arg(long, value_name = "Q")]
+    pub(crate) filter: Option<String>,
+}
+
+/// `watch`
+#[derive(Args, Debug)]
+pub(crate) struct WatchArgs {
+    /// Plain lines without escape codes (there is no other form yet)
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Only events, or agents, that match
+    #[arg(long, value_name = "Q")]
+    pub(crate) filter: Option<String>,
+}
+
+/// `snapshot`
+#[derive(Args, Debug)]
+pub(crate) struct SnapshotArgs {
+    /// Which screen
+    #[arg(long, value_enum, default_value_t = Screen::Fleet)]
+    pub(crate) screen: Screen,
+    /// The agent of the agent screen
+    #[arg(long, value_name = "NAME", required_if_eq("screen", "agent"))]
+    pub(crate) agent: Option<String>,
+    /// Columns and rows
+    #[arg(long, value_name = "WxH", default_value = "120x36")]
+    pub(crate) size: Size,
+    /// Only agents that match
+    #[arg(long, value_name = "Q")]
+    pub(crate) filter: Option<String>,
+}
+
+/// A screen of the terminal app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Screen {
+    /// All agents.
+    Fleet,
+    /// One agent.
+    Agent,
+    /// What happened.
+    Transitions,
+}
+
+/// Columns and rows of a screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) columns: u16,
+    pub(crate) rows: u16,
+}
+
+impl FromStr for Size {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WANTED: &str = "expected COLUMNSxROWS, such as 120x36, from 20x5 to 500x300";
+        let (columns, rows) = text.split_once('x').ok_or(WANTED)?;
+        let size = Self {
+            columns: columns.parse().map_err(|_| WANTED)?,
+            rows: rows.parse().map_err(|_| WANTED)?,
+        };
+        let fits = (20..=500).contains(&size.columns) && (5..=300).contains(&size.rows);
+        fits.then_some(size).ok_or(WANTED)
+    }
+}
+
+fn parse_state(text: &str) -> Result<State, String> {
+    let found = State::ALL.into_iter().find(|state| state.name().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| {
+        let names = State::ALL.map(State::name).join(", ");
+        format!("expected one of {names}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_and_bounded() {
+        assert_eq!("80x24".parse(), Ok(Size { columns: 80, rows: 24 }));
+        for text in ["80", "x", "80x", "80x24x1", "0x0", "65536x24", "19x5"] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn states_are_read_by_name() {
+        assert_eq!(parse_state("Degraded"), Ok(State::Degraded));
+        assert!(parse_state("sick").unwrap_err().contains("unreachable"));
+    }
+}

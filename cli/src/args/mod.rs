@@ -1,0 +1,192 @@
+//! The command line as it is typed. What it comes to is in [`crate::settings`].
+
+mod act;
+mod fleet;
+mod tools;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+
+pub(crate) use act::{
+    ForgetArgs, HowArgs, KillArgs, ResumeArgs, ScopeArgs, TargetArgs, TokenArgs, TokenCommand,
+    TokenRevokeArgs,
+};
+pub(crate) use fleet::{
+    AgentArgs, EventsArgs, Screen, SnapshotArgs, StatusArgs, TuiArgs, WatchArgs,
+};
+pub(crate) use tools::{
+    CompletionsArgs, ConfigCommand, ConfigSection, DemoAgentArgs, DemoCollectorArgs, DemoRunArgs,
+    ManArgs, Part,
+};
+
+/// Watches a fleet of agents: shows how they are, and kills and resumes them.
+///
+/// Without a command it opens the terminal app.
+#[derive(Debug, Parser)]
+#[command(name = "heartline", version, after_help = EXIT_CODES, after_long_help = LONG_AFTER)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    /// Only agents that match, e.g. 'state:degraded host:m3* p95>2s'
+    #[arg(long, value_name = "Q")]
+    pub(crate) filter: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 the answer is bad (--fail-on matched, not obeyed in \
+                          time, a refused kill); 2 usage; 3 no collector there";
+
+const LONG_AFTER: &str = "\
+Exit codes: 0 done; 1 the answer is bad (--fail-on matched, not obeyed in time, a refused kill); \
+2 usage; 3 no collector there.
+
+Environment: HEARTLINE_DATA_DIR, HEARTLINE_SOCKET_DIR, HEARTLINE_SSH, HEARTLINE_CONFIG and
+NO_COLOR. Flags win over the environment, the environment over the config file.
+
+Filters: a bare word matches names; state:degraded host:m3* group:mail step>5m p95>2s !tag:dev,
+joined by 'and' (or nothing), 'or', '!', and parentheses.";
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct GlobalArgs {
+    /// The collector's data directory (with --ssh: over there) [env: HEARTLINE_DATA_DIR]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Directory of the collector's sockets (with --ssh: over there) [env: HEARTLINE_SOCKET_DIR]
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) socket_dir: Option<PathBuf>,
+    /// Reach the collector on this host through ssh
+    #[arg(
+        long, global = true, value_name = "HOST", env = "HEARTLINE_SSH", hide_env_values = true,
+        value_hint = ValueHint::Hostname
+    )]
+    pub(crate) ssh: Option<String>,
+    /// The config file [default: $XDG_CONFIG_HOME/heartline/heartline.toml]
+    #[arg(
+        long, global = true, value_name = "FILE", env = "HEARTLINE_CONFIG", hide_env_values = true,
+        value_hint = ValueHint::FilePath
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// Only look: nothing can be killed, resumed or changed
+    #[arg(long, global = true)]
+    pub(crate) read_only: bool,
+    /// Draw with ASCII characters only
+    #[arg(long, global = true)]
+    pub(crate) ascii: bool,
+    /// Theme of the terminal app: dark, light, mono or colour-blind
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) theme: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Open the terminal app (as without a command)
+    Tui(TuiArgs),
+    /// Watch a fleet of 20 real agents on loopback, with a scripted morning
+    ///
+    /// A collector of its own in a temporary directory, and 20 agent processes on 4 pretend hosts:
+    /// one dies, one deadlocks in its worker while it goes on beating, one burns money, one is
+    /// killed by an operator. Nothing is left when it ends.
+    Demo(DemoRunArgs),
+    /// The fleet as a table, or as JSON
+    Status(StatusArgs),
+    /// One agent, everything known of it
+    Agent(AgentArgs),
+    /// What happened: transitions, commands, starts, and time not observed; oldest first
+    Events(EventsArgs),
+    /// One screen of the terminal app as text
+    Snapshot(SnapshotArgs),
+    /// Kill agents: they start no new task until they are resumed
+    ///
+    /// It names what it will hit and asks before it does. A kill is durable before it is
+    /// acknowledged, survives restarts of agent and collector, and never interrupts a task in
+    /// flight. NAME is an agent's id or a pattern such as 'mail.*'.
+    Kill(KillArgs),
+    /// Let killed agents work again
+    Resume(ResumeArgs),
+    /// Remove retired agents from the fleet; their history stays
+    Forget(ForgetArgs),
+    /// Make, revoke and list the tokens that agents sign with
+    ///
+    /// Without a subcommand it prints a token: for --agent one agent, for --scope a group, else for
+    /// the whole fleet.
+    Token(TokenArgs),
+    /// A line for each thing that happens, for pipes, logs and screen readers
+    Watch(WatchArgs),
+    /// Find out why an agent on this machine would not be seen
+    ///
+    /// Sends a signed probe with the settings that an agent would use here (HEARTLINE_COLLECTOR,
+    /// HEARTLINE_TOKEN, HEARTLINE_TOKEN_FILE, or the defaults), and names what is wrong.
+    Doctor,
+    /// Check, make or show the config file
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write all of them to a directory
+    Man(ManArgs),
+    /// What --ssh runs on the far side: joins standard input and output to the collector's socket
+    DialStdio,
+    /// The collector of a demo.
+    #[command(hide = true)]
+    DemoCollector(DemoCollectorArgs),
+    /// An agent of a demo.
+    #[command(hide = true)]
+    DemoAgent(DemoAgentArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_make_sense_to_clap() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_is_the_contract() {
+        let mut texts = Vec::new();
+        help_of(Arguments::command().bin_name("heartline"), "heartline", &mut texts);
+        insta::assert_snapshot!(texts.join("\n\n"));
+    }
+
+    fn help_of(mut command: clap::Command, path: &str, texts: &mut Vec<String>) {
+        // The values of the environment that the tests run in are no part of it.
+        command = command.mut_args(|arg| arg.hide_env(true)).term_width(100);
+        texts.push(format!("## {path}\n\n{}", command.render_help()));
+        let below: Vec<_> =
+            command.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned().collect();
+        for sub in below {
+            let path = format!("{path} {}", sub.get_name());
+            help_of(sub.bin_name(path.clone()), &path, texts);
+        }
+    }
+
+    #[test]
+    fn global_flags_stand_before_or_after_the_command() {
+        for words in [
+            ["heartline", "--data-dir", "/d", "status", "--json"],
+            ["heartline", "status", "--json", "--data-dir", "/d"],
+        ] {
+            let arguments = Arguments::try_parse_from(words).unwrap();
+            assert_eq!(arguments.global.data_dir, Some("/d".into()));
+            assert!(matches!(arguments.command, Some(Command::Status(_))));
+        }
+    }
+
+    #[test]
+    fn a_kill_needs_a_reason_and_one_kind_of_target() {
+        let parse = |words: &str| Arguments::try_parse_from(words.split(' ')).map(|_| ());
+        assert!(parse("heartline kill mail").is_err());
+        assert!(parse("heartline kill --reason x").is_err());
+        assert!(parse("heartline kill mail --filter mail --reason x").is_err());
+        assert!(parse("heartline kill mail web --reason x --yes --wait 10s").is_ok());
+        assert!(parse("heartline resume --filter host:m3").is_ok());
+    }
+}

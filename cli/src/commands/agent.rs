@@ -1,0 +1,241 @@
+//! `heartline agent`: one agent, everything known of it.
+
+use std::fmt::Write as _;
+
+use heartline_operator::client::ClientError;
+use heartline_operator::message::{
+    Action, AgentDetail, CommandView, ErrorCode, Reply, Request, SessionView,
+};
+use heartline_operator::{json, session_text, text};
+
+use crate::args::AgentArgs;
+use crate::console::Console;
+use crate::event_line::{event_line, span};
+use crate::failure::{Failure, Verdict};
+use crate::paint::Paint;
+use crate::settings::Settings;
+use crate::targets::Fleet;
+
+/// Events and sessions that are shown.
+const NEWEST: usize = 10;
+
+/// Carries out the command.
+pub(crate) async fn run(
+    args: &AgentArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Verdict, Failure> {
+    let client = settings.connect().await?;
+    let asked = client.request(Request::Agent { agent: args.name.clone() }).await;
+    let detail = match asked {
+        Ok(Reply::Agent(detail)) => detail,
+        Ok(_) => return Err(ClientError::Unexpected { what: "agent" }.into()),
+        Err(ClientError::Refused { code: ErrorCode::NotFound, .. }) => {
+            let (entries, collector) = client.snapshot(Vec::new()).await?;
+            let fleet = Fleet::new(entries, collector);
+            return Err(Failure::NotDone(fleet.unknown(&args.name)));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let now_ms = match client.request(Request::Ping).await? {
+        Reply::Pong { at_ms } => at_ms,
+        _ => return Err(ClientError::Unexpected { what: "ping" }.into()),
+    };
+    if args.json {
+        console.print(&json::pretty(&json::agent(&detail, now_ms)))?;
+    } else {
+        let paint = console.facts.paint;
+        console.print(&describe(&detail, now_ms, paint))?;
+    }
+    Ok(Verdict::Good)
+}
+
+fn describe(detail: &AgentDetail, now_ms: i64, paint: Paint) -> String {
+    let mut text = String::new();
+    let vitals = &detail.entry.vitals;
+    let since = text::age(vitals.state_age_ms(now_ms));
+    line(&mut text, &format!("{}  {}  for {since}", detail.entry.agent, paint.vitals(vitals)));
+    if let Some(command) = &vitals.command {
+        line(&mut text, &format!("  {}", command_line(command)));
+    }
+    for (name, value) in identity(detail).into_iter().chain(pulse(detail, now_ms)) {
+        line(&mut text, &format!("  {name:<10} {value}"));
+    }
+    for (name, value) in work(detail) {
+        line(&mut text, &format!("  {name:<10} {value}"));
+    }
+    if !detail.sessions.is_empty() {
+        line(&mut text, "\nsessions, newest first");
+        for session in detail.sessions.iter().take(NEWEST) {
+            line(&mut text, &format!("  {}", session_line(session)));
+        }
+    }
+    if !detail.events.is_empty() {
+        line(&mut text, "\nevents, newest first");
+        for event in detail.events.iter().take(NEWEST) {
+            line(&mut text, &format!("  {}", event_line(event, paint)));
+        }
+    }
+    text
+}
+
+fn identity(detail: &AgentDetail) -> Vec<(&'static str, String)> {
+    let identity = &detail.entry.identity;
+    let labels: Vec<_> = identity.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let rows = [
+        ("host", identity.host.clone()),
+        ("pid", identity.pid.map(|pid| pid.to_string())),
+        ("group", identity.group.clone()),
+        ("version", identity.version.clone()),
+        ("framework", identity.framework.clone()),
+        ("emitter", identity.sdk.clone()),
+        ("labels", Some(labels.join(" "))),
+        ("needs", Some(identity.depends.join(" "))),
+        ("address", detail.address.clone()),
+    ];
+    rows.into_iter()
+        .filter_map(|(name, value)| Some((name, value.filter(|text| !text.is_empty())?)))
+        .collect()
+}
+
+fn pulse(detail: &AgentDetail, now_ms: i64) -> Vec<(&'static str, String)> {
+    let vitals = &detail.entry.vitals;
+    let age = |ms: Option<u64>| ms.map_or_else(|| "never".to_owned(), |ms| text::age(ms) + " ago");
+    let scope = match detail.scope.as_str() {
+        "" => "the whole fleet".to_owned(),
+        scope => format!("\"{scope}\""),
+    };
+    let mut rows = vec![
+        (
+            "beat",
+            format!(
+                "{}, every {}",
+                age(vitals.beat_age_ms(now_ms)),
+                span(u64::from(vitals.interval_ms))
+            ),
+        ),
+        ("progress", age(vitals.progress_age_ms(now_ms))),
+        ("phase", vitals.phase.name().to_owned()),
+        ("in flight", vitals.in_flight.to_string()),
+        ("beats", format!("{} in this session, {} lost", vitals.beats, vitals.lost)),
+        ("starts", vitals.starts.to_string()),
+        ("first seen", text::timestamp(detail.first_seen_ms)),
+        ("key", format!("for {scope}, epoch {}", detail.epoch)),
+    ];
+    if let Some(oldest) = vitals.oldest_task_age_ms(now_ms) {
+        rows.insert(4, ("oldest", format!("{} in flight", text::age(oldest))));
+    }
+    if let Some(step) = &vitals.step {
+        rows.insert(3, ("step", step.clone()));
+    }
+    if let Some(queue) = vitals.queue {
+        rows.insert(4, ("queue", queue.to_string()));
+    }
+    rows
+}
+
+fn work(detail: &AgentDetail) -> Vec<(&'static str, String)> {
+    let (work, total) = (&detail.entry.work, &detail.entry.total);
+    let mut rows = vec![(
+        "last hour",
+        format!(
+            "{} ok, {} failed, {}, tokens {} in {} out",
+            work.ok,
+            work.failed,
+            text::money(work.cost_nano_usd),
+            text::count(work.tokens_in),
+            text::count(work.tokens_out)
+        ),
+    )];
+    if let Some(latency) = &work.latency {
+        let at = |(name, us)| format!("{name} {}", text::latency(us));
+        let quantiles = [
+            ("p50", latency.p50),
+            ("p90", latency.p90),
+            ("p95", latency.p95),
+            ("p99", latency.p99),
+            ("max", latency.max),
+        ];
+        rows.push(("latency", quantiles.map(at).join("  ")));
+    }
+    rows.push((
+        "all time",
+        format!(
+            "{} ok, {} failed, {}, tokens {} in {} out",
+            total.ok,
+            total.failed,
+            text::money(total.cost_nano_usd),
+            text::count(total.tokens_in),
+            text::count(total.tokens_out)
+        ),
+    ));
+    rows
+}
+
+/// A command, by whom and why, and how far it has come.
+pub(crate) fn command_line(command: &CommandView) -> String {
+    let what = match command.action {
+        Action::Kill => "killed",
+        Action::Resume => "resumed",
+    };
+    let reason = match command.reason.as_str() {
+        "" => String::new(),
+        reason => format!(": \"{reason}\""),
+    };
+    let progress = match (command.delivered_ms, command.obeyed_ms) {
+        _ if command.disobeyed => "DISOBEYED: it goes on completing work".to_owned(),
+        (_, Some(obeyed_ms)) => format!("obeyed in {}", span(obeyed_ms)),
+        (Some(delivered_ms), None) => {
+            format!("delivered in {}, draining {} tasks", span(delivered_ms), command.draining)
+        }
+        (None, None) => "pending: not delivered yet".to_owned(),
+    };
+    format!(
+        "{what} by {} at {}{reason} (#{}, {progress})",
+        command.by,
+        text::timestamp(command.at_ms),
+        command.generation
+    )
+}
+
+fn session_line(session: &SessionView) -> String {
+    let last = session.last_beat_ms.map_or_else(|| "-".to_owned(), text::timestamp);
+    let ended = session.ended.as_deref().unwrap_or("current");
+    format!(
+        "{}  from {}  last beat {last}  {ended}",
+        session_text(session.session),
+        text::timestamp(session.started_ms)
+    )
+}
+
+fn line(text: &mut String, line: &str) {
+    writeln!(text, "{line}").expect("a string takes everything");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paint::{Charset, Colour};
+    use crate::sample;
+
+    #[test]
+    fn everything_known_is_said() {
+        let detail = AgentDetail {
+            entry: sample::killed("mail.7"),
+            first_seen_ms: sample::NOW_MS - 864_000_000,
+            address: Some("10.3.0.14:50112".into()),
+            scope: "mail.".into(),
+            epoch: 1,
+            sessions: vec![SessionView {
+                session: 0x5be1,
+                started_ms: sample::NOW_MS - 7_200_000,
+                last_beat_ms: None,
+                applied_segment: 40,
+                ended: Some("superseded".into()),
+            }],
+            events: sample::events(),
+        };
+        let paint = Paint::new(Charset::Unicode, Colour::None);
+        insta::assert_snapshot!(describe(&detail, sample::NOW_MS, paint));
+    }
+}

@@ -1,0 +1,92 @@
+//! `heartline config`: checks, makes and shows the config file.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+
+use crate::args::{ConfigCommand, ConfigSection, GlobalArgs};
+use crate::config::{TEMPLATE, path_of, show, show_keys};
+use crate::console::Console;
+use crate::failure::{Failure, Verdict};
+use crate::settings::{Settings, environment};
+
+/// Carries out the command.
+pub(crate) fn run(
+    command: &ConfigCommand,
+    global: &GlobalArgs,
+    console: &mut Console,
+) -> Result<Verdict, Failure> {
+    match command {
+        ConfigCommand::Path => {
+            let path = path_of(global.config.as_deref(), &environment)?;
+            console.print(&path.to_string_lossy())?;
+        }
+        ConfigCommand::Check => {
+            let settings = Settings::resolve(global, &environment)?;
+            match &settings.file.path {
+                Some(path) => console.say(&format!("{}: right", path.display())),
+                None => {
+                    let path = path_of(None, &environment)?;
+                    console
+                        .say(&format!("there is no {}; the defaults are in force", path.display()));
+                }
+            }
+        }
+        ConfigCommand::Init => init(global, console)?,
+        ConfigCommand::Show(args) => {
+            let settings = Settings::resolve(global, &environment)?;
+            let text = match args.section {
+                Some(ConfigSection::Keys) => show_keys(&settings.file)?,
+                None => {
+                    let directories = settings.directories(&environment)?;
+                    let config = settings
+                        .file
+                        .resolve(directories)
+                        .map_err(|error| Failure::Usage(error.to_string()))?;
+                    show(&settings.file, &config)?
+                }
+            };
+            console.print(&text)?;
+        }
+    }
+    Ok(Verdict::Good)
+}
+
+/// Writes the template, unless there is a file.
+fn init(global: &GlobalArgs, console: &mut Console) -> Result<(), Failure> {
+    let path = path_of(global.config.as_deref(), &environment)?;
+    let cannot = |source| Failure::File { what: "write", path: path.clone(), source };
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(cannot)?;
+    }
+    let opened = OpenOptions::new().write(true).create_new(true).open(&path);
+    let mut file = opened.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::Usage(format!("{} is there already; it was not touched", path.display()))
+        }
+        _ => cannot(error),
+    })?;
+    file.write_all(TEMPLATE.as_bytes()).map_err(cannot)?;
+    console.say(&format!("written: {}", path.display()));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::tests::console;
+
+    #[test]
+    fn init_writes_once_and_never_overwrites() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/heartline.toml");
+        let global = GlobalArgs { config: Some(path.clone()), ..GlobalArgs::default() };
+        let (mut console, out, said) = console(None);
+        run(&ConfigCommand::Init, &global, &mut console).unwrap();
+        run(&ConfigCommand::Check, &global, &mut console).unwrap();
+        std::fs::write(&path, "[tui]\nascii = true\n").unwrap();
+        let error = run(&ConfigCommand::Init, &global, &mut console).unwrap_err().to_string();
+        assert!(error.contains("not touched"), "{error}");
+        assert!(std::fs::read_to_string(&path).unwrap().contains("ascii"));
+        assert!(said.text().contains("right") && out.text().is_empty());
+    }
+}

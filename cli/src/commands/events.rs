@@ -1,0 +1,114 @@
+//! `heartline events`: what happened, oldest first, and what happens from now on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use heartline_operator::client::{Client, ClientError};
+use heartline_operator::message::{Entry, Event, EventQuery, Reply, Request};
+use heartline_operator::{Filter, json};
+
+use super::parse_filter;
+use super::watch::told_line;
+use crate::args::EventsArgs;
+use crate::console::Console;
+use crate::event_line::event_line;
+use crate::failure::{Failure, Verdict};
+use crate::feed::{Feed, Told};
+use crate::settings::{Settings, environment};
+
+/// How far back, unless said otherwise.
+const SINCE: Duration = Duration::from_hours(24);
+/// Most events asked for at a time.
+const PAGE: u32 = 1_000;
+
+/// Carries out the command.
+pub(crate) async fn run(
+    args: &EventsArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Verdict, Failure> {
+    let filter = parse_filter(args.filter.as_deref())?;
+    let client = settings.connect().await?;
+    let mut cursor = None;
+    if args.since.is_some() || !args.follow {
+        let past =
+            Past { client: &client, filter: &filter, entries: entries(&client, &filter).await? };
+        cursor = past.print(args, console).await?;
+    }
+    drop(client);
+    if !args.follow {
+        return Ok(Verdict::Good);
+    }
+    let endpoint = settings.endpoint(&environment)?;
+    let mut feed = Feed::open(endpoint, settings.client_options(&environment), filter, cursor);
+    loop {
+        for told in feed.next().await? {
+            match &told {
+                Told::Event(event) => print(event, args, console)?,
+                // Words about the link are no events.
+                told => console.say(&told_line(told, console.facts.err_paint)),
+            }
+        }
+    }
+}
+
+/// What has happened.
+struct Past<'a> {
+    client: &'a Client,
+    filter: &'a Filter,
+    entries: BTreeMap<String, Entry>,
+}
+
+impl Past<'_> {
+    /// Prints it, page by page; gives the cursor of the last event, 0 if there was none.
+    async fn print(
+        &self,
+        args: &EventsArgs,
+        console: &mut Console,
+    ) -> Result<Option<i64>, Failure> {
+        let now_ms = self.client.greeting().collector.at_ms;
+        let since = args.since.unwrap_or(SINCE);
+        let since_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        let mut query = EventQuery {
+            since_ms: Some(now_ms.saturating_sub(since_ms)),
+            after: Some(0),
+            limit: PAGE,
+            ..EventQuery::default()
+        };
+        let mut last = None;
+        loop {
+            let reply = self.client.request(Request::Events(query.clone())).await?;
+            let Reply::Events { events, next } = reply else {
+                return Err(ClientError::Unexpected { what: "events" }.into());
+            };
+            for event in &events {
+                last = Some(event.cursor);
+                let entry = event.agent.as_ref().and_then(|agent| self.entries.get(agent));
+                if self.filter.is_empty() || self.filter.matches_event(event, entry, now_ms) {
+                    print(event, args, console)?;
+                }
+            }
+            match next {
+                Some(next) => query.after = Some(next),
+                None => return Ok(last),
+            }
+        }
+    }
+}
+
+/// The agents by id, if the filter may ask about them.
+async fn entries(client: &Client, filter: &Filter) -> Result<BTreeMap<String, Entry>, Failure> {
+    if filter.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let (entries, _) = client.snapshot(Vec::new()).await?;
+    Ok(entries.into_iter().map(|entry| (entry.agent.clone(), entry)).collect())
+}
+
+fn print(event: &Event, args: &EventsArgs, console: &mut Console) -> Result<(), Failure> {
+    let paint = console.facts.paint;
+    match args.json {
+        true => console.print(&json::line(&json::event(event))),
+        false => console.print(&event_line(event, paint)),
+    }
+}

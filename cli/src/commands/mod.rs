@@ -1,0 +1,149 @@
+//! The commands, one a file.
+
+mod agent;
+mod completions;
+mod config;
+mod demo;
+mod dial_stdio;
+mod doctor;
+mod events;
+mod forget;
+mod kill;
+mod man;
+mod snapshot;
+mod status;
+mod token;
+mod tui;
+mod watch;
+
+pub(crate) use tui::open_app;
+pub(crate) use watch::told_line;
+
+use heartline_operator::Filter;
+
+use crate::args::{Arguments, Command, TuiArgs};
+use crate::console::Console;
+use crate::failure::{Failure, Verdict};
+use crate::settings::{Settings, environment};
+
+/// Carries out the command line.
+///
+/// # Errors
+/// [`Failure`], which has an exit code and says what to do.
+pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Verdict, Failure> {
+    let Arguments { global, filter, command } = arguments;
+    let before = FilterBefore(filter);
+    // These need no settings, and must work with a config file that does not.
+    match command {
+        Some(Command::Completions(args)) => return completions::run(&args, console),
+        Some(Command::Man(args)) => return man::run(&args, console),
+        Some(Command::DemoAgent(args)) => return demo::run_agent(&args),
+        Some(Command::DemoCollector(args)) => return demo::run_collector(&args),
+        Some(Command::Config(args)) => return config::run(&args, &global, console),
+        _ => {}
+    }
+    let settings = Settings::resolve(&global, &environment)?;
+    console.draw_with(settings.charset);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::System { what: "start", source })?;
+    let verdict = runtime.block_on(dispatch(command, before, &settings, console));
+    // Reading standard input takes a thread that can't be stopped; nobody waits for it.
+    runtime.shutdown_background();
+    verdict
+}
+
+async fn dispatch(
+    command: Option<Command>,
+    before: FilterBefore,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Verdict, Failure> {
+    match command {
+        None => tui::run(&TuiArgs { filter: before.0 }, settings, console).await,
+        Some(Command::Tui(args)) => {
+            let filter = before.or(args.filter)?;
+            tui::run(&TuiArgs { filter }, settings, console).await
+        }
+        Some(Command::Status(mut args)) => {
+            args.filter = before.or(args.filter)?;
+            status::run(&args, settings, console).await
+        }
+        Some(Command::Events(mut args)) => {
+            args.filter = before.or(args.filter)?;
+            events::run(&args, settings, console).await
+        }
+        Some(Command::Watch(mut args)) => {
+            args.filter = before.or(args.filter)?;
+            watch::run(&args, settings, console).await
+        }
+        Some(Command::Snapshot(mut args)) => {
+            args.filter = before.or(args.filter)?;
+            snapshot::run(&args, settings, console).await
+        }
+        Some(command) => {
+            before.must_be_none()?;
+            without_filter(command, settings, console).await
+        }
+    }
+}
+
+async fn without_filter(
+    command: Command,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Verdict, Failure> {
+    match command {
+        Command::Agent(args) => agent::run(&args, settings, console).await,
+        Command::Kill(args) => kill::kill(args, settings, console).await,
+        Command::Resume(args) => kill::resume(args, settings, console).await,
+        Command::Forget(args) => forget::run(args, settings, console).await,
+        Command::Token(args) => token::run(args, settings, console).await,
+        Command::Doctor => doctor::run(settings, console).await,
+        Command::Demo(args) => demo::run(&args, settings, console).await,
+        Command::DialStdio => dial_stdio::run(settings).await,
+        Command::Tui(_)
+        | Command::Status(_)
+        | Command::Events(_)
+        | Command::Watch(_)
+        | Command::Snapshot(_)
+        | Command::Config(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::DemoAgent(_)
+        | Command::DemoCollector(_) => unreachable!("dispatched before"),
+    }
+}
+
+/// `--filter` before the command.
+struct FilterBefore(Option<String>);
+
+impl FilterBefore {
+    /// The filter of a command that takes one.
+    fn or(self, after: Option<String>) -> Result<Option<String>, Failure> {
+        match (self.0, after) {
+            (Some(_), Some(_)) => {
+                Err(Failure::Usage("--filter is given twice; join them with `and`".to_owned()))
+            }
+            (before, after) => Ok(before.or(after)),
+        }
+    }
+
+    /// A filter that a command would not look at is a mistake, and for `kill` a dangerous one.
+    fn must_be_none(self) -> Result<(), Failure> {
+        match self.0 {
+            None => Ok(()),
+            Some(_) => Err(Failure::Usage(
+                "--filter before this command means nothing; give it after the command, if it \
+                 takes one"
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+/// Reads a filter; none matches everything.
+fn parse_filter(text: Option<&str>) -> Result<Filter, Failure> {
+    Ok(Filter::parse(text.unwrap_or_default())?)
+}

@@ -1,0 +1,53 @@
+//! `heartline snapshot`: one screen of the terminal app as text.
+
+use heartline_operator::client::ClientError;
+use heartline_operator::message::{EventQuery, Reply, Request};
+use heartline_tui::{SnapshotData, snapshot};
+
+use crate::args::{Screen, SnapshotArgs};
+use crate::console::Console;
+use crate::failure::{Failure, Verdict};
+use crate::settings::Settings;
+
+/// Most events that a screen can show.
+const EVENTS: u32 = 300;
+
+/// Carries out the command.
+pub(crate) async fn run(
+    args: &SnapshotArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Verdict, Failure> {
+    let look = settings.file.look().map_err(|error| Failure::Usage(error.to_string()))?;
+    let client = settings.connect().await?;
+    let (entries, collector) = client.snapshot(Vec::new()).await?;
+    let query = EventQuery { limit: EVENTS, ..EventQuery::default() };
+    let Reply::Events { events, .. } = client.request(Request::Events(query)).await? else {
+        return Err(ClientError::Unexpected { what: "events" }.into());
+    };
+    let agent = match (&args.agent, args.screen) {
+        (Some(agent), Screen::Agent) => {
+            match client.request(Request::Agent { agent: agent.clone() }).await? {
+                Reply::Agent(detail) => Some(detail),
+                _ => return Err(ClientError::Unexpected { what: "agent" }.into()),
+            }
+        }
+        _ => None,
+    };
+    let data = SnapshotData {
+        entries,
+        collector,
+        events,
+        agent,
+        operator: client.greeting().operator.clone(),
+    };
+    let screen = match args.screen {
+        Screen::Fleet => heartline_tui::Screen::Fleet,
+        Screen::Agent => heartline_tui::Screen::Agent,
+        Screen::Transitions => heartline_tui::Screen::Transitions,
+    };
+    let size = (args.size.columns, args.size.rows);
+    let filter = args.filter.as_deref().unwrap_or_default();
+    console.print(&snapshot(data, screen, size, filter, look)?)?;
+    Ok(Verdict::Good)
+}

@@ -1,0 +1,200 @@
+//! `heartline status`: the fleet as a table, or JSON.
+
+use heartline_operator::message::{CollectorStatus, Entry, HistoryHealth, State};
+use heartline_operator::{age_ms, json, text};
+
+use super::parse_filter;
+use crate::args::StatusArgs;
+use crate::console::Console;
+use crate::failure::{Failure, Verdict};
+use crate::paint::Paint;
+use crate::settings::Settings;
+use crate::table::{self, Column};
+use crate::targets::Fleet;
+
+/// The columns of the table; on a narrow terminal the ones of most worth stay.
+const COLUMNS: [Column; 15] = [
+    Column::left("STATE", 0),
+    Column::left("AGENT", 0),
+    Column::left("HOST", 2),
+    Column::right("SINCE", 3),
+    Column::right("BEAT", 0),
+    Column::right("STEP", 0),
+    Column::left("DOING", 6),
+    Column::right("OK%", 1),
+    Column::right("P50", 7),
+    Column::right("P95", 4),
+    Column::right("P99", 8),
+    Column::right("TASK/M", 5),
+    Column::right("$ 1H", 5),
+    Column::right("$ DAY", 6),
+    Column::right("STARTS", 9),
+];
+
+/// Carries out the command.
+pub(crate) async fn run(
+    args: &StatusArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Verdict, Failure> {
+    let filter = parse_filter(args.filter.as_deref())?;
+    let client = settings.connect().await?;
+    let (entries, collector) = client.snapshot(Vec::new()).await?;
+    let fleet = Fleet::new(entries, collector);
+    let shown = fleet.matching(&filter);
+    if args.json {
+        let document = json::status(shown.iter().copied(), &fleet.collector, fleet.now_ms());
+        console.print(&json::pretty(&document))?;
+    } else {
+        let (paint, columns) = (console.facts.paint, console.facts.columns);
+        console.print(&summary_line(&fleet, shown.len(), paint))?;
+        console.print(&collector_lines(&fleet.collector, paint))?;
+        if !shown.is_empty() {
+            let rows: Vec<_> = shown.iter().map(|e| row(e, fleet.now_ms(), paint)).collect();
+            console.print(&format!("\n{}", table::draw(&COLUMNS, &rows, columns)))?;
+        }
+    }
+    let failed = shown.iter().any(|entry| args.fail_on.contains(&entry.vitals.state));
+    Ok(Verdict::bad_if(failed))
+}
+
+/// How many there are, by state.
+fn summary_line(fleet: &Fleet, shown: usize, paint: Paint) -> String {
+    let summary = &fleet.collector.summary;
+    let mut line = match summary.total {
+        0 => "No agents yet. Start one: cargo run --example minimal_agent".to_owned(),
+        1 => "1 agent".to_owned(),
+        total => format!("{total} agents"),
+    };
+    for state in State::ALL {
+        // Unknown is never "all clear": it is said also when there is nothing else to say.
+        if summary.of(state) > 0 {
+            line.push_str(&format!("   {}", paint.count(state, summary.of(state))));
+        }
+    }
+    if shown != fleet.entries.len() {
+        line.push_str(&format!("   ({shown} shown)"));
+    }
+    line
+}
+
+/// How the collector is: what it dropped, refused and did not observe is always said.
+pub(crate) fn collector_lines(collector: &CollectorStatus, paint: Paint) -> String {
+    let datagrams = &collector.datagrams;
+    let up = text::age(age_ms(collector.started_ms, collector.at_ms));
+    let mut text = format!(
+        "collector {} {}  up {up}  {:.1} beat/s  listens on {}\n",
+        collector.host,
+        collector.version,
+        collector.beats_per_second,
+        collector.udp.join(", ")
+    );
+    let drops = [
+        ("dropped by the kernel", datagrams.kernel_dropped),
+        ("bad signature", datagrams.bad_tag),
+        ("revoked", datagrams.revoked),
+        ("malformed", datagrams.malformed),
+        ("replayed", datagrams.replayed),
+        ("over the limit", datagrams.over_limit),
+        ("answers withheld", datagrams.answers_withheld),
+        ("gaps not observed", u64::from(collector.gaps)),
+    ];
+    let said: Vec<_> = drops
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| paint.alert(&format!("{what} {}", text::count(*count))))
+        .collect();
+    match said.as_slice() {
+        [] => text.push_str("nothing dropped, refused or unobserved since its start"),
+        said => text.push_str(&said.join("  ")),
+    }
+    if let Some(end) = collector.last_gap_ms {
+        let ago = text::age(age_ms(end, collector.at_ms));
+        text.push_str(&format!("\nthe newest time not observed ended {ago} ago"));
+    }
+    if let HistoryHealth::Paused(why) = &collector.history {
+        text.push_str(&format!("\n{}", paint.alert(&format!("! history is not kept: {why}"))));
+    }
+    for banner in &collector.banners {
+        text.push_str(&format!("\n{}", paint.alert(&format!("! {banner}"))));
+    }
+    text
+}
+
+fn row(entry: &Entry, now_ms: i64, paint: Paint) -> Vec<String> {
+    let none = || "-".to_owned();
+    let age = |ms: Option<u64>| ms.map_or_else(none, text::age);
+    let (vitals, work) = (&entry.vitals, &entry.work);
+    let latency = |of: fn(&heartline_operator::message::Latency) -> u64| {
+        work.latency.as_ref().map_or_else(none, |latency| text::latency(of(latency)))
+    };
+    vec![
+        paint.vitals(vitals),
+        entry.agent.clone(),
+        entry.identity.host.clone().unwrap_or_else(none),
+        text::age(vitals.state_age_ms(now_ms)),
+        age(vitals.beat_age_ms(now_ms)),
+        age(vitals.progress_age_ms(now_ms)),
+        vitals.step.clone().unwrap_or_else(none),
+        work.success_rate().map_or_else(none, text::percent),
+        latency(|l| l.p50),
+        latency(|l| l.p95),
+        latency(|l| l.p99),
+        format!("{:.1}", work.tasks_per_minute()),
+        text::money(work.cost_nano_usd),
+        text::money(work.cost_today_nano_usd),
+        vitals.starts.to_string(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use heartline_operator::message::Datagrams;
+
+    use super::*;
+    use crate::paint::{Charset, Colour};
+    use crate::sample;
+
+    fn fleet() -> Fleet {
+        let entries = vec![
+            sample::healthy(1, "order-processor"),
+            sample::unreachable("report-generator"),
+            sample::killed("mail.7"),
+        ];
+        Fleet::new(entries, sample::collector(3))
+    }
+
+    #[test]
+    fn the_table_has_what_fits_and_the_worst_first() {
+        let paint = Paint::new(Charset::Unicode, Colour::None);
+        let fleet = fleet();
+        let rows: Vec<_> =
+            fleet.entries.iter().map(|entry| row(entry, fleet.now_ms(), paint)).collect();
+        let tables = [None, Some(80), Some(60)].map(|limit| table::draw(&COLUMNS, &rows, limit));
+        assert!(tables[1].lines().all(|line| line.chars().count() <= 80));
+        insta::assert_snapshot!(tables.join("\n"));
+    }
+
+    #[test]
+    fn what_was_dropped_or_not_observed_is_said() {
+        let paint = Paint::new(Charset::Ascii, Colour::None);
+        let mut collector = sample::collector(3);
+        let calm = collector_lines(&collector, paint);
+        assert!(calm.contains("nothing dropped"), "{calm}");
+        collector.datagrams =
+            Datagrams { bad_tag: 3, kernel_dropped: 12_000, ..Datagrams::default() };
+        collector.gaps = 1;
+        collector.last_gap_ms = Some(sample::NOW_MS - 60_000);
+        collector.history = HistoryHealth::Paused("the disk is full".into());
+        collector.banners = vec!["receive buffer clipped".into()];
+        insta::assert_snapshot!(collector_lines(&collector, paint));
+    }
+
+    #[test]
+    fn unknown_agents_are_counted_out() {
+        let mut fleet = fleet();
+        fleet.collector.summary.unknown = 2;
+        let line = summary_line(&fleet, 1, Paint::new(Charset::Ascii, Colour::None));
+        assert_eq!(line, "3 agents   + 3 healthy   ? 2 unknown   (1 shown)");
+    }
+}

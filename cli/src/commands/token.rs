@@ -1,0 +1,185 @@
+//! `heartline token`: the collector makes, revokes and lists tokens; nobody handles its master key.
+
+use heartline_operator::client::{Client, ClientError};
+use heartline_operator::message::{Reply, Request, TokenInfo, TokenReply, TokenRequest};
+use heartline_operator::{json, text};
+use heartline_protocol::{AgentName, Scope};
+
+use crate::args::{ScopeArgs, TokenArgs, TokenCommand, TokenRevokeArgs};
+use crate::console::Console;
+use crate::failure::{Failure, Verdict};
+use crate::settings::Settings;
+use crate::table::{self, Column};
+
+/// Carries out the command.
+pub(crate) async fn run(
+    args: TokenArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Verdict, Failure> {
+    match args.command {
+        None => make(&args.scope, settings, console).await,
+        Some(TokenCommand::Revoke(args)) => revoke(&args, settings, console).await,
+        Some(TokenCommand::Reinstate(args)) => {
+            let scope = named_scope(&args.scope)?;
+            let client = settings.connect_to_act().await?;
+            done(ask(&client, TokenRequest::Reinstate { scope: scope.clone() }).await?)?;
+            console.say(&format!("reinstated: the token for {}", speaks_for(&scope)));
+            Ok(Verdict::Good)
+        }
+        Some(TokenCommand::List(args)) => {
+            let client = settings.connect_to_act().await?;
+            let TokenReply::List(tokens) = ask(&client, TokenRequest::List).await? else {
+                return Err(ClientError::Unexpected { what: "token" }.into());
+            };
+            match args.json {
+                true => console.print(&json::pretty(&json::tokens(&tokens)))?,
+                false => console.print(&list(&tokens))?,
+            }
+            Ok(Verdict::Good)
+        }
+    }
+}
+
+async fn make(
+    args: &ScopeArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Verdict, Failure> {
+    let scope = scope(args)?.unwrap_or_default();
+    let client = settings.connect_to_act().await?;
+    let TokenReply::Made { token } =
+        ask(&client, TokenRequest::Make { scope: scope.clone() }).await?
+    else {
+        return Err(ClientError::Unexpected { what: "token" }.into());
+    };
+    console.print(&token)?;
+    console.say(&format!("This token speaks for {}. Give it to the agent as HEARTLINE_TOKEN, or in a file named by HEARTLINE_TOKEN_FILE.", speaks_for(&scope)));
+    Ok(Verdict::Good)
+}
+
+async fn revoke(
+    args: &TokenRevokeArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Verdict, Failure> {
+    let scope = named_scope(&args.scope)?;
+    if args.reason.trim().is_empty() {
+        return Err(Failure::Usage("--reason: say why".to_owned()));
+    }
+    let client = settings.connect_to_act().await?;
+    if !args.yes {
+        if !console.facts.can_ask {
+            return Err(Failure::Usage("there is no terminal to ask at: pass --yes".to_owned()));
+        }
+        console.say(&format!(
+            "Everything signed with the token for {} will be refused: agents that use it become \
+             unreachable.",
+            speaks_for(&scope)
+        ));
+        if console.ask("Type revoke to go on: ")?.as_deref() != Some("revoke") {
+            return Err(Failure::NotDone("nothing was done".to_owned()));
+        }
+    }
+    let request = TokenRequest::Revoke { scope: scope.clone(), reason: args.reason.clone() };
+    done(ask(&client, request).await?)?;
+    console.say(&format!("revoked: the token for {}", speaks_for(&scope)));
+    Ok(Verdict::Good)
+}
+
+async fn ask(client: &Client, request: TokenRequest) -> Result<TokenReply, Failure> {
+    match client.request(Request::Token(request)).await? {
+        Reply::Token(reply) => Ok(reply),
+        _ => Err(ClientError::Unexpected { what: "token" }.into()),
+    }
+}
+
+fn done(reply: TokenReply) -> Result<(), Failure> {
+    match reply {
+        TokenReply::Done => Ok(()),
+        _ => Err(ClientError::Unexpected { what: "token" }.into()),
+    }
+}
+
+/// The scope that was asked for, checked.
+fn scope(args: &ScopeArgs) -> Result<Option<String>, Failure> {
+    if let Some(agent) = &args.agent {
+        let name = AgentName::new(agent)
+            .map_err(|error| Failure::Usage(format!("--agent {agent:?}: {error}")))?;
+        return Ok(Some(name.as_str().to_owned()));
+    }
+    let Some(text) = &args.scope else { return Ok(None) };
+    let checked =
+        Scope::new(text).map_err(|error| Failure::Usage(format!("--scope {text:?}: {error}")))?;
+    if !text.is_empty() && !text.ends_with('.') {
+        return Err(Failure::Usage(format!(
+            "--scope {text:?}: a prefix ends in a dot, as \"{text}.\"; for one agent pass --agent"
+        )));
+    }
+    Ok(Some(checked.as_str().to_owned()))
+}
+
+/// A scope that must be said: the whole fleet is not revoked by leaving a word out.
+fn named_scope(args: &ScopeArgs) -> Result<String, Failure> {
+    scope(args)?.ok_or_else(|| {
+        Failure::Usage(
+            "say which: --agent NAME, --scope PREFIX, or --scope '' for the whole fleet".to_owned(),
+        )
+    })
+}
+
+fn speaks_for(scope: &str) -> String {
+    match scope {
+        "" => "the whole fleet".to_owned(),
+        prefix if prefix.ends_with('.') => format!("every agent below {prefix}"),
+        agent => format!("the agent {agent} alone"),
+    }
+}
+
+fn list(tokens: &[TokenInfo]) -> String {
+    const COLUMNS: [Column; 6] = [
+        Column::left("SPEAKS FOR", 0),
+        Column::right("EPOCH", 0),
+        Column::left("MADE", 0),
+        Column::left("BY", 0),
+        Column::left("REVOKED", 0),
+        Column::left("WHY", 0),
+    ];
+    let none = || "-".to_owned();
+    let row = |token: &TokenInfo| {
+        vec![
+            speaks_for(&token.scope),
+            token.epoch.to_string(),
+            token.made_ms.map_or_else(none, text::timestamp),
+            token.made_by.clone().unwrap_or_else(none),
+            token.revoked_ms.map_or_else(none, text::timestamp),
+            token.revoked_reason.clone().unwrap_or_else(none),
+        ]
+    };
+    table::draw(&COLUMNS, &tokens.iter().map(row).collect::<Vec<_>>(), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(scope: Option<&str>, agent: Option<&str>) -> Result<Option<String>, String> {
+        let args = ScopeArgs { scope: scope.map(Into::into), agent: agent.map(Into::into) };
+        super::scope(&args).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_prefix_ends_in_a_dot_and_an_agent_is_an_id() {
+        assert_eq!(of(None, None), Ok(None));
+        assert_eq!(of(Some(""), None), Ok(Some(String::new())));
+        assert_eq!(of(Some("mail."), None), Ok(Some("mail.".into())));
+        assert_eq!(of(None, Some("mail")), Ok(Some("mail".into())));
+        assert!(of(Some("mail"), None).unwrap_err().contains("\"mail.\""));
+        assert!(of(None, Some("Mail")).unwrap_err().contains("--agent"));
+    }
+
+    #[test]
+    fn the_whole_fleet_is_not_revoked_by_leaving_a_word_out() {
+        assert!(named_scope(&ScopeArgs::default()).is_err());
+    }
+}

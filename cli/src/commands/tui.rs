@@ -1,0 +1,67 @@
+//! `heartline` without a command: the terminal app.
+
+use std::time::Duration;
+
+use heartline_operator::client::Endpoint;
+use heartline_tui::{Options, RunError};
+
+use super::parse_filter;
+use crate::args::TuiArgs;
+use crate::console::Console;
+use crate::failure::{Failure, Verdict};
+use crate::settings::{Settings, environment};
+
+/// Carries out the command.
+pub(crate) async fn run(
+    args: &TuiArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Verdict, Failure> {
+    if !console.facts.is_screen {
+        return Err(Failure::Usage(
+            "there is no terminal to open the app on; try `heartline status`, `heartline watch \
+             --plain` or `heartline snapshot`"
+                .to_owned(),
+        ));
+    }
+    let filter = parse_filter(args.filter.as_deref())?;
+    let options = Options {
+        filter: filter.as_str().to_owned(),
+        ..options(settings.endpoint(&environment)?, settings)?
+    };
+    heartline_tui::run(options).await.map_err(failure)?;
+    Ok(Verdict::Good)
+}
+
+/// Opens the app on a collector, for so long at most.
+pub(crate) async fn open_app(
+    endpoint: Endpoint,
+    lasting: Option<Duration>,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    let app = heartline_tui::run(options(endpoint, settings)?);
+    match lasting {
+        // The app gives the terminal back when it is dropped, too.
+        Some(lasting) => match tokio::time::timeout(lasting, app).await {
+            Ok(ended) => ended.map(drop).map_err(failure),
+            Err(_over) => Ok(()),
+        },
+        None => app.await.map(drop).map_err(failure),
+    }
+}
+
+fn options(endpoint: Endpoint, settings: &Settings) -> Result<Options, Failure> {
+    Ok(Options {
+        endpoint,
+        client: settings.client_options(&environment),
+        look: settings.file.look().map_err(|error| Failure::Usage(error.to_string()))?,
+        filter: String::new(),
+    })
+}
+
+fn failure(error: RunError) -> Failure {
+    match error {
+        RunError::Filter(error) => Failure::Filter(error),
+        RunError::Terminal(error) => Failure::Usage(format!("the terminal can't be used: {error}")),
+    }
+}

@@ -1,0 +1,70 @@
+//! `heartline watch --plain`: a line for each thing that happens.
+
+use heartline_operator::message::{State, Summary};
+
+use super::parse_filter;
+use crate::args::WatchArgs;
+use crate::console::Console;
+use crate::event_line::{event_line, note_line};
+use crate::failure::{Failure, Verdict};
+use crate::feed::{Feed, Told};
+use crate::paint::Paint;
+use crate::settings::{Settings, environment};
+
+/// Carries out the command; ends with its reader, or by a signal.
+pub(crate) async fn run(
+    args: &WatchArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Verdict, Failure> {
+    let filter = parse_filter(args.filter.as_deref())?;
+    let (endpoint, options) =
+        (settings.endpoint(&environment)?, settings.client_options(&environment));
+    let mut feed = Feed::open(endpoint, options, filter, None);
+    let paint = console.facts.paint;
+    loop {
+        for told in feed.next().await? {
+            console.print(&told_line(&told, paint))?;
+        }
+    }
+}
+
+/// One line, without escape codes.
+pub(crate) fn told_line(told: &Told, paint: Paint) -> String {
+    match told {
+        Told::Event(event) => event_line(event, paint),
+        Told::Up { at_ms, summary, again } => {
+            let what = if *again { "link back" } else { "link up" };
+            note_line(*at_ms, &format!("{what}: {}", sum(summary)))
+        }
+        Told::Lost { at_ms, why } => note_line(*at_ms, &format!("link lost: {why}; trying again")),
+    }
+}
+
+/// `20 agents, 16 healthy, 2 unknown`.
+pub(crate) fn sum(summary: &Summary) -> String {
+    let mut parts = vec![format!("{} agents", summary.total)];
+    let counted = State::ALL.into_iter().filter(|state| summary.of(*state) > 0);
+    parts.extend(counted.map(|state| format!("{} {}", summary.of(state), state.name())));
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paint::{Charset, Colour};
+
+    #[test]
+    fn a_lost_link_is_a_line_of_its_own() {
+        let paint = Paint::new(Charset::Ascii, Colour::None);
+        let at_ms = crate::sample::NOW_MS;
+        let summary = Summary { total: 20, healthy: 18, unknown: 2, ..Summary::default() };
+        let lines = [
+            Told::Up { at_ms, summary, again: false },
+            Told::Lost { at_ms, why: "the collector hung up".into() },
+            Told::Up { at_ms, summary, again: true },
+        ]
+        .map(|told| told_line(&told, paint));
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+}

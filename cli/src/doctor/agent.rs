@@ -1,0 +1,183 @@
+//! What an agent started here would use (`SPEC.md`, section 17), and whether that is right.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use heartline_operator::text::parse_duration;
+use heartline_protocol::Token;
+
+use super::Finding;
+use crate::config::Lookup;
+
+const DEFAULT_COLLECTOR: &str = "127.0.0.1:4327";
+
+/// The settings of an agent, as the environment has them.
+pub(super) struct AgentSettings {
+    collector: String,
+    token: TokenPlace,
+}
+
+enum TokenPlace {
+    Text(String),
+    File(PathBuf),
+    Nowhere,
+}
+
+impl AgentSettings {
+    /// Reads the environment, and says what it found.
+    pub(super) fn read(lookup: Lookup<'_>, findings: &mut Vec<Finding>) -> Self {
+        let set = |name: &str| {
+            lookup(name).and_then(|v| v.into_string().ok()).filter(|value| !value.is_empty())
+        };
+        if set("HEARTLINE_DISABLE").is_some_and(|value| value != "0") {
+            findings.push(Finding::wrong(
+                "HEARTLINE_DISABLE is set: agents send nothing",
+                "Unset it where the agent runs.",
+            ));
+        }
+        if let Some(text) = set("HEARTLINE_INTERVAL")
+            && parse_duration(&text).is_err()
+        {
+            findings.push(Finding::wrong(
+                format!("HEARTLINE_INTERVAL=\"{text}\" is no duration; agents use 30s"),
+                "Write a whole number and its unit, such as 30s or 500ms.",
+            ));
+        }
+        let state_home = set("XDG_STATE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| set("HOME").map(|home| Path::new(&home).join(".local/state")));
+        let collector = set("HEARTLINE_COLLECTOR");
+        let from = if collector.is_some() { "HEARTLINE_COLLECTOR" } else { "the default" };
+        let collector = collector.unwrap_or_else(|| DEFAULT_COLLECTOR.to_owned());
+        findings.push(Finding::Right(format!("agents here send to {collector} ({from})")));
+        let token = set("HEARTLINE_TOKEN")
+            .map(TokenPlace::Text)
+            .or_else(|| set("HEARTLINE_TOKEN_FILE").map(|path| TokenPlace::File(path.into())))
+            .or_else(|| state_home.map(|home| TokenPlace::File(home.join("heartline/local.token"))))
+            .unwrap_or(TokenPlace::Nowhere);
+        Self { collector, token }
+    }
+
+    /// The token, if there is one that can be used.
+    pub(super) fn token(&self, findings: &mut Vec<Finding>) -> Option<Token> {
+        let (text, from) = match &self.token {
+            TokenPlace::Text(text) => (text.clone(), "HEARTLINE_TOKEN".to_owned()),
+            TokenPlace::File(path) => (read_file(path, findings)?, path.display().to_string()),
+            TokenPlace::Nowhere => {
+                findings.push(Finding::wrong(
+                    "no token, and no place to look for one",
+                    "Set HEARTLINE_TOKEN or HEARTLINE_TOKEN_FILE: neither XDG_STATE_HOME nor HOME \
+                     is set.",
+                ));
+                return None;
+            }
+        };
+        match Token::decode(&text) {
+            Ok(token) => {
+                let whom = match token.scope.as_str() {
+                    "" => "the whole fleet".to_owned(),
+                    prefix if prefix.ends_with('.') => format!("agents below {prefix}"),
+                    agent => format!("the agent {agent} alone"),
+                };
+                let epoch = token.epoch.0;
+                findings.push(Finding::Right(format!(
+                    "the token from {from} is whole; it speaks for {whom} (epoch {epoch})"
+                )));
+                Some(token)
+            }
+            Err(error) => {
+                let advice = "Copy it again, or make another with `heartline token`.";
+                findings.push(Finding::wrong(format!("the token from {from}: {error}"), advice));
+                None
+            }
+        }
+    }
+
+    /// The collector's address, if it has one.
+    pub(super) fn address(&self, findings: &mut Vec<Finding>) -> Option<SocketAddr> {
+        let why = match self.collector.to_socket_addrs() {
+            Ok(mut addresses) => match addresses.next() {
+                Some(address) => {
+                    if address.to_string() != self.collector {
+                        let found = format!("{} is {address}", self.collector);
+                        findings.push(Finding::Right(found));
+                    }
+                    return Some(address);
+                }
+                None => "it has no address".to_owned(),
+            },
+            Err(error) => error.to_string(),
+        };
+        findings.push(Finding::wrong(
+            format!("the collector's address {} can't be resolved: {why}", self.collector),
+            "HEARTLINE_COLLECTOR is HOST:PORT, such as collector.internal:4327.",
+        ));
+        None
+    }
+}
+
+fn read_file(path: &Path, findings: &mut Vec<Finding>) -> Option<String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let mode = std::fs::metadata(path).map_or(0, |meta| meta.permissions().mode());
+            if mode & 0o077 != 0 {
+                findings.push(Finding::Note(format!(
+                    "others can read the token in {}: chmod 600 it",
+                    path.display()
+                )));
+            }
+            Some(text)
+        }
+        Err(error) => {
+            let advice = match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    "Start `heartlined` as the same user, which makes it, or set HEARTLINE_TOKEN."
+                }
+                _ => "Let the agent's user read it, or set HEARTLINE_TOKEN.",
+            };
+            let what = format!("can't read the token {}: {error}", path.display());
+            findings.push(Finding::wrong(what, advice));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examine(environment: &[(&str, &str)]) -> Vec<Finding> {
+        let lookup = |name: &str| {
+            environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into())
+        };
+        let mut findings = Vec::new();
+        let agent = AgentSettings::read(&lookup, &mut findings);
+        agent.token(&mut findings);
+        agent.address(&mut findings);
+        findings
+    }
+
+    fn wrongs(environment: &[(&str, &str)]) -> Vec<String> {
+        let is_wrong = |finding| match finding {
+            Finding::Wrong { what, .. } => Some(what),
+            _ => None,
+        };
+        examine(environment).into_iter().filter_map(is_wrong).collect()
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_environment_is_named() {
+        let home = ("HOME", "/nonexistent");
+        let missing = wrongs(&[home]);
+        assert_eq!(missing.len(), 1, "{missing:?}");
+        assert!(missing[0].contains("/nonexistent/.local/state/heartline/local.token"));
+        assert!(wrongs(&[])[0].contains("no place"));
+        let damaged = wrongs(&[("HEARTLINE_TOKEN", "hl1.secretsecret")]);
+        assert!(damaged[0].contains("damaged") && !damaged[0].contains("secretsecret"));
+        let address = wrongs(&[("HEARTLINE_TOKEN", "x"), ("HEARTLINE_COLLECTOR", "nowhere")]);
+        assert!(address[1].contains("can't be resolved"), "{address:?}");
+        let disabled = wrongs(&[home, ("HEARTLINE_DISABLE", "1"), ("HEARTLINE_INTERVAL", "30")]);
+        assert_eq!(disabled.len(), 3, "{disabled:?}");
+    }
+}

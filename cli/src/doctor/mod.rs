@@ -1,0 +1,179 @@
+//! Finding out why an agent would not be seen.
+//!
+//! 1. the environment that an agent started here would use
+//! 2. its token: there, readable, whole, for whom
+//! 3. the collector's address: can it be resolved
+//! 4. the operators' socket: reachable, allowed to act, of our version
+//! 5. a signed probe: is it answered, and if not, what did the collector count meanwhile
+//! 6. the kernel's receive buffer
+//!
+//! The probe is a beat that proves nothing fresh, so it changes no agent's state. A collector lists
+//! whoever signs with a right key, though: the probe has an id of its own under the token's scope,
+//! which is forgotten at the end.
+
+mod agent;
+mod operators;
+mod probe;
+
+use heartline_protocol::{AgentName, Token};
+
+use crate::settings::{Settings, environment};
+use agent::AgentSettings;
+use operators::Operators;
+use probe::Echo;
+
+/// Receive buffer that a collector asks for, in bytes.
+const WANTED_BUFFER: u64 = 4 << 20;
+/// The id of the probe, below the token's scope.
+const PROBE_ID: &str = "heartline-doctor";
+
+/// What was found out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// As it should be.
+    Right(String),
+    /// Worth knowing, and not wrong.
+    Note(String),
+    /// Wrong, and what to do.
+    Wrong { what: String, advice: String },
+}
+
+impl Finding {
+    fn wrong(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Wrong { what: what.into(), advice: advice.into() }
+    }
+}
+
+/// Examines everything, as far as each step allows the next.
+pub(crate) async fn examine(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let agent = AgentSettings::read(&environment, &mut findings);
+    let token = agent.token(&mut findings);
+    let address = agent.address(&mut findings);
+    let operators = Operators::reach(settings, &mut findings).await;
+    if let (Some(token), Some(address)) = (token, address)
+        && let Some(name) = probe_name(&token)
+    {
+        let counted_before = match &operators {
+            Some(operators) => operators.counters().await,
+            None => None,
+        };
+        let was_known = match &operators {
+            Some(operators) => operators.knows(name.as_str()).await,
+            None => true,
+        };
+        let echo = probe::send(address, &token, &name);
+        let answered = matches!(echo, Echo::Answered(_));
+        let counted = match (&operators, counted_before) {
+            (Some(operators), Some(before)) => operators.counted_since(before).await,
+            _ => None,
+        };
+        findings.push(judge(&echo, address, counted.as_deref()));
+        if answered && !was_known {
+            findings.push(tidy_up(operators.as_ref(), name.as_str()).await);
+        }
+    }
+    findings.push(receive_buffer());
+    findings
+}
+
+/// Whom the probe speaks for: an id that no agent has, or, with a token for one agent alone, that
+/// agent.
+fn probe_name(token: &Token) -> Option<AgentName> {
+    let id = match token.scope.as_str() {
+        "" => PROBE_ID.to_owned(),
+        prefix if prefix.ends_with('.') => format!("{prefix}{PROBE_ID}"),
+        agent => agent.to_owned(),
+    };
+    // A prefix can be so long that no id of ours fits below it.
+    AgentName::new(&id).ok()
+}
+
+fn judge(echo: &Echo, address: std::net::SocketAddr, counted: Option<&str>) -> Finding {
+    match (echo, counted) {
+        (Echo::Answered(trip), _) => Finding::Right(format!(
+            "a signed probe to {address} was answered in {:.1} ms: address and token are right",
+            trip.as_secs_f64() * 1e3
+        )),
+        (Echo::Refused, _) => Finding::wrong(
+            format!("nothing listens on {address} (connection refused)"),
+            "Start `heartlined` there, or set HEARTLINE_COLLECTOR to where it listens.",
+        ),
+        (Echo::Failed(why), _) => Finding::wrong(
+            format!("can't send to {address}: {why}"),
+            "Check the network and the address in HEARTLINE_COLLECTOR.",
+        ),
+        (Echo::Silence, Some(counter)) => Finding::wrong(
+            format!("the probe reached the collector, which refused it ({counter})"),
+            "The token is not one of this collector, or is revoked: make another with `heartline \
+             token`; `heartline token list` shows what is revoked.",
+        ),
+        (Echo::Silence, None) => Finding::wrong(
+            format!("no answer from {address}"),
+            "A collector answers nothing that is signed wrongly: the token may be of another \
+             collector (make one there: `heartline token`). Or a firewall drops UDP to or from \
+             this port. On the collector, `heartline status` counts bad signatures.",
+        ),
+    }
+}
+
+/// Removes the probe from the fleet again.
+async fn tidy_up(operators: Option<&Operators>, name: &str) -> Finding {
+    let is_gone = match operators {
+        Some(operators) => operators.forget(name).await,
+        None => false,
+    };
+    match is_gone {
+        true => Finding::Right(format!("the probe's id {name} was forgotten again")),
+        false => Finding::Note(format!(
+            "the probe is listed as {name}, state unknown; remove it there: heartline forget {name}"
+        )),
+    }
+}
+
+fn receive_buffer() -> Finding {
+    let path = "/proc/sys/net/core/rmem_max";
+    let allowed = std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
+    match allowed {
+        None => Finding::Note(format!("{path} can't be read: receive buffer not checked")),
+        Some(bytes) if bytes >= WANTED_BUFFER => Finding::Right(format!(
+            "a collector here gets its receive buffer ({bytes} bytes allowed)"
+        )),
+        Some::<u64>(bytes) => Finding::Note(format!(
+            "a collector here gets a receive buffer of {bytes} bytes at most, and loses beats of \
+             large fleets in bursts; as root: sysctl -w net.core.rmem_max={WANTED_BUFFER}"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heartline_protocol::{Epoch, MasterKey, Scope};
+
+    use super::*;
+
+    fn name_for(scope: &str) -> Option<String> {
+        let key = MasterKey::new([7; 32]).scope_key(Epoch(1), scope);
+        let token = Token { epoch: Epoch(1), scope: Scope::new(scope).unwrap(), key };
+        probe_name(&token).map(|name| name.as_str().to_owned())
+    }
+
+    #[test]
+    fn the_probe_speaks_for_an_id_that_the_token_covers() {
+        assert_eq!(name_for("").as_deref(), Some("heartline-doctor"));
+        assert_eq!(name_for("mail.").as_deref(), Some("mail.heartline-doctor"));
+        assert_eq!(name_for("mail").as_deref(), Some("mail"));
+        assert_eq!(name_for(&format!("{}.", "a".repeat(62))), None);
+    }
+
+    #[test]
+    fn silence_with_a_counter_is_a_wrong_token_and_without_one_may_be_a_firewall() {
+        let address = "127.0.0.1:4327".parse().unwrap();
+        let advice = |counted| match judge(&Echo::Silence, address, counted) {
+            Finding::Wrong { advice, .. } => advice,
+            other => panic!("{other:?}"),
+        };
+        assert!(advice(Some("bad signature")).contains("another with `heartline token`"));
+        assert!(advice(None).contains("firewall"));
+    }
+}

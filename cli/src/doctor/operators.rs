@@ -1,0 +1,95 @@
+//! The operators' side of the collector, which knows what became of a probe.
+
+use heartline_operator::client::Client;
+use heartline_operator::message::{CollectorStatus, Datagrams, Reply, Request};
+
+use super::Finding;
+use crate::settings::{Settings, environment};
+
+/// A collector that answers operators.
+pub(super) struct Operators {
+    client: Client,
+}
+
+impl Operators {
+    /// Connects, and says how that went.
+    pub(super) async fn reach(settings: &Settings, findings: &mut Vec<Finding>) -> Option<Self> {
+        let endpoint = match settings.endpoint(&environment) {
+            Ok(endpoint) => endpoint,
+            Err(error) => {
+                findings.push(Finding::wrong(error.to_string(), "Pass --data-dir."));
+                return None;
+            }
+        };
+        let options = settings.client_options(&environment);
+        let client = match Client::connect(&endpoint, &options).await {
+            Ok(client) => client,
+            Err(error) => {
+                // An agent needs no operators' socket: on another machine there is none.
+                findings.push(Finding::Note(format!("operators: {error}")));
+                return None;
+            }
+        };
+        let greeting = client.greeting();
+        let may = if greeting.may_control { "look and act" } else { "look, but not act" };
+        findings.push(Finding::Right(format!(
+            "{} may {may} on the collector at {}",
+            greeting.operator, greeting.collector.host
+        )));
+        report(&greeting.collector, findings);
+        Some(Self { client })
+    }
+
+    /// What the collector has counted so far.
+    pub(super) async fn counters(&self) -> Option<Datagrams> {
+        match self.client.request(Request::Collector).await {
+            Ok(Reply::Collector(status)) => Some(status.datagrams),
+            _ => None,
+        }
+    }
+
+    /// Whether an agent is known. If that can't be found out, it is taken to be.
+    pub(super) async fn knows(&self, agent: &str) -> bool {
+        match self.client.snapshot(vec![agent.to_owned()]).await {
+            Ok((entries, _)) => entries.iter().any(|entry| entry.agent == agent),
+            Err(_) => true,
+        }
+    }
+
+    /// Removes an agent again.
+    pub(super) async fn forget(&self, agent: &str) -> bool {
+        let request = Request::Forget { agents: vec![agent.to_owned()] };
+        matches!(self.client.request(request).await, Ok(Reply::Forgotten { agents }) if agents.len() == 1)
+    }
+
+    /// Which counter of refused datagrams has grown.
+    pub(super) async fn counted_since(&self, before: Datagrams) -> Option<String> {
+        let now = self.counters().await?;
+        let grown = [
+            ("bad signature", now.bad_tag > before.bad_tag),
+            ("revoked", now.revoked > before.revoked),
+            ("malformed", now.malformed > before.malformed),
+            ("the roster is full", now.over_limit > before.over_limit),
+            ("dropped by the kernel", now.kernel_dropped > before.kernel_dropped),
+        ];
+        grown.iter().find(|(_, has_grown)| *has_grown).map(|(what, _)| (*what).to_owned())
+    }
+}
+
+fn report(collector: &CollectorStatus, findings: &mut Vec<Finding>) {
+    let ours = env!("CARGO_PKG_VERSION");
+    findings.push(match collector.version.as_str() {
+        theirs if theirs == ours => Finding::Right(format!("collector and client are {ours}")),
+        theirs => Finding::Note(format!("the collector is version {theirs}, this is {ours}")),
+    });
+    findings.push(Finding::Right(format!("it receives beats on {}", collector.udp.join(", "))));
+    if collector.datagrams.kernel_dropped > 0 {
+        findings.push(Finding::Note(format!(
+            "the kernel has dropped {} datagrams since it started",
+            collector.datagrams.kernel_dropped
+        )));
+    }
+    for banner in &collector.banners {
+        findings.push(Finding::Note(banner.clone()));
+    }
+}

@@ -1,0 +1,114 @@
+//! A signed probe, as an agent would send it.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use heartline::engine::{Engine, EngineConfig, Keys, Moment, Tally};
+use heartline_protocol::{AgentName, Token};
+
+use crate::{clock, random};
+
+/// How often it is sent: one may be lost.
+const ATTEMPTS: u32 = 3;
+/// How long each may take.
+const PATIENCE: Duration = Duration::from_millis(700);
+/// Longer than any datagram of the protocol.
+const BUFFER: usize = 2_048;
+
+/// What came back.
+#[derive(Debug)]
+pub(super) enum Echo {
+    /// The collector's answer, signed with the same key, after so long.
+    Answered(Duration),
+    /// The machine is there, and nobody listens on the port.
+    Refused,
+    /// Nothing.
+    Silence,
+    /// It could not even be sent, and why.
+    Failed(String),
+}
+
+/// Sends beats until one is answered.
+pub(super) fn send(address: SocketAddr, token: &Token, name: &AgentName) -> Echo {
+    attempt(address, token, name).unwrap_or_else(Echo::Failed)
+}
+
+fn attempt(address: SocketAddr, token: &Token, name: &AgentName) -> Result<Echo, String> {
+    let said = |error: std::io::Error| error.to_string();
+    let keys = Keys::new(token, name).map_err(|error| error.to_string())?;
+    let local: SocketAddr = match address {
+        SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
+        SocketAddr::V6(_) => ([0_u16; 8], 0).into(),
+    };
+    let socket = UdpSocket::bind(local).map_err(said)?;
+    socket.connect(address).map_err(said)?;
+    for _ in 0..ATTEMPTS {
+        // A session of its own for each, so that every answer is to the attempt that waits for it.
+        let session = random::number().map_err(said)?;
+        let mut engine = Engine::new(EngineConfig::new(name.clone(), keys.clone(), session), now());
+        let mut datagram = Vec::new();
+        engine.poll_transmit(now(), &mut Tally::default(), &mut datagram);
+        let sent = clock::now();
+        match socket.send(&datagram) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok(Echo::Refused),
+            Err(error) => return Err(error.to_string()),
+        }
+        match answer(&socket, &mut engine, sent)? {
+            Echo::Silence => {}
+            echo => return Ok(echo),
+        }
+    }
+    Ok(Echo::Silence)
+}
+
+/// Waits for the answer to what was just sent.
+fn answer(socket: &UdpSocket, engine: &mut Engine, sent: Duration) -> Result<Echo, String> {
+    let mut buffer = [0; BUFFER];
+    loop {
+        let Some(left) = (sent + PATIENCE).checked_sub(clock::now()).filter(|left| !left.is_zero())
+        else {
+            return Ok(Echo::Silence);
+        };
+        socket.set_read_timeout(Some(left)).map_err(|error| error.to_string())?;
+        match socket.recv(&mut buffer) {
+            Ok(len) => {
+                let heard = engine.handle_datagram(&buffer[..len], now());
+                if heard.is_ok() && engine.last_answer().is_some() {
+                    return Ok(Echo::Answered(clock::now() - sent));
+                }
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::ConnectionRefused => return Ok(Echo::Refused),
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(Echo::Silence),
+                ErrorKind::Interrupted => {}
+                _ => return Err(error.to_string()),
+            },
+        }
+    }
+}
+
+fn now() -> Moment {
+    Moment::from_nanos(u64::try_from(clock::now().as_nanos()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use heartline_protocol::{Epoch, MasterKey, Scope};
+
+    use super::*;
+
+    #[test]
+    fn a_closed_port_is_told_from_silence() {
+        let key = MasterKey::new([7; 32]).scope_key(Epoch(1), "");
+        let token = Token { epoch: Epoch(1), scope: Scope::new("").unwrap(), key };
+        let name = AgentName::new("probe").unwrap();
+        let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        drop(taken);
+        assert!(matches!(send(address, &token, &name), Echo::Refused));
+        let mute = UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert!(matches!(send(mute.local_addr().unwrap(), &token, &name), Echo::Silence));
+    }
+}

@@ -1,0 +1,61 @@
+//! `heartline`, the command line: what is typed becomes a question to a collector, and its answer a
+//! table, JSON, or an exit code.
+//!
+//! - `args`: the command line as it is typed; `settings`: what it comes to
+//! - `commands`: a file for each command
+//! - `act`: what kill and resume have in common
+//! - `feed`: what happens from now on, across lost links
+//! - `demo`: a collector and a fleet of real processes, and what happens to them
+//! - `doctor`: why an agent would not be seen
+//!
+//! Results go to standard output and words to standard error; `interface.md` has the contract of
+//! names, flags, JSON and exit codes.
+
+mod act;
+mod args;
+mod clock;
+mod commands;
+mod config;
+mod console;
+mod demo;
+mod doctor;
+mod event_line;
+mod failure;
+mod feed;
+mod paint;
+mod random;
+mod settings;
+mod table;
+mod targets;
+
+#[cfg(test)]
+mod sample;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use args::Arguments;
+use console::Console;
+
+/// The program `heartline`: reads the command line of this process and carries it out.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut console = Console::of_process();
+    match commands::run(arguments, &mut console) {
+        Ok(verdict) => verdict.exit_code(),
+        Err(failure) => {
+            if !failure.is_quiet() {
+                console.say(&format!("heartline: {failure}"));
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+/// The command line, for documentation that is made of it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
+}

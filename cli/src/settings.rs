@@ -1,0 +1,186 @@
+//! What a command runs with, after flags, environment, config file and defaults.
+
+use std::path::PathBuf;
+
+use heartline_operator::client::{Access, Client, ClientOptions, Endpoint, SshEndpoint};
+use heartline_operator::{Directories, Given};
+
+use crate::args::GlobalArgs;
+use crate::config::{ConfigFile, Lookup};
+use crate::failure::Failure;
+use crate::paint::Charset;
+
+/// What a command runs with.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The config file, read.
+    pub(crate) file: ConfigFile,
+    /// `--ssh`.
+    ssh: Option<String>,
+    given: GivenDirectories,
+    /// `--read-only`.
+    pub(crate) access: Access,
+    /// `--ascii`, here or in the config file.
+    pub(crate) charset: Charset,
+}
+
+/// Directories that somebody asked for, each with the precedence of flag, environment, file.
+#[derive(Clone, Debug, Default)]
+struct GivenDirectories {
+    /// By flag alone: what is sent to the far side of an ssh.
+    data_flag: Option<PathBuf>,
+    sockets_flag: Option<PathBuf>,
+    /// By flag, or by the file where the environment says nothing.
+    data: Option<PathBuf>,
+    sockets: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the config file and puts it below flags and environment.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] with file, line and column of what is wrong in it.
+    pub(crate) fn resolve(global: &GlobalArgs, lookup: Lookup<'_>) -> Result<Self, Failure> {
+        let mut file = ConfigFile::find(global.config.as_deref(), lookup)?;
+        file.apply_look(global)?;
+        let is_set = |name| lookup(name).is_some_and(|value| !value.is_empty());
+        let below = |flag: &Option<PathBuf>, variable, in_file: &Option<PathBuf>| {
+            flag.clone().or_else(|| in_file.clone().filter(|_| !is_set(variable)))
+        };
+        let given = GivenDirectories {
+            data: below(&global.data_dir, "HEARTLINE_DATA_DIR", &file.collector.data_dir),
+            sockets: below(&global.socket_dir, "HEARTLINE_SOCKET_DIR", &file.collector.socket_dir),
+            data_flag: global.data_dir.clone(),
+            sockets_flag: global.socket_dir.clone(),
+        };
+        let charset = if file.tui.ascii { Charset::Ascii } else { Charset::Unicode };
+        let access = if global.read_only { Access::View } else { Access::Control };
+        let ssh = global.ssh.clone().filter(|host| !host.is_empty());
+        Ok(Self { file, ssh, given, access, charset })
+    }
+
+    /// The directories of the collector on this machine.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] when there is no home to look in.
+    pub(crate) fn directories(&self, lookup: Lookup<'_>) -> Result<Directories, Failure> {
+        let given =
+            Given { data: self.given.data.as_deref(), sockets: self.given.sockets.as_deref() };
+        Directories::resolve(given, lookup).map_err(|error| Failure::Usage(error.to_string()))
+    }
+
+    /// Where the collector is.
+    ///
+    /// # Errors
+    /// As [`Settings::directories`].
+    pub(crate) fn endpoint(&self, lookup: Lookup<'_>) -> Result<Endpoint, Failure> {
+        let Some(host) = &self.ssh else {
+            return Ok(Endpoint::Unix(self.directories(lookup)?));
+        };
+        let text =
+            |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        Ok(Endpoint::Ssh(SshEndpoint {
+            data_dir: text(&self.given.data_flag),
+            socket_dir: text(&self.given.sockets_flag),
+            ..SshEndpoint::new(host)
+        }))
+    }
+
+    /// How to connect.
+    pub(crate) fn client_options(&self, lookup: Lookup<'_>) -> ClientOptions {
+        ClientOptions {
+            access: self.access,
+            client: concat!("heartline ", env!("CARGO_PKG_VERSION")).to_owned(),
+            origin: self.ssh.is_some().then(|| origin(lookup)),
+            ..ClientOptions::default()
+        }
+    }
+
+    /// Connects to the collector.
+    ///
+    /// # Errors
+    /// [`Failure::Client`].
+    pub(crate) async fn connect(&self) -> Result<Client, Failure> {
+        let endpoint = self.endpoint(&environment)?;
+        Ok(Client::connect(&endpoint, &self.client_options(&environment)).await?)
+    }
+
+    /// Connects to the collector, to change something.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] under `--read-only`, [`Failure::NotDone`] when this user may only look.
+    pub(crate) async fn connect_to_act(&self) -> Result<Client, Failure> {
+        if self.access == Access::View {
+            return Err(Failure::Usage("--read-only: nothing can be changed".to_owned()));
+        }
+        let client = self.connect().await?;
+        let greeting = client.greeting();
+        if !greeting.may_control {
+            return Err(Failure::NotDone(format!(
+                "{} may look at this collector, but not act: ask to be named under [access] \
+                 control in its config",
+                greeting.operator
+            )));
+        }
+        Ok(client)
+    }
+}
+
+/// The environment of this process.
+pub(crate) fn environment(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
+/// Who sits at this end of an ssh: `ops@bastion`.
+fn origin(lookup: Lookup<'_>) -> String {
+    let user = ["USER", "LOGNAME"].iter().find_map(|name| lookup(name));
+    let user = user.map_or_else(|| "?".to_owned(), |user| user.to_string_lossy().into_owned());
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{user}@{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn resolve(global: &GlobalArgs, environment: &[(&str, &str)]) -> Endpoint {
+        let lookup = |name: &str| {
+            let found = environment.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        Settings::resolve(global, &lookup).unwrap().endpoint(&lookup).unwrap()
+    }
+
+    fn data_of(endpoint: Endpoint) -> String {
+        match endpoint {
+            Endpoint::Unix(directories) => directories.data.display().to_string(),
+            Endpoint::Ssh(ssh) => format!("{}:{}", ssh.host, ssh.data_dir.unwrap_or_default()),
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_that_over_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("c.toml");
+        std::fs::write(&config, "data_dir = \"/file\"\n").unwrap();
+        let file = GlobalArgs { config: Some(config), ..GlobalArgs::default() };
+        let flag = GlobalArgs { data_dir: Some("/flag".into()), ..file.clone() };
+        let env = [("HEARTLINE_DATA_DIR", "/env"), ("HOME", "/home/u")];
+        assert_eq!(data_of(resolve(&flag, &env)), "/flag");
+        assert_eq!(data_of(resolve(&file, &env)), "/env");
+        assert_eq!(data_of(resolve(&file, &env[1..])), "/file");
+        let none = GlobalArgs::default();
+        assert_eq!(data_of(resolve(&none, &env[1..])), "/home/u/.local/state/heartline");
+    }
+
+    #[test]
+    fn only_flags_are_sent_to_the_far_side_of_an_ssh() {
+        let global = GlobalArgs { ssh: Some("ops@m3".into()), ..GlobalArgs::default() };
+        let env = [("HEARTLINE_DATA_DIR", "/here"), ("HOME", "/home/u")];
+        assert_eq!(data_of(resolve(&global, &env)), "ops@m3:");
+        let global = GlobalArgs { data_dir: Some("/there".into()), ..global };
+        assert_eq!(data_of(resolve(&global, &env)), "ops@m3:/there");
+    }
+}

@@ -1,0 +1,118 @@
+//! Tables of text, cut to the width of a terminal.
+
+use unicode_width::UnicodeWidthStr as _;
+
+/// Between two columns.
+const GAP: &str = "  ";
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column {
+    pub(crate) title: &'static str,
+    pub(crate) align: Align,
+    /// Columns of least worth are left out first; 0 is never left out.
+    pub(crate) worth: u8,
+}
+
+/// On which side a cell's text stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Align {
+    Left,
+    Right,
+}
+
+impl Column {
+    pub(crate) const fn left(title: &'static str, worth: u8) -> Self {
+        Self { title, align: Align::Left, worth }
+    }
+
+    pub(crate) const fn right(title: &'static str, worth: u8) -> Self {
+        Self { title, align: Align::Right, worth }
+    }
+}
+
+/// Draws rows under their titles, in at most so many columns of a terminal. What does not fit is
+/// left out by whole columns, those of the largest `worth` first.
+pub(crate) fn draw(columns: &[Column], rows: &[Vec<String>], limit: Option<usize>) -> String {
+    let widths: Vec<usize> = columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            rows.iter().map(|row| width(&row[at])).fold(column.title.width(), usize::max)
+        })
+        .collect();
+    let shown = choose(columns, &widths, limit);
+    let mut text = String::new();
+    let titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
+    for row in std::iter::once(&titles).chain(rows) {
+        let cells = shown.iter().map(|at| pad(&row[*at], widths[*at], columns[*at].align));
+        text.push_str(cells.collect::<Vec<_>>().join(GAP).trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Which columns fit.
+fn choose(columns: &[Column], widths: &[usize], limit: Option<usize>) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..columns.len()).collect();
+    let Some(limit) = limit else { return shown };
+    let needed = |shown: &[usize]| shown.iter().map(|at| widths[*at] + GAP.len()).sum::<usize>();
+    while needed(&shown) > limit + GAP.len() {
+        let least = shown.iter().copied().max_by_key(|at| columns[*at].worth);
+        match least.filter(|at| columns[*at].worth > 0) {
+            Some(least) => shown.retain(|at| *at != least),
+            None => break,
+        }
+    }
+    shown
+}
+
+fn pad(text: &str, to: usize, align: Align) -> String {
+    let blank = " ".repeat(to.saturating_sub(width(text)));
+    match align {
+        Align::Left => format!("{text}{blank}"),
+        Align::Right => format!("{blank}{text}"),
+    }
+}
+
+/// Columns that a text takes; the colours in it take none.
+fn width(text: &str) -> usize {
+    let mut visible = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        visible.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, after)| after);
+    }
+    visible.push_str(rest);
+    visible.width()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [Column; 3] =
+        [Column::left("NAME", 0), Column::right("AGE", 1), Column::left("STEP", 2)];
+
+    fn rows() -> Vec<Vec<String>> {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        vec![row(["\u{1b}[31mmail\u{1b}[0m", "4s", "fetch"]), row(["web-1", "12m04s", "日本"])]
+    }
+
+    #[test]
+    fn cells_stand_below_each_other_whatever_their_colour_or_script() {
+        let text = draw(&COLUMNS, &rows(), None);
+        assert_eq!(
+            text,
+            "NAME      AGE  STEP\n\u{1b}[31mmail\u{1b}[0m       4s  fetch\nweb-1  12m04s  日本\n"
+        );
+    }
+
+    #[test]
+    fn the_least_columns_go_first_and_the_first_never() {
+        let heads = |limit| draw(&COLUMNS, &rows(), Some(limit)).lines().next().unwrap().to_owned();
+        assert_eq!(heads(20), "NAME      AGE  STEP");
+        assert_eq!(heads(19), "NAME      AGE");
+        assert_eq!(heads(1), "NAME");
+    }
+}

@@ -1,0 +1,116 @@
+//! Which agents are meant by names, patterns and filters.
+
+use heartline_operator::Filter;
+use heartline_operator::message::{CollectorStatus, Entry};
+
+use crate::failure::Failure;
+
+/// The whole fleet at one moment.
+pub(crate) struct Fleet {
+    /// All agents, worst first, then by name.
+    pub(crate) entries: Vec<Entry>,
+    /// The collector; its time is the moment.
+    pub(crate) collector: CollectorStatus,
+}
+
+impl Fleet {
+    pub(crate) fn new(mut entries: Vec<Entry>, collector: CollectorStatus) -> Self {
+        entries.sort_by(|a, b| {
+            let worst = b.vitals.state.severity().cmp(&a.vitals.state.severity());
+            worst.then(a.vitals.since_ms.cmp(&b.vitals.since_ms)).then(a.agent.cmp(&b.agent))
+        });
+        Self { entries, collector }
+    }
+
+    /// The moment, in ms of Unix time by the collector's clock.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.collector.at_ms
+    }
+
+    /// The agents that a filter picks.
+    pub(crate) fn matching(&self, filter: &Filter) -> Vec<&Entry> {
+        let now_ms = self.now_ms();
+        self.entries.iter().filter(|entry| filter.matches(entry, now_ms)).collect()
+    }
+
+    /// The agents of these ids and patterns, each once.
+    ///
+    /// # Errors
+    /// [`Failure::NotDone`] when one of them is nobody.
+    pub(crate) fn named(&self, names: &[String]) -> Result<Vec<&Entry>, Failure> {
+        let mut wanted: Vec<&str> = Vec::new();
+        for name in names {
+            let found: Vec<&str> = if name.contains(['*', '?']) {
+                let filter = Filter::parse(&format!("agent:{name}"))?;
+                self.matching(&filter).iter().map(|entry| entry.agent.as_str()).collect()
+            } else {
+                let same = self.entries.iter().filter(|entry| entry.agent == *name);
+                same.map(|entry| entry.agent.as_str()).collect()
+            };
+            if found.is_empty() {
+                return Err(Failure::NotDone(self.unknown(name)));
+            }
+            wanted.extend(found);
+        }
+        Ok(self.entries.iter().filter(|entry| wanted.contains(&entry.agent.as_str())).collect())
+    }
+
+    /// That nobody has this name, and who was perhaps meant.
+    pub(crate) fn unknown(&self, name: &str) -> String {
+        let near = |entry: &&Entry| {
+            entry.agent.contains(name) || name.contains(&entry.agent) || differ(&entry.agent, name)
+        };
+        let near: Vec<_> =
+            self.entries.iter().filter(near).take(3).map(|entry| entry.agent.as_str()).collect();
+        match near.as_slice() {
+            [] => format!("no agent \"{name}\"; `heartline status` lists them"),
+            near => format!("no agent \"{name}\"; did you mean {}?", near.join(" or ")),
+        }
+    }
+}
+
+/// Whether two names differ by a letter or two in the same place, or by one more or less.
+fn differ(a: &str, b: &str) -> bool {
+    let common = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    let tail = a[common..].bytes().rev().zip(b[common..].bytes().rev());
+    let common_tail = tail.take_while(|(x, y)| x == y).count();
+    a.len().max(b.len()) - common - common_tail <= 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    fn fleet() -> Fleet {
+        let entries = vec![
+            sample::healthy(1, "web-1"),
+            sample::unreachable("mail.1"),
+            sample::healthy(4, "mail.2"),
+        ];
+        Fleet::new(entries, sample::collector(3))
+    }
+
+    fn named(words: &[&str]) -> Result<Vec<String>, String> {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let fleet = fleet();
+        let found = fleet.named(&words).map_err(|error| error.to_string())?;
+        Ok(found.iter().map(|entry| entry.agent.clone()).collect())
+    }
+
+    #[test]
+    fn names_and_patterns_pick_each_agent_once_worst_first() {
+        assert_eq!(named(&["mail.*", "mail.2"]).unwrap(), ["mail.1", "mail.2"]);
+        assert_eq!(
+            named(&["mail"]),
+            Err("no agent \"mail\"; did you mean mail.1 or mail.2?".into())
+        );
+        assert!(named(&["nobody*"]).is_err());
+    }
+
+    #[test]
+    fn a_mistyped_name_is_guessed() {
+        assert!(fleet().unknown("wbe-1").contains("web-1"));
+        assert!(fleet().unknown("zzz").contains("heartline status"));
+    }
+}
