@@ -11,7 +11,12 @@ const DETAIL_FROM: u16 = 30;
 /// From this width on the detail pane stands beside the list.
 const BESIDE_FROM: u16 = 160;
 const DETAIL_HEIGHT: u16 = 8;
+/// From this height on the pane is higher.
+const TALL_FROM: u16 = 36;
+const TALL_DETAIL_HEIGHT: u16 = 10;
 const DETAIL_WIDTH: u16 = 58;
+/// Lines for what is wrong with a filter.
+const MOST_FAULT_LINES: u16 = 3;
 /// Banners shown at once.
 const MOST_BANNERS: usize = 3;
 
@@ -79,7 +84,10 @@ pub(crate) fn regions(state: &State) -> Regions {
 
 fn filter_lines(state: &State) -> u16 {
     match &state.overlay {
-        Some(Overlay::Filter(edit)) if edit.error.is_some() => 2,
+        Some(Overlay::Filter(edit)) => edit.error.as_ref().map_or(1, |fault| {
+            let message = u16::try_from(fault.lines(state.size.0).len()).unwrap_or(1);
+            2 + message.min(MOST_FAULT_LINES)
+        }),
         _ => 1,
     }
 }
@@ -94,7 +102,8 @@ fn fleet(state: &State, mut rest: Rect, regions: &mut Regions) {
         regions.detail = take_right(&mut rest, DETAIL_WIDTH);
         rest.width = rest.width.saturating_sub(1);
     } else if height >= DETAIL_FROM {
-        regions.detail = take_bottom(&mut rest, DETAIL_HEIGHT);
+        let rows = if height >= TALL_FROM { TALL_DETAIL_HEIGHT } else { DETAIL_HEIGHT };
+        regions.detail = take_bottom(&mut rest, rows);
     }
     regions.titles = take_top(&mut rest, 1);
     regions.body = rest;

@@ -11,8 +11,11 @@ mod keys;
 mod layout;
 mod look;
 mod options;
+mod pace;
+mod run;
 mod snapshot;
 mod state;
+mod terminal;
 mod update;
 mod view;
 
@@ -20,8 +23,10 @@ pub use commands::commands_markdown;
 pub use keys::{KeyMap, KeyMapError, ParseKeyError};
 pub use look::ThemeName;
 pub use options::{Colour, Keys, Look, TuiConfig};
+pub use run::{ExitReason, Options, RunError, run};
 pub use snapshot::{SnapshotData, snapshot};
 pub use state::Screen;
+pub use terminal::TerminalError;
 
 #[cfg(test)]
 mod sample;

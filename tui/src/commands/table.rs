@@ -56,13 +56,13 @@ pub(crate) const REGISTRY: &[Spec] = &[
     spec(Command::Log, "transitions-of", &["l"], &[Fleet, Agent], "the transitions of this agent")
         .hint(40, "log")
         .subcommand("heartline events --filter NAME"),
-    spec(Command::Kill, "kill", &["K"], &[Fleet, Agent], "kill this agent, or all marked ones (asks first)")
+    spec(Command::Kill, "kill", &["K"], &[Fleet, Agent], "kill this agent, or all marked (asks first)")
         .hint(70, "kill")
         .subcommand("heartline kill NAME --reason TEXT"),
     spec(Command::Resume, "resume", &["R"], &[Fleet, Agent], "resume killed agents (asks once)")
         .hint(60, "resume")
         .subcommand("heartline resume NAME"),
-    spec(Command::Filter, "filter", &["/"], TABLES, "filter the list: state:degraded host:m3* !tag:dev")
+    spec(Command::Filter, "filter", &["/"], TABLES, "filter, as state:degraded host:m3* !tag:dev")
         .hint(85, "filter")
         .subcommand("heartline status --filter Q"),
     spec(Command::NextMatch, "next-match", &["n"], TABLES, "next row that matches, opening its group"),
@@ -93,7 +93,7 @@ pub(crate) const REGISTRY: &[Spec] = &[
     spec(Command::Down, "down", &["j", "Down"], LISTS, "down").unlisted(),
     spec(Command::Up, "up", &["k", "Up"], LISTS, "up").unlisted(),
     spec(Command::Top, "top", &["g g", "Home"], LISTS, "to the first row").unlisted(),
-    spec(Command::Bottom, "bottom", &["G", "End"], LISTS, "to the last row; among transitions, follow")
+    spec(Command::Bottom, "bottom", &["G", "End"], LISTS, "to the last row; transitions then follow")
         .unlisted(),
     spec(Command::HalfDown, "half-page-down", &["ctrl-d"], LISTS, "half a page down").unlisted(),
     spec(Command::HalfUp, "half-page-up", &["ctrl-u"], LISTS, "half a page up").unlisted(),
@@ -109,11 +109,11 @@ pub(crate) const REGISTRY: &[Spec] = &[
     spec(Command::NextPane, "next", &["Tab"], &[Agent, Dialog], "next pane, or next field")
         .hint(45, "pane"),
     spec(Command::PreviousPane, "previous", &["shift-Tab"], &[Agent, Dialog], "previous pane, or field"),
-    spec(Command::Expand, "expand", &["e"], &[Fleet, Agent], "give the pane the whole screen, and back"),
-    spec(Command::Freeze, "freeze", &["f"], SCREENS, "hold the screen still; news is still received")
+    spec(Command::Expand, "expand", &["e"], &[Fleet, Agent], "give the pane the whole screen, or back"),
+    spec(Command::Freeze, "freeze", &["f"], SCREENS, "hold the screen still, or let it go on")
         .hint(55, "freeze"),
     spec(Command::Utc, "utc", &["U"], SCREENS, "times in UTC, or in the local zone"),
-    spec(Command::Mouse, "mouse", &["M"], SCREENS, "let the mouse scroll and select (it then can't copy)"),
+    spec(Command::Mouse, "mouse", &["M"], SCREENS, "the mouse scrolls and selects, or copies"),
     spec(Command::Palette, "palette", &[":"], SCREENS, "find a command by its name").hint(20, "commands"),
     spec(Command::Help, "help", &["?", "F1"], SCREENS, "this help").hint(100, "help"),
     spec(Command::Back, "back", &["Esc"], EVERYWHERE, "back; clears the filter").unlisted(),
@@ -137,7 +137,7 @@ mod tests {
             assert!(!name.is_empty() && !spec.help.is_empty() && !spec.hint.is_empty(), "{name}");
             assert!(!spec.contexts.is_empty(), "{name} can be given nowhere");
             assert!(!spec.keys.is_empty(), "{name} has no key");
-            assert!(spec.help.len() <= 56, "{name}: its help does not fit its line");
+            assert!(spec.help.len() <= 44, "{name}: its help does not fit its line");
             for keys in spec.keys {
                 assert_eq!(keys.parse::<Sequence>().unwrap().to_string(), *keys, "{name}");
             }

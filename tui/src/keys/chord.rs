@@ -50,6 +50,7 @@ const NAMED: [(&str, KeyCode); 15] = [
 ];
 
 impl Chord {
+    #[cfg(test)]
     pub(crate) fn plain(code: KeyCode) -> Self {
         Self { code, ctrl: false, alt: false }
     }

@@ -13,5 +13,7 @@ pub(crate) use heartline_operator::text::{age, count, latency};
 pub(crate) use glyphs::{Charset, Glyphs};
 pub(crate) use status::{Status, of_state, status};
 pub(crate) use text::{Align, clean, fit, width};
+#[cfg(test)]
+pub(crate) use text::is_hostile;
 pub use theme::ThemeName;
 pub(crate) use theme::{Role, Theme};

@@ -4,6 +4,7 @@ use super::columns::Column;
 use super::dialog::Dialog;
 use super::input::Input;
 use crate::commands::{Command, Context, Listed, REGISTRY, Spec};
+use crate::look::width;
 
 /// One thing at a time lies above a screen.
 #[derive(Debug)]
@@ -51,6 +52,26 @@ pub(crate) struct Picker {
 pub(crate) enum PickerKind {
     Sort,
     Columns,
+}
+
+impl FilterFault {
+    /// The message, broken between words into lines that fit.
+    pub(crate) fn lines(&self, columns: u16) -> Vec<String> {
+        let room = usize::from(columns.saturating_sub(2));
+        let mut lines = vec![String::new()];
+        for word in self.message.split_whitespace() {
+            let last = lines.last_mut().expect("there is always a line");
+            if !last.is_empty() && width(last) + 1 + width(word) > room {
+                lines.push(word.to_owned());
+            } else {
+                if !last.is_empty() {
+                    last.push(' ');
+                }
+                last.push_str(word);
+            }
+        }
+        lines
+    }
 }
 
 impl Palette {

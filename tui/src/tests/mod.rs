@@ -1,3 +1,6 @@
 //! Scenarios and screens of the whole program.
 
+mod bytes;
+mod kill;
+mod list;
 mod screens;

@@ -14,8 +14,10 @@ use crate::look::{Align, Role, age, status, width};
 use crate::state::{Dialog, Focus, Input, State, Target};
 
 const WIDTH: u16 = 100;
-/// Lines besides the targets and the effect.
-const FRAME: u16 = 11;
+/// Lines besides the targets and the effect: border, heading, blanks, buttons; for a kill also the
+/// two text fields and a blank.
+const FRAME: u16 = 6;
+const FIELDS: u16 = 3;
 /// Most targets shown at once.
 const MOST_TARGETS: u16 = 12;
 /// Columns of the text fields.
@@ -24,7 +26,8 @@ const FIELD: u16 = 40;
 /// Returns where the text cursor stands.
 pub(super) fn draw(state: &State, dialog: &Dialog, buffer: &mut Buffer) -> Option<Position> {
     let effects = effect::lines(state, dialog);
-    let fixed = FRAME + count(effects.len());
+    let fields_high = if dialog.action == Action::Kill { FIELDS } else { 0 };
+    let fixed = FRAME + fields_high + u16::from(dialog.hidden() > 0) + count(effects.len());
     let room = state.size.1.saturating_sub(1 + fixed).clamp(1, MOST_TARGETS);
     let shown = room.min(count(dialog.targets.len()));
     let area = centred(state, WIDTH, (fixed + shown).min(state.size.1 - 1));
@@ -45,7 +48,7 @@ pub(super) fn draw(state: &State, dialog: &Dialog, buffer: &mut Buffer) -> Optio
     let mut cursor = None;
     if dialog.action == Action::Kill {
         cursor = fields(state, dialog, inner, row, buffer);
-        row += 3;
+        row += fields_high;
     }
     buttons(state, dialog, inner, row, buffer);
     cursor

@@ -37,7 +37,7 @@ pub(super) fn sections(state: &State, entry: &Entry, detail: Option<&AgentDetail
         Section { title: "doing", facts: doing(state, entry) },
         Section { title: "1 hour", facts: work(state, entry) },
         Section { title: "latency", facts: latencies(entry) },
-        Section { title: "ever", facts: ever(state, entry, detail) },
+        Section { title: "cost", facts: costs(state, entry, detail) },
         Section { title: "who", facts: who(entry, detail) },
     ];
     if let Some(command) = &entry.vitals.command {
@@ -73,7 +73,7 @@ fn beats(entry: &Entry) -> Vec<Fact> {
     let sent = vitals.beats.saturating_add(vitals.lost);
     let loss = if sent == 0 { 0.0 } else { vitals.lost as f64 / sent as f64 };
     vec![
-        fact("every", span(vitals.interval_ms.into())),
+        fact("every", interval(vitals.interval_ms)),
         fact("arrived", count(vitals.beats)),
         fact("lost", format!("{} ({:.1} %)", count(vitals.lost), loss * 100.0)),
         fact("session", super::cells::boot(entry)),
@@ -124,12 +124,12 @@ fn latencies(entry: &Entry) -> Vec<Fact> {
     }
 }
 
-fn ever(state: &State, entry: &Entry, detail: Option<&AgentDetail>) -> Vec<Fact> {
+fn costs(state: &State, entry: &Entry, detail: Option<&AgentDetail>) -> Vec<Fact> {
     let (work, total) = (&entry.work, &entry.total);
     let mut facts = vec![
         fact("today", money(work.cost_today_nano_usd)),
         fact("1 hour", money(work.cost_nano_usd)),
-        fact("tokens", format!("{} in {} out", count(work.tokens_in), count(work.tokens_out))),
+        fact("tokens 1 h", format!("{} in {} out", count(work.tokens_in), count(work.tokens_out))),
         fact("ever", format!("{} ok {} failed {}", count(total.ok), count(total.failed), money(total.cost_nano_usd))),
     ];
     if let Some(detail) = detail {
@@ -188,6 +188,11 @@ fn order(state: &State, command: &CommandView) -> Vec<Fact> {
         }
     });
     facts
+}
+
+/// The time between beats: `15s`, `500 ms`.
+pub(super) fn interval(ms: u32) -> String {
+    if ms.is_multiple_of(1_000) { age(ms.into()) } else { span(ms.into()) }
 }
 
 /// A time of day in the chosen zone, with the date when it is another day.

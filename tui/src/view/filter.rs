@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::pen::Pen;
 use crate::look::{Role, count, width};
-use crate::state::{FilterEdit, Follow, Overlay, Screen, Shown, State};
+use crate::state::{FilterEdit, FilterFault, Follow, Overlay, Screen, Shown, State};
 
 /// Returns where the text cursor stands while the filter is typed.
 pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -54,21 +54,25 @@ fn edited(
     buffer: &mut Buffer,
 ) -> Position {
     let columns = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
-    if let (Some(fault), Some(mut pen)) = (&edit.error, Pen::on(state, area, 1, buffer)) {
-        let text = format!("^ column {}: {}", fault.column + 1, fault.message);
-        let wanted = (start - area.x).saturating_add(columns(fault.column));
-        let latest = area.width.saturating_sub(columns(width(&text)));
-        if wanted <= latest {
-            pen.gap(wanted).put(Role::Unreachable, &text);
-        } else {
-            // No room on the right: the caret stays in its place, and the words go before it.
-            let text = format!("column {}: {} ^", fault.column + 1, fault.message);
-            let from = (wanted + 1).saturating_sub(columns(width(&text)));
-            pen.gap(from).put(Role::Unreachable, &text);
-        }
+    if let Some(fault) = &edit.error {
+        fault_lines(state, fault, start - area.x, area, buffer);
     }
     let x = start.saturating_add(columns(width(edit.input.before()))).min(area.right().saturating_sub(1));
     Position::new(x, area.y)
+}
+
+/// A caret under the place, and what was expected there, on as many lines as that takes.
+fn fault_lines(state: &State, fault: &FilterFault, start: u16, area: Rect, buffer: &mut Buffer) {
+    let column = u16::try_from(fault.column).unwrap_or(u16::MAX);
+    if let Some(mut pen) = Pen::on(state, area, 1, buffer) {
+        let place = format!("^ column {}", fault.column + 1);
+        pen.gap(start.saturating_add(column)).put(Role::Unreachable, &place);
+    }
+    for (row, line) in (2..area.height).zip(fault.lines(area.width)) {
+        if let Some(mut pen) = Pen::on(state, area, row, buffer) {
+            pen.gap(1).put(Role::Unreachable, &line);
+        }
+    }
 }
 
 fn fleet_summary(state: &State) -> String {

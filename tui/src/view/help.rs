@@ -12,7 +12,7 @@ use crate::state::State;
 const WIDTH: u16 = 118;
 /// From this width on commands stand in two columns.
 const TWO_COLUMNS: u16 = 112;
-const KEYS: u16 = 15;
+const KEYS: u16 = 11;
 
 pub(super) fn draw(state: &State, scroll: usize, buffer: &mut Buffer) {
     let context = state.screen_context();
@@ -31,7 +31,7 @@ pub(super) fn draw(state: &State, scroll: usize, buffer: &mut Buffer) {
     let width = inner.width / u16::try_from(columns).unwrap_or(1);
     for (column, part) in specs.chunks(rows.max(1)).enumerate() {
         let x = inner.x + width * u16::try_from(column).unwrap_or(0);
-        let area = Rect { x, width, ..inner };
+        let area = Rect { x, width: width - 1, ..inner };
         for (row, spec) in (0..).zip(part.iter().skip(scroll).take(height)) {
             line(state, area, row, spec, buffer);
         }

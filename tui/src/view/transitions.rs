@@ -96,7 +96,7 @@ fn row(
     let lines = if fits || line + 1 >= area.height { 1 } else { 2 };
     if lines == 2 {
         if let Some(mut pen) = Pen::on(state, area, line + 1, buffer) {
-            pen.gap(14).put(Role::Text, &words.cause).gap(2).pair("by", Role::Text, &words.by);
+            pen.gap(14).put(Role::Text, &format!("by {}: {}", words.by, words.cause));
         }
     }
     let rows = Rect { y: area.y + line, height: lines, ..area };

@@ -2,13 +2,13 @@
 
 use heartline_operator::message::{Action, Entry, Reason, State as AgentState};
 
-use crate::look::{Role, span};
+use crate::look::Role;
 use crate::state::{Dialog, State};
-use crate::view::facts::when;
+use crate::view::facts::{interval, when};
 
 /// Intervals without a beat after which an agent counts as not heard.
 const HEARD_INTERVALS: u64 = 3;
-/// Names that fit a line.
+/// Agents that a resume dialog tells the story of.
 const MOST_NAMED: usize = 3;
 
 /// The lines, each in its colour.
@@ -22,9 +22,10 @@ pub(super) fn lines(state: &State, dialog: &Dialog) -> Vec<(Role, String)> {
 fn kill(state: &State, dialog: &Dialog) -> Vec<(Role, String)> {
     let mut lines = vec![(
         Role::Text,
-        "Effect  No new task starts; those in flight may end. It stays so until resumed,".to_owned(),
+        "Effect  No new task starts; those in flight may end. It stays so until".to_owned(),
     )];
-    lines.push((Role::Text, "        also when the agent or the collector starts again.".to_owned()));
+    let stays = "        resumed, also when the agent or the collector starts again.";
+    lines.push((Role::Text, stays.to_owned()));
     let entries: Vec<&Entry> =
         dialog.targets.iter().filter_map(|target| state.live.agent(&target.agent)).collect();
     let (killed, rest): (Vec<&Entry>, Vec<&Entry>) =
@@ -32,17 +33,18 @@ fn kill(state: &State, dialog: &Dialog) -> Vec<(Role, String)> {
     let (heard, silent): (Vec<&Entry>, Vec<&Entry>) =
         rest.into_iter().partition(|entry| is_heard(state, entry));
     if let Some(slowest) = heard.iter().map(|entry| entry.vitals.interval_ms).max() {
-        let (whom, by) = (names(&heard), span(slowest.into()));
-        lines.push((Role::Text, format!("        {whom}: told at once, by its next beat at the latest ({by}).")));
+        let (whom, by) = (names(&heard), interval(slowest));
+        lines.push((Role::Text, format!("        {whom}: told at once, in {by} at the latest.")));
         let busy: u64 = heard.iter().map(|entry| u64::from(entry.vitals.in_flight)).sum();
-        if busy > 0 {
-            let tasks = if busy == 1 { "1 task is".to_owned() } else { format!("{busy} tasks are") };
-            lines.push((Role::Text, format!("        {tasks} in flight and drain first.")));
+        match busy {
+            0 => {}
+            1 => lines.push((Role::Text, "        1 task in flight drains first.".to_owned())),
+            _ => lines.push((Role::Text, format!("        {busy} tasks in flight drain first."))),
         }
     }
     if !silent.is_empty() {
         let whom = names(&silent);
-        lines.push((Role::Degraded, format!("        {whom}: not beating, so it stays PENDING until heard.")));
+        lines.push((Role::Degraded, format!("        {whom}: not beating, PENDING until heard again.")));
     }
     if !killed.is_empty() {
         lines.push((Role::Dim, format!("        {}: killed already, nothing changes.", names(&killed))));
@@ -84,10 +86,8 @@ fn is_heard(state: &State, entry: &Entry) -> bool {
 }
 
 fn names(entries: &[&Entry]) -> String {
-    let named: Vec<&str> =
-        entries.iter().take(MOST_NAMED).map(|entry| entry.agent.as_str()).collect();
-    match entries.len().saturating_sub(MOST_NAMED) {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
+    match entries {
+        [only] => only.agent.clone(),
+        several => format!("{} agents", several.len()),
     }
 }

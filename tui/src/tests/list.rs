@@ -1,0 +1,201 @@
+//! The list: selection by id, filters, folds, freezing, and the link.
+
+use heartline_operator::message::{Reason, State, Vitals};
+
+use crate::event::{Effect, Event};
+use crate::sample::{Driver, Right};
+use crate::state::Screen;
+
+fn driver() -> Driver {
+    Driver::live((120, 36))
+}
+
+fn unreachable(vitals: &mut Vitals) {
+    vitals.state = State::Unreachable;
+    vitals.reason = Some(Reason::Silent);
+    vitals.since_ms = 0;
+}
+
+#[test]
+fn the_selection_follows_its_agent_when_rows_move() {
+    let mut driver = driver();
+    driver.keys("v v v j j j j j j j j");
+    let selected = driver.app.list.selected().unwrap().to_owned();
+    let before = driver.app.list.at;
+    driver.change("order-processor.1", unreachable);
+    assert_eq!(driver.app.list.selected(), Some(selected.as_str()));
+    assert_eq!(driver.app.list.at, before + 1);
+    assert!(driver.line(&format!("  {selected} ")).starts_with('>'));
+}
+
+#[test]
+fn new_keys_after_a_reconnect_move_neither_selection_nor_marks() {
+    let mut driver = driver();
+    driver.keys("j j Space");
+    let selected = driver.app.list.selected().unwrap().to_owned();
+    let marks = driver.app.list.marks.clone();
+    for entry in &mut driver.agents {
+        entry.key = 1_000 - entry.key;
+    }
+    driver.lose();
+    driver.connect(Right::Act);
+    assert_eq!(driver.app.list.selected(), Some(selected.as_str()));
+    assert_eq!(driver.app.list.marks, marks);
+    assert!(driver.line("report-generator").contains("UNREACH"));
+}
+
+#[test]
+fn a_filter_narrows_as_it_is_typed_and_escape_takes_it_back() {
+    let mut driver = driver();
+    driver.keys("/");
+    driver.types("host=edge-17");
+    assert_eq!(driver.app.list.matched, 6);
+    driver.keys("Esc");
+    assert_eq!(driver.app.list.matched, 20);
+    driver.keys("/");
+    driver.types("mail");
+    driver.keys("Enter");
+    assert_eq!(driver.app.list.matched, 5);
+    driver.keys("Esc");
+    assert_eq!(driver.app.list.matched, 20);
+}
+
+#[test]
+fn a_faulty_filter_points_at_its_column_and_keeps_the_last_good_one() {
+    let mut driver = driver();
+    driver.keys("/");
+    driver.types("mail ");
+    driver.send(Event::Paste("colour:red".to_owned()));
+    let screen = driver.screen();
+    let lines: Vec<&str> = screen.lines().collect();
+    let at = lines.iter().position(|line| line.contains("colour:red")).unwrap();
+    let column = |line: &str, of: &str| line.find(of).map(|byte| line[..byte].chars().count());
+    assert_eq!(column(lines[at], "colour"), column(lines[at + 1], "^"));
+    assert!(lines[at + 1].contains("^ column 6") && lines[at + 2].contains("colour"));
+    assert_eq!(driver.app.list.matched, 5);
+    driver.keys("Enter");
+    assert!(driver.app.overlay.is_some(), "a faulty filter was kept");
+}
+
+#[test]
+fn bad_only_leaves_out_the_healthy_and_never_the_unknown() {
+    let mut driver = driver();
+    driver.keys("!");
+    let screen = driver.screen();
+    assert!(screen.contains("ticket-triage") && !screen.contains("HEALTHY"));
+}
+
+#[test]
+fn a_folded_group_shows_its_worst_state_first() {
+    let mut driver = driver();
+    driver.keys("*");
+    let line = driver.line("m3-gpu-01");
+    assert!(line.contains("✖ 1 ◐ 2 ● 4"), "{line}");
+    assert!(!driver.screen().contains("order-processor.1"));
+}
+
+#[test]
+fn the_next_match_is_found_in_a_folded_group() {
+    let mut driver = driver();
+    driver.keys("* /");
+    driver.types("mail.3");
+    driver.keys("Enter n");
+    assert_eq!(driver.app.list.selected(), Some("mail.3"));
+}
+
+#[test]
+fn the_header_of_a_scrolled_group_stays_pinned() {
+    let mut driver = Driver::live((80, 24));
+    driver.keys("G");
+    let screen = driver.screen();
+    let first = screen.lines().nth(4).unwrap();
+    assert!(first.starts_with("▾ "), "{first:?}");
+    driver.keys("g g j");
+    assert!(driver.line("report-generator").starts_with('>'));
+}
+
+#[test]
+fn frozen_screens_stand_still_and_news_is_not_lost() {
+    let mut driver = driver();
+    driver.keys("f");
+    let before = driver.screen();
+    driver.wait(5_000);
+    driver.change("mail.1", unreachable);
+    assert_eq!(driver.screen(), before);
+    assert!(before.contains("FROZEN 12:04:31Z"));
+    driver.keys("f");
+    assert!(driver.line("mail.1").contains("UNREACH"));
+}
+
+#[test]
+fn nothing_changes_so_nothing_is_drawn() {
+    let mut driver = driver();
+    driver.keys("f");
+    driver.wait(7_000);
+    let revision = driver.app.revision;
+    driver.wait(1_000);
+    assert_eq!(driver.app.revision, revision);
+}
+
+#[test]
+fn a_lost_link_says_since_when_and_ages_go_on() {
+    let mut driver = driver();
+    driver.lose();
+    driver.wait(20_000);
+    driver.lose();
+    driver.wait(23_000);
+    let screen = driver.screen();
+    assert!(screen.contains("LOST 43s"), "a further failed attempt moved the start");
+    assert!(driver.line("approval-bot").contains("55s"));
+    driver.connect(Right::Act);
+    assert!(driver.screen().contains("LIVE"));
+}
+
+#[test]
+fn after_a_reconnect_missed_events_are_asked_for() {
+    let mut driver = driver();
+    driver.lose();
+    let effects = driver.connect(Right::Act);
+    let asked = effects.iter().find_map(|effect| match effect {
+        Effect::AskEvents(query) => Some(query.after),
+        _ => None,
+    });
+    assert_eq!(asked, Some(Some(10)));
+}
+
+#[test]
+fn q_goes_back_and_quits_only_at_the_top() {
+    let mut driver = driver();
+    driver.keys("3");
+    assert_eq!(driver.keys("q"), []);
+    assert_eq!(driver.app.screen, Screen::Fleet);
+    assert_eq!(driver.keys("q"), [Effect::Exit]);
+}
+
+#[test]
+fn an_event_leads_to_its_agent() {
+    let mut driver = driver();
+    driver.keys("3 k");
+    let effects = driver.keys("Enter");
+    assert_eq!(effects, [Effect::AskAgent("inventory-sync".to_owned())]);
+    assert_eq!(driver.app.screen, Screen::Agent);
+    driver.keys("l");
+    assert_eq!(driver.app.transitions.filter_text, "agent=inventory-sync");
+}
+
+#[test]
+fn a_key_without_a_command_does_nothing() {
+    let mut driver = driver();
+    let before = driver.screen();
+    assert_eq!(driver.keys("4 t x Z ctrl-k"), []);
+    assert_eq!(driver.screen(), before);
+}
+
+#[test]
+fn a_range_is_marked_from_the_last_mark() {
+    let mut driver = driver();
+    driver.keys("Space j ctrl-Space");
+    assert_eq!(driver.app.list.marks.len(), 3);
+    driver.keys("ctrl-\\");
+    assert!(driver.app.list.marks.is_empty());
+}
