@@ -168,11 +168,9 @@ impl Agent {
 
     /// Which of its sessions a message of session `id` belongs to.
     pub(crate) fn belongs(&self, id: u64) -> Belongs {
-        if self.starts == 0 {
-            Belongs::Unknown
-        } else if self.session.id == id {
+        if self.starts > 0 && self.session.id == id {
             Belongs::Current
-        } else if self.superseded.as_ref().is_some_and(|old| old.knows(id)) {
+        } else if self.superseded.as_ref().is_some_and(|old| old.get(id).is_some()) {
             Belongs::Superseded
         } else {
             Belongs::Unknown

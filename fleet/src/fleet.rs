@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use crate::agent::Agent;
 use crate::command::Pending;
 use crate::deferred::Deferred;
+use crate::forgotten::Forgotten;
 use crate::gap::{HEARTBEAT, Watch};
 use crate::identity::Texts;
 use crate::input::Input;
@@ -92,6 +92,7 @@ pub struct Fleet {
     pub(crate) deferred: Deferred,
     pub(crate) pushing: BTreeSet<(Mono, AgentIndex)>,
     pub(crate) commands: BTreeMap<Ticket, Pending>,
+    pub(crate) forgotten: Forgotten,
     pub(crate) last_command: Ticket,
     pub(crate) next_id: i64,
     pub(crate) watch: Watch,
@@ -121,6 +122,7 @@ impl Fleet {
             deferred: Deferred::default(),
             pushing: BTreeSet::new(),
             commands: BTreeMap::new(),
+            forgotten: Forgotten::default(),
             last_command: Ticket(0),
             next_id: 1,
             watch: Watch::idle(),
@@ -327,23 +329,6 @@ impl Fleet {
                 agent.limits = self.limits.number_of(&agent.name);
             }
             self.rejudge(index, now, Some(Cause::Rules));
-        }
-    }
-
-    fn on_forget(&mut self, agents: &[AgentIndex], by: &str, at: Mono) {
-        for &index in agents {
-            self.note_changed(index);
-            let Some(agent) = self.roster.remove(index) else { continue };
-            let Agent { name, id, standing, pushes, .. } = agent;
-            self.summary.leave(standing.state);
-            if let Some(pushes) = pushes {
-                self.pushing.remove(&(pushes.next, index));
-            }
-            self.outputs.extend([
-                Output::Persist(crate::ControlRow::Forgotten { id, at, by: by.into() }),
-                Output::Record(HistoryRow::Forgotten { id, at, by: by.into() }),
-                Output::Forgotten { index, agent: name },
-            ]);
         }
     }
 

@@ -51,7 +51,7 @@ pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Mono) -> Verdict {
         }
         None => {}
     }
-    let unreachable_after = intervals(agent, limits.unreachable_factor);
+    let unreachable_after = intervals(agent.interval_ms, limits.unreachable_factor);
     let unreachable_at = agent.silent_from + unreachable_after;
     if at >= unreachable_at {
         let heard_until = agent.heard_at + unreachable_after;
@@ -64,7 +64,7 @@ pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Mono) -> Verdict {
     if !agent.settled {
         return Verdict::until(Standing::UNKNOWN, unreachable_at);
     }
-    let late_at = agent.silent_from + late_after(agent, limits);
+    let late_at = agent.silent_from + late_after(agent.interval_ms, limits);
     if at >= late_at {
         return Verdict::until(Standing::degraded(Reason::Late), unreachable_at);
     }
@@ -78,13 +78,13 @@ pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Mono) -> Verdict {
     Verdict::until(Standing::HEALTHY, late_at)
 }
 
-/// How long after its last live beat `agent` is late.
-pub(crate) fn late_after(agent: &Agent, limits: &Limits) -> Duration {
-    intervals(agent, limits.late_factor)
+/// How long after its last live beat an agent of this interval is late.
+pub(crate) fn late_after(interval_ms: u32, limits: &Limits) -> Duration {
+    intervals(interval_ms, limits.late_factor)
 }
 
-fn intervals(agent: &Agent, factor: f64) -> Duration {
-    Duration::from_millis((f64::from(agent.interval_ms) * factor) as u64)
+fn intervals(interval_ms: u32, factor: f64) -> Duration {
+    Duration::from_millis((f64::from(interval_ms) * factor) as u64)
 }
 
 /// For how long past its limit an agent with work to do had made no progress when its last live

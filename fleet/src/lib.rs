@@ -15,6 +15,7 @@ mod agent;
 mod command;
 mod deferred;
 mod fleet;
+mod forgotten;
 mod gap;
 mod identity;
 mod input;

@@ -28,6 +28,10 @@ use crate::time::Mono;
 
 impl Fleet {
     pub(crate) fn on_message(&mut self, message: &Message<'_>, now: Mono) {
+        if message.index.is_none() && self.forgotten.is_replay(message) {
+            self.counters.replayed += 1;
+            return;
+        }
         let Some(index) = message.index.or_else(|| self.register(message, now)) else {
             self.counters.over_limit += 1;
             return;
@@ -94,6 +98,8 @@ impl Fleet {
         if let Body::Beat(beat) = &message.body {
             agent.interval_ms = beat.interval_ms;
         }
+        agent.superseded = self.forgotten.take(message.agent);
+        agent.generation = self.forgotten.generation;
         let index = self.roster.insert(agent);
         self.summary.enter(Standing::UNKNOWN.state);
         let agent: Box<str> = message.agent.into();
@@ -148,25 +154,34 @@ impl Fleet {
     /// has not been heard for its late limit.
     fn takes_over(&mut self, index: AgentIndex, message: &Message<'_>, now: Mono) -> bool {
         let Some(agent) = self.roster.get_mut(index) else { return false };
-        let late_at = agent.silent_from + late_after(agent, self.limits.get(agent.limits));
-        if now < late_at || !matches!(message.body, Body::Beat(_)) {
-            return false;
+        // One that was forgotten and comes back has no current session.
+        let is_free = agent.starts == 0;
+        if !is_free {
+            let Body::Beat(beat) = &message.body else { return false };
+            // A session that has ended, perhaps before it ever beat, has no interval any more.
+            let ended = agent.ended.map(|_| beat.interval_ms);
+            let limits = self.limits.get(agent.limits);
+            let limit = late_after(ended.unwrap_or(agent.interval_ms), limits);
+            if now < agent.silent_from + limit {
+                return false;
+            }
         }
-        let before = agent.session.id;
         let Some(superseded) = agent.superseded.as_mut() else { return false };
-        if !superseded.swap(message.session, &mut agent.session) {
-            return false;
+        let Some(again) = superseded.take(message.session) else { return false };
+        let before = std::mem::replace(&mut agent.session, again);
+        if !is_free {
+            superseded.push(before);
         }
-        self.note_session(index, before, now);
+        self.note_session(index, before.id, now);
         true
     }
 
     fn on_superseded(&mut self, index: AgentIndex, message: &Message<'_>, now: Mono) {
         let Some(agent) = self.roster.get_mut(index) else { return };
-        let shown_for = late_after(agent, self.limits.get(agent.limits));
         // A goodbye of the old process is how a replacement should go.
-        if matches!(message.body, Body::Beat(_)) {
-            agent.conflict_until = now + shown_for;
+        if let Body::Beat(beat) = &message.body {
+            let shown_for = late_after(beat.interval_ms, self.limits.get(agent.limits));
+            agent.conflict_until = agent.conflict_until.max(now + shown_for);
         }
         self.catch_up(index, now);
         self.rejudge(index, now, None);

@@ -81,17 +81,24 @@ impl Superseded {
         self.0.is_empty()
     }
 
-    pub(crate) fn knows(&self, id: u64) -> bool {
-        self.0.iter().any(|session| session.id == id)
+    pub(crate) fn get(&self, id: u64) -> Option<&Session> {
+        self.0.iter().find(|session| session.id == id)
     }
 
-    /// Puts the session of that id, if it is here, into the place of `current`, which is now the
-    /// newest one here.
-    pub(crate) fn swap(&mut self, id: u64, current: &mut Session) -> bool {
-        let Some(at) = self.0.iter().position(|session| session.id == id) else { return false };
-        let again = self.0.remove(at);
-        self.push(std::mem::replace(current, again));
-        true
+    /// Takes out the session of that id.
+    pub(crate) fn take(&mut self, id: u64) -> Option<Session> {
+        let at = self.0.iter().position(|session| session.id == id)?;
+        Some(self.0.remove(at))
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.0.iter_mut()
+    }
+
+    /// Until when a challenge of any of them can be echoed.
+    pub(crate) fn challenged_until(&self) -> Mono {
+        let moments = self.0.iter().map(|session| session.challenged_until);
+        moments.max().unwrap_or(Mono::NEVER_YET)
     }
 
     pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Session> {

@@ -116,10 +116,11 @@ impl Fleet {
     /// The disk has everything up to `ticket`: confirms it to the agents that wait.
     pub(crate) fn on_stored(&mut self, ticket: Ticket, known: &[Ticket], now: Mono) {
         while let Some(row) = self.pipeline.pop_through(ticket) {
-            let Some(agent) = self.roster.get_mut(row.index) else { continue };
-            if agent.id != row.id {
+            let agent = self.roster.get_mut(row.index).filter(|agent| agent.id == row.id);
+            let Some(agent) = agent else {
+                self.forgotten.stored(&row);
                 continue;
-            }
+            };
             // The disk had it from before: what was added for it here was too much.
             if known.contains(&row.ticket) {
                 agent.totals = agent.totals.minus(&row.added);

@@ -137,7 +137,10 @@ impl World {
                 }
             }
             Output::Commanded { request_id, .. } => {
-                hold!(self.disk.control.has(request_id), "a command was confirmed before its commit");
+                hold!(
+                    self.disk.control.has(request_id),
+                    "a command was confirmed before its commit"
+                );
             }
             Output::Refused { request_id, refusal } => self.refused(request_id, &refusal),
             Output::Forgotten { .. } => {}

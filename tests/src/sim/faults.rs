@@ -119,7 +119,8 @@ impl World {
     fn operate(&mut self, fault: Fault, agent: usize) {
         self.requests += 1;
         let everybody = self.rng.chance(300);
-        let agents = if everybody { self.everybody() } else { vec![self.agents[agent].name.to_string()] };
+        let agents =
+            if everybody { self.everybody() } else { vec![self.agents[agent].name.to_string()] };
         let mut request = self.request(self.requests, agents, None);
         request.action = if fault == Fault::Kill { Action::Kill } else { Action::Resume };
         for _ in 0..=self.rng.up_to(1) {

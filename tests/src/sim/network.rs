@@ -75,7 +75,13 @@ impl Network {
     }
 
     /// When a datagram arrives that is sent now: never, once or twice.
-    pub(super) fn arrivals(&self, packet: &Packet, plan: &Plan, rng: &mut Rng, now: Mono) -> Vec<Mono> {
+    pub(super) fn arrivals(
+        &self,
+        packet: &Packet,
+        plan: &Plan,
+        rng: &mut Rng,
+        now: Mono,
+    ) -> Vec<Mono> {
         if self.healed {
             return vec![now.plus_millis(1)];
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use heartline_fleet::{
-    AgentIndex, AgentView, Answer, Fleet, HEARTBEAT, HistoryRow, Message, Mono, Output, Reason, RestoredAgent,
-    SessionEnd, Standing, State,
+    AgentIndex, AgentView, Answer, Fleet, HEARTBEAT, HistoryRow, Message, Mono, Output, Reason,
+    RestoredAgent, SessionEnd, Standing, State,
 };
 use heartline_protocol::Body;
 
@@ -17,6 +17,8 @@ use super::watched::Watched;
 #[derive(Debug)]
 pub(super) struct Oracle {
     watched: Vec<Option<Watched>>,
+    /// Those that were forgotten and are not back yet.
+    forgotten: Vec<Option<Watched>>,
     stall_after: Duration,
     /// Tags of the datagrams that were handled, by any start.
     handled: BTreeSet<[u8; 32]>,
@@ -24,6 +26,8 @@ pub(super) struct Oracle {
     wall_was_set: bool,
 }
 
+/// Stands where the current session does of one that has none.
+const NO_SESSION: u64 = 0;
 /// Sweeps of the core are at least this far apart.
 const SWEEP_EVERY_MS: u64 = 20;
 /// What the core lets pass without calling it an absence.
@@ -67,6 +71,7 @@ impl Oracle {
     pub(super) fn new(agents: usize, stall_after: Duration) -> Self {
         Self {
             watched: vec![None; agents],
+            forgotten: vec![None; agents],
             stall_after,
             handled: BTreeSet::new(),
             swept_to: Mono::NEVER_YET,
@@ -81,8 +86,8 @@ impl Oracle {
 
     /// A new start of the collector knows these.
     pub(super) fn begin(&mut self, restored: &[RestoredAgent], wall_was_set: bool, now: Mono) {
-        let nobody = vec![None; self.watched.len()];
-        let before = std::mem::replace(&mut self.watched, nobody);
+        self.forgotten = vec![None; self.watched.len()];
+        let before = std::mem::replace(&mut self.watched, self.forgotten.clone());
         self.wall_was_set |= wall_was_set;
         self.swept_to = now;
         for agent in restored {
@@ -128,12 +133,7 @@ impl Oracle {
     }
 
     /// An authentic datagram was handled.
-    pub(super) fn heard(
-        &mut self,
-        message: &Message<'_>,
-        fleet: &Fleet,
-        now: Mono,
-    ) -> Checked {
+    pub(super) fn heard(&mut self, message: &Message<'_>, fleet: &Fleet, now: Mono) -> Checked {
         let number = number_of(message.agent);
         let view = fleet.find(message.agent).and_then(|index| fleet.view(index));
         let Some(view) = view else { return Ok(()) };
@@ -142,7 +142,12 @@ impl Oracle {
                 Body::Beat(beat) => beat.interval_ms,
                 _ => heartline_protocol::limits::INTERVAL_DEFAULT_MS,
             };
-            Watched::new(view.id().0, interval_ms, now)
+            let mut watched = Watched::new(view.id().0, interval_ms, now);
+            if let Some(before) = self.forgotten[number].take() {
+                (watched.sessions, watched.taken) = (before.sessions, before.taken);
+                watched.sessions.insert(0, NO_SESSION);
+            }
+            watched
         });
         let is_current = watched.sessions.first() == Some(&message.session);
         let is_known = watched.sessions.contains(&message.session);
@@ -233,8 +238,10 @@ impl Oracle {
                 hold!(false, "an obedient agent was called disobedient");
             }
             Output::Record(HistoryRow::Forgotten { id, .. }) => {
-                for watched in &mut self.watched {
-                    watched.take_if(|watched| watched.id == id.0);
+                for (watched, forgotten) in self.watched.iter_mut().zip(&mut self.forgotten) {
+                    if let Some(gone) = watched.take_if(|watched| watched.id == id.0) {
+                        *forgotten = Some(gone);
+                    }
                 }
             }
             _ => {}
@@ -243,7 +250,13 @@ impl Oracle {
     }
 
     /// An answer goes out; `len` bytes long.
-    pub(super) fn answered(&mut self, agent: usize, answer: &Answer, len: usize, now: Mono) -> Checked {
+    pub(super) fn answered(
+        &mut self,
+        agent: usize,
+        answer: &Answer,
+        len: usize,
+        now: Mono,
+    ) -> Checked {
         hold!(len <= usize::from(answer.question_len), "an answer is longer than its question");
         let Some(watched) = self.watched[agent].as_mut() else { return Ok(()) };
         let second = now.nanos().div_euclid(1_000_000_000);
@@ -306,10 +319,13 @@ impl Watched {
         if is_switch {
             let at = self.sessions.iter().position(|&known| known == message.session);
             hold!(
-                at.is_none_or(|at| at > REMEMBERED) || now >= self.late_at(),
+                at.is_none_or(|at| at > REMEMBERED)
+                    || current == Some(NO_SESSION)
+                    || self.ended.is_some()
+                    || now >= self.late_at(),
                 "an old session took over from one that lives"
             );
-            self.sessions.retain(|&known| known != message.session);
+            self.sessions.retain(|&known| known != message.session && known != NO_SESSION);
             self.sessions.insert(0, message.session);
             self.ended = None;
             self.told_sequence = 0;
@@ -320,8 +336,9 @@ impl Watched {
                 self.sessions.contains(&message.session),
                 "a live message of a new session did not make it the current one"
             );
-            if matches!(message.body, Body::Beat(_)) {
-                self.conflict_until = now + self.conflict_shown();
+            if let Body::Beat(beat) = &message.body {
+                let shown_until = now + Watched::late_after(beat.interval_ms);
+                self.conflict_until = self.conflict_until.max(shown_until);
             }
             return Ok(());
         }
@@ -356,7 +373,8 @@ impl Watched {
             self.standing = shown;
         }
         let overdue = self.boundaries().into_iter().filter(|&at| swept_to <= at && at <= now);
-        let allowed = overdue.chain([now, swept_to]).any(|at| self.expected(at, stall_after) == shown);
+        let allowed =
+            overdue.chain([now, swept_to]).any(|at| self.expected(at, stall_after) == shown);
         hold!(
             allowed,
             "{} is {shown:?} and should be {:?}: {self:?}",

@@ -121,9 +121,7 @@ impl Process {
     pub(super) fn is_complete(&self) -> bool {
         let open = &self.tally.open;
         let sums = [open.ok, open.failed, open.cost_nano_usd, open.tokens_in, open.tokens_out];
-        self.engine.pending_segment().is_none()
-            && sums == [0; 5]
-            && self.tally.latency.is_empty()
+        self.engine.pending_segment().is_none() && sums == [0; 5] && self.tally.latency.is_empty()
     }
 
     fn end_tasks(&mut self, now: Mono, rng: &mut Rng) {

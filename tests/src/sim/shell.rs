@@ -99,7 +99,8 @@ impl Shell {
         let step = self.step(answer.interval_ms, now);
         let step_ms = step_ms(answer.interval_ms);
         let challenge = self.boot_key.challenge(&agent, answer.session, step, step_ms);
-        let header = Header { challenge, ..header(Kind::Ack, &agent, answer.session, answer.sequence) };
+        let header =
+            Header { challenge, ..header(Kind::Ack, &agent, answer.session, answer.sequence) };
         Some(self.seal(&header, |out| answer.ack.write(out)))
     }
 

@@ -121,9 +121,10 @@ impl Watched {
         self.heard_at + self.intervals(FACTORS.1)
     }
 
-    /// For how long a beat of a second process shows.
-    pub(super) fn conflict_shown(&self) -> Duration {
-        self.intervals(FACTORS.0)
+    /// How long after a live beat a process of this interval is late, and how long a second one
+    /// shows.
+    pub(super) fn late_after(interval_ms: u32) -> Duration {
+        Duration::from_millis(u64::from(interval_ms)) * FACTORS.0
     }
 
     /// The moments at which its standing may change by itself.

@@ -102,7 +102,14 @@ impl Control {
                     for (id, target) in targets {
                         let (killed, generation) = (action.kills(), target.generation);
                         let changed = target.changed;
-                        durable.push(Durable { ticket, request_id, id, generation, killed, changed });
+                        durable.push(Durable {
+                            ticket,
+                            request_id,
+                            id,
+                            generation,
+                            killed,
+                            changed,
+                        });
                         if changed && self.agents.contains_key(&id.0) {
                             let (by, reason) = (by.clone(), reason.clone());
                             let desired = desired(generation, killed, by, reason, now);

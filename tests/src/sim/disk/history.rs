@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heartline_fleet::{
-    AgentId, HistoryRow, Mono, RestoredSession, Standing, Ticket, WorkRow,
-};
+use heartline_fleet::{AgentId, HistoryRow, Mono, RestoredSession, Standing, Ticket, WorkRow};
 
 use crate::sim::work::Work;
 
