@@ -175,6 +175,7 @@ impl Fleet {
             request_id,
             at: now,
             action: request.action,
+            cause: request.cause,
             by: request.by.clone(),
             reason: request.reason.clone(),
             targets: targets.clone(),

@@ -9,7 +9,7 @@ use crate::gap::GapCause;
 use crate::identity::Identity;
 use crate::input::Path;
 use crate::roster::{AgentId, AgentIndex};
-use crate::state::{Cause, Standing};
+use crate::state::{Cause, Reason, Standing};
 use crate::time::Mono;
 
 /// Numbers what is under way to the disk: from 1, growing, one series for each database.
@@ -289,6 +289,8 @@ pub enum ControlRow {
         at: Mono,
         /// Kill or resume.
         action: Action,
+        /// Whose doing: [`Reason::Operator`] or [`Reason::Policy`].
+        cause: Reason,
         /// Who.
         by: Box<str>,
         /// Why.

@@ -99,8 +99,8 @@ mod tests {
             assert_eq!(state(state_name).map(message::State::name), Some(state_name));
         }
         for reason_name in fleet::Reason::ALL.map(fleet::Reason::name) {
-            let known = reason(reason_name).map(|reason| reason.name());
-            assert_eq!(known, Some(reason_name));
+            let known = reason(reason_name);
+            assert_eq!(known.as_ref().map(|known| known.name()), Some(reason_name));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_fleet::{ControlRow, Reason};
+use heartline_fleet::ControlRow;
 use heartline_operator::message::CommandOutcome;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -168,8 +168,7 @@ fn transact<T>(
 /// The command that a row is, or the row.
 fn into_command(row: ControlRow) -> Result<NewCommand, ControlRow> {
     match row {
-        ControlRow::Command { ticket, request_id, at, action, by, reason, targets } => {
-            let cause = Reason::Operator;
+        ControlRow::Command { ticket, request_id, at, action, cause, by, reason, targets } => {
             Ok(NewCommand { ticket, request_id, at, action, cause, by, reason, targets })
         }
         other => Err(other),

@@ -85,13 +85,17 @@ fn damage_or(
 
 fn prepare(conn: &mut Connection, path: &Path, from: usize) -> rusqlite::Result<Option<String>> {
     file::make_durable(conn)?;
-    if from > 0 && is_to_be_checked(conn, path)? {
-        if let Some(damage) = file::find_damage(conn)? {
-            return Ok(Some(damage));
-        }
+    if from > 0
+        && is_to_be_checked(conn, path)?
+        && let Some(damage) = file::find_damage(conn)?
+    {
+        return Ok(Some(damage));
     }
     migrate::migrate(conn, &HISTORY, from)?;
-    meta::set_clean(conn, false)?;
+    // On a full disk this fails, and the collector must start all the same.
+    if let Err(error) = meta::set_clean(conn, false) {
+        tracing::warn!(%error, path = %path.display(), "history can't be written yet");
+    }
     Ok(None)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use heartline_fleet::{AgentId, HistoryRow, Mono};
-use rusqlite::{Connection, ErrorCode, ffi};
+use rusqlite::{Connection, ffi};
 
 use super::work::Confirmed;
 use super::{agents, batch, fold, meta, open, prune};
@@ -105,13 +105,34 @@ impl Writer {
     }
 
     fn try_to_store(&mut self, parcels: &[Parcel]) -> rusqlite::Result<Confirmed> {
-        // What is left of a full disk is for commands.
-        if !self.path.parent().is_none_or(disk::has_room) {
-            let full = ffi::Error { code: ErrorCode::DiskFull, extended_code: ffi::SQLITE_FULL };
-            return Err(rusqlite::Error::SqliteFailure(full, None));
+        if !self.has_room() {
+            return Err(failure(ffi::SQLITE_FULL));
         }
+        self.reopen_if_lost()?;
         let rows = parcels.iter().flat_map(|(rows, anchor)| rows.iter().map(|row| (row, *anchor)));
         batch::commit(&mut self.conn, rows, clock::wall_ms())
+    }
+
+    /// What is left of a full disk is for commands.
+    fn has_room(&self) -> bool {
+        self.path.parent().is_none_or(disk::has_room)
+    }
+
+    /// Opens the file again, if setting it aside left none open.
+    fn reopen_if_lost(&mut self) -> rusqlite::Result<()> {
+        if self.conn.path().is_some_and(|path| !path.is_empty()) {
+            return Ok(());
+        }
+        match open::open(&self.path, clock::wall_ms()) {
+            Ok((conn, _)) => {
+                self.conn = conn;
+                name_from_control(&mut self.conn, &self.path)
+            }
+            Err(error) => {
+                tracing::debug!(%error, "history.db can't be opened again");
+                Err(failure(ffi::SQLITE_CANTOPEN))
+            }
+        }
     }
 
     fn judge(&mut self, error: &rusqlite::Error, paused: &mut bool) -> Next {
@@ -149,6 +170,9 @@ impl Writer {
 
     /// Folds and prunes a little; says whether there is more to do.
     fn tidy(&mut self) -> bool {
+        if !self.has_room() {
+            return false;
+        }
         let now_ms = clock::wall_ms();
         let done = fold::step(&mut self.conn, now_ms)
             .and_then(|more| Ok(more | prune::step(&self.conn, &self.retention, now_ms)?));
@@ -166,6 +190,10 @@ impl Writer {
             tracing::warn!(%error, "history.db was not left in order; the next start checks it");
         }
     }
+}
+
+fn failure(code: i32) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
 }
 
 /// Names the agents of a new `history.db`.

@@ -12,8 +12,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use heartline_fleet::{
-    Action, AgentId, AgentIndex, ControlRow, HistoryRow, Mono, RestoredAgent, State, Target,
-    Ticket, WorkRow,
+    Action, AgentId, AgentIndex, ControlRow, HistoryRow, Mono, Reason, RestoredAgent, State,
+    Target, Ticket, WorkRow,
 };
 use heartline_protocol::bucket;
 use tempfile::TempDir;
@@ -158,6 +158,7 @@ fn command(ticket: u64, request_id: u64, action: Action, targets: &[(i64, u64)])
         request_id,
         at: at(5_000),
         action,
+        cause: Reason::Operator,
         by: "root@host".into(),
         reason: "burns money".into(),
         targets: targets.iter().map(target).collect(),
