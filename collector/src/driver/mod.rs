@@ -25,6 +25,7 @@ pub use mailbox::{
     AgentSnapshot, Changed, CommandReply, Letter, Letters, Mailbox, News, Page, PageRequest,
     ReplyTo, mailbox,
 };
+pub use news::no_work;
 pub use status::About;
 
 use crate::clock::{self, Anchor};

@@ -38,7 +38,7 @@ impl Teller {
             agent: view.name().to_owned(),
             identity: translate::identity(view.identity()),
             vitals: translate::vitals(view, anchor),
-            work: self.works.get(&view.id()).cloned().unwrap_or_default(),
+            work: self.works.get(&view.id()).cloned().unwrap_or_else(no_work),
             total: translate::totals(view.totals()),
         }
     }
@@ -93,6 +93,11 @@ impl Teller {
         self.changed = indices;
         Told { entries, changed, removed }
     }
+}
+
+/// The work of an agent that did none in the last hour.
+pub fn no_work() -> Work {
+    Work { window_ms: 3_600_000, ..Work::default() }
 }
 
 /// Tells identities apart without comparing them: one that changes is allocated anew before the

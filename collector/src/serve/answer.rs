@@ -43,6 +43,7 @@ pub async fn answer(
     world: &World,
 ) -> Result<(), Gone> {
     if let Request::Snapshot { agents } = request {
+        world.publisher.freshen_work().await;
         let wanted = Wanted { agents: BTreeSet::from_iter(agents), every: Duration::ZERO };
         return send_pages(&world.mailbox, outlet, &wanted).await.map(drop);
     }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use heartline_fleet::AgentId;
 use heartline_operator::message::{Changes, Event, EventQuery, Totals, Work};
-use tokio::sync::{broadcast, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::archive::Archive;
 use crate::clock;
-use crate::driver::{Letter, Mailbox, News};
+use crate::driver::{Letter, Mailbox, News, no_work};
 
 /// How often news goes out, at most.
 const NEWS_EVERY: Duration = Duration::from_millis(250);
@@ -23,6 +23,8 @@ const BACKLOG: usize = 32;
 const WORK_EVERY: Duration = Duration::from_secs(5);
 /// …unless that took so long that it would take more than this share of a core.
 const WORK_SHARE: u32 = 20;
+/// How long a snapshot waits for work computed anew.
+const FRESH_WITHIN: Duration = Duration::from_millis(500);
 /// Most events in one piece of news; the rest comes with the next.
 const EVENTS_MAX: u32 = 500;
 
@@ -39,6 +41,8 @@ pub struct Bulletin {
 #[derive(Clone)]
 pub struct Publisher {
     bulletins: broadcast::Sender<Arc<Bulletin>>,
+    works: watch::Receiver<Works>,
+    wanted: Arc<Notify>,
 }
 
 impl Publisher {
@@ -47,9 +51,9 @@ impl Publisher {
     #[must_use]
     pub fn start(mailbox: Mailbox, archive: Archive, for_work: Archive) -> Self {
         let (bulletins, _) = broadcast::channel(BACKLOG);
-        let publisher = Self { bulletins };
-        let (works, latest) = watch::channel(Arc::default());
-        tokio::spawn(publish(publisher.clone(), mailbox.clone(), archive, latest));
+        let (works, latest) = watch::channel(Works::default());
+        let publisher = Self { bulletins, works: latest, wanted: Arc::default() };
+        tokio::spawn(publish(publisher.clone(), mailbox.clone(), archive));
         tokio::spawn(compute_work(publisher.clone(), mailbox, for_work, works));
         publisher
     }
@@ -60,6 +64,15 @@ impl Publisher {
         self.bulletins.subscribe()
     }
 
+    /// Has the work of the last hour computed anew, and waits for it, but not for long: a snapshot
+    /// of a large fleet must not wait for its history.
+    pub async fn freshen_work(&self) {
+        let mut works = self.works.clone();
+        works.mark_unchanged();
+        self.wanted.notify_one();
+        let _ = timeout(FRESH_WITHIN, works.changed()).await;
+    }
+
     fn has_subscribers(&self) -> bool {
         self.bulletins.receiver_count() > 0
     }
@@ -67,12 +80,7 @@ impl Publisher {
 
 type Works = Arc<BTreeMap<AgentId, Work>>;
 
-async fn publish(
-    publisher: Publisher,
-    mailbox: Mailbox,
-    archive: Archive,
-    works: watch::Receiver<Works>,
-) {
+async fn publish(publisher: Publisher, mailbox: Mailbox, archive: Archive) {
     let mut ticks = interval(NEWS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut cursor = None;
@@ -87,7 +95,7 @@ async fn publish(
         }
         let Some(news) = mailbox.ask(Letter::News).await else { return };
         let events = new_events(&archive, &mut cursor).await;
-        let work = new_work(&works.borrow(), &news, &mut told);
+        let work = new_work(&publisher.works.borrow(), &news, &mut told);
         let News { turn, status, entries, changed, removed } = news;
         let changed = changed.into_iter().map(|changed| changed.change).collect();
         let changes = Changes { collector: status, entries, changed, work, removed, events };
@@ -126,7 +134,7 @@ fn new_work(
 ) -> Vec<(u32, Work, Totals)> {
     let mut fresh = Vec::new();
     for changed in &news.changed {
-        let work = works.get(&changed.id).cloned().unwrap_or_default();
+        let work = works.get(&changed.id).cloned().unwrap_or_else(no_work);
         let now = (work, changed.total);
         if told.get(&changed.id) != Some(&now) {
             fresh.push((changed.change.key, now.0.clone(), now.1));
@@ -136,7 +144,8 @@ fn new_work(
     fresh
 }
 
-/// Computes every agent's work of the last hour, again and again while anybody looks.
+/// Computes every agent's work of the last hour: again and again while anybody subscribes, and when
+/// somebody wants it now.
 async fn compute_work(
     publisher: Publisher,
     mailbox: Mailbox,
@@ -145,20 +154,28 @@ async fn compute_work(
 ) {
     loop {
         let begun = Instant::now();
-        let mut pause = WORK_EVERY;
-        if publisher.has_subscribers() {
-            match archive.read(|reader| reader.work(clock::wall_ms())).await {
-                Ok(works) => {
-                    let works = Arc::new(works);
-                    latest.send_replace(Arc::clone(&works));
-                    mailbox.send(Letter::Works(works));
-                }
-                Err(error) => tracing::warn!("can't compute the work of the last hour: {error}"),
+        match archive.read(|reader| reader.work(clock::wall_ms())).await {
+            Ok(works) => {
+                let works = Arc::new(works);
+                // The driver has it before anybody who waits asks for a page.
+                mailbox.send(Letter::Works(Arc::clone(&works)));
+                latest.send_replace(works);
             }
-            pause = pause.max(begun.elapsed() * WORK_SHARE);
-        } else {
-            pause = NEWS_EVERY;
+            Err(error) => tracing::warn!("can't compute the work of the last hour: {error}"),
         }
-        sleep_until(begun + pause).await;
+        let pause = WORK_EVERY.max(begun.elapsed() * WORK_SHARE);
+        let again = async {
+            sleep_until(begun + pause).await;
+            while !publisher.has_subscribers() {
+                sleep_until(Instant::now() + NEWS_EVERY).await;
+            }
+        };
+        tokio::select! {
+            () = again => {}
+            () = publisher.wanted.notified() => {
+                // Several who want it at once share one computation, and its cost is bounded.
+                sleep_until(begun + begun.elapsed().min(NEWS_EVERY)).await;
+            }
+        }
     }
 }

@@ -29,6 +29,7 @@ pub struct Gone;
 /// Serves one subscription until the client or the collector is gone.
 pub async fn serve(publisher: Publisher, mailbox: Mailbox, outlet: Outlet, wanted: Wanted) {
     let mut is_first = true;
+    publisher.freshen_work().await;
     loop {
         if !is_first && outlet.send(Reply::Resync).await.is_err() {
             return;
