@@ -1,7 +1,9 @@
 //! What comes in, and what goes out: the closed lists of events and effects.
 
 use heartline_operator::client::LinkEvent;
-use heartline_operator::message::{AgentDetail, Command, CommandOutcome, Event as Happened, EventQuery};
+use heartline_operator::message::{
+    AgentDetail, Command, CommandOutcome, Event as Happened, EventQuery,
+};
 
 use crate::keys::Chord;
 use crate::state::MouseMode;
@@ -35,11 +37,20 @@ pub(crate) enum MouseInput {
 /// What the collector answered to a question.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Agent { id: String, result: Result<Box<AgentDetail>, String> },
-    Events { events: Vec<Happened>, next: Option<i64> },
+    Agent {
+        id: String,
+        result: Result<Box<AgentDetail>, String>,
+    },
+    Events {
+        events: Vec<Happened>,
+        next: Option<i64>,
+    },
     Command(CommandOutcome),
     /// A command that the collector refused to consider.
-    CommandRefused { request_id: u64, why: String },
+    CommandRefused {
+        request_id: u64,
+        why: String,
+    },
     /// No answer came; the same command is sent again once the link is back.
     CommandUnanswered,
     Failed(String),

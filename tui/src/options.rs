@@ -79,8 +79,7 @@ impl TuiConfig {
     /// # Errors
     /// A `[keys]` section that can't be used.
     pub fn resolve(&self, colour: Colour) -> Result<Look, KeyMapError> {
-        let overrides =
-            self.keys.iter().map(|(name, keys)| (name.clone(), keys.list())).collect();
+        let overrides = self.keys.iter().map(|(name, keys)| (name.clone(), keys.list())).collect();
         let fallback = match colour {
             Colour::Allowed => ThemeName::Dark,
             Colour::Unwanted => ThemeName::Mono,

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crossterm::event::{self, EventStream, KeyEventKind, MouseButton, MouseEventKind};
 use futures_core::Stream as _;
+use heartline_operator::FilterError;
 use heartline_operator::client::{
     Access, ClientOptions, Endpoint, Link, LinkEvent, LinkState, Prompts,
 };
-use heartline_operator::FilterError;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tokio::sync::mpsc;

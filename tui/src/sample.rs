@@ -139,7 +139,9 @@ pub(crate) fn fleet() -> Vec<Entry> {
     waiting.vitals.phase = Phase::Waiting;
     waiting.vitals.step = Some("a person's approval".to_owned());
     all.push(waiting);
-    all.extend((5..8).map(|key| healthy(key, &format!("order-processor.{}", key - 4), "m3-gpu-01")));
+    all.extend(
+        (5..8).map(|key| healthy(key, &format!("order-processor.{}", key - 4), "m3-gpu-01")),
+    );
     all.extend(second_host());
     all.extend(others());
     all
@@ -240,10 +242,26 @@ pub(crate) fn events() -> Vec<Event> {
         delivered_ms: 8,
         obeyed_ms: 1_200,
     };
-    let silent = turn((State::Degraded, Reason::Late), (State::Unreachable, Reason::Silent), "24 beats missed (interval 15s)");
-    let stalled = turn((State::Healthy, Reason::Late), (State::Degraded, Reason::Stalled), "beats arrive, but no progress for 5m00s with 1 task in flight");
-    let late = turn((State::Healthy, Reason::Late), (State::Degraded, Reason::Late), "3 beats missed (interval 15s)");
-    let killed = turn((State::Healthy, Reason::Late), (State::Killed, Reason::Operator), "killed: \"cost loop, INC-482\"");
+    let silent = turn(
+        (State::Degraded, Reason::Late),
+        (State::Unreachable, Reason::Silent),
+        "24 beats missed (interval 15s)",
+    );
+    let stalled = turn(
+        (State::Healthy, Reason::Late),
+        (State::Degraded, Reason::Stalled),
+        "beats arrive, but no progress for 5m00s with 1 task in flight",
+    );
+    let late = turn(
+        (State::Healthy, Reason::Late),
+        (State::Degraded, Reason::Late),
+        "3 beats missed (interval 15s)",
+    );
+    let killed = turn(
+        (State::Healthy, Reason::Late),
+        (State::Killed, Reason::Operator),
+        "killed: \"cost loop, INC-482\"",
+    );
     [
         (80, Some("mail.2"), EventKind::Registered),
         (75, Some("mail.2"), EventKind::Session { session: 0x77c0_1234_0000_0001, starts: 2 }),

@@ -1,8 +1,8 @@
 //! One screen as text, without a terminal.
 
+use heartline_operator::FilterError;
 use heartline_operator::Update;
 use heartline_operator::client::{Greeting, LinkEvent, LinkState};
-use heartline_operator::FilterError;
 use heartline_operator::message::{AgentDetail, CollectorStatus, Entry, Event};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -42,22 +42,15 @@ pub fn snapshot(
 ) -> Result<String, FilterError> {
     let mut state = State::new(look, size, 0);
     let now = Mono::default();
-    let greeting = Greeting {
-        operator: data.operator,
-        may_control: false,
-        collector: data.collector.clone(),
-    };
-    let page = Update::Page {
-        entries: data.entries,
-        collector: Box::new(data.collector),
-        last: true,
-    };
+    let greeting =
+        Greeting { operator: data.operator, may_control: false, collector: data.collector.clone() };
+    let page =
+        Update::Page { entries: data.entries, collector: Box::new(data.collector), last: true };
     state.screen = screen;
     state.agent = data.agent.as_ref().map(|detail| AgentPane::of(detail.entry.agent.clone()));
-    let agent = data.agent.map(|detail| Answer::Agent {
-        id: detail.entry.agent.clone(),
-        result: Ok(detail),
-    });
+    let agent = data
+        .agent
+        .map(|detail| Answer::Agent { id: detail.entry.agent.clone(), result: Ok(detail) });
     let told = [
         Some(Input::Link(LinkEvent::State(LinkState::Live(greeting.into())))),
         Some(Input::Link(LinkEvent::Update(page))),

@@ -15,11 +15,16 @@ pub fn commands_markdown() -> String {
     for spec in REGISTRY {
         let keys: Vec<String> = spec.keys.iter().map(|key| format!("`{key}`")).collect();
         let places: Vec<&str> = spec.contexts.iter().map(|context| context.title()).collect();
-        let place =
-            if places.len() == 6 { "everywhere".to_owned() } else { places.join(", ") };
+        let place = if places.len() == 6 { "everywhere".to_owned() } else { places.join(", ") };
         let same = spec.subcommand.map_or_else(String::new, |text| format!("`{text}`"));
-        writeln!(page, "| `{}` | {} | {place} | {} | {same} |", spec.name, keys.join(" "), spec.help)
-            .expect("writing to a string does not fail");
+        writeln!(
+            page,
+            "| `{}` | {} | {place} | {} | {same} |",
+            spec.name,
+            keys.join(" "),
+            spec.help
+        )
+        .expect("writing to a string does not fail");
     }
     page
 }

@@ -50,22 +50,40 @@ impl Spec {
 
 /// Every command. The order is that of the help overlay and of the docs.
 pub(crate) const REGISTRY: &[Spec] = &[
-    spec(Command::Open, "open", &["Enter", "d"], EVERYWHERE, "open the agent, or do what is selected")
-        .hint(90, "open")
-        .subcommand("heartline agent NAME"),
+    spec(
+        Command::Open,
+        "open",
+        &["Enter", "d"],
+        EVERYWHERE,
+        "open the agent, or do what is selected",
+    )
+    .hint(90, "open")
+    .subcommand("heartline agent NAME"),
     spec(Command::Log, "transitions-of", &["l"], &[Fleet, Agent], "the transitions of this agent")
         .hint(40, "log")
         .subcommand("heartline events --filter NAME"),
-    spec(Command::Kill, "kill", &["K"], &[Fleet, Agent], "kill this agent, or all marked (asks first)")
-        .hint(70, "kill")
-        .subcommand("heartline kill NAME --reason TEXT"),
+    spec(
+        Command::Kill,
+        "kill",
+        &["K"],
+        &[Fleet, Agent],
+        "kill this agent, or all marked (asks first)",
+    )
+    .hint(70, "kill")
+    .subcommand("heartline kill NAME --reason TEXT"),
     spec(Command::Resume, "resume", &["R"], &[Fleet, Agent], "resume killed agents (asks once)")
         .hint(60, "resume")
         .subcommand("heartline resume NAME"),
     spec(Command::Filter, "filter", &["/"], TABLES, "filter, as state:degraded host:m3* !tag:dev")
         .hint(85, "filter")
         .subcommand("heartline status --filter Q"),
-    spec(Command::NextMatch, "next-match", &["n"], TABLES, "next row that matches, opening its group"),
+    spec(
+        Command::NextMatch,
+        "next-match",
+        &["n"],
+        TABLES,
+        "next row that matches, opening its group",
+    ),
     spec(Command::PreviousMatch, "previous-match", &["N"], TABLES, "previous row that matches"),
     spec(Command::Bad, "bad-only", &["!"], TABLES, "only what is not healthy, or got worse")
         .hint(50, "bad")
@@ -81,7 +99,13 @@ pub(crate) const REGISTRY: &[Spec] = &[
     spec(Command::FoldClose, "fold-close", &["-", "Left"], FLEET, "fold this group"),
     spec(Command::FoldAll, "fold-all", &["*"], FLEET, "fold all groups, or open all"),
     spec(Command::Mark, "mark", &["Space"], FLEET, "mark or unmark this agent").hint(72, "mark"),
-    spec(Command::MarkRange, "mark-range", &["ctrl-Space"], FLEET, "mark from the last mark to here"),
+    spec(
+        Command::MarkRange,
+        "mark-range",
+        &["ctrl-Space"],
+        FLEET,
+        "mark from the last mark to here",
+    ),
     spec(Command::MarkAll, "mark-all", &["A"], FLEET, "mark all agents that are shown"),
     spec(Command::Unmark, "unmark", &["ctrl-\\"], FLEET, "unmark all"),
     spec(Command::CopyId, "copy-id", &["y"], SCREENS, "copy the agent's id to the clipboard")
@@ -93,14 +117,19 @@ pub(crate) const REGISTRY: &[Spec] = &[
     spec(Command::Down, "down", &["j", "Down"], LISTS, "down").unlisted(),
     spec(Command::Up, "up", &["k", "Up"], LISTS, "up").unlisted(),
     spec(Command::Top, "top", &["g g", "Home"], LISTS, "to the first row").unlisted(),
-    spec(Command::Bottom, "bottom", &["G", "End"], LISTS, "to the last row; transitions then follow")
-        .unlisted(),
+    spec(
+        Command::Bottom,
+        "bottom",
+        &["G", "End"],
+        LISTS,
+        "to the last row; transitions then follow",
+    )
+    .unlisted(),
     spec(Command::HalfDown, "half-page-down", &["ctrl-d"], LISTS, "half a page down").unlisted(),
     spec(Command::HalfUp, "half-page-up", &["ctrl-u"], LISTS, "half a page up").unlisted(),
     spec(Command::PageDown, "page-down", &["PgDn"], LISTS, "a page down").unlisted(),
     spec(Command::PageUp, "page-up", &["PgUp"], LISTS, "a page up").unlisted(),
-    spec(Command::ShowFleet, "fleet", &["1"], SCREENS, "the fleet")
-        .subcommand("heartline status"),
+    spec(Command::ShowFleet, "fleet", &["1"], SCREENS, "the fleet").subcommand("heartline status"),
     spec(Command::ShowAgent, "agent", &["2"], SCREENS, "the selected agent")
         .subcommand("heartline agent NAME"),
     spec(Command::ShowTransitions, "transitions", &["3"], SCREENS, "what happened")
@@ -108,21 +137,46 @@ pub(crate) const REGISTRY: &[Spec] = &[
         .subcommand("heartline events --follow"),
     spec(Command::NextPane, "next", &["Tab"], &[Agent, Dialog], "next pane, or next field")
         .hint(45, "pane"),
-    spec(Command::PreviousPane, "previous", &["shift-Tab"], &[Agent, Dialog], "previous pane, or field"),
-    spec(Command::Expand, "expand", &["e"], &[Fleet, Agent], "give the pane the whole screen, or back"),
+    spec(
+        Command::PreviousPane,
+        "previous",
+        &["shift-Tab"],
+        &[Agent, Dialog],
+        "previous pane, or field",
+    ),
+    spec(
+        Command::Expand,
+        "expand",
+        &["e"],
+        &[Fleet, Agent],
+        "give the pane the whole screen, or back",
+    ),
     spec(Command::Freeze, "freeze", &["f"], SCREENS, "hold the screen still, or let it go on")
         .hint(55, "freeze"),
     spec(Command::Utc, "utc", &["U"], SCREENS, "times in UTC, or in the local zone"),
     spec(Command::Mouse, "mouse", &["M"], SCREENS, "the mouse scrolls and selects, or copies"),
-    spec(Command::Palette, "palette", &[":"], SCREENS, "find a command by its name").hint(20, "commands"),
+    spec(Command::Palette, "palette", &[":"], SCREENS, "find a command by its name")
+        .hint(20, "commands"),
     spec(Command::Help, "help", &["?", "F1"], SCREENS, "this help").hint(100, "help"),
     spec(Command::Back, "back", &["Esc"], EVERYWHERE, "back; clears the filter").unlisted(),
-    spec(Command::Quit, "quit", &["q"], &[Fleet, Agent, Transitions, Help, Picker], "back; at the top, quit")
-        .hint(95, "quit"),
+    spec(
+        Command::Quit,
+        "quit",
+        &["q"],
+        &[Fleet, Agent, Transitions, Help, Picker],
+        "back; at the top, quit",
+    )
+    .hint(95, "quit"),
     spec(Command::Exit, "exit", &["ctrl-c"], EVERYWHERE, "quit at once"),
     spec(Command::Suspend, "suspend", &["ctrl-z"], EVERYWHERE, "back to the shell; fg returns"),
     spec(Command::Redraw, "redraw", &["ctrl-l"], EVERYWHERE, "draw the screen anew"),
-    spec(Command::Reconnect, "reconnect", &["ctrl-r"], EVERYWHERE, "connect and load everything anew"),
+    spec(
+        Command::Reconnect,
+        "reconnect",
+        &["ctrl-r"],
+        EVERYWHERE,
+        "connect and load everything anew",
+    ),
 ];
 
 #[cfg(test)]

@@ -24,7 +24,9 @@ pub enum ParseKeyError {
     #[error("a key is expected, such as \"j\", \"ctrl-d\", \"F1\" or \"g g\"")]
     Empty,
     /// It names no key.
-    #[error("no key is called {0:?}: write a character, or one of Enter Esc Tab Space Home End PgUp PgDn Up Down Left Right F1 to F12, with ctrl- or alt- in front")]
+    #[error(
+        "no key is called {0:?}: write a character, or one of Enter Esc Tab Space Home End PgUp PgDn Up Down Left Right F1 to F12, with ctrl- or alt- in front"
+    )]
     Unknown(String),
     /// More keys in a row than anybody remembers.
     #[error("{0:?} has more than two keys in a row")]
@@ -88,7 +90,8 @@ impl FromStr for Chord {
         loop {
             if let Some(after) = rest.strip_prefix("ctrl-").filter(|after| !after.is_empty()) {
                 (ctrl, rest) = (true, after);
-            } else if let Some(after) = rest.strip_prefix("alt-").filter(|after| !after.is_empty()) {
+            } else if let Some(after) = rest.strip_prefix("alt-").filter(|after| !after.is_empty())
+            {
                 (alt, rest) = (true, after);
             } else {
                 break;
@@ -160,7 +163,9 @@ mod tests {
 
     #[test]
     fn keys_are_written_as_they_are_read() {
-        for text in ["j", "G", "g g", "ctrl-d", "ctrl-\\", "ctrl-Space", "shift-Tab", "F1", "alt-x", "-"] {
+        for text in
+            ["j", "G", "g g", "ctrl-d", "ctrl-\\", "ctrl-Space", "shift-Tab", "F1", "alt-x", "-"]
+        {
             let keys: Sequence = text.parse().unwrap();
             assert_eq!(keys.to_string(), text);
         }

@@ -49,9 +49,9 @@ pub enum KeyMapError {
 impl Default for KeyMap {
     fn default() -> Self {
         let bound = REGISTRY.iter().flat_map(|spec| {
-            spec.keys.iter().map(|keys| {
-                (keys.parse().expect("the registry's keys are tested"), spec.command)
-            })
+            spec.keys
+                .iter()
+                .map(|keys| (keys.parse().expect("the registry's keys are tested"), spec.command))
         });
         Self { bound: bound.collect() }
     }
@@ -63,13 +63,11 @@ impl KeyMap {
     ///
     /// # Errors
     /// An unknown command, a key that can't be understood, or one key for two commands.
-    pub fn with_overrides(
-        overrides: &BTreeMap<String, Vec<String>>,
-    ) -> Result<Self, KeyMapError> {
+    pub fn with_overrides(overrides: &BTreeMap<String, Vec<String>>) -> Result<Self, KeyMapError> {
         let mut map = Self::default();
         for (name, keys) in overrides {
-            let command = Command::named(name)
-                .ok_or_else(|| KeyMapError::UnknownCommand(name.clone()))?;
+            let command =
+                Command::named(name).ok_or_else(|| KeyMapError::UnknownCommand(name.clone()))?;
             map.bound.retain(|(_, bound)| *bound != command);
             for text in keys {
                 let keys = text
@@ -105,9 +103,8 @@ impl KeyMap {
 
     fn check(&self) -> Result<(), KeyMapError> {
         for (at, (keys, first)) in self.bound.iter().enumerate() {
-            let clashes = |other: &Sequence| {
-                other.0.starts_with(&keys.0) || keys.0.starts_with(&other.0)
-            };
+            let clashes =
+                |other: &Sequence| other.0.starts_with(&keys.0) || keys.0.starts_with(&other.0);
             let clash =
                 self.bound[at + 1..].iter().find(|(k, second)| clashes(k) && first != second);
             if let Some((_, second)) = clash {

@@ -3,7 +3,7 @@
 mod chord;
 mod map;
 
-pub(crate) use chord::{Chord, Sequence};
 pub use chord::ParseKeyError;
-pub use map::{KeyMap, KeyMapError};
+pub(crate) use chord::{Chord, Sequence};
 pub(crate) use map::Lookup;
+pub use map::{KeyMap, KeyMapError};

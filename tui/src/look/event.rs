@@ -37,7 +37,10 @@ impl EventWords {
                     from: Some(of_state(*from, *from_reason, glyphs).label),
                     to: Some(of_state(*to, *reason, glyphs).label),
                     lasted_ms: *lasted_ms,
-                    cause: cause.clone().or_else(|| reason.map(|r| r.name().to_owned())).unwrap_or_default(),
+                    cause: cause
+                        .clone()
+                        .or_else(|| reason.map(|r| r.name().to_owned()))
+                        .unwrap_or_default(),
                     by: by.clone().unwrap_or(blank.by.clone()),
                     ..blank
                 }

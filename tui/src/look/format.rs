@@ -14,11 +14,7 @@ pub(crate) fn age_since(then_ms: Option<i64>, now_ms: i64) -> String {
 /// Nano-dollars as dollars and cents: `3.75`, `1204`.
 pub(crate) fn cost(nano_usd: u64) -> String {
     let cents = nano_usd / 10_000_000;
-    if cents < 100_000 {
-        format!("{}.{:02}", cents / 100, cents % 100)
-    } else {
-        count(cents / 100)
-    }
+    if cents < 100_000 { format!("{}.{:02}", cents / 100, cents % 100) } else { count(cents / 100) }
 }
 
 /// A share in percent, or `-` of nothing.

@@ -9,11 +9,11 @@ mod theme;
 
 pub(crate) use event::{EventWords, event_role, span};
 pub(crate) use format::{age_since, clock, cost, day_clock, percent, rate};
-pub(crate) use heartline_operator::text::{age, count, latency};
 pub(crate) use glyphs::{Charset, Glyphs};
+pub(crate) use heartline_operator::text::{age, count, latency};
 pub(crate) use status::{Status, of_state, status};
-pub(crate) use text::{Align, clean, fit, width};
 #[cfg(test)]
 pub(crate) use text::is_hostile;
+pub(crate) use text::{Align, clean, fit, width};
 pub use theme::ThemeName;
 pub(crate) use theme::{Role, Theme};

@@ -86,7 +86,7 @@ impl Theme {
 
     /// Everything that is no longer known to be true: the rows behind a lost link.
     pub(crate) fn faded(self) -> Style {
-        Style::new().fg(Color::Reset).add_modifier(Modifier::DIM)
+        Style::new().fg(Color::Reset).remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM)
     }
 
     fn weight(self, role: Role) -> Modifier {

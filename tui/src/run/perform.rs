@@ -46,7 +46,10 @@ impl Performer {
         }
     }
 
-    fn ask<F: Future<Output = Event> + Send + 'static>(&self, question: impl FnOnce(LinkHandle) -> F) {
+    fn ask<F: Future<Output = Event> + Send + 'static>(
+        &self,
+        question: impl FnOnce(LinkHandle) -> F,
+    ) {
         let Some(answers) = self.answers.clone() else { return };
         let answer = question(self.link.clone());
         tokio::spawn(async move {

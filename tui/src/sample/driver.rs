@@ -45,11 +45,8 @@ impl Driver {
             collector: status.clone(),
         };
         let mut effects = self.link(LinkEvent::State(LinkState::Live(greeting.into())));
-        let page = Update::Page {
-            entries: self.agents.clone(),
-            collector: Box::new(status),
-            last: true,
-        };
+        let page =
+            Update::Page { entries: self.agents.clone(), collector: Box::new(status), last: true };
         effects.extend(self.link(LinkEvent::Update(page)));
         effects.extend(self.link(LinkEvent::RoundTrip(std::time::Duration::from_millis(38))));
         let happened = Answer::Events { events: events(), next: None };

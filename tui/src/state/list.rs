@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use heartline_operator::Mirror;
 use heartline_operator::Filter;
+use heartline_operator::Mirror;
 use heartline_operator::message::{Entry, State, Summary};
 
 use super::columns::Column;

@@ -120,7 +120,8 @@ impl Orders {
         for order in &mut self.list {
             observe_events(order, events);
             observe_vitals(order, world);
-            let settled = matches!(order.stage, Stage::Refused(_)) || order.pending().next().is_none();
+            let settled =
+                matches!(order.stage, Stage::Refused(_)) || order.pending().next().is_none();
             if settled && order.done.is_none() {
                 order.done = Some(now);
             }

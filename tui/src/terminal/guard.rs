@@ -16,7 +16,9 @@ static HOOK: Once = Once::new();
 #[derive(Debug, thiserror::Error)]
 pub enum TerminalError {
     /// Input or output is a file or a pipe.
-    #[error("the terminal app needs a terminal; in a pipe use `heartline status` or `heartline watch --plain`")]
+    #[error(
+        "the terminal app needs a terminal; in a pipe use `heartline status` or `heartline watch --plain`"
+    )]
     NoTerminal,
     /// It could not be set up, or its size read.
     #[error("the terminal can't be set up: {0}")]
@@ -44,15 +46,18 @@ impl Guard {
         }
         HOOK.call_once(give_back_on_panic);
         let guard = Self(());
-        guard.take_again()?;
-        Ok(guard)
+        match guard.take_again() {
+            Err(TerminalError::Gone(error)) => Err(TerminalError::SetUp(error)),
+            Err(other) => Err(other),
+            Ok(()) => Ok(guard),
+        }
     }
 
     /// Takes it after it was given back, or after a stop, during which a shell may have changed it.
     pub(crate) fn take_again(&self) -> Result<(), TerminalError> {
         TAKEN.store(true, Ordering::SeqCst);
-        crossterm::terminal::disable_raw_mode().map_err(TerminalError::SetUp)?;
-        crossterm::terminal::enable_raw_mode().map_err(TerminalError::SetUp)?;
+        crossterm::terminal::disable_raw_mode().map_err(TerminalError::Gone)?;
+        crossterm::terminal::enable_raw_mode().map_err(TerminalError::Gone)?;
         self.write(ansi::ENTER)
     }
 
@@ -69,7 +74,7 @@ impl Guard {
 
     /// Columns and lines.
     pub(crate) fn size(&self) -> Result<(u16, u16), TerminalError> {
-        crossterm::terminal::size().map_err(TerminalError::SetUp)
+        crossterm::terminal::size().map_err(TerminalError::Gone)
     }
 }
 

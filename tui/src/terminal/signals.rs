@@ -39,6 +39,8 @@ impl Signals {
     /// The next one; may be cancelled.
     pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
+            // A closed terminal sends HUP and CONT together: the end comes first.
+            biased;
             _ = self.terminate.recv() => Signal::Terminate,
             _ = self.hang_up.recv() => Signal::HangUp,
             _ = self.interrupt.recv() => Signal::Interrupt,

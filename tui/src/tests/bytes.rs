@@ -38,7 +38,8 @@ fn hostile_names_and_labels_never_reach_the_terminal_raw() {
     let mut driver = Driver::unconnected((160, 50), &config);
     for entry in &mut driver.agents {
         entry.agent.push_str(HOSTILE);
-        entry.identity.host = Some(format!("{}{HOSTILE}", entry.identity.host.as_deref().unwrap_or("")));
+        entry.identity.host =
+            Some(format!("{}{HOSTILE}", entry.identity.host.as_deref().unwrap_or("")));
         entry.identity.version = Some(HOSTILE.repeat(500));
         entry.identity.labels = vec![(HOSTILE.to_owned(), HOSTILE.to_owned())];
         entry.vitals.step = Some(HOSTILE.to_owned());
@@ -68,7 +69,9 @@ fn every_size_is_drawn_without_a_panic() {
     for width in [1, 59, 60, 61, 79, 80, 99, 100, 119, 120, 160, 220] {
         for height in [1, 14, 15, 16, 24, 29, 30, 36, 70] {
             let mut driver = Driver::live((width, height));
-            for keys in ["", "K", "Esc", "s", "Esc", ":", "Esc", "/", "x", "Esc", "2", "q", "3", "?"] {
+            for keys in
+                ["", "K", "Esc", "s", "Esc", ":", "Esc", "/", "x", "Esc", "2", "q", "3", "?"]
+            {
                 driver.keys(keys);
                 driver.screen();
             }

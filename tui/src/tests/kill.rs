@@ -101,7 +101,9 @@ fn letters_do_nothing_while_a_button_has_the_focus() {
 
 #[test]
 fn kill_is_off_until_both_fields_are_right() {
-    for (reason, typed) in [("", "mail.2"), ("because", "mail.3"), ("  ", "mail.2"), ("because", "")] {
+    for (reason, typed) in
+        [("", "mail.2"), ("because", "mail.3"), ("  ", "mail.2"), ("because", "")]
+    {
         let mut driver = on("mail.2");
         driver.keys("K Tab");
         driver.types(reason);
@@ -238,8 +240,7 @@ fn a_refusal_says_that_nothing_was_done() {
     let effects = confirm(&mut driver);
     let request_id = order(&effects).unwrap().request_id;
     let refused = Some(CommandRefusal::CountNotConfirmed { hits: 12, expected: Some(1) });
-    let outcome =
-        CommandOutcome { request_id, at_ms: 0, targets: Vec::new(), refused };
+    let outcome = CommandOutcome { request_id, at_ms: 0, targets: Vec::new(), refused };
     driver.send(Input::Answer(Answer::Command(outcome)));
     assert!(driver.line("KILL mail.2").contains("REFUSED, nothing was done"));
 }
@@ -271,7 +272,10 @@ fn resuming_asks_once_and_shows_who_killed_when_and_why() {
     assert_eq!(focus(&driver), Some(Focus::Cancel));
     let effects = driver.keys("Tab Enter");
     let command = order(&effects).unwrap();
-    assert_eq!((command.action, command.agents.as_slice()), (Action::Resume, &["scraper-eu".to_owned()][..]));
+    assert_eq!(
+        (command.action, command.agents.as_slice()),
+        (Action::Resume, &["scraper-eu".to_owned()][..])
+    );
 }
 
 #[test]

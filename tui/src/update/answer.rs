@@ -38,7 +38,8 @@ pub(super) fn answer(state: &mut State, answer: Answer) -> Vec<Effect> {
             state.orders.observe(&state.live, &[], state.now);
         }
         Answer::CommandUnanswered => {
-            state.say(Role::Warning, "no answer yet: the order is sent again once the link is back");
+            state
+                .say(Role::Warning, "no answer yet: the order is sent again once the link is back");
         }
         Answer::Failed(why) => state.say(Role::Alert, why),
     }

@@ -146,7 +146,9 @@ fn show_agent(state: &mut State) -> Vec<Effect> {
 
 fn mouse(state: &mut State) -> Vec<Effect> {
     let (mode, text) = match state.mouse {
-        MouseMode::Terminal => (MouseMode::Captured, "the mouse scrolls and selects rows; M gives it back"),
+        MouseMode::Terminal => {
+            (MouseMode::Captured, "the mouse scrolls and selects rows; M gives it back")
+        }
         MouseMode::Captured => (MouseMode::Terminal, "the mouse is the terminal's: drag to copy"),
     };
     state.mouse = mode;

@@ -25,7 +25,9 @@ pub(super) fn open(state: &mut State, command: Command) {
     if targets.is_empty() {
         let text = match action {
             Action::Kill => "no agent is selected",
-            Action::Resume => "nothing here was killed: a stopped agent comes back by its next start",
+            Action::Resume => {
+                "nothing here was killed: a stopped agent comes back by its next start"
+            }
         };
         state.say(Role::Text, text);
         return;
@@ -75,11 +77,8 @@ pub(super) fn text_key(dialog: &mut Dialog, chord: Chord) -> Option<Vec<Effect>>
         KeyCode::Enter if in_field => dialog.step_focus(FocusStep::Next),
         KeyCode::Down => dialog.step_focus(FocusStep::Next),
         KeyCode::Up => dialog.step_focus(FocusStep::Previous),
-        KeyCode::Left | KeyCode::Right if !in_field => dialog.step_focus(if chord.code == KeyCode::Left {
-            FocusStep::Previous
-        } else {
-            FocusStep::Next
-        }),
+        KeyCode::Left if !in_field => dialog.step_focus(FocusStep::Previous),
+        KeyCode::Right if !in_field => dialog.step_focus(FocusStep::Next),
         KeyCode::PageDown => {
             dialog.scroll = (dialog.scroll + 4).min(dialog.targets.len().saturating_sub(1));
         }

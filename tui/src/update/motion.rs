@@ -30,10 +30,9 @@ fn position(state: &State) -> (usize, usize) {
         (_, Screen::Transitions) => {
             (state.transitions.at, state.transitions.rows.len().saturating_sub(1))
         }
-        (_, Screen::Agent) => state
-            .agent
-            .as_ref()
-            .map_or((0, 0), |pane| (pane.scroll, pane.rows().saturating_sub(1))),
+        (_, Screen::Agent) => {
+            state.agent.as_ref().map_or((0, 0), |pane| (pane.scroll, pane.rows().saturating_sub(1)))
+        }
     }
 }
 

@@ -51,7 +51,9 @@ fn fleet_lines(state: &State) -> Vec<String> {
 
 fn event_lines(state: &State) -> Vec<String> {
     let rows = state.transitions.rows.iter();
-    rows.filter_map(|cursor| state.event(*cursor)).map(|event| json::line(&json::event(event))).collect()
+    rows.filter_map(|cursor| state.event(*cursor))
+        .map(|event| json::line(&json::event(event)))
+        .collect()
 }
 
 fn agent_lines(state: &State) -> Vec<String> {

@@ -27,8 +27,7 @@ pub(super) fn set_filter(state: &mut State, filter: Option<Filter>, text: &str) 
 
 /// Shows all events again. Returns whether any filter was on.
 pub(super) fn clear_filter(state: &mut State) -> bool {
-    let was_on =
-        state.transitions.filter.is_some() || state.transitions.shown == Shown::BadOnly;
+    let was_on = state.transitions.filter.is_some() || state.transitions.shown == Shown::BadOnly;
     state.transitions.shown = Shown::All;
     set_filter(state, None, "");
     was_on

@@ -15,7 +15,7 @@ use crate::state::{AgentPane, Pane, State};
 /// From this width on both lists stand side by side.
 const SIDE_BY_SIDE: u16 = 118;
 /// Width of the list of sessions there.
-const SESSIONS: u16 = 50;
+const SESSIONS: u16 = 56;
 /// Fewest lines left for the lists.
 const LISTS: u16 = 5;
 
@@ -24,10 +24,8 @@ pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         message(state, area, "No agent was opened: choose one on the fleet screen.", buffer);
         return;
     };
-    let Some(entry) = state
-        .world()
-        .agent(&pane.id)
-        .or_else(|| pane.detail.as_ref().map(|detail| &detail.entry))
+    let Some(entry) =
+        state.world().agent(&pane.id).or_else(|| pane.detail.as_ref().map(|detail| &detail.entry))
     else {
         let why = pane.failure.as_deref().unwrap_or("it is not in the fleet");
         message(state, area, &format!("{}: {why}", pane.id), buffer);
@@ -84,7 +82,8 @@ fn first(pane: &AgentPane, which: Pane, rows: usize, height: u16) -> usize {
 
 fn events(state: &State, pane: &AgentPane, detail: &AgentDetail, area: Rect, buffer: &mut Buffer) {
     let all = &detail.events;
-    let inner = boxed(state, area, &title(pane, Pane::Events, "events, newest first", all.len()), buffer);
+    let inner =
+        boxed(state, area, &title(pane, Pane::Events, "events, newest first", all.len()), buffer);
     let skipped = first(pane, Pane::Events, all.len(), inner.height);
     for (row, event) in (0..inner.height).zip(all.iter().skip(skipped)) {
         event_line(state, inner, row, event, buffer);
@@ -109,7 +108,13 @@ fn event_line(state: &State, area: Rect, row: u16, event: &Event, buffer: &mut B
         .put(Role::Text, &words.cause);
 }
 
-fn sessions(state: &State, pane: &AgentPane, detail: &AgentDetail, area: Rect, buffer: &mut Buffer) {
+fn sessions(
+    state: &State,
+    pane: &AgentPane,
+    detail: &AgentDetail,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let all = &detail.sessions;
     let inner = boxed(state, area, &title(pane, Pane::Sessions, "sessions", all.len()), buffer);
     let skipped = first(pane, Pane::Sessions, all.len(), inner.height);

@@ -3,9 +3,7 @@
 use heartline_operator::message::{Entry, Reason, State as AgentState};
 use heartline_operator::session_text;
 
-use crate::look::{
-    Glyphs, Role, Status, age_since, cost, latency, percent, rate, status,
-};
+use crate::look::{Glyphs, Role, Status, age_since, cost, latency, percent, rate, status};
 use crate::state::{Column, FleetList};
 
 /// Columns before the first one: the cursor and the mark.

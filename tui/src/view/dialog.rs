@@ -7,9 +7,9 @@ use heartline_operator::session_text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use super::centred;
 use super::facts::when;
 use super::pen::{Pen, boxed};
-use super::centred;
 use crate::look::{Align, Role, age, status, width};
 use crate::state::{Dialog, Focus, Input, State, Target};
 
@@ -74,7 +74,9 @@ fn head(state: &State, dialog: &Dialog, area: Rect, buffer: &mut Buffer) -> u16 
     let hidden = dialog.hidden();
     if hidden > 0 {
         if let Some(mut pen) = Pen::on(state, area, row, buffer) {
-            let text = format!(" {hidden} of them not on your screen: the filter hides what is marked (hidden) ");
+            let text = format!(
+                " {hidden} of them not on your screen: the filter hides what is marked (hidden) "
+            );
             pen.gap(1).put(Role::Warning, &text);
         }
         row += 1;
@@ -101,7 +103,11 @@ fn targets(
     if left > 0
         && let Some(mut pen) = Pen::on(state, area, row, buffer)
     {
-        let text = format!("{left} more: PgDn and PgUp scroll ({} to {} of {all})", scroll + 1, scroll + usize::from(shown));
+        let text = format!(
+            "{left} more: PgDn and PgUp scroll ({} to {} of {all})",
+            scroll + 1,
+            scroll + usize::from(shown)
+        );
         pen.gap(3).put(Role::Dim, &text);
     }
     row + 1
@@ -145,12 +151,14 @@ fn fields(
 ) -> Option<Position> {
     let missing = dialog.reason.text().trim().is_empty();
     let reason_role = if missing { Role::Warning } else { Role::Dim };
-    let reason = Field { label: "Reason", input: &dialog.reason, focused: dialog.focus == Focus::Reason };
+    let reason =
+        Field { label: "Reason", input: &dialog.reason, focused: dialog.focus == Focus::Reason };
     let at_reason = reason.draw(state, area, row, (reason_role, "required"), buffer);
     let phrase = dialog.scope.phrase();
     let meant = dialog.typed.text().trim() == phrase;
     let typed_role = if meant { Role::Healthy } else { Role::Strong };
-    let typed = Field { label: "Type", input: &dialog.typed, focused: dialog.focus == Focus::Typed };
+    let typed =
+        Field { label: "Type", input: &dialog.typed, focused: dialog.focus == Focus::Typed };
     let at_typed = typed.draw(state, area, row + 1, (typed_role, &phrase), buffer);
     at_reason.or(at_typed)
 }

@@ -53,11 +53,8 @@ pub(super) fn sections(state: &State, entry: &Entry, detail: Option<&AgentDetail
 fn how(state: &State, entry: &Entry) -> Vec<Fact> {
     let vitals = &entry.vitals;
     let now = status(vitals, state.glyphs);
-    let mut facts = vec![Fact {
-        label: "",
-        role: now.role,
-        value: format!("{} {}", now.glyph, now.label),
-    }];
+    let mut facts =
+        vec![Fact { label: "", role: now.role, value: format!("{} {}", now.glyph, now.label) }];
     if let Some(reason) = vitals.reason {
         facts.push(fact("because", reason.name()));
     }
@@ -130,7 +127,15 @@ fn costs(state: &State, entry: &Entry, detail: Option<&AgentDetail>) -> Vec<Fact
         fact("today", money(work.cost_today_nano_usd)),
         fact("1 hour", money(work.cost_nano_usd)),
         fact("tokens 1 h", format!("{} in {} out", count(work.tokens_in), count(work.tokens_out))),
-        fact("ever", format!("{} ok {} failed {}", count(total.ok), count(total.failed), money(total.cost_nano_usd))),
+        fact(
+            "ever",
+            format!(
+                "{} ok {} failed {}",
+                count(total.ok),
+                count(total.failed),
+                money(total.cost_nano_usd)
+            ),
+        ),
     ];
     if let Some(detail) = detail {
         facts.push(fact("first seen", moment(state, detail.first_seen_ms)));

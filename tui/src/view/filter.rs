@@ -57,7 +57,9 @@ fn edited(
     if let Some(fault) = &edit.error {
         fault_lines(state, fault, start - area.x, area, buffer);
     }
-    let x = start.saturating_add(columns(width(edit.input.before()))).min(area.right().saturating_sub(1));
+    let x = start
+        .saturating_add(columns(width(edit.input.before())))
+        .min(area.right().saturating_sub(1));
     Position::new(x, area.y)
 }
 

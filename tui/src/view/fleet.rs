@@ -102,7 +102,8 @@ fn nothing(state: &State, area: Rect, buffer: &mut Buffer) {
     let lines: Vec<String> = if !state.world().fleet.is_empty() {
         vec!["No agent matches. Esc clears the filter.".to_owned()]
     } else if let LinkState::Connecting { failure } = &state.link.state {
-        let mut lines = vec!["Connecting to the collector. It is tried for ever; q quits.".to_owned()];
+        let mut lines =
+            vec!["Connecting to the collector. It is tried for ever; q quits.".to_owned()];
         lines.extend(failure.clone());
         lines
     } else if !state.world().fleet.is_whole() {
@@ -110,7 +111,8 @@ fn nothing(state: &State, area: Rect, buffer: &mut Buffer) {
     } else {
         vec![
             "No agent has ever sent a beat.".to_owned(),
-            "An agent on this machine needs no set-up: cargo run --example minimal_agent".to_owned(),
+            "An agent on this machine needs no set-up: cargo run --example minimal_agent"
+                .to_owned(),
         ]
     };
     for (row, text) in (1..).zip(lines) {

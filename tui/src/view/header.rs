@@ -56,9 +56,11 @@ pub(super) fn counts(state: &State, pen: &mut Pen<'_>, wide: bool) {
 fn second(state: &State, area: Rect, buffer: &mut Buffer) {
     let Some(mut pen) = Pen::on(state, area, 1, buffer) else { return };
     pen.gap(1);
-    for (screen, name) in
-        [(Screen::Fleet, "1 Fleet"), (Screen::Agent, "2 Agent"), (Screen::Transitions, "3 Transitions")]
-    {
+    for (screen, name) in [
+        (Screen::Fleet, "1 Fleet"),
+        (Screen::Agent, "2 Agent"),
+        (Screen::Transitions, "3 Transitions"),
+    ] {
         if screen == state.screen {
             pen.put(Role::Title, &format!("[{name}]"));
         } else {

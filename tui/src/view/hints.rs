@@ -22,7 +22,12 @@ pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         always.iter().map(|c| (key(state, *c), c.spec().hint)).collect();
     let mut pieces: Vec<(Role, &str)> = Vec::new();
     for (key, hint) in &ends {
-        pieces.extend([(Role::Key, key.as_str()), (Role::Text, " "), (Role::Text, hint), (Role::Text, "  ")]);
+        pieces.extend([
+            (Role::Key, key.as_str()),
+            (Role::Text, " "),
+            (Role::Text, hint),
+            (Role::Text, "  "),
+        ]);
     }
     pieces.pop();
     pieces.push((Role::Text, " "));
@@ -62,7 +67,9 @@ fn overlay_hint(state: &State) -> Option<&'static str> {
         Overlay::Palette(_) => "type a name   up down choose   enter runs it   esc closes",
         Overlay::Filter(_) => "enter keeps the filter   esc takes it back",
         Overlay::Picker(_) => "j k choose   enter picks   esc closes",
-        Overlay::Dialog(_) => "tab moves   enter presses a button, never from a text field   esc cancels",
+        Overlay::Dialog(_) => {
+            "tab moves   enter presses a button, never from a text field   esc cancels"
+        }
     })
 }
 

@@ -25,9 +25,7 @@ pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         orders(state, area, buffer);
         row = 1;
     }
-    if let (Some(notice), Some(mut pen)) =
-        (&state.notice, Pen::on(state, area, row, buffer))
-    {
+    if let (Some(notice), Some(mut pen)) = (&state.notice, Pen::on(state, area, row, buffer)) {
         pen.gap(1).put(notice.role, &notice.text);
     }
 }

@@ -23,7 +23,9 @@ pub(super) fn draw(state: &State, picker: &Picker, buffer: &mut Buffer) {
         let layout = column.layout();
         if let Some(mut pen) = Pen::on(state, inner, row, buffer) {
             pen.gap(1).put(Role::Key, sign(state, picker.kind, column)).gap(1);
-            pen.cell(Role::Strong, layout.title, 8, Align::Left).gap(1).put(Role::Text, layout.help);
+            pen.cell(Role::Strong, layout.title, 8, Align::Left)
+                .gap(1)
+                .put(Role::Text, layout.help);
         }
         if at == picker.at {
             let line = Rect { y: inner.y + row, height: 1, ..inner };

@@ -94,10 +94,10 @@ fn row(
     }
     let fits = width(&words.cause) <= usize::from(columns.cause) && columns.by > 0;
     let lines = if fits || line + 1 >= area.height { 1 } else { 2 };
-    if lines == 2 {
-        if let Some(mut pen) = Pen::on(state, area, line + 1, buffer) {
-            pen.gap(14).put(Role::Text, &format!("by {}: {}", words.by, words.cause));
-        }
+    if lines == 2
+        && let Some(mut pen) = Pen::on(state, area, line + 1, buffer)
+    {
+        pen.gap(14).put(Role::Text, &format!("by {}: {}", words.by, words.cause));
     }
     let rows = Rect { y: area.y + line, height: lines, ..area };
     buffer.set_style(rows, state.theme.cursor());

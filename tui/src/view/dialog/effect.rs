@@ -44,10 +44,16 @@ fn kill(state: &State, dialog: &Dialog) -> Vec<(Role, String)> {
     }
     if !silent.is_empty() {
         let whom = names(&silent);
-        lines.push((Role::Degraded, format!("        {whom}: not beating, PENDING until heard again.")));
+        lines.push((
+            Role::Degraded,
+            format!("        {whom}: not beating, PENDING until heard again."),
+        ));
     }
     if !killed.is_empty() {
-        lines.push((Role::Dim, format!("        {}: killed already, nothing changes.", names(&killed))));
+        lines.push((
+            Role::Dim,
+            format!("        {}: killed already, nothing changes.", names(&killed)),
+        ));
     }
     lines
 }
@@ -68,7 +74,10 @@ fn resume(state: &State, dialog: &Dialog) -> Vec<(Role, String)> {
     if more > 0 {
         lines.push((Role::Dim, format!("and {more} more")));
     }
-    lines.push((Role::Text, "Effect  New tasks may start again, as soon as the agent hears of it.".to_owned()));
+    lines.push((
+        Role::Text,
+        "Effect  New tasks may start again, as soon as the agent hears of it.".to_owned(),
+    ));
     lines
 }
 
