@@ -9,10 +9,21 @@ use tokio::time::sleep;
 use crate::failure::Failure;
 use crate::settings::Settings;
 
-/// How often it is tried.
-const ATTEMPTS: u32 = 6;
-/// Wait before the second attempt; doubled for each further one.
-const RETRY: Duration = Duration::from_millis(250);
+/// How often a command is tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Attempts in all.
+    pub(crate) attempts: u32,
+    /// Wait before the second attempt; doubled for each further one.
+    pub(crate) wait: Duration,
+}
+
+impl Default for Patience {
+    /// Eight seconds in all: a collector that is restarted is back by then.
+    fn default() -> Self {
+        Self { attempts: 6, wait: Duration::from_millis(250) }
+    }
+}
 
 /// Sends a command, again with the same number after a lost connection. Gives the answer, and the
 /// connection that it came over.
@@ -23,8 +34,9 @@ pub(crate) async fn send(
     mut client: Client,
     command: &Command,
     settings: &Settings,
+    patience: Patience,
 ) -> Result<(CommandOutcome, Client), Failure> {
-    let mut wait = RETRY;
+    let mut wait = patience.wait;
     for attempt in 1.. {
         let lost = match client.request(Request::Command(command.clone())).await {
             Ok(Reply::Command(outcome)) => return Ok((outcome, client)),
@@ -33,7 +45,7 @@ pub(crate) async fn send(
             Err(error @ (ClientError::Closed { .. } | ClientError::TimedOut { .. })) => error,
             Err(error) => return Err(error.into()),
         };
-        if attempt >= ATTEMPTS {
+        if attempt >= patience.attempts {
             return Err(lost.into());
         }
         sleep(wait).await;
@@ -46,4 +58,102 @@ pub(crate) async fn send(
         }
     }
     unreachable!("the attempts are counted above")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::ExitCode;
+
+    use heartline_operator::frame::{self, FrameReader};
+    use heartline_operator::message::{Action, ClientFrame, ServerFrame, VERSION};
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::UnixListener;
+
+    use super::*;
+    use crate::args::GlobalArgs;
+    use crate::sample;
+    use crate::settings::environment;
+
+    const HASTE: Patience = Patience { attempts: 4, wait: Duration::from_millis(1) };
+
+    fn kill() -> Command {
+        Command {
+            request_id: 77,
+            action: Action::Kill,
+            agents: vec!["mail".into()],
+            reason: "test".into(),
+            expect: None,
+        }
+    }
+
+    fn outcome(request_id: u64) -> CommandOutcome {
+        CommandOutcome { request_id, at_ms: sample::NOW_MS, targets: Vec::new(), refused: None }
+    }
+
+    /// A collector that hangs up instead of answering the first `losses` commands. Gives the
+    /// numbers of all that it was sent, when one was answered.
+    async fn collector(listener: UnixListener, losses: usize) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let (reader, mut writer) = stream.into_split();
+            let mut frames = FrameReader::new(reader);
+            while let Ok(Some(ClientFrame { id, request })) = frames.next().await {
+                let reply = match request {
+                    Request::Hello { .. } => Reply::Hello {
+                        version: VERSION,
+                        operator: "ops@test".into(),
+                        may_control: true,
+                        collector: sample::collector(1),
+                    },
+                    Request::Command(command) => {
+                        numbers.push(command.request_id);
+                        if numbers.len() <= losses {
+                            break;
+                        }
+                        Reply::Command(outcome(command.request_id))
+                    }
+                    other => panic!("not asked for: {other:?}"),
+                };
+                writer
+                    .write_all(&frame::encode(&ServerFrame { id, reply }).unwrap())
+                    .await
+                    .unwrap();
+                if numbers.len() > losses {
+                    return numbers;
+                }
+            }
+        }
+    }
+
+    fn settings(dir: &Path) -> Settings {
+        let global = GlobalArgs { data_dir: Some(dir.to_owned()), ..GlobalArgs::default() };
+        let lookup = |name: &str| environment(name).filter(|_| name != "HEARTLINE_SOCKET_DIR");
+        Settings::resolve(&global, &lookup).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_command_whose_answer_got_lost_is_sent_again_under_the_same_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(dir.path().join("ctl.sock")).unwrap();
+        let server = tokio::spawn(collector(listener, 2));
+        let settings = settings(dir.path());
+        let client = settings.connect_to_act().await.unwrap();
+        let (answer, _client) = send(client, &kill(), &settings, HASTE).await.unwrap();
+        assert_eq!(answer, outcome(77));
+        assert_eq!(server.await.unwrap(), [77, 77, 77]);
+    }
+
+    #[tokio::test]
+    async fn a_collector_that_is_gone_is_an_error_in_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(dir.path().join("ctl.sock")).unwrap();
+        let server = tokio::spawn(collector(listener, usize::MAX));
+        let settings = settings(dir.path());
+        let client = settings.connect_to_act().await.unwrap();
+        server.abort();
+        let error = send(client, &kill(), &settings, HASTE).await.err().unwrap();
+        assert_eq!(format!("{:?}", error.exit_code()), format!("{:?}", ExitCode::from(3)));
+    }
 }

@@ -48,35 +48,38 @@ NO_COLOR. Flags win over the environment, the environment over the config file.
 Filters: a bare word matches names; state:degraded host:m3* group:mail step>5m p95>2s !tag:dev,
 joined by 'and' (or nothing), 'or', '!', and parentheses.";
 
+/// Heading of the flags of every command.
+const GLOBAL: &str = "Options of every command";
+
 /// Flags of every command.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct GlobalArgs {
     /// The collector's data directory (with --ssh: over there) [env: HEARTLINE_DATA_DIR]
-    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data_dir: Option<PathBuf>,
     /// Directory of the collector's sockets (with --ssh: over there) [env: HEARTLINE_SOCKET_DIR]
-    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) socket_dir: Option<PathBuf>,
     /// Reach the collector on this host through ssh
     #[arg(
-        long, global = true, value_name = "HOST", env = "HEARTLINE_SSH", hide_env_values = true,
+        long, global = true, help_heading = GLOBAL, value_name = "HOST", env = "HEARTLINE_SSH", hide_env_values = true,
         value_hint = ValueHint::Hostname
     )]
     pub(crate) ssh: Option<String>,
     /// The config file [default: $XDG_CONFIG_HOME/heartline/heartline.toml]
     #[arg(
-        long, global = true, value_name = "FILE", env = "HEARTLINE_CONFIG", hide_env_values = true,
+        long, global = true, help_heading = GLOBAL, value_name = "FILE", env = "HEARTLINE_CONFIG", hide_env_values = true,
         value_hint = ValueHint::FilePath
     )]
     pub(crate) config: Option<PathBuf>,
     /// Only look: nothing can be killed, resumed or changed
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) read_only: bool,
     /// Draw with ASCII characters only
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) ascii: bool,
     /// Theme of the terminal app: dark, light, mono or colour-blind
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME")]
     pub(crate) theme: Option<String>,
 }
 

@@ -37,9 +37,8 @@ pub(crate) async fn run(
         }
         Err(error) => return Err(error.into()),
     };
-    let now_ms = match client.request(Request::Ping).await? {
-        Reply::Pong { at_ms } => at_ms,
-        _ => return Err(ClientError::Unexpected { what: "ping" }.into()),
+    let Reply::Pong { at_ms: now_ms } = client.request(Request::Ping).await? else {
+        return Err(ClientError::Unexpected { what: "ping" }.into());
     };
     if args.json {
         console.print(&json::pretty(&json::agent(&detail, now_ms)))?;

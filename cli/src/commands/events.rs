@@ -17,7 +17,7 @@ use crate::feed::{Feed, Told};
 use crate::settings::{Settings, environment};
 
 /// How far back, unless said otherwise.
-const SINCE: Duration = Duration::from_hours(24);
+const SINCE: Duration = Duration::from_secs(24 * 3_600);
 /// Most events asked for at a time.
 const PAGE: u32 = 1_000;
 

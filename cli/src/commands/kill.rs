@@ -7,7 +7,7 @@ use heartline_operator::client::Client;
 use heartline_operator::json::{self, CommandReport};
 use heartline_operator::message::{Action, Command, CommandOutcome, Entry};
 
-use crate::act::{Plan, Progress, Watcher, confirm, refusal, send};
+use crate::act::{Patience, Plan, Progress, Watcher, confirm, refusal, send};
 use crate::args::{HowArgs, KillArgs, ResumeArgs, TargetArgs};
 use crate::console::Console;
 use crate::event_line::{span, verb};
@@ -121,7 +121,7 @@ impl Order {
             Some(_) => Some(Watcher::start(&client, command.agents.clone()).await?),
             None => None,
         };
-        let (outcome, _client) = send(client, &command, settings).await?;
+        let (outcome, _client) = send(client, &command, settings, Patience::default()).await?;
         let mut progress = Progress::new(self.action, &outcome);
         if outcome.refused.is_none()
             && let (Some(watcher), Some(limit)) = (watcher, self.how.wait)
@@ -160,7 +160,8 @@ fn lines(action: Action, progress: &Progress, wait: Option<Duration>) -> Vec<Str
     let line = |(target, so_far): (&heartline_operator::message::Target, json::Obedience)| {
         let (verb, agent) = (verb(action), &target.agent);
         let what = match (so_far.obeyed_ms, so_far.delivered_ms, wait) {
-            (Some(ms), _, _) => format!("obeyed in {}", span(ms)),
+            (Some(ms), _, _) if target.changed => format!("obeyed in {}", span(ms)),
+            (Some(_), _, _) => "obeyed before: nothing changed".to_owned(),
             (None, Some(ms), Some(_)) => format!("delivered in {}, NOT OBEYED yet", span(ms)),
             (None, None, Some(_)) => "NOT DELIVERED yet; the order stays".to_owned(),
             (None, _, None) if !target.changed => "nothing changed: it was so before".to_owned(),

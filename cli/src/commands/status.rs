@@ -4,6 +4,7 @@ use heartline_operator::message::{CollectorStatus, Entry, HistoryHealth, State};
 use heartline_operator::{age_ms, json, text};
 
 use super::parse_filter;
+use crate::act::agents;
 use crate::args::StatusArgs;
 use crate::console::Console;
 use crate::failure::{Failure, Verdict};
@@ -63,8 +64,7 @@ fn summary_line(fleet: &Fleet, shown: usize, paint: Paint) -> String {
     let summary = &fleet.collector.summary;
     let mut line = match summary.total {
         0 => "No agents yet. Start one: cargo run --example minimal_agent".to_owned(),
-        1 => "1 agent".to_owned(),
-        total => format!("{total} agents"),
+        total => agents(total as usize),
     };
     for state in State::ALL {
         // Unknown is never "all clear": it is said also when there is nothing else to say.

@@ -23,7 +23,7 @@ pub(crate) async fn run(
         Some(TokenCommand::Reinstate(args)) => {
             let scope = named_scope(&args.scope)?;
             let client = settings.connect_to_act().await?;
-            done(ask(&client, TokenRequest::Reinstate { scope: scope.clone() }).await?)?;
+            done(&ask(&client, TokenRequest::Reinstate { scope: scope.clone() }).await?)?;
             console.say(&format!("reinstated: the token for {}", speaks_for(&scope)));
             Ok(Verdict::Good)
         }
@@ -54,7 +54,7 @@ async fn make(
         return Err(ClientError::Unexpected { what: "token" }.into());
     };
     console.print(&token)?;
-    console.say(&format!("This token speaks for {}. Give it to the agent as HEARTLINE_TOKEN, or in a file named by HEARTLINE_TOKEN_FILE.", speaks_for(&scope)));
+    console.say(&format!("It speaks for {}: give it to the agent as HEARTLINE_TOKEN, or in a file named by HEARTLINE_TOKEN_FILE.", speaks_for(&scope)));
     Ok(Verdict::Good)
 }
 
@@ -82,7 +82,7 @@ async fn revoke(
         }
     }
     let request = TokenRequest::Revoke { scope: scope.clone(), reason: args.reason.clone() };
-    done(ask(&client, request).await?)?;
+    done(&ask(&client, request).await?)?;
     console.say(&format!("revoked: the token for {}", speaks_for(&scope)));
     Ok(Verdict::Good)
 }
@@ -94,7 +94,7 @@ async fn ask(client: &Client, request: TokenRequest) -> Result<TokenReply, Failu
     }
 }
 
-fn done(reply: TokenReply) -> Result<(), Failure> {
+fn done(reply: &TokenReply) -> Result<(), Failure> {
     match reply {
         TokenReply::Done => Ok(()),
         _ => Err(ClientError::Unexpected { what: "token" }.into()),

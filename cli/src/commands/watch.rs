@@ -3,6 +3,7 @@
 use heartline_operator::message::{State, Summary};
 
 use super::parse_filter;
+use crate::act::agents;
 use crate::args::WatchArgs;
 use crate::console::Console;
 use crate::event_line::{event_line, note_line};
@@ -43,7 +44,7 @@ pub(crate) fn told_line(told: &Told, paint: Paint) -> String {
 
 /// `20 agents, 16 healthy, 2 unknown`.
 pub(crate) fn sum(summary: &Summary) -> String {
-    let mut parts = vec![format!("{} agents", summary.total)];
+    let mut parts = vec![agents(summary.total as usize)];
     let counted = State::ALL.into_iter().filter(|state| summary.of(*state) > 0);
     parts.extend(counted.map(|state| format!("{} {}", summary.of(state), state.name())));
     parts.join(", ")

@@ -53,10 +53,7 @@ impl ConfigFile {
     /// # Errors
     /// [`Failure::Usage`], with file, line and column where it is about its text.
     pub(crate) fn find(given: Option<&Path>, lookup: Lookup<'_>) -> Result<Self, Failure> {
-        let path = match path_of(given, lookup) {
-            Ok(path) => path,
-            Err(_) => return Ok(Self::default()),
-        };
+        let Ok(path) = path_of(given, lookup) else { return Ok(Self::default()) };
         match std::fs::read_to_string(&path) {
             Ok(text) => Self::parse(&text, &path),
             Err(error) if given.is_none() && error.kind() == std::io::ErrorKind::NotFound => {

@@ -4,6 +4,7 @@ use heartline_operator::client::Client;
 use heartline_operator::message::{CollectorStatus, Datagrams, Reply, Request};
 
 use super::Finding;
+use super::probe::ATTEMPTS;
 use crate::settings::{Settings, environment};
 
 /// A collector that answers operators.
@@ -62,17 +63,18 @@ impl Operators {
         matches!(self.client.request(request).await, Ok(Reply::Forgotten { agents }) if agents.len() == 1)
     }
 
-    /// Which counter of refused datagrams has grown.
+    /// Which counter of refused datagrams has grown by what the probe was sent.
     pub(super) async fn counted_since(&self, before: Datagrams) -> Option<String> {
         let now = self.counters().await?;
         let grown = [
-            ("bad signature", now.bad_tag > before.bad_tag),
-            ("revoked", now.revoked > before.revoked),
-            ("malformed", now.malformed > before.malformed),
-            ("the roster is full", now.over_limit > before.over_limit),
-            ("dropped by the kernel", now.kernel_dropped > before.kernel_dropped),
+            ("bad signature", now.bad_tag.saturating_sub(before.bad_tag)),
+            ("revoked", now.revoked.saturating_sub(before.revoked)),
+            ("malformed", now.malformed.saturating_sub(before.malformed)),
+            ("the roster is full", now.over_limit.saturating_sub(before.over_limit)),
         ];
-        grown.iter().find(|(_, has_grown)| *has_grown).map(|(what, _)| (*what).to_owned())
+        // Other agents are counted too; the probe was sent so many times.
+        let is_ours = |count: u64| count >= u64::from(ATTEMPTS);
+        grown.iter().find(|(_, count)| is_ours(*count)).map(|(what, _)| (*what).to_owned())
     }
 }
 

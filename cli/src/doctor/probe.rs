@@ -10,7 +10,7 @@ use heartline_protocol::{AgentName, Token};
 use crate::{clock, random};
 
 /// How often it is sent: one may be lost.
-const ATTEMPTS: u32 = 3;
+pub(super) const ATTEMPTS: u32 = 3;
 /// How long each may take.
 const PATIENCE: Duration = Duration::from_millis(700);
 /// Longer than any datagram of the protocol.
