@@ -167,6 +167,11 @@ impl Fleet {
             }
         }
         let Some(superseded) = agent.superseded.as_mut() else { return false };
+        // What was overtaken does not say that its process still runs.
+        let is_news = |session: &Session| message.sequence > session.told;
+        if !superseded.get(message.session).is_some_and(is_news) {
+            return false;
+        }
         let Some(again) = superseded.take(message.session) else { return false };
         let before = std::mem::replace(&mut agent.session, again);
         if !is_free {
@@ -182,6 +187,9 @@ impl Fleet {
         if let Body::Beat(beat) = &message.body {
             let shown_for = late_after(beat.interval_ms, self.limits.get(agent.limits));
             agent.conflict_until = agent.conflict_until.max(now + shown_for);
+        }
+        if let Some(session) = agent.session_mut(message.session) {
+            session.told = session.told.max(message.sequence);
         }
         self.catch_up(index, now);
         self.rejudge(index, now, None);

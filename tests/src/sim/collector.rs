@@ -22,6 +22,8 @@ pub(super) struct Collector {
     /// Datagrams that arrive before then are dropped by the kernel.
     pub(super) drops_until: Option<Mono>,
     backlog: VecDeque<Packet>,
+    /// What the store has told it while it was frozen, in order.
+    told: VecDeque<Notice>,
     dropped: u64,
     /// When the last tick was.
     ticked: Option<Mono>,
@@ -234,6 +236,9 @@ impl World {
         while let Some(packet) = self.collector.backlog.pop_front() {
             self.receive(&packet)?;
         }
+        while let Some(notice) = self.collector.told.pop_front() {
+            self.take_in(notice)?;
+        }
         self.tick()
     }
 
@@ -243,9 +248,13 @@ impl World {
             return Ok(());
         }
         if self.collector.is_frozen {
-            self.after_ms(50, Event::Tells(boot, notice));
+            self.collector.told.push_back(notice);
             return Ok(());
         }
+        self.take_in(notice)
+    }
+
+    fn take_in(&mut self, notice: Notice) -> Checked {
         match notice {
             Notice::Abandoned(ticket) => self.feed(Input::Abandoned { ticket }),
             Notice::Stored(stored) => {

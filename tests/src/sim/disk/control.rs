@@ -20,8 +20,6 @@ pub(in crate::sim) struct Known {
 pub(in crate::sim) struct Durable {
     /// Of the command.
     pub(in crate::sim) ticket: Ticket,
-    /// The command's number.
-    pub(in crate::sim) request_id: u64,
     /// Whose.
     pub(in crate::sim) id: AgentId,
     /// The generation that it sets.
@@ -102,14 +100,7 @@ impl Control {
                     for (id, target) in targets {
                         let (killed, generation) = (action.kills(), target.generation);
                         let changed = target.changed;
-                        durable.push(Durable {
-                            ticket,
-                            request_id,
-                            id,
-                            generation,
-                            killed,
-                            changed,
-                        });
+                        durable.push(Durable { ticket, id, generation, killed, changed });
                         if changed && self.agents.contains_key(&id.0) {
                             let (by, reason) = (by.clone(), reason.clone());
                             let desired = desired(generation, killed, by, reason, now);

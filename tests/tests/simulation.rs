@@ -1,0 +1,18 @@
+//! The promises of `design.md`, section 1, in 2,000 seeded runs of a whole fleet.
+
+use heartline_tests::sim;
+
+#[test]
+fn no_promise_breaks() {
+    let report = sim::run(1, 2_000);
+    for failure in &report.failures {
+        println!("{failure}\n  again: cargo xtask sim --seed {} --seeds 1", failure.seed);
+    }
+    assert_eq!((report.runs, report.failures.len()), (2_000, 0));
+}
+
+#[test]
+fn a_seed_is_all_that_a_run_depends_on() {
+    let (one, two) = (sim::run(77, 20), sim::run(77, 20));
+    assert_eq!((one.steps, one.simulated_time), (two.steps, two.simulated_time));
+}
