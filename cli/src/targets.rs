@@ -41,6 +41,7 @@ impl Fleet {
         let mut wanted: Vec<&str> = Vec::new();
         for name in names {
             let found: Vec<&str> = if name.contains(['*', '?']) {
+                check_pattern(name)?;
                 let filter = Filter::parse(&format!("agent:{name}"))?;
                 self.matching(&filter).iter().map(|entry| entry.agent.as_str()).collect()
             } else {
@@ -66,6 +67,17 @@ impl Fleet {
             [] => format!("no agent \"{name}\"; `heartline status` lists them"),
             near => format!("no agent \"{name}\"; did you mean {}?", near.join(" or ")),
         }
+    }
+}
+
+/// A pattern has the letters of ids, and `*` and `?`: anything else would be read as a filter.
+fn check_pattern(pattern: &str) -> Result<(), Failure> {
+    let fits = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '*' | '?');
+    match pattern.chars().find(|c| !fits(*c)) {
+        None => Ok(()),
+        Some(c) => Err(Failure::Usage(format!(
+            "\"{pattern}\": {c:?} is in no agent's id; for more than names use --filter"
+        ))),
     }
 }
 
@@ -106,6 +118,7 @@ mod tests {
             Err("no agent \"mail\"; did you mean mail.1 or mail.2?".into())
         );
         assert!(named(&["nobody*"]).is_err());
+        assert!(named(&["* or state:healthy"]).unwrap_err().contains("--filter"));
     }
 
     #[test]

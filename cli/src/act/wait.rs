@@ -7,7 +7,7 @@ use heartline_operator::client::{Client, Subscription};
 use heartline_operator::json::Obedience;
 use heartline_operator::message::{Action, CommandOutcome, EventKind, Target};
 use heartline_operator::{Mirror, Update};
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use crate::clock;
 use crate::failure::Failure;
@@ -114,12 +114,14 @@ impl Watcher {
         limit: Duration,
         settings: &Settings,
     ) {
-        let deadline = tokio::time::Instant::now() + limit;
-        while !progress.is_complete() {
-            let next = timeout_at(deadline, self.news(settings)).await;
-            let Ok(update) = next else { return };
-            self.take(update, progress);
-        }
+        let until_complete = async {
+            while !progress.is_complete() {
+                let update = self.news(settings).await;
+                self.take(update, progress);
+            }
+        };
+        // That the time is over shows in the progress.
+        let _over = timeout(limit, until_complete).await;
     }
 
     fn take(&mut self, update: Update, progress: &mut Progress) {

@@ -1,12 +1,13 @@
 //! The demo without a terminal: a line for each thing that happens.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use heartline_operator::Filter;
 use heartline_operator::client::{ClientOptions, Endpoint};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 
 use super::director;
 use crate::commands::told_line;
@@ -27,7 +28,7 @@ pub(super) async fn print(
     let (mut term, mut int) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
     let everything = Filter::parse("")?;
     let mut feed = Feed::open(endpoint, ClientOptions::default(), everything, None);
-    let over = Instant::now() + lasting;
+    let mut over = pin!(sleep(lasting));
     let mut deeds = Vec::new();
     loop {
         tokio::select! {
@@ -40,7 +41,7 @@ pub(super) async fn print(
                 console.say(&format!("  {:>3} s  {} {}", at.as_secs(), cue.agent, cue.story));
                 deeds.push((at, cue));
             }
-            () = sleep_until(over) => return Ok(deeds),
+            () = &mut over => return Ok(deeds),
             _ = term.recv() => return Ok(deeds),
             _ = int.recv() => return Ok(deeds),
         }
