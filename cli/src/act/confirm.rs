@@ -44,14 +44,12 @@ pub(crate) fn confirm(plan: &Plan, console: &mut Console) -> Result<(), Failure>
 }
 
 fn words(plan: &Plan) -> String {
-    let verb = match plan.action {
-        Action::Kill => "kill",
-        Action::Resume => return "resume".to_owned(),
-    };
-    match (plan.targets.as_slice(), &plan.whole_host) {
-        ([one], _) => one.agent.clone(),
-        (_, Some(host)) => format!("{verb} all on {host}"),
-        (several, None) => format!("{verb} {}", several.len()),
+    match (plan.action, plan.targets.as_slice(), &plan.whole_host) {
+        (Action::Kill, [one], _) => one.agent.clone(),
+        (Action::Kill, _, Some(host)) => format!("kill all on {host}"),
+        (Action::Kill, several, None) => format!("kill {}", several.len()),
+        (Action::Resume, [_], _) => "resume".to_owned(),
+        (Action::Resume, several, _) => format!("resume {}", several.len()),
     }
 }
 
@@ -87,7 +85,7 @@ mod tests {
     fn what_must_be_typed_changes_with_the_scope() {
         assert_eq!(words(&plan(Action::Kill, 1, 9)), "a.000");
         assert_eq!(words(&plan(Action::Kill, 3, 9)), "kill 3");
-        assert_eq!(words(&plan(Action::Resume, 3, 9)), "resume");
+        assert_eq!(words(&plan(Action::Resume, 3, 9)), "resume 3");
         let mut whole = plan(Action::Kill, 3, 9);
         whole.whole_host = Some("m4".into());
         assert_eq!(words(&whole), "kill all on m4");

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use heartline_operator::Filter;
 use heartline_operator::client::Client;
-use heartline_operator::json::{self, CommandReport};
-use heartline_operator::message::{Action, Command, CommandOutcome, Entry};
+use heartline_operator::json::{self, CommandReport, Obedience};
+use heartline_operator::message::{Action, Command, CommandOutcome, CommandRefusal, Entry, Target};
 
 use crate::act::{Patience, Plan, Progress, Watcher, confirm, refusal, send};
 use crate::args::{HowArgs, KillArgs, ResumeArgs, TargetArgs};
@@ -65,9 +65,24 @@ impl Order {
         let client = settings.connect_to_act().await?;
         let (entries, collector) = client.snapshot(Vec::new()).await?;
         let fleet = Fleet::new(entries, collector);
-        let targets = self.targets(&fleet, filter.as_ref())?;
         let request_id = random::number()
             .map_err(|source| Failure::System { what: "read /dev/urandom", source })?;
+        let refuse = |refused| CommandOutcome {
+            request_id,
+            at_ms: fleet.now_ms(),
+            targets: Vec::new(),
+            refused: Some(refused),
+        };
+        let targets = match self.targets(&fleet, filter.as_ref()) {
+            Ok(targets) => targets,
+            Err(failure) => {
+                // A script reads why from the document, a person from the words.
+                if let Some(refused) = self.nobody(&fleet, &failure).filter(|_| self.how.json) {
+                    self.print_json(&[], &refuse(refused), console)?;
+                }
+                return Err(failure);
+            }
+        };
 
         let plan = Plan::new(self.action, &fleet, targets);
         console.say(&plan.describe(console.facts.err_paint));
@@ -77,12 +92,7 @@ impl Order {
             expect = u32::try_from(plan.targets.len()).ok();
         }
         if let Some(refused) = refusal(&plan, expect) {
-            let outcome = CommandOutcome {
-                request_id,
-                at_ms: fleet.now_ms(),
-                targets: Vec::new(),
-                refused: Some(refused),
-            };
+            let outcome = refuse(refused);
             return self.report(&Progress::new(self.action, &outcome), &outcome, console);
         }
         if !self.how.yes {
@@ -107,6 +117,29 @@ impl Order {
             return Err(Failure::NotDone("nothing was done: no agent matches".to_owned()));
         }
         Ok(found.into_iter().cloned().collect())
+    }
+
+    /// That there is nobody to act on, as the collector would say it.
+    fn nobody(&self, fleet: &Fleet, failure: &Failure) -> Option<CommandRefusal> {
+        if !matches!(failure, Failure::NotDone(_)) {
+            return None;
+        }
+        let is_unknown = |name: &&String| fleet.named(std::slice::from_ref(*name)).is_err();
+        let unknown: Vec<_> = self.whom.names.iter().filter(is_unknown).cloned().collect();
+        Some(match unknown.is_empty() {
+            true => CommandRefusal::NoAgents,
+            false => CommandRefusal::UnknownAgents(unknown),
+        })
+    }
+
+    fn print_json(
+        &self,
+        obedience: &[Obedience],
+        outcome: &CommandOutcome,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        let report = CommandReport { action: self.action, outcome, obedience };
+        console.print(&json::pretty(&json::command_outcome(report)))
     }
 
     async fn send(
@@ -138,9 +171,7 @@ impl Order {
         console: &mut Console,
     ) -> Result<Verdict, Failure> {
         if self.how.json {
-            let report =
-                CommandReport { action: self.action, outcome, obedience: progress.so_far() };
-            console.print(&json::pretty(&json::command_outcome(report)))?;
+            self.print_json(progress.so_far(), outcome, console)?;
         }
         if let Some(refused) = &outcome.refused {
             console.say(&refused.to_string());
@@ -157,7 +188,7 @@ impl Order {
 
 /// A line for each target.
 fn lines(action: Action, progress: &Progress, wait: Option<Duration>) -> Vec<String> {
-    let line = |(target, so_far): (&heartline_operator::message::Target, json::Obedience)| {
+    let line = |(target, so_far): (&Target, Obedience)| {
         let (verb, agent) = (verb(action), &target.agent);
         let what = match (so_far.obeyed_ms, so_far.delivered_ms, wait) {
             (Some(ms), _, _) if target.changed => format!("obeyed in {}", span(ms)),

@@ -27,7 +27,7 @@ pub(super) async fn print(
 ) -> Result<Vec<director::Told>, Failure> {
     let (mut term, mut int) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
     let everything = Filter::parse("")?;
-    let mut feed = Feed::open(endpoint, ClientOptions::default(), everything, None);
+    let mut feed = Feed::open(endpoint, ClientOptions::default(), everything, Some(0));
     let mut over = pin!(sleep(lasting));
     let mut deeds = Vec::new();
     loop {
