@@ -235,9 +235,11 @@ impl Fleet {
 
     fn set_desired(&mut self, id: AgentId, target: &Target, request: &CommandRequest, now: Mono) {
         let index = target.index;
-        let Some(agent) = self.roster.get_mut(index).filter(|agent| agent.id == id) else {
+        if self.roster.get(index).is_none_or(|agent| agent.id != id) {
             return;
-        };
+        }
+        self.catch_up(index, now);
+        let Some(agent) = self.roster.get_mut(index) else { return };
         let (by, reason) = (request.by.clone(), request.reason.clone());
         agent.desired = Some(Box::new(Desired {
             generation: target.generation,

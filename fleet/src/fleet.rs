@@ -322,6 +322,7 @@ impl Fleet {
     }
 
     fn on_rules(&mut self, rules: Rules, now: Mono) {
+        self.sweep(now);
         self.limits = LimitTable::new(rules);
         let all: Vec<AgentIndex> = self.roster.indices().collect();
         for index in all {

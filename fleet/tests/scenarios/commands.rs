@@ -147,6 +147,17 @@ fn a_resume_of_the_dead_finds_them_dead() {
 }
 
 #[test]
+fn what_had_become_true_before_the_command_has_its_own_moment() {
+    let mut world = World::with(beat("a").interval_ms(100));
+    world.until_ms(250);
+    world.command(Action::Kill, "a");
+    world.freeze_ms(60);
+    world.persist();
+    let expected = ["300 healthy → degraded late", "310 degraded late → killed operator"];
+    assert_eq!(world.transitions(), expected);
+}
+
+#[test]
 fn who_has_ended_is_quiet() {
     let mut world = World::with(beat("a").busy(3, 0));
     world.order(Action::Kill, "a");
