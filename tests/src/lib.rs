@@ -1,4 +1,6 @@
 //! Whole-system tests: what the packages do together.
 
 pub mod bench;
+pub mod clock;
+pub mod sim;
 pub mod world;

@@ -1,6 +1,7 @@
 //! The machine that is measured on.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -35,6 +36,35 @@ pub(super) fn pin(nth: usize) -> Result<()> {
 pub(super) fn resident() -> Result<u64> {
     let kib = kib("/proc/self/status", "VmRSS").context("/proc/self/status has no VmRSS")?;
     Ok(kib << 10)
+}
+
+/// CPU time of all threads of this process that have this name, as `/proc` tells it: in steps of
+/// 10 ms.
+pub(super) fn thread_cpu_of(name: &str) -> Duration {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return Duration::ZERO };
+    let stats = threads.filter_map(|it| fs::read_to_string(it.ok()?.path().join("stat")).ok());
+    stats.filter_map(|stat| cpu_of_stat(&stat, Some(name))).sum()
+}
+
+/// CPU time of a process and its children that ended, as `/proc` tells it.
+pub(super) fn process_cpu_of(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    cpu_of_stat(&stat, None).unwrap_or_default()
+}
+
+/// What `/proc` counts CPU time in: Linux shows 100 ticks a second on every machine.
+const MS_PER_TICK: u64 = 10;
+
+/// User and system time in a `stat` file (proc(5)), if it is about a thread of that name.
+fn cpu_of_stat(stat: &str, name: Option<&str>) -> Option<Duration> {
+    let (head, rest) = stat.rsplit_once(") ")?;
+    let (_, found) = head.split_once('(')?;
+    if name.is_some_and(|name| name != found) {
+        return None;
+    }
+    let mut fields = rest.split_ascii_whitespace().skip(11);
+    let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(ticks * MS_PER_TICK))
 }
 
 fn kib(path: &str, name: &str) -> Option<u64> {

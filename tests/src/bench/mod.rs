@@ -1,7 +1,7 @@
 //! Benchmarks: programs that print a table. They are run by hand, and shortly by the test command,
 //! which looks at nothing but whether they still run. Ratios are taken in one run on one machine.
 
-mod clock;
+mod emitter;
 mod ingest;
 mod machine;
 mod table;
@@ -21,6 +21,8 @@ pub struct Arguments {
 enum Benchmark {
     /// CPU per beat on its way from the socket to judged state, and memory per agent.
     Ingest(ingest::Arguments),
+    /// What `report()` and `task()` cost an agent.
+    Emitter(EffortArgument),
 }
 
 /// Runs what the arguments ask for.
@@ -31,6 +33,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     println!("{}", machine::describe());
     match &arguments.benchmark {
         Benchmark::Ingest(arguments) => ingest::run(arguments),
+        Benchmark::Emitter(effort) => emitter::run(effort.effort()),
     }
 }
 

@@ -12,6 +12,8 @@ use heartline_protocol::{
 
 /// Length of every beat but an agent's first, in bytes.
 pub(super) const BEAT_LEN: usize = 200;
+/// Different latencies in a segment.
+pub(super) const LATENCIES: usize = 20;
 /// The interval of every agent, in ms.
 pub(super) const INTERVAL_MS: u32 = INTERVAL_DEFAULT_MS;
 
@@ -65,7 +67,7 @@ impl Crowd {
 
     fn with_keys(keys: Vec<[u8; 32]>) -> Self {
         let mut histogram = Vec::new();
-        for pair in 0..18 {
+        for pair in 0..LATENCIES {
             bucket::pack(&mut histogram, if pair == 0 { 420 } else { 7 }, 3);
         }
         Self { order: shuffled(keys.len() as u32), keys, boot: BootKey::new(&BOOT), histogram }

@@ -3,6 +3,7 @@
 
 mod bare;
 mod crowd;
+mod disk;
 mod measured;
 mod round;
 mod sender;
@@ -12,7 +13,7 @@ use anyhow::Result;
 
 use self::bare::Bare;
 use self::measured::Measured;
-use self::whole::{Answers, Whole};
+use self::whole::{Path, Whole};
 use super::table::Table;
 use super::{Effort, EffortArgument, machine};
 
@@ -39,11 +40,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let sizes = if arguments.agents.is_empty() { sizes } else { &arguments.agents };
     machine::pin(0)?;
     println!(
-        "beats of {} bytes with a segment of 18 latency buckets; the socket is filled in bursts of \
-         {}, then draining it is measured: CPU of the receiving thread, answers and ticks included \
-         where said\n",
+        "beats of {} bytes, each with a segment of {} latencies, every 30 s from every agent; the \
+         socket is filled in bursts of {}, then CPU of the thread that drains it is measured\n",
         crowd::BEAT_LEN,
-        sender::BURST
+        crowd::LATENCIES,
+        sender::BURST,
     );
     let mut paths = Table::new(&["path", "agents", "ns/packet", "packets/s", "of (b)", "lost"]);
     let mut notes = Table::new(&["", "agents", "measured", "goal"]);
@@ -52,14 +53,23 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         let receive = bare::measure(Bare::Receive, packets)?;
         let verify = bare::measure(Bare::ReceiveAndVerify, packets)?;
         let (mut whole, bytes, first) = Whole::with(agents)?;
-        let judged = whole.measure(Answers::Dropped, packets)?;
-        let answered = whole.measure(Answers::Sent, packets)?;
+        let judged = whole.measure(Path::Judged, packets)?;
+        let answered = whole.measure(Path::Answered, packets)?;
+        whole.open_disk()?;
+        let writer_before = machine::thread_cpu_of("history-writer");
+        let durable = whole.measure(Path::Durable, packets)?;
+        let writer = Measured {
+            cpu: machine::thread_cpu_of("history-writer").saturating_sub(writer_before),
+            ..durable
+        };
         for (path, measured) in [
             ("(a) recvmmsg", &receive),
             ("(b) recvmmsg + HMAC, one prepared key", &verify),
             ("(c) to judged state", &judged),
-            ("(c') to judged state, answer sealed and sent", &answered),
-            ("    first beat, with identity", &first),
+            ("(c') the same, answer sealed and sent", &answered),
+            ("(d) new work in each, answered when durable", &durable),
+            ("    the store's writer beside (d)", &writer),
+            ("    first beat, with identity, to judged state", &first),
         ] {
             paths.row(&path_row(path, agents, measured, &verify));
         }

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::crowd::Round;
 use super::measured::Measured;
 use super::sender::{BURST, Sender};
-use crate::bench::clock;
+use crate::clock;
 
 /// Sends one round and measures `drain`, which says how many packets it received.
 pub(super) fn each_burst(
