@@ -5,6 +5,7 @@ use heartline_protocol::Phase;
 use crate::command::{Desired, Pushes};
 use crate::identity::Identity;
 use crate::input::Path;
+use crate::path::PackedPath;
 use crate::roster::AgentId;
 use crate::session::{Session, Superseded};
 use crate::state::{Exit, Standing};
@@ -24,7 +25,7 @@ pub(crate) struct Agent {
     /// When `standing` became true.
     pub(crate) since: Mono,
     /// The standing before the collector started, and since when, until the first judgement.
-    pub(crate) restored: Option<(Standing, Mono)>,
+    pub(crate) restored: Option<Box<(Standing, Mono)>>,
 
     /// When the last live message came; shown, never judged by.
     pub(crate) last_live: Mono,
@@ -37,7 +38,7 @@ pub(crate) struct Agent {
     /// Until when two processes speak as this agent.
     pub(crate) conflict_until: Mono,
     /// It said goodbye, or its supervisor reported its exit; a new session clears it.
-    pub(crate) ended: Option<Ended>,
+    pub(crate) ended: Option<Box<Ended>>,
 
     pub(crate) interval_ms: u32,
     pub(crate) in_flight: u32,
@@ -54,7 +55,7 @@ pub(crate) struct Agent {
     pub(crate) identity_known: bool,
     pub(crate) identity: Option<Box<Identity>>,
     /// Where the last live message came from.
-    pub(crate) address: Option<Path>,
+    pub(crate) address: Option<PackedPath>,
 
     pub(crate) desired: Option<Box<Desired>>,
     /// The highest generation ever given out for this agent, or reported by it.
@@ -64,7 +65,7 @@ pub(crate) struct Agent {
     /// Beats received and lost since the last work row.
     pub(crate) beats: u32,
     pub(crate) lost_noted: u32,
-    pub(crate) question: Option<Question>,
+    pub(crate) question: Option<Box<Question>>,
     pub(crate) allowance: Allowance,
     /// It stands in the list of changed agents.
     pub(crate) changed: bool,
@@ -183,5 +184,27 @@ impl Agent {
             return Some(&mut self.session);
         }
         self.superseded.as_mut()?.get_mut(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_of_them_fit() {
+        let bytes = size_of::<Option<Agent>>();
+        assert!(bytes <= 368, "an agent takes {bytes} bytes");
+    }
+
+    #[test]
+    fn answers_are_allowed_by_the_second() {
+        let mut allowance = Allowance::default();
+        let taken = |allowance: &mut Allowance, ms| {
+            (0..100).filter(|_| allowance.take(Mono::from_millis(ms), 64)).count()
+        };
+        assert_eq!(taken(&mut allowance, 5_000), 64);
+        assert_eq!(taken(&mut allowance, 5_999), 0);
+        assert_eq!(taken(&mut allowance, 6_000), 64);
     }
 }

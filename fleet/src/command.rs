@@ -284,7 +284,7 @@ impl Fleet {
             if let Some(to) = agent.address {
                 self.outputs.push_back(Output::Push(PushOrder {
                     index,
-                    to,
+                    to: to.into(),
                     session: agent.session.id,
                     generation: desired.generation,
                     killed: desired.killed,

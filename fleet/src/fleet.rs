@@ -256,7 +256,7 @@ impl Fleet {
         let from = std::mem::replace(&mut agent.standing, to);
         self.summary.leave(from.state);
         self.summary.enter(to.state);
-        let restored = agent.restored.take();
+        let restored = agent.restored.take().map(|restored| *restored);
         if let Some((before, since)) = restored
             && before == to
         {

@@ -44,7 +44,7 @@ pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Mono) -> Verdict {
     if let Some(desired) = agent.desired.as_ref().filter(|desired| desired.killed) {
         return Verdict::lasting(Standing::killed(desired.cause));
     }
-    match agent.ended {
+    match agent.ended.as_deref() {
         Some(Ended::Shutdown) => return Verdict::lasting(Standing::killed(Reason::Shutdown)),
         Some(Ended::Crashed(_)) => {
             return Verdict::lasting(Standing::unreachable(Reason::Crashed));
@@ -120,8 +120,8 @@ pub(crate) fn cause_of(agent: &Agent, limits: &Limits, standing: Standing, at: M
             step: agent.step.clone(),
         },
         Some(Reason::Conflict) => Cause::TwoProcesses,
-        Some(Reason::Crashed) => match agent.ended {
-            Some(Ended::Crashed(exit)) => Cause::Exited(exit),
+        Some(Reason::Crashed) => match agent.ended.as_deref() {
+            Some(Ended::Crashed(exit)) => Cause::Exited(*exit),
             _ => Cause::Exited(crate::state::Exit::default()),
         },
         Some(Reason::Shutdown) => Cause::Goodbye,

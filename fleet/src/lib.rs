@@ -22,6 +22,7 @@ mod input;
 mod judge;
 mod message;
 mod output;
+mod path;
 mod restore;
 mod roster;
 mod rules;

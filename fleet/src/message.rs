@@ -159,7 +159,7 @@ impl Fleet {
         if !is_free {
             let Body::Beat(beat) = &message.body else { return false };
             // A session that has ended, perhaps before it ever beat, has no interval any more.
-            let ended = agent.ended.map(|_| beat.interval_ms);
+            let ended = agent.ended.as_ref().map(|_| beat.interval_ms);
             let limits = self.limits.get(agent.limits);
             let limit = late_after(ended.unwrap_or(agent.interval_ms), limits);
             if now < agent.silent_from + limit {
@@ -206,7 +206,7 @@ impl Fleet {
         if is_news {
             agent.session.told = message.sequence;
             agent.last_live = now;
-            agent.address = Some(message.from);
+            agent.address = Some(message.from.into());
         }
         let told = match &message.body {
             Body::Beat(_) if !is_news => None,
@@ -235,7 +235,7 @@ impl Fleet {
             Ended::Crashed(exit) => (SessionEnd::Crashed, Cause::Exited(exit)),
         };
         let Some(agent) = self.roster.get_mut(index) else { return cause };
-        if agent.ended.replace(ended) != Some(ended) {
+        if agent.ended.replace(Box::new(ended)).as_deref() != Some(&ended) {
             let (id, session) = (agent.id, agent.session.id);
             agent.in_flight = 0;
             agent.oldest_task_at = Mono::NEVER_YET;
@@ -318,8 +318,8 @@ impl Fleet {
         let Some(agent) = self.roster.get_mut(index) else { return };
         let (id, sequence) = (agent.id, question.sequence);
         // One that beats faster than the disk writes is not to wait for ever.
-        if let Some(earlier) = agent.question.replace(question) {
-            self.answer(index, earlier, Proof::Live, now);
+        if let Some(earlier) = agent.question.replace(Box::new(question)) {
+            self.answer(index, *earlier, Proof::Live, now);
         }
         let until = now.plus_millis(PATIENCE_MS);
         self.deferred.push(Waiting { until, index, id, sequence });
@@ -329,11 +329,11 @@ impl Fleet {
     pub(crate) fn answer_due(&mut self, now: Mono) {
         while let Some(waiting) = self.deferred.pop_due(now) {
             let Some(agent) = self.roster.get_mut(waiting.index) else { continue };
-            let is_it = |it: &mut Question| it.sequence == waiting.sequence;
+            let is_it = |it: &mut Box<Question>| it.sequence == waiting.sequence;
             if agent.id == waiting.id
                 && let Some(question) = agent.question.take_if(is_it)
             {
-                self.answer(waiting.index, question, Proof::Live, now);
+                self.answer(waiting.index, *question, Proof::Live, now);
             }
         }
     }

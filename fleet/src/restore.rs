@@ -26,13 +26,13 @@ impl Fleet {
         );
         agent.superseded = (!superseded.is_empty()).then(|| Box::new(superseded));
         agent.ended = match newest.and_then(|it| it.ended) {
-            Some(SessionEnd::Shutdown) => Some(Ended::Shutdown),
-            Some(SessionEnd::Crashed) => Some(Ended::Crashed(Exit::default())),
+            Some(SessionEnd::Shutdown) => Some(Box::new(Ended::Shutdown)),
+            Some(SessionEnd::Crashed) => Some(Box::new(Ended::Crashed(Exit::default()))),
             Some(SessionEnd::Superseded) | None => None,
         };
         // The database has labels: a wall clock that was put back makes moments of them that are
         // still to come.
-        agent.restored = Some((restored.standing, restored.since.min(now)));
+        agent.restored = Some(Box::new((restored.standing, restored.since.min(now))));
         agent.last_live = restored.last_live.unwrap_or(Mono::NEVER_YET).min(now);
         agent.interval_ms = restored.interval_ms;
         agent.first_seen = restored.first_seen.min(now);

@@ -7,6 +7,7 @@ use heartline_protocol::Phase;
 use crate::agent::{Agent, NO_QUEUE};
 use crate::command::{Action, Desired};
 use crate::identity::Identity;
+use crate::input::Path;
 use crate::roster::{AgentId, AgentIndex};
 use crate::state::Standing;
 use crate::time::Mono;
@@ -167,7 +168,7 @@ impl<'a> AgentView<'a> {
     /// Where its last live message came from.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        self.agent.address.map(|path| path.peer)
+        self.agent.address.map(|packed| Path::from(packed).peer)
     }
 
     /// Its work since it was first seen.

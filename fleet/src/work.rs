@@ -134,7 +134,7 @@ impl Fleet {
                 && let Some(agent) = self.roster.get_mut(row.index)
                 && let Some(question) = agent.question.take_if(|it| it.session == row.session)
             {
-                self.answer(row.index, question, Proof::Live, now);
+                self.answer(row.index, *question, Proof::Live, now);
             }
         }
     }
