@@ -19,8 +19,13 @@ const WRITER_PATIENCE: Duration = Duration::from_secs(1);
 const READER_PATIENCE: Duration = Duration::from_secs(5);
 /// Statements that a connection keeps prepared: more than either writer has.
 const STATEMENTS: usize = 64;
+/// The WAL is brought into the database when it has so many pages: a page that many commits write
+/// is then written there once.
+const WAL_PAGES: i64 = 8_192;
 /// A WAL that a burst has made longer is cut back to this, in bytes.
-const WAL_KEPT: i64 = 16 << 20;
+const WAL_KEPT: i64 = 64 << 20;
+/// Pages that a writer keeps in memory, in KiB (negative: so SQLite wants it).
+const CACHE_KIB: i64 = -65_536;
 
 /// Opens a database for its one writer; makes an empty file, readable by its owner only, if there
 /// is none. Changes nothing in it.
@@ -39,6 +44,8 @@ pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
 pub(super) fn make_durable(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "cache_size", CACHE_KIB)?;
+    conn.pragma_update_and_check(None, "wal_autocheckpoint", WAL_PAGES, |_| Ok(()))?;
     conn.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT, |_| Ok(()))?;
     Ok(())
 }

@@ -103,11 +103,6 @@ impl Buckets {
         self.0.iter().copied()
     }
 
-    /// Whether nothing was counted.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The bytes for the database. What exceeds the format's largest total, which no agent reaches
     /// that tells the truth, is cut from the last buckets.
     pub(super) fn pack(&self, out: &mut Vec<u8>) {

@@ -176,6 +176,10 @@ fn restore_all(
         path: history_path.into(),
         source,
     })?;
+    // What was read once to restore it is not what the writers will need.
+    for conn in [&*control, &conn] {
+        conn.execute_batch("PRAGMA shrink_memory").map_err(reading)?;
+    }
     let restored = Restored {
         next_id: restore::next_id(&roster, &past),
         agents: restore::merge(roster, &past, anchor),

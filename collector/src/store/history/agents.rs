@@ -122,6 +122,36 @@ fn beat(tx: &Transaction<'_>, id: AgentId, at_ms: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Adds a parameter to a column, and stays at the largest integer rather than turn over.
+macro_rules! add_capped {
+    ($column:literal, $parameter:literal) => {
+        concat!(
+            $column,
+            " = CASE WHEN ",
+            $column,
+            " > 9223372036854775807 - ",
+            $parameter,
+            " THEN 9223372036854775807 ELSE ",
+            $column,
+            " + ",
+            $parameter,
+            " END, "
+        )
+    };
+}
+
+const ADD_TOTALS: &str = concat!(
+    "UPDATE agents SET ",
+    add_capped!("beats", "?2"),
+    add_capped!("lost", "?3"),
+    add_capped!("ok", "?4"),
+    add_capped!("failed", "?5"),
+    add_capped!("cost_nano_usd", "?6"),
+    add_capped!("tokens_in", "?7"),
+    add_capped!("tokens_out", "?8"),
+    "last_beat_ms = max(coalesce(last_beat_ms, 0), ?9) WHERE id = ?1"
+);
+
 /// Adds to an agent's totals; `heard_ms` is when its newest segment came.
 pub(super) fn add_totals(
     tx: &Transaction<'_>,
@@ -129,30 +159,36 @@ pub(super) fn add_totals(
     heard_ms: i64,
     sums: &Sums,
 ) -> rusqlite::Result<()> {
-    let mut totals = *sums;
-    let before = tx
-        .prepare_cached(
-            "SELECT beats, lost, ok, failed, cost_nano_usd, tokens_in, tokens_out FROM agents \
-             WHERE id = ?1",
-        )?
-        .query_row([id], |row| Sums::read(row, 0));
-    match before {
-        Ok(before) => totals.add(&before),
+    let [beats, lost, ok, failed, cost, tokens_in, tokens_out] = sums.columns();
+    let mut add = tx.prepare_cached(ADD_TOTALS)?;
+    let row = params![id, beats, lost, ok, failed, cost, tokens_in, tokens_out, heard_ms];
+    if add.execute(row)? == 0 {
         // Its registration was lost with a file that was set aside; the next start names it.
-        Err(rusqlite::Error::QueryReturnedNoRows) => {
-            tx.execute(
-                "INSERT INTO agents (id, name, first_seen_ms) VALUES (?1, '', ?2)",
-                params![id, heard_ms],
-            )?;
-        }
-        Err(error) => return Err(error),
+        let sql = "INSERT INTO agents (id, name, first_seen_ms) VALUES (?1, '', ?2)";
+        tx.execute(sql, params![id, heard_ms])?;
+        add.execute(row)?;
     }
-    let [beats, lost, ok, failed, cost, tokens_in, tokens_out] = totals.columns();
-    tx.prepare_cached(
-        "UPDATE agents SET beats = ?2, lost = ?3, ok = ?4, failed = ?5, cost_nano_usd = ?6, \
-            tokens_in = ?7, tokens_out = ?8, last_beat_ms = max(coalesce(last_beat_ms, 0), ?9) \
-         WHERE id = ?1",
-    )?
-    .execute(params![id, beats, lost, ok, failed, cost, tokens_in, tokens_out, heard_ms])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::history::open;
+
+    #[test]
+    fn totals_stay_at_the_largest_integer() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut conn, _) = open::open(&dir.path().join("history.db"), 0).unwrap();
+        let tx = conn.transaction().unwrap();
+        let sums = Sums { ok: i64::MAX as u64 - 1, failed: 1, ..Sums::default() };
+        for _ in 0..3 {
+            add_totals(&tx, 7, 1_000, &sums).unwrap();
+        }
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let (ok, failed, heard): (i64, i64, i64) = tx
+            .query_row("SELECT ok, failed, last_beat_ms FROM agents WHERE id = 7", [], read)
+            .unwrap();
+        assert_eq!((ok, failed, heard), (i64::MAX, 3, 1_000));
+    }
 }

@@ -130,7 +130,8 @@ fn fold_one(
 }
 
 /// Where to go on: at the mark, or, if nothing is left in its slot, at the next one that has
-/// anything; `None` while that slot is not over.
+/// anything; `None` while that slot is not over. Then the mark moves up to the first slot that is
+/// not: readers need not look for finer rows before it.
 fn next_slot(
     conn: &Connection,
     from: Level,
@@ -138,14 +139,19 @@ fn next_slot(
     now_ms: i64,
 ) -> rusqlite::Result<Option<Mark>> {
     let mark = Mark::of(conn, into)?;
-    let fine = mark.slot.saturating_mul(from.slots_in(into));
-    let Some(first) = from.first(conn, fine)? else { return Ok(None) };
-    let slot = first.div_euclid(from.slots_in(into));
-    let is_over = (slot + 1).saturating_mul(into.slot_ms()).saturating_add(GRACE_MS) <= now_ms;
-    if !is_over {
-        return Ok(None);
+    let open = into.slot(now_ms.saturating_sub(GRACE_MS));
+    let first = from.first(conn, mark.slot.saturating_mul(from.slots_in(into)))?;
+    match first.map(|first| first.div_euclid(from.slots_in(into))) {
+        Some(slot) if slot < open => {
+            Ok(Some(if slot == mark.slot { mark } else { Mark { slot, agent: 0 } }))
+        }
+        _ => {
+            if mark.slot < open {
+                Mark { slot: open, agent: 0 }.store(conn, into)?;
+            }
+            Ok(None)
+        }
     }
-    Ok(Some(if slot == mark.slot { mark } else { Mark { slot, agent: 0 } }))
 }
 
 fn fold_chunk(

@@ -20,7 +20,7 @@ use crate::store::queue::{Queue, Window};
 pub(crate) type Parcel = (Vec<HistoryRow>, Anchor);
 
 /// Rows of one transaction, about.
-const ROWS: usize = 4_096;
+const ROWS: usize = 16_384;
 /// How long rows wait for each other when there was a commit just before…
 const GROUP: Duration = Duration::from_millis(250);
 /// …and when there was none for longer than that.

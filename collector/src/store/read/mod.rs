@@ -3,6 +3,7 @@
 mod agent;
 mod command;
 mod event;
+mod quantile;
 mod work;
 
 use std::os::unix::fs::MetadataExt as _;
@@ -11,7 +12,6 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::file::{self, CONTROL_FILE, HISTORY_FILE};
-use work::Quantiles;
 
 pub use agent::KnownAgent;
 
@@ -20,7 +20,6 @@ pub use agent::KnownAgent;
 pub struct Reader {
     control: Database,
     history: Database,
-    quantiles: Quantiles,
 }
 
 /// Why something could not be read.
@@ -63,7 +62,6 @@ impl Reader {
         Ok(Self {
             control: Database::open(data_dir.join(CONTROL_FILE))?,
             history: Database::open(data_dir.join(HISTORY_FILE))?,
-            quantiles: Quantiles::new(),
         })
     }
 }

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use heartline_fleet::AgentId;
-use heartline_operator::message::{Latency, Work};
-use heartline_protocol::bucket;
+use heartline_operator::message::Work;
 use rusqlite::Connection;
 
-use super::{ReadError, Reader};
+use super::{ReadError, Reader, quantile};
 use crate::store::history::{Level, Marks};
 use crate::store::rollup::{Buckets, Sums};
 
@@ -37,9 +35,6 @@ struct Span {
     marks: Marks,
 }
 
-/// Makes quantiles of buckets; kept, because its memory is worth more than one agent's numbers.
-pub(super) struct Quantiles(Histogram<u64>);
-
 impl Reader {
     /// The work of every agent that did any in the last hour, or cost anything since midnight UTC.
     ///
@@ -61,7 +56,7 @@ impl Reader {
             }
             Ok(sums)
         })?;
-        Ok(self.finish(sums))
+        Ok(finish(&sums))
     }
 
     /// The work of these agents; each of them is in the answer. Costs about 0.1 ms an agent: for
@@ -93,13 +88,12 @@ impl Reader {
             }
             Ok(sums)
         })?;
-        Ok(self.finish(sums))
+        Ok(finish(&sums))
     }
+}
 
-    fn finish(&mut self, sums: BTreeMap<i64, Sum>) -> BTreeMap<AgentId, Work> {
-        let work = |(agent, sum)| (AgentId(agent), self.quantiles.work(&sum));
-        sums.into_iter().map(work).collect()
-    }
+fn finish(sums: &BTreeMap<i64, Sum>) -> BTreeMap<AgentId, Work> {
+    sums.iter().map(|(&agent, sum)| (AgentId(agent), sum.finish())).collect()
 }
 
 impl Span {
@@ -147,43 +141,19 @@ impl Span {
     }
 }
 
-impl Quantiles {
-    pub(super) fn new() -> Self {
-        // One microsecond to a day, three digits: finer than the buckets, and never grown.
-        let histogram = Histogram::new_with_bounds(1, bucket::MAX_US, 3);
-        Self(histogram.expect("1 and 24 h are bounds, 3 is a number of digits"))
-    }
-
-    fn of(&mut self, buckets: &Buckets) -> Option<Latency> {
-        if buckets.is_empty() {
-            return None;
-        }
-        self.0.reset();
-        for (bucket, count) in buckets.pairs() {
-            self.0.saturating_record_n(bucket::midpoint(bucket), count);
-        }
-        let at = |quantile| self.0.value_at_quantile(quantile);
-        Some(Latency {
-            p50: at(0.5),
-            p90: at(0.9),
-            p95: at(0.95),
-            p99: at(0.99),
-            max: self.0.max(),
-        })
-    }
-
-    fn work(&mut self, sum: &Sum) -> Work {
-        let is_idle = sum.per_minute.iter().all(|&tasks| tasks == 0);
+impl Sum {
+    fn finish(&self) -> Work {
+        let is_idle = self.per_minute.iter().all(|&tasks| tasks == 0);
         Work {
             window_ms: (WINDOW * Level::Minute.slot_ms()).cast_unsigned(),
-            ok: sum.window.ok,
-            failed: sum.window.failed,
-            latency: self.of(&sum.latency),
-            cost_nano_usd: sum.window.cost_nano_usd,
-            tokens_in: sum.window.tokens_in,
-            tokens_out: sum.window.tokens_out,
-            cost_today_nano_usd: sum.today_nano_usd,
-            per_minute: if is_idle { Vec::new() } else { sum.per_minute.to_vec() },
+            ok: self.window.ok,
+            failed: self.window.failed,
+            latency: quantile::latency(&self.latency),
+            cost_nano_usd: self.window.cost_nano_usd,
+            tokens_in: self.window.tokens_in,
+            tokens_out: self.window.tokens_out,
+            cost_today_nano_usd: self.today_nano_usd,
+            per_minute: if is_idle { Vec::new() } else { self.per_minute.to_vec() },
         }
     }
 }
