@@ -33,6 +33,8 @@ pub(crate) struct Agent {
     pub(crate) silent_from: Mono,
     /// When the last authentic message with a new sequence came, live or not.
     pub(crate) heard_at: Mono,
+    /// When the first message after the last live one came that proved nothing fresh.
+    pub(crate) doubted_from: Mono,
     /// A live message has come since the collector started.
     pub(crate) settled: bool,
     /// Until when two processes speak as this agent.
@@ -133,6 +135,7 @@ impl Agent {
             last_live: Mono::NEVER_YET,
             silent_from: now,
             heard_at: Mono::NEVER_YET,
+            doubted_from: Mono::NEVER_YET,
             settled: false,
             conflict_until: Mono::NEVER_YET,
             ended: None,
@@ -194,7 +197,7 @@ mod tests {
     #[test]
     fn a_million_of_them_fit() {
         let bytes = size_of::<Option<Agent>>();
-        assert!(bytes <= 368, "an agent takes {bytes} bytes");
+        assert!(bytes <= 384, "an agent takes {bytes} bytes");
     }
 
     #[test]

@@ -133,7 +133,8 @@ impl Fleet {
         self.observed_to = to;
         let lost = to.since(from);
         for agent in self.roster.agents_mut() {
-            for moment in [&mut agent.silent_from, &mut agent.heard_at] {
+            let since = [&mut agent.silent_from, &mut agent.heard_at, &mut agent.doubted_from];
+            for moment in since {
                 if moment.known().is_some() {
                     *moment = (*moment + lost).min(to);
                 }

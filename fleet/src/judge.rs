@@ -5,7 +5,7 @@
 //! 2. it said goodbye: killed (shutdown); its supervisor reported its exit: unreachable (crashed);
 //! 3. not yet heard since the collector started: unknown, until its unreachable limit has passed;
 //! 4. no live beat for `unreachable_factor` intervals: unreachable, one-way while beats arrive that
-//!    echo nothing of ours, otherwise silent;
+//!    echo nothing of ours and have done so for `late_factor` intervals, otherwise silent;
 //! 5. no live beat for `late_factor` intervals: degraded (late);
 //! 6. its last beat said that work makes no progress: degraded (stalled);
 //! 7. two processes speak as this agent: degraded (conflict);
@@ -55,10 +55,16 @@ pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Mono) -> Verdict {
     let unreachable_at = agent.silent_from + unreachable_after;
     if at >= unreachable_at {
         let heard_until = agent.heard_at + unreachable_after;
-        return if agent.heard_at > agent.silent_from && heard_until > at {
-            Verdict::until(Standing::unreachable(Reason::OneWay), heard_until)
+        if agent.heard_at <= agent.silent_from || heard_until <= at {
+            return Verdict::lasting(Standing::unreachable(Reason::Silent));
+        }
+        // The first beats of every new start prove nothing yet: only when they go on is it one-way.
+        let one_way_at = agent.doubted_from + late_after(agent.interval_ms, limits);
+        return if at < one_way_at {
+            let next = one_way_at.min(heard_until);
+            Verdict::until(Standing::unreachable(Reason::Silent), next)
         } else {
-            Verdict::lasting(Standing::unreachable(Reason::Silent))
+            Verdict::until(Standing::unreachable(Reason::OneWay), heard_until)
         };
     }
     if !agent.settled {

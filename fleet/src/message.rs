@@ -56,6 +56,9 @@ impl Fleet {
         };
         if !message.fresh {
             self.counters.unconfirmed += 1;
+            if belongs != Belongs::Superseded && agent.doubted_from <= agent.silent_from {
+                agent.doubted_from = now;
+            }
             self.catch_up(index, now);
             self.rejudge(index, now, None);
             let proof = match belongs {

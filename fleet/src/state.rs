@@ -218,6 +218,7 @@ impl fmt::Display for Cause {
             Self::Goodbye => f.write_str("it said goodbye"),
             Self::Beat => f.write_str("a live beat"),
             Self::NewSession => f.write_str("a new start"),
+            Self::Command { reason, .. } if reason.is_empty() => f.write_str("no reason given"),
             Self::Command { reason, .. } => write!(f, "\"{reason}\""),
             Self::NotHeardSinceStart { waited_ms } => {
                 write!(f, "not heard for {} since the collector started", Millis(*waited_ms))

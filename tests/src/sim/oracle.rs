@@ -158,6 +158,9 @@ impl Oracle {
             // A recording of before this start is new to it, and proves nothing.
             if is_current || !is_known {
                 watched.heard_at = now;
+                if watched.doubted_from <= watched.silent_from {
+                    watched.doubted_from = now;
+                }
             }
             return Ok(());
         }

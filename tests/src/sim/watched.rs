@@ -20,6 +20,8 @@ pub(super) struct Watched {
     pub(super) silent_from_before: Mono,
     /// When anything authentic and new came.
     pub(super) heard_at: Mono,
+    /// The first message since the last live one that proved nothing.
+    pub(super) doubted_from: Mono,
     /// Something live came since the collector started.
     pub(super) settled: bool,
     /// Until when a second process counts as speaking.
@@ -70,6 +72,7 @@ impl Watched {
             silent_from: now,
             silent_from_before: now,
             heard_at: Mono::NEVER_YET,
+            doubted_from: Mono::NEVER_YET,
             settled: false,
             conflict_until: Mono::NEVER_YET,
             ended: None,
@@ -121,6 +124,11 @@ impl Watched {
         self.heard_at + self.intervals(FACTORS.1)
     }
 
+    /// When beats that prove nothing have gone on for too long.
+    pub(super) fn one_way_at(&self) -> Mono {
+        self.doubted_from + self.intervals(FACTORS.0)
+    }
+
     /// How long after a live beat a process of this interval is late, and how long a second one
     /// shows.
     pub(super) fn late_after(interval_ms: u32) -> Duration {
@@ -128,8 +136,9 @@ impl Watched {
     }
 
     /// The moments at which its standing may change by itself.
-    pub(super) fn boundaries(&self) -> [Mono; 4] {
-        [self.late_at(), self.unreachable_at(), self.unheard_at(), self.conflict_until]
+    pub(super) fn boundaries(&self) -> [Mono; 5] {
+        let one_way_at = self.one_way_at();
+        [self.late_at(), self.unreachable_at(), self.unheard_at(), one_way_at, self.conflict_until]
     }
 
     /// What it must be judged to be as of `at`.
@@ -144,7 +153,8 @@ impl Watched {
         }
         if at >= self.unreachable_at() {
             let is_heard = self.heard_at > self.silent_from && at < self.unheard_at();
-            return Standing::unreachable(if is_heard { Reason::OneWay } else { Reason::Silent });
+            let is_one_way = is_heard && at >= self.one_way_at();
+            return Standing::unreachable(if is_one_way { Reason::OneWay } else { Reason::Silent });
         }
         if !self.settled {
             Standing::UNKNOWN
@@ -175,6 +185,9 @@ impl Watched {
         self.silent_from = (self.silent_from + lost).min(to);
         if self.heard_at != Mono::NEVER_YET {
             self.heard_at = (self.heard_at + lost).min(to);
+        }
+        if self.doubted_from != Mono::NEVER_YET {
+            self.doubted_from = (self.doubted_from + lost).min(to);
         }
         if self.conflict_until > from {
             self.conflict_until = self.conflict_until + lost;
