@@ -15,11 +15,18 @@ pub fn now() -> Mono {
 
 /// The wall clock now, in milliseconds of Unix time.
 #[must_use]
-#[allow(clippy::disallowed_methods, reason = "this is the clock module")]
 pub fn wall_ms() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+    wall_nanos().div_euclid(1_000_000)
 }
+
+#[allow(clippy::disallowed_methods, reason = "this is the clock module")]
+fn wall_nanos() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// So far two readings of clocks that nobody moved may be apart.
+const ROUNDING_MS: u64 = 2;
 
 /// Where the monotonic clock stands on the wall clock. Wall-clock time only labels: when an
 /// administrator or NTP moves it, later labels move, and no judgement does.
@@ -32,7 +39,16 @@ impl Anchor {
     /// Reads both clocks.
     #[must_use]
     pub fn read() -> Self {
-        Self::new(now(), wall_ms())
+        let offset = wall_nanos().saturating_sub(now().nanos());
+        Self { offset_ms: offset.div_euclid(1_000_000) }
+    }
+
+    /// Reads both clocks again, and follows if the wall clock was moved: not by how they round, or
+    /// the label of one moment would change from one look to the next.
+    #[must_use]
+    pub fn followed(self) -> Self {
+        let read = Self::read();
+        if read.offset_ms.abs_diff(self.offset_ms) > ROUNDING_MS { read } else { self }
     }
 
     /// An anchor at which `mono` is `wall_ms` of Unix time.
@@ -51,5 +67,19 @@ impl Anchor {
     #[must_use]
     pub fn mono(self, wall_ms: i64) -> Mono {
         Mono::from_millis(wall_ms.saturating_sub(self.offset_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_anchor_follows_a_clock_that_was_moved_and_no_rounding() {
+        let read = Anchor::read();
+        let off = |by_ms| Anchor { offset_ms: read.offset_ms + by_ms };
+        assert_eq!(off(1).followed(), off(1));
+        let followed = off(3_600_000).followed();
+        assert!(followed.offset_ms.abs_diff(read.offset_ms) <= ROUNDING_MS, "{followed:?}");
     }
 }

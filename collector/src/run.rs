@@ -122,7 +122,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     let view = DoorListener::bind(&view_path, Door::View, &access)?;
     let signals = Signals::new().map_err(system("handle signals"))?;
 
-    let driver = Driver::new(fleet, ingest, store, letters, about);
+    let driver = Driver::new(fleet, ingest, store, letters, about, anchor);
     let driver = thread::Builder::new()
         .name("driver".into())
         .spawn(move || driver.run())

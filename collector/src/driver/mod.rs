@@ -63,9 +63,16 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A driver of a fleet that has begun.
+    /// A driver of a fleet that has begun, and was restored by this anchor.
     #[must_use]
-    pub fn new(fleet: Fleet, ingest: Ingest, store: Store, letters: Letters, about: About) -> Self {
+    pub fn new(
+        fleet: Fleet,
+        ingest: Ingest,
+        store: Store,
+        letters: Letters,
+        about: About,
+        anchor: Anchor,
+    ) -> Self {
         let now = clock::now();
         Self {
             fleet,
@@ -73,7 +80,7 @@ impl Driver {
             store,
             letters,
             about,
-            anchor: Anchor::read(),
+            anchor,
             rate: Rate::new(now),
             teller: Teller::default(),
             history: HistoryHealth::Kept,
@@ -153,7 +160,7 @@ impl Driver {
         let ask = if now.since(self.drops_asked) >= DROPS_EVERY {
             self.drops_asked = now;
             // Labels follow the wall clock when somebody moves it.
-            self.anchor = Anchor::read();
+            self.anchor = self.anchor.followed();
             Ask::Kernel
         } else {
             Ask::Datagrams
