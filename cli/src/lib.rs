@@ -37,6 +37,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use args::Arguments;
 use console::Console;
+use heartline_protocol::wire::Text;
 
 /// The program `heartline`: reads the command line of this process and carries it out.
 #[must_use]
@@ -47,7 +48,10 @@ pub fn main() -> ExitCode {
         Ok(verdict) => verdict.exit_code(),
         Err(failure) => {
             if !failure.is_quiet() {
-                console.say(&format!("heartline: {failure}"));
+                // It may quote what was typed, or what another program said.
+                let lines = failure.to_string();
+                let lines = lines.split('\n').map(|line| Text::new(line).scrubbed());
+                console.say(&format!("heartline: {}", lines.collect::<Vec<_>>().join("\n")));
             }
             failure.exit_code()
         }
