@@ -1,0 +1,131 @@
+//! A running program.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::wait::wait_for;
+
+/// A running program, whose output is collected. It is killed when this is dropped.
+pub struct Process {
+    name: String,
+    child: Child,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+type Lines = Arc<Mutex<Vec<String>>>;
+
+impl Process {
+    /// Starts a program without standard input.
+    ///
+    /// # Panics
+    /// If it can't be started.
+    #[must_use]
+    #[track_caller]
+    pub fn start(command: &mut Command) -> Self {
+        let name = command.get_program().to_string_lossy().into_owned();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child =
+            command.spawn().unwrap_or_else(|error| panic!("can't start {name}: {error}"));
+        let stdout = collect(child.stdout.take().expect("it was piped"));
+        let stderr = collect(child.stderr.take().expect("it was piped"));
+        Self { name, child, stdout, stderr }
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The lines that it has printed so far.
+    #[must_use]
+    pub fn stdout(&self) -> Vec<String> {
+        lock(&self.stdout).clone()
+    }
+
+    /// The lines that it has printed so far to standard error.
+    #[must_use]
+    pub fn stderr(&self) -> Vec<String> {
+        lock(&self.stderr).clone()
+    }
+
+    /// Waits for a line on standard output for which `pick` gives something.
+    ///
+    /// # Panics
+    /// If none comes in time, or the program ends before.
+    #[track_caller]
+    pub fn wait_for_line<T>(&mut self, what: &str, pick: impl Fn(&str) -> Option<T>) -> T {
+        wait_for(what, || {
+            let found = lock(&self.stdout).iter().find_map(|line| pick(line));
+            if found.is_none() && self.has_ended() {
+                let stderr = self.stderr().join("\n");
+                panic!("{} ended before this: {what}\n{stderr}", self.name);
+            }
+            found
+        })
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// If the process is not there.
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap_or_else(|error| panic!("{signal:?}: {error}"));
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[track_caller]
+    pub fn wait(&mut self) -> ExitStatus {
+        let what = format!("{} ends", self.name);
+        wait_for(&what, || self.child.try_wait().expect("it is a child of this process"))
+    }
+
+    /// Kills it in the middle of whatever it does.
+    pub fn kill_9(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill_9();
+        if thread::panicking() {
+            eprintln!("--- {} said:\n{}", self.name, self.stderr().join("\n"));
+        }
+    }
+}
+
+fn collect(pipe: impl Read + Send + 'static) -> Lines {
+    let lines = Lines::default();
+    let into = Arc::clone(&lines);
+    thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+            let text = String::from_utf8_lossy(&line);
+            lock(&into).push(text.trim_end_matches('\n').to_owned());
+            line.clear();
+        }
+    });
+    lines
+}
+
+fn lock(lines: &Lines) -> MutexGuard<'_, Vec<String>> {
+    lines.lock().unwrap_or_else(PoisonError::into_inner)
+}

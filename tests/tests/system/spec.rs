@@ -1,0 +1,67 @@
+//! An emitter in another language, written from the specification alone.
+
+use heartline_operator::message::{Action, Reason, State, Totals};
+use heartline_tests::world::{World, wait_until};
+use serde_json::Value;
+
+#[test]
+fn its_work_is_counted_and_its_goodbye_understood() {
+    let world = World::new();
+    let collector = world.start_collector();
+    let mut agent = world.start_spec_emitter(
+        "pythonic",
+        collector.address(),
+        &[
+            "--interval-ms=150",
+            "--beats=12",
+            "--ok=3",
+            "--failed=1",
+            "--latency-us=1500",
+            "--cost-nano=7",
+            "--goodbye",
+        ],
+    );
+    let operator = world.operator();
+    let agent_is = |state| operator.agent("pythonic").is_some_and(|it| it.vitals.state == state);
+    wait_until("it is live", || agent_is(State::Healthy));
+    let status = agent.wait();
+    let end = agent.wait_for_line("it says what it did", |line| {
+        let event: Value = serde_json::from_str(line).ok()?;
+        (event["event"] == "end").then_some(event)
+    });
+    assert!(status.success(), "{end}");
+    wait_until("its goodbye was heard", || agent_is(State::Killed));
+    let entry = operator.agent("pythonic").unwrap();
+    assert_eq!(entry.vitals.reason, Some(Reason::Shutdown));
+    let total = Totals { ok: 36, failed: 12, cost_nano_usd: 84, ..Totals::default() };
+    assert_eq!(entry.total, total, "12 beats, each with 3 and 1");
+    let latency = operator.detail("pythonic").entry.work.latency.unwrap();
+    assert!(latency.p50.abs_diff(1_500) <= 24, "within 1.6 %: {latency:?}");
+}
+
+#[test]
+fn it_is_killed_and_resumed() {
+    let world = World::new();
+    let collector = world.start_collector();
+    let options = ["--interval-ms=200", "--ok=1"];
+    let mut agent = world.start_spec_emitter("pythonic", collector.address(), &options);
+    let operator = world.operator();
+    wait_until("it works", || operator.agent("pythonic").is_some_and(|it| it.total.ok > 0));
+    let said = |event: &'static str| {
+        move |line: &str| {
+            let said: Value = serde_json::from_str(line).ok()?;
+            (said["event"] == event).then(|| said["generation"].clone())
+        }
+    };
+    for (id, action, event) in [(1, Action::Kill, "killed"), (2, Action::Resume, "resumed")] {
+        let outcome = operator.order(action, &["pythonic"], id);
+        let generation = agent.wait_for_line(event, said(event));
+        assert_eq!(generation, outcome.targets[0].generation);
+        let expected = if action == Action::Kill { State::Killed } else { State::Healthy };
+        wait_until("it says that it obeys", || {
+            let vitals = operator.agent("pythonic").unwrap().vitals;
+            let is_obeyed = vitals.command.is_none_or(|it| it.obeyed_ms.is_some());
+            vitals.state == expected && is_obeyed
+        });
+    }
+}
