@@ -125,7 +125,17 @@ fn leb128_len(value: u64) -> usize {
     (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
+#[inline]
 fn take_leb128(rest: &mut &[u8]) -> Result<u64, PackError> {
+    // Most steps and counts are small.
+    if let [byte @ ..0x80, tail @ ..] = *rest {
+        *rest = tail;
+        return Ok(u64::from(*byte));
+    }
+    take_long_leb128(rest)
+}
+
+fn take_long_leb128(rest: &mut &[u8]) -> Result<u64, PackError> {
     let (mut value, mut shift) = (0u64, 0u32);
     loop {
         let (&byte, tail) = rest.split_first().ok_or(PackError::BadNumber)?;
