@@ -1,0 +1,55 @@
+//! A stuck agent is noticed, though it beats; one that waits for a person is not stuck.
+
+use heartline_operator::message::{Phase, Reason, State};
+use heartline_tests::world::{World, wait_until};
+
+#[test]
+fn a_task_that_gets_nowhere_is_a_stall_and_a_wait_is_none() {
+    let world = World::new();
+    world.configure(
+        "[health]\nstall_after = \"2s\"\n[[agent]]\nmatch = \"patient\"\nstall_after = \"1h\"\n",
+    );
+    let collector = world.start_collector();
+    let start = |name: &str| world.emitter(name, collector.address(), 100).start();
+    let (stuck, patient, waiting) = (start("stuck"), start("patient"), start("waiting"));
+    let task = stuck.task();
+    let _patience = patient.task();
+    let _waits = (waiting.task(), waiting.waiting("approval"));
+    let operator = world.operator();
+    let vitals = |name: &str| operator.agent(name).unwrap().vitals;
+    wait_until("all are healthy", || operator.collector().summary.healthy == 3);
+    wait_until("the stuck one is stalled", || vitals("stuck").reason == Some(Reason::Stalled));
+    let stalled = vitals("stuck");
+    assert_eq!((stalled.state, stalled.in_flight), (State::Degraded, 1));
+    let beat_ms = stalled.last_beat_ms.unwrap();
+    wait_until("it beats all the same", || vitals("stuck").last_beat_ms.unwrap() > beat_ms);
+    assert_eq!(vitals("patient").state, State::Healthy, "its own limit is longer");
+    assert_eq!(
+        (vitals("waiting").state, vitals("waiting").phase),
+        (State::Healthy, Phase::Waiting)
+    );
+    assert_eq!(vitals("waiting").step.as_deref(), Some("approval"));
+
+    drop(task);
+    wait_until("it goes on", || vitals("stuck").state == State::Healthy);
+}
+
+#[test]
+fn a_goodbye_is_no_outage_and_the_next_start_clears_it() {
+    let world = World::new();
+    let collector = world.start_collector();
+    let operator = world.operator();
+    let start = || world.emitter("shift", collector.address(), 100).start();
+    let vitals = || operator.agent("shift").unwrap().vitals;
+    for shift in 1..=3 {
+        let agent = start();
+        wait_until("it is healthy", || {
+            operator.agent("shift").is_some_and(|it| it.vitals.state == State::Healthy)
+        });
+        assert_eq!(vitals().starts, shift);
+        agent.report(heartline::Report::ok());
+        agent.stop();
+        wait_until("it has stopped", || vitals().reason == Some(Reason::Shutdown));
+        assert_eq!(operator.agent("shift").unwrap().total.ok, u64::from(shift));
+    }
+}
