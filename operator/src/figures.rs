@@ -16,10 +16,13 @@ impl Work {
         success_rate(self.ok, self.failed)
     }
 
-    /// Tasks a minute, over the last five whole minutes.
+    /// Tasks a minute, over the last five whole minutes, or over as many of them as have passed
+    /// since the agent's first task of the last quarter of an hour.
     #[must_use]
     pub fn tasks_per_minute(&self) -> f64 {
-        let recent = &self.per_minute[self.per_minute.len().saturating_sub(RATE_MINUTES)..];
+        let idle = self.per_minute.iter().take_while(|&&count| count == 0).count();
+        let from = self.per_minute.len().saturating_sub(RATE_MINUTES).max(idle);
+        let recent = &self.per_minute[from..];
         let sum: u64 = recent.iter().map(|count| u64::from(*count)).sum();
         sum as f64 / recent.len().max(1) as f64
     }
@@ -119,6 +122,8 @@ mod tests {
         assert_eq!(rate(vec![]), 0.0);
         assert_eq!(rate(vec![4, 8]), 6.0);
         assert_eq!(rate(vec![900, 900, 1, 2, 3, 4, 5]), 3.0);
+        assert_eq!(rate(vec![0, 0, 0, 0, 6, 8]), 7.0, "it was not there before");
+        assert_eq!(rate(vec![6, 0, 0, 0, 0, 0]), 0.0);
         assert_eq!(rate(vec![u32::MAX; 15]), f64::from(u32::MAX));
     }
 

@@ -15,9 +15,9 @@ use crate::state::{Dialog, Focus, Input, State, Target};
 
 const WIDTH: u16 = 100;
 /// Lines besides the targets and the effect: border, heading, blanks, buttons; for a kill also the
-/// two text fields and a blank.
+/// two text fields, what is to be typed, and a blank.
 const FRAME: u16 = 6;
-const FIELDS: u16 = 3;
+const FIELDS: u16 = 4;
 /// Most targets shown at once.
 const MOST_TARGETS: u16 = 12;
 /// Columns of the text fields.
@@ -157,9 +157,12 @@ fn fields(
     let phrase = dialog.scope.phrase();
     let meant = dialog.typed.text().trim() == phrase;
     let typed_role = if meant { Role::Healthy } else { Role::Strong };
-    let typed =
-        Field { label: "Type", input: &dialog.typed, focused: dialog.focus == Focus::Typed };
-    let at_typed = typed.draw(state, area, row + 1, (typed_role, &phrase), buffer);
+    // On a line of its own: the longest id fits at 80 columns, and none is cut.
+    if let Some(mut pen) = Pen::on(state, area, row + 1, buffer) {
+        pen.gap(1).put(Role::Text, "Type exactly ").put(typed_role, &phrase);
+    }
+    let typed = Field { label: "", input: &dialog.typed, focused: dialog.focus == Focus::Typed };
+    let at_typed = typed.draw(state, area, row + 2, (typed_role, ""), buffer);
     at_reason.or(at_typed)
 }
 
@@ -193,8 +196,7 @@ impl Field<'_> {
         let pad = usize::from(columns).saturating_sub(width(&text));
         pen.cell(Role::Strong, &format!("{text}{}", "_".repeat(pad)), columns, Align::Left);
         pen.put(Role::Text, "]").gap(2);
-        let say = if self.label == "Type" { "to confirm, type: " } else { "" };
-        pen.put(Role::Dim, say).put(remark.0, remark.1);
+        pen.put(remark.0, remark.1);
         let at = start + u16::try_from(before - skipped.min(before)).unwrap_or(0);
         self.focused.then(|| Position::new(at, area.y + row))
     }
