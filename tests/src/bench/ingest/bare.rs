@@ -1,11 +1,12 @@
-//! The least that any receiver must do: take datagrams off the socket, and check their tags.
+//! The least that any receiver must do, and what comes on top of it before an agent is looked up.
 
 use std::hint::black_box;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use heartline_collector::ingest::{Inbox, Listener};
 use heartline_protocol::limits::TAG_LEN;
+use heartline_protocol::{AgentKey, Datagram};
 use ring::hmac;
 
 use super::crowd::{Crowd, Load, ONE_KEY, Round};
@@ -13,20 +14,24 @@ use super::measured::Measured;
 use super::round::each_burst;
 use super::sender::Sender;
 
-/// What is done with each datagram.
+/// What is done with each datagram; each does what the one before does, and more.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bare {
     /// Nothing.
     Receive,
     /// Its tag is checked, with one key that was prepared before.
-    ReceiveAndVerify,
+    Verify,
+    /// Its framing is checked, and its tag with a key that is prepared for it from 32 bytes.
+    VerifyOwnKey,
+    /// Its body is decoded.
+    Decode,
 }
 
 /// Receives at least so many packets.
 pub(super) fn measure(what: Bare, packets: u64) -> Result<Measured> {
     let listener = Listener::bind("127.0.0.1:0".parse().context("an address")?)?;
     let sender = Sender::start(Crowd::with_one_key(4_096), listener.address())?;
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &ONE_KEY);
+    let prepared = hmac::Key::new(hmac::HMAC_SHA256, &ONE_KEY);
     let mut inbox = Inbox::default();
     let mut measured = Measured::default();
     let mut sequence = 0;
@@ -34,14 +39,17 @@ pub(super) fn measure(what: Bare, packets: u64) -> Result<Measured> {
         sequence += 1;
         let round = Round { sequence, echo_ms: 0, load: Load::Segment(1) };
         measured += each_burst(&sender, round, || {
-            drain(std::os::fd::AsFd::as_fd(&listener), &mut inbox, (what, &key))
+            drain(listener.as_fd(), &mut inbox, |bytes| touch(what, &prepared, bytes))
         })?;
     }
     Ok(measured)
 }
 
-fn drain(socket: BorrowedFd<'_>, inbox: &mut Inbox, with: (Bare, &hmac::Key)) -> Result<u64> {
-    let (what, key) = with;
+fn drain(
+    socket: BorrowedFd<'_>,
+    inbox: &mut Inbox,
+    touch: impl Fn(&[u8]) -> Option<()>,
+) -> Result<u64> {
     let mut received = 0;
     loop {
         let got = inbox.receive(socket).context("can't receive")?;
@@ -51,10 +59,25 @@ fn drain(socket: BorrowedFd<'_>, inbox: &mut Inbox, with: (Bare, &hmac::Key)) ->
         received += got as u64;
         for (bytes, from) in inbox.datagrams() {
             black_box(from);
+            touch(bytes).context("a beat was refused: nothing was measured")?;
+        }
+    }
+}
+
+fn touch(what: Bare, prepared: &hmac::Key, bytes: &[u8]) -> Option<()> {
+    match what {
+        Bare::Receive => {}
+        Bare::Verify => {
             let (covered, tag) = bytes.split_at(bytes.len() - TAG_LEN);
-            if what == Bare::ReceiveAndVerify && hmac::verify(key, covered, tag).is_err() {
-                bail!("a tag is wrong: nothing was measured");
+            hmac::verify(prepared, covered, tag).ok()?;
+        }
+        Bare::VerifyOwnKey | Bare::Decode => {
+            let key = AgentKey::new(black_box(&ONE_KEY));
+            let verified = Datagram::parse(bytes).ok()?.verify(&key).ok()?;
+            if what == Bare::Decode {
+                black_box(verified.decode().ok()?);
             }
         }
     }
+    Some(())
 }

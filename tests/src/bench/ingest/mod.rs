@@ -5,6 +5,7 @@ mod bare;
 mod crowd;
 mod disk;
 mod measured;
+mod report;
 mod round;
 mod sender;
 mod whole;
@@ -13,8 +14,8 @@ use anyhow::Result;
 
 use self::bare::Bare;
 use self::measured::Measured;
+use self::report::Report;
 use self::whole::{Path, Whole};
-use super::table::Table;
 use super::{Effort, EffortArgument, machine};
 
 /// What to measure.
@@ -25,12 +26,32 @@ pub(super) struct Arguments {
     /// Sizes of the fleets, smallest first.
     #[arg(long, value_delimiter = ',')]
     agents: Vec<u32>,
+    /// Only these paths, for a profiler to look at.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Stage>,
 }
 
-/// The goals of `design.md`, section 10.
-const GOAL_RATIO: f64 = 0.6;
-const GOAL_GROWTH: f64 = 1.6;
-const GOAL_BYTES: f64 = 600.0;
+/// How far a beat is taken. Each goes further than the one before.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Stage {
+    Receive,
+    Verify,
+    OwnKey,
+    Decode,
+    Judged,
+    Answered,
+    Durable,
+}
+
+const STAGES: [Stage; 7] = [
+    Stage::Receive,
+    Stage::Verify,
+    Stage::OwnKey,
+    Stage::Decode,
+    Stage::Judged,
+    Stage::Answered,
+    Stage::Durable,
+];
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let (sizes, packets): (&[u32], u64) = match arguments.effort.effort() {
@@ -38,6 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         Effort::Smoke => (&[100, 1_000], 2_000),
     };
     let sizes = if arguments.agents.is_empty() { sizes } else { &arguments.agents };
+    let stages = if arguments.only.is_empty() { &STAGES[..] } else { &arguments.only };
     machine::pin(0)?;
     println!(
         "beats of {} bytes, each with a segment of {} latencies, every 30 s from every agent; the \
@@ -46,58 +68,43 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         crowd::LATENCIES,
         sender::BURST,
     );
-    let mut paths = Table::new(&["path", "agents", "ns/packet", "packets/s", "of (b)", "lost"]);
-    let mut notes = Table::new(&["", "agents", "measured", "goal"]);
-    let mut smallest = None;
+    let mut report = Report::new();
     for &agents in sizes {
-        let receive = bare::measure(Bare::Receive, packets)?;
-        let verify = bare::measure(Bare::ReceiveAndVerify, packets)?;
-        let (mut whole, bytes, first) = Whole::with(agents)?;
-        let judged = whole.measure(Path::Judged, packets)?;
-        let answered = whole.measure(Path::Answered, packets)?;
-        whole.open_disk()?;
-        let writer_before = machine::thread_cpu_of("history-writer");
-        let durable = whole.measure(Path::Durable, packets)?;
-        let writer = Measured {
-            cpu: machine::thread_cpu_of("history-writer").saturating_sub(writer_before),
-            ..durable
-        };
-        for (path, measured) in [
-            ("(a) recvmmsg", &receive),
-            ("(b) recvmmsg + HMAC, one prepared key", &verify),
-            ("(c) to judged state", &judged),
-            ("(c') the same, answer sealed and sent", &answered),
-            ("(d) new work in each, answered when durable", &durable),
-            ("    the store's writer beside (d)", &writer),
-            ("    first beat, with identity, to judged state", &first),
-        ] {
-            paths.row(&path_row(path, agents, measured, &verify));
-        }
-        let growth = judged.ns() / smallest.get_or_insert(judged).ns();
-        let ratio = verify.ns() / judged.ns();
-        notes.row(&note_row("(c) of (b)", agents, ratio, format!(">= {GOAL_RATIO}")));
-        notes.row(&note_row("growth of (c)", agents, growth, format!("<= {GOAL_GROWTH}")));
-        notes.row(&note_row("bytes per idle agent", agents, bytes, format!("<= {GOAL_BYTES}")));
+        measure(agents, stages, packets, &mut report)?;
     }
-    paths.print();
-    println!();
-    notes.print();
+    report.print();
     Ok(())
 }
 
-fn path_row(path: &str, agents: u32, measured: &Measured, base: &Measured) -> [String; 6] {
-    [
-        path.to_owned(),
-        agents.to_string(),
-        format!("{:.0}", measured.ns()),
-        format!("{:.0}", 1e9 / measured.ns()),
-        format!("{:.2}", base.ns() / measured.ns()),
-        measured.lost.to_string(),
-    ]
+fn measure(agents: u32, stages: &[Stage], packets: u64, report: &mut Report) -> Result<()> {
+    report.begin(agents);
+    let bare = [
+        (Stage::Receive, Bare::Receive),
+        (Stage::Verify, Bare::Verify),
+        (Stage::OwnKey, Bare::VerifyOwnKey),
+        (Stage::Decode, Bare::Decode),
+    ];
+    for (stage, what) in bare.into_iter().filter(|(stage, _)| stages.contains(stage)) {
+        report.path(stage, bare::measure(what, packets)?);
+    }
+    let (mut whole, bytes, first) = Whole::with(agents)?;
+    for (stage, path) in [(Stage::Judged, Path::Judged), (Stage::Answered, Path::Answered)] {
+        if stages.contains(&stage) {
+            report.path(stage, whole.measure(path, packets)?);
+        }
+    }
+    if stages.contains(&Stage::Durable) {
+        whole.open_disk()?;
+        let before = machine::thread_cpu_of(WRITER);
+        let durable = whole.measure(Path::Durable, packets)?;
+        report.path(Stage::Durable, durable);
+        let cpu = machine::thread_cpu_of(WRITER).saturating_sub(before);
+        report.beside("    the store's writer beside (d)", Measured { cpu, ..durable });
+    }
+    report.beside("    first beat, with identity, to judged state", first);
+    report.memory(bytes);
+    Ok(())
 }
 
-fn note_row(what: &str, agents: u32, measured: f64, goal: String) -> [String; 4] {
-    let measured =
-        if measured < 100.0 { format!("{measured:.2}") } else { format!("{measured:.0}") };
-    [what.to_owned(), agents.to_string(), measured, goal]
-}
+/// The thread that writes `history.db`.
+const WRITER: &str = "history-writer";
