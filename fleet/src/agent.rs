@@ -2,6 +2,7 @@
 
 use heartline_protocol::Phase;
 
+use crate::attended::Attended;
 use crate::command::{Desired, Pushes};
 use crate::identity::Identity;
 use crate::input::Path;
@@ -29,16 +30,16 @@ pub(crate) struct Agent {
 
     /// When the last live message came; shown, never judged by.
     pub(crate) last_live: Mono,
-    /// From when silence counts: the last live message, put off by the time that *we* were away.
-    pub(crate) silent_from: Mono,
+    /// From when silence counts: the last live message.
+    pub(crate) silent_from: Attended,
     /// When the last authentic message with a new sequence came, live or not.
-    pub(crate) heard_at: Mono,
+    pub(crate) heard_at: Attended,
     /// When the first message after the last live one came that proved nothing fresh.
-    pub(crate) doubted_from: Mono,
+    pub(crate) doubted_from: Attended,
     /// A live message has come since the collector started.
     pub(crate) settled: bool,
     /// Until when two processes speak as this agent.
-    pub(crate) conflict_until: Mono,
+    pub(crate) conflict_until: Attended,
     /// It said goodbye, or its supervisor reported its exit; a new session clears it.
     pub(crate) ended: Option<Box<Ended>>,
 
@@ -133,11 +134,11 @@ impl Agent {
             since: now,
             restored: None,
             last_live: Mono::NEVER_YET,
-            silent_from: now,
-            heard_at: Mono::NEVER_YET,
-            doubted_from: Mono::NEVER_YET,
+            silent_from: Attended::NEVER_YET,
+            heard_at: Attended::NEVER_YET,
+            doubted_from: Attended::NEVER_YET,
             settled: false,
-            conflict_until: Mono::NEVER_YET,
+            conflict_until: Attended::NEVER_YET,
             ended: None,
             interval_ms: heartline_protocol::limits::INTERVAL_DEFAULT_MS,
             in_flight: 0,

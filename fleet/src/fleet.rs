@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use crate::attended::Absences;
 use crate::command::Pending;
 use crate::deferred::Deferred;
 use crate::forgotten::Forgotten;
@@ -96,6 +97,7 @@ pub struct Fleet {
     pub(crate) last_command: Ticket,
     pub(crate) next_id: i64,
     pub(crate) watch: Watch,
+    pub(crate) absences: Absences,
     pub(crate) last_gap: Option<Mono>,
     changed: Vec<AgentIndex>,
     due: Vec<AgentIndex>,
@@ -126,6 +128,7 @@ impl Fleet {
             last_command: Ticket(0),
             next_id: 1,
             watch: Watch::idle(),
+            absences: Absences::default(),
             last_gap: None,
             changed: Vec::new(),
             due: Vec::new(),
@@ -163,7 +166,8 @@ impl Fleet {
     /// When to call [`Self::handle`] again at the latest, with [`Input::Tick`].
     #[must_use]
     pub fn poll_timeout(&self) -> Mono {
-        let sweep = self.roster.earliest().max(self.last_sweep + SWEEP_EVERY);
+        let due = self.absences.mono(self.roster.earliest());
+        let sweep = due.max(self.last_sweep + SWEEP_EVERY);
         let push = self.pushing.first().map_or(Mono::NEVER, |&(at, _)| at);
         sweep.min(push).min(self.deferred.next()).min(self.watch.last() + HEARTBEAT)
     }
@@ -243,7 +247,8 @@ impl Fleet {
     /// Judges one agent as of `at` and acts on the verdict. `told` is what just happened to it.
     pub(crate) fn rejudge(&mut self, index: AgentIndex, at: Mono, told: Option<Cause>) {
         let Some(agent) = self.roster.get(index) else { return };
-        let Verdict { standing, next } = judge(agent, self.limits.get(agent.limits), at);
+        let Verdict { standing, next } =
+            judge(agent, self.limits.get(agent.limits), self.absences.attended(at));
         if standing != agent.standing {
             self.enter(index, standing, at, told);
         }
@@ -274,7 +279,8 @@ impl Fleet {
             let lasted = at.since(std::mem::replace(&mut agent.since, at));
             // A new start explains why all is well, and nothing else.
             let told = told.filter(|told| *told != Cause::NewSession || to == Standing::HEALTHY);
-            let cause = told.unwrap_or_else(|| cause_of(agent, limits, to, at));
+            let cause =
+                told.unwrap_or_else(|| cause_of(agent, limits, to, self.absences.attended(at)));
             let lasted = (restored.is_none() && agent.first_seen != at).then_some(lasted);
             let id = agent.id;
             self.outputs.push_back(Output::Record(HistoryRow::Transition {
@@ -294,7 +300,8 @@ impl Fleet {
         if let Some(gap) = self.watch.close(now, false) {
             self.record_gap(gap);
         }
-        if self.roster.earliest() <= now && now >= self.last_sweep + SWEEP_EVERY {
+        let is_due = self.absences.mono(self.roster.earliest()) <= now;
+        if is_due && now >= self.last_sweep + SWEEP_EVERY {
             self.sweep(now);
         }
         self.push_due(now);
@@ -305,7 +312,7 @@ impl Fleet {
     pub(crate) fn sweep(&mut self, now: Mono) {
         self.last_sweep = now;
         let mut due = std::mem::take(&mut self.due);
-        self.roster.sweep(now, &mut due);
+        self.roster.sweep(self.absences.attended(now), &mut due);
         due.sort_by_key(|&index| self.roster.deadline(index));
         for index in due.drain(..) {
             self.catch_up(index, now);
@@ -316,8 +323,9 @@ impl Fleet {
     /// Judges one agent as of each of its deadlines that has passed: late and unreachable may both
     /// have, and each becomes a transition of its own.
     pub(crate) fn catch_up(&mut self, index: AgentIndex, now: Mono) {
-        while self.roster.deadline(index) <= now {
-            self.rejudge(index, self.roster.deadline(index), None);
+        let until = self.absences.attended(now);
+        while self.roster.deadline(index) <= until {
+            self.rejudge(index, self.absences.mono(self.roster.deadline(index)), None);
         }
     }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::fleet::Fleet;
 use crate::output::{HistoryRow, Output};
-use crate::roster::AgentIndex;
 use crate::time::Mono;
 
 /// Why time was not observed.
@@ -127,26 +126,11 @@ impl Fleet {
     /// Puts every deadline off by the time in which we could not have heard anybody.
     fn put_off(&mut self, from: Mono, to: Mono) {
         // What had become true before is not excused by it.
-        if self.roster.earliest() <= from {
+        if self.absences.mono(self.roster.earliest()) <= from {
             self.sweep(from);
         }
         self.observed_to = to;
-        let lost = to.since(from);
-        for agent in self.roster.agents_mut() {
-            let since = [&mut agent.silent_from, &mut agent.heard_at, &mut agent.doubted_from];
-            for moment in since {
-                if moment.known().is_some() {
-                    *moment = (*moment + lost).min(to);
-                }
-            }
-            if agent.conflict_until > from {
-                agent.conflict_until = agent.conflict_until + lost;
-            }
-        }
-        let all: Vec<AgentIndex> = self.roster.indices().collect();
-        for index in all {
-            self.rejudge(index, to, None);
-        }
+        self.absences.add(to.since(from));
     }
 
     pub(crate) fn record_gap(&mut self, gap: Gap) {

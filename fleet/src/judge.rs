@@ -16,6 +16,7 @@ use std::time::Duration;
 use heartline_protocol::Phase;
 
 use crate::agent::{Agent, Ended, NO_QUEUE};
+use crate::attended::Attended;
 use crate::rules::Limits;
 use crate::state::{Cause, Reason, Standing};
 use crate::time::Mono;
@@ -25,22 +26,22 @@ use crate::time::Mono;
 pub(crate) struct Verdict {
     pub(crate) standing: Standing,
     /// When nothing is received until then, judge again.
-    pub(crate) next: Mono,
+    pub(crate) next: Attended,
 }
 
 impl Verdict {
     fn lasting(standing: Standing) -> Self {
-        Self { standing, next: Mono::NEVER }
+        Self { standing, next: Attended::NEVER }
     }
 
-    fn until(standing: Standing, next: Mono) -> Self {
+    fn until(standing: Standing, next: Attended) -> Self {
         Self { standing, next }
     }
 }
 
 /// Judges `agent` as of `at`, which is its deadline or the receipt of a message. The next deadline
 /// is always later than `at`.
-pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Mono) -> Verdict {
+pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Attended) -> Verdict {
     if let Some(desired) = agent.desired.as_ref().filter(|desired| desired.killed) {
         return Verdict::lasting(Standing::killed(desired.cause));
     }
@@ -107,7 +108,8 @@ pub(crate) fn stalled_for(agent: &Agent, limits: &Limits) -> Option<Duration> {
 }
 
 /// Why `agent` has come into `standing` without a message that says so itself.
-pub(crate) fn cause_of(agent: &Agent, limits: &Limits, standing: Standing, at: Mono) -> Cause {
+pub(crate) fn cause_of(agent: &Agent, limits: &Limits, standing: Standing, at: Attended) -> Cause {
+    let waited = at.since(agent.silent_from);
     match standing.reason {
         Some(Reason::Late) => Cause::Missed {
             beats: limits.late_factor.floor() as u32,
@@ -117,9 +119,7 @@ pub(crate) fn cause_of(agent: &Agent, limits: &Limits, standing: Standing, at: M
             beats: limits.unreachable_factor.floor() as u32,
             interval_ms: agent.interval_ms,
         },
-        Some(Reason::Silent) => {
-            Cause::NotHeardSinceStart { waited_ms: at.millis_since(agent.silent_from) }
-        }
+        Some(Reason::Silent) => Cause::NotHeardSinceStart { waited_ms: waited.as_millis() as u64 },
         Some(Reason::OneWay) => Cause::OneWay,
         Some(Reason::Stalled) => Cause::NoProgress {
             age_ms: agent.last_live.millis_since(agent.progress_at),

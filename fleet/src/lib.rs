@@ -12,6 +12,7 @@
 //! time joins at the edge, through one anchor.
 
 mod agent;
+mod attended;
 mod command;
 mod deferred;
 mod fleet;

@@ -46,7 +46,7 @@ impl Fleet {
             return;
         }
         if belongs != Belongs::Superseded {
-            agent.heard_at = now;
+            agent.heard_at = self.absences.attended(now);
         }
         let question = Question {
             from: message.from,
@@ -57,7 +57,7 @@ impl Fleet {
         if !message.fresh {
             self.counters.unconfirmed += 1;
             if belongs != Belongs::Superseded && agent.doubted_from <= agent.silent_from {
-                agent.doubted_from = now;
+                agent.doubted_from = agent.heard_at;
             }
             self.catch_up(index, now);
             self.rejudge(index, now, None);
@@ -103,6 +103,7 @@ impl Fleet {
         }
         agent.superseded = self.forgotten.take(message.agent);
         agent.generation = self.forgotten.generation;
+        agent.silent_from = self.absences.attended(now);
         let index = self.roster.insert(agent);
         self.summary.enter(Standing::UNKNOWN.state);
         let agent: Box<str> = message.agent.into();
@@ -165,7 +166,7 @@ impl Fleet {
             let ended = agent.ended.as_ref().map(|_| beat.interval_ms);
             let limits = self.limits.get(agent.limits);
             let limit = late_after(ended.unwrap_or(agent.interval_ms), limits);
-            if now < agent.silent_from + limit {
+            if self.absences.attended(now) < agent.silent_from + limit {
                 return false;
             }
         }
@@ -189,7 +190,8 @@ impl Fleet {
         // A goodbye of the old process is how a replacement should go.
         if let Body::Beat(beat) = &message.body {
             let shown_for = late_after(beat.interval_ms, self.limits.get(agent.limits));
-            agent.conflict_until = agent.conflict_until.max(now + shown_for);
+            let shown_until = self.absences.attended(now) + shown_for;
+            agent.conflict_until = agent.conflict_until.max(shown_until);
         }
         if let Some(session) = agent.session_mut(message.session) {
             session.told = session.told.max(message.sequence);
@@ -202,7 +204,7 @@ impl Fleet {
 
     fn on_current(&mut self, index: AgentIndex, message: &Message<'_>, was: Belongs, now: Mono) {
         let Some(agent) = self.roster.get_mut(index) else { return };
-        agent.silent_from = now;
+        agent.silent_from = self.absences.attended(now);
         agent.settled = true;
         agent.beats = agent.beats.saturating_add(1);
         let is_news = message.sequence > agent.session.told;

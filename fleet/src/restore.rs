@@ -55,7 +55,7 @@ impl Fleet {
         self.next_id = self.next_id.max(next_id.0);
         self.watch.begin(now);
         for agent in self.roster.agents_mut() {
-            agent.silent_from = now;
+            agent.silent_from = self.absences.attended(now);
             agent.since = now;
         }
         if let Some(from) = last_alive {

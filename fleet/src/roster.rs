@@ -3,7 +3,7 @@
 use hashbrown::HashTable;
 
 use crate::agent::Agent;
-use crate::time::Mono;
+use crate::attended::Attended;
 
 /// Where an agent stands in the fleet's arrays. Reused after the agent is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,14 +25,14 @@ impl AgentIndex {
 /// all of them reads memory in order.
 pub(crate) struct Roster {
     agents: Vec<Option<Agent>>,
-    deadlines: Vec<Mono>,
+    deadlines: Vec<Attended>,
     by_name: HashTable<u32>,
     /// Keyed, because the names come from outside.
     hasher: ahash::RandomState,
     free: Vec<u32>,
     limit: usize,
     /// No deadline is earlier than this.
-    earliest: Mono,
+    earliest: Attended,
 }
 
 impl Roster {
@@ -45,7 +45,7 @@ impl Roster {
             hasher: ahash::RandomState::with_seeds(a, b, c, d),
             free: Vec::new(),
             limit,
-            earliest: Mono::NEVER,
+            earliest: Attended::NEVER,
         }
     }
 
@@ -76,7 +76,7 @@ impl Roster {
         let hash = self.hasher.hash_one(&*agent.name);
         let index = self.free.pop().unwrap_or_else(|| {
             self.agents.push(None);
-            self.deadlines.push(Mono::NEVER);
+            self.deadlines.push(Attended::NEVER);
             u32::try_from(self.agents.len() - 1).expect("the roster's limit is below 2^32")
         });
         self.agents[index as usize] = Some(agent);
@@ -93,7 +93,7 @@ impl Roster {
             entry.remove();
         }
         let agent = self.agents.get_mut(index.get())?.take()?;
-        self.deadlines[index.get()] = Mono::NEVER;
+        self.deadlines[index.get()] = Attended::NEVER;
         self.free.push(index.0);
         Some(agent)
     }
@@ -116,23 +116,23 @@ impl Roster {
     }
 
     /// Sets when the agent must be judged again. No more than a store and a comparison.
-    pub(crate) fn set_deadline(&mut self, index: AgentIndex, deadline: Mono) {
+    pub(crate) fn set_deadline(&mut self, index: AgentIndex, deadline: Attended) {
         self.deadlines[index.get()] = deadline;
         self.earliest = self.earliest.min(deadline);
     }
 
-    pub(crate) fn deadline(&self, index: AgentIndex) -> Mono {
+    pub(crate) fn deadline(&self, index: AgentIndex) -> Attended {
         self.deadlines[index.get()]
     }
 
     /// A moment before which no deadline passes.
-    pub(crate) fn earliest(&self) -> Mono {
+    pub(crate) fn earliest(&self) -> Attended {
         self.earliest
     }
 
     /// Those whose deadline has passed, and the earliest deadline among the others.
-    pub(crate) fn sweep(&mut self, now: Mono, due: &mut Vec<AgentIndex>) {
-        let mut earliest = Mono::NEVER;
+    pub(crate) fn sweep(&mut self, now: Attended, due: &mut Vec<AgentIndex>) {
+        let mut earliest = Attended::NEVER;
         for (index, &deadline) in self.deadlines.iter().enumerate() {
             if deadline <= now {
                 due.push(AgentIndex(index as u32));

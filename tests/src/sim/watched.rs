@@ -182,12 +182,11 @@ impl Watched {
     pub(super) fn put_off(&mut self, from: Mono, to: Mono) {
         let lost = to.since(from);
         self.silent_from_before = self.silent_from;
-        self.silent_from = (self.silent_from + lost).min(to);
-        if self.heard_at != Mono::NEVER_YET {
-            self.heard_at = (self.heard_at + lost).min(to);
-        }
-        if self.doubted_from != Mono::NEVER_YET {
-            self.doubted_from = (self.doubted_from + lost).min(to);
+        self.silent_from = self.silent_from + lost;
+        for moment in [&mut self.heard_at, &mut self.doubted_from] {
+            if *moment != Mono::NEVER_YET {
+                *moment = *moment + lost;
+            }
         }
         if self.conflict_until > from {
             self.conflict_until = self.conflict_until + lost;
