@@ -6,10 +6,12 @@ use std::time::Duration;
 use heartline_operator::Directories;
 use heartline_operator::client::{Access, Client, ClientError, ClientOptions, Endpoint};
 use heartline_operator::message::{
-    Action, AgentDetail, CollectorStatus, Command, CommandOutcome, Entry, Event, EventQuery, Reply,
-    Request, TokenReply, TokenRequest,
+    Action, AgentDetail, CollectorStatus, Command, CommandOutcome, Entry, Event, EventKind,
+    EventQuery, Reply, Request, TokenReply, TokenRequest,
 };
 use tokio::runtime::{Builder, Runtime};
+
+use super::wait::wait_for;
 
 /// An operator, who connects anew whenever the connection was lost.
 pub struct Operator {
@@ -131,6 +133,25 @@ impl Operator {
         let mut events = self.events();
         events.retain(|event| event.agent.as_deref() == Some(agent));
         events
+    }
+
+    /// All that has happened, the newest included. What happens is stored a moment later, in its
+    /// order: so an agent is killed at the end, and what is stored before that is all.
+    ///
+    /// # Panics
+    /// As [`Self::order`] and [`Self::events`].
+    #[must_use]
+    #[track_caller]
+    pub fn events_up_to_a_kill_of(&self, agent: &str, request_id: u64) -> Vec<Event> {
+        self.order(Action::Kill, &[agent], request_id);
+        let is_end = |event: &Event| {
+            matches!(event.kind, EventKind::Command { action: Action::Kill, .. })
+                && event.agent.as_deref() == Some(agent)
+        };
+        wait_for("a kill is stored", || {
+            let events = self.events();
+            events.iter().any(is_end).then_some(events)
+        })
     }
 
     /// Kills or resumes these agents, and no more than these.

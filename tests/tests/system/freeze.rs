@@ -57,7 +57,7 @@ fn after_a_freeze_nobody_is_accused_and_the_gap_is_shown() {
     let (from_ms, to_ms) = gap(&operator, GapCause::Frozen);
     assert!((3_700..30_000).contains(&(to_ms - from_ms)), "{from_ms} to {to_ms}");
     wait_until_heard_after(&operator, to_ms);
-    let events = operator.events();
+    let events = operator.events_up_to_a_kill_of("living-0", 1);
     assert!(accusations(&events).is_empty(), "{:#?}", accusations(&events));
     assert!(operator.collector().gaps >= 1);
 }
@@ -84,7 +84,7 @@ fn after_a_crash_the_living_are_healthy_and_the_dead_are_found_once() {
 
     let (from_ms, to_ms) = gap(&operator, GapCause::Down);
     assert!((1_900..30_000).contains(&(to_ms - from_ms)), "{from_ms} to {to_ms}");
-    let events = operator.events();
+    let events = operator.events_up_to_a_kill_of("living-0", 1);
     let accused = accusations(&events);
     assert_eq!(accused.len(), 1, "{accused:#?}");
     assert_eq!(accused[0].agent.as_deref(), Some("dead"));
@@ -97,5 +97,6 @@ fn after_a_crash_the_living_are_healthy_and_the_dead_are_found_once() {
     let _collector = world.start_collector_at(address);
     let summary = || operator.collector().summary;
     wait_until("it is found again", || summary().unreachable == 1 && summary().unknown == 0);
-    assert_eq!(accusations(&operator.events()).len(), 1, "{:#?}", operator.events());
+    let events = operator.events_up_to_a_kill_of("living-1", 2);
+    assert_eq!(accusations(&events).len(), 1, "{events:#?}");
 }
