@@ -96,6 +96,7 @@ pub(crate) struct Question {
     pub(crate) from: Path,
     pub(crate) session: u64,
     pub(crate) sequence: u64,
+    pub(crate) interval_ms: u32,
     pub(crate) len: u16,
 }
 

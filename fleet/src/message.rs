@@ -52,6 +52,11 @@ impl Fleet {
             from: message.from,
             session: message.session,
             sequence: message.sequence,
+            // Its challenge follows the interval that it names: another start may have another.
+            interval_ms: match &message.body {
+                Body::Beat(beat) => beat.interval_ms,
+                _ => agent.interval_ms,
+            },
             len: message.len,
         };
         if !message.fresh {
@@ -295,7 +300,7 @@ impl Fleet {
             self.counters.answers_withheld += 1;
             return;
         }
-        let challenged_until = now.plus_millis(2 * step_ms(agent.interval_ms));
+        let challenged_until = now.plus_millis(2 * step_ms(question.interval_ms));
         let durable_segment = agent.session_mut(question.session).map_or(0, |session| {
             session.challenged_until = session.challenged_until.max(challenged_until);
             session.durable
@@ -313,7 +318,7 @@ impl Fleet {
             to: question.from,
             session: question.session,
             sequence: question.sequence,
-            interval_ms: agent.interval_ms,
+            interval_ms: question.interval_ms,
             question_len: question.len,
             ack,
         }));

@@ -138,3 +138,12 @@ fn more_starts_than_can_be_told_apart_wait() {
     world.hear(beat("a").session(71));
     assert_eq!(world.view("a").session(), 71);
 }
+
+#[test]
+fn a_start_with_another_interval_is_challenged_by_its_own() {
+    let mut world = World::with(beat("a").interval_ms(30_000));
+    world.hear(beat("a").session(2).interval_ms(1_000).unconfirmed());
+    let asked = world.answers().pop().expect("whoever proves nothing is challenged");
+    assert_eq!((asked.session, asked.interval_ms), (2, 1_000));
+    assert_eq!(world.view("a").interval_ms(), 30_000, "what is not proven changes nothing");
+}
