@@ -71,8 +71,8 @@ impl Access {
             // Whoever may act may look.
             Door::View => {
                 let both = [self.rules.view.as_ref(), self.rules.control.as_ref()];
-                self.rules.view.as_ref()?;
-                Some(both.into_iter().flatten().flatten().cloned().collect())
+                let is_any = both.iter().any(Option::is_some);
+                is_any.then(|| both.into_iter().flatten().flatten().cloned().collect())
             }
             Door::Control => self.rules.control.clone(),
         }
@@ -114,5 +114,7 @@ mod tests {
         assert!(by_name.admit(Door::Control, uid, gid).is_err());
         let by_group = access(None, Some(&[&format!("@{group}")]));
         assert!(by_group.admit(Door::Control, uid, gid).is_ok());
+        assert!(by_group.admit(Door::View, uid, gid).is_ok(), "whoever may act may look");
+        assert_eq!(by_group.mode(Door::View), 0o666);
     }
 }
