@@ -42,7 +42,7 @@ impl Outlet {
         while let Some(reply) = pieces.pop() {
             let frame = ServerFrame { id: self.id, reply };
             match frame::encode(&frame) {
-                Ok(bytes) => self.write(&bytes).await?,
+                Ok(bytes) => self.write(bytes).await?,
                 Err(error) => match merge::split(frame.reply) {
                     Some((first, rest)) => pieces.extend([rest, first]),
                     None => self.apologise(&error).await?,
@@ -57,15 +57,22 @@ impl Outlet {
         let message = format!("the answer could not be sent: {error}");
         let reply = Reply::Error { code: ErrorCode::Unavailable, message };
         let frame = frame::encode(&ServerFrame { id: self.id, reply }).map_err(|_| Gone)?;
-        self.write(&frame).await
+        self.write(frame).await
     }
 
-    async fn write(&self, bytes: &[u8]) -> Result<(), Gone> {
-        let mut writer = self.writer.lock().await;
-        match timeout(READ_WITHIN, writer.write_all(bytes)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Gone),
-        }
+    /// Nobody could read what follows half a frame: so a frame is written on a task of its own,
+    /// which outlives a subscription that is replaced meanwhile, and after a failure nothing more.
+    async fn write(&self, bytes: Vec<u8>) -> Result<(), Gone> {
+        let writer = Arc::clone(&self.writer);
+        let written = tokio::spawn(async move {
+            let mut writer = writer.lock().await;
+            if let Ok(Ok(())) = timeout(READ_WITHIN, writer.write_all(&bytes)).await {
+                return Ok(());
+            }
+            let _ = writer.shutdown().await;
+            Err(Gone)
+        });
+        written.await.unwrap_or(Err(Gone))
     }
 }
 
@@ -93,6 +100,8 @@ pub async fn serve(
                 let _ = outlet(0).send(Reply::Goodbye { why }).await;
                 break;
             }
+            // A client that reads nothing more must not believe that it is still told.
+            () = over(&mut subscription) => break,
         };
         let ClientFrame { id, request } = match next {
             Ok(Some(frame)) => frame,
@@ -120,6 +129,14 @@ pub async fn serve(
     }
     if let Some(subscription) = subscription {
         subscription.abort();
+    }
+}
+
+/// Returns when a subscription has ended by itself.
+async fn over(subscription: &mut Option<JoinHandle<()>>) {
+    match subscription {
+        Some(task) => drop(task.await),
+        None => std::future::pending().await,
     }
 }
 
@@ -195,6 +212,26 @@ fn clean(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_frame_is_whole_whoever_stops_waiting_for_it() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (_reader, writer) = ours.into_split();
+        let outlet = Outlet { writer: Arc::new(Mutex::new(writer)), id: 7 };
+        let first = outlet.clone();
+        let message = "x".repeat(900_000);
+        let sending = tokio::spawn(async move {
+            let _ = first.send(Reply::Error { code: ErrorCode::Busy, message }).await;
+        });
+        theirs.readable().await.unwrap();
+        sending.abort();
+        let sending = tokio::spawn(async move { outlet.send(Reply::Resync).await.is_ok() });
+        let mut frames = FrameReader::new(theirs);
+        let mut next = async || frames.next::<ServerFrame>().await.unwrap().unwrap().reply;
+        assert!(matches!(next().await, Reply::Error { message, .. } if message.len() == 900_000));
+        assert!(matches!(next().await, Reply::Resync));
+        assert!(sending.await.unwrap());
+    }
 
     #[test]
     fn an_origin_cannot_forge_a_line() {
