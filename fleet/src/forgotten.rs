@@ -17,6 +17,8 @@ pub(crate) struct Forgotten {
     by_name: BTreeMap<Box<str>, Tombstone>,
     /// The highest generation of any of them: one that comes back may remember it.
     pub(crate) generation: u64,
+    /// With so many it is worth looking for those that can go.
+    look_at: usize,
 }
 
 #[derive(Debug)]
@@ -62,8 +64,10 @@ impl Forgotten {
             sessions.push(agent.session);
         }
         self.generation = self.generation.max(agent.generation);
-        if self.by_name.len() >= KEPT {
+        if self.by_name.len() >= self.look_at.max(KEPT) {
             self.by_name.retain(|_, tombstone| tombstone.sessions.challenged_until() > now);
+            // When many are forgotten at once, none of them can go yet: not to look at each anew.
+            self.look_at = 2 * self.by_name.len();
         }
         if !sessions.is_empty() {
             self.by_name.insert(agent.name.clone(), Tombstone { id: agent.id, sessions });
