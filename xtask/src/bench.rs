@@ -7,16 +7,17 @@ use crate::cargo;
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// `ingest`, `kill`, `emitter` or `tui`, and what else that benchmark takes.
+    /// `ingest`, `kill`, `emitter` or `tui`, and its options; `--smoke` only sees that it runs.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     words: Vec<String>,
 }
 
-/// Runs a benchmark.
+/// Builds the programs and runs a benchmark.
 ///
 /// # Errors
 /// When it can't be built or run.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let mut cargo = cargo::cargo("run --release --quiet -p heartline-tests --bin bench --");
-    cargo::run(cargo.args(&arguments.words))
+    cargo::run(&mut cargo::cargo("build --release --workspace --bins --quiet"))?;
+    let mut bench = cargo::cargo("run --release --quiet --bin bench --");
+    cargo::run(bench.args(&arguments.words))
 }

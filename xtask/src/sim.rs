@@ -21,6 +21,6 @@ pub(crate) struct Arguments {
 /// When a promise broke, which it has printed with the seed.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { seeds, seed } = arguments;
-    let program = "run --release --quiet -p heartline-tests --bin sim --";
+    let program = "run --release --quiet --bin sim --";
     cargo::run(&mut cargo::cargo(&format!("{program} --seeds {seeds} --seed {seed}")))
 }

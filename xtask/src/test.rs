@@ -25,9 +25,15 @@ const STEPS: &[Step] = &[
     Step { title: "licences", run: licences },
     Step { title: "known answers, in Python", run: python },
     Step { title: "clippy", run: clippy },
+    Step { title: "documentation", run: documentation },
+    Step { title: "programs", run: programs },
     Step { title: "tests", run: tests },
     Step { title: "examples in the documentation", run: doc_tests },
-    Step { title: "documentation", run: documentation },
+    Step { title: "simulation, 2,000 seeds", run: simulation },
+    Step { title: "benchmarks run: ingest", run: |it| benchmark("ingest", it) },
+    Step { title: "benchmarks run: kill", run: |it| benchmark("kill", it) },
+    Step { title: "benchmarks run: emitter", run: |it| benchmark("emitter", it) },
+    Step { title: "benchmarks run: tui", run: |it| benchmark("tui", it) },
 ];
 
 /// Runs all steps.
@@ -86,6 +92,11 @@ fn clippy(_: &mut Tested) -> Result<()> {
     cargo::run(&mut cargo("clippy --workspace --all-targets --quiet -- -D warnings"))
 }
 
+/// What tests of the whole system run as processes.
+fn programs(_: &mut Tested) -> Result<()> {
+    cargo::run(&mut cargo("build --workspace --bins --examples --quiet"))
+}
+
 fn tests(tested: &mut Tested) -> Result<()> {
     let words = if cargo::has_subcommand("nextest") {
         "nextest run --workspace --no-fail-fast"
@@ -102,6 +113,16 @@ fn doc_tests(tested: &mut Tested) -> Result<()> {
 fn documentation(_: &mut Tested) -> Result<()> {
     let mut cargo = cargo("doc --workspace --no-deps --quiet");
     cargo::run(cargo.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// In the dev profile: compiling everything once more would take longer than the seeds.
+fn simulation(_: &mut Tested) -> Result<()> {
+    cargo::run(&mut cargo("run --quiet --bin sim -- --seeds 2000"))
+}
+
+/// That it still runs; what it measures in the dev profile means nothing.
+fn benchmark(name: &str, _: &mut Tested) -> Result<()> {
+    cargo::run(&mut cargo(&format!("run --quiet --bin bench -- {name} --smoke")))
 }
 
 fn counted(command: &mut Command, tested: &mut Tested) -> Result<()> {

@@ -3,8 +3,10 @@
 
 mod emitter;
 mod ingest;
+mod kill;
 mod machine;
 mod table;
+mod tui;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -21,8 +23,12 @@ pub struct Arguments {
 enum Benchmark {
     /// CPU per beat on its way from the socket to judged state, and memory per agent.
     Ingest(ingest::Arguments),
+    /// From an operator's kill to the agent's obedience.
+    Kill(EffortArgument),
     /// What `report()` and `task()` cost an agent.
     Emitter(EffortArgument),
+    /// Bytes that the terminal app sends while nothing much happens.
+    Tui(EffortArgument),
 }
 
 /// Runs what the arguments ask for.
@@ -33,6 +39,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     println!("{}", machine::describe());
     match &arguments.benchmark {
         Benchmark::Ingest(arguments) => ingest::run(arguments),
+        Benchmark::Kill(effort) => kill::run(effort.effort()),
+        Benchmark::Tui(effort) => tui::run(effort.effort()),
         Benchmark::Emitter(effort) => emitter::run(effort.effort()),
     }
 }

@@ -21,8 +21,10 @@ impl Program {
     #[must_use]
     #[track_caller]
     pub fn path(self) -> PathBuf {
-        let test = std::env::current_exe().expect("a test knows its own file");
-        let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
+        let own = std::env::current_exe().expect("a program knows its own file");
+        // target/<profile>/deps/<test>, or target/<profile>/bench
+        let folder = own.parent().expect("a file is in a folder");
+        let profile = folder.parent().filter(|_| folder.ends_with("deps")).unwrap_or(folder);
         let path = profile.join(match self {
             Self::Heartlined => "heartlined",
             Self::Heartline => "heartline",
