@@ -213,7 +213,7 @@ impl World {
         if dropped > 0 {
             self.note(|| format!("kernel dropped {dropped}"));
             let outputs = self.ask(Input::KernelDrops { count: dropped });
-            self.oracle.put_off(self.collector.ticked.unwrap_or(self.now), self.now);
+            self.oracle.dropped(self.collector.ticked.unwrap_or(self.now), self.now);
             self.collector.ticked = Some(self.now);
             self.perform(outputs)?;
         }

@@ -35,7 +35,7 @@ pub(super) enum Fault {
     CutBothWays,
     /// Somebody sends what was recorded.
     Attack,
-    /// Somebody sends what was recorded, again and again.
+    /// Somebody sends one thing that was recorded, again and again.
     Flood,
     /// An operator kills.
     Kill,

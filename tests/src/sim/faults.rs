@@ -3,7 +3,7 @@
 use heartline_fleet::{Action, CommandRequest, Input, Mono, Reason, Standing};
 
 use super::fault::Fault;
-use super::network::Way;
+use super::network::{Packet, Way};
 use super::violation::{Checked, hold};
 use super::world::{Event, World};
 
@@ -42,10 +42,11 @@ impl World {
             }
             Fault::Kill | Fault::Resume => self.operate(fault, agent),
             Fault::Forget => self.forget(agent)?,
-            Fault::Attack => self.attack(0),
-            Fault::Flood => {
-                let times = self.rng.between(20, 120) as u32;
-                self.attack(times);
+            Fault::Attack | Fault::Flood => {
+                let more = if fault == Fault::Flood { self.rng.between(20, 200) } else { 0 };
+                if let Some(packet) = self.attacker.send(&mut self.rng) {
+                    self.attack(packet, more as u32);
+                }
             }
             Fault::ClockStep => self.wall_shift_ms += self.rng.up_to(7_200_000) as i64 - 3_600_000,
             Fault::CutOneWay | Fault::CutBothWays => self.cut(fault, agent),
@@ -105,14 +106,12 @@ impl World {
     }
 
     /// An attacker sends something that it recorded.
-    pub(super) fn attack(&mut self, more: u32) {
-        if let Some(packet) = self.attacker.send(&mut self.rng) {
-            self.at(self.now, Event::Arrives(packet));
-        }
+    pub(super) fn attack(&mut self, packet: Packet, more: u32) {
         if more > 0 && !self.healed {
             let wait_ms = self.rng.up_to(8);
-            self.after_ms(wait_ms, Event::Attack(more - 1));
+            self.after_ms(wait_ms, Event::Attack(packet.clone(), more - 1));
         }
+        self.at(self.now, Event::Arrives(packet));
     }
 
     /// An operator kills or resumes one agent or all of them, and may say it twice.

@@ -76,10 +76,9 @@ impl Shell {
         let header = verified.header;
         let index = self.fleet.find(agent);
         let known_ms = index.and_then(|index| self.fleet.view(index)).map(|it| it.interval_ms());
-        let interval_ms = match (known_ms, &body) {
-            (Some(known_ms), _) => known_ms,
-            (None, Body::Beat(beat)) => beat.interval_ms,
-            (None, _) => heartline_protocol::limits::INTERVAL_DEFAULT_MS,
+        let interval_ms = match &body {
+            Body::Beat(beat) => beat.interval_ms,
+            _ => known_ms.unwrap_or(heartline_protocol::limits::INTERVAL_DEFAULT_MS),
         };
         Ok(Message {
             index,

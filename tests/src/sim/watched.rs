@@ -26,6 +26,8 @@ pub(super) struct Watched {
     pub(super) settled: bool,
     /// Until when a second process counts as speaking.
     pub(super) conflict_until: Mono,
+    /// What it may have become between the kernel's drops and the news of them.
+    pub(super) hasty: Option<Standing>,
     /// How its session ended, if it did.
     pub(super) ended: Option<SessionEnd>,
     /// Whether it shall be killed, and since when it shall be as it shall be.
@@ -75,6 +77,7 @@ impl Watched {
             doubted_from: Mono::NEVER_YET,
             settled: false,
             conflict_until: Mono::NEVER_YET,
+            hasty: None,
             ended: None,
             desired: None,
             sessions: Vec::new(),
@@ -191,6 +194,13 @@ impl Watched {
         if self.conflict_until > from {
             self.conflict_until = self.conflict_until + lost;
         }
+    }
+
+    /// The kernel dropped datagrams from `from` to `to`, and this is the first news of it.
+    pub(super) fn dropped(&mut self, from: Mono, to: Mono, stall_after: Duration) {
+        let was_due = self.boundaries().into_iter().any(|at| from < at && at <= to);
+        self.hasty = was_due.then(|| self.expected(to, stall_after));
+        self.put_off(from, to);
     }
 
     /// A beat of the current session that nothing newer has overtaken.

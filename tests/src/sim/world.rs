@@ -39,8 +39,8 @@ pub(super) enum Event {
     AgentStarts(usize),
     /// Something goes wrong.
     Fault,
-    /// The attacker sends, and will so many times more.
-    Attack(u32),
+    /// The attacker sends this, and will so many times more.
+    Attack(Packet, u32),
     /// From now on nothing goes wrong.
     Heals,
     /// All must be well by now.
@@ -180,8 +180,8 @@ impl World {
                 Ok(())
             }
             Event::Fault => self.fault(),
-            Event::Attack(more) => {
-                self.attack(more);
+            Event::Attack(packet, more) => {
+                self.attack(packet, more);
                 Ok(())
             }
             Event::Heals => self.heal(),

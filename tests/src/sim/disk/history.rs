@@ -36,8 +36,9 @@ pub(in crate::sim) struct History {
     last_id: i64,
 }
 
-/// Most superseded sessions that a restart restores.
-const RESTORED_SESSIONS: usize = 8;
+/// Most superseded sessions that a restart restores: fewer than the real store does, so that
+/// processes come back whose work only the store remembers.
+const RESTORED_SESSIONS: usize = 1;
 
 impl Past {
     fn new() -> Self {
