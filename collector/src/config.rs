@@ -1,6 +1,8 @@
 //! The collector's configuration: flags, environment and file are raw; [`Config`] is what they
 //! come to. Order of precedence: flags, environment, file, defaults.
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
@@ -11,6 +13,7 @@ use heartline_fleet::{AgentRule, Limits, Rules};
 use serde::Deserialize;
 
 use crate::store::Retention;
+use check::Wrong;
 
 /// Where agents send to unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:4327";
@@ -214,17 +217,19 @@ impl FileConfig {
     /// # Errors
     /// [`ConfigError::Malformed`], with the place.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start).min(text.len());
-            let before = &text[..at];
-            let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-            ConfigError::Malformed {
-                path: path.to_owned(),
-                line: before.matches('\n').count() + 1,
-                column: before[line_start..].chars().count() + 1,
-                message: error.message().replace('\n', "; "),
-            }
-        })
+        let file: Self = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            check::malformed(text, path, at, error.message().replace('\n', "; "))
+        })?;
+        // As `resolve` does, but here it is known where each value stands.
+        file.check().map_err(|wrong| wrong.placed(text, path))?;
+        Ok(file)
+    }
+
+    fn check(&self) -> Result<(), Wrong> {
+        self.listen.as_deref().map_or(Ok(()), |texts| check::listen(texts).map(drop))?;
+        self.checked_rules()?;
+        self.checked_retention().map(drop)
     }
 
     /// What file, flags and environment come to. `directories` are the data and socket directory
@@ -242,15 +247,8 @@ impl FileConfig {
         } else {
             overrides.listen.clone()
         };
-        let listen: Vec<SocketAddr> =
-            listen.iter().map(|text| parse_listen(text)).collect::<Result<_, _>>()?;
-        if listen.is_empty() || listen.len() > 16 {
-            return Err(ConfigError::BadValue(format!(
-                "listen: expected 1 to 16 addresses, found {}",
-                listen.len()
-            )));
-        }
-        let retention = self.retention()?;
+        let listen = check::listen(&listen).map_err(Wrong::anywhere)?;
+        let retention = self.checked_retention().map_err(Wrong::anywhere)?;
         Ok(Config {
             listen,
             rules: self.rules()?,
@@ -266,6 +264,10 @@ impl FileConfig {
     /// # Errors
     /// [`ConfigError::BadValue`] names the value and what was expected.
     pub fn rules(&self) -> Result<Rules, ConfigError> {
+        self.checked_rules().map_err(Wrong::anywhere)
+    }
+
+    fn checked_rules(&self) -> Result<Rules, Wrong> {
         let fleet = Limits::default();
         let health = &self.health;
         let fleet = Limits {
@@ -280,57 +282,28 @@ impl FileConfig {
             stall_after: rule.stall_after.map(|span| span.0),
         });
         let rules = Rules { fleet, agents: agents.collect() };
-        check_limits("[health]", rules.fleet)?;
-        for rule in &rules.agents {
+        check::limits(None, rules.fleet)?;
+        for (nth, rule) in rules.agents.iter().enumerate() {
             let limits = Limits {
                 late_factor: rule.late_factor.unwrap_or(fleet.late_factor),
                 unreachable_factor: rule.unreachable_factor.unwrap_or(fleet.unreachable_factor),
                 stall_after: rule.stall_after.unwrap_or(fleet.stall_after),
             };
-            check_limits(&format!("[[agent]] match = \"{}\"", rule.pattern), limits)?;
+            check::limits(Some((nth, &rule.pattern)), limits)?;
         }
         Ok(rules)
     }
 
-    fn retention(&self) -> Result<Retention, ConfigError> {
+    fn checked_retention(&self) -> Result<Retention, Wrong> {
         let default = Retention::default();
         let kept = Retention {
             minutes: self.retention.minutes.map_or(default.minutes, |span| span.0),
             hours: self.retention.hours.map_or(default.hours, |span| span.0),
         };
-        let least = [("minutes", kept.minutes, 2), ("hours", kept.hours, 48)];
-        for (name, span, hours) in least {
-            if span < Duration::from_secs(hours * 3_600) {
-                return Err(ConfigError::BadValue(format!(
-                    "[retention] {name}: expected at least \"{hours}h\""
-                )));
-            }
-        }
+        check::kept("minutes", kept.minutes, 2)?;
+        check::kept("hours", kept.hours, 48)?;
         Ok(kept)
     }
-}
-
-fn check_limits(place: &str, limits: Limits) -> Result<(), ConfigError> {
-    let Limits { late_factor: late, unreachable_factor: unreachable, stall_after } = limits;
-    let is_factor = |factor: f64| (1.0..=10_000.0).contains(&factor);
-    if !is_factor(late) || !is_factor(unreachable) || unreachable <= late {
-        return Err(ConfigError::BadValue(format!(
-            "{place}: expected 1 <= late_factor < unreachable_factor <= 10000, found {late} and \
-             {unreachable}"
-        )));
-    }
-    if stall_after < Duration::from_secs(1) {
-        return Err(ConfigError::BadValue(format!("{place}: expected stall_after of at least 1s")));
-    }
-    Ok(())
-}
-
-fn parse_listen(text: &str) -> Result<SocketAddr, ConfigError> {
-    text.parse().map_err(|_| {
-        ConfigError::BadValue(format!(
-            "listen: expected ADDRESS:PORT such as 127.0.0.1:4327 or [::]:4327, found \"{text}\""
-        ))
-    })
 }
 
 /// Reads a length of time: a whole number and one of `ms s m h d`.
@@ -372,6 +345,20 @@ mod tests {
         assert!(error("[health]\nlate_factor = 20").contains("late_factor < unreachable_factor"));
         assert!(error("listen = [").contains("line 1"));
         assert!(error("[retention]\nminutes = \"5m\"").contains("2h"));
+    }
+
+    #[test]
+    fn values_out_of_range_are_found_in_the_file() {
+        let places = [
+            ("[health]\nlate_factor = 20", "line 2, column 1"),
+            ("\nlisten = [\"nowhere\"]", "line 2, column 1"),
+            ("[retention]\n\n  hours = \"1h\"", "line 3, column 3"),
+            ("[[agent]]\nmatch = \"a\"\n[[agent]]\nmatch = \"b\"\nstall_after = \"5ms\"", "line 5"),
+        ];
+        for (text, place) in places {
+            let error = error(text);
+            assert!(error.starts_with(&format!("heartline.toml, {place}")), "{error}");
+        }
     }
 
     #[test]
