@@ -1,6 +1,6 @@
 //! Tokens: made, revoked and listed here, so that nobody else handles the master key.
 
-use heartline_operator::message::{ErrorCode, TokenReply, TokenRequest};
+use heartline_operator::message::{ErrorCode, TokenInfo, TokenReply, TokenRequest};
 use heartline_protocol::Scope;
 use tokio::sync::oneshot;
 
@@ -20,6 +20,13 @@ pub async fn answer(
         TokenRequest::Make { scope } => {
             let scope = check(&scope)?;
             let Some(token) = world.keys.token(&scope) else { return Err(bad_scope(&scope)) };
+            if is_revoked(token.epoch.0, &scope, world).await? {
+                let message = format!(
+                    "\"{scope}\" is revoked, and its token would be refused: take that back with \
+                     `heartline token reinstate`, or use another scope"
+                );
+                return Err((ErrorCode::BadRequest, message));
+            }
             change(TokenChangeKind::Made, token.epoch.0, &scope, operator, world).await?;
             Ok(TokenReply::Made { token: token.encode() })
         }
@@ -40,13 +47,19 @@ pub async fn answer(
             }
             Ok(TokenReply::Done)
         }
-        TokenRequest::List => {
-            let read = world.archive.read(crate::store::Reader::tokens).await;
-            read.map(TokenReply::List).map_err(|error| {
-                (ErrorCode::Unavailable, format!("tokens can't be listed: {error}"))
-            })
-        }
+        TokenRequest::List => list(world).await.map(TokenReply::List),
     }
+}
+
+async fn list(world: &World) -> Result<Vec<TokenInfo>, Refusal> {
+    let read = world.archive.read(crate::store::Reader::tokens).await;
+    read.map_err(|error| (ErrorCode::Unavailable, format!("tokens can't be listed: {error}")))
+}
+
+async fn is_revoked(epoch: u8, scope: &str, world: &World) -> Result<bool, Refusal> {
+    let is_it = |token: &TokenInfo| token.epoch == epoch && token.scope == scope;
+    let tokens = list(world).await?;
+    Ok(tokens.iter().any(|token| is_it(token) && token.revoked_ms.is_some()))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
