@@ -17,6 +17,9 @@ use crate::settings::Settings;
 const PER_SECOND: u8 = 4;
 /// Wait before a lost connection is made anew.
 const RETRY: Duration = Duration::from_millis(250);
+/// How long the event that says what a resume took may come after the agent is seen to have obeyed:
+/// events are told once they are on disk, states before.
+const EVENT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How far each target has come.
 pub(crate) struct Progress {
@@ -24,6 +27,8 @@ pub(crate) struct Progress {
     targets: Vec<Target>,
     at_ms: i64,
     so_far: Vec<Obedience>,
+    /// For resumes that were obeyed by all signs: what they took at most, in ms.
+    at_most_ms: Vec<Option<u64>>,
 }
 
 /// Subscribed to the targets of a command, since before it was sent.
@@ -40,6 +45,7 @@ impl Progress {
             targets: outcome.targets.clone(),
             at_ms: outcome.at_ms,
             so_far: vec![Obedience::default(); outcome.targets.len()],
+            at_most_ms: vec![None; outcome.targets.len()],
         }
     }
 
@@ -57,6 +63,21 @@ impl Progress {
         self.so_far.iter().all(|obedience| obedience.obeyed_ms.is_some())
     }
 
+    /// Whether all have obeyed, though what it took may not be known to the millisecond.
+    fn is_settled(&self) -> bool {
+        let mut both = self.so_far.iter().zip(&self.at_most_ms);
+        both.all(|(so_far, at_most_ms)| so_far.obeyed_ms.is_some() || at_most_ms.is_some())
+    }
+
+    /// Takes the upper bounds for what is not known better.
+    fn settle(&mut self) {
+        for (so_far, at_most_ms) in self.so_far.iter_mut().zip(&self.at_most_ms) {
+            if so_far.obeyed_ms.is_none() && at_most_ms.is_some() {
+                *so_far = Obedience { delivered_ms: *at_most_ms, obeyed_ms: *at_most_ms };
+            }
+        }
+    }
+
     /// Takes in that an agent obeyed.
     fn on_event(&mut self, agent: Option<&str>, kind: &EventKind) {
         let EventKind::Obeyed { generation, delivered_ms, obeyed_ms, .. } = kind else { return };
@@ -71,8 +92,9 @@ impl Progress {
 
     /// Takes in how the agents are.
     fn look(&mut self, mirror: &Mirror) {
-        for (target, so_far) in self.targets.iter().zip(&mut self.so_far) {
-            if so_far.obeyed_ms.is_some() {
+        let both = self.so_far.iter_mut().zip(&mut self.at_most_ms);
+        for (target, (so_far, at_most_ms)) in self.targets.iter().zip(both) {
+            if so_far.obeyed_ms.is_some() || at_most_ms.is_some() {
                 continue;
             }
             let Some(entry) = mirror.by_name(&target.agent) else { continue };
@@ -81,13 +103,15 @@ impl Progress {
                     so_far.delivered_ms = command.delivered_ms;
                     so_far.obeyed_ms = command.obeyed_ms;
                 }
-                // A resume that is obeyed is no longer shown. What it took is in its event; if that
-                // was missed, what is known is that it took no longer than until now.
+                // A resume that is obeyed is no longer shown. What it took is in its event, which
+                // may be on its way; if it was missed, it took no longer than until now.
                 None if self.action == Action::Resume && mirror.is_whole() => {
                     let now_ms = mirror.now_ms(clock::now()).unwrap_or(self.at_ms);
-                    let at_most_ms = age_ms(self.at_ms, now_ms);
-                    so_far.delivered_ms = Some(at_most_ms);
-                    so_far.obeyed_ms = Some(at_most_ms);
+                    *at_most_ms = Some(age_ms(self.at_ms, now_ms));
+                    if !target.changed {
+                        // Nothing was ordered, so there is no event to wait for.
+                        *so_far = Obedience { delivered_ms: *at_most_ms, obeyed_ms: *at_most_ms };
+                    }
                 }
                 _ => {}
             }
@@ -115,13 +139,21 @@ impl Watcher {
         settings: &Settings,
     ) {
         let until_complete = async {
-            while !progress.is_complete() {
+            while !progress.is_settled() {
                 let update = self.news(settings).await;
                 self.take(update, progress);
             }
+            let until_exact = async {
+                while !progress.is_complete() {
+                    let update = self.news(settings).await;
+                    self.take(update, progress);
+                }
+            };
+            let _over = timeout(EVENT_PATIENCE, until_exact).await;
         };
         // That the time is over shows in the progress.
         let _over = timeout(limit, until_complete).await;
+        progress.settle();
     }
 
     fn take(&mut self, update: Update, progress: &mut Progress) {
@@ -213,7 +245,17 @@ mod tests {
     fn a_resume_that_is_no_longer_shown_was_obeyed() {
         let mut progress = progress(Action::Resume);
         progress.look(&mirror(vec![sample::healthy(1, "mail.7"), sample::healthy(2, "web")]));
+        assert!(progress.is_settled() && !progress.is_complete());
+        let obeyed = EventKind::Obeyed {
+            action: Action::Resume,
+            generation: 4,
+            delivered_ms: 1,
+            obeyed_ms: 2,
+        };
+        progress.on_event(Some("web"), &obeyed);
+        progress.settle();
         assert!(progress.is_complete());
         assert!(progress.so_far()[0].obeyed_ms.unwrap() >= 500);
+        assert_eq!(progress.so_far()[1].obeyed_ms, Some(2));
     }
 }
