@@ -2,6 +2,10 @@
 
 use crate::clock::Mono;
 
+/// A link that is up brings news four times a second, also from a calm fleet. After so many ms without
+/// any, what it showed last is not the present: the collector hangs, or the way to it does.
+const SILENCE_MS: u64 = 5_000;
+
 /// How the link is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LinkState {
@@ -21,6 +25,8 @@ pub(crate) struct LinkInfo {
     pub operator: Option<String>,
     /// Whether the collector lets us act.
     pub rights: Rights,
+    /// When anything was heard last.
+    pub heard: Mono,
     /// The last round trip, in ms.
     pub round_trip_ms: Option<u64>,
 }
@@ -39,6 +45,7 @@ impl Default for LinkInfo {
             state: LinkState::Connecting { failure: None },
             operator: None,
             rights: Rights::default(),
+            heard: Mono::default(),
             round_trip_ms: None,
         }
     }
@@ -47,6 +54,12 @@ impl Default for LinkInfo {
 impl LinkInfo {
     pub(crate) fn is_live(&self) -> bool {
         self.state == LinkState::Live
+    }
+
+    /// For how many ms nothing came over a link that is up, if that is too long.
+    pub(crate) fn silent_ms(&self, now: Mono) -> Option<u64> {
+        let silent_ms = now.since(self.heard);
+        (self.is_live() && silent_ms >= SILENCE_MS).then_some(silent_ms)
     }
 
     /// The link went down, or stays down. The moment it was lost does not move.

@@ -1,5 +1,8 @@
 //! The list: selection by id, filters, folds, freezing, and the link.
 
+use std::time::Duration;
+
+use heartline_operator::client::LinkEvent;
 use heartline_operator::message::{Reason, State, Vitals};
 
 use crate::event::{Effect, Event};
@@ -132,6 +135,7 @@ fn nothing_changes_so_nothing_is_drawn() {
     let mut driver = driver();
     driver.keys("f");
     driver.wait(7_000);
+    driver.link(LinkEvent::RoundTrip(Duration::from_millis(38)));
     let revision = driver.app.revision;
     driver.wait(1_000);
     assert_eq!(driver.app.revision, revision);
@@ -147,6 +151,20 @@ fn a_lost_link_says_since_when_and_ages_go_on() {
     let screen = driver.screen();
     assert!(screen.contains("LOST 43s"), "a further failed attempt moved the start");
     assert!(driver.line("approval-bot").contains("55s"));
+    driver.connect(Right::Act);
+    assert!(driver.screen().contains("LIVE"));
+}
+
+#[test]
+fn a_link_over_which_nothing_comes_does_not_look_live() {
+    let mut driver = driver();
+    driver.wait(4_000);
+    assert!(driver.screen().contains("LIVE"));
+    driver.wait(3_000);
+    assert!(driver.screen().contains("SILENT 7s"));
+    driver.keys("f");
+    assert!(driver.screen().contains("FROZEN, SILENT 7s"));
+    driver.keys("f");
     driver.connect(Right::Act);
     assert!(driver.screen().contains("LIVE"));
 }

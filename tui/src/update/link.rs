@@ -12,6 +12,7 @@ use crate::state::{Impact, LinkState, Rights, State};
 pub(super) const EVENT_PAGE: u32 = 2_000;
 
 pub(super) fn link(state: &mut State, event: LinkEvent) -> Vec<Effect> {
+    state.link.heard = state.now;
     match event {
         LinkEvent::State(Told::Live(greeting)) => live(state, &greeting),
         LinkEvent::State(Told::Lost { why, .. }) => {

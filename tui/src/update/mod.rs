@@ -53,7 +53,8 @@ fn tick(state: &mut State) -> Vec<Effect> {
         state.notice = None;
     }
     let tidied = state.orders.tidy(now);
-    if state.frozen.is_none() || expired || tidied || !state.link.is_live() {
+    let cut_off = !state.link.is_live() || state.link.silent_ms(now).is_some();
+    if state.frozen.is_none() || expired || tidied || cut_off {
         state.touch();
     }
     // A filter or an order by age answers differently as time goes by.

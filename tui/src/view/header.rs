@@ -94,7 +94,7 @@ fn losses(state: &State, pen: &mut Pen<'_>, wide: bool) {
 
 fn link_words(state: &State) -> (Role, String) {
     let lost = match &state.link.state {
-        LinkState::Live => None,
+        LinkState::Live => state.link.silent_ms(state.now).map(|ms| format!("SILENT {}", age(ms))),
         LinkState::Connecting { .. } => Some("CONNECTING".to_owned()),
         LinkState::Lost { since, .. } => Some(format!("LOST {}", age(state.now.since(*since)))),
     };

@@ -36,7 +36,8 @@ pub(crate) fn view(state: &State, buffer: &mut Buffer) -> Option<Position> {
     notices::banners(state, regions.banners, buffer);
     let mut cursor = filter::draw(state, regions.filter, buffer);
     screen(state, &regions, buffer);
-    if matches!(state.link.state, LinkState::Lost { .. }) && state.frozen.is_none() {
+    let is_lost = matches!(state.link.state, LinkState::Lost { .. });
+    if (is_lost || state.link.silent_ms(state.now).is_some()) && state.frozen.is_none() {
         // What is below is no longer known to be true.
         for area in [regions.titles, regions.body, regions.detail] {
             buffer.set_style(area, state.theme.faded());

@@ -12,7 +12,10 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer) {
     let line = Rect { height: 1, ..buffer.area };
     let Some(mut pen) = Pen::on(state, line, 0, buffer) else { return };
     match &state.link.state {
-        LinkState::Live => pen.put(Role::Title, "HL "),
+        LinkState::Live => match state.link.silent_ms(state.now) {
+            None => pen.put(Role::Title, "HL "),
+            Some(ms) => pen.put(Role::Alert, &format!("SILENT {}", age(ms))).gap(1),
+        },
         LinkState::Connecting { .. } => pen.put(Role::Alert, "CONNECTING").gap(1),
         LinkState::Lost { since, .. } => {
             pen.put(Role::Alert, &format!("LOST {}", age(state.now.since(*since)))).gap(1)
