@@ -110,7 +110,7 @@ fn work(state: &State, entry: &Entry) -> Vec<Fact> {
 
 fn latencies(entry: &Entry) -> Vec<Fact> {
     match &entry.work.latency {
-        None => vec![fact("", "no task ended in the last hour")],
+        None => vec![fact("", "no task was timed in the last hour")],
         Some(all) => vec![
             fact("p50", latency(all.p50)),
             fact("p90", latency(all.p90)),
