@@ -110,7 +110,10 @@ fn export(stem: &str, lines: &[String]) -> Result<String, String> {
         text.push('\n');
         return file
             .write_all(text.as_bytes())
-            .map(|()| format!("wrote {} lines to {name}", lines.len()))
+            .map(|()| match lines {
+                [_] => format!("wrote {name}"),
+                lines => format!("wrote {} lines to {name}", lines.len()),
+            })
             .map_err(|error| format!("can't write {name}: {error}"));
     }
     Err(format!("heartline-{stem}-1.jsonl to -{MOST_NAMES}.jsonl are all there already"))
