@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must pass before a merge, cheapest first.
 //!
 //! Nothing is skipped: what a step needs and does not find is a failure. The first failure ends the
-//! run. The last line is `N passed, N failed`.
+//! run. The last line is `N passed, N failed`. All of it is compiled once, in the dev profile.
 
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -27,9 +27,8 @@ const STEPS: &[Step] = &[
     Step { title: "clippy", run: clippy },
     Step { title: "documentation", run: documentation },
     Step { title: "programs", run: programs },
-    Step { title: "tests", run: tests },
+    Step { title: "tests, with 2,000 simulated fleets", run: tests },
     Step { title: "examples in the documentation", run: doc_tests },
-    Step { title: "simulation, 2,000 seeds", run: simulation },
     Step { title: "benchmarks run: ingest", run: |it| benchmark("ingest", it) },
     Step { title: "benchmarks run: kill", run: |it| benchmark("kill", it) },
     Step { title: "benchmarks run: emitter", run: |it| benchmark("emitter", it) },
@@ -60,15 +59,15 @@ pub(crate) fn run() -> ExitCode {
         }
         println!("    ok in {:.1} s", watch.elapsed().as_secs_f64());
     }
-    println!("\n{:<34}{:>9}{:>9}{:>9}", "step", "seconds", "passed", "failed");
+    println!("\n{:<36}{:>9}{:>9}{:>9}", "step", "seconds", "passed", "failed");
     for (title, took, tested) in &done {
         let Tested { passed, failed } = tested;
-        println!("{title:<34}{:>9.1}{passed:>9}{failed:>9}", took.as_secs_f64());
+        println!("{title:<36}{:>9.1}{passed:>9}{failed:>9}", took.as_secs_f64());
     }
     for step in &STEPS[done.len()..] {
-        println!("{:<34}{:>9}", step.title, "not run");
+        println!("{:<36}{:>9}", step.title, "not run");
     }
-    println!("{:<34}{:>9.1}", "in all", whole.elapsed().as_secs_f64());
+    println!("{:<36}{:>9.1}", "in all", whole.elapsed().as_secs_f64());
     if let Some(title) = failure {
         println!("stopped at: {title}");
     }
@@ -113,11 +112,6 @@ fn doc_tests(tested: &mut Tested) -> Result<()> {
 fn documentation(_: &mut Tested) -> Result<()> {
     let mut cargo = cargo("doc --workspace --no-deps --quiet");
     cargo::run(cargo.env("RUSTDOCFLAGS", "-D warnings"))
-}
-
-/// In the dev profile: compiling everything once more would take longer than the seeds.
-fn simulation(_: &mut Tested) -> Result<()> {
-    cargo::run(&mut cargo("run --quiet --bin sim -- --seeds 2000"))
 }
 
 /// That it still runs; what it measures in the dev profile means nothing.
