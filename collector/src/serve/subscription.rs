@@ -14,6 +14,9 @@ use super::merge::merge;
 use super::publisher::{Bulletin, Publisher};
 use crate::driver::{Letter, Mailbox, Page, PageRequest};
 
+/// Most agents that the driver is asked for by name in one letter: it must not be held up.
+const NAMES_MAX: usize = 1_000;
+
 /// What a client wants to see.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -65,21 +68,26 @@ pub async fn serve(publisher: Publisher, mailbox: Mailbox, outlet: Outlet, wante
 /// Sends the fleet, or the wanted part of it.
 pub async fn send_pages(mailbox: &Mailbox, outlet: &Outlet, wanted: &Wanted) -> Result<View, Gone> {
     let mut view = View { wanted: wanted.agents.clone(), ..View::default() };
+    let mut names = wanted.agents.iter();
     let mut from = Some(0);
     while let Some(start) = from {
-        let request = if wanted.agents.is_empty() {
-            PageRequest::From(start, u32::MAX)
+        let request = if view.is_partial() {
+            PageRequest::Named(names.by_ref().take(NAMES_MAX).cloned().collect())
         } else {
-            PageRequest::Named(wanted.agents.iter().cloned().collect())
+            PageRequest::From(start, u32::MAX)
         };
         let page = mailbox.ask(|reply_to| Letter::Page(request, reply_to)).await.ok_or(Gone)?;
         let Page { turn, entries, status, next } = page;
-        view.paged.push((start..next.unwrap_or(u32::MAX), turn));
+        from = next;
         if view.is_partial() {
+            from = (names.len() > 0).then_some(0);
             view.keys.extend(entries.iter().map(|entry| entry.key));
         }
-        from = next;
-        let last = next.is_none();
+        // As of its first page, where some are wanted: what happened between two is told again.
+        if view.paged.is_empty() || !view.is_partial() {
+            view.paged.push((start..from.filter(|_| !view.is_partial()).unwrap_or(u32::MAX), turn));
+        }
+        let last = from.is_none();
         outlet.send(Reply::Page { entries, collector: status, last }).await?;
     }
     Ok(view)
