@@ -60,7 +60,7 @@ struct Past<'a> {
 }
 
 impl Past<'_> {
-    /// Prints it, page by page; gives the cursor of the last event, 0 if there was none.
+    /// Prints it, page by page; gives the cursor from which to go on, if that is wanted.
     async fn print(
         &self,
         args: &EventsArgs,
@@ -75,12 +75,16 @@ impl Past<'_> {
             limit: PAGE,
             ..EventQuery::default()
         };
-        let mut last = None;
+        // Where history ended before it was read: if nothing is that recent, it goes on from there.
+        let mut last = match args.follow {
+            true => {
+                let end = EventQuery { limit: 1, ..EventQuery::default() };
+                Some(self.page(end).await?.0.last().map_or(0, |event| event.cursor))
+            }
+            false => None,
+        };
         loop {
-            let reply = self.client.request(Request::Events(query.clone())).await?;
-            let Reply::Events { events, next } = reply else {
-                return Err(ClientError::Unexpected { what: "events" }.into());
-            };
+            let (events, next) = self.page(query.clone()).await?;
             for event in &events {
                 last = Some(event.cursor);
                 let entry = event.agent.as_ref().and_then(|agent| self.entries.get(agent));
@@ -92,6 +96,14 @@ impl Past<'_> {
                 Some(next) => query.after = Some(next),
                 None => return Ok(last),
             }
+        }
+    }
+
+    /// A page of events, and where the next one begins.
+    async fn page(&self, query: EventQuery) -> Result<(Vec<Event>, Option<i64>), Failure> {
+        match self.client.request(Request::Events(query)).await? {
+            Reply::Events { events, next } => Ok((events, next)),
+            _ => Err(ClientError::Unexpected { what: "events" }.into()),
         }
     }
 }
