@@ -56,16 +56,14 @@ pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Attended) -> Verdict {
     let unreachable_at = agent.silent_from + unreachable_after;
     if at >= unreachable_at {
         let heard_until = agent.heard_at + unreachable_after;
-        if agent.heard_at <= agent.silent_from || heard_until <= at {
-            return Verdict::lasting(Standing::unreachable(Reason::Silent));
-        }
-        // The first beats of every new start prove nothing yet: only when they go on is it one-way.
-        let one_way_at = agent.doubted_from + late_after(agent.interval_ms, limits);
-        return if at < one_way_at {
-            let next = one_way_at.min(heard_until);
-            Verdict::until(Standing::unreachable(Reason::Silent), next)
-        } else {
+        let is_heard = agent.heard_at > agent.silent_from && at < heard_until;
+        // The first beats of every new start prove nothing yet, nor does a recording that is played
+        // once: only when they go on is it one-way.
+        let heard_for = agent.heard_at.since(agent.doubted_from);
+        return if is_heard && heard_for >= late_after(agent.interval_ms, limits) {
             Verdict::until(Standing::unreachable(Reason::OneWay), heard_until)
+        } else {
+            Verdict::lasting(Standing::unreachable(Reason::Silent))
         };
     }
     if !agent.settled {

@@ -3,7 +3,7 @@
 use heartline_fleet::Input;
 
 use crate::say::{Say, beat};
-use crate::world::{World, rules};
+use crate::world::{World, known, rules};
 
 #[test]
 fn a_first_live_beat_makes_healthy() {
@@ -141,4 +141,15 @@ fn a_repeated_beat_is_nothing() {
     assert_eq!(world.transitions(), expected);
     assert_eq!(world.fleet.counters().replayed, 40);
     assert_eq!(world.view("a").address().map(|it| it.port()), Some(1));
+}
+
+#[test]
+fn a_recording_that_is_played_once_is_not_one_way() {
+    let mut world = World::restored(vec![known("a")]);
+    world.pass_ms(1_000);
+    for sequence in 1..=20 {
+        world.hear(beat("a").sequence(sequence).unconfirmed());
+    }
+    world.until_ms(900_000);
+    assert_eq!(world.transitions(), ["300000 unknown → unreachable silent"]);
 }

@@ -127,9 +127,9 @@ impl Watched {
         self.heard_at + self.intervals(FACTORS.1)
     }
 
-    /// When beats that prove nothing have gone on for too long.
-    pub(super) fn one_way_at(&self) -> Mono {
-        self.doubted_from + self.intervals(FACTORS.0)
+    /// Whether beats that prove nothing have gone on for too long: one burst has not.
+    fn is_doubtful(&self) -> bool {
+        self.heard_at >= self.doubted_from + self.intervals(FACTORS.0)
     }
 
     /// How long after a live beat a process of this interval is late, and how long a second one
@@ -139,9 +139,8 @@ impl Watched {
     }
 
     /// The moments at which its standing may change by itself.
-    pub(super) fn boundaries(&self) -> [Mono; 5] {
-        let one_way_at = self.one_way_at();
-        [self.late_at(), self.unreachable_at(), self.unheard_at(), one_way_at, self.conflict_until]
+    pub(super) fn boundaries(&self) -> [Mono; 4] {
+        [self.late_at(), self.unreachable_at(), self.unheard_at(), self.conflict_until]
     }
 
     /// What it must be judged to be as of `at`.
@@ -156,7 +155,7 @@ impl Watched {
         }
         if at >= self.unreachable_at() {
             let is_heard = self.heard_at > self.silent_from && at < self.unheard_at();
-            let is_one_way = is_heard && at >= self.one_way_at();
+            let is_one_way = is_heard && self.is_doubtful();
             return Standing::unreachable(if is_one_way { Reason::OneWay } else { Reason::Silent });
         }
         if !self.settled {
