@@ -134,7 +134,10 @@ pub(crate) fn environment(name: &str) -> Option<std::ffi::OsString> {
 /// Who sits at this end of an ssh: `ops@bastion`.
 fn origin(lookup: Lookup<'_>) -> String {
     let user = ["USER", "LOGNAME"].iter().find_map(|name| lookup(name));
-    let user = user.map_or_else(|| "?".to_owned(), |user| user.to_string_lossy().into_owned());
+    let user = user.map_or_else(
+        || format!("uid {}", rustix::process::getuid().as_raw()),
+        |user| user.to_string_lossy().into_owned(),
+    );
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{user}@{host}")
 }

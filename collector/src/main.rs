@@ -9,7 +9,9 @@ fn main() -> ExitCode {
     let args = Args::parse();
     match args.command {
         None => heartline_collector::main(&args.run),
-        Some(ArgsCommand::Check { config }) => check(&RunArgs { config, ..RunArgs::default() }),
+        Some(ArgsCommand::Check { config }) => {
+            check(&RunArgs { config: config.or(args.run.config), ..args.run })
+        }
     }
 }
 

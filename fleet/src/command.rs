@@ -124,6 +124,10 @@ pub struct Desired {
     pub disobeyed: bool,
 }
 
+/// How far above ours a generation may be that an agent reports. More than that no copy of a
+/// database is behind; an agent that makes one up must not use up the numbers that outrank it.
+const LEAP_MAX: u64 = 1 << 20;
+
 /// When an agent is told again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pushes {
@@ -304,7 +308,9 @@ impl Fleet {
         let Some(agent) = self.roster.get_mut(index) else { return };
         // A copy of `control.db` from before the newest command may have been restored: whatever
         // comes next must outrank what the agent has applied.
-        agent.generation = agent.generation.max(beat.applied_generation);
+        if beat.applied_generation <= agent.generation.saturating_add(LEAP_MAX) {
+            agent.generation = agent.generation.max(beat.applied_generation);
+        }
         // One that applied a generation above ours has not applied ours.
         if agent.desired.as_ref().is_none_or(|it| it.generation != beat.applied_generation) {
             return;

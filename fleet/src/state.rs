@@ -219,7 +219,7 @@ impl fmt::Display for Cause {
             Self::Beat => f.write_str("a live beat"),
             Self::NewSession => f.write_str("a new start"),
             Self::Command { reason, .. } if reason.is_empty() => f.write_str("no reason given"),
-            Self::Command { reason, .. } => write!(f, "\"{reason}\""),
+            Self::Command { reason, .. } => f.write_str(reason),
             Self::NotHeardSinceStart { waited_ms } => {
                 write!(f, "not heard for {} since the collector started", Millis(*waited_ms))
             }
@@ -236,7 +236,7 @@ impl fmt::Display for Millis {
         let seconds = self.0 / 1_000;
         match self.0 {
             0..1_000 => write!(f, "{}ms", self.0),
-            1_000..60_000 if !self.0.is_multiple_of(1_000) => {
+            1_000..10_000 if !self.0.is_multiple_of(1_000) => {
                 write!(f, "{}.{}s", seconds, self.0 % 1_000 / 100)
             }
             1_000..60_000 => write!(f, "{seconds}s"),

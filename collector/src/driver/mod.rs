@@ -37,9 +37,11 @@ use status::Rate;
 /// Most batches taken from one socket in one turn: a flood must not keep the tick away.
 const BATCHES_PER_TURN: usize = 64;
 /// Most letters answered in one turn.
-const LETTERS_PER_TURN: usize = 64;
-/// How often the kernel's table is asked for drops.
-const DROPS_EVERY: Duration = Duration::from_secs(1);
+const LETTERS_PER_TURN: usize = 8;
+/// How often the kernel's table is asked for drops, and the store for its writers.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// So many reads of the sockets may fail in a row, for want of memory say, before the collector ends.
+const FAILURES_MAX: u32 = 1_000;
 
 /// The one owner of the fleet.
 pub struct Driver {
@@ -57,7 +59,8 @@ pub struct Driver {
     /// Who waits for which command.
     waiting: BTreeMap<u64, Vec<ReplyTo<CommandReply>>>,
     tickets: BTreeMap<Ticket, u64>,
-    drops_asked: Mono,
+    looked: Mono,
+    failures: u32,
     turn: u64,
     ending: bool,
 }
@@ -88,7 +91,8 @@ impl Driver {
             control_rows: Vec::new(),
             waiting: BTreeMap::new(),
             tickets: BTreeMap::new(),
-            drops_asked: now,
+            looked: now,
+            failures: 0,
             turn: 0,
             ending: false,
         }
@@ -139,6 +143,9 @@ impl Driver {
         self.ingest.flush();
         self.hand_over();
         self.rate.note(self.fleet.counters().live, now);
+        if self.looked == now && !self.store.is_alive() {
+            return Err(io::Error::other("a writer of the databases has ended"));
+        }
         Ok(())
     }
 
@@ -146,7 +153,14 @@ impl Driver {
         for via in 0..self.ingest.sockets().count() {
             for _ in 0..BATCHES_PER_TURN {
                 let now = clock::now();
-                let got = self.ingest.receive(via, &mut self.fleet, now)?;
+                let got = match self.ingest.receive(via, &mut self.fleet, now) {
+                    Ok(got) => got,
+                    Err(error) => {
+                        self.on_failure(error)?;
+                        break;
+                    }
+                };
+                self.failures = 0;
                 self.drain(now);
                 if got < BATCH {
                     break;
@@ -156,9 +170,18 @@ impl Driver {
         Ok(())
     }
 
+    /// A socket could not be read. That may pass; when it does not, nothing is observed any more.
+    fn on_failure(&mut self, error: io::Error) -> io::Result<()> {
+        self.failures += 1;
+        if self.failures == 1 {
+            tracing::warn!("a socket can't be read: {error}; trying again");
+        }
+        if self.failures > FAILURES_MAX { Err(error) } else { Ok(()) }
+    }
+
     fn note_drops(&mut self, now: Mono) {
-        let ask = if now.since(self.drops_asked) >= DROPS_EVERY {
-            self.drops_asked = now;
+        let ask = if now.since(self.looked) >= LOOK_EVERY {
+            self.looked = now;
             // Labels follow the wall clock when somebody moves it.
             self.anchor = self.anchor.followed();
             Ask::Kernel

@@ -47,11 +47,23 @@ impl Rate {
 }
 
 impl Driver {
+    /// What the disk did not keep up with, if it did not.
+    fn shed(&self) -> Option<String> {
+        let (work, rows) = (self.fleet.counters().work_shed, self.store.shed_rows());
+        (work + rows > 0).then(|| {
+            format!(
+                "the disk did not keep up: {work} times an agent was asked to send its work again \
+                 (nothing of it is lost), and {rows} details were left out of history"
+            )
+        })
+    }
+
     pub(super) fn status(&self, now: Mono) -> CollectorStatus {
         let (summary, counters) = (self.fleet.summary(), self.fleet.counters());
         let refused = self.ingest.refused();
         let paused = self.about.control_paused.iter();
         let paused = paused.map(|why| format!("new agents can't be stored: {why}"));
+        let shed = self.shed();
         CollectorStatus {
             at_ms: self.anchor.wall_ms(now),
             started_ms: self.about.started_ms,
@@ -81,7 +93,7 @@ impl Driver {
             history: self.history.clone(),
             last_gap_ms: self.fleet.last_gap().map(|gap| self.anchor.wall_ms(gap)),
             gaps: counters.gaps,
-            banners: self.about.banners.iter().cloned().chain(paused).collect(),
+            banners: self.about.banners.iter().cloned().chain(paused).chain(shed).collect(),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! proven. They stand in an array parallel to the fleet's, 128 bytes an agent: raw keys, because the
 //! prepared form would cost more memory than the two hash blocks it saves cost time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use heartline_fleet::{AgentIndex, Mono};
 use heartline_protocol::challenge::{BootKey, step_ms};
@@ -44,6 +44,19 @@ const EMPTY: Slot = Slot {
     state: SlotState::Empty,
 };
 
+impl Slot {
+    fn new(header: &Header<'_>, derived: &Derived) -> Self {
+        Self {
+            up: derived.up,
+            down: derived.down,
+            epoch: header.epoch.0,
+            scope_len: header.scope_len,
+            state: SlotState::Keyed,
+            ..EMPTY
+        }
+    }
+}
+
 /// Keys that were derived for a datagram of an agent without a slot.
 pub struct Derived {
     up: [u8; 32],
@@ -57,13 +70,23 @@ pub struct Keyring {
     boot: BootKey,
     started: Mono,
     slots: Vec<Slot>,
+    /// Keys of messages that were authentic, but proved nothing fresh: good for their answers, and
+    /// for nothing else. A recording must not change the key that an agent is spoken to with.
+    lent: BTreeMap<(AgentIndex, u64), Slot>,
 }
 
 impl Keyring {
     /// A ring of the valid master keys, with a boot key drawn for this start alone.
     #[must_use]
     pub fn new(masters: Vec<(Epoch, MasterKey)>, boot: BootKey, started: Mono) -> Self {
-        Self { masters, revoked: BTreeSet::new(), boot, started, slots: Vec::new() }
+        Self {
+            masters,
+            revoked: BTreeSet::new(),
+            boot,
+            started,
+            slots: Vec::new(),
+            lent: BTreeMap::new(),
+        }
     }
 
     /// From now on refuses a scope's key, or takes it again.
@@ -130,14 +153,23 @@ impl Keyring {
         if self.slots.len() <= index.get() {
             self.slots.resize(index.get() + 1, EMPTY);
         }
-        self.slots[index.get()] = Slot {
-            up: derived.up,
-            down: derived.down,
-            epoch: header.epoch.0,
-            scope_len: header.scope_len,
-            state: SlotState::Keyed,
-            ..EMPTY
-        };
+        self.slots[index.get()] = Slot::new(header, derived);
+    }
+
+    /// Whether any keys of an agent are kept.
+    #[must_use]
+    pub fn has(&self, index: AgentIndex) -> bool {
+        self.slot(index).is_some()
+    }
+
+    /// Lends keys to the answers of one session, until [`Self::end_lending`].
+    pub fn lend(&mut self, index: AgentIndex, header: &Header<'_>, derived: &Derived) {
+        self.lent.insert((index, header.session), Slot::new(header, derived));
+    }
+
+    /// Forgets all keys that were lent: their messages were answered.
+    pub fn end_lending(&mut self) {
+        self.lent.clear();
     }
 
     /// Drops the keys of an agent that was forgotten.
@@ -147,10 +179,11 @@ impl Keyring {
         }
     }
 
-    /// The key for speaking to an agent, with the epoch and scope that it uses.
+    /// The key for speaking to one session of an agent, with the epoch and scope that it uses.
     #[must_use]
-    pub fn down(&self, index: AgentIndex) -> Option<(AgentKey, Epoch, u8)> {
-        let slot = self.slot(index)?;
+    pub fn down(&self, index: AgentIndex, session: u64) -> Option<(AgentKey, Epoch, u8)> {
+        let lent = if self.lent.is_empty() { None } else { self.lent.get(&(index, session)) };
+        let slot = lent.or_else(|| self.slot(index))?;
         Some((AgentKey::new(&slot.down), Epoch(slot.epoch), slot.scope_len))
     }
 

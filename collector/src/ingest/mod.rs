@@ -90,6 +90,8 @@ impl Ingest {
     pub fn receive(&mut self, via: usize, fleet: &mut Fleet, now: Mono) -> io::Result<usize> {
         let Self { listeners, inbox, keyring, refused, new_drops, .. } = self;
         let Some(listener) = listeners.get_mut(via) else { return Ok(0) };
+        // The batch before was answered.
+        keyring.end_lending();
         let got = inbox.receive(listener.as_fd())?;
         if let Some(count) = inbox.dropped() {
             let new = listener.note_drops(count);
@@ -161,14 +163,18 @@ fn take(
     let (verified, derived) = keyring.verify(index, datagram)?;
     let body = verified.decode()?;
     let header = &verified.header;
-    if let (Some(index), Some(derived)) = (index, &derived) {
-        keyring.keep(index, header, derived);
-    }
     let interval_ms = match &body {
         Body::Beat(beat) => beat.interval_ms,
         _ => index.and_then(|it| fleet.view(it)).map_or(0, |view| view.interval_ms()),
     };
     let fresh = keyring.is_fresh(index, header, interval_ms, now);
+    if let (Some(index), Some(derived)) = (index, &derived) {
+        if fresh || !keyring.has(index) {
+            keyring.keep(index, header, derived);
+        } else {
+            keyring.lend(index, header, derived);
+        }
+    }
     let message = Message {
         index,
         agent: header.agent,

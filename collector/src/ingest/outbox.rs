@@ -35,7 +35,7 @@ impl Outbox {
     /// Seals an answer to `agent`.
     pub fn answer(&mut self, keyring: &mut Keyring, agent: &str, answer: &Answer, now: Mono) {
         let Answer { index, to, session, sequence, interval_ms, question_len, ack } = *answer;
-        let Some((key, epoch, scope_len)) = keyring.down(index) else { return };
+        let Some((key, epoch, scope_len)) = keyring.down(index, session) else { return };
         let challenge = keyring.challenge(Some(index), agent, session, interval_ms, now);
         let header =
             Header { kind: Kind::Ack, epoch, scope_len, agent, session, sequence, challenge };
@@ -53,7 +53,9 @@ impl Outbox {
 
     /// Seals a push to `agent`.
     pub fn push(&mut self, keyring: &Keyring, agent: &str, order: &PushOrder) {
-        let Some((key, epoch, scope_len)) = keyring.down(order.index) else { return };
+        let Some((key, epoch, scope_len)) = keyring.down(order.index, order.session) else {
+            return;
+        };
         let header = Header {
             kind: Kind::Push,
             epoch,

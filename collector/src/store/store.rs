@@ -127,6 +127,12 @@ impl Store {
         self.shed.load(Ordering::Relaxed)
     }
 
+    /// Whether both writers are at work. When one is not, nothing can be confirmed any more.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !self.threads.iter().any(JoinHandle::is_finished)
+    }
+
     /// Writes all that waits, and ends both writers. A disk that refuses is tried once more, not
     /// waited for.
     pub fn close(self) {
