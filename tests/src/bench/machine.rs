@@ -67,6 +67,11 @@ fn cpu_of_stat(stat: &str, name: Option<&str>) -> Option<Duration> {
     Some(Duration::from_millis(ticks * MS_PER_TICK))
 }
 
+/// Memory of another process that is resident, in bytes; 0 when it has ended.
+pub(super) fn resident_of(pid: u32) -> u64 {
+    kib(&format!("/proc/{pid}/status"), "VmRSS").unwrap_or(0) << 10
+}
+
 fn kib(path: &str, name: &str) -> Option<u64> {
     field(path, name)?.split_ascii_whitespace().next()?.parse().ok()
 }

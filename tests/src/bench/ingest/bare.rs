@@ -9,10 +9,10 @@ use heartline_protocol::limits::TAG_LEN;
 use heartline_protocol::{AgentKey, Datagram};
 use ring::hmac;
 
-use super::crowd::{Crowd, Load, ONE_KEY, Round};
+use super::crowd::{Crowd, Load, ONE_KEY};
 use super::measured::Measured;
 use super::round::each_burst;
-use super::sender::Sender;
+use super::sender::{Round, Sender};
 
 /// What is done with each datagram; each does what the one before does, and more.
 #[derive(Clone, Copy, PartialEq, Eq)]

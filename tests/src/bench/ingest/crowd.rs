@@ -1,12 +1,10 @@
-//! A crowd of agents in one thread: each is a name, a key and a session, and knows the collector's
-//! boot key, so that its first beat is already live.
+//! A crowd of agents in one thread: each is a name, a key and a session.
 
 use heartline_protocol::bucket::{self, Packed};
-use heartline_protocol::challenge::{BootKey, step_ms};
-use heartline_protocol::limits::INTERVAL_DEFAULT_MS;
+use heartline_protocol::limits::{CHALLENGE_LEN, INTERVAL_DEFAULT_MS, TAG_LEN};
 use heartline_protocol::wire::Text;
 use heartline_protocol::{
-    AgentKey, Beat, Direction, Epoch, Header, IdentityView, Kind, MasterKey, Phase, Sealer,
+    AgentKey, Beat, Direction, Epoch, Header, IdentityView, Kind, Phase, ScopeKey, Sealer,
     SegmentView,
 };
 
@@ -14,13 +12,8 @@ use heartline_protocol::{
 pub(super) const BEAT_LEN: usize = 200;
 /// Different latencies in a segment.
 pub(super) const LATENCIES: usize = 20;
-/// The interval of every agent, in ms.
+/// The interval of agents that choose none, in ms.
 pub(super) const INTERVAL_MS: u32 = INTERVAL_DEFAULT_MS;
-
-/// The secrets that agents and collector share.
-pub(super) const MASTER: [u8; 32] = [0x4d; 32];
-pub(super) const EPOCH: Epoch = Epoch(1);
-pub(super) const BOOT: [u8; 32] = [0xb0; 32];
 /// The one key of a crowd that shares it.
 pub(super) const ONE_KEY: [u8; 32] = [0x0e; 32];
 
@@ -33,13 +26,13 @@ pub(super) enum Load {
     Segment(u64),
 }
 
-/// Which beat of everybody it is.
+/// What an agent says in one beat.
 #[derive(Clone, Copy)]
-pub(super) struct Round {
-    /// Number in each session, from 1.
+pub(super) struct Said {
+    /// Number in its session, from 1.
     pub(super) sequence: u64,
-    /// The time at which each got the challenge that it echoes, in ms since the collector started.
-    pub(super) echo_ms: u64,
+    /// The newest challenge that it has received, or zeros.
+    pub(super) challenge: [u8; CHALLENGE_LEN],
     pub(super) load: Load,
 }
 
@@ -48,29 +41,35 @@ pub(super) struct Crowd {
     keys: Vec<[u8; 32]>,
     /// The order in which they beat: by chance, as it comes after an hour of jitter.
     order: Vec<u32>,
-    boot: BootKey,
+    epoch: Epoch,
+    interval_ms: u32,
     histogram: Vec<u8>,
 }
 
 impl Crowd {
-    /// Agents with the keys that a collector of that master key expects.
-    pub(super) fn new(agents: u32) -> Self {
-        let scope_key = MasterKey::new(MASTER).scope_key(EPOCH, "");
-        let key = |agent| scope_key.agent_key_bytes(Direction::Up, &name(agent));
-        Self::with_keys((0..agents).map(key).collect())
+    /// Agents with the keys of a fleet-wide token.
+    pub(super) fn new(agents: u32, epoch: Epoch, token: &ScopeKey) -> Self {
+        let key = |agent| token.agent_key_bytes(Direction::Up, &name(agent));
+        Self::with_keys((0..agents).map(key).collect(), epoch)
     }
 
     /// Agents that all sign with the same key.
     pub(super) fn with_one_key(agents: u32) -> Self {
-        Self::with_keys(vec![ONE_KEY; agents as usize])
+        Self::with_keys(vec![ONE_KEY; agents as usize], Epoch(1))
     }
 
-    fn with_keys(keys: Vec<[u8; 32]>) -> Self {
+    fn with_keys(keys: Vec<[u8; 32]>, epoch: Epoch) -> Self {
         let mut histogram = Vec::new();
         for pair in 0..LATENCIES {
             bucket::pack(&mut histogram, if pair == 0 { 420 } else { 7 }, 3);
         }
-        Self { order: shuffled(keys.len() as u32), keys, boot: BootKey::new(&BOOT), histogram }
+        let order = shuffled(keys.len() as u32);
+        Self { order, keys, epoch, interval_ms: INTERVAL_MS, histogram }
+    }
+
+    /// The same agents with another interval, in ms.
+    pub(super) fn every(self, interval_ms: u32) -> Self {
+        Self { interval_ms, ..self }
     }
 
     /// How many agents there are.
@@ -78,23 +77,26 @@ impl Crowd {
         self.order.len()
     }
 
-    /// Writes the beat of whoever is the `nth` to beat in a round.
-    pub(super) fn beat(&self, nth: usize, round: Round, out: &mut Vec<u8>) {
-        let agent = self.order[nth % self.order.len()];
-        let (name, session) = (name(agent), u64::from(agent) + 1);
-        let step = round.echo_ms / step_ms(INTERVAL_MS);
+    /// Whose beat the `nth` is.
+    pub(super) fn agent(&self, nth: usize) -> u32 {
+        self.order[nth % self.order.len()]
+    }
+
+    /// Writes a beat.
+    pub(super) fn write(&self, agent: u32, said: Said, out: &mut Vec<u8>) {
+        let name = name(agent);
         let header = Header {
             kind: Kind::Beat,
-            epoch: EPOCH,
+            epoch: self.epoch,
             scope_len: 0,
             agent: &name,
-            session,
-            sequence: round.sequence,
-            challenge: self.boot.challenge(&name, session, step, step_ms(INTERVAL_MS)),
+            session: session(agent),
+            sequence: said.sequence,
+            challenge: said.challenge,
         };
         let host = format!("machine-{}", agent % 997);
         let mut beat = Beat {
-            interval_ms: INTERVAL_MS,
+            interval_ms: self.interval_ms,
             uptime_ms: 3_600_000 + u64::from(agent),
             phase: Phase::Running,
             in_flight: 1,
@@ -102,16 +104,16 @@ impl Crowd {
             progress_age_ms: Some(800),
             ..Beat::default()
         };
-        match round.load {
+        match said.load {
             Load::Identity => beat.identity = Some(identity(&host, agent)),
             Load::Segment(number) => beat.segment = Some(self.segment(number)),
         }
         let mut sealer = Sealer::new(out, &header);
         let start = sealer.body().len();
         beat.write(sealer.body());
-        if matches!(round.load, Load::Segment(_)) {
+        if matches!(said.load, Load::Segment(_)) {
             // As long a step as makes every beat equally long.
-            let missing = BEAT_LEN - heartline_protocol::limits::TAG_LEN - sealer.body().len();
+            let missing = BEAT_LEN - TAG_LEN - sealer.body().len();
             beat.step = Some(Text::new(&"fetch-invoices-from-the-archive"[..missing]));
             sealer.body().truncate(start);
             beat.write(sealer.body());
@@ -133,8 +135,21 @@ impl Crowd {
     }
 }
 
-fn name(agent: u32) -> String {
-    format!("agent-{agent:07}")
+/// An agent's id.
+pub(super) fn name(agent: u32) -> String {
+    format!("{PREFIX}{agent:07}")
+}
+
+/// Whose id that is.
+pub(super) fn number(name: &str) -> Option<u32> {
+    name.strip_prefix(PREFIX)?.parse().ok()
+}
+
+const PREFIX: &str = "agent-";
+
+/// An agent's only session.
+pub(super) fn session(agent: u32) -> u64 {
+    u64::from(agent) + 1
 }
 
 fn identity(host: &str, agent: u32) -> IdentityView<'_> {

@@ -4,11 +4,15 @@
 mod bare;
 mod crowd;
 mod disk;
+mod live;
 mod measured;
+mod rate;
 mod report;
 mod round;
 mod sender;
 mod whole;
+
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -29,6 +33,12 @@ pub(super) struct Arguments {
     /// Only these paths, for a profiler to look at.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Stage>,
+    /// Instead of all that: so many beats a second at a whole collector.
+    #[arg(long, value_name = "PER_SECOND")]
+    rate: Option<u32>,
+    /// For so many seconds.
+    #[arg(long = "for", value_name = "SECONDS", default_value_t = 60, requires = "rate")]
+    seconds: u64,
 }
 
 /// How far a beat is taken. Each goes further than the one before.
@@ -54,6 +64,9 @@ const STAGES: [Stage; 7] = [
 ];
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(per_second) = arguments.rate {
+        return rate::run(per_second, Duration::from_secs(arguments.seconds));
+    }
     let (sizes, packets): (&[u32], u64) = match arguments.effort.effort() {
         Effort::Full => (&[1_000, 100_000, 1_000_000], 400_000),
         Effort::Smoke => (&[100, 1_000], 2_000),

@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 
-use super::crowd::Round;
 use super::measured::Measured;
-use super::sender::{BURST, Sender};
+use super::sender::{BURST, Round, Sender};
 use crate::clock;
 
 /// Sends one round and measures `drain`, which says how many packets it received.

@@ -1,4 +1,5 @@
-//! The crowd's side of the socket: a thread on a core of its own that sends when told to.
+//! The crowd's side of the socket: a thread on a core of its own that sends when told to. It knows
+//! the collector's boot key, so that even first beats are live.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -6,13 +7,27 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 
 use anyhow::{Context as _, Result};
 use heartline_collector::ingest::RECEIVE_BUFFER;
+use heartline_protocol::challenge::{BootKey, step_ms};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
-use super::crowd::{Crowd, Round};
+use super::crowd::{self, Crowd, INTERVAL_MS, Load, Said};
 use crate::bench::machine;
 
 /// Beats sent at once: they all fit the receive buffer, so that draining it can be measured alone.
 pub(super) const BURST: usize = 4_096;
+
+/// The collector's boot key.
+pub(super) const BOOT: [u8; 32] = [0xb0; 32];
+
+/// Which beat of everybody it is.
+#[derive(Clone, Copy)]
+pub(super) struct Round {
+    /// Number in each session, from 1.
+    pub(super) sequence: u64,
+    /// The time at which each got the challenge that it echoes, in ms since the collector started.
+    pub(super) echo_ms: u64,
+    pub(super) load: Load,
+}
 
 /// A burst to be sent.
 struct Order {
@@ -41,9 +56,9 @@ impl Sender {
         let work = move || {
             // On a machine with one core both share it: slower, and still right.
             let _ = machine::pin(1);
-            let mut datagram = Vec::new();
+            let boot = BootKey::new(&BOOT);
             for order in inbox {
-                let sent = send(&crowd, &socket, &order, &mut datagram);
+                let sent = send(&crowd, &boot, &socket, &order);
                 if outbox.send(sent).is_err() {
                     break;
                 }
@@ -67,17 +82,18 @@ impl Sender {
     }
 }
 
-fn send(
-    crowd: &Crowd,
-    socket: &UdpSocket,
-    order: &Order,
-    datagram: &mut Vec<u8>,
-) -> io::Result<()> {
+fn send(crowd: &Crowd, boot: &BootKey, socket: &UdpSocket, order: &Order) -> io::Result<()> {
     // What was answered to the burst before makes room for the answers to this one.
     while socket.recv(&mut [0; 256]).is_ok() {}
+    let Round { sequence, echo_ms, load } = order.round;
+    let step_ms = step_ms(INTERVAL_MS);
+    let mut datagram = Vec::new();
     for nth in order.first..order.first + order.count {
-        crowd.beat(nth, order.round, datagram);
-        socket.send(datagram)?;
+        let agent = crowd.agent(nth);
+        let (name, session) = (crowd::name(agent), crowd::session(agent));
+        let challenge = boot.challenge(&name, session, echo_ms / step_ms, step_ms);
+        crowd.write(agent, Said { sequence, challenge, load }, &mut datagram);
+        socket.send(&datagram)?;
     }
     Ok(())
 }

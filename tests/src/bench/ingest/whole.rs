@@ -8,14 +8,14 @@ use heartline_collector::ingest::{Ingest, Keyring, Listener};
 use heartline_fleet::{
     AgentId, AgentIndex, Fleet, FleetConfig, HistoryRow, Input, Mono, Output, State, Ticket,
 };
-use heartline_protocol::MasterKey;
 use heartline_protocol::challenge::{BootKey, step_ms};
+use heartline_protocol::{Epoch, MasterKey};
 
-use super::crowd::{BOOT, Crowd, EPOCH, INTERVAL_MS, Load, MASTER, Round};
+use super::crowd::{Crowd, INTERVAL_MS, Load};
 use super::disk::Disk;
 use super::measured::Measured;
 use super::round::each_burst;
-use super::sender::Sender;
+use super::sender::{BOOT, Round, Sender};
 use crate::bench::machine;
 use crate::clock;
 
@@ -51,6 +51,9 @@ struct Core {
 
 /// How much a datagram moves the time on.
 const PACE: Duration = Duration::from_micros(1);
+/// The collector's only key.
+const MASTER: [u8; 32] = [0x4d; 32];
+const EPOCH: Epoch = Epoch(1);
 /// When everything starts.
 const START: Mono = Mono::from_millis(0);
 
@@ -59,7 +62,8 @@ impl Whole {
     /// first beats cost.
     pub(super) fn with(agents: u32) -> Result<(Self, f64, Measured)> {
         let listener = Listener::bind("127.0.0.1:0".parse().context("an address")?)?;
-        let sender = Sender::start(Crowd::new(agents), listener.address())?;
+        let token = MasterKey::new(MASTER).scope_key(EPOCH, "");
+        let sender = Sender::start(Crowd::new(agents, EPOCH, &token), listener.address())?;
         let before = machine::resident()?;
         let mut whole = Self { core: Core::new(listener), sender, rounds: 0, segment: 1 };
         let first = whole.round(Path::Judged, Load::Identity)?;

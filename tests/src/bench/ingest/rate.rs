@@ -1,0 +1,140 @@
+//! So many beats a second, for so long, at a whole collector process on one core: with work in every
+//! beat, its disk, and a viewer attached.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use heartline_operator::Directories;
+use heartline_operator::client::{Access, Client, ClientOptions, Endpoint};
+use heartline_operator::message::CollectorStatus;
+
+use super::live::{Live, Told};
+use crate::bench::machine;
+use crate::bench::table::Table;
+use crate::world::World;
+
+/// The interval of each agent, in ms: there are as many agents as beats a second.
+const INTERVAL_MS: u32 = 1_000;
+/// First beats a second, before anything is measured: each makes rows in both databases.
+const FIRST_PER_SECOND: u64 = 5_000;
+
+pub(super) fn run(per_second: u32, span: Duration) -> Result<()> {
+    machine::pin(0)?;
+    let world = World::new();
+    // It inherits the core; everything else moves to the other one.
+    let mut collector = world.start_collector();
+    machine::pin(1)?;
+    let pid = collector.process().pid();
+    let operator = world.operator();
+    let mut crowd = Live::new(per_second, INTERVAL_MS, &world.token(), collector.address())?;
+    let rate = u64::from(per_second);
+    let first = Duration::from_secs(rate.div_ceil(FIRST_PER_SECOND));
+    crowd.beat(FIRST_PER_SECOND.min(rate), first)?;
+    // More than twice everybody: to take the challenges up, and to settle.
+    crowd.beat(rate, Duration::from_secs(3))?;
+    crowd.hush(Duration::from_millis(500))?;
+    let viewer = Viewer::attach(world.directories())?;
+
+    let before = operator.collector();
+    let cpu_before = machine::process_cpu_of(pid);
+    let told = crowd.beat(rate, span)?;
+    let cpu = machine::process_cpu_of(pid).saturating_sub(cpu_before);
+    crowd.hush(Duration::from_millis(500))?;
+    let after = operator.collector();
+    let updates = viewer.detach();
+    ensure!(updates > 0, "the viewer saw nothing");
+    print(&Minute { told, before, after, cpu, span, updates, per_second });
+    println!("\nresident: {} MiB for {per_second} agents", machine::resident_of(pid) >> 20);
+    Ok(())
+}
+
+/// What was measured.
+struct Minute {
+    told: Told,
+    before: CollectorStatus,
+    after: CollectorStatus,
+    cpu: Duration,
+    span: Duration,
+    updates: u64,
+    per_second: u32,
+}
+
+fn print(minute: &Minute) {
+    let Minute { told, before, after, .. } = minute;
+    let live = after.datagrams.live - before.datagrams.live;
+    let dropped = after.datagrams.kernel_dropped - before.datagrams.kernel_dropped;
+    let seconds = minute.span.as_secs_f64();
+    println!(
+        "{} beats a second for {seconds:.0} s from as many agents, work in each, a viewer attached; \
+         the collector on one core\n",
+        minute.per_second
+    );
+    let mut table = Table::new(&["", "measured", "goal"]);
+    let mut row = |what: &str, value: String, goal: &str| {
+        table.row(&[what.into(), value, goal.into()]);
+    };
+    row("beats sent", told.sent.to_string(), "");
+    row("judged live", live.to_string(), "all");
+    row("lost", told.sent.saturating_sub(live).to_string(), "0");
+    row("dropped by the kernel", dropped.to_string(), "0");
+    row("answers received", told.answers.to_string(), "");
+    row("work made durable", told.durable.to_string(), "");
+    row("share of the core", format!("{:.0} %", minute.cpu.as_secs_f64() / seconds * 1e2), "");
+    row("sender's worst lag, ms", told.behind.as_millis().to_string(), "");
+    row("gaps", (after.gaps - before.gaps).to_string(), "0");
+    row("updates seen by the viewer", minute.updates.to_string(), "");
+    table.print();
+}
+
+/// Somebody who looks at the fleet all the time.
+struct Viewer {
+    updates: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Viewer {
+    fn attach(directories: Directories) -> Result<Self> {
+        let (updates, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("can't start the viewer's runtime")?;
+        let watch = {
+            let (updates, stop) = (Arc::clone(&updates), Arc::clone(&stop));
+            move || {
+                if let Err(error) = runtime.block_on(look(directories, &updates, &stop)) {
+                    eprintln!("the viewer was cut: {error:#}");
+                }
+            }
+        };
+        let named = thread::Builder::new().name("viewer".into());
+        let thread = named.spawn(watch).context("can't start a viewer")?;
+        Ok(Self { updates, stop, thread })
+    }
+
+    /// Gives how many updates it saw.
+    fn detach(self) -> u64 {
+        self.stop.store(true, Ordering::Release);
+        let _ = self.thread.join();
+        self.updates.load(Ordering::Acquire)
+    }
+}
+
+async fn look(directories: Directories, updates: &AtomicU64, stop: &AtomicBool) -> Result<()> {
+    let options = ClientOptions { access: Access::View, ..ClientOptions::default() };
+    let client = Client::connect(&Endpoint::Unix(directories), &options).await?;
+    let mut news = client.subscribe(Vec::new(), 4).await?;
+    while !stop.load(Ordering::Acquire) {
+        // Looks up now and then to see whether it is to stop.
+        let waited = tokio::time::timeout(Duration::from_secs(1), news.next()).await;
+        if let Ok(update) = waited {
+            drop(update?);
+            updates.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+    Ok(())
+}
