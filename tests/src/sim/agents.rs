@@ -54,12 +54,12 @@ impl World {
     }
 
     /// A datagram reaches an agent's machine.
-    pub(super) fn arrive_down(&mut self, packet: Packet) -> Checked {
+    pub(super) fn arrive_down(&mut self, packet: &Packet) -> Checked {
         let Some(agent) = agent_at(packet.peer) else { return Ok(()) };
         let port = packet.peer.port();
         let found = self.agents[agent].processes.iter().position(|it| it.port == port);
         let Some(process) = found else { return Ok(()) };
-        self.hear(agent, process, &packet)
+        self.hear(agent, process, packet)
     }
 
     fn hear(&mut self, agent: usize, process: usize, packet: &Packet) -> Checked {

@@ -61,7 +61,7 @@ impl World {
         let mut shell = Shell::new(&self.plan, self.collector.boots, secret, self.now);
         let shift_ms = std::mem::take(&mut self.wall_shift_ms);
         let label = |at: Mono| Mono::from_nanos(at.nanos() + shift_ms * 1_000_000);
-        let restored = self.disk.restore(label);
+        let restored = self.disk.restore(self.plan.restored_sessions, label);
         self.oracle.begin(&restored, shift_ms != 0, self.now);
         self.ledger.begin(&self.disk);
         for agent in restored {
@@ -151,7 +151,7 @@ impl World {
     }
 
     fn send_down(&mut self, bytes: Vec<u8>, peer: std::net::SocketAddr) {
-        self.send(Packet { bytes: Rc::from(bytes), peer, way: Way::Down, forged: false });
+        self.send(&Packet { bytes: Rc::from(bytes), peer, way: Way::Down, forged: false });
     }
 
     fn commit_wait_ms(&mut self) -> u64 {

@@ -10,13 +10,14 @@
 //! - `network`, `attacker`: what happens to datagrams
 //! - `shell`, `disk`: the collector around the core, as the real one is
 //! - `agent`, `process`: the emitter's engine with a worker
-//! - `oracle`, `watched`, `ledger`: what must be true, worked out a second time
+//! - `oracle`, `expectation`, `watched`, `ledger`: what must be true, worked out a second time
 
 mod agent;
 mod agents;
 mod attacker;
 mod collector;
 mod disk;
+mod expectation;
 mod fault;
 mod faults;
 mod ledger;

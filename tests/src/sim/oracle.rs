@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use heartline_fleet::{
-    AgentIndex, AgentView, Answer, Fleet, HEARTBEAT, HistoryRow, Message, Mono, Output, Reason,
-    RestoredAgent, SessionEnd, Standing, State,
+    AgentIndex, Answer, Fleet, HEARTBEAT, HistoryRow, Message, Mono, Output, Reason, RestoredAgent,
+    Standing, State,
 };
 use heartline_protocol::Body;
 
@@ -27,13 +27,13 @@ pub(super) struct Oracle {
 }
 
 /// Stands where the current session does of one that has none.
-const NO_SESSION: u64 = 0;
+pub(super) const NO_SESSION: u64 = 0;
 /// Sweeps of the core are at least this far apart.
 const SWEEP_EVERY_MS: u64 = 20;
 /// What the core lets pass without calling it an absence.
 pub(super) const ABSENCE: Duration = Duration::from_millis(300);
 /// So many superseded sessions are remembered whatever happens.
-const REMEMBERED: usize = 8;
+pub(super) const REMEMBERED: usize = 8;
 /// Most answers to one agent in a second.
 const ANSWERS_PER_SECOND: u32 = 64;
 
@@ -171,7 +171,8 @@ impl Oracle {
     pub(super) fn remembers(&self, id: i64, session: u64) -> bool {
         let watched = self.watched.iter().flatten().find(|watched| watched.id == id);
         let at = watched.and_then(|it| it.sessions.iter().position(|&known| known == session));
-        at.is_some_and(|at| at <= REMEMBERED)
+        let is_newcomer = watched.is_some_and(|it| it.newcomer == Some(session));
+        at.is_some_and(|at| at <= REMEMBERED) && !is_newcomer
     }
 
     /// Commands have become durable.
@@ -311,87 +312,5 @@ impl Oracle {
 
     fn by_id(&mut self, id: i64) -> Option<&mut Watched> {
         self.watched.iter_mut().flatten().find(|watched| watched.id == id)
-    }
-}
-
-impl Watched {
-    /// A message that is proven fresh, and came for the first time.
-    fn live(&mut self, message: &Message<'_>, view: &AgentView<'_>, now: Mono) -> Checked {
-        let current = self.sessions.first().copied();
-        let is_switch = view.session() == message.session && current != Some(message.session);
-        if is_switch {
-            let at = self.sessions.iter().position(|&known| known == message.session);
-            hold!(
-                at.is_none_or(|at| at > REMEMBERED)
-                    || current == Some(NO_SESSION)
-                    || self.ended.is_some()
-                    || now >= self.late_at(),
-                "an old session took over from one that lives"
-            );
-            self.sessions.retain(|&known| known != message.session && known != NO_SESSION);
-            self.sessions.insert(0, message.session);
-            self.ended = None;
-            self.told_sequence = 0;
-            self.taken.insert((message.session, message.sequence));
-        }
-        if view.session() != message.session {
-            hold!(
-                self.sessions.contains(&message.session),
-                "a live message of a new session did not make it the current one"
-            );
-            if let Body::Beat(beat) = &message.body {
-                let shown_until = now + Watched::late_after(beat.interval_ms);
-                self.conflict_until = self.conflict_until.max(shown_until);
-            }
-            return Ok(());
-        }
-        (self.heard_at, self.silent_from, self.settled) = (now, now, true);
-        self.hasty = None;
-        let is_news = message.sequence > self.told_sequence;
-        self.told_sequence = self.told_sequence.max(message.sequence);
-        match &message.body {
-            Body::Beat(beat) if is_news && self.ended.is_none() => self.tell(beat, now),
-            Body::Goodbye(_) => self.ended = Some(SessionEnd::Shutdown),
-            Body::ExitReport(_) => self.ended = Some(SessionEnd::Crashed),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Checks the agent's state as it is shown now; `swept_to`: until then nothing may be overdue.
-    fn check(
-        &mut self,
-        view: &AgentView<'_>,
-        stall_after: Duration,
-        swept_to: Mono,
-        now: Mono,
-    ) -> Checked {
-        let shown = view.standing();
-        if shown != self.standing {
-            hold!(
-                self.restored.take() == Some(shown),
-                "{} is {shown:?} and history says {:?}",
-                view.name(),
-                self.standing
-            );
-            self.standing = shown;
-        }
-        let overdue = self.boundaries().into_iter().filter(|&at| swept_to <= at && at <= now);
-        let allowed =
-            overdue.chain([now, swept_to]).any(|at| self.expected(at, stall_after) == shown);
-        hold!(
-            allowed || self.hasty == Some(shown),
-            "{} is {shown:?} and should be {:?}: {self:?}",
-            view.name(),
-            self.expected(now, stall_after)
-        );
-        let generation = view.desired().map_or(0, |desired| desired.generation);
-        hold!(
-            generation == self.generation,
-            "{} has generation {generation}, durable is {}",
-            view.name(),
-            self.generation
-        );
-        Ok(())
     }
 }

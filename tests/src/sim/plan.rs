@@ -23,6 +23,9 @@ pub(super) struct Plan {
     pub(super) held_up_ms: u64,
     /// How many datagrams fit the socket's receive buffer.
     pub(super) kernel_buffer: usize,
+    /// How many superseded sessions a restart restores: with few of them, processes come back whose
+    /// work only the store remembers.
+    pub(super) restored_sessions: usize,
     /// Longest wait for a commit while the disk is well, in ms.
     pub(super) commit_ms: u64,
     /// Chance of a command not to be stored, per mille.
@@ -52,6 +55,7 @@ impl Plan {
             held_up: rng.pick(&[0, 50, 300]),
             held_up_ms,
             kernel_buffer: rng.pick(&[2, 8, 64]),
+            restored_sessions: rng.pick(&[0, 1, 8]),
             commit_ms: rng.pick(&[1, 50, 250, 400]),
             disk_refuses: rng.pick(&[0, 0, 100]),
             stall_after: Duration::from_millis(u64::from(interval_ms) * rng.between(4, 20)),

@@ -34,6 +34,8 @@ pub(super) struct Watched {
     pub(super) desired: Option<(bool, Mono)>,
     /// Its sessions, the current one first.
     pub(super) sessions: Vec<u64>,
+    /// The current session, if nobody knew it before the message that was handled last.
+    pub(super) newcomer: Option<u64>,
     /// The newest beat of the current session.
     pub(super) told: Option<Told>,
     /// The sequences of its sessions that were taken since the collector started.
@@ -81,6 +83,7 @@ impl Watched {
             ended: None,
             desired: None,
             sessions: Vec::new(),
+            newcomer: None,
             told: None,
             taken: BTreeSet::new(),
             told_sequence: 0,

@@ -167,7 +167,7 @@ impl World {
         match event {
             Event::Arrives(packet) => match packet.way {
                 Way::Up => self.arrive_up(packet),
-                Way::Down => self.arrive_down(packet),
+                Way::Down => self.arrive_down(&packet),
             },
             Event::CommitControl => self.commit_control(),
             Event::CommitHistory => self.commit_history(),
@@ -201,9 +201,9 @@ impl World {
     }
 
     /// Gives a datagram to the network.
-    pub(super) fn send(&mut self, packet: Packet) {
-        self.attacker.record(&packet, &mut self.rng);
-        for at in self.network.arrivals(&packet, &self.plan, &mut self.rng, self.now) {
+    pub(super) fn send(&mut self, packet: &Packet) {
+        self.attacker.record(packet, &mut self.rng);
+        for at in self.network.arrivals(packet, &self.plan, &mut self.rng, self.now) {
             self.at(at, Event::Arrives(packet.clone()));
         }
     }
@@ -211,7 +211,8 @@ impl World {
     /// Sends what a process says.
     pub(super) fn send_up(&mut self, agent: usize, port: u16, said: Vec<Rc<[u8]>>) {
         for bytes in said {
-            self.send(Packet { bytes, peer: address(agent, port), way: Way::Up, forged: false });
+            let peer = address(agent, port);
+            self.send(&Packet { bytes, peer, way: Way::Up, forged: false });
         }
     }
 

@@ -36,10 +36,6 @@ pub(in crate::sim) struct History {
     last_id: i64,
 }
 
-/// Most superseded sessions that a restart restores: fewer than the real store does, so that
-/// processes come back whose work only the store remembers.
-const RESTORED_SESSIONS: usize = 1;
-
 impl Past {
     fn new() -> Self {
         Self {
@@ -52,8 +48,9 @@ impl Past {
         }
     }
 
-    pub(super) fn newest_first(&self) -> Vec<RestoredSession> {
-        self.sessions.iter().rev().take(1 + RESTORED_SESSIONS).copied().collect()
+    /// The current session, and at most so many that it superseded.
+    pub(super) fn newest_first(&self, superseded: usize) -> Vec<RestoredSession> {
+        self.sessions.iter().rev().take(1 + superseded).copied().collect()
     }
 
     fn session(&mut self, session: u64) -> &mut RestoredSession {

@@ -99,8 +99,13 @@ impl Disk {
         AgentId(last + 1)
     }
 
-    /// Everybody that is known. Labels are off by what the wall clock was set by since.
-    pub(super) fn restore(&self, label: impl Fn(Mono) -> Mono) -> Vec<RestoredAgent> {
+    /// Everybody that is known, with at most so many superseded sessions each. Labels are off by
+    /// what the wall clock was set by since.
+    pub(super) fn restore(
+        &self,
+        superseded: usize,
+        label: impl Fn(Mono) -> Mono,
+    ) -> Vec<RestoredAgent> {
         self.control
             .agents()
             .map(|(id, known)| {
@@ -119,7 +124,7 @@ impl Disk {
                     since: label(past.since),
                     last_live: past.last_live.map(&label),
                     starts: past.starts,
-                    sessions: past.newest_first(),
+                    sessions: past.newest_first(superseded),
                     totals: past.work.into(),
                     desired,
                 }
