@@ -77,6 +77,11 @@ impl Superseded {
         Self(sessions.take(KEPT_MAX).collect())
     }
 
+    /// Whether work of any of them is on its way to the disk.
+    pub(crate) fn has_work_under_way(&self) -> bool {
+        self.0.iter().any(|session| session.applied > session.durable)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -159,6 +159,15 @@ impl<'a> AgentView<'a> {
         (self.agent.session.applied, self.agent.session.durable)
     }
 
+    /// Whether work of it is on its way to the disk. Forgotten now, and heard again, it would have
+    /// that work counted under both of its durable ids.
+    #[must_use]
+    pub fn has_work_under_way(&self) -> bool {
+        let (applied, durable) = self.segments();
+        let superseded = self.agent.superseded.as_ref();
+        applied > durable || superseded.is_some_and(|old| old.has_work_under_way())
+    }
+
     /// Who it says it is.
     #[must_use]
     pub fn identity(&self) -> Option<&'a Identity> {

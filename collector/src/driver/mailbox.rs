@@ -26,7 +26,7 @@ pub enum Letter {
     /// An operator's command.
     Command(CommandRequest, ReplyTo<CommandReply>),
     /// Remove retired agents: who asks, and their ids. Answered with those that were there, or,
-    /// when nothing was removed, with one of them that is killed.
+    /// when nothing was removed, with what is in the way.
     Forget(Box<str>, Vec<String>, ReplyTo<Result<Vec<String>, String>>),
     /// Part of the fleet.
     Page(PageRequest, ReplyTo<Page>),

@@ -305,7 +305,15 @@ impl Driver {
                 continue;
             };
             if view.desired().is_some_and(|desired| desired.killed) {
-                return Err(agent);
+                return Err(format!(
+                    "{agent} is killed, and a kill outlives its agent: resume it, then forget it"
+                ));
+            }
+            if view.has_work_under_way() {
+                return Err(format!(
+                    "{agent} still works: what it did is on its way to the disk; try again when it \
+                     has ended"
+                ));
             }
             indices.push(view.index);
             found.push(agent);

@@ -178,13 +178,8 @@ async fn forget(agents: Vec<String>, operator: &Operator, world: &World) -> Resu
     }
     let by = operator.name.as_str().into();
     let forgotten = world.mailbox.ask(|to| Letter::Forget(by, agents, to)).await;
-    let agents = forgotten.ok_or_else(ending)?.map_err(|killed| {
-        let message = format!(
-            "{} is killed, and a kill outlives its agent: resume it, then forget it",
-            clean(&killed)
-        );
-        (ErrorCode::BadRequest, message)
-    })?;
+    let agents =
+        forgotten.ok_or_else(ending)?.map_err(|why| (ErrorCode::BadRequest, clean(&why)))?;
     Ok(Reply::Forgotten { agents })
 }
 
