@@ -1,6 +1,6 @@
 //! What goes wrong, carried out; and how all of it ends.
 
-use heartline_fleet::{Action, CommandRequest, Input, Mono, Reason, Standing};
+use heartline_fleet::{Action, AgentView, CommandRequest, Input, Mono, Reason, Standing};
 
 use super::fault::Fault;
 use super::network::{Packet, Way};
@@ -152,7 +152,9 @@ impl World {
     fn forget(&mut self, agent: usize) -> Checked {
         let Some(shell) = &self.collector.shell else { return Ok(()) };
         let Some(index) = shell.fleet.find(&self.agents[agent].name) else { return Ok(()) };
-        if self.collector.is_frozen {
+        // As the driver does: what is on its way to the disk would count under both of its ids.
+        let is_settled = |view: AgentView<'_>| !view.has_work_under_way();
+        if self.collector.is_frozen || !shell.fleet.view(index).is_some_and(is_settled) {
             return Ok(());
         }
         let sessions = self.oracle.watched(agent).map(|it| it.sessions.clone());

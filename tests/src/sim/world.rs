@@ -70,6 +70,8 @@ pub(super) struct World {
     events: BTreeMap<(Mono, u64), Event>,
     serial: u64,
     steps: u64,
+    /// Steps in a row at one moment.
+    rush: u32,
 }
 
 /// What acts next.
@@ -79,6 +81,8 @@ enum Next {
     Process { agent: usize, process: usize },
 }
 
+/// Most steps at one moment.
+const RUSH_MAX: u32 = 10_000;
 /// Nobody is older than the run, but ages reach back before it.
 const START: Mono = Mono::from_millis(1_000_000_000);
 
@@ -103,6 +107,7 @@ impl World {
             events: BTreeMap::new(),
             serial: 0,
             steps: 0,
+            rush: 0,
             rng,
             plan,
             agents,
@@ -130,6 +135,11 @@ impl World {
         loop {
             let (at, next) = self.next();
             hold!(at >= self.now, "time runs backwards");
+            self.rush = if at == self.now { self.rush + 1 } else { 0 };
+            hold!(
+                self.rush < RUSH_MAX,
+                "somebody wants to act again and again, and time stands still"
+            );
             self.now = at;
             self.steps += 1;
             match next {
