@@ -18,6 +18,8 @@ pub(super) struct Agent {
     pub(super) processes: Vec<Process>,
     /// What the file says: it outlives every process.
     pub(super) remembered: Desired,
+    /// Every session that it ever had.
+    pub(super) sessions: Vec<u64>,
     keys: Keys,
     ports: u16,
 }
@@ -28,7 +30,14 @@ impl Agent {
         let token =
             Token { epoch: EPOCH, scope: Scope::default(), key: master().scope_key(EPOCH, "") };
         let keys = Keys::new(&token, &name).expect("the token covers all");
-        Self { name, processes: Vec::new(), remembered: Desired::default(), keys, ports: 1_000 }
+        Self {
+            name,
+            processes: Vec::new(),
+            remembered: Desired::default(),
+            sessions: Vec::new(),
+            keys,
+            ports: 1_000,
+        }
     }
 
     /// Starts a process.
@@ -40,6 +49,7 @@ impl Agent {
             remembered: self.remembered,
             ..EngineConfig::new(self.name.clone(), self.keys.clone(), rng.next())
         };
+        self.sessions.push(config.session);
         self.processes.push(Process::new(config, self.ports, now, rng));
     }
 

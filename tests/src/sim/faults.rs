@@ -220,6 +220,7 @@ impl World {
             let expected =
                 if killed { Standing::killed(Reason::Operator) } else { Standing::HEALTHY };
             hold!(view.standing() == expected, "{} is {:?}", agent.name, view.standing());
+            self.ledger.check_shown(&view, &agent.sessions, &self.disk)?;
             hold!(view.session() == engine.session(), "{} has another session", agent.name);
             let Some(desired) = view.desired() else { continue };
             let applied = engine.applied();

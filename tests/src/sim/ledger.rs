@@ -93,6 +93,23 @@ impl Ledger {
         Ok(())
     }
 
+    /// What is shown of an agent is what is on disk of all its sessions.
+    pub(super) fn check_shown(
+        &self,
+        view: &AgentView<'_>,
+        sessions: &[u64],
+        disk: &Disk,
+    ) -> Checked {
+        if sessions.iter().any(|session| self.blurred.contains(session)) {
+            return Ok(());
+        }
+        let mut stored = Work::default();
+        sessions.iter().for_each(|&session| stored.add(&disk.history.of_session(session)));
+        let shown = Work::from(view.totals());
+        hold!(shown == stored, "{} shows {shown:?}, and {stored:?} is on disk", view.name());
+        Ok(())
+    }
+
     /// All that a session did is on disk, exactly.
     pub(super) fn check_complete(&self, session: u64, disk: &Disk) -> Checked {
         let (done, stored) = (self.done.get(&session), disk.history.of_session(session));

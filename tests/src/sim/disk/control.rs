@@ -36,6 +36,7 @@ pub(in crate::sim) struct Control {
     agents: BTreeMap<i64, Known>,
     desired: BTreeMap<i64, Desired>,
     requests: BTreeSet<u64>,
+    forgotten: BTreeSet<i64>,
     last_id: i64,
 }
 
@@ -55,6 +56,20 @@ impl Control {
         self.agents.iter().map(|(&id, known)| (id, known))
     }
 
+    /// Takes in an agent of `history.db` whose registration was lost here.
+    pub(super) fn adopt(&mut self, id: i64, agent: &str, first_seen: Mono) {
+        let is_taken = self.agents.values().any(|known| &*known.agent == agent);
+        if !is_taken && !self.forgotten.contains(&id) && !self.agents.contains_key(&id) {
+            self.register(id, agent.into(), first_seen);
+        }
+    }
+
+    fn register(&mut self, id: i64, agent: Box<str>, first_seen: Mono) {
+        let interval_ms = heartline_protocol::limits::INTERVAL_DEFAULT_MS;
+        self.agents.insert(id, Known { agent, first_seen, interval_ms, identity: None });
+        self.last_id = self.last_id.max(id);
+    }
+
     pub(super) fn last_id(&self) -> i64 {
         self.last_id
     }
@@ -69,10 +84,7 @@ impl Control {
         for row in rows {
             match row {
                 ControlRow::Registered { id: AgentId(id), agent, at } => {
-                    let interval_ms = heartline_protocol::limits::INTERVAL_DEFAULT_MS;
-                    let known = Known { agent, first_seen: at, interval_ms, identity: None };
-                    self.agents.insert(id, known);
-                    self.last_id = self.last_id.max(id);
+                    self.register(id, agent, at);
                 }
                 ControlRow::Profile { id, interval_ms, identity } => {
                     if let Some(known) = self.agents.get_mut(&id.0) {
@@ -82,6 +94,7 @@ impl Control {
                 ControlRow::Forgotten { id, .. } => {
                     self.agents.remove(&id.0);
                     self.desired.remove(&id.0);
+                    self.forgotten.insert(id.0);
                 }
                 ControlRow::Progress { id, generation, delivered_ms, obeyed_ms } => {
                     let desired = self.desired.get_mut(&id.0);

@@ -15,6 +15,8 @@ pub(in crate::sim) struct Past {
     pub(super) starts: u32,
     pub(super) work: Work,
     sessions: Vec<RestoredSession>,
+    /// Its name and when it was first seen, unless it was forgotten.
+    registered: Option<(Box<str>, Mono)>,
 }
 
 /// A commit of work.
@@ -45,6 +47,7 @@ impl Past {
             starts: 0,
             work: Work::default(),
             sessions: Vec::new(),
+            registered: None,
         }
     }
 
@@ -66,6 +69,14 @@ impl History {
     /// All that is stored of an agent.
     pub(super) fn past(&self, id: i64) -> Past {
         self.past.get(&id).cloned().unwrap_or_else(Past::new)
+    }
+
+    /// Everybody that was registered and not forgotten.
+    pub(super) fn registered(&self) -> impl Iterator<Item = (i64, &str, Mono)> {
+        self.past.iter().filter_map(|(&id, past)| {
+            let (agent, at) = past.registered.as_ref()?;
+            Some((id, &**agent, *at))
+        })
     }
 
     pub(super) fn last_id(&self) -> i64 {
@@ -96,7 +107,10 @@ impl History {
         let mut stored: Option<Stored> = None;
         for row in rows {
             match row {
-                HistoryRow::Registered { id, .. } => drop(self.of(id)),
+                HistoryRow::Registered { id, agent, at } => {
+                    self.of(id).registered = Some((agent, at));
+                }
+                HistoryRow::Forgotten { id, .. } => self.of(id).registered = None,
                 HistoryRow::Session { id, session, starts, .. } => {
                     let past = self.of(id);
                     past.starts = starts;
@@ -120,8 +134,7 @@ impl History {
                         stored.known.push(row.ticket);
                     }
                 }
-                HistoryRow::Forgotten { .. }
-                | HistoryRow::Commanded { .. }
+                HistoryRow::Commanded { .. }
                 | HistoryRow::Obeyed { .. }
                 | HistoryRow::Disobeyed { .. }
                 | HistoryRow::Gap { .. } => {}

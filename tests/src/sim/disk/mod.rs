@@ -102,10 +102,13 @@ impl Disk {
     /// Everybody that is known, with at most so many superseded sessions each. Labels are off by
     /// what the wall clock was set by since.
     pub(super) fn restore(
-        &self,
+        &mut self,
         superseded: usize,
         label: impl Fn(Mono) -> Mono,
     ) -> Vec<RestoredAgent> {
+        for (id, agent, first_seen) in self.history.registered() {
+            self.control.adopt(id, agent, first_seen);
+        }
         self.control
             .agents()
             .map(|(id, known)| {
