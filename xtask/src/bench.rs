@@ -17,7 +17,9 @@ pub(crate) struct Arguments {
 /// # Errors
 /// When it can't be built or run.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    cargo::run(&mut cargo::cargo("build --release --workspace --bins --quiet"))?;
+    cargo::run(&mut cargo::cargo(
+        "build --release --bin bench --bin heartline --bin heartlined --quiet",
+    ))?;
     let mut bench = cargo::cargo("run --release --quiet --bin bench --");
     cargo::run(bench.args(&arguments.words))
 }
