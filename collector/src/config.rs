@@ -2,107 +2,28 @@
 //! come to. Order of precedence: flags, environment, file, defaults.
 
 mod check;
+mod error;
+mod file;
+mod span;
+mod text;
+mod words;
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use heartline_fleet::{AgentRule, Limits, Rules};
-use serde::Deserialize;
 
 use crate::store::Retention;
 use check::Wrong;
 
+pub use error::ConfigError;
+pub use file::{FileAccess, FileAgent, FileConfig, FileHealth, FileRetention};
+pub use span::{Span, parse_span};
+pub use text::{ConfigText, Place};
+
 /// Where agents send to unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:4327";
-
-/// The file, as it stands there. Unknown keys are errors.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct FileConfig {
-    /// Addresses to receive beats on.
-    pub listen: Option<Vec<String>>,
-    /// Where the databases and keys are.
-    pub data_dir: Option<PathBuf>,
-    /// Where the sockets for operators are.
-    pub socket_dir: Option<PathBuf>,
-    /// How agents are judged.
-    pub health: FileHealth,
-    /// How some of them are judged.
-    pub agent: Vec<FileAgent>,
-    /// How long history is kept.
-    pub retention: FileRetention,
-    /// Who may look, and who may act.
-    pub access: FileAccess,
-    /// The terminal app's part of a shared file; read by `heartline`.
-    pub tui: Option<toml::Table>,
-    /// The terminal app's keys; read by `heartline`.
-    pub keys: Option<BTreeMap<String, toml::Value>>,
-}
-
-/// `[health]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct FileHealth {
-    /// Intervals without a live beat until degraded.
-    pub late_factor: Option<f64>,
-    /// Intervals without a live beat until unreachable.
-    pub unreachable_factor: Option<f64>,
-    /// Time without progress until degraded.
-    pub stall_after: Option<Span>,
-}
-
-/// `[[agent]]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileAgent {
-    /// Glob over agent ids.
-    #[serde(rename = "match")]
-    pub pattern: String,
-    /// See [`FileHealth`].
-    pub late_factor: Option<f64>,
-    /// See [`FileHealth`].
-    pub unreachable_factor: Option<f64>,
-    /// See [`FileHealth`].
-    pub stall_after: Option<Span>,
-}
-
-/// `[retention]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct FileRetention {
-    /// Rollups by minute.
-    pub minutes: Option<Span>,
-    /// Rollups by hour.
-    pub hours: Option<Span>,
-}
-
-/// `[access]`: unix users, or groups with an `@` before them.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields, default)]
-pub struct FileAccess {
-    /// Who may look; absent: the collector's own user and root.
-    pub view: Option<Vec<String>>,
-    /// Who may act; absent: the collector's own user and root.
-    pub control: Option<Vec<String>>,
-}
-
-/// A length of time as people write it: `90s`, `5m`, `48h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span(pub Duration);
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        parse_span(&text).map(Self).ok_or_else(|| {
-            serde::de::Error::custom(format!(
-                "expected a duration such as \"90s\", \"5m\" or \"48h\", found \"{text}\""
-            ))
-        })
-    }
-}
 
 /// What flags and environment say; `None`: nothing.
 #[derive(Clone, Debug, Default)]
@@ -170,64 +91,32 @@ impl std::fmt::Display for Config {
     }
 }
 
-/// Why there is no configuration to run with. Exit code 2.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("can't read the config file {path}: {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file is not what is expected; names the line and what was expected.
-    #[error("{path}, line {line}, column {column}: {message}")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-        /// What was expected.
-        message: String,
-    },
-    /// A value is out of its range.
-    #[error("{0}")]
-    BadValue(String),
-    /// There is no home to keep data in.
-    #[error("{0}")]
-    NoDirectory(String),
-}
-
 impl FileConfig {
-    /// Reads a file.
+    /// Reads and checks a file.
     ///
     /// # Errors
     /// [`ConfigError`] with file, line, and what was expected.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        Self::parse(&text, path)
+        Self::of(&ConfigText::read(path)?)
     }
 
-    /// Reads the text of a file.
+    /// Reads and checks the text of a file.
     ///
     /// # Errors
-    /// [`ConfigError::Malformed`], with the place.
-    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let file: Self = toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            check::malformed(text, path, at, error.message().replace('\n', "; "))
-        })?;
+    /// [`ConfigError::Malformed`], with the place and what was expected.
+    pub fn of(text: &ConfigText) -> Result<Self, ConfigError> {
+        let file: Self = text.parse()?;
         // As `resolve` does, but here it is known where each value stands.
-        file.check().map_err(|wrong| wrong.placed(text, path))?;
+        file.check().map_err(|wrong| wrong.placed(text))?;
         Ok(file)
     }
 
     fn check(&self) -> Result<(), Wrong> {
         self.listen.as_deref().map_or(Ok(()), |texts| check::listen(texts).map(drop))?;
+        check::directory("data_dir", self.data_dir.as_deref())?;
+        check::directory("socket_dir", self.socket_dir.as_deref())?;
+        check::access("view", self.access.view.as_deref())?;
+        check::access("control", self.access.control.as_deref())?;
         self.checked_rules()?;
         self.checked_retention().map(drop)
     }
@@ -282,14 +171,14 @@ impl FileConfig {
             stall_after: rule.stall_after.map(|span| span.0),
         });
         let rules = Rules { fleet, agents: agents.collect() };
-        check::limits(None, rules.fleet)?;
+        check::health(rules.fleet)?;
         for (nth, rule) in rules.agents.iter().enumerate() {
             let limits = Limits {
                 late_factor: rule.late_factor.unwrap_or(fleet.late_factor),
                 unreachable_factor: rule.unreachable_factor.unwrap_or(fleet.unreachable_factor),
                 stall_after: rule.stall_after.unwrap_or(fleet.stall_after),
             };
-            check::limits(Some((nth, &rule.pattern)), limits)?;
+            check::agent(nth, rule, limits)?;
         }
         Ok(rules)
     }
@@ -306,32 +195,16 @@ impl FileConfig {
     }
 }
 
-/// Reads a length of time: a whole number and one of `ms s m h d`.
-#[must_use]
-pub fn parse_span(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    let unit_ms = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    Some(Duration::from_millis(number.checked_mul(unit_ms)?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<FileConfig, ConfigError> {
+        FileConfig::of(&ConfigText::of(Path::new("heartline.toml"), text.to_owned()))
+    }
+
     fn error(text: &str) -> String {
-        FileConfig::parse(text, Path::new("heartline.toml"))
-            .and_then(|file| file.resolve(&Overrides::default(), Default::default()))
-            .unwrap_err()
-            .to_string()
+        parse(text).unwrap_err().to_string()
     }
 
     #[test]
@@ -348,12 +221,39 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_mistake_has_its_place_and_what_was_expected() {
+        let table = [
+            ("a = 1\n", "line 1, column 1: unknown key `a`, expected one of `listen`"),
+            (
+                "[health]\nlate_factor = \"x\"\n",
+                "line 2, column 15: expected a number, found string",
+            ),
+            ("listen = \"x\"\n", "line 1, column 10: expected a list, found string"),
+            ("health = 3\n", "line 1, column 10: expected a table, found integer"),
+            ("data_dir = 3\n", "line 1, column 12: expected a path"),
+            ("[retention]\nhours = 90\n", "line 2, column 9: expected a duration such as"),
+            ("listen = []\n\nlisten = []\n", "line 3, column 1: duplicate key `listen`"),
+            ("[[agent]]\nlate_factor = 2\n", "line 1, column 1: expected a key `match`"),
+            ("[health\n", "line 1, column 8"),
+        ];
+        for (text, said) in table {
+            let error = error(text);
+            assert!(error.starts_with(&format!("heartline.toml, {said}")), "{error}");
+        }
+    }
+
+    #[test]
     fn values_out_of_range_are_found_in_the_file() {
         let places = [
             ("[health]\nlate_factor = 20", "line 2, column 1"),
             ("\nlisten = [\"nowhere\"]", "line 2, column 1"),
             ("[retention]\n\n  hours = \"1h\"", "line 3, column 3"),
             ("[[agent]]\nmatch = \"a\"\n[[agent]]\nmatch = \"b\"\nstall_after = \"5ms\"", "line 5"),
+            ("[[agent]]\nmatch = \"Mail(\"", "line 2, column 1: expected a pattern"),
+            ("[health]\nstall_after = \"99999999d\"", "line 2, column 1"),
+            ("[health]\nunreachable_factor = nan", "line 2, column 1"),
+            ("data_dir = \"\"", "line 1, column 1: data_dir"),
+            ("[access]\nview = []\ncontrol = [\"@\"]", "line 3, column 1: [access] control"),
         ];
         for (text, place) in places {
             let error = error(text);
@@ -379,7 +279,7 @@ mod tests {
             view = ["@ops", "@dev"]
             control = ["@ops"]
         "#;
-        let file = FileConfig::parse(text, Path::new("example.toml")).unwrap();
+        let file = parse(text).unwrap();
         let config = file.resolve(&Overrides::default(), Default::default()).unwrap();
         assert_eq!(config.rules.limits("mail.3").stall_after, Duration::from_secs(1_200));
         assert_eq!(config.access.control, Some(vec!["@ops".to_owned()]));
@@ -387,7 +287,7 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_file() {
-        let file = FileConfig::parse("listen = [\"0.0.0.0:1\"]", Path::new("x")).unwrap();
+        let file = parse("listen = [\"0.0.0.0:1\"]").unwrap();
         let flags = Overrides { listen: vec!["127.0.0.1:2".into()], ..Overrides::default() };
         let config = file.resolve(&flags, Default::default()).unwrap();
         assert_eq!(config.listen, ["127.0.0.1:2".parse().unwrap()]);

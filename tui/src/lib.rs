@@ -21,7 +21,7 @@ mod view;
 
 pub use commands::commands_markdown;
 pub use keys::{KeyMap, KeyMapError, ParseKeyError};
-pub use look::ThemeName;
+pub use look::{NoSuchTheme, ThemeName};
 pub use options::{Colour, Keys, Look, TuiConfig};
 pub use run::{ExitReason, Options, RunError, run};
 pub use snapshot::{SnapshotData, snapshot};

@@ -25,7 +25,7 @@ pub struct TuiConfig {
 
 /// One key, or several.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a key such as \"F5\", or a list of keys")]
 pub enum Keys {
     /// One.
     One(String),

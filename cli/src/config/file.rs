@@ -2,15 +2,15 @@
 //! those of the app.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use heartline_collector::config::{Config, ConfigError, FileConfig, Overrides};
+use heartline_collector::config::{Config, ConfigError, ConfigText, FileConfig, Overrides, Place};
 use heartline_operator::Directories;
 use heartline_tui::{Colour, KeyMap, KeyMapError, Keys, Look, ThemeName, TuiConfig};
 use serde::Deserialize;
 
 use super::Lookup;
-use super::place::{complaint, key_span};
 use crate::args::GlobalArgs;
 use crate::failure::Failure;
 
@@ -25,7 +25,7 @@ pub(crate) struct ConfigFile {
     pub(crate) tui: TuiConfig,
 }
 
-/// The parts that the collector leaves to others; read once more for their places.
+/// The parts that the collector leaves to others, as they stand in the file.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct AppSections {
@@ -54,39 +54,28 @@ impl ConfigFile {
     /// [`Failure::Usage`], with file, line and column where it is about its text.
     pub(crate) fn find(given: Option<&Path>, lookup: Lookup<'_>) -> Result<Self, Failure> {
         let Ok(path) = path_of(given, lookup) else { return Ok(Self::default()) };
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text, &path),
-            Err(error) if given.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+        match ConfigText::read(&path) {
+            Ok(text) => Self::parse(&text).map_err(|error| usage(&error)),
+            Err(ConfigError::Unreadable { source, .. })
+                if given.is_none() && source.kind() == ErrorKind::NotFound =>
+            {
                 Ok(Self::default())
             }
-            Err(error) => Err(Failure::Usage(format!(
-                "can't read the config file {}: {error}",
-                path.display()
-            ))),
+            Err(error) => Err(usage(&error)),
         }
     }
 
     /// Reads and checks the text of a file.
     ///
     /// # Errors
-    /// [`Failure::Usage`]: `file:line:column: what was expected`.
-    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
-        let collector: FileConfig = toml::from_str(text).map_err(|e| malformed(path, text, &e))?;
-        let sections: AppSections = toml::from_str(text).map_err(|e| malformed(path, text, &e))?;
+    /// [`ConfigError::Malformed`], with the place and what was expected.
+    pub(crate) fn parse(text: &ConfigText) -> Result<Self, ConfigError> {
+        let collector = FileConfig::of(text)?;
+        let sections: AppSections = text.parse()?;
         let mut tui = sections.tui;
         tui.keys.extend(sections.keys);
-        let file = Self { path: Some(path.to_owned()), collector, tui };
-        let nowhere = Directories { data: PathBuf::new(), sockets: PathBuf::new() };
-        file.resolve(nowhere).map_err(|error| {
-            Failure::Usage(match &error {
-                ConfigError::Malformed { .. } => error.to_string(),
-                _ => format!("{}: {error}", path.display()),
-            })
-        })?;
-        file.look().map_err(|error| {
-            let span = key_of(&error).and_then(|key| key_span(text, "keys", key));
-            Failure::Usage(complaint(path, text, span, &error.to_string()))
-        })?;
+        let file = Self { path: Some(text.path().to_owned()), collector, tui };
+        file.look().map_err(|error| text.wrong(&places_of(&error), error.to_string()))?;
         Ok(file)
     }
 
@@ -124,57 +113,56 @@ impl ConfigFile {
     pub(crate) fn apply_look(&mut self, global: &GlobalArgs) -> Result<(), Failure> {
         self.tui.ascii |= global.ascii;
         if let Some(name) = &global.theme {
-            self.tui.theme = Some(ThemeName::parse(name).ok_or_else(|| {
-                let names = ThemeName::ALL.map(ThemeName::name).join(", ");
-                Failure::Usage(format!("--theme \"{name}\": expected one of {names}"))
-            })?);
+            let theme = ThemeName::parse(name);
+            self.tui.theme =
+                Some(theme.map_err(|error| Failure::Usage(format!("--theme: {error}")))?);
         }
         Ok(())
     }
 }
 
-fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
-    Failure::Usage(complaint(path, text, error.span(), error.message()))
+fn usage(error: &ConfigError) -> Failure {
+    Failure::Usage(error.to_string())
 }
 
-/// The key of `[keys]` that an error is about.
-fn key_of(error: &KeyMapError) -> Option<&str> {
-    match error {
-        KeyMapError::UnknownCommand(command)
-        | KeyMapError::Key { command, .. }
-        | KeyMapError::Clash { second: command, .. } => Some(command),
-    }
+/// The keys of the file that an error may be about. Of two that clash, one may be a default.
+fn places_of(error: &KeyMapError) -> Vec<Place<'_>> {
+    let commands: &[&String] = match error {
+        KeyMapError::UnknownCommand(command) | KeyMapError::Key { command, .. } => &[command],
+        KeyMapError::Clash { first, second, .. } => &[second, first],
+    };
+    let in_table = |table| commands.iter().map(move |key| Place { table, nth: 0, key });
+    in_table("keys").chain(in_table("tui.keys")).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn error(text: &str) -> String {
-        ConfigFile::parse(text, Path::new("h.toml")).unwrap_err().to_string()
-    }
+    use crate::config::parse;
 
     #[test]
-    fn errors_of_every_part_name_file_line_and_column() {
-        assert!(error("[health]\nlate = 3\n").starts_with("h.toml:2:1: "));
-        assert!(error("listen = [\n").starts_with("h.toml:1:"));
-        let theme = error("[tui]\n\ntheme = \"solarized\"\n");
-        assert!(theme.starts_with("h.toml:3:9: "), "{theme}");
-        let unknown = error("[tui]\nthem = \"dark\"\n");
-        assert!(unknown.starts_with("h.toml:2:1: ") && unknown.contains("theme"), "{unknown}");
-        let command = error("[keys]\n# mine\nfrieze = \"f\"\n");
-        assert!(command.starts_with("h.toml:3:1: "), "{command}");
-    }
-
-    #[test]
-    fn values_out_of_range_are_refused() {
-        let factor = error("[health]\nlate_factor = 20\n");
-        assert!(factor.starts_with("h.toml: ") && factor.contains("unreachable_factor"));
+    fn errors_of_every_part_name_file_line_and_what_was_expected() {
+        let table = [
+            ("[health]\nlate = 3\n", "line 2, column 1: unknown key `late`, expected one of"),
+            ("[health]\nlate_factor = 20\n", "line 2, column 1: [health]: expected 1 <="),
+            ("[tui]\n\ntheme = \"solarized\"\n", "line 3, column 9: expected one of dark, light"),
+            ("[tui]\ntheme = 3\n", "line 2, column 9: expected a text in quotes"),
+            ("[tui]\nthem = \"dark\"\n", "line 2, column 1: unknown key `them`, expected one of"),
+            ("[tui]\nascii = \"yes\"\n", "line 2, column 9: expected a boolean"),
+            ("[keys]\n# mine\nfrieze = \"f\"\n", "line 3, column 1: [keys] frieze: no command"),
+            ("[keys]\n\nfreeze = 3\n", "line 3, column 10: expected a key such as \"F5\""),
+            ("[keys]\nfreeze = \"q\"\n", "line 2, column 1: [keys] \"q\" is bound to both"),
+            ("[tui.keys]\nquit = \"f\"\n", "line 2, column 1: [keys] \"f\" is bound to both"),
+        ];
+        for (text, said) in table {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("h.toml, {said}")), "{error}");
+        }
     }
 
     #[test]
     fn flags_win_over_the_look_of_the_file() {
-        let mut file = ConfigFile::parse("[tui]\ntheme = \"light\"\n", Path::new("h")).unwrap();
+        let mut file = parse("[tui]\ntheme = \"light\"\n").unwrap();
         let theme = |name: &str| GlobalArgs { theme: Some(name.into()), ..GlobalArgs::default() };
         file.apply_look(&theme("mono")).unwrap();
         assert_eq!(file.tui.theme, Some(ThemeName::Mono));
@@ -187,5 +175,8 @@ mod tests {
         let lookup = |_: &str| Some("/nonexistent".into());
         assert!(ConfigFile::find(None, &lookup).unwrap().path.is_none());
         assert!(ConfigFile::find(Some(Path::new("/nonexistent/h.toml")), &lookup).is_err());
+        let dir = tempfile::tempdir().unwrap();
+        let error = ConfigFile::find(Some(dir.path()), &lookup).unwrap_err().to_string();
+        assert!(error.contains("directory"), "{error}");
     }
 }

@@ -2,7 +2,6 @@
 //! part, both checked.
 
 mod file;
-mod place;
 mod show;
 mod template;
 
@@ -14,3 +13,10 @@ use std::ffi::OsString;
 
 /// Looks up a variable of the environment.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// Reads the text of a file `h.toml`.
+#[cfg(test)]
+fn parse(text: &str) -> Result<ConfigFile, heartline_collector::config::ConfigError> {
+    use heartline_collector::config::ConfigText;
+    ConfigFile::parse(&ConfigText::of(std::path::Path::new("h.toml"), text.to_owned()))
+}

@@ -113,11 +113,10 @@ fn span(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use heartline_operator::Directories;
 
     use super::*;
+    use crate::config::parse;
 
     const FILE: &str = r#"
         [[agent]]
@@ -132,11 +131,11 @@ mod tests {
     #[test]
     fn what_is_shown_is_a_config_file_of_the_same_settings() {
         let directories = || Directories { data: "/d".into(), sockets: "/s".into() };
-        let file = ConfigFile::parse(FILE, Path::new("h.toml")).unwrap();
+        let file = parse(FILE).unwrap();
         let config = file.resolve(directories()).unwrap();
         let text = show(&file, &config).unwrap();
         assert!(text.contains("stall_after = \"20m\"") && text.contains("freeze = [\"F5\"]"));
-        let again = ConfigFile::parse(&text, Path::new("h.toml")).unwrap();
+        let again = parse(&text).unwrap();
         let same = again.resolve(directories()).unwrap();
         assert_eq!(show(&again, &same).unwrap(), text);
     }

@@ -47,18 +47,17 @@ pub(crate) const TEMPLATE: &str = r##"# Heartline's config file, for `heartlined
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ConfigFile;
+    use crate::config::parse;
 
     #[test]
     fn the_template_is_valid_with_and_without_its_comments() {
-        let path = std::path::Path::new("heartline.toml");
-        ConfigFile::parse(TEMPLATE, path).unwrap();
+        parse(TEMPLATE).unwrap();
         let is_setting = |line: &&str| !line.starts_with("# ");
         let settings: Vec<&str> = TEMPLATE
             .lines()
             .filter(is_setting)
             .map(|line| line.strip_prefix('#').unwrap_or(line))
             .collect();
-        ConfigFile::parse(&settings.join("\n"), path).unwrap();
+        parse(&settings.join("\n")).unwrap();
     }
 }

@@ -15,5 +15,5 @@ pub(crate) use status::{Status, of_state, status};
 #[cfg(test)]
 pub(crate) use text::is_hostile;
 pub(crate) use text::{Align, clean, fit, width};
-pub use theme::ThemeName;
+pub use theme::{NoSuchTheme, ThemeName};
 pub(crate) use theme::{Role, Theme};

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 /// The themes that come with the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String")]
 pub enum ThemeName {
     /// The 16 ANSI colours, for a dark background: the terminal's own palette decides.
     #[default]
@@ -17,6 +17,11 @@ pub enum ThemeName {
     /// Okabe and Ito's palette, told apart with any kind of colour vision.
     ColourBlind,
 }
+
+/// No theme has that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected one of {all}, found {0:?}", all = ThemeName::ALL.map(ThemeName::name).join(", "))]
+pub struct NoSuchTheme(String);
 
 /// What a piece of text is, for the theme to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +64,21 @@ impl ThemeName {
         }
     }
 
-    /// The theme of that name, if there is one.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|theme| theme.name() == name)
+    /// The theme of that name.
+    ///
+    /// # Errors
+    /// [`NoSuchTheme`] names those that there are.
+    pub fn parse(name: &str) -> Result<Self, NoSuchTheme> {
+        let named = Self::ALL.into_iter().find(|theme| theme.name() == name);
+        named.ok_or_else(|| NoSuchTheme(name.to_owned()))
+    }
+}
+
+impl TryFrom<String> for ThemeName {
+    type Error = NoSuchTheme;
+
+    fn try_from(name: String) -> Result<Self, NoSuchTheme> {
+        Self::parse(&name)
     }
 }
 
@@ -141,9 +157,9 @@ mod tests {
     #[test]
     fn every_theme_is_found_by_its_name() {
         for theme in ThemeName::ALL {
-            assert_eq!(ThemeName::parse(theme.name()), Some(theme));
+            assert_eq!(ThemeName::parse(theme.name()), Ok(theme));
         }
-        assert_eq!(ThemeName::parse("solarized"), None);
+        assert!(ThemeName::parse("solarized").is_err());
     }
 
     #[test]
