@@ -5,7 +5,8 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use rustix::termios::tcgetwinsize;
 
 use crate::failure::Failure;
-use crate::paint::{Charset, Colour, Paint};
+use crate::paint::{Colour, Paint};
+use heartline_operator::text::Charset;
 
 /// What a command writes to and asks at.
 pub(crate) struct Console {

@@ -1,9 +1,9 @@
 //! An event as one plain line, for `watch --plain`, `events` and the demo.
 
-use heartline_operator::message::{Action, Event, EventKind, GapCause, Reason, State};
-use heartline_operator::{age_ms, session_text, text};
+use heartline_operator::message::{Event, EventKind, State};
+use heartline_operator::text::{self, EventWords};
 
-use crate::paint::{Paint, state_word};
+use crate::paint::Paint;
 
 /// Columns of an agent's name; longer ones push the rest to the right.
 const NAME_WIDTH: usize = 20;
@@ -12,100 +12,57 @@ const NAME_WIDTH: usize = 20;
 ///
 /// All text in an event was scrubbed by the collector when it came in.
 pub(crate) fn event_line(event: &Event, paint: Paint) -> String {
-    let who = event.agent.as_deref().unwrap_or("(collector)");
-    let what = words(&event.kind, paint);
-    format!("{}  {who:<NAME_WIDTH$}  {what}", text::timestamp(event.at_ms))
+    let words = EventWords::of(event);
+    let what = words.what.text(paint.arrow());
+    let lasted = words.lasted_ms.map(|ms| format!("after {}", text::age(ms)));
+    let by = words.by.as_ref().map(|by| format!("by {by}"));
+    let cause = cause(event, &words);
+    let mut line = line(event.at_ms, &words.agent, &format!("{what}{}", state_in_full(event)));
+    for more in [lasted, Some(cause), by].into_iter().flatten().filter(|more| !more.is_empty()) {
+        line.push_str("  ");
+        line.push_str(&more);
+    }
+    line
 }
 
 /// A line of the program itself among events: `(link)`.
 pub(crate) fn note_line(at_ms: i64, what: &str) -> String {
-    format!("{}  {:<NAME_WIDTH$}  {what}", text::timestamp(at_ms), "(link)")
+    line(at_ms, "(link)", what)
 }
 
-fn words(kind: &EventKind, paint: Paint) -> String {
-    match kind {
-        EventKind::Transition { from, from_reason, to, reason, lasted_ms, by, cause } => {
-            let mut line = format!(
-                "{} {} {}",
-                state_word(*from, *from_reason),
-                paint.arrow(),
-                full_state(*to, *reason)
-            );
-            if let Some(ms) = lasted_ms {
-                line.push_str(&format!("  after {}", text::age(*ms)));
-            }
-            for more in [cause.clone(), by.as_ref().map(|by| format!("by {by}"))] {
-                line.extend(more.map(|more| format!("  {more}")));
-            }
-            line
+fn line(at_ms: i64, who: &str, what: &str) -> String {
+    format!("{}  {who:<NAME_WIDTH$}  {what}", text::timestamp(at_ms))
+}
+
+/// Behind the word of the state that was reached: what the word leaves out.
+fn state_in_full(event: &Event) -> String {
+    match &event.kind {
+        EventKind::Transition { to: State::Degraded, reason: Some(_), .. } => " (degraded)".into(),
+        EventKind::Transition { to: State::Unreachable, reason: Some(reason), .. } => {
+            format!(" ({})", reason.name())
         }
-        EventKind::Command { action, generation, by, reason } => {
-            let reason = if reason.is_empty() { String::new() } else { format!("  \"{reason}\"") };
-            format!("{} ordered (#{generation})  by {by}{reason}", verb(*action))
-        }
-        EventKind::Obeyed { action, generation, delivered_ms, obeyed_ms } => format!(
-            "{} obeyed (#{generation})  delivered in {}, obeyed in {}",
-            verb(*action),
-            span(*delivered_ms),
-            span(*obeyed_ms)
-        ),
-        EventKind::Disobeyed { generation } => {
-            format!("kill DISOBEYED (#{generation})  it went on completing work")
-        }
-        EventKind::Session { session, starts } => {
-            format!("started (start {starts})  session {}", session_text(*session))
-        }
-        EventKind::Gap { from_ms, to_ms, cause } => format!(
-            "NOT OBSERVED for {}  from {} to {}: {}",
-            span(age_ms(*from_ms, *to_ms)),
-            text::timestamp(*from_ms),
-            text::timestamp(*to_ms),
-            gap_cause(*cause)
-        ),
-        EventKind::Registered => "first seen".to_owned(),
-        EventKind::Forgotten { by } => format!("forgotten  by {by}"),
+        _ => String::new(),
     }
 }
 
-/// The state that was reached, with the reason where its word does not say it.
-fn full_state(state: State, reason: Option<Reason>) -> String {
-    let word = state_word(state, reason);
-    match (state, reason) {
-        (State::Degraded, Some(_)) => format!("{word} (degraded)"),
-        (State::Unreachable, Some(reason)) => format!("{word} ({})", reason.name()),
-        _ => word.to_owned(),
-    }
-}
-
-/// A span of time in ms, where fractions of a second matter: `8 ms`, `1.2 s`, `6m12s`.
-pub(crate) fn span(ms: u64) -> String {
-    match ms {
-        0..1_000 => format!("{ms} ms"),
-        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms / 100 % 10),
-        _ => text::age(ms),
-    }
-}
-
-pub(crate) fn verb(action: Action) -> &'static str {
-    match action {
-        Action::Kill => "kill",
-        Action::Resume => "resume",
-    }
-}
-
-fn gap_cause(cause: GapCause) -> &'static str {
-    match cause {
-        GapCause::Down => "no collector ran",
-        GapCause::Frozen => "the collector was frozen or starved",
-        GapCause::KernelDrops => "the kernel dropped datagrams",
+/// Why; for a time that was not observed also when it was.
+fn cause(event: &Event, words: &EventWords) -> String {
+    match &event.kind {
+        EventKind::Transition { cause: None, .. } => String::new(),
+        EventKind::Gap { from_ms, to_ms, .. } => {
+            let (from, to) = (text::timestamp(*from_ms), text::timestamp(*to_ms));
+            format!("{}  from {from} to {to}", words.cause)
+        }
+        _ => words.cause.clone(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paint::{Charset, Colour};
+    use crate::paint::Colour;
     use crate::sample;
+    use heartline_operator::text::Charset;
 
     #[test]
     fn every_event_is_one_plain_line() {

@@ -8,7 +8,7 @@ use heartline_operator::{Directories, Given};
 use crate::args::GlobalArgs;
 use crate::config::{ConfigFile, Lookup};
 use crate::failure::Failure;
-use crate::paint::Charset;
+use heartline_operator::text::Charset;
 
 /// What a command runs with.
 #[derive(Debug)]

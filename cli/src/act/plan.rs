@@ -1,9 +1,8 @@
 //! What a command will hit and do, in words.
 
 use heartline_operator::message::{Action, Entry, Reason, State};
-use heartline_operator::text;
+use heartline_operator::text::{self, span};
 
-use crate::event_line::span;
 use crate::paint::Paint;
 use crate::table::{self, Column};
 use crate::targets::Fleet;
@@ -146,8 +145,9 @@ fn whole_host(fleet: &Fleet, targets: &[Entry]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paint::{Charset, Colour};
+    use crate::paint::Colour;
     use crate::sample;
+    use heartline_operator::text::Charset;
 
     fn plan(action: Action, targets: Vec<Entry>, others: Vec<Entry>) -> Plan {
         let all: Vec<_> = targets.iter().cloned().chain(others).collect();

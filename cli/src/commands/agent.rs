@@ -6,11 +6,12 @@ use heartline_operator::client::ClientError;
 use heartline_operator::message::{
     Action, AgentDetail, CommandView, ErrorCode, Reply, Request, SessionView,
 };
-use heartline_operator::{json, session_text, text};
+use heartline_operator::text::{self, span};
+use heartline_operator::{json, session_text};
 
 use crate::args::AgentArgs;
 use crate::console::Console;
-use crate::event_line::{event_line, span};
+use crate::event_line::event_line;
 use crate::failure::{Failure, Verdict};
 use crate::paint::Paint;
 use crate::settings::Settings;
@@ -214,8 +215,9 @@ fn line(text: &mut String, line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paint::{Charset, Colour};
+    use crate::paint::Colour;
     use crate::sample;
+    use heartline_operator::text::Charset;
 
     #[test]
     fn everything_known_is_said() {

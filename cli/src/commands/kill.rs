@@ -6,11 +6,11 @@ use heartline_operator::Filter;
 use heartline_operator::client::Client;
 use heartline_operator::json::{self, CommandReport, Obedience};
 use heartline_operator::message::{Action, Command, CommandOutcome, CommandRefusal, Entry, Target};
+use heartline_operator::text::{span, verb};
 
 use crate::act::{Patience, Plan, Progress, Watcher, confirm, refusal, send};
 use crate::args::{HowArgs, KillArgs, ResumeArgs, TargetArgs};
 use crate::console::Console;
-use crate::event_line::{span, verb};
 use crate::failure::{Failure, Verdict};
 use crate::random;
 use crate::settings::Settings;

@@ -152,8 +152,9 @@ mod tests {
     use heartline_operator::message::Datagrams;
 
     use super::*;
-    use crate::paint::{Charset, Colour};
+    use crate::paint::Colour;
     use crate::sample;
+    use heartline_operator::text::Charset;
 
     fn fleet() -> Fleet {
         let entries = vec![

@@ -53,7 +53,8 @@ pub(crate) fn sum(summary: &Summary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paint::{Charset, Colour};
+    use crate::paint::Colour;
+    use heartline_operator::text::Charset;
 
     #[test]
     fn a_lost_link_is_a_line_of_its_own() {

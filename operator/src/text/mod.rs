@@ -1,8 +1,12 @@
-//! Times, durations, money and counts as people read them, in tables and on screens.
+//! States, events, times, durations, money and counts as people read them, in tables and on screens.
 
 mod duration;
+mod event;
+mod state;
 
 pub use duration::{DurationError, parse_duration};
+pub use event::{EventWords, What, verb};
+pub use state::{Charset, state_glyph, state_word, vitals_word};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -25,6 +29,16 @@ pub fn age(ms: u64) -> String {
         (0, _, _) => format!("{hours}h{:02}m", minutes % 60),
         (1..=99, _, _) => format!("{days}d{:02}h", hours % 24),
         _ => format!("{days}d"),
+    }
+}
+
+/// A span of time in ms where fractions of a second matter: `8 ms`, `1.2 s`, `6m12s`.
+#[must_use]
+pub fn span(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms / 100 % 10),
+        _ => age(ms),
     }
 }
 
@@ -133,6 +147,14 @@ mod tests {
             assert!(text.len() <= AGE_WIDTH);
         }
         assert_eq!(age(u64::MAX), "213503982334d");
+    }
+
+    #[test]
+    fn spans_have_fractions_while_they_matter() {
+        let table = [(8, "8 ms"), (999, "999 ms"), (1_299, "1.2 s"), (372_000, "6m12s")];
+        for (ms, text) in table {
+            assert_eq!(span(ms), text);
+        }
     }
 
     #[test]

@@ -1,16 +1,12 @@
-//! Every character that is not plain text, in Unicode and in ASCII.
+//! Every character that is neither plain text nor a state, in Unicode and in ASCII.
 
+use heartline_operator::text::Charset;
 use ratatui::symbols::border;
 
-/// One set of glyphs. State is always glyph, word and colour together.
+/// One set of glyphs.
 #[derive(Debug)]
 pub(crate) struct Glyphs {
-    pub healthy: &'static str,
-    pub degraded: &'static str,
-    pub unreachable: &'static str,
-    pub killed: &'static str,
-    pub stopped: &'static str,
-    pub unknown: &'static str,
+    pub charset: Charset,
     /// An open group, and a folded one.
     pub open: &'static str,
     pub folded: &'static str,
@@ -26,12 +22,7 @@ pub(crate) struct Glyphs {
 }
 
 static UNICODE: Glyphs = Glyphs {
-    healthy: "●",
-    degraded: "◐",
-    unreachable: "✖",
-    killed: "■",
-    stopped: "□",
-    unknown: "○",
+    charset: Charset::Unicode,
     open: "▾",
     folded: "▸",
     marked: "*",
@@ -45,12 +36,7 @@ static UNICODE: Glyphs = Glyphs {
 };
 
 static ASCII: Glyphs = Glyphs {
-    healthy: "+",
-    degraded: "~",
-    unreachable: "X",
-    killed: "#",
-    stopped: ".",
-    unknown: "?",
+    charset: Charset::Ascii,
     open: "v",
     folded: ">",
     marked: "*",
@@ -71,14 +57,6 @@ static ASCII: Glyphs = Glyphs {
         horizontal_bottom: "-",
     },
 };
-
-/// Which characters a terminal can show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Charset {
-    #[default]
-    Unicode,
-    Ascii,
-}
 
 impl Glyphs {
     pub(crate) fn of(charset: Charset) -> &'static Self {
@@ -113,22 +91,7 @@ mod tests {
     #[test]
     fn the_ascii_set_is_ascii() {
         let g = &ASCII;
-        let all = [
-            g.healthy,
-            g.degraded,
-            g.unreachable,
-            g.killed,
-            g.stopped,
-            g.unknown,
-            g.open,
-            g.folded,
-            g.marked,
-            g.separator,
-            g.arrow,
-            g.more,
-            g.down,
-            g.up,
-        ];
+        let all = [g.open, g.folded, g.marked, g.separator, g.arrow, g.more, g.down, g.up];
         assert!(all.iter().chain(&g.bars).all(|glyph| glyph.is_ascii()));
     }
 }

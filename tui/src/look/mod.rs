@@ -7,10 +7,10 @@ mod status;
 mod text;
 mod theme;
 
-pub(crate) use event::{EventWords, event_role, span};
+pub(crate) use event::event_role;
 pub(crate) use format::{age_since, clock, cost, day_clock, percent, rate};
-pub(crate) use glyphs::{Charset, Glyphs};
-pub(crate) use heartline_operator::text::{age, count, latency};
+pub(crate) use glyphs::Glyphs;
+pub(crate) use heartline_operator::text::{Charset, EventWords, age, count, latency, span};
 pub(crate) use status::{Status, of_state, status};
 #[cfg(test)]
 pub(crate) use text::is_hostile;

@@ -48,7 +48,7 @@ pub(super) fn cell(
 ) -> (Role, String) {
     let (vitals, work) = (&entry.vitals, &entry.work);
     let by_state = |bad: &[Reason]| {
-        let Status { role, .. } = status(vitals, glyphs);
+        let Status { role, .. } = status(vitals, glyphs.charset);
         if vitals.reason.is_some_and(|reason| bad.contains(&reason)) { role } else { Role::Text }
     };
     let quantile = |of: fn(&heartline_operator::message::Latency) -> u64| {
@@ -56,7 +56,7 @@ pub(super) fn cell(
     };
     match column {
         Column::State => {
-            let Status { glyph, label, role } = status(vitals, glyphs);
+            let Status { glyph, label, role } = status(vitals, glyphs.charset);
             (role, format!("{glyph} {label}"))
         }
         Column::Agent => (name_role(vitals.state), entry.agent.clone()),

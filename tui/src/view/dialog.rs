@@ -121,7 +121,7 @@ fn target_line(state: &State, target: &Target, area: Rect, row: u16, buffer: &mu
         pen.gap(2).put(Role::Strong, &target.agent).gap(2).put(Role::Dim, "no longer in the fleet");
         return;
     };
-    let now = status(&entry.vitals, state.glyphs);
+    let now = status(&entry.vitals, state.charset);
     if target.hidden {
         pen.at_end(&[(Role::Warning, "hidden"), (Role::Text, " ")]);
     }

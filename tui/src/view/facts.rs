@@ -52,7 +52,7 @@ pub(super) fn sections(state: &State, entry: &Entry, detail: Option<&AgentDetail
 
 fn how(state: &State, entry: &Entry) -> Vec<Fact> {
     let vitals = &entry.vitals;
-    let now = status(vitals, state.glyphs);
+    let now = status(vitals, state.charset);
     let mut facts =
         vec![Fact { label: "", role: now.role, value: format!("{} {}", now.glyph, now.label) }];
     if let Some(reason) = vitals.reason {

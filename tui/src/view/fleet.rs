@@ -87,7 +87,7 @@ fn group_row(state: &State, area: Rect, line: u16, group: &GroupInfo, buffer: &m
     let mut order = AgentState::ALL;
     order.sort_by_key(|each| std::cmp::Reverse(each.severity()));
     for each in order.into_iter().filter(|each| group.counts.of(*each) > 0) {
-        let status = of_state(each, None, state.glyphs);
+        let status = of_state(each, None, state.charset);
         pen.put(status.role, &format!("{} {}", status.glyph, group.counts.of(each))).gap(1);
     }
     if wide {

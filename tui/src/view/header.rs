@@ -46,7 +46,7 @@ pub(super) fn counts(state: &State, pen: &mut Pen<'_>, wide: bool) {
     pen.put(Role::Text, if wide { " agents" } else { "" });
     for each in AgentState::ALL {
         let n = summary.of(each);
-        let status = of_state(each, None, state.glyphs);
+        let status = of_state(each, None, state.charset);
         let role = if n == 0 { Role::Dim } else { status.role };
         pen.gap(if wide { 2 } else { 1 });
         pen.put(role, &format!("{} {}", status.glyph, count(n.into())));

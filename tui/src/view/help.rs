@@ -1,20 +1,21 @@
 //! The `?` overlay: every command that can be given on this screen, with its keys.
 
+use heartline_operator::message::{Reason, State};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::pen::{Pen, boxed};
 use super::{centred, hints};
 use crate::commands::{REGISTRY, Spec};
-use crate::look::{Align, Role};
-use crate::state::State;
+use crate::look::{Align, Role, Status, of_state};
+use crate::state;
 
 const WIDTH: u16 = 118;
 /// From this width on commands stand in two columns.
 const TWO_COLUMNS: u16 = 112;
 const KEYS: u16 = 11;
 
-pub(super) fn draw(state: &State, scroll: usize, buffer: &mut Buffer) {
+pub(super) fn draw(state: &state::State, scroll: usize, buffer: &mut Buffer) {
     let context = state.screen_context();
     let specs: Vec<&Spec> =
         REGISTRY.iter().filter(|spec| spec.contexts.contains(&context)).collect();
@@ -39,29 +40,24 @@ pub(super) fn draw(state: &State, scroll: usize, buffer: &mut Buffer) {
     legend(state, inner, rows > height, buffer);
 }
 
-fn line(state: &State, area: Rect, row: u16, spec: &Spec, buffer: &mut Buffer) {
+fn line(state: &state::State, area: Rect, row: u16, spec: &Spec, buffer: &mut Buffer) {
     let Some(mut pen) = Pen::on(state, area, row, buffer) else { return };
     let keys: Vec<String> = state.keymap.keys(spec.command).map(ToString::to_string).collect();
     pen.cell(Role::Key, &keys.join(" "), KEYS, Align::Left).gap(1).put(Role::Text, spec.help);
 }
 
 /// The last line: what the glyphs mean, and that there is more.
-fn legend(state: &State, area: Rect, more: bool, buffer: &mut Buffer) {
+fn legend(state: &state::State, area: Rect, more: bool, buffer: &mut Buffer) {
     let Some(last) = area.height.checked_sub(1) else { return };
     let Some(mut pen) = Pen::on(state, area, last, buffer) else { return };
     if more {
         let key = hints::key_label(&state.keymap, crate::commands::Command::Down, state.charset);
         pen.at_end(&[(Role::Dim, &format!("{key}: more"))]);
     }
-    let g = state.glyphs;
-    for (role, glyph, word) in [
-        (Role::Healthy, g.healthy, "healthy"),
-        (Role::Degraded, g.degraded, "degraded"),
-        (Role::Unreachable, g.unreachable, "unreachable"),
-        (Role::Killed, g.killed, "killed"),
-        (Role::Unknown, g.stopped, "stopped"),
-        (Role::Unknown, g.unknown, "unknown"),
-    ] {
+    let stopped = (State::Killed, Some(Reason::Shutdown), "stopped");
+    let plain = State::ALL.map(|each| (each, None, each.name()));
+    for (each, reason, word) in plain.into_iter().chain([stopped]) {
+        let Status { glyph, role, .. } = of_state(each, reason, state.charset);
         pen.put(role, &format!("{glyph} {word}")).gap(2);
     }
 }

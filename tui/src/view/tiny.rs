@@ -25,7 +25,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer) {
     let mut order = AgentState::ALL;
     order.sort_by_key(|each| std::cmp::Reverse(each.severity()));
     for each in order {
-        let status = of_state(each, None, state.glyphs);
+        let status = of_state(each, None, state.charset);
         let n = summary.of(each);
         let role = if n == 0 { Role::Dim } else { status.role };
         pen.put(role, &format!("{}{}", status.glyph, count(n.into()))).gap(1);

@@ -97,7 +97,7 @@ fn row(
     if lines == 2
         && let Some(mut pen) = Pen::on(state, area, line + 1, buffer)
     {
-        pen.gap(14).put(Role::Text, &format!("by {}: {}", words.by, words.cause));
+        pen.gap(14).put(Role::Text, &format!("by {}: {}", words.who(), words.cause));
     }
     let rows = Rect { y: area.y + line, height: lines, ..area };
     buffer.set_style(rows, state.theme.cursor());
@@ -114,10 +114,7 @@ fn first_line(
     buffer: &mut Buffer,
 ) {
     let Some(mut pen) = Pen::on(state, area, line, buffer) else { return };
-    let what = match (words.from, words.to) {
-        (Some(from), Some(to)) => format!("{from} {} {to}", state.glyphs.arrow),
-        _ => words.what.clone(),
-    };
+    let what = words.what.text(state.glyphs.arrow);
     let lasted = words.lasted_ms.map_or_else(|| "-".to_owned(), age);
     let time = day_clock(event.at_ms, state.now_ms(), &state.zone());
     pen.gap(1)
@@ -132,6 +129,6 @@ fn first_line(
         .cell(Role::Text, &words.cause, columns.cause, Align::Left)
         .gap(1);
     if columns.by > 0 {
-        pen.put(Role::Dim, &words.by);
+        pen.put(Role::Dim, words.who());
     }
 }

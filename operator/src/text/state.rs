@@ -1,0 +1,130 @@
+//! The state of an agent as a glyph and a word.
+
+use crate::message::{Action, Phase, Reason, State, Vitals};
+
+/// Which characters may be drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Charset {
+    /// Any.
+    #[default]
+    Unicode,
+    /// `--ascii`.
+    Ascii,
+}
+
+impl Charset {
+    /// The one of two that may be drawn.
+    #[must_use]
+    pub const fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
+        match self {
+            Self::Unicode => unicode,
+            Self::Ascii => ascii,
+        }
+    }
+}
+
+/// The glyph of a state; one column.
+#[must_use]
+pub const fn state_glyph(state: State, reason: Option<Reason>, charset: Charset) -> &'static str {
+    match (state, reason) {
+        (State::Healthy, _) => charset.pick("●", "+"),
+        (State::Degraded, _) => charset.pick("◐", "~"),
+        (State::Unreachable, _) => charset.pick("✖", "X"),
+        (State::Killed, Some(Reason::Shutdown)) => charset.pick("□", "."),
+        (State::Killed, _) => charset.pick("■", "#"),
+        (State::Unknown, _) => charset.pick("○", "?"),
+    }
+}
+
+/// The word of a state, as in a transition: its reason where that says more. At most eight letters.
+#[must_use]
+pub const fn state_word(state: State, reason: Option<Reason>) -> &'static str {
+    match (state, reason) {
+        (State::Healthy, _) => "HEALTHY",
+        (State::Degraded, Some(Reason::Late)) => "LATE",
+        (State::Degraded, Some(Reason::Stalled)) => "STALLED",
+        (State::Degraded, Some(Reason::Failing)) => "FAILING",
+        (State::Degraded, Some(Reason::Slow)) => "SLOW",
+        (State::Degraded, Some(Reason::Conflict)) => "CONFLICT",
+        (State::Degraded, Some(Reason::CrashLooping)) => "LOOPING",
+        (State::Degraded, _) => "DEGRADED",
+        (State::Unreachable, Some(Reason::Crashed)) => "CRASHED",
+        (State::Unreachable, Some(Reason::OneWay)) => "ONE-WAY",
+        (State::Unreachable, _) => "UNREACH",
+        (State::Killed, Some(Reason::Shutdown)) => "STOPPED",
+        (State::Killed, _) => "KILLED",
+        (State::Unknown, _) => "UNKNOWN",
+    }
+}
+
+/// How an agent is, in one word of at most eight letters.
+///
+/// 1. A killed agent says how far the kill has come: PENDING, DRAINING, KILLED; or DISOBEYS.
+/// 2. One that stopped by itself is STOPPED.
+/// 3. A healthy one that waits for somebody is WAITING.
+/// 4. Otherwise the reason, and without one the state.
+#[must_use]
+pub fn vitals_word(vitals: &Vitals) -> &'static str {
+    let plain = state_word(vitals.state, vitals.reason);
+    match vitals.state {
+        State::Killed if vitals.reason != Some(Reason::Shutdown) => {
+            kill_progress(vitals).unwrap_or(plain)
+        }
+        State::Healthy if vitals.phase == Phase::Waiting => "WAITING",
+        _ => plain,
+    }
+}
+
+/// How far a kill has come, until it is obeyed.
+fn kill_progress(vitals: &Vitals) -> Option<&'static str> {
+    let kill = vitals.command.as_ref().filter(|command| command.action == Action::Kill)?;
+    match (kill.disobeyed, kill.delivered_ms, kill.obeyed_ms) {
+        (true, ..) => Some("DISOBEYS"),
+        (_, _, Some(_)) => None,
+        (_, Some(_), None) => Some("DRAINING"),
+        (_, None, None) => Some("PENDING"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn every_state_has_a_word_of_eight_letters_and_a_glyph_of_one_column() {
+        let reasons = [
+            None,
+            Some(Reason::Late),
+            Some(Reason::Conflict),
+            Some(Reason::CrashLooping),
+            Some(Reason::OneWay),
+            Some(Reason::Crashed),
+            Some(Reason::Shutdown),
+        ];
+        let with_each = |state| reasons.map(|reason| (state, reason));
+        for (state, reason) in State::ALL.into_iter().flat_map(with_each) {
+            assert!(state_word(state, reason).len() <= 8);
+            let glyph = |charset| state_glyph(state, reason, charset);
+            assert_eq!(glyph(Charset::Unicode).chars().count(), 1);
+            assert!(glyph(Charset::Ascii).is_ascii() && glyph(Charset::Ascii).len() == 1);
+        }
+    }
+
+    #[test]
+    fn a_kill_says_how_far_it_has_come() {
+        let mut vitals = sample::killed_entry().vitals;
+        let mut word = |delivered_ms, obeyed_ms, disobeyed| {
+            let kill = vitals.command.as_mut().unwrap();
+            (kill.delivered_ms, kill.obeyed_ms, kill.disobeyed) =
+                (delivered_ms, obeyed_ms, disobeyed);
+            vitals_word(&vitals)
+        };
+        assert_eq!(word(None, None, false), "PENDING");
+        assert_eq!(word(Some(3), None, false), "DRAINING");
+        assert_eq!(word(Some(3), Some(8), false), "KILLED");
+        assert_eq!(word(Some(3), Some(8), true), "DISOBEYS");
+        vitals.reason = Some(Reason::Shutdown);
+        assert_eq!(vitals_word(&vitals), "STOPPED");
+    }
+}
