@@ -106,6 +106,14 @@ fn scope(args: &ScopeArgs) -> Result<Option<String>, Failure> {
     if let Some(agent) = &args.agent {
         let name = AgentName::new(agent)
             .map_err(|error| Failure::Usage(format!("--agent {agent:?}: {error}")))?;
+        // `SPEC.md`, section 2: as a scope, such an id is a prefix.
+        if agent.ends_with('.') {
+            return Err(Failure::Usage(format!(
+                "--agent {agent:?}: the token of an id that ends in a dot would speak for every \
+                 agent below it; give the agent an id without the dot, or pass --scope {agent:?} \
+                 if all of them are meant"
+            )));
+        }
         return Ok(Some(name.as_str().to_owned()));
     }
     let Some(text) = &args.scope else { return Ok(None) };
@@ -175,7 +183,17 @@ mod tests {
         assert_eq!(of(Some("mail."), None), Ok(Some("mail.".into())));
         assert_eq!(of(None, Some("mail")), Ok(Some("mail".into())));
         assert!(of(Some("mail"), None).unwrap_err().contains("\"mail.\""));
-        assert!(of(None, Some("Mail")).unwrap_err().contains("--agent"));
+        for refused in ["Mail", "", "mail 3", &"a".repeat(64)] {
+            assert!(of(None, Some(refused)).unwrap_err().contains("--agent"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_token_of_one_agent_is_never_that_of_a_group() {
+        for group in ["mail.", "."] {
+            let error = of(None, Some(group)).unwrap_err();
+            assert!(error.contains("every agent below") && error.contains("--scope"), "{error}");
+        }
     }
 
     #[test]
