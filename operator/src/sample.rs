@@ -272,6 +272,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Forgotten { agents: vec!["old".into()] },
         Reply::Token(TokenReply::Made { token: "hl1.x".into() }),
         Reply::Token(TokenReply::Done),
+        Reply::Token(TokenReply::Unchanged),
         Reply::Token(TokenReply::List(vec![token])),
         Reply::Collector(Box::new(collector())),
         Reply::Pong { at_ms: NOW_MS },

@@ -23,8 +23,15 @@ pub(crate) async fn run(
         Some(TokenCommand::Reinstate(args)) => {
             let scope = named_scope(&args.scope)?;
             let client = settings.connect_to_act().await?;
-            done(&ask(&client, TokenRequest::Reinstate { scope: scope.clone() }).await?)?;
-            console.say(&format!("reinstated: the token for {}", speaks_for(&scope)));
+            let request = TokenRequest::Reinstate { scope: scope.clone() };
+            let whose = speaks_for(&scope);
+            console.say(&match ask(&client, request).await? {
+                TokenReply::Done => format!("reinstated: the token for {whose}"),
+                TokenReply::Unchanged => {
+                    format!("nothing to do: the token for {whose} was not revoked")
+                }
+                _ => return Err(ClientError::Unexpected { what: "token" }.into()),
+            });
             Ok(Verdict::Good)
         }
         Some(TokenCommand::List(args)) => {

@@ -20,7 +20,7 @@ pub async fn answer(
         TokenRequest::Make { scope } => {
             let scope = check(&scope)?;
             let Some(token) = world.keys.token(&scope) else { return Err(bad_scope(&scope)) };
-            if is_revoked(token.epoch.0, &scope, world).await? {
+            if revoked_epochs(&scope, world).await?.contains(&token.epoch.0) {
                 let message = format!(
                     "\"{scope}\" is revoked, and its token would be refused: take that back with \
                      `heartline token reinstate`, or use another scope"
@@ -41,11 +41,12 @@ pub async fn answer(
         }
         TokenRequest::Reinstate { scope } => {
             let scope = check(&scope)?;
-            for epoch in epochs(world) {
+            let revoked = revoked_epochs(&scope, world).await?;
+            for &epoch in &revoked {
                 change(TokenChangeKind::Reinstated, epoch, &scope, operator, world).await?;
                 tell(world, epoch, &scope, Revoked::No);
             }
-            Ok(TokenReply::Done)
+            Ok(if revoked.is_empty() { TokenReply::Unchanged } else { TokenReply::Done })
         }
         TokenRequest::List => list(world).await.map(TokenReply::List),
     }
@@ -56,10 +57,10 @@ async fn list(world: &World) -> Result<Vec<TokenInfo>, Refusal> {
     read.map_err(|error| (ErrorCode::Unavailable, format!("tokens can't be listed: {error}")))
 }
 
-async fn is_revoked(epoch: u8, scope: &str, world: &World) -> Result<bool, Refusal> {
-    let is_it = |token: &TokenInfo| token.epoch == epoch && token.scope == scope;
-    let tokens = list(world).await?;
-    Ok(tokens.iter().any(|token| is_it(token) && token.revoked_ms.is_some()))
+/// The master keys for which exactly this scope is revoked.
+async fn revoked_epochs(scope: &str, world: &World) -> Result<Vec<u8>, Refusal> {
+    let is_it = |token: &&TokenInfo| token.scope == scope && token.revoked_ms.is_some();
+    Ok(list(world).await?.iter().filter(is_it).map(|token| token.epoch).collect())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

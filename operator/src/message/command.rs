@@ -114,6 +114,8 @@ pub enum TokenReply {
     },
     /// Done.
     Done,
+    /// Nothing had to be done: it was so already.
+    Unchanged,
     /// What there is.
     List(Vec<TokenInfo>),
 }
