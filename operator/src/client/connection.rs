@@ -11,9 +11,10 @@ use tokio::time::timeout;
 
 use super::endpoint::{Access, Endpoint};
 use super::error::{ClientError, GREETING};
+use super::greet;
 use super::route::{Ending, Routes, Waiter};
 use super::subscription::Subscription;
-use super::transport::{Reader, Transport, Writer};
+use super::transport::{Reader, Ssh, Transport, Writer};
 use crate::frame::{self, FrameError, FrameReader};
 use crate::message::{
     ClientFrame, CollectorStatus, Entry, ErrorCode, Reply, Request, ServerFrame, VERSION,
@@ -33,7 +34,8 @@ pub struct ClientOptions {
     pub client: String,
     /// Who the operator is where the connection comes from: `ops@bastion`.
     pub origin: Option<String>,
-    /// How long the greeting may take where a person may have to type a passphrase first.
+    /// How long the greeting may take through ssh, besides the time in which ssh asks a person
+    /// something.
     pub greeting_timeout: Duration,
     /// How long any answer may take, and news may lie before a subscriber takes them.
     pub request_timeout: Duration,
@@ -70,7 +72,7 @@ impl Default for ClientOptions {
             access: Access::Control,
             client: concat!("heartline-operator ", env!("CARGO_PKG_VERSION")).into(),
             origin: None,
-            greeting_timeout: Duration::from_secs(60),
+            greeting_timeout: Duration::from_secs(15),
             request_timeout: Duration::from_secs(10),
         }
     }
@@ -87,15 +89,18 @@ impl Client {
         options: &ClientOptions,
     ) -> Result<Self, ClientError> {
         let transport = Transport::open(endpoint, options.access).await?;
+        let ssh = transport.ssh.as_ref().map(Ssh::watch);
         let shared = Shared::start(transport, options.request_timeout);
         let hello = Request::Hello {
             version: VERSION,
             client: options.client.clone(),
             origin: options.origin.clone(),
         };
-        let waited =
-            if endpoint.may_ask() { options.greeting_timeout } else { options.request_timeout };
-        let reply = shared.ask(hello, waited).await.map_err(|error| {
+        let answer = match &ssh {
+            Some(ssh) => greet::wait(shared.answer(hello), options.greeting_timeout, ssh).await,
+            None => shared.ask(hello, options.request_timeout).await,
+        };
+        let reply = answer.map_err(|error| {
             // Versions can be so far apart that not even the greeting decodes.
             match shared.routes.ending() {
                 Some(Ending::Unreadable) => ClientError::Version { theirs: None },
@@ -203,15 +208,18 @@ impl Shared {
 
     async fn ask(&self, request: Request, waited: Duration) -> Result<Reply, ClientError> {
         let what = name(&request);
+        let answer = timeout(waited, self.answer(request)).await;
+        answer.map_err(|_| ClientError::TimedOut { what, waited })?
+    }
+
+    /// The answer, however long it takes.
+    async fn answer(&self, request: Request) -> Result<Reply, ClientError> {
         let (sender, receiver) = oneshot::channel();
-        let answer = async {
-            let id = self.send(request, Waiter::Once(sender)).await?;
-            let forget = ForgetOnDrop { routes: &self.routes, id };
-            let reply = receiver.await.map_err(|_| self.closed_error())?;
-            drop(forget);
-            Ok(reply)
-        };
-        timeout(waited, answer).await.map_err(|_| ClientError::TimedOut { what, waited })?
+        let id = self.send(request, Waiter::Once(sender)).await?;
+        let forget = ForgetOnDrop { routes: &self.routes, id };
+        let reply = receiver.await.map_err(|_| self.closed_error())?;
+        drop(forget);
+        Ok(reply)
     }
 
     async fn send(&self, request: Request, waiter: Waiter) -> Result<u32, ClientError> {

@@ -52,11 +52,6 @@ pub enum Access {
 }
 
 impl Endpoint {
-    /// Whether connecting may have to wait for a person.
-    pub(super) fn may_ask(&self) -> bool {
-        matches!(self, Self::Ssh(SshEndpoint { prompts: Prompts::Allowed, .. }))
-    }
-
     /// The same collector, without questions on the terminal.
     #[must_use]
     pub fn without_prompts(&self) -> Self {

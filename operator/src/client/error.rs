@@ -68,6 +68,20 @@ pub enum ClientError {
         /// How long was waited.
         waited: Duration,
     },
+    /// Nothing came through ssh in time.
+    #[error(
+        "nothing came through ssh from {host} within {} s{}: check that the host is up, that \
+         `ssh {host}` logs in, and that `heartline` is in the PATH there",
+        waited.as_secs(), said.as_ref().map_or_else(String::new, |said| format!(" (ssh says: {said})"))
+    )]
+    SshSilent {
+        /// The host.
+        host: String,
+        /// How long was waited.
+        waited: Duration,
+        /// What ssh said so far.
+        said: Option<String>,
+    },
     /// The connection ended.
     #[error("the connection to the collector ended: {why}")]
     Closed {
@@ -102,6 +116,7 @@ impl ClientError {
                 | Self::NoSsh { .. }
                 | Self::Version { .. }
                 | Self::Closed { .. }
+                | Self::SshSilent { .. }
                 | Self::TimedOut { what: GREETING, .. }
         )
     }

@@ -5,6 +5,7 @@ mod connection;
 mod dial;
 mod endpoint;
 mod error;
+mod greet;
 mod link;
 mod route;
 mod subscription;

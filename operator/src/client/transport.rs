@@ -35,7 +35,17 @@ pub(super) struct Transport {
 pub(super) struct Ssh {
     said: Arc<Mutex<Vec<u8>>>,
     listener: JoinHandle<()>,
-    _child: Child,
+    child: Child,
+    host: String,
+}
+
+/// What can be known of an ssh from outside.
+pub(super) struct SshWatch {
+    /// The host that it connects to.
+    pub(super) host: String,
+    /// Its process; `None` when it has ended.
+    pub(super) pid: Option<u32>,
+    said: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Transport {
@@ -99,7 +109,7 @@ fn spawn_ssh(endpoint: &SshEndpoint, access: Access) -> Result<Transport, Client
     Ok(Transport {
         reader: Box::new(reader),
         writer: Box::new(writer),
-        ssh: Some(Ssh { said, listener, _child: child }),
+        ssh: Some(Ssh { said, listener, child, host: endpoint.host.clone() }),
     })
 }
 
@@ -117,10 +127,26 @@ impl Ssh {
     /// What ssh said last, on one line and safe for a terminal: the far side wrote some of it.
     pub(super) async fn last_words(&mut self) -> Option<String> {
         let _ended = tokio::time::timeout(STDERR_GRACE, &mut self.listener).await;
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = one_line(&String::from_utf8_lossy(&said));
-        (!text.is_empty()).then_some(text)
+        in_one_line(&self.said)
     }
+
+    /// For whoever waits for it.
+    pub(super) fn watch(&self) -> SshWatch {
+        SshWatch { host: self.host.clone(), pid: self.child.id(), said: Arc::clone(&self.said) }
+    }
+}
+
+impl SshWatch {
+    /// What ssh said until now, as [`Ssh::last_words`].
+    pub(super) fn said_so_far(&self) -> Option<String> {
+        in_one_line(&self.said)
+    }
+}
+
+fn in_one_line(said: &Mutex<Vec<u8>>) -> Option<String> {
+    let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = one_line(&String::from_utf8_lossy(&said));
+    (!text.is_empty()).then_some(text)
 }
 
 impl Drop for Ssh {

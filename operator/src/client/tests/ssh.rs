@@ -56,6 +56,19 @@ async fn what_ssh_says_is_the_error() {
 }
 
 #[tokio::test]
+async fn an_ssh_that_says_nothing_is_not_waited_for_for_ever() {
+    let world = World::new();
+    let ssh = Endpoint::Ssh(world.ssh("#!/bin/sh\necho 'Last login: today' >&2; exec sleep 60"));
+    let options = ClientOptions { greeting_timeout: Duration::from_secs(1), ..Default::default() };
+    let connecting = timeout(DEADLINE, Client::connect(&ssh, &options));
+    let error = failure(connecting.await.expect("it must give up"));
+    assert!(error.is_no_collector());
+    let error = error.to_string();
+    assert!(error.starts_with("nothing came through ssh from m3 within 1 s"), "{error}");
+    assert!(error.contains("ssh says: Last login: today") && error.contains("`ssh m3`"), "{error}");
+}
+
+#[tokio::test]
 async fn dialled_bytes_pass_both_ways_until_one_side_closes() {
     let world = World::new();
     let _collector = world.serve(crate::CONTROL_SOCKET, VERSION);
