@@ -2,6 +2,10 @@
 
 use crate::message::{Entry, Totals, Vitals, Work};
 
+/// As long after its last progress may the work of a minute be told that is not over: a minute, and
+/// as much again for beats that are rare.
+const MINUTE_TOLD_MS: u64 = 120_000;
+
 /// Minutes that the rate of tasks is averaged over: long enough to be calm, short enough to fall
 /// soon after the work stops.
 const RATE_MINUTES: usize = 5;
@@ -17,9 +21,10 @@ impl Work {
     }
 
     /// Tasks a minute, over the last five whole minutes, or over as many of them as have passed
-    /// since the agent's first task of the last quarter of an hour.
+    /// since the agent's first task of the last quarter of an hour. 0 also in the first minute of
+    /// all: [`Entry::tasks_per_minute`] tells them apart.
     #[must_use]
-    pub fn tasks_per_minute(&self) -> f64 {
+    pub fn rate_of_whole_minutes(&self) -> f64 {
         let idle = self.per_minute.iter().take_while(|&&count| count == 0).count();
         let from = self.per_minute.len().saturating_sub(RATE_MINUTES).max(idle);
         let recent = &self.per_minute[from..];
@@ -43,6 +48,20 @@ impl Work {
     #[must_use]
     pub fn cost_per_hour_usd(&self) -> f64 {
         if self.window_ms == 0 { 0.0 } else { self.cost_usd() * HOUR_MS / self.window_ms as f64 }
+    }
+}
+
+impl Entry {
+    /// [`Work::rate_of_whole_minutes`]; `None` while the agent works, and no whole minute of it has
+    /// passed yet.
+    #[must_use]
+    pub fn tasks_per_minute(&self, now_ms: i64) -> Option<f64> {
+        let work = &self.work;
+        let has_worked = work.ok > 0 || work.failed > 0;
+        let progress = self.vitals.progress_age_ms(now_ms);
+        let works = has_worked && progress.is_some_and(|age| age < MINUTE_TOLD_MS);
+        let is_first = works && work.per_minute.iter().all(|&tasks| tasks == 0);
+        (!is_first).then(|| work.rate_of_whole_minutes())
     }
 }
 
@@ -118,13 +137,26 @@ mod tests {
 
     #[test]
     fn the_rate_of_tasks_is_that_of_the_last_minutes() {
-        let rate = |per_minute| Work { per_minute, ..Work::default() }.tasks_per_minute();
+        let rate = |per_minute| Work { per_minute, ..Work::default() }.rate_of_whole_minutes();
         assert_eq!(rate(vec![]), 0.0);
         assert_eq!(rate(vec![4, 8]), 6.0);
         assert_eq!(rate(vec![900, 900, 1, 2, 3, 4, 5]), 3.0);
         assert_eq!(rate(vec![0, 0, 0, 0, 6, 8]), 7.0, "it was not there before");
         assert_eq!(rate(vec![6, 0, 0, 0, 0, 0]), 0.0);
         assert_eq!(rate(vec![u32::MAX; 15]), f64::from(u32::MAX));
+    }
+
+    #[test]
+    fn in_the_first_minute_of_work_no_rate_is_known() {
+        let mut entry = sample::idle_entry(1, "a");
+        let now_ms = sample::NOW_MS;
+        assert_eq!(entry.tasks_per_minute(now_ms), Some(0.0), "it does nothing");
+        (entry.work.ok, entry.vitals.progress_ms) = (7, Some(now_ms - 2_000));
+        assert_eq!(entry.tasks_per_minute(now_ms), None);
+        entry.work.per_minute = vec![0, 0, 7];
+        assert_eq!(entry.tasks_per_minute(now_ms), Some(7.0));
+        entry.work.per_minute = Vec::new();
+        assert_eq!(entry.tasks_per_minute(now_ms + 1_200_000), Some(0.0), "it has stopped");
     }
 
     #[test]

@@ -140,7 +140,7 @@ fn row(entry: &Entry, now_ms: i64, paint: Paint) -> Vec<String> {
         latency(|l| l.p50),
         latency(|l| l.p95),
         latency(|l| l.p99),
-        format!("{:.1}", work.tasks_per_minute()),
+        entry.tasks_per_minute(now_ms).map_or_else(none, |rate| format!("{rate:.1}")),
         text::money(work.cost_nano_usd),
         text::money(work.cost_today_nano_usd),
         vitals.starts.to_string(),

@@ -169,7 +169,7 @@ static FIELDS: &[Field] = &[
     number("failed", Unit::Count, "tasks that failed in the last hour", |s| {
         Some(s.entry?.work.failed as f64)
     }),
-    number("tasks", Unit::Count, "tasks a minute", |s| Some(s.entry?.work.tasks_per_minute())),
+    number("tasks", Unit::Count, "tasks a minute", |s| s.entry?.tasks_per_minute(s.now_ms)),
     number("p50", Unit::Duration, "median latency", |s| latency(s, |l| l.p50)),
     number("p90", Unit::Duration, "90th percentile of latency", |s| latency(s, |l| l.p90)),
     number("p95", Unit::Duration, "95th percentile of latency", |s| latency(s, |l| l.p95)),

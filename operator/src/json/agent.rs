@@ -8,7 +8,6 @@ use super::{At, SCHEMA, rounded};
 use crate::figures::session_text;
 use crate::message::{
     Action, AgentDetail, CommandView, Entry, Latency, Phase, Reason, SessionView, State, Totals,
-    Work,
 };
 
 /// Everything known of one agent, at the collector's time `now_ms`.
@@ -76,7 +75,7 @@ pub(super) struct AgentView<'a> {
 
 impl<'a> AgentView<'a> {
     pub(super) fn new(entry: &'a Entry, now_ms: i64) -> Self {
-        let Entry { agent, identity, vitals, work, total, .. } = entry;
+        let Entry { agent, identity, vitals, total, .. } = entry;
         let order = |action| {
             let command = vitals.command.as_ref().filter(|command| command.action == action);
             command.map(OrderView::new)
@@ -100,7 +99,7 @@ impl<'a> AgentView<'a> {
             interval_ms: vitals.interval_ms,
             session: entry.session_text(),
             starts: vitals.starts,
-            work: WorkView::new(work),
+            work: WorkView::new(entry, now_ms),
             total: *total,
             kill: order(Action::Kill),
             resume: order(Action::Resume),
@@ -140,11 +139,12 @@ struct WorkView {
     tokens_in: u64,
     tokens_out: u64,
     cost_today_nano_usd: u64,
-    tasks_per_minute: f64,
+    tasks_per_minute: Option<f64>,
 }
 
 impl WorkView {
-    fn new(work: &Work) -> Self {
+    fn new(entry: &Entry, now_ms: i64) -> Self {
+        let work = &entry.work;
         Self {
             window_ms: work.window_ms,
             ok: work.ok,
@@ -156,7 +156,7 @@ impl WorkView {
             tokens_in: work.tokens_in,
             tokens_out: work.tokens_out,
             cost_today_nano_usd: work.cost_today_nano_usd,
-            tasks_per_minute: rounded(work.tasks_per_minute()),
+            tasks_per_minute: entry.tasks_per_minute(now_ms).map(rounded),
         }
     }
 }

@@ -27,6 +27,11 @@ pub(crate) fn rate(per_minute: f64) -> String {
     if per_minute < 1_000.0 { format!("{per_minute:.1}") } else { count(per_minute as u64) }
 }
 
+/// The same, or `-` while it can't be known.
+pub(crate) fn rate_if_known(per_minute: Option<f64>) -> String {
+    per_minute.map_or_else(|| "-".to_owned(), rate)
+}
+
 /// The time of day, `12:04:31`, in the zone; with a `Z` in UTC.
 pub(crate) fn clock(ms: i64, zone: &TimeZone) -> String {
     stamp(ms, zone, "%H:%M:%S")

@@ -3,7 +3,7 @@
 use heartline_operator::message::{Entry, Reason, State as AgentState};
 use heartline_operator::session_text;
 
-use crate::look::{Glyphs, Role, Status, age_since, cost, latency, percent, rate, status};
+use crate::look::{Glyphs, Role, Status, age_since, cost, latency, percent, rate_if_known, status};
 use crate::state::{Column, FleetList};
 
 /// Columns before the first one: the cursor and the mark.
@@ -70,7 +70,7 @@ pub(super) fn cell(
         Column::P50 => (Role::Text, quantile(|all| all.p50)),
         Column::P95 => (by_state(&[Reason::Slow]), quantile(|all| all.p95)),
         Column::P99 => (Role::Text, quantile(|all| all.p99)),
-        Column::Tasks => (Role::Text, rate(work.tasks_per_minute())),
+        Column::Tasks => (Role::Text, rate_if_known(entry.tasks_per_minute(now_ms))),
         Column::Cost => (Role::Text, cost(work.cost_today_nano_usd)),
         Column::Boot => (by_state(&[Reason::CrashLooping, Reason::Conflict]), boot(entry)),
         Column::Load => (Role::Text, load(&work.per_minute, glyphs)),

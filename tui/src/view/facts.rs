@@ -4,7 +4,9 @@ use heartline_operator::message::{Action, AgentDetail, CommandView, Entry, Phase
 use heartline_operator::text::money;
 
 use super::cells::load;
-use crate::look::{Role, age, age_since, clock, count, latency, percent, rate, span, status};
+use crate::look::{
+    Role, age, age_since, clock, count, latency, percent, rate_if_known, span, status,
+};
 use crate::state::{State, ZoneChoice};
 
 /// A label and its value.
@@ -103,7 +105,7 @@ fn work(state: &State, entry: &Entry) -> Vec<Fact> {
         fact("ok", count(work.ok)),
         Fact { label: "failed", role: failed, value: count(work.failed) },
         fact("success", format!("{} %", percent(work.success_rate()))),
-        fact("tasks/m", rate(work.tasks_per_minute())),
+        fact("tasks/m", rate_if_known(entry.tasks_per_minute(state.now_ms()))),
         fact("15 min", load(&work.per_minute, state.glyphs)),
     ]
 }
