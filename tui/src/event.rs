@@ -67,6 +67,25 @@ pub(crate) enum Effect {
     AskEvents(EventQuery),
     Order(Command),
     Copy(String),
-    Export { stem: &'static str, lines: Vec<String> },
+    Export(Export),
     Mouse(MouseMode),
+}
+
+/// What is to be written to a file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Export {
+    /// The first part of the file's name.
+    pub stem: &'static str,
+    pub format: ExportFormat,
+    pub text: String,
+    /// What it is, for a person: `12 agents`.
+    pub what: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExportFormat {
+    /// One document.
+    Json,
+    /// One object a line.
+    JsonLines,
 }

@@ -1,5 +1,6 @@
 //! The one loop: everything that happens comes through it in one order.
 
+mod export;
 mod perform;
 
 use std::future::poll_fn;

@@ -112,7 +112,7 @@ pub(crate) const REGISTRY: &[Spec] = &[
         .hint(30, "copy"),
     spec(Command::CopyRow, "copy-row", &["Y"], SCREENS, "copy the row as JSON")
         .subcommand("heartline agent NAME --json"),
-    spec(Command::Export, "export", &["E"], SCREENS, "write what is listed to a JSON lines file")
+    spec(Command::Export, "export", &["E"], SCREENS, "write what is listed to a file, as JSON")
         .subcommand("heartline events --json"),
     spec(Command::Down, "down", &["j", "Down"], LISTS, "down").unlisted(),
     spec(Command::Up, "up", &["k", "Up"], LISTS, "up").unlisted(),

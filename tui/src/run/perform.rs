@@ -1,17 +1,14 @@
 //! Effects that reach outside: questions to the collector, and files.
 
-use std::fs::OpenOptions;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::{self, Write as _};
+use std::path::Path;
 
 use heartline_operator::client::{ClientError, LinkHandle};
 use heartline_operator::message::{Command, EventQuery, Reply, Request};
 use tokio::sync::mpsc;
 
+use super::export::write;
 use crate::event::{Answer, Effect, Event};
-
-/// Names tried for an exported file before giving up.
-const MOST_NAMES: u32 = 1_000;
 
 /// Performs effects; what comes of them goes back to the loop as events.
 pub(super) struct Performer {
@@ -34,8 +31,8 @@ impl Performer {
             Effect::AskAgent(id) => self.ask(|link| agent(link, id)),
             Effect::AskEvents(query) => self.ask(|link| events(link, query)),
             Effect::Order(command) => self.ask(|link| order(link, command)),
-            Effect::Export { stem, lines } => {
-                self.ask(|_| async move { Event::Exported(export(stem, &lines)) });
+            Effect::Export(export) => {
+                self.ask(|_| async move { Event::Exported(write(Path::new(""), &export)) });
             }
             // The loop performs these itself: they are about its terminal.
             Effect::Exit
@@ -94,29 +91,6 @@ fn unexpected(reply: &Reply) -> String {
         Reply::Error { message, .. } => message.clone(),
         _ => "the collector answered something else".to_owned(),
     }
-}
-
-/// Writes lines to a new file in the working directory; never over an old one.
-fn export(stem: &str, lines: &[String]) -> Result<String, String> {
-    for n in 1..=MOST_NAMES {
-        let name = format!("heartline-{stem}-{n}.jsonl");
-        let file = OpenOptions::new().write(true).create_new(true).open(&name);
-        let mut file = match file {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-            Err(error) => return Err(format!("can't write {name} here: {error}")),
-        };
-        let mut text = lines.join("\n");
-        text.push('\n');
-        return file
-            .write_all(text.as_bytes())
-            .map(|()| match lines {
-                [_] => format!("wrote {name}"),
-                lines => format!("wrote {} lines to {name}", lines.len()),
-            })
-            .map_err(|error| format!("can't write {name}: {error}"));
-    }
-    Err(format!("heartline-{stem}-1.jsonl to -{MOST_NAMES}.jsonl are all there already"))
 }
 
 /// Where the numbers of commands begin: random, from the hasher's keys, so that two programs never

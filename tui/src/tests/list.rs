@@ -5,7 +5,7 @@ use std::time::Duration;
 use heartline_operator::client::LinkEvent;
 use heartline_operator::message::{Reason, State, Vitals};
 
-use crate::event::{Effect, Event};
+use crate::event::{Effect, Event, ExportFormat};
 use crate::sample::{Driver, Right};
 use crate::state::Screen;
 
@@ -216,4 +216,30 @@ fn a_range_is_marked_from_the_last_mark() {
     assert_eq!(driver.app.list.marks.len(), 3);
     driver.keys("ctrl-\\");
     assert!(driver.app.list.marks.is_empty());
+}
+
+#[test]
+fn an_export_is_one_document_of_agents_or_a_line_an_event() {
+    let mut driver = driver();
+    let exported = |effects: Vec<Effect>| match effects.as_slice() {
+        [Effect::Export(export)] => export.clone(),
+        other => panic!("{other:?}"),
+    };
+    let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    driver.keys("/");
+    driver.types("host=edge-17");
+    driver.keys("Enter");
+    let fleet = exported(driver.keys("E"));
+    assert_eq!((fleet.format, fleet.what.as_str()), (ExportFormat::Json, "6 agents"));
+    let document = parsed(&fleet.text);
+    assert_eq!((&document["schema"], document["agents"].as_array().unwrap().len()), (&1.into(), 6));
+    driver.keys("3");
+    let events = exported(driver.keys("E"));
+    assert_eq!((events.format, events.what.as_str()), (ExportFormat::JsonLines, "10 events"));
+    assert!(events.text.lines().all(|line| parsed(line)["kind"].is_string()));
+    driver.keys("/");
+    driver.types("agent=nobody");
+    driver.keys("Enter");
+    assert_eq!(driver.keys("E"), []);
+    assert!(driver.screen().contains("nothing to write"));
 }

@@ -1,9 +1,10 @@
 //! Copying and exporting: what leaves the screen as text.
 
 use heartline_operator::json;
+use heartline_operator::message::Event;
 
 use crate::commands::Command;
-use crate::event::Effect;
+use crate::event::{Effect, Export, ExportFormat};
 use crate::look::{Role, clean};
 use crate::state::{Screen, State};
 
@@ -32,34 +33,44 @@ fn row_as_json(state: &State) -> Option<String> {
     Some(json::line(&json::status([entry], collector, state.now_ms())))
 }
 
-fn export(state: &State) -> Vec<Effect> {
-    let (stem, lines) = match state.screen {
-        Screen::Fleet => ("fleet", fleet_lines(state)),
-        Screen::Transitions => ("events", event_lines(state)),
-        Screen::Agent => ("agent-events", agent_lines(state)),
+fn export(state: &mut State) -> Vec<Effect> {
+    let export = match state.screen {
+        Screen::Fleet => fleet(state),
+        Screen::Transitions => {
+            let rows = state.transitions.rows.iter();
+            events("events", rows.filter_map(|cursor| state.event(*cursor)))
+        }
+        Screen::Agent => {
+            let detail = state.agent.as_ref().and_then(|pane| pane.detail.as_ref());
+            let newest_first = detail.map(|detail| detail.events.iter());
+            events("agent-events", newest_first.into_iter().flatten().rev())
+        }
     };
-    vec![Effect::Export { stem, lines }]
+    if export.is_none() {
+        state.say(Role::Text, "there is nothing to write here");
+    }
+    export.map(Effect::Export).into_iter().collect()
 }
 
 /// The agents that the filter shows, also those in folded groups, as `heartline status --json`.
-fn fleet_lines(state: &State) -> Vec<String> {
+fn fleet(state: &State) -> Option<Export> {
     let (world, now_ms) = (state.world(), state.now_ms());
     let shown = world.fleet.entries().filter(|entry| state.list.shows(entry, now_ms));
-    let document = |collector| json::line(&json::status(shown, collector, now_ms));
-    world.collector().map(document).into_iter().collect()
+    let shown: Vec<_> = shown.collect();
+    let what = counted(shown.len(), "agent");
+    let text = json::line(&json::status(shown, world.collector()?, now_ms));
+    Some(Export { stem: "fleet", format: ExportFormat::Json, text: text + "\n", what })
 }
 
-fn event_lines(state: &State) -> Vec<String> {
-    let rows = state.transitions.rows.iter();
-    rows.filter_map(|cursor| state.event(*cursor))
-        .map(|event| json::line(&json::event(event)))
-        .collect()
+/// Events as `heartline events --json`.
+fn events<'a>(stem: &'static str, events: impl Iterator<Item = &'a Event>) -> Option<Export> {
+    let lines: Vec<_> = events.map(|event| json::line(&json::event(event)) + "\n").collect();
+    let (what, format) = (counted(lines.len(), "event"), ExportFormat::JsonLines);
+    (!lines.is_empty()).then(|| Export { stem, format, text: lines.concat(), what })
 }
 
-fn agent_lines(state: &State) -> Vec<String> {
-    let detail = state.agent.as_ref().and_then(|pane| pane.detail.as_ref());
-    let events = detail.map(|detail| detail.events.iter().rev()).into_iter().flatten();
-    events.map(|event| json::line(&json::event(event))).collect()
+fn counted(n: usize, thing: &str) -> String {
+    if n == 1 { format!("1 {thing}") } else { format!("{n} {thing}s") }
 }
 
 pub(super) fn exported(state: &mut State, result: Result<String, String>) -> Vec<Effect> {
