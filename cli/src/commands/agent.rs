@@ -117,7 +117,13 @@ fn pulse(detail: &AgentDetail, now_ms: i64) -> Vec<(&'static str, String)> {
         ("progress", age(vitals.progress_age_ms(now_ms))),
         ("phase", vitals.phase.name().to_owned()),
         ("in flight", vitals.in_flight.to_string()),
-        ("beats", format!("{} in this session, {} lost", vitals.beats, vitals.lost)),
+        (
+            "beats",
+            format!(
+                "{} of this session since the collector's start, {} lost",
+                vitals.beats, vitals.lost
+            ),
+        ),
         ("starts", vitals.starts.to_string()),
         ("first seen", text::timestamp(detail.first_seen_ms)),
         ("key", format!("for {scope}, epoch {}", detail.epoch)),

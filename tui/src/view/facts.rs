@@ -73,9 +73,10 @@ fn beats(entry: &Entry) -> Vec<Fact> {
     let loss = if sent == 0 { 0.0 } else { vitals.lost as f64 / sent as f64 };
     vec![
         fact("every", interval(vitals.interval_ms)),
-        fact("arrived", count(vitals.beats)),
+        fact("boot", super::cells::boot(entry)),
+        // They are counted in memory: a session may be older than its collector.
+        fact("since collector start", count(vitals.beats)),
         fact("lost", format!("{} ({:.1} %)", count(vitals.lost), loss * 100.0)),
-        fact("session", super::cells::boot(entry)),
     ]
 }
 
