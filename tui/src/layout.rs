@@ -2,7 +2,8 @@
 
 use ratatui::layout::Rect;
 
-use crate::state::{Overlay, Screen, State};
+use crate::look::wrap;
+use crate::state::{FilterFault, Overlay, Screen, State};
 
 /// Below this, one line of counts.
 pub(crate) const SMALLEST: (u16, u16) = (60, 15);
@@ -85,7 +86,7 @@ pub(crate) fn regions(state: &State) -> Regions {
 fn filter_lines(state: &State) -> u16 {
     match &state.overlay {
         Some(Overlay::Filter(edit)) => edit.error.as_ref().map_or(1, |fault| {
-            let message = u16::try_from(fault.lines(state.size.0).len()).unwrap_or(1);
+            let message = u16::try_from(fault_lines(fault, state.size.0).len()).unwrap_or(1);
             2 + message.min(MOST_FAULT_LINES)
         }),
         _ => 1,
@@ -107,6 +108,11 @@ fn fleet(state: &State, mut rest: Rect, regions: &mut Regions) {
     }
     regions.titles = take_top(&mut rest, 1);
     regions.body = rest;
+}
+
+/// What is wrong with a filter, broken into lines that fit.
+pub(crate) fn fault_lines(fault: &FilterFault, columns: u16) -> Vec<String> {
+    wrap(&fault.message, usize::from(columns.saturating_sub(2)))
 }
 
 /// Splits off the first rows of an area.

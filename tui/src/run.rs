@@ -20,7 +20,7 @@ use crate::clock::{Clock, Mono};
 use crate::event::{Effect, Event, MouseInput};
 use crate::options::Look;
 use crate::pace::{Pace, Urgency};
-use crate::state::State;
+use crate::state::{Behind, State};
 use crate::terminal::{Canvas, Guard, Hangup, Signal, Signals, TerminalError};
 use crate::update::{filter_fleet, update};
 use crate::view::view;
@@ -207,7 +207,7 @@ impl App {
         if self.state.revision != self.drawn {
             self.pace.want_frame(urgency);
         }
-        if self.state.list.stale {
+        if self.state.list.behind != Behind::Nothing {
             self.pace.want_settle();
         }
         self.due()?;
@@ -224,7 +224,7 @@ impl App {
             if self.state.revision != self.drawn {
                 self.pace.want_frame(Urgency::Key);
             }
-            if self.state.list.stale {
+            if self.state.list.behind != Behind::Nothing {
                 self.pace.want_settle();
             }
         }

@@ -14,6 +14,6 @@ pub(crate) use heartline_operator::text::{Charset, EventWords, age, count, laten
 pub(crate) use status::{Status, of_state, status};
 #[cfg(test)]
 pub(crate) use text::is_hostile;
-pub(crate) use text::{Align, clean, fit, width};
+pub(crate) use text::{Align, clean, fit, width, wrap};
 pub use theme::{NoSuchTheme, ThemeName};
 pub(crate) use theme::{Role, Theme};

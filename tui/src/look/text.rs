@@ -67,6 +67,23 @@ pub(crate) fn fit(text: &str, columns: usize, align: Align, more: &str) -> Strin
     cut
 }
 
+/// The text, clean, broken between words into lines of at most `columns`; at least one.
+pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in clean(text).split_whitespace() {
+        let last = lines.last_mut().expect("there is always a line");
+        if !last.is_empty() && width(last) + 1 + width(word) > columns {
+            lines.push(word.to_owned());
+        } else {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +102,13 @@ mod tests {
                 assert_eq!(width(&fit(text, columns, Align::Right, "…")), columns, "{text:?}");
             }
         }
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        assert_eq!(wrap("a bc  def g", 4), ["a bc", "def", "g"]);
+        assert_eq!(wrap("abcdefgh i", 4), ["abcdefgh", "i"]);
+        assert_eq!(wrap("", 4), [""]);
     }
 
     #[test]

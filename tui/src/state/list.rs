@@ -3,7 +3,7 @@
 //! The rows are built at most four times a second, never while drawing. Cursor, marks and folds are
 //! kept by name: a row moves, and they follow it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use heartline_operator::Filter;
 use heartline_operator::Mirror;
@@ -38,6 +38,18 @@ pub(crate) struct GroupInfo {
     pub cost_today_nano_usd: u64,
     pub oldest_beat_ms: Option<i64>,
     pub folded: bool,
+}
+
+/// How far the list is behind the fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Behind {
+    /// Not at all.
+    #[default]
+    Nothing,
+    /// What the groups add up to has changed.
+    Sums,
+    /// Rows have come, gone or moved.
+    Rows,
 }
 
 /// What the cursor is on.
@@ -79,8 +91,7 @@ pub(crate) struct FleetList {
     pub shown: Shown,
     pub filter: Option<Filter>,
     pub filter_text: String,
-    /// The rows no longer match the fleet.
-    pub stale: bool,
+    pub behind: Behind,
 }
 
 impl Default for FleetList {
@@ -102,7 +113,7 @@ impl Default for FleetList {
             shown: Shown::default(),
             filter: None,
             filter_text: String::new(),
-            stale: true,
+            behind: Behind::Rows,
         }
     }
 }
@@ -179,8 +190,26 @@ impl FleetList {
         self.matched = agents.len();
         let groups = self.gather(&agents);
         self.lay_out(groups);
-        self.stale = false;
+        self.behind = Behind::Nothing;
         self.find_cursor(fleet);
+    }
+
+    /// Adds up the groups anew; cheaper than a new order.
+    pub(crate) fn sum_up(&mut self, fleet: &Mirror, now_ms: i64) {
+        self.behind = Behind::Nothing;
+        let mut groups = std::mem::take(&mut self.groups);
+        for group in &mut groups {
+            let (name, folded) = (std::mem::take(&mut group.name), group.folded);
+            *group = GroupInfo { name, folded, ..GroupInfo::default() };
+        }
+        let names = groups.iter().map(|group| group.name.clone());
+        let numbers: HashMap<String, usize> = names.zip(0..).collect();
+        for entry in fleet.entries().filter(|entry| self.shows(entry, now_ms)) {
+            if let Some(&number) = numbers.get(self.grouping.of(entry)) {
+                groups[number].add(entry);
+            }
+        }
+        self.groups = groups;
     }
 
     fn sort_agents(&self, agents: &mut [&Entry]) {
@@ -200,7 +229,7 @@ impl FleetList {
 
     /// Groups in the order in which they are shown: by their first row's, or by name.
     fn gather(&self, agents: &[&Entry]) -> Vec<(GroupInfo, Vec<u32>)> {
-        let mut numbers = std::collections::HashMap::new();
+        let mut numbers = HashMap::new();
         let mut groups: Vec<(GroupInfo, Vec<u32>)> = Vec::new();
         for entry in agents {
             let name = self.grouping.of(entry);

@@ -24,7 +24,7 @@ pub(crate) use columns::Column;
 pub(crate) use dialog::{Dialog, Focus, FocusStep, Scope, Target};
 pub(crate) use input::Input;
 pub(crate) use link::{LinkInfo, LinkState, Rights};
-pub(crate) use list::{Cursor, FleetList, GroupInfo, Grouping, Row, Shown};
+pub(crate) use list::{Behind, Cursor, FleetList, GroupInfo, Grouping, Row, Shown};
 pub(crate) use orders::{Order, Orders, Stage};
 pub(crate) use overlay::{FilterEdit, FilterFault, Overlay, Palette, Picker, PickerKind};
 pub(crate) use transitions::{Follow, Transitions};

@@ -3,8 +3,8 @@
 use super::columns::Column;
 use super::dialog::Dialog;
 use super::input::Input;
+use super::list::Cursor;
 use crate::commands::{Command, Context, Listed, REGISTRY, Spec};
-use crate::look::width;
 
 /// One thing at a time lies above a screen.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct FilterEdit {
     pub input: Input,
     /// The filter to go back to.
     pub before: String,
+    /// Where the cursor of the fleet goes back to.
+    pub cursor: Option<Cursor>,
     pub error: Option<FilterFault>,
 }
 
@@ -52,26 +54,6 @@ pub(crate) struct Picker {
 pub(crate) enum PickerKind {
     Sort,
     Columns,
-}
-
-impl FilterFault {
-    /// The message, broken between words into lines that fit.
-    pub(crate) fn lines(&self, columns: u16) -> Vec<String> {
-        let room = usize::from(columns.saturating_sub(2));
-        let mut lines = vec![String::new()];
-        for word in self.message.split_whitespace() {
-            let last = lines.last_mut().expect("there is always a line");
-            if !last.is_empty() && width(last) + 1 + width(word) > room {
-                lines.push(word.to_owned());
-            } else {
-                if !last.is_empty() {
-                    last.push(' ');
-                }
-                last.push_str(word);
-            }
-        }
-        lines
-    }
 }
 
 impl Palette {

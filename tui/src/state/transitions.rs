@@ -61,7 +61,7 @@ impl Transitions {
         self.selected = self.rows.get(self.at).copied();
     }
 
-    /// Scrolls until the selection is among `height` rows. A selected row may be two lines high.
+    /// Scrolls until the selection is among `height` rows.
     pub(crate) fn scroll(&mut self, height: usize) {
         let height = height.max(1);
         self.offset = self.offset.min(self.rows.len().saturating_sub(height)).min(self.at);

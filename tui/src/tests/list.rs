@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heartline_operator::client::LinkEvent;
-use heartline_operator::message::{Reason, State, Vitals};
+use heartline_operator::message::{Changes, Reason, State, Totals, Vitals, Work};
 
 use crate::event::{Effect, Event, ExportFormat};
 use crate::sample::{Driver, Right};
@@ -242,4 +242,44 @@ fn an_export_is_one_document_of_agents_or_a_line_an_event() {
     driver.keys("Enter");
     assert_eq!(driver.keys("E"), []);
     assert!(driver.screen().contains("nothing to write"));
+}
+
+#[test]
+fn what_a_group_adds_up_to_follows_its_agents() {
+    let mut driver = driver();
+    for entry in &mut driver.agents {
+        entry.work.cost_today_nano_usd = 0;
+        entry.vitals.last_beat_ms = Some(crate::sample::NOW_MS);
+    }
+    driver.connect(Right::Act);
+    assert!(driver.line("edge-17  6 agents").contains("$0.00 today  oldest beat 0s"));
+    let keys: Vec<_> = driver.agents.iter().map(|entry| entry.key).collect();
+    let spent = Work { cost_today_nano_usd: 2_000_000_000, ..Work::default() };
+    let work = keys.iter().map(|key| (*key, spent.clone(), Totals::default())).collect();
+    driver.news(Changes { work, ..driver.no_changes() });
+    driver.wait(1_000);
+    driver.send(Event::Settle);
+    let line = driver.line("edge-17  6 agents");
+    assert!(line.contains("$12.00 today  oldest beat 1s"), "{line}");
+}
+
+#[test]
+fn a_filter_that_is_taken_back_gives_the_selection_back() {
+    let mut driver = driver();
+    driver.keys("j j j j");
+    let selected = driver.app.list.selected().unwrap().to_owned();
+    driver.keys("/");
+    driver.types("nothing-has-this-name");
+    assert_eq!(driver.app.list.matched, 0);
+    driver.keys("Esc");
+    assert_eq!(driver.app.list.selected(), Some(selected.as_str()));
+}
+
+#[test]
+fn help_says_that_there_is_more_only_while_there_is() {
+    let mut driver = Driver::live((80, 24));
+    driver.keys("?");
+    assert!(driver.screen().contains("j: more"));
+    driver.keys("G");
+    assert!(!driver.screen().contains("more"), "{}", driver.screen());
 }

@@ -6,7 +6,7 @@ use heartline_operator::message::EventQuery;
 
 use super::{rebuild, transitions};
 use crate::event::Effect;
-use crate::state::{Impact, LinkState, Rights, State};
+use crate::state::{Behind, Impact, LinkState, Rights, State};
 
 /// Events asked for at once.
 pub(super) const EVENT_PAGE: u32 = 2_000;
@@ -61,7 +61,7 @@ fn news(state: &mut State, update: Update) {
     }
     match impact {
         Impact::Cells => {}
-        Impact::Rows => state.list.stale = true,
+        Impact::Rows => state.list.behind = Behind::Rows,
         // Rows name agents by the connection's keys: not one frame may mix the old and the new.
         Impact::Keys => rebuild(state),
     }

@@ -17,7 +17,7 @@ use heartline_operator::{Filter, FilterError};
 use crate::clock::Mono;
 use crate::event::{Effect, Event};
 use crate::layout;
-use crate::state::{Screen, State};
+use crate::state::{Behind, Screen, State};
 
 /// Applies one event, and says what is to be done about it.
 pub(crate) fn update(state: &mut State, event: Event, now: Mono) -> Vec<Effect> {
@@ -58,8 +58,10 @@ fn tick(state: &mut State) -> Vec<Effect> {
         state.touch();
     }
     // A filter or an order by age answers differently as time goes by.
-    if state.frozen.is_none() && (state.list.sort.moves() || state.list.filter.is_some()) {
-        state.list.stale = true;
+    if state.frozen.is_none() {
+        let moves = state.list.sort.moves() || state.list.filter.is_some();
+        let behind = if moves { Behind::Rows } else { Behind::Sums };
+        state.list.behind = state.list.behind.max(behind);
     }
     let asks = state.screen == Screen::Agent && state.link.is_live() && state.frozen.is_none();
     match state.agent.as_mut().filter(|_| asks) {
@@ -72,10 +74,16 @@ fn tick(state: &mut State) -> Vec<Effect> {
 }
 
 fn settle(state: &mut State) -> Vec<Effect> {
-    if state.list.stale {
-        rebuild(state);
-        state.touch();
+    match state.list.behind {
+        Behind::Nothing => return Vec::new(),
+        Behind::Sums => {
+            let now_ms = state.now_ms();
+            let world = state.frozen.as_deref().unwrap_or(&state.live);
+            state.list.sum_up(&world.fleet, now_ms);
+        }
+        Behind::Rows => rebuild(state),
     }
+    state.touch();
     Vec::new()
 }
 
@@ -101,12 +109,13 @@ pub(crate) fn filter_fleet(state: &mut State, text: &str) -> Result<(), FilterEr
 
 /// Keeps the cursors on the screen, whatever moved.
 fn follow(state: &mut State) {
-    let height = usize::from(layout::regions(state).body.height);
+    let body = layout::regions(state).body;
+    let height = usize::from(body.height);
     match state.screen {
         Screen::Fleet => state.list.scroll(height),
         Screen::Transitions => {
-            // The selected row shows its cause on a second line.
-            state.transitions.scroll(height.saturating_sub(1));
+            let below = crate::view::lines_below(state, body.width);
+            state.transitions.scroll(height.saturating_sub(below));
         }
         Screen::Agent => {}
     }

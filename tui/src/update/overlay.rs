@@ -62,7 +62,8 @@ pub(super) fn edit_filter(state: &mut State) {
         Screen::Fleet | Screen::Agent => state.list.filter_text.clone(),
     };
     let input = Input::with(&before);
-    state.overlay = Some(Overlay::Filter(FilterEdit { input, before, error: None }));
+    let cursor = state.list.cursor.clone();
+    state.overlay = Some(Overlay::Filter(FilterEdit { input, before, cursor, error: None }));
 }
 
 pub(super) fn filter_key(state: &mut State, chord: Chord) -> Option<Vec<Effect>> {
@@ -71,8 +72,9 @@ pub(super) fn filter_key(state: &mut State, chord: Chord) -> Option<Vec<Effect>>
         KeyCode::Enter if edit.error.is_some() => {}
         KeyCode::Enter => state.overlay = None,
         KeyCode::Esc => {
-            let before = edit.before.clone();
+            let (before, cursor) = (edit.before.clone(), edit.cursor.take());
             state.overlay = None;
+            state.list.cursor = cursor;
             // It was in force before, so it is a filter.
             let _ = apply(state, &before);
         }

@@ -70,7 +70,7 @@ fn fault_lines(state: &State, fault: &FilterFault, start: u16, area: Rect, buffe
         let place = format!("^ column {}", fault.column + 1);
         pen.gap(start.saturating_add(column)).put(Role::Unreachable, &place);
     }
-    for (row, line) in (2..area.height).zip(fault.lines(area.width)) {
+    for (row, line) in (2..area.height).zip(crate::layout::fault_lines(fault, area.width)) {
         if let Some(mut pen) = Pen::on(state, area, row, buffer) {
             pen.gap(1).put(Role::Unreachable, &line);
         }

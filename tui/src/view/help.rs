@@ -37,7 +37,7 @@ pub(super) fn draw(state: &state::State, scroll: usize, buffer: &mut Buffer) {
             line(state, area, row, spec, buffer);
         }
     }
-    legend(state, inner, rows > height, buffer);
+    legend(state, inner, scroll + height < rows, buffer);
 }
 
 fn line(state: &state::State, area: Rect, row: u16, spec: &Spec, buffer: &mut Buffer) {

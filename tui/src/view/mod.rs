@@ -17,6 +17,7 @@ mod tiny;
 mod transitions;
 
 pub(crate) use cells::columns_shown;
+pub(crate) use transitions::lines_below;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};

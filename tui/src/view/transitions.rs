@@ -6,11 +6,15 @@ use ratatui::layout::Rect;
 
 use super::pen::Pen;
 use crate::layout::Regions;
-use crate::look::{Align, EventWords, Role, age, day_clock, event_role, width};
+use crate::look::{Align, EventWords, Role, age, day_clock, event_role, width, wrap};
 use crate::state::{State, ZoneChoice};
 
 /// From this width on there is room for who caused it.
 const WITH_BY: u16 = 110;
+
+/// Where lines below the selected row begin, and how many there may be.
+const BELOW_FROM: u16 = 14;
+const MOST_BELOW: usize = 4;
 
 /// Widths of the columns but the last one.
 struct Columns {
@@ -77,7 +81,7 @@ fn titles(state: &State, area: Rect, columns: &Columns, buffer: &mut Buffer) {
     }
 }
 
-/// One event; the selected one has a second line when its cause does not fit. Returns the lines.
+/// One event; the selected one has its cause below it when that does not fit. Returns the lines.
 fn row(
     state: &State,
     area: Rect,
@@ -92,15 +96,36 @@ fn row(
     if !selected {
         return 1;
     }
-    let fits = width(&words.cause) <= usize::from(columns.cause) && columns.by > 0;
-    let lines = if fits || line + 1 >= area.height { 1 } else { 2 };
-    if lines == 2
-        && let Some(mut pen) = Pen::on(state, area, line + 1, buffer)
-    {
-        pen.gap(14).put(Role::Text, &format!("by {}: {}", words.who(), words.cause));
+    let mut lines = 1;
+    for text in below(&words, columns, area.width) {
+        let Some(mut pen) = Pen::on(state, area, line + lines, buffer) else { break };
+        pen.gap(BELOW_FROM).put(Role::Text, &text);
+        lines += 1;
     }
     let rows = Rect { y: area.y + line, height: lines, ..area };
     buffer.set_style(rows, state.theme.cursor());
+    lines
+}
+
+/// How many lines the selected event has below its row.
+pub(crate) fn lines_below(state: &State, width: u16) -> usize {
+    let event = state.selected_event();
+    let lines = event.map(|event| below(&EventWords::of(event), &Columns::of(width), width));
+    lines.map_or(0, |lines| lines.len())
+}
+
+/// What does not fit the row of the selected event.
+fn below(words: &EventWords, columns: &Columns, across: u16) -> Vec<String> {
+    let fits = width(&words.cause) <= usize::from(columns.cause);
+    if fits && columns.by > 0 || words.cause.is_empty() && words.by.is_none() {
+        return Vec::new();
+    }
+    let room = usize::from(across.saturating_sub(BELOW_FROM + 1));
+    let mut lines = match words.cause.as_str() {
+        "" => wrap(&format!("by {}", words.who()), room),
+        cause => wrap(&format!("by {}: {cause}", words.who()), room),
+    };
+    lines.truncate(MOST_BELOW);
     lines
 }
 

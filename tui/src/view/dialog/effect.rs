@@ -36,11 +36,13 @@ fn kill(state: &State, dialog: &Dialog) -> Vec<(Role, String)> {
         let (whom, by) = (names(&heard), interval(slowest));
         lines.push((Role::Text, format!("        {whom}: told at once, in {by} at the latest.")));
         let busy: u64 = heard.iter().map(|entry| u64::from(entry.vitals.in_flight)).sum();
-        match busy {
-            0 => {}
-            1 => lines.push((Role::Text, "        1 task in flight drains first.".to_owned())),
-            _ => lines.push((Role::Text, format!("        {busy} tasks in flight drain first."))),
-        }
+        // Always a line: the buttons below must not move while somebody aims at them.
+        let drains = match busy {
+            0 => "no task is in flight".to_owned(),
+            1 => "1 task in flight drains first".to_owned(),
+            _ => format!("{busy} tasks in flight drain first"),
+        };
+        lines.push((Role::Text, format!("        Now {drains}.")));
     }
     if !silent.is_empty() {
         let whom = names(&silent);
