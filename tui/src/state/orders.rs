@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use heartline_operator::message::{
-    Action, Command, CommandOutcome, CommandRefusal, Event, EventKind,
+    Action, Command, CommandOutcome, CommandRefusal, CommandView, Event, EventKind,
 };
 
 use super::world::World;
@@ -51,6 +51,19 @@ impl Order {
     pub(crate) fn pending(&self) -> impl Iterator<Item = &str> {
         let waits = |agent: &&String| !self.obeyed_ms.contains_key(*agent);
         self.command.agents.iter().filter(waits).map(String::as_str)
+    }
+
+    /// How the agents stand that have the order, but have yet to obey: their tasks drain.
+    pub(crate) fn draining<'a>(&self, world: &'a World) -> Vec<&'a CommandView> {
+        let Stage::Taken { generations, .. } = &self.stage else { return Vec::new() };
+        let command = |agent: &str| world.agent(agent)?.vitals.command.as_ref();
+        let has_it = |agent: &str, command: &CommandView| {
+            command.action == self.command.action
+                && command.delivered_ms.is_some()
+                && generations.get(agent).is_some_and(|wanted| command.generation >= *wanted)
+        };
+        let found = self.pending().filter_map(|agent| Some((agent, command(agent)?)));
+        found.filter(|(agent, command)| has_it(agent, command)).map(|(_, it)| it).collect()
     }
 
     fn obeyed(&mut self, agent: &str, generation: u64, ms: u64) {

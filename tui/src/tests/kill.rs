@@ -197,6 +197,8 @@ fn a_kill_is_pending_until_it_is_obeyed() {
         vitals.command = Some(view);
     });
     assert!(driver.line("■ DRAINING").contains("mail.2"));
+    let said = driver.line("KILL mail.2");
+    assert!(said.contains("delivered in 3 ms, DRAINING 2s: 1 task in flight"), "{said}");
     driver.change("mail.2", |vitals| vitals.command = Some(crate::sample::kill(9)));
     assert!(driver.line("KILL mail.2").contains("obeyed in 1.2 s"));
     driver.wait(11_000);

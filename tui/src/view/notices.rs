@@ -1,5 +1,6 @@
 //! Lines that must be read: the collector's banners, orders on their way, and notices.
 
+use heartline_operator::message::CommandView;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -63,28 +64,46 @@ fn progress(state: &State, order: &Order) -> (Role, String) {
             format!("no answer for {waited}: the link is lost, it is sent again when it is back"),
         ),
         Stage::Refused(why) => (Role::Alert, format!("REFUSED, nothing was done: {why}")),
-        Stage::Taken { .. } => taken(order, &waited),
+        Stage::Taken { .. } => taken(state, order, &waited),
     }
 }
 
-fn taken(order: &Order, waited: &str) -> (Role, String) {
+fn taken(state: &State, order: &Order, waited: &str) -> (Role, String) {
     let slowest = order.obeyed_ms.values().max().copied().unwrap_or(0);
     let waiting: Vec<&str> = order.pending().collect();
     if waiting.is_empty() {
         return (Role::Healthy, format!("obeyed in {}", span(slowest)));
     }
+    let draining = order.draining(&state.live);
+    let text = match (order.command.agents.len(), draining.as_slice()) {
+        (1, [one]) => alone(one, waited),
+        (1, _) => format!("PENDING {waited}: durable, and given again until it is obeyed"),
+        _ => several(&waiting, draining.len(), waited),
+    };
+    let text = match order.obeyed_ms.len() {
+        0 => text,
+        done => format!("{done} obeyed in {}, {text}", span(slowest)),
+    };
+    (Role::Warning, text)
+}
+
+/// An agent that has the order and still works.
+fn alone(order: &CommandView, waited: &str) -> String {
+    let tasks = if order.draining == 1 { "task" } else { "tasks" };
+    let delivered = span(order.delivered_ms.unwrap_or_default());
+    format!("delivered in {delivered}, DRAINING {waited}: {} {tasks} in flight", order.draining)
+}
+
+fn several(waiting: &[&str], draining: usize, waited: &str) -> String {
+    let pending = waiting.len() - draining;
+    let stages = match (pending, draining) {
+        (0, _) => format!("{draining} DRAINING"),
+        (_, 0) => format!("{pending} PENDING"),
+        _ => format!("{pending} PENDING, {draining} DRAINING"),
+    };
     let mut names = waiting[..waiting.len().min(MOST_NAMED)].join(", ");
     if waiting.len() > MOST_NAMED {
         names.push_str(", and others");
     }
-    let pending = if order.command.agents.len() == 1 {
-        format!("PENDING {waited}: durable, and given again until it is obeyed")
-    } else {
-        format!("{} PENDING {waited} ({names})", waiting.len())
-    };
-    let text = match order.obeyed_ms.len() {
-        0 => pending,
-        done => format!("{done} obeyed in {}, {pending}", span(slowest)),
-    };
-    (Role::Warning, text)
+    format!("{stages} {waited} ({names})")
 }
