@@ -1,9 +1,10 @@
 //! Where everything stands on the screen: a pure function of the state, used to draw and to scroll.
 
+use heartline_operator::message::HistoryHealth;
 use ratatui::layout::Rect;
 
 use crate::look::wrap;
-use crate::state::{FilterFault, Overlay, Screen, State};
+use crate::state::{FilterFault, LinkState, Overlay, Screen, State};
 
 /// Below this, one line of counts.
 pub(crate) const SMALLEST: (u16, u16) = (60, 15);
@@ -40,12 +41,17 @@ pub(crate) fn is_tiny(size: (u16, u16)) -> bool {
     size.0 < SMALLEST.0 || size.1 < SMALLEST.1
 }
 
-/// Sentences that must be read, from the collector.
+/// Sentences that must be read: why the link is lost, and what the collector says.
 pub(crate) fn banners(state: &State) -> Vec<String> {
-    let Some(collector) = state.world().collector() else { return Vec::new() };
-    let mut all = collector.banners.clone();
-    if let heartline_operator::message::HistoryHealth::Paused(why) = &collector.history {
-        all.insert(0, format!("history is not being kept: {why}"));
+    let mut all = Vec::new();
+    if let LinkState::Lost { why, .. } = &state.link.state {
+        all.push(why.clone());
+    }
+    if let Some(collector) = state.world().collector() {
+        if let HistoryHealth::Paused(why) = &collector.history {
+            all.push(format!("history is not being kept: {why}"));
+        }
+        all.extend(collector.banners.iter().cloned());
     }
     if all.len() > MOST_BANNERS {
         let more = all.len() - MOST_BANNERS + 1;

@@ -62,12 +62,13 @@ impl LinkInfo {
         (self.is_live() && silent_ms >= SILENCE_MS).then_some(silent_ms)
     }
 
-    /// The link went down, or stays down. The moment it was lost does not move.
-    pub(crate) fn lose(&mut self, why: String, now: Mono) {
+    /// The link went down, or stays down. It is lost since it was heard last, and that moment does
+    /// not move.
+    pub(crate) fn lose(&mut self, why: String) {
         self.round_trip_ms = None;
         self.state = match &self.state {
             LinkState::Connecting { .. } => LinkState::Connecting { failure: Some(why) },
-            LinkState::Live => LinkState::Lost { since: now, why },
+            LinkState::Live => LinkState::Lost { since: self.heard, why },
             LinkState::Lost { since, .. } => LinkState::Lost { since: *since, why },
         };
     }

@@ -316,6 +316,13 @@ impl FleetList {
         }
     }
 
+    /// The group that the cursor's row is in.
+    pub(crate) fn group_here(&self) -> Option<&GroupInfo> {
+        match self.rows.get(self.at)? {
+            Row::Group(number) | Row::Agent { group: number, .. } => self.groups.get(*number),
+        }
+    }
+
     /// The agent under the cursor.
     pub(crate) fn selected(&self) -> Option<&str> {
         match &self.cursor {

@@ -150,6 +150,7 @@ fn a_lost_link_says_since_when_and_ages_go_on() {
     driver.wait(23_000);
     let screen = driver.screen();
     assert!(screen.contains("LOST 43s"), "a further failed attempt moved the start");
+    assert!(screen.contains("the connection to the collector ended: it was cut"));
     assert!(driver.line("approval-bot").contains("55s"));
     driver.connect(Right::Act);
     assert!(driver.screen().contains("LIVE"));
@@ -165,6 +166,9 @@ fn a_link_over_which_nothing_comes_does_not_look_live() {
     driver.keys("f");
     assert!(driver.screen().contains("FROZEN, SILENT 7s"));
     driver.keys("f");
+    driver.wait(5_000);
+    driver.lose();
+    assert!(driver.screen().contains("LOST 12s"), "it is not heard any later for being cut");
     driver.connect(Right::Act);
     assert!(driver.screen().contains("LIVE"));
 }
@@ -282,4 +286,13 @@ fn help_says_that_there_is_more_only_while_there_is() {
     assert!(driver.screen().contains("j: more"));
     driver.keys("G");
     assert!(!driver.screen().contains("more"), "{}", driver.screen());
+}
+
+#[test]
+fn the_pane_of_a_group_says_how_it_is_and_what_can_be_done() {
+    let mut driver = driver();
+    driver.keys("g g");
+    let screen = driver.screen();
+    assert!(screen.contains("─ host m3-gpu-01 ─"), "{screen}");
+    assert!(driver.line("marks all its agents").contains("folds or opens it"));
 }

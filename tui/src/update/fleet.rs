@@ -46,11 +46,7 @@ fn sort_by(state: &mut State, step: isize) {
 
 /// The name of the group that the cursor is in.
 fn group_here(state: &State) -> Option<String> {
-    match state.list.rows.get(state.list.at)? {
-        Row::Group(number) | Row::Agent { group: number, .. } => {
-            state.list.groups.get(*number).map(|group| group.name.clone())
-        }
-    }
+    state.list.group_here().map(|group| group.name.clone())
 }
 
 fn fold(state: &mut State, command: Command) {

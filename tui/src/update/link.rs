@@ -12,11 +12,13 @@ use crate::state::{Behind, Impact, LinkState, Rights, State};
 pub(super) const EVENT_PAGE: u32 = 2_000;
 
 pub(super) fn link(state: &mut State, event: LinkEvent) -> Vec<Effect> {
-    state.link.heard = state.now;
+    if !matches!(event, LinkEvent::State(Told::Connecting | Told::Lost { .. })) {
+        state.link.heard = state.now;
+    }
     match event {
         LinkEvent::State(Told::Live(greeting)) => live(state, &greeting),
         LinkEvent::State(Told::Lost { why, .. }) => {
-            state.link.lose(why, state.now);
+            state.link.lose(why);
             Vec::new()
         }
         LinkEvent::State(Told::Connecting) => Vec::new(),

@@ -1,12 +1,15 @@
-//! The pane below or beside the list: the selected agent.
+//! The pane below or beside the list: the selected agent, or group.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::facts::{Section, sections};
+use super::fleet::{Wording, group_words};
+use super::hints::key_label;
 use super::pen::{Pen, boxed};
+use crate::commands::Command;
 use crate::look::{Role, width};
-use crate::state::State;
+use crate::state::{GroupInfo, State};
 
 /// Columns for the headings.
 const HEADING: u16 = 8;
@@ -17,15 +20,36 @@ pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
     }
     let entry = state.list.selected().and_then(|id| state.world().agent(id));
     let Some(entry) = entry else {
-        let inner = boxed(state, area, "", buffer);
-        if let Some(mut pen) = Pen::on(state, inner, 0, buffer) {
-            pen.gap(1).put(Role::Dim, "no agent is selected");
-        }
-        return;
+        return match state.list.group_here() {
+            Some(group) => group_pane(state, area, group, buffer),
+            None => nothing(state, area, buffer),
+        };
     };
     let host = entry.identity.host.as_deref().unwrap_or("-");
     let inner = boxed(state, area, &format!("{} @ {host}", entry.agent), buffer);
     lines(state, inner, &sections(state, entry, None), buffer);
+}
+
+fn nothing(state: &State, area: Rect, buffer: &mut Buffer) {
+    let inner = boxed(state, area, "", buffer);
+    if let Some(mut pen) = Pen::on(state, inner, 0, buffer) {
+        pen.gap(1).put(Role::Dim, "no agent is selected");
+    }
+}
+
+/// What is known of the group whose header is selected, and what can be done with it.
+fn group_pane(state: &State, area: Rect, group: &GroupInfo, buffer: &mut Buffer) {
+    let kind = state.list.grouping.name();
+    let inner = boxed(state, area, &format!("{kind} {}", group.name), buffer);
+    if let Some(mut pen) = Pen::on(state, inner, 0, buffer) {
+        group_words(state, group, Wording::Full, pen.gap(1));
+    }
+    if let Some(mut pen) = Pen::on(state, inner, 1, buffer) {
+        let key = |command| key_label(&state.keymap, command, state.charset);
+        let (open, mark) = (key(Command::Open), key(Command::Mark));
+        let text = format!("{open} folds or opens it, {mark} marks all its agents");
+        pen.gap(1).put(Role::Dim, &text);
+    }
 }
 
 /// Draws sections from the top: each on as many lines as it needs and is left.

@@ -79,18 +79,34 @@ fn agent_row(
 fn group_row(state: &State, area: Rect, line: u16, group: &GroupInfo, buffer: &mut Buffer) {
     let Some(mut pen) = Pen::on(state, area, line, buffer) else { return };
     let fold = if group.folded { state.glyphs.folded } else { state.glyphs.open };
-    let wide = area.width >= 98;
-    let total = group.counts.total;
-    let agents = if total == 1 { "agent" } else { "agents" };
     pen.put(Role::Title, fold).gap(1).put(Role::Title, &group.name).gap(2);
-    pen.put(Role::Text, &if wide { format!("{total} {agents}") } else { total.to_string() }).gap(2);
+    let wording = if area.width >= 98 { Wording::Full } else { Wording::Short };
+    group_words(state, group, wording, &mut pen);
+}
+
+/// How much is said of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wording {
+    Full,
+    Short,
+}
+
+/// How many agents a group has, how they are, the worst first, and what they cost.
+pub(super) fn group_words(state: &State, group: &GroupInfo, wording: Wording, pen: &mut Pen<'_>) {
+    let total = group.counts.total;
+    let agents = match (wording, total) {
+        (Wording::Short, _) => total.to_string(),
+        (Wording::Full, 1) => "1 agent".to_owned(),
+        (Wording::Full, _) => format!("{total} agents"),
+    };
+    pen.put(Role::Text, &agents).gap(2);
     let mut order = AgentState::ALL;
     order.sort_by_key(|each| std::cmp::Reverse(each.severity()));
     for each in order.into_iter().filter(|each| group.counts.of(*each) > 0) {
         let status = of_state(each, None, state.charset);
         pen.put(status.role, &format!("{} {}", status.glyph, group.counts.of(each))).gap(1);
     }
-    if wide {
+    if wording == Wording::Full {
         pen.gap(1).put(Role::Dim, &format!("${} today", cost(group.cost_today_nano_usd))).gap(2);
         let oldest = age_since(group.oldest_beat_ms, state.now_ms());
         pen.put(Role::Dim, &format!("oldest beat {oldest}"));

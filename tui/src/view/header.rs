@@ -43,7 +43,14 @@ fn first(state: &State, area: Rect, buffer: &mut Buffer) {
 pub(super) fn counts(state: &State, pen: &mut Pen<'_>, wide: bool) {
     let summary = state.world().fleet.summary();
     pen.put(Role::Strong, &count(summary.total.into()));
-    pen.put(Role::Text, if wide { " agents" } else { "" });
+    pen.put(
+        Role::Text,
+        match (wide, summary.total) {
+            (false, _) => "",
+            (true, 1) => " agent",
+            (true, _) => " agents",
+        },
+    );
     for each in AgentState::ALL {
         let n = summary.of(each);
         let status = of_state(each, None, state.charset);
