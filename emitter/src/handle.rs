@@ -59,7 +59,7 @@ impl Heartline {
     /// Counts work that was not a [`Task`]. Takes some nanoseconds.
     #[inline]
     pub fn report(&self, report: Report) {
-        self.shared.counters.report(&report);
+        self.shared.counters.report(report);
     }
 
     /// Names the current step. That is progress: an agent that takes no step, and begins and ends

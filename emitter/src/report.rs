@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use heartline_protocol::body::COUNT_MAX;
+use heartline_protocol::bucket;
 
 use crate::counters::Sum;
 
@@ -20,16 +21,28 @@ use crate::counters::Sum;
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a report counts when it is given to Heartline::report"]
 pub struct Report {
-    outcome: Outcome,
-    latency_us: Option<u64>,
     cost_nano_usd: u64,
     tokens_in: u64,
     tokens_out: u64,
-    lost: u64,
+    lost: u32,
+    /// The latency's bucket, or [`NO_LATENCY`].
+    bucket: u16,
+    outcome: Outcome,
 }
+
+/// What no latency falls into: there is no such bucket.
+const NO_LATENCY: u16 = u16::MAX;
+const _: () = assert!(bucket::BUCKETS <= NO_LATENCY as usize);
+
+/// Small and without padding: copying a report costs more than counting it, and copying padding,
+/// which the compiler does in odd pieces, most of all.
+const _: () = assert!(size_of::<Report>() == 3 * 8 + 4 + 2 + 2);
+
+const TWO_TO_52: f64 = (1u64 << 52) as f64;
 
 /// How a piece of work went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
 pub enum Outcome {
     /// It succeeded.
     Ok,
@@ -53,26 +66,45 @@ impl Report {
     /// Work that went like that.
     #[inline]
     pub const fn new(outcome: Outcome) -> Self {
-        Self { outcome, latency_us: None, cost_nano_usd: 0, tokens_in: 0, tokens_out: 0, lost: 0 }
+        Self { cost_nano_usd: 0, tokens_in: 0, tokens_out: 0, lost: 0, bucket: NO_LATENCY, outcome }
     }
 
     /// How long it took; counted in microseconds, up to 24 h.
     #[inline]
-    pub fn latency(mut self, latency: Duration) -> Self {
-        let us = latency.as_secs().saturating_mul(1_000_000);
-        self.latency_us = Some(us.saturating_add(u64::from(latency.subsec_micros())));
+    pub fn latency(self, latency: Duration) -> Self {
+        // Beyond a day every latency is the same, so that nothing can overflow.
+        let secs = latency.as_secs().min(bucket::MAX_US / 1_000_000);
+        self.latency_us(secs * 1_000_000 + u64::from(latency.subsec_micros()))
+    }
+
+    /// How long it took, in microseconds.
+    #[inline]
+    pub(crate) fn latency_us(mut self, us: u64) -> Self {
+        self.bucket = bucket::index(us);
         self
     }
 
     /// What it cost, in US dollars, rounded to the nearest billionth. Several costs add up.
     #[inline]
-    pub fn cost_usd(mut self, usd: f64) -> Self {
-        let nano = usd * 1e9 + 0.5;
-        if usd >= 0.0 && nano < COUNT_MAX as f64 {
-            add(&mut self.cost_nano_usd, nano as i64 as u64, &mut self.lost);
+    pub fn cost_usd(self, usd: f64) -> Self {
+        // Beside 2^52 a double has no room for a fraction: the sum is rounded, and its low bits are
+        // the integer. What is not from 0 to 2^52, NaN among it, has other high bits.
+        let nano = (usd * 1e9 + TWO_TO_52).to_bits() ^ TWO_TO_52.to_bits();
+        if usd >= 0.0 && nano < 1 << 52 {
+            self.cost_nano_usd(nano)
         } else {
-            self.lost += 1;
+            self.unlikely_cost_usd(usd)
         }
+    }
+
+    /// A cost of millions, or one that cannot be.
+    #[cold]
+    fn unlikely_cost_usd(mut self, usd: f64) -> Self {
+        let nano = (usd * 1e9).round();
+        if usd >= 0.0 && nano < COUNT_MAX as f64 {
+            return self.cost_nano_usd(nano as u64);
+        }
+        self.lost = self.lost.saturating_add(1);
         self
     }
 
@@ -104,9 +136,16 @@ impl Report {
         Self { outcome, ..self }
     }
 
+    /// The latency's bucket; beyond the last one if there is no latency.
     #[inline]
-    pub(crate) fn latency_us(&self) -> Option<u64> {
-        self.latency_us
+    pub(crate) fn bucket(&self) -> usize {
+        usize::from(self.bucket)
+    }
+
+    /// Whether all [`sums`](Self::sums) are zero.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        (self.cost_nano_usd | self.tokens_in | self.tokens_out | u64::from(self.lost)) == 0
     }
 
     #[inline]
@@ -115,18 +154,18 @@ impl Report {
             (Sum::CostNanoUsd, self.cost_nano_usd),
             (Sum::TokensIn, self.tokens_in),
             (Sum::TokensOut, self.tokens_out),
-            (Sum::Lost, self.lost),
+            (Sum::Lost, u64::from(self.lost)),
         ]
     }
 }
 
 /// Adds up to the most that a field of a segment can say; beyond it nothing is plausible.
 #[inline]
-fn add(sum: &mut u64, count: u64, lost: &mut u64) {
+fn add(sum: &mut u64, count: u64, lost: &mut u32) {
     if count <= COUNT_MAX - *sum {
         *sum += count;
     } else {
-        *lost += 1;
+        *lost = lost.saturating_add(1);
     }
 }
 
@@ -142,11 +181,23 @@ mod tests {
     fn costs_are_rounded_and_added() {
         assert_eq!(sums(Report::ok().cost_usd(0.03).cost_usd(1e-9)), [30_000_001, 0, 0, 0]);
         assert_eq!(sums(Report::ok().cost_usd(0.0).tokens(5, 7).tokens(1, 1)), [0, 6, 8, 0]);
+        let nanos = [
+            (-0.0, 0),
+            (0.4e-9, 0),
+            (0.6e-9, 1),
+            (12.345678901, 12_345_678_901),
+            (4_503_599.0, 4_503_599_000_000_000),
+            (4_503_600.0, 4_503_600_000_000_000),
+            (9_007_199.0, 9_007_199_000_000_000),
+        ];
+        for (usd, nano) in nanos {
+            assert_eq!(sums(Report::ok().cost_usd(usd)), [nano, 0, 0, 0], "{usd}");
+        }
     }
 
     #[test]
     fn what_cannot_be_is_left_out_and_counted() {
-        for usd in [-0.01, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
+        for usd in [-0.01, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1e-12, 1e7, 1e300] {
             assert_eq!(sums(Report::ok().cost_usd(usd)), [0, 0, 0, 1], "{usd}");
         }
         assert_eq!(sums(Report::ok().cost_nano_usd(u64::MAX).tokens(9, u64::MAX)), [0, 9, 0, 2]);
@@ -154,10 +205,14 @@ mod tests {
 
     #[test]
     fn latencies_are_in_microseconds_and_saturate() {
-        let us = |latency| Report::ok().latency(latency).latency_us();
-        assert_eq!(us(Duration::from_nanos(1_999)), Some(1));
-        assert_eq!(us(Duration::from_millis(2_500)), Some(2_500_000));
-        assert_eq!(us(Duration::MAX), Some(u64::MAX));
-        assert_eq!(Report::failed().latency_us(), None);
+        let falls_into = |latency, us| {
+            assert_eq!(Report::ok().latency(latency).bucket(), usize::from(bucket::index(us)));
+        };
+        falls_into(Duration::from_nanos(1_999), 1);
+        falls_into(Duration::from_millis(2_500), 2_500_000);
+        falls_into(Duration::from_secs(86_399), 86_399_000_000);
+        falls_into(Duration::from_secs(86_400), bucket::MAX_US);
+        falls_into(Duration::MAX, u64::MAX);
+        assert!(Report::failed().bucket() >= bucket::BUCKETS);
     }
 }

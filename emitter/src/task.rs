@@ -1,6 +1,7 @@
 //! Tasks: what is counted and timed, and what a kill holds back.
 
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::thread;
@@ -19,9 +20,8 @@ use crate::shared::Shared;
 #[must_use = "a task lasts as long as its guard"]
 pub struct Task<'a> {
     shared: &'a Shared,
-    ticket: Ticket,
+    ticket: Ticket<'a>,
     begun: Moment,
-    outcome: Option<Outcome>,
     report: Report,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Task<'a> {
             shared.ring();
             return Err(Killed);
         }
-        Ok(Self { shared, ticket, begun, outcome: None, report: Report::ok() })
+        Ok(Self { shared, ticket, begun, report: Report::ok() })
     }
 
     /// Begins a task, after waiting until the agent is not killed.
@@ -76,30 +76,34 @@ impl<'a> Task<'a> {
     }
 
     /// Ends it as succeeded.
-    pub fn ok(mut self) {
-        self.outcome = Some(Outcome::Ok);
+    #[inline]
+    pub fn ok(self) {
+        ManuallyDrop::new(self).end(Outcome::Ok);
     }
 
     /// Ends it as failed.
-    pub fn fail(mut self) {
-        self.outcome = Some(Outcome::Failed);
+    #[inline]
+    pub fn fail(self) {
+        ManuallyDrop::new(self).end(Outcome::Failed);
+    }
+
+    /// Counts it; nothing else is left to do at its end.
+    #[inline]
+    fn end(&self, outcome: Outcome) {
+        let now = self.shared.clock.now();
+        let report = self.report.with_outcome(outcome).latency_us(now.micros_since(self.begun));
+        self.shared.counters.end(self.ticket, now, report);
+        if self.shared.gate.is_closed() {
+            // The last one to end makes the agent quiet, which the operator waits for.
+            self.shared.ring();
+        }
     }
 }
 
 impl Drop for Task<'_> {
     #[inline]
     fn drop(&mut self) {
-        let now = self.shared.clock.now();
-        let outcome = self.outcome.unwrap_or_else(|| match thread::panicking() {
-            true => Outcome::Failed,
-            false => Outcome::Ok,
-        });
-        let report = self.report.with_outcome(outcome).latency(now.since(self.begun));
-        self.shared.counters.end(self.ticket, now, &report);
-        if self.shared.gate.is_closed() {
-            // The last one to end makes the agent quiet, which the operator waits for.
-            self.shared.ring();
-        }
+        self.end(if thread::panicking() { Outcome::Failed } else { Outcome::Ok });
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use heartline_protocol::bucket::{self, BUCKETS};
+use heartline_protocol::bucket::BUCKETS;
 
 use crate::engine::Moment;
+use crate::report::Report;
 
 /// How many tasks in flight a shard can date.
 pub(super) const DATED: usize = 256;
@@ -63,9 +64,22 @@ impl Shard {
         add(&self.sums[sum as usize], count, writers);
     }
 
+    /// Counts one piece of work.
     #[inline]
-    pub(super) fn observe(&self, latency_us: u64, writers: Writers) {
-        add(&self.latency[usize::from(bucket::index(latency_us))], 1, writers);
+    pub(super) fn record(&self, report: Report, writers: Writers) {
+        self.add(report.outcome(), 1, writers);
+        // Beyond the last bucket: there is no latency.
+        if let Some(bucket) = self.latency.get(report.bucket()) {
+            add(bucket, 1, writers);
+        }
+        if report.is_plain() {
+            return;
+        }
+        for (sum, count) in report.sums() {
+            if count > 0 {
+                self.add(sum, count, writers);
+            }
+        }
     }
 
     pub(super) fn sum(&self, sum: Sum) -> u64 {
@@ -88,10 +102,11 @@ impl Shard {
         self.progress.load(Ordering::Relaxed)
     }
 
-    /// Finds a place for the start of a task; `None` when all are taken.
+    /// Finds a place for the start of a task, which whoever ends it sets to zero again; `None` when
+    /// all are taken.
     #[inline]
-    pub(super) fn date(&self, now: Moment, writers: Writers) -> Option<u8> {
-        let free = |place: &AtomicU64| match writers {
+    pub(super) fn date(&self, now: Moment, writers: Writers) -> Option<&AtomicU64> {
+        let free = |place: &&AtomicU64| match writers {
             Writers::One if place.load(Ordering::Relaxed) == 0 => {
                 place.store(now.as_nanos(), Ordering::Relaxed);
                 true
@@ -101,12 +116,7 @@ impl Shard {
                 .compare_exchange(0, now.as_nanos(), Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok(),
         };
-        self.begun_at.iter().position(free).map(|place| place as u8)
-    }
-
-    #[inline]
-    pub(super) fn undate(&self, place: u8) {
-        self.begun_at[usize::from(place)].store(0, Ordering::Relaxed);
+        self.begun_at.iter().find(free)
     }
 
     /// When the oldest dated task began.

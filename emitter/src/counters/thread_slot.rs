@@ -38,17 +38,18 @@ thread_local! {
     static LEASE: Cell<Option<Lease>> = const { Cell::new(None) };
 }
 
-/// This thread's number: its own one below [`SLOTS`], or [`SHARED`].
+/// This thread's number: its own one below [`SLOTS`], or a higher one if it has none of its own or
+/// none yet.
 #[inline]
-pub(super) fn current() -> usize {
-    match SLOT.get() {
-        UNSET => assign(),
-        slot => usize::from(slot),
-    }
+pub(super) fn get() -> usize {
+    usize::from(SLOT.get())
 }
 
-#[cold]
-fn assign() -> usize {
+/// This thread's number: its own one below [`SLOTS`], or [`SHARED`].
+pub(super) fn get_or_assign() -> usize {
+    if SLOT.get() != UNSET {
+        return get();
+    }
     let slot = POOL.claim();
     SLOT.set(slot.unwrap_or(SHARED as u8));
     if let Some(lease) = slot.map(Lease) {
@@ -56,7 +57,7 @@ fn assign() -> usize {
         // and this thread counts as one of the others.
         let _ = LEASE.try_with(|cell| cell.set(Some(lease)));
     }
-    usize::from(SLOT.get())
+    get()
 }
 
 /// Gives the number back when the thread ends.
@@ -90,9 +91,9 @@ mod tests {
         let barrier = Barrier::new(40);
         let slots: Vec<usize> = std::thread::scope(|scope| {
             let number = || {
-                let slot = current();
+                let slot = get_or_assign();
                 barrier.wait();
-                assert_eq!(current(), slot);
+                assert_eq!((get(), get_or_assign()), (slot, slot));
                 slot
             };
             let threads: Vec<_> = (0..40).map(|_| scope.spawn(number)).collect();
