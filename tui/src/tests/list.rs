@@ -296,3 +296,16 @@ fn the_pane_of_a_group_says_how_it_is_and_what_can_be_done() {
     assert!(screen.contains("─ host m3-gpu-01 ─"), "{screen}");
     assert!(driver.line("marks all its agents").contains("folds or opens it"));
 }
+
+#[test]
+fn what_was_lost_is_read_whole_at_every_width() {
+    for columns in 60..130 {
+        let mut driver = Driver::live((columns, 24));
+        for screen in ["1", "2", "3"] {
+            driver.keys(screen);
+            let line = driver.line("badsig 3");
+            assert!(line.contains("gaps 1"), "{columns}: {line}");
+            assert!(line.contains(&format!("[{screen}")), "{columns}: {line}");
+        }
+    }
+}

@@ -5,11 +5,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::pen::Pen;
-use crate::look::{Role, age, clock, count, of_state, rate};
+use crate::look::{Role, age, clock, count, of_state, rate, width};
 use crate::state::{LinkState, Screen, State, ZoneChoice};
 
 /// From this width on there is room for who and where.
 const WIDE: u16 = 108;
+/// Columns of the screens' names: of all, and of the longest one between the keys of the others.
+const ALL_NAMES: usize = 35;
+const ONE_NAME: usize = 23;
 
 pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
     first(state, area, buffer);
@@ -63,40 +66,46 @@ pub(super) fn counts(state: &State, pen: &mut Pen<'_>, wide: bool) {
 fn second(state: &State, area: Rect, buffer: &mut Buffer) {
     let Some(mut pen) = Pen::on(state, area, 1, buffer) else { return };
     pen.gap(1);
-    for (screen, name) in [
-        (Screen::Fleet, "1 Fleet"),
-        (Screen::Agent, "2 Agent"),
-        (Screen::Transitions, "3 Transitions"),
+    let wide = area.width >= WIDE;
+    let losses = losses(state);
+    let needed = losses.iter().map(|(text, _)| width(text) + 1).sum::<usize>();
+    // What was lost must be read whole: names of other screens give way.
+    let room = usize::from(area.width).saturating_sub(needed);
+    for (screen, key, name) in [
+        (Screen::Fleet, "1", "1 Fleet"),
+        (Screen::Agent, "2", "2 Agent"),
+        (Screen::Transitions, "3", "3 Transitions"),
     ] {
         if screen == state.screen {
-            pen.put(Role::Title, &format!("[{name}]"));
+            pen.put(Role::Title, &format!("[{}]", if room < ONE_NAME { key } else { name }));
         } else {
-            pen.put(Role::Dim, &format!(" {name} "));
+            pen.put(Role::Dim, &format!(" {} ", if room < ALL_NAMES { key } else { name }));
         }
     }
-    losses(state, &mut pen, area.width >= WIDE);
+    pen.gap(if wide { 3 } else { 1 });
+    for (text, role) in losses {
+        pen.put(role, &text).gap(if wide { 2 } else { 1 });
+    }
+    if let (true, Some(collector)) = (wide, state.world().collector()) {
+        let beats = rate(f64::from(collector.beats_per_second));
+        pen.put(Role::Dim, &format!("{beats} beats/s"));
+    }
 }
 
 /// What the collector dropped, refused, or did not observe: always there, and loud when not zero.
-fn losses(state: &State, pen: &mut Pen<'_>, wide: bool) {
-    let Some(collector) = state.world().collector() else { return };
+fn losses(state: &State) -> Vec<(String, Role)> {
+    let Some(collector) = state.world().collector() else { return Vec::new() };
     let seen = &collector.datagrams;
     let dropped = seen.malformed + seen.over_limit + seen.revoked;
-    pen.gap(if wide { 3 } else { 1 });
-    for (label, n) in [
+    let all = [
         ("drop", dropped),
         ("badsig", seen.bad_tag),
         ("replay", seen.replayed),
         ("kernel", seen.kernel_dropped),
         ("gaps", u64::from(collector.gaps)),
-    ] {
-        let role = if n == 0 { Role::Dim } else { Role::Alert };
-        pen.put(role, &format!("{label} {}", count(n))).gap(if wide { 2 } else { 1 });
-    }
-    if wide {
-        let beats = rate(f64::from(collector.beats_per_second));
-        pen.put(Role::Dim, &format!("{beats} beats/s"));
-    }
+    ];
+    let role = |n| if n == 0 { Role::Dim } else { Role::Alert };
+    all.map(|(label, n)| (format!("{label} {}", count(n)), role(n))).into()
 }
 
 fn link_words(state: &State) -> (Role, String) {
