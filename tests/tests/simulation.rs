@@ -4,7 +4,7 @@ use heartline_tests::sim;
 
 #[test]
 fn no_promise_breaks() {
-    let report = sim::run(1, 2_000);
+    let report = sim::run(1, 2_000, 60);
     for failure in &report.failures {
         println!("{failure}\n  again: cargo xtask sim --seed {} --seeds 1", failure.seed);
     }
@@ -13,6 +13,6 @@ fn no_promise_breaks() {
 
 #[test]
 fn a_seed_is_all_that_a_run_depends_on() {
-    let (one, two) = (sim::run(77, 20), sim::run(77, 20));
+    let (one, two) = (sim::run(77, 20, 0), sim::run(77, 20, 0));
     assert_eq!((one.steps, one.simulated_time), (two.steps, two.simulated_time));
 }

@@ -13,6 +13,9 @@ pub(crate) struct Arguments {
     /// The first seed; with `--seeds 1` it replays a failure.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Of the first three failures, how many of the last lines of what happened to print.
+    #[arg(long, default_value_t = 60)]
+    lines: usize,
 }
 
 /// Runs the simulation.
@@ -20,7 +23,9 @@ pub(crate) struct Arguments {
 /// # Errors
 /// When a promise broke, which it has printed with the seed.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let Arguments { seeds, seed } = arguments;
+    let Arguments { seeds, seed, lines } = arguments;
     let program = "run --release --quiet --bin sim --";
-    cargo::run(&mut cargo::cargo(&format!("{program} --seeds {seeds} --seed {seed}")))
+    cargo::run(&mut cargo::cargo(&format!(
+        "{program} --seeds {seeds} --seed {seed} --lines {lines}"
+    )))
 }

@@ -172,6 +172,11 @@ fn restore_all(
     let revocations = restore::revocations(control).map_err(reading)?;
     let Opened { mut conn, past, last_alive_ms, banners } = open_history(history_path)?;
 
+    let forgotten = past.forgotten(&roster);
+    if !forgotten.is_empty() {
+        control::forget(control, &forgotten).map_err(reading)?;
+        roster = Roster::read(control).map_err(reading)?;
+    }
     let strangers = past.strangers(&roster);
     if !strangers.is_empty() {
         control::adopt(control, &strangers).map_err(reading)?;

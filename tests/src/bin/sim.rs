@@ -16,17 +16,20 @@ struct Arguments {
     /// The first seed; with `--seeds 1` it replays a failure.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Of the first three failures, how many of the last lines of what happened to print.
+    #[arg(long, default_value_t = 60)]
+    lines: usize,
 }
 
 /// Seeds from one line about the progress to the next.
 const SLICE: u64 = 10_000;
 
 fn main() -> ExitCode {
-    let Arguments { seeds, seed } = Arguments::parse();
+    let Arguments { seeds, seed, lines } = Arguments::parse();
     let began = clock::monotonic();
     let (mut done, mut all_kept) = (0, true);
     while done < seeds {
-        let report = sim::run(seed.wrapping_add(done), SLICE.min(seeds - done));
+        let report = sim::run(seed.wrapping_add(done), SLICE.min(seeds - done), lines);
         done += report.runs;
         all_kept &= report.failures.is_empty();
         print(&report, done, seeds, clock::monotonic() - began);

@@ -213,22 +213,20 @@ impl Oracle {
                     *at >= watched.since || was_set,
                     "{to:?} became true at {at:?}, before {from:?}"
                 );
-                let is_deadline = from.state != State::Killed;
+                // From unreachable to late: drops that became known since then excuse the silence,
+                // and the next word of the agent shows it.
+                let is_deadline = !matches!(from.state, State::Killed | State::Unreachable);
                 match to.reason {
                     Some(Reason::Late) if is_deadline => hold!(
                         watched.is_late_moment(*at),
                         "late at {at:?} and not at its deadline {:?}",
                         watched.late_at()
                     ),
-                    Some(Reason::Silent | Reason::OneWay)
-                        if is_deadline && from.state != State::Unreachable =>
-                    {
-                        hold!(
-                            watched.is_unreachable_moment(*at),
-                            "unreachable at {at:?} and not at its deadline {:?}",
-                            watched.unreachable_at()
-                        );
-                    }
+                    Some(Reason::Silent | Reason::OneWay) if is_deadline => hold!(
+                        watched.is_unreachable_moment(*at),
+                        "unreachable at {at:?} and not at its deadline {:?}",
+                        watched.unreachable_at()
+                    ),
                     Some(Reason::Stalled) if *from == Standing::HEALTHY => {
                         let due = watched.stalled_at(stall_after).unwrap_or(Mono::NEVER);
                         hold!(*at == due.max(watched.since), "stalled at {at:?}, not at {due:?}");

@@ -37,9 +37,10 @@ const TRACED: usize = 3;
 /// Threads that share the seeds.
 const THREADS: usize = 2;
 
-/// Runs `count` seeds from `first_seed` on.
+/// Runs `count` seeds from `first_seed` on; of the first failures keeps the last `lines` of what
+/// happened.
 #[must_use]
-pub fn run(first_seed: u64, count: u64) -> Report {
+pub fn run(first_seed: u64, count: u64, lines: usize) -> Report {
     let next = AtomicU64::new(0);
     let share = || {
         let mut report = Report::default();
@@ -59,7 +60,7 @@ pub fn run(first_seed: u64, count: u64) -> Report {
     });
     report.failures.sort_by_key(|failure| failure.seed);
     for failure in report.failures.iter_mut().take(TRACED) {
-        failure.steps = trace(failure.seed);
+        failure.steps = trace(failure.seed, lines);
     }
     report
 }
@@ -98,8 +99,8 @@ fn one(world: &mut World) -> Result<(u64, Duration), String> {
 }
 
 /// The last steps of a run that fails.
-fn trace(seed: u64) -> Vec<String> {
-    let mut world = World::new(seed, Trace::on());
+fn trace(seed: u64, lines: usize) -> Vec<String> {
+    let mut world = World::new(seed, Trace::on(lines));
     drop(one(&mut world));
     world.trace.lines()
 }

@@ -8,23 +8,20 @@ use std::time::Duration;
 pub(super) enum Trace {
     /// Nothing is kept.
     Off,
-    /// The last lines.
-    On(VecDeque<String>),
+    /// The last lines, and how many of them are kept.
+    On(VecDeque<String>, usize),
 }
 
-/// Lines kept.
-const LINES: usize = 60;
-
 impl Trace {
-    /// Keeps the last lines.
-    pub(super) fn on() -> Self {
-        Self::On(VecDeque::new())
+    /// Keeps the last `lines`.
+    pub(super) fn on(lines: usize) -> Self {
+        Self::On(VecDeque::new(), lines)
     }
 
     /// Keeps a line.
     pub(super) fn note(&mut self, at: Duration, step: u64, text: impl FnOnce() -> String) {
-        if let Self::On(lines) = self {
-            if lines.len() == LINES {
+        if let Self::On(lines, most) = self {
+            if lines.len() >= *most {
                 lines.pop_front();
             }
             lines.push_back(format!("{:>11.4}s step {step:>6}  {}", at.as_secs_f64(), text()));
@@ -35,7 +32,7 @@ impl Trace {
     pub(super) fn lines(self) -> Vec<String> {
         match self {
             Self::Off => Vec::new(),
-            Self::On(lines) => lines.into(),
+            Self::On(lines, _) => lines.into(),
         }
     }
 }

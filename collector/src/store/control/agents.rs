@@ -49,6 +49,16 @@ fn insert(conn: &Connection, id: AgentId, agent: &str, at_ms: i64) -> rusqlite::
     Ok(())
 }
 
+/// Forgets agents of which only `history.db` knows that they were forgotten, and when.
+pub(crate) fn forget(conn: &mut Connection, agents: &[(AgentId, i64)]) -> rusqlite::Result<()> {
+    let tx = conn.transaction()?;
+    for (id, at_ms) in agents {
+        let sql = "UPDATE agents SET forgotten_ms = ?2 WHERE id = ?1";
+        tx.prepare_cached(sql)?.execute(params![id.0, at_ms])?;
+    }
+    tx.commit()
+}
+
 /// Takes agents in that only `history.db` knows: those that came after the copy from which
 /// `control.db` was restored.
 pub(crate) fn adopt(

@@ -6,7 +6,7 @@ mod open;
 mod token;
 mod writer;
 
-pub(super) use agents::adopt;
+pub(super) use agents::{adopt, forget};
 pub(super) use command::outcome;
 pub(super) use open::open;
 pub(super) use writer::{Parcel, Writer};

@@ -11,7 +11,7 @@ pub(super) struct PastAgent {
     pub(super) id: AgentId,
     pub(super) name: Box<str>,
     pub(super) first_seen_ms: i64,
-    pub(super) forgotten: bool,
+    pub(super) forgotten_ms: Option<i64>,
     pub(super) standing: Standing,
     pub(super) since_ms: Option<i64>,
     pub(super) last_beat_ms: Option<i64>,
@@ -37,7 +37,7 @@ impl PastAgent {
             id: AgentId(0),
             name: Box::default(),
             first_seen_ms: 0,
-            forgotten: false,
+            forgotten_ms: None,
             standing: Standing::UNKNOWN,
             since_ms: None,
             last_beat_ms: None,
@@ -62,7 +62,7 @@ impl OfAgent for PastSession {
 
 pub(super) fn agents(conn: &Connection) -> rusqlite::Result<Vec<PastAgent>> {
     let mut statement = conn.prepare(
-        "SELECT id, name, first_seen_ms, forgotten_ms IS NOT NULL, state, reason, since_ms, \
+        "SELECT id, name, first_seen_ms, forgotten_ms, state, reason, since_ms, \
             last_beat_ms, starts, disobeyed_generation, ok, failed, cost_nano_usd, tokens_in, \
             tokens_out \
          FROM agents ORDER BY id",
@@ -75,7 +75,7 @@ pub(super) fn agents(conn: &Connection) -> rusqlite::Result<Vec<PastAgent>> {
             id: AgentId(row.get(0)?),
             name: row.get(1)?,
             first_seen_ms: row.get(2)?,
-            forgotten: row.get(3)?,
+            forgotten_ms: row.get(3)?,
             standing: Standing { state, reason },
             since_ms: row.get(6)?,
             last_beat_ms: row.get(7)?,

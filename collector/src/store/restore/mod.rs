@@ -61,12 +61,21 @@ impl Past {
             .filter(move |&(id, ..)| past.find(id).is_none_or(|past| past.name.is_empty()))
     }
 
+    /// Agents that were forgotten, and that the roster still has: each file is written on its own,
+    /// and a crash may leave the word of it in only one of them. Whatever came after it, even from
+    /// an agent of the same name, stands in history under another id.
+    pub(super) fn forgotten(&self, roster: &Roster) -> Vec<(AgentId, i64)> {
+        let mut past = Merge::new(&self.agents);
+        let kept = roster.agents.iter().filter(|agent| !agent.forgotten);
+        kept.filter_map(|agent| Some((agent.id, past.find(agent.id)?.forgotten_ms?))).collect()
+    }
+
     /// Agents that the roster has never heard of, whose name nobody in it has: a roster that was
     /// restored from a copy is older than the history beside it.
     pub(super) fn strangers(&self, roster: &Roster) -> Vec<(AgentId, Box<str>, i64)> {
         let mut known = Merge::new(&roster.agents);
         let unknown = |agent: &&PastAgent| {
-            known.find(agent.id).is_none() && !agent.forgotten && !agent.name.is_empty()
+            known.find(agent.id).is_none() && agent.forgotten_ms.is_none() && !agent.name.is_empty()
         };
         let strangers: Vec<&PastAgent> = self.agents.iter().filter(unknown).collect();
         if strangers.is_empty() {

@@ -88,3 +88,28 @@ fn agents_that_came_after_the_copy_of_the_roster_are_known_from_history() {
     let opened = opened.again(&dir);
     assert_eq!(opened.restored.agents.len(), 2, "and it is in the roster from now on");
 }
+
+#[test]
+fn one_that_history_knows_to_be_forgotten_does_not_come_back_in_place_of_its_successor() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open(dir.path());
+    register(&opened, 1, "agent");
+    opened.store.close();
+    let before = fs::read(path(&dir, "control.db")).unwrap();
+
+    let opened = open(dir.path());
+    opened.persist([ControlRow::Forgotten { id: AgentId(1), at: at(1), by: "me".into() }]);
+    opened.record([HistoryRow::Forgotten { id: AgentId(1), at: at(1), by: "me".into() }]);
+    register(&opened, 2, "agent");
+    opened.record([segment(1, 2, 7, 1)]);
+    opened.wait_stored(1);
+    opened.store.close();
+    // As if the crash had come before the commit to this one.
+    fs::write(path(&dir, "control.db"), before).unwrap();
+
+    let opened = open(dir.path());
+    let [agent] = &opened.restored.agents[..] else { panic!("{:?}", opened.restored.agents) };
+    assert_eq!((agent.id, agent.totals.ok), (AgentId(2), 1), "the one that did the work");
+    let opened = opened.again(&dir);
+    assert_eq!(opened.restored.agents.len(), 1);
+}

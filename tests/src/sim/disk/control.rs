@@ -56,6 +56,13 @@ impl Control {
         self.agents.iter().map(|(&id, known)| (id, known))
     }
 
+    /// Removes an agent of which only `history.db` knows that it was forgotten.
+    pub(super) fn forget(&mut self, id: i64) {
+        self.agents.remove(&id);
+        self.desired.remove(&id);
+        self.forgotten.insert(id);
+    }
+
     /// Takes in an agent of `history.db` whose registration was lost here.
     pub(super) fn adopt(&mut self, id: i64, agent: &str, first_seen: Mono) {
         let is_taken = self.agents.values().any(|known| &*known.agent == agent);
@@ -91,11 +98,7 @@ impl Control {
                         (known.interval_ms, known.identity) = (interval_ms, identity);
                     }
                 }
-                ControlRow::Forgotten { id, .. } => {
-                    self.agents.remove(&id.0);
-                    self.desired.remove(&id.0);
-                    self.forgotten.insert(id.0);
-                }
+                ControlRow::Forgotten { id, .. } => self.forget(id.0),
                 ControlRow::Progress { id, generation, delivered_ms, obeyed_ms } => {
                     let desired = self.desired.get_mut(&id.0);
                     if let Some(desired) = desired.filter(|it| it.generation == generation) {

@@ -17,6 +17,7 @@ pub(in crate::sim) struct Past {
     sessions: Vec<RestoredSession>,
     /// Its name and when it was first seen, unless it was forgotten.
     registered: Option<(Box<str>, Mono)>,
+    forgotten: bool,
 }
 
 /// A commit of work.
@@ -48,6 +49,7 @@ impl Past {
             work: Work::default(),
             sessions: Vec::new(),
             registered: None,
+            forgotten: false,
         }
     }
 
@@ -77,6 +79,11 @@ impl History {
             let (agent, at) = past.registered.as_ref()?;
             Some((id, &**agent, *at))
         })
+    }
+
+    /// Everybody that was forgotten.
+    pub(super) fn forgotten(&self) -> impl Iterator<Item = i64> {
+        self.past.iter().filter(|(_, past)| past.forgotten).map(|(&id, _)| id)
     }
 
     pub(super) fn last_id(&self) -> i64 {
@@ -110,7 +117,10 @@ impl History {
                 HistoryRow::Registered { id, agent, at } => {
                     self.of(id).registered = Some((agent, at));
                 }
-                HistoryRow::Forgotten { id, .. } => self.of(id).registered = None,
+                HistoryRow::Forgotten { id, .. } => {
+                    let past = self.of(id);
+                    (past.registered, past.forgotten) = (None, true);
+                }
                 HistoryRow::Session { id, session, starts, .. } => {
                     let past = self.of(id);
                     past.starts = starts;

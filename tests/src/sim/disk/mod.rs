@@ -106,6 +106,7 @@ impl Disk {
         superseded: usize,
         label: impl Fn(Mono) -> Mono,
     ) -> Vec<RestoredAgent> {
+        self.history.forgotten().for_each(|id| self.control.forget(id));
         for (id, agent, first_seen) in self.history.registered() {
             self.control.adopt(id, agent, first_seen);
         }
