@@ -167,6 +167,23 @@ impl Agent {
         }
     }
 
+    /// Loads every cache line of it.
+    pub(crate) fn touch(&self) -> u64 {
+        let instants = [self.since, self.last_live, self.progress_at, self.first_seen];
+        let instants = instants.iter().fold(0, |sum, at| sum ^ at.nanos());
+        let session = self.session.id ^ self.session.applied ^ self.session.received;
+        let highest = self.session.window.highest();
+        let counts = self.totals.ok ^ self.totals.tokens_out ^ self.generation;
+        let small = self.interval_ms ^ self.queue ^ self.beats ^ self.allowance.second;
+        instants as u64 ^ session ^ highest ^ counts ^ u64::from(small) ^ self.name.len() as u64
+    }
+
+    /// Loads the texts that its next message is compared with.
+    pub(crate) fn touch_texts(&self) -> u64 {
+        let last = |text: &str| text.as_bytes().last().map_or(0, |&byte| u64::from(byte));
+        last(&self.name) ^ self.step.as_deref().map_or(0, last)
+    }
+
     /// Whether its desired state is killed.
     pub(crate) fn is_killed(&self) -> bool {
         self.desired.as_ref().is_some_and(|desired| desired.killed)

@@ -12,7 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use heartline_fleet::{Answer, Fleet, Input, Message, Mono, Path, PushOrder};
+use heartline_fleet::{AgentIndex, Answer, Fleet, Input, Message, Mono, Path, PushOrder};
 use heartline_protocol::envelope::Datagram;
 use heartline_protocol::{Body, Refusal};
 
@@ -44,6 +44,8 @@ pub struct Ingest {
     pub keyring: Keyring,
     refused: Refused,
     new_drops: u64,
+    /// Where the agents of a batch stand.
+    found: Vec<Option<AgentIndex>>,
 }
 
 impl Ingest {
@@ -57,6 +59,7 @@ impl Ingest {
             keyring,
             refused: Refused::default(),
             new_drops: 0,
+            found: Vec::new(),
         }
     }
 
@@ -88,7 +91,7 @@ impl Ingest {
     /// # Errors
     /// What the kernel said, when the socket can't be read.
     pub fn receive(&mut self, via: usize, fleet: &mut Fleet, now: Mono) -> io::Result<usize> {
-        let Self { listeners, inbox, keyring, refused, new_drops, .. } = self;
+        let Self { listeners, inbox, keyring, refused, new_drops, found, .. } = self;
         let Some(listener) = listeners.get_mut(via) else { return Ok(0) };
         // The batch before was answered.
         keyring.end_lending();
@@ -98,9 +101,19 @@ impl Ingest {
             refused.kernel_dropped += new;
             *new_drops += new;
         }
+        let mut framed = Vec::with_capacity(got);
         for (bytes, peer) in inbox.datagrams() {
-            let path = Path { peer, via: via as u8 };
-            if let Err(refusal) = take(keyring, fleet, bytes, path, now) {
+            let from = Path { peer, via: via as u8 };
+            match Datagram::parse(bytes) {
+                Ok(datagram) => framed.push(Framed { datagram, from, len: bytes.len() as u16 }),
+                Err(refusal) => refused.count(refusal),
+            }
+        }
+        let agents: Vec<&str> = framed.iter().map(|it| it.datagram.claimed().agent).collect();
+        fleet.find_all(&agents, found);
+        keyring.touch(found);
+        for (framed, &found) in framed.iter().zip(&*found) {
+            if let Err(refusal) = take(keyring, fleet, framed, found, now) {
                 refused.count(refusal);
             }
         }
@@ -151,16 +164,23 @@ pub enum Ask {
     Kernel,
 }
 
+/// A datagram with the right framing, and where it came from.
+struct Framed<'a> {
+    datagram: Datagram<'a>,
+    from: Path,
+    len: u16,
+}
+
 fn take(
     keyring: &mut Keyring,
     fleet: &mut Fleet,
-    bytes: &[u8],
-    from: Path,
+    framed: &Framed<'_>,
+    found: Option<AgentIndex>,
     now: Mono,
 ) -> Result<(), Refusal> {
-    let datagram = Datagram::parse(bytes)?;
-    let index = fleet.find(datagram.claimed().agent);
-    let (verified, derived) = keyring.verify(index, datagram)?;
+    // One that was not found may have come with the same batch.
+    let index = found.or_else(|| fleet.find(framed.datagram.claimed().agent));
+    let (verified, derived) = keyring.verify(index, framed.datagram)?;
     let body = verified.decode()?;
     let header = &verified.header;
     let interval_ms = match &body {
@@ -181,8 +201,8 @@ fn take(
         session: header.session,
         sequence: header.sequence,
         fresh,
-        from,
-        len: bytes.len() as u16,
+        from: framed.from,
+        len: framed.len,
         body,
     };
     fleet.handle(Input::Message(&message), now);
