@@ -123,13 +123,13 @@ mod tests {
                     latency: Packed::new(latency).unwrap(),
                 }
             });
-            let identity = who.as_ref().map(|(host, pid)| IdentityView {
+            let identity = who.as_ref().map(|(host, pid)| Box::new(IdentityView {
                 host: host.as_deref().map(Text::new),
                 pid: *pid,
                 labels: labels.iter().map(|(key, value)| (Text::new(key), Text::new(value))).collect(),
                 depends: depends.iter().map(String::as_str).collect(),
                 ..IdentityView::default()
-            });
+            }));
             let beat = Beat { step: step.as_deref().map(Text::new), segment, identity, ..plain };
             let bytes = written(&beat);
             prop_assert!(bytes.len() >= ACK_BODY_MAX);
@@ -153,7 +153,7 @@ mod tests {
             let beat = Beat {
                 interval_ms: 30_000,
                 step: Some(Text::new(&step)),
-                identity: Some(identity),
+                identity: Some(Box::new(identity)),
                 ..Beat::default()
             };
             let bytes = written(&beat);

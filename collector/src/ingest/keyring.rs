@@ -221,18 +221,19 @@ impl Keyring {
         {
             return true;
         }
-        let current = self.challenge(index, header.agent, header.session, interval_ms, now);
-        if header.challenge == current {
-            return true;
+        let steps = [Some(step), step.checked_sub(1)];
+        let echoed = steps.into_iter().flatten().find(|&step| {
+            let (step, step_ms) = (u64::from(step), step_ms(interval_ms));
+            let challenge = self.boot.challenge(header.agent, header.session, step, step_ms);
+            challenge == header.challenge
+        });
+        let slot = index.and_then(|index| self.slots.get_mut(index.get()));
+        if let (Some(slot), Some(step)) = (slot, echoed) {
+            // Its next beats echo the same until it has a newer answer.
+            (slot.session, slot.step, slot.interval_ms) = (header.session, step, interval_ms);
+            slot.challenge = header.challenge;
         }
-        step > 0
-            && header.challenge
-                == self.boot.challenge(
-                    header.agent,
-                    header.session,
-                    u64::from(step - 1),
-                    step_ms(interval_ms),
-                )
+        echoed.is_some()
     }
 
     /// The current challenge of a session.

@@ -34,7 +34,7 @@ impl Engine {
             applied_generation: self.applied.generation,
             lost_observations: vitals.lost_observations,
             segment: self.outbox.view(),
-            identity: with_identity.then(|| self.identity.view()),
+            identity: with_identity.then(|| Box::new(self.identity.view())),
         };
         let sealed = self.seal(Kind::Beat, out, |body| beat.write(body));
         if sealed.is_ok() || !with_identity {

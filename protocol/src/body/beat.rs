@@ -44,8 +44,8 @@ pub struct Beat<'a> {
     pub lost_observations: u64,
     /// The pending segment of work, if there is one. Field 10.
     pub segment: Option<SegmentView<'a>>,
-    /// Who it is: on the first beats of a session and when asked for. Field 11.
-    pub identity: Option<IdentityView<'a>>,
+    /// Who it is: on the first beats of a session and when asked for, so boxed. Field 11.
+    pub identity: Option<Box<IdentityView<'a>>>,
 }
 
 impl Phase {
@@ -61,6 +61,7 @@ impl Phase {
 }
 
 impl<'a> Beat<'a> {
+    #[inline]
     pub(super) fn read(fields: &mut Fields<'_, 'a>) -> Result<Self, Fault> {
         let interval_ms = fields.required(Reader::u32)?;
         if !INTERVAL_MS.contains(&interval_ms) {
@@ -80,7 +81,7 @@ impl<'a> Beat<'a> {
                 .unwrap_or(0),
             lost_observations: fields.optional(Reader::u64)?.unwrap_or(0),
             segment: fields.optional(SegmentView::read)?,
-            identity: fields.optional(IdentityView::read)?,
+            identity: fields.optional(IdentityView::read)?.map(Box::new),
         })
     }
 

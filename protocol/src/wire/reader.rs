@@ -18,6 +18,7 @@ impl<'a> Reader<'a> {
 
     /// Reads the one array that a body is: `read` takes its known fields from [`Fields`]; what is
     /// left of them is checked and skipped, and nothing may follow.
+    #[inline]
     pub(crate) fn body<T>(
         mut self,
         read: impl FnOnce(&mut Fields<'_, 'a>) -> Result<T, Fault>,
@@ -27,6 +28,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an array of at most `most` elements.
+    #[inline]
     pub(crate) fn array<T>(
         &mut self,
         most: u32,

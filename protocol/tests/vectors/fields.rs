@@ -42,7 +42,7 @@ pub(crate) fn body(body: &Body<'_>) -> Value {
             "applied_generation": beat.applied_generation,
             "lost_observations": number(beat.lost_observations),
             "segment": beat.segment.as_ref().map(segment),
-            "identity": beat.identity.as_ref().map(identity),
+            "identity": beat.identity.as_deref().map(identity),
         }),
         Body::Goodbye(goodbye) => json!({
             "uptime_ms": number(goodbye.uptime_ms),

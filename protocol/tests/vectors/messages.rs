@@ -151,10 +151,13 @@ fn beats() -> Vec<Value> {
     vec![
         usual("everyday beat", &beat(everyday())),
         usual("everyday beat with a segment", &beat(Beat { segment: Some(segment), ..everyday() })),
-        usual("beat with identity", &beat(Beat { identity: Some(identity), ..everyday() })),
+        usual(
+            "beat with identity",
+            &beat(Beat { identity: Some(Box::new(identity)), ..everyday() }),
+        ),
         usual(
             "beat with an empty identity",
-            &beat(Beat { identity: Some(IdentityView::default()), ..everyday() }),
+            &beat(Beat { identity: Some(Box::default()), ..everyday() }),
         ),
         usual("idle, shortest interval", &beat(Beat { interval_ms: 100, ..Beat::default() })),
         usual(

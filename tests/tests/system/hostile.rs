@@ -141,7 +141,7 @@ fn texts_over_their_limits_are_refused_and_counted() {
 
     // The protocol crate cuts what is too long: such an agent is heard, with what fits.
     let identity = IdentityView { host: Some(Text::new(&long)), ..IdentityView::default() };
-    puppet.beat(&Beat { identity: Some(identity), ..Puppet::plain_beat() });
+    puppet.beat(&Beat { identity: Some(Box::new(identity)), ..Puppet::plain_beat() });
     wait_until("its host is known", || operator.agent("wordy").unwrap().identity.host.is_some());
     assert_eq!(operator.agent("wordy").unwrap().identity.host.unwrap().len(), 128);
 }

@@ -105,7 +105,7 @@ impl Crowd {
             ..Beat::default()
         };
         match said.load {
-            Load::Identity => beat.identity = Some(identity(&host, agent)),
+            Load::Identity => beat.identity = Some(Box::new(identity(&host, agent))),
             Load::Segment(number) => beat.segment = Some(self.segment(number)),
         }
         let mut sealer = Sealer::new(out, &header);
