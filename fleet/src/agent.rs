@@ -56,7 +56,7 @@ pub(crate) struct Agent {
     pub(crate) starts: u32,
     /// The current session has sent its identity.
     pub(crate) identity_known: bool,
-    pub(crate) identity: Option<Box<Identity>>,
+    pub(crate) identity: Option<Identity>,
     /// Where the last live message came from.
     pub(crate) address: Option<PackedPath>,
 
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_million_of_them_fit() {
         let bytes = size_of::<Option<Agent>>();
-        assert!(bytes <= 384, "an agent takes {bytes} bytes");
+        assert!(bytes <= 376, "an agent takes {bytes} bytes");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::command::Pending;
 use crate::deferred::Deferred;
 use crate::forgotten::Forgotten;
 use crate::gap::{HEARTBEAT, Watch};
-use crate::identity::Texts;
+use crate::identity::Identities;
 use crate::input::Input;
 use crate::judge::{Verdict, cause_of, judge, stalled_for};
 use crate::output::{HistoryRow, Output, Ticket};
@@ -85,7 +85,7 @@ impl Summary {
 pub struct Fleet {
     pub(crate) roster: Roster,
     pub(crate) limits: LimitTable,
-    pub(crate) texts: Texts,
+    pub(crate) identities: Identities,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) summary: Summary,
     pub(crate) counters: Counters,
@@ -116,7 +116,7 @@ impl Fleet {
         Self {
             roster: Roster::new(config.hash_seed, config.agents_max),
             limits: LimitTable::new(config.rules),
-            texts: Texts::default(),
+            identities: Identities::default(),
             outputs: VecDeque::new(),
             summary: Summary::default(),
             counters: Counters::default(),

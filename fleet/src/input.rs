@@ -127,7 +127,7 @@ pub struct RestoredAgent {
     /// When it was first seen.
     pub first_seen: Mono,
     /// Who it said it was.
-    pub identity: Option<Box<Identity>>,
+    pub identity: Option<Identity>,
     /// Its interval, in ms.
     pub interval_ms: u32,
     /// Its standing when the collector ended, from its last transition.

@@ -36,7 +36,7 @@ mod work;
 pub use command::{Action, CommandRefusal, Desired, Target};
 pub use fleet::{Counters, Fleet, FleetConfig, Summary};
 pub use gap::{GapCause, HEARTBEAT};
-pub use identity::Identity;
+pub use identity::{About, Identities, Identity};
 pub use input::{CommandRequest, Input, Message, Path, RestoredAgent, RestoredSession};
 pub use output::{Answer, ControlRow, HistoryRow, Output, PushOrder, SessionEnd, Ticket, WorkRow};
 pub use roster::{AgentId, AgentIndex};

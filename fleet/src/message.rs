@@ -265,10 +265,10 @@ impl Fleet {
     fn note_profile(&mut self, index: AgentIndex, beat: &Beat<'_>, mut is_new: bool) {
         let Some(agent) = self.roster.get_mut(index) else { return };
         if let Some(view) = &beat.identity {
-            let identity = self.texts.adopt(view);
+            let identity = self.identities.adopt(view);
             agent.identity_known = true;
-            if agent.identity.as_deref() != Some(&identity) {
-                agent.identity = Some(Box::new(identity));
+            if agent.identity.as_ref() != Some(&identity) {
+                agent.identity = Some(identity);
                 is_new = true;
             }
         }

@@ -268,7 +268,7 @@ pub enum ControlRow {
         /// Its interval, in ms.
         interval_ms: u32,
         /// Who it says it is.
-        identity: Option<Box<Identity>>,
+        identity: Option<Identity>,
     },
     /// An agent was removed.
     Forgotten {

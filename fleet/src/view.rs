@@ -171,7 +171,7 @@ impl<'a> AgentView<'a> {
     /// Who it says it is.
     #[must_use]
     pub fn identity(&self) -> Option<&'a Identity> {
-        self.agent.identity.as_deref()
+        self.agent.identity.as_ref()
     }
 
     /// Where its last live message came from.

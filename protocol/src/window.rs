@@ -8,8 +8,9 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReplayWindow {
     highest: u64,
-    /// Bit `n` is set when `highest - n` has been seen.
-    seen: u128,
+    /// Bit `n` is set when `highest - n` has been seen. Two halves, the lower first: a `u128` would
+    /// align every record that has a window to 16 bytes.
+    seen: [u64; 2],
 }
 
 /// How many sequence numbers, counted down from the highest seen, can still be told apart.
@@ -23,11 +24,11 @@ impl ReplayWindow {
         }
         if sequence > self.highest {
             let shift = sequence - self.highest;
-            self.seen = if shift >= WINDOW { 0 } else { self.seen << shift };
+            let seen = if shift >= WINDOW { 0 } else { self.seen() << shift };
             self.highest = sequence;
-            self.seen |= 1;
+            self.set_seen(seen | 1);
         } else {
-            self.seen |= 1 << (self.highest - sequence);
+            self.set_seen(self.seen() | 1 << (self.highest - sequence));
         }
         true
     }
@@ -42,7 +43,16 @@ impl ReplayWindow {
             return true;
         }
         let behind = self.highest - sequence;
-        behind < WINDOW && self.seen & (1 << behind) == 0
+        behind < WINDOW && self.seen() & (1 << behind) == 0
+    }
+
+    fn seen(&self) -> u128 {
+        let [low, high] = self.seen.map(u128::from);
+        high << 64 | low
+    }
+
+    fn set_seen(&mut self, seen: u128) {
+        self.seen = [seen as u64, (seen >> 64) as u64];
     }
 
     /// The highest sequence number seen; 0 before the first.

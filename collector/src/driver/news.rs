@@ -17,7 +17,7 @@ const PAGE_MAX: u32 = 1_000;
 #[derive(Default)]
 pub(super) struct Teller {
     /// By index: whose identity was told last.
-    told: Vec<Option<(AgentId, usize)>>,
+    told: Vec<Option<(AgentId, Option<Identity>)>>,
     changed: Vec<AgentIndex>,
     /// Work of the last hour, as far as it was computed.
     pub(super) works: Arc<BTreeMap<AgentId, Work>>,
@@ -79,14 +79,16 @@ impl Teller {
                 removed.push(index.0);
                 continue;
             };
-            let telling = Some((view.id(), address_of(view.identity())));
-            if std::mem::replace(&mut self.told[index.get()], telling) == telling {
+            let told = &mut self.told[index.get()];
+            let telling = Some((view.id(), view.identity().cloned()));
+            if *told == telling {
                 changed.push(Changed {
                     change: Change { key: index.0, vitals: translate::vitals(&view, anchor) },
                     id: view.id(),
                     total: translate::totals(view.totals()),
                 });
             } else {
+                *told = telling;
                 entries.push(self.entry(&view, anchor));
             }
         }
@@ -98,10 +100,4 @@ impl Teller {
 /// The work of an agent that did none in the last hour.
 pub fn no_work() -> Work {
     Work { window_ms: 3_600_000, ..Work::default() }
-}
-
-/// Tells identities apart without comparing them: one that changes is allocated anew before the
-/// old one is freed.
-fn address_of(identity: Option<&Identity>) -> usize {
-    identity.map_or(0, |identity| std::ptr::from_ref(identity) as usize)
 }

@@ -42,20 +42,21 @@ pub(super) fn vitals(view: &AgentView<'_>, anchor: Anchor) -> op::Vitals {
 
 pub(super) fn identity(identity: Option<&Identity>) -> op::Identity {
     let Some(identity) = identity else { return op::Identity::default() };
+    let about = &identity.about;
     let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().map(ToOwned::to_owned);
     op::Identity {
-        host: text(&identity.host),
+        host: text(&about.host),
         pid: identity.pid,
-        group: text(&identity.group),
-        version: text(&identity.version),
-        framework: text(&identity.framework),
-        sdk: text(&identity.sdk),
-        labels: identity
+        group: text(&about.group),
+        version: text(&about.version),
+        framework: text(&about.framework),
+        sdk: text(&about.sdk),
+        labels: about
             .labels
             .iter()
             .map(|(key, value)| (key.to_string(), value.to_string()))
             .collect(),
-        depends: identity.depends.iter().map(ToString::to_string).collect(),
+        depends: about.depends.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which key proves which datagram, and which challenge makes it fresh.
 //!
 //! Deriving a key costs a dozen hashes, so an agent's keys are kept once a datagram of it has been
-//! proven. They stand in an array parallel to the fleet's, 128 bytes an agent: raw keys, because the
+//! proven. They stand in an array parallel to the fleet's, 104 bytes an agent: raw keys, because the
 //! prepared form would cost more memory than the two hash blocks it saves cost time.
 
 use std::collections::{BTreeMap, BTreeSet};

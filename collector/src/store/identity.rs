@@ -1,10 +1,9 @@
 //! An agent's identity as `control.db` keeps it: a MessagePack map, which later versions may add to.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use heartline_fleet::Identity;
+use heartline_fleet::{About, Identities, Identity};
 use serde::{Deserialize, Serialize};
 
 /// As it stands in the database. Missing fields have their default, unknown ones are skipped.
@@ -33,56 +32,42 @@ pub(super) fn encode(identity: &Identity) -> Vec<u8> {
     fn text(text: &Option<Arc<str>>) -> Option<Cow<'_, str>> {
         text.as_deref().map(Cow::Borrowed)
     }
+    let about = &identity.about;
     let stored = Stored {
-        host: text(&identity.host),
+        host: text(&about.host),
         pid: identity.pid,
-        group: text(&identity.group),
-        version: text(&identity.version),
-        framework: text(&identity.framework),
-        sdk: text(&identity.sdk),
-        labels: identity
+        group: text(&about.group),
+        version: text(&about.version),
+        framework: text(&about.framework),
+        sdk: text(&about.sdk),
+        labels: about
             .labels
             .iter()
             .map(|(key, value)| (Cow::Borrowed(&**key), Cow::Borrowed(&**value)))
             .collect(),
-        depends: identity.depends.iter().map(|agent| Cow::Borrowed(&**agent)).collect(),
+        depends: about.depends.iter().map(|agent| Cow::Borrowed(&**agent)).collect(),
     };
     rmp_serde::to_vec_named(&stored).expect("texts and numbers can always be encoded")
 }
 
-/// Texts that were met while restoring, each kept once: a fleet has few hosts and versions.
-#[derive(Debug, Default)]
-pub(super) struct Texts(HashSet<Arc<str>>);
-
-impl Texts {
-    fn share(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(text) {
-            return Arc::clone(known);
-        }
-        let text: Arc<str> = text.into();
-        self.0.insert(Arc::clone(&text));
-        text
-    }
-
-    /// The identity of these bytes; `None` if they are none: the agent will say it again.
-    pub(super) fn decode(&mut self, bytes: &[u8]) -> Option<Identity> {
-        let stored: Stored<'_> = rmp_serde::from_slice(bytes).ok()?;
-        let mut one = |text: Option<Cow<'_, str>>| text.map(|text| self.share(&text));
-        Some(Identity {
-            host: one(stored.host),
-            pid: stored.pid,
-            group: one(stored.group),
-            version: one(stored.version),
-            framework: one(stored.framework),
-            sdk: one(stored.sdk),
-            labels: stored
-                .labels
-                .iter()
-                .map(|(key, value)| (self.share(key), self.share(value)))
-                .collect(),
-            depends: stored.depends.iter().map(|agent| self.share(agent)).collect(),
-        })
-    }
+/// The identity of these bytes; `None` if they are none: the agent will say it again.
+pub(super) fn decode(bytes: &[u8], identities: &mut Identities) -> Option<Identity> {
+    let stored: Stored<'_> = rmp_serde::from_slice(bytes).ok()?;
+    let mut one = |text: Option<Cow<'_, str>>| text.map(|text| identities.text(&text));
+    let about = About {
+        host: one(stored.host),
+        group: one(stored.group),
+        version: one(stored.version),
+        framework: one(stored.framework),
+        sdk: one(stored.sdk),
+        labels: stored
+            .labels
+            .iter()
+            .map(|(key, value)| (identities.text(key), identities.text(value)))
+            .collect(),
+        depends: stored.depends.iter().map(|agent| identities.text(agent)).collect(),
+    };
+    Some(Identity { pid: stored.pid, about: identities.about(about) })
 }
 
 #[cfg(test)]
@@ -90,24 +75,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn round_trip_with_texts_shared() {
-        let identity = Identity {
+    fn round_trip_with_everything_shared() {
+        let about = About {
             host: Some("machine-3".into()),
-            pid: Some(4_411),
             sdk: Some("rust 0.1.0".into()),
             labels: vec![("tag".into(), "prod".into())],
             depends: vec!["mail.1".into()],
-            ..Identity::default()
+            ..About::default()
         };
-        let mut texts = Texts::default();
+        let identity = Identity { pid: Some(4_411), about: about.into() };
+        let mut identities = Identities::default();
         let bytes = encode(&identity);
-        let (one, two) = (texts.decode(&bytes).unwrap(), texts.decode(&bytes).unwrap());
+        let mut decoded = || decode(&bytes, &mut identities).unwrap();
+        let (one, two) = (decoded(), decoded());
         assert_eq!(one, identity);
-        assert!(Arc::ptr_eq(&one.host.unwrap(), &two.host.unwrap()));
+        assert!(Arc::ptr_eq(&one.about, &two.about));
     }
 
     #[test]
     fn garbage_is_no_identity() {
-        assert_eq!(Texts::default().decode(&[0xc1, 0, 1]), None);
+        assert_eq!(decode(&[0xc1, 0, 1], &mut Identities::default()), None);
     }
 }

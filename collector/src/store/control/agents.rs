@@ -18,7 +18,7 @@ pub(super) fn write(
             insert(tx, *id, agent, anchor.wall_ms(*at))?;
         }
         ControlRow::Profile { id, interval_ms, identity } => {
-            let bytes = identity.as_deref().map(identity::encode);
+            let bytes = identity.as_ref().map(identity::encode);
             tx.prepare_cached("UPDATE agents SET interval_ms = ?2, identity = ?3 WHERE id = ?1")?
                 .execute(params![id.0, interval_ms, bytes])?;
         }

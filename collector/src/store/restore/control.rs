@@ -1,11 +1,11 @@
 //! What `control.db` says, each table in one pass.
 
-use heartline_fleet::{AgentId, Identity, Reason};
+use heartline_fleet::{AgentId, Identities, Identity, Reason};
 use rusqlite::Connection;
 
 use super::OfAgent;
 use crate::store::config::Revocation;
-use crate::store::identity::Texts;
+use crate::store::identity;
 use crate::store::names;
 
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(super) struct RosterRow {
     pub(super) name: Box<str>,
     pub(super) first_seen_ms: i64,
     pub(super) interval_ms: u32,
-    pub(super) identity: Option<Box<Identity>>,
+    pub(super) identity: Option<Identity>,
     pub(super) forgotten: bool,
 }
 
@@ -43,19 +43,25 @@ impl OfAgent for DesiredRow {
     }
 }
 
-pub(super) fn agents(conn: &Connection, texts: &mut Texts) -> rusqlite::Result<Vec<RosterRow>> {
+pub(super) fn agents(
+    conn: &Connection,
+    identities: &mut Identities,
+) -> rusqlite::Result<Vec<RosterRow>> {
     let mut statement = conn.prepare(
         "SELECT id, name, first_seen_ms, interval_ms, identity, forgotten_ms IS NOT NULL \
          FROM agents ORDER BY id",
     )?;
     let rows = statement.query_map([], |row| {
-        let identity = row.get_ref(4)?.as_blob_or_null()?.and_then(|bytes| texts.decode(bytes));
+        let identity = row
+            .get_ref(4)?
+            .as_blob_or_null()?
+            .and_then(|bytes| identity::decode(bytes, identities));
         Ok(RosterRow {
             id: AgentId(row.get(0)?),
             name: row.get(1)?,
             first_seen_ms: row.get(2)?,
             interval_ms: row.get(3)?,
-            identity: identity.map(Box::new),
+            identity,
             forgotten: row.get(5)?,
         })
     })?;

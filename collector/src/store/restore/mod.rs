@@ -5,11 +5,10 @@ mod history;
 
 use std::cmp::Reverse;
 
-use heartline_fleet::{AgentId, Desired, RestoredAgent, RestoredSession};
+use heartline_fleet::{AgentId, Desired, Identities, RestoredAgent, RestoredSession};
 use rusqlite::Connection;
 
 use crate::clock::Anchor;
-use crate::store::identity::Texts;
 
 use control::{DesiredRow, RosterRow};
 use history::{PastAgent, PastSession};
@@ -35,8 +34,11 @@ pub(super) struct Past {
 
 impl Roster {
     pub(super) fn read(conn: &Connection) -> rusqlite::Result<Self> {
-        let mut texts = Texts::default();
-        Ok(Self { agents: control::agents(conn, &mut texts)?, desired: control::desired(conn)? })
+        let mut identities = Identities::default();
+        Ok(Self {
+            agents: control::agents(conn, &mut identities)?,
+            desired: control::desired(conn)?,
+        })
     }
 
     /// Every agent that ever was, with its name and when it was first seen.

@@ -1,6 +1,6 @@
 //! Roster, commands, tokens.
 
-use heartline_fleet::{Action, AgentId, ControlRow, Identity, Reason};
+use heartline_fleet::{About, Action, AgentId, ControlRow, Identity, Reason};
 
 use super::*;
 use crate::store::{Revocation, TokenChange, TokenChangeKind};
@@ -13,25 +13,21 @@ fn the_roster_comes_back() {
     for (id, name) in [(1, "agent-1"), (2, "agent-2"), (3, "agent-3")] {
         register(&opened, id, name);
     }
-    let identity = Identity {
+    let about = About {
         host: Some("machine-3".into()),
-        pid: Some(4_411),
         labels: vec![("tag".into(), "prod".into())],
-        ..Identity::default()
+        ..About::default()
     };
+    let identity = Identity { pid: Some(4_411), about: about.into() };
     opened.persist([
-        ControlRow::Profile {
-            id: AgentId(2),
-            interval_ms: 500,
-            identity: Some(Box::new(identity.clone())),
-        },
+        ControlRow::Profile { id: AgentId(2), interval_ms: 500, identity: Some(identity.clone()) },
         ControlRow::Forgotten { id: AgentId(3), at: at(9_000), by: "root@host".into() },
     ]);
     let opened = opened.again(&dir);
     let ids: Vec<i64> = opened.restored.agents.iter().map(|agent| agent.id.0).collect();
     assert_eq!(ids, [1, 2], "3 was forgotten");
     assert_eq!(opened.restored.next_id, AgentId(4), "and its id is not used again");
-    assert_eq!(opened.agent(2).identity.as_deref(), Some(&identity));
+    assert_eq!(opened.agent(2).identity.as_ref(), Some(&identity));
     assert_eq!((opened.agent(2).interval_ms, opened.agent(1).interval_ms), (500, 30_000));
 
     let known = reader(&dir).agents_named("agent-3").unwrap();

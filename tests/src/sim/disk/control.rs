@@ -12,7 +12,7 @@ pub(in crate::sim) struct Known {
     pub(super) agent: Box<str>,
     pub(super) first_seen: Mono,
     pub(super) interval_ms: u32,
-    pub(super) identity: Option<Box<Identity>>,
+    pub(super) identity: Option<Identity>,
 }
 
 /// A command of one agent that is durable.
