@@ -41,7 +41,7 @@ impl Mono {
     /// [`Self::since`] in whole milliseconds.
     #[must_use]
     pub fn millis_since(self, earlier: Self) -> u64 {
-        u64::try_from(self.since(earlier).as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0) / NANOS_PER_MILLI
     }
 
     /// This moment, unless it is one of the two that are none.
@@ -53,18 +53,28 @@ impl Mono {
     /// So many milliseconds earlier.
     #[must_use]
     pub fn minus_millis(self, millis: u64) -> Self {
-        self - Duration::from_millis(millis)
+        Self(self.0.saturating_sub(nanos_of(millis)).max(OLDEST))
     }
 
     /// So many milliseconds later.
     #[must_use]
     pub fn plus_millis(self, millis: u64) -> Self {
-        self + Duration::from_millis(millis)
+        Self(self.0.saturating_add(nanos_of(millis)))
     }
 }
 
+const NANOS_PER_MILLI: u64 = 1_000_000;
+/// The earliest moment that is one.
+const OLDEST: i64 = i64::MIN + 1;
+
 fn nanos(span: Duration) -> i64 {
-    i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
+    let whole = i64::try_from(span.as_secs()).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
+    whole.saturating_add(i64::from(span.subsec_nanos()))
+}
+
+/// Without the way through a [`Duration`]: every beat is several times that far from something.
+fn nanos_of(millis: u64) -> i64 {
+    i64::try_from(millis.saturating_mul(NANOS_PER_MILLI)).unwrap_or(i64::MAX)
 }
 
 impl Add<Duration> for Mono {
@@ -78,6 +88,6 @@ impl Sub<Duration> for Mono {
     type Output = Self;
     /// Never reaches [`Self::NEVER_YET`]: an age that an agent made up is still an age.
     fn sub(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(nanos(span)).max(Self::NEVER_YET.0.saturating_add(1)))
+        Self(self.0.saturating_sub(nanos(span)).max(OLDEST))
     }
 }

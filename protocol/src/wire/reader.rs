@@ -75,7 +75,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an unsigned integer in any of its encodings.
+    #[inline]
     pub(crate) fn u64(&mut self) -> Result<u64, Fault> {
+        // Most are small, and stand in their marker.
+        match self.rest.split_first() {
+            Some((&byte, rest)) if byte < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(byte))
+            }
+            _ => self.large_u64(),
+        }
+    }
+
+    fn large_u64(&mut self) -> Result<u64, Fault> {
         match self.marker()? {
             Marker::FixPos(value) => Ok(u64::from(value)),
             Marker::U8 => Ok(u64::from(u8::from_be_bytes(self.take()?))),
@@ -131,6 +143,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a nil if one is next.
+    #[inline]
     pub(crate) fn nil(&mut self) -> bool {
         let is_nil = self.rest.first() == Some(&0xc0);
         if is_nil {
@@ -253,6 +266,7 @@ impl<'a> Fields<'_, 'a> {
     }
 
     /// The next field, which must be there.
+    #[inline]
     pub(crate) fn required<T>(
         &mut self,
         read: impl FnOnce(&mut Reader<'a>) -> Result<T, Fault>,
@@ -265,6 +279,7 @@ impl<'a> Fields<'_, 'a> {
     }
 
     /// The next field, or `None` where it is missing or nil.
+    #[inline]
     pub(crate) fn optional<T>(
         &mut self,
         read: impl FnOnce(&mut Reader<'a>) -> Result<T, Fault>,
