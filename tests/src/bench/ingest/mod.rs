@@ -76,10 +76,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     machine::pin(0)?;
     println!(
         "beats of {} bytes, each with a segment of {} latencies, every 30 s from every agent; the \
-         socket is filled in bursts of {}, then CPU of the thread that drains it is measured\n",
+         socket is filled in bursts of {}, then CPU of the thread that drains it is measured; the quickest of {} turns\n",
         crowd::BEAT_LEN,
         crowd::LATENCIES,
         sender::BURST,
+        TURNS,
     );
     let mut report = Report::new();
     for &agents in sizes {
@@ -91,25 +92,22 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 
 fn measure(agents: u32, stages: &[Stage], packets: u64, report: &mut Report) -> Result<()> {
     report.begin(agents);
-    let bare = [
-        (Stage::Receive, Bare::Receive),
-        (Stage::Verify, Bare::Verify),
-        (Stage::OwnKey, Bare::VerifyOwnKey),
-        (Stage::Decode, Bare::Decode),
-    ];
-    for (stage, what) in bare.into_iter().filter(|(stage, _)| stages.contains(stage)) {
-        report.path(stage, bare::measure(what, packets)?);
-    }
     let (mut whole, bytes, first) = Whole::with(agents)?;
-    for (stage, path) in [(Stage::Judged, Path::Judged), (Stage::Answered, Path::Answered)] {
-        if stages.contains(&stage) {
-            report.path(stage, whole.measure(path, packets)?);
+    let turning = stages.iter().filter(|&&stage| stage != Stage::Durable);
+    let mut quickest: Vec<(Stage, Option<Measured>)> = turning.map(|&it| (it, None)).collect();
+    for _ in 0..TURNS {
+        for (stage, quickest) in &mut quickest {
+            let measured = one_turn(*stage, &mut whole, packets / TURNS)?;
+            *quickest = Some(quickest.map_or(measured, |before| before.quicker(measured)));
         }
+    }
+    for (stage, measured) in quickest {
+        report.path(stage, measured.unwrap_or_default());
     }
     if stages.contains(&Stage::Durable) {
         whole.open_disk()?;
         let before = machine::thread_cpu_of(WRITER);
-        let durable = whole.measure(Path::Durable, packets)?;
+        let durable = one_turn(Stage::Durable, &mut whole, packets)?;
         report.path(Stage::Durable, durable);
         let cpu = machine::thread_cpu_of(WRITER).saturating_sub(before);
         report.beside("    the store's writer beside (d)", Measured { cpu, ..durable });
@@ -118,6 +116,22 @@ fn measure(agents: u32, stages: &[Stage], packets: u64, report: &mut Report) -> 
     report.memory(bytes);
     Ok(())
 }
+
+fn one_turn(stage: Stage, whole: &mut Whole, packets: u64) -> Result<Measured> {
+    match stage {
+        Stage::Receive => bare::measure(Bare::Receive, packets),
+        Stage::Verify => bare::measure(Bare::Verify, packets),
+        Stage::OwnKey => bare::measure(Bare::VerifyOwnKey, packets),
+        Stage::Decode => bare::measure(Bare::Decode, packets),
+        Stage::Judged => whole.measure(Path::Judged, packets),
+        Stage::Answered => whole.measure(Path::Answered, packets),
+        Stage::Durable => whole.measure(Path::Durable, packets),
+    }
+}
+
+/// Who else uses the machine makes a path slower by a tenth from one second to the next, and never
+/// quicker: all paths take turns, and of each the quickest turn counts.
+const TURNS: u64 = 4;
 
 /// The thread that writes `history.db`.
 const WRITER: &str = "history-writer";
