@@ -1,7 +1,7 @@
 //! Whether new tasks may start, and who waits until they may.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -30,8 +30,11 @@ impl Gate {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// From here on no task starts that a look at those in flight does not find: the fence has its
+    /// other half where tasks begin.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
     }
 
     pub(crate) fn open(&self) {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
+use std::sync::atomic::{Ordering, fence};
 use std::task::{Context, Poll};
 use std::thread;
 
@@ -39,7 +40,10 @@ impl<'a> Task<'a> {
         }
         let begun = shared.clock.now();
         let ticket = shared.counters.begin(begun);
-        // Looked at again: whoever closes the gate from here on finds this task in flight.
+        // Looked at again: whoever closes the gate from here on finds this task in flight. Without
+        // the fence each of the two could look before what it wrote is seen by the other: a task
+        // would run in an agent that says it is quiet.
+        fence(Ordering::SeqCst);
         if shared.gate.is_closed() {
             shared.counters.take_back(ticket);
             shared.ring();
