@@ -10,6 +10,7 @@ use crate::path::PackedPath;
 use crate::roster::AgentId;
 use crate::session::{Session, Superseded};
 use crate::state::{Exit, Standing};
+use crate::stranger::Strangers;
 use crate::time::Mono;
 use crate::view::Totals;
 
@@ -53,6 +54,8 @@ pub(crate) struct Agent {
 
     pub(crate) session: Session,
     pub(crate) superseded: Option<Box<Superseded>>,
+    /// Sessions that have not been live yet, since the current one became that.
+    pub(crate) strangers: Option<Box<Strangers>>,
     pub(crate) starts: u32,
     /// The current session has sent its identity.
     pub(crate) identity_known: bool,
@@ -150,6 +153,7 @@ impl Agent {
             step: None,
             session,
             superseded: None,
+            strangers: None,
             starts: 0,
             identity_known: false,
             identity: None,
@@ -216,7 +220,7 @@ mod tests {
     #[test]
     fn a_million_of_them_fit() {
         let bytes = size_of::<Option<Agent>>();
-        assert!(bytes <= 376, "an agent takes {bytes} bytes");
+        assert!(bytes <= 384, "an agent takes {bytes} bytes");
     }
 
     #[test]

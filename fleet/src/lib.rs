@@ -29,6 +29,7 @@ mod roster;
 mod rules;
 mod session;
 mod state;
+mod stranger;
 mod time;
 mod view;
 mod work;

@@ -2,7 +2,8 @@
 //!
 //! Decision rules, in the order of the code:
 //! 1. an unknown agent is registered, if there is room;
-//! 2. a sequence seen before in its session does nothing and is not answered;
+//! 2. a sequence seen before in its session does nothing and is not answered, also where the session
+//!    has proven nothing yet;
 //! 3. a message that proves nothing fresh is answered with a challenge, and changes no more than
 //!    when the agent was last heard;
 //! 4. a live message of an unknown session is a new start: it supersedes the current session;
@@ -38,10 +39,17 @@ impl Fleet {
         };
         let Some(agent) = self.roster.get_mut(index) else { return };
         let mut belongs = agent.belongs(message.session);
-        if belongs != Belongs::Unknown
-            && let Some(session) = agent.session_mut(message.session)
-            && !session.accept(message.sequence)
-        {
+        let is_new = match belongs {
+            Belongs::Current | Belongs::Superseded => agent
+                .session_mut(message.session)
+                .is_none_or(|session| session.accept(message.sequence)),
+            Belongs::Unknown if message.fresh => true,
+            Belongs::Unknown => {
+                let strangers = agent.strangers.get_or_insert_default();
+                strangers.accept(message.session, message.sequence)
+            }
+        };
+        if !is_new {
             self.counters.replayed += 1;
             return;
         }
@@ -144,6 +152,7 @@ impl Fleet {
         let had_ended = agent.ended.take().is_some();
         agent.starts += 1;
         agent.identity_known = false;
+        agent.strangers = None;
         agent.question = None;
         agent.lost_noted = u32::try_from(agent.session.lost()).unwrap_or(u32::MAX);
         if let Some(desired) = agent.desired.as_mut() {
@@ -354,8 +363,8 @@ impl Fleet {
 pub(crate) enum Proof {
     Live,
     Unconfirmed,
-    /// Not proven, and of a session that was never live here. Anybody who recorded one such message
-    /// can send it for ever, so these are not let to use up the answers of the others.
+    /// Not proven, and of a session that was never live here. Somebody may have recorded many of
+    /// them, so these are not let to use up the answers of the others.
     Stranger,
 }
 

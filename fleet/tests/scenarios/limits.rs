@@ -22,12 +22,24 @@ fn no_agent_gets_more_than_64_answers_in_a_second() {
 fn strangers_use_up_no_more_than_half_of_them() {
     let mut world = World::with(beat("a"));
     world.pass_ms(1_000);
-    for _ in 0..100 {
+    for sequence in 1..=100 {
         // Nothing remembers this session, so nothing knows that it is a recording.
-        world.hear(beat("a").session(99).sequence(1).unconfirmed());
+        world.hear(beat("a").session(99).sequence(sequence).unconfirmed());
     }
     assert_eq!(world.answers().len(), 32);
     world.hear(beat("a"));
+    assert_eq!(world.answers().len(), 1);
+}
+
+#[test]
+fn a_recording_that_is_sent_for_ever_keeps_no_answer_from_a_new_start() {
+    let mut world = World::with(beat("a"));
+    world.pass_ms(1_000);
+    for _ in 0..1_000 {
+        world.hear(beat("a").session(99).sequence(1).unconfirmed());
+    }
+    assert_eq!((world.answers().len(), world.fleet.counters().replayed), (1, 999));
+    world.hear(beat("a").session(100).sequence(1).unconfirmed());
     assert_eq!(world.answers().len(), 1);
 }
 

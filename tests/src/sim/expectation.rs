@@ -33,6 +33,7 @@ impl Watched {
             self.sessions.retain(|&known| known != message.session && known != NO_SESSION);
             self.sessions.insert(0, message.session);
             self.ended = None;
+            self.strangers.clear();
             self.told_sequence = 0;
             self.taken.insert((message.session, message.sequence));
         }

@@ -157,8 +157,9 @@ impl World {
         if self.collector.is_frozen || !shell.fleet.view(index).is_some_and(is_settled) {
             return Ok(());
         }
-        let sessions = self.oracle.watched(agent).map(|it| it.sessions.clone());
-        sessions.into_iter().flatten().for_each(|session| self.ledger.blur(session));
+        // All that there ever were: the collector may have forgotten some, whose processes live.
+        let Self { agents, ledger, .. } = self;
+        agents[agent].sessions.iter().for_each(|&session| ledger.blur(session));
         self.feed(Input::Forget { agents: vec![index], by: "root@desk".into() })
     }
 

@@ -19,8 +19,8 @@ pub(super) struct Ledger {
     under_way: BTreeMap<u64, (i64, Work)>,
     /// Sessions and segments that were counted and not lost since.
     counted: BTreeSet<(i64, u64, u64)>,
-    /// Sessions whose agent was forgotten meanwhile: what was under way counts for the old agent
-    /// and for the new one.
+    /// Sessions whose agent was forgotten while they lived. A segment that was stored for the old
+    /// agent, and whose ack was lost, counts for the new one too when the collector restarts.
     blurred: BTreeSet<u64>,
 }
 

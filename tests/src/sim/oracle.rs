@@ -155,6 +155,9 @@ impl Oracle {
             return Ok(());
         }
         if !message.fresh {
+            if !is_known && !watched.is_news_of_stranger(message.session, message.sequence) {
+                return Ok(());
+            }
             // A recording of before this start is new to it, and proves nothing.
             if is_current || !is_known {
                 watched.heard_at = now;

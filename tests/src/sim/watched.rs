@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use heartline_fleet::{Mono, Reason, SessionEnd, Standing, Totals};
+use heartline_protocol::window::WINDOW;
 use heartline_protocol::{Beat, Phase};
 
 /// All that a judgement of one agent may depend on.
@@ -38,6 +39,8 @@ pub(super) struct Watched {
     pub(super) newcomer: Option<u64>,
     /// The newest beat of the current session.
     pub(super) told: Option<Told>,
+    /// Sessions that were never live, newest first, with the sequences that were taken of them.
+    pub(super) strangers: Vec<(u64, BTreeSet<u64>)>,
     /// The sequences of its sessions that were taken since the collector started.
     pub(super) taken: BTreeSet<(u64, u64)>,
     /// Sequence of the newest message of the current session.
@@ -65,6 +68,8 @@ pub(super) struct Told {
     waits: bool,
 }
 
+/// Sessions that were never live, of which repeated messages are known.
+const STRANGERS: usize = 4;
 /// Intervals without a live beat until late, and until unreachable.
 const FACTORS: (u32, u32) = (3, 10);
 
@@ -85,6 +90,7 @@ impl Watched {
             sessions: Vec::new(),
             newcomer: None,
             told: None,
+            strangers: Vec::new(),
             taken: BTreeSet::new(),
             told_sequence: 0,
             restored: None,
@@ -181,6 +187,19 @@ impl Watched {
         let progress_at = (told.at - told.progress_age).max(obliged_from);
         let stalled_at = progress_at + stall_after;
         (told.at >= stalled_at).then_some(stalled_at)
+    }
+
+    /// Whether a message of a session that was never live is new.
+    pub(super) fn is_news_of_stranger(&mut self, session: u64, sequence: u64) -> bool {
+        let known = self.strangers.iter().position(|(known, _)| *known == session);
+        let at = known.unwrap_or_else(|| {
+            self.strangers.insert(0, (session, BTreeSet::new()));
+            self.strangers.truncate(STRANGERS);
+            0
+        });
+        let taken = &mut self.strangers[at].1;
+        let is_outdated = taken.last().is_some_and(|&last| sequence + WINDOW <= last);
+        !is_outdated && taken.insert(sequence)
     }
 
     /// Nobody could be heard from `from` to `to`.
