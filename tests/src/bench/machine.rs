@@ -1,6 +1,7 @@
 //! The machine that is measured on.
 
 use std::fs;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -22,8 +23,16 @@ pub(super) fn describe() -> String {
 /// # Errors
 /// When the system refuses.
 pub(super) fn pin(nth: usize) -> Result<()> {
-    let allowed = sched_getaffinity(None).context("can't ask which cores may be used")?;
-    let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).collect();
+    // Asked once: a thread that is kept on one core may use no other any more.
+    static CORES: OnceLock<Vec<usize>> = OnceLock::new();
+    let cores = match CORES.get() {
+        Some(cores) => cores,
+        None => {
+            let allowed = sched_getaffinity(None).context("can't ask which cores may be used")?;
+            let all = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
+            CORES.get_or_init(|| all.collect())
+        }
+    };
     let mut chosen = CpuSet::new();
     chosen.set(cores[nth % cores.len()]);
     sched_setaffinity(None, &chosen).context("can't choose a core")

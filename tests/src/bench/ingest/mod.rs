@@ -17,6 +17,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use self::bare::Bare;
+use self::live::Work;
 use self::measured::Measured;
 use self::report::Report;
 use self::whole::{Path, Whole};
@@ -36,6 +37,9 @@ pub(super) struct Arguments {
     /// Instead of all that: so many beats a second at a whole collector.
     #[arg(long, value_name = "PER_SECOND")]
     rate: Option<u32>,
+    /// With that rate, new work in the beats, as fast as it becomes durable.
+    #[arg(long, requires = "rate")]
+    busy: bool,
     /// For so many seconds.
     #[arg(long = "for", value_name = "SECONDS", default_value_t = 60, requires = "rate")]
     seconds: u64,
@@ -65,7 +69,8 @@ const STAGES: [Stage; 7] = [
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(per_second) = arguments.rate {
-        return rate::run(per_second, Duration::from_secs(arguments.seconds));
+        let work = if arguments.busy { Work::Busy } else { Work::Idle };
+        return rate::run(per_second, Duration::from_secs(arguments.seconds), work);
     }
     let (sizes, packets): (&[u32], u64) = match arguments.effort.effort() {
         Effort::Full => (&[1_000, 100_000, 1_000_000], 400_000),

@@ -1,5 +1,5 @@
-//! So many beats a second, for so long, at a whole collector process on one core: with work in every
-//! beat, its disk, and a viewer attached.
+//! So many beats a second, for so long, at a whole collector process on one core, with a viewer
+//! attached: beats alone, or new work in them as fast as it becomes durable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use heartline_operator::Directories;
 use heartline_operator::client::{Access, Client, ClientOptions, Endpoint};
 use heartline_operator::message::CollectorStatus;
 
-use super::live::{Live, Told};
+use super::live::{Live, Told, Work};
 use crate::bench::machine;
 use crate::bench::table::Table;
 use crate::world::World;
@@ -21,7 +21,7 @@ const INTERVAL_MS: u32 = 1_000;
 /// First beats a second, before anything is measured: each makes rows in both databases.
 const FIRST_PER_SECOND: u64 = 5_000;
 
-pub(super) fn run(per_second: u32, span: Duration) -> Result<()> {
+pub(super) fn run(per_second: u32, span: Duration, work: Work) -> Result<()> {
     machine::pin(0)?;
     let world = World::new();
     // It inherits the core; everything else moves to the other one.
@@ -29,7 +29,7 @@ pub(super) fn run(per_second: u32, span: Duration) -> Result<()> {
     machine::pin(1)?;
     let pid = collector.process().pid();
     let operator = world.operator();
-    let mut crowd = Live::new(per_second, INTERVAL_MS, &world.token(), collector.address())?;
+    let mut crowd = Live::new(per_second, INTERVAL_MS, &world.token(), collector.address(), work)?;
     let rate = u64::from(per_second);
     let first = Duration::from_secs(rate.div_ceil(FIRST_PER_SECOND));
     crowd.beat(FIRST_PER_SECOND.min(rate), first)?;
@@ -46,7 +46,8 @@ pub(super) fn run(per_second: u32, span: Duration) -> Result<()> {
     let after = operator.collector();
     let updates = viewer.detach();
     ensure!(updates > 0, "the viewer saw nothing");
-    print(&Minute { told, before, after, cpu, span, updates, per_second });
+    let span = span + told.behind;
+    print(&Minute { told, before, after, cpu, span, updates, per_second, work });
     println!("\nresident: {} MiB for {per_second} agents", machine::resident_of(pid) >> 20);
     Ok(())
 }
@@ -60,6 +61,7 @@ struct Minute {
     span: Duration,
     updates: u64,
     per_second: u32,
+    work: Work,
 }
 
 fn print(minute: &Minute) {
@@ -68,9 +70,13 @@ fn print(minute: &Minute) {
     let dropped = after.datagrams.kernel_dropped - before.datagrams.kernel_dropped;
     let seconds = minute.span.as_secs_f64();
     println!(
-        "{} beats a second for {seconds:.0} s from as many agents, work in each, a viewer attached; \
-         the collector on one core\n",
-        minute.per_second
+        "{} beats a second for {seconds:.0} s from as many agents, {}, a viewer attached; the \
+         collector on one core\n",
+        minute.per_second,
+        match minute.work {
+            Work::Idle => "no new work",
+            Work::Busy => "new work in them as fast as it becomes durable",
+        }
     );
     let mut table = Table::new(&["", "measured", "goal"]);
     let mut row = |what: &str, value: String, goal: &str| {
