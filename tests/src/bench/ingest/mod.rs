@@ -19,6 +19,7 @@ use anyhow::Result;
 use self::bare::Bare;
 use self::live::Work;
 use self::measured::Measured;
+use self::rate::Load;
 use self::report::Report;
 use self::whole::{Path, Whole};
 use super::{Effort, EffortArgument, machine};
@@ -40,6 +41,9 @@ pub(super) struct Arguments {
     /// With that rate, new work in the beats, as fast as it becomes durable.
     #[arg(long, requires = "rate")]
     busy: bool,
+    /// With that rate, somebody who looks at the whole fleet all the time.
+    #[arg(long, requires = "rate")]
+    watched: bool,
     /// For so many seconds.
     #[arg(long = "for", value_name = "SECONDS", default_value_t = 60, requires = "rate")]
     seconds: u64,
@@ -70,7 +74,8 @@ const STAGES: [Stage; 7] = [
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(per_second) = arguments.rate {
         let work = if arguments.busy { Work::Busy } else { Work::Idle };
-        return rate::run(per_second, Duration::from_secs(arguments.seconds), work);
+        let span = Duration::from_secs(arguments.seconds);
+        return rate::run(&Load { per_second, span, work, is_watched: arguments.watched });
     }
     let (sizes, packets): (&[u32], u64) = match arguments.effort.effort() {
         Effort::Full => (&[1_000, 100_000, 1_000_000], 400_000),

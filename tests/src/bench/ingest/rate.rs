@@ -1,5 +1,5 @@
-//! So many beats a second, for so long, at a whole collector process on one core, with a viewer
-//! attached: beats alone, or new work in them as fast as it becomes durable.
+//! So many beats a second, for so long, at a whole collector process on one core: beats alone, or
+//! new work in them as fast as it becomes durable; looked at by nobody, or by one viewer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,7 +21,19 @@ const INTERVAL_MS: u32 = 1_000;
 /// First beats a second, before anything is measured: each makes rows in both databases.
 const FIRST_PER_SECOND: u64 = 5_000;
 
-pub(super) fn run(per_second: u32, span: Duration, work: Work) -> Result<()> {
+/// What the collector has to bear.
+pub(super) struct Load {
+    /// Beats a second, from as many agents.
+    pub(super) per_second: u32,
+    /// For so long.
+    pub(super) span: Duration,
+    pub(super) work: Work,
+    /// Whether a viewer is told every change.
+    pub(super) is_watched: bool,
+}
+
+pub(super) fn run(load: &Load) -> Result<()> {
+    let Load { per_second, span, work, is_watched } = *load;
     machine::pin(0)?;
     let world = World::new();
     // It inherits the core; everything else moves to the other one.
@@ -36,7 +48,7 @@ pub(super) fn run(per_second: u32, span: Duration, work: Work) -> Result<()> {
     // More than twice everybody: to take the challenges up, and to settle.
     crowd.beat(rate, Duration::from_secs(3))?;
     crowd.hush(Duration::from_millis(500))?;
-    let viewer = Viewer::attach(world.directories())?;
+    let viewer = is_watched.then(|| Viewer::attach(world.directories())).transpose()?;
 
     let before = operator.collector();
     let cpu_before = machine::process_cpu_of(pid);
@@ -44,10 +56,9 @@ pub(super) fn run(per_second: u32, span: Duration, work: Work) -> Result<()> {
     let cpu = machine::process_cpu_of(pid).saturating_sub(cpu_before);
     crowd.hush(Duration::from_millis(500))?;
     let after = operator.collector();
-    let updates = viewer.detach();
-    ensure!(updates > 0, "the viewer saw nothing");
-    let span = span + told.behind;
-    print(&Minute { told, before, after, cpu, span, updates, per_second, work });
+    let updates = viewer.map(Viewer::detach);
+    ensure!(updates != Some(0), "the viewer saw nothing");
+    print(load, &Minute { told, before, after, cpu, updates });
     println!("\nresident: {} MiB for {per_second} agents", machine::resident_of(pid) >> 20);
     Ok(())
 }
@@ -58,22 +69,18 @@ struct Minute {
     before: CollectorStatus,
     after: CollectorStatus,
     cpu: Duration,
-    span: Duration,
-    updates: u64,
-    per_second: u32,
-    work: Work,
+    updates: Option<u64>,
 }
 
-fn print(minute: &Minute) {
+fn print(load: &Load, minute: &Minute) {
     let Minute { told, before, after, .. } = minute;
     let live = after.datagrams.live - before.datagrams.live;
     let dropped = after.datagrams.kernel_dropped - before.datagrams.kernel_dropped;
-    let seconds = minute.span.as_secs_f64();
+    let seconds = (load.span + told.behind).as_secs_f64();
     println!(
-        "{} beats a second for {seconds:.0} s from as many agents, {}, a viewer attached; the \
-         collector on one core\n",
-        minute.per_second,
-        match minute.work {
+        "{} beats a second for {seconds:.0} s from as many agents, {}; the collector on one core\n",
+        load.per_second,
+        match load.work {
             Work::Idle => "no new work",
             Work::Busy => "new work in them as fast as it becomes durable",
         }
@@ -91,7 +98,9 @@ fn print(minute: &Minute) {
     row("share of the core", format!("{:.0} %", minute.cpu.as_secs_f64() / seconds * 1e2), "");
     row("sender's worst lag, ms", told.behind.as_millis().to_string(), "");
     row("gaps", (after.gaps - before.gaps).to_string(), "0");
-    row("updates seen by the viewer", minute.updates.to_string(), "");
+    if let Some(updates) = minute.updates {
+        row("updates seen by the viewer", updates.to_string(), "");
+    }
     table.print();
 }
 
