@@ -17,6 +17,7 @@ pub mod serve;
 pub mod store;
 
 mod log;
+mod priority;
 mod run;
 
 use std::process::ExitCode;

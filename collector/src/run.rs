@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigError};
 use crate::driver::{About, Driver, Letter, Mailbox, mailbox};
 use crate::ingest::{BindError, Ingest, Keyring, Listener};
 use crate::keys::{self, KeyError, Keys};
+use crate::priority::{Role, step_behind_driver};
 use crate::serve::{
     Access, Archive, ArchiveError, Door, DoorListener, Publisher, ServeError, World,
 };
@@ -130,6 +131,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     println!("ready udp={} ctl={} view={}", udp.join(","), ctl_path.display(), view_path.display());
     let _ = std::io::stdout().flush();
 
+    step_behind_driver(Role::Operators);
     let (ending_tx, ending_rx) = watch::channel(false);
     runtime.block_on(async {
         let publisher = Publisher::start(mailbox.clone(), archive.clone(), for_work);

@@ -6,6 +6,7 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
+use crate::priority::{Role, step_behind_driver};
 use crate::store::{ReadError, Reader};
 
 type Job = Box<dyn FnOnce(&mut Reader) + Send>;
@@ -39,6 +40,7 @@ impl Archive {
         let mut reader = Reader::open(data_dir)?;
         let (jobs, queue) = mpsc::channel::<Job>();
         let run = move || {
+            step_behind_driver(Role::History);
             for job in queue {
                 job(&mut reader);
             }

@@ -17,6 +17,7 @@ use super::queue::{Haste, Queue};
 use super::restore::{self, Past, Roster};
 use super::{control, history};
 use crate::clock::{self, Anchor};
+use crate::priority::{Role, step_behind_driver};
 
 /// With more rows waiting than this, details are shed.
 const DETAIL_ROWS: usize = 262_144;
@@ -59,7 +60,7 @@ impl Store {
             queue: control,
             notify: Arc::clone(&notify),
         };
-        store.start("control-writer", control_path, move || writer.run())?;
+        store.start("control-writer", control_path, Role::Operators, move || writer.run())?;
         let writer = history::Writer {
             conn: history_conn,
             path: history_path.clone(),
@@ -67,7 +68,7 @@ impl Store {
             notify,
             retention: config.retention,
         };
-        store.start("history-writer", history_path, move || writer.run())?;
+        store.start("history-writer", history_path, Role::History, move || writer.run())?;
         Ok((store, restored))
     }
 
@@ -75,8 +76,13 @@ impl Store {
         &mut self,
         name: &str,
         path: PathBuf,
+        role: Role,
         work: impl FnOnce() + Send + 'static,
     ) -> Result<(), StoreError> {
+        let work = move || {
+            step_behind_driver(role);
+            work();
+        };
         let thread = std::thread::Builder::new().name(name.into()).spawn(work);
         self.threads.push(thread.map_err(|source| StoreError::Thread { path, source })?);
         Ok(())
