@@ -20,6 +20,8 @@ use crate::world::World;
 const INTERVAL_MS: u32 = 1_000;
 /// First beats a second, before anything is measured: each makes rows in both databases.
 const FIRST_PER_SECOND: u64 = 5_000;
+/// Until then the rows of everybody's first beats are written, behind the driver's back.
+const SETTLED_AFTER: Duration = Duration::from_secs(30);
 
 /// What the collector has to bear.
 pub(super) struct Load {
@@ -45,8 +47,7 @@ pub(super) fn run(load: &Load) -> Result<()> {
     let rate = u64::from(per_second);
     let first = Duration::from_secs(rate.div_ceil(FIRST_PER_SECOND));
     crowd.beat(FIRST_PER_SECOND.min(rate), first)?;
-    // More than twice everybody: to take the challenges up, and to settle.
-    crowd.beat(rate, Duration::from_secs(3))?;
+    crowd.beat(rate, SETTLED_AFTER)?;
     crowd.hush(Duration::from_millis(500))?;
     let viewer = is_watched.then(|| Viewer::attach(world.directories())).transpose()?;
 
