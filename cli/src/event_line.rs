@@ -1,7 +1,9 @@
 //! An event as one plain line, for `watch --plain`, `events` and the demo.
 
-use heartline_operator::message::{Event, EventKind, State};
+use heartline_operator::message::{Event, EventKind};
+
 use heartline_operator::text::{self, EventWords};
+use heartline_vocabulary::State;
 
 use crate::paint::Paint;
 

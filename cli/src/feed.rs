@@ -4,8 +4,9 @@
 //! by cursor, so that nothing is told twice and nothing is missed between two connections.
 
 use heartline_operator::client::{ClientOptions, Endpoint, Link, LinkEvent, LinkState};
-use heartline_operator::message::{Event, EventQuery, Reply, Request, Summary};
-use heartline_operator::{Filter, Mirror, Update};
+use heartline_operator::message::{Event, EventQuery, Reply, Request};
+use heartline_operator::{Filter, FleetMirror, SubscriptionUpdate};
+use heartline_vocabulary::StateCounts;
 
 use crate::clock;
 use crate::failure::Failure;
@@ -19,7 +20,7 @@ const SETTLING_NEWS: u32 = 8;
 /// Tells what happens, in order.
 pub(crate) struct Feed {
     link: Link,
-    mirror: Mirror,
+    mirror: FleetMirror,
     filter: Filter,
     /// The last event told; `None`: wherever history ends at the first connection.
     cursor: Option<i64>,
@@ -43,7 +44,7 @@ pub(crate) enum Told {
     /// Something happened in the fleet.
     Event(Event),
     /// Connected: the fleet as it is, at this time.
-    Up { at_ms: i64, summary: Summary, again: bool },
+    Up { at_ms: i64, summary: StateCounts, again: bool },
     /// Not connected any more: since when, and why.
     Lost { at_ms: i64, why: String },
 }
@@ -58,7 +59,7 @@ impl Feed {
     ) -> Self {
         Self {
             link: Link::open(endpoint, options),
-            mirror: Mirror::default(),
+            mirror: FleetMirror::default(),
             filter,
             cursor,
             last_at_ms: None,
@@ -88,7 +89,7 @@ impl Feed {
                 Ok(told)
             }
             LinkEvent::Update(update) => {
-                let is_change = matches!(update, Update::Changes(_));
+                let is_change = matches!(update, SubscriptionUpdate::Changes(_));
                 let applied = self.mirror.apply(update, clock::now());
                 let settling = is_change && self.settling > 0;
                 self.settling = self.settling.saturating_sub(u32::from(is_change));

@@ -1,7 +1,9 @@
 //! A state as glyph, word and, on a terminal, colour.
 
-use heartline_operator::message::{Reason, State, Vitals};
+use heartline_operator::message::AgentVitals;
+
 use heartline_operator::text::{Charset, state_glyph, vitals_word};
+use heartline_vocabulary::{Reason, State};
 
 /// Whether colours are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ impl Paint {
     }
 
     /// The state of an agent: `◐ STALLED`.
-    pub(crate) fn vitals(self, vitals: &Vitals) -> String {
+    pub(crate) fn vitals(self, vitals: &AgentVitals) -> String {
         let word = vitals_word(vitals);
         self.coloured(vitals.state, &format!("{} {word}", self.glyph(vitals.state, vitals.reason)))
     }

@@ -1,23 +1,26 @@
 //! One of everything, for tests.
 
 use heartline_operator::message::{
-    Action, CollectorStatus, CommandView, Entry, Event, EventKind, GapCause, Identity, Latency,
-    Phase, Reason, State, Summary, Totals, Vitals, Work,
+    AgentEntry, AgentVitals, CollectorStatus, CommandStatus, Event, EventKind, LatencyQuantiles,
+    WorkWindow,
+};
+
+use heartline_vocabulary::{
+    Action, GapCause, Identity, Phase, Reason, SharedIdentity, State, StateCounts, WorkTotals,
 };
 
 /// 2026-04-01T14:30:02.120Z.
 pub(crate) const NOW_MS: i64 = 1_775_053_802_120;
 
-pub(crate) fn healthy(key: u32, agent: &str) -> Entry {
-    Entry {
+pub(crate) fn healthy(key: u32, agent: &str) -> AgentEntry {
+    AgentEntry {
         key,
         agent: agent.into(),
         identity: Identity {
-            host: Some("m3-gpu-01".into()),
             pid: Some(4_398),
-            ..Identity::default()
+            ..SharedIdentity { host: Some("m3-gpu-01".into()), ..SharedIdentity::default() }.into()
         },
-        vitals: Vitals {
+        vitals: AgentVitals {
             state: State::Healthy,
             reason: None,
             since_ms: NOW_MS - 187_200_000,
@@ -35,11 +38,11 @@ pub(crate) fn healthy(key: u32, agent: &str) -> Entry {
             lost: 4,
             command: None,
         },
-        work: Work {
+        work: WorkWindow {
             window_ms: 3_600_000,
             ok: 998,
             failed: 2,
-            latency: Some(Latency {
+            latency: Some(LatencyQuantiles {
                 p50: 210_000,
                 p90: 480_000,
                 p95: 640_000,
@@ -49,28 +52,28 @@ pub(crate) fn healthy(key: u32, agent: &str) -> Entry {
             cost_nano_usd: 880_000_000,
             cost_today_nano_usd: 2_100_000_000,
             per_minute: vec![41; 15],
-            ..Work::default()
+            ..WorkWindow::default()
         },
-        total: Totals { ok: 12_000, failed: 24, ..Totals::default() },
+        total: WorkTotals { ok: 12_000, failed: 24, ..WorkTotals::default() },
     }
 }
 
-pub(crate) fn unreachable(agent: &str) -> Entry {
+pub(crate) fn unreachable(agent: &str) -> AgentEntry {
     let mut entry = healthy(2, agent);
     entry.vitals.state = State::Unreachable;
     entry.vitals.reason = Some(Reason::Silent);
     entry.vitals.since_ms = NOW_MS - 372_000;
     entry.vitals.last_beat_ms = Some(NOW_MS - 522_000);
     entry.vitals.progress_ms = None;
-    entry.work = Work::default();
+    entry.work = WorkWindow::default();
     entry
 }
 
-pub(crate) fn killed(agent: &str) -> Entry {
+pub(crate) fn killed(agent: &str) -> AgentEntry {
     let mut entry = healthy(3, agent);
     entry.vitals.state = State::Killed;
     entry.vitals.reason = Some(Reason::Operator);
-    entry.vitals.command = Some(CommandView {
+    entry.vitals.command = Some(CommandStatus {
         action: Action::Kill,
         cause: Reason::Operator,
         generation: 4,
@@ -92,7 +95,7 @@ pub(crate) fn collector(total: u32) -> CollectorStatus {
         version: "0.1.0".into(),
         host: "collector-1".into(),
         udp: vec!["127.0.0.1:4327".into()],
-        summary: Summary { total, healthy: total, ..Summary::default() },
+        summary: StateCounts { total, healthy: total, ..StateCounts::default() },
         ..CollectorStatus::default()
     }
 }

@@ -1,20 +1,20 @@
 //! Which agents are meant by names, patterns and filters.
 
 use heartline_operator::Filter;
-use heartline_operator::message::{CollectorStatus, Entry};
+use heartline_operator::message::{AgentEntry, CollectorStatus};
 
 use crate::failure::Failure;
 
 /// The whole fleet at one moment.
 pub(crate) struct Fleet {
     /// All agents, worst first, then by name.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<AgentEntry>,
     /// The collector; its time is the moment.
     pub(crate) collector: CollectorStatus,
 }
 
 impl Fleet {
-    pub(crate) fn new(mut entries: Vec<Entry>, collector: CollectorStatus) -> Self {
+    pub(crate) fn new(mut entries: Vec<AgentEntry>, collector: CollectorStatus) -> Self {
         entries.sort_by(|a, b| {
             let worst = b.vitals.state.severity().cmp(&a.vitals.state.severity());
             worst.then(a.vitals.since_ms.cmp(&b.vitals.since_ms)).then(a.agent.cmp(&b.agent))
@@ -28,7 +28,7 @@ impl Fleet {
     }
 
     /// The agents that a filter picks.
-    pub(crate) fn matching(&self, filter: &Filter) -> Vec<&Entry> {
+    pub(crate) fn matching(&self, filter: &Filter) -> Vec<&AgentEntry> {
         let now_ms = self.now_ms();
         self.entries.iter().filter(|entry| filter.matches(entry, now_ms)).collect()
     }
@@ -37,7 +37,7 @@ impl Fleet {
     ///
     /// # Errors
     /// [`Failure::NotDone`] when one of them is nobody.
-    pub(crate) fn named(&self, names: &[String]) -> Result<Vec<&Entry>, Failure> {
+    pub(crate) fn named(&self, names: &[String]) -> Result<Vec<&AgentEntry>, Failure> {
         let mut wanted: Vec<&str> = Vec::new();
         for name in names {
             let found: Vec<&str> = if name.contains(['*', '?']) {
@@ -58,7 +58,7 @@ impl Fleet {
 
     /// That nobody has this name, and who was perhaps meant.
     pub(crate) fn unknown(&self, name: &str) -> String {
-        let near = |entry: &&Entry| {
+        let near = |entry: &&AgentEntry| {
             entry.agent.contains(name) || name.contains(&entry.agent) || differ(&entry.agent, name)
         };
         let near: Vec<_> =

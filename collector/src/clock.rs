@@ -2,15 +2,15 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use heartline_fleet::Mono;
+use heartline_fleet::MonoTime;
 use rustix::time::{ClockId, clock_gettime};
 
 /// The monotonic clock now. It counts the time in which the machine was suspended
 /// (`CLOCK_BOOTTIME`), because time that nobody observed must show as a gap.
 #[must_use]
-pub fn now() -> Mono {
+pub fn now() -> MonoTime {
     let now = clock_gettime(ClockId::Boottime);
-    Mono::from_nanos(now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec))
+    MonoTime::from_nanos(now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec))
 }
 
 /// The wall clock now, in milliseconds of Unix time.
@@ -53,20 +53,20 @@ impl Anchor {
 
     /// An anchor at which `mono` is `wall_ms` of Unix time.
     #[must_use]
-    pub fn new(mono: Mono, wall_ms: i64) -> Self {
+    pub fn new(mono: MonoTime, wall_ms: i64) -> Self {
         Self { offset_ms: wall_ms - mono.nanos().div_euclid(1_000_000) }
     }
 
     /// The label of a moment, in milliseconds of Unix time.
     #[must_use]
-    pub fn wall_ms(self, mono: Mono) -> i64 {
+    pub fn wall_ms(self, mono: MonoTime) -> i64 {
         mono.nanos().div_euclid(1_000_000).saturating_add(self.offset_ms)
     }
 
     /// The moment of a label.
     #[must_use]
-    pub fn mono(self, wall_ms: i64) -> Mono {
-        Mono::from_millis(wall_ms.saturating_sub(self.offset_ms))
+    pub fn mono(self, wall_ms: i64) -> MonoTime {
+        MonoTime::from_millis(wall_ms.saturating_sub(self.offset_ms))
     }
 }
 

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use heartline_fleet::{AgentRule, Limits, Rules};
+use heartline_fleet::{AgentHealthRule, HealthRules, HealthThresholds};
 
 use crate::store::Retention;
 use check::Wrong;
@@ -46,7 +46,7 @@ pub struct Config {
     /// Where the sockets for operators are.
     pub socket_dir: PathBuf,
     /// How agents are judged.
-    pub rules: Rules,
+    pub rules: HealthRules,
     /// How long history is kept.
     pub retention: Retention,
     /// Who may look, and who may act.
@@ -56,7 +56,7 @@ pub struct Config {
 impl std::fmt::Display for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let listen: Vec<String> = self.listen.iter().map(|it| format!("\"{it}\"")).collect();
-        let Limits { late_factor, unreachable_factor, stall_after } = self.rules.fleet;
+        let HealthThresholds { late_factor, unreachable_factor, stall_after } = self.rules.fleet;
         writeln!(f, "listen = [{}]", listen.join(", "))?;
         writeln!(f, "data_dir = {:?}", self.data_dir)?;
         writeln!(f, "socket_dir = {:?}", self.socket_dir)?;
@@ -152,28 +152,28 @@ impl FileConfig {
     ///
     /// # Errors
     /// [`ConfigError::BadValue`] names the value and what was expected.
-    pub fn rules(&self) -> Result<Rules, ConfigError> {
+    pub fn rules(&self) -> Result<HealthRules, ConfigError> {
         self.checked_rules().map_err(Wrong::anywhere)
     }
 
-    fn checked_rules(&self) -> Result<Rules, Wrong> {
-        let fleet = Limits::default();
+    fn checked_rules(&self) -> Result<HealthRules, Wrong> {
+        let fleet = HealthThresholds::default();
         let health = &self.health;
-        let fleet = Limits {
+        let fleet = HealthThresholds {
             late_factor: health.late_factor.unwrap_or(fleet.late_factor),
             unreachable_factor: health.unreachable_factor.unwrap_or(fleet.unreachable_factor),
             stall_after: health.stall_after.map_or(fleet.stall_after, |span| span.0),
         };
-        let agents = self.agent.iter().map(|rule| AgentRule {
+        let agents = self.agent.iter().map(|rule| AgentHealthRule {
             pattern: rule.pattern.clone(),
             late_factor: rule.late_factor,
             unreachable_factor: rule.unreachable_factor,
             stall_after: rule.stall_after.map(|span| span.0),
         });
-        let rules = Rules { fleet, agents: agents.collect() };
+        let rules = HealthRules { fleet, agents: agents.collect() };
         check::health(rules.fleet)?;
         for (nth, rule) in rules.agents.iter().enumerate() {
-            let limits = Limits {
+            let limits = HealthThresholds {
                 late_factor: rule.late_factor.unwrap_or(fleet.late_factor),
                 unreachable_factor: rule.unreachable_factor.unwrap_or(fleet.unreachable_factor),
                 stall_after: rule.stall_after.unwrap_or(fleet.stall_after),

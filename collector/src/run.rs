@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use heartline_fleet::{Fleet, FleetConfig, Input, Mono};
+use heartline_fleet::{Fleet, FleetConfig, Input, MonoTime};
 use heartline_operator::{CONTROL_SOCKET, VIEW_SOCKET};
 use heartline_protocol::challenge::BootKey;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,12 +15,13 @@ use tokio::sync::watch;
 
 use crate::clock::{self, Anchor};
 use crate::config::{Config, ConfigError};
-use crate::driver::{About, Driver, Letter, Mailbox, mailbox};
+use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, mailbox};
 use crate::ingest::{BindError, Ingest, Keyring, Listener};
 use crate::keys::{self, KeyError, Keys};
 use crate::priority::{Role, step_behind_driver};
 use crate::serve::{
-    Access, Archive, ArchiveError, Door, DoorListener, Publisher, ServeError, World,
+    Access, Archive, ArchiveError, OperatorListener, Publisher, ServeError, ServerContext,
+    SocketRole,
 };
 use crate::store::{DataDirLock, LockError, Notify, Restored, Store, StoreConfig, StoreError};
 
@@ -119,8 +120,8 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     let (access_tx, access_rx) = watch::channel(access.clone());
     let ctl_path = config.socket_dir.join(CONTROL_SOCKET);
     let view_path = config.socket_dir.join(VIEW_SOCKET);
-    let ctl = DoorListener::bind(&ctl_path, Door::Control, &access)?;
-    let view = DoorListener::bind(&view_path, Door::View, &access)?;
+    let ctl = OperatorListener::bind(&ctl_path, SocketRole::Control, &access)?;
+    let view = OperatorListener::bind(&view_path, SocketRole::View, &access)?;
     let signals = Signals::new().map_err(system("handle signals"))?;
 
     let driver = Driver::new(fleet, ingest, store, letters, about, anchor);
@@ -136,7 +137,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     runtime.block_on(async {
         let publisher = Publisher::start(mailbox.clone(), archive.clone(), for_work);
         let keys = Arc::new(keys);
-        let world = World { mailbox: mailbox.clone(), archive, publisher, keys, host };
+        let world = ServerContext { mailbox: mailbox.clone(), archive, publisher, keys, host };
         for door in [ctl, view] {
             tokio::spawn(door.serve(world.clone(), access_rx.clone(), ending_rx.clone()));
         }
@@ -145,7 +146,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
         ending_tx.send_replace(true);
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     });
-    mailbox.send(Letter::End);
+    mailbox.send(DriverRequest::End);
     match driver.join() {
         Ok(ended) => ended.map_err(system("go on receiving beats")),
         Err(panic) => std::panic::resume_unwind(panic),
@@ -171,7 +172,7 @@ impl Signals {
     /// Returns at TERM, at INT, and when the driver has ended by itself.
     async fn obey(
         mut self,
-        mailbox: &Mailbox,
+        mailbox: &DriverHandle,
         reload: &Reload,
         access: &watch::Sender<Access>,
         driver: &thread::JoinHandle<std::io::Result<()>>,
@@ -189,11 +190,11 @@ impl Signals {
 }
 
 /// Takes a changed configuration, all of it or nothing.
-fn reconfigure(mailbox: &Mailbox, reload: &Reload, access: &watch::Sender<Access>) {
+fn reconfigure(mailbox: &DriverHandle, reload: &Reload, access: &watch::Sender<Access>) {
     match reload() {
         Ok(config) => {
             access.send_replace(Access::new(config.access));
-            mailbox.send(Letter::Rules(config.rules));
+            mailbox.send(DriverRequest::Rules(config.rules));
             tracing::info!(
                 "took the changed config; addresses, directories, retention and the mode of the \
                  operators' sockets change with a restart"
@@ -203,16 +204,21 @@ fn reconfigure(mailbox: &Mailbox, reload: &Reload, access: &watch::Sender<Access
     }
 }
 
-fn to_driver(mailbox: Mailbox) -> Notify {
-    Arc::new(move |event| mailbox.send(Letter::Store(event)))
+fn to_driver(mailbox: DriverHandle) -> Notify {
+    Arc::new(move |event| mailbox.send(DriverRequest::Store(event)))
 }
 
-fn about(listeners: &[Listener], restored: &Restored, anchor: Anchor, now: Mono) -> About {
+fn about(
+    listeners: &[Listener],
+    restored: &Restored,
+    anchor: Anchor,
+    now: MonoTime,
+) -> CollectorInfo {
     let clipped = listeners.iter().find_map(Listener::clipped);
     for warning in clipped.iter().chain(&restored.banners) {
         tracing::warn!("{warning}");
     }
-    About {
+    CollectorInfo {
         started_ms: anchor.wall_ms(now),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         banners: clipped.into_iter().chain(restored.banners.iter().cloned()).collect(),
@@ -222,7 +228,7 @@ fn about(listeners: &[Listener], restored: &Restored, anchor: Anchor, now: Mono)
 
 /// A fleet that goes on where the last collector ended. The sockets are bound already: from here on
 /// everybody has their own limit to be heard.
-fn restore(config: &Config, restored: Restored, now: Mono) -> Result<Fleet, KeyError> {
+fn restore(config: &Config, restored: Restored, now: MonoTime) -> Result<Fleet, KeyError> {
     let seed = keys::random()?;
     let word = |n: usize| u64::from_le_bytes(std::array::from_fn(|byte| seed[8 * n + byte]));
     let fleet_config = FleetConfig {

@@ -1,18 +1,18 @@
 //! All that the core keeps of one agent. A million of these must fit: rare things are boxed.
 
-use heartline_protocol::Phase;
+use heartline_vocabulary::Phase;
 
-use crate::attended::Attended;
-use crate::command::{Desired, Pushes};
-use crate::identity::Identity;
-use crate::input::Path;
-use crate::path::PackedPath;
-use crate::roster::AgentId;
+use crate::attended::ObservedTime;
+use crate::command::{DesiredState, PushSchedule};
+use crate::input::ReturnAddress;
+use crate::path::PackedReturnAddress;
 use crate::session::{Session, Superseded};
-use crate::state::{Exit, Standing};
-use crate::stranger::Strangers;
-use crate::time::Mono;
-use crate::view::Totals;
+use crate::stranger::UnverifiedSessions;
+use crate::time::MonoTime;
+use heartline_vocabulary::AgentRowId;
+use heartline_vocabulary::Identity;
+use heartline_vocabulary::WorkTotals;
+use heartline_vocabulary::{AgentStatus, ExitStatus};
 
 /// No backlog was reported.
 pub(crate) const NO_QUEUE: u32 = u32::MAX;
@@ -20,67 +20,67 @@ pub(crate) const NO_QUEUE: u32 = u32::MAX;
 /// One agent.
 pub(crate) struct Agent {
     pub(crate) name: Box<str>,
-    pub(crate) id: AgentId,
+    pub(crate) id: AgentRowId,
     pub(crate) limits: u16,
 
-    pub(crate) standing: Standing,
+    pub(crate) standing: AgentStatus,
     /// When `standing` became true.
-    pub(crate) since: Mono,
+    pub(crate) since: MonoTime,
     /// The standing before the collector started, and since when, until the first judgement.
-    pub(crate) restored: Option<Box<(Standing, Mono)>>,
+    pub(crate) restored: Option<Box<(AgentStatus, MonoTime)>>,
 
     /// When the last live message came; shown, never judged by.
-    pub(crate) last_live: Mono,
+    pub(crate) last_live: MonoTime,
     /// From when silence counts: the last live message.
-    pub(crate) silent_from: Attended,
+    pub(crate) silent_from: ObservedTime,
     /// When the last authentic message with a new sequence came, live or not.
-    pub(crate) heard_at: Attended,
+    pub(crate) heard_at: ObservedTime,
     /// When the first message after the last live one came that proved nothing fresh.
-    pub(crate) doubted_from: Attended,
+    pub(crate) doubted_from: ObservedTime,
     /// A live message has come since the collector started.
     pub(crate) settled: bool,
     /// Until when two processes speak as this agent.
-    pub(crate) conflict_until: Attended,
+    pub(crate) conflict_until: ObservedTime,
     /// It said goodbye, or its supervisor reported its exit; a new session clears it.
-    pub(crate) ended: Option<Box<Ended>>,
+    pub(crate) ended: Option<Box<ProcessEnd>>,
 
     pub(crate) interval_ms: u32,
     pub(crate) in_flight: u32,
     pub(crate) queue: u32,
     pub(crate) phase: Phase,
-    pub(crate) progress_at: Mono,
-    pub(crate) oldest_task_at: Mono,
+    pub(crate) progress_at: MonoTime,
+    pub(crate) oldest_task_at: MonoTime,
     pub(crate) step: Option<Box<str>>,
 
     pub(crate) session: Session,
     pub(crate) superseded: Option<Box<Superseded>>,
     /// Sessions that have not been live yet, since the current one became that.
-    pub(crate) strangers: Option<Box<Strangers>>,
+    pub(crate) strangers: Option<Box<UnverifiedSessions>>,
     pub(crate) starts: u32,
     /// The current session has sent its identity.
     pub(crate) identity_known: bool,
     pub(crate) identity: Option<Identity>,
     /// Where the last live message came from.
-    pub(crate) address: Option<PackedPath>,
+    pub(crate) address: Option<PackedReturnAddress>,
 
-    pub(crate) desired: Option<Box<Desired>>,
+    pub(crate) desired: Option<Box<DesiredState>>,
     /// The highest generation ever given out for this agent, or reported by it.
     pub(crate) generation: u64,
-    pub(crate) pushes: Option<Box<Pushes>>,
-    pub(crate) totals: Totals,
+    pub(crate) pushes: Option<Box<PushSchedule>>,
+    pub(crate) totals: WorkTotals,
     /// Beats received and lost since the last work row.
     pub(crate) beats: u32,
     pub(crate) lost_noted: u32,
-    pub(crate) question: Option<Box<Question>>,
-    pub(crate) allowance: Allowance,
+    pub(crate) question: Option<Box<PendingAck>>,
+    pub(crate) allowance: RateLimit,
     /// It stands in the list of changed agents.
     pub(crate) changed: bool,
-    pub(crate) first_seen: Mono,
+    pub(crate) first_seen: MonoTime,
 }
 
 /// Which of an agent's sessions a message belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Belongs {
+pub(crate) enum SessionKind {
     Current,
     Superseded,
     Unknown,
@@ -88,15 +88,15 @@ pub(crate) enum Belongs {
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum ProcessEnd {
     Shutdown,
-    Crashed(Exit),
+    Crashed(ExitStatus),
 }
 
 /// A message whose answer waits for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Question {
-    pub(crate) from: Path,
+pub(crate) struct PendingAck {
+    pub(crate) from: ReturnAddress,
     pub(crate) session: u64,
     pub(crate) sequence: u64,
     pub(crate) interval_ms: u32,
@@ -105,7 +105,7 @@ pub(crate) struct Question {
 
 /// How many more answers an agent gets in this second.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Allowance {
+pub(crate) struct RateLimit {
     second: u32,
     used: u16,
 }
@@ -114,9 +114,9 @@ pub(crate) struct Allowance {
 /// a weapon in the hands of one that is replayed.
 pub(crate) const ANSWERS_PER_SECOND: u16 = 64;
 
-impl Allowance {
+impl RateLimit {
     /// Takes one answer, if fewer than `most` were taken in this second.
-    pub(crate) fn take(&mut self, now: Mono, most: u16) -> bool {
+    pub(crate) fn take(&mut self, now: MonoTime, most: u16) -> bool {
         let second = now.nanos().div_euclid(1_000_000_000) as u32;
         if second != self.second {
             *self = Self { second, used: 0 };
@@ -129,27 +129,33 @@ impl Allowance {
 
 impl Agent {
     /// An agent of which only the name is known yet.
-    pub(crate) fn new(name: &str, id: AgentId, limits: u16, session: Session, now: Mono) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        id: AgentRowId,
+        limits: u16,
+        session: Session,
+        now: MonoTime,
+    ) -> Self {
         Self {
             name: name.into(),
             id,
             limits,
-            standing: Standing::UNKNOWN,
+            standing: AgentStatus::UNKNOWN,
             since: now,
             restored: None,
-            last_live: Mono::NEVER_YET,
-            silent_from: Attended::NEVER_YET,
-            heard_at: Attended::NEVER_YET,
-            doubted_from: Attended::NEVER_YET,
+            last_live: MonoTime::NEVER_YET,
+            silent_from: ObservedTime::NEVER_YET,
+            heard_at: ObservedTime::NEVER_YET,
+            doubted_from: ObservedTime::NEVER_YET,
             settled: false,
-            conflict_until: Attended::NEVER_YET,
+            conflict_until: ObservedTime::NEVER_YET,
             ended: None,
             interval_ms: heartline_protocol::limits::INTERVAL_DEFAULT_MS,
             in_flight: 0,
             queue: NO_QUEUE,
             phase: Phase::Starting,
-            progress_at: Mono::NEVER_YET,
-            oldest_task_at: Mono::NEVER_YET,
+            progress_at: MonoTime::NEVER_YET,
+            oldest_task_at: MonoTime::NEVER_YET,
             step: None,
             session,
             superseded: None,
@@ -161,11 +167,11 @@ impl Agent {
             desired: None,
             generation: 0,
             pushes: None,
-            totals: Totals::default(),
+            totals: WorkTotals::default(),
             beats: 0,
             lost_noted: 0,
             question: None,
-            allowance: Allowance::default(),
+            allowance: RateLimit::default(),
             changed: false,
             first_seen: now,
         }
@@ -194,13 +200,13 @@ impl Agent {
     }
 
     /// Which of its sessions a message of session `id` belongs to.
-    pub(crate) fn belongs(&self, id: u64) -> Belongs {
+    pub(crate) fn belongs(&self, id: u64) -> SessionKind {
         if self.starts > 0 && self.session.id == id {
-            Belongs::Current
+            SessionKind::Current
         } else if self.superseded.as_ref().is_some_and(|old| old.get(id).is_some()) {
-            Belongs::Superseded
+            SessionKind::Superseded
         } else {
-            Belongs::Unknown
+            SessionKind::Unknown
         }
     }
 
@@ -225,9 +231,9 @@ mod tests {
 
     #[test]
     fn answers_are_allowed_by_the_second() {
-        let mut allowance = Allowance::default();
-        let taken = |allowance: &mut Allowance, ms| {
-            (0..100).filter(|_| allowance.take(Mono::from_millis(ms), 64)).count()
+        let mut allowance = RateLimit::default();
+        let taken = |allowance: &mut RateLimit, ms| {
+            (0..100).filter(|_| allowance.take(MonoTime::from_millis(ms), 64)).count()
         };
         assert_eq!(taken(&mut allowance, 5_000), 64);
         assert_eq!(taken(&mut allowance, 5_999), 0);

@@ -1,4 +1,4 @@
-//! Desired states: kill and resume, and how far they have come.
+//! DesiredState states: kill and resume, and how far they have come.
 
 use std::collections::BTreeSet;
 
@@ -7,75 +7,12 @@ use heartline_protocol::limits::GENERATION_MAX;
 
 use crate::fleet::Fleet;
 use crate::input::CommandRequest;
-use crate::output::{ControlRow, HistoryRow, Output, PushOrder, Ticket};
-use crate::roster::{AgentId, AgentIndex};
-use crate::state::{Cause, Reason, State};
-use crate::time::Mono;
-
-/// What a command wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Stop working, until resumed.
-    Kill,
-    /// Work again.
-    Resume,
-}
-
-impl Action {
-    /// Its name in the database.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Kill => "kill",
-            Self::Resume => "resume",
-        }
-    }
-
-    /// The action of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Kill, Self::Resume].into_iter().find(|action| action.name() == name)
-    }
-
-    /// Whether the desired state it sets is killed.
-    #[must_use]
-    pub const fn kills(self) -> bool {
-        matches!(self, Self::Kill)
-    }
-}
-
-/// One agent of a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Where it stands in the fleet.
-    pub index: AgentIndex,
-    /// Its id.
-    pub agent: Box<str>,
-    /// The generation that its desired state gets.
-    pub generation: u64,
-    /// Its state when the command was taken.
-    pub state: State,
-    /// Whether the command changes anything: killing what is killed does not.
-    pub changed: bool,
-}
-
-/// Why a command was not carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CommandRefusal {
-    /// These agents are not known.
-    UnknownAgents(Vec<String>),
-    /// A kill needs a reason.
-    NoReason,
-    /// No agent was named.
-    NoAgents,
-    /// So many agents need their count confirmed.
-    CountNotConfirmed {
-        /// How many agents the command would hit.
-        hits: u32,
-        /// What the operator had said.
-        expected: Option<u32>,
-    },
-}
+use crate::output::{ControlDbRow, HistoryDbRow, OutgoingPush, Output, WriteTicket};
+use crate::roster::AgentIndex;
+use crate::state::TransitionCause;
+use crate::time::MonoTime;
+use heartline_vocabulary::Reason;
+use heartline_vocabulary::{Action, AgentRowId, CommandRefusal, CommandTarget};
 
 /// More agents than this need their count confirmed…
 const UNCONFIRMED_MAX: usize = 10;
@@ -100,7 +37,7 @@ pub(crate) fn check_count(
 
 /// What an agent shall be, by whose word, and how far it has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Desired {
+pub struct DesiredState {
     /// Grows with every command.
     pub generation: u64,
     /// Whether it shall stop working.
@@ -112,7 +49,7 @@ pub struct Desired {
     /// Why. Scrubbed.
     pub reason: Box<str>,
     /// When it became durable.
-    pub at: Mono,
+    pub at: MonoTime,
     /// How long after, in ms, a beat reported it as applied.
     pub delivered_ms: Option<u64>,
     /// How long after, in ms, no task was in flight any more.
@@ -130,22 +67,22 @@ const LEAP_MAX: u64 = 1 << 20;
 
 /// When an agent is told again.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pushes {
+pub(crate) struct PushSchedule {
     sent: u8,
-    pub(crate) next: Mono,
+    pub(crate) next: MonoTime,
 }
 
 /// How long to wait from push to push, so that they go out 0, 100, 200, 400 and 800 ms after the
 /// command; then the acks carry it alone.
 const PUSH_AGAIN_MS: [u64; 4] = [100, 100, 200, 400];
 
-impl Pushes {
-    pub(crate) fn new(now: Mono) -> Self {
+impl PushSchedule {
+    pub(crate) fn new(now: MonoTime) -> Self {
         Self { sent: 0, next: now }
     }
 
     /// Takes note that one was sent; says whether there will be another.
-    pub(crate) fn sent(&mut self, now: Mono) -> bool {
+    pub(crate) fn sent(&mut self, now: MonoTime) -> bool {
         let wait = PUSH_AGAIN_MS.get(usize::from(self.sent));
         self.sent = self.sent.saturating_add(1);
         wait.is_some_and(|&wait| {
@@ -157,13 +94,21 @@ impl Pushes {
 
 /// A command on its way to the disk.
 #[derive(Debug)]
-pub(crate) struct Pending {
+pub(crate) struct PendingCommand {
     request: CommandRequest,
-    targets: Vec<(AgentId, Target)>,
+    targets: Vec<PendingTarget>,
+}
+
+/// One agent of a pending command: where it stands, and who it is if that place is taken over.
+#[derive(Debug)]
+struct PendingTarget {
+    index: AgentIndex,
+    id: AgentRowId,
+    target: CommandTarget,
 }
 
 impl Fleet {
-    pub(crate) fn on_command(&mut self, request: CommandRequest, now: Mono) {
+    pub(crate) fn on_command(&mut self, request: CommandRequest, now: MonoTime) {
         let request_id = request.request_id;
         let targets = match self.targets(&request) {
             Ok(targets) => targets,
@@ -174,7 +119,7 @@ impl Fleet {
         };
         self.last_command.0 += 1;
         let ticket = self.last_command;
-        self.outputs.push_back(Output::Persist(ControlRow::Command {
+        self.outputs.push_back(Output::Persist(ControlDbRow::Command {
             ticket,
             request_id,
             at: now,
@@ -182,16 +127,13 @@ impl Fleet {
             cause: request.cause,
             by: request.by.clone(),
             reason: request.reason.clone(),
-            targets: targets.clone(),
+            targets: targets.iter().map(|it| (it.id, it.target.clone())).collect(),
         }));
-        self.commands.insert(ticket, Pending { request, targets });
+        self.commands.insert(ticket, PendingCommand { request, targets });
     }
 
     /// Finds the agents of a command, checks it, and gives out their generations.
-    fn targets(
-        &mut self,
-        request: &CommandRequest,
-    ) -> Result<Vec<(AgentId, Target)>, CommandRefusal> {
+    fn targets(&mut self, request: &CommandRequest) -> Result<Vec<PendingTarget>, CommandRefusal> {
         if request.agents.is_empty() {
             return Err(CommandRefusal::NoAgents);
         }
@@ -217,35 +159,36 @@ impl Fleet {
             agent.generation = (agent.generation + u64::from(changed)).min(GENERATION_MAX);
             let (name, generation) = (agent.name.clone(), agent.generation);
             let state = agent.standing.state;
-            Some((agent.id, Target { index, agent: name, generation, state, changed }))
+            let target = CommandTarget { agent: name, generation, state, changed };
+            Some(PendingTarget { index, id: agent.id, target })
         };
         Ok(found.into_iter().filter_map(target).collect())
     }
 
     /// A command is on disk: from here on it is true.
-    pub(crate) fn on_persisted(&mut self, ticket: Ticket, now: Mono) {
+    pub(crate) fn on_persisted(&mut self, ticket: WriteTicket, now: MonoTime) {
         while let Some(entry) = self.commands.first_entry().filter(|it| *it.key() <= ticket) {
-            let Pending { request, targets } = entry.remove();
-            for (id, target) in targets.iter().filter(|(_, target)| target.changed) {
-                self.set_desired(*id, target, &request, now);
+            let PendingCommand { request, targets } = entry.remove();
+            for pending in targets.iter().filter(|it| it.target.changed) {
+                self.set_desired(pending, &request, now);
             }
             self.outputs.push_back(Output::Commanded {
                 request_id: request.request_id,
                 at: now,
-                targets: targets.into_iter().map(|(_, target)| target).collect(),
+                targets: targets.into_iter().map(|it| it.target).collect(),
             });
         }
     }
 
-    fn set_desired(&mut self, id: AgentId, target: &Target, request: &CommandRequest, now: Mono) {
-        let index = target.index;
+    fn set_desired(&mut self, pending: &PendingTarget, request: &CommandRequest, now: MonoTime) {
+        let &PendingTarget { index, id, ref target } = pending;
         if self.roster.get(index).is_none_or(|agent| agent.id != id) {
             return;
         }
         self.catch_up(index, now);
         let Some(agent) = self.roster.get_mut(index) else { return };
         let (by, reason) = (request.by.clone(), request.reason.clone());
-        agent.desired = Some(Box::new(Desired {
+        agent.desired = Some(Box::new(DesiredState {
             generation: target.generation,
             killed: request.action.kills(),
             cause: request.cause,
@@ -257,11 +200,11 @@ impl Fleet {
             last_segment: u64::MAX,
             disobeyed: false,
         }));
-        if let Some(before) = agent.pushes.replace(Box::new(Pushes::new(now))) {
+        if let Some(before) = agent.pushes.replace(Box::new(PushSchedule::new(now))) {
             self.pushing.remove(&(before.next, index));
         }
         self.pushing.insert((now, index));
-        self.outputs.push_back(Output::Record(HistoryRow::Commanded {
+        self.outputs.push_back(Output::Record(HistoryDbRow::Commanded {
             id,
             at: now,
             action: request.action,
@@ -269,13 +212,13 @@ impl Fleet {
             by: by.clone(),
             reason: reason.clone(),
         }));
-        self.rejudge(index, now, Some(Cause::Command { by, reason }));
+        self.rejudge(index, now, Some(TransitionCause::Command { by, reason }));
         self.note_changed(index);
         self.push_due(now);
     }
 
     /// Tells those agents their desired state whose time for it has come.
-    pub(crate) fn push_due(&mut self, now: Mono) {
+    pub(crate) fn push_due(&mut self, now: MonoTime) {
         while let Some(&(at, index)) = self.pushing.first().filter(|&&(at, _)| at <= now) {
             self.pushing.remove(&(at, index));
             let Some(agent) = self.roster.get_mut(index) else { continue };
@@ -286,7 +229,7 @@ impl Fleet {
             };
             // Without a live message there is nowhere to send it to: the next answer carries it.
             if let Some(to) = agent.address {
-                self.outputs.push_back(Output::Push(PushOrder {
+                self.outputs.push_back(Output::Push(OutgoingPush {
                     index,
                     to: to.into(),
                     session: agent.session.id,
@@ -304,7 +247,7 @@ impl Fleet {
     }
 
     /// What a live beat says about the newest command.
-    pub(crate) fn note_obedience(&mut self, index: AgentIndex, beat: &Beat<'_>, now: Mono) {
+    pub(crate) fn note_obedience(&mut self, index: AgentIndex, beat: &Beat<'_>, now: MonoTime) {
         let Some(agent) = self.roster.get_mut(index) else { return };
         // A copy of `control.db` from before the newest command may have been restored: whatever
         // comes next must outrank what the agent has applied.
@@ -332,13 +275,13 @@ impl Fleet {
         if worked && !desired.disobeyed {
             desired.disobeyed = true;
             let (id, generation) = (agent.id, desired.generation);
-            let row = HistoryRow::Disobeyed { id, at: now, generation };
+            let row = HistoryDbRow::Disobeyed { id, at: now, generation };
             self.outputs.push_back(Output::Record(row));
         }
     }
 
     /// The agent has applied the newest command; whether it is quiet, too, its vitals say.
-    pub(crate) fn note_progress(&mut self, index: AgentIndex, now: Mono) {
+    pub(crate) fn note_progress(&mut self, index: AgentIndex, now: MonoTime) {
         let Some(agent) = self.roster.get_mut(index) else { return };
         let Some(desired) = agent.desired.as_mut() else { return };
         if desired.obeyed_ms.is_some() {
@@ -354,11 +297,11 @@ impl Fleet {
         let (id, generation, obeyed_ms) = (agent.id, desired.generation, desired.obeyed_ms);
         let action = if desired.killed { Action::Kill } else { Action::Resume };
         if is_news || is_quiet {
-            let row = ControlRow::Progress { id, generation, delivered_ms, obeyed_ms };
+            let row = ControlDbRow::Progress { id, generation, delivered_ms, obeyed_ms };
             self.outputs.push_back(Output::Persist(row));
         }
         if let Some(obeyed_ms) = obeyed_ms {
-            self.outputs.push_back(Output::Record(HistoryRow::Obeyed {
+            self.outputs.push_back(Output::Record(HistoryDbRow::Obeyed {
                 id,
                 at: now,
                 action,

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
-use crate::roster::{AgentId, AgentIndex};
-use crate::time::Mono;
+use crate::roster::AgentIndex;
+
+use crate::time::MonoTime;
+use heartline_vocabulary::AgentRowId;
 
 /// How long an answer waits for the disk. After that it goes without the new work's confirmation:
 /// a slow disk must not keep challenges from agents, or they would all look one-way.
@@ -11,27 +13,27 @@ pub(crate) const PATIENCE_MS: u64 = 400;
 
 /// One answer that waits.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Waiting {
-    pub(crate) until: Mono,
+pub(crate) struct DelayedAck {
+    pub(crate) until: MonoTime,
     pub(crate) index: AgentIndex,
-    pub(crate) id: AgentId,
+    pub(crate) id: AgentRowId,
     pub(crate) sequence: u64,
 }
 
 /// Answers that wait, in the order of their patience.
 #[derive(Debug, Default)]
-pub(crate) struct Deferred(VecDeque<Waiting>);
+pub(crate) struct DelayedAcks(VecDeque<DelayedAck>);
 
-impl Deferred {
-    pub(crate) fn push(&mut self, waiting: Waiting) {
+impl DelayedAcks {
+    pub(crate) fn push(&mut self, waiting: DelayedAck) {
         self.0.push_back(waiting);
     }
 
-    pub(crate) fn pop_due(&mut self, now: Mono) -> Option<Waiting> {
+    pub(crate) fn pop_due(&mut self, now: MonoTime) -> Option<DelayedAck> {
         if self.0.front()?.until > now { None } else { self.0.pop_front() }
     }
 
-    pub(crate) fn next(&self) -> Mono {
-        self.0.front().map_or(Mono::NEVER, |waiting| waiting.until)
+    pub(crate) fn next(&self) -> MonoTime {
+        self.0.front().map_or(MonoTime::NEVER, |waiting| waiting.until)
     }
 }

@@ -3,27 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use crate::attended::Absences;
-use crate::command::Pending;
-use crate::deferred::Deferred;
+use crate::attended::ObservationClock;
+use crate::command::PendingCommand;
+use crate::deferred::DelayedAcks;
 use crate::forgotten::Forgotten;
-use crate::gap::{HEARTBEAT, Watch};
-use crate::identity::Identities;
+use crate::gap::{GapDetector, HEARTBEAT};
+use crate::identity::IdentityInterner;
 use crate::input::Input;
 use crate::judge::{Verdict, cause_of, judge, stalled_for};
-use crate::output::{HistoryRow, Output, Ticket};
-use crate::roster::{AgentId, AgentIndex, Roster};
-use crate::rules::{LimitTable, Rules};
-use crate::state::{Cause, Reason, Standing, State};
-use crate::time::Mono;
+use crate::output::{HistoryDbRow, Output, WriteTicket};
+use crate::roster::{AgentIndex, AgentTable};
+use crate::rules::{HealthRules, ThresholdTable};
+use crate::state::TransitionCause;
+use crate::time::MonoTime;
 use crate::view::AgentView;
-use crate::work::Pipeline;
+use crate::work::UnconfirmedWorkQueue;
+use heartline_vocabulary::{AgentRowId, StateCounts};
+use heartline_vocabulary::{AgentStatus, Reason};
 
 /// What a fleet is made with.
 #[derive(Clone, Debug)]
 pub struct FleetConfig {
     /// The limits by which agents are judged.
-    pub rules: Rules,
+    pub rules: HealthRules,
     /// Seed of the name table's hash; random, so that nobody can choose names that collide.
     pub hash_seed: [u64; 4],
     /// Most agents; beats of further ones are counted and dropped.
@@ -32,13 +34,13 @@ pub struct FleetConfig {
 
 impl Default for FleetConfig {
     fn default() -> Self {
-        Self { rules: Rules::default(), hash_seed: [1, 2, 3, 4], agents_max: 4_000_000 }
+        Self { rules: HealthRules::default(), hash_seed: [1, 2, 3, 4], agents_max: 4_000_000 }
     }
 }
 
 /// What became of the messages since the start: each is in exactly one of the first four.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+pub struct MessageCounters {
     /// Proven fresh.
     pub live: u64,
     /// Right tag, not proven fresh.
@@ -55,55 +57,29 @@ pub struct Counters {
     pub gaps: u32,
 }
 
-/// How many agents are in each state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary([u32; 5]);
-
-impl Summary {
-    /// The number of agents in a state.
-    #[must_use]
-    pub fn of(&self, state: State) -> u32 {
-        self.0[state as usize]
-    }
-
-    /// The number of all agents.
-    #[must_use]
-    pub fn total(&self) -> u32 {
-        self.0.iter().sum()
-    }
-
-    pub(crate) fn enter(&mut self, state: State) {
-        self.0[state as usize] += 1;
-    }
-
-    pub(crate) fn leave(&mut self, state: State) {
-        self.0[state as usize] -= 1;
-    }
-}
-
 /// All agents, and every judgement about them. See the crate's documentation for its four verbs.
 pub struct Fleet {
-    pub(crate) roster: Roster,
-    pub(crate) limits: LimitTable,
-    pub(crate) identities: Identities,
+    pub(crate) roster: AgentTable,
+    pub(crate) limits: ThresholdTable,
+    pub(crate) identities: IdentityInterner,
     pub(crate) outputs: VecDeque<Output>,
-    pub(crate) summary: Summary,
-    pub(crate) counters: Counters,
-    pub(crate) pipeline: Pipeline,
-    pub(crate) deferred: Deferred,
-    pub(crate) pushing: BTreeSet<(Mono, AgentIndex)>,
-    pub(crate) commands: BTreeMap<Ticket, Pending>,
+    pub(crate) summary: StateCounts,
+    pub(crate) counters: MessageCounters,
+    pub(crate) pipeline: UnconfirmedWorkQueue,
+    pub(crate) deferred: DelayedAcks,
+    pub(crate) pushing: BTreeSet<(MonoTime, AgentIndex)>,
+    pub(crate) commands: BTreeMap<WriteTicket, PendingCommand>,
     pub(crate) forgotten: Forgotten,
-    pub(crate) last_command: Ticket,
+    pub(crate) last_command: WriteTicket,
     pub(crate) next_id: i64,
-    pub(crate) watch: Watch,
-    pub(crate) absences: Absences,
-    pub(crate) last_gap: Option<Mono>,
+    pub(crate) watch: GapDetector,
+    pub(crate) absences: ObservationClock,
+    pub(crate) last_gap: Option<MonoTime>,
     changed: Vec<AgentIndex>,
     due: Vec<AgentIndex>,
-    last_sweep: Mono,
+    last_sweep: MonoTime,
     /// Up to here all that was sent to us was heard, or is accounted for.
-    pub(crate) observed_to: Mono,
+    pub(crate) observed_to: MonoTime,
 }
 
 /// Sweeps are at least this far apart, so that deadlines that pass one by one share one.
@@ -112,23 +88,23 @@ const SWEEP_EVERY: Duration = Duration::from_millis(20);
 impl Fleet {
     /// A fleet without agents. Restore those that are known, then [`Input::Begin`].
     #[must_use]
-    pub fn new(config: FleetConfig, now: Mono) -> Self {
+    pub fn new(config: FleetConfig, now: MonoTime) -> Self {
         Self {
-            roster: Roster::new(config.hash_seed, config.agents_max),
-            limits: LimitTable::new(config.rules),
-            identities: Identities::default(),
+            roster: AgentTable::new(config.hash_seed, config.agents_max),
+            limits: ThresholdTable::new(config.rules),
+            identities: IdentityInterner::default(),
             outputs: VecDeque::new(),
-            summary: Summary::default(),
-            counters: Counters::default(),
-            pipeline: Pipeline::default(),
-            deferred: Deferred::default(),
+            summary: StateCounts::default(),
+            counters: MessageCounters::default(),
+            pipeline: UnconfirmedWorkQueue::default(),
+            deferred: DelayedAcks::default(),
             pushing: BTreeSet::new(),
             commands: BTreeMap::new(),
             forgotten: Forgotten::default(),
-            last_command: Ticket(0),
+            last_command: WriteTicket(0),
             next_id: 1,
-            watch: Watch::idle(),
-            absences: Absences::default(),
+            watch: GapDetector::idle(),
+            absences: ObservationClock::default(),
             last_gap: None,
             changed: Vec::new(),
             due: Vec::new(),
@@ -138,7 +114,7 @@ impl Fleet {
     }
 
     /// Takes one input. `now` never goes back.
-    pub fn handle(&mut self, input: Input<'_>, now: Mono) {
+    pub fn handle(&mut self, input: Input<'_>, now: MonoTime) {
         if let Some(gap) = self.watch.look(now) {
             self.not_observed(gap);
         }
@@ -165,10 +141,10 @@ impl Fleet {
 
     /// When to call [`Self::handle`] again at the latest, with [`Input::Tick`].
     #[must_use]
-    pub fn poll_timeout(&self) -> Mono {
+    pub fn poll_timeout(&self) -> MonoTime {
         let due = self.absences.mono(self.roster.earliest());
         let sweep = due.max(self.last_sweep + SWEEP_EVERY);
-        let push = self.pushing.first().map_or(Mono::NEVER, |&(at, _)| at);
+        let push = self.pushing.first().map_or(MonoTime::NEVER, |&(at, _)| at);
         sweep.min(push).min(self.deferred.next()).min(self.watch.last() + HEARTBEAT)
     }
 
@@ -203,13 +179,13 @@ impl Fleet {
 
     /// How many agents are in each state.
     #[must_use]
-    pub fn summary(&self) -> &Summary {
+    pub fn summary(&self) -> &StateCounts {
         &self.summary
     }
 
     /// What became of the messages.
     #[must_use]
-    pub fn counters(&self) -> &Counters {
+    pub fn counters(&self) -> &MessageCounters {
         &self.counters
     }
 
@@ -221,7 +197,7 @@ impl Fleet {
 
     /// When the newest stretch of time that was not observed ended.
     #[must_use]
-    pub fn last_gap(&self) -> Option<Mono> {
+    pub fn last_gap(&self) -> Option<MonoTime> {
         self.last_gap
     }
 
@@ -244,14 +220,19 @@ impl Fleet {
     }
 
     /// Gives out a durable id.
-    pub(crate) fn take_id(&mut self) -> AgentId {
-        let id = AgentId(self.next_id);
+    pub(crate) fn take_id(&mut self) -> AgentRowId {
+        let id = AgentRowId(self.next_id);
         self.next_id += 1;
         id
     }
 
     /// Judges one agent as of `at` and acts on the verdict. `told` is what just happened to it.
-    pub(crate) fn rejudge(&mut self, index: AgentIndex, at: Mono, told: Option<Cause>) {
+    pub(crate) fn rejudge(
+        &mut self,
+        index: AgentIndex,
+        at: MonoTime,
+        told: Option<TransitionCause>,
+    ) {
         let Some(agent) = self.roster.get(index) else { return };
         let Verdict { standing, next } =
             judge(agent, self.limits.get(agent.limits), self.absences.attended(at));
@@ -261,12 +242,18 @@ impl Fleet {
         self.roster.set_deadline(index, next);
     }
 
-    fn enter(&mut self, index: AgentIndex, to: Standing, at: Mono, told: Option<Cause>) {
+    fn enter(
+        &mut self,
+        index: AgentIndex,
+        to: AgentStatus,
+        at: MonoTime,
+        told: Option<TransitionCause>,
+    ) {
         let Some(agent) = self.roster.get_mut(index) else { return };
         let limits = self.limits.get(agent.limits);
         let from = std::mem::replace(&mut agent.standing, to);
-        self.summary.leave(from.state);
-        self.summary.enter(to.state);
+        self.summary.remove(from.state);
+        self.summary.add(to.state);
         let restored = agent.restored.take().map(|restored| *restored);
         if let Some((before, since)) = restored
             && before == to
@@ -275,7 +262,7 @@ impl Fleet {
             agent.since = since;
         } else {
             // Nothing hid the stall from the moment at which its limit passed.
-            let was_plain = from == Standing::HEALTHY || from.reason == Some(Reason::Conflict);
+            let was_plain = from == AgentStatus::HEALTHY || from.reason == Some(Reason::Conflict);
             let at = if to.reason == Some(Reason::Stalled) && was_plain {
                 agent.last_live - stalled_for(agent, limits).unwrap_or_default()
             } else {
@@ -284,12 +271,13 @@ impl Fleet {
             let at = at.max(agent.since);
             let lasted = at.since(std::mem::replace(&mut agent.since, at));
             // A new start explains why all is well, and nothing else.
-            let told = told.filter(|told| *told != Cause::NewSession || to == Standing::HEALTHY);
+            let told = told
+                .filter(|told| *told != TransitionCause::NewSession || to == AgentStatus::HEALTHY);
             let cause =
                 told.unwrap_or_else(|| cause_of(agent, limits, to, self.absences.attended(at)));
             let lasted = (restored.is_none() && agent.first_seen != at).then_some(lasted);
             let id = agent.id;
-            self.outputs.push_back(Output::Record(HistoryRow::Transition {
+            self.outputs.push_back(Output::Record(HistoryDbRow::Transition {
                 id,
                 at,
                 from,
@@ -301,7 +289,7 @@ impl Fleet {
         self.note_changed(index);
     }
 
-    fn on_tick(&mut self, now: Mono) {
+    fn on_tick(&mut self, now: MonoTime) {
         self.observed_to = now;
         if let Some(gap) = self.watch.close(now, false) {
             self.record_gap(gap);
@@ -315,7 +303,7 @@ impl Fleet {
     }
 
     /// Judges everybody whose deadline has passed, each as of that deadline.
-    pub(crate) fn sweep(&mut self, now: Mono) {
+    pub(crate) fn sweep(&mut self, now: MonoTime) {
         self.last_sweep = now;
         let mut due = std::mem::take(&mut self.due);
         self.roster.sweep(self.absences.attended(now), &mut due);
@@ -328,26 +316,26 @@ impl Fleet {
 
     /// Judges one agent as of each of its deadlines that has passed: late and unreachable may both
     /// have, and each becomes a transition of its own.
-    pub(crate) fn catch_up(&mut self, index: AgentIndex, now: Mono) {
+    pub(crate) fn catch_up(&mut self, index: AgentIndex, now: MonoTime) {
         let until = self.absences.attended(now);
         while self.roster.deadline(index) <= until {
             self.rejudge(index, self.absences.mono(self.roster.deadline(index)), None);
         }
     }
 
-    fn on_rules(&mut self, rules: Rules, now: Mono) {
+    fn on_rules(&mut self, rules: HealthRules, now: MonoTime) {
         self.sweep(now);
-        self.limits = LimitTable::new(rules);
+        self.limits = ThresholdTable::new(rules);
         let all: Vec<AgentIndex> = self.roster.indices().collect();
         for index in all {
             if let Some(agent) = self.roster.get_mut(index) {
                 agent.limits = self.limits.number_of(&agent.name);
             }
-            self.rejudge(index, now, Some(Cause::Rules));
+            self.rejudge(index, now, Some(TransitionCause::Rules));
         }
     }
 
-    fn on_end(&mut self, now: Mono) {
+    fn on_end(&mut self, now: MonoTime) {
         if let Some(gap) = self.watch.close(now, true) {
             self.record_gap(gap);
         }
@@ -355,7 +343,7 @@ impl Fleet {
             let agent = self.roster.get(index)?;
             let at = agent.last_live.known()?;
             let (id, session) = (agent.id, agent.session.id);
-            Some(Output::Record(HistoryRow::LastBeat { id, session, at }))
+            Some(Output::Record(HistoryDbRow::LastBeat { id, session, at }))
         });
         self.outputs.extend(last_beats);
     }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use crate::agent::Agent;
 use crate::fleet::Fleet;
 use crate::input::Message;
-use crate::output::{ControlRow, HistoryRow, Output};
-use crate::roster::{AgentId, AgentIndex};
+use crate::output::{ControlDbRow, HistoryDbRow, Output};
+use crate::roster::AgentIndex;
 use crate::session::Superseded;
-use crate::time::Mono;
-use crate::work::UnderWay;
+use crate::time::MonoTime;
+use crate::work::UnconfirmedWork;
+use heartline_vocabulary::AgentRowId;
 
 /// What is left of the agents that were removed since the collector started.
 #[derive(Debug, Default)]
@@ -23,7 +24,7 @@ pub(crate) struct Forgotten {
 
 #[derive(Debug)]
 struct Tombstone {
-    id: AgentId,
+    id: AgentRowId,
     sessions: Superseded,
 }
 
@@ -50,7 +51,7 @@ impl Forgotten {
     }
 
     /// Work of an agent that was removed is on disk.
-    pub(crate) fn stored(&mut self, row: &UnderWay) {
+    pub(crate) fn stored(&mut self, row: &UnconfirmedWork) {
         let tombstone = self.by_name.values_mut().find(|tombstone| tombstone.id == row.id);
         let session = tombstone.and_then(|tombstone| tombstone.sessions.get_mut(row.session));
         if let Some(session) = session {
@@ -58,7 +59,7 @@ impl Forgotten {
         }
     }
 
-    fn bury(&mut self, agent: Agent, now: Mono) -> Box<str> {
+    fn bury(&mut self, agent: Agent, now: MonoTime) -> Box<str> {
         let mut sessions = agent.superseded.map(|it| *it).unwrap_or_default();
         if agent.starts > 0 {
             sessions.push(agent.session);
@@ -77,19 +78,19 @@ impl Forgotten {
 }
 
 impl Fleet {
-    pub(crate) fn on_forget(&mut self, agents: &[AgentIndex], by: &str, at: Mono) {
+    pub(crate) fn on_forget(&mut self, agents: &[AgentIndex], by: &str, at: MonoTime) {
         for &index in agents {
             self.note_changed(index);
             let Some(agent) = self.roster.remove(index) else { continue };
             let id = agent.id;
-            self.summary.leave(agent.standing.state);
+            self.summary.remove(agent.standing.state);
             if let Some(pushes) = &agent.pushes {
                 self.pushing.remove(&(pushes.next, index));
             }
             let agent = self.forgotten.bury(agent, at);
             self.outputs.extend([
-                Output::Persist(ControlRow::Forgotten { id, at, by: by.into() }),
-                Output::Record(HistoryRow::Forgotten { id, at, by: by.into() }),
+                Output::Persist(ControlDbRow::Forgotten { id, at, by: by.into() }),
+                Output::Record(HistoryDbRow::Forgotten { id, at, by: by.into() }),
                 Output::Forgotten { index, agent },
             ]);
         }

@@ -1,39 +1,11 @@
 //! Time in which the collector observed nothing, and must accuse nobody.
 
+use heartline_vocabulary::GapCause;
 use std::time::Duration;
 
 use crate::fleet::Fleet;
-use crate::output::{HistoryRow, Output};
-use crate::time::Mono;
-
-/// Why time was not observed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GapCause {
-    /// No collector ran.
-    Down,
-    /// The collector was frozen or starved, or the machine suspended.
-    Frozen,
-    /// The kernel dropped datagrams.
-    KernelDrops,
-}
-
-impl GapCause {
-    /// Its name in the database.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Down => "down",
-            Self::Frozen => "frozen",
-            Self::KernelDrops => "kernel_drops",
-        }
-    }
-
-    /// The cause of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Down, Self::Frozen, Self::KernelDrops].into_iter().find(|cause| cause.name() == name)
-    }
-}
+use crate::output::{HistoryDbRow, Output};
+use crate::time::MonoTime;
 
 /// A tick comes at least this often; [`crate::Fleet::poll_timeout`] sees to it.
 pub const HEARTBEAT: Duration = Duration::from_millis(250);
@@ -47,32 +19,32 @@ const MERGED_WITHIN: Duration = Duration::from_secs(2);
 /// A stretch of time that was not observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gap {
-    pub(crate) from: Mono,
-    pub(crate) to: Mono,
+    pub(crate) from: MonoTime,
+    pub(crate) to: MonoTime,
     pub(crate) cause: GapCause,
 }
 
 /// Notices when nobody looked.
 #[derive(Debug)]
-pub(crate) struct Watch {
-    last: Mono,
+pub(crate) struct GapDetector {
+    last: MonoTime,
     /// Drops that may still go on.
     open: Option<Gap>,
 }
 
-impl Watch {
+impl GapDetector {
     /// Nobody is to look yet.
     pub(crate) fn idle() -> Self {
-        Self { last: Mono::NEVER_YET, open: None }
+        Self { last: MonoTime::NEVER_YET, open: None }
     }
 
     /// From now on somebody is.
-    pub(crate) fn begin(&mut self, now: Mono) {
+    pub(crate) fn begin(&mut self, now: MonoTime) {
         self.last = now;
     }
 
     /// Takes note that somebody looks now; tells since when nobody had, if that was too long ago.
-    pub(crate) fn look(&mut self, now: Mono) -> Option<Gap> {
+    pub(crate) fn look(&mut self, now: MonoTime) -> Option<Gap> {
         let from = self.last.known()?;
         self.last = from.max(now);
         let away = now.since(from) > HEARTBEAT + TOLERANCE;
@@ -80,12 +52,12 @@ impl Watch {
     }
 
     /// When somebody last looked.
-    pub(crate) fn last(&self) -> Mono {
+    pub(crate) fn last(&self) -> MonoTime {
         self.last
     }
 
     /// Takes drops between `from` and `now` in.
-    pub(crate) fn dropped(&mut self, from: Mono, now: Mono) {
+    pub(crate) fn dropped(&mut self, from: MonoTime, now: MonoTime) {
         match &mut self.open {
             Some(gap) => gap.to = now,
             None => self.open = Some(Gap { from, to: now, cause: GapCause::KernelDrops }),
@@ -93,7 +65,7 @@ impl Watch {
     }
 
     /// The gap of drops, once they have ended (or, with `all`, as far as it has come).
-    pub(crate) fn close(&mut self, now: Mono, all: bool) -> Option<Gap> {
+    pub(crate) fn close(&mut self, now: MonoTime, all: bool) -> Option<Gap> {
         self.open.take_if(|gap| all || now.since(gap.to) > MERGED_WITHIN)
     }
 }
@@ -106,7 +78,7 @@ impl Gap {
 
 impl Fleet {
     /// The kernel dropped datagrams at some time since the tick before.
-    pub(crate) fn on_kernel_drops(&mut self, count: u64, now: Mono) {
+    pub(crate) fn on_kernel_drops(&mut self, count: u64, now: MonoTime) {
         if count == 0 {
             return;
         }
@@ -124,7 +96,7 @@ impl Fleet {
     }
 
     /// Puts every deadline off by the time in which we could not have heard anybody.
-    fn put_off(&mut self, from: Mono, to: Mono) {
+    fn put_off(&mut self, from: MonoTime, to: MonoTime) {
         // What had become true before is not excused by it.
         if self.absences.mono(self.roster.earliest()) <= from {
             self.sweep(from);
@@ -137,6 +109,6 @@ impl Fleet {
         self.counters.gaps += 1;
         self.last_gap = Some(gap.to);
         let Gap { from, to, cause } = gap;
-        self.outputs.push_back(Output::Record(HistoryRow::Gap { from, to, cause }));
+        self.outputs.push_back(Output::Record(HistoryDbRow::Gap { from, to, cause }));
     }
 }

@@ -1,5 +1,6 @@
 //! Who an agent says it is.
 
+use heartline_vocabulary::{Identity, SharedIdentity};
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -7,51 +8,22 @@ use std::sync::Arc;
 use heartline_protocol::IdentityView;
 use heartline_protocol::wire::Text;
 
-/// Who an agent says it is. All text is scrubbed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// Process id on its host.
-    pub pid: Option<u32>,
-    /// All the rest, which agents of one program on one host have in common.
-    pub about: Arc<About>,
-}
-
-/// What agents of one program on one host have in common. A fleet has many agents, few programs and
-/// few hosts, so these are shared between agents, and so are their texts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct About {
-    /// Host that it runs on.
-    pub host: Option<Arc<str>>,
-    /// Group of agents that it belongs to.
-    pub group: Option<Arc<str>>,
-    /// Version of its program.
-    pub version: Option<Arc<str>>,
-    /// Framework, with version.
-    pub framework: Option<Arc<str>>,
-    /// Emitter, with version.
-    pub sdk: Option<Arc<str>>,
-    /// Labels, by key.
-    pub labels: Vec<(Arc<str>, Arc<str>)>,
-    /// Ids of the agents that it needs.
-    pub depends: Vec<Arc<str>>,
-}
-
-/// Identities and texts that are in use, each once.
+/// IdentityInterner and texts that are in use, each once.
 #[derive(Debug, Default)]
-pub struct Identities {
+pub struct IdentityInterner {
     texts: HashSet<Arc<str>>,
-    abouts: HashSet<Arc<About>>,
+    abouts: HashSet<Arc<SharedIdentity>>,
 }
 
 /// Past this many nothing more is shared: an agent that makes up labels can't fill the memory
 /// beyond what its own identity takes.
 const SHARED_MAX: usize = 100_000;
 
-impl Identities {
+impl IdentityInterner {
     /// The identity that a beat tells, scrubbed.
     pub fn adopt(&mut self, view: &IdentityView<'_>) -> Identity {
         let mut one = |text: Option<Text<'_>>| text.map(|text| self.text(&text.scrubbed()));
-        let about = About {
+        let about = SharedIdentity {
             host: one(view.host),
             group: one(view.group),
             version: one(view.version),
@@ -64,7 +36,7 @@ impl Identities {
                 .collect(),
             depends: view.depends.iter().map(|agent| self.text(agent)).collect(),
         };
-        Identity { pid: view.pid, about: self.about(about) }
+        Identity { pid: view.pid, shared: self.shared(about) }
     }
 
     /// A text, shared with whoever has the same.
@@ -73,8 +45,24 @@ impl Identities {
         known.unwrap_or_else(|| keep(&mut self.texts, text.into()))
     }
 
+    /// Returns `identity`, its texts and its shared part each kept once.
+    pub fn intern(&mut self, identity: &Identity) -> Identity {
+        let shared = &*identity.shared;
+        let mut text = |text: &Option<Arc<str>>| text.as_deref().map(|text| self.text(text));
+        let shared = SharedIdentity {
+            host: text(&shared.host),
+            group: text(&shared.group),
+            version: text(&shared.version),
+            framework: text(&shared.framework),
+            sdk: text(&shared.sdk),
+            labels: shared.labels.iter().map(|(k, v)| (self.text(k), self.text(v))).collect(),
+            depends: shared.depends.iter().map(|agent| self.text(agent)).collect(),
+        };
+        Identity { pid: identity.pid, shared: self.shared(shared) }
+    }
+
     /// What agents have in common, shared with whoever has the same.
-    pub fn about(&mut self, about: About) -> Arc<About> {
+    pub fn shared(&mut self, about: SharedIdentity) -> Arc<SharedIdentity> {
         let known = self.abouts.get(&about).map(Arc::clone);
         known.unwrap_or_else(|| keep(&mut self.abouts, Arc::new(about)))
     }
@@ -93,13 +81,13 @@ mod tests {
 
     #[test]
     fn what_is_the_same_is_kept_once() {
-        let mut identities = Identities::default();
+        let mut identities = IdentityInterner::default();
         let host = |name| Some(Text::new(name));
         let mut adopt =
             |pid, host| identities.adopt(&IdentityView { pid, host, ..IdentityView::default() });
         let (one, two) = (adopt(Some(1), host("machine-3")), adopt(Some(2), host("machine-3")));
         let other = adopt(Some(1), host("machine-4"));
-        assert!(Arc::ptr_eq(&one.about, &two.about) && one != two);
-        assert_eq!(other.about.host.as_deref(), Some("machine-4"));
+        assert!(Arc::ptr_eq(&one.shared, &two.shared) && one != two);
+        assert_eq!(other.shared.host.as_deref(), Some("machine-4"));
     }
 }

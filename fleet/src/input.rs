@@ -4,14 +4,18 @@ use std::net::SocketAddr;
 
 use heartline_protocol::Body;
 
-use crate::command::{Action, Desired};
-use crate::identity::Identity;
-use crate::output::{SessionEnd, Ticket};
-use crate::roster::{AgentId, AgentIndex};
-use crate::rules::Rules;
-use crate::state::{Reason, Standing};
-use crate::time::Mono;
-use crate::view::Totals;
+use crate::command::DesiredState;
+
+use crate::output::WriteTicket;
+use crate::roster::AgentIndex;
+use crate::rules::HealthRules;
+use crate::time::MonoTime;
+use heartline_vocabulary::Action;
+use heartline_vocabulary::AgentRowId;
+use heartline_vocabulary::Identity;
+use heartline_vocabulary::SessionEnd;
+use heartline_vocabulary::WorkTotals;
+use heartline_vocabulary::{AgentStatus, Reason};
 
 /// One thing that a fleet is told.
 #[derive(Clone, Debug)]
@@ -23,9 +27,9 @@ pub enum Input<'a> {
     /// The socket is bound: from now on agents can be heard.
     Begin {
         /// Up to when the collector before this one is known to have been alive.
-        last_alive: Option<Mono>,
+        last_alive: Option<MonoTime>,
         /// The smallest durable id that no agent ever had.
-        next_id: AgentId,
+        next_id: AgentRowId,
     },
     /// An operator's command. Answered with [`crate::Output::Commanded`] or
     /// [`crate::Output::Refused`].
@@ -33,19 +37,19 @@ pub enum Input<'a> {
     /// `control.db` has the command of this ticket, and all before it.
     Persisted {
         /// The ticket.
-        ticket: Ticket,
+        ticket: WriteTicket,
     },
     /// The command of this ticket did not become durable, and never will: as if it had not come.
     Abandoned {
         /// The ticket.
-        ticket: Ticket,
+        ticket: WriteTicket,
     },
     /// `history.db` has the work of this ticket, and all before it.
     Stored {
         /// The ticket.
-        ticket: Ticket,
+        ticket: WriteTicket,
         /// Those among them that it had from before, by another path: not to be counted again.
-        known: Vec<Ticket>,
+        known: Vec<WriteTicket>,
     },
     /// Remove retired agents; those that are still alive come back by their next beat.
     Forget {
@@ -60,7 +64,7 @@ pub enum Input<'a> {
         count: u64,
     },
     /// New rules: every agent is judged anew.
-    Rules(Rules),
+    Rules(HealthRules),
     /// Time has passed, and the socket has been drained.
     Tick,
     /// The collector is about to end: record what a restart wants to know.
@@ -70,7 +74,7 @@ pub enum Input<'a> {
 /// Where a datagram came from, and where its answer goes: the peer, and which of the collector's
 /// sockets it used, since an agent takes answers only from the address that it asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Path {
+pub struct ReturnAddress {
     /// The peer's address.
     pub peer: SocketAddr,
     /// Number of the collector's socket.
@@ -91,7 +95,7 @@ pub struct Message<'a> {
     /// Whether it echoes a current or previous challenge of this session.
     pub fresh: bool,
     /// Where it came from.
-    pub from: Path,
+    pub from: ReturnAddress,
     /// Its length in bytes.
     pub len: u16,
     /// What it says.
@@ -121,29 +125,29 @@ pub struct CommandRequest {
 #[derive(Clone, Debug)]
 pub struct RestoredAgent {
     /// Its durable id.
-    pub id: AgentId,
+    pub id: AgentRowId,
     /// Its id.
     pub agent: Box<str>,
     /// When it was first seen.
-    pub first_seen: Mono,
+    pub first_seen: MonoTime,
     /// Who it said it was.
     pub identity: Option<Identity>,
     /// Its interval, in ms.
     pub interval_ms: u32,
     /// Its standing when the collector ended, from its last transition.
-    pub standing: Standing,
+    pub standing: AgentStatus,
     /// Since when.
-    pub since: Mono,
+    pub since: MonoTime,
     /// When its last live beat came, as far as it is known.
-    pub last_live: Option<Mono>,
+    pub last_live: Option<MonoTime>,
     /// How often it has started.
     pub starts: u32,
     /// Its sessions, newest first: that one is current.
     pub sessions: Vec<RestoredSession>,
     /// Its work so far.
-    pub totals: Totals,
+    pub totals: WorkTotals,
     /// Its desired state, if one was ever set.
-    pub desired: Option<Box<Desired>>,
+    pub desired: Option<Box<DesiredState>>,
 }
 
 /// A session known from before.

@@ -13,42 +13,45 @@
 
 use std::time::Duration;
 
-use heartline_protocol::Phase;
+use heartline_vocabulary::Phase;
 
-use crate::agent::{Agent, Ended, NO_QUEUE};
-use crate::attended::Attended;
-use crate::rules::Limits;
-use crate::state::{Cause, Reason, Standing};
-use crate::time::Mono;
+use crate::agent::{Agent, NO_QUEUE, ProcessEnd};
+use crate::attended::ObservedTime;
+use crate::rules::HealthThresholds;
+use crate::state::TransitionCause;
+use crate::time::MonoTime;
+use heartline_vocabulary::{AgentStatus, Reason};
 
 /// A judgement at one moment.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Verdict {
-    pub(crate) standing: Standing,
+    pub(crate) standing: AgentStatus,
     /// When nothing is received until then, judge again.
-    pub(crate) next: Attended,
+    pub(crate) next: ObservedTime,
 }
 
 impl Verdict {
-    fn lasting(standing: Standing) -> Self {
-        Self { standing, next: Attended::NEVER }
+    fn lasting(standing: AgentStatus) -> Self {
+        Self { standing, next: ObservedTime::NEVER }
     }
 
-    fn until(standing: Standing, next: Attended) -> Self {
+    fn until(standing: AgentStatus, next: ObservedTime) -> Self {
         Self { standing, next }
     }
 }
 
 /// Judges `agent` as of `at`, which is its deadline or the receipt of a message. The next deadline
 /// is always later than `at`.
-pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Attended) -> Verdict {
+pub(crate) fn judge(agent: &Agent, limits: &HealthThresholds, at: ObservedTime) -> Verdict {
     if let Some(desired) = agent.desired.as_ref().filter(|desired| desired.killed) {
-        return Verdict::lasting(Standing::killed(desired.cause));
+        return Verdict::lasting(AgentStatus::killed(desired.cause));
     }
     match agent.ended.as_deref() {
-        Some(Ended::Shutdown) => return Verdict::lasting(Standing::killed(Reason::Shutdown)),
-        Some(Ended::Crashed(_)) => {
-            return Verdict::lasting(Standing::unreachable(Reason::Crashed));
+        Some(ProcessEnd::Shutdown) => {
+            return Verdict::lasting(AgentStatus::killed(Reason::Shutdown));
+        }
+        Some(ProcessEnd::Crashed(_)) => {
+            return Verdict::lasting(AgentStatus::unreachable(Reason::Crashed));
         }
         None => {}
     }
@@ -61,30 +64,30 @@ pub(crate) fn judge(agent: &Agent, limits: &Limits, at: Attended) -> Verdict {
         // once: only when they go on is it one-way.
         let heard_for = agent.heard_at.since(agent.doubted_from);
         return if is_heard && heard_for >= late_after(agent.interval_ms, limits) {
-            Verdict::until(Standing::unreachable(Reason::OneWay), heard_until)
+            Verdict::until(AgentStatus::unreachable(Reason::OneWay), heard_until)
         } else {
-            Verdict::lasting(Standing::unreachable(Reason::Silent))
+            Verdict::lasting(AgentStatus::unreachable(Reason::Silent))
         };
     }
     if !agent.settled {
-        return Verdict::until(Standing::UNKNOWN, unreachable_at);
+        return Verdict::until(AgentStatus::UNKNOWN, unreachable_at);
     }
     let late_at = agent.silent_from + late_after(agent.interval_ms, limits);
     if at >= late_at {
-        return Verdict::until(Standing::degraded(Reason::Late), unreachable_at);
+        return Verdict::until(AgentStatus::degraded(Reason::Late), unreachable_at);
     }
     if stalled_for(agent, limits).is_some() {
-        return Verdict::until(Standing::degraded(Reason::Stalled), late_at);
+        return Verdict::until(AgentStatus::degraded(Reason::Stalled), late_at);
     }
     if at < agent.conflict_until {
         let next = late_at.min(agent.conflict_until);
-        return Verdict::until(Standing::degraded(Reason::Conflict), next);
+        return Verdict::until(AgentStatus::degraded(Reason::Conflict), next);
     }
-    Verdict::until(Standing::HEALTHY, late_at)
+    Verdict::until(AgentStatus::HEALTHY, late_at)
 }
 
 /// How long after its last live beat an agent of this interval is late.
-pub(crate) fn late_after(interval_ms: u32, limits: &Limits) -> Duration {
+pub(crate) fn late_after(interval_ms: u32, limits: &HealthThresholds) -> Duration {
     intervals(interval_ms, limits.late_factor)
 }
 
@@ -94,47 +97,54 @@ fn intervals(interval_ms: u32, factor: f64) -> Duration {
 
 /// For how long past its limit an agent with work to do had made no progress when its last live
 /// beat came. Only a beat can say so: between beats, progress may be made that nobody told us of.
-pub(crate) fn stalled_for(agent: &Agent, limits: &Limits) -> Option<Duration> {
+pub(crate) fn stalled_for(agent: &Agent, limits: &HealthThresholds) -> Option<Duration> {
     let has_work = agent.in_flight > 0 || (agent.queue != NO_QUEUE && agent.queue > 0);
     if !has_work || agent.phase == Phase::Waiting {
         return None;
     }
-    let resumed = agent.desired.as_ref().map_or(Mono::NEVER_YET, |desired| desired.at);
+    let resumed = agent.desired.as_ref().map_or(MonoTime::NEVER_YET, |desired| desired.at);
     // While it was killed it was not to make any.
     let progress_at = agent.progress_at.known()?.max(resumed);
     agent.last_live.since(progress_at).checked_sub(limits.stall_after)
 }
 
 /// Why `agent` has come into `standing` without a message that says so itself.
-pub(crate) fn cause_of(agent: &Agent, limits: &Limits, standing: Standing, at: Attended) -> Cause {
+pub(crate) fn cause_of(
+    agent: &Agent,
+    limits: &HealthThresholds,
+    standing: AgentStatus,
+    at: ObservedTime,
+) -> TransitionCause {
     let waited = at.since(agent.silent_from);
     match standing.reason {
-        Some(Reason::Late) => Cause::Missed {
+        Some(Reason::Late) => TransitionCause::Missed {
             beats: limits.late_factor.floor() as u32,
             interval_ms: agent.interval_ms,
         },
-        Some(Reason::Silent) if agent.settled => Cause::Missed {
+        Some(Reason::Silent) if agent.settled => TransitionCause::Missed {
             beats: limits.unreachable_factor.floor() as u32,
             interval_ms: agent.interval_ms,
         },
-        Some(Reason::Silent) => Cause::NotHeardSinceStart { waited_ms: waited.as_millis() as u64 },
-        Some(Reason::OneWay) => Cause::OneWay,
-        Some(Reason::Stalled) => Cause::NoProgress {
+        Some(Reason::Silent) => {
+            TransitionCause::NotHeardSinceStart { waited_ms: waited.as_millis() as u64 }
+        }
+        Some(Reason::OneWay) => TransitionCause::OneWay,
+        Some(Reason::Stalled) => TransitionCause::NoProgress {
             age_ms: agent.last_live.millis_since(agent.progress_at),
             step: agent.step.clone(),
         },
-        Some(Reason::Conflict) => Cause::TwoProcesses,
+        Some(Reason::Conflict) => TransitionCause::TwoProcesses,
         Some(Reason::Crashed) => match agent.ended.as_deref() {
-            Some(Ended::Crashed(exit)) => Cause::Exited(*exit),
-            _ => Cause::Exited(crate::state::Exit::default()),
+            Some(ProcessEnd::Crashed(exit)) => TransitionCause::Exited(*exit),
+            _ => TransitionCause::Exited(heartline_vocabulary::ExitStatus::default()),
         },
-        Some(Reason::Shutdown) => Cause::Goodbye,
+        Some(Reason::Shutdown) => TransitionCause::Goodbye,
         Some(Reason::Operator | Reason::Policy) => {
             let desired = agent.desired.as_ref();
             let (by, reason) =
                 desired.map_or_else(Default::default, |it| (it.by.clone(), it.reason.clone()));
-            Cause::Command { by, reason }
+            TransitionCause::Command { by, reason }
         }
-        None => Cause::Beat,
+        None => TransitionCause::Beat,
     }
 }

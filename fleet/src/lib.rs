@@ -8,7 +8,7 @@
 //! 3. [`Fleet::poll_timeout`] says when to call again with [`Input::Tick`] at the latest;
 //! 4. the reads ([`Fleet::view`], [`Fleet::summary`], …) look and change nothing.
 //!
-//! Mutate once, drain fully, then wait. The times that leave it are monotonic ([`Mono`]); wall-clock
+//! Mutate once, drain fully, then wait. The times that leave it are monotonic ([`MonoTime`]); wall-clock
 //! time joins at the edge, through one anchor.
 
 mod agent;
@@ -34,14 +34,16 @@ mod time;
 mod view;
 mod work;
 
-pub use command::{Action, CommandRefusal, Desired, Target};
-pub use fleet::{Counters, Fleet, FleetConfig, Summary};
-pub use gap::{GapCause, HEARTBEAT};
-pub use identity::{About, Identities, Identity};
-pub use input::{CommandRequest, Input, Message, Path, RestoredAgent, RestoredSession};
-pub use output::{Answer, ControlRow, HistoryRow, Output, PushOrder, SessionEnd, Ticket, WorkRow};
-pub use roster::{AgentId, AgentIndex};
-pub use rules::{AgentRule, Limits, Rules};
-pub use state::{Cause, Exit, Reason, Standing, State};
-pub use time::Mono;
-pub use view::{AgentView, CommandProgress, Totals};
+pub use command::DesiredState;
+pub use fleet::{Fleet, FleetConfig, MessageCounters};
+pub use gap::HEARTBEAT;
+pub use identity::IdentityInterner;
+pub use input::{CommandRequest, Input, Message, RestoredAgent, RestoredSession, ReturnAddress};
+pub use output::{
+    ControlDbRow, HistoryDbRow, OutgoingAck, OutgoingPush, Output, WorkRow, WriteTicket,
+};
+pub use roster::AgentIndex;
+pub use rules::{AgentHealthRule, HealthRules, HealthThresholds};
+pub use state::TransitionCause;
+pub use time::MonoTime;
+pub use view::{AgentView, CommandProgress};

@@ -16,19 +16,21 @@
 use heartline_protocol::challenge::step_ms;
 use heartline_protocol::{Ack, Beat, Body, ExitReport, SegmentView};
 
-use crate::agent::{ANSWERS_PER_SECOND, Agent, Belongs, Ended, NO_QUEUE, Question};
-use crate::deferred::{PATIENCE_MS, Waiting};
+use crate::agent::{ANSWERS_PER_SECOND, Agent, NO_QUEUE, PendingAck, ProcessEnd, SessionKind};
+use crate::deferred::{DelayedAck, PATIENCE_MS};
 use crate::fleet::Fleet;
 use crate::input::Message;
 use crate::judge::late_after;
-use crate::output::{Answer, ControlRow, HistoryRow, Output, SessionEnd};
+use crate::output::{ControlDbRow, HistoryDbRow, OutgoingAck, Output};
 use crate::roster::AgentIndex;
 use crate::session::Session;
-use crate::state::{Cause, Exit, Standing};
-use crate::time::Mono;
+use crate::state::TransitionCause;
+use crate::time::MonoTime;
+use heartline_vocabulary::SessionEnd;
+use heartline_vocabulary::{AgentStatus, ExitStatus};
 
 impl Fleet {
-    pub(crate) fn on_message(&mut self, message: &Message<'_>, now: Mono) {
+    pub(crate) fn on_message(&mut self, message: &Message<'_>, now: MonoTime) {
         if message.index.is_none() && self.forgotten.is_replay(message) {
             self.counters.replayed += 1;
             return;
@@ -40,11 +42,11 @@ impl Fleet {
         let Some(agent) = self.roster.get_mut(index) else { return };
         let mut belongs = agent.belongs(message.session);
         let is_new = match belongs {
-            Belongs::Current | Belongs::Superseded => agent
+            SessionKind::Current | SessionKind::Superseded => agent
                 .session_mut(message.session)
                 .is_none_or(|session| session.accept(message.sequence)),
-            Belongs::Unknown if message.fresh => true,
-            Belongs::Unknown => {
+            SessionKind::Unknown if message.fresh => true,
+            SessionKind::Unknown => {
                 let strangers = agent.strangers.get_or_insert_default();
                 strangers.accept(message.session, message.sequence)
             }
@@ -53,10 +55,10 @@ impl Fleet {
             self.counters.replayed += 1;
             return;
         }
-        if belongs != Belongs::Superseded {
+        if belongs != SessionKind::Superseded {
             agent.heard_at = self.absences.attended(now);
         }
-        let question = Question {
+        let question = PendingAck {
             from: message.from,
             session: message.session,
             sequence: message.sequence,
@@ -69,28 +71,28 @@ impl Fleet {
         };
         if !message.fresh {
             self.counters.unconfirmed += 1;
-            if belongs != Belongs::Superseded && agent.doubted_from <= agent.silent_from {
+            if belongs != SessionKind::Superseded && agent.doubted_from <= agent.silent_from {
                 agent.doubted_from = agent.heard_at;
             }
             self.catch_up(index, now);
             self.rejudge(index, now, None);
             let proof = match belongs {
-                Belongs::Current | Belongs::Superseded => Proof::Unconfirmed,
-                Belongs::Unknown => Proof::Stranger,
+                SessionKind::Current | SessionKind::Superseded => Freshness::Unconfirmed,
+                SessionKind::Unknown => Freshness::Stranger,
             };
             self.answer(index, question, proof, now);
             return;
         }
-        if belongs == Belongs::Unknown && !self.new_session(index, message, now) {
+        if belongs == SessionKind::Unknown && !self.new_session(index, message, now) {
             self.counters.over_limit += 1;
             return;
         }
         self.counters.live += 1;
         let must_wait = self.count_segment(index, message, now);
-        if belongs == Belongs::Superseded && self.takes_over(index, message, now) {
-            belongs = Belongs::Current;
+        if belongs == SessionKind::Superseded && self.takes_over(index, message, now) {
+            belongs = SessionKind::Current;
         }
-        if belongs == Belongs::Superseded {
+        if belongs == SessionKind::Superseded {
             self.on_superseded(index, message, now);
         } else {
             self.on_current(index, message, belongs, now);
@@ -98,11 +100,11 @@ impl Fleet {
         if must_wait {
             self.defer(index, question, now);
         } else {
-            self.answer(index, question, Proof::Live, now);
+            self.answer(index, question, Freshness::Live, now);
         }
     }
 
-    fn register(&mut self, message: &Message<'_>, now: Mono) -> Option<AgentIndex> {
+    fn register(&mut self, message: &Message<'_>, now: MonoTime) -> Option<AgentIndex> {
         if let Some(index) = self.roster.find(message.agent) {
             return Some(index);
         }
@@ -118,11 +120,11 @@ impl Fleet {
         agent.generation = self.forgotten.generation;
         agent.silent_from = self.absences.attended(now);
         let index = self.roster.insert(agent);
-        self.summary.enter(Standing::UNKNOWN.state);
+        self.summary.add(AgentStatus::UNKNOWN.state);
         let agent: Box<str> = message.agent.into();
         self.outputs.extend([
-            Output::Persist(ControlRow::Registered { id, agent: agent.clone(), at: now }),
-            Output::Record(HistoryRow::Registered { id, agent, at: now }),
+            Output::Persist(ControlDbRow::Registered { id, agent: agent.clone(), at: now }),
+            Output::Record(HistoryDbRow::Registered { id, agent, at: now }),
         ]);
         self.note_changed(index);
         Some(index)
@@ -130,7 +132,7 @@ impl Fleet {
 
     /// Makes the message's session the current one; `false` when there is no room to remember the
     /// one that it supersedes.
-    fn new_session(&mut self, index: AgentIndex, message: &Message<'_>, now: Mono) -> bool {
+    fn new_session(&mut self, index: AgentIndex, message: &Message<'_>, now: MonoTime) -> bool {
         let Some(agent) = self.roster.get_mut(index) else { return false };
         if agent.starts > 0 {
             let superseded = agent.superseded.get_or_insert_default();
@@ -147,7 +149,7 @@ impl Fleet {
     }
 
     /// Another session has become the agent's current one.
-    fn note_session(&mut self, index: AgentIndex, before: u64, at: Mono) {
+    fn note_session(&mut self, index: AgentIndex, before: u64, at: MonoTime) {
         let Some(agent) = self.roster.get_mut(index) else { return };
         let had_ended = agent.ended.take().is_some();
         agent.starts += 1;
@@ -162,15 +164,15 @@ impl Fleet {
         let (id, starts, session) = (agent.id, agent.starts, agent.session.id);
         if starts > 1 && !had_ended {
             let end = SessionEnd::Superseded;
-            let row = HistoryRow::SessionEnded { id, session: before, at, end };
+            let row = HistoryDbRow::SessionEnded { id, session: before, at, end };
             self.outputs.push_back(Output::Record(row));
         }
-        self.outputs.push_back(Output::Record(HistoryRow::Session { id, session, at, starts }));
+        self.outputs.push_back(Output::Record(HistoryDbRow::Session { id, session, at, starts }));
     }
 
     /// Makes the message's session, which was superseded, the current one again, if the current one
     /// has not been heard for its late limit.
-    fn takes_over(&mut self, index: AgentIndex, message: &Message<'_>, now: Mono) -> bool {
+    fn takes_over(&mut self, index: AgentIndex, message: &Message<'_>, now: MonoTime) -> bool {
         let Some(agent) = self.roster.get_mut(index) else { return false };
         // One that was forgotten and comes back has no current session.
         let is_free = agent.starts == 0;
@@ -199,7 +201,7 @@ impl Fleet {
         true
     }
 
-    fn on_superseded(&mut self, index: AgentIndex, message: &Message<'_>, now: Mono) {
+    fn on_superseded(&mut self, index: AgentIndex, message: &Message<'_>, now: MonoTime) {
         let Some(agent) = self.roster.get_mut(index) else { return };
         // A goodbye of the old process is how a replacement should go.
         if let Body::Beat(beat) = &message.body {
@@ -216,7 +218,13 @@ impl Fleet {
         self.note_changed(index);
     }
 
-    fn on_current(&mut self, index: AgentIndex, message: &Message<'_>, was: Belongs, now: Mono) {
+    fn on_current(
+        &mut self,
+        index: AgentIndex,
+        message: &Message<'_>,
+        was: SessionKind,
+        now: MonoTime,
+    ) {
         let Some(agent) = self.roster.get_mut(index) else { return };
         agent.silent_from = self.absences.attended(now);
         agent.settled = true;
@@ -238,9 +246,9 @@ impl Fleet {
                 let is_new = is_first || agent.interval_ms != interval_before_ms;
                 self.note_profile(index, beat, is_new);
                 self.note_obedience(index, beat, now);
-                (was == Belongs::Unknown).then_some(Cause::NewSession)
+                (was == SessionKind::Unknown).then_some(TransitionCause::NewSession)
             }
-            Body::Goodbye(_) => Some(self.on_ended(index, Ended::Shutdown, now)),
+            Body::Goodbye(_) => Some(self.on_ended(index, ProcessEnd::Shutdown, now)),
             Body::ExitReport(report) => Some(self.on_ended(index, ended_by(report), now)),
             Body::Ack(_) | Body::Push(_) => None,
         };
@@ -248,17 +256,17 @@ impl Fleet {
         self.note_changed(index);
     }
 
-    fn on_ended(&mut self, index: AgentIndex, ended: Ended, now: Mono) -> Cause {
+    fn on_ended(&mut self, index: AgentIndex, ended: ProcessEnd, now: MonoTime) -> TransitionCause {
         let (end, cause) = match ended {
-            Ended::Shutdown => (SessionEnd::Shutdown, Cause::Goodbye),
-            Ended::Crashed(exit) => (SessionEnd::Crashed, Cause::Exited(exit)),
+            ProcessEnd::Shutdown => (SessionEnd::Shutdown, TransitionCause::Goodbye),
+            ProcessEnd::Crashed(exit) => (SessionEnd::Crashed, TransitionCause::Exited(exit)),
         };
         let Some(agent) = self.roster.get_mut(index) else { return cause };
         if agent.ended.replace(Box::new(ended)).as_deref() != Some(&ended) {
             let (id, session) = (agent.id, agent.session.id);
             agent.in_flight = 0;
-            agent.oldest_task_at = Mono::NEVER_YET;
-            self.outputs.push_back(Output::Record(HistoryRow::SessionEnded {
+            agent.oldest_task_at = MonoTime::NEVER_YET;
+            self.outputs.push_back(Output::Record(HistoryDbRow::SessionEnded {
                 id,
                 session,
                 at: now,
@@ -284,7 +292,7 @@ impl Fleet {
         if is_new {
             let (id, interval_ms) = (agent.id, agent.interval_ms);
             let identity = agent.identity.clone();
-            self.outputs.push_back(Output::Persist(ControlRow::Profile {
+            self.outputs.push_back(Output::Persist(ControlDbRow::Profile {
                 id,
                 interval_ms,
                 identity,
@@ -296,14 +304,14 @@ impl Fleet {
     pub(crate) fn answer(
         &mut self,
         index: AgentIndex,
-        question: Question,
-        proof: Proof,
-        now: Mono,
+        question: PendingAck,
+        proof: Freshness,
+        now: MonoTime,
     ) {
         let Some(agent) = self.roster.get_mut(index) else { return };
         let most = match proof {
-            Proof::Live | Proof::Unconfirmed => ANSWERS_PER_SECOND,
-            Proof::Stranger => ANSWERS_PER_SECOND / 2,
+            Freshness::Live | Freshness::Unconfirmed => ANSWERS_PER_SECOND,
+            Freshness::Stranger => ANSWERS_PER_SECOND / 2,
         };
         if !agent.allowance.take(now, most) {
             self.counters.answers_withheld += 1;
@@ -319,10 +327,10 @@ impl Fleet {
             durable_segment,
             generation: desired.map_or(0, |desired| desired.generation),
             killed: desired.is_some_and(|desired| desired.killed),
-            unconfirmed: proof != Proof::Live,
-            wants_identity: proof == Proof::Live && !agent.identity_known,
+            unconfirmed: proof != Freshness::Live,
+            wants_identity: proof == Freshness::Live && !agent.identity_known,
         };
-        self.outputs.push_back(Output::Answer(Answer {
+        self.outputs.push_back(Output::Answer(OutgoingAck {
             index,
             to: question.from,
             session: question.session,
@@ -333,26 +341,26 @@ impl Fleet {
         }));
     }
 
-    fn defer(&mut self, index: AgentIndex, question: Question, now: Mono) {
+    fn defer(&mut self, index: AgentIndex, question: PendingAck, now: MonoTime) {
         let Some(agent) = self.roster.get_mut(index) else { return };
         let (id, sequence) = (agent.id, question.sequence);
         // One that beats faster than the disk writes is not to wait for ever.
         if let Some(earlier) = agent.question.replace(Box::new(question)) {
-            self.answer(index, *earlier, Proof::Live, now);
+            self.answer(index, *earlier, Freshness::Live, now);
         }
         let until = now.plus_millis(PATIENCE_MS);
-        self.deferred.push(Waiting { until, index, id, sequence });
+        self.deferred.push(DelayedAck { until, index, id, sequence });
     }
 
     /// Answers those whose patience has ended, without waiting for the disk any longer.
-    pub(crate) fn answer_due(&mut self, now: Mono) {
+    pub(crate) fn answer_due(&mut self, now: MonoTime) {
         while let Some(waiting) = self.deferred.pop_due(now) {
             let Some(agent) = self.roster.get_mut(waiting.index) else { continue };
-            let is_it = |it: &mut Box<Question>| it.sequence == waiting.sequence;
+            let is_it = |it: &mut Box<PendingAck>| it.sequence == waiting.sequence;
             if agent.id == waiting.id
                 && let Some(question) = agent.question.take_if(is_it)
             {
-                self.answer(waiting.index, *question, Proof::Live, now);
+                self.answer(waiting.index, *question, Freshness::Live, now);
             }
         }
     }
@@ -360,7 +368,7 @@ impl Fleet {
 
 /// Whether the message that is answered was proven fresh.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Proof {
+pub(crate) enum Freshness {
     Live,
     Unconfirmed,
     /// Not proven, and of a session that was never live here. Somebody may have recorded many of
@@ -369,7 +377,7 @@ pub(crate) enum Proof {
 }
 
 impl Agent {
-    fn note_vitals(&mut self, beat: &Beat<'_>, now: Mono) {
+    fn note_vitals(&mut self, beat: &Beat<'_>, now: MonoTime) {
         self.interval_ms = beat.interval_ms;
         self.phase = beat.phase;
         self.in_flight = beat.in_flight;
@@ -378,7 +386,7 @@ impl Agent {
         let progress_age_ms = beat.progress_age_ms.unwrap_or(beat.uptime_ms);
         self.progress_at = now.minus_millis(progress_age_ms);
         self.oldest_task_at =
-            beat.oldest_in_flight_ms.map_or(Mono::NEVER_YET, |age_ms| now.minus_millis(age_ms));
+            beat.oldest_in_flight_ms.map_or(MonoTime::NEVER_YET, |age_ms| now.minus_millis(age_ms));
         match (&self.step, beat.step) {
             (Some(known), Some(step)) if step.is(known) => {}
             (None, None) => {}
@@ -387,12 +395,13 @@ impl Agent {
     }
 }
 
-fn ended_by(report: &ExitReport<'_>) -> Ended {
-    let exit = Exit { code: report.code, signal: report.signal, oom_killed: report.oom_killed };
-    if exit == (Exit { code: Some(0), ..Exit::default() }) {
-        Ended::Shutdown
+fn ended_by(report: &ExitReport<'_>) -> ProcessEnd {
+    let exit =
+        ExitStatus { code: report.code, signal: report.signal, oom_killed: report.oom_killed };
+    if exit == (ExitStatus { code: Some(0), ..ExitStatus::default() }) {
+        ProcessEnd::Shutdown
     } else {
-        Ended::Crashed(exit)
+        ProcessEnd::Crashed(exit)
     }
 }
 

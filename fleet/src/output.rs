@@ -4,39 +4,41 @@ use std::time::Duration;
 
 use heartline_protocol::Ack;
 
-use crate::command::{Action, CommandRefusal, Target};
-use crate::gap::GapCause;
-use crate::identity::Identity;
-use crate::input::Path;
-use crate::roster::{AgentId, AgentIndex};
-use crate::state::{Cause, Reason, Standing};
-use crate::time::Mono;
+use crate::input::ReturnAddress;
+use crate::roster::AgentIndex;
+use crate::state::TransitionCause;
+use crate::time::MonoTime;
+use heartline_vocabulary::GapCause;
+use heartline_vocabulary::Identity;
+use heartline_vocabulary::{Action, CommandRefusal, CommandTarget};
+use heartline_vocabulary::{AgentRowId, SessionEnd};
+use heartline_vocabulary::{AgentStatus, Reason};
 
 /// Numbers what is under way to the disk: from 1, growing, one series for each database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(pub u64);
+pub struct WriteTicket(pub u64);
 
 /// One thing to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Answer a datagram.
-    Answer(Answer),
+    /// OutgoingAck a datagram.
+    Answer(OutgoingAck),
     /// Tell an agent its desired state, unasked.
-    Push(PushOrder),
-    /// Write into `history.db`, in this order. Only [`HistoryRow::Work`] awaits an
+    Push(OutgoingPush),
+    /// Write into `history.db`, in this order. Only [`HistoryDbRow::Work`] awaits an
     /// [`crate::Input::Stored`].
-    Record(HistoryRow),
-    /// Write into `control.db`, in this order. [`ControlRow::Command`] awaits an
+    Record(HistoryDbRow),
+    /// Write into `control.db`, in this order. [`ControlDbRow::Command`] awaits an
     /// [`crate::Input::Persisted`].
-    Persist(ControlRow),
+    Persist(ControlDbRow),
     /// A command is durable and under way.
     Commanded {
         /// The command's number.
         request_id: u64,
         /// When it became durable.
-        at: Mono,
+        at: MonoTime,
         /// Whom it hit.
-        targets: Vec<Target>,
+        targets: Vec<CommandTarget>,
     },
     /// A command was refused: nothing was changed.
     Refused {
@@ -56,11 +58,11 @@ pub enum Output {
 
 /// An answer: an ack, to be sealed with the agent's key, sequence and current challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct OutgoingAck {
     /// Whom.
     pub index: AgentIndex,
     /// Where to.
-    pub to: Path,
+    pub to: ReturnAddress,
     /// The session that asked.
     pub session: u64,
     /// The sequence that is answered.
@@ -75,11 +77,11 @@ pub struct Answer {
 
 /// An unasked word to an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PushOrder {
+pub struct OutgoingPush {
     /// Whom.
     pub index: AgentIndex,
     /// Where to.
-    pub to: Path,
+    pub to: ReturnAddress,
     /// Its session.
     pub session: u64,
     /// Generation of its desired state.
@@ -90,68 +92,68 @@ pub struct PushOrder {
 
 /// A row for `history.db`.
 #[derive(Clone, Debug, PartialEq)]
-pub enum HistoryRow {
+pub enum HistoryDbRow {
     /// An agent was seen for the first time.
     Registered {
         /// Its durable id.
-        id: AgentId,
+        id: AgentRowId,
         /// Its name.
         agent: Box<str>,
         /// When.
-        at: Mono,
+        at: MonoTime,
     },
     /// An agent was removed by an operator.
     Forgotten {
         /// Its durable id.
-        id: AgentId,
+        id: AgentRowId,
         /// When.
-        at: Mono,
+        at: MonoTime,
         /// Who.
         by: Box<str>,
     },
     /// A session became the agent's current one.
     Session {
         /// Whose.
-        id: AgentId,
+        id: AgentRowId,
         /// Which.
         session: u64,
         /// When.
-        at: Mono,
+        at: MonoTime,
         /// How many starts that makes.
         starts: u32,
     },
     /// A session has ended.
     SessionEnded {
         /// Whose.
-        id: AgentId,
+        id: AgentRowId,
         /// Which.
         session: u64,
         /// When.
-        at: Mono,
+        at: MonoTime,
         /// How.
         end: SessionEnd,
     },
     /// A change of state. Never lost: the store may shed other detail, not this.
     Transition {
         /// Whose.
-        id: AgentId,
+        id: AgentRowId,
         /// When it became true.
-        at: Mono,
+        at: MonoTime,
         /// The state before.
-        from: Standing,
+        from: AgentStatus,
         /// The state after.
-        to: Standing,
+        to: AgentStatus,
         /// How long the state before had lasted.
         lasted: Option<Duration>,
         /// What brought it about.
-        cause: Cause,
+        cause: TransitionCause,
     },
     /// A command became durable for one agent.
     Commanded {
         /// Whose.
-        id: AgentId,
+        id: AgentRowId,
         /// When.
-        at: Mono,
+        at: MonoTime,
         /// Kill or resume.
         action: Action,
         /// The generation it set.
@@ -164,9 +166,9 @@ pub enum HistoryRow {
     /// An agent obeys.
     Obeyed {
         /// Whose.
-        id: AgentId,
+        id: AgentRowId,
         /// When.
-        at: Mono,
+        at: MonoTime,
         /// Which command.
         action: Action,
         /// Its generation.
@@ -179,18 +181,18 @@ pub enum HistoryRow {
     /// A killed agent went on completing work.
     Disobeyed {
         /// Whose.
-        id: AgentId,
+        id: AgentRowId,
         /// When.
-        at: Mono,
+        at: MonoTime,
         /// The generation it disobeys.
         generation: u64,
     },
     /// Time that was not observed.
     Gap {
         /// From.
-        from: Mono,
+        from: MonoTime,
         /// To.
-        to: Mono,
+        to: MonoTime,
         /// Why.
         cause: GapCause,
     },
@@ -199,11 +201,11 @@ pub enum HistoryRow {
     /// When an agent's last live beat came: written when the collector ends.
     LastBeat {
         /// Whose.
-        id: AgentId,
+        id: AgentRowId,
         /// Its session.
         session: u64,
         /// When.
-        at: Mono,
+        at: MonoTime,
     },
 }
 
@@ -211,15 +213,15 @@ pub enum HistoryRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkRow {
     /// Confirmed by it.
-    pub ticket: Ticket,
+    pub ticket: WriteTicket,
     /// Whose.
-    pub id: AgentId,
+    pub id: AgentRowId,
     /// The session that did it.
     pub session: u64,
     /// Its number in that session.
     pub segment: u64,
     /// When it was received.
-    pub at: Mono,
+    pub at: MonoTime,
     /// Tasks that succeeded.
     pub ok: u64,
     /// Tasks that failed.
@@ -238,33 +240,22 @@ pub struct WorkRow {
     pub lost: u32,
 }
 
-/// How a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionEnd {
-    /// It said goodbye.
-    Shutdown,
-    /// Its supervisor reported its exit.
-    Crashed,
-    /// Another session of the same agent took over.
-    Superseded,
-}
-
 /// A row for `control.db`.
 #[derive(Clone, Debug, PartialEq)]
-pub enum ControlRow {
+pub enum ControlDbRow {
     /// An agent was seen for the first time.
     Registered {
         /// Its durable id.
-        id: AgentId,
+        id: AgentRowId,
         /// Its name.
         agent: Box<str>,
         /// When.
-        at: Mono,
+        at: MonoTime,
     },
     /// Who an agent is, and how often it beats, has changed.
     Profile {
         /// Whose.
-        id: AgentId,
+        id: AgentRowId,
         /// Its interval, in ms.
         interval_ms: u32,
         /// Who it says it is.
@@ -273,20 +264,20 @@ pub enum ControlRow {
     /// An agent was removed.
     Forgotten {
         /// Its durable id.
-        id: AgentId,
+        id: AgentRowId,
         /// When.
-        at: Mono,
+        at: MonoTime,
         /// Who.
         by: Box<str>,
     },
     /// A command: desired states and audit row, one transaction.
     Command {
         /// Confirmed by it.
-        ticket: Ticket,
+        ticket: WriteTicket,
         /// The command's number, unique for ever.
         request_id: u64,
         /// When it was taken.
-        at: Mono,
+        at: MonoTime,
         /// Kill or resume.
         action: Action,
         /// Whose doing: [`Reason::Operator`] or [`Reason::Policy`].
@@ -296,12 +287,12 @@ pub enum ControlRow {
         /// Why.
         reason: Box<str>,
         /// Each agent with the generation its desired state gets.
-        targets: Vec<(AgentId, Target)>,
+        targets: Vec<(AgentRowId, CommandTarget)>,
     },
     /// How far an agent has got in obeying its newest command.
     Progress {
         /// Whose.
-        id: AgentId,
+        id: AgentRowId,
         /// Of which command.
         generation: u64,
         /// From durable to applied, in ms.
@@ -309,22 +300,4 @@ pub enum ControlRow {
         /// From durable to quiet, in ms.
         obeyed_ms: Option<u64>,
     },
-}
-
-impl SessionEnd {
-    /// Its name in the database.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Shutdown => "shutdown",
-            Self::Crashed => "crashed",
-            Self::Superseded => "superseded",
-        }
-    }
-
-    /// The end of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Shutdown, Self::Crashed, Self::Superseded].into_iter().find(|end| end.name() == name)
-    }
 }

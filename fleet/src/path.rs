@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use crate::input::Path;
+use crate::input::ReturnAddress;
 
-/// A [`Path`] as it is kept for each agent. The flow label of IPv6, which nobody answers by, is
+/// A [`ReturnAddress`] as it is kept for each agent. The flow label of IPv6, which nobody answers by, is
 /// left out.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PackedPath {
+pub(crate) struct PackedReturnAddress {
     ip: [u8; 16],
     scope_id: u32,
     port: u16,
@@ -15,8 +15,8 @@ pub(crate) struct PackedPath {
     is_v4: bool,
 }
 
-impl From<Path> for PackedPath {
-    fn from(path: Path) -> Self {
+impl From<ReturnAddress> for PackedReturnAddress {
+    fn from(path: ReturnAddress) -> Self {
         let mut ip = [0; 16];
         let scope_id = match path.peer {
             SocketAddr::V4(peer) => {
@@ -32,9 +32,9 @@ impl From<Path> for PackedPath {
     }
 }
 
-impl From<PackedPath> for Path {
-    fn from(packed: PackedPath) -> Self {
-        let PackedPath { ip, scope_id, port, via, is_v4 } = packed;
+impl From<PackedReturnAddress> for ReturnAddress {
+    fn from(packed: PackedReturnAddress) -> Self {
+        let PackedReturnAddress { ip, scope_id, port, via, is_v4 } = packed;
         let peer = if is_v4 {
             let [a, b, c, d, ..] = ip;
             SocketAddr::new(IpAddr::V4(Ipv4Addr::new(a, b, c, d)), port)
@@ -52,8 +52,8 @@ mod tests {
     #[test]
     fn a_path_survives_its_packing() {
         for peer in ["10.0.0.7:4327", "[2001:db8::7]:9", "[fe80::1%3]:4327"] {
-            let path = Path { peer: peer.parse().expect("an address"), via: 2 };
-            assert_eq!(Path::from(PackedPath::from(path)), path);
+            let path = ReturnAddress { peer: peer.parse().expect("an address"), via: 2 };
+            assert_eq!(ReturnAddress::from(PackedReturnAddress::from(path)), path);
         }
     }
 }

@@ -1,17 +1,19 @@
 //! Beginning where the last collector ended.
 
-use crate::agent::{Agent, Ended};
+use crate::agent::{Agent, ProcessEnd};
 use crate::fleet::Fleet;
-use crate::gap::{Gap, GapCause};
+use crate::gap::Gap;
 use crate::input::RestoredAgent;
-use crate::output::SessionEnd;
-use crate::roster::{AgentId, AgentIndex};
+use crate::roster::AgentIndex;
 use crate::session::{Session, Superseded};
-use crate::state::{Exit, Standing};
-use crate::time::Mono;
+use crate::time::MonoTime;
+use heartline_vocabulary::AgentRowId;
+use heartline_vocabulary::GapCause;
+use heartline_vocabulary::SessionEnd;
+use heartline_vocabulary::{AgentStatus, ExitStatus};
 
 impl Fleet {
-    pub(crate) fn on_restore(&mut self, restored: RestoredAgent, now: Mono) {
+    pub(crate) fn on_restore(&mut self, restored: RestoredAgent, now: MonoTime) {
         if self.roster.is_full() || self.roster.find(&restored.agent).is_some() {
             return;
         }
@@ -26,14 +28,14 @@ impl Fleet {
         );
         agent.superseded = (!superseded.is_empty()).then(|| Box::new(superseded));
         agent.ended = match newest.and_then(|it| it.ended) {
-            Some(SessionEnd::Shutdown) => Some(Box::new(Ended::Shutdown)),
-            Some(SessionEnd::Crashed) => Some(Box::new(Ended::Crashed(Exit::default()))),
+            Some(SessionEnd::Shutdown) => Some(Box::new(ProcessEnd::Shutdown)),
+            Some(SessionEnd::Crashed) => Some(Box::new(ProcessEnd::Crashed(ExitStatus::default()))),
             Some(SessionEnd::Superseded) | None => None,
         };
         // The database has labels: a wall clock that was put back makes moments of them that are
         // still to come.
         agent.restored = Some(Box::new((restored.standing, restored.since.min(now))));
-        agent.last_live = restored.last_live.unwrap_or(Mono::NEVER_YET).min(now);
+        agent.last_live = restored.last_live.unwrap_or(MonoTime::NEVER_YET).min(now);
         agent.interval_ms = restored.interval_ms;
         agent.first_seen = restored.first_seen.min(now);
         agent.starts = restored.starts.max(u32::from(newest.is_some()));
@@ -47,11 +49,16 @@ impl Fleet {
         agent.totals = restored.totals;
         self.next_id = self.next_id.max(restored.id.0 + 1);
         self.roster.insert(agent);
-        self.summary.enter(Standing::UNKNOWN.state);
+        self.summary.add(AgentStatus::UNKNOWN.state);
     }
 
     /// The socket is bound: everybody has their own limit from here to be heard.
-    pub(crate) fn on_begin(&mut self, last_alive: Option<Mono>, next_id: AgentId, now: Mono) {
+    pub(crate) fn on_begin(
+        &mut self,
+        last_alive: Option<MonoTime>,
+        next_id: AgentRowId,
+        now: MonoTime,
+    ) {
         self.next_id = self.next_id.max(next_id.0);
         self.watch.begin(now);
         for agent in self.roster.agents_mut() {

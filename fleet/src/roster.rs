@@ -3,15 +3,11 @@
 use hashbrown::HashTable;
 
 use crate::agent::Agent;
-use crate::attended::Attended;
+use crate::attended::ObservedTime;
 
 /// Where an agent stands in the fleet's arrays. Reused after the agent is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AgentIndex(pub u32);
-
-/// An agent's durable id in the databases: from 1, never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AgentId(pub i64);
 
 impl AgentIndex {
     /// As an index into arrays that run parallel to the fleet's.
@@ -23,19 +19,19 @@ impl AgentIndex {
 
 /// The agents. Deadlines stand in an array of their own: a beat only stores one, and a sweep over
 /// all of them reads memory in order.
-pub(crate) struct Roster {
+pub(crate) struct AgentTable {
     agents: Vec<Option<Agent>>,
-    deadlines: Vec<Attended>,
+    deadlines: Vec<ObservedTime>,
     by_name: HashTable<u32>,
     /// Keyed, because the names come from outside.
     hasher: ahash::RandomState,
     free: Vec<u32>,
     limit: usize,
     /// No deadline is earlier than this.
-    earliest: Attended,
+    earliest: ObservedTime,
 }
 
-impl Roster {
+impl AgentTable {
     pub(crate) fn new(hash_seed: [u64; 4], limit: usize) -> Self {
         let [a, b, c, d] = hash_seed;
         Self {
@@ -45,7 +41,7 @@ impl Roster {
             hasher: ahash::RandomState::with_seeds(a, b, c, d),
             free: Vec::new(),
             limit,
-            earliest: Attended::NEVER,
+            earliest: ObservedTime::NEVER,
         }
     }
 
@@ -80,7 +76,7 @@ impl Roster {
         let (mut lines, mut texts) = (0, 0);
         for &index in found.iter().flatten() {
             lines ^= self.get(index).map_or(0, Agent::touch);
-            lines ^= u64::from(self.deadline(index) == Attended::NEVER);
+            lines ^= u64::from(self.deadline(index) == ObservedTime::NEVER);
         }
         for &index in found.iter().flatten() {
             texts ^= self.get(index).map_or(0, Agent::touch_texts);
@@ -103,7 +99,7 @@ impl Roster {
         let hash = self.hasher.hash_one(&*agent.name);
         let index = self.free.pop().unwrap_or_else(|| {
             self.agents.push(None);
-            self.deadlines.push(Attended::NEVER);
+            self.deadlines.push(ObservedTime::NEVER);
             u32::try_from(self.agents.len() - 1).expect("the roster's limit is below 2^32")
         });
         self.agents[index as usize] = Some(agent);
@@ -120,7 +116,7 @@ impl Roster {
             entry.remove();
         }
         let agent = self.agents.get_mut(index.get())?.take()?;
-        self.deadlines[index.get()] = Attended::NEVER;
+        self.deadlines[index.get()] = ObservedTime::NEVER;
         self.free.push(index.0);
         Some(agent)
     }
@@ -143,23 +139,23 @@ impl Roster {
     }
 
     /// Sets when the agent must be judged again. No more than a store and a comparison.
-    pub(crate) fn set_deadline(&mut self, index: AgentIndex, deadline: Attended) {
+    pub(crate) fn set_deadline(&mut self, index: AgentIndex, deadline: ObservedTime) {
         self.deadlines[index.get()] = deadline;
         self.earliest = self.earliest.min(deadline);
     }
 
-    pub(crate) fn deadline(&self, index: AgentIndex) -> Attended {
+    pub(crate) fn deadline(&self, index: AgentIndex) -> ObservedTime {
         self.deadlines[index.get()]
     }
 
     /// A moment before which no deadline passes.
-    pub(crate) fn earliest(&self) -> Attended {
+    pub(crate) fn earliest(&self) -> ObservedTime {
         self.earliest
     }
 
     /// Those whose deadline has passed, and the earliest deadline among the others.
-    pub(crate) fn sweep(&mut self, now: Attended, due: &mut Vec<AgentIndex>) {
-        let mut earliest = Attended::NEVER;
+    pub(crate) fn sweep(&mut self, now: ObservedTime, due: &mut Vec<AgentIndex>) {
+        let mut earliest = ObservedTime::NEVER;
         for (index, &deadline) in self.deadlines.iter().enumerate() {
             if deadline <= now {
                 due.push(AgentIndex(index as u32));

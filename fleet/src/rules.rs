@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What an agent is judged by.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limits {
+pub struct HealthThresholds {
     /// Intervals without a live beat until degraded.
     pub late_factor: f64,
     /// Intervals without a live beat until unreachable.
@@ -13,40 +13,40 @@ pub struct Limits {
     pub stall_after: Duration,
 }
 
-impl Default for Limits {
+impl Default for HealthThresholds {
     fn default() -> Self {
         Self { late_factor: 3.0, unreachable_factor: 10.0, stall_after: Duration::from_secs(300) }
     }
 }
 
-/// Limits for the agents that a pattern matches; `None` leaves a limit to the rules after it.
+/// HealthThresholds for the agents that a pattern matches; `None` leaves a limit to the rules after it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct AgentRule {
+pub struct AgentHealthRule {
     /// Glob over agent ids: `*` any run of characters, `?` any one.
     pub pattern: String,
-    /// See [`Limits::late_factor`].
+    /// See [`HealthThresholds::late_factor`].
     pub late_factor: Option<f64>,
-    /// See [`Limits::unreachable_factor`].
+    /// See [`HealthThresholds::unreachable_factor`].
     pub unreachable_factor: Option<f64>,
-    /// See [`Limits::stall_after`].
+    /// See [`HealthThresholds::stall_after`].
     pub stall_after: Option<Duration>,
 }
 
 /// All limits of a fleet: for each limit the first matching rule that sets it wins.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rules {
+pub struct HealthRules {
     /// Where no rule says otherwise.
-    pub fleet: Limits,
-    /// Rules for patterns of agents, in order.
-    pub agents: Vec<AgentRule>,
+    pub fleet: HealthThresholds,
+    /// HealthRules for patterns of agents, in order.
+    pub agents: Vec<AgentHealthRule>,
 }
 
-impl Rules {
+impl HealthRules {
     /// The limits of one agent.
     #[must_use]
-    pub fn limits(&self, agent: &str) -> Limits {
+    pub fn limits(&self, agent: &str) -> HealthThresholds {
         let matching = || self.agents.iter().filter(|rule| matches(&rule.pattern, agent));
-        Limits {
+        HealthThresholds {
             late_factor: matching()
                 .find_map(|rule| rule.late_factor)
                 .unwrap_or(self.fleet.late_factor),
@@ -62,13 +62,13 @@ impl Rules {
 
 /// The few different limits that a fleet's agents have, so that an agent keeps only a number.
 #[derive(Debug)]
-pub(crate) struct LimitTable {
-    rules: Rules,
-    limits: Vec<Limits>,
+pub(crate) struct ThresholdTable {
+    rules: HealthRules,
+    limits: Vec<HealthThresholds>,
 }
 
-impl LimitTable {
-    pub(crate) fn new(rules: Rules) -> Self {
+impl ThresholdTable {
+    pub(crate) fn new(rules: HealthRules) -> Self {
         Self { limits: vec![rules.fleet], rules }
     }
 
@@ -85,7 +85,7 @@ impl LimitTable {
         u16::try_from(number).unwrap_or(0)
     }
 
-    pub(crate) fn get(&self, number: u16) -> &Limits {
+    pub(crate) fn get(&self, number: u16) -> &HealthThresholds {
         &self.limits[usize::from(number)]
     }
 }
@@ -140,21 +140,21 @@ mod tests {
 
     #[test]
     fn the_first_match_wins_for_what_it_sets() {
-        let rules = Rules {
+        let rules = HealthRules {
             agents: vec![
-                AgentRule {
+                AgentHealthRule {
                     pattern: "mail.*".into(),
                     stall_after: Some(Duration::from_secs(1_200)),
-                    ..AgentRule::default()
+                    ..AgentHealthRule::default()
                 },
-                AgentRule {
+                AgentHealthRule {
                     pattern: "*".into(),
                     late_factor: Some(5.0),
                     stall_after: Some(Duration::from_secs(60)),
-                    ..AgentRule::default()
+                    ..AgentHealthRule::default()
                 },
             ],
-            ..Rules::default()
+            ..HealthRules::default()
         };
         let limits = rules.limits("mail.3");
         assert_eq!((limits.late_factor, limits.stall_after.as_secs()), (5.0, 1_200));

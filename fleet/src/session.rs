@@ -2,7 +2,7 @@
 
 use heartline_protocol::ReplayWindow;
 
-use crate::time::Mono;
+use crate::time::MonoTime;
 
 /// One run of an agent's emitter, as long as anything about it matters.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +15,7 @@ pub(crate) struct Session {
     /// The last segment of it that is on disk; never above `applied`.
     pub(crate) durable: u64,
     /// Until when a challenge that it was given can be echoed.
-    pub(crate) challenged_until: Mono,
+    pub(crate) challenged_until: MonoTime,
     /// The highest sequence whose content was taken: what is overtaken says nothing new.
     pub(crate) told: u64,
     /// The first sequence number seen.
@@ -31,7 +31,7 @@ impl Session {
             window: ReplayWindow::default(),
             applied,
             durable: applied,
-            challenged_until: Mono::NEVER_YET,
+            challenged_until: MonoTime::NEVER_YET,
             told: 0,
             first_sequence: 0,
             received: 0,
@@ -101,9 +101,9 @@ impl Superseded {
     }
 
     /// Until when a challenge of any of them can be echoed.
-    pub(crate) fn challenged_until(&self) -> Mono {
+    pub(crate) fn challenged_until(&self) -> MonoTime {
         let moments = self.0.iter().map(|session| session.challenged_until);
-        moments.max().unwrap_or(Mono::NEVER_YET)
+        moments.max().unwrap_or(MonoTime::NEVER_YET)
     }
 
     pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Session> {
@@ -112,7 +112,7 @@ impl Superseded {
 
     /// Makes room for one more. A session goes only when no recording of it can be live any more:
     /// otherwise a replay would look like a new start. `false`: there is no room now.
-    pub(crate) fn has_room(&mut self, now: Mono) -> bool {
+    pub(crate) fn has_room(&mut self, now: MonoTime) -> bool {
         while self.0.len() >= KEPT {
             if self.0.last().is_some_and(|oldest| oldest.challenged_until > now) {
                 return self.0.len() < KEPT_MAX;

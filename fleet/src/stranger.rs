@@ -7,12 +7,12 @@ use heartline_protocol::ReplayWindow;
 /// A recording can be sent for ever. If it were answered each time, it would use up the answers that
 /// a new start of the agent waits for.
 #[derive(Debug, Default)]
-pub(crate) struct Strangers(Vec<(u64, ReplayWindow)>);
+pub(crate) struct UnverifiedSessions(Vec<(u64, ReplayWindow)>);
 
 /// How many are told apart: the newest.
 const KEPT: usize = 4;
 
-impl Strangers {
+impl UnverifiedSessions {
     /// Takes a message in; says whether its sequence number was new in its session.
     pub(crate) fn accept(&mut self, session: u64, sequence: u64) -> bool {
         let known = self.0.iter().position(|&(known, _)| known == session);
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn a_recording_is_new_once() {
-        let mut strangers = Strangers::default();
+        let mut strangers = UnverifiedSessions::default();
         assert!(strangers.accept(7, 1) && strangers.accept(7, 2) && strangers.accept(8, 1));
         assert!(!strangers.accept(7, 1) && !strangers.accept(8, 1));
         for session in 10..14 {

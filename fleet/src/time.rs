@@ -6,9 +6,9 @@ use std::time::Duration;
 /// A moment on the collector's monotonic clock, in nanoseconds from an arbitrary origin. Moments
 /// before this start of the collector (restored from disk) are negative; no wall clock can move any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mono(i64);
+pub struct MonoTime(i64);
 
-impl Mono {
+impl MonoTime {
     /// Earlier than any other moment: *it has not happened*.
     pub const NEVER_YET: Self = Self(i64::MIN);
     /// Later than any other moment: *it will not happen by itself*.
@@ -77,14 +77,14 @@ fn nanos_of(millis: u64) -> i64 {
     i64::try_from(millis.saturating_mul(NANOS_PER_MILLI)).unwrap_or(i64::MAX)
 }
 
-impl Add<Duration> for Mono {
+impl Add<Duration> for MonoTime {
     type Output = Self;
     fn add(self, span: Duration) -> Self {
         Self(self.0.saturating_add(nanos(span)))
     }
 }
 
-impl Sub<Duration> for Mono {
+impl Sub<Duration> for MonoTime {
     type Output = Self;
     /// Never reaches [`Self::NEVER_YET`]: an age that an agent made up is still an age.
     fn sub(self, span: Duration) -> Self {

@@ -2,30 +2,17 @@
 
 use std::net::SocketAddr;
 
-use heartline_protocol::Phase;
+use heartline_vocabulary::{Phase, WorkTotals};
 
 use crate::agent::{Agent, NO_QUEUE};
-use crate::command::{Action, Desired};
-use crate::identity::Identity;
-use crate::input::Path;
-use crate::roster::{AgentId, AgentIndex};
-use crate::state::Standing;
-use crate::time::Mono;
-
-/// Work since an agent was first seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Tasks that succeeded.
-    pub ok: u64,
-    /// Tasks that failed.
-    pub failed: u64,
-    /// Cost, in nano-dollars.
-    pub cost_nano_usd: u64,
-    /// Tokens read.
-    pub tokens_in: u64,
-    /// Tokens written.
-    pub tokens_out: u64,
-}
+use crate::command::DesiredState;
+use crate::input::ReturnAddress;
+use crate::roster::AgentIndex;
+use crate::time::MonoTime;
+use heartline_vocabulary::Action;
+use heartline_vocabulary::AgentRowId;
+use heartline_vocabulary::AgentStatus;
+use heartline_vocabulary::Identity;
 
 /// One agent, to look at.
 #[derive(Clone, Copy)]
@@ -41,7 +28,7 @@ pub struct CommandProgress<'a> {
     /// Kill or resume.
     pub action: Action,
     /// What is wanted, and how far it has come.
-    pub desired: &'a Desired,
+    pub desired: &'a DesiredState,
     /// Tasks still to end.
     pub draining: u32,
 }
@@ -59,43 +46,43 @@ impl<'a> AgentView<'a> {
 
     /// Its durable id.
     #[must_use]
-    pub fn id(&self) -> AgentId {
+    pub fn id(&self) -> AgentRowId {
         self.agent.id
     }
 
     /// Its state, and why.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> AgentStatus {
         self.agent.standing
     }
 
     /// Since when.
     #[must_use]
-    pub fn since(&self) -> Mono {
+    pub fn since(&self) -> MonoTime {
         self.agent.since
     }
 
     /// When it was first seen.
     #[must_use]
-    pub fn first_seen(&self) -> Mono {
+    pub fn first_seen(&self) -> MonoTime {
         self.agent.first_seen
     }
 
     /// When its last live message came.
     #[must_use]
-    pub fn last_live(&self) -> Option<Mono> {
+    pub fn last_live(&self) -> Option<MonoTime> {
         self.agent.last_live.known()
     }
 
     /// When its work last made progress.
     #[must_use]
-    pub fn progress_at(&self) -> Option<Mono> {
+    pub fn progress_at(&self) -> Option<MonoTime> {
         self.agent.progress_at.known()
     }
 
     /// When its oldest task in flight began.
     #[must_use]
-    pub fn oldest_task_at(&self) -> Option<Mono> {
+    pub fn oldest_task_at(&self) -> Option<MonoTime> {
         self.agent.oldest_task_at.known()
     }
 
@@ -177,18 +164,18 @@ impl<'a> AgentView<'a> {
     /// Where its last live message came from.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        self.agent.address.map(|packed| Path::from(packed).peer)
+        self.agent.address.map(|packed| ReturnAddress::from(packed).peer)
     }
 
     /// Its work since it was first seen.
     #[must_use]
-    pub fn totals(&self) -> &'a Totals {
+    pub fn totals(&self) -> &'a WorkTotals {
         &self.agent.totals
     }
 
     /// Its desired state, if one was ever set.
     #[must_use]
-    pub fn desired(&self) -> Option<&'a Desired> {
+    pub fn desired(&self) -> Option<&'a DesiredState> {
         self.agent.desired.as_deref()
     }
 

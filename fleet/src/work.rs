@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 
 use crate::fleet::Fleet;
 use crate::input::Message;
-use crate::message::{Proof, segment_of};
-use crate::output::{HistoryRow, Output, Ticket, WorkRow};
-use crate::roster::{AgentId, AgentIndex};
-use crate::time::Mono;
-use crate::view::Totals;
+use crate::message::{Freshness, segment_of};
+use crate::output::{HistoryDbRow, Output, WorkRow, WriteTicket};
+use crate::roster::AgentIndex;
+use crate::time::MonoTime;
+use heartline_vocabulary::AgentRowId;
+use heartline_vocabulary::WorkTotals;
 
 /// Most rows under way to the disk. Past it, segments are not applied: they stay pending in their
 /// emitters, which send them again. That is how the store sheds load without losing anything.
@@ -16,24 +17,24 @@ pub(crate) const UNDER_WAY_MAX: usize = 65_536;
 
 /// A row that has been handed to the store.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct UnderWay {
-    pub(crate) ticket: Ticket,
+pub(crate) struct UnconfirmedWork {
+    pub(crate) ticket: WriteTicket,
     pub(crate) index: AgentIndex,
-    pub(crate) id: AgentId,
+    pub(crate) id: AgentRowId,
     pub(crate) session: u64,
     pub(crate) segment: u64,
     /// What it added to the agent's totals.
-    pub(crate) added: Totals,
+    pub(crate) added: WorkTotals,
 }
 
 /// Rows under way, oldest first, and the numbers they get.
 #[derive(Debug, Default)]
-pub(crate) struct Pipeline {
-    under_way: VecDeque<UnderWay>,
-    last: Ticket,
+pub(crate) struct UnconfirmedWorkQueue {
+    under_way: VecDeque<UnconfirmedWork>,
+    last: WriteTicket,
 }
 
-impl Pipeline {
+impl UnconfirmedWorkQueue {
     pub(crate) fn has_room(&self) -> bool {
         self.under_way.len() < UNDER_WAY_MAX
     }
@@ -42,18 +43,18 @@ impl Pipeline {
         self.under_way.len()
     }
 
-    pub(crate) fn next_ticket(&self) -> Ticket {
-        Ticket(self.last.0 + 1)
+    pub(crate) fn next_ticket(&self) -> WriteTicket {
+        WriteTicket(self.last.0 + 1)
     }
 
-    pub(crate) fn push(&mut self, row: UnderWay) {
+    pub(crate) fn push(&mut self, row: UnconfirmedWork) {
         debug_assert_eq!(row.ticket, self.next_ticket());
         self.last = row.ticket;
         self.under_way.push_back(row);
     }
 
     /// The oldest row, if it is done by `ticket`.
-    pub(crate) fn pop_through(&mut self, ticket: Ticket) -> Option<UnderWay> {
+    pub(crate) fn pop_through(&mut self, ticket: WriteTicket) -> Option<UnconfirmedWork> {
         if self.under_way.front()?.ticket > ticket { None } else { self.under_way.pop_front() }
     }
 }
@@ -65,7 +66,7 @@ impl Fleet {
         &mut self,
         index: AgentIndex,
         message: &Message<'_>,
-        now: Mono,
+        now: MonoTime,
     ) -> bool {
         let Some(segment) = segment_of(&message.body) else { return false };
         let Some(agent) = self.roster.get_mut(index) else { return false };
@@ -81,7 +82,7 @@ impl Fleet {
         }
         session.applied = segment.number;
         let ticket = self.pipeline.next_ticket();
-        let added = Totals {
+        let added = WorkTotals {
             ok: segment.ok,
             failed: segment.failed,
             cost_nano_usd: segment.cost_nano_usd,
@@ -89,7 +90,7 @@ impl Fleet {
             tokens_out: segment.tokens_out,
         };
         let (session, number) = (message.session, segment.number);
-        self.pipeline.push(UnderWay { ticket, index, id, session, segment: number, added });
+        self.pipeline.push(UnconfirmedWork { ticket, index, id, session, segment: number, added });
         // One that was overtaken had been counted as lost, and the next that is lost stands for it.
         agent.lost_noted = lost.max(last_lost);
         let row = WorkRow {
@@ -108,13 +109,13 @@ impl Fleet {
             beats: std::mem::take(&mut agent.beats),
             lost: lost.saturating_sub(last_lost),
         };
-        agent.totals = agent.totals.plus(&added);
-        self.outputs.push_back(Output::Record(HistoryRow::Work(Box::new(row))));
+        agent.totals = agent.totals.saturating_add(&added);
+        self.outputs.push_back(Output::Record(HistoryDbRow::Work(Box::new(row))));
         true
     }
 
     /// The disk has everything up to `ticket`: confirms it to the agents that wait.
-    pub(crate) fn on_stored(&mut self, ticket: Ticket, known: &[Ticket], now: Mono) {
+    pub(crate) fn on_stored(&mut self, ticket: WriteTicket, known: &[WriteTicket], now: MonoTime) {
         while let Some(row) = self.pipeline.pop_through(ticket) {
             let agent = self.roster.get_mut(row.index).filter(|agent| agent.id == row.id);
             let Some(agent) = agent else {
@@ -123,7 +124,7 @@ impl Fleet {
             };
             // The disk had it from before: what was added for it here was too much.
             if known.contains(&row.ticket) {
-                agent.totals = agent.totals.minus(&row.added);
+                agent.totals = agent.totals.saturating_sub(&row.added);
                 self.note_changed(row.index);
             }
             let Some(agent) = self.roster.get_mut(row.index) else { continue };
@@ -134,28 +135,8 @@ impl Fleet {
                 && let Some(agent) = self.roster.get_mut(row.index)
                 && let Some(question) = agent.question.take_if(|it| it.session == row.session)
             {
-                self.answer(row.index, *question, Proof::Live, now);
+                self.answer(row.index, *question, Freshness::Live, now);
             }
-        }
-    }
-}
-
-impl Totals {
-    fn plus(&self, more: &Self) -> Self {
-        self.with(more, u64::saturating_add)
-    }
-
-    fn minus(&self, less: &Self) -> Self {
-        self.with(less, u64::saturating_sub)
-    }
-
-    fn with(&self, other: &Self, both: impl Fn(u64, u64) -> u64) -> Self {
-        Self {
-            ok: both(self.ok, other.ok),
-            failed: both(self.failed, other.failed),
-            cost_nano_usd: both(self.cost_nano_usd, other.cost_nano_usd),
-            tokens_in: both(self.tokens_in, other.tokens_in),
-            tokens_out: both(self.tokens_out, other.tokens_out),
         }
     }
 }

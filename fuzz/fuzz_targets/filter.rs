@@ -5,16 +5,17 @@
 use std::sync::LazyLock;
 
 use heartline_operator::Filter;
-use heartline_operator::message::{Entry, Identity, Phase, State, Totals, Vitals, Work};
+use heartline_operator::message::{AgentEntry, AgentVitals, Work};
+use heartline_vocabulary::{Identity, Phase, State, WorkTotals};
 use libfuzzer_sys::fuzz_target;
 
 const NOW_MS: i64 = 1_775_053_802_120;
 
-static ENTRY: LazyLock<Entry> = LazyLock::new(|| Entry {
+static ENTRY: LazyLock<AgentEntry> = LazyLock::new(|| AgentEntry {
     key: 1,
     agent: "a".repeat(63),
     identity: Identity { host: Some("machine-3".into()), ..Identity::default() },
-    vitals: Vitals {
+    vitals: AgentVitals {
         state: State::Healthy,
         reason: None,
         since_ms: NOW_MS - 3_600_000,
@@ -33,7 +34,7 @@ static ENTRY: LazyLock<Entry> = LazyLock::new(|| Entry {
         command: None,
     },
     work: Work::default(),
-    total: Totals::default(),
+    total: WorkTotals::default(),
 });
 
 fuzz_target!(|text: &str| {

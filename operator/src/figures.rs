@@ -1,6 +1,6 @@
 //! Figures derived from what was measured: one formula for filters, JSON and screens.
 
-use crate::message::{Entry, Totals, Vitals, Work};
+use crate::message::{AgentEntry, AgentVitals, WorkWindow};
 
 /// As long after its last progress may the work of a minute be told that is not over: a minute, and
 /// as much again for beats that are rare.
@@ -13,16 +13,16 @@ const RATE_MINUTES: usize = 5;
 const NANO: f64 = 1e9;
 const HOUR_MS: f64 = 3_600_000.0;
 
-impl Work {
+impl WorkWindow {
     /// Share of tasks that succeeded, 0 to 1; `None` without any.
     #[must_use]
     pub fn success_rate(&self) -> Option<f64> {
-        success_rate(self.ok, self.failed)
+        heartline_vocabulary::success_rate(self.ok, self.failed)
     }
 
     /// Tasks a minute, over the last five whole minutes, or over as many of them as have passed
     /// since the agent's first task of the last quarter of an hour. 0 also in the first minute of
-    /// all: [`Entry::tasks_per_minute`] tells them apart.
+    /// all: [`AgentEntry::tasks_per_minute`] tells them apart.
     #[must_use]
     pub fn rate_of_whole_minutes(&self) -> f64 {
         let idle = self.per_minute.iter().take_while(|&&count| count == 0).count();
@@ -51,8 +51,8 @@ impl Work {
     }
 }
 
-impl Entry {
-    /// [`Work::rate_of_whole_minutes`]; `None` while the agent works, and no whole minute of it has
+impl AgentEntry {
+    /// [`WorkWindow::rate_of_whole_minutes`]; `None` while the agent works, and no whole minute of it has
     /// passed yet.
     #[must_use]
     pub fn tasks_per_minute(&self, now_ms: i64) -> Option<f64> {
@@ -65,15 +65,7 @@ impl Entry {
     }
 }
 
-impl Totals {
-    /// Share of tasks that succeeded, 0 to 1; `None` without any.
-    #[must_use]
-    pub fn success_rate(&self) -> Option<f64> {
-        success_rate(self.ok, self.failed)
-    }
-}
-
-impl Vitals {
+impl AgentVitals {
     /// Age in ms of the last live beat.
     #[must_use]
     pub fn beat_age_ms(&self, now_ms: i64) -> Option<u64> {
@@ -99,7 +91,7 @@ impl Vitals {
     }
 }
 
-impl Entry {
+impl AgentEntry {
     /// The session as it is written: 16 hexadecimal digits; `None` before the first.
     #[must_use]
     pub fn session_text(&self) -> Option<String> {
@@ -125,11 +117,6 @@ pub fn dollars(nano_usd: u64) -> f64 {
     nano_usd as f64 / NANO
 }
 
-fn success_rate(ok: u64, failed: u64) -> Option<f64> {
-    let tasks = ok.saturating_add(failed);
-    (tasks > 0).then(|| ok as f64 / tasks as f64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +124,8 @@ mod tests {
 
     #[test]
     fn the_rate_of_tasks_is_that_of_the_last_minutes() {
-        let rate = |per_minute| Work { per_minute, ..Work::default() }.rate_of_whole_minutes();
+        let rate =
+            |per_minute| WorkWindow { per_minute, ..WorkWindow::default() }.rate_of_whole_minutes();
         assert_eq!(rate(vec![]), 0.0);
         assert_eq!(rate(vec![4, 8]), 6.0);
         assert_eq!(rate(vec![900, 900, 1, 2, 3, 4, 5]), 3.0);
@@ -161,9 +149,13 @@ mod tests {
 
     #[test]
     fn cost_an_hour_follows_the_window() {
-        let work = Work { window_ms: 900_000, cost_nano_usd: 1_000_000_000, ..Work::default() };
+        let work = WorkWindow {
+            window_ms: 900_000,
+            cost_nano_usd: 1_000_000_000,
+            ..WorkWindow::default()
+        };
         assert_eq!(work.cost_per_hour_usd(), 4.0);
-        assert_eq!(Work::default().cost_per_hour_usd(), 0.0);
+        assert_eq!(WorkWindow::default().cost_per_hour_usd(), 0.0);
     }
 
     #[test]

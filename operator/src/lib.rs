@@ -14,7 +14,7 @@ mod socket;
 
 pub use figures::{age_ms, dollars, session_text};
 pub use filter::{FieldHelp, Filter, FilterError, fields};
-pub use mirror::{Applied, Mirror, Update};
+pub use mirror::{FleetMirror, SubscriptionUpdate, UpdateEffect};
 pub use socket::{CONTROL_SOCKET, Directories, Given, NoDirectory, VIEW_SOCKET};
 
 #[cfg(test)]

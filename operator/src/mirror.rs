@@ -4,28 +4,30 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::message::{
-    Change, Changes, CollectorStatus, Entry, Event, Reply, Summary, Totals, Work,
+    AgentEntry, CollectorStatus, Event, FleetDelta, Reply, VitalsUpdate, WorkWindow,
 };
+
+use heartline_vocabulary::{StateCounts, WorkTotals};
 
 /// News of a subscription.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Update {
+pub enum SubscriptionUpdate {
     /// Part of a snapshot.
     Page {
         /// Agents.
-        entries: Vec<Entry>,
+        entries: Vec<AgentEntry>,
         /// How the collector is.
         collector: Box<CollectorStatus>,
         /// Whether this was the last page.
         last: bool,
     },
     /// What has changed.
-    Changes(Box<Changes>),
+    Changes(Box<FleetDelta>),
     /// What is known is void; pages follow.
     Resync,
 }
 
-impl Update {
+impl SubscriptionUpdate {
     /// The news in a reply; a reply that is none is handed back.
     ///
     /// # Errors
@@ -44,10 +46,10 @@ impl Update {
 
 /// What an update did to the mirror.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Applied {
+pub struct UpdateEffect {
     /// Agents came, went, or have another identity: lists and groups must be built anew.
     pub roster_changed: bool,
-    /// Vitals or work of agents changed.
+    /// AgentVitals or work of agents changed.
     pub agents_changed: bool,
     /// What happened, oldest first.
     pub events: Vec<Event>,
@@ -55,7 +57,7 @@ pub struct Applied {
 
 /// The fleet as last heard of.
 #[derive(Clone, Debug, Default)]
-pub struct Mirror {
+pub struct FleetMirror {
     shown: Roster,
     /// The snapshot under way after a resync. The old fleet stays in view until it is whole, so
     /// that nothing flickers and no agent seems to be gone that only was not sent yet.
@@ -68,23 +70,23 @@ pub struct Mirror {
 
 #[derive(Clone, Debug, Default)]
 struct Roster {
-    entries: BTreeMap<u32, Entry>,
+    entries: BTreeMap<u32, AgentEntry>,
     keys: BTreeMap<String, u32>,
 }
 
-impl Mirror {
+impl FleetMirror {
     /// Applies news. `local` is the client's monotonic time since any fixed moment.
-    pub fn apply(&mut self, update: Update, local: Duration) -> Applied {
+    pub fn apply(&mut self, update: SubscriptionUpdate, local: Duration) -> UpdateEffect {
         match update {
-            Update::Resync => {
+            SubscriptionUpdate::Resync => {
                 self.begin();
-                Applied::default()
+                UpdateEffect::default()
             }
-            Update::Page { entries, collector, last } => {
+            SubscriptionUpdate::Page { entries, collector, last } => {
                 self.heard(*collector, local);
                 self.page(entries, last)
             }
-            Update::Changes(changes) => {
+            SubscriptionUpdate::Changes(changes) => {
                 let changes = *changes;
                 self.heard(changes.collector.clone(), local);
                 self.roster().change(changes)
@@ -98,7 +100,7 @@ impl Mirror {
         self.incoming = Some(Roster::default());
     }
 
-    fn page(&mut self, entries: Vec<Entry>, last: bool) -> Applied {
+    fn page(&mut self, entries: Vec<AgentEntry>, last: bool) -> UpdateEffect {
         if self.shown.entries.is_empty() {
             // Nothing is in view: show the first snapshot while it comes.
             self.shown = self.incoming.take().unwrap_or_default();
@@ -114,7 +116,7 @@ impl Mirror {
             }
         }
         let in_view = self.incoming.is_none();
-        Applied { roster_changed: in_view, agents_changed: in_view, events: Vec::new() }
+        UpdateEffect { roster_changed: in_view, agents_changed: in_view, events: Vec::new() }
     }
 
     fn roster(&mut self) -> &mut Roster {
@@ -133,7 +135,7 @@ impl Mirror {
     }
 
     /// All agents, by key.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &AgentEntry> {
         self.shown.entries.values()
     }
 
@@ -151,13 +153,13 @@ impl Mirror {
 
     /// The agent with this key of the connection.
     #[must_use]
-    pub fn get(&self, key: u32) -> Option<&Entry> {
+    pub fn get(&self, key: u32) -> Option<&AgentEntry> {
         self.shown.entries.get(&key)
     }
 
     /// The agent with this id.
     #[must_use]
-    pub fn by_name(&self, agent: &str) -> Option<&Entry> {
+    pub fn by_name(&self, agent: &str) -> Option<&AgentEntry> {
         self.get(*self.shown.keys.get(agent)?)
     }
 
@@ -169,7 +171,7 @@ impl Mirror {
 
     /// Agents by state, as the collector counts them.
     #[must_use]
-    pub fn summary(&self) -> Summary {
+    pub fn summary(&self) -> StateCounts {
         self.collector.as_ref().map(|collector| collector.summary).unwrap_or_default()
     }
 
@@ -185,7 +187,7 @@ impl Mirror {
 }
 
 impl Roster {
-    fn insert(&mut self, entry: Entry) {
+    fn insert(&mut self, entry: AgentEntry) {
         // A key or a name may be taken over; what it stood for before must not stay behind.
         if let Some(key) = self.keys.insert(entry.agent.clone(), entry.key)
             && key != entry.key
@@ -207,8 +209,8 @@ impl Roster {
         }
     }
 
-    fn change(&mut self, changes: Changes) -> Applied {
-        let applied = Applied {
+    fn change(&mut self, changes: FleetDelta) -> UpdateEffect {
+        let applied = UpdateEffect {
             roster_changed: !changes.entries.is_empty() || !changes.removed.is_empty(),
             agents_changed: !changes.changed.is_empty() || !changes.work.is_empty(),
             events: changes.events,
@@ -219,7 +221,7 @@ impl Roster {
         for entry in changes.entries {
             self.insert(entry);
         }
-        for Change { key, vitals } in changes.changed {
+        for VitalsUpdate { key, vitals } in changes.changed {
             if let Some(entry) = self.entries.get_mut(&key) {
                 entry.vitals = vitals;
             }
@@ -230,7 +232,7 @@ impl Roster {
         applied
     }
 
-    fn set_work(&mut self, key: u32, work: Work, total: Totals) {
+    fn set_work(&mut self, key: u32, work: WorkWindow, total: WorkTotals) {
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.work = work;
             entry.total = total;
@@ -241,17 +243,17 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::State;
     use crate::sample::{self, NOW_MS};
+    use heartline_vocabulary::State;
 
     const START: Duration = Duration::from_secs(100);
 
-    fn page(entries: Vec<Entry>, last: bool) -> Update {
-        Update::Page { entries, collector: Box::new(sample::collector()), last }
+    fn page(entries: Vec<AgentEntry>, last: bool) -> SubscriptionUpdate {
+        SubscriptionUpdate::Page { entries, collector: Box::new(sample::collector()), last }
     }
 
-    fn changes() -> Changes {
-        Changes {
+    fn changes() -> FleetDelta {
+        FleetDelta {
             collector: sample::collector(),
             entries: Vec::new(),
             changed: Vec::new(),
@@ -261,12 +263,12 @@ mod tests {
         }
     }
 
-    fn names(mirror: &Mirror) -> Vec<&str> {
+    fn names(mirror: &FleetMirror) -> Vec<&str> {
         mirror.entries().map(|entry| entry.agent.as_str()).collect()
     }
 
-    fn mirror_of(agents: &[(u32, &str)]) -> Mirror {
-        let mut mirror = Mirror::default();
+    fn mirror_of(agents: &[(u32, &str)]) -> FleetMirror {
+        let mut mirror = FleetMirror::default();
         mirror.begin();
         let entries = agents.iter().map(|(key, agent)| sample::idle_entry(*key, agent)).collect();
         mirror.apply(page(entries, true), START);
@@ -275,7 +277,7 @@ mod tests {
 
     #[test]
     fn the_first_snapshot_shows_while_it_comes() {
-        let mut mirror = Mirror::default();
+        let mut mirror = FleetMirror::default();
         mirror.begin();
         assert!(mirror.apply(page(vec![sample::idle_entry(1, "a")], false), START).roster_changed);
         assert_eq!(names(&mirror), ["a"]);
@@ -289,7 +291,7 @@ mod tests {
     #[test]
     fn after_a_resync_the_old_fleet_stays_until_the_new_one_is_whole() {
         let mut mirror = mirror_of(&[(1, "a"), (2, "b")]);
-        mirror.apply(Update::Resync, START);
+        mirror.apply(SubscriptionUpdate::Resync, START);
         let applied = mirror.apply(page(vec![sample::idle_entry(1, "b")], false), START);
         assert_eq!((names(&mirror), applied.roster_changed), (vec!["a", "b"], false));
         assert!(!mirror.is_whole());
@@ -303,11 +305,11 @@ mod tests {
     fn changes_are_folded_in() {
         let mut mirror = mirror_of(&[(1, "a"), (2, "b")]);
         let applied = mirror.apply(
-            Update::Changes(Box::new(Changes {
+            SubscriptionUpdate::Changes(Box::new(FleetDelta {
                 entries: vec![sample::idle_entry(3, "c")],
                 changed: vec![
-                    Change { key: 2, vitals: sample::killed_entry().vitals },
-                    Change { key: 77, vitals: sample::killed_entry().vitals },
+                    VitalsUpdate { key: 2, vitals: sample::killed_entry().vitals },
+                    VitalsUpdate { key: 77, vitals: sample::killed_entry().vitals },
                 ],
                 work: vec![(2, sample::busy_entry().work, sample::busy_entry().total)],
                 removed: vec![1, 78],
@@ -327,7 +329,10 @@ mod tests {
     fn a_key_or_name_that_is_taken_over_leaves_nothing_behind() {
         let mut mirror = mirror_of(&[(1, "a"), (2, "b")]);
         let entries = vec![sample::idle_entry(1, "c"), sample::idle_entry(5, "b")];
-        mirror.apply(Update::Changes(Box::new(Changes { entries, ..changes() })), START);
+        mirror.apply(
+            SubscriptionUpdate::Changes(Box::new(FleetDelta { entries, ..changes() })),
+            START,
+        );
         assert_eq!(names(&mirror), ["c", "b"]);
         assert_eq!(mirror.by_name("a"), None);
         assert_eq!(mirror.by_name("b").unwrap().key, 5);
@@ -336,9 +341,9 @@ mod tests {
 
     #[test]
     fn the_collectors_clock_goes_on_by_local_time() {
-        let mut mirror = Mirror::default();
+        let mut mirror = FleetMirror::default();
         assert_eq!(mirror.now_ms(START), None);
-        mirror.apply(Update::Changes(Box::new(changes())), START);
+        mirror.apply(SubscriptionUpdate::Changes(Box::new(changes())), START);
         assert_eq!(mirror.now_ms(START), Some(NOW_MS));
         assert_eq!(mirror.now_ms(START + Duration::from_secs(43)), Some(NOW_MS + 43_000));
         assert_eq!(mirror.now_ms(Duration::ZERO), Some(NOW_MS));

@@ -1,16 +1,21 @@
 //! One message of every kind, for the tests of this crate.
 
 use crate::message::*;
+use heartline_vocabulary::{
+    Action, CommandRefusal, CommandTarget, GapCause, Phase, Reason, SharedIdentity, State,
+    StateCounts, WorkTotals,
+};
 
 /// 2026-04-01T14:30:02.120Z: the collector's time in these samples.
 pub(crate) const NOW_MS: i64 = 1_775_053_802_120;
 
-pub(crate) fn idle_entry(key: u32, agent: &str) -> Entry {
-    Entry {
+pub(crate) fn idle_entry(key: u32, agent: &str) -> AgentEntry {
+    AgentEntry {
         key,
         agent: agent.into(),
-        identity: Identity { host: Some("machine-3".into()), ..Identity::default() },
-        vitals: Vitals {
+        identity: SharedIdentity { host: Some("machine-3".into()), ..SharedIdentity::default() }
+            .into(),
+        vitals: AgentVitals {
             state: State::Healthy,
             reason: None,
             since_ms: NOW_MS - 3_600_000,
@@ -28,17 +33,18 @@ pub(crate) fn idle_entry(key: u32, agent: &str) -> Entry {
             lost: 0,
             command: None,
         },
-        work: Work::default(),
-        total: Totals::default(),
+        work: WorkWindow::default(),
+        total: WorkTotals::default(),
     }
 }
 
 /// The agent of the contract's example: `interface.md`, "status --json".
-pub(crate) fn busy_entry() -> Entry {
+pub(crate) fn busy_entry() -> AgentEntry {
     let mut entry = idle_entry(1, "order-processor");
     entry.identity.pid = Some(4411);
-    entry.identity.labels = vec![("env".into(), "prod".into()), ("area".into(), "eu".into())];
-    entry.vitals = Vitals {
+    std::sync::Arc::make_mut(&mut entry.identity.shared).labels =
+        vec![("env".into(), "prod".into()), ("area".into(), "eu".into())];
+    entry.vitals = AgentVitals {
         state: State::Unreachable,
         reason: Some(Reason::Silent),
         since_ms: NOW_MS - 12_000,
@@ -50,11 +56,11 @@ pub(crate) fn busy_entry() -> Entry {
         starts: 3,
         ..entry.vitals
     };
-    entry.work = Work {
+    entry.work = WorkWindow {
         window_ms: 3_600_000,
         ok: 812,
         failed: 78,
-        latency: Some(Latency {
+        latency: Some(LatencyQuantiles {
             p50: 1_800_000,
             p90: 9_000_000,
             p95: 12_400_000,
@@ -64,15 +70,19 @@ pub(crate) fn busy_entry() -> Entry {
         cost_nano_usd: 3_750_000_000,
         cost_today_nano_usd: 9_100_000_000,
         per_minute: vec![0, 0, 4, 6, 9, 12, 41, 3, 0, 0, 0, 0, 0, 0, 0],
-        ..Work::default()
+        ..WorkWindow::default()
     };
-    entry.total =
-        Totals { ok: 5210, failed: 120, cost_nano_usd: 41_200_000_000, ..Totals::default() };
+    entry.total = WorkTotals {
+        ok: 5210,
+        failed: 120,
+        cost_nano_usd: 41_200_000_000,
+        ..WorkTotals::default()
+    };
     entry
 }
 
-pub(crate) fn kill_view() -> CommandView {
-    CommandView {
+pub(crate) fn kill_view() -> CommandStatus {
+    CommandStatus {
         action: Action::Kill,
         cause: Reason::Operator,
         generation: 4,
@@ -86,9 +96,9 @@ pub(crate) fn kill_view() -> CommandView {
     }
 }
 
-pub(crate) fn killed_entry() -> Entry {
+pub(crate) fn killed_entry() -> AgentEntry {
     let mut entry = idle_entry(2, "mail.7");
-    entry.identity.group = Some("mail".into());
+    std::sync::Arc::make_mut(&mut entry.identity.shared).group = Some("mail".into());
     entry.vitals.state = State::Killed;
     entry.vitals.reason = Some(Reason::Operator);
     entry.vitals.command = Some(kill_view());
@@ -102,7 +112,7 @@ pub(crate) fn collector() -> CollectorStatus {
         version: "0.1.0".into(),
         host: "collector-1".into(),
         udp: vec!["127.0.0.1:4327".into()],
-        summary: Summary {
+        summary: StateCounts {
             total: 20,
             healthy: 16,
             degraded: 1,
@@ -110,7 +120,7 @@ pub(crate) fn collector() -> CollectorStatus {
             killed: 2,
             unknown: 0,
         },
-        datagrams: Datagrams { live: 48_211, bad_tag: 3, ..Datagrams::default() },
+        datagrams: DatagramCounters { live: 48_211, bad_tag: 3, ..DatagramCounters::default() },
         beats_per_second: 1.5,
         history: HistoryHealth::Paused("the disk is full".into()),
         last_gap_ms: Some(NOW_MS - 80_000_000),
@@ -175,7 +185,7 @@ pub(crate) fn detail() -> AgentDetail {
         address: Some("10.3.0.14:50112".into()),
         scope: "order-".into(),
         epoch: 1,
-        sessions: vec![SessionView {
+        sessions: vec![SessionSummary {
             session: 0x5be1,
             started_ms: NOW_MS - 7_200_000,
             last_beat_ms: None,
@@ -190,7 +200,7 @@ pub(crate) fn outcome() -> CommandOutcome {
     CommandOutcome {
         request_id: 99,
         at_ms: NOW_MS,
-        targets: vec![Target {
+        targets: vec![CommandTarget {
             agent: "mail.7".into(),
             generation: 4,
             state: State::Healthy,
@@ -244,11 +254,11 @@ pub(crate) fn replies() -> Vec<Reply> {
         revoked_ms: None,
         revoked_reason: None,
     };
-    let changes = Changes {
+    let changes = FleetDelta {
         collector: collector(),
         entries: vec![idle_entry(3, "new")],
-        changed: vec![Change { key: 1, vitals: killed_entry().vitals }],
-        work: vec![(1, busy_entry().work, Totals::default())],
+        changed: vec![VitalsUpdate { key: 1, vitals: killed_entry().vitals }],
+        work: vec![(1, busy_entry().work, WorkTotals::default())],
         removed: vec![2],
         events: events(),
     };

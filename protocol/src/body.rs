@@ -8,11 +8,12 @@ mod identity;
 mod segment;
 
 pub use answer::{ACK_BODY_MAX, Ack, Push};
-pub use beat::{Beat, Phase};
+pub use beat::Beat;
 pub use ending::{ExitReport, Goodbye};
 pub use identity::IdentityView;
 pub use segment::{COUNT_MAX, SegmentView};
 
+use heartline_vocabulary::{Phase};
 use crate::envelope::{Kind, Refusal, Verified};
 use crate::wire::Reader;
 

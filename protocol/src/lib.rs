@@ -23,8 +23,9 @@ pub mod name;
 pub mod window;
 pub mod wire;
 
-pub use body::{Ack, Beat, Body, ExitReport, Goodbye, IdentityView, Phase, Push, SegmentView};
+pub use body::{Ack, Beat, Body, ExitReport, Goodbye, IdentityView, Push, SegmentView};
 pub use envelope::{Datagram, Header, Kind, Refusal, Sealer, Verified};
+pub use heartline_vocabulary::Phase;
 pub use key::{AgentKey, Direction, Epoch, MasterKey, Scope, ScopeKey, Token, TokenError};
 pub use name::{AgentName, NameError};
 pub use window::ReplayWindow;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// Monotonic time since the program began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Mono {
+pub(crate) struct MonoTime {
     ms: u64,
 }
 
@@ -14,7 +14,7 @@ pub(crate) struct Clock {
     start: Instant,
 }
 
-impl Mono {
+impl MonoTime {
     pub(crate) const fn from_ms(ms: u64) -> Self {
         Self { ms }
     }
@@ -39,8 +39,8 @@ impl Clock {
         Self { start: Instant::now() }
     }
 
-    pub(crate) fn now(self) -> Mono {
+    pub(crate) fn now(self) -> MonoTime {
         let elapsed = self.start.elapsed().as_millis();
-        Mono::from_ms(u64::try_from(elapsed).unwrap_or(u64::MAX))
+        MonoTime::from_ms(u64::try_from(elapsed).unwrap_or(u64::MAX))
     }
 }

@@ -82,7 +82,7 @@ impl TuiConfig {
         let overrides = self.keys.iter().map(|(name, keys)| (name.clone(), keys.list())).collect();
         let fallback = match colour {
             Colour::Allowed => ThemeName::Dark,
-            Colour::Unwanted => ThemeName::Mono,
+            Colour::Unwanted => ThemeName::MonoTime,
         };
         Ok(Look {
             theme: self.theme.unwrap_or(fallback),
@@ -112,6 +112,6 @@ mod tests {
     #[test]
     fn no_color_means_the_mono_theme() {
         let look = TuiConfig::default().resolve(Colour::Unwanted).unwrap();
-        assert_eq!(look.theme, ThemeName::Mono);
+        assert_eq!(look.theme, ThemeName::MonoTime);
     }
 }

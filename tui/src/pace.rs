@@ -4,7 +4,7 @@
 //! 2. News is drawn at most four times a second, on a slow terminal once.
 //! 3. The list is built at most four times a second, and takes at most a twentieth of the time.
 
-use crate::clock::Mono;
+use crate::clock::MonoTime;
 
 const KEY_MS: u64 = 12;
 const NEWS_MS: u64 = 250;
@@ -24,11 +24,11 @@ pub(crate) enum Urgency {
 /// The times of the next frame and of the next build.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    draw_at: Option<Mono>,
-    drawn: Mono,
+    draw_at: Option<MonoTime>,
+    drawn: MonoTime,
     write_ms: u64,
-    settle_at: Option<Mono>,
-    settled: Mono,
+    settle_at: Option<MonoTime>,
+    settled: MonoTime,
     settle_ms: u64,
 }
 
@@ -50,28 +50,28 @@ impl Pace {
         self.settle_at.get_or_insert(self.settled.plus_ms(gap));
     }
 
-    pub(crate) fn frame_due(&self, now: Mono) -> bool {
+    pub(crate) fn frame_due(&self, now: MonoTime) -> bool {
         self.draw_at.is_some_and(|at| at <= now)
     }
 
-    pub(crate) fn settle_due(&self, now: Mono) -> bool {
+    pub(crate) fn settle_due(&self, now: MonoTime) -> bool {
         self.settle_at.is_some_and(|at| at <= now)
     }
 
-    pub(crate) fn drew(&mut self, began: Mono, ended: Mono) {
+    pub(crate) fn drew(&mut self, began: MonoTime, ended: MonoTime) {
         self.draw_at = None;
         self.drawn = ended;
         self.write_ms = ended.since(began);
     }
 
-    pub(crate) fn settled(&mut self, began: Mono, ended: Mono) {
+    pub(crate) fn settled(&mut self, began: MonoTime, ended: MonoTime) {
         self.settle_at = None;
         self.settled = ended;
         self.settle_ms = ended.since(began);
     }
 
     /// Milliseconds until the next of these, if any is wanted.
-    pub(crate) fn wait_ms(&self, now: Mono) -> Option<u64> {
+    pub(crate) fn wait_ms(&self, now: MonoTime) -> Option<u64> {
         [self.draw_at, self.settle_at].into_iter().flatten().map(|at| at.since(now)).min()
     }
 }
@@ -80,8 +80,8 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const fn at(ms: u64) -> Mono {
-        Mono::from_ms(ms)
+    const fn at(ms: u64) -> MonoTime {
+        MonoTime::from_ms(ms)
     }
 
     #[test]

@@ -16,7 +16,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tokio::sync::mpsc;
 
-use crate::clock::{Clock, Mono};
+use crate::clock::{Clock, MonoTime};
 use crate::event::{Effect, Event, MouseInput};
 use crate::options::Look;
 use crate::pace::{Pace, Urgency};
@@ -99,7 +99,7 @@ pub async fn run(options: Options) -> Result<ExitReason, RunError> {
         canvas: Canvas::new(),
         pace: Pace::default(),
         drawn: 0,
-        tick_at: Mono::default(),
+        tick_at: MonoTime::default(),
     };
     match app.run(first).await {
         // Whoever closed the window wants nothing more of us.
@@ -135,7 +135,7 @@ struct App {
     pace: Pace,
     /// Revision of the state that the terminal shows.
     drawn: u64,
-    tick_at: Mono,
+    tick_at: MonoTime,
 }
 
 impl App {
@@ -276,7 +276,7 @@ impl App {
     }
 
     /// Ages tick when the collector's clock does.
-    fn to_next_second(&self, now: Mono) -> u64 {
+    fn to_next_second(&self, now: MonoTime) -> u64 {
         let at_ms = self.state.live.exact_now_ms(now);
         u64::try_from(SECOND_MS - at_ms.rem_euclid(SECOND_MS)).unwrap_or(1)
     }

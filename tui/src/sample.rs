@@ -4,7 +4,12 @@ mod driver;
 
 pub(crate) use driver::{Driver, Right};
 
+use std::sync::Arc;
+
 use heartline_operator::message::*;
+use heartline_vocabulary::{
+    Action, GapCause, Identity, Phase, Reason, SharedIdentity, State, StateCounts, WorkTotals,
+};
 
 /// 2026-04-01T12:04:31.000Z.
 pub(crate) const NOW_MS: i64 = 1_775_045_071_000;
@@ -14,22 +19,24 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
 /// An agent in good health on a host.
-fn healthy(key: u32, agent: &str, host: &str) -> Entry {
+fn healthy(key: u32, agent: &str, host: &str) -> AgentEntry {
     let n = i64::from(key);
-    Entry {
+    AgentEntry {
         key,
         agent: agent.to_owned(),
         identity: Identity {
-            host: Some(host.to_owned()),
             pid: Some(4_000 + key * 7),
-            group: Some(if key.is_multiple_of(2) { "payments" } else { "support" }.to_owned()),
-            version: Some("2.4.1".to_owned()),
-            framework: Some("langgraph 1.2".to_owned()),
-            sdk: Some("heartline-py 0.1.0".to_owned()),
-            labels: vec![("env".to_owned(), "prod".to_owned())],
-            depends: Vec::new(),
+            shared: Arc::new(SharedIdentity {
+                host: Some(host.into()),
+                group: Some(if key.is_multiple_of(2) { "payments" } else { "support" }.into()),
+                version: Some("2.4.1".into()),
+                framework: Some("langgraph 1.2".into()),
+                sdk: Some("heartline-py 0.1.0".into()),
+                labels: vec![("env".into(), "prod".into())],
+                depends: Vec::new(),
+            }),
         },
-        vitals: Vitals {
+        vitals: AgentVitals {
             state: State::Healthy,
             reason: None,
             since_ms: NOW_MS - 26 * HOUR - n * 17 * MINUTE,
@@ -48,7 +55,7 @@ fn healthy(key: u32, agent: &str, host: &str) -> Entry {
             command: None,
         },
         work: work(key),
-        total: Totals {
+        total: WorkTotals {
             ok: 41_000 + u64::from(key),
             failed: 120,
             cost_nano_usd: 41_200_000_000,
@@ -58,13 +65,13 @@ fn healthy(key: u32, agent: &str, host: &str) -> Entry {
     }
 }
 
-fn work(key: u32) -> Work {
+fn work(key: u32) -> WorkWindow {
     let k = u64::from(key);
-    Work {
+    WorkWindow {
         window_ms: 3_600_000,
         ok: 2_400 + k,
         failed: k % 5,
-        latency: Some(Latency {
+        latency: Some(LatencyQuantiles {
             p50: 210_000 + k * 1_000,
             p90: 480_000,
             p95: 640_000,
@@ -79,7 +86,7 @@ fn work(key: u32) -> Work {
     }
 }
 
-fn broken(mut entry: Entry, state: State, reason: Reason, ago_ms: i64) -> Entry {
+fn broken(mut entry: AgentEntry, state: State, reason: Reason, ago_ms: i64) -> AgentEntry {
     entry.vitals.state = state;
     entry.vitals.reason = Some(reason);
     entry.vitals.since_ms = NOW_MS - ago_ms;
@@ -87,8 +94,8 @@ fn broken(mut entry: Entry, state: State, reason: Reason, ago_ms: i64) -> Entry 
 }
 
 /// The command that killed `scraper-eu`.
-pub(crate) fn kill(generation: u64) -> CommandView {
-    CommandView {
+pub(crate) fn kill(generation: u64) -> CommandStatus {
+    CommandStatus {
         action: Action::Kill,
         cause: Reason::Operator,
         generation,
@@ -103,7 +110,7 @@ pub(crate) fn kill(generation: u64) -> CommandView {
 }
 
 /// Twenty agents on four hosts: every state, and most reasons.
-pub(crate) fn fleet() -> Vec<Entry> {
+pub(crate) fn fleet() -> Vec<AgentEntry> {
     let mut all = Vec::new();
     let mut unreachable = broken(
         healthy(1, "report-generator", "m3-gpu-01"),
@@ -147,7 +154,7 @@ pub(crate) fn fleet() -> Vec<Entry> {
     all
 }
 
-fn second_host() -> Vec<Entry> {
+fn second_host() -> Vec<AgentEntry> {
     let mut killed =
         broken(healthy(8, "scraper-eu", "m3-cpu-04"), State::Killed, Reason::Operator, 23 * MINUTE);
     killed.vitals.command = Some(kill(4));
@@ -162,17 +169,17 @@ fn second_host() -> Vec<Entry> {
     all
 }
 
-fn others() -> Vec<Entry> {
-    let mut failing = broken(
+fn others() -> Vec<AgentEntry> {
+    let mut conflicting = broken(
         healthy(14, "payment-matcher", "edge-17"),
         State::Degraded,
-        Reason::Failing,
+        Reason::Conflict,
         4 * MINUTE,
     );
-    failing.work.ok = 300;
-    failing.work.failed = 210;
+    conflicting.work.ok = 300;
+    conflicting.work.failed = 210;
     let mut unknown = healthy(15, "ticket-triage", "edge-17");
-    unknown.vitals = Vitals {
+    unknown.vitals = AgentVitals {
         state: State::Unknown,
         last_beat_ms: None,
         progress_ms: None,
@@ -186,18 +193,19 @@ fn others() -> Vec<Entry> {
         since_ms: NOW_MS - 40 * SECOND,
         ..unknown.vitals
     };
-    unknown.work = Work::default();
+    unknown.work = WorkWindow::default();
     let mut nowhere = healthy(20, "laptop-helper", "x");
     nowhere.identity = Identity::default();
-    let mut all = vec![failing, unknown];
+    let mut all = vec![conflicting, unknown];
     all.extend((16..20).map(|key| healthy(key, &format!("edge-worker.{}", key - 15), "edge-17")));
     all.push(nowhere);
     all
 }
 
 /// The collector of that fleet. Some datagrams were dropped, so that it shows.
-pub(crate) fn collector(at_ms: i64, fleet: &[Entry]) -> CollectorStatus {
-    let mut summary = Summary { total: u32::try_from(fleet.len()).unwrap(), ..Summary::default() };
+pub(crate) fn collector(at_ms: i64, fleet: &[AgentEntry]) -> CollectorStatus {
+    let mut summary =
+        StateCounts { total: u32::try_from(fleet.len()).unwrap(), ..StateCounts::default() };
     for entry in fleet {
         match entry.vitals.state {
             State::Healthy => summary.healthy += 1,
@@ -214,7 +222,7 @@ pub(crate) fn collector(at_ms: i64, fleet: &[Entry]) -> CollectorStatus {
         host: "collector-1".to_owned(),
         udp: vec!["127.0.0.1:4327".to_owned()],
         summary,
-        datagrams: Datagrams { live: 180_000, bad_tag: 3, ..Datagrams::default() },
+        datagrams: DatagramCounters { live: 180_000, bad_tag: 3, ..DatagramCounters::default() },
         beats_per_second: 1.6,
         history: HistoryHealth::Kept,
         last_gap_ms: Some(NOW_MS - 24 * MINUTE),
@@ -300,7 +308,7 @@ fn turn(from: (State, Reason), to: (State, Reason), cause: &str) -> EventKind {
 /// Everything known of one agent of the fleet.
 pub(crate) fn detail(agent: &str) -> AgentDetail {
     let entry = fleet().into_iter().find(|entry| entry.agent == agent).unwrap();
-    let session = |n: u64, ended: Option<&str>| SessionView {
+    let session = |n: u64, ended: Option<&str>| SessionSummary {
         session: entry.vitals.session - (n << 40),
         started_ms: NOW_MS - 26 * HOUR - i64::try_from(n).unwrap() * 11 * HOUR,
         last_beat_ms: entry.vitals.last_beat_ms,

@@ -1,13 +1,13 @@
 //! One screen as text, without a terminal.
 
 use heartline_operator::FilterError;
-use heartline_operator::Update;
+use heartline_operator::SubscriptionUpdate;
 use heartline_operator::client::{Greeting, LinkEvent, LinkState};
-use heartline_operator::message::{AgentDetail, CollectorStatus, Entry, Event};
+use heartline_operator::message::{AgentDetail, AgentEntry, CollectorStatus, Event};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::clock::Mono;
+use crate::clock::MonoTime;
 use crate::event::{Answer, Event as Input};
 use crate::options::Look;
 use crate::state::{AgentPane, Screen, State};
@@ -18,7 +18,7 @@ use crate::view::view;
 #[derive(Clone, Debug)]
 pub struct SnapshotData {
     /// All agents.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<AgentEntry>,
     /// The collector; its time is the moment.
     pub collector: CollectorStatus,
     /// What happened, oldest first.
@@ -41,11 +41,14 @@ pub fn snapshot(
     look: Look,
 ) -> Result<String, FilterError> {
     let mut state = State::new(look, size, 0);
-    let now = Mono::default();
+    let now = MonoTime::default();
     let greeting =
         Greeting { operator: data.operator, may_control: false, collector: data.collector.clone() };
-    let page =
-        Update::Page { entries: data.entries, collector: Box::new(data.collector), last: true };
+    let page = SubscriptionUpdate::Page {
+        entries: data.entries,
+        collector: Box::new(data.collector),
+        last: true,
+    };
     state.screen = screen;
     state.agent = data.agent.as_ref().map(|detail| AgentPane::of(detail.entry.agent.clone()));
     let agent = data

@@ -1,6 +1,6 @@
 //! Whether a command is meant.
 
-use heartline_operator::message::{Action, CommandRefusal};
+use heartline_vocabulary::{Action, CommandRefusal};
 
 use super::plan::{Plan, agents};
 use crate::console::Console;
@@ -55,7 +55,7 @@ fn words(plan: &Plan) -> String {
 
 #[cfg(test)]
 mod tests {
-    use heartline_operator::message::Entry;
+    use heartline_operator::message::AgentEntry;
 
     use super::*;
     use crate::console::tests::console;
@@ -63,9 +63,9 @@ mod tests {
     use crate::targets::Fleet;
 
     fn plan(action: Action, hits: u32, total: u32) -> Plan {
-        let mut all: Vec<Entry> =
+        let mut all: Vec<AgentEntry> =
             (0..total).map(|at| sample::healthy(at, &format!("a.{at:03}"))).collect();
-        all[0].identity.host = Some("m4".into());
+        std::sync::Arc::make_mut(&mut all[0].identity.shared).host = Some("m4".into());
         let targets = all[..hits as usize].to_vec();
         Plan::new(action, &Fleet::new(all, sample::collector(total)), targets)
     }

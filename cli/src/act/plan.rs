@@ -1,7 +1,9 @@
 //! What a command will hit and do, in words.
 
-use heartline_operator::message::{Action, Entry, Reason, State};
+use heartline_operator::message::AgentEntry;
+
 use heartline_operator::text::{self, span};
+use heartline_vocabulary::{Action, Reason, State};
 
 use crate::paint::Paint;
 use crate::table::{self, Column};
@@ -16,7 +18,7 @@ const SILENT_INTERVALS: u64 = 3;
 pub(crate) struct Plan {
     pub(crate) action: Action,
     /// Whom it hits, fixed.
-    pub(crate) targets: Vec<Entry>,
+    pub(crate) targets: Vec<AgentEntry>,
     /// Agents in the fleet.
     pub(crate) total: usize,
     /// All agents of this host, and nobody else.
@@ -25,7 +27,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(action: Action, fleet: &Fleet, targets: Vec<Entry>) -> Self {
+    pub(crate) fn new(action: Action, fleet: &Fleet, targets: Vec<AgentEntry>) -> Self {
         let whole_host = whole_host(fleet, &targets);
         let (total, now_ms) = (fleet.entries.len(), fleet.now_ms());
         Self { action, targets, total, whole_host, now_ms }
@@ -42,11 +44,11 @@ impl Plan {
             Column::right("SINCE", 0),
         ];
         let none = || "-".to_owned();
-        let row = |entry: &Entry| {
+        let row = |entry: &AgentEntry| {
             vec![
                 paint.vitals(&entry.vitals),
                 entry.agent.clone(),
-                entry.identity.host.clone().unwrap_or_else(none),
+                entry.identity.shared.host.as_deref().map_or_else(none, ToOwned::to_owned),
                 entry.identity.pid.map_or_else(none, |pid| pid.to_string()),
                 entry.session_text().map_or_else(none, |session| session[..4].to_owned()),
                 text::age(entry.vitals.state_age_ms(self.now_ms)),
@@ -103,7 +105,7 @@ impl Plan {
         effects
     }
 
-    fn beats(&self, entry: &Entry) -> bool {
+    fn beats(&self, entry: &AgentEntry) -> bool {
         let limit_ms = u64::from(entry.vitals.interval_ms) * SILENT_INTERVALS;
         entry.vitals.reason != Some(Reason::Shutdown)
             && entry.vitals.beat_age_ms(self.now_ms).is_some_and(|age_ms| age_ms <= limit_ms)
@@ -116,7 +118,7 @@ pub(crate) fn agents(count: usize) -> String {
 }
 
 /// Who killed an agent, when, and why.
-fn killed_by(entry: &Entry) -> Option<String> {
+fn killed_by(entry: &AgentEntry) -> Option<String> {
     let kill = entry.vitals.command.as_ref().filter(|c| c.action == Action::Kill);
     match kill {
         Some(kill) => Some(format!(
@@ -134,12 +136,12 @@ fn killed_by(entry: &Entry) -> Option<String> {
 }
 
 /// The host of which these are all agents, if they are more than one.
-fn whole_host(fleet: &Fleet, targets: &[Entry]) -> Option<String> {
-    let host = targets.first()?.identity.host.as_ref()?;
-    let is_there = |entry: &Entry| entry.identity.host.as_ref() == Some(host);
+fn whole_host(fleet: &Fleet, targets: &[AgentEntry]) -> Option<String> {
+    let host = targets.first()?.identity.shared.host.as_ref()?;
+    let is_there = |entry: &AgentEntry| entry.identity.shared.host.as_ref() == Some(host);
     let there = fleet.entries.iter().filter(|entry| is_there(entry)).count();
     let all = targets.len() > 1 && targets.len() == there && targets.iter().all(is_there);
-    all.then(|| host.clone())
+    all.then(|| host.to_string())
 }
 
 #[cfg(test)]
@@ -149,7 +151,7 @@ mod tests {
     use crate::sample;
     use heartline_operator::text::Charset;
 
-    fn plan(action: Action, targets: Vec<Entry>, others: Vec<Entry>) -> Plan {
+    fn plan(action: Action, targets: Vec<AgentEntry>, others: Vec<AgentEntry>) -> Plan {
         let all: Vec<_> = targets.iter().cloned().chain(others).collect();
         let fleet = Fleet::new(all, sample::collector(3));
         Plan::new(action, &fleet, targets)
@@ -168,7 +170,7 @@ mod tests {
     fn a_whole_host_is_noticed() {
         let two = || vec![sample::healthy(1, "a"), sample::healthy(2, "b")];
         let mut elsewhere = sample::healthy(3, "c");
-        elsewhere.identity.host = Some("m4".into());
+        std::sync::Arc::make_mut(&mut elsewhere.identity.shared).host = Some("m4".into());
         assert_eq!(
             plan(Action::Kill, two(), vec![elsewhere]).whole_host.as_deref(),
             Some("m3-gpu-01")

@@ -66,7 +66,8 @@ mod tests {
     use std::process::ExitCode;
 
     use heartline_operator::frame::{self, FrameReader};
-    use heartline_operator::message::{Action, ClientFrame, ServerFrame, VERSION};
+    use heartline_operator::message::{ClientFrame, ServerFrame, VERSION};
+    use heartline_vocabulary::Action;
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::UnixListener;
 

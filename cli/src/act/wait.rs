@@ -5,8 +5,9 @@ use std::time::Duration;
 use heartline_operator::age_ms;
 use heartline_operator::client::{Client, Subscription};
 use heartline_operator::json::Obedience;
-use heartline_operator::message::{Action, CommandOutcome, EventKind, Target};
-use heartline_operator::{Mirror, Update};
+use heartline_operator::message::{CommandOutcome, EventKind};
+use heartline_operator::{FleetMirror, SubscriptionUpdate};
+use heartline_vocabulary::{Action, CommandTarget};
 use tokio::time::{sleep, timeout};
 
 use crate::clock;
@@ -24,7 +25,7 @@ const EVENT_PATIENCE: Duration = Duration::from_secs(1);
 /// How far each target has come.
 pub(crate) struct Progress {
     action: Action,
-    targets: Vec<Target>,
+    targets: Vec<CommandTarget>,
     at_ms: i64,
     so_far: Vec<Obedience>,
     /// For resumes that were obeyed by all signs: what they took at most, in ms.
@@ -35,7 +36,7 @@ pub(crate) struct Progress {
 pub(crate) struct Watcher {
     agents: Vec<String>,
     subscription: Option<Subscription>,
-    mirror: Mirror,
+    mirror: FleetMirror,
 }
 
 impl Progress {
@@ -55,7 +56,7 @@ impl Progress {
     }
 
     /// The targets, and how far each has come.
-    pub(crate) fn targets(&self) -> impl Iterator<Item = (&Target, Obedience)> {
+    pub(crate) fn targets(&self) -> impl Iterator<Item = (&CommandTarget, Obedience)> {
         self.targets.iter().zip(self.so_far.iter().copied())
     }
 
@@ -81,9 +82,10 @@ impl Progress {
     /// Takes in that an agent obeyed.
     fn on_event(&mut self, agent: Option<&str>, kind: &EventKind) {
         let EventKind::Obeyed { generation, delivered_ms, obeyed_ms, .. } = kind else { return };
-        let found = self.targets.iter().position(|target| {
-            Some(target.agent.as_str()) == agent && *generation >= target.generation
-        });
+        let found = self
+            .targets
+            .iter()
+            .position(|target| Some(&*target.agent) == agent && *generation >= target.generation);
         if let Some(at) = found {
             let (delivered_ms, obeyed_ms) = (Some(*delivered_ms), Some(*obeyed_ms));
             self.so_far[at] = Obedience { delivered_ms, obeyed_ms };
@@ -91,7 +93,7 @@ impl Progress {
     }
 
     /// Takes in how the agents are.
-    fn look(&mut self, mirror: &Mirror) {
+    fn look(&mut self, mirror: &FleetMirror) {
         let both = self.so_far.iter_mut().zip(&mut self.at_most_ms);
         for (target, (so_far, at_most_ms)) in self.targets.iter().zip(both) {
             if so_far.obeyed_ms.is_some() || at_most_ms.is_some() {
@@ -126,7 +128,7 @@ impl Watcher {
     /// [`Failure::Client`].
     pub(crate) async fn start(client: &Client, agents: Vec<String>) -> Result<Self, Failure> {
         let subscription = client.subscribe(agents.clone(), PER_SECOND).await?;
-        let mut mirror = Mirror::default();
+        let mut mirror = FleetMirror::default();
         mirror.begin();
         Ok(Self { agents, subscription: Some(subscription), mirror })
     }
@@ -156,10 +158,10 @@ impl Watcher {
         progress.settle();
     }
 
-    fn take(&mut self, update: Update, progress: &mut Progress) {
+    fn take(&mut self, update: SubscriptionUpdate, progress: &mut Progress) {
         // The snapshot from before the command shows how it was then.
-        let is_after = matches!(&update, Update::Changes(news) if news.collector.at_ms >= progress.at_ms)
-            || matches!(&update, Update::Page { collector, .. } if collector.at_ms >= progress.at_ms);
+        let is_after = matches!(&update, SubscriptionUpdate::Changes(news) if news.collector.at_ms >= progress.at_ms)
+            || matches!(&update, SubscriptionUpdate::Page { collector, .. } if collector.at_ms >= progress.at_ms);
         let applied = self.mirror.apply(update, clock::now());
         for event in &applied.events {
             progress.on_event(event.agent.as_deref(), &event.kind);
@@ -170,7 +172,7 @@ impl Watcher {
     }
 
     /// The next piece of news, over a new connection if need be.
-    async fn news(&mut self, settings: &Settings) -> Update {
+    async fn news(&mut self, settings: &Settings) -> SubscriptionUpdate {
         loop {
             if let Some(subscription) = &mut self.subscription {
                 if let Ok(update) = subscription.next().await {
@@ -192,13 +194,14 @@ impl Watcher {
 
 #[cfg(test)]
 mod tests {
-    use heartline_operator::message::{Entry, State};
+    use heartline_operator::message::AgentEntry;
+    use heartline_vocabulary::State;
 
     use super::*;
     use crate::sample::{self, NOW_MS};
 
     fn progress(action: Action) -> Progress {
-        let target = |agent: &str| Target {
+        let target = |agent: &str| CommandTarget {
             agent: agent.into(),
             generation: 4,
             state: State::Healthy,
@@ -209,11 +212,11 @@ mod tests {
         Progress::new(action, &CommandOutcome { request_id: 1, at_ms, targets, refused: None })
     }
 
-    fn mirror(entries: Vec<Entry>) -> Mirror {
-        let mut mirror = Mirror::default();
+    fn mirror(entries: Vec<AgentEntry>) -> FleetMirror {
+        let mut mirror = FleetMirror::default();
         mirror.begin();
         let collector = Box::new(sample::collector(2));
-        mirror.apply(Update::Page { entries, collector, last: true }, clock::now());
+        mirror.apply(SubscriptionUpdate::Page { entries, collector, last: true }, clock::now());
         mirror
     }
 

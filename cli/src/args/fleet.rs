@@ -4,8 +4,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use heartline_operator::message::State;
 use heartline_operator::text::parse_duration;
+use heartline_vocabulary::State;
 
 /// `tui`
 #[derive(Args, Debug, Default)]

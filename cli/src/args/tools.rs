@@ -100,7 +100,7 @@ pub(crate) struct DemoAgentArgs {
 /// What an agent of the demo does for a living.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// Work, now and then a failure.
+    /// WorkWindow, now and then a failure.
     Steady,
     /// One task in four fails.
     Flaky,

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use heartline_operator::client::ClientError;
 use heartline_operator::message::{
-    Action, AgentDetail, CommandView, ErrorCode, Reply, Request, SessionView,
+    AgentDetail, CommandStatus, ErrorCode, Reply, Request, SessionSummary,
 };
 use heartline_operator::text::{self, span};
 use heartline_operator::{json, session_text};
+use heartline_vocabulary::Action;
 
 use crate::args::AgentArgs;
 use crate::console::Console;
@@ -81,16 +82,17 @@ fn describe(detail: &AgentDetail, now_ms: i64, paint: Paint) -> String {
 
 fn identity(detail: &AgentDetail) -> Vec<(&'static str, String)> {
     let identity = &detail.entry.identity;
-    let labels: Vec<_> = identity.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().map(ToOwned::to_owned);
+    let labels: Vec<_> = identity.shared.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
     let rows = [
-        ("host", identity.host.clone()),
+        ("host", text(&identity.shared.host)),
         ("pid", identity.pid.map(|pid| pid.to_string())),
-        ("group", identity.group.clone()),
-        ("version", identity.version.clone()),
-        ("framework", identity.framework.clone()),
-        ("emitter", identity.sdk.clone()),
+        ("group", text(&identity.shared.group)),
+        ("version", text(&identity.shared.version)),
+        ("framework", text(&identity.shared.framework)),
+        ("emitter", text(&identity.shared.sdk)),
         ("labels", Some(labels.join(" "))),
-        ("needs", Some(identity.depends.join(" "))),
+        ("needs", Some(identity.shared.depends.join(" "))),
         ("address", detail.address.clone()),
     ];
     rows.into_iter()
@@ -179,7 +181,7 @@ fn work(detail: &AgentDetail) -> Vec<(&'static str, String)> {
 }
 
 /// A command, by whom and why, and how far it has come.
-pub(crate) fn command_line(command: &CommandView) -> String {
+pub(crate) fn command_line(command: &CommandStatus) -> String {
     let what = match command.action {
         Action::Kill => "killed",
         Action::Resume => "resumed",
@@ -204,7 +206,7 @@ pub(crate) fn command_line(command: &CommandView) -> String {
     )
 }
 
-fn session_line(session: &SessionView) -> String {
+fn session_line(session: &SessionSummary) -> String {
     let last = session.last_beat_ms.map_or_else(|| "-".to_owned(), text::timestamp);
     let ended = session.ended.as_deref().unwrap_or("current");
     format!(
@@ -233,7 +235,7 @@ mod tests {
             address: Some("10.3.0.14:50112".into()),
             scope: "mail.".into(),
             epoch: 1,
-            sessions: vec![SessionView {
+            sessions: vec![SessionSummary {
                 session: 0x5be1,
                 started_ms: sample::NOW_MS - 7_200_000,
                 last_beat_ms: None,

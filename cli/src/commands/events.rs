@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heartline_operator::client::{Client, ClientError};
-use heartline_operator::message::{Entry, Event, EventQuery, Reply, Request};
+use heartline_operator::message::{AgentEntry, Event, EventQuery, Reply, Request};
 use heartline_operator::{Filter, json};
 
 use super::parse_filter;
@@ -56,7 +56,7 @@ pub(crate) async fn run(
 struct Past<'a> {
     client: &'a Client,
     filter: &'a Filter,
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, AgentEntry>,
 }
 
 impl Past<'_> {
@@ -109,7 +109,10 @@ impl Past<'_> {
 }
 
 /// The agents by id, if the filter may ask about them.
-async fn entries(client: &Client, filter: &Filter) -> Result<BTreeMap<String, Entry>, Failure> {
+async fn entries(
+    client: &Client,
+    filter: &Filter,
+) -> Result<BTreeMap<String, AgentEntry>, Failure> {
     if filter.is_empty() {
         return Ok(BTreeMap::new());
     }

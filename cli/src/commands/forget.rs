@@ -1,8 +1,9 @@
 //! `heartline forget`: removes retired agents; their history stays.
 
 use heartline_operator::client::ClientError;
-use heartline_operator::message::{Entry, Reason, Reply, Request};
+use heartline_operator::message::{AgentEntry, Reply, Request};
 use heartline_operator::text;
+use heartline_vocabulary::Reason;
 
 use crate::args::ForgetArgs;
 use crate::console::Console;
@@ -45,7 +46,7 @@ pub(crate) async fn run(
 }
 
 /// The age of the last beat of an agent that has not ended.
-fn still_beats(entry: &Entry, now_ms: i64) -> Option<u64> {
+fn still_beats(entry: &AgentEntry, now_ms: i64) -> Option<u64> {
     let has_ended = matches!(entry.vitals.reason, Some(Reason::Shutdown | Reason::Crashed));
     let alive_ms = u64::from(entry.vitals.interval_ms) * BEATING_INTERVALS;
     entry.vitals.beat_age_ms(now_ms).filter(|age_ms| !has_ended && *age_ms < alive_ms)
@@ -53,7 +54,7 @@ fn still_beats(entry: &Entry, now_ms: i64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use heartline_operator::message::State;
+    use heartline_vocabulary::State;
 
     use super::*;
     use crate::sample::{self, NOW_MS};

@@ -5,8 +5,9 @@ use std::time::Duration;
 use heartline_operator::Filter;
 use heartline_operator::client::Client;
 use heartline_operator::json::{self, CommandReport, Obedience};
-use heartline_operator::message::{Action, Command, CommandOutcome, CommandRefusal, Entry, Target};
+use heartline_operator::message::{AgentEntry, Command, CommandOutcome};
 use heartline_operator::text::{span, verb};
+use heartline_vocabulary::{Action, CommandRefusal, CommandTarget};
 
 use crate::act::{Patience, Plan, Progress, Watcher, confirm, refusal, send};
 use crate::args::{HowArgs, KillArgs, ResumeArgs, TargetArgs};
@@ -108,7 +109,7 @@ impl Order {
         self.send(client, command, settings, console).await
     }
 
-    fn targets(&self, fleet: &Fleet, filter: Option<&Filter>) -> Result<Vec<Entry>, Failure> {
+    fn targets(&self, fleet: &Fleet, filter: Option<&Filter>) -> Result<Vec<AgentEntry>, Failure> {
         let found = match filter {
             Some(filter) => fleet.matching(filter),
             None => fleet.named(&self.whom.names)?,
@@ -188,7 +189,7 @@ impl Order {
 
 /// A line for each target.
 fn lines(action: Action, progress: &Progress, wait: Option<Duration>) -> Vec<String> {
-    let line = |(target, so_far): (&Target, Obedience)| {
+    let line = |(target, so_far): (&CommandTarget, Obedience)| {
         let (verb, agent) = (verb(action), &target.agent);
         let what = match (so_far.obeyed_ms, so_far.delivered_ms, wait) {
             (Some(ms), _, _) if target.changed => format!("obeyed in {}", span(ms)),

@@ -1,7 +1,9 @@
 //! `heartline status`: the fleet as a table, or JSON.
 
-use heartline_operator::message::{CollectorStatus, Entry, HistoryHealth, State};
+use heartline_operator::message::{AgentEntry, CollectorStatus, HistoryHealth};
+
 use heartline_operator::{age_ms, json, text};
+use heartline_vocabulary::State;
 
 use super::parse_filter;
 use crate::act::agents;
@@ -121,17 +123,17 @@ pub(crate) fn collector_lines(collector: &CollectorStatus, paint: Paint) -> Stri
     text
 }
 
-fn row(entry: &Entry, now_ms: i64, paint: Paint) -> Vec<String> {
+fn row(entry: &AgentEntry, now_ms: i64, paint: Paint) -> Vec<String> {
     let none = || "-".to_owned();
     let age = |ms: Option<u64>| ms.map_or_else(none, text::age);
     let (vitals, work) = (&entry.vitals, &entry.work);
-    let latency = |of: fn(&heartline_operator::message::Latency) -> u64| {
+    let latency = |of: fn(&heartline_operator::message::LatencyQuantiles) -> u64| {
         work.latency.as_ref().map_or_else(none, |latency| text::latency(of(latency)))
     };
     vec![
         paint.vitals(vitals),
         entry.agent.clone(),
-        entry.identity.host.clone().unwrap_or_else(none),
+        entry.identity.shared.host.as_deref().map_or_else(none, ToOwned::to_owned),
         text::age(vitals.state_age_ms(now_ms)),
         age(vitals.beat_age_ms(now_ms)),
         age(vitals.progress_age_ms(now_ms)),
@@ -149,7 +151,7 @@ fn row(entry: &Entry, now_ms: i64, paint: Paint) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use heartline_operator::message::Datagrams;
+    use heartline_operator::message::DatagramCounters;
 
     use super::*;
     use crate::paint::Colour;
@@ -183,7 +185,7 @@ mod tests {
         let calm = collector_lines(&collector, paint);
         assert!(calm.contains("nothing dropped"), "{calm}");
         collector.datagrams =
-            Datagrams { bad_tag: 3, kernel_dropped: 12_000, ..Datagrams::default() };
+            DatagramCounters { bad_tag: 3, kernel_dropped: 12_000, ..DatagramCounters::default() };
         collector.gaps = 1;
         collector.last_gap_ms = Some(sample::NOW_MS - 60_000);
         collector.history = HistoryHealth::Paused("the disk is full".into());

@@ -1,6 +1,6 @@
 //! `heartline watch --plain`: a line for each thing that happens.
 
-use heartline_operator::message::{State, Summary};
+use heartline_vocabulary::{State, StateCounts};
 
 use super::parse_filter;
 use crate::act::agents;
@@ -43,7 +43,7 @@ pub(crate) fn told_line(told: &Told, paint: Paint) -> String {
 }
 
 /// `20 agents, 16 healthy, 2 unknown`.
-pub(crate) fn sum(summary: &Summary) -> String {
+pub(crate) fn sum(summary: &StateCounts) -> String {
     let mut parts = vec![agents(summary.total as usize)];
     let counted = State::ALL.into_iter().filter(|state| summary.of(*state) > 0);
     parts.extend(counted.map(|state| format!("{} {}", summary.of(state), state.name())));
@@ -60,7 +60,7 @@ mod tests {
     fn a_lost_link_is_a_line_of_its_own() {
         let paint = Paint::new(Charset::Ascii, Colour::None);
         let at_ms = crate::sample::NOW_MS;
-        let summary = Summary { total: 20, healthy: 18, unknown: 2, ..Summary::default() };
+        let summary = StateCounts { total: 20, healthy: 18, unknown: 2, ..StateCounts::default() };
         let lines = [
             Told::Up { at_ms, summary, again: false },
             Told::Lost { at_ms, why: "the collector hung up".into() },

@@ -165,7 +165,7 @@ mod tests {
         let mut file = parse("[tui]\ntheme = \"light\"\n").unwrap();
         let theme = |name: &str| GlobalArgs { theme: Some(name.into()), ..GlobalArgs::default() };
         file.apply_look(&theme("mono")).unwrap();
-        assert_eq!(file.tui.theme, Some(ThemeName::Mono));
+        assert_eq!(file.tui.theme, Some(ThemeName::MonoTime));
         let error = file.apply_look(&theme("pink")).unwrap_err().to_string();
         assert!(error.contains("colour-blind"), "{error}");
     }

@@ -5,7 +5,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use heartline_operator::client::{Client, ClientError, ClientOptions, Endpoint};
-use heartline_operator::message::{Action, Command, Request};
+use heartline_operator::message::{Command, Request};
+use heartline_vocabulary::Action;
 
 use super::cast::Role;
 use super::script::{Cue, Deed, KILL_REASON, cues};

@@ -1,7 +1,7 @@
 //! The operators' side of the collector, which knows what became of a probe.
 
 use heartline_operator::client::Client;
-use heartline_operator::message::{CollectorStatus, Datagrams, Reply, Request};
+use heartline_operator::message::{CollectorStatus, DatagramCounters, Reply, Request};
 
 use super::Finding;
 use super::probe::ATTEMPTS;
@@ -42,7 +42,7 @@ impl Operators {
     }
 
     /// What the collector has counted so far.
-    pub(super) async fn counters(&self) -> Option<Datagrams> {
+    pub(super) async fn counters(&self) -> Option<DatagramCounters> {
         match self.client.request(Request::Collector).await {
             Ok(Reply::Collector(status)) => Some(status.datagrams),
             _ => None,
@@ -64,7 +64,7 @@ impl Operators {
     }
 
     /// Which counter of refused datagrams has grown by what the probe was sent.
-    pub(super) async fn counted_since(&self, before: Datagrams) -> Option<String> {
+    pub(super) async fn counted_since(&self, before: DatagramCounters) -> Option<String> {
         let now = self.counters().await?;
         let grown = [
             ("bad signature", now.bad_tag.saturating_sub(before.bad_tag)),

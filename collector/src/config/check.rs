@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use heartline_fleet::{AgentRule, Limits};
+use heartline_fleet::{AgentHealthRule, HealthThresholds};
 
 use super::{ConfigError, ConfigText, Place};
 
@@ -44,13 +44,17 @@ impl Wrong {
 }
 
 /// The limits of `[health]`.
-pub(super) fn health(found: Limits) -> Result<(), Wrong> {
+pub(super) fn health(found: HealthThresholds) -> Result<(), Wrong> {
     limits(found)
         .map_err(|(keys, message)| Wrong::new("health", 0, keys, format!("[health]: {message}")))
 }
 
 /// The `nth` `[[agent]]`, with the limits that it comes to.
-pub(super) fn agent(nth: usize, rule: &AgentRule, found: Limits) -> Result<(), Wrong> {
+pub(super) fn agent(
+    nth: usize,
+    rule: &AgentHealthRule,
+    found: HealthThresholds,
+) -> Result<(), Wrong> {
     let pattern = &rule.pattern;
     let wrong = |keys: &[&'static str], message: String| {
         let keys: Vec<_> = keys.iter().copied().chain(["match"]).collect();
@@ -75,8 +79,9 @@ pub(super) fn agent(nth: usize, rule: &AgentRule, found: Limits) -> Result<(), W
 /// The keys that may be meant, and what was expected of them.
 type OutOfRange = (&'static [&'static str], String);
 
-fn limits(found: Limits) -> Result<(), OutOfRange> {
-    let Limits { late_factor: late, unreachable_factor: unreachable, stall_after } = found;
+fn limits(found: HealthThresholds) -> Result<(), OutOfRange> {
+    let HealthThresholds { late_factor: late, unreachable_factor: unreachable, stall_after } =
+        found;
     let is_factor = |factor: f64| (1.0..=10_000.0).contains(&factor);
     if !is_factor(late) || !is_factor(unreachable) || unreachable <= late {
         let message = format!(

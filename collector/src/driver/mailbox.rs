@@ -5,10 +5,13 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, mpsc};
 
-use heartline_fleet::{AgentId, CommandRequest, Rules};
+use heartline_fleet::{CommandRequest, HealthRules};
+
 use heartline_operator::message::{
-    Change, CollectorStatus, CommandOutcome, Entry, ErrorCode, Totals, Work,
+    AgentEntry, CollectorStatus, CommandOutcome, ErrorCode, VitalsUpdate, WorkWindow,
 };
+use heartline_vocabulary::AgentRowId;
+use heartline_vocabulary::WorkTotals;
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::oneshot;
 
@@ -20,7 +23,7 @@ pub type ReplyTo<T> = oneshot::Sender<T>;
 pub type CommandReply = Result<CommandOutcome, (ErrorCode, String)>;
 
 /// What others tell the driver, and ask of it.
-pub enum Letter {
+pub enum DriverRequest {
     /// News from the disk.
     Store(StoreEvent),
     /// An operator's command.
@@ -37,7 +40,7 @@ pub enum Letter {
     /// How the collector is.
     Status(ReplyTo<CollectorStatus>),
     /// What agents worked in the last hour, computed anew.
-    Works(Arc<BTreeMap<AgentId, Work>>),
+    Works(Arc<BTreeMap<AgentRowId, WorkWindow>>),
     /// From now on refuse a scope's key of an epoch, or take it again.
     Revoked {
         /// The key epoch.
@@ -50,7 +53,7 @@ pub enum Letter {
     /// Store a change of tokens, and tell when it is on disk.
     Token(TokenChange, ReplyTo<Result<(), String>>),
     /// Judge by other rules from now on.
-    Rules(Rules),
+    Rules(HealthRules),
     /// End.
     End,
 }
@@ -70,7 +73,7 @@ pub struct Page {
     /// The driver's turn: pages and news of one turn show the same.
     pub turn: u64,
     /// The agents, and their durable ids.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<AgentEntry>,
     /// How the collector is.
     pub status: CollectorStatus,
     /// Where to go on; `None`: there is no more.
@@ -85,7 +88,7 @@ pub struct News {
     /// How the collector is.
     pub status: CollectorStatus,
     /// Agents that are new, or whose identity is.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<AgentEntry>,
     /// Agents whose vitals have changed.
     pub changed: Vec<Changed>,
     /// Keys of agents that are gone.
@@ -96,20 +99,20 @@ pub struct News {
 #[derive(Debug)]
 pub struct Changed {
     /// How it is.
-    pub change: Change,
+    pub change: VitalsUpdate,
     /// Its durable id.
-    pub id: AgentId,
+    pub id: AgentRowId,
     /// Its work since it was first seen.
-    pub total: Totals,
+    pub total: WorkTotals,
 }
 
 /// One agent, with what a snapshot does not have.
 #[derive(Debug)]
 pub struct AgentSnapshot {
     /// As in a snapshot.
-    pub entry: Entry,
+    pub entry: AgentEntry,
     /// Its durable id.
-    pub id: AgentId,
+    pub id: AgentRowId,
     /// When it was first seen.
     pub first_seen_ms: i64,
     /// Where its last live message came from.
@@ -122,14 +125,14 @@ pub struct AgentSnapshot {
 
 /// The writing end: cheap to clone, never blocks.
 #[derive(Clone)]
-pub struct Mailbox {
-    letters: mpsc::Sender<Letter>,
+pub struct DriverHandle {
+    letters: mpsc::Sender<DriverRequest>,
     wake: Arc<OwnedFd>,
 }
 
 /// The reading end, to be waited on together with the sockets.
-pub struct Letters {
-    letters: mpsc::Receiver<Letter>,
+pub struct DriverInbox {
+    letters: mpsc::Receiver<DriverRequest>,
     wake: Arc<OwnedFd>,
 }
 
@@ -138,16 +141,19 @@ pub struct Letters {
 ///
 /// # Errors
 /// When the system gives no more file descriptors.
-pub fn mailbox() -> io::Result<(Mailbox, Letters)> {
+pub fn mailbox() -> io::Result<(DriverHandle, DriverInbox)> {
     let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
     let (sender, receiver) = mpsc::channel();
-    Ok((Mailbox { letters: sender, wake: Arc::clone(&wake) }, Letters { letters: receiver, wake }))
+    Ok((
+        DriverHandle { letters: sender, wake: Arc::clone(&wake) },
+        DriverInbox { letters: receiver, wake },
+    ))
 }
 
-impl Mailbox {
+impl DriverHandle {
     /// Puts a letter in. It is dropped when the driver has ended; whoever waits for a reply sees
     /// that its sender is gone.
-    pub fn send(&self, letter: Letter) {
+    pub fn send(&self, letter: DriverRequest) {
         if self.letters.send(letter).is_ok() {
             // Fails only when the counter is full, and then the driver is awake anyway.
             let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
@@ -155,16 +161,16 @@ impl Mailbox {
     }
 
     /// Asks and waits. `None`: the driver has ended.
-    pub async fn ask<T>(&self, letter: impl FnOnce(ReplyTo<T>) -> Letter) -> Option<T> {
+    pub async fn ask<T>(&self, letter: impl FnOnce(ReplyTo<T>) -> DriverRequest) -> Option<T> {
         let (reply_to, reply) = oneshot::channel();
         self.send(letter(reply_to));
         reply.await.ok()
     }
 }
 
-impl Letters {
+impl DriverInbox {
     /// The next letter, if there is one.
-    pub fn take(&self) -> Option<Letter> {
+    pub fn take(&self) -> Option<DriverRequest> {
         self.letters.try_recv().ok()
     }
 
@@ -180,7 +186,7 @@ impl Letters {
     }
 }
 
-impl AsFd for Letters {
+impl AsFd for DriverInbox {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()
     }

@@ -17,22 +17,24 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use heartline_fleet::{CommandRequest, ControlRow, Fleet, HistoryRow, Input, Mono, Output, Ticket};
+use heartline_fleet::{
+    CommandRequest, ControlDbRow, Fleet, HistoryDbRow, Input, MonoTime, Output, WriteTicket,
+};
 use heartline_operator::message::{CommandOutcome, ErrorCode, HistoryHealth};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub use mailbox::{
-    AgentSnapshot, Changed, CommandReply, Letter, Letters, Mailbox, News, Page, PageRequest,
-    ReplyTo, mailbox,
+    AgentSnapshot, Changed, CommandReply, DriverHandle, DriverInbox, DriverRequest, News, Page,
+    PageRequest, ReplyTo, mailbox,
 };
 pub use news::no_work;
-pub use status::About;
+pub use status::CollectorInfo;
 
 use crate::clock::{self, Anchor};
 use crate::ingest::{Ask, BATCH, Ingest};
 use crate::store::{Store, StoreEvent};
-use news::Teller;
-use status::Rate;
+use news::DeltaTracker;
+use status::BeatRate;
 
 /// Most batches taken from one socket in one turn: a flood must not keep the tick away.
 const BATCHES_PER_TURN: usize = 64;
@@ -48,18 +50,18 @@ pub struct Driver {
     fleet: Fleet,
     ingest: Ingest,
     store: Store,
-    letters: Letters,
-    about: About,
+    letters: DriverInbox,
+    about: CollectorInfo,
     anchor: Anchor,
-    rate: Rate,
-    teller: Teller,
+    rate: BeatRate,
+    teller: DeltaTracker,
     history: HistoryHealth,
-    history_rows: Vec<HistoryRow>,
-    control_rows: Vec<ControlRow>,
+    history_rows: Vec<HistoryDbRow>,
+    control_rows: Vec<ControlDbRow>,
     /// Who waits for which command.
     waiting: BTreeMap<u64, Vec<ReplyTo<CommandReply>>>,
-    tickets: BTreeMap<Ticket, u64>,
-    looked: Mono,
+    tickets: BTreeMap<WriteTicket, u64>,
+    looked: MonoTime,
     failures: u32,
     turn: u64,
     ending: bool,
@@ -72,8 +74,8 @@ impl Driver {
         fleet: Fleet,
         ingest: Ingest,
         store: Store,
-        letters: Letters,
-        about: About,
+        letters: DriverInbox,
+        about: CollectorInfo,
         anchor: Anchor,
     ) -> Self {
         let now = clock::now();
@@ -84,8 +86,8 @@ impl Driver {
             letters,
             about,
             anchor,
-            rate: Rate::new(now),
-            teller: Teller::default(),
+            rate: BeatRate::new(now),
+            teller: DeltaTracker::default(),
             history: HistoryHealth::Kept,
             history_rows: Vec::new(),
             control_rows: Vec::new(),
@@ -98,7 +100,7 @@ impl Driver {
         }
     }
 
-    /// Runs until [`Letter::End`]; then commits everything.
+    /// Runs until [`DriverRequest::End`]; then commits everything.
     ///
     /// # Errors
     /// When a socket can be neither waited on nor read: nothing could be observed any more.
@@ -179,7 +181,7 @@ impl Driver {
         if self.failures > FAILURES_MAX { Err(error) } else { Ok(()) }
     }
 
-    fn note_drops(&mut self, now: Mono) {
+    fn note_drops(&mut self, now: MonoTime) {
         let ask = if now.since(self.looked) >= LOOK_EVERY {
             self.looked = now;
             // Labels follow the wall clock when somebody moves it.
@@ -194,33 +196,32 @@ impl Driver {
         }
     }
 
-    fn handle(&mut self, input: Input<'_>, now: Mono) {
+    fn handle(&mut self, input: Input<'_>, now: MonoTime) {
         self.fleet.handle(input, now);
         self.drain(now);
     }
 
-    fn drain(&mut self, now: Mono) {
+    fn drain(&mut self, now: MonoTime) {
         while let Some(output) = self.fleet.poll_output() {
             match output {
                 Output::Answer(answer) => self.ingest.answer(&self.fleet, &answer, now),
                 Output::Push(order) => self.ingest.push(&self.fleet, &order),
                 Output::Record(row) => self.history_rows.push(row),
                 Output::Persist(row) => {
-                    if let ControlRow::Command { ticket, request_id, .. } = &row {
+                    if let ControlDbRow::Command { ticket, request_id, .. } = &row {
                         self.tickets.insert(*ticket, *request_id);
                     }
                     self.control_rows.push(row);
                 }
                 Output::Commanded { request_id, at, targets } => {
                     let at_ms = self.anchor.wall_ms(at);
-                    let targets = targets.into_iter().map(translate::target).collect();
                     self.reply(
                         request_id,
                         &Ok(CommandOutcome { request_id, at_ms, targets, refused: None }),
                     );
                 }
                 Output::Refused { request_id, refusal } => {
-                    let refused = Some(translate::refusal(refusal));
+                    let refused = Some(refusal);
                     let at_ms = self.anchor.wall_ms(now);
                     let targets = Vec::new();
                     self.reply(
@@ -253,41 +254,41 @@ impl Driver {
         self.letters.nudge();
     }
 
-    fn read(&mut self, letter: Letter) {
+    fn read(&mut self, letter: DriverRequest) {
         let now = clock::now();
         match letter {
-            Letter::Store(event) => self.on_store(event, now),
-            Letter::Command(request, reply_to) => self.on_command(request, reply_to, now),
-            Letter::Forget(by, agents, reply_to) => {
+            DriverRequest::Store(event) => self.on_store(event, now),
+            DriverRequest::Command(request, reply_to) => self.on_command(request, reply_to, now),
+            DriverRequest::Forget(by, agents, reply_to) => {
                 let _ = reply_to.send(self.forget(by, agents, now));
             }
-            Letter::Page(request, reply_to) => {
+            DriverRequest::Page(request, reply_to) => {
                 let (entries, next) = self.teller.page(&self.fleet, request, self.anchor);
                 let (turn, status) = (self.turn, self.status(now));
                 let _ = reply_to.send(Page { turn, entries, status, next });
             }
-            Letter::News(reply_to) => {
+            DriverRequest::News(reply_to) => {
                 let told = self.teller.news(&mut self.fleet, self.anchor);
                 let (turn, status) = (self.turn, self.status(now));
                 let news::Told { entries, changed, removed } = told;
                 let _ = reply_to.send(News { turn, status, entries, changed, removed });
             }
-            Letter::Agent(agent, reply_to) => {
+            DriverRequest::Agent(agent, reply_to) => {
                 let _ = reply_to.send(self.agent(&agent));
             }
-            Letter::Status(reply_to) => {
+            DriverRequest::Status(reply_to) => {
                 let _ = reply_to.send(self.status(now));
             }
-            Letter::Works(works) => self.teller.works = works,
-            Letter::Revoked { epoch, scope, is_revoked } => {
+            DriverRequest::Works(works) => self.teller.works = works,
+            DriverRequest::Revoked { epoch, scope, is_revoked } => {
                 self.ingest.keyring.set_revoked(epoch, &scope, is_revoked);
             }
-            Letter::Token(change, reply_to) => {
+            DriverRequest::Token(change, reply_to) => {
                 let done = Box::new(|stored| drop(reply_to.send(stored)));
                 self.store.change_token(change, done);
             }
-            Letter::Rules(rules) => self.handle(Input::Rules(rules), now),
-            Letter::End => self.ending = true,
+            DriverRequest::Rules(rules) => self.handle(Input::Rules(rules), now),
+            DriverRequest::End => self.ending = true,
         }
     }
 
@@ -296,7 +297,7 @@ impl Driver {
         &mut self,
         by: Box<str>,
         agents: Vec<String>,
-        now: Mono,
+        now: MonoTime,
     ) -> Result<Vec<String>, String> {
         let (mut found, mut indices) = (Vec::new(), Vec::new());
         for agent in agents {
@@ -322,7 +323,7 @@ impl Driver {
         Ok(found)
     }
 
-    fn on_store(&mut self, event: StoreEvent, now: Mono) {
+    fn on_store(&mut self, event: StoreEvent, now: MonoTime) {
         match event {
             StoreEvent::HistoryStored { ticket, known } => {
                 self.handle(Input::Stored { ticket, known }, now);
@@ -362,7 +363,12 @@ impl Driver {
         }
     }
 
-    fn on_command(&mut self, request: CommandRequest, reply_to: ReplyTo<CommandReply>, now: Mono) {
+    fn on_command(
+        &mut self,
+        request: CommandRequest,
+        reply_to: ReplyTo<CommandReply>,
+        now: MonoTime,
+    ) {
         let waiting = self.waiting.entry(request.request_id).or_default();
         waiting.push(reply_to);
         // The same command is already on its way: one answer serves both.

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use heartline_fleet::{AgentId, AgentIndex, AgentView, Fleet, Identity};
-use heartline_operator::message::{Change, Entry, Work};
+use heartline_fleet::{AgentIndex, AgentView, Fleet};
+
+use heartline_operator::message::{AgentEntry, VitalsUpdate, WorkWindow};
+use heartline_vocabulary::{AgentRowId, Identity};
 
 use super::mailbox::{Changed, PageRequest};
 use super::translate;
@@ -15,31 +17,31 @@ const PAGE_MAX: u32 = 1_000;
 
 /// What was told of the fleet so far.
 #[derive(Default)]
-pub(super) struct Teller {
+pub(super) struct DeltaTracker {
     /// By index: whose identity was told last.
-    told: Vec<Option<(AgentId, Option<Identity>)>>,
+    told: Vec<Option<(AgentRowId, Option<Identity>)>>,
     changed: Vec<AgentIndex>,
-    /// Work of the last hour, as far as it was computed.
-    pub(super) works: Arc<BTreeMap<AgentId, Work>>,
+    /// WorkWindow of the last hour, as far as it was computed.
+    pub(super) works: Arc<BTreeMap<AgentRowId, WorkWindow>>,
 }
 
 /// What has changed, without the collector's own condition.
 pub(super) struct Told {
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<AgentEntry>,
     pub(super) changed: Vec<Changed>,
     pub(super) removed: Vec<u32>,
 }
 
-impl Teller {
+impl DeltaTracker {
     /// One agent, whole.
-    pub(super) fn entry(&self, view: &AgentView<'_>, anchor: Anchor) -> Entry {
-        Entry {
+    pub(super) fn entry(&self, view: &AgentView<'_>, anchor: Anchor) -> AgentEntry {
+        AgentEntry {
             key: view.index.0,
             agent: view.name().to_owned(),
-            identity: translate::identity(view.identity()),
+            identity: view.identity().cloned().unwrap_or_default(),
             vitals: translate::vitals(view, anchor),
             work: self.works.get(&view.id()).cloned().unwrap_or_else(no_work),
-            total: translate::totals(view.totals()),
+            total: *view.totals(),
         }
     }
 
@@ -49,7 +51,7 @@ impl Teller {
         fleet: &Fleet,
         request: PageRequest,
         anchor: Anchor,
-    ) -> (Vec<Entry>, Option<u32>) {
+    ) -> (Vec<AgentEntry>, Option<u32>) {
         let entry = |view: AgentView<'_>| self.entry(&view, anchor);
         match request {
             PageRequest::From(from, limit) => {
@@ -83,9 +85,9 @@ impl Teller {
             let telling = Some((view.id(), view.identity().cloned()));
             if *told == telling {
                 changed.push(Changed {
-                    change: Change { key: index.0, vitals: translate::vitals(&view, anchor) },
+                    change: VitalsUpdate { key: index.0, vitals: translate::vitals(&view, anchor) },
                     id: view.id(),
-                    total: translate::totals(view.totals()),
+                    total: *view.totals(),
                 });
             } else {
                 *told = telling;
@@ -98,6 +100,6 @@ impl Teller {
 }
 
 /// The work of an agent that did none in the last hour.
-pub fn no_work() -> Work {
-    Work { window_ms: 3_600_000, ..Work::default() }
+pub fn no_work() -> WorkWindow {
+    WorkWindow { window_ms: 3_600_000, ..WorkWindow::default() }
 }

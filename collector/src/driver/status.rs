@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use heartline_fleet::{Mono, State};
-use heartline_operator::message::{CollectorStatus, Datagrams, Summary};
+use heartline_fleet::MonoTime;
+
+use heartline_operator::message::{CollectorStatus, DatagramCounters};
 
 use super::Driver;
 
 /// What a collector knows of itself from its start.
 #[derive(Clone, Debug, Default)]
-pub struct About {
+pub struct CollectorInfo {
     /// When it started, in ms of Unix time.
     pub started_ms: i64,
     /// Its host.
@@ -22,8 +23,8 @@ pub struct About {
 
 /// Live beats a second, over the last few.
 #[derive(Debug)]
-pub(super) struct Rate {
-    since: Mono,
+pub(super) struct BeatRate {
+    since: MonoTime,
     count: u64,
     per_second: f32,
 }
@@ -31,13 +32,13 @@ pub(super) struct Rate {
 /// Over how long beats are counted.
 const SPAN: Duration = Duration::from_secs(5);
 
-impl Rate {
-    pub(super) fn new(now: Mono) -> Self {
+impl BeatRate {
+    pub(super) fn new(now: MonoTime) -> Self {
         Self { since: now, count: 0, per_second: 0.0 }
     }
 
     /// Takes note of the count of live beats so far.
-    pub(super) fn note(&mut self, count: u64, now: Mono) {
+    pub(super) fn note(&mut self, count: u64, now: MonoTime) {
         let span = now.since(self.since);
         if span >= SPAN {
             self.per_second = ((count - self.count) as f64 / span.as_secs_f64()) as f32;
@@ -58,7 +59,7 @@ impl Driver {
         })
     }
 
-    pub(super) fn status(&self, now: Mono) -> CollectorStatus {
+    pub(super) fn status(&self, now: MonoTime) -> CollectorStatus {
         let (summary, counters) = (self.fleet.summary(), self.fleet.counters());
         let refused = self.ingest.refused();
         let paused = self.about.control_paused.iter();
@@ -70,15 +71,8 @@ impl Driver {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host: self.about.host.clone(),
             udp: self.ingest.addresses().iter().map(ToString::to_string).collect(),
-            summary: Summary {
-                total: summary.total(),
-                healthy: summary.of(State::Healthy),
-                degraded: summary.of(State::Degraded),
-                unreachable: summary.of(State::Unreachable),
-                killed: summary.of(State::Killed),
-                unknown: summary.of(State::Unknown),
-            },
-            datagrams: Datagrams {
+            summary: *summary,
+            datagrams: DatagramCounters {
                 live: counters.live,
                 unconfirmed: counters.unconfirmed,
                 bad_tag: refused.bad_tag,

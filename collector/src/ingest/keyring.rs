@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heartline_fleet::{AgentIndex, Mono};
+use heartline_fleet::{AgentIndex, MonoTime};
 use heartline_protocol::challenge::{BootKey, step_ms};
 use heartline_protocol::envelope::Datagram;
 use heartline_protocol::limits::CHALLENGE_LEN;
@@ -68,7 +68,7 @@ pub struct Keyring {
     masters: Vec<(Epoch, MasterKey)>,
     revoked: BTreeSet<(u8, Box<str>)>,
     boot: BootKey,
-    started: Mono,
+    started: MonoTime,
     slots: Vec<Slot>,
     /// Keys of messages that were authentic, but proved nothing fresh: good for their answers, and
     /// for nothing else. A recording must not change the key that an agent is spoken to with.
@@ -78,7 +78,7 @@ pub struct Keyring {
 impl Keyring {
     /// A ring of the valid master keys, with a boot key drawn for this start alone.
     #[must_use]
-    pub fn new(masters: Vec<(Epoch, MasterKey)>, boot: BootKey, started: Mono) -> Self {
+    pub fn new(masters: Vec<(Epoch, MasterKey)>, boot: BootKey, started: MonoTime) -> Self {
         Self {
             masters,
             revoked: BTreeSet::new(),
@@ -207,7 +207,7 @@ impl Keyring {
         index: Option<AgentIndex>,
         header: &Header<'_>,
         interval_ms: u32,
-        now: Mono,
+        now: MonoTime,
     ) -> bool {
         if header.challenge == [0; CHALLENGE_LEN] {
             return false;
@@ -243,7 +243,7 @@ impl Keyring {
         agent: &str,
         session: u64,
         interval_ms: u32,
-        now: Mono,
+        now: MonoTime,
     ) -> [u8; CHALLENGE_LEN] {
         let step = self.step(interval_ms, now);
         let slot = index.and_then(|index| self.slots.get_mut(index.get()));
@@ -260,7 +260,7 @@ impl Keyring {
         challenge
     }
 
-    fn step(&self, interval_ms: u32, now: Mono) -> u32 {
+    fn step(&self, interval_ms: u32, now: MonoTime) -> u32 {
         (now.millis_since(self.started) / step_ms(interval_ms)) as u32
     }
 }
@@ -273,7 +273,7 @@ mod tests {
     const INTERVAL_MS: u32 = 30_000;
 
     fn ring(kept: bool) -> (Keyring, Option<AgentIndex>) {
-        let start = Mono::from_millis(0);
+        let start = MonoTime::from_millis(0);
         let masters = vec![(Epoch(1), MasterKey::new([1; 32]))];
         let mut ring = Keyring::new(masters, BootKey::new(&[2; 32]), start);
         if kept {
@@ -293,7 +293,7 @@ mod tests {
             for (asked, echoed, fresh) in [(5, 5, true), (5, 6, true), (5, 7, false), (5, 4, false)]
             {
                 let (mut ring, index) = ring(kept);
-                let at = |step| Mono::from_millis(step * STEP_MS + 1);
+                let at = |step| MonoTime::from_millis(step * STEP_MS + 1);
                 let challenge = ring.challenge(index, "mail.3", 7, INTERVAL_MS, at(asked));
                 let is_fresh = |ring: &mut Keyring, session, now| {
                     ring.is_fresh(index, &beat(session, challenge), INTERVAL_MS, now)
@@ -310,6 +310,6 @@ mod tests {
     #[test]
     fn no_challenge_is_never_fresh() {
         let (mut ring, index) = ring(true);
-        assert!(!ring.is_fresh(index, &beat(0, [0; 16]), 0, Mono::from_millis(0)));
+        assert!(!ring.is_fresh(index, &beat(0, [0; 16]), 0, MonoTime::from_millis(0)));
     }
 }

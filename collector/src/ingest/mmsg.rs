@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use heartline_protocol::limits::DATAGRAM_MAX;
 
-/// Datagrams in one call.
+/// DatagramCounters in one call.
 pub const BATCH: usize = 64;
 /// One byte more than the longest message: a longer datagram shows by filling it.
 const SLOT: usize = DATAGRAM_MAX + 1;

@@ -12,7 +12,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use heartline_fleet::{AgentIndex, Answer, Fleet, Input, Message, Mono, Path, PushOrder};
+use heartline_fleet::{
+    AgentIndex, Fleet, Input, Message, MonoTime, OutgoingAck, OutgoingPush, ReturnAddress,
+};
 use heartline_protocol::envelope::Datagram;
 use heartline_protocol::{Body, Refusal};
 
@@ -90,7 +92,7 @@ impl Ingest {
     ///
     /// # Errors
     /// What the kernel said, when the socket can't be read.
-    pub fn receive(&mut self, via: usize, fleet: &mut Fleet, now: Mono) -> io::Result<usize> {
+    pub fn receive(&mut self, via: usize, fleet: &mut Fleet, now: MonoTime) -> io::Result<usize> {
         let Self { listeners, inbox, keyring, refused, new_drops, found, .. } = self;
         let Some(listener) = listeners.get_mut(via) else { return Ok(0) };
         // The batch before was answered.
@@ -103,7 +105,7 @@ impl Ingest {
         }
         let mut framed = Vec::with_capacity(got);
         for (bytes, peer) in inbox.datagrams() {
-            let from = Path { peer, via: via as u8 };
+            let from = ReturnAddress { peer, via: via as u8 };
             match Datagram::parse(bytes) {
                 Ok(datagram) => framed.push(Framed { datagram, from, len: bytes.len() as u16 }),
                 Err(refusal) => refused.count(refusal),
@@ -132,7 +134,7 @@ impl Ingest {
     }
 
     /// Sends an answer, with the next batch.
-    pub fn answer(&mut self, fleet: &Fleet, answer: &Answer, now: Mono) {
+    pub fn answer(&mut self, fleet: &Fleet, answer: &OutgoingAck, now: MonoTime) {
         let Some(view) = fleet.view(answer.index) else { return };
         self.outbox.answer(&mut self.keyring, view.name(), answer, now);
         if self.outbox.is_full() {
@@ -141,7 +143,7 @@ impl Ingest {
     }
 
     /// Sends a push, with the next batch.
-    pub fn push(&mut self, fleet: &Fleet, order: &PushOrder) {
+    pub fn push(&mut self, fleet: &Fleet, order: &OutgoingPush) {
         let Some(view) = fleet.view(order.index) else { return };
         self.outbox.push(&self.keyring, view.name(), order);
         if self.outbox.is_full() {
@@ -167,7 +169,7 @@ pub enum Ask {
 /// A datagram with the right framing, and where it came from.
 struct Framed<'a> {
     datagram: Datagram<'a>,
-    from: Path,
+    from: ReturnAddress,
     len: u16,
 }
 
@@ -176,7 +178,7 @@ fn take(
     fleet: &mut Fleet,
     framed: &Framed<'_>,
     found: Option<AgentIndex>,
-    now: Mono,
+    now: MonoTime,
 ) -> Result<(), Refusal> {
     // One that was not found may have come with the same batch.
     let index = found.or_else(|| fleet.find(framed.datagram.claimed().agent));

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 
-use heartline_fleet::{Answer, Mono, PushOrder};
+use heartline_fleet::{MonoTime, OutgoingAck, OutgoingPush};
 use heartline_protocol::limits::CHALLENGE_LEN;
 use heartline_protocol::{Header, Kind, Push, Sealer};
 
@@ -33,8 +33,14 @@ impl Outbox {
     }
 
     /// Seals an answer to `agent`.
-    pub fn answer(&mut self, keyring: &mut Keyring, agent: &str, answer: &Answer, now: Mono) {
-        let Answer { index, to, session, sequence, interval_ms, question_len, ack } = *answer;
+    pub fn answer(
+        &mut self,
+        keyring: &mut Keyring,
+        agent: &str,
+        answer: &OutgoingAck,
+        now: MonoTime,
+    ) {
+        let OutgoingAck { index, to, session, sequence, interval_ms, question_len, ack } = *answer;
         let Some((key, epoch, scope_len)) = keyring.down(index, session) else { return };
         let challenge = keyring.challenge(Some(index), agent, session, interval_ms, now);
         let header =
@@ -52,7 +58,7 @@ impl Outbox {
     }
 
     /// Seals a push to `agent`.
-    pub fn push(&mut self, keyring: &Keyring, agent: &str, order: &PushOrder) {
+    pub fn push(&mut self, keyring: &Keyring, agent: &str, order: &OutgoingPush) {
         let Some((key, epoch, scope_len)) = keyring.down(order.index, order.session) else {
             return;
         };

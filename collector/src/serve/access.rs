@@ -6,7 +6,7 @@ use crate::config::FileAccess;
 
 /// What a socket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
+pub enum SocketRole {
     /// Looking.
     View,
     /// Acting, and looking.
@@ -36,7 +36,7 @@ impl Access {
 
     /// Permission bits of a door's socket: closed to others unless the config names some.
     #[must_use]
-    pub fn mode(&self, door: Door) -> u32 {
+    pub fn mode(&self, door: SocketRole) -> u32 {
         if self.named(door).is_some() { 0o666 } else { 0o600 }
     }
 
@@ -44,7 +44,7 @@ impl Access {
     ///
     /// # Errors
     /// A sentence for the peer: who it is, and who may.
-    pub fn admit(&self, door: Door, uid: u32, gid: u32) -> Result<Peer, String> {
+    pub fn admit(&self, door: SocketRole, uid: u32, gid: u32) -> Result<Peer, String> {
         let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
         let name = user.as_ref().map_or_else(|| format!("uid {uid}"), |user| user.name.clone());
         let peer = Peer { user: name.clone() };
@@ -60,21 +60,21 @@ impl Access {
             return Ok(peer);
         }
         let (what, key) = match door {
-            Door::View => ("look at this fleet", "view"),
-            Door::Control => ("act on this fleet", "control"),
+            SocketRole::View => ("look at this fleet", "view"),
+            SocketRole::Control => ("act on this fleet", "control"),
         };
         Err(format!("{name} may not {what}: ask for an entry in [access] {key} of its config"))
     }
 
-    fn named(&self, door: Door) -> Option<Vec<String>> {
+    fn named(&self, door: SocketRole) -> Option<Vec<String>> {
         match door {
             // Whoever may act may look.
-            Door::View => {
+            SocketRole::View => {
                 let both = [self.rules.view.as_ref(), self.rules.control.as_ref()];
                 let is_any = both.iter().any(Option::is_some);
                 is_any.then(|| both.into_iter().flatten().flatten().cloned().collect())
             }
-            Door::Control => self.rules.control.clone(),
+            SocketRole::Control => self.rules.control.clone(),
         }
     }
 }
@@ -105,16 +105,16 @@ mod tests {
         let (uid, gid) = (nobody.uid.as_raw(), nobody.gid.as_raw());
         let group = Group::from_gid(nobody.gid).unwrap().unwrap().name;
         let shut = access(None, None);
-        assert_eq!((shut.mode(Door::View), shut.mode(Door::Control)), (0o600, 0o600));
-        assert!(shut.admit(Door::View, uid, gid).unwrap_err().contains("nobody"));
-        assert!(shut.admit(Door::Control, 0, 0).is_ok(), "root always may");
-        assert!(shut.admit(Door::Control, 4_000_000, 1).is_ok(), "its own user always may");
+        assert_eq!((shut.mode(SocketRole::View), shut.mode(SocketRole::Control)), (0o600, 0o600));
+        assert!(shut.admit(SocketRole::View, uid, gid).unwrap_err().contains("nobody"));
+        assert!(shut.admit(SocketRole::Control, 0, 0).is_ok(), "root always may");
+        assert!(shut.admit(SocketRole::Control, 4_000_000, 1).is_ok(), "its own user always may");
         let by_name = access(Some(&["nobody"]), None);
-        assert!(by_name.admit(Door::View, uid, gid).is_ok());
-        assert!(by_name.admit(Door::Control, uid, gid).is_err());
+        assert!(by_name.admit(SocketRole::View, uid, gid).is_ok());
+        assert!(by_name.admit(SocketRole::Control, uid, gid).is_err());
         let by_group = access(None, Some(&[&format!("@{group}")]));
-        assert!(by_group.admit(Door::Control, uid, gid).is_ok());
-        assert!(by_group.admit(Door::View, uid, gid).is_ok(), "whoever may act may look");
-        assert_eq!(by_group.mode(Door::View), 0o666);
+        assert!(by_group.admit(SocketRole::Control, uid, gid).is_ok());
+        assert!(by_group.admit(SocketRole::View, uid, gid).is_ok(), "whoever may act may look");
+        assert_eq!(by_group.mode(SocketRole::View), 0o666);
     }
 }

@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use heartline_fleet::{Action, CommandRequest, Reason};
-use heartline_operator::message::{
-    self as op, AgentDetail, Command, CommandRefusal, ErrorCode, EventQuery, Reply, Request,
-};
-use heartline_protocol::wire::Text;
+use heartline_fleet::CommandRequest;
 
-use super::World;
-use super::access::Door;
-use super::connection::Outlet;
-use super::subscription::{Gone, Wanted, send_pages};
+use heartline_operator::message::{AgentDetail, Command, ErrorCode, EventQuery, Reply, Request};
+use heartline_protocol::wire::Text;
+use heartline_vocabulary::CommandRefusal;
+use heartline_vocabulary::Reason;
+
+use super::ServerContext;
+use super::access::SocketRole;
+use super::connection::ReplyWriter;
+use super::subscription::{ClientGone, SubscriptionRequest, send_pages};
 use super::token;
-use crate::driver::{AgentSnapshot, Letter};
+use crate::driver::{AgentSnapshot, DriverRequest};
 
 /// Longest reason, in bytes.
 const REASON_MAX: usize = 512;
@@ -27,7 +28,7 @@ const EVENTS_MAX: u32 = 1_000;
 #[derive(Clone, Debug)]
 pub struct Operator {
     /// By which door they came.
-    pub door: Door,
+    pub door: SocketRole,
     /// `user@host`, for the audit.
     pub name: String,
 }
@@ -38,13 +39,14 @@ pub type Refusal = (ErrorCode, String);
 /// Answers one question.
 pub async fn answer(
     request: Request,
-    outlet: &Outlet,
+    outlet: &ReplyWriter,
     operator: &Operator,
-    world: &World,
-) -> Result<(), Gone> {
+    world: &ServerContext,
+) -> Result<(), ClientGone> {
     if let Request::Snapshot { agents } = request {
         world.publisher.freshen_work().await;
-        let wanted = Wanted { agents: BTreeSet::from_iter(agents), every: Duration::ZERO };
+        let wanted =
+            SubscriptionRequest { agents: BTreeSet::from_iter(agents), every: Duration::ZERO };
         return send_pages(&world.mailbox, outlet, &wanted).await.map(drop);
     }
     let reply = match reply(request, operator, world).await {
@@ -54,11 +56,15 @@ pub async fn answer(
     outlet.send(reply).await
 }
 
-async fn reply(request: Request, operator: &Operator, world: &World) -> Result<Reply, Refusal> {
+async fn reply(
+    request: Request,
+    operator: &Operator,
+    world: &ServerContext,
+) -> Result<Reply, Refusal> {
     match request {
         Request::Ping => Ok(Reply::Pong { at_ms: crate::clock::wall_ms() }),
         Request::Collector => {
-            let status = world.mailbox.ask(Letter::Status).await.ok_or_else(ending)?;
+            let status = world.mailbox.ask(DriverRequest::Status).await.ok_or_else(ending)?;
             Ok(Reply::Collector(Box::new(status)))
         }
         Request::Agent { agent } => agent_detail(agent, world).await,
@@ -83,8 +89,8 @@ async fn reply(request: Request, operator: &Operator, world: &World) -> Result<R
 
 fn may_control(operator: &Operator) -> Result<(), Refusal> {
     match operator.door {
-        Door::Control => Ok(()),
-        Door::View => Err((
+        SocketRole::Control => Ok(()),
+        SocketRole::View => Err((
             ErrorCode::NotAllowed,
             "this connection may look, but not act: connect through ctl.sock".to_owned(),
         )),
@@ -99,9 +105,10 @@ fn unavailable(error: &impl std::fmt::Display) -> Refusal {
     (ErrorCode::Unavailable, format!("history can't be read: {error}"))
 }
 
-async fn agent_detail(agent: String, world: &World) -> Result<Reply, Refusal> {
+async fn agent_detail(agent: String, world: &ServerContext) -> Result<Reply, Refusal> {
     let asked = agent.clone();
-    let snapshot = world.mailbox.ask(|to| Letter::Agent(asked, to)).await.ok_or_else(ending)?;
+    let snapshot =
+        world.mailbox.ask(|to| DriverRequest::Agent(asked, to)).await.ok_or_else(ending)?;
     let Some(AgentSnapshot { entry, id, first_seen_ms, address, scope, epoch }) = snapshot else {
         return Err((ErrorCode::NotFound, format!("there is no agent \"{}\"", clean(&agent))));
     };
@@ -127,7 +134,7 @@ async fn agent_detail(agent: String, world: &World) -> Result<Reply, Refusal> {
     })))
 }
 
-async fn events(query: EventQuery, world: &World) -> Result<Reply, Refusal> {
+async fn events(query: EventQuery, world: &ServerContext) -> Result<Reply, Refusal> {
     // Fewer than asked for is no loss: the answer says where to go on.
     let query = EventQuery { limit: query.limit.clamp(1, EVENTS_MAX), ..query };
     let read = world.archive.read(move |reader| reader.events(&query));
@@ -138,7 +145,7 @@ async fn events(query: EventQuery, world: &World) -> Result<Reply, Refusal> {
 async fn run_command(
     command: Command,
     operator: &Operator,
-    world: &World,
+    world: &ServerContext,
 ) -> Result<Reply, Refusal> {
     let Command { request_id, action, agents, reason, expect } = command;
     if reason.len() > REASON_MAX || agents.len() > AGENTS_MAX {
@@ -152,10 +159,7 @@ async fn run_command(
     }
     let request = CommandRequest {
         request_id,
-        action: match action {
-            op::Action::Kill => Action::Kill,
-            op::Action::Resume => Action::Resume,
-        },
+        action,
         cause: Reason::Operator,
         agents,
         reason: clean(&reason).into(),
@@ -163,7 +167,7 @@ async fn run_command(
         expect,
     };
     let outcome =
-        world.mailbox.ask(|to| Letter::Command(request, to)).await.ok_or_else(ending)??;
+        world.mailbox.ask(|to| DriverRequest::Command(request, to)).await.ok_or_else(ending)??;
     if let Some(CommandRefusal::UnknownAgents(agents)) = &outcome.refused {
         let agents: Vec<String> = agents.iter().map(|agent| clean(agent)).collect();
         tracing::info!(?agents, "a command named agents that are not known");
@@ -171,13 +175,17 @@ async fn run_command(
     Ok(Reply::Command(outcome))
 }
 
-async fn forget(agents: Vec<String>, operator: &Operator, world: &World) -> Result<Reply, Refusal> {
+async fn forget(
+    agents: Vec<String>,
+    operator: &Operator,
+    world: &ServerContext,
+) -> Result<Reply, Refusal> {
     if agents.is_empty() || agents.len() > AGENTS_MAX {
         let message = format!("name 1 to {AGENTS_MAX} agents to forget");
         return Err((ErrorCode::BadRequest, message));
     }
     let by = operator.name.as_str().into();
-    let forgotten = world.mailbox.ask(|to| Letter::Forget(by, agents, to)).await;
+    let forgotten = world.mailbox.ask(|to| DriverRequest::Forget(by, agents, to)).await;
     let agents =
         forgotten.ok_or_else(ending)?.map_err(|why| (ErrorCode::BadRequest, clean(&why)))?;
     Ok(Reply::Forgotten { agents })

@@ -13,12 +13,12 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::World;
-use super::access::Door;
+use super::ServerContext;
+use super::access::SocketRole;
 use super::answer::{Operator, answer};
 use super::merge;
-use super::subscription::{self, Gone, Wanted};
-use crate::driver::Letter;
+use super::subscription::{self, ClientGone, SubscriptionRequest};
+use crate::driver::DriverRequest;
 
 /// How long a client may take for its hello.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -29,15 +29,15 @@ const NAME_MAX: usize = 64;
 
 /// The writing half, for one question: every frame that goes out repeats its number.
 #[derive(Clone)]
-pub struct Outlet {
+pub struct ReplyWriter {
     writer: Arc<Mutex<OwnedWriteHalf>>,
     id: u32,
 }
 
-impl Outlet {
+impl ReplyWriter {
     /// Sends one answer, in several frames where it is too long for one. Waits for a client that
     /// reads slowly, but not for ever.
-    pub async fn send(&self, reply: Reply) -> Result<(), Gone> {
+    pub async fn send(&self, reply: Reply) -> Result<(), ClientGone> {
         let mut pieces = vec![reply];
         while let Some(reply) = pieces.pop() {
             let frame = ServerFrame { id: self.id, reply };
@@ -52,17 +52,17 @@ impl Outlet {
         Ok(())
     }
 
-    async fn apologise(&self, error: &FrameError) -> Result<(), Gone> {
+    async fn apologise(&self, error: &FrameError) -> Result<(), ClientGone> {
         tracing::error!("an answer could not be encoded: {error}");
         let message = format!("the answer could not be sent: {error}");
         let reply = Reply::Error { code: ErrorCode::Unavailable, message };
-        let frame = frame::encode(&ServerFrame { id: self.id, reply }).map_err(|_| Gone)?;
+        let frame = frame::encode(&ServerFrame { id: self.id, reply }).map_err(|_| ClientGone)?;
         self.write(frame).await
     }
 
     /// Nobody could read what follows half a frame: so a frame is written on a task of its own,
     /// which outlives a subscription that is replaced meanwhile, and after a failure nothing more.
-    async fn write(&self, bytes: Vec<u8>) -> Result<(), Gone> {
+    async fn write(&self, bytes: Vec<u8>) -> Result<(), ClientGone> {
         let writer = Arc::clone(&self.writer);
         let written = tokio::spawn(async move {
             let mut writer = writer.lock().await;
@@ -70,24 +70,24 @@ impl Outlet {
                 return Ok(());
             }
             let _ = writer.shutdown().await;
-            Err(Gone)
+            Err(ClientGone)
         });
-        written.await.unwrap_or(Err(Gone))
+        written.await.unwrap_or(Err(ClientGone))
     }
 }
 
 /// Serves one connection until either side ends it.
 pub async fn serve(
     stream: UnixStream,
-    door: Door,
+    door: SocketRole,
     user: String,
-    world: World,
+    world: ServerContext,
     mut ending: watch::Receiver<bool>,
 ) {
     let (reader, writer) = stream.into_split();
     let writer = Arc::new(Mutex::new(writer));
     let mut frames = FrameReader::new(reader);
-    let outlet = |id| Outlet { writer: Arc::clone(&writer), id };
+    let outlet = |id| ReplyWriter { writer: Arc::clone(&writer), id };
     let hello = timeout(HELLO_WITHIN, frames.next::<ClientFrame>()).await;
     let Ok(Ok(Some(ClientFrame { id, request }))) = hello else { return };
     let Ok(operator) = greet(&outlet(id), request, door, user, &world).await else { return };
@@ -149,29 +149,29 @@ pub async fn turn_away(stream: UnixStream, code: ErrorCode, message: String) {
         Ok(Ok(Some(frame))) => frame.id,
         _ => 0,
     };
-    let outlet = Outlet { writer: Arc::new(Mutex::new(writer)), id };
+    let outlet = ReplyWriter { writer: Arc::new(Mutex::new(writer)), id };
     let _ = outlet.send(Reply::Error { code, message }).await;
 }
 
-fn wanted(agents: Vec<String>, per_second: u8) -> Wanted {
+fn wanted(agents: Vec<String>, per_second: u8) -> SubscriptionRequest {
     let per_second = u64::from(per_second.clamp(1, 4));
     // The publisher's own pace is four a second: who wants that need not be held back.
     let every = if per_second == 4 { 0 } else { 1_000 / per_second };
-    Wanted { agents: BTreeSet::from_iter(agents), every: Duration::from_millis(every) }
+    SubscriptionRequest { agents: BTreeSet::from_iter(agents), every: Duration::from_millis(every) }
 }
 
 /// Answers the hello: versions must be equal, and the peer learns who it is taken for.
 async fn greet(
-    outlet: &Outlet,
+    outlet: &ReplyWriter,
     request: Request,
-    door: Door,
+    door: SocketRole,
     user: String,
-    world: &World,
-) -> Result<Operator, Gone> {
+    world: &ServerContext,
+) -> Result<Operator, ClientGone> {
     let Request::Hello { version, client, origin } = request else {
         let message = "the first frame must be a hello".to_owned();
         outlet.send(Reply::Error { code: ErrorCode::BadRequest, message }).await?;
-        return Err(Gone);
+        return Err(ClientGone);
     };
     if version != VERSION {
         let older = if version < VERSION { "this heartline" } else { "the collector" };
@@ -180,15 +180,15 @@ async fn greet(
              upgrade {older}"
         );
         outlet.send(Reply::Error { code: ErrorCode::Version, message }).await?;
-        return Err(Gone);
+        return Err(ClientGone);
     }
     let operator = Operator { door, name: name(&user, origin.as_deref(), &world.host) };
     tracing::debug!(operator = operator.name, client = clean(&client), "an operator came in");
-    let collector = world.mailbox.ask(Letter::Status).await.ok_or(Gone)?;
+    let collector = world.mailbox.ask(DriverRequest::Status).await.ok_or(ClientGone)?;
     let reply = Reply::Hello {
         version: VERSION,
         operator: operator.name.clone(),
-        may_control: door == Door::Control,
+        may_control: door == SocketRole::Control,
         collector,
     };
     outlet.send(reply).await?;
@@ -217,7 +217,7 @@ mod tests {
     async fn a_frame_is_whole_whoever_stops_waiting_for_it() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (_reader, writer) = ours.into_split();
-        let outlet = Outlet { writer: Arc::new(Mutex::new(writer)), id: 7 };
+        let outlet = ReplyWriter { writer: Arc::new(Mutex::new(writer)), id: 7 };
         let first = outlet.clone();
         let message = "x".repeat(900_000);
         let sending = tokio::spawn(async move {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use heartline_operator::message::{Changes, Reply};
+use heartline_operator::message::{FleetDelta, Reply};
 
 /// Adds later news to earlier ones, so that applying the sum (removed, then entries, then changed,
 /// then work) comes to the same as applying both.
-pub fn merge(earlier: &mut Changes, later: Changes) {
-    let Changes { collector, entries, changed, work, removed, events } = later;
+pub fn merge(earlier: &mut FleetDelta, later: FleetDelta) {
+    let FleetDelta { collector, entries, changed, work, removed, events } = later;
     let replaced: BTreeSet<u32> =
         removed.iter().copied().chain(entries.iter().map(|entry| entry.key)).collect();
     let updated: BTreeSet<u32> = changed.iter().map(|change| change.key).collect();
@@ -38,7 +38,7 @@ pub fn split(reply: Reply) -> Option<(Reply, Reply)> {
 
 /// The lists are applied in the order removed, entries, changed, work, events, so any cut of that
 /// sequence gives two pieces that come to the same.
-fn split_changes(mut first: Changes) -> Option<(Reply, Reply)> {
+fn split_changes(mut first: FleetDelta) -> Option<(Reply, Reply)> {
     let total = first.removed.len()
         + first.entries.len()
         + first.changed.len()
@@ -48,7 +48,7 @@ fn split_changes(mut first: Changes) -> Option<(Reply, Reply)> {
         return None;
     }
     let mut room = total / 2;
-    let rest = Changes {
+    let rest = FleetDelta {
         collector: first.collector.clone(),
         removed: cut(&mut first.removed, &mut room),
         entries: cut(&mut first.entries, &mut room),
@@ -68,14 +68,16 @@ fn cut<T>(list: &mut Vec<T>, room: &mut usize) -> Vec<T> {
 
 #[cfg(test)]
 mod tests {
-    use heartline_operator::message::{CollectorStatus, Totals, Work};
+    use heartline_operator::message::{CollectorStatus, WorkWindow};
+    use heartline_vocabulary::WorkTotals;
 
     use super::*;
 
-    fn news(removed: &[u32], work: &[(u32, u64)]) -> Changes {
-        let work =
-            work.iter().map(|&(key, ok)| (key, Work { ok, ..Work::default() }, Totals::default()));
-        Changes {
+    fn news(removed: &[u32], work: &[(u32, u64)]) -> FleetDelta {
+        let work = work.iter().map(|&(key, ok)| {
+            (key, WorkWindow { ok, ..WorkWindow::default() }, WorkTotals::default())
+        });
+        FleetDelta {
             collector: CollectorStatus::default(),
             entries: Vec::new(),
             changed: Vec::new(),

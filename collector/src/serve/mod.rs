@@ -21,13 +21,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
-pub use access::{Access, Door};
+pub use access::{Access, SocketRole};
 pub use archive::{Archive, ArchiveError};
 pub use publisher::Publisher;
 
 use heartline_operator::message::ErrorCode;
 
-use crate::driver::Mailbox;
+use crate::driver::DriverHandle;
 use crate::keys::Keys;
 
 /// Most connections at once; further ones are told so.
@@ -35,9 +35,9 @@ const CONNECTIONS_MAX: usize = 256;
 
 /// What every connection needs.
 #[derive(Clone)]
-pub struct World {
+pub struct ServerContext {
     /// To the driver.
-    pub mailbox: Mailbox,
+    pub mailbox: DriverHandle,
     /// To the databases.
     pub archive: Archive,
     /// To what changes.
@@ -62,19 +62,19 @@ pub enum ServeError {
 }
 
 /// One of the two sockets. Its file is removed when this is dropped.
-pub struct DoorListener {
-    door: Door,
+pub struct OperatorListener {
+    door: SocketRole,
     path: PathBuf,
     listener: UnixListener,
 }
 
-impl DoorListener {
+impl OperatorListener {
     /// Makes the socket. One that a dead collector left behind is replaced: the lock on the data
     /// directory says that no other collector lives.
     ///
     /// # Errors
     /// [`ServeError::Bind`].
-    pub fn bind(path: &Path, door: Door, access: &Access) -> Result<Self, ServeError> {
+    pub fn bind(path: &Path, door: SocketRole, access: &Access) -> Result<Self, ServeError> {
         let bind = |source| ServeError::Bind { path: path.to_owned(), source };
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
             let source =
@@ -94,7 +94,7 @@ impl DoorListener {
     /// Serves whoever comes in, until `ending` is true.
     pub async fn serve(
         self,
-        world: World,
+        world: ServerContext,
         access: watch::Receiver<Access>,
         mut ending: watch::Receiver<bool>,
     ) {
@@ -132,7 +132,7 @@ impl DoorListener {
     }
 }
 
-impl Drop for DoorListener {
+impl Drop for OperatorListener {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
     }
@@ -146,7 +146,7 @@ async fn ended(ending: &mut watch::Receiver<bool>) {
 
 fn admit(
     stream: &UnixStream,
-    door: Door,
+    door: SocketRole,
     access: &Access,
     open: usize,
 ) -> Result<String, (ErrorCode, String)> {

@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_fleet::AgentId;
-use heartline_operator::message::{Changes, Event, EventQuery, Totals, Work};
+use heartline_operator::message::{Event, EventQuery, FleetDelta, WorkWindow};
+use heartline_vocabulary::AgentRowId;
+use heartline_vocabulary::WorkTotals;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::archive::Archive;
 use crate::clock;
-use crate::driver::{Letter, Mailbox, News, no_work};
+use crate::driver::{DriverHandle, DriverRequest, News, no_work};
 
 /// How often news goes out, at most.
 const NEWS_EVERY: Duration = Duration::from_millis(250);
@@ -34,7 +35,7 @@ pub struct Bulletin {
     /// The driver's turn.
     pub turn: u64,
     /// What has changed.
-    pub changes: Changes,
+    pub changes: FleetDelta,
 }
 
 /// Where to subscribe.
@@ -49,7 +50,7 @@ impl Publisher {
     /// Starts publishing on the current runtime. Computing work has a reader of its own: it may
     /// take long, and news must not wait for it.
     #[must_use]
-    pub fn start(mailbox: Mailbox, archive: Archive, for_work: Archive) -> Self {
+    pub fn start(mailbox: DriverHandle, archive: Archive, for_work: Archive) -> Self {
         let (bulletins, _) = broadcast::channel(BACKLOG);
         let (works, latest) = watch::channel(Works::default());
         let publisher = Self { bulletins, works: latest, wanted: Arc::default() };
@@ -78,9 +79,9 @@ impl Publisher {
     }
 }
 
-type Works = Arc<BTreeMap<AgentId, Work>>;
+type Works = Arc<BTreeMap<AgentRowId, WorkWindow>>;
 
-async fn publish(publisher: Publisher, mailbox: Mailbox, archive: Archive) {
+async fn publish(publisher: Publisher, mailbox: DriverHandle, archive: Archive) {
     let mut ticks = interval(NEWS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut cursor = None;
@@ -93,12 +94,12 @@ async fn publish(publisher: Publisher, mailbox: Mailbox, archive: Archive) {
             told.clear();
             continue;
         }
-        let Some(news) = mailbox.ask(Letter::News).await else { return };
+        let Some(news) = mailbox.ask(DriverRequest::News).await else { return };
         let events = new_events(&archive, &mut cursor).await;
         let work = new_work(&publisher.works.borrow(), &news, &mut told);
         let News { turn, status, entries, changed, removed } = news;
         let changed = changed.into_iter().map(|changed| changed.change).collect();
-        let changes = Changes { collector: status, entries, changed, work, removed, events };
+        let changes = FleetDelta { collector: status, entries, changed, work, removed, events };
         // Without subscribers it goes nowhere, and that is as it should be.
         let _ = publisher.bulletins.send(Arc::new(Bulletin { turn, changes }));
     }
@@ -128,10 +129,10 @@ async fn new_events(archive: &Archive, cursor: &mut Option<i64>) -> Vec<Event> {
 
 /// The work of the agents in the news, as far as it differs from what was told of it.
 fn new_work(
-    works: &BTreeMap<AgentId, Work>,
+    works: &BTreeMap<AgentRowId, WorkWindow>,
     news: &News,
-    told: &mut BTreeMap<AgentId, (Work, Totals)>,
-) -> Vec<(u32, Work, Totals)> {
+    told: &mut BTreeMap<AgentRowId, (WorkWindow, WorkTotals)>,
+) -> Vec<(u32, WorkWindow, WorkTotals)> {
     let mut fresh = Vec::new();
     for changed in &news.changed {
         let work = works.get(&changed.id).cloned().unwrap_or_else(no_work);
@@ -148,7 +149,7 @@ fn new_work(
 /// somebody wants it now.
 async fn compute_work(
     publisher: Publisher,
-    mailbox: Mailbox,
+    mailbox: DriverHandle,
     archive: Archive,
     latest: watch::Sender<Works>,
 ) {
@@ -158,7 +159,7 @@ async fn compute_work(
             Ok(works) => {
                 let works = Arc::new(works);
                 // The driver has it before anybody who waits asks for a page.
-                mailbox.send(Letter::Works(Arc::clone(&works)));
+                mailbox.send(DriverRequest::Works(Arc::clone(&works)));
                 latest.send_replace(works);
             }
             Err(error) => tracing::warn!("can't compute the work of the last hour: {error}"),

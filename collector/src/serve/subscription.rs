@@ -5,21 +5,21 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_operator::message::{Changes, Entry, Reply};
+use heartline_operator::message::{AgentEntry, FleetDelta, Reply};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until};
 
-use super::connection::Outlet;
+use super::connection::ReplyWriter;
 use super::merge::merge;
 use super::publisher::{Bulletin, Publisher};
-use crate::driver::{Letter, Mailbox, Page, PageRequest};
+use crate::driver::{DriverHandle, DriverRequest, Page, PageRequest};
 
 /// Most agents that the driver is asked for by name in one letter: it must not be held up.
 const NAMES_MAX: usize = 1_000;
 
 /// What a client wants to see.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct SubscriptionRequest {
     /// Only these agents; empty: all.
     pub agents: BTreeSet<String>,
     /// Least time between two pieces of news.
@@ -27,10 +27,15 @@ pub struct Wanted {
 }
 
 /// A client that is gone: nothing can be sent to it any more.
-pub struct Gone;
+pub struct ClientGone;
 
 /// Serves one subscription until the client or the collector is gone.
-pub async fn serve(publisher: Publisher, mailbox: Mailbox, outlet: Outlet, wanted: Wanted) {
+pub async fn serve(
+    publisher: Publisher,
+    mailbox: DriverHandle,
+    outlet: ReplyWriter,
+    wanted: SubscriptionRequest,
+) {
     let mut is_first = true;
     publisher.freshen_work().await;
     loop {
@@ -66,7 +71,11 @@ pub async fn serve(publisher: Publisher, mailbox: Mailbox, outlet: Outlet, wante
 }
 
 /// Sends the fleet, or the wanted part of it.
-pub async fn send_pages(mailbox: &Mailbox, outlet: &Outlet, wanted: &Wanted) -> Result<View, Gone> {
+pub async fn send_pages(
+    mailbox: &DriverHandle,
+    outlet: &ReplyWriter,
+    wanted: &SubscriptionRequest,
+) -> Result<View, ClientGone> {
     let mut view = View { wanted: wanted.agents.clone(), ..View::default() };
     let mut names = wanted.agents.iter();
     let mut from = Some(0);
@@ -76,7 +85,10 @@ pub async fn send_pages(mailbox: &Mailbox, outlet: &Outlet, wanted: &Wanted) -> 
         } else {
             PageRequest::From(start, u32::MAX)
         };
-        let page = mailbox.ask(|reply_to| Letter::Page(request, reply_to)).await.ok_or(Gone)?;
+        let page = mailbox
+            .ask(|reply_to| DriverRequest::Page(request, reply_to))
+            .await
+            .ok_or(ClientGone)?;
         let Page { turn, entries, status, next } = page;
         from = next;
         if view.is_partial() {
@@ -109,10 +121,10 @@ impl View {
     }
 
     /// What of a bulletin is news to this client; `None`: nothing.
-    fn pick(&mut self, bulletin: &Arc<Bulletin>) -> Option<Changes> {
+    fn pick(&mut self, bulletin: &Arc<Bulletin>) -> Option<FleetDelta> {
         let turn = bulletin.turn;
         self.paged.retain(|(_, paged)| *paged >= turn);
-        let Changes { collector, entries, changed, work, removed, events } = &bulletin.changes;
+        let FleetDelta { collector, entries, changed, work, removed, events } = &bulletin.changes;
         if self.paged.is_empty() && !self.is_partial() {
             return Some(bulletin.changes.clone());
         }
@@ -127,8 +139,8 @@ impl View {
         let is_about = |agent: &Option<String>| {
             !self.is_partial() || agent.as_ref().is_none_or(|agent| self.wanted.contains(agent))
         };
-        let entry = |entry: &&Entry| shown(entry.key);
-        Some(Changes {
+        let entry = |entry: &&AgentEntry| shown(entry.key);
+        Some(FleetDelta {
             collector: collector.clone(),
             entries: entries.iter().filter(entry).cloned().collect(),
             changed: changed.iter().filter(|it| shown(it.key)).cloned().collect(),

@@ -4,17 +4,17 @@ use heartline_operator::message::{ErrorCode, TokenInfo, TokenReply, TokenRequest
 use heartline_protocol::Scope;
 use tokio::sync::oneshot;
 
-use super::World;
+use super::ServerContext;
 use super::answer::{Operator, Refusal, clean};
 use crate::clock;
-use crate::driver::Letter;
+use crate::driver::DriverRequest;
 use crate::store::{TokenChange, TokenChangeKind};
 
 /// Answers a question about tokens.
 pub async fn answer(
     request: TokenRequest,
     operator: &Operator,
-    world: &World,
+    world: &ServerContext,
 ) -> Result<TokenReply, Refusal> {
     match request {
         TokenRequest::Make { scope } => {
@@ -52,13 +52,13 @@ pub async fn answer(
     }
 }
 
-async fn list(world: &World) -> Result<Vec<TokenInfo>, Refusal> {
+async fn list(world: &ServerContext) -> Result<Vec<TokenInfo>, Refusal> {
     let read = world.archive.read(crate::store::Reader::tokens).await;
     read.map_err(|error| (ErrorCode::Unavailable, format!("tokens can't be listed: {error}")))
 }
 
 /// The master keys for which exactly this scope is revoked.
-async fn revoked_epochs(scope: &str, world: &World) -> Result<Vec<u8>, Refusal> {
+async fn revoked_epochs(scope: &str, world: &ServerContext) -> Result<Vec<u8>, Refusal> {
     let is_it = |token: &&TokenInfo| token.scope == scope && token.revoked_ms.is_some();
     Ok(list(world).await?.iter().filter(is_it).map(|token| token.epoch).collect())
 }
@@ -82,13 +82,13 @@ fn bad_scope(scope: &str) -> Refusal {
     (ErrorCode::BadRequest, message)
 }
 
-fn epochs(world: &World) -> Vec<u8> {
+fn epochs(world: &ServerContext) -> Vec<u8> {
     world.keys.masters.iter().map(|(epoch, _)| epoch.0).collect()
 }
 
-fn tell(world: &World, epoch: u8, scope: &str, revoked: Revoked) {
+fn tell(world: &ServerContext, epoch: u8, scope: &str, revoked: Revoked) {
     let is_revoked = revoked == Revoked::Yes;
-    world.mailbox.send(Letter::Revoked { epoch, scope: scope.into(), is_revoked });
+    world.mailbox.send(DriverRequest::Revoked { epoch, scope: scope.into(), is_revoked });
 }
 
 /// Stores a change; returns once it is on disk.
@@ -97,7 +97,7 @@ async fn change(
     epoch: u8,
     scope: &str,
     operator: &Operator,
-    world: &World,
+    world: &ServerContext,
 ) -> Result<(), Refusal> {
     let (done, stored) = oneshot::channel();
     let change = TokenChange {
@@ -107,7 +107,7 @@ async fn change(
         at_ms: clock::wall_ms(),
         by: operator.name.clone(),
     };
-    world.mailbox.send(Letter::Token(change, done));
+    world.mailbox.send(DriverRequest::Token(change, done));
     match stored.await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(why)) => Err((ErrorCode::Unavailable, why)),

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use heartline_fleet::{AgentId, Mono, RestoredAgent};
+use heartline_fleet::{MonoTime, RestoredAgent};
+
+use heartline_vocabulary::AgentRowId;
 
 /// How a store is set up.
 #[derive(Clone, Debug)]
@@ -39,9 +41,9 @@ pub struct Restored {
     /// Every agent that was not forgotten, by durable id, ascending.
     pub agents: Vec<RestoredAgent>,
     /// Up to when the collector before this one is known to have been alive.
-    pub last_alive: Option<Mono>,
+    pub last_alive: Option<MonoTime>,
     /// The smallest durable id that no agent ever had.
-    pub next_id: AgentId,
+    pub next_id: AgentRowId,
     /// Scopes whose keys are refused.
     pub revocations: Vec<Revocation>,
     /// Sentences that an operator must read: a database that was set aside.

@@ -28,7 +28,7 @@ const WAL_KEPT: i64 = 64 << 20;
 const CACHE_KIB: i64 = -65_536;
 
 /// Opens a database for its one writer; makes an empty file, readable by its owner only, if there
-/// is none. Changes nothing in it.
+/// is none. FleetDelta nothing in it.
 pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
     // SQLite gives the WAL and its index the permissions of the file, but makes files for everybody.
     // Failures show when SQLite opens the file.

@@ -9,6 +9,7 @@
 //! Nothing here blocks who hands rows in: they wait in memory, and a [`StoreEvent`] tells what has
 //! become durable. Readers have connections of their own.
 
+mod column;
 mod config;
 mod control;
 mod copy;
@@ -19,7 +20,6 @@ mod history;
 mod identity;
 mod lock;
 mod migrate;
-mod names;
 mod notice;
 mod queue;
 mod read;

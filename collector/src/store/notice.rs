@@ -1,6 +1,6 @@
 //! What the store tells the driver.
 
-use heartline_fleet::Ticket;
+use heartline_fleet::WriteTicket;
 use heartline_operator::message::CommandOutcome;
 
 /// One thing that a writer thread has to tell.
@@ -9,9 +9,9 @@ pub enum StoreEvent {
     /// `history.db` has all work up to this ticket.
     HistoryStored {
         /// The highest ticket of the commit.
-        ticket: Ticket,
+        ticket: WriteTicket,
         /// Those of the commit whose segment was on disk from before: they were not counted again.
-        known: Vec<Ticket>,
+        known: Vec<WriteTicket>,
     },
     /// History can't be written, and why: a sentence for a banner. Nothing of it is lost or
     /// acknowledged; it is tried again every second.
@@ -29,19 +29,19 @@ pub enum StoreEvent {
     /// `control.db` has the command of this ticket.
     Persisted {
         /// Its ticket.
-        ticket: Ticket,
+        ticket: WriteTicket,
     },
     /// The command's number was known: nothing was written, and it is to be answered as before.
     Duplicate {
-        /// Ticket of the repetition.
-        ticket: Ticket,
+        /// WriteTicket of the repetition.
+        ticket: WriteTicket,
         /// What became of the first one.
         outcome: CommandOutcome,
     },
     /// The command could not be stored, so it was not given: nobody may be told otherwise.
     CommandFailed {
         /// Its ticket.
-        ticket: Ticket,
+        ticket: WriteTicket,
         /// What was attempted, and what to do.
         why: String,
     },

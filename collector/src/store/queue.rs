@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use heartline_fleet::Mono;
+use heartline_fleet::MonoTime;
 
 use crate::clock;
 
@@ -111,7 +111,7 @@ impl<T> Queue<T> {
         span: Duration,
         ready: impl Fn(&Waiting<T>) -> bool,
     ) -> MutexGuard<'a, Waiting<T>> {
-        let deadline: Mono = clock::now() + span;
+        let deadline: MonoTime = clock::now() + span;
         loop {
             let left = deadline.since(clock::now());
             if ready(&waiting) || waiting.closing || left.is_zero() {

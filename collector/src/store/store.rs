@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use heartline_fleet::{ControlRow, HistoryRow};
+use heartline_fleet::{ControlDbRow, HistoryDbRow};
 use rusqlite::Connection;
 
 use super::config::{Restored, StoreConfig, TokenChange};
@@ -93,7 +93,7 @@ impl Store {
     /// Work rows are bounded by the core (65,536 under way). Past 262,144 rows waiting, rows that
     /// nothing depends on (when a kill was obeyed, or not; last beats) are shed and counted;
     /// transitions, sessions, commands and gaps never are.
-    pub fn record(&self, mut rows: Vec<HistoryRow>, anchor: Anchor) {
+    pub fn record(&self, mut rows: Vec<HistoryDbRow>, anchor: Anchor) {
         if self.history.rows() > DETAIL_ROWS {
             let before = rows.len();
             rows.retain(|row| !is_detail(row));
@@ -107,11 +107,11 @@ impl Store {
 
     /// Hands over rows for `control.db`, in order. Never blocks. A command is written at once,
     /// together with all that was handed over before it.
-    pub fn persist(&self, rows: Vec<ControlRow>, anchor: Anchor) {
+    pub fn persist(&self, rows: Vec<ControlDbRow>, anchor: Anchor) {
         if rows.is_empty() {
             return;
         }
-        let is_command = |row: &ControlRow| matches!(row, ControlRow::Command { .. });
+        let is_command = |row: &ControlDbRow| matches!(row, ControlDbRow::Command { .. });
         let haste = if rows.iter().any(is_command) { Haste::AtOnce } else { Haste::Grouped };
         let count = rows.len();
         self.control.push(control::Parcel::Rows(rows, anchor), count, haste);
@@ -159,10 +159,12 @@ impl Drop for Store {
     }
 }
 
-fn is_detail(row: &HistoryRow) -> bool {
+fn is_detail(row: &HistoryDbRow) -> bool {
     matches!(
         row,
-        HistoryRow::Obeyed { .. } | HistoryRow::Disobeyed { .. } | HistoryRow::LastBeat { .. }
+        HistoryDbRow::Obeyed { .. }
+            | HistoryDbRow::Disobeyed { .. }
+            | HistoryDbRow::LastBeat { .. }
     )
 }
 

@@ -1,8 +1,8 @@
 //! Kill and resume, from the operator's word to the agent's obedience.
 
-use heartline_fleet::{
-    Action, CommandRefusal, ControlRow, HistoryRow, Input, Mono, Output, Reason, Ticket,
-};
+use heartline_fleet::{ControlDbRow, HistoryDbRow, Input, MonoTime, Output, WriteTicket};
+
+use heartline_vocabulary::{Action, CommandRefusal, Reason};
 
 use crate::say::{beat, goodbye};
 use crate::world::{START, World, ms, request};
@@ -15,7 +15,7 @@ fn progress(world: &World) -> (Option<u64>, Option<u64>) {
 }
 
 fn disobedience(world: &mut World) -> usize {
-    let is_it = |row: &HistoryRow| matches!(row, HistoryRow::Disobeyed { .. });
+    let is_it = |row: &HistoryDbRow| matches!(row, HistoryDbRow::Disobeyed { .. });
     world.history().into_iter().filter(is_it).count()
 }
 
@@ -33,7 +33,7 @@ fn a_kill_is_nothing_until_it_is_durable() {
         _ => false,
     };
     assert!(!outputs.iter().any(told), "nobody may hear of it yet");
-    world.tell(Input::Persisted { ticket: Ticket(1) });
+    world.tell(Input::Persisted { ticket: WriteTicket(1) });
     assert_eq!(world.standing("a"), "killed operator");
     assert_eq!(world.pushes().len(), 1);
 }
@@ -42,8 +42,8 @@ fn a_kill_is_nothing_until_it_is_durable() {
 fn a_kill_that_could_not_be_stored_was_never_given() {
     let mut world = World::with(beat("a"));
     world.command(Action::Kill, "a");
-    world.tell(Input::Abandoned { ticket: Ticket(1) });
-    world.tell(Input::Persisted { ticket: Ticket(1) });
+    world.tell(Input::Abandoned { ticket: WriteTicket(1) });
+    world.tell(Input::Persisted { ticket: WriteTicket(1) });
     assert_eq!(world.standing("a"), "healthy");
     world.order(Action::Kill, "a");
     assert_eq!(world.view("a").desired().map(|desired| desired.generation), Some(2));
@@ -104,7 +104,7 @@ fn it_is_requested_then_delivered_then_quiet() {
     assert_eq!(progress(&world), (Some(4), Some(5_004)));
     let rows = world.outputs();
     let stored = |output: &Output| match output {
-        Output::Persist(ControlRow::Progress { delivered_ms, obeyed_ms, .. }) => {
+        Output::Persist(ControlDbRow::Progress { delivered_ms, obeyed_ms, .. }) => {
             Some((*delivered_ms, *obeyed_ms))
         }
         _ => None,
@@ -285,12 +285,12 @@ fn what_an_operator_did_has_its_moment_and_its_reason() {
     world.pass_ms(100);
     world.order(Action::Kill, "a");
     let row = world.history().into_iter().find_map(|row| match row {
-        HistoryRow::Commanded { at, generation, by, reason, .. } => {
+        HistoryDbRow::Commanded { at, generation, by, reason, .. } => {
             Some((at, generation, by, reason))
         }
         _ => None,
     });
-    let (at, generation, by, reason): (Mono, _, _, _) = row.expect("it is history");
+    let (at, generation, by, reason): (MonoTime, _, _, _) = row.expect("it is history");
     assert_eq!(
         (ms(at, START), generation, &*by, &*reason),
         (100, 1, "root@desk", "it burns money")

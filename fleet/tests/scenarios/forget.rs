@@ -1,6 +1,8 @@
 //! Agents that an operator removes.
 
-use heartline_fleet::{Action, Input, Output};
+use heartline_fleet::{Input, Output};
+
+use heartline_vocabulary::Action;
 
 use crate::say::{beat, goodbye};
 use crate::world::World;
@@ -14,7 +16,7 @@ fn forget(world: &mut World, agent: &str) {
 fn who_is_forgotten_is_gone() {
     let mut world = World::with(beat("a"));
     forget(&mut world, "a");
-    assert_eq!((world.fleet.find("a"), world.fleet.summary().total()), (None, 0));
+    assert_eq!((world.fleet.find("a"), world.fleet.summary().total), (None, 0));
     world.pass_ms(900_000);
     assert_eq!(world.transitions(), [""; 0]);
 }

@@ -1,13 +1,15 @@
 //! Time in which the collector observed nothing.
 
-use heartline_fleet::{GapCause, HistoryRow, Input};
+use heartline_fleet::{HistoryDbRow, Input};
+
+use heartline_vocabulary::GapCause;
 
 use crate::say::beat;
 use crate::world::{START, World, ms};
 
 fn gaps(world: &mut World) -> Vec<(i64, i64, GapCause)> {
     let gap = |row| match row {
-        HistoryRow::Gap { from, to, cause } => Some((ms(from, START), ms(to, START), cause)),
+        HistoryDbRow::Gap { from, to, cause } => Some((ms(from, START), ms(to, START), cause)),
         _ => None,
     };
     world.history().into_iter().filter_map(gap).collect()
@@ -90,7 +92,7 @@ fn a_restart_says_since_when_nobody_looked() {
     let mut world = World::new();
     world.tell(Input::Begin {
         last_alive: Some(START.minus_millis(7_000)),
-        next_id: heartline_fleet::AgentId(1),
+        next_id: heartline_vocabulary::AgentRowId(1),
     });
     assert_eq!(gaps(&mut world), [(-7_000, 0, GapCause::Down)]);
 }

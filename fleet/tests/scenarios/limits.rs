@@ -51,7 +51,7 @@ fn a_full_fleet_takes_nobody_in() {
     for agent in ["a", "b", "c", "a"] {
         world.hear(beat(agent));
     }
-    assert_eq!((world.fleet.find("c"), world.fleet.summary().total()), (None, 2));
+    assert_eq!((world.fleet.find("c"), world.fleet.summary().total), (None, 2));
     assert_eq!(world.fleet.counters().over_limit, 1);
 }
 

@@ -1,14 +1,14 @@
 //! Beginning where the last collector ended.
 
-use heartline_fleet::{
-    Desired, HistoryRow, Input, Reason, RestoredAgent, RestoredSession, SessionEnd, Standing,
-};
+use heartline_fleet::{DesiredState, HistoryDbRow, Input, RestoredAgent, RestoredSession};
+
+use heartline_vocabulary::{AgentStatus, Reason, SessionEnd};
 
 use crate::say::beat;
 use crate::world::{START, World, known, ms};
 
-fn killed() -> Box<Desired> {
-    Box::new(Desired {
+fn killed() -> Box<DesiredState> {
+    Box::new(DesiredState {
         generation: 4,
         killed: true,
         cause: Reason::Operator,
@@ -60,7 +60,7 @@ fn and_the_row_says_why() {
 
 #[test]
 fn who_was_unreachable_and_still_is_has_no_second_outage() {
-    let silent = Standing::unreachable(Reason::Silent);
+    let silent = AgentStatus::unreachable(Reason::Silent);
     let mut world = World::restored(vec![RestoredAgent { standing: silent, ..known("a") }]);
     world.pass_ms(900_000);
     assert_eq!(world.transitions(), [""; 0]);
@@ -71,7 +71,7 @@ fn who_was_unreachable_and_still_is_has_no_second_outage() {
 
 #[test]
 fn a_kill_holds_from_the_first_moment() {
-    let standing = Standing::killed(Reason::Operator);
+    let standing = AgentStatus::killed(Reason::Operator);
     let agent = RestoredAgent { desired: Some(killed()), standing, ..known("a") };
     let mut world = World::restored(vec![agent]);
     assert_eq!(world.standing("a"), "killed operator");
@@ -99,8 +99,8 @@ fn obedience_is_noted_across_the_restart() {
 #[test]
 fn who_had_stopped_or_crashed_still_has() {
     for (end, standing, shown) in [
-        (SessionEnd::Shutdown, Standing::killed(Reason::Shutdown), "killed shutdown"),
-        (SessionEnd::Crashed, Standing::unreachable(Reason::Crashed), "unreachable crashed"),
+        (SessionEnd::Shutdown, AgentStatus::killed(Reason::Shutdown), "killed shutdown"),
+        (SessionEnd::Crashed, AgentStatus::unreachable(Reason::Crashed), "unreachable crashed"),
     ] {
         let sessions = vec![RestoredSession { session: 1, applied_segment: 5, ended: Some(end) }];
         let mut world = World::restored(vec![RestoredAgent { sessions, standing, ..known("a") }]);
@@ -133,7 +133,7 @@ fn superseded_sessions_are_remembered() {
 #[test]
 fn a_wall_clock_that_was_put_back_makes_no_future() {
     let later = START.plus_millis(3_600_000);
-    let desired = Box::new(Desired { at: later, killed: false, ..*killed() });
+    let desired = Box::new(DesiredState { at: later, killed: false, ..*killed() });
     let agent = RestoredAgent {
         since: later,
         first_seen: later,
@@ -164,6 +164,6 @@ fn the_end_says_when_everybody_was_last_heard() {
     world.pass_ms(50);
     world.tell(Input::End);
     let rows = world.history();
-    let [HistoryRow::LastBeat { session: 1, at, .. }] = rows[..] else { panic!("{rows:?}") };
+    let [HistoryDbRow::LastBeat { session: 1, at, .. }] = rows[..] else { panic!("{rows:?}") };
     assert_eq!(ms(at, START), 700);
 }

@@ -1,7 +1,8 @@
 //! What an agent says.
 
 use heartline_protocol::body::SegmentView;
-use heartline_protocol::{Beat, Body, ExitReport, Goodbye, Phase};
+use heartline_protocol::{Beat, Body, ExitReport, Goodbye};
+use heartline_vocabulary::Phase;
 
 /// A message, in the words of a scenario.
 #[derive(Clone, Debug)]

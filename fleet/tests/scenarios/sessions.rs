@@ -1,6 +1,8 @@
 //! Starts, ends, and two processes under one id.
 
-use heartline_fleet::{HistoryRow, SessionEnd};
+use heartline_fleet::HistoryDbRow;
+
+use heartline_vocabulary::SessionEnd;
 
 use crate::say::{beat, ended_by_signal, goodbye};
 use crate::world::World;
@@ -48,8 +50,8 @@ fn a_new_start_supersedes() {
     assert!(matches!(
         rows[..],
         [
-            HistoryRow::SessionEnded { session: 1, end: SessionEnd::Superseded, .. },
-            HistoryRow::Session { session: 2, starts: 2, .. },
+            HistoryDbRow::SessionEnded { session: 1, end: SessionEnd::Superseded, .. },
+            HistoryDbRow::Session { session: 2, starts: 2, .. },
         ]
     ));
 }

@@ -1,6 +1,6 @@
 //! A worker that is stuck although its process beats.
 
-use heartline_fleet::Action;
+use heartline_vocabulary::Action;
 
 use crate::say::beat;
 use crate::world::World;

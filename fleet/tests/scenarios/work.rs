@@ -1,6 +1,6 @@
 //! Work, counted exactly once.
 
-use heartline_fleet::{Input, Ticket};
+use heartline_fleet::{Input, WriteTicket};
 
 use crate::say::{Say, beat, goodbye};
 use crate::world::World;
@@ -79,7 +79,7 @@ fn what_the_disk_had_from_before_is_taken_back() {
     let mut world = World::with(beat("a"));
     world.hear(beat("a").segment(1, 10));
     world.hear(beat("a").segment(2, 5));
-    world.tell(Input::Stored { ticket: Ticket(2), known: vec![Ticket(1)] });
+    world.tell(Input::Stored { ticket: WriteTicket(2), known: vec![WriteTicket(1)] });
     assert_eq!(world.view("a").totals().ok, 5);
 }
 

@@ -4,25 +4,27 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use heartline_fleet::{
-    Action, AgentId, AgentView, Answer, CommandRequest, ControlRow, Fleet, FleetConfig, HistoryRow,
-    Input, Message, Mono, Output, Path, PushOrder, Reason, RestoredAgent, Rules, Standing, Ticket,
-    WorkRow,
+    AgentView, CommandRequest, ControlDbRow, Fleet, FleetConfig, HealthRules, HistoryDbRow, Input,
+    Message, MonoTime, OutgoingAck, OutgoingPush, Output, RestoredAgent, ReturnAddress, WorkRow,
+    WriteTicket,
 };
+
+use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Reason};
 
 use crate::say::Say;
 
 /// A fleet that is told things.
 pub(crate) struct World {
     pub(crate) fleet: Fleet,
-    pub(crate) now: Mono,
-    began: Mono,
+    pub(crate) now: MonoTime,
+    began: MonoTime,
     outputs: Vec<Output>,
     sequences: BTreeMap<(&'static str, u64), u64>,
     requests: u64,
 }
 
 /// When every scenario begins.
-pub(crate) const START: Mono = Mono::from_millis(1_000_000_000);
+pub(crate) const START: MonoTime = MonoTime::from_millis(1_000_000_000);
 
 impl World {
     /// A collector that knows nobody and has just begun.
@@ -44,7 +46,7 @@ impl World {
             sequences: BTreeMap::new(),
             requests: 0,
         };
-        world.tell(Input::Begin { last_alive: None, next_id: AgentId(1) });
+        world.tell(Input::Begin { last_alive: None, next_id: AgentRowId(1) });
         world
     }
 
@@ -71,7 +73,7 @@ impl World {
             session: say.session,
             sequence,
             fresh: say.fresh,
-            from: Path { peer: peer(say.port), via: 0 },
+            from: ReturnAddress { peer: peer(say.port), via: 0 },
             len: 190,
             body: say.body,
         };
@@ -122,7 +124,7 @@ impl World {
     /// Everything that was handed to `control.db` is there.
     pub(crate) fn persist(&mut self) {
         let ticket = self.outputs.iter().rev().find_map(|output| match output {
-            Output::Persist(ControlRow::Command { ticket, .. }) => Some(*ticket),
+            Output::Persist(ControlDbRow::Command { ticket, .. }) => Some(*ticket),
             _ => None,
         });
         self.tell(Input::Persisted { ticket: ticket.expect("a command is under way") });
@@ -136,7 +138,7 @@ impl World {
 
     /// `history.db` has the work up to this ticket.
     pub(crate) fn store(&mut self, ticket: u64) {
-        self.tell(Input::Stored { ticket: Ticket(ticket), known: Vec::new() });
+        self.tell(Input::Stored { ticket: WriteTicket(ticket), known: Vec::new() });
     }
 
     pub(crate) fn forget_outputs(&mut self) {
@@ -152,7 +154,7 @@ impl World {
     pub(crate) fn transitions(&mut self) -> Vec<String> {
         let began = self.began;
         let word = |row| match row {
-            HistoryRow::Transition { at, from, to, .. } => {
+            HistoryDbRow::Transition { at, from, to, .. } => {
                 Some(format!("{} {} → {}", ms(at, began), words(from), words(to)))
             }
             _ => None,
@@ -163,14 +165,14 @@ impl World {
     /// Why each transition since the last look came about.
     pub(crate) fn causes(&mut self) -> Vec<String> {
         let word = |row| match row {
-            HistoryRow::Transition { cause, .. } => Some(cause.to_string()),
+            HistoryDbRow::Transition { cause, .. } => Some(cause.to_string()),
             _ => None,
         };
         self.history().into_iter().filter_map(word).collect()
     }
 
     /// The rows for `history.db` since the last look.
-    pub(crate) fn history(&mut self) -> Vec<HistoryRow> {
+    pub(crate) fn history(&mut self) -> Vec<HistoryDbRow> {
         let row = |output| match output {
             Output::Record(row) => Some(row),
             _ => None,
@@ -181,14 +183,14 @@ impl World {
     /// The rows of work since the last look.
     pub(crate) fn work(&mut self) -> Vec<WorkRow> {
         let row = |row| match row {
-            HistoryRow::Work(row) => Some(*row),
+            HistoryDbRow::Work(row) => Some(*row),
             _ => None,
         };
         self.history().into_iter().filter_map(row).collect()
     }
 
     /// The answers since the last look.
-    pub(crate) fn answers(&mut self) -> Vec<Answer> {
+    pub(crate) fn answers(&mut self) -> Vec<OutgoingAck> {
         let answer = |output| match output {
             Output::Answer(answer) => Some(answer),
             _ => None,
@@ -197,7 +199,7 @@ impl World {
     }
 
     /// The pushes since the last look.
-    pub(crate) fn pushes(&mut self) -> Vec<PushOrder> {
+    pub(crate) fn pushes(&mut self) -> Vec<OutgoingPush> {
         let push = |output| match output {
             Output::Push(push) => Some(push),
             _ => None,
@@ -222,12 +224,12 @@ pub(crate) fn request(request_id: u64, action: Action, agents: &[&str]) -> Comma
 /// An agent as the databases know it: one session, 1, healthy.
 pub(crate) fn known(agent: &str) -> RestoredAgent {
     RestoredAgent {
-        id: AgentId(7),
+        id: AgentRowId(7),
         agent: agent.into(),
         first_seen: START.minus_millis(9_000_000),
         identity: None,
         interval_ms: crate::say::INTERVAL_MS,
-        standing: Standing::HEALTHY,
+        standing: AgentStatus::HEALTHY,
         since: START.minus_millis(8_000_000),
         last_live: Some(START.minus_millis(60_000)),
         starts: 1,
@@ -236,14 +238,17 @@ pub(crate) fn known(agent: &str) -> RestoredAgent {
             applied_segment: 5,
             ended: None,
         }],
-        totals: heartline_fleet::Totals { ok: 50, ..heartline_fleet::Totals::default() },
+        totals: heartline_vocabulary::WorkTotals {
+            ok: 50,
+            ..heartline_vocabulary::WorkTotals::default()
+        },
         desired: None,
     }
 }
 
-/// Rules that differ from the default by this.
-pub(crate) fn rules(change: impl FnOnce(&mut Rules)) -> Rules {
-    let mut rules = Rules::default();
+/// HealthRules that differ from the default by this.
+pub(crate) fn rules(change: impl FnOnce(&mut HealthRules)) -> HealthRules {
+    let mut rules = HealthRules::default();
     change(&mut rules);
     rules
 }
@@ -253,11 +258,11 @@ pub(crate) fn peer(port: u16) -> SocketAddr {
 }
 
 /// Milliseconds from one moment to another, before or after it.
-pub(crate) fn ms(at: Mono, from: Mono) -> i64 {
+pub(crate) fn ms(at: MonoTime, from: MonoTime) -> i64 {
     (at.nanos() - from.nanos()) / 1_000_000
 }
 
-fn words(standing: Standing) -> String {
+fn words(standing: AgentStatus) -> String {
     let reason = standing.reason.map_or(String::new(), |reason| format!(" {}", reason.name()));
     format!("{}{reason}", standing.state.name())
 }

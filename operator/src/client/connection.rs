@@ -17,7 +17,7 @@ use super::subscription::Subscription;
 use super::transport::{Reader, Ssh, Transport, Writer};
 use crate::frame::{self, FrameError, FrameReader};
 use crate::message::{
-    ClientFrame, CollectorStatus, Entry, ErrorCode, Reply, Request, ServerFrame, VERSION,
+    AgentEntry, ClientFrame, CollectorStatus, ErrorCode, Reply, Request, ServerFrame, VERSION,
 };
 
 /// Questions that wait to be written.
@@ -143,7 +143,7 @@ impl Client {
     pub async fn snapshot(
         &self,
         agents: Vec<String>,
-    ) -> Result<(Vec<Entry>, CollectorStatus), ClientError> {
+    ) -> Result<(Vec<AgentEntry>, CollectorStatus), ClientError> {
         let mut pages = self.many(Request::Snapshot { agents }).await?;
         let waited = self.shared.request_timeout;
         let mut fleet = Vec::new();
@@ -326,8 +326,8 @@ fn name(request: &Request) -> &'static str {
         Request::Agent { .. } => "agent",
         Request::Events(_) => "events",
         Request::Command(command) => match command.action {
-            crate::message::Action::Kill => "kill",
-            crate::message::Action::Resume => "resume",
+            heartline_vocabulary::Action::Kill => "kill",
+            heartline_vocabulary::Action::Resume => "resume",
         },
         Request::Forget { .. } => "forget",
         Request::Token(_) => "token",

@@ -12,7 +12,7 @@ use super::connection::{Client, ClientOptions, Greeting};
 use super::endpoint::Endpoint;
 use super::error::ClientError;
 use crate::message::{Reply, Request};
-use crate::mirror::Update;
+use crate::mirror::SubscriptionUpdate;
 
 /// News that wait to be taken; a screen takes them between two frames.
 const EVENTS: usize = 64;
@@ -27,7 +27,7 @@ pub enum LinkEvent {
     /// It is up, down, or on its way.
     State(LinkState),
     /// News of the fleet. After [`LinkState::Live`] they begin anew with pages.
-    Update(Update),
+    Update(SubscriptionUpdate),
     /// How long the collector took to answer.
     RoundTrip(Duration),
 }
@@ -37,7 +37,7 @@ pub enum LinkEvent {
 pub enum LinkState {
     /// Trying for the first time, or again.
     Connecting,
-    /// Connected and greeted. A [`Mirror`](crate::Mirror) must [`begin`](crate::Mirror::begin): the
+    /// Connected and greeted. A [`FleetMirror`](crate::FleetMirror) must [`begin`](crate::FleetMirror::begin): the
     /// keys of this connection are new.
     Live(Arc<Greeting>),
     /// Not connected. It will be tried again, without end.

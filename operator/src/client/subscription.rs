@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use super::connection::Client;
 use super::error::ClientError;
 use crate::message::Reply;
-use crate::mirror::Update;
+use crate::mirror::SubscriptionUpdate;
 
 /// A running subscription. It keeps its connection open, and ends when dropped.
 pub struct Subscription {
@@ -25,9 +25,10 @@ impl Subscription {
     /// # Errors
     /// [`ClientError::Closed`] at the end of the connection, [`ClientError::Refused`] when the
     /// collector would not subscribe.
-    pub async fn next(&mut self) -> Result<Update, ClientError> {
+    pub async fn next(&mut self) -> Result<SubscriptionUpdate, ClientError> {
         let reply = self.next_reply().await?;
-        Update::from_reply(reply).map_err(|_| ClientError::Unexpected { what: "subscribe" })
+        SubscriptionUpdate::from_reply(reply)
+            .map_err(|_| ClientError::Unexpected { what: "subscribe" })
     }
 
     pub(super) async fn next_reply(&mut self) -> Result<Reply, ClientError> {

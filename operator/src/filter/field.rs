@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::subject::Subject;
 use crate::figures::session_text;
-use crate::message::{Entry, Latency, Reason, State};
+use crate::message::{AgentEntry, LatencyQuantiles};
+use heartline_vocabulary::{Phase, Reason, State};
 
 /// A field of the filter language.
 pub(super) struct Field {
@@ -19,7 +20,7 @@ pub(super) enum Read {
     /// Any text.
     Text(Word),
     /// A word of a fixed set.
-    OneOf(Word, fn() -> &'static [&'static str]),
+    OneOf(Word, &'static [&'static str]),
     /// Keys and values of labels.
     Labels(Labels),
     /// A number; durations in microseconds, shares in percent, money in dollars.
@@ -89,7 +90,7 @@ pub(super) fn find(name: &str) -> Option<&'static Field> {
 pub(super) fn field_of_word(word: &str) -> Option<&'static str> {
     let has = |words: &[&str]| words.iter().any(|one| one.eq_ignore_ascii_case(word));
     let mut found = FIELDS.iter().filter(|field| match field.read {
-        Read::OneOf(_, words) => has(words()),
+        Read::OneOf(_, words) => has(words),
         Read::Text(_) | Read::Labels(_) | Read::Number(..) => false,
     });
     found.next().map(|field| field.name)
@@ -111,7 +112,7 @@ const fn number(name: &'static str, unit: Unit, help: &'static str, read: Number
 const fn one_of(
     name: &'static str,
     help: &'static str,
-    words: fn() -> &'static [&'static str],
+    words: &'static [&'static str],
     read: Word,
 ) -> Field {
     Field { name, aliases: &[], help, read: Read::OneOf(read, words) }
@@ -124,24 +125,26 @@ impl Field {
 }
 
 static FIELDS: &[Field] = &[
-    one_of("state", "its state", || &STATES, |s| Some(s.state()?.name().into())),
-    one_of("reason", "why it is in its state", || &REASONS, |s| Some(s.reason()?.name().into())),
+    one_of("state", "its state", State::NAMES, |s| Some(s.state()?.name().into())),
+    one_of("reason", "why it is in its state", Reason::NAMES, |s| Some(s.reason()?.name().into())),
     number("since", Unit::Duration, "age of its state", |s| {
         Some(duration(s.entry?.vitals.state_age_ms(s.now_ms)))
     }),
     text("agent", "its id", |s| s.name().map(Into::into)).or(&["name"]),
-    text("host", "host it runs on", |s| s.entry?.identity.host.as_deref().map(Into::into)),
-    text("group", "its group", |s| s.entry?.identity.group.as_deref().map(Into::into)),
+    text("host", "host it runs on", |s| s.entry?.identity.shared.host.as_deref().map(Into::into)),
+    text("group", "its group", |s| s.entry?.identity.shared.group.as_deref().map(Into::into)),
     text("version", "version of its program", |s| {
-        s.entry?.identity.version.as_deref().map(Into::into)
+        s.entry?.identity.shared.version.as_deref().map(Into::into)
     }),
-    text("framework", "its framework", |s| s.entry?.identity.framework.as_deref().map(Into::into)),
+    text("framework", "its framework", |s| {
+        s.entry?.identity.shared.framework.as_deref().map(Into::into)
+    }),
     text("session", "its session, in hexadecimal", |s| {
         Some(session_text(s.entry?.vitals.session).into())
     }),
     Field { name: "label", aliases: &["tag"], help: "its labels", read: Read::Labels(Labels) },
     text("doing", "name of its current step", |s| s.entry?.vitals.step.as_deref().map(Into::into)),
-    one_of("phase", "what it says it is doing", || &PHASES, |s| Some(phase(s.entry?).into())),
+    one_of("phase", "what it says it is doing", Phase::NAMES, |s| Some(phase(s.entry?).into())),
     number("beat", Unit::Duration, "age of its last beat", |s| {
         s.entry?.vitals.beat_age_ms(s.now_ms).map(duration)
     }),
@@ -180,30 +183,8 @@ static FIELDS: &[Field] = &[
     text("killed_by", "who killed it; of an event, who caused it", |s| s.by().map(Into::into))
         .or(&["by"]),
     text("cause", "why it was killed or changed its state, in words", |s| s.cause()),
-    one_of("kind", "what an event is", || &KINDS, |s| Some(s.event?.kind.name().into())),
+    one_of("kind", "what an event is", &KINDS, |s| Some(s.event?.kind.name().into())),
 ];
-
-static STATES: [&str; 5] = {
-    let [a, b, c, d, e] = State::ALL;
-    [a.name(), b.name(), c.name(), d.name(), e.name()]
-};
-
-static REASONS: [&str; 12] = [
-    Reason::Late.name(),
-    Reason::Stalled.name(),
-    Reason::Failing.name(),
-    Reason::Slow.name(),
-    Reason::Conflict.name(),
-    Reason::CrashLooping.name(),
-    Reason::Silent.name(),
-    Reason::OneWay.name(),
-    Reason::Crashed.name(),
-    Reason::Operator.name(),
-    Reason::Policy.name(),
-    Reason::Shutdown.name(),
-];
-
-static PHASES: [&str; 4] = ["starting", "running", "waiting", "stopping"];
 
 static KINDS: [&str; 9] = [
     "transition",
@@ -217,7 +198,7 @@ static KINDS: [&str; 9] = [
     "forgotten",
 ];
 
-fn phase(entry: &Entry) -> &'static str {
+fn phase(entry: &AgentEntry) -> &'static str {
     entry.vitals.phase.name()
 }
 
@@ -225,6 +206,6 @@ fn duration(ms: u64) -> f64 {
     ms as f64 * 1_000.0
 }
 
-fn latency(subject: &Subject<'_>, read: fn(&Latency) -> u64) -> Option<f64> {
+fn latency(subject: &Subject<'_>, read: fn(&LatencyQuantiles) -> u64) -> Option<f64> {
     subject.entry?.work.latency.as_ref().map(|latency| read(latency) as f64)
 }

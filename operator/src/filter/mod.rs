@@ -23,7 +23,7 @@ mod test;
 pub use error::FilterError;
 pub use field::{FieldHelp, fields};
 
-use crate::message::{Entry, Event};
+use crate::message::{AgentEntry, Event};
 use subject::Subject;
 use test::Test;
 
@@ -71,7 +71,7 @@ impl Filter {
 
     /// Whether an agent matches, at the collector's time `now_ms`.
     #[must_use]
-    pub fn matches(&self, entry: &Entry, now_ms: i64) -> bool {
+    pub fn matches(&self, entry: &AgentEntry, now_ms: i64) -> bool {
         self.expression.holds(&Subject::agent(entry, now_ms))
     }
 
@@ -79,7 +79,7 @@ impl Filter {
     /// `by` are the event's own; all else is asked of `entry`, its agent as it is at `now_ms`, if it
     /// is known.
     #[must_use]
-    pub fn matches_event(&self, event: &Event, entry: Option<&Entry>, now_ms: i64) -> bool {
+    pub fn matches_event(&self, event: &Event, entry: Option<&AgentEntry>, now_ms: i64) -> bool {
         self.expression.holds(&Subject::event(event, entry, now_ms))
     }
 }

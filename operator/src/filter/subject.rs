@@ -2,21 +2,23 @@
 
 use std::borrow::Cow;
 
-use crate::message::{CommandView, Entry, Event, EventKind, Reason, State};
+use crate::message::{AgentEntry, CommandStatus, Event, EventKind};
+
+use heartline_vocabulary::{Reason, State};
 
 /// An agent, or an event and its agent if that is known.
 pub(super) struct Subject<'a> {
-    pub(super) entry: Option<&'a Entry>,
+    pub(super) entry: Option<&'a AgentEntry>,
     pub(super) event: Option<&'a Event>,
     pub(super) now_ms: i64,
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn agent(entry: &'a Entry, now_ms: i64) -> Self {
+    pub(super) fn agent(entry: &'a AgentEntry, now_ms: i64) -> Self {
         Self { entry: Some(entry), event: None, now_ms }
     }
 
-    pub(super) fn event(event: &'a Event, entry: Option<&'a Entry>, now_ms: i64) -> Self {
+    pub(super) fn event(event: &'a Event, entry: Option<&'a AgentEntry>, now_ms: i64) -> Self {
         Self { entry, event: Some(event), now_ms }
     }
 
@@ -70,7 +72,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    fn command(&self) -> Option<&'a CommandView> {
+    fn command(&self) -> Option<&'a CommandStatus> {
         self.entry.and_then(|entry| entry.vitals.command.as_ref())
     }
 }

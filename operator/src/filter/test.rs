@@ -46,7 +46,7 @@ impl Test {
         let check = match field.read {
             Read::Text(read) => Check::Text(read, text_pattern(field, operator, value, value_at)?),
             Read::OneOf(read, words) => {
-                one_of(field, words(), value, value_at)?;
+                one_of(field, words, value, value_at)?;
                 let pattern = text_pattern(field, operator, value, value_at)?;
                 Check::Text(read, exact(pattern))
             }
@@ -74,7 +74,7 @@ impl Test {
 }
 
 fn label_holds(key: Option<&str>, pattern: &Pattern, subject: &Subject<'_>) -> bool {
-    let labels = subject.entry.map_or(&[][..], |entry| &entry.identity.labels);
+    let labels = subject.entry.map_or(&[][..], |entry| &entry.identity.shared.labels);
     labels.iter().any(|(name, value)| match key {
         Some(key) => name.eq_ignore_ascii_case(key) && pattern.matches(value),
         None => pattern.matches(name) || pattern.matches(value),

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::{Phase, State};
 use crate::sample::{self, NOW_MS};
+use heartline_vocabulary::{Phase, State};
 
 fn filter(text: &str) -> Filter {
     Filter::parse(text).unwrap_or_else(|error| panic!("{error}"))
@@ -12,7 +12,7 @@ fn filter(text: &str) -> Filter {
 /// (killed), `i`dle.
 fn hits(text: &str) -> String {
     let mut idle = sample::idle_entry(3, "idle");
-    idle.identity.host = None;
+    std::sync::Arc::make_mut(&mut idle.identity.shared).host = None;
     idle.vitals.phase = Phase::Waiting;
     let filter = filter(text);
     [('o', sample::busy_entry()), ('m', sample::killed_entry()), ('i', idle)]

@@ -1,14 +1,15 @@
 //! One agent: an element of `status --json`, and the whole of `agent --json`.
 
+use std::sync::Arc;
+
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::event::{EventView, event_view};
 use super::{At, SCHEMA, rounded};
 use crate::figures::session_text;
-use crate::message::{
-    Action, AgentDetail, CommandView, Entry, Latency, Phase, Reason, SessionView, State, Totals,
-};
+use crate::message::{AgentDetail, AgentEntry, CommandStatus, LatencyQuantiles, SessionSummary};
+use heartline_vocabulary::{Action, Phase, Reason, State, WorkTotals};
 
 /// Everything known of one agent, at the collector's time `now_ms`.
 pub fn agent(detail: &AgentDetail, now_ms: i64) -> impl Serialize {
@@ -60,7 +61,7 @@ pub(super) struct AgentView<'a> {
     session: Option<String>,
     starts: u32,
     work: WorkView,
-    total: Totals,
+    total: WorkTotals,
     kill: Option<OrderView<'a>>,
     /// A resume that is not obeyed yet.
     resume: Option<OrderView<'a>>,
@@ -70,22 +71,22 @@ pub(super) struct AgentView<'a> {
     version: Option<&'a str>,
     framework: Option<&'a str>,
     sdk: Option<&'a str>,
-    depends: &'a [String],
+    depends: &'a [Arc<str>],
 }
 
 impl<'a> AgentView<'a> {
-    pub(super) fn new(entry: &'a Entry, now_ms: i64) -> Self {
-        let Entry { agent, identity, vitals, total, .. } = entry;
+    pub(super) fn new(entry: &'a AgentEntry, now_ms: i64) -> Self {
+        let AgentEntry { agent, identity, vitals, total, .. } = entry;
         let order = |action| {
             let command = vitals.command.as_ref().filter(|command| command.action == action);
             command.map(OrderView::new)
         };
         Self {
             agent,
-            host: identity.host.as_deref(),
+            host: identity.shared.host.as_deref(),
             pid: identity.pid,
-            group: identity.group.as_deref(),
-            labels: Labels(&identity.labels),
+            group: identity.shared.group.as_deref(),
+            labels: Labels(&identity.shared.labels),
             state: vitals.state,
             reason: vitals.reason,
             since: At(vitals.since_ms),
@@ -106,16 +107,16 @@ impl<'a> AgentView<'a> {
             phase: vitals.phase,
             beats: vitals.beats,
             lost: vitals.lost,
-            version: identity.version.as_deref(),
-            framework: identity.framework.as_deref(),
-            sdk: identity.sdk.as_deref(),
-            depends: &identity.depends,
+            version: identity.shared.version.as_deref(),
+            framework: identity.shared.framework.as_deref(),
+            sdk: identity.shared.sdk.as_deref(),
+            depends: &identity.shared.depends,
         }
     }
 }
 
 /// Labels as an object, in the order in which the agent gave them.
-struct Labels<'a>(&'a [(String, String)]);
+struct Labels<'a>(&'a [(Arc<str>, Arc<str>)]);
 
 impl Serialize for Labels<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -133,7 +134,7 @@ struct WorkView {
     ok: u64,
     failed: u64,
     success_rate: Option<f64>,
-    latency_us: Option<Latency>,
+    latency_us: Option<LatencyQuantiles>,
     cost_nano_usd: u64,
     cost_usd: f64,
     tokens_in: u64,
@@ -143,7 +144,7 @@ struct WorkView {
 }
 
 impl WorkView {
-    fn new(entry: &Entry, now_ms: i64) -> Self {
+    fn new(entry: &AgentEntry, now_ms: i64) -> Self {
         let work = &entry.work;
         Self {
             window_ms: work.window_ms,
@@ -175,7 +176,7 @@ struct OrderView<'a> {
 }
 
 impl<'a> OrderView<'a> {
-    fn new(command: &'a CommandView) -> Self {
+    fn new(command: &'a CommandStatus) -> Self {
         Self {
             cause: command.cause,
             generation: command.generation,
@@ -200,7 +201,7 @@ struct SessionRow<'a> {
 }
 
 impl<'a> SessionRow<'a> {
-    fn new(session: &'a SessionView) -> Self {
+    fn new(session: &'a SessionSummary) -> Self {
         Self {
             session: session_text(session.session),
             started_at: At(session.started_ms),

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::{At, SCHEMA};
-use crate::message::{Action, CommandOutcome, CommandRefusal, State, TokenInfo};
+use crate::message::{CommandOutcome, TokenInfo};
+use heartline_vocabulary::{Action, CommandRefusal, State};
 
 /// A command and what became of it.
 #[derive(Clone, Copy, Debug)]

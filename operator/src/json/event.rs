@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::{At, SCHEMA};
 use crate::figures::session_text;
-use crate::message::{Action, Event, EventKind, GapCause, Reason, State};
+use crate::message::{Event, EventKind};
+use heartline_vocabulary::{Action, GapCause, Reason, State};
 
 /// One line of events.
 pub fn event(event: &Event) -> impl Serialize {

@@ -75,7 +75,7 @@ mod tests {
     fn commands_and_their_refusals_are_documents() {
         let obeyed = Obedience { delivered_ms: Some(3), obeyed_ms: Some(8) };
         let mut documents = vec![line(&command_outcome(CommandReport {
-            action: crate::message::Action::Kill,
+            action: heartline_vocabulary::Action::Kill,
             outcome: &sample::outcome(),
             obedience: &[obeyed],
         }))];
@@ -86,7 +86,7 @@ mod tests {
                 ..sample::outcome()
             };
             documents.push(line(&command_outcome(CommandReport {
-                action: crate::message::Action::Resume,
+                action: heartline_vocabulary::Action::Resume,
                 outcome: &outcome,
                 obedience: &[],
             })));

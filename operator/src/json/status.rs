@@ -4,12 +4,13 @@ use serde::Serialize;
 
 use super::agent::AgentView;
 use super::{At, SCHEMA, rounded};
-use crate::message::{CollectorStatus, Datagrams, Entry, HistoryHealth, Summary};
+use crate::message::{AgentEntry, CollectorStatus, DatagramCounters, HistoryHealth};
+use heartline_vocabulary::StateCounts;
 
 /// The fleet, or the part of it in `entries` (in their order), at the collector's time `now_ms`.
 /// The summary is always that of the whole fleet.
 pub fn status<'a>(
-    entries: impl IntoIterator<Item = &'a Entry>,
+    entries: impl IntoIterator<Item = &'a AgentEntry>,
     collector: &'a CollectorStatus,
     now_ms: i64,
 ) -> impl Serialize {
@@ -27,7 +28,7 @@ struct StatusDocument<'a> {
     schema: u8,
     at: At,
     collector: CollectorView<'a>,
-    summary: &'a Summary,
+    summary: &'a StateCounts,
     agents: Vec<AgentView<'a>>,
 }
 
@@ -83,7 +84,7 @@ impl<'a> CollectorView<'a> {
 }
 
 impl DatagramsView {
-    fn new(counts: Datagrams) -> Self {
+    fn new(counts: DatagramCounters) -> Self {
         Self {
             live: counts.live,
             unconfirmed: counts.unconfirmed,

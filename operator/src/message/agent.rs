@@ -1,72 +1,11 @@
 //! One agent, as an operator sees it.
 
+use heartline_vocabulary::{Action, Identity, Phase, Reason, State, WorkTotals};
 use serde::{Deserialize, Serialize};
-
-/// The state of an agent (`design.md`, section 3). Ordered from best to worst for an operator's eye
-/// is the job of [`State::severity`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Live beats on time, and progress.
-    Healthy,
-    /// Something is wrong; the [`Reason`] says what.
-    Degraded,
-    /// Not heard for 10 intervals, one-way, or crashed.
-    Unreachable,
-    /// Killed by an operator or a policy, or stopped by itself.
-    Killed,
-    /// Not judged since the collector started, or never seen.
-    Unknown,
-}
-
-/// Why an agent is in its state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// Degraded: no live beat for 3 intervals.
-    Late,
-    /// Degraded: it beats, but its work makes no progress.
-    Stalled,
-    /// Degraded: too much of its work fails.
-    Failing,
-    /// Degraded: slow against its own past.
-    Slow,
-    /// Degraded: two processes speak as this agent.
-    Conflict,
-    /// Degraded: it starts again and again.
-    CrashLooping,
-    /// Unreachable: no live beat for 10 intervals.
-    Silent,
-    /// Unreachable: its beats arrive, our answers do not.
-    OneWay,
-    /// Unreachable: its supervisor reported its exit.
-    Crashed,
-    /// Killed: by an operator.
-    Operator,
-    /// Killed: by a policy.
-    Policy,
-    /// Killed: it said goodbye.
-    Shutdown,
-}
-
-/// What an agent says it is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Not yet at work.
-    Starting,
-    /// At work.
-    #[default]
-    Running,
-    /// Waiting for a person or a thing.
-    Waiting,
-    /// About to end.
-    Stopping,
-}
 
 /// An agent, whole: sent in snapshots, and when it or its identity is new.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct AgentEntry {
     /// Names the agent in this connection's changes.
     pub key: u32,
     /// Its id.
@@ -74,46 +13,25 @@ pub struct Entry {
     /// Who it says it is.
     pub identity: Identity,
     /// How it is.
-    pub vitals: Vitals,
+    pub vitals: AgentVitals,
     /// Its work of the last hour.
-    pub work: Work,
+    pub work: WorkWindow,
     /// Its work since it was first seen.
-    pub total: Totals,
+    pub total: WorkTotals,
 }
 
 /// An agent's vitals, anew.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Change {
+pub struct VitalsUpdate {
     /// Which agent.
     pub key: u32,
     /// How it is.
-    pub vitals: Vitals,
-}
-
-/// Who an agent says it is. All text is scrubbed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    /// Host it runs on.
-    pub host: Option<String>,
-    /// Process id on that host.
-    pub pid: Option<u32>,
-    /// Group of agents that it belongs to.
-    pub group: Option<String>,
-    /// Version of its program.
-    pub version: Option<String>,
-    /// Framework, with version.
-    pub framework: Option<String>,
-    /// Emitter, with version.
-    pub sdk: Option<String>,
-    /// Labels, by key.
-    pub labels: Vec<(String, String)>,
-    /// Ids of the agents it needs.
-    pub depends: Vec<String>,
+    pub vitals: AgentVitals,
 }
 
 /// How an agent is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Vitals {
+pub struct AgentVitals {
     /// Its state.
     pub state: State,
     /// Why; `None` when healthy or unknown.
@@ -145,14 +63,14 @@ pub struct Vitals {
     /// Beats of this session that never did.
     pub lost: u64,
     /// The newest command, while it matters: while it kills, or until it is obeyed.
-    pub command: Option<CommandView>,
+    pub command: Option<CommandStatus>,
 }
 
 /// A kill or resume and how far it has come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CommandView {
+pub struct CommandStatus {
     /// Kill or resume.
-    pub action: super::Action,
+    pub action: Action,
     /// Why it is killed: [`Reason::Operator`] or [`Reason::Policy`].
     pub cause: Reason,
     /// Generation of the desired state.
@@ -173,17 +91,17 @@ pub struct CommandView {
     pub disobeyed: bool,
 }
 
-/// Work over a window of time that ends now.
+/// WorkWindow over a window of time that ends now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Work {
+pub struct WorkWindow {
     /// Length of the window, in ms.
     pub window_ms: u64,
     /// Tasks that succeeded.
     pub ok: u64,
     /// Tasks that failed.
     pub failed: u64,
-    /// Latency of tasks; `None` without any.
-    pub latency: Option<Latency>,
+    /// LatencyQuantiles of tasks; `None` without any.
+    pub latency: Option<LatencyQuantiles>,
     /// Cost in the window, in nano-dollars.
     pub cost_nano_usd: u64,
     /// Tokens read in the window.
@@ -196,9 +114,9 @@ pub struct Work {
     pub per_minute: Vec<u32>,
 }
 
-/// Latency quantiles, in microseconds.
+/// LatencyQuantiles quantiles, in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Latency {
+pub struct LatencyQuantiles {
     /// Median.
     pub p50: u64,
     /// 90th percentile.
@@ -211,26 +129,11 @@ pub struct Latency {
     pub max: u64,
 }
 
-/// Work since an agent was first seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totals {
-    /// Tasks that succeeded.
-    pub ok: u64,
-    /// Tasks that failed.
-    pub failed: u64,
-    /// Cost, in nano-dollars.
-    pub cost_nano_usd: u64,
-    /// Tokens read.
-    pub tokens_in: u64,
-    /// Tokens written.
-    pub tokens_out: u64,
-}
-
 /// Everything known of one agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentDetail {
     /// The agent as in a snapshot.
-    pub entry: Entry,
+    pub entry: AgentEntry,
     /// When it was first seen.
     pub first_seen_ms: i64,
     /// Where its last live beat came from.
@@ -240,14 +143,14 @@ pub struct AgentDetail {
     /// Epoch of the key it uses.
     pub epoch: u8,
     /// Its sessions, newest first, at most 20.
-    pub sessions: Vec<SessionView>,
+    pub sessions: Vec<SessionSummary>,
     /// Its events, newest first, at most 50.
     pub events: Vec<super::Event>,
 }
 
 /// One run of an agent's emitter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SessionView {
+pub struct SessionSummary {
     /// Its random id.
     pub session: u64,
     /// When its first live beat came.
@@ -258,68 +161,4 @@ pub struct SessionView {
     pub applied_segment: u64,
     /// How it ended, if it did: `shutdown`, `crashed`, `superseded`.
     pub ended: Option<String>,
-}
-
-impl State {
-    /// Worse is larger: the default order of every list.
-    #[must_use]
-    pub fn severity(self) -> u8 {
-        match self {
-            Self::Unreachable => 4,
-            Self::Degraded => 3,
-            Self::Unknown => 2,
-            Self::Killed => 1,
-            Self::Healthy => 0,
-        }
-    }
-
-    /// All states, in the order in which they are counted out.
-    pub const ALL: [Self; 5] =
-        [Self::Healthy, Self::Degraded, Self::Unreachable, Self::Killed, Self::Unknown];
-
-    /// Its name in filters, JSON and tables.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Degraded => "degraded",
-            Self::Unreachable => "unreachable",
-            Self::Killed => "killed",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl Reason {
-    /// Its name in filters, JSON and tables.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Late => "late",
-            Self::Stalled => "stalled",
-            Self::Failing => "failing",
-            Self::Slow => "slow",
-            Self::Conflict => "conflict",
-            Self::CrashLooping => "crash-looping",
-            Self::Silent => "silent",
-            Self::OneWay => "one-way",
-            Self::Crashed => "crashed",
-            Self::Operator => "operator",
-            Self::Policy => "policy",
-            Self::Shutdown => "shutdown",
-        }
-    }
-}
-
-impl Phase {
-    /// Its name in filters, JSON and tables.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Running => "running",
-            Self::Waiting => "waiting",
-            Self::Stopping => "stopping",
-        }
-    }
 }

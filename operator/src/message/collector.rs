@@ -1,5 +1,6 @@
 //! How the collector itself is: what it dropped, refused or did not observe is never hidden.
 
+use heartline_vocabulary::StateCounts;
 use serde::{Deserialize, Serialize};
 
 /// The collector's own condition.
@@ -16,9 +17,9 @@ pub struct CollectorStatus {
     /// Addresses it receives beats on.
     pub udp: Vec<String>,
     /// Agents by state.
-    pub summary: Summary,
-    /// Datagrams since its start.
-    pub datagrams: Datagrams,
+    pub summary: StateCounts,
+    /// DatagramCounters since its start.
+    pub datagrams: DatagramCounters,
     /// Live beats a second, over the last seconds.
     pub beats_per_second: f32,
     /// Whether history is being kept.
@@ -31,27 +32,10 @@ pub struct CollectorStatus {
     pub banners: Vec<String>,
 }
 
-/// Agents by state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Summary {
-    /// All agents.
-    pub total: u32,
-    /// Healthy ones.
-    pub healthy: u32,
-    /// Degraded ones.
-    pub degraded: u32,
-    /// Unreachable ones.
-    pub unreachable: u32,
-    /// Killed and stopped ones.
-    pub killed: u32,
-    /// Unknown ones.
-    pub unknown: u32,
-}
-
-/// Datagrams since the collector's start, by what became of them. Every one is in exactly one
+/// DatagramCounters since the collector's start, by what became of them. Every one is in exactly one
 /// count, except those that the kernel dropped before anybody saw them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Datagrams {
+pub struct DatagramCounters {
     /// Proven fresh, and judged.
     pub live: u64,
     /// Right tag, but not (yet) proven fresh; answered with a challenge.
@@ -81,18 +65,4 @@ pub enum HistoryHealth {
     Kept,
     /// It waits, and why: a full disk. States, kills and alerts go on.
     Paused(String),
-}
-
-impl Summary {
-    /// The count of one state.
-    #[must_use]
-    pub fn of(&self, state: super::State) -> u32 {
-        match state {
-            super::State::Healthy => self.healthy,
-            super::State::Degraded => self.degraded,
-            super::State::Unreachable => self.unreachable,
-            super::State::Killed => self.killed,
-            super::State::Unknown => self.unknown,
-        }
-    }
 }

@@ -1,20 +1,8 @@
 //! Kill, resume, and tokens.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
-use super::State;
-
-/// What a command wants of its agents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// Stop working, and stay stopped until resumed.
-    Kill,
-    /// Work again.
-    Resume,
-}
+use heartline_vocabulary::{Action, CommandRefusal, CommandTarget};
 
 /// A command. It is carried out whole or not at all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,41 +28,9 @@ pub struct CommandOutcome {
     /// When it became durable.
     pub at_ms: i64,
     /// Each agent and the generation that its desired state now has. Empty when refused.
-    pub targets: Vec<Target>,
+    pub targets: Vec<CommandTarget>,
     /// Why nothing was done.
     pub refused: Option<CommandRefusal>,
-}
-
-/// One agent of a command.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Target {
-    /// Its id.
-    pub agent: String,
-    /// Generation of its desired state.
-    pub generation: u64,
-    /// Its state when the command was taken.
-    pub state: State,
-    /// Whether the command changed anything: killing what is killed does not.
-    pub changed: bool,
-}
-
-/// Why a command was not carried out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CommandRefusal {
-    /// These agents are not known.
-    UnknownAgents(Vec<String>),
-    /// A kill needs a reason.
-    NoReason,
-    /// No agent was named.
-    NoAgents,
-    /// So many agents need their count confirmed.
-    CountNotConfirmed {
-        /// How many agents the command would hit.
-        hits: u32,
-        /// What the operator had said.
-        expected: Option<u32>,
-    },
 }
 
 /// About tokens. The collector makes them: nobody handles the master key.
@@ -135,26 +91,4 @@ pub struct TokenInfo {
     pub revoked_ms: Option<i64>,
     /// Why it was revoked.
     pub revoked_reason: Option<String>,
-}
-
-impl fmt::Display for CommandRefusal {
-    /// What was wrong and what to do, for a person.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownAgents(agents) => {
-                write!(f, "nothing was done: not known: {}", agents.join(", "))
-            }
-            Self::NoReason => f.write_str("nothing was done: a kill needs a reason (--reason)"),
-            Self::NoAgents => f.write_str("nothing was done: no agent was named"),
-            Self::CountNotConfirmed { hits, expected: Some(expected) } => write!(
-                f,
-                "nothing was done: this would hit {hits} agents, not {expected}; look again, then \
-                 confirm with --expect {hits}"
-            ),
-            Self::CountNotConfirmed { hits, expected: None } => write!(
-                f,
-                "nothing was done: this would hit {hits} agents; confirm with --expect {hits}"
-            ),
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Reason, State};
+use heartline_vocabulary::{Action, GapCause, Reason, State};
 
 /// One thing that happened. History, statistics and alerts read the same rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,18 +88,6 @@ pub enum EventKind {
         /// Who.
         by: String,
     },
-}
-
-/// Why time was not observed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GapCause {
-    /// No collector ran.
-    Down,
-    /// The collector was frozen, starved, or the machine suspended.
-    Frozen,
-    /// The kernel dropped datagrams.
-    KernelDrops,
 }
 
 /// Which events to send.

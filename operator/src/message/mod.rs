@@ -11,15 +11,14 @@ mod command;
 mod event;
 
 pub use agent::{
-    AgentDetail, Change, CommandView, Entry, Identity, Latency, Phase, Reason, SessionView, State,
-    Totals, Vitals, Work,
+    AgentDetail, AgentEntry, AgentVitals, CommandStatus, LatencyQuantiles, SessionSummary,
+    VitalsUpdate, WorkWindow,
 };
-pub use collector::{CollectorStatus, Datagrams, HistoryHealth, Summary};
-pub use command::{
-    Action, Command, CommandOutcome, CommandRefusal, Target, TokenInfo, TokenReply, TokenRequest,
-};
-pub use event::{Event, EventKind, EventQuery, GapCause};
+pub use collector::{CollectorStatus, DatagramCounters, HistoryHealth};
+pub use command::{Command, CommandOutcome, TokenInfo, TokenReply, TokenRequest};
+pub use event::{Event, EventKind, EventQuery};
 
+use heartline_vocabulary::WorkTotals;
 use serde::{Deserialize, Serialize};
 
 /// Version of these messages. A client and a collector of different versions say so and part.
@@ -111,14 +110,14 @@ pub enum Reply {
     /// Part of a snapshot.
     Page {
         /// Agents, in no particular order.
-        entries: Vec<Entry>,
+        entries: Vec<AgentEntry>,
         /// How the collector is.
         collector: CollectorStatus,
         /// Whether this was the last page.
         last: bool,
     },
     /// What has changed since the page or change before.
-    Changes(Changes),
+    Changes(FleetDelta),
     /// The client was too slow: what it knows is void, pages follow.
     Resync,
     /// To [`Request::Agent`].
@@ -162,15 +161,15 @@ pub enum Reply {
 
 /// News of a subscription, merged over at least a quarter of a second.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Changes {
+pub struct FleetDelta {
     /// How the collector is, with its time.
     pub collector: CollectorStatus,
     /// Agents that are new, or whose identity has changed.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<AgentEntry>,
     /// Agents whose vitals have changed.
-    pub changed: Vec<Change>,
-    /// Work of agents, as far as it has changed: key, last hour, all time.
-    pub work: Vec<(u32, Work, Totals)>,
+    pub changed: Vec<VitalsUpdate>,
+    /// WorkWindow of agents, as far as it has changed: key, last hour, all time.
+    pub work: Vec<(u32, WorkWindow, WorkTotals)>,
     /// Keys of agents that were forgotten.
     pub removed: Vec<u32>,
     /// What has happened.

@@ -1,8 +1,9 @@
 //! An event in words.
 
 use super::{span, state_word};
-use crate::message::{Action, Event, EventKind, GapCause};
+use crate::message::{Event, EventKind};
 use crate::{age_ms, session_text};
+use heartline_vocabulary::{Action, GapCause};
 
 /// The words of one event. Text of agents and operators in it was scrubbed by the collector.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! The state of an agent as a glyph and a word.
 
-use crate::message::{Action, Phase, Reason, State, Vitals};
+use crate::message::AgentVitals;
+
+use heartline_vocabulary::{Action, Phase, Reason, State};
 
 /// Which characters may be drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,10 +45,7 @@ pub const fn state_word(state: State, reason: Option<Reason>) -> &'static str {
         (State::Healthy, _) => "HEALTHY",
         (State::Degraded, Some(Reason::Late)) => "LATE",
         (State::Degraded, Some(Reason::Stalled)) => "STALLED",
-        (State::Degraded, Some(Reason::Failing)) => "FAILING",
-        (State::Degraded, Some(Reason::Slow)) => "SLOW",
         (State::Degraded, Some(Reason::Conflict)) => "CONFLICT",
-        (State::Degraded, Some(Reason::CrashLooping)) => "LOOPING",
         (State::Degraded, _) => "DEGRADED",
         (State::Unreachable, Some(Reason::Crashed)) => "CRASHED",
         (State::Unreachable, Some(Reason::OneWay)) => "ONE-WAY",
@@ -64,7 +63,7 @@ pub const fn state_word(state: State, reason: Option<Reason>) -> &'static str {
 /// 3. A healthy one that waits for somebody is WAITING.
 /// 4. Otherwise the reason, and without one the state.
 #[must_use]
-pub fn vitals_word(vitals: &Vitals) -> &'static str {
+pub fn vitals_word(vitals: &AgentVitals) -> &'static str {
     let plain = state_word(vitals.state, vitals.reason);
     match vitals.state {
         State::Killed if vitals.reason != Some(Reason::Shutdown) => {
@@ -76,7 +75,7 @@ pub fn vitals_word(vitals: &Vitals) -> &'static str {
 }
 
 /// How far a kill has come, until it is obeyed.
-fn kill_progress(vitals: &Vitals) -> Option<&'static str> {
+fn kill_progress(vitals: &AgentVitals) -> Option<&'static str> {
     let kill = vitals.command.as_ref().filter(|command| command.action == Action::Kill)?;
     match (kill.disobeyed, kill.delivered_ms, kill.obeyed_ms) {
         (true, ..) => Some("DISOBEYS"),
@@ -97,7 +96,6 @@ mod tests {
             None,
             Some(Reason::Late),
             Some(Reason::Conflict),
-            Some(Reason::CrashLooping),
             Some(Reason::OneWay),
             Some(Reason::Crashed),
             Some(Reason::Shutdown),

@@ -1,23 +1,10 @@
 //! The everyday message.
 
+use heartline_vocabulary::Phase;
+
 use super::{IdentityView, SegmentView};
 use crate::limits::{GENERATION_MAX, INTERVAL_MS, STEP_MAX};
 use crate::wire::{Fault, Fields, Reader, Text, put};
-
-/// What an agent is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Phase {
-    /// It has not begun to work.
-    Starting = 0,
-    /// It works, or could.
-    #[default]
-    Running = 1,
-    /// It waits for something outside itself, such as a person's approval.
-    Waiting = 2,
-    /// It is about to end.
-    Stopping = 3,
-}
 
 /// The everyday message: alive, and what was done.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,15 +35,24 @@ pub struct Beat<'a> {
     pub identity: Option<Box<IdentityView<'a>>>,
 }
 
-impl Phase {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, Fault> {
-        match reader.u64()? {
-            0 => Ok(Self::Starting),
-            1 => Ok(Self::Running),
-            2 => Ok(Self::Waiting),
-            3 => Ok(Self::Stopping),
-            _ => Err(Fault::OutOfRange),
-        }
+/// Reads the number of a phase, as `SPEC.md` gives it.
+fn phase(reader: &mut Reader<'_>) -> Result<Phase, Fault> {
+    match reader.u64()? {
+        0 => Ok(Phase::Starting),
+        1 => Ok(Phase::Running),
+        2 => Ok(Phase::Waiting),
+        3 => Ok(Phase::Stopping),
+        _ => Err(Fault::OutOfRange),
+    }
+}
+
+/// Returns the number of a phase, as `SPEC.md` gives it.
+const fn phase_number(phase: Phase) -> u64 {
+    match phase {
+        Phase::Starting => 0,
+        Phase::Running => 1,
+        Phase::Waiting => 2,
+        Phase::Stopping => 3,
     }
 }
 
@@ -70,7 +66,7 @@ impl<'a> Beat<'a> {
         Ok(Self {
             interval_ms,
             uptime_ms: fields.required(Reader::u64)?,
-            phase: fields.optional(Phase::read)?.unwrap_or_default(),
+            phase: fields.optional(phase)?.unwrap_or_default(),
             in_flight: fields.optional(Reader::u32)?.unwrap_or(0),
             oldest_in_flight_ms: fields.optional(Reader::u64)?,
             progress_age_ms: fields.optional(Reader::u64)?,
@@ -92,7 +88,7 @@ impl<'a> Beat<'a> {
         put::array(out, len);
         put::uint(out, u64::from(self.interval_ms));
         put::wide_uint(out, self.uptime_ms);
-        put::uint(out, self.phase as u64);
+        put::uint(out, phase_number(self.phase));
         put::uint(out, u64::from(self.in_flight));
         put::optional(out, self.oldest_in_flight_ms, put::uint);
         put::optional(out, self.progress_age_ms, put::uint);

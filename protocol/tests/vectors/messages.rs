@@ -1,6 +1,7 @@
 //! `messages.json`: every kind of message, with its fields and its bytes.
 
-use heartline_protocol::body::{COUNT_MAX, Phase};
+use heartline_protocol::Phase;
+use heartline_protocol::body::COUNT_MAX;
 use heartline_protocol::bucket::{self, Packed};
 use heartline_protocol::wire::Text;
 use heartline_protocol::{

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use hdrhistogram::Histogram;
 use heartline::Heartline;
-use heartline_operator::message::Action;
+use heartline_vocabulary::Action;
 
 use super::Effort;
 use super::table::Table;

@@ -2,7 +2,7 @@
 //! they remember a kill.
 
 use heartline::engine::{Desired, EngineConfig, Identity, Keys};
-use heartline_fleet::Mono;
+use heartline_fleet::MonoTime;
 use heartline_protocol::{AgentName, Scope, Token};
 
 use super::process::Process;
@@ -41,7 +41,7 @@ impl Agent {
     }
 
     /// Starts a process.
-    pub(super) fn start(&mut self, interval_ms: u32, now: Mono, rng: &mut Rng) {
+    pub(super) fn start(&mut self, interval_ms: u32, now: MonoTime, rng: &mut Rng) {
         self.ports += 1;
         let config = EngineConfig {
             interval_ms,

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use heartline_fleet::{
-    AgentIndex, CommandRefusal, CommandRequest, HistoryRow, Input, Mono, Output,
-};
+use heartline_fleet::{AgentIndex, CommandRequest, HistoryDbRow, Input, MonoTime, Output};
+
+use heartline_vocabulary::CommandRefusal;
 
 use super::disk::Notice;
 use super::network::{Packet, Way};
@@ -19,14 +19,14 @@ use super::world::{Event, World};
 pub(super) struct Collector {
     pub(super) shell: Option<Shell>,
     pub(super) is_frozen: bool,
-    /// Datagrams that arrive before then are dropped by the kernel.
-    pub(super) drops_until: Option<Mono>,
+    /// DatagramCounters that arrive before then are dropped by the kernel.
+    pub(super) drops_until: Option<MonoTime>,
     backlog: VecDeque<Packet>,
     /// What the store has told it while it was frozen, in order.
     told: VecDeque<Notice>,
     dropped: u64,
     /// When the last tick was.
-    ticked: Option<Mono>,
+    ticked: Option<MonoTime>,
     boots: u64,
     /// By how much this tick comes late, in ms.
     lateness_ms: u64,
@@ -35,12 +35,12 @@ pub(super) struct Collector {
 
 impl Collector {
     /// When it must be given a tick.
-    pub(super) fn tick_at(&self) -> Mono {
+    pub(super) fn tick_at(&self) -> MonoTime {
         match &self.shell {
             Some(shell) if !self.is_frozen => {
                 shell.fleet.poll_timeout().plus_millis(self.lateness_ms)
             }
-            _ => Mono::NEVER,
+            _ => MonoTime::NEVER,
         }
     }
 
@@ -60,7 +60,7 @@ impl World {
         secret[..8].copy_from_slice(&self.rng.next().to_be_bytes());
         let mut shell = Shell::new(&self.plan, self.collector.boots, secret, self.now);
         let shift_ms = std::mem::take(&mut self.wall_shift_ms);
-        let label = |at: Mono| Mono::from_nanos(at.nanos() + shift_ms * 1_000_000);
+        let label = |at: MonoTime| MonoTime::from_nanos(at.nanos() + shift_ms * 1_000_000);
         let restored = self.disk.restore(self.plan.restored_sessions, label);
         self.oracle.begin(&restored, shift_ms != 0, self.now);
         self.ledger.begin(&self.disk);
@@ -123,7 +123,7 @@ impl World {
                 }
             }
             Output::Record(row) => {
-                if let HistoryRow::Work(work) = &row {
+                if let HistoryDbRow::Work(work) = &row {
                     let remembered = self.oracle.remembers(work.id.0, work.session);
                     self.ledger.count(work, remembered)?;
                 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use heartline_fleet::{AgentView, Message, Mono, SessionEnd};
+use heartline_fleet::{AgentView, Message, MonoTime};
+
 use heartline_protocol::Body;
+use heartline_vocabulary::SessionEnd;
 
 use super::oracle::{NO_SESSION, REMEMBERED};
 use super::violation::{Checked, hold};
@@ -15,7 +17,7 @@ impl Watched {
         &mut self,
         message: &Message<'_>,
         view: &AgentView<'_>,
-        now: Mono,
+        now: MonoTime,
     ) -> Checked {
         let current = self.sessions.first().copied();
         self.newcomer = None;
@@ -66,8 +68,8 @@ impl Watched {
         &mut self,
         view: &AgentView<'_>,
         stall_after: Duration,
-        swept_to: Mono,
-        now: Mono,
+        swept_to: MonoTime,
+        now: MonoTime,
     ) -> Checked {
         let shown = view.standing();
         if shown != self.standing {

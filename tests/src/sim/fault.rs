@@ -11,7 +11,7 @@ pub(super) enum Fault {
     CollectorStop,
     /// The collector is frozen; datagrams wait in the socket, as far as they fit.
     CollectorFreeze,
-    /// Datagrams are dropped by the kernel although the collector runs.
+    /// DatagramCounters are dropped by the kernel although the collector runs.
     KernelDrops,
     /// Commits take seconds for a while.
     SlowDisk,

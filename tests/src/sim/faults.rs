@@ -1,6 +1,8 @@
 //! What goes wrong, carried out; and how all of it ends.
 
-use heartline_fleet::{Action, AgentView, CommandRequest, Input, Mono, Reason, Standing};
+use heartline_fleet::{AgentView, CommandRequest, Input, MonoTime};
+
+use heartline_vocabulary::{Action, AgentStatus, Reason};
 
 use super::fault::Fault;
 use super::network::{Packet, Way};
@@ -169,7 +171,7 @@ impl World {
         self.rng.up_to(most_ms.max(50))
     }
 
-    fn a_while(&mut self) -> Mono {
+    fn a_while(&mut self) -> MonoTime {
         let ms = self.a_while_ms();
         self.now.plus_millis(ms)
     }
@@ -219,7 +221,7 @@ impl World {
             };
             let killed = view.desired().is_some_and(|desired| desired.killed);
             let expected =
-                if killed { Standing::killed(Reason::Operator) } else { Standing::HEALTHY };
+                if killed { AgentStatus::killed(Reason::Operator) } else { AgentStatus::HEALTHY };
             hold!(view.standing() == expected, "{} is {:?}", agent.name, view.standing());
             self.ledger.check_shown(&view, &agent.sessions, &self.disk)?;
             hold!(view.session() == engine.session(), "{} has another session", agent.name);

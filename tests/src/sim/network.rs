@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
-use heartline_fleet::Mono;
+use heartline_fleet::MonoTime;
 
 use super::plan::Plan;
 use super::rng::Rng;
@@ -49,19 +49,19 @@ pub(super) fn agent_at(address: SocketAddr) -> Option<usize> {
 /// Until when each agent's way is cut.
 #[derive(Debug)]
 pub(super) struct Network {
-    cut_up: Vec<Mono>,
-    cut_down: Vec<Mono>,
+    cut_up: Vec<MonoTime>,
+    cut_down: Vec<MonoTime>,
     healed: bool,
 }
 
 impl Network {
     pub(super) fn new(agents: usize) -> Self {
-        let whole = vec![Mono::NEVER_YET; agents];
+        let whole = vec![MonoTime::NEVER_YET; agents];
         Self { cut_up: whole.clone(), cut_down: whole, healed: false }
     }
 
     /// Cuts one way of an agent.
-    pub(super) fn cut(&mut self, agent: usize, way: Way, until: Mono) {
+    pub(super) fn cut(&mut self, agent: usize, way: Way, until: MonoTime) {
         match way {
             Way::Up => self.cut_up[agent] = until,
             Way::Down => self.cut_down[agent] = until,
@@ -80,15 +80,15 @@ impl Network {
         packet: &Packet,
         plan: &Plan,
         rng: &mut Rng,
-        now: Mono,
-    ) -> Vec<Mono> {
+        now: MonoTime,
+    ) -> Vec<MonoTime> {
         if self.healed {
             return vec![now.plus_millis(1)];
         }
         let cut = match (agent_at(packet.peer), packet.way) {
             (Some(agent), Way::Up) => self.cut_up[agent],
             (Some(agent), Way::Down) => self.cut_down[agent],
-            (None, _) => Mono::NEVER_YET,
+            (None, _) => MonoTime::NEVER_YET,
         };
         if now < cut || rng.chance(plan.loss) {
             return Vec::new();
@@ -98,7 +98,7 @@ impl Network {
             .map(|_| {
                 let slow = rng.chance(plan.held_up);
                 let most_ms = if slow { plan.held_up_ms } else { 20 };
-                Mono::from_nanos(now.nanos() + 200_000 + rng.up_to(most_ms * 1_000_000) as i64)
+                MonoTime::from_nanos(now.nanos() + 200_000 + rng.up_to(most_ms * 1_000_000) as i64)
             })
             .collect()
     }

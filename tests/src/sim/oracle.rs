@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use heartline_fleet::{
-    AgentIndex, Answer, Fleet, HEARTBEAT, HistoryRow, Message, Mono, Output, Reason, RestoredAgent,
-    Standing, State,
+    AgentIndex, Fleet, HEARTBEAT, HistoryDbRow, Message, MonoTime, OutgoingAck, Output,
+    RestoredAgent,
 };
+
 use heartline_protocol::Body;
+use heartline_vocabulary::{AgentStatus, Reason, State};
 
 use super::disk::Durable;
 use super::violation::{Checked, hold};
@@ -22,7 +24,7 @@ pub(super) struct Oracle {
     stall_after: Duration,
     /// Tags of the datagrams that were handled, by any start.
     handled: BTreeSet<[u8; 32]>,
-    swept_to: Mono,
+    swept_to: MonoTime,
     wall_was_set: bool,
 }
 
@@ -42,8 +44,8 @@ const ANSWERS_PER_SECOND: u32 = 64;
 pub(super) struct Frozen {
     session: u64,
     address: Option<std::net::SocketAddr>,
-    totals: heartline_fleet::Totals,
-    last_live: Option<Mono>,
+    totals: heartline_vocabulary::WorkTotals,
+    last_live: Option<MonoTime>,
     in_flight: u32,
     generation: u64,
 }
@@ -74,7 +76,7 @@ impl Oracle {
             forgotten: vec![None; agents],
             stall_after,
             handled: BTreeSet::new(),
-            swept_to: Mono::NEVER_YET,
+            swept_to: MonoTime::NEVER_YET,
             wall_was_set: false,
         }
     }
@@ -85,7 +87,7 @@ impl Oracle {
     }
 
     /// A new start of the collector knows these.
-    pub(super) fn begin(&mut self, restored: &[RestoredAgent], wall_was_set: bool, now: Mono) {
+    pub(super) fn begin(&mut self, restored: &[RestoredAgent], wall_was_set: bool, now: MonoTime) {
         self.forgotten = vec![None; self.watched.len()];
         let before = std::mem::replace(&mut self.watched, self.forgotten.clone());
         self.wall_was_set |= wall_was_set;
@@ -107,14 +109,14 @@ impl Oracle {
     }
 
     /// The kernel dropped datagrams from `from` to `to`.
-    pub(super) fn dropped(&mut self, from: Mono, to: Mono) {
+    pub(super) fn dropped(&mut self, from: MonoTime, to: MonoTime) {
         for watched in self.watched.iter_mut().flatten() {
             watched.dropped(from, to, self.stall_after);
         }
     }
 
     /// Time passes to `now`; the core was last asked at `looked`.
-    pub(super) fn look(&mut self, looked: Mono, now: Mono) {
+    pub(super) fn look(&mut self, looked: MonoTime, now: MonoTime) {
         if now.since(looked) > ABSENCE {
             self.swept_to = self.swept_to.max(looked);
             self.watched.iter_mut().flatten().for_each(|watched| watched.put_off(looked, now));
@@ -122,7 +124,7 @@ impl Oracle {
     }
 
     /// A tick was handled.
-    pub(super) fn ticked(&mut self, now: Mono) {
+    pub(super) fn ticked(&mut self, now: MonoTime) {
         self.swept_to = self.swept_to.max(now.minus_millis(SWEEP_EVERY_MS));
     }
 
@@ -133,7 +135,7 @@ impl Oracle {
     }
 
     /// An authentic datagram was handled.
-    pub(super) fn heard(&mut self, message: &Message<'_>, fleet: &Fleet, now: Mono) -> Checked {
+    pub(super) fn heard(&mut self, message: &Message<'_>, fleet: &Fleet, now: MonoTime) -> Checked {
         let number = number_of(message.agent);
         let view = fleet.find(message.agent).and_then(|index| fleet.view(index));
         let Some(view) = view else { return Ok(()) };
@@ -179,7 +181,7 @@ impl Oracle {
     }
 
     /// Commands have become durable.
-    pub(super) fn persisted(&mut self, commands: &[Durable], now: Mono) -> Checked {
+    pub(super) fn persisted(&mut self, commands: &[Durable], now: MonoTime) -> Checked {
         for command in commands.iter().filter(|command| command.changed) {
             let watched = self.watched.iter_mut().flatten().find(|it| it.id == command.id.0);
             if let Some(watched) = watched {
@@ -197,9 +199,9 @@ impl Oracle {
     }
 
     /// Checks one output.
-    pub(super) fn check_output(&mut self, output: &Output, now: Mono) -> Checked {
+    pub(super) fn check_output(&mut self, output: &Output, now: MonoTime) -> Checked {
         match output {
-            Output::Record(HistoryRow::Transition { id, at, from, to, .. }) => {
+            Output::Record(HistoryDbRow::Transition { id, at, from, to, .. }) => {
                 let (stall_after, was_set) = (self.stall_after, self.wall_was_set);
                 let Some(watched) = self.by_id(id.0) else {
                     return Ok(());
@@ -230,8 +232,8 @@ impl Oracle {
                         "unreachable at {at:?} and not at its deadline {:?}",
                         watched.unreachable_at()
                     ),
-                    Some(Reason::Stalled) if *from == Standing::HEALTHY => {
-                        let due = watched.stalled_at(stall_after).unwrap_or(Mono::NEVER);
+                    Some(Reason::Stalled) if *from == AgentStatus::HEALTHY => {
+                        let due = watched.stalled_at(stall_after).unwrap_or(MonoTime::NEVER);
                         hold!(*at == due.max(watched.since), "stalled at {at:?}, not at {due:?}");
                     }
                     _ => {}
@@ -239,10 +241,10 @@ impl Oracle {
                 watched.since = *at;
                 watched.standing = *to;
             }
-            Output::Record(HistoryRow::Disobeyed { .. }) => {
+            Output::Record(HistoryDbRow::Disobeyed { .. }) => {
                 hold!(false, "an obedient agent was called disobedient");
             }
-            Output::Record(HistoryRow::Forgotten { id, .. }) => {
+            Output::Record(HistoryDbRow::Forgotten { id, .. }) => {
                 for (watched, forgotten) in self.watched.iter_mut().zip(&mut self.forgotten) {
                     if let Some(gone) = watched.take_if(|watched| watched.id == id.0) {
                         *forgotten = Some(gone);
@@ -258,9 +260,9 @@ impl Oracle {
     pub(super) fn answered(
         &mut self,
         agent: usize,
-        answer: &Answer,
+        answer: &OutgoingAck,
         len: usize,
-        now: Mono,
+        now: MonoTime,
     ) -> Checked {
         hold!(len <= usize::from(answer.question_len), "an answer is longer than its question");
         let Some(watched) = self.watched[agent].as_mut() else { return Ok(()) };
@@ -272,10 +274,15 @@ impl Oracle {
     }
 
     /// Checks everybody's state as it is shown now.
-    pub(super) fn check(&mut self, fleet: &Fleet, changed: &[AgentIndex], now: Mono) -> Checked {
+    pub(super) fn check(
+        &mut self,
+        fleet: &Fleet,
+        changed: &[AgentIndex],
+        now: MonoTime,
+    ) -> Checked {
         let (stall_after, swept_to) = (self.stall_after, self.swept_to.min(now));
         let mut of = [0; State::ALL.len()];
-        let (mut views, mut next) = (0, Mono::NEVER);
+        let (mut views, mut next) = (0, MonoTime::NEVER);
         for view in fleet.views() {
             views += 1;
             of[view.standing().state as usize] += 1;
@@ -293,12 +300,12 @@ impl Oracle {
             );
             let boundaries = watched.boundaries();
             let to_come = boundaries.into_iter().filter(|&at| at > now);
-            let changes = |at: &Mono| watched.expected(*at, stall_after) != view.standing();
-            next = next.min(to_come.filter(changes).min().unwrap_or(Mono::NEVER));
+            let changes = |at: &MonoTime| watched.expected(*at, stall_after) != view.standing();
+            next = next.min(to_come.filter(changes).min().unwrap_or(MonoTime::NEVER));
         }
         hold!(views == self.watched.iter().flatten().count(), "somebody is missing");
         let summary = fleet.summary();
-        hold!(summary.total() == views as u32, "{} in all states, {views} agents", summary.total());
+        hold!(summary.total == views as u32, "{} in all states, {views} agents", summary.total);
         for state in State::ALL {
             hold!(summary.of(state) == of[state as usize], "the sum of {state:?} is wrong");
         }

@@ -4,8 +4,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use heartline::engine::{Engine, EngineConfig, Heard, Moment, Tally, Vitals};
-use heartline_fleet::Mono;
-use heartline_protocol::{Phase, bucket};
+use heartline_fleet::MonoTime;
+use heartline_protocol::bucket;
+use heartline_vocabulary::Phase;
 
 use super::network::Packet;
 use super::rng::Rng;
@@ -19,43 +20,43 @@ pub(super) struct Process {
     /// The port that it sends from.
     pub(super) port: u16,
     /// Frozen until then, with what has arrived meanwhile.
-    pub(super) frozen_until: Option<Mono>,
+    pub(super) frozen_until: Option<MonoTime>,
     /// See `frozen_until`.
     pub(super) inbox: Vec<Packet>,
     /// Its tasks do not end before then.
-    pub(super) stuck_until: Mono,
+    pub(super) stuck_until: MonoTime,
     /// It waits for a person until then, and says so.
-    pub(super) waits_until: Mono,
+    pub(super) waits_until: MonoTime,
     /// It begins no more tasks.
     pub(super) idle: bool,
     /// All that it ever did.
     pub(super) done: Work,
     tally: Tally,
     tasks: Vec<Task>,
-    next_task: Mono,
-    progress: Option<Mono>,
+    next_task: MonoTime,
+    progress: Option<MonoTime>,
     pace_ms: u64,
 }
 
 #[derive(Debug)]
 struct Task {
-    began: Mono,
-    ends: Mono,
+    began: MonoTime,
+    ends: MonoTime,
 }
 
 /// Most tasks of one process at a time.
 const TASKS_MAX: usize = 3;
 
 impl Process {
-    pub(super) fn new(config: EngineConfig, port: u16, now: Mono, rng: &mut Rng) -> Self {
+    pub(super) fn new(config: EngineConfig, port: u16, now: MonoTime, rng: &mut Rng) -> Self {
         let pace_ms = u64::from(config.interval_ms) * rng.pick(&[1, 2, 4]) / 2;
         Self {
             engine: Engine::new(config, moment(now)),
             port,
             frozen_until: None,
             inbox: Vec::new(),
-            stuck_until: Mono::NEVER_YET,
-            waits_until: Mono::NEVER_YET,
+            stuck_until: MonoTime::NEVER_YET,
+            waits_until: MonoTime::NEVER_YET,
             idle: false,
             done: Work::default(),
             tally: Tally::default(),
@@ -67,18 +68,18 @@ impl Process {
     }
 
     /// When it acts next by itself; `None`: it has said all and ends.
-    pub(super) fn due(&self) -> Option<Mono> {
-        let says = Mono::from_nanos(self.engine.poll_timeout()?.as_nanos() as i64);
+    pub(super) fn due(&self) -> Option<MonoTime> {
+        let says = MonoTime::from_nanos(self.engine.poll_timeout()?.as_nanos() as i64);
         if let Some(until) = self.frozen_until {
             return Some(until);
         }
-        let ends = self.tasks.iter().map(|task| task.ends).min().unwrap_or(Mono::NEVER);
-        let begins = if self.idle { Mono::NEVER } else { self.next_task };
+        let ends = self.tasks.iter().map(|task| task.ends).min().unwrap_or(MonoTime::NEVER);
+        let begins = if self.idle { MonoTime::NEVER } else { self.next_task };
         Some(says.min(ends).min(begins))
     }
 
     /// Works and speaks, as far as it is time for it. What it says goes into `out`.
-    pub(super) fn act(&mut self, now: Mono, rng: &mut Rng, out: &mut Vec<Rc<[u8]>>) {
+    pub(super) fn act(&mut self, now: MonoTime, rng: &mut Rng, out: &mut Vec<Rc<[u8]>>) {
         self.end_tasks(now, rng);
         if !self.idle && now >= self.next_task {
             self.next_task = now.plus_millis(rng.between(1, 2 * self.pace_ms));
@@ -92,7 +93,7 @@ impl Process {
     }
 
     /// Sends what is due.
-    pub(super) fn say(&mut self, now: Mono, out: &mut Vec<Rc<[u8]>>) {
+    pub(super) fn say(&mut self, now: MonoTime, out: &mut Vec<Rc<[u8]>>) {
         let mut bytes = Vec::new();
         self.tally.vitals = self.vitals(now);
         while self.engine.poll_transmit(moment(now), &mut self.tally, &mut bytes) {
@@ -102,12 +103,12 @@ impl Process {
     }
 
     /// Takes a datagram in; what is refused is forgotten.
-    pub(super) fn hear(&mut self, bytes: &[u8], now: Mono) -> Heard {
+    pub(super) fn hear(&mut self, bytes: &[u8], now: MonoTime) -> Heard {
         self.engine.handle_datagram(bytes, moment(now)).unwrap_or_default()
     }
 
     /// Begins to end as it should.
-    pub(super) fn goodbye(&mut self, now: Mono) {
+    pub(super) fn goodbye(&mut self, now: MonoTime) {
         self.idle = true;
         self.engine.goodbye(moment(now), Duration::from_secs(1));
     }
@@ -124,7 +125,7 @@ impl Process {
         self.engine.pending_segment().is_none() && sums == [0; 5] && self.tally.latency.is_empty()
     }
 
-    fn end_tasks(&mut self, now: Mono, rng: &mut Rng) {
+    fn end_tasks(&mut self, now: MonoTime, rng: &mut Rng) {
         let before = self.tasks.len();
         for task in self.tasks.extract_if(.., |task| task.ends <= now) {
             let did = Work {
@@ -149,7 +150,7 @@ impl Process {
         }
     }
 
-    fn vitals(&self, now: Mono) -> Vitals {
+    fn vitals(&self, now: MonoTime) -> Vitals {
         let waits = now < self.waits_until;
         Vitals {
             phase: if waits { Phase::Waiting } else { Phase::Running },
@@ -163,7 +164,7 @@ impl Process {
     }
 
     /// Makes the tasks in flight last at least until then.
-    pub(super) fn stick(&mut self, until: Mono) {
+    pub(super) fn stick(&mut self, until: MonoTime) {
         self.stuck_until = until;
         for task in &mut self.tasks {
             task.ends = task.ends.max(until);
@@ -171,7 +172,7 @@ impl Process {
     }
 
     /// No task lasts longer than until now.
-    pub(super) fn unstick(&mut self, now: Mono) {
+    pub(super) fn unstick(&mut self, now: MonoTime) {
         self.stuck_until = now;
         self.waits_until = now;
         self.idle = true;
@@ -181,6 +182,6 @@ impl Process {
     }
 }
 
-fn moment(at: Mono) -> Moment {
+fn moment(at: MonoTime) -> Moment {
     Moment::from_nanos(u64::try_from(at.nanos()).expect("a run begins after the origin"))
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use heartline_fleet::{
-    Answer, Fleet, FleetConfig, Input, Limits, Message, Mono, Output, Path, PushOrder, Rules,
+    Fleet, FleetConfig, HealthRules, HealthThresholds, Input, Message, MonoTime, OutgoingAck,
+    OutgoingPush, Output, ReturnAddress,
 };
 use heartline_protocol::challenge::{BootKey, step_ms};
 use heartline_protocol::{
@@ -29,8 +30,8 @@ pub(super) struct Shell {
     /// Which start it is, from 1.
     pub(super) boot: u64,
     /// When it last had anything to do.
-    pub(super) looked: Mono,
-    began: Mono,
+    pub(super) looked: MonoTime,
+    began: MonoTime,
     boot_key: BootKey,
     scope_key: ScopeKey,
     keys: BTreeMap<String, Keys>,
@@ -42,9 +43,10 @@ struct Keys {
 }
 
 impl Shell {
-    pub(super) fn new(plan: &Plan, boot: u64, secret: [u8; 32], now: Mono) -> Self {
-        let limits = Limits { stall_after: plan.stall_after, ..Limits::default() };
-        let rules = Rules { fleet: limits, agents: Vec::new() };
+    pub(super) fn new(plan: &Plan, boot: u64, secret: [u8; 32], now: MonoTime) -> Self {
+        let limits =
+            HealthThresholds { stall_after: plan.stall_after, ..HealthThresholds::default() };
+        let rules = HealthRules { fleet: limits, agents: Vec::new() };
         Self {
             fleet: Fleet::new(FleetConfig { rules, ..FleetConfig::default() }, now),
             boot,
@@ -57,7 +59,7 @@ impl Shell {
     }
 
     /// Gives the core one input and collects all that it wants done.
-    pub(super) fn feed(&mut self, input: Input<'_>, now: Mono) -> Vec<Output> {
+    pub(super) fn feed(&mut self, input: Input<'_>, now: MonoTime) -> Vec<Output> {
         self.looked = now;
         self.fleet.handle(input, now);
         std::iter::from_fn(|| self.fleet.poll_output()).collect()
@@ -67,7 +69,7 @@ impl Shell {
     pub(super) fn accept<'a>(
         &mut self,
         packet: &'a Packet,
-        now: Mono,
+        now: MonoTime,
     ) -> Result<Message<'a>, Refusal> {
         let datagram = Datagram::parse(&packet.bytes)?.going(Direction::Up)?;
         let agent = datagram.claimed().agent;
@@ -86,14 +88,14 @@ impl Shell {
             session: header.session,
             sequence: header.sequence,
             fresh: self.is_fresh(&header, interval_ms, now),
-            from: Path { peer: packet.peer, via: 0 },
+            from: ReturnAddress { peer: packet.peer, via: 0 },
             len: packet.bytes.len() as u16,
             body,
         })
     }
 
     /// The datagram of an answer.
-    pub(super) fn answer(&mut self, answer: &Answer, now: Mono) -> Option<Vec<u8>> {
+    pub(super) fn answer(&mut self, answer: &OutgoingAck, now: MonoTime) -> Option<Vec<u8>> {
         let agent = self.fleet.view(answer.index)?.name().to_owned();
         let step = self.step(answer.interval_ms, now);
         let step_ms = step_ms(answer.interval_ms);
@@ -104,7 +106,7 @@ impl Shell {
     }
 
     /// The datagram of a push.
-    pub(super) fn push(&mut self, order: &PushOrder) -> Option<Vec<u8>> {
+    pub(super) fn push(&mut self, order: &OutgoingPush) -> Option<Vec<u8>> {
         let agent = self.fleet.view(order.index)?.name().to_owned();
         let push = Push { generation: order.generation, killed: order.killed };
         Some(self.seal(&header(Kind::Push, &agent, order.session, 1), |out| push.write(out)))
@@ -118,7 +120,7 @@ impl Shell {
         bytes
     }
 
-    fn is_fresh(&self, header: &Header<'_>, interval_ms: u32, now: Mono) -> bool {
+    fn is_fresh(&self, header: &Header<'_>, interval_ms: u32, now: MonoTime) -> bool {
         let step = self.step(interval_ms, now);
         [Some(step), step.checked_sub(1)].into_iter().flatten().any(|step| {
             let step_ms = step_ms(interval_ms);
@@ -126,7 +128,7 @@ impl Shell {
         })
     }
 
-    fn step(&self, interval_ms: u32, now: Mono) -> u64 {
+    fn step(&self, interval_ms: u32, now: MonoTime) -> u64 {
         now.millis_since(self.began) / step_ms(interval_ms)
     }
 

@@ -1,6 +1,8 @@
 //! Sums of work.
 
-use heartline_fleet::{Totals, WorkRow};
+use heartline_fleet::WorkRow;
+
+use heartline_vocabulary::WorkTotals;
 
 /// Sums of work, as done, sent, stored or shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,14 +54,14 @@ impl From<&WorkRow> for Work {
     }
 }
 
-impl From<&Totals> for Work {
-    fn from(totals: &Totals) -> Self {
-        let Totals { ok, failed, cost_nano_usd, tokens_in, tokens_out } = *totals;
+impl From<&WorkTotals> for Work {
+    fn from(totals: &WorkTotals) -> Self {
+        let WorkTotals { ok, failed, cost_nano_usd, tokens_in, tokens_out } = *totals;
         Self { ok, failed, cost_nano_usd, tokens_in, tokens_out }
     }
 }
 
-impl From<Work> for Totals {
+impl From<Work> for WorkTotals {
     fn from(work: Work) -> Self {
         let Work { ok, failed, cost_nano_usd, tokens_in, tokens_out } = work;
         Self { ok, failed, cost_nano_usd, tokens_in, tokens_out }

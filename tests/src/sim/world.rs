@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use heartline_fleet::{CommandRequest, Mono};
+use heartline_fleet::{CommandRequest, MonoTime};
 
 use super::agent::Agent;
 use super::attacker::Attacker;
@@ -49,7 +49,7 @@ pub(super) enum Event {
 
 /// One run.
 pub(super) struct World {
-    pub(super) now: Mono,
+    pub(super) now: MonoTime,
     pub(super) rng: Rng,
     pub(super) plan: Plan,
     pub(super) agents: Vec<Agent>,
@@ -60,14 +60,14 @@ pub(super) struct World {
     pub(super) oracle: Oracle,
     pub(super) ledger: Ledger,
     pub(super) trace: Trace,
-    pub(super) slow_disk_until: Mono,
+    pub(super) slow_disk_until: MonoTime,
     pub(super) healed: bool,
     /// How far the wall clock was set since the collector started, in ms.
     pub(super) wall_shift_ms: i64,
     pub(super) requests: u64,
     /// Sessions that ended with everything confirmed.
     pub(super) complete: Vec<u64>,
-    events: BTreeMap<(Mono, u64), Event>,
+    events: BTreeMap<(MonoTime, u64), Event>,
     serial: u64,
     steps: u64,
     /// Steps in a row at one moment.
@@ -84,7 +84,7 @@ enum Next {
 /// Most steps at one moment.
 const RUSH_MAX: u32 = 10_000;
 /// Nobody is older than the run, but ages reach back before it.
-const START: Mono = Mono::from_millis(1_000_000_000);
+const START: MonoTime = MonoTime::from_millis(1_000_000_000);
 
 impl World {
     pub(super) fn new(seed: u64, trace: Trace) -> Self {
@@ -158,7 +158,7 @@ impl World {
     }
 
     /// What acts next. A tick comes after everything else of its moment: the socket is drained first.
-    fn next(&self) -> (Mono, Next) {
+    fn next(&self) -> (MonoTime, Next) {
         let event = self.events.first_key_value().expect("the end is to come");
         let mut next = (event.0.0, Next::Event);
         for (agent, it) in self.agents.iter().enumerate() {
@@ -200,7 +200,7 @@ impl World {
     }
 
     /// Schedules an event.
-    pub(super) fn at(&mut self, at: Mono, event: Event) {
+    pub(super) fn at(&mut self, at: MonoTime, event: Event) {
         self.serial += 1;
         self.events.insert((at.max(self.now), self.serial), event);
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use heartline_operator::Directories;
 use heartline_operator::client::{Access, Client, ClientError, ClientOptions, Endpoint};
 use heartline_operator::message::{
-    Action, AgentDetail, CollectorStatus, Command, CommandOutcome, Entry, Event, EventKind,
+    AgentDetail, AgentEntry, CollectorStatus, Command, CommandOutcome, Event, EventKind,
     EventQuery, Reply, Request, TokenReply, TokenRequest,
 };
+use heartline_vocabulary::Action;
 use tokio::runtime::{Builder, Runtime};
 
 use super::wait::wait_for;
@@ -55,7 +56,7 @@ impl Operator {
     ///
     /// # Errors
     /// As [`Client::snapshot`] and [`Client::connect`].
-    pub fn try_fleet(&self) -> Result<(Vec<Entry>, CollectorStatus), ClientError> {
+    pub fn try_fleet(&self) -> Result<(Vec<AgentEntry>, CollectorStatus), ClientError> {
         self.with(|runtime, client| runtime.block_on(client.snapshot(Vec::new())))
     }
 
@@ -65,7 +66,7 @@ impl Operator {
     /// If the collector does not answer.
     #[must_use]
     #[track_caller]
-    pub fn fleet(&self) -> Vec<Entry> {
+    pub fn fleet(&self) -> Vec<AgentEntry> {
         self.try_fleet().expect("the collector shows its fleet").0
     }
 
@@ -84,7 +85,7 @@ impl Operator {
 
     /// One agent; `None`: it is not known, or there is no collector just now.
     #[must_use]
-    pub fn agent(&self, name: &str) -> Option<Entry> {
+    pub fn agent(&self, name: &str) -> Option<AgentEntry> {
         let (fleet, _) = self.try_fleet().ok()?;
         fleet.into_iter().find(|entry| entry.agent == name)
     }

@@ -105,7 +105,7 @@ impl Proxy {
         self.address
     }
 
-    /// Changes the weather.
+    /// FleetDelta the weather.
     pub fn set_weather(&self, weather: Weather) {
         self.shared.control().weather = weather;
     }

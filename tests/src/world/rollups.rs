@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use heartline_operator::message::Totals;
+use heartline_vocabulary::WorkTotals;
 use rusqlite::{Connection, OpenFlags};
 
 use super::worker::Deeds;
@@ -26,7 +26,7 @@ pub fn rolled_up(data_dir: &Path, agent: &str) -> Deeds {
         [agent],
         |row| {
             let sum = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
-            Ok(Deeds(Totals {
+            Ok(Deeds(WorkTotals {
                 ok: sum(0)?,
                 failed: sum(1)?,
                 cost_nano_usd: sum(2)?,

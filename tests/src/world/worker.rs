@@ -8,14 +8,14 @@ use std::thread::{self, JoinHandle, sleep};
 use std::time::Duration;
 
 use heartline::{Builder, Heartline, Report};
-use heartline_operator::message::Totals;
+use heartline_vocabulary::WorkTotals;
 
 use super::dice::Dice;
 use super::place::World;
 
 /// Work that was done, counted by the one who did it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Deeds(pub Totals);
+pub struct Deeds(pub WorkTotals);
 
 impl Deeds {
     /// Tasks that ended, well or badly.
@@ -117,9 +117,10 @@ fn work(emitter: &Heartline, mut dice: Dice, begun: &AtomicU64, stop: &AtomicBoo
         if dice.chance(300) {
             let latency = Duration::from_micros(dice.between(1, 90_000_000));
             emitter.report(Report::ok().latency(latency).cost_nano_usd(1));
-            deeds += Deeds(Totals { ok: 1, cost_nano_usd: 1, ..Totals::default() });
+            deeds += Deeds(WorkTotals { ok: 1, cost_nano_usd: 1, ..WorkTotals::default() });
         }
-        let done = Totals { ok, failed, cost_nano_usd: cost, tokens_in: read, tokens_out: written };
+        let done =
+            WorkTotals { ok, failed, cost_nano_usd: cost, tokens_in: read, tokens_out: written };
         deeds += Deeds(done);
     }
     deeds

@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use heartline_operator::message::{Action, Entry, EventKind, Identity, State, Totals};
+use heartline_operator::message::{AgentEntry, EventKind};
+
 use heartline_tests::world::{World, wait_until};
+use heartline_vocabulary::{Action, Identity, State, WorkTotals};
 use rusqlite::Connection;
 use rustix::process::Signal;
 
@@ -165,15 +167,15 @@ fn a_changed_config_is_taken_as_a_whole_or_not_at_all() {
 struct Facts {
     agent: String,
     identity: Identity,
-    total: Totals,
+    total: WorkTotals,
     starts: u32,
     state: State,
     /// By whom and why it is killed, and how long it took to obey.
     kill: Option<(String, String, Option<u64>)>,
 }
 
-fn facts_of(entry: Entry) -> Facts {
-    let Entry { agent, identity, vitals, total, .. } = entry;
+fn facts_of(entry: AgentEntry) -> Facts {
+    let AgentEntry { agent, identity, vitals, total, .. } = entry;
     let kill = vitals.command.map(|it| (it.by, it.reason, it.obeyed_ms));
     Facts { agent, identity, total, starts: vitals.starts, state: vitals.state, kill }
 }

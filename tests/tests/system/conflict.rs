@@ -1,7 +1,7 @@
 //! Two processes that speak as one agent.
 
-use heartline_operator::message::{Reason, State};
 use heartline_tests::world::{Deeds, World, wait_until};
+use heartline_vocabulary::{Reason, State};
 
 #[test]
 fn two_processes_as_one_agent_are_shown_and_both_are_counted() {

@@ -1,7 +1,9 @@
 //! A dead agent is noticed, and its states are stamped with the moments their deadlines passed.
 
-use heartline_operator::message::{Event, EventKind, Reason, State};
+use heartline_operator::message::{Event, EventKind};
+
 use heartline_tests::world::{World, wait_for, wait_until};
+use heartline_vocabulary::{Reason, State};
 
 const INTERVAL_MS: u32 = 200;
 /// How far labels of the same moment may be apart.

@@ -5,8 +5,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use heartline_operator::message::{Action, Command as Order, HistoryHealth, Reply, Request, State};
+use heartline_operator::message::{Command as Order, HistoryHealth, Reply, Request};
+
 use heartline_tests::world::{Collector, Deeds, Operator, Program, World, rolled_up, wait_until};
+use heartline_vocabulary::{Action, State};
 
 /// Of the disk, in MiB.
 const SIZE: &str = "size=16m";

@@ -1,8 +1,10 @@
 //! What nobody vouches for meets silence, is counted, and changes nothing.
 
-use heartline_operator::message::{Datagrams, EventKind, State, TokenReply, TokenRequest};
+use heartline_operator::message::{DatagramCounters, EventKind, TokenReply, TokenRequest};
+
 use heartline_protocol::{ScopeKey, Token};
 use heartline_tests::world::{Collector, Dice, Operator, Puppet, Stranger, World, wait_until};
+use heartline_vocabulary::State;
 
 const LIVING: &str = "shop.1";
 
@@ -43,7 +45,12 @@ impl Scene {
 
     /// Sends these; all must be met with silence and counted by `count`, and by nothing else.
     #[track_caller]
-    fn refuses(&self, what: &str, datagrams: &[Vec<u8>], count: fn(&mut Datagrams) -> &mut u64) {
+    fn refuses(
+        &self,
+        what: &str,
+        datagrams: &[Vec<u8>],
+        count: fn(&mut DatagramCounters) -> &mut u64,
+    ) {
         let before = (self.operator.collector().datagrams, self.operator.agent(LIVING));
         let mut expected = before.0;
         *count(&mut expected) += datagrams.len() as u64;

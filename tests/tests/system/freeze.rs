@@ -4,8 +4,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use heartline::Heartline;
-use heartline_operator::message::{Event, EventKind, GapCause, Reason, State};
+use heartline_operator::message::{Event, EventKind};
 use heartline_tests::world::{Operator, World, rolled_up, wait_for, wait_until};
+use heartline_vocabulary::{GapCause, Reason, State};
 
 /// Late after 0.9 s, unreachable after 3 s.
 const INTERVAL_MS: u64 = 300;

@@ -1,9 +1,11 @@
 //! Hostile texts never reach a terminal or a log raw.
 
-use heartline_operator::message::{Entry, State};
+use heartline_operator::message::AgentEntry;
+
 use heartline_protocol::wire::Text;
 use heartline_protocol::{Beat, IdentityView};
 use heartline_tests::world::{Operator, Program, Puppet, World, wait_until};
+use heartline_vocabulary::State;
 use rmp::encode as put;
 
 /// What a terminal would obey: clear the screen, set the title, ring, overwrite the line; and what
@@ -64,11 +66,14 @@ fn what_an_agent_says_drives_no_terminal_and_forges_no_line() {
     let hostile = puppet.seal(beat_with(hostile_identity));
     puppet.send(&hostile);
     let entry = || operator.agent("nasty").unwrap();
-    wait_until("its identity is known", || entry().identity.host.is_some());
+    wait_until("its identity is known", || entry().identity.shared.host.is_some());
     assert_eq!(entry().vitals.state, State::Healthy);
-    let Entry { identity, vitals, .. } = entry();
-    assert_clean("the message to operators", &identity.host.unwrap());
-    assert_clean("a label", &format!("{}={}", identity.labels[0].0, identity.labels[0].1));
+    let AgentEntry { identity, vitals, .. } = entry();
+    assert_clean("the message to operators", identity.shared.host.as_deref().unwrap());
+    assert_clean(
+        "a label",
+        &format!("{}={}", identity.shared.labels[0].0, identity.shared.labels[0].1),
+    );
     assert_clean("the step", &vitals.step.unwrap());
 
     let kill = ["kill", "nasty", "--yes", "--reason", HOSTILE];
@@ -137,11 +142,16 @@ fn texts_over_their_limits_are_refused_and_counted() {
     puppet.send(&[&datagrams[0][..], &[b'x'; 10_000]].concat());
     wait_until("all four are counted", || heard(&operator).malformed == before.malformed + 4);
     assert_eq!(heard(&operator).live, before.live);
-    assert_eq!(operator.agent("wordy").unwrap().identity.host, None);
+    assert_eq!(operator.agent("wordy").unwrap().identity.shared.host, None);
 
     // The protocol crate cuts what is too long: such an agent is heard, with what fits.
     let identity = IdentityView { host: Some(Text::new(&long)), ..IdentityView::default() };
     puppet.beat(&Beat { identity: Some(Box::new(identity)), ..Puppet::plain_beat() });
-    wait_until("its host is known", || operator.agent("wordy").unwrap().identity.host.is_some());
-    assert_eq!(operator.agent("wordy").unwrap().identity.host.unwrap().len(), 128);
+    wait_until("its host is known", || {
+        operator.agent("wordy").unwrap().identity.shared.host.is_some()
+    });
+    assert_eq!(
+        operator.agent("wordy").unwrap().identity.shared.host.as_deref().unwrap().len(),
+        128
+    );
 }

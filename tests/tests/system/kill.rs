@@ -2,15 +2,15 @@
 
 use heartline_operator::client::ClientError;
 use heartline_operator::message::{
-    Action, Command, CommandOutcome, CommandRefusal, ErrorCode, EventKind, Reason, Reply, Request,
-    State, Vitals,
+    AgentVitals, Command, CommandOutcome, ErrorCode, EventKind, Reply, Request,
 };
 use heartline_tests::world::{Operator, World, wait_until};
+use heartline_vocabulary::{Action, CommandRefusal, Reason, State};
 use serde_json::Value;
 
 const AGENT: &str = "doomed";
 
-fn vitals(operator: &Operator) -> Vitals {
+fn vitals(operator: &Operator) -> AgentVitals {
     operator.agent(AGENT).expect("it is known").vitals
 }
 

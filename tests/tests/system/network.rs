@@ -1,7 +1,7 @@
 //! What a connection that fails looks like from the collector.
 
-use heartline_operator::message::{Reason, State};
 use heartline_tests::world::{Deeds, Operator, Proxy, Weather, World, rolled_up, wait_until};
+use heartline_vocabulary::{Reason, State};
 
 const AGENT: &str = "distant";
 

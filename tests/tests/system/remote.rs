@@ -6,8 +6,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use heartline_operator::message::State;
 use heartline_tests::world::{Collector, Process, Program, World, wait_until};
+use heartline_vocabulary::State;
 use serde_json::Value;
 
 const SSHD: &str = "/usr/sbin/sshd";

@@ -1,7 +1,9 @@
 //! Recorded traffic proves nothing.
 
-use heartline_operator::message::{Datagrams, State, Totals};
+use heartline_operator::message::DatagramCounters;
+
 use heartline_tests::world::{Operator, Proxy, Stranger, World, wait_until};
+use heartline_vocabulary::{State, WorkTotals};
 
 const AGENT: &str = "recorded";
 
@@ -45,8 +47,8 @@ fn replay(
     recorded: &[Vec<u8>],
     stranger: &Stranger,
     operator: &Operator,
-    total: Totals,
-) -> Datagrams {
+    total: WorkTotals,
+) -> DatagramCounters {
     let is_alive = || is(operator, State::Healthy) || is(operator, State::Degraded);
     let before = sum(operator.collector().datagrams);
     for datagram in recorded {
@@ -68,6 +70,6 @@ fn is(operator: &Operator, state: State) -> bool {
 }
 
 /// All that arrived, and that the kernel did not let arrive.
-fn sum(it: Datagrams) -> u64 {
+fn sum(it: DatagramCounters) -> u64 {
     it.live + it.unconfirmed + it.replayed + it.bad_tag + it.malformed + it.kernel_dropped
 }

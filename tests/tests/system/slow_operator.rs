@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use heartline_operator::client::{Client, ClientOptions, Endpoint};
-use heartline_operator::{Mirror, Update};
+use heartline_operator::{FleetMirror, SubscriptionUpdate};
 use heartline_protocol::Beat;
 use heartline_protocol::wire::Text;
 use heartline_tests::world::{PATIENCE, Puppet, World, wait_until};
@@ -60,11 +60,11 @@ fn a_client_that_never_reads_costs_nobody_anything() {
     assert!(grown_kib < 32 << 10, "what one client did not read took {grown_kib} KiB");
 
     // When it reads again it is told that what it has is void, and gets everything anew.
-    let (mut mirror, mut was_told) = (Mirror::default(), false);
+    let (mut mirror, mut was_told) = (FleetMirror::default(), false);
     let caught_up = async {
         while !was_told || mirror.len() < AGENTS {
             let update = news.next().await.expect("it was away for less than 30 s");
-            was_told |= matches!(update, Update::Resync);
+            was_told |= matches!(update, SubscriptionUpdate::Resync);
             mirror.apply(update, Duration::ZERO);
         }
     };

@@ -1,7 +1,7 @@
 //! An emitter in another language, written from the specification alone.
 
-use heartline_operator::message::{Action, Reason, State, Totals};
 use heartline_tests::world::{World, wait_until};
+use heartline_vocabulary::{Action, Reason, State, WorkTotals};
 use serde_json::Value;
 
 #[test]
@@ -33,7 +33,7 @@ fn its_work_is_counted_and_its_goodbye_understood() {
     wait_until("its goodbye was heard", || agent_is(State::Killed));
     let entry = operator.agent("pythonic").unwrap();
     assert_eq!(entry.vitals.reason, Some(Reason::Shutdown));
-    let total = Totals { ok: 36, failed: 12, cost_nano_usd: 84, ..Totals::default() };
+    let total = WorkTotals { ok: 36, failed: 12, cost_nano_usd: 84, ..WorkTotals::default() };
     assert_eq!(entry.total, total, "12 beats, each with 3 and 1");
     let latency = operator.detail("pythonic").entry.work.latency.unwrap();
     assert!(latency.p50.abs_diff(1_500) <= 24, "within 1.6 %: {latency:?}");

@@ -1,7 +1,7 @@
 //! A stuck agent is noticed, though it beats; one that waits for a person is not stuck.
 
-use heartline_operator::message::{Phase, Reason, State};
 use heartline_tests::world::{World, wait_until};
+use heartline_vocabulary::{Phase, Reason, State};
 
 #[test]
 fn a_task_that_gets_nowhere_is_a_stall_and_a_wait_is_none() {

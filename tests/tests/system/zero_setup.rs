@@ -2,8 +2,8 @@
 
 use std::net::UdpSocket;
 
-use heartline_operator::message::State;
 use heartline_tests::world::{Collector, Process, Program, World, wait_until};
+use heartline_vocabulary::State;
 use serde_json::Value;
 
 /// The one port that programs find by themselves: of all tests, this one alone uses it.

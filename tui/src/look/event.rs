@@ -1,6 +1,8 @@
 //! An event in colour.
 
-use heartline_operator::message::{Action, Event, EventKind};
+use heartline_operator::message::{Event, EventKind};
+
+use heartline_vocabulary::Action;
 
 use super::Role;
 use super::status::state_role;

@@ -1,7 +1,9 @@
 //! An agent's state as glyph, word and colour.
 
-use heartline_operator::message::{Reason, State, Vitals};
+use heartline_operator::message::AgentVitals;
+
 use heartline_operator::text::{state_glyph, state_word, vitals_word};
+use heartline_vocabulary::{Reason, State};
 
 use super::{Charset, Role};
 
@@ -14,7 +16,7 @@ pub(crate) struct Status {
 }
 
 /// How an agent is, with how far a kill has come.
-pub(crate) fn status(vitals: &Vitals, charset: Charset) -> Status {
+pub(crate) fn status(vitals: &AgentVitals, charset: Charset) -> Status {
     let plain = of_state(vitals.state, vitals.reason, charset);
     let disobeys = vitals.command.as_ref().is_some_and(|command| command.disobeyed);
     let role = if vitals.state == State::Killed && disobeys { Role::Alert } else { plain.role };

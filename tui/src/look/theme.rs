@@ -13,7 +13,7 @@ pub enum ThemeName {
     /// The 16 ANSI colours, for a light background.
     Light,
     /// No colour: bold, dim and reverse video only. Also used under `NO_COLOR`.
-    Mono,
+    MonoTime,
     /// Okabe and Ito's palette, told apart with any kind of colour vision.
     ColourBlind,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Theme {
 
 impl ThemeName {
     /// All themes, in the order in which they are listed.
-    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::Mono, Self::ColourBlind];
+    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::MonoTime, Self::ColourBlind];
 
     /// Its name in flags and in the config file.
     #[must_use]
@@ -59,7 +59,7 @@ impl ThemeName {
         match self {
             Self::Dark => "dark",
             Self::Light => "light",
-            Self::Mono => "mono",
+            Self::MonoTime => "mono",
             Self::ColourBlind => "colour-blind",
         }
     }
@@ -110,7 +110,7 @@ impl Theme {
             Role::Dim | Role::Border => Modifier::DIM,
             Role::Strong | Role::Title | Role::Key | Role::Unreachable => Modifier::BOLD,
             Role::Alert | Role::Warning => Modifier::BOLD | Modifier::REVERSED,
-            Role::Degraded if self.name == ThemeName::Mono => Modifier::BOLD,
+            Role::Degraded if self.name == ThemeName::MonoTime => Modifier::BOLD,
             Role::Text | Role::Healthy | Role::Degraded | Role::Killed | Role::Unknown => {
                 Modifier::empty()
             }
@@ -119,7 +119,7 @@ impl Theme {
 
     fn colour(self, role: Role) -> Option<Color> {
         match self.name {
-            ThemeName::Mono => None,
+            ThemeName::MonoTime => None,
             ThemeName::Dark => ansi(role, Color::LightRed, Color::Cyan),
             ThemeName::Light => ansi(role, Color::Red, Color::Blue),
             ThemeName::ColourBlind => okabe_ito(role),
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn mono_uses_no_colour_and_still_reverses_the_cursor() {
-        let theme = Theme::new(ThemeName::Mono);
+        let theme = Theme::new(ThemeName::MonoTime);
         for role in [Role::Healthy, Role::Unreachable, Role::Killed, Role::Alert, Role::Title] {
             assert_eq!(theme.style(role).fg, None);
         }

@@ -1,11 +1,11 @@
 //! Drives the program in a test: keys in, effects and screens out.
 
-use heartline_operator::Update;
+use heartline_operator::SubscriptionUpdate;
 use heartline_operator::client::{Greeting, LinkEvent, LinkState};
 use heartline_operator::message::*;
 
 use super::{NOW_MS, collector, events, fleet};
-use crate::clock::Mono;
+use crate::clock::MonoTime;
 use crate::event::{Answer, Effect, Event as Input};
 use crate::keys::Chord;
 use crate::options::{Colour, TuiConfig};
@@ -17,7 +17,7 @@ use crate::update::update;
 pub(crate) struct Driver {
     pub app: App,
     pub now_ms: u64,
-    pub agents: Vec<Entry>,
+    pub agents: Vec<AgentEntry>,
 }
 
 impl Driver {
@@ -45,8 +45,11 @@ impl Driver {
             collector: status.clone(),
         };
         let mut effects = self.link(LinkEvent::State(LinkState::Live(greeting.into())));
-        let page =
-            Update::Page { entries: self.agents.clone(), collector: Box::new(status), last: true };
+        let page = SubscriptionUpdate::Page {
+            entries: self.agents.clone(),
+            collector: Box::new(status),
+            last: true,
+        };
         effects.extend(self.link(LinkEvent::Update(page)));
         effects.extend(self.link(LinkEvent::RoundTrip(std::time::Duration::from_millis(38))));
         let happened = Answer::Events { events: events(), next: None };
@@ -59,7 +62,7 @@ impl Driver {
     }
 
     pub(crate) fn send(&mut self, event: Input) -> Vec<Effect> {
-        update(&mut self.app, event, Mono::from_ms(self.now_ms))
+        update(&mut self.app, event, MonoTime::from_ms(self.now_ms))
     }
 
     pub(crate) fn link(&mut self, event: LinkEvent) -> Vec<Effect> {
@@ -93,15 +96,15 @@ impl Driver {
     }
 
     /// The agents changed: tells the program, and lets its list settle.
-    pub(crate) fn change(&mut self, agent: &str, how: impl FnOnce(&mut Vitals)) {
+    pub(crate) fn change(&mut self, agent: &str, how: impl FnOnce(&mut AgentVitals)) {
         let entry = self.agents.iter_mut().find(|entry| entry.agent == agent).unwrap();
         how(&mut entry.vitals);
-        let changed = vec![Change { key: entry.key, vitals: entry.vitals.clone() }];
-        self.news(Changes { changed, ..self.no_changes() });
+        let changed = vec![VitalsUpdate { key: entry.key, vitals: entry.vitals.clone() }];
+        self.news(FleetDelta { changed, ..self.no_changes() });
     }
 
-    pub(crate) fn no_changes(&self) -> Changes {
-        Changes {
+    pub(crate) fn no_changes(&self) -> FleetDelta {
+        FleetDelta {
             collector: self.status(),
             entries: Vec::new(),
             changed: Vec::new(),
@@ -111,8 +114,8 @@ impl Driver {
         }
     }
 
-    pub(crate) fn news(&mut self, changes: Changes) {
-        self.link(LinkEvent::Update(Update::Changes(Box::new(changes))));
+    pub(crate) fn news(&mut self, changes: FleetDelta) {
+        self.link(LinkEvent::Update(SubscriptionUpdate::Changes(Box::new(changes))));
         self.send(Input::Settle);
     }
 

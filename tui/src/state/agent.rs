@@ -2,7 +2,7 @@
 
 use heartline_operator::message::AgentDetail;
 
-use crate::clock::Mono;
+use crate::clock::MonoTime;
 
 /// How often an open agent is asked for anew.
 const REFRESH_MS: u64 = 2_000;
@@ -25,7 +25,7 @@ pub(crate) struct AgentPane {
     pub focus: Pane,
     pub scroll: usize,
     pub expanded: bool,
-    asked: Option<Mono>,
+    asked: Option<MonoTime>,
 }
 
 impl AgentPane {
@@ -42,11 +42,11 @@ impl AgentPane {
     }
 
     /// Whether it is time to ask again.
-    pub(crate) fn is_due_at(&self, now: Mono) -> bool {
+    pub(crate) fn is_due_at(&self, now: MonoTime) -> bool {
         self.asked.is_none_or(|asked| now.since(asked) >= REFRESH_MS)
     }
 
-    pub(crate) fn asked_at(&mut self, now: Mono) {
+    pub(crate) fn asked_at(&mut self, now: MonoTime) {
         self.asked = Some(now);
     }
 

@@ -1,7 +1,7 @@
 //! The fleet's columns: what they are called, how wide, from which screen width on, and in which
 //! order they sort.
 
-use heartline_operator::message::Entry;
+use heartline_operator::message::AgentEntry;
 
 use crate::look::Align;
 
@@ -76,10 +76,10 @@ impl Column {
     }
 
     /// What to sort by, smallest first: worst, oldest and largest come first. Names sort as text.
-    pub(crate) fn rank(self, entry: &Entry) -> (i64, i64) {
+    pub(crate) fn rank(self, entry: &AgentEntry) -> (i64, i64) {
         let (vitals, work) = (&entry.vitals, &entry.work);
         let large = |n: u64| -i64::try_from(n).unwrap_or(i64::MAX);
-        let latency = |of: fn(&heartline_operator::message::Latency) -> u64| {
+        let latency = |of: fn(&heartline_operator::message::LatencyQuantiles) -> u64| {
             (work.latency.as_ref().map_or(1, |latency| large(of(latency))), 0)
         };
         match self {

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use heartline_operator::Mirror;
-use heartline_operator::message::{Action, CommandView, Entry, State};
+use heartline_operator::FleetMirror;
+use heartline_operator::message::{AgentEntry, CommandStatus};
+use heartline_vocabulary::{Action, State};
 
 use super::input::Input;
 
@@ -21,7 +22,7 @@ pub(crate) struct Target {
     /// It is marked, but the list's filter hides it.
     pub hidden: bool,
     /// The command that kills it, if one does.
-    pub killed_by: Option<CommandView>,
+    pub killed_by: Option<CommandStatus>,
     pub state: State,
 }
 
@@ -58,11 +59,11 @@ pub(crate) struct Dialog {
 }
 
 impl Target {
-    pub(crate) fn of(entry: &Entry, hidden: bool) -> Self {
-        let killing = |command: &&CommandView| command.action == Action::Kill;
+    pub(crate) fn of(entry: &AgentEntry, hidden: bool) -> Self {
+        let killing = |command: &&CommandStatus| command.action == Action::Kill;
         Self {
             agent: entry.agent.clone(),
-            host: entry.identity.host.clone(),
+            host: entry.identity.shared.host.as_deref().map(ToOwned::to_owned),
             pid: entry.identity.pid,
             session: entry.vitals.session,
             hidden,
@@ -74,7 +75,7 @@ impl Target {
 
 impl Scope {
     /// One agent, all agents of one host, or several.
-    pub(crate) fn of(targets: &[Target], fleet: &Mirror) -> Self {
+    pub(crate) fn of(targets: &[Target], fleet: &FleetMirror) -> Self {
         if let [only] = targets {
             return Self::One(only.agent.clone());
         }
@@ -92,11 +93,12 @@ impl Scope {
 }
 
 /// The host, if the targets are all that runs on it.
-fn whole_host(targets: &[Target], fleet: &Mirror) -> Option<String> {
+fn whole_host(targets: &[Target], fleet: &FleetMirror) -> Option<String> {
     let host = targets.first()?.host.as_deref()?;
     let ids: BTreeSet<&str> = targets.iter().map(|target| target.agent.as_str()).collect();
     let same = targets.iter().all(|target| target.host.as_deref() == Some(host));
-    let mut there = fleet.entries().filter(|entry| entry.identity.host.as_deref() == Some(host));
+    let mut there =
+        fleet.entries().filter(|entry| entry.identity.shared.host.as_deref() == Some(host));
     (same && there.all(|entry| ids.contains(entry.agent.as_str()))).then(|| host.to_owned())
 }
 

@@ -1,6 +1,6 @@
 //! The connection to the collector, as an operator sees it.
 
-use crate::clock::Mono;
+use crate::clock::MonoTime;
 
 /// A link that is up brings news four times a second, also from a calm fleet. After so many ms without
 /// any, what it showed last is not the present: the collector hangs, or the way to it does.
@@ -14,7 +14,7 @@ pub(crate) enum LinkState {
     /// News comes.
     Live,
     /// No connection, since when and why. Tried again for ever.
-    Lost { since: Mono, why: String },
+    Lost { since: MonoTime, why: String },
 }
 
 /// The link and who we are on it.
@@ -26,7 +26,7 @@ pub(crate) struct LinkInfo {
     /// Whether the collector lets us act.
     pub rights: Rights,
     /// When anything was heard last.
-    pub heard: Mono,
+    pub heard: MonoTime,
     /// The last round trip, in ms.
     pub round_trip_ms: Option<u64>,
 }
@@ -45,7 +45,7 @@ impl Default for LinkInfo {
             state: LinkState::Connecting { failure: None },
             operator: None,
             rights: Rights::default(),
-            heard: Mono::default(),
+            heard: MonoTime::default(),
             round_trip_ms: None,
         }
     }
@@ -57,7 +57,7 @@ impl LinkInfo {
     }
 
     /// For how many ms nothing came over a link that is up, if that is too long.
-    pub(crate) fn silent_ms(&self, now: Mono) -> Option<u64> {
+    pub(crate) fn silent_ms(&self, now: MonoTime) -> Option<u64> {
         let silent_ms = now.since(self.heard);
         (self.is_live() && silent_ms >= SILENCE_MS).then_some(silent_ms)
     }

@@ -6,8 +6,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use heartline_operator::Filter;
-use heartline_operator::Mirror;
-use heartline_operator::message::{Entry, State, Summary};
+use heartline_operator::FleetMirror;
+use heartline_operator::message::AgentEntry;
+use heartline_vocabulary::{State, StateCounts};
 
 use super::columns::Column;
 
@@ -34,7 +35,7 @@ pub(crate) enum Row {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct GroupInfo {
     pub name: String,
-    pub counts: Summary,
+    pub counts: StateCounts,
     pub cost_today_nano_usd: u64,
     pub oldest_beat_ms: Option<i64>,
     pub folded: bool,
@@ -138,15 +139,15 @@ impl Grouping {
     }
 
     /// The group that an agent is in.
-    pub(crate) fn of(self, entry: &Entry) -> &str {
-        let named = |name: &Option<String>| name.is_some();
+    pub(crate) fn of(self, entry: &AgentEntry) -> &str {
+        let named = |name: &Option<std::sync::Arc<str>>| name.is_some();
         match self {
-            Self::Host if named(&entry.identity.host) => {
-                entry.identity.host.as_deref().unwrap_or_default()
+            Self::Host if named(&entry.identity.shared.host) => {
+                entry.identity.shared.host.as_deref().unwrap_or_default()
             }
             Self::Host => "(no host)",
-            Self::Group if named(&entry.identity.group) => {
-                entry.identity.group.as_deref().unwrap_or_default()
+            Self::Group if named(&entry.identity.shared.group) => {
+                entry.identity.shared.group.as_deref().unwrap_or_default()
             }
             Self::Group => "(no group)",
             Self::State => entry.vitals.state.name(),
@@ -156,7 +157,7 @@ impl Grouping {
 }
 
 impl GroupInfo {
-    fn add(&mut self, entry: &Entry) {
+    fn add(&mut self, entry: &AgentEntry) {
         self.counts.total += 1;
         let count = match entry.vitals.state {
             State::Healthy => &mut self.counts.healthy,
@@ -177,14 +178,14 @@ impl GroupInfo {
 
 impl FleetList {
     /// Whether an agent is shown under the filter.
-    pub(crate) fn shows(&self, entry: &Entry, now_ms: i64) -> bool {
+    pub(crate) fn shows(&self, entry: &AgentEntry, now_ms: i64) -> bool {
         let wanted = self.shown == Shown::All || entry.vitals.state != State::Healthy;
         wanted && self.filter.as_ref().is_none_or(|filter| filter.matches(entry, now_ms))
     }
 
     /// Builds the rows anew, and finds the cursor again.
-    pub(crate) fn rebuild(&mut self, fleet: &Mirror, now_ms: i64) {
-        let mut agents: Vec<&Entry> =
+    pub(crate) fn rebuild(&mut self, fleet: &FleetMirror, now_ms: i64) {
+        let mut agents: Vec<&AgentEntry> =
             fleet.entries().filter(|entry| self.shows(entry, now_ms)).collect();
         self.sort_agents(&mut agents);
         self.matched = agents.len();
@@ -195,7 +196,7 @@ impl FleetList {
     }
 
     /// Adds up the groups anew; cheaper than a new order.
-    pub(crate) fn sum_up(&mut self, fleet: &Mirror, now_ms: i64) {
+    pub(crate) fn sum_up(&mut self, fleet: &FleetMirror, now_ms: i64) {
         self.behind = Behind::Nothing;
         let mut groups = std::mem::take(&mut self.groups);
         for group in &mut groups {
@@ -212,11 +213,11 @@ impl FleetList {
         self.groups = groups;
     }
 
-    fn sort_agents(&self, agents: &mut [&Entry]) {
+    fn sort_agents(&self, agents: &mut [&AgentEntry]) {
         match self.sort {
             Column::Agent => agents.sort_unstable_by(|a, b| a.agent.cmp(&b.agent)),
             Column::Host => agents.sort_unstable_by(|a, b| {
-                (&a.identity.host, &a.agent).cmp(&(&b.identity.host, &b.agent))
+                (&a.identity.shared.host, &a.agent).cmp(&(&b.identity.shared.host, &b.agent))
             }),
             column => agents.sort_unstable_by(|a, b| {
                 column.rank(a).cmp(&column.rank(b)).then_with(|| a.agent.cmp(&b.agent))
@@ -228,7 +229,7 @@ impl FleetList {
     }
 
     /// Groups in the order in which they are shown: by their first row's, or by name.
-    fn gather(&self, agents: &[&Entry]) -> Vec<(GroupInfo, Vec<u32>)> {
+    fn gather(&self, agents: &[&AgentEntry]) -> Vec<(GroupInfo, Vec<u32>)> {
         let mut numbers = HashMap::new();
         let mut groups: Vec<(GroupInfo, Vec<u32>)> = Vec::new();
         for entry in agents {
@@ -265,7 +266,7 @@ impl FleetList {
     }
 
     /// Puts `at` on the cursor's row. If that is gone, the cursor takes what is now in its place.
-    fn find_cursor(&mut self, fleet: &Mirror) {
+    fn find_cursor(&mut self, fleet: &FleetMirror) {
         let found = match &self.cursor {
             Some(Cursor::Agent(id)) => fleet.by_name(id).and_then(|agent| self.row_of(agent.key)),
             Some(Cursor::Group(name)) => self.rows.iter().position(
@@ -284,7 +285,7 @@ impl FleetList {
     }
 
     /// Moves the cursor to a row, or to the last one.
-    pub(crate) fn go_to(&mut self, at: usize, fleet: &Mirror) {
+    pub(crate) fn go_to(&mut self, at: usize, fleet: &FleetMirror) {
         self.at = at.min(self.rows.len().saturating_sub(1));
         self.cursor = match self.rows.get(self.at) {
             Some(Row::Group(number)) => Some(Cursor::Group(self.groups[*number].name.clone())),
@@ -332,7 +333,7 @@ impl FleetList {
     }
 }
 
-fn worst_severity(counts: &Summary) -> u8 {
+fn worst_severity(counts: &StateCounts) -> u8 {
     let present = State::ALL.into_iter().filter(|state| counts.of(*state) > 0);
     present.map(State::severity).max().unwrap_or(0)
 }

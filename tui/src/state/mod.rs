@@ -13,7 +13,7 @@ mod world;
 
 use jiff::tz::TimeZone;
 
-use crate::clock::Mono;
+use crate::clock::MonoTime;
 use crate::commands::Context;
 use crate::keys::{Chord, KeyMap};
 use crate::look::{Charset, Glyphs, Role, Theme};
@@ -68,14 +68,14 @@ pub(crate) enum MouseMode {
 pub(crate) struct Notice {
     pub text: String,
     pub role: Role,
-    pub until: Mono,
+    pub until: MonoTime,
 }
 
 /// Everything.
 #[derive(Debug)]
 pub(crate) struct State {
     pub size: (u16, u16),
-    pub now: Mono,
+    pub now: MonoTime,
     pub live: World,
     /// A copy of the world at the moment of `f`.
     pub frozen: Option<Box<World>>,
@@ -109,7 +109,7 @@ impl State {
     pub(crate) fn new(look: Look, size: (u16, u16), seed: u64) -> Self {
         Self {
             size,
-            now: Mono::default(),
+            now: MonoTime::default(),
             live: World::default(),
             frozen: None,
             link: LinkInfo::default(),

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use heartline_operator::message::{
-    Action, Command, CommandOutcome, CommandRefusal, CommandView, Event, EventKind,
-};
+use heartline_operator::message::{Command, CommandOutcome, CommandStatus, Event, EventKind};
+
+use heartline_vocabulary::{Action, CommandRefusal};
 
 use super::world::World;
-use crate::clock::Mono;
+use crate::clock::MonoTime;
 
 /// How long an order that is done stays on the screen.
 const DONE_SHOWN_MS: u64 = 10_000;
@@ -18,11 +18,11 @@ const MOST_ORDERS: usize = 32;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Order {
     pub command: Command,
-    pub asked: Mono,
+    pub asked: MonoTime,
     pub stage: Stage,
     /// How long each agent took to obey, in ms, once it does.
     pub obeyed_ms: BTreeMap<String, u64>,
-    done: Option<Mono>,
+    done: Option<MonoTime>,
 }
 
 /// How far a command has come.
@@ -43,7 +43,7 @@ pub(crate) struct Orders {
 }
 
 impl Order {
-    pub(crate) fn new(command: Command, asked: Mono) -> Self {
+    pub(crate) fn new(command: Command, asked: MonoTime) -> Self {
         Self { command, asked, stage: Stage::Sent, obeyed_ms: BTreeMap::new(), done: None }
     }
 
@@ -54,10 +54,10 @@ impl Order {
     }
 
     /// How the agents stand that have the order, but have yet to obey: their tasks drain.
-    pub(crate) fn draining<'a>(&self, world: &'a World) -> Vec<&'a CommandView> {
+    pub(crate) fn draining<'a>(&self, world: &'a World) -> Vec<&'a CommandStatus> {
         let Stage::Taken { generations, .. } = &self.stage else { return Vec::new() };
         let command = |agent: &str| world.agent(agent)?.vitals.command.as_ref();
-        let has_it = |agent: &str, command: &CommandView| {
+        let has_it = |agent: &str, command: &CommandStatus| {
             command.action == self.command.action
                 && command.delivered_ms.is_some()
                 && generations.get(agent).is_some_and(|wanted| command.generation >= *wanted)
@@ -115,7 +115,7 @@ impl Orders {
                 generations: outcome
                     .targets
                     .iter()
-                    .map(|target| (target.agent.clone(), target.generation))
+                    .map(|target| (target.agent.to_string(), target.generation))
                     .collect(),
             },
         };
@@ -129,7 +129,7 @@ impl Orders {
     }
 
     /// Notes who obeys by now. Called with all news.
-    pub(crate) fn observe(&mut self, world: &World, events: &[Event], now: Mono) {
+    pub(crate) fn observe(&mut self, world: &World, events: &[Event], now: MonoTime) {
         for order in &mut self.list {
             observe_events(order, events);
             observe_vitals(order, world);
@@ -142,7 +142,7 @@ impl Orders {
     }
 
     /// Forgets what has been done for a while. Returns whether anything went.
-    pub(crate) fn tidy(&mut self, now: Mono) -> bool {
+    pub(crate) fn tidy(&mut self, now: MonoTime) -> bool {
         let before = self.list.len();
         self.list.retain(|order| order.done.is_none_or(|at| now.since(at) < DONE_SHOWN_MS));
         self.list.len() != before

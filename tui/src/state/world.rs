@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
-use heartline_operator::message::{Change, CollectorStatus, Entry, Event, EventKind, State};
-use heartline_operator::{Mirror, Update};
+use heartline_operator::message::{AgentEntry, CollectorStatus, Event, EventKind, VitalsUpdate};
 
-use crate::clock::Mono;
+use heartline_operator::{FleetMirror, SubscriptionUpdate};
+use heartline_vocabulary::State;
+
+use crate::clock::MonoTime;
 
 /// Events that are kept; older ones are asked for with `heartline events`.
 pub(crate) const MOST_EVENTS: usize = 5_000;
@@ -13,7 +15,7 @@ pub(crate) const MOST_EVENTS: usize = 5_000;
 /// Everything that came over the link. A frozen screen shows a copy of it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct World {
-    pub fleet: Mirror,
+    pub fleet: FleetMirror,
     /// Oldest first, each cursor once.
     pub events: VecDeque<Event>,
     /// The collector's time at which this copy was frozen, if it was.
@@ -34,17 +36,17 @@ pub(crate) enum Impact {
 impl World {
     /// The collector's time now, in ms of Unix time, cut to whole seconds so that all ages tick
     /// together. 0 before the collector was first heard.
-    pub(crate) fn now_ms(&self, now: Mono) -> i64 {
+    pub(crate) fn now_ms(&self, now: MonoTime) -> i64 {
         let exact = self.exact_now_ms(now);
         exact - exact.rem_euclid(1_000)
     }
 
-    pub(crate) fn exact_now_ms(&self, now: Mono) -> i64 {
+    pub(crate) fn exact_now_ms(&self, now: MonoTime) -> i64 {
         self.stopped_ms.or_else(|| self.fleet.now_ms(now.duration())).unwrap_or(0)
     }
 
     /// A copy whose clock stands still.
-    pub(crate) fn frozen_at(&self, now: Mono) -> Self {
+    pub(crate) fn frozen_at(&self, now: MonoTime) -> Self {
         Self { stopped_ms: Some(self.exact_now_ms(now)), ..self.clone() }
     }
 
@@ -52,16 +54,18 @@ impl World {
         self.fleet.collector()
     }
 
-    pub(crate) fn agent(&self, id: &str) -> Option<&Entry> {
+    pub(crate) fn agent(&self, id: &str) -> Option<&AgentEntry> {
         self.fleet.by_name(id)
     }
 
     /// Takes news of the subscription.
-    pub(crate) fn hear(&mut self, update: Update, now: Mono) -> Impact {
-        let keys = matches!(&update, Update::Page { last: true, .. });
+    pub(crate) fn hear(&mut self, update: SubscriptionUpdate, now: MonoTime) -> Impact {
+        let keys = matches!(&update, SubscriptionUpdate::Page { last: true, .. });
         let moved = match &update {
-            Update::Changes(changes) => changes.changed.iter().any(|change| self.moves(change)),
-            Update::Page { .. } | Update::Resync => false,
+            SubscriptionUpdate::Changes(changes) => {
+                changes.changed.iter().any(|change| self.moves(change))
+            }
+            SubscriptionUpdate::Page { .. } | SubscriptionUpdate::Resync => false,
         };
         let applied = self.fleet.apply(update, now.duration());
         self.add_events(applied.events);
@@ -72,7 +76,7 @@ impl World {
         }
     }
 
-    fn moves(&self, change: &Change) -> bool {
+    fn moves(&self, change: &VitalsUpdate) -> bool {
         self.fleet.get(change.key).is_some_and(|entry| {
             let (old, new) = (&entry.vitals, &change.vitals);
             (old.state, old.since_ms) != (new.state, new.since_ms)

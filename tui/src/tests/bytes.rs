@@ -38,10 +38,13 @@ fn hostile_names_and_labels_never_reach_the_terminal_raw() {
     let mut driver = Driver::unconnected((160, 50), &config);
     for entry in &mut driver.agents {
         entry.agent.push_str(HOSTILE);
-        entry.identity.host =
-            Some(format!("{}{HOSTILE}", entry.identity.host.as_deref().unwrap_or("")));
-        entry.identity.version = Some(HOSTILE.repeat(500));
-        entry.identity.labels = vec![(HOSTILE.to_owned(), HOSTILE.to_owned())];
+        std::sync::Arc::make_mut(&mut entry.identity.shared).host = Some(
+            format!("{}{HOSTILE}", entry.identity.shared.host.as_deref().unwrap_or("")).into(),
+        );
+        std::sync::Arc::make_mut(&mut entry.identity.shared).version =
+            Some(HOSTILE.repeat(500).into());
+        std::sync::Arc::make_mut(&mut entry.identity.shared).labels =
+            vec![(HOSTILE.into(), HOSTILE.into())];
         entry.vitals.step = Some(HOSTILE.to_owned());
     }
     driver.connect(crate::sample::Right::Act);
@@ -88,7 +91,8 @@ fn a_hundred_thousand_agents_are_drawn_from_the_visible_rows() {
             let mut entry = model.clone();
             entry.key = key;
             entry.agent = format!("worker.{key}");
-            entry.identity.host = Some(format!("host-{}", key % 400));
+            std::sync::Arc::make_mut(&mut entry.identity.shared).host =
+                Some(format!("host-{}", key % 400).into());
             entry
         })
         .collect();

@@ -1,6 +1,7 @@
 //! The rules of killing: each from an accident in a well-known tool.
 
 use heartline_operator::message::*;
+use heartline_vocabulary::{Action, CommandRefusal, CommandTarget, Reason, State};
 
 use crate::event::{Answer, Effect, Event as Input};
 use crate::options::TuiConfig;
@@ -55,8 +56,8 @@ fn confirm(driver: &mut Driver) -> Vec<Effect> {
 
 /// The collector's answer to a command.
 fn taken(driver: &mut Driver, command: &Command, generation: u64) {
-    let target = |agent: &String| Target {
-        agent: agent.clone(),
+    let target = |agent: &String| CommandTarget {
+        agent: agent.as_str().into(),
         generation,
         state: State::Healthy,
         changed: true,
@@ -186,7 +187,7 @@ fn a_kill_is_pending_until_it_is_obeyed() {
     driver.wait(2_000);
     assert!(driver.line("KILL mail.2").contains("PENDING 2s"));
     driver.change("mail.2", |vitals| {
-        let view = CommandView {
+        let view = CommandStatus {
             obeyed_ms: None,
             delivered_ms: Some(3),
             draining: 1,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use heartline_operator::client::LinkEvent;
-use heartline_operator::message::{Changes, Reason, State, Totals, Vitals, Work};
+use heartline_operator::message::{AgentVitals, FleetDelta, WorkWindow};
+use heartline_vocabulary::{Reason, State, WorkTotals};
 
 use crate::event::{Effect, Event, ExportFormat};
 use crate::sample::{Driver, Right};
@@ -13,7 +14,7 @@ fn driver() -> Driver {
     Driver::live((120, 36))
 }
 
-fn unreachable(vitals: &mut Vitals) {
+fn unreachable(vitals: &mut AgentVitals) {
     vitals.state = State::Unreachable;
     vitals.reason = Some(Reason::Silent);
     vitals.since_ms = 0;
@@ -258,9 +259,9 @@ fn what_a_group_adds_up_to_follows_its_agents() {
     driver.connect(Right::Act);
     assert!(driver.line("edge-17  6 agents").contains("$0.00 today  oldest beat 0s"));
     let keys: Vec<_> = driver.agents.iter().map(|entry| entry.key).collect();
-    let spent = Work { cost_today_nano_usd: 2_000_000_000, ..Work::default() };
-    let work = keys.iter().map(|key| (*key, spent.clone(), Totals::default())).collect();
-    driver.news(Changes { work, ..driver.no_changes() });
+    let spent = WorkWindow { cost_today_nano_usd: 2_000_000_000, ..WorkWindow::default() };
+    let work = keys.iter().map(|key| (*key, spent.clone(), WorkTotals::default())).collect();
+    driver.news(FleetDelta { work, ..driver.no_changes() });
     driver.wait(1_000);
     driver.send(Event::Settle);
     let line = driver.line("edge-17  6 agents");

@@ -1,7 +1,8 @@
 //! Killing and resuming: what the dialog is about, its keys, and the order that comes of it.
 
 use crossterm::event::KeyCode;
-use heartline_operator::message::{Action, Command as Ordered, Entry, State as AgentState};
+use heartline_operator::message::{AgentEntry, Command as Ordered};
+use heartline_vocabulary::{Action, State as AgentState};
 
 use crate::commands::Command;
 use crate::event::Effect;
@@ -50,7 +51,7 @@ fn is_resumable(target: &Target) -> bool {
 /// 4. else the agent under the cursor.
 fn targets(state: &State) -> Vec<Target> {
     let now_ms = state.now_ms();
-    let target = |entry: &Entry| {
+    let target = |entry: &AgentEntry| {
         let hidden = state.screen == Screen::Fleet && !state.list.shows(entry, now_ms);
         Target::of(entry, hidden)
     };
@@ -61,7 +62,7 @@ fn targets(state: &State) -> Vec<Target> {
             state.list.marks.iter().filter_map(|id| fleet.by_name(id)).map(target).collect()
         }
         Some(Cursor::Group(name)) if on_fleet => {
-            let in_group = |entry: &&Entry| state.list.grouping.of(entry) == name;
+            let in_group = |entry: &&AgentEntry| state.list.grouping.of(entry) == name;
             fleet.entries().filter(in_group).map(target).collect()
         }
         _ => state.subject().and_then(|id| fleet.by_name(id)).map(target).into_iter().collect(),

@@ -111,7 +111,7 @@ fn mark(state: &mut State) {
 /// Ids of a group's agents that the filter shows.
 fn members(state: &State, name: &str) -> Vec<String> {
     let now_ms = state.now_ms();
-    let here = |entry: &&heartline_operator::message::Entry| {
+    let here = |entry: &&heartline_operator::message::AgentEntry| {
         state.list.grouping.of(entry) == name && state.list.shows(entry, now_ms)
     };
     state.world().fleet.entries().filter(here).map(|entry| entry.agent.clone()).collect()

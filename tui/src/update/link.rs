@@ -1,6 +1,6 @@
 //! News from the collector, and of the way to it.
 
-use heartline_operator::Update;
+use heartline_operator::SubscriptionUpdate;
 use heartline_operator::client::{Greeting, LinkEvent, LinkState as Told};
 use heartline_operator::message::EventQuery;
 
@@ -48,10 +48,10 @@ fn live(state: &mut State, greeting: &Greeting) -> Vec<Effect> {
     effects
 }
 
-fn news(state: &mut State, update: Update) {
+fn news(state: &mut State, update: SubscriptionUpdate) {
     let events = match &update {
-        Update::Changes(changes) => changes.events.clone(),
-        Update::Page { .. } | Update::Resync => Vec::new(),
+        SubscriptionUpdate::Changes(changes) => changes.events.clone(),
+        SubscriptionUpdate::Page { .. } | SubscriptionUpdate::Resync => Vec::new(),
     };
     let impact = state.live.hear(update, state.now);
     state.orders.observe(&state.live, &events, state.now);

@@ -14,13 +14,13 @@ mod transitions;
 
 use heartline_operator::{Filter, FilterError};
 
-use crate::clock::Mono;
+use crate::clock::MonoTime;
 use crate::event::{Effect, Event};
 use crate::layout;
 use crate::state::{Behind, Screen, State};
 
 /// Applies one event, and says what is to be done about it.
-pub(crate) fn update(state: &mut State, event: Event, now: Mono) -> Vec<Effect> {
+pub(crate) fn update(state: &mut State, event: Event, now: MonoTime) -> Vec<Effect> {
     state.now = now;
     let effects = match event {
         Event::Key(chord) => touched(state, |state| keys::key(state, chord)),

@@ -1,6 +1,6 @@
 //! The Agent screen: who it is, how it is, its work, its sessions and what happened to it.
 
-use heartline_operator::message::{AgentDetail, Event, SessionView};
+use heartline_operator::message::{AgentDetail, Event, SessionSummary};
 use heartline_operator::session_text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -36,7 +36,7 @@ pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         let sections = sections(state, entry, pane.detail.as_deref());
         let wanted = height(&sections, area.width.saturating_sub(2)) + 2;
         let top = take_top(&mut rest, wanted.min(area.height.saturating_sub(LISTS)));
-        let host = entry.identity.host.as_deref().unwrap_or("-");
+        let host = entry.identity.shared.host.as_deref().unwrap_or("-");
         let inner = boxed(state, top, &format!("{} @ {host}", entry.agent), buffer);
         lines(state, inner, &sections, buffer);
     }
@@ -120,7 +120,13 @@ fn sessions(
     }
 }
 
-fn session_line(state: &State, area: Rect, row: u16, session: &SessionView, buffer: &mut Buffer) {
+fn session_line(
+    state: &State,
+    area: Rect,
+    row: u16,
+    session: &SessionSummary,
+    buffer: &mut Buffer,
+) {
     let Some(mut pen) = Pen::on(state, area, row, buffer) else { return };
     let end = session.ended.as_deref().unwrap_or("running");
     let last = age_since(session.last_beat_ms, state.now_ms());

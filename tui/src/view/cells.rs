@@ -1,7 +1,9 @@
 //! What stands in each column of an agent's row.
 
-use heartline_operator::message::{Entry, Reason, State as AgentState};
+use heartline_operator::message::AgentEntry;
+
 use heartline_operator::session_text;
+use heartline_vocabulary::{Reason, State as AgentState};
 
 use crate::look::{Glyphs, Role, Status, age_since, cost, latency, percent, rate_if_known, status};
 use crate::state::{Column, FleetList};
@@ -42,7 +44,7 @@ pub(super) fn width_of(column: Column, columns: &[Column], width: u16) -> u16 {
 /// The text and colour of one cell.
 pub(super) fn cell(
     column: Column,
-    entry: &Entry,
+    entry: &AgentEntry,
     now_ms: i64,
     glyphs: &'static Glyphs,
 ) -> (Role, String) {
@@ -51,7 +53,7 @@ pub(super) fn cell(
         let Status { role, .. } = status(vitals, glyphs.charset);
         if vitals.reason.is_some_and(|reason| bad.contains(&reason)) { role } else { Role::Text }
     };
-    let quantile = |of: fn(&heartline_operator::message::Latency) -> u64| {
+    let quantile = |of: fn(&heartline_operator::message::LatencyQuantiles) -> u64| {
         work.latency.as_ref().map_or_else(|| "-".to_owned(), |all| latency(of(all)))
     };
     match column {
@@ -60,19 +62,21 @@ pub(super) fn cell(
             (role, format!("{glyph} {label}"))
         }
         Column::Agent => (name_role(vitals.state), entry.agent.clone()),
-        Column::Host => (Role::Text, entry.identity.host.clone().unwrap_or_else(|| "-".to_owned())),
+        Column::Host => {
+            (Role::Text, entry.identity.shared.host.as_deref().unwrap_or("-").to_owned())
+        }
         Column::Beat => (
             by_state(&[Reason::Late, Reason::Silent, Reason::OneWay, Reason::Crashed]),
             age_since(vitals.last_beat_ms, now_ms),
         ),
         Column::Step => (by_state(&[Reason::Stalled]), age_since(vitals.progress_ms, now_ms)),
-        Column::Ok => (by_state(&[Reason::Failing]), percent(work.success_rate())),
+        Column::Ok => (Role::Text, percent(work.success_rate())),
         Column::P50 => (Role::Text, quantile(|all| all.p50)),
-        Column::P95 => (by_state(&[Reason::Slow]), quantile(|all| all.p95)),
+        Column::P95 => (Role::Text, quantile(|all| all.p95)),
         Column::P99 => (Role::Text, quantile(|all| all.p99)),
         Column::Tasks => (Role::Text, rate_if_known(entry.tasks_per_minute(now_ms))),
         Column::Cost => (Role::Text, cost(work.cost_today_nano_usd)),
-        Column::Boot => (by_state(&[Reason::CrashLooping, Reason::Conflict]), boot(entry)),
+        Column::Boot => (by_state(&[Reason::Conflict]), boot(entry)),
         Column::Load => (Role::Text, load(&work.per_minute, glyphs)),
     }
 }
@@ -85,7 +89,7 @@ fn name_role(state: AgentState) -> Role {
 }
 
 /// The session's first letters, and how many starts that makes.
-pub(super) fn boot(entry: &Entry) -> String {
+pub(super) fn boot(entry: &AgentEntry) -> String {
     if entry.vitals.session == 0 {
         return "-".to_owned();
     }

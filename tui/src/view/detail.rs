@@ -25,7 +25,7 @@ pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
             None => nothing(state, area, buffer),
         };
     };
-    let host = entry.identity.host.as_deref().unwrap_or("-");
+    let host = entry.identity.shared.host.as_deref().unwrap_or("-");
     let inner = boxed(state, area, &format!("{} @ {host}", entry.agent), buffer);
     lines(state, inner, &sections(state, entry, None), buffer);
 }

@@ -2,8 +2,8 @@
 
 mod effect;
 
-use heartline_operator::message::Action;
 use heartline_operator::session_text;
+use heartline_vocabulary::Action;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 

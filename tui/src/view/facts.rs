@@ -1,7 +1,9 @@
 //! All that is known of an agent, in words: for the detail pane and for the Agent screen.
 
-use heartline_operator::message::{Action, AgentDetail, CommandView, Entry, Phase};
+use heartline_operator::message::{AgentDetail, AgentEntry, CommandStatus};
+
 use heartline_operator::text::money;
+use heartline_vocabulary::{Action, Phase};
 
 use super::cells::load;
 use crate::look::{
@@ -32,7 +34,11 @@ fn maybe(label: &'static str, value: Option<&str>) -> Option<Fact> {
 
 /// The sections of an agent, most urgent first. Nothing is invented: what is not known is left out
 /// or is `-`.
-pub(super) fn sections(state: &State, entry: &Entry, detail: Option<&AgentDetail>) -> Vec<Section> {
+pub(super) fn sections(
+    state: &State,
+    entry: &AgentEntry,
+    detail: Option<&AgentDetail>,
+) -> Vec<Section> {
     let mut all = vec![
         Section { title: "state", facts: how(state, entry) },
         Section { title: "beats", facts: beats(entry) },
@@ -52,7 +58,7 @@ pub(super) fn sections(state: &State, entry: &Entry, detail: Option<&AgentDetail
     all
 }
 
-fn how(state: &State, entry: &Entry) -> Vec<Fact> {
+fn how(state: &State, entry: &AgentEntry) -> Vec<Fact> {
     let vitals = &entry.vitals;
     let now = status(vitals, state.charset);
     let mut facts =
@@ -67,7 +73,7 @@ fn how(state: &State, entry: &Entry) -> Vec<Fact> {
     facts
 }
 
-fn beats(entry: &Entry) -> Vec<Fact> {
+fn beats(entry: &AgentEntry) -> Vec<Fact> {
     let vitals = &entry.vitals;
     let sent = vitals.beats.saturating_add(vitals.lost);
     let loss = if sent == 0 { 0.0 } else { vitals.lost as f64 / sent as f64 };
@@ -80,7 +86,7 @@ fn beats(entry: &Entry) -> Vec<Fact> {
     ]
 }
 
-fn doing(state: &State, entry: &Entry) -> Vec<Fact> {
+fn doing(state: &State, entry: &AgentEntry) -> Vec<Fact> {
     let vitals = &entry.vitals;
     let phase = match vitals.phase {
         Phase::Starting => "starting",
@@ -99,7 +105,7 @@ fn doing(state: &State, entry: &Entry) -> Vec<Fact> {
     facts
 }
 
-fn work(state: &State, entry: &Entry) -> Vec<Fact> {
+fn work(state: &State, entry: &AgentEntry) -> Vec<Fact> {
     let work = &entry.work;
     let failed = if work.failed == 0 { Role::Text } else { Role::Degraded };
     vec![
@@ -111,7 +117,7 @@ fn work(state: &State, entry: &Entry) -> Vec<Fact> {
     ]
 }
 
-fn latencies(entry: &Entry) -> Vec<Fact> {
+fn latencies(entry: &AgentEntry) -> Vec<Fact> {
     match &entry.work.latency {
         None => vec![fact("", "no task was timed in the last hour")],
         Some(all) => vec![
@@ -124,7 +130,7 @@ fn latencies(entry: &Entry) -> Vec<Fact> {
     }
 }
 
-fn costs(state: &State, entry: &Entry, detail: Option<&AgentDetail>) -> Vec<Fact> {
+fn costs(state: &State, entry: &AgentEntry, detail: Option<&AgentDetail>) -> Vec<Fact> {
     let (work, total) = (&entry.work, &entry.total);
     let mut facts = vec![
         fact("today", money(work.cost_today_nano_usd)),
@@ -146,14 +152,14 @@ fn costs(state: &State, entry: &Entry, detail: Option<&AgentDetail>) -> Vec<Fact
     facts
 }
 
-fn who(entry: &Entry, detail: Option<&AgentDetail>) -> Vec<Fact> {
+fn who(entry: &AgentEntry, detail: Option<&AgentDetail>) -> Vec<Fact> {
     let identity = &entry.identity;
-    let mut facts = vec![fact("host", identity.host.clone().unwrap_or_else(|| "-".to_owned()))];
+    let mut facts = vec![fact("host", identity.shared.host.as_deref().unwrap_or("-"))];
     facts.extend(identity.pid.map(|pid| fact("pid", pid.to_string())));
-    facts.extend(maybe("group", identity.group.as_deref()));
-    facts.extend(maybe("version", identity.version.as_deref()));
-    facts.extend(maybe("framework", identity.framework.as_deref()));
-    facts.extend(maybe("sdk", identity.sdk.as_deref()));
+    facts.extend(maybe("group", identity.shared.group.as_deref()));
+    facts.extend(maybe("version", identity.shared.version.as_deref()));
+    facts.extend(maybe("framework", identity.shared.framework.as_deref()));
+    facts.extend(maybe("sdk", identity.shared.sdk.as_deref()));
     if let Some(detail) = detail {
         facts.extend(maybe("from", detail.address.as_deref()));
         let scope = if detail.scope.is_empty() { "whole fleet" } else { &detail.scope };
@@ -162,18 +168,22 @@ fn who(entry: &Entry, detail: Option<&AgentDetail>) -> Vec<Fact> {
     facts
 }
 
-fn labels(entry: &Entry) -> Vec<Fact> {
+fn labels(entry: &AgentEntry) -> Vec<Fact> {
     let identity = &entry.identity;
-    let mut facts: Vec<Fact> =
-        identity.labels.iter().map(|(key, value)| fact("", format!("{key}={value}"))).collect();
-    if !identity.depends.is_empty() {
-        facts.push(fact("needs", identity.depends.join(", ")));
+    let mut facts: Vec<Fact> = identity
+        .shared
+        .labels
+        .iter()
+        .map(|(key, value)| fact("", format!("{key}={value}")))
+        .collect();
+    if !identity.shared.depends.is_empty() {
+        facts.push(fact("needs", identity.shared.depends.join(", ")));
     }
     facts
 }
 
 /// A command and how far it has come.
-fn order(state: &State, command: &CommandView) -> Vec<Fact> {
+fn order(state: &State, command: &CommandStatus) -> Vec<Fact> {
     let verb = match command.action {
         Action::Kill => "killed by",
         Action::Resume => "resumed by",

@@ -1,6 +1,8 @@
 //! The list of agents. Only the rows on the screen are built.
 
-use heartline_operator::message::{Entry, State as AgentState};
+use heartline_operator::message::AgentEntry;
+
+use heartline_vocabulary::State as AgentState;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -59,7 +61,7 @@ fn agent_row(
     state: &State,
     area: Rect,
     line: u16,
-    entry: &Entry,
+    entry: &AgentEntry,
     columns: &[Column],
     buffer: &mut Buffer,
 ) {

@@ -1,6 +1,6 @@
 //! The `?` overlay: every command that can be given on this screen, with its keys.
 
-use heartline_operator::message::{Reason, State};
+use heartline_vocabulary::{Reason, State};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 

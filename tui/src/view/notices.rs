@@ -1,6 +1,6 @@
 //! Lines that must be read: the collector's banners, orders on their way, and notices.
 
-use heartline_operator::message::CommandView;
+use heartline_operator::message::CommandStatus;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -88,7 +88,7 @@ fn taken(state: &State, order: &Order, waited: &str) -> (Role, String) {
 }
 
 /// An agent that has the order and still works.
-fn alone(order: &CommandView, waited: &str) -> String {
+fn alone(order: &CommandStatus, waited: &str) -> String {
     let tasks = if order.draining == 1 { "task" } else { "tasks" };
     let delivered = span(order.delivered_ms.unwrap_or_default());
     format!("delivered in {delivered}, DRAINING {waited}: {} {tasks} in flight", order.draining)

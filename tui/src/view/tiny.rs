@@ -1,6 +1,6 @@
 //! A terminal too small for a screen: one line of counts, the worst first.
 
-use heartline_operator::message::State as AgentState;
+use heartline_vocabulary::State as AgentState;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 

@@ -1,48 +1,50 @@
 //! Rows about agents: who is there, who they are, how far they have obeyed.
 
-use heartline_fleet::{AgentId, ControlRow};
+use heartline_fleet::ControlDbRow;
+
 use heartline_protocol::limits::INTERVAL_DEFAULT_MS;
+use heartline_vocabulary::AgentRowId;
 use rusqlite::{Connection, Transaction, params};
 
 use crate::clock::Anchor;
-use crate::store::{identity, names};
+use crate::store::{column, identity};
 
 /// Writes one row that is no command.
 pub(super) fn write(
     tx: &Transaction<'_>,
-    row: &ControlRow,
+    row: &ControlDbRow,
     anchor: Anchor,
 ) -> rusqlite::Result<()> {
     match row {
-        ControlRow::Registered { id, agent, at } => {
+        ControlDbRow::Registered { id, agent, at } => {
             insert(tx, *id, agent, anchor.wall_ms(*at))?;
         }
-        ControlRow::Profile { id, interval_ms, identity } => {
+        ControlDbRow::Profile { id, interval_ms, identity } => {
             let bytes = identity.as_ref().map(identity::encode);
             tx.prepare_cached("UPDATE agents SET interval_ms = ?2, identity = ?3 WHERE id = ?1")?
                 .execute(params![id.0, interval_ms, bytes])?;
         }
-        ControlRow::Forgotten { id, at, by } => {
+        ControlDbRow::Forgotten { id, at, by } => {
             let sql = "UPDATE agents SET forgotten_ms = ?2, forgotten_by = ?3 WHERE id = ?1";
             tx.prepare_cached(sql)?.execute(params![id.0, anchor.wall_ms(*at), by])?;
         }
-        ControlRow::Progress { id, generation, delivered_ms, obeyed_ms } => {
+        ControlDbRow::Progress { id, generation, delivered_ms, obeyed_ms } => {
             let sql = "UPDATE desired SET delivered_ms = ?3, obeyed_ms = ?4 \
                        WHERE agent_id = ?1 AND generation = ?2";
-            let obeyed_ms = obeyed_ms.map(names::count);
+            let obeyed_ms = obeyed_ms.map(column::count);
             tx.prepare_cached(sql)?.execute(params![
                 id.0,
-                names::count(*generation),
-                names::count(*delivered_ms),
+                column::count(*generation),
+                column::count(*delivered_ms),
                 obeyed_ms
             ])?;
         }
-        ControlRow::Command { .. } => {}
+        ControlDbRow::Command { .. } => {}
     }
     Ok(())
 }
 
-fn insert(conn: &Connection, id: AgentId, agent: &str, at_ms: i64) -> rusqlite::Result<()> {
+fn insert(conn: &Connection, id: AgentRowId, agent: &str, at_ms: i64) -> rusqlite::Result<()> {
     let sql = "INSERT INTO agents (id, name, first_seen_ms, interval_ms) VALUES (?1, ?2, ?3, ?4) \
                ON CONFLICT (id) DO NOTHING";
     conn.prepare_cached(sql)?.execute(params![id.0, agent, at_ms, INTERVAL_DEFAULT_MS])?;
@@ -50,7 +52,7 @@ fn insert(conn: &Connection, id: AgentId, agent: &str, at_ms: i64) -> rusqlite::
 }
 
 /// Forgets agents of which only `history.db` knows that they were forgotten, and when.
-pub(crate) fn forget(conn: &mut Connection, agents: &[(AgentId, i64)]) -> rusqlite::Result<()> {
+pub(crate) fn forget(conn: &mut Connection, agents: &[(AgentRowId, i64)]) -> rusqlite::Result<()> {
     let tx = conn.transaction()?;
     for (id, at_ms) in agents {
         let sql = "UPDATE agents SET forgotten_ms = ?2 WHERE id = ?1";
@@ -63,7 +65,7 @@ pub(crate) fn forget(conn: &mut Connection, agents: &[(AgentId, i64)]) -> rusqli
 /// `control.db` was restored.
 pub(crate) fn adopt(
     conn: &mut Connection,
-    agents: &[(AgentId, Box<str>, i64)],
+    agents: &[(AgentRowId, Box<str>, i64)],
 ) -> rusqlite::Result<()> {
     let tx = conn.transaction()?;
     for (id, agent, first_seen_ms) in agents {

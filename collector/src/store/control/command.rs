@@ -1,23 +1,25 @@
 //! Commands: desired states and audit, in one transaction.
 
-use heartline_fleet::{Action, AgentId, Mono, Reason, Target, Ticket};
-use heartline_operator::message::{self, CommandOutcome};
+use heartline_fleet::{MonoTime, WriteTicket};
+
+use heartline_operator::message::CommandOutcome;
+use heartline_vocabulary::{Action, AgentRowId, CommandTarget, Reason, State};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::clock::Anchor;
-use crate::store::names;
+use crate::store::column;
 
 /// A command as the core hands it over.
 #[derive(Debug)]
 pub(super) struct NewCommand {
-    pub(super) ticket: Ticket,
+    pub(super) ticket: WriteTicket,
     pub(super) request_id: u64,
-    pub(super) at: Mono,
+    pub(super) at: MonoTime,
     pub(super) action: Action,
     pub(super) cause: Reason,
     pub(super) by: Box<str>,
     pub(super) reason: Box<str>,
-    pub(super) targets: Vec<(AgentId, Target)>,
+    pub(super) targets: Vec<(AgentRowId, CommandTarget)>,
 }
 
 /// Writes a command; or finds that its number was used, writes nothing, and says what became of the
@@ -31,7 +33,7 @@ pub(super) fn write(
         return Ok(Some(before));
     }
     let NewCommand { action, cause, by, reason, .. } = command;
-    let (request_id, at_ms) = (names::bits(command.request_id), anchor.wall_ms(command.at));
+    let (request_id, at_ms) = (column::bits(command.request_id), anchor.wall_ms(command.at));
     tx.prepare_cached(
         "INSERT INTO commands (request_id, at_ms, action, cause, \"by\", reason) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -53,7 +55,7 @@ pub(super) fn write(
          WHERE excluded.generation >= desired.generation",
     )?;
     for (id, target) in &command.targets {
-        let (generation, state) = (names::count(target.generation), target.state.name());
+        let (generation, state) = (column::count(target.generation), target.state.name());
         audit.execute(params![command_id, id.0, generation, state, target.changed])?;
         // What changes nothing leaves the command before in place.
         if target.changed {
@@ -72,7 +74,7 @@ pub(crate) fn outcome(
 ) -> rusqlite::Result<Option<CommandOutcome>> {
     let found: Option<(i64, i64)> = conn
         .prepare_cached("SELECT id, at_ms FROM commands WHERE request_id = ?1")?
-        .query_row([names::bits(request_id)], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([column::bits(request_id)], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((command_id, at_ms)) = found else { return Ok(None) };
     let mut statement = conn.prepare_cached(
@@ -80,10 +82,10 @@ pub(crate) fn outcome(
          JOIN agents ON agents.id = agent_id WHERE command_id = ?1 ORDER BY agents.name",
     )?;
     let targets = statement.query_map([command_id], |row| {
-        Ok(message::Target {
+        Ok(heartline_vocabulary::CommandTarget {
             agent: row.get(0)?,
-            generation: names::from_count(row.get(1)?),
-            state: names::named(row, 2, names::state)?,
+            generation: column::from_count(row.get(1)?),
+            state: column::named(row, 2, State::from_name)?,
             changed: row.get(3)?,
         })
     })?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_fleet::ControlRow;
+use heartline_fleet::ControlDbRow;
 use heartline_operator::message::CommandOutcome;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -18,7 +18,7 @@ use crate::store::{copy, disk, file};
 /// What the writer is handed.
 pub(crate) enum Parcel {
     /// Rows, labelled by this anchor.
-    Rows(Vec<ControlRow>, Anchor),
+    Rows(Vec<ControlDbRow>, Anchor),
     /// A change of tokens, and whom to tell when it is stored or could not be.
     Token(TokenChange, TokenDone),
 }
@@ -46,7 +46,7 @@ pub(crate) struct Writer {
 }
 
 /// Rows that nobody waits for, not yet written.
-type Backlog = Vec<(ControlRow, Anchor)>;
+type Backlog = Vec<(ControlDbRow, Anchor)>;
 
 /// What somebody waits for.
 enum Demand {
@@ -166,9 +166,9 @@ fn transact<T>(
 }
 
 /// The command that a row is, or the row.
-fn into_command(row: ControlRow) -> Result<NewCommand, ControlRow> {
+fn into_command(row: ControlDbRow) -> Result<NewCommand, ControlDbRow> {
     match row {
-        ControlRow::Command { ticket, request_id, at, action, cause, by, reason, targets } => {
+        ControlDbRow::Command { ticket, request_id, at, action, cause, by, reason, targets } => {
             Ok(NewCommand { ticket, request_id, at, action, cause, by, reason, targets })
         }
         other => Err(other),

@@ -1,15 +1,15 @@
 //! What `history.db` keeps of each agent and of each of its sessions.
 
-use heartline_fleet::{AgentId, SessionEnd, Standing};
+use heartline_vocabulary::{AgentRowId, AgentStatus, SessionEnd};
 use rusqlite::{Connection, Transaction, params};
 
-use crate::store::names;
+use crate::store::column;
 use crate::store::rollup::Sums;
 
 /// Puts an agent's name into a row that may be there already.
 pub(super) fn register(
     tx: &Transaction<'_>,
-    id: AgentId,
+    id: AgentRowId,
     name: &str,
     at_ms: i64,
 ) -> rusqlite::Result<()> {
@@ -25,7 +25,7 @@ pub(super) fn register(
 /// its rows can be read when it has been forgotten.
 pub(crate) fn name_all<'a>(
     conn: &mut Connection,
-    agents: impl Iterator<Item = (AgentId, &'a str, i64)>,
+    agents: impl Iterator<Item = (AgentRowId, &'a str, i64)>,
 ) -> rusqlite::Result<()> {
     let tx = conn.transaction()?;
     for (id, name, first_seen_ms) in agents {
@@ -34,7 +34,7 @@ pub(crate) fn name_all<'a>(
     tx.commit()
 }
 
-pub(super) fn forget(tx: &Transaction<'_>, id: AgentId, at_ms: i64) -> rusqlite::Result<()> {
+pub(super) fn forget(tx: &Transaction<'_>, id: AgentRowId, at_ms: i64) -> rusqlite::Result<()> {
     tx.prepare_cached("UPDATE agents SET forgotten_ms = ?2 WHERE id = ?1")?
         .execute(params![id.0, at_ms])?;
     Ok(())
@@ -42,11 +42,11 @@ pub(super) fn forget(tx: &Transaction<'_>, id: AgentId, at_ms: i64) -> rusqlite:
 
 pub(super) fn stand(
     tx: &Transaction<'_>,
-    id: AgentId,
-    to: Standing,
+    id: AgentRowId,
+    to: AgentStatus,
     at_ms: i64,
 ) -> rusqlite::Result<()> {
-    let reason = to.reason.map(heartline_fleet::Reason::name);
+    let reason = to.reason.map(heartline_vocabulary::Reason::name);
     tx.prepare_cached("UPDATE agents SET state = ?2, reason = ?3, since_ms = ?4 WHERE id = ?1")?
         .execute(params![id.0, to.state.name(), reason, at_ms])?;
     Ok(())
@@ -54,18 +54,18 @@ pub(super) fn stand(
 
 pub(super) fn disobeyed(
     tx: &Transaction<'_>,
-    id: AgentId,
+    id: AgentRowId,
     generation: u64,
 ) -> rusqlite::Result<()> {
     tx.prepare_cached("UPDATE agents SET disobeyed_generation = ?2 WHERE id = ?1")?
-        .execute(params![id.0, names::count(generation)])?;
+        .execute(params![id.0, column::count(generation)])?;
     Ok(())
 }
 
 /// A session became current.
 pub(super) fn begin_session(
     tx: &Transaction<'_>,
-    id: AgentId,
+    id: AgentRowId,
     session: u64,
     at_ms: i64,
     starts: u32,
@@ -76,7 +76,7 @@ pub(super) fn begin_session(
          ON CONFLICT (agent_id, session) DO UPDATE SET starts = excluded.starts, ended = NULL, \
             ended_ms = NULL, last_beat_ms = max(coalesce(last_beat_ms, 0), excluded.last_beat_ms)",
     )?
-    .execute(params![id.0, names::bits(session), at_ms, starts])?;
+    .execute(params![id.0, column::bits(session), at_ms, starts])?;
     tx.prepare_cached("UPDATE agents SET starts = ?2 WHERE id = ?1")?
         .execute(params![id.0, starts])?;
     beat(tx, id, at_ms)
@@ -84,7 +84,7 @@ pub(super) fn begin_session(
 
 pub(super) fn end_session(
     tx: &Transaction<'_>,
-    id: AgentId,
+    id: AgentRowId,
     session: u64,
     at_ms: i64,
     end: SessionEnd,
@@ -95,14 +95,14 @@ pub(super) fn end_session(
          ON CONFLICT (agent_id, session) \
          DO UPDATE SET ended_ms = excluded.ended_ms, ended = excluded.ended",
     )?
-    .execute(params![id.0, names::bits(session), at_ms, end.name()])?;
+    .execute(params![id.0, column::bits(session), at_ms, end.name()])?;
     Ok(())
 }
 
 /// The last live beat, of a session and of its agent.
 pub(super) fn last_beat(
     tx: &Transaction<'_>,
-    id: AgentId,
+    id: AgentRowId,
     session: u64,
     at_ms: i64,
 ) -> rusqlite::Result<()> {
@@ -110,11 +110,11 @@ pub(super) fn last_beat(
         "UPDATE sessions SET last_beat_ms = max(coalesce(last_beat_ms, 0), ?3) \
          WHERE agent_id = ?1 AND session = ?2",
     )?
-    .execute(params![id.0, names::bits(session), at_ms])?;
+    .execute(params![id.0, column::bits(session), at_ms])?;
     beat(tx, id, at_ms)
 }
 
-fn beat(tx: &Transaction<'_>, id: AgentId, at_ms: i64) -> rusqlite::Result<()> {
+fn beat(tx: &Transaction<'_>, id: AgentRowId, at_ms: i64) -> rusqlite::Result<()> {
     tx.prepare_cached(
         "UPDATE agents SET last_beat_ms = max(coalesce(last_beat_ms, 0), ?2) WHERE id = ?1",
     )?

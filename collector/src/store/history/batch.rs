@@ -1,6 +1,6 @@
 //! Everything that is written together.
 
-use heartline_fleet::HistoryRow;
+use heartline_fleet::HistoryDbRow;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::work::{Confirmed, Tally};
@@ -10,13 +10,13 @@ use crate::clock::Anchor;
 /// Writes rows in one transaction, with a note that the collector was alive.
 pub(super) fn commit<'a>(
     conn: &mut Connection,
-    rows: impl Iterator<Item = (&'a HistoryRow, Anchor)>,
+    rows: impl Iterator<Item = (&'a HistoryDbRow, Anchor)>,
     now_ms: i64,
 ) -> rusqlite::Result<Confirmed> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut tally = Tally::default();
     for (row, anchor) in rows {
-        if let HistoryRow::Work(work) = row {
+        if let HistoryDbRow::Work(work) = row {
             tally.count(&tx, work, anchor.wall_ms(work.at))?;
         } else {
             event::write(&tx, row, anchor)?;
@@ -30,28 +30,28 @@ pub(super) fn commit<'a>(
 }
 
 /// Keeps what a restart wants to know in step with what happens.
-fn update(tx: &Transaction<'_>, row: &HistoryRow, anchor: Anchor) -> rusqlite::Result<()> {
+fn update(tx: &Transaction<'_>, row: &HistoryDbRow, anchor: Anchor) -> rusqlite::Result<()> {
     match row {
-        HistoryRow::Registered { id, agent, at } => {
+        HistoryDbRow::Registered { id, agent, at } => {
             agents::register(tx, *id, agent, anchor.wall_ms(*at))
         }
-        HistoryRow::Forgotten { id, at, .. } => agents::forget(tx, *id, anchor.wall_ms(*at)),
-        HistoryRow::Session { id, session, at, starts } => {
+        HistoryDbRow::Forgotten { id, at, .. } => agents::forget(tx, *id, anchor.wall_ms(*at)),
+        HistoryDbRow::Session { id, session, at, starts } => {
             agents::begin_session(tx, *id, *session, anchor.wall_ms(*at), *starts)
         }
-        HistoryRow::SessionEnded { id, session, at, end } => {
+        HistoryDbRow::SessionEnded { id, session, at, end } => {
             agents::end_session(tx, *id, *session, anchor.wall_ms(*at), *end)
         }
-        HistoryRow::Transition { id, at, to, .. } => {
+        HistoryDbRow::Transition { id, at, to, .. } => {
             agents::stand(tx, *id, *to, anchor.wall_ms(*at))
         }
-        HistoryRow::LastBeat { id, session, at } => {
+        HistoryDbRow::LastBeat { id, session, at } => {
             agents::last_beat(tx, *id, *session, anchor.wall_ms(*at))
         }
-        HistoryRow::Disobeyed { id, generation, .. } => agents::disobeyed(tx, *id, *generation),
-        HistoryRow::Commanded { .. }
-        | HistoryRow::Obeyed { .. }
-        | HistoryRow::Gap { .. }
-        | HistoryRow::Work(_) => Ok(()),
+        HistoryDbRow::Disobeyed { id, generation, .. } => agents::disobeyed(tx, *id, *generation),
+        HistoryDbRow::Commanded { .. }
+        | HistoryDbRow::Obeyed { .. }
+        | HistoryDbRow::Gap { .. }
+        | HistoryDbRow::Work(_) => Ok(()),
     }
 }

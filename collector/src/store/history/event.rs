@@ -11,20 +11,22 @@
 //! | `registered` | |
 //! | `forgotten` | by |
 
-use heartline_fleet::{Action, AgentId, Cause, HistoryRow, Reason, Standing};
+use heartline_fleet::{HistoryDbRow, TransitionCause};
+
+use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Reason};
 use rusqlite::{Transaction, params};
 
 use crate::clock::Anchor;
-use crate::store::names;
+use crate::store::column;
 
 /// One row of the table.
 #[derive(Default)]
 struct Columns<'a> {
     kind: &'static str,
     at_ms: i64,
-    agent: Option<AgentId>,
-    from: Option<Standing>,
-    to: Option<Standing>,
+    agent: Option<AgentRowId>,
+    from: Option<AgentStatus>,
+    to: Option<AgentStatus>,
     lasted_ms: Option<i64>,
     by: Option<&'a str>,
     words: Option<String>,
@@ -40,12 +42,12 @@ struct Columns<'a> {
 /// Writes the event that a row is, if it is one.
 pub(super) fn write(
     tx: &Transaction<'_>,
-    row: &HistoryRow,
+    row: &HistoryDbRow,
     anchor: Anchor,
 ) -> rusqlite::Result<()> {
     let Some(event) = columns(row, anchor) else { return Ok(()) };
-    let state = |standing: Option<Standing>| standing.map(|standing| standing.state.name());
-    let reason = |standing: Option<Standing>| {
+    let state = |standing: Option<AgentStatus>| standing.map(|standing| standing.state.name());
+    let reason = |standing: Option<AgentStatus>| {
         standing.and_then(|standing| standing.reason).map(Reason::name)
     };
     tx.prepare_cached(
@@ -66,67 +68,69 @@ pub(super) fn write(
         event.by,
         event.words,
         event.action.map(Action::name),
-        event.generation.map(names::count),
-        event.delivered_ms.map(names::count),
-        event.obeyed_ms.map(names::count),
-        event.session.map(names::bits),
+        event.generation.map(column::count),
+        event.delivered_ms.map(column::count),
+        event.obeyed_ms.map(column::count),
+        event.session.map(column::bits),
         event.starts,
         event.from_ms,
     ])?;
     Ok(())
 }
 
-fn columns(row: &HistoryRow, anchor: Anchor) -> Option<Columns<'_>> {
-    let about = |kind, id: &AgentId, at| Columns {
+fn columns(row: &HistoryDbRow, anchor: Anchor) -> Option<Columns<'_>> {
+    let about = |kind, id: &AgentRowId, at| Columns {
         kind,
         at_ms: anchor.wall_ms(at),
         agent: Some(*id),
         ..Columns::default()
     };
     Some(match row {
-        HistoryRow::Registered { id, at, .. } => about("registered", id, *at),
-        HistoryRow::Forgotten { id, at, by } => {
+        HistoryDbRow::Registered { id, at, .. } => about("registered", id, *at),
+        HistoryDbRow::Forgotten { id, at, by } => {
             Columns { by: Some(by), ..about("forgotten", id, *at) }
         }
-        HistoryRow::Session { id, session, at, starts } => {
+        HistoryDbRow::Session { id, session, at, starts } => {
             Columns { session: Some(*session), starts: Some(*starts), ..about("session", id, *at) }
         }
-        HistoryRow::Transition { id, at, from, to, lasted, cause } => Columns {
+        HistoryDbRow::Transition { id, at, from, to, lasted, cause } => Columns {
             from: Some(*from),
             to: Some(*to),
             lasted_ms: lasted.map(|span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
             by: match cause {
-                Cause::Command { by, .. } => Some(by),
+                TransitionCause::Command { by, .. } => Some(by),
                 _ => None,
             },
             words: Some(cause.to_string()),
             ..about("transition", id, *at)
         },
-        HistoryRow::Commanded { id, at, action, generation, by, reason } => Columns {
+        HistoryDbRow::Commanded { id, at, action, generation, by, reason } => Columns {
             action: Some(*action),
             generation: Some(*generation),
             by: Some(by),
             words: Some(reason.to_string()),
             ..about(action.name(), id, *at)
         },
-        HistoryRow::Obeyed { id, at, action, generation, delivered_ms, obeyed_ms } => Columns {
+        HistoryDbRow::Obeyed { id, at, action, generation, delivered_ms, obeyed_ms } => Columns {
             action: Some(*action),
             generation: Some(*generation),
             delivered_ms: Some(*delivered_ms),
             obeyed_ms: Some(*obeyed_ms),
             ..about("obeyed", id, *at)
         },
-        HistoryRow::Disobeyed { id, at, generation } => {
+        HistoryDbRow::Disobeyed { id, at, generation } => {
             Columns { generation: Some(*generation), ..about("disobeyed", id, *at) }
         }
-        HistoryRow::Gap { from, to, cause } => Columns {
+        HistoryDbRow::Gap { from, to, cause } => Columns {
             kind: "gap",
             at_ms: anchor.wall_ms(*to),
             from_ms: Some(anchor.wall_ms(*from)),
             words: Some(cause.name().to_owned()),
             ..Columns::default()
         },
-        HistoryRow::SessionEnded { .. } | HistoryRow::Work(_) | HistoryRow::LastBeat { .. } => {
+        HistoryDbRow::SessionEnded { .. }
+        | HistoryDbRow::Work(_)
+        | HistoryDbRow::LastBeat { .. } => {
             return None;
         }
     })

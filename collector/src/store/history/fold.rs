@@ -178,8 +178,9 @@ fn fold_chunk(
 
 #[cfg(test)]
 mod tests {
-    use heartline_fleet::{AgentId, HistoryRow, Mono, Ticket, WorkRow};
+    use heartline_fleet::{HistoryDbRow, MonoTime, WorkRow, WriteTicket};
     use heartline_protocol::bucket;
+    use heartline_vocabulary::AgentRowId;
 
     use super::*;
     use crate::clock::Anchor;
@@ -235,11 +236,11 @@ mod tests {
         let mut latency = Vec::new();
         bucket::pack(&mut latency, (random % 900) as u16, 1 + random % 5);
         let row = WorkRow {
-            ticket: Ticket(number),
-            id: AgentId(id),
+            ticket: WriteTicket(number),
+            id: AgentRowId(id),
             session: 1,
             segment: number,
-            at: Mono::from_millis(at_ms),
+            at: MonoTime::from_millis(at_ms),
             ok: random % 7,
             failed: random % 3,
             cost_nano_usd: random % 1_000_000,
@@ -263,7 +264,7 @@ mod tests {
         conn.pragma_update(None, "synchronous", "OFF").unwrap();
         conn.execute("INSERT INTO agents (id, name, first_seen_ms) VALUES (999, 'last', 0)", [])
             .unwrap();
-        let anchor = Anchor::new(Mono::from_nanos(0), 0);
+        let anchor = Anchor::new(MonoTime::from_nanos(0), 0);
         let retention = Retention {
             minutes: std::time::Duration::from_secs(2 * 3_600),
             hours: std::time::Duration::from_secs(48 * 3_600),
@@ -285,7 +286,7 @@ mod tests {
             let mut packed = Vec::new();
             rollup.latency.pack(&mut packed);
             entry.latency.add_packed(&packed);
-            let row = HistoryRow::Work(Box::new(row));
+            let row = HistoryDbRow::Work(Box::new(row));
             batch::commit(&mut conn, [(&row, anchor)].into_iter(), now_ms).unwrap();
             step(&mut conn, now_ms).unwrap();
             prune::step(&conn, &retention, now_ms).unwrap();
@@ -312,9 +313,9 @@ mod tests {
     fn a_full_disk_takes_all_or_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let (mut conn, _) = open::open(&dir.path().join("history.db"), 0).unwrap();
-        let anchor = Anchor::new(Mono::from_nanos(0), 0);
-        let rows: Vec<HistoryRow> = (1..=3_000)
-            .map(|number| HistoryRow::Work(Box::new(work(number, number as i64, 0, number).0)))
+        let anchor = Anchor::new(MonoTime::from_nanos(0), 0);
+        let rows: Vec<HistoryDbRow> = (1..=3_000)
+            .map(|number| HistoryDbRow::Work(Box::new(work(number, number as i64, 0, number).0)))
             .collect();
         let pages: i64 = conn.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
         let limit = |conn: &Connection, pages: i64| {
@@ -330,6 +331,9 @@ mod tests {
         assert_eq!(count(&conn), 0);
         limit(&conn, 1 << 30);
         let done = batch::commit(&mut conn, rows.iter().map(|row| (row, anchor)), 1).unwrap();
-        assert_eq!((count(&conn), done.highest, done.known), (3_000, Some(Ticket(3_000)), vec![]));
+        assert_eq!(
+            (count(&conn), done.highest, done.known),
+            (3_000, Some(WriteTicket(3_000)), vec![])
+        );
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use heartline_fleet::{Ticket, WorkRow};
+use heartline_fleet::{WorkRow, WriteTicket};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::agents;
 use super::fold::{self, Marks};
 use super::level::Level;
-use crate::store::names;
+use crate::store::column;
 use crate::store::rollup::{Rollup, Sums};
 
 /// The work of one transaction: segments are checked one by one in order, and each minute and
@@ -17,17 +17,17 @@ use crate::store::rollup::{Rollup, Sums};
 pub(super) struct Tally {
     minutes: BTreeMap<(i64, i64), Rollup>,
     totals: BTreeMap<i64, (i64, Sums)>,
-    highest: Option<Ticket>,
-    known: Vec<Ticket>,
+    highest: Option<WriteTicket>,
+    known: Vec<WriteTicket>,
 }
 
 /// What became of a transaction's work.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Confirmed {
     /// The highest ticket; `None` without work.
-    pub(super) highest: Option<Ticket>,
+    pub(super) highest: Option<WriteTicket>,
     /// Those whose segment had been counted before.
-    pub(super) known: Vec<Ticket>,
+    pub(super) known: Vec<WriteTicket>,
 }
 
 impl Tally {
@@ -69,7 +69,7 @@ impl Tally {
 
 /// Moves a session's last applied segment up to this one; `false` if it is there already.
 fn advance(tx: &Transaction<'_>, row: &WorkRow, at_ms: i64) -> rusqlite::Result<bool> {
-    let (session, segment) = (names::bits(row.session), names::count(row.segment));
+    let (session, segment) = (column::bits(row.session), column::count(row.segment));
     let moved = tx
         .prepare_cached(
             "UPDATE sessions SET applied_segment = ?3, \

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_fleet::{AgentId, HistoryRow, Mono};
+use heartline_fleet::{HistoryDbRow, MonoTime};
+
+use heartline_vocabulary::AgentRowId;
 use rusqlite::{Connection, ffi};
 
 use super::work::Confirmed;
@@ -17,7 +19,7 @@ use crate::store::notice::{Notify, StoreEvent};
 use crate::store::queue::{Queue, Window};
 
 /// Rows, labelled by this anchor.
-pub(crate) type Parcel = (Vec<HistoryRow>, Anchor);
+pub(crate) type Parcel = (Vec<HistoryDbRow>, Anchor);
 
 /// Rows of one transaction, about.
 const ROWS: usize = 16_384;
@@ -51,7 +53,7 @@ impl Writer {
     /// Writes until the queue is closed and empty. While the disk refuses, the batch is kept and
     /// tried again; what comes meanwhile waits in the queue.
     pub(crate) fn run(mut self) {
-        let (mut committed_at, mut more_to_do) = (Mono::NEVER_YET, false);
+        let (mut committed_at, mut more_to_do) = (MonoTime::NEVER_YET, false);
         loop {
             let was_busy = clock::now().since(committed_at) < GROUP;
             let window = Window {
@@ -201,7 +203,7 @@ fn name_from_control(history: &mut Connection, path: &Path) -> rusqlite::Result<
     let control = file::open_reader(&path.with_file_name(CONTROL_FILE))?;
     let mut statement = control.prepare("SELECT id, name, first_seen_ms FROM agents")?;
     let known = statement
-        .query_map([], |row| Ok((AgentId(row.get(0)?), row.get::<_, String>(1)?, row.get(2)?)))?
+        .query_map([], |row| Ok((AgentRowId(row.get(0)?), row.get::<_, String>(1)?, row.get(2)?)))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let names = known.iter().map(|(id, name, first_seen_ms)| (*id, &**name, *first_seen_ms));
     agents::name_all(history, names)

@@ -1,17 +1,17 @@
 //! Agents and their sessions, also of those that were forgotten.
 
-use heartline_fleet::AgentId;
-use heartline_operator::message::SessionView;
+use heartline_operator::message::SessionSummary;
+use heartline_vocabulary::AgentRowId;
 use rusqlite::params;
 
 use super::{ReadError, Reader};
-use crate::store::names;
+use crate::store::column;
 
 /// An agent as the roster has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownAgent {
     /// Its durable id.
-    pub id: AgentId,
+    pub id: AgentRowId,
     /// When it was first seen, in ms of Unix time.
     pub first_seen_ms: i64,
     /// When it was forgotten, if it was.
@@ -33,7 +33,7 @@ impl Reader {
             )?;
             let rows = statement.query_map([name], |row| {
                 Ok(KnownAgent {
-                    id: AgentId(row.get(0)?),
+                    id: AgentRowId(row.get(0)?),
                     first_seen_ms: row.get(1)?,
                     forgotten_ms: row.get(2)?,
                     forgotten_by: row.get(3)?,
@@ -47,18 +47,22 @@ impl Reader {
     ///
     /// # Errors
     /// [`ReadError::Query`]
-    pub fn sessions(&mut self, id: AgentId, limit: u32) -> Result<Vec<SessionView>, ReadError> {
+    pub fn sessions(
+        &mut self,
+        id: AgentRowId,
+        limit: u32,
+    ) -> Result<Vec<SessionSummary>, ReadError> {
         self.history.read("an agent's sessions", |conn| {
             let mut statement = conn.prepare_cached(
                 "SELECT session, started_ms, last_beat_ms, applied_segment, ended FROM sessions \
                  WHERE agent_id = ?1 ORDER BY starts DESC, started_ms DESC LIMIT ?2",
             )?;
             let rows = statement.query_map(params![id.0, limit], |row| {
-                Ok(SessionView {
-                    session: names::from_bits(row.get(0)?),
+                Ok(SessionSummary {
+                    session: column::from_bits(row.get(0)?),
                     started_ms: row.get(1)?,
                     last_beat_ms: row.get(2)?,
-                    applied_segment: names::from_count(row.get(3)?),
+                    applied_segment: column::from_count(row.get(3)?),
                     ended: row.get(4)?,
                 })
             })?;

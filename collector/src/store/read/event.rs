@@ -1,10 +1,11 @@
 //! Pages of events.
 
 use heartline_operator::message::{Event, EventKind, EventQuery};
+use heartline_vocabulary::{Action, GapCause, Reason, State};
 use rusqlite::{Connection, Row, ToSql, params};
 
 use super::{ReadError, Reader};
-use crate::store::names;
+use crate::store::column;
 
 /// Events of a page at most.
 const LIMIT_MAX: u32 = 2_000;
@@ -78,40 +79,40 @@ fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
 }
 
 fn kind(row: &Row<'_>) -> rusqlite::Result<EventKind> {
-    let count = |column| row.get(column).map(names::from_count);
+    let count = |column| row.get(column).map(column::from_count);
     Ok(match row.get_ref(3)?.as_str()? {
         "transition" => EventKind::Transition {
-            from: names::named(row, 4, names::state)?,
-            from_reason: names::named_if_any(row, 5, names::reason)?,
-            to: names::named(row, 6, names::state)?,
-            reason: names::named_if_any(row, 7, names::reason)?,
-            lasted_ms: row.get::<_, Option<i64>>(8)?.map(names::from_count),
+            from: column::named(row, 4, State::from_name)?,
+            from_reason: column::named_if_any(row, 5, Reason::from_name)?,
+            to: column::named(row, 6, State::from_name)?,
+            reason: column::named_if_any(row, 7, Reason::from_name)?,
+            lasted_ms: row.get::<_, Option<i64>>(8)?.map(column::from_count),
             by: row.get(9)?,
             cause: row.get(10)?,
         },
         "kill" | "resume" => EventKind::Command {
-            action: names::named(row, 11, names::action)?,
+            action: column::named(row, 11, Action::from_name)?,
             generation: count(12)?,
             by: row.get(9)?,
             reason: row.get(10)?,
         },
         "obeyed" => EventKind::Obeyed {
-            action: names::named(row, 11, names::action)?,
+            action: column::named(row, 11, Action::from_name)?,
             generation: count(12)?,
             delivered_ms: count(13)?,
             obeyed_ms: count(14)?,
         },
         "disobeyed" => EventKind::Disobeyed { generation: count(12)? },
         "session" => {
-            EventKind::Session { session: names::from_bits(row.get(15)?), starts: row.get(16)? }
+            EventKind::Session { session: column::from_bits(row.get(15)?), starts: row.get(16)? }
         }
         "gap" => EventKind::Gap {
             from_ms: row.get(17)?,
             to_ms: row.get(1)?,
-            cause: names::named(row, 10, names::gap_cause)?,
+            cause: column::named(row, 10, GapCause::from_name)?,
         },
         "registered" => EventKind::Registered,
         "forgotten" => EventKind::Forgotten { by: row.get(9)? },
-        _ => return names::named(row, 3, |_| None),
+        _ => return column::named(row, 3, |_| None),
     })
 }

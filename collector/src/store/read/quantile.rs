@@ -1,15 +1,15 @@
-//! Latency quantiles of added-up buckets.
+//! LatencyQuantiles quantiles of added-up buckets.
 //!
 //! Taken from the few buckets that are not empty: a microsecond an agent, where filling and scanning
 //! an `hdrhistogram` of 24 h costs twenty. The definition is that crate's, and the test asks it.
 
-use heartline_operator::message::Latency;
+use heartline_operator::message::LatencyQuantiles;
 use heartline_protocol::bucket;
 
 use crate::store::rollup::Buckets;
 
 /// The quantiles, each as the midpoint of its bucket (off by 1.6 % at most); `None` without any.
-pub(super) fn latency(buckets: &Buckets) -> Option<Latency> {
+pub(super) fn latency(buckets: &Buckets) -> Option<LatencyQuantiles> {
     let total = buckets.pairs().fold(0u64, |total, (_, count)| total.saturating_add(count));
     let (largest, _) = buckets.pairs().last()?;
     let at = |percent: u64| {
@@ -23,7 +23,7 @@ pub(super) fn latency(buckets: &Buckets) -> Option<Latency> {
         bucket::midpoint(found.map_or(largest, |(bucket, _)| bucket))
     };
     let max = bucket::midpoint(largest);
-    Some(Latency { p50: at(50), p90: at(90), p95: at(95), p99: at(99), max })
+    Some(LatencyQuantiles { p50: at(50), p90: at(90), p95: at(95), p99: at(99), max })
 }
 
 #[cfg(test)]

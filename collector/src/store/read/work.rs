@@ -1,16 +1,16 @@
-//! Work of the last hour and of today, per agent.
+//! WorkWindow of the last hour and of today, per agent.
 
 use std::collections::BTreeMap;
 
-use heartline_fleet::AgentId;
-use heartline_operator::message::Work;
+use heartline_operator::message::WorkWindow;
+use heartline_vocabulary::AgentRowId;
 use rusqlite::Connection;
 
 use super::{ReadError, Reader, quantile};
 use crate::store::history::{Level, Marks};
 use crate::store::rollup::{Buckets, Sums};
 
-/// Minutes of the window of [`Work`]: the current one and those before it.
+/// Minutes of the window of [`WorkWindow`]: the current one and those before it.
 const WINDOW: i64 = 60;
 /// Whole minutes of which the number of tasks is told.
 const SPARK: usize = 15;
@@ -40,7 +40,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`ReadError::Query`]
-    pub fn work(&mut self, now_ms: i64) -> Result<BTreeMap<AgentId, Work>, ReadError> {
+    pub fn work(&mut self, now_ms: i64) -> Result<BTreeMap<AgentRowId, WorkWindow>, ReadError> {
         let sums = self.history.read("work", |conn| {
             let span = Span::at(conn, now_ms)?;
             let mut sums = BTreeMap::<i64, Sum>::new();
@@ -66,13 +66,13 @@ impl Reader {
     /// [`ReadError::Query`]
     pub fn work_of(
         &mut self,
-        agents: &[AgentId],
+        agents: &[AgentRowId],
         now_ms: i64,
-    ) -> Result<BTreeMap<AgentId, Work>, ReadError> {
+    ) -> Result<BTreeMap<AgentRowId, WorkWindow>, ReadError> {
         let sums = self.history.read("work", |conn| {
             let span = Span::at(conn, now_ms)?;
             let mut sums = BTreeMap::<i64, Sum>::new();
-            for &AgentId(agent) in agents {
+            for &AgentRowId(agent) in agents {
                 let sum = sums.entry(agent).or_default();
                 *sum = Sum::default();
                 for slot in span.minutes() {
@@ -92,8 +92,8 @@ impl Reader {
     }
 }
 
-fn finish(sums: &BTreeMap<i64, Sum>) -> BTreeMap<AgentId, Work> {
-    sums.iter().map(|(&agent, sum)| (AgentId(agent), sum.finish())).collect()
+fn finish(sums: &BTreeMap<i64, Sum>) -> BTreeMap<AgentRowId, WorkWindow> {
+    sums.iter().map(|(&agent, sum)| (AgentRowId(agent), sum.finish())).collect()
 }
 
 impl Span {
@@ -142,9 +142,9 @@ impl Span {
 }
 
 impl Sum {
-    fn finish(&self) -> Work {
+    fn finish(&self) -> WorkWindow {
         let is_idle = self.per_minute.iter().all(|&tasks| tasks == 0);
-        Work {
+        WorkWindow {
             window_ms: (WINDOW * Level::Minute.slot_ms()).cast_unsigned(),
             ok: self.window.ok,
             failed: self.window.failed,

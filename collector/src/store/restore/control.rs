@@ -1,16 +1,18 @@
 //! What `control.db` says, each table in one pass.
 
-use heartline_fleet::{AgentId, Identities, Identity, Reason};
+use heartline_fleet::IdentityInterner;
+
+use heartline_vocabulary::{AgentRowId, Identity, Reason};
 use rusqlite::Connection;
 
 use super::OfAgent;
+use crate::store::column;
 use crate::store::config::Revocation;
 use crate::store::identity;
-use crate::store::names;
 
 #[derive(Debug)]
 pub(super) struct RosterRow {
-    pub(super) id: AgentId,
+    pub(super) id: AgentRowId,
     pub(super) name: Box<str>,
     pub(super) first_seen_ms: i64,
     pub(super) interval_ms: u32,
@@ -20,7 +22,7 @@ pub(super) struct RosterRow {
 
 #[derive(Debug)]
 pub(super) struct DesiredRow {
-    id: AgentId,
+    id: AgentRowId,
     pub(super) generation: u64,
     pub(super) killed: bool,
     pub(super) cause: Reason,
@@ -32,20 +34,20 @@ pub(super) struct DesiredRow {
 }
 
 impl OfAgent for RosterRow {
-    fn agent(&self) -> AgentId {
+    fn agent(&self) -> AgentRowId {
         self.id
     }
 }
 
 impl OfAgent for DesiredRow {
-    fn agent(&self) -> AgentId {
+    fn agent(&self) -> AgentRowId {
         self.id
     }
 }
 
 pub(super) fn agents(
     conn: &Connection,
-    identities: &mut Identities,
+    identities: &mut IdentityInterner,
 ) -> rusqlite::Result<Vec<RosterRow>> {
     let mut statement = conn.prepare(
         "SELECT id, name, first_seen_ms, interval_ms, identity, forgotten_ms IS NOT NULL \
@@ -57,7 +59,7 @@ pub(super) fn agents(
             .as_blob_or_null()?
             .and_then(|bytes| identity::decode(bytes, identities));
         Ok(RosterRow {
-            id: AgentId(row.get(0)?),
+            id: AgentRowId(row.get(0)?),
             name: row.get(1)?,
             first_seen_ms: row.get(2)?,
             interval_ms: row.get(3)?,
@@ -75,15 +77,15 @@ pub(super) fn desired(conn: &Connection) -> rusqlite::Result<Vec<DesiredRow>> {
     )?;
     let rows = statement.query_map([], |row| {
         Ok(DesiredRow {
-            id: AgentId(row.get(0)?),
-            generation: names::from_count(row.get(1)?),
+            id: AgentRowId(row.get(0)?),
+            generation: column::from_count(row.get(1)?),
             killed: row.get(2)?,
-            cause: names::named(row, 3, Reason::from_name)?,
+            cause: column::named(row, 3, Reason::from_name)?,
             by: row.get(4)?,
             reason: row.get(5)?,
             at_ms: row.get(6)?,
-            delivered_ms: row.get::<_, Option<i64>>(7)?.map(names::from_count),
-            obeyed_ms: row.get::<_, Option<i64>>(8)?.map(names::from_count),
+            delivered_ms: row.get::<_, Option<i64>>(7)?.map(column::from_count),
+            obeyed_ms: row.get::<_, Option<i64>>(8)?.map(column::from_count),
         })
     })?;
     rows.collect()

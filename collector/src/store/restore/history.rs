@@ -1,28 +1,28 @@
 //! What `history.db` says of agents, each table in one pass.
 
-use heartline_fleet::{AgentId, Reason, SessionEnd, Standing, State, Totals};
+use heartline_vocabulary::{AgentRowId, AgentStatus, Reason, SessionEnd, State, WorkTotals};
 use rusqlite::Connection;
 
 use super::OfAgent;
-use crate::store::names;
+use crate::store::column;
 
 #[derive(Debug)]
 pub(super) struct PastAgent {
-    pub(super) id: AgentId,
+    pub(super) id: AgentRowId,
     pub(super) name: Box<str>,
     pub(super) first_seen_ms: i64,
     pub(super) forgotten_ms: Option<i64>,
-    pub(super) standing: Standing,
+    pub(super) standing: AgentStatus,
     pub(super) since_ms: Option<i64>,
     pub(super) last_beat_ms: Option<i64>,
     pub(super) starts: u32,
     pub(super) disobeyed_generation: u64,
-    pub(super) totals: Totals,
+    pub(super) totals: WorkTotals,
 }
 
 #[derive(Debug)]
 pub(super) struct PastSession {
-    agent: AgentId,
+    agent: AgentRowId,
     pub(super) session: u64,
     pub(super) started_ms: i64,
     pub(super) starts: u32,
@@ -34,28 +34,28 @@ impl PastAgent {
     /// An agent of which history knows nothing.
     pub(super) fn unheard() -> Self {
         Self {
-            id: AgentId(0),
+            id: AgentRowId(0),
             name: Box::default(),
             first_seen_ms: 0,
             forgotten_ms: None,
-            standing: Standing::UNKNOWN,
+            standing: AgentStatus::UNKNOWN,
             since_ms: None,
             last_beat_ms: None,
             starts: 0,
             disobeyed_generation: 0,
-            totals: Totals::default(),
+            totals: WorkTotals::default(),
         }
     }
 }
 
 impl OfAgent for PastAgent {
-    fn agent(&self) -> AgentId {
+    fn agent(&self) -> AgentRowId {
         self.id
     }
 }
 
 impl OfAgent for PastSession {
-    fn agent(&self) -> AgentId {
+    fn agent(&self) -> AgentRowId {
         self.agent
     }
 }
@@ -68,20 +68,20 @@ pub(super) fn agents(conn: &Connection) -> rusqlite::Result<Vec<PastAgent>> {
          FROM agents ORDER BY id",
     )?;
     let rows = statement.query_map([], |row| {
-        let state = names::named(row, 4, State::from_name)?;
-        let reason = names::named_if_any(row, 5, Reason::from_name)?;
-        let count = |column| row.get(column).map(names::from_count);
+        let state = column::named(row, 4, State::from_name)?;
+        let reason = column::named_if_any(row, 5, Reason::from_name)?;
+        let count = |column| row.get(column).map(column::from_count);
         Ok(PastAgent {
-            id: AgentId(row.get(0)?),
+            id: AgentRowId(row.get(0)?),
             name: row.get(1)?,
             first_seen_ms: row.get(2)?,
             forgotten_ms: row.get(3)?,
-            standing: Standing { state, reason },
+            standing: AgentStatus { state, reason },
             since_ms: row.get(6)?,
             last_beat_ms: row.get(7)?,
             starts: row.get(8)?,
             disobeyed_generation: count(9)?,
-            totals: Totals {
+            totals: WorkTotals {
                 ok: count(10)?,
                 failed: count(11)?,
                 cost_nano_usd: count(12)?,
@@ -100,12 +100,12 @@ pub(super) fn sessions(conn: &Connection) -> rusqlite::Result<Vec<PastSession>> 
     )?;
     let rows = statement.query_map([], |row| {
         Ok(PastSession {
-            agent: AgentId(row.get(0)?),
-            session: names::from_bits(row.get(1)?),
+            agent: AgentRowId(row.get(0)?),
+            session: column::from_bits(row.get(1)?),
             started_ms: row.get(2)?,
             starts: row.get(3)?,
-            applied_segment: names::from_count(row.get(4)?),
-            ended: names::named_if_any(row, 5, SessionEnd::from_name)?,
+            applied_segment: column::from_count(row.get(4)?),
+            ended: column::named_if_any(row, 5, SessionEnd::from_name)?,
         })
     })?;
     rows.collect()

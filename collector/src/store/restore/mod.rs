@@ -5,7 +5,9 @@ mod history;
 
 use std::cmp::Reverse;
 
-use heartline_fleet::{AgentId, Desired, Identities, RestoredAgent, RestoredSession};
+use heartline_fleet::{DesiredState, IdentityInterner, RestoredAgent, RestoredSession};
+
+use heartline_vocabulary::AgentRowId;
 use rusqlite::Connection;
 
 use crate::clock::Anchor;
@@ -34,7 +36,7 @@ pub(super) struct Past {
 
 impl Roster {
     pub(super) fn read(conn: &Connection) -> rusqlite::Result<Self> {
-        let mut identities = Identities::default();
+        let mut identities = IdentityInterner::default();
         Ok(Self {
             agents: control::agents(conn, &mut identities)?,
             desired: control::desired(conn)?,
@@ -42,7 +44,7 @@ impl Roster {
     }
 
     /// Every agent that ever was, with its name and when it was first seen.
-    pub(super) fn names(&self) -> impl Iterator<Item = (AgentId, &str, i64)> {
+    pub(super) fn names(&self) -> impl Iterator<Item = (AgentRowId, &str, i64)> {
         self.agents.iter().map(|agent| (agent.id, &*agent.name, agent.first_seen_ms))
     }
 }
@@ -56,7 +58,7 @@ impl Past {
     pub(super) fn unnamed<'a>(
         &'a self,
         roster: &'a Roster,
-    ) -> impl Iterator<Item = (AgentId, &'a str, i64)> {
+    ) -> impl Iterator<Item = (AgentRowId, &'a str, i64)> {
         let mut past = Merge::new(&self.agents);
         roster
             .names()
@@ -66,7 +68,7 @@ impl Past {
     /// Agents that were forgotten, and that the roster still has: each file is written on its own,
     /// and a crash may leave the word of it in only one of them. Whatever came after it, even from
     /// an agent of the same name, stands in history under another id.
-    pub(super) fn forgotten(&self, roster: &Roster) -> Vec<(AgentId, i64)> {
+    pub(super) fn forgotten(&self, roster: &Roster) -> Vec<(AgentRowId, i64)> {
         let mut past = Merge::new(&self.agents);
         let kept = roster.agents.iter().filter(|agent| !agent.forgotten);
         kept.filter_map(|agent| Some((agent.id, past.find(agent.id)?.forgotten_ms?))).collect()
@@ -74,7 +76,7 @@ impl Past {
 
     /// Agents that the roster has never heard of, whose name nobody in it has: a roster that was
     /// restored from a copy is older than the history beside it.
-    pub(super) fn strangers(&self, roster: &Roster) -> Vec<(AgentId, Box<str>, i64)> {
+    pub(super) fn strangers(&self, roster: &Roster) -> Vec<(AgentRowId, Box<str>, i64)> {
         let mut known = Merge::new(&roster.agents);
         let unknown = |agent: &&PastAgent| {
             known.find(agent.id).is_none() && agent.forgotten_ms.is_none() && !agent.name.is_empty()
@@ -94,9 +96,9 @@ impl Past {
 }
 
 /// The smallest id that no agent ever had, in either file.
-pub(super) fn next_id(roster: &Roster, past: &Past) -> AgentId {
+pub(super) fn next_id(roster: &Roster, past: &Past) -> AgentRowId {
     let last = roster.agents.last().map_or(0, |agent| agent.id.0);
-    AgentId(last.max(past.agents.last().map_or(0, |agent| agent.id.0)) + 1)
+    AgentRowId(last.max(past.agents.last().map_or(0, |agent| agent.id.0)) + 1)
 }
 
 /// The agents as the core wants them.
@@ -143,8 +145,8 @@ fn newest(sessions: &[PastSession]) -> Vec<RestoredSession> {
     .collect()
 }
 
-fn desired(row: &DesiredRow, past: &PastAgent, anchor: Anchor) -> Desired {
-    Desired {
+fn desired(row: &DesiredRow, past: &PastAgent, anchor: Anchor) -> DesiredState {
+    DesiredState {
         generation: row.generation,
         killed: row.killed,
         cause: row.cause,
@@ -164,7 +166,7 @@ struct Merge<'a, T> {
 }
 
 trait OfAgent {
-    fn agent(&self) -> AgentId;
+    fn agent(&self) -> AgentRowId;
 }
 
 impl<'a, T: OfAgent> Merge<'a, T> {
@@ -173,7 +175,7 @@ impl<'a, T: OfAgent> Merge<'a, T> {
     }
 
     /// All rows of an agent.
-    fn find_all(&mut self, id: AgentId) -> &'a [T] {
+    fn find_all(&mut self, id: AgentRowId) -> &'a [T] {
         let before = self.rest.iter().take_while(|row| row.agent() < id).count();
         self.rest = &self.rest[before..];
         let here = self.rest.iter().take_while(|row| row.agent() == id).count();
@@ -181,7 +183,7 @@ impl<'a, T: OfAgent> Merge<'a, T> {
     }
 
     /// The row of an agent, if it has one.
-    fn find(&mut self, id: AgentId) -> Option<&'a T> {
+    fn find(&mut self, id: AgentRowId) -> Option<&'a T> {
         self.find_all(id).first()
     }
 }

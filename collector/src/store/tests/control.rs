@@ -1,6 +1,8 @@
 //! Roster, commands, tokens.
 
-use heartline_fleet::{About, Action, AgentId, ControlRow, Identity, Reason};
+use heartline_fleet::ControlDbRow;
+
+use heartline_vocabulary::{Action, AgentRowId, Identity, Reason, SharedIdentity};
 
 use super::*;
 use crate::store::{Revocation, TokenChange, TokenChangeKind};
@@ -9,24 +11,28 @@ use crate::store::{Revocation, TokenChange, TokenChangeKind};
 fn the_roster_comes_back() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
-    assert_eq!(opened.restored.next_id, AgentId(1));
+    assert_eq!(opened.restored.next_id, AgentRowId(1));
     for (id, name) in [(1, "agent-1"), (2, "agent-2"), (3, "agent-3")] {
         register(&opened, id, name);
     }
-    let about = About {
+    let about = SharedIdentity {
         host: Some("machine-3".into()),
         labels: vec![("tag".into(), "prod".into())],
-        ..About::default()
+        ..SharedIdentity::default()
     };
-    let identity = Identity { pid: Some(4_411), about: about.into() };
+    let identity = Identity { pid: Some(4_411), shared: about.into() };
     opened.persist([
-        ControlRow::Profile { id: AgentId(2), interval_ms: 500, identity: Some(identity.clone()) },
-        ControlRow::Forgotten { id: AgentId(3), at: at(9_000), by: "root@host".into() },
+        ControlDbRow::Profile {
+            id: AgentRowId(2),
+            interval_ms: 500,
+            identity: Some(identity.clone()),
+        },
+        ControlDbRow::Forgotten { id: AgentRowId(3), at: at(9_000), by: "root@host".into() },
     ]);
     let opened = opened.again(&dir);
     let ids: Vec<i64> = opened.restored.agents.iter().map(|agent| agent.id.0).collect();
     assert_eq!(ids, [1, 2], "3 was forgotten");
-    assert_eq!(opened.restored.next_id, AgentId(4), "and its id is not used again");
+    assert_eq!(opened.restored.next_id, AgentRowId(4), "and its id is not used again");
     assert_eq!(opened.agent(2).identity.as_ref(), Some(&identity));
     assert_eq!((opened.agent(2).interval_ms, opened.agent(1).interval_ms), (500, 30_000));
 
@@ -45,9 +51,19 @@ fn a_kill_is_stored_with_who_and_why_and_comes_back_with_its_progress() {
     opened.wait_persisted(1);
     opened.persist([
         command(2, 8, Action::Resume, &[(2, 2)]),
-        ControlRow::Progress { id: AgentId(1), generation: 1, delivered_ms: 3, obeyed_ms: Some(8) },
+        ControlDbRow::Progress {
+            id: AgentRowId(1),
+            generation: 1,
+            delivered_ms: 3,
+            obeyed_ms: Some(8),
+        },
         // Of a command that another one has replaced.
-        ControlRow::Progress { id: AgentId(2), generation: 1, delivered_ms: 3, obeyed_ms: None },
+        ControlDbRow::Progress {
+            id: AgentRowId(2),
+            generation: 1,
+            delivered_ms: 3,
+            obeyed_ms: None,
+        },
     ]);
     let opened = opened.again(&dir);
     let killed = opened.agent(1).desired.as_deref().unwrap();
@@ -67,7 +83,7 @@ fn a_command_that_is_repeated_is_answered_as_before() {
     opened.wait_persisted(1);
     opened.persist([command(2, 77, Action::Kill, &[(1, 2)])]);
     let outcome = opened.wait_for(|event| match event {
-        StoreEvent::Duplicate { ticket: Ticket(2), outcome } => Some(outcome),
+        StoreEvent::Duplicate { ticket: WriteTicket(2), outcome } => Some(outcome),
         other => panic!("{other:?}"),
     });
     assert_eq!((outcome.request_id, outcome.at_ms), (77, ZERO_MS + 5_000));
@@ -87,7 +103,7 @@ fn a_generation_never_falls_and_nothing_changes_what_changes_nothing() {
     opened.persist([command(1, 1, Action::Kill, &[(1, 5)])]);
     opened.persist([command(2, 2, Action::Resume, &[(1, 4)])]);
     let mut unchanging = command(3, 3, Action::Resume, &[(2, 0)]);
-    if let ControlRow::Command { targets, .. } = &mut unchanging {
+    if let ControlDbRow::Command { targets, .. } = &mut unchanging {
         targets[0].1.changed = false;
     }
     opened.persist([unchanging]);

@@ -76,15 +76,15 @@ fn agents_that_came_after_the_copy_of_the_roster_are_known_from_history() {
     let opened = open(dir.path());
     register(&opened, 2, "agent-2");
     register(&opened, 3, "agent-3");
-    opened.persist([ControlRow::Forgotten { id: AgentId(3), at: at(1), by: "me".into() }]);
-    opened.record([HistoryRow::Forgotten { id: AgentId(3), at: at(1), by: "me".into() }]);
+    opened.persist([ControlDbRow::Forgotten { id: AgentRowId(3), at: at(1), by: "me".into() }]);
+    opened.record([HistoryDbRow::Forgotten { id: AgentRowId(3), at: at(1), by: "me".into() }]);
     opened.store.close();
     fs::write(path(&dir, "control.db"), copy).unwrap();
 
     let opened = open(dir.path());
     let agents: Vec<&str> = opened.restored.agents.iter().map(|agent| &*agent.agent).collect();
     assert_eq!(agents, ["agent-1", "agent-2"]);
-    assert_eq!(opened.restored.next_id, AgentId(4), "no id is used twice");
+    assert_eq!(opened.restored.next_id, AgentRowId(4), "no id is used twice");
     let opened = opened.again(&dir);
     assert_eq!(opened.restored.agents.len(), 2, "and it is in the roster from now on");
 }
@@ -98,8 +98,8 @@ fn one_that_history_knows_to_be_forgotten_does_not_come_back_in_place_of_its_suc
     let before = fs::read(path(&dir, "control.db")).unwrap();
 
     let opened = open(dir.path());
-    opened.persist([ControlRow::Forgotten { id: AgentId(1), at: at(1), by: "me".into() }]);
-    opened.record([HistoryRow::Forgotten { id: AgentId(1), at: at(1), by: "me".into() }]);
+    opened.persist([ControlDbRow::Forgotten { id: AgentRowId(1), at: at(1), by: "me".into() }]);
+    opened.record([HistoryDbRow::Forgotten { id: AgentRowId(1), at: at(1), by: "me".into() }]);
     register(&opened, 2, "agent");
     opened.record([segment(1, 2, 7, 1)]);
     opened.wait_stored(1);
@@ -109,7 +109,7 @@ fn one_that_history_knows_to_be_forgotten_does_not_come_back_in_place_of_its_suc
 
     let opened = open(dir.path());
     let [agent] = &opened.restored.agents[..] else { panic!("{:?}", opened.restored.agents) };
-    assert_eq!((agent.id, agent.totals.ok), (AgentId(2), 1), "the one that did the work");
+    assert_eq!((agent.id, agent.totals.ok), (AgentRowId(2), 1), "the one that did the work");
     let opened = opened.again(&dir);
     assert_eq!(opened.restored.agents.len(), 1);
 }

@@ -1,17 +1,25 @@
 //! Events and what a restart is told of the past.
 
-use heartline_fleet::{Cause, GapCause, SessionEnd, Standing};
-use heartline_operator::message::{self, Event, EventKind, EventQuery};
+use heartline_fleet::TransitionCause;
+
+use heartline_operator::message::{Event, EventKind, EventQuery};
+use heartline_vocabulary::{AgentStatus, GapCause, SessionEnd};
 
 use super::*;
 
-fn transition(id: i64, at_ms: i64, from: Standing, to: Standing, cause: Cause) -> HistoryRow {
+fn transition(
+    id: i64,
+    at_ms: i64,
+    from: AgentStatus,
+    to: AgentStatus,
+    cause: TransitionCause,
+) -> HistoryDbRow {
     let lasted = Some(Duration::from_millis(4_320));
-    HistoryRow::Transition { id: AgentId(id), at: at(at_ms), from, to, lasted, cause }
+    HistoryDbRow::Transition { id: AgentRowId(id), at: at(at_ms), from, to, lasted, cause }
 }
 
-fn session(id: i64, session: u64, at_ms: i64, starts: u32) -> HistoryRow {
-    HistoryRow::Session { id: AgentId(id), session, at: at(at_ms), starts }
+fn session(id: i64, session: u64, at_ms: i64, starts: u32) -> HistoryDbRow {
+    HistoryDbRow::Session { id: AgentRowId(id), session, at: at(at_ms), starts }
 }
 
 fn query(limit: u32) -> EventQuery {
@@ -26,9 +34,9 @@ fn names(events: &[Event]) -> Vec<&'static str> {
 fn every_kind_of_event_is_told_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
-    let late = Standing::degraded(heartline_fleet::Reason::Late);
-    let killed = Standing::killed(heartline_fleet::Reason::Operator);
-    let id = AgentId(1);
+    let late = AgentStatus::degraded(heartline_vocabulary::Reason::Late);
+    let killed = AgentStatus::killed(heartline_vocabulary::Reason::Operator);
+    let id = AgentRowId(1);
     let (by, reason): (Box<str>, Box<str>) = ("root@host".into(), "burns money".into());
     register(&opened, 1, "agent-1");
     opened.record([
@@ -36,11 +44,11 @@ fn every_kind_of_event_is_told_as_it_was() {
         transition(
             1,
             200,
-            Standing::HEALTHY,
+            AgentStatus::HEALTHY,
             late,
-            Cause::Missed { beats: 3, interval_ms: 15_000 },
+            TransitionCause::Missed { beats: 3, interval_ms: 15_000 },
         ),
-        HistoryRow::Commanded {
+        HistoryDbRow::Commanded {
             id,
             at: at(300),
             action: Action::Kill,
@@ -48,8 +56,8 @@ fn every_kind_of_event_is_told_as_it_was() {
             by: by.clone(),
             reason: reason.clone(),
         },
-        transition(1, 300, late, killed, Cause::Command { by: by.clone(), reason }),
-        HistoryRow::Obeyed {
+        transition(1, 300, late, killed, TransitionCause::Command { by: by.clone(), reason }),
+        HistoryDbRow::Obeyed {
             id,
             at: at(400),
             action: Action::Kill,
@@ -57,9 +65,9 @@ fn every_kind_of_event_is_told_as_it_was() {
             delivered_ms: 3,
             obeyed_ms: 8,
         },
-        HistoryRow::Disobeyed { id, at: at(500), generation: 4 },
-        HistoryRow::Gap { from: at(600), to: at(700), cause: GapCause::KernelDrops },
-        HistoryRow::Forgotten { id, at: at(800), by },
+        HistoryDbRow::Disobeyed { id, at: at(500), generation: 4 },
+        HistoryDbRow::Gap { from: at(600), to: at(700), cause: GapCause::KernelDrops },
+        HistoryDbRow::Forgotten { id, at: at(800), by },
     ]);
     opened.store.close();
     let (events, next) = reader(&dir).events(&query(100)).unwrap();
@@ -82,17 +90,17 @@ fn every_kind_of_event_is_told_as_it_was() {
     let kinds: Vec<&EventKind> = events.iter().map(|event| &event.kind).collect();
     assert_eq!(kinds[1], &EventKind::Session { session: u64::MAX, starts: 1 });
     let expected = EventKind::Transition {
-        from: message::State::Healthy,
+        from: heartline_vocabulary::State::Healthy,
         from_reason: None,
-        to: message::State::Degraded,
-        reason: Some(message::Reason::Late),
+        to: heartline_vocabulary::State::Degraded,
+        reason: Some(heartline_vocabulary::Reason::Late),
         lasted_ms: Some(4_320),
         by: None,
         cause: Some("3 beats missed (interval 15s)".into()),
     };
     assert_eq!((events[2].at_ms, kinds[2]), (ZERO_MS + 200, &expected));
     let expected = EventKind::Command {
-        action: message::Action::Kill,
+        action: heartline_vocabulary::Action::Kill,
         generation: 4,
         by: "root@host".into(),
         reason: "burns money".into(),
@@ -101,7 +109,7 @@ fn every_kind_of_event_is_told_as_it_was() {
     assert!(matches!(kinds[4], EventKind::Transition { by: Some(by), .. } if by == "root@host"));
     assert!(matches!(kinds[5], EventKind::Obeyed { delivered_ms: 3, obeyed_ms: 8, .. }));
     let (from_ms, to_ms) = (ZERO_MS + 600, ZERO_MS + 700);
-    let cause = message::GapCause::KernelDrops;
+    let cause = heartline_vocabulary::GapCause::KernelDrops;
     assert_eq!((&events[7].agent, kinds[7]), (&None, &EventKind::Gap { from_ms, to_ms, cause }));
     let about: Vec<_> = events.iter().filter_map(|event| event.agent.as_deref()).collect();
     assert_eq!(about, ["agent-1"; 8], "also when it has been forgotten");
@@ -113,7 +121,7 @@ fn pages_follow_each_other_without_hole_or_overlap() {
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");
     register(&opened, 2, "agent-2");
-    let rows: Vec<HistoryRow> =
+    let rows: Vec<HistoryDbRow> =
         (0..1_000).map(|n| session(1 + n % 2, n as u64, n * 10, n as u32)).collect();
     opened.record(rows);
     opened.store.close();
@@ -152,25 +160,25 @@ fn a_restart_is_told_how_things_stood() {
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");
     register(&opened, 2, "agent-2");
-    let silent = Standing::unreachable(heartline_fleet::Reason::Silent);
+    let silent = AgentStatus::unreachable(heartline_vocabulary::Reason::Silent);
     let mut rows = vec![transition(
         1,
         70_000,
-        Standing::HEALTHY,
+        AgentStatus::HEALTHY,
         silent,
-        Cause::Missed { beats: 10, interval_ms: 1 },
+        TransitionCause::Missed { beats: 10, interval_ms: 1 },
     )];
     for start in 1..=12u32 {
         let at_ms = i64::from(start) * 1_000;
         rows.push(session(1, u64::from(start), at_ms, start));
         if start > 1 && start != 3 {
-            let (id, end) = (AgentId(1), SessionEnd::Superseded);
+            let (id, end) = (AgentRowId(1), SessionEnd::Superseded);
             let ended = u64::from(start) - 1;
-            rows.push(HistoryRow::SessionEnded { id, session: ended, at: at(at_ms), end });
+            rows.push(HistoryDbRow::SessionEnded { id, session: ended, at: at(at_ms), end });
         }
     }
     rows.push(segment_at(1, 1, 12, 9, 60_000));
-    rows.push(HistoryRow::LastBeat { id: AgentId(1), session: 12, at: at(61_000) });
+    rows.push(HistoryDbRow::LastBeat { id: AgentRowId(1), session: 12, at: at(61_000) });
     opened.record(rows);
     opened.wait_stored(1);
     let opened = opened.again(&dir);
@@ -186,10 +194,10 @@ fn a_restart_is_told_how_things_stood() {
     assert_eq!((agent.sessions[0].applied_segment, agent.sessions[0].ended), (9, None));
     assert_eq!(agent.sessions[1].ended, Some(SessionEnd::Superseded));
     let other = opened.agent(2);
-    assert_eq!((other.standing, other.last_live, other.starts), (Standing::UNKNOWN, None, 0));
+    assert_eq!((other.standing, other.last_live, other.starts), (AgentStatus::UNKNOWN, None, 0));
     assert!(opened.restored.last_alive.is_some());
 
-    let views = reader(&dir).sessions(AgentId(1), 2).unwrap();
+    let views = reader(&dir).sessions(AgentRowId(1), 2).unwrap();
     assert_eq!((views[0].session, views[0].last_beat_ms), (12, Some(ZERO_MS + 61_000)));
     assert_eq!(views[1].ended.as_deref(), Some("superseded"));
 }

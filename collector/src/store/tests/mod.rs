@@ -12,10 +12,11 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use heartline_fleet::{
-    Action, AgentId, AgentIndex, ControlRow, HistoryRow, Mono, Reason, RestoredAgent, State,
-    Target, Ticket, WorkRow,
+    ControlDbRow, HistoryDbRow, MonoTime, RestoredAgent, WorkRow, WriteTicket,
 };
+
 use heartline_protocol::bucket;
+use heartline_vocabulary::{Action, AgentRowId, CommandTarget, Reason, State};
 use tempfile::TempDir;
 
 use super::{Reader, Restored, Store, StoreConfig, StoreError, StoreEvent};
@@ -27,11 +28,11 @@ const ZERO_MS: i64 = 1_775_053_800_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn anchor() -> Anchor {
-    Anchor::new(Mono::from_nanos(0), ZERO_MS)
+    Anchor::new(MonoTime::from_nanos(0), ZERO_MS)
 }
 
-fn at(ms: i64) -> Mono {
-    Mono::from_millis(ms)
+fn at(ms: i64) -> MonoTime {
+    MonoTime::from_millis(ms)
 }
 
 /// An open store, and what it tells.
@@ -62,11 +63,11 @@ fn path(dir: &TempDir, file: &str) -> PathBuf {
 }
 
 impl Opened {
-    fn record(&self, rows: impl Into<Vec<HistoryRow>>) {
+    fn record(&self, rows: impl Into<Vec<HistoryDbRow>>) {
         self.store.record(rows.into(), anchor());
     }
 
-    fn persist(&self, rows: impl Into<Vec<ControlRow>>) {
+    fn persist(&self, rows: impl Into<Vec<ControlDbRow>>) {
         self.store.persist(rows.into(), anchor());
     }
 
@@ -113,21 +114,25 @@ impl Opened {
 
 /// An agent, new to both databases.
 fn register(opened: &Opened, id: i64, name: &str) {
-    opened.persist([ControlRow::Registered { id: AgentId(id), agent: name.into(), at: at(0) }]);
-    opened.record([HistoryRow::Registered { id: AgentId(id), agent: name.into(), at: at(0) }]);
+    opened.persist([ControlDbRow::Registered {
+        id: AgentRowId(id),
+        agent: name.into(),
+        at: at(0),
+    }]);
+    opened.record([HistoryDbRow::Registered { id: AgentRowId(id), agent: name.into(), at: at(0) }]);
 }
 
 /// A segment with one success of 100 ms, one failure and a cent.
-fn segment(ticket: u64, id: i64, session: u64, segment: u64) -> HistoryRow {
+fn segment(ticket: u64, id: i64, session: u64, segment: u64) -> HistoryDbRow {
     segment_at(ticket, id, session, segment, 1_000)
 }
 
-fn segment_at(ticket: u64, id: i64, session: u64, segment: u64, at_ms: i64) -> HistoryRow {
+fn segment_at(ticket: u64, id: i64, session: u64, segment: u64, at_ms: i64) -> HistoryDbRow {
     let mut latency = Vec::new();
     bucket::pack(&mut latency, bucket::index(100_000), 2);
-    HistoryRow::Work(Box::new(WorkRow {
-        ticket: Ticket(ticket),
-        id: AgentId(id),
+    HistoryDbRow::Work(Box::new(WorkRow {
+        ticket: WriteTicket(ticket),
+        id: AgentRowId(id),
         session,
         segment,
         at: at(at_ms),
@@ -142,19 +147,18 @@ fn segment_at(ticket: u64, id: i64, session: u64, segment: u64, at_ms: i64) -> H
     }))
 }
 
-fn command(ticket: u64, request_id: u64, action: Action, targets: &[(i64, u64)]) -> ControlRow {
+fn command(ticket: u64, request_id: u64, action: Action, targets: &[(i64, u64)]) -> ControlDbRow {
     let target = |&(id, generation): &(i64, u64)| {
-        let target = Target {
-            index: AgentIndex(0),
+        let target = CommandTarget {
             agent: format!("agent-{id}").into(),
             generation,
             state: State::Healthy,
             changed: true,
         };
-        (AgentId(id), target)
+        (AgentRowId(id), target)
     };
-    ControlRow::Command {
-        ticket: Ticket(ticket),
+    ControlDbRow::Command {
+        ticket: WriteTicket(ticket),
         request_id,
         at: at(5_000),
         action,

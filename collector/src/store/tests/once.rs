@@ -36,7 +36,7 @@ fn work_of_the_last_hour_is_what_was_counted() {
     opened.wait_stored(7);
     let mut reader = reader(&dir);
     let works = reader.work(ZERO_MS).unwrap();
-    let work = &works[&AgentId(1)];
+    let work = &works[&AgentRowId(1)];
     assert_eq!((work.window_ms, work.ok, work.failed), (3_600_000, 4, 4));
     assert_eq!((work.cost_nano_usd, work.tokens_in, work.tokens_out), (40_000_000, 12, 16));
     assert_eq!(work.cost_today_nano_usd, 60_000_000, "all but yesterday's");
@@ -45,8 +45,8 @@ fn work_of_the_last_hour_is_what_was_counted() {
     assert!(latency.p50.abs_diff(100_000) * 60 < 100_000, "{latency:?}");
     assert_eq!(latency.p50, latency.max);
 
-    let asked = reader.work_of(&[AgentId(1), AgentId(2)], ZERO_MS).unwrap();
-    assert_eq!(&asked[&AgentId(1)], work, "however it is asked for");
-    assert_eq!((asked[&AgentId(2)].ok, &asked[&AgentId(2)].latency), (0, &None));
-    assert!(!works.contains_key(&AgentId(2)));
+    let asked = reader.work_of(&[AgentRowId(1), AgentRowId(2)], ZERO_MS).unwrap();
+    assert_eq!(&asked[&AgentRowId(1)], work, "however it is asked for");
+    assert_eq!((asked[&AgentRowId(2)].ok, &asked[&AgentRowId(2)].latency), (0, &None));
+    assert!(!works.contains_key(&AgentRowId(2)));
 }

@@ -11,10 +11,10 @@ fn worked(agents: i64) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     let names: Vec<Box<str>> = (1..=agents).map(|id| format!("agent-{id}").into()).collect();
-    let named = || (1..).map(AgentId).zip(names.iter().cloned());
-    let control = named().map(|(id, agent)| ControlRow::Registered { id, agent, at: at(0) });
+    let named = || (1..).map(AgentRowId).zip(names.iter().cloned());
+    let control = named().map(|(id, agent)| ControlDbRow::Registered { id, agent, at: at(0) });
     opened.persist(control.collect::<Vec<_>>());
-    let history = named().map(|(id, agent)| HistoryRow::Registered { id, agent, at: at(0) });
+    let history = named().map(|(id, agent)| HistoryDbRow::Registered { id, agent, at: at(0) });
     opened.record(history.collect::<Vec<_>>());
     opened.record(all_work(agents, 1));
     opened.wait_stored(agents as u64);
@@ -22,7 +22,7 @@ fn worked(agents: i64) -> TempDir {
     dir
 }
 
-fn all_work(agents: i64, number: u64) -> Vec<HistoryRow> {
+fn all_work(agents: i64, number: u64) -> Vec<HistoryDbRow> {
     (1..=agents).map(|id| segment(id as u64, id, 7, number)).collect()
 }
 
@@ -54,7 +54,7 @@ fn a_damaged_history_is_set_aside_and_monitoring_goes_on() {
         assert_eq!(opened.agent(1).totals.ok, 0);
         opened.record([segment(1, 1, 7, 2)]);
         opened.wait_stored(1);
-        let events = reader(&dir).sessions(AgentId(1), 9).unwrap();
+        let events = reader(&dir).sessions(AgentRowId(1), 9).unwrap();
         assert_eq!(events.len(), 1, "the new one is written");
         let opened = opened.again(&dir);
         assert_eq!(opened.restored.banners, Vec::<String>::new(), "{what}: said once");
@@ -77,7 +77,7 @@ fn damage_that_shows_while_running_is_set_aside_too() {
     });
     assert!(why.contains("history.db.corrupt-20"), "{why}");
     opened.wait_stored(agents as u64);
-    assert_eq!(reader.sessions(AgentId(1), 9).unwrap().len(), 1, "a reader follows");
+    assert_eq!(reader.sessions(AgentRowId(1), 9).unwrap().len(), 1, "a reader follows");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_command_that_can_not_be_stored_is_not_given() {
     register(&opened, 2, "agent-2");
     opened.persist([command(2, 2, Action::Resume, &[(1, 2)])]);
     let why = opened.wait_for(|event| match event {
-        StoreEvent::CommandFailed { ticket: Ticket(2), why } => Some(why),
+        StoreEvent::CommandFailed { ticket: WriteTicket(2), why } => Some(why),
         StoreEvent::ControlPaused { .. } => None,
         other => panic!("{other:?}"),
     });

@@ -1,12 +1,12 @@
 use super::*;
-use crate::{Mirror, Update};
+use crate::{FleetMirror, SubscriptionUpdate};
 
 async fn next(link: &mut Link) -> LinkEvent {
     timeout(DEADLINE, link.next()).await.expect("the link fell silent")
 }
 
 /// Passes events on until the mirror has the whole fleet and its first changes.
-async fn until_live(link: &mut Link, mirror: &mut Mirror) {
+async fn until_live(link: &mut Link, mirror: &mut FleetMirror) {
     let mut live = false;
     loop {
         match next(link).await {
@@ -16,7 +16,7 @@ async fn until_live(link: &mut Link, mirror: &mut Mirror) {
             }
             LinkEvent::Update(update) => {
                 assert!(live, "news came before the link was live");
-                let changes = matches!(update, Update::Changes(_));
+                let changes = matches!(update, SubscriptionUpdate::Changes(_));
                 mirror.apply(update, Duration::ZERO);
                 if changes {
                     return;
@@ -41,7 +41,7 @@ async fn a_lost_link_comes_back_by_itself() {
     let collector = world.serve(crate::CONTROL_SOCKET, VERSION);
     let mut link = Link::open(world.endpoint(), ClientOptions::default());
     let handle = link.handle();
-    let mut mirror = Mirror::default();
+    let mut mirror = FleetMirror::default();
     until_live(&mut link, &mut mirror).await;
     assert_eq!(mirror.entries().map(|entry| &*entry.agent).collect::<Vec<_>>(), ["b", "c"]);
     assert!(handle.request(Request::Ping).await.is_ok());

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::Directories;
 use crate::frame::{FrameReader, write_frame};
-use crate::message::{Changes, ClientFrame, ErrorCode, Reply, Request, ServerFrame, VERSION};
+use crate::message::{ClientFrame, ErrorCode, FleetDelta, Reply, Request, ServerFrame, VERSION};
 use crate::sample;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -118,7 +118,7 @@ fn replies(request: Request, version: u16, may_control: bool) -> Vec<Reply> {
         }],
         Request::Snapshot { .. } => vec![page(1, "a", false), page(2, "b", true)],
         Request::Subscribe { .. } => {
-            let changes = Changes {
+            let changes = FleetDelta {
                 collector: sample::collector(),
                 entries: vec![sample::idle_entry(3, "c")],
                 changed: Vec::new(),

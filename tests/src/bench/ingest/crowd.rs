@@ -4,9 +4,9 @@ use heartline_protocol::bucket::{self, Packed};
 use heartline_protocol::limits::{CHALLENGE_LEN, INTERVAL_DEFAULT_MS, TAG_LEN};
 use heartline_protocol::wire::Text;
 use heartline_protocol::{
-    AgentKey, Beat, Direction, Epoch, Header, IdentityView, Kind, Phase, ScopeKey, Sealer,
-    SegmentView,
+    AgentKey, Beat, Direction, Epoch, Header, IdentityView, Kind, ScopeKey, Sealer, SegmentView,
 };
+use heartline_vocabulary::Phase;
 
 /// Length of every beat but an agent's first, in bytes.
 pub(super) const BEAT_LEN: usize = 200;

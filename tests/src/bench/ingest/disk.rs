@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use heartline_collector::clock::{self, Anchor};
 use heartline_collector::store::{Retention, Store, StoreConfig, StoreEvent};
-use heartline_fleet::{ControlRow, Fleet, HistoryRow, Input, Mono};
+use heartline_fleet::{ControlDbRow, Fleet, HistoryDbRow, Input, MonoTime};
 use tempfile::TempDir;
 
 /// With more rows under way than this, the next burst waits: nothing is to be shed.
@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Disk {
     store: Store,
     events: Receiver<StoreEvent>,
-    pub(super) history: Vec<HistoryRow>,
-    pub(super) control: Vec<ControlRow>,
+    pub(super) history: Vec<HistoryDbRow>,
+    pub(super) control: Vec<ControlDbRow>,
     anchor: Anchor,
     /// Removed when this is dropped, after the store.
     _dir: TempDir,
@@ -28,7 +28,7 @@ pub(super) struct Disk {
 
 impl Disk {
     /// An empty store, in which the moment `now` is labelled with the time of day.
-    pub(super) fn open(now: Mono) -> Result<Self> {
+    pub(super) fn open(now: MonoTime) -> Result<Self> {
         let dir = tempfile::tempdir().context("can't make a data directory")?;
         let anchor = Anchor::new(now, clock::wall_ms());
         let (told, events) = mpsc::channel();
@@ -51,7 +51,7 @@ impl Disk {
     }
 
     /// Tells the fleet what has become durable; waits for it when too much is under way.
-    pub(super) fn confirm(&self, fleet: &mut Fleet, now: Mono) -> Result<()> {
+    pub(super) fn confirm(&self, fleet: &mut Fleet, now: MonoTime) -> Result<()> {
         loop {
             let event = if fleet.under_way() > UNDER_WAY {
                 Some(self.events.recv_timeout(PATIENCE).context("the store does not keep up")?)
@@ -70,7 +70,7 @@ impl Disk {
     }
 
     /// Waits until nothing is under way.
-    pub(super) fn settle(&self, fleet: &mut Fleet, now: Mono) -> Result<()> {
+    pub(super) fn settle(&self, fleet: &mut Fleet, now: MonoTime) -> Result<()> {
         while fleet.under_way() > 0 {
             let event = self.events.recv_timeout(PATIENCE).context("the store does not keep up")?;
             if let StoreEvent::HistoryStored { ticket, known } = event {

@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use heartline_collector::ingest::{Ingest, Keyring, Listener};
 use heartline_fleet::{
-    AgentId, AgentIndex, Fleet, FleetConfig, HistoryRow, Input, Mono, Output, State, Ticket,
+    AgentIndex, Fleet, FleetConfig, HistoryDbRow, Input, MonoTime, Output, WriteTicket,
 };
 use heartline_protocol::challenge::{BootKey, step_ms};
 use heartline_protocol::{Epoch, MasterKey};
+use heartline_vocabulary::{AgentRowId, State};
 
 use super::crowd::{Crowd, INTERVAL_MS, Load};
 use super::disk::Disk;
@@ -43,10 +44,10 @@ struct Core {
     ingest: Ingest,
     fleet: Fleet,
     disk: Option<Disk>,
-    now: Mono,
+    now: MonoTime,
     changed: Vec<AgentIndex>,
     /// The newest work, which counts as durable at once where there is no disk.
-    work: Ticket,
+    work: WriteTicket,
 }
 
 /// How much a datagram moves the time on.
@@ -55,7 +56,7 @@ const PACE: Duration = Duration::from_micros(1);
 const MASTER: [u8; 32] = [0x4d; 32];
 const EPOCH: Epoch = Epoch(1);
 /// When everything starts.
-const START: Mono = Mono::from_millis(0);
+const START: MonoTime = MonoTime::from_millis(0);
 
 impl Whole {
     /// A collector that knows all agents. Gives the memory that each takes, in bytes, and what their
@@ -113,8 +114,8 @@ impl Core {
         let masters = vec![(EPOCH, MasterKey::new(MASTER))];
         let ingest = Ingest::new(vec![listener], Keyring::new(masters, BootKey::new(&BOOT), START));
         let mut fleet = Fleet::new(FleetConfig::default(), START);
-        fleet.handle(Input::Begin { last_alive: None, next_id: AgentId(1) }, START);
-        Self { ingest, fleet, disk: None, now: START, changed: Vec::new(), work: Ticket(0) }
+        fleet.handle(Input::Begin { last_alive: None, next_id: AgentRowId(1) }, START);
+        Self { ingest, fleet, disk: None, now: START, changed: Vec::new(), work: WriteTicket(0) }
     }
 
     /// What the driver does until the socket is empty.
@@ -146,7 +147,7 @@ impl Core {
     }
 
     /// Ticks until `until`, and says what that cost.
-    fn wait_until(&mut self, until: Mono) -> Result<Duration> {
+    fn wait_until(&mut self, until: MonoTime) -> Result<Duration> {
         if let Some(disk) = &self.disk {
             // In real time the disk has long finished before the next round.
             disk.settle(&mut self.fleet, self.now)?;
@@ -167,7 +168,7 @@ impl Core {
                     self.ingest.answer(&self.fleet, &answer, self.now);
                 }
                 Output::Record(row) => {
-                    if let HistoryRow::Work(work) = &row {
+                    if let HistoryDbRow::Work(work) = &row {
                         self.work = work.ticket;
                     }
                     if let Some(disk) = &mut self.disk {

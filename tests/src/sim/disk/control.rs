@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heartline_fleet::{AgentId, ControlRow, Desired, Identity, Mono, Reason, Ticket};
+use heartline_fleet::{ControlDbRow, DesiredState, MonoTime, WriteTicket};
+
+use heartline_vocabulary::{AgentRowId, Identity, Reason};
 
 use super::Notice;
 
@@ -10,7 +12,7 @@ use super::Notice;
 #[derive(Debug)]
 pub(in crate::sim) struct Known {
     pub(super) agent: Box<str>,
-    pub(super) first_seen: Mono,
+    pub(super) first_seen: MonoTime,
     pub(super) interval_ms: u32,
     pub(super) identity: Option<Identity>,
 }
@@ -19,9 +21,9 @@ pub(in crate::sim) struct Known {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sim) struct Durable {
     /// Of the command.
-    pub(in crate::sim) ticket: Ticket,
+    pub(in crate::sim) ticket: WriteTicket,
     /// Whose.
-    pub(in crate::sim) id: AgentId,
+    pub(in crate::sim) id: AgentRowId,
     /// The generation that it sets.
     pub(in crate::sim) generation: u64,
     /// Whether it kills.
@@ -34,7 +36,7 @@ pub(in crate::sim) struct Durable {
 #[derive(Debug, Default)]
 pub(in crate::sim) struct Control {
     agents: BTreeMap<i64, Known>,
-    desired: BTreeMap<i64, Desired>,
+    desired: BTreeMap<i64, DesiredState>,
     requests: BTreeSet<u64>,
     forgotten: BTreeSet<i64>,
     last_id: i64,
@@ -47,7 +49,7 @@ impl Control {
     }
 
     /// The desired state of an agent.
-    pub(in crate::sim) fn desired(&self, id: i64) -> Option<&Desired> {
+    pub(in crate::sim) fn desired(&self, id: i64) -> Option<&DesiredState> {
         self.desired.get(&id)
     }
 
@@ -64,14 +66,14 @@ impl Control {
     }
 
     /// Takes in an agent of `history.db` whose registration was lost here.
-    pub(super) fn adopt(&mut self, id: i64, agent: &str, first_seen: Mono) {
+    pub(super) fn adopt(&mut self, id: i64, agent: &str, first_seen: MonoTime) {
         let is_taken = self.agents.values().any(|known| &*known.agent == agent);
         if !is_taken && !self.forgotten.contains(&id) && !self.agents.contains_key(&id) {
             self.register(id, agent.into(), first_seen);
         }
     }
 
-    fn register(&mut self, id: i64, agent: Box<str>, first_seen: Mono) {
+    fn register(&mut self, id: i64, agent: Box<str>, first_seen: MonoTime) {
         let interval_ms = heartline_protocol::limits::INTERVAL_DEFAULT_MS;
         self.agents.insert(id, Known { agent, first_seen, interval_ms, identity: None });
         self.last_id = self.last_id.max(id);
@@ -83,35 +85,37 @@ impl Control {
 
     pub(super) fn commit(
         &mut self,
-        rows: Vec<ControlRow>,
-        now: Mono,
+        rows: Vec<ControlDbRow>,
+        now: MonoTime,
         mut refuses: impl FnMut() -> bool,
     ) -> Vec<Notice> {
         let (mut abandoned, mut durable) = (Vec::new(), Vec::new());
         for row in rows {
             match row {
-                ControlRow::Registered { id: AgentId(id), agent, at } => {
+                ControlDbRow::Registered { id: AgentRowId(id), agent, at } => {
                     self.register(id, agent, at);
                 }
-                ControlRow::Profile { id, interval_ms, identity } => {
+                ControlDbRow::Profile { id, interval_ms, identity } => {
                     if let Some(known) = self.agents.get_mut(&id.0) {
                         (known.interval_ms, known.identity) = (interval_ms, identity);
                     }
                 }
-                ControlRow::Forgotten { id, .. } => self.forget(id.0),
-                ControlRow::Progress { id, generation, delivered_ms, obeyed_ms } => {
+                ControlDbRow::Forgotten { id, .. } => self.forget(id.0),
+                ControlDbRow::Progress { id, generation, delivered_ms, obeyed_ms } => {
                     let desired = self.desired.get_mut(&id.0);
                     if let Some(desired) = desired.filter(|it| it.generation == generation) {
                         desired.delivered_ms = Some(delivered_ms);
                         desired.obeyed_ms = obeyed_ms;
                     }
                 }
-                ControlRow::Command { ticket, request_id, .. }
+                ControlDbRow::Command { ticket, request_id, .. }
                     if self.requests.contains(&request_id) || refuses() =>
                 {
                     abandoned.push(Notice::Abandoned(ticket));
                 }
-                ControlRow::Command { ticket, request_id, action, by, reason, targets, .. } => {
+                ControlDbRow::Command {
+                    ticket, request_id, action, by, reason, targets, ..
+                } => {
                     self.requests.insert(request_id);
                     for (id, target) in targets {
                         let (killed, generation) = (action.kills(), target.generation);
@@ -133,8 +137,14 @@ impl Control {
     }
 }
 
-fn desired(generation: u64, killed: bool, by: Box<str>, reason: Box<str>, at: Mono) -> Desired {
-    Desired {
+fn desired(
+    generation: u64,
+    killed: bool,
+    by: Box<str>,
+    reason: Box<str>,
+    at: MonoTime,
+) -> DesiredState {
+    DesiredState {
         generation,
         killed,
         cause: Reason::Operator,

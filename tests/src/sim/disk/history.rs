@@ -2,21 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heartline_fleet::{AgentId, HistoryRow, Mono, RestoredSession, Standing, Ticket, WorkRow};
+use heartline_fleet::{HistoryDbRow, MonoTime, RestoredSession, WorkRow, WriteTicket};
+
+use heartline_vocabulary::{AgentRowId, AgentStatus};
 
 use crate::sim::work::Work;
 
 /// All that is stored of one agent.
 #[derive(Clone, Debug)]
 pub(in crate::sim) struct Past {
-    pub(super) standing: Standing,
-    pub(super) since: Mono,
-    pub(super) last_live: Option<Mono>,
+    pub(super) standing: AgentStatus,
+    pub(super) since: MonoTime,
+    pub(super) last_live: Option<MonoTime>,
     pub(super) starts: u32,
     pub(super) work: Work,
     sessions: Vec<RestoredSession>,
     /// Its name and when it was first seen, unless it was forgotten.
-    registered: Option<(Box<str>, Mono)>,
+    registered: Option<(Box<str>, MonoTime)>,
     forgotten: bool,
 }
 
@@ -24,9 +26,9 @@ pub(in crate::sim) struct Past {
 #[derive(Clone, Debug)]
 pub(in crate::sim) struct Stored {
     /// The highest ticket.
-    pub(in crate::sim) ticket: Ticket,
+    pub(in crate::sim) ticket: WriteTicket,
     /// Those that were stored from before.
-    pub(in crate::sim) known: Vec<Ticket>,
+    pub(in crate::sim) known: Vec<WriteTicket>,
 }
 
 /// The committed tables.
@@ -42,8 +44,8 @@ pub(in crate::sim) struct History {
 impl Past {
     fn new() -> Self {
         Self {
-            standing: Standing::UNKNOWN,
-            since: Mono::from_nanos(0),
+            standing: AgentStatus::UNKNOWN,
+            since: MonoTime::from_nanos(0),
             last_live: None,
             starts: 0,
             work: Work::default(),
@@ -74,7 +76,7 @@ impl History {
     }
 
     /// Everybody that was registered and not forgotten.
-    pub(super) fn registered(&self) -> impl Iterator<Item = (i64, &str, Mono)> {
+    pub(super) fn registered(&self) -> impl Iterator<Item = (i64, &str, MonoTime)> {
         self.past.iter().filter_map(|(&id, past)| {
             let (agent, at) = past.registered.as_ref()?;
             Some((id, &**agent, *at))
@@ -110,33 +112,33 @@ impl History {
         self.counted.clone()
     }
 
-    pub(super) fn commit(&mut self, rows: Vec<HistoryRow>) -> Option<Stored> {
+    pub(super) fn commit(&mut self, rows: Vec<HistoryDbRow>) -> Option<Stored> {
         let mut stored: Option<Stored> = None;
         for row in rows {
             match row {
-                HistoryRow::Registered { id, agent, at } => {
+                HistoryDbRow::Registered { id, agent, at } => {
                     self.of(id).registered = Some((agent, at));
                 }
-                HistoryRow::Forgotten { id, .. } => {
+                HistoryDbRow::Forgotten { id, .. } => {
                     let past = self.of(id);
                     (past.registered, past.forgotten) = (None, true);
                 }
-                HistoryRow::Session { id, session, starts, .. } => {
+                HistoryDbRow::Session { id, session, starts, .. } => {
                     let past = self.of(id);
                     past.starts = starts;
                     let known = *past.session(session);
                     past.sessions.retain(|it| it.session != session);
                     past.sessions.push(RestoredSession { ended: None, ..known });
                 }
-                HistoryRow::SessionEnded { id, session, end, .. } => {
+                HistoryDbRow::SessionEnded { id, session, end, .. } => {
                     self.of(id).session(session).ended = Some(end);
                 }
-                HistoryRow::Transition { id, at, to, .. } => {
+                HistoryDbRow::Transition { id, at, to, .. } => {
                     let past = self.of(id);
                     (past.standing, past.since) = (to, at);
                 }
-                HistoryRow::LastBeat { id, at, .. } => self.of(id).last_live = Some(at),
-                HistoryRow::Work(row) => {
+                HistoryDbRow::LastBeat { id, at, .. } => self.of(id).last_live = Some(at),
+                HistoryDbRow::Work(row) => {
                     let stored =
                         stored.get_or_insert(Stored { ticket: row.ticket, known: Vec::new() });
                     stored.ticket = row.ticket;
@@ -144,10 +146,10 @@ impl History {
                         stored.known.push(row.ticket);
                     }
                 }
-                HistoryRow::Commanded { .. }
-                | HistoryRow::Obeyed { .. }
-                | HistoryRow::Disobeyed { .. }
-                | HistoryRow::Gap { .. } => {}
+                HistoryDbRow::Commanded { .. }
+                | HistoryDbRow::Obeyed { .. }
+                | HistoryDbRow::Disobeyed { .. }
+                | HistoryDbRow::Gap { .. } => {}
             }
         }
         stored
@@ -169,7 +171,7 @@ impl History {
         true
     }
 
-    fn of(&mut self, id: AgentId) -> &mut Past {
+    fn of(&mut self, id: AgentRowId) -> &mut Past {
         self.last_id = self.last_id.max(id.0);
         self.past.entry(id.0).or_insert_with(Past::new)
     }

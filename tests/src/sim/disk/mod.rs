@@ -4,7 +4,9 @@
 mod control;
 mod history;
 
-use heartline_fleet::{AgentId, ControlRow, HistoryRow, Mono, RestoredAgent, Ticket};
+use heartline_fleet::{ControlDbRow, HistoryDbRow, MonoTime, RestoredAgent, WriteTicket};
+
+use heartline_vocabulary::AgentRowId;
 
 pub(super) use self::control::{Control, Durable};
 pub(super) use self::history::{History, Stored};
@@ -38,11 +40,11 @@ pub(super) struct Disk {
     /// `history.db`.
     pub(super) history: History,
     /// Waits for `control.db`.
-    pub(super) control_queue: Queue<ControlRow>,
+    pub(super) control_queue: Queue<ControlDbRow>,
     /// Waits for `history.db`.
-    pub(super) history_queue: Queue<HistoryRow>,
+    pub(super) history_queue: Queue<HistoryDbRow>,
     /// When anything was last committed.
-    pub(super) last_alive: Option<Mono>,
+    pub(super) last_alive: Option<MonoTime>,
 }
 
 /// What the store tells the collector.
@@ -51,20 +53,20 @@ pub(super) enum Notice {
     /// See [`heartline_fleet::Input::Persisted`].
     Persisted(Vec<Durable>),
     /// See [`heartline_fleet::Input::Abandoned`].
-    Abandoned(Ticket),
+    Abandoned(WriteTicket),
     /// See [`heartline_fleet::Input::Stored`].
     Stored(Stored),
 }
 
 impl Disk {
     /// Writes a row for `control.db`; says whether a commit must be scheduled.
-    pub(super) fn persist(&mut self, row: ControlRow) -> bool {
+    pub(super) fn persist(&mut self, row: ControlDbRow) -> bool {
         self.control_queue.rows.push(row);
         !std::mem::replace(&mut self.control_queue.is_scheduled, true)
     }
 
     /// Writes a row for `history.db`; says whether a commit must be scheduled.
-    pub(super) fn record(&mut self, row: HistoryRow) -> bool {
+    pub(super) fn record(&mut self, row: HistoryDbRow) -> bool {
         self.history_queue.rows.push(row);
         !std::mem::replace(&mut self.history_queue.is_scheduled, true)
     }
@@ -72,7 +74,7 @@ impl Disk {
     /// Commits what waits for `control.db`. `refuses` says for each command whether it fails.
     pub(super) fn commit_control(
         &mut self,
-        now: Mono,
+        now: MonoTime,
         refuses: impl FnMut() -> bool,
     ) -> Vec<Notice> {
         self.last_alive = Some(now);
@@ -81,7 +83,7 @@ impl Disk {
     }
 
     /// Commits what waits for `history.db`.
-    pub(super) fn commit_history(&mut self, now: Mono) -> Vec<Notice> {
+    pub(super) fn commit_history(&mut self, now: MonoTime) -> Vec<Notice> {
         self.last_alive = Some(now);
         let rows = self.history_queue.take();
         self.history.commit(rows).map(Notice::Stored).into_iter().collect()
@@ -94,9 +96,9 @@ impl Disk {
     }
 
     /// The smallest id that no agent ever had.
-    pub(super) fn next_id(&self) -> AgentId {
+    pub(super) fn next_id(&self) -> AgentRowId {
         let last = self.control.last_id().max(self.history.last_id());
-        AgentId(last + 1)
+        AgentRowId(last + 1)
     }
 
     /// Everybody that is known, with at most so many superseded sessions each. Labels are off by
@@ -104,7 +106,7 @@ impl Disk {
     pub(super) fn restore(
         &mut self,
         superseded: usize,
-        label: impl Fn(Mono) -> Mono,
+        label: impl Fn(MonoTime) -> MonoTime,
     ) -> Vec<RestoredAgent> {
         self.history.forgotten().for_each(|id| self.control.forget(id));
         for (id, agent, first_seen) in self.history.registered() {
@@ -116,10 +118,10 @@ impl Disk {
                 let past = self.history.past(id);
                 let desired = self.control.desired(id).map(|desired| {
                     let at = label(desired.at);
-                    Box::new(heartline_fleet::Desired { at, ..desired.clone() })
+                    Box::new(heartline_fleet::DesiredState { at, ..desired.clone() })
                 });
                 RestoredAgent {
-                    id: AgentId(id),
+                    id: AgentRowId(id),
                     agent: known.agent.clone(),
                     first_seen: label(known.first_seen),
                     identity: known.identity.clone(),

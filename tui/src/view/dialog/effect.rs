@@ -1,6 +1,8 @@
 //! What a command will do, in plain words, with its deadline.
 
-use heartline_operator::message::{Action, Entry, Reason, State as AgentState};
+use heartline_operator::message::AgentEntry;
+
+use heartline_vocabulary::{Action, Reason, State as AgentState};
 
 use crate::look::Role;
 use crate::state::{Dialog, State};
@@ -26,11 +28,11 @@ fn kill(state: &State, dialog: &Dialog) -> Vec<(Role, String)> {
     )];
     let stays = "        resumed, also when the agent or the collector starts again.";
     lines.push((Role::Text, stays.to_owned()));
-    let entries: Vec<&Entry> =
+    let entries: Vec<&AgentEntry> =
         dialog.targets.iter().filter_map(|target| state.live.agent(&target.agent)).collect();
-    let (killed, rest): (Vec<&Entry>, Vec<&Entry>) =
+    let (killed, rest): (Vec<&AgentEntry>, Vec<&AgentEntry>) =
         entries.into_iter().partition(|entry| is_killed(entry));
-    let (heard, silent): (Vec<&Entry>, Vec<&Entry>) =
+    let (heard, silent): (Vec<&AgentEntry>, Vec<&AgentEntry>) =
         rest.into_iter().partition(|entry| is_heard(state, entry));
     if let Some(slowest) = heard.iter().map(|entry| entry.vitals.interval_ms).max() {
         let (whom, by) = (names(&heard), interval(slowest));
@@ -83,12 +85,12 @@ fn resume(state: &State, dialog: &Dialog) -> Vec<(Role, String)> {
     lines
 }
 
-fn is_killed(entry: &Entry) -> bool {
+fn is_killed(entry: &AgentEntry) -> bool {
     entry.vitals.state == AgentState::Killed && entry.vitals.reason != Some(Reason::Shutdown)
 }
 
 /// Whether a live beat came lately, so that an order gets through.
-fn is_heard(state: &State, entry: &Entry) -> bool {
+fn is_heard(state: &State, entry: &AgentEntry) -> bool {
     let vitals = &entry.vitals;
     let limit = HEARD_INTERVALS * u64::from(vitals.interval_ms);
     let age = vitals.beat_age_ms(state.live.exact_now_ms(state.now));
@@ -96,7 +98,7 @@ fn is_heard(state: &State, entry: &Entry) -> bool {
         && !matches!(vitals.state, AgentState::Unreachable | AgentState::Killed)
 }
 
-fn names(entries: &[&Entry]) -> String {
+fn names(entries: &[&AgentEntry]) -> String {
     match entries {
         [only] => only.agent.clone(),
         several => format!("{} agents", several.len()),

@@ -1,0 +1,79 @@
+//! Commands to agents: kill and resume.
+
+use std::fmt;
+
+use crate::State;
+use crate::named::named;
+
+named! {
+    /// The action that a command asks of its agents.
+    Action {
+        /// Stop working, and stay stopped until resumed.
+        Kill = "kill",
+        /// Work again.
+        Resume = "resume",
+    }
+}
+
+impl Action {
+    /// Returns whether the desired state that it sets is killed.
+    #[must_use]
+    pub const fn kills(self) -> bool {
+        matches!(self, Self::Kill)
+    }
+}
+
+/// One agent of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct CommandTarget {
+    /// The agent's id.
+    pub agent: Box<str>,
+    /// The generation of its desired state.
+    pub generation: u64,
+    /// Its state when the command was taken.
+    pub state: State,
+    /// Whether the command changes anything: killing a killed agent does not.
+    pub changed: bool,
+}
+
+/// The reason why a command was refused. Its `Display` says what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum CommandRefusal {
+    /// These agents are not known.
+    UnknownAgents(Vec<String>),
+    /// A kill needs a reason.
+    NoReason,
+    /// The command named no agent.
+    NoAgents,
+    /// A command for so many agents needs their count confirmed.
+    CountNotConfirmed {
+        /// The number of agents that the command would hit.
+        hits: u32,
+        /// The number that the operator confirmed.
+        expected: Option<u32>,
+    },
+}
+
+impl fmt::Display for CommandRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownAgents(agents) => {
+                write!(f, "nothing was done: not known: {}", agents.join(", "))
+            }
+            Self::NoReason => f.write_str("nothing was done: a kill needs a reason (--reason)"),
+            Self::NoAgents => f.write_str("nothing was done: no agent was named"),
+            Self::CountNotConfirmed { hits, expected: Some(expected) } => write!(
+                f,
+                "nothing was done: this would hit {hits} agents, not {expected}; look again, then \
+                 confirm with --expect {hits}"
+            ),
+            Self::CountNotConfirmed { hits, expected: None } => write!(
+                f,
+                "nothing was done: this would hit {hits} agents; confirm with --expect {hits}"
+            ),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The words that Heartline's core, store, operators and emitters have in common: the states of an
+//! agent and the reasons for them, commands, work, identity. No I/O, no clock.
+//!
+//! Every enumeration has one name for each of its values ([`State::name`], …): the database, JSON
+//! documents, filters and tables all use it. The feature `serde` makes the types serializable.
+
+mod agent;
+mod command;
+mod gap;
+mod identity;
+mod named;
+mod session;
+mod state;
+mod work;
+
+pub use agent::{AgentRowId, Phase};
+pub use command::{Action, CommandRefusal, CommandTarget};
+pub use gap::GapCause;
+pub use identity::{Identity, SharedIdentity};
+pub use session::{ExitStatus, SessionEnd};
+pub use state::{AgentStatus, Reason, State, StateCounts};
+pub use work::{WorkTotals, success_rate};
