@@ -38,6 +38,8 @@
 //! its own, under a name of its own. What it does with the parent's handle is counted nowhere, and
 //! [`Heartline::status`] says so.
 
+#![warn(missing_docs)]
+
 pub mod engine;
 
 mod bell;

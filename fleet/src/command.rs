@@ -1,30 +1,26 @@
-//! DesiredState states: kill and resume, and how far they have come.
+//! Commands: from the request to the disk, to the agent, and how far it obeys.
 
 use std::collections::BTreeSet;
 
 use heartline_protocol::Beat;
 use heartline_protocol::limits::GENERATION_MAX;
+use heartline_vocabulary::{Action, AgentRowId, CommandRefusal, CommandTarget, Reason};
 
+use crate::agent_table::AgentIndex;
+use crate::cause::TransitionCause;
+use crate::context::AgentMut;
 use crate::fleet::Fleet;
 use crate::input::CommandRequest;
-use crate::output::{ControlDbRow, HistoryDbRow, OutgoingPush, Output, WriteTicket};
-use crate::roster::AgentIndex;
-use crate::state::TransitionCause;
+use crate::output::{CommandRow, ControlDbRow, HistoryDbRow, OutgoingPush, Output, WriteTicket};
 use crate::time::MonoTime;
-use heartline_vocabulary::Reason;
-use heartline_vocabulary::{Action, AgentRowId, CommandRefusal, CommandTarget};
 
 /// More agents than this need their count confirmed…
 const UNCONFIRMED_MAX: usize = 10;
 /// …and so do more than one in so many of the fleet, if they are more than one.
 const UNCONFIRMED_SHARE: usize = 5;
 
-/// Whether a command that hits `hits` agents of `total` may go ahead.
-pub(crate) fn check_count(
-    hits: usize,
-    total: usize,
-    expected: Option<u32>,
-) -> Result<(), CommandRefusal> {
+/// Checks whether a command that hits `hits` agents of `total` may go ahead.
+fn check_count(hits: usize, total: usize, expected: Option<u32>) -> Result<(), CommandRefusal> {
     let is_large =
         hits > UNCONFIRMED_MAX || (hits > 1 && hits.saturating_mul(UNCONFIRMED_SHARE) > total);
     let hits = u32::try_from(hits).unwrap_or(u32::MAX);
@@ -35,58 +31,63 @@ pub(crate) fn check_count(
     Ok(())
 }
 
-/// What an agent shall be, by whose word, and how far it has come.
+/// The desired state of an agent, who set it, and how far the agent obeys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredState {
     /// Grows with every command.
     pub generation: u64,
-    /// Whether it shall stop working.
     pub killed: bool,
     /// [`Reason::Operator`] or [`Reason::Policy`].
     pub cause: Reason,
-    /// Who: `user@host`.
+    /// `user@host`
     pub by: Box<str>,
-    /// Why. Scrubbed.
+    /// Scrubbed.
     pub reason: Box<str>,
     /// When it became durable.
     pub at: MonoTime,
-    /// How long after, in ms, a beat reported it as applied.
+    /// Time until a beat reported it as applied.
     pub delivered_ms: Option<u64>,
-    /// How long after, in ms, no task was in flight any more.
+    /// Time until no task was in flight any more.
     pub obeyed_ms: Option<u64>,
     /// The last segment of its session that may still hold work from before it was quiet;
-    /// [`u64::MAX`] while this session has not said that it is.
+    /// [`u64::MAX`] until this session was quiet.
     pub last_segment: u64,
     /// It went on completing work after it was quiet.
     pub disobeyed: bool,
 }
 
-/// How far above ours a generation may be that an agent reports. More than that no copy of a
-/// database is behind; an agent that makes one up must not use up the numbers that outrank it.
+impl DesiredState {
+    pub(crate) fn action(&self) -> Action {
+        if self.killed { Action::Kill } else { Action::Resume }
+    }
+}
+
+/// How far above ours a generation may be that an agent reports. A restored copy of a database is
+/// never further behind; an agent that makes one up must not use up the numbers that outrank it.
 const LEAP_MAX: u64 = 1 << 20;
 
-/// When an agent is told again.
+/// When an agent is sent its desired state again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PushSchedule {
     sent: u8,
     pub(crate) next: MonoTime,
 }
 
-/// How long to wait from push to push, so that they go out 0, 100, 200, 400 and 800 ms after the
-/// command; then the acks carry it alone.
-const PUSH_AGAIN_MS: [u64; 4] = [100, 100, 200, 400];
+/// The delays between pushes: they go out 0, 100, 200, 400 and 800 ms after the command; then the
+/// acks carry it alone.
+const PUSH_DELAYS_MS: [u64; 4] = [100, 100, 200, 400];
 
 impl PushSchedule {
-    pub(crate) fn new(now: MonoTime) -> Self {
+    fn new(now: MonoTime) -> Self {
         Self { sent: 0, next: now }
     }
 
-    /// Takes note that one was sent; says whether there will be another.
-    pub(crate) fn sent(&mut self, now: MonoTime) -> bool {
-        let wait = PUSH_AGAIN_MS.get(usize::from(self.sent));
+    /// Advances to the next push; returns whether there is one.
+    fn advance(&mut self, now: MonoTime) -> bool {
+        let delay = PUSH_DELAYS_MS.get(usize::from(self.sent));
         self.sent = self.sent.saturating_add(1);
-        wait.is_some_and(|&wait| {
-            self.next = now.plus_millis(wait);
+        delay.is_some_and(|&delay| {
+            self.next = now.plus_millis(delay);
             true
         })
     }
@@ -96,10 +97,11 @@ impl PushSchedule {
 #[derive(Debug)]
 pub(crate) struct PendingCommand {
     request: CommandRequest,
+    /// In the order of their indices.
     targets: Vec<PendingTarget>,
 }
 
-/// One agent of a pending command: where it stands, and who it is if that place is taken over.
+/// One agent of a pending command, and its row id: its place may be taken over meanwhile.
 #[derive(Debug)]
 struct PendingTarget {
     index: AgentIndex,
@@ -107,19 +109,26 @@ struct PendingTarget {
     target: CommandTarget,
 }
 
+impl PendingCommand {
+    /// Returns whether the command hits the agent at this index.
+    pub(crate) fn targets(&self, index: AgentIndex) -> bool {
+        self.targets.binary_search_by_key(&index, |target| target.index).is_ok()
+    }
+}
+
 impl Fleet {
     pub(crate) fn on_command(&mut self, request: CommandRequest, now: MonoTime) {
         let request_id = request.request_id;
-        let targets = match self.targets(&request) {
+        let targets = match self.resolve_targets(&request) {
             Ok(targets) => targets,
             Err(refusal) => {
-                self.outputs.push_back(Output::Refused { request_id, refusal });
+                self.context.outputs.push_back(Output::CommandRefused { request_id, refusal });
                 return;
             }
         };
         self.last_command.0 += 1;
         let ticket = self.last_command;
-        self.outputs.push_back(Output::Persist(ControlDbRow::Command {
+        self.context.persist(ControlDbRow::Command(CommandRow {
             ticket,
             request_id,
             at: now,
@@ -133,7 +142,10 @@ impl Fleet {
     }
 
     /// Finds the agents of a command, checks it, and gives out their generations.
-    fn targets(&mut self, request: &CommandRequest) -> Result<Vec<PendingTarget>, CommandRefusal> {
+    fn resolve_targets(
+        &mut self,
+        request: &CommandRequest,
+    ) -> Result<Vec<PendingTarget>, CommandRefusal> {
         if request.agents.is_empty() {
             return Err(CommandRefusal::NoAgents);
         }
@@ -142,7 +154,7 @@ impl Fleet {
         }
         let (mut found, mut unknown) = (BTreeSet::new(), Vec::new());
         for agent in &request.agents {
-            match self.roster.find(agent) {
+            match self.agents.find(agent) {
                 Some(index) => drop(found.insert(index)),
                 None => unknown.push(agent.clone()),
             }
@@ -150,29 +162,35 @@ impl Fleet {
         if !unknown.is_empty() {
             return Err(CommandRefusal::UnknownAgents(unknown));
         }
-        check_count(found.len(), self.roster.len(), request.expect)?;
+        check_count(found.len(), self.agents.len(), request.expect)?;
         let target = |index| {
-            let agent = self.roster.get_mut(index)?;
+            let agent = self.agents.get_mut(index)?;
             let durable = agent.desired.as_ref().map_or(0, |desired| desired.generation);
             // With another command on its way to the disk, only a further one can be sure to win.
             let changed = agent.generation > durable || agent.is_killed() != request.action.kills();
             agent.generation = (agent.generation + u64::from(changed)).min(GENERATION_MAX);
-            let (name, generation) = (agent.name.clone(), agent.generation);
-            let state = agent.standing.state;
-            let target = CommandTarget { agent: name, generation, state, changed };
+            let target = CommandTarget {
+                agent: agent.name.clone(),
+                generation: agent.generation,
+                state: agent.status.state,
+                changed,
+            };
             Some(PendingTarget { index, id: agent.id, target })
         };
         Ok(found.into_iter().filter_map(target).collect())
     }
 
-    /// A command is on disk: from here on it is true.
+    /// A command is on disk: from here on it holds.
     pub(crate) fn on_persisted(&mut self, ticket: WriteTicket, now: MonoTime) {
         while let Some(entry) = self.commands.first_entry().filter(|it| *it.key() <= ticket) {
             let PendingCommand { request, targets } = entry.remove();
             for pending in targets.iter().filter(|it| it.target.changed) {
-                self.set_desired(pending, &request, now);
+                if let Some(mut agent) = self.agent_mut_if(pending.index, pending.id) {
+                    agent.set_desired(&pending.target, &request, now);
+                }
             }
-            self.outputs.push_back(Output::Commanded {
+            self.send_due_pushes(now);
+            self.context.outputs.push_back(Output::CommandApplied {
                 request_id: request.request_id,
                 at: now,
                 targets: targets.into_iter().map(|it| it.target).collect(),
@@ -180,15 +198,31 @@ impl Fleet {
         }
     }
 
-    fn set_desired(&mut self, pending: &PendingTarget, request: &CommandRequest, now: MonoTime) {
-        let &PendingTarget { index, id, ref target } = pending;
-        if self.roster.get(index).is_none_or(|agent| agent.id != id) {
-            return;
+    /// A command did not become durable, and never will.
+    pub(crate) fn on_abandoned(&mut self, ticket: WriteTicket, why: Box<str>) {
+        if let Some(PendingCommand { request, .. }) = self.commands.remove(&ticket) {
+            let request_id = request.request_id;
+            self.context.outputs.push_back(Output::CommandAbandoned { request_id, why });
         }
-        self.catch_up(index, now);
-        let Some(agent) = self.roster.get_mut(index) else { return };
+    }
+
+    /// Sends the pushes that are due.
+    pub(crate) fn send_due_pushes(&mut self, now: MonoTime) {
+        while let Some(&(at, index)) = self.context.pushes_due.first().filter(|&&(at, _)| at <= now)
+        {
+            self.context.pushes_due.remove(&(at, index));
+            if let Some(mut agent) = self.agent_mut(index) {
+                agent.push(now);
+            }
+        }
+    }
+}
+
+impl AgentMut<'_> {
+    fn set_desired(&mut self, target: &CommandTarget, request: &CommandRequest, now: MonoTime) {
+        self.catch_up(now);
         let (by, reason) = (request.by.clone(), request.reason.clone());
-        agent.desired = Some(Box::new(DesiredState {
+        self.agent.desired = Some(Box::new(DesiredState {
             generation: target.generation,
             killed: request.action.kills(),
             cause: request.cause,
@@ -200,66 +234,68 @@ impl Fleet {
             last_segment: u64::MAX,
             disobeyed: false,
         }));
-        if let Some(before) = agent.pushes.replace(Box::new(PushSchedule::new(now))) {
-            self.pushing.remove(&(before.next, index));
+        let schedule = Box::new(PushSchedule::new(now));
+        if let Some(before) = self.agent.push_schedule.replace(schedule) {
+            self.context.pushes_due.remove(&(before.next, self.index));
         }
-        self.pushing.insert((now, index));
-        self.outputs.push_back(Output::Record(HistoryDbRow::Commanded {
-            id,
+        self.context.pushes_due.insert((now, self.index));
+        self.context.record(HistoryDbRow::Commanded {
+            id: self.agent.id,
             at: now,
             action: request.action,
             generation: target.generation,
             by: by.clone(),
             reason: reason.clone(),
-        }));
-        self.rejudge(index, now, Some(TransitionCause::Command { by, reason }));
-        self.note_changed(index);
-        self.push_due(now);
+        });
+        self.rejudge(now, Some(TransitionCause::Command { by, reason }));
+        self.mark_changed();
     }
 
-    /// Tells those agents their desired state whose time for it has come.
-    pub(crate) fn push_due(&mut self, now: MonoTime) {
-        while let Some(&(at, index)) = self.pushing.first().filter(|&&(at, _)| at <= now) {
-            self.pushing.remove(&(at, index));
-            let Some(agent) = self.roster.get_mut(index) else { continue };
-            let Some(desired) = agent.desired.as_ref().filter(|it| it.delivered_ms.is_none())
-            else {
-                agent.pushes = None;
-                continue;
-            };
-            // Without a live message there is nowhere to send it to: the next answer carries it.
-            if let Some(to) = agent.address {
-                self.outputs.push_back(Output::Push(OutgoingPush {
-                    index,
-                    to: to.into(),
-                    session: agent.session.id,
-                    generation: desired.generation,
-                    killed: desired.killed,
-                }));
-            }
-            let Some(pushes) = agent.pushes.as_deref_mut() else { continue };
-            if pushes.sent(now) {
-                self.pushing.insert((pushes.next, index));
-            } else {
-                agent.pushes = None;
-            }
+    /// Sends the agent its desired state, until it has applied it or the schedule has ended.
+    fn push(&mut self, now: MonoTime) {
+        let agent = &mut *self.agent;
+        let undelivered = agent.desired.as_ref().filter(|it| it.delivered_ms.is_none());
+        let (Some(desired), Some(schedule)) = (undelivered, agent.push_schedule.as_deref_mut())
+        else {
+            agent.push_schedule = None;
+            return;
+        };
+        // Without a live message there is no address: the next ack carries it.
+        if let Some(to) = agent.address {
+            self.context.outputs.push_back(Output::Push(OutgoingPush {
+                index: self.index,
+                to: to.into(),
+                session: agent.session.id,
+                generation: desired.generation,
+                killed: desired.killed,
+            }));
+        }
+        if schedule.advance(now) {
+            self.context.pushes_due.insert((schedule.next, self.index));
+        } else {
+            agent.push_schedule = None;
         }
     }
 
-    /// What a live beat says about the newest command.
-    pub(crate) fn note_obedience(&mut self, index: AgentIndex, beat: &Beat<'_>, now: MonoTime) {
-        let Some(agent) = self.roster.get_mut(index) else { return };
-        // A copy of `control.db` from before the newest command may have been restored: whatever
-        // comes next must outrank what the agent has applied.
+    /// Takes in what a live beat reports of the newest command.
+    pub(crate) fn record_ack_of_command(&mut self, beat: &Beat<'_>, now: MonoTime) {
+        let agent = &mut *self.agent;
+        // A copy of `control.db` from before the newest command may have been restored: the next
+        // command must outrank what the agent has applied.
         if beat.applied_generation <= agent.generation.saturating_add(LEAP_MAX) {
             agent.generation = agent.generation.max(beat.applied_generation);
         }
-        // One that applied a generation above ours has not applied ours.
+        // An agent that applied a generation above ours has not applied ours.
         if agent.desired.as_ref().is_none_or(|it| it.generation != beat.applied_generation) {
             return;
         }
-        self.note_progress(index, now);
-        let Some(agent) = self.roster.get_mut(index) else { return };
+        self.record_command_progress(now);
+        self.check_obedience(beat, now);
+    }
+
+    /// Notices work that a killed agent completed after it was quiet.
+    fn check_obedience(&mut self, beat: &Beat<'_>, now: MonoTime) {
+        let agent = &mut *self.agent;
         let Some(desired) = agent.desired.as_mut().filter(|desired| desired.killed) else { return };
         if desired.last_segment == u64::MAX {
             if beat.in_flight == 0 {
@@ -275,40 +311,35 @@ impl Fleet {
         if worked && !desired.disobeyed {
             desired.disobeyed = true;
             let (id, generation) = (agent.id, desired.generation);
-            let row = HistoryDbRow::Disobeyed { id, at: now, generation };
-            self.outputs.push_back(Output::Record(row));
+            self.context.record(HistoryDbRow::Disobeyed { id, at: now, generation });
         }
     }
 
-    /// The agent has applied the newest command; whether it is quiet, too, its vitals say.
-    pub(crate) fn note_progress(&mut self, index: AgentIndex, now: MonoTime) {
-        let Some(agent) = self.roster.get_mut(index) else { return };
-        let Some(desired) = agent.desired.as_mut() else { return };
-        if desired.obeyed_ms.is_some() {
-            return;
-        }
-        let so_far_ms = now.millis_since(desired.at);
-        let is_news = desired.delivered_ms.is_none();
-        let delivered_ms = *desired.delivered_ms.get_or_insert(so_far_ms);
+    /// Records that the agent has applied the newest command, and that it is quiet if it is.
+    pub(crate) fn record_command_progress(&mut self, now: MonoTime) {
+        let agent = &mut *self.agent;
+        let unobeyed = agent.desired.as_mut().filter(|desired| desired.obeyed_ms.is_none());
+        let Some(desired) = unobeyed else { return };
+        let elapsed_ms = now.millis_since(desired.at);
+        let is_first = desired.delivered_ms.is_none();
+        let delivered_ms = *desired.delivered_ms.get_or_insert(elapsed_ms);
         let is_quiet = !desired.killed || agent.in_flight == 0;
-        if is_quiet {
-            desired.obeyed_ms = Some(so_far_ms);
-        }
+        desired.obeyed_ms = is_quiet.then_some(elapsed_ms);
         let (id, generation, obeyed_ms) = (agent.id, desired.generation, desired.obeyed_ms);
-        let action = if desired.killed { Action::Kill } else { Action::Resume };
-        if is_news || is_quiet {
+        let action = desired.action();
+        if is_first || is_quiet {
             let row = ControlDbRow::Progress { id, generation, delivered_ms, obeyed_ms };
-            self.outputs.push_back(Output::Persist(row));
+            self.context.persist(row);
         }
         if let Some(obeyed_ms) = obeyed_ms {
-            self.outputs.push_back(Output::Record(HistoryDbRow::Obeyed {
+            self.context.record(HistoryDbRow::Obeyed {
                 id,
                 at: now,
                 action,
                 generation,
                 delivered_ms,
                 obeyed_ms,
-            }));
+            });
         }
     }
 }

@@ -1,18 +1,19 @@
-//! Time in which the collector observed nothing, and must accuse nobody.
+//! Time in which the collector observed nothing, and must accuse no agent.
 
-use heartline_vocabulary::GapCause;
 use std::time::Duration;
 
+use heartline_vocabulary::GapCause;
+
 use crate::fleet::Fleet;
-use crate::output::{HistoryDbRow, Output};
+use crate::output::HistoryDbRow;
 use crate::time::MonoTime;
 
 /// A tick comes at least this often; [`crate::Fleet::poll_timeout`] sees to it.
 pub const HEARTBEAT: Duration = Duration::from_millis(250);
-/// So much later than that a tick may come without anybody having been away.
+/// So much later than that a tick may come before the collector counts as frozen.
 const TOLERANCE: Duration = Duration::from_millis(50);
-/// Shorter absences put deadlines off, but are not worth a line in history.
-const WORTH_A_ROW: Duration = Duration::from_secs(1);
+/// Shorter freezes postpone deadlines, but are not recorded.
+const RECORDED_FROM: Duration = Duration::from_secs(1);
 /// Drops that follow each other this closely are one gap.
 const MERGED_WITHIN: Duration = Duration::from_secs(2);
 
@@ -24,91 +25,87 @@ pub(crate) struct Gap {
     pub(crate) cause: GapCause,
 }
 
-/// Notices when nobody looked.
+/// Detects that the collector was frozen, and merges drops into gaps.
 #[derive(Debug)]
 pub(crate) struct GapDetector {
-    last: MonoTime,
+    last_observed: MonoTime,
     /// Drops that may still go on.
-    open: Option<Gap>,
+    drops: Option<Gap>,
 }
 
 impl GapDetector {
-    /// Nobody is to look yet.
+    /// Returns a detector that waits for [`Self::begin`].
     pub(crate) fn idle() -> Self {
-        Self { last: MonoTime::NEVER_YET, open: None }
+        Self { last_observed: MonoTime::NEVER_YET, drops: None }
     }
 
-    /// From now on somebody is.
     pub(crate) fn begin(&mut self, now: MonoTime) {
-        self.last = now;
+        self.last_observed = now;
     }
 
-    /// Takes note that somebody looks now; tells since when nobody had, if that was too long ago.
-    pub(crate) fn look(&mut self, now: MonoTime) -> Option<Gap> {
-        let from = self.last.known()?;
-        self.last = from.max(now);
-        let away = now.since(from) > HEARTBEAT + TOLERANCE;
-        away.then_some(Gap { from, to: now, cause: GapCause::Frozen })
+    /// Records that the fleet is observed now; returns the gap since the last time, if that was too
+    /// long ago.
+    pub(crate) fn observe(&mut self, now: MonoTime) -> Option<Gap> {
+        let from = self.last_observed.known()?;
+        self.last_observed = from.max(now);
+        let was_frozen = now.since(from) > HEARTBEAT + TOLERANCE;
+        was_frozen.then_some(Gap { from, to: now, cause: GapCause::Frozen })
     }
 
-    /// When somebody last looked.
-    pub(crate) fn last(&self) -> MonoTime {
-        self.last
+    pub(crate) fn last_observed(&self) -> MonoTime {
+        self.last_observed
     }
 
-    /// Takes drops between `from` and `now` in.
-    pub(crate) fn dropped(&mut self, from: MonoTime, now: MonoTime) {
-        match &mut self.open {
+    /// Adds drops between `from` and `now`.
+    fn add_drops(&mut self, from: MonoTime, now: MonoTime) {
+        match &mut self.drops {
             Some(gap) => gap.to = now,
-            None => self.open = Some(Gap { from, to: now, cause: GapCause::KernelDrops }),
+            None => self.drops = Some(Gap { from, to: now, cause: GapCause::KernelDrops }),
         }
     }
 
-    /// The gap of drops, once they have ended (or, with `all`, as far as it has come).
-    pub(crate) fn close(&mut self, now: MonoTime, all: bool) -> Option<Gap> {
-        self.open.take_if(|gap| all || now.since(gap.to) > MERGED_WITHIN)
+    /// Returns the gap of drops, once they have ended.
+    pub(crate) fn take_ended_drops(&mut self, now: MonoTime) -> Option<Gap> {
+        self.drops.take_if(|gap| now.since(gap.to) > MERGED_WITHIN)
     }
-}
 
-impl Gap {
-    pub(crate) fn is_worth_a_row(&self) -> bool {
-        self.cause != GapCause::Frozen || self.to.since(self.from) >= WORTH_A_ROW
+    /// Returns the gap of drops as far as it has come.
+    pub(crate) fn take_drops(&mut self) -> Option<Gap> {
+        self.drops.take()
     }
 }
 
 impl Fleet {
     /// The kernel dropped datagrams at some time since the tick before.
     pub(crate) fn on_kernel_drops(&mut self, count: u64, now: MonoTime) {
-        if count == 0 {
-            return;
+        if count > 0 {
+            let from = self.observed_to;
+            self.gap_detector.add_drops(from, now);
+            self.postpone_deadlines(from, now);
         }
-        let from = self.observed_to;
-        self.watch.dropped(from, now);
-        self.put_off(from, now);
     }
 
-    /// Nobody looked for too long.
-    pub(crate) fn not_observed(&mut self, gap: Gap) {
-        self.put_off(gap.from, gap.to);
-        if gap.is_worth_a_row() {
+    /// The collector was frozen.
+    pub(crate) fn on_frozen(&mut self, gap: Gap) {
+        self.postpone_deadlines(gap.from, gap.to);
+        if gap.to.since(gap.from) >= RECORDED_FROM {
             self.record_gap(gap);
         }
     }
 
-    /// Puts every deadline off by the time in which we could not have heard anybody.
-    fn put_off(&mut self, from: MonoTime, to: MonoTime) {
-        // What had become true before is not excused by it.
-        if self.absences.mono(self.roster.earliest()) <= from {
+    /// Postpones every deadline by time in which no agent could have been heard.
+    fn postpone_deadlines(&mut self, from: MonoTime, to: MonoTime) {
+        // Deadlines that had passed before are not excused by it.
+        if self.context.clock.mono(self.agents.earliest_deadline()) <= from {
             self.sweep(from);
         }
         self.observed_to = to;
-        self.absences.add(to.since(from));
+        self.context.clock.add_gap(to.since(from));
     }
 
-    pub(crate) fn record_gap(&mut self, gap: Gap) {
-        self.counters.gaps += 1;
-        self.last_gap = Some(gap.to);
-        let Gap { from, to, cause } = gap;
-        self.outputs.push_back(Output::Record(HistoryDbRow::Gap { from, to, cause }));
+    pub(crate) fn record_gap(&mut self, Gap { from, to, cause }: Gap) {
+        self.context.counters.gaps += 1;
+        self.last_gap = Some(to);
+        self.context.record(HistoryDbRow::Gap { from, to, cause });
     }
 }

@@ -1,18 +1,17 @@
-//! Who an agent says it is.
+//! Interning: identities and their texts, each kept once.
 
-use heartline_vocabulary::{Identity, SharedIdentity};
-use std::collections::HashSet;
-use std::hash::Hash;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use heartline_protocol::IdentityView;
 use heartline_protocol::wire::Text;
+use heartline_vocabulary::{Identity, SharedIdentity};
 
-/// IdentityInterner and texts that are in use, each once.
+/// The identities and texts that agents have in common, each once.
 #[derive(Debug, Default)]
 pub struct IdentityInterner {
-    texts: HashSet<Arc<str>>,
-    abouts: HashSet<Arc<SharedIdentity>>,
+    texts: BTreeSet<Arc<str>>,
+    shared: BTreeSet<Arc<SharedIdentity>>,
 }
 
 /// Past this many nothing more is shared: an agent that makes up labels can't fill the memory
@@ -20,15 +19,15 @@ pub struct IdentityInterner {
 const SHARED_MAX: usize = 100_000;
 
 impl IdentityInterner {
-    /// The identity that a beat tells, scrubbed.
-    pub fn adopt(&mut self, view: &IdentityView<'_>) -> Identity {
-        let mut one = |text: Option<Text<'_>>| text.map(|text| self.text(&text.scrubbed()));
-        let about = SharedIdentity {
-            host: one(view.host),
-            group: one(view.group),
-            version: one(view.version),
-            framework: one(view.framework),
-            sdk: one(view.sdk),
+    /// Returns the identity of a beat, scrubbed.
+    pub fn intern_view(&mut self, view: &IdentityView<'_>) -> Identity {
+        let mut text = |text: Option<Text<'_>>| text.map(|text| self.text(&text.scrubbed()));
+        let shared = SharedIdentity {
+            host: text(view.host),
+            group: text(view.group),
+            version: text(view.version),
+            framework: text(view.framework),
+            sdk: text(view.sdk),
             labels: view
                 .labels
                 .iter()
@@ -36,16 +35,10 @@ impl IdentityInterner {
                 .collect(),
             depends: view.depends.iter().map(|agent| self.text(agent)).collect(),
         };
-        Identity { pid: view.pid, shared: self.shared(about) }
+        Identity { pid: view.pid, shared: intern(&mut self.shared, Arc::new(shared)) }
     }
 
-    /// A text, shared with whoever has the same.
-    pub fn text(&mut self, text: &str) -> Arc<str> {
-        let known = self.texts.get(text).map(Arc::clone);
-        known.unwrap_or_else(|| keep(&mut self.texts, text.into()))
-    }
-
-    /// Returns `identity`, its texts and its shared part each kept once.
+    /// Returns an equal identity whose shared part and texts are kept once.
     pub fn intern(&mut self, identity: &Identity) -> Identity {
         let shared = &*identity.shared;
         let mut text = |text: &Option<Arc<str>>| text.as_deref().map(|text| self.text(text));
@@ -58,21 +51,26 @@ impl IdentityInterner {
             labels: shared.labels.iter().map(|(k, v)| (self.text(k), self.text(v))).collect(),
             depends: shared.depends.iter().map(|agent| self.text(agent)).collect(),
         };
-        Identity { pid: identity.pid, shared: self.shared(shared) }
+        Identity { pid: identity.pid, shared: intern(&mut self.shared, Arc::new(shared)) }
     }
 
-    /// What agents have in common, shared with whoever has the same.
-    pub fn shared(&mut self, about: SharedIdentity) -> Arc<SharedIdentity> {
-        let known = self.abouts.get(&about).map(Arc::clone);
-        known.unwrap_or_else(|| keep(&mut self.abouts, Arc::new(about)))
+    fn text(&mut self, text: &str) -> Arc<str> {
+        match self.texts.get(text) {
+            Some(known) => Arc::clone(known),
+            None => intern(&mut self.texts, text.into()),
+        }
     }
 }
 
-fn keep<T: ?Sized + Eq + Hash>(set: &mut HashSet<Arc<T>>, new: Arc<T>) -> Arc<T> {
-    if set.len() < SHARED_MAX {
-        set.insert(Arc::clone(&new));
+/// Returns the equal value of a set, or `value` after adding it.
+fn intern<T: ?Sized + Ord>(set: &mut BTreeSet<Arc<T>>, value: Arc<T>) -> Arc<T> {
+    if let Some(known) = set.get(&value) {
+        return Arc::clone(known);
     }
-    new
+    if set.len() < SHARED_MAX {
+        set.insert(Arc::clone(&value));
+    }
+    value
 }
 
 #[cfg(test)]
@@ -80,13 +78,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_the_same_is_kept_once() {
-        let mut identities = IdentityInterner::default();
+    fn equal_identities_are_kept_once() {
+        let mut interner = IdentityInterner::default();
         let host = |name| Some(Text::new(name));
-        let mut adopt =
-            |pid, host| identities.adopt(&IdentityView { pid, host, ..IdentityView::default() });
-        let (one, two) = (adopt(Some(1), host("machine-3")), adopt(Some(2), host("machine-3")));
-        let other = adopt(Some(1), host("machine-4"));
+        let mut intern = |pid, host| {
+            interner.intern_view(&IdentityView { pid, host, ..IdentityView::default() })
+        };
+        let (one, two) = (intern(Some(1), host("machine-3")), intern(Some(2), host("machine-3")));
+        let other = intern(Some(1), host("machine-4"));
         assert!(Arc::ptr_eq(&one.shared, &two.shared) && one != two);
         assert_eq!(other.shared.host.as_deref(), Some("machine-4"));
     }

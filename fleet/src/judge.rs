@@ -7,8 +7,8 @@
 //! 4. no live beat for `unreachable_factor` intervals: unreachable, one-way while beats arrive that
 //!    echo nothing of ours and have done so for `late_factor` intervals, otherwise silent;
 //! 5. no live beat for `late_factor` intervals: degraded (late);
-//! 6. its last beat said that work makes no progress: degraded (stalled);
-//! 7. two processes speak as this agent: degraded (conflict);
+//! 6. its last beat reported that work makes no progress: degraded (stalled);
+//! 7. two processes report as this agent: degraded (conflict);
 //! 8. healthy.
 
 use std::time::Duration;
@@ -16,33 +16,33 @@ use std::time::Duration;
 use heartline_vocabulary::Phase;
 
 use crate::agent::{Agent, NO_QUEUE, ProcessEnd};
-use crate::attended::ObservedTime;
-use crate::rules::HealthThresholds;
-use crate::state::TransitionCause;
+use crate::cause::TransitionCause;
+use crate::observed_time::ObservedTime;
+use crate::thresholds::HealthThresholds;
 use crate::time::MonoTime;
 use heartline_vocabulary::{AgentStatus, Reason};
 
 /// A judgement at one moment.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Verdict {
-    pub(crate) standing: AgentStatus,
-    /// When nothing is received until then, judge again.
+    pub(crate) status: AgentStatus,
+    /// When to judge again if nothing is received until then.
     pub(crate) next: ObservedTime,
 }
 
 impl Verdict {
-    fn lasting(standing: AgentStatus) -> Self {
-        Self { standing, next: ObservedTime::NEVER }
+    fn lasting(status: AgentStatus) -> Self {
+        Self { status, next: ObservedTime::NEVER }
     }
 
-    fn until(standing: AgentStatus, next: ObservedTime) -> Self {
-        Self { standing, next }
+    fn until(status: AgentStatus, next: ObservedTime) -> Self {
+        Self { status, next }
     }
 }
 
 /// Judges `agent` as of `at`, which is its deadline or the receipt of a message. The next deadline
 /// is always later than `at`.
-pub(crate) fn judge(agent: &Agent, limits: &HealthThresholds, at: ObservedTime) -> Verdict {
+pub(crate) fn judge(agent: &Agent, thresholds: &HealthThresholds, at: ObservedTime) -> Verdict {
     if let Some(desired) = agent.desired.as_ref().filter(|desired| desired.killed) {
         return Verdict::lasting(AgentStatus::killed(desired.cause));
     }
@@ -55,28 +55,28 @@ pub(crate) fn judge(agent: &Agent, limits: &HealthThresholds, at: ObservedTime) 
         }
         None => {}
     }
-    let unreachable_after = intervals(agent.interval_ms, limits.unreachable_factor);
-    let unreachable_at = agent.silent_from + unreachable_after;
+    let unreachable_after = intervals(agent.interval_ms, thresholds.unreachable_factor);
+    let unreachable_at = agent.silent_since + unreachable_after;
     if at >= unreachable_at {
         let heard_until = agent.heard_at + unreachable_after;
-        let is_heard = agent.heard_at > agent.silent_from && at < heard_until;
+        let is_heard = agent.heard_at > agent.silent_since && at < heard_until;
         // The first beats of every new start prove nothing yet, nor does a recording that is played
         // once: only when they go on is it one-way.
-        let heard_for = agent.heard_at.since(agent.doubted_from);
-        return if is_heard && heard_for >= late_after(agent.interval_ms, limits) {
+        let heard_for = agent.heard_at.since(agent.unproven_since);
+        return if is_heard && heard_for >= late_after(agent.interval_ms, thresholds) {
             Verdict::until(AgentStatus::unreachable(Reason::OneWay), heard_until)
         } else {
             Verdict::lasting(AgentStatus::unreachable(Reason::Silent))
         };
     }
-    if !agent.settled {
+    if !agent.is_confirmed {
         return Verdict::until(AgentStatus::UNKNOWN, unreachable_at);
     }
-    let late_at = agent.silent_from + late_after(agent.interval_ms, limits);
+    let late_at = agent.silent_since + late_after(agent.interval_ms, thresholds);
     if at >= late_at {
         return Verdict::until(AgentStatus::degraded(Reason::Late), unreachable_at);
     }
-    if stalled_for(agent, limits).is_some() {
+    if stalled_for(agent, thresholds).is_some() {
         return Verdict::until(AgentStatus::degraded(Reason::Stalled), late_at);
     }
     if at < agent.conflict_until {
@@ -86,43 +86,43 @@ pub(crate) fn judge(agent: &Agent, limits: &HealthThresholds, at: ObservedTime) 
     Verdict::until(AgentStatus::HEALTHY, late_at)
 }
 
-/// How long after its last live beat an agent of this interval is late.
-pub(crate) fn late_after(interval_ms: u32, limits: &HealthThresholds) -> Duration {
-    intervals(interval_ms, limits.late_factor)
+/// Returns how long after its last live beat an agent of this interval is late.
+pub(crate) fn late_after(interval_ms: u32, thresholds: &HealthThresholds) -> Duration {
+    intervals(interval_ms, thresholds.late_factor)
 }
 
 fn intervals(interval_ms: u32, factor: f64) -> Duration {
     Duration::from_millis((f64::from(interval_ms) * factor) as u64)
 }
 
-/// For how long past its limit an agent with work to do had made no progress when its last live
-/// beat came. Only a beat can say so: between beats, progress may be made that nobody told us of.
-pub(crate) fn stalled_for(agent: &Agent, limits: &HealthThresholds) -> Option<Duration> {
+/// Returns for how long past its limit an agent with work to do had made no progress when its last
+/// live beat came. Only a beat can report that: between beats, progress may be made.
+pub(crate) fn stalled_for(agent: &Agent, thresholds: &HealthThresholds) -> Option<Duration> {
     let has_work = agent.in_flight > 0 || (agent.queue != NO_QUEUE && agent.queue > 0);
     if !has_work || agent.phase == Phase::Waiting {
         return None;
     }
     let resumed = agent.desired.as_ref().map_or(MonoTime::NEVER_YET, |desired| desired.at);
-    // While it was killed it was not to make any.
+    // A killed agent makes no progress.
     let progress_at = agent.progress_at.known()?.max(resumed);
-    agent.last_live.since(progress_at).checked_sub(limits.stall_after)
+    agent.last_live.since(progress_at).checked_sub(thresholds.stall_after)
 }
 
-/// Why `agent` has come into `standing` without a message that says so itself.
+/// Returns why `agent` came into `status`, where no message caused it directly.
 pub(crate) fn cause_of(
     agent: &Agent,
-    limits: &HealthThresholds,
-    standing: AgentStatus,
+    thresholds: &HealthThresholds,
+    status: AgentStatus,
     at: ObservedTime,
 ) -> TransitionCause {
-    let waited = at.since(agent.silent_from);
-    match standing.reason {
+    let waited = at.since(agent.silent_since);
+    match status.reason {
         Some(Reason::Late) => TransitionCause::Missed {
-            beats: limits.late_factor.floor() as u32,
+            beats: thresholds.late_factor.floor() as u32,
             interval_ms: agent.interval_ms,
         },
-        Some(Reason::Silent) if agent.settled => TransitionCause::Missed {
-            beats: limits.unreachable_factor.floor() as u32,
+        Some(Reason::Silent) if agent.is_confirmed => TransitionCause::Missed {
+            beats: thresholds.unreachable_factor.floor() as u32,
             interval_ms: agent.interval_ms,
         },
         Some(Reason::Silent) => {

@@ -1,49 +1,52 @@
 //! Heartline's pure core: every judgement of an agent, without socket, clock, database, thread or
-//! randomness. Those are values here, so that all of it runs in a simulation, from a seed.
+//! randomness. Time and messages are values here, so that all of it runs in a simulation, from a
+//! seed.
 //!
 //! A [`Fleet`] has four verbs:
 //!
 //! 1. [`Fleet::handle`] takes one [`Input`] and the time, and changes the fleet;
-//! 2. [`Fleet::poll_output`] gives what is to be done about it, until there is nothing left;
-//! 3. [`Fleet::poll_timeout`] says when to call again with [`Input::Tick`] at the latest;
-//! 4. the reads ([`Fleet::view`], [`Fleet::summary`], …) look and change nothing.
+//! 2. [`Fleet::poll_output`] returns what is to be done about it, until there is nothing left;
+//! 3. [`Fleet::poll_timeout`] returns when to call again with [`Input::Tick`] at the latest;
+//! 4. the reads ([`Fleet::view`], [`Fleet::state_counts`], …) change nothing.
 //!
 //! Mutate once, drain fully, then wait. The times that leave it are monotonic ([`MonoTime`]); wall-clock
 //! time joins at the edge, through one anchor.
 
+mod ack;
 mod agent;
-mod attended;
+mod agent_table;
+mod cause;
 mod command;
-mod deferred;
+mod context;
 mod fleet;
-mod forgotten;
+mod forget;
 mod gap;
 mod identity;
 mod input;
 mod judge;
 mod message;
+mod observed_time;
 mod output;
-mod path;
 mod restore;
-mod roster;
-mod rules;
+mod return_address;
 mod session;
-mod state;
-mod stranger;
+mod thresholds;
 mod time;
 mod view;
 mod work;
 
+pub use agent_table::AgentIndex;
+pub use cause::TransitionCause;
 pub use command::DesiredState;
 pub use fleet::{Fleet, FleetConfig, MessageCounters};
 pub use gap::HEARTBEAT;
 pub use identity::IdentityInterner;
-pub use input::{CommandRequest, Input, Message, RestoredAgent, RestoredSession, ReturnAddress};
+pub use input::{CommandRequest, ForgetRequest, Input, Message, RestoredAgent, RestoredSession};
 pub use output::{
-    ControlDbRow, HistoryDbRow, OutgoingAck, OutgoingPush, Output, WorkRow, WriteTicket,
+    CommandRow, ControlDbRow, HistoryDbRow, OutgoingAck, OutgoingPush, Output, Transition, WorkRow,
+    WriteTicket,
 };
-pub use roster::AgentIndex;
-pub use rules::{AgentHealthRule, HealthRules, HealthThresholds};
-pub use state::TransitionCause;
+pub use return_address::ReturnAddress;
+pub use thresholds::{AgentHealthRule, HealthRules, HealthThresholds};
 pub use time::MonoTime;
 pub use view::{AgentView, CommandProgress};

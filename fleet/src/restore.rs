@@ -1,11 +1,10 @@
-//! Beginning where the last collector ended.
+//! Going on where the last collector ended.
 
 use crate::agent::{Agent, ProcessEnd};
 use crate::fleet::Fleet;
 use crate::gap::Gap;
 use crate::input::RestoredAgent;
-use crate::roster::AgentIndex;
-use crate::session::{Session, Superseded};
+use crate::session::{Session, SupersededSessions};
 use crate::time::MonoTime;
 use heartline_vocabulary::AgentRowId;
 use heartline_vocabulary::GapCause;
@@ -14,16 +13,16 @@ use heartline_vocabulary::{AgentStatus, ExitStatus};
 
 impl Fleet {
     pub(crate) fn on_restore(&mut self, restored: RestoredAgent, now: MonoTime) {
-        if self.roster.is_full() || self.roster.find(&restored.agent).is_some() {
+        if self.agents.is_full() || self.agents.find(&restored.agent).is_some() {
             return;
         }
         let mut sessions = restored.sessions.into_iter();
         let newest = sessions.next();
         let session =
             newest.map_or(Session::new(0, 0), |it| Session::new(it.session, it.applied_segment));
-        let limits = self.limits.number_of(&restored.agent);
-        let mut agent = Agent::new(&restored.agent, restored.id, limits, session, now);
-        let superseded = Superseded::restored(
+        let thresholds = self.context.thresholds.number_of(&restored.agent);
+        let mut agent = Agent::new(&restored.agent, restored.id, thresholds, session, now);
+        let superseded = SupersededSessions::restored(
             sessions.map(|old| Session::new(old.session, old.applied_segment)),
         );
         agent.superseded = (!superseded.is_empty()).then(|| Box::new(superseded));
@@ -34,7 +33,7 @@ impl Fleet {
         };
         // The database has labels: a wall clock that was put back makes moments of them that are
         // still to come.
-        agent.restored = Some(Box::new((restored.standing, restored.since.min(now))));
+        agent.restored = Some(Box::new((restored.status, restored.since.min(now))));
         agent.last_live = restored.last_live.unwrap_or(MonoTime::NEVER_YET).min(now);
         agent.interval_ms = restored.interval_ms;
         agent.first_seen = restored.first_seen.min(now);
@@ -47,31 +46,28 @@ impl Fleet {
             desired
         });
         agent.totals = restored.totals;
-        self.next_id = self.next_id.max(restored.id.0 + 1);
-        self.roster.insert(agent);
-        self.summary.add(AgentStatus::UNKNOWN.state);
+        self.next_row_id = self.next_row_id.max(AgentRowId(restored.id.0 + 1));
+        self.agents.insert(agent);
+        self.context.state_counts.add(AgentStatus::UNKNOWN.state);
     }
 
-    /// The socket is bound: everybody has their own limit from here to be heard.
+    /// The socket is bound: each agent has its own limit from here to be heard.
     pub(crate) fn on_begin(
         &mut self,
         last_alive: Option<MonoTime>,
         next_id: AgentRowId,
         now: MonoTime,
     ) {
-        self.next_id = self.next_id.max(next_id.0);
-        self.watch.begin(now);
-        for agent in self.roster.agents_mut() {
-            agent.silent_from = self.absences.attended(now);
-            agent.since = now;
-        }
+        self.next_row_id = self.next_row_id.max(next_id);
+        self.gap_detector.begin(now);
         if let Some(from) = last_alive {
             self.record_gap(Gap { from: from.min(now), to: now, cause: GapCause::Down });
         }
-        let all: Vec<AgentIndex> = self.roster.indices().collect();
-        for index in all {
-            self.rejudge(index, now, None);
-            self.note_changed(index);
-        }
+        self.for_each_agent(|mut it| {
+            it.agent.silent_since = it.context.clock.observed(now);
+            it.agent.since = now;
+            it.rejudge(now, None);
+            it.mark_changed();
+        });
     }
 }

@@ -1,26 +1,26 @@
-//! The sessions of one agent: the current one, and those that it superseded.
+//! The sessions of one agent: the current one, those that it superseded, and those that were never
+//! live.
 
 use heartline_protocol::ReplayWindow;
 
 use crate::time::MonoTime;
 
-/// One run of an agent's emitter, as long as anything about it matters.
+/// One run of an agent's emitter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Session {
-    /// Its random id.
+    /// Random.
     pub(crate) id: u64,
     pub(crate) window: ReplayWindow,
-    /// The last segment of it that was counted.
+    /// The last segment that was counted.
     pub(crate) applied: u64,
-    /// The last segment of it that is on disk; never above `applied`.
+    /// The last segment that is on disk; never above `applied`.
     pub(crate) durable: u64,
     /// Until when a challenge that it was given can be echoed.
     pub(crate) challenged_until: MonoTime,
-    /// The highest sequence whose content was taken: what is overtaken says nothing new.
-    pub(crate) told: u64,
-    /// The first sequence number seen.
+    /// The highest sequence whose content was applied: an overtaken message is older than it.
+    pub(crate) last_sequence: u64,
     pub(crate) first_sequence: u64,
-    /// How many different messages arrived.
+    /// Messages with different sequences that arrived.
     pub(crate) received: u64,
 }
 
@@ -32,13 +32,13 @@ impl Session {
             applied,
             durable: applied,
             challenged_until: MonoTime::NEVER_YET,
-            told: 0,
+            last_sequence: 0,
             first_sequence: 0,
             received: 0,
         }
     }
 
-    /// Takes a sequence number in; says whether it was new.
+    /// Takes a sequence in; returns whether it was new.
     pub(crate) fn accept(&mut self, sequence: u64) -> bool {
         let is_new = self.window.accept(sequence);
         if is_new {
@@ -51,7 +51,7 @@ impl Session {
         is_new
     }
 
-    /// Messages that were sent since the first one seen, and never arrived.
+    /// Returns the number of messages that were sent since the first one seen and never arrived.
     pub(crate) fn lost(&self) -> u64 {
         let sent = if self.received == 0 {
             0
@@ -62,23 +62,23 @@ impl Session {
     }
 }
 
-/// How many superseded sessions an agent keeps at least: what they counted, and that they are old.
+/// Superseded sessions that an agent keeps at least: what they counted, and that they are old.
 const KEPT: usize = 8;
-/// How many it keeps at most while their challenges could still be echoed.
+/// Superseded sessions that it keeps at most, while their challenges could still be echoed.
 const KEPT_MAX: usize = 64;
 
 /// The sessions that were superseded, newest first.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Superseded(Vec<Session>);
+pub(crate) struct SupersededSessions(Vec<Session>);
 
-impl Superseded {
-    /// Those of before this start, newest first.
+impl SupersededSessions {
+    /// Returns the sessions of before this start, newest first.
     pub(crate) fn restored(sessions: impl Iterator<Item = Session>) -> Self {
         Self(sessions.take(KEPT_MAX).collect())
     }
 
-    /// Whether work of any of them is on its way to the disk.
-    pub(crate) fn has_work_under_way(&self) -> bool {
+    /// Returns whether work of any of them is on its way to the disk.
+    pub(crate) fn has_unconfirmed_work(&self) -> bool {
         self.0.iter().any(|session| session.applied > session.durable)
     }
 
@@ -90,17 +90,13 @@ impl Superseded {
         self.0.iter().find(|session| session.id == id)
     }
 
-    /// Takes out the session of that id.
+    /// Removes and returns the session of that id.
     pub(crate) fn take(&mut self, id: u64) -> Option<Session> {
         let at = self.0.iter().position(|session| session.id == id)?;
         Some(self.0.remove(at))
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
-        self.0.iter_mut()
-    }
-
-    /// Until when a challenge of any of them can be echoed.
+    /// Returns until when a challenge of any of them can be echoed.
     pub(crate) fn challenged_until(&self) -> MonoTime {
         let moments = self.0.iter().map(|session| session.challenged_until);
         moments.max().unwrap_or(MonoTime::NEVER_YET)
@@ -124,5 +120,45 @@ impl Superseded {
 
     pub(crate) fn push(&mut self, session: Session) {
         self.0.insert(0, session);
+    }
+}
+
+/// The newest few sessions of an agent that were never live here, with what was received of each:
+/// new starts, and recordings of old ones.
+///
+/// A recording can be sent for ever. If it were acknowledged each time, it would use up the acks
+/// that a new start of the agent waits for.
+#[derive(Debug, Default)]
+pub(crate) struct UnverifiedSessions(Vec<(u64, ReplayWindow)>);
+
+/// Unverified sessions that are told apart: the newest.
+const UNVERIFIED_KEPT: usize = 4;
+
+impl UnverifiedSessions {
+    /// Takes a message in; returns whether its sequence was new in its session.
+    pub(crate) fn accept(&mut self, session: u64, sequence: u64) -> bool {
+        let known = self.0.iter().position(|&(known, _)| known == session);
+        let at = known.unwrap_or_else(|| {
+            self.0.truncate(UNVERIFIED_KEPT - 1);
+            self.0.insert(0, (session, ReplayWindow::default()));
+            0
+        });
+        self.0[at].1.accept(sequence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_is_new_once() {
+        let mut unverified = UnverifiedSessions::default();
+        assert!(unverified.accept(7, 1) && unverified.accept(7, 2) && unverified.accept(8, 1));
+        assert!(!unverified.accept(7, 1) && !unverified.accept(8, 1));
+        for session in 10..14 {
+            assert!(unverified.accept(session, 1));
+        }
+        assert!(unverified.accept(7, 1), "only the newest few are remembered");
     }
 }

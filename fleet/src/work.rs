@@ -2,86 +2,83 @@
 
 use std::collections::VecDeque;
 
+use heartline_vocabulary::{AgentRowId, WorkTotals};
+
+use crate::agent_table::AgentIndex;
+use crate::context::AgentMut;
 use crate::fleet::Fleet;
 use crate::input::Message;
-use crate::message::{Freshness, segment_of};
-use crate::output::{HistoryDbRow, Output, WorkRow, WriteTicket};
-use crate::roster::AgentIndex;
+use crate::message::segment_of;
+use crate::output::{HistoryDbRow, WorkRow, WriteTicket};
 use crate::time::MonoTime;
-use heartline_vocabulary::AgentRowId;
-use heartline_vocabulary::WorkTotals;
 
-/// Most rows under way to the disk. Past it, segments are not applied: they stay pending in their
+/// Most rows on their way to the disk. Past it, segments are not applied: they stay pending in their
 /// emitters, which send them again. That is how the store sheds load without losing anything.
-pub(crate) const UNDER_WAY_MAX: usize = 65_536;
+const UNCONFIRMED_MAX: usize = 65_536;
 
-/// A row that has been handed to the store.
+/// A row that was handed to the store and is not confirmed yet.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct UnconfirmedWork {
-    pub(crate) ticket: WriteTicket,
-    pub(crate) index: AgentIndex,
-    pub(crate) id: AgentRowId,
-    pub(crate) session: u64,
-    pub(crate) segment: u64,
+struct UnconfirmedWork {
+    ticket: WriteTicket,
+    index: AgentIndex,
+    id: AgentRowId,
+    session: u64,
+    segment: u64,
     /// What it added to the agent's totals.
-    pub(crate) added: WorkTotals,
+    added: WorkTotals,
 }
 
-/// Rows under way, oldest first, and the numbers they get.
+/// The rows that are not confirmed yet, oldest first, and the last ticket given out.
 #[derive(Debug, Default)]
 pub(crate) struct UnconfirmedWorkQueue {
-    under_way: VecDeque<UnconfirmedWork>,
+    rows: VecDeque<UnconfirmedWork>,
     last: WriteTicket,
 }
 
 impl UnconfirmedWorkQueue {
-    pub(crate) fn has_room(&self) -> bool {
-        self.under_way.len() < UNDER_WAY_MAX
+    fn has_room(&self) -> bool {
+        self.rows.len() < UNCONFIRMED_MAX
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.under_way.len()
+        self.rows.len()
     }
 
-    pub(crate) fn next_ticket(&self) -> WriteTicket {
+    fn next_ticket(&self) -> WriteTicket {
         WriteTicket(self.last.0 + 1)
     }
 
-    pub(crate) fn push(&mut self, row: UnconfirmedWork) {
+    fn push(&mut self, row: UnconfirmedWork) {
         debug_assert_eq!(row.ticket, self.next_ticket());
         self.last = row.ticket;
-        self.under_way.push_back(row);
+        self.rows.push_back(row);
     }
 
-    /// The oldest row, if it is done by `ticket`.
-    pub(crate) fn pop_through(&mut self, ticket: WriteTicket) -> Option<UnconfirmedWork> {
-        if self.under_way.front()?.ticket > ticket { None } else { self.under_way.pop_front() }
+    /// Returns the oldest row, if `ticket` confirms it.
+    fn pop_through(&mut self, ticket: WriteTicket) -> Option<UnconfirmedWork> {
+        if self.rows.front()?.ticket > ticket { None } else { self.rows.pop_front() }
     }
 }
 
-impl Fleet {
-    /// Counts the segment that a live message carries, if it is new, and says whether the answer
-    /// must wait for the disk.
-    pub(crate) fn count_segment(
-        &mut self,
-        index: AgentIndex,
-        message: &Message<'_>,
-        now: MonoTime,
-    ) -> bool {
+impl AgentMut<'_> {
+    /// Counts the segment that a live message carries, if it is new; returns whether the ack must
+    /// wait for the disk.
+    pub(crate) fn count_segment(&mut self, message: &Message<'_>, now: MonoTime) -> bool {
+        let agent = &mut *self.agent;
         let Some(segment) = segment_of(&message.body) else { return false };
-        let Some(agent) = self.roster.get_mut(index) else { return false };
-        let (id, last_lost) = (agent.id, agent.lost_noted);
+        let (id, last_lost) = (agent.id, agent.lost_reported);
         let lost = u32::try_from(agent.session.lost()).unwrap_or(u32::MAX);
         let Some(session) = agent.session_mut(message.session) else { return false };
         if segment.number <= session.applied {
             return segment.number > session.durable;
         }
-        if !self.pipeline.has_room() {
-            self.counters.work_shed += 1;
+        let queue = &mut self.context.unconfirmed_work;
+        if !queue.has_room() {
+            self.context.counters.work_shed += 1;
             return false;
         }
         session.applied = segment.number;
-        let ticket = self.pipeline.next_ticket();
+        let ticket = queue.next_ticket();
         let added = WorkTotals {
             ok: segment.ok,
             failed: segment.failed,
@@ -89,53 +86,47 @@ impl Fleet {
             tokens_in: segment.tokens_in,
             tokens_out: segment.tokens_out,
         };
-        let (session, number) = (message.session, segment.number);
-        self.pipeline.push(UnconfirmedWork { ticket, index, id, session, segment: number, added });
-        // One that was overtaken had been counted as lost, and the next that is lost stands for it.
-        agent.lost_noted = lost.max(last_lost);
+        let (index, session, segment_number) = (self.index, message.session, segment.number);
+        queue.push(UnconfirmedWork { ticket, index, id, session, segment: segment_number, added });
+        // An overtaken message had been counted as lost, and the next lost one stands for it.
+        agent.lost_reported = lost.max(last_lost);
+        agent.totals = agent.totals.saturating_add(&added);
         let row = WorkRow {
             ticket,
             id,
             session,
-            segment: number,
+            segment: segment_number,
             at: now,
-            ok: segment.ok,
-            failed: segment.failed,
-            cost_nano_usd: segment.cost_nano_usd,
-            tokens_in: segment.tokens_in,
-            tokens_out: segment.tokens_out,
+            work: added,
             latency: segment.latency.as_bytes().into(),
             // This message is counted with the next row: it has not been judged yet.
-            beats: std::mem::take(&mut agent.beats),
+            beats: std::mem::take(&mut agent.beats_since_row),
             lost: lost.saturating_sub(last_lost),
         };
-        agent.totals = agent.totals.saturating_add(&added);
-        self.outputs.push_back(Output::Record(HistoryDbRow::Work(Box::new(row))));
+        self.context.record(HistoryDbRow::Work(Box::new(row)));
         true
     }
 
+    /// Takes in that a row is on disk; `is_known`: it was there before, so it counts no further.
+    fn on_work_stored(&mut self, row: &UnconfirmedWork, is_known: bool, now: MonoTime) {
+        if is_known {
+            self.agent.totals = self.agent.totals.saturating_sub(&row.added);
+            self.mark_changed();
+        }
+        let Some(session) = self.agent.session_mut(row.session) else { return };
+        session.durable = session.durable.max(row.segment);
+        if session.durable == row.segment {
+            self.send_pending_ack(|pending| pending.session == row.session, now);
+        }
+    }
+}
+
+impl Fleet {
     /// The disk has everything up to `ticket`: confirms it to the agents that wait.
     pub(crate) fn on_stored(&mut self, ticket: WriteTicket, known: &[WriteTicket], now: MonoTime) {
-        while let Some(row) = self.pipeline.pop_through(ticket) {
-            let agent = self.roster.get_mut(row.index).filter(|agent| agent.id == row.id);
-            let Some(agent) = agent else {
-                self.forgotten.stored(&row);
-                continue;
-            };
-            // The disk had it from before: what was added for it here was too much.
-            if known.contains(&row.ticket) {
-                agent.totals = agent.totals.saturating_sub(&row.added);
-                self.note_changed(row.index);
-            }
-            let Some(agent) = self.roster.get_mut(row.index) else { continue };
-            let Some(session) = agent.session_mut(row.session) else { continue };
-            session.durable = session.durable.max(row.segment);
-            let durable = session.durable;
-            if durable == row.segment
-                && let Some(agent) = self.roster.get_mut(row.index)
-                && let Some(question) = agent.question.take_if(|it| it.session == row.session)
-            {
-                self.answer(row.index, *question, Freshness::Live, now);
+        while let Some(row) = self.context.unconfirmed_work.pop_through(ticket) {
+            if let Some(mut agent) = self.agent_mut_if(row.index, row.id) {
+                agent.on_work_stored(&row, known.contains(&row.ticket), now);
             }
         }
     }

@@ -13,7 +13,6 @@ pub use ending::{ExitReport, Goodbye};
 pub use identity::IdentityView;
 pub use segment::{COUNT_MAX, SegmentView};
 
-use heartline_vocabulary::{Phase};
 use crate::envelope::{Kind, Refusal, Verified};
 use crate::wire::Reader;
 

@@ -13,6 +13,8 @@
 //! - [`bucket`]: the latency buckets
 //! - [`challenge`]: freshness without clocks
 
+#![warn(missing_docs)]
+
 pub mod body;
 pub mod bucket;
 pub mod challenge;

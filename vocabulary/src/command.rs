@@ -77,3 +77,35 @@ impl fmt::Display for CommandRefusal {
         }
     }
 }
+
+/// The reason why agents were not forgotten. Its `Display` says what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum ForgetRefusal {
+    /// This agent is killed.
+    Killed(String),
+    /// A command to this agent is on its way to the disk.
+    CommandPending(String),
+    /// Work of this agent is on its way to the disk.
+    WorkPending(String),
+}
+
+impl fmt::Display for ForgetRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Killed(agent) => write!(
+                f,
+                "{agent} is killed, and a kill outlives its agent: resume it, then forget it"
+            ),
+            Self::CommandPending(agent) => {
+                write!(f, "a command to {agent} is on its way to the disk; try again")
+            }
+            Self::WorkPending(agent) => write!(
+                f,
+                "{agent} still works: what it did is on its way to the disk; try again when it has \
+                 ended"
+            ),
+        }
+    }
+}

@@ -4,6 +4,8 @@
 //! Every enumeration has one name for each of its values ([`State::name`], …): the database, JSON
 //! documents, filters and tables all use it. The feature `serde` makes the types serializable.
 
+#![warn(missing_docs)]
+
 mod agent;
 mod command;
 mod gap;
@@ -14,7 +16,7 @@ mod state;
 mod work;
 
 pub use agent::{AgentRowId, Phase};
-pub use command::{Action, CommandRefusal, CommandTarget};
+pub use command::{Action, CommandRefusal, CommandTarget, ForgetRefusal};
 pub use gap::GapCause;
 pub use identity::{Identity, SharedIdentity};
 pub use session::{ExitStatus, SessionEnd};

@@ -31,7 +31,7 @@ impl fmt::Display for ExitStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.oom_killed, self.signal, self.code) {
             (true, _, _) => f.write_str("OOM-killed"),
-            (_, Some(signal), _) => write!(f, "killed by signal {signal}"),
+            (_, Some(signal), _) => write!(f, "terminated by signal {signal}"),
             (_, _, Some(code)) => write!(f, "exit code {code}"),
             _ => f.write_str("exit status unknown"),
         }

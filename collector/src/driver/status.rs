@@ -60,7 +60,7 @@ impl Driver {
     }
 
     pub(super) fn status(&self, now: MonoTime) -> CollectorStatus {
-        let (summary, counters) = (self.fleet.summary(), self.fleet.counters());
+        let (summary, counters) = (self.fleet.state_counts(), self.fleet.counters());
         let refused = self.ingest.refused();
         let paused = self.about.control_paused.iter();
         let paused = paused.map(|why| format!("new agents can't be stored: {why}"));

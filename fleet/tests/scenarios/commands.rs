@@ -24,17 +24,17 @@ fn a_kill_is_nothing_until_it_is_durable() {
     let mut world = World::with(beat("a"));
     world.command(Action::Kill, "a");
     world.pass_ms(500);
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
     world.hear(beat("a"));
     let outputs = world.outputs();
     let told = |output: &Output| match output {
-        Output::Answer(answer) => answer.ack.killed,
-        Output::Push(_) | Output::Commanded { .. } => true,
+        Output::Ack(ack) => ack.ack.killed,
+        Output::Push(_) | Output::CommandApplied { .. } => true,
         _ => false,
     };
     assert!(!outputs.iter().any(told), "nobody may hear of it yet");
     world.tell(Input::Persisted { ticket: WriteTicket(1) });
-    assert_eq!(world.standing("a"), "killed operator");
+    assert_eq!(world.status("a"), "killed operator");
     assert_eq!(world.pushes().len(), 1);
 }
 
@@ -42,9 +42,9 @@ fn a_kill_is_nothing_until_it_is_durable() {
 fn a_kill_that_could_not_be_stored_was_never_given() {
     let mut world = World::with(beat("a"));
     world.command(Action::Kill, "a");
-    world.tell(Input::Abandoned { ticket: WriteTicket(1) });
+    world.tell(Input::Abandoned { ticket: WriteTicket(1), why: "full".into() });
     world.tell(Input::Persisted { ticket: WriteTicket(1) });
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
     world.order(Action::Kill, "a");
     assert_eq!(world.view("a").desired().map(|desired| desired.generation), Some(2));
 }
@@ -61,7 +61,7 @@ fn it_is_pushed_five_times_and_rides_on_every_answer() {
     }
     assert_eq!(pushed, [0, 100, 200, 400, 800]);
     world.hear(beat("a"));
-    let ack = world.answers()[0].ack;
+    let ack = world.acks()[0].ack;
     assert_eq!((ack.generation, ack.killed), (1, true));
 }
 
@@ -129,7 +129,7 @@ fn killed_goes_before_everything_and_lasts_until_resumed() {
     world.hear(beat("a").session(2));
     world.hear(goodbye("a").session(2));
     world.pass_ms(1_000_000);
-    assert_eq!(world.standing("a"), "killed operator");
+    assert_eq!(world.status("a"), "killed operator");
     world.hear(beat("a").session(3));
     world.forget_outputs();
     world.mark();
@@ -143,7 +143,7 @@ fn a_resume_of_the_dead_finds_them_dead() {
     world.order(Action::Kill, "a");
     world.pass_ms(1_000_000);
     world.order(Action::Resume, "a");
-    assert_eq!(world.standing("a"), "unreachable silent");
+    assert_eq!(world.status("a"), "unreachable silent");
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn killing_the_killed_changes_nothing() {
     world.forget_outputs();
     world.order(Action::Kill, "a");
     let changed = world.outputs().into_iter().find_map(|output| match output {
-        Output::Commanded { targets, .. } => Some(targets[0].changed),
+        Output::CommandApplied { targets, .. } => Some(targets[0].changed),
         _ => None,
     });
     assert_eq!(changed, Some(false));
@@ -224,7 +224,7 @@ fn of_two_commands_under_way_the_later_one_wins() {
     world.persist();
     let desired = world.view("a").desired().cloned().expect("it was commanded");
     assert_eq!((desired.generation, desired.killed), (2, false));
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn commands_that_are_refused() {
     for (request, expected) in cases {
         world.forget_outputs();
         world.tell(Input::Command(request));
-        assert_eq!(world.outputs(), [Output::Refused { request_id: 1, refusal: expected }]);
+        assert_eq!(world.outputs(), [Output::CommandRefused { request_id: 1, refusal: expected }]);
     }
 }
 
@@ -276,7 +276,7 @@ fn a_policy_kills_in_its_own_name() {
     };
     world.tell(Input::Command(request));
     world.persist();
-    assert_eq!(world.standing("a"), "killed policy");
+    assert_eq!(world.status("a"), "killed policy");
 }
 
 #[test]

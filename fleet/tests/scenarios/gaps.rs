@@ -84,7 +84,7 @@ fn an_absence_makes_nobody_one_way() {
     world.freeze_ms(20_000);
     world.tell(Input::Tick);
     world.until_ms(400_000);
-    assert_eq!(world.standing("a"), "unreachable silent");
+    assert_eq!(world.status("a"), "unreachable silent");
 }
 
 #[test]

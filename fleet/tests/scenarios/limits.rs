@@ -12,10 +12,10 @@ fn no_agent_gets_more_than_64_answers_in_a_second() {
     for _ in 0..100 {
         world.hear(beat("a"));
     }
-    assert_eq!((world.answers().len(), world.fleet.counters().answers_withheld), (64, 36));
+    assert_eq!((world.acks().len(), world.fleet.counters().answers_withheld), (64, 36));
     world.pass_ms(1_000);
     world.hear(beat("a"));
-    assert_eq!(world.answers().len(), 1);
+    assert_eq!(world.acks().len(), 1);
 }
 
 #[test]
@@ -26,9 +26,9 @@ fn strangers_use_up_no_more_than_half_of_them() {
         // Nothing remembers this session, so nothing knows that it is a recording.
         world.hear(beat("a").session(99).sequence(sequence).unconfirmed());
     }
-    assert_eq!(world.answers().len(), 32);
+    assert_eq!(world.acks().len(), 32);
     world.hear(beat("a"));
-    assert_eq!(world.answers().len(), 1);
+    assert_eq!(world.acks().len(), 1);
 }
 
 #[test]
@@ -38,9 +38,9 @@ fn a_recording_that_is_sent_for_ever_keeps_no_answer_from_a_new_start() {
     for _ in 0..1_000 {
         world.hear(beat("a").session(99).sequence(1).unconfirmed());
     }
-    assert_eq!((world.answers().len(), world.fleet.counters().replayed), (1, 999));
+    assert_eq!((world.acks().len(), world.fleet.counters().replayed), (1, 999));
     world.hear(beat("a").session(100).sequence(1).unconfirmed());
-    assert_eq!(world.answers().len(), 1);
+    assert_eq!(world.acks().len(), 1);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_full_fleet_takes_nobody_in() {
     for agent in ["a", "b", "c", "a"] {
         world.hear(beat(agent));
     }
-    assert_eq!((world.fleet.find("c"), world.fleet.summary().total), (None, 2));
+    assert_eq!((world.fleet.find("c"), world.fleet.state_counts().total), (None, 2));
     assert_eq!(world.fleet.counters().over_limit, 1);
 }
 

@@ -27,7 +27,7 @@ fn everybody_is_unknown_until_heard() {
     let mut world = World::restored(vec![known("a")]);
     world.pass_ms(60_000);
     world.hear(beat("a").unconfirmed());
-    assert_eq!(world.standing("a"), "unknown");
+    assert_eq!(world.status("a"), "unknown");
     assert_eq!(world.transitions(), [""; 0]);
 }
 
@@ -35,7 +35,7 @@ fn everybody_is_unknown_until_heard() {
 fn who_is_as_before_has_no_new_row_and_keeps_its_since() {
     let mut world = World::restored(vec![known("a")]);
     world.hear(beat("a"));
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
     assert_eq!(world.transitions(), [""; 0]);
     assert_eq!(ms(world.view("a").since(), START), -8_000_000);
     world.pass_ms(90_000);
@@ -46,7 +46,7 @@ fn who_is_as_before_has_no_new_row_and_keeps_its_since() {
 fn who_died_meanwhile_is_found_once_its_own_limit_after_the_start() {
     let mut world = World::restored(vec![known("a")]);
     world.pass_ms(299_999);
-    assert_eq!(world.standing("a"), "unknown");
+    assert_eq!(world.status("a"), "unknown");
     world.pass_ms(900_000);
     assert_eq!(world.transitions(), ["300000 unknown → unreachable silent"]);
 }
@@ -61,22 +61,22 @@ fn and_the_row_says_why() {
 #[test]
 fn who_was_unreachable_and_still_is_has_no_second_outage() {
     let silent = AgentStatus::unreachable(Reason::Silent);
-    let mut world = World::restored(vec![RestoredAgent { standing: silent, ..known("a") }]);
+    let mut world = World::restored(vec![RestoredAgent { status: silent, ..known("a") }]);
     world.pass_ms(900_000);
     assert_eq!(world.transitions(), [""; 0]);
-    assert_eq!(world.standing("a"), "unreachable silent");
+    assert_eq!(world.status("a"), "unreachable silent");
     world.hear(beat("a"));
     assert_eq!(world.transitions(), ["900000 unreachable silent → healthy"]);
 }
 
 #[test]
 fn a_kill_holds_from_the_first_moment() {
-    let standing = AgentStatus::killed(Reason::Operator);
-    let agent = RestoredAgent { desired: Some(killed()), standing, ..known("a") };
+    let status = AgentStatus::killed(Reason::Operator);
+    let agent = RestoredAgent { desired: Some(killed()), status, ..known("a") };
     let mut world = World::restored(vec![agent]);
-    assert_eq!(world.standing("a"), "killed operator");
+    assert_eq!(world.status("a"), "killed operator");
     world.hear(beat("a").unconfirmed());
-    let ack = world.answers()[0].ack;
+    let ack = world.acks()[0].ack;
     assert_eq!((ack.generation, ack.killed), (4, true), "even who is not proven fresh is told");
 }
 
@@ -98,14 +98,14 @@ fn obedience_is_noted_across_the_restart() {
 
 #[test]
 fn who_had_stopped_or_crashed_still_has() {
-    for (end, standing, shown) in [
+    for (end, status, shown) in [
         (SessionEnd::Shutdown, AgentStatus::killed(Reason::Shutdown), "killed shutdown"),
         (SessionEnd::Crashed, AgentStatus::unreachable(Reason::Crashed), "unreachable crashed"),
     ] {
         let sessions = vec![RestoredSession { session: 1, applied_segment: 5, ended: Some(end) }];
-        let mut world = World::restored(vec![RestoredAgent { sessions, standing, ..known("a") }]);
+        let mut world = World::restored(vec![RestoredAgent { sessions, status, ..known("a") }]);
         world.pass_ms(900_000);
-        assert_eq!((world.transitions(), world.standing("a")), (vec![], shown.to_owned()));
+        assert_eq!((world.transitions(), world.status("a")), (vec![], shown.to_owned()));
     }
 }
 
@@ -114,7 +114,7 @@ fn what_was_stored_is_confirmed_and_not_counted_again() {
     let mut world = World::restored(vec![known("a")]);
     world.hear(beat("a").segment(5, 10));
     assert_eq!(world.view("a").totals().ok, 50);
-    assert_eq!(world.answers()[0].ack.durable_segment, 5);
+    assert_eq!(world.acks()[0].ack.durable_segment, 5);
     world.hear(beat("a").segment(6, 1));
     assert_eq!(world.view("a").totals().ok, 51);
 }
@@ -126,7 +126,7 @@ fn superseded_sessions_are_remembered() {
     let mut world = World::restored(vec![RestoredAgent { sessions, starts: 2, ..known("a") }]);
     world.hear(beat("a").session(3));
     world.hear(beat("a").session(2).segment(2, 10));
-    assert_eq!((world.view("a").session(), world.standing("a").as_str()), (3, "degraded conflict"));
+    assert_eq!((world.view("a").session(), world.status("a").as_str()), (3, "degraded conflict"));
     assert_eq!(world.view("a").totals().ok, 50);
 }
 

@@ -25,15 +25,15 @@ fn a_beat_behind_its_own_goodbye_changes_nothing() {
     world.hear(goodbye("a").sequence(3));
     world.hear(beat("a").sequence(2));
     world.hear(beat("a").sequence(4));
-    assert_eq!(world.standing("a"), "killed shutdown");
+    assert_eq!(world.status("a"), "killed shutdown");
 }
 
 #[test]
 fn an_exit_that_was_reported_is_a_crash() {
     let mut world = World::with(beat("a").busy(2, 0));
     world.hear(ended_by_signal("a", 9));
-    assert_eq!(world.standing("a"), "unreachable crashed");
-    assert_eq!(world.causes(), ["ended by signal 9"]);
+    assert_eq!(world.status("a"), "unreachable crashed");
+    assert_eq!(world.causes(), ["terminated by signal 9"]);
     assert_eq!(world.view("a").in_flight(), 0);
     world.pass_ms(900_000);
     world.hear(beat("a").session(2));
@@ -65,7 +65,7 @@ fn two_processes_are_a_conflict_until_one_of_them_has_gone() {
         world.hear(beat("a").session(1));
         world.hear(beat("a").session(2));
     }
-    assert_eq!(world.standing("a"), "degraded conflict");
+    assert_eq!(world.status("a"), "degraded conflict");
     assert_eq!(world.view("a").session(), 2, "it never switches back while both live");
     for _ in 0..10 {
         world.pass_ms(10_000);
@@ -80,7 +80,7 @@ fn a_replacement_that_says_goodbye_is_no_conflict() {
     let mut world = World::with(beat("a"));
     world.hear(beat("a").session(2));
     world.hear(goodbye("a").session(1));
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
 }
 
 #[test]
@@ -90,13 +90,13 @@ fn the_first_process_takes_over_again_when_the_second_was_a_mistake() {
     world.pass_ms(10_000);
     world.hear(goodbye("a").session(2));
     for _ in 0..4 {
-        assert_eq!(world.standing("a"), "killed shutdown");
+        assert_eq!(world.status("a"), "killed shutdown");
         world.pass_ms(25_000);
         world.hear(beat("a").session(1));
     }
     assert_eq!((world.view("a").session(), world.view("a").starts()), (1, 3));
     world.pass_ms(80_000);
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_recording_never_takes_over() {
     // Held up for minutes, and overtaken: it does not say that its process still runs.
     world.hear(beat("a").session(1).sequence(5));
     assert_eq!(
-        (world.view("a").session(), world.standing("a").as_str()),
+        (world.view("a").session(), world.status("a").as_str()),
         (2, "unreachable silent")
     );
 }
@@ -145,7 +145,7 @@ fn more_starts_than_can_be_told_apart_wait() {
 fn a_start_with_another_interval_is_challenged_by_its_own() {
     let mut world = World::with(beat("a").interval_ms(30_000));
     world.hear(beat("a").session(2).interval_ms(1_000).unconfirmed());
-    let asked = world.answers().pop().expect("whoever proves nothing is challenged");
+    let asked = world.acks().pop().expect("whoever proves nothing is challenged");
     assert_eq!((asked.session, asked.interval_ms), (2, 1_000));
     assert_eq!(world.view("a").interval_ms(), 30_000, "what is not proven changes nothing");
 }

@@ -9,7 +9,7 @@ use crate::world::{World, known, rules};
 fn a_first_live_beat_makes_healthy() {
     let mut world = World::new();
     world.hear(beat("a").unconfirmed());
-    assert_eq!(world.standing("a"), "unknown");
+    assert_eq!(world.status("a"), "unknown");
     world.pass_ms(20);
     world.hear(beat("a"));
     assert_eq!(world.transitions(), ["20 unknown → healthy"]);
@@ -19,7 +19,7 @@ fn a_first_live_beat_makes_healthy() {
 fn late_after_three_intervals_and_unreachable_after_ten() {
     let mut world = World::with(beat("a"));
     world.until_ms(89_900);
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
     world.until_ms(400_000);
     let expected = ["90000 healthy → degraded late", "300000 degraded late → unreachable silent"];
     assert_eq!(world.transitions(), expected);
@@ -71,7 +71,7 @@ fn a_beat_ends_it() {
     let expected = ["90000 healthy → degraded late", "100000 degraded late → healthy"];
     assert_eq!(world.transitions(), expected);
     world.until_ms(189_000);
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_beat_that_was_overtaken_keeps_alive_and_says_nothing() {
     let view = world.view("a");
     assert_eq!((view.in_flight(), view.address().map(|it| it.port())), (1, Some(3)));
     world.until_ms(139_000);
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::world::World;
 fn only_a_beat_can_say_that_work_is_stuck() {
     let mut world = World::with(beat("a").busy(1, 295_000));
     world.pass_ms(25_000);
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
     world.hear(beat("a").busy(1, 320_000));
     // Since the moment at which the limit passed, between the two beats.
     assert_eq!(world.transitions(), ["5000 healthy → degraded stalled"]);
@@ -29,24 +29,24 @@ fn a_stall_is_told_with_its_age() {
 fn a_backlog_is_work_too() {
     let mut world = World::with(beat("a"));
     world.hear(beat("a").backlog(3, 400_000));
-    assert_eq!(world.standing("a"), "degraded stalled");
+    assert_eq!(world.status("a"), "degraded stalled");
     world.hear(beat("a").backlog(0, 400_000));
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
 }
 
 #[test]
 fn who_waits_or_has_nothing_to_do_is_not_stuck() {
     let mut world = World::with(beat("a"));
     world.hear(beat("a").busy(1, 900_000).waiting());
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
     world.hear(beat("a").busy(0, 900_000));
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
 }
 
 #[test]
 fn lateness_goes_before_a_stall() {
     let mut world = World::with(beat("a").busy(1, 301_000));
-    assert_eq!(world.standing("a"), "degraded stalled");
+    assert_eq!(world.status("a"), "degraded stalled");
     world.pass_ms(91_000);
     world.hear(beat("a").busy(1, 392_000));
     let expected =
@@ -64,7 +64,7 @@ fn who_was_killed_has_its_whole_limit_again_after_the_resume() {
     }
     world.order(Action::Resume, "a");
     world.forget_outputs();
-    assert_eq!(world.standing("a"), "healthy");
+    assert_eq!(world.status("a"), "healthy");
     world.mark();
     for _ in 0..11 {
         world.pass_ms(30_000);

@@ -7,7 +7,7 @@ use crate::world::World;
 
 /// The last segment that each answer since the last look confirms.
 fn confirmed(world: &mut World) -> Vec<u64> {
-    world.answers().iter().map(|answer| answer.ack.durable_segment).collect()
+    world.acks().iter().map(|answer| answer.ack.durable_segment).collect()
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use heartline_fleet::{
     AgentView, CommandRequest, ControlDbRow, Fleet, FleetConfig, HealthRules, HistoryDbRow, Input,
-    Message, MonoTime, OutgoingAck, OutgoingPush, Output, RestoredAgent, ReturnAddress, WorkRow,
-    WriteTicket,
+    Message, MonoTime, OutgoingAck, OutgoingPush, Output, RestoredAgent, ReturnAddress, Transition,
+    WorkRow, WriteTicket,
 };
 
 use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Reason};
@@ -109,8 +109,8 @@ impl World {
     }
 
     /// `healthy`, `degraded late`, …
-    pub(crate) fn standing(&self, agent: &str) -> String {
-        words(self.view(agent).standing())
+    pub(crate) fn status(&self, agent: &str) -> String {
+        words(self.view(agent).status())
     }
 
     /// Commands one agent, as an operator.
@@ -124,7 +124,7 @@ impl World {
     /// Everything that was handed to `control.db` is there.
     pub(crate) fn persist(&mut self) {
         let ticket = self.outputs.iter().rev().find_map(|output| match output {
-            Output::Persist(ControlDbRow::Command { ticket, .. }) => Some(*ticket),
+            Output::Persist(ControlDbRow::Command(row)) => Some(row.ticket),
             _ => None,
         });
         self.tell(Input::Persisted { ticket: ticket.expect("a command is under way") });
@@ -145,6 +145,10 @@ impl World {
         self.outputs.clear();
     }
 
+    pub(crate) fn outputs_so_far(&self) -> &[Output] {
+        &self.outputs
+    }
+
     /// What came out since the last look.
     pub(crate) fn outputs(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.outputs)
@@ -154,7 +158,7 @@ impl World {
     pub(crate) fn transitions(&mut self) -> Vec<String> {
         let began = self.began;
         let word = |row| match row {
-            HistoryDbRow::Transition { at, from, to, .. } => {
+            HistoryDbRow::Transition(Transition { at, from, to, .. }) => {
                 Some(format!("{} {} → {}", ms(at, began), words(from), words(to)))
             }
             _ => None,
@@ -165,7 +169,7 @@ impl World {
     /// Why each transition since the last look came about.
     pub(crate) fn causes(&mut self) -> Vec<String> {
         let word = |row| match row {
-            HistoryDbRow::Transition { cause, .. } => Some(cause.to_string()),
+            HistoryDbRow::Transition(row) => Some(row.cause.to_string()),
             _ => None,
         };
         self.history().into_iter().filter_map(word).collect()
@@ -175,6 +179,7 @@ impl World {
     pub(crate) fn history(&mut self) -> Vec<HistoryDbRow> {
         let row = |output| match output {
             Output::Record(row) => Some(row),
+            Output::Transition(row) => Some(HistoryDbRow::Transition(row)),
             _ => None,
         };
         self.outputs().into_iter().filter_map(row).collect()
@@ -190,9 +195,9 @@ impl World {
     }
 
     /// The answers since the last look.
-    pub(crate) fn answers(&mut self) -> Vec<OutgoingAck> {
+    pub(crate) fn acks(&mut self) -> Vec<OutgoingAck> {
         let answer = |output| match output {
-            Output::Answer(answer) => Some(answer),
+            Output::Ack(ack) => Some(ack),
             _ => None,
         };
         self.outputs().into_iter().filter_map(answer).collect()
@@ -229,7 +234,7 @@ pub(crate) fn known(agent: &str) -> RestoredAgent {
         first_seen: START.minus_millis(9_000_000),
         identity: None,
         interval_ms: crate::say::INTERVAL_MS,
-        standing: AgentStatus::HEALTHY,
+        status: AgentStatus::HEALTHY,
         since: START.minus_millis(8_000_000),
         last_live: Some(START.minus_millis(60_000)),
         starts: 1,

@@ -304,7 +304,7 @@ impl Oracle {
             next = next.min(to_come.filter(changes).min().unwrap_or(MonoTime::NEVER));
         }
         hold!(views == self.watched.iter().flatten().count(), "somebody is missing");
-        let summary = fleet.summary();
+        let summary = fleet.state_counts();
         hold!(summary.total == views as u32, "{} in all states, {views} agents", summary.total);
         for state in State::ALL {
             hold!(summary.of(state) == of[state as usize], "the sum of {state:?} is wrong");

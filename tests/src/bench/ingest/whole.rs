@@ -90,7 +90,7 @@ impl Whole {
                 measured += self.round(path, Load::Segment(self.segment))?;
             }
         }
-        let healthy = self.core.fleet.summary().of(State::Healthy);
+        let healthy = self.core.fleet.state_counts().of(State::Healthy);
         ensure!(healthy as usize == self.sender.agents(), "only {healthy} agents are healthy");
         let shed = self.core.fleet.counters().work_shed;
         ensure!(shed == 0, "{shed} segments were shed");

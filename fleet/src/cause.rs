@@ -1,50 +1,41 @@
-//! States, the reasons for them, and the causes of their changes.
+//! The causes of transitions.
 
 use heartline_vocabulary::ExitStatus;
 use std::fmt;
 
-/// What brought a change of state about. Its `Display` is the sentence that operators read.
+/// The cause of a change of state. Its `Display` is the sentence that operators read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransitionCause {
-    /// So many beats in a row did not come.
+    /// So many beats in a row are missing.
     Missed {
-        /// How many.
         beats: u32,
-        /// The agent's interval, in ms.
         interval_ms: u32,
     },
-    /// Beats arrive, but nothing was begun, ended or stepped for so long.
+    /// Beats arrive, but no task was begun, ended or stepped for so long.
     NoProgress {
-        /// Age of the last progress, in ms.
         age_ms: u64,
-        /// The step it is in. Scrubbed.
+        /// The current step. Scrubbed.
         step: Option<Box<str>>,
     },
     /// A live beat of a session that another had superseded.
     TwoProcesses,
     /// Beats arrive that never echo a challenge.
     OneWay,
-    /// Its supervisor's report.
+    /// The agent's supervisor reported its exit.
     Exited(ExitStatus),
-    /// It said goodbye.
     Goodbye,
-    /// A live beat.
     Beat,
-    /// A new start.
     NewSession,
-    /// An operator's command: who, and why.
     Command {
         /// `user@host`
         by: Box<str>,
-        /// In their words. Scrubbed.
+        /// Scrubbed.
         reason: Box<str>,
     },
-    /// Nothing was heard since the collector started.
     NotHeardSinceStart {
-        /// How long that is, in ms.
         waited_ms: u64,
     },
-    /// The rules were changed.
+    /// The health rules were changed.
     Rules,
 }
 
@@ -52,32 +43,36 @@ impl fmt::Display for TransitionCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missed { beats, interval_ms } => {
-                write!(f, "{beats} beats missed (interval {})", Millis(u64::from(*interval_ms)))
+                write!(
+                    f,
+                    "{beats} beats missed (interval {})",
+                    DisplayMillis(u64::from(*interval_ms))
+                )
             }
             Self::NoProgress { age_ms, step } => {
-                write!(f, "beats arrive, no progress for {}", Millis(*age_ms))?;
+                write!(f, "beats arrive, no progress for {}", DisplayMillis(*age_ms))?;
                 step.as_ref().map_or(Ok(()), |step| write!(f, "; step {step}"))
             }
-            Self::TwoProcesses => f.write_str("two processes speak as this agent"),
-            Self::OneWay => f.write_str("its beats arrive, but our answers never reach it"),
+            Self::TwoProcesses => f.write_str("reported by two processes"),
+            Self::OneWay => f.write_str("beats arrive, but answers never reach the agent"),
             Self::Exited(exit) => write!(f, "{exit}"),
-            Self::Goodbye => f.write_str("it said goodbye"),
+            Self::Goodbye => f.write_str("said goodbye"),
             Self::Beat => f.write_str("a live beat"),
             Self::NewSession => f.write_str("a new start"),
             Self::Command { reason, .. } if reason.is_empty() => f.write_str("no reason given"),
             Self::Command { reason, .. } => f.write_str(reason),
             Self::NotHeardSinceStart { waited_ms } => {
-                write!(f, "not heard for {} since the collector started", Millis(*waited_ms))
+                write!(f, "not heard for {} since the collector started", DisplayMillis(*waited_ms))
             }
-            Self::Rules => f.write_str("the rules were changed"),
+            Self::Rules => f.write_str("the health rules were changed"),
         }
     }
 }
 
-/// A length of time for a sentence: `300ms`, `15s`, `5m03s`, `2h00m`.
-struct Millis(u64);
+/// Displays a duration for a sentence: `300ms`, `15s`, `5m03s`, `2h00m`.
+struct DisplayMillis(u64);
 
-impl fmt::Display for Millis {
+impl fmt::Display for DisplayMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0 / 1_000;
         match self.0 {

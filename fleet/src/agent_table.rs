@@ -1,19 +1,37 @@
-//! All agents, by id and by dense index, with the moment at which each must be judged again.
+//! All agents, by name and by dense index, with the moment at which each must be judged again.
 
 use hashbrown::HashTable;
 
 use crate::agent::Agent;
-use crate::attended::ObservedTime;
+use crate::observed_time::ObservedTime;
 
-/// Where an agent stands in the fleet's arrays. Reused after the agent is forgotten.
+/// The index of an agent in the fleet's arrays. Reused after the agent is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AgentIndex(pub u32);
 
 impl AgentIndex {
-    /// As an index into arrays that run parallel to the fleet's.
+    /// Returns the index into arrays parallel to the fleet's.
     #[must_use]
     pub fn get(self) -> usize {
         self.0 as usize
+    }
+}
+
+/// When one agent must be judged again.
+pub(crate) struct Deadline<'a> {
+    at: &'a mut ObservedTime,
+    earliest: &'a mut ObservedTime,
+}
+
+impl Deadline<'_> {
+    pub(crate) fn get(&self) -> ObservedTime {
+        *self.at
+    }
+
+    /// Sets it. No more than a store and a comparison.
+    pub(crate) fn set(&mut self, at: ObservedTime) {
+        *self.at = at;
+        *self.earliest = at.min(*self.earliest);
     }
 }
 
@@ -63,25 +81,26 @@ impl AgentTable {
             .map(|&index| AgentIndex(index))
     }
 
-    /// Finds many at once, into `found` in the same order, and loads what their next messages need.
+    /// Finds many at once, into `found` in the same order, and prefetches what their next messages
+    /// need.
     ///
-    /// What is kept of one agent lies in a dozen places of a large memory. One after the other each
-    /// of them is waited for; asked for in loops that do little else, many are under way together.
+    /// An agent takes a dozen cache lines of a large memory. Loads of one agent after the other miss
+    /// one by one; in loops that do little else, many misses are under way together.
     pub(crate) fn find_all(&self, names: &[&str], found: &mut Vec<Option<AgentIndex>>) {
         found.clear();
-        // Whoever stands where the name would: nearly always the one that is meant.
+        // The agent whose hash matches: nearly always the one that is meant.
         found.extend(names.iter().map(|name| {
             self.by_name.find(self.hasher.hash_one(name), |_| true).map(|&index| AgentIndex(index))
         }));
         let (mut lines, mut texts) = (0, 0);
         for &index in found.iter().flatten() {
-            lines ^= self.get(index).map_or(0, Agent::touch);
+            lines ^= self.get(index).map_or(0, Agent::prefetch);
             lines ^= u64::from(self.deadline(index) == ObservedTime::NEVER);
         }
         for &index in found.iter().flatten() {
-            texts ^= self.get(index).map_or(0, Agent::touch_texts);
+            texts ^= self.get(index).map_or(0, Agent::prefetch_texts);
         }
-        // They are loaded only if something comes of it.
+        // The compiler would drop loads whose values are not used.
         std::hint::black_box((lines, texts));
         for (found, name) in found.iter_mut().zip(names) {
             if !found.is_some_and(|index| self.name(index.0) == *name) {
@@ -100,7 +119,7 @@ impl AgentTable {
         let index = self.free.pop().unwrap_or_else(|| {
             self.agents.push(None);
             self.deadlines.push(ObservedTime::NEVER);
-            u32::try_from(self.agents.len() - 1).expect("the roster's limit is below 2^32")
+            u32::try_from(self.agents.len() - 1).expect("the limit of agents is below 2^32")
         });
         self.agents[index as usize] = Some(agent);
         let Self { agents, by_name, hasher, .. } = self;
@@ -129,31 +148,31 @@ impl AgentTable {
         self.agents.get_mut(index.get())?.as_mut()
     }
 
+    /// Returns an agent with its deadline.
+    pub(crate) fn get_with_deadline(
+        &mut self,
+        index: AgentIndex,
+    ) -> Option<(&mut Agent, Deadline<'_>)> {
+        let agent = self.agents.get_mut(index.get())?.as_mut()?;
+        let at = &mut self.deadlines[index.get()];
+        Some((agent, Deadline { at, earliest: &mut self.earliest }))
+    }
+
     pub(crate) fn indices(&self) -> impl Iterator<Item = AgentIndex> + '_ {
         let occupied = self.agents.iter().enumerate().filter(|(_, agent)| agent.is_some());
         occupied.map(|(index, _)| AgentIndex(index as u32))
-    }
-
-    pub(crate) fn agents_mut(&mut self) -> impl Iterator<Item = &mut Agent> {
-        self.agents.iter_mut().flatten()
-    }
-
-    /// Sets when the agent must be judged again. No more than a store and a comparison.
-    pub(crate) fn set_deadline(&mut self, index: AgentIndex, deadline: ObservedTime) {
-        self.deadlines[index.get()] = deadline;
-        self.earliest = self.earliest.min(deadline);
     }
 
     pub(crate) fn deadline(&self, index: AgentIndex) -> ObservedTime {
         self.deadlines[index.get()]
     }
 
-    /// A moment before which no deadline passes.
-    pub(crate) fn earliest(&self) -> ObservedTime {
+    /// Returns a moment before which no deadline passes.
+    pub(crate) fn earliest_deadline(&self) -> ObservedTime {
         self.earliest
     }
 
-    /// Those whose deadline has passed, and the earliest deadline among the others.
+    /// Lists the agents whose deadline has passed, and keeps the earliest deadline of the others.
     pub(crate) fn sweep(&mut self, now: ObservedTime, due: &mut Vec<AgentIndex>) {
         let mut earliest = ObservedTime::NEVER;
         for (index, &deadline) in self.deadlines.iter().enumerate() {

@@ -1,11 +1,18 @@
-//! Where an agent was last heard from, in three quarters of the bytes.
+//! The address that an agent's answers go to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use crate::input::ReturnAddress;
+/// Where a datagram came from, and where its answer goes: the peer, and which of the collector's
+/// sockets it used, since an agent takes answers only from the address that it sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReturnAddress {
+    pub peer: SocketAddr,
+    /// Number of the collector's socket.
+    pub via: u8,
+}
 
-/// A [`ReturnAddress`] as it is kept for each agent. The flow label of IPv6, which nobody answers by, is
-/// left out.
+/// A [`ReturnAddress`] in three quarters of the bytes, as it is kept for each agent. IPv6's flow
+/// label is left out: no answer needs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PackedReturnAddress {
     ip: [u8; 16],
@@ -16,9 +23,9 @@ pub(crate) struct PackedReturnAddress {
 }
 
 impl From<ReturnAddress> for PackedReturnAddress {
-    fn from(path: ReturnAddress) -> Self {
+    fn from(address: ReturnAddress) -> Self {
         let mut ip = [0; 16];
-        let scope_id = match path.peer {
+        let scope_id = match address.peer {
             SocketAddr::V4(peer) => {
                 ip[..4].copy_from_slice(&peer.ip().octets());
                 0
@@ -28,7 +35,13 @@ impl From<ReturnAddress> for PackedReturnAddress {
                 peer.scope_id()
             }
         };
-        Self { ip, scope_id, port: path.peer.port(), via: path.via, is_v4: path.peer.is_ipv4() }
+        Self {
+            ip,
+            scope_id,
+            port: address.peer.port(),
+            via: address.via,
+            is_v4: address.peer.is_ipv4(),
+        }
     }
 }
 
@@ -50,10 +63,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_survives_its_packing() {
+    fn packing_keeps_an_address() {
         for peer in ["10.0.0.7:4327", "[2001:db8::7]:9", "[fe80::1%3]:4327"] {
-            let path = ReturnAddress { peer: peer.parse().expect("an address"), via: 2 };
-            assert_eq!(ReturnAddress::from(PackedReturnAddress::from(path)), path);
+            let address = ReturnAddress { peer: peer.parse().expect("an address"), via: 2 };
+            assert_eq!(ReturnAddress::from(PackedReturnAddress::from(address)), address);
         }
     }
 }

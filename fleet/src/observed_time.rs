@@ -1,4 +1,4 @@
-//! The clock by which silence is measured: it stands still while nobody could be heard.
+//! The clock by which silence is measured: it stands still while the collector could hear nothing.
 
 use std::ops::Add;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::time::MonoTime;
 
 /// A moment on the collector's monotonic clock, less the time until then in which it was frozen or
-/// its socket overflowed. Because deadlines are kept in it, an absence puts all of them off at once.
+/// its socket overflowed. Because deadlines are kept in it, a gap postpones all of them at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ObservedTime(MonoTime);
 
@@ -16,7 +16,7 @@ impl ObservedTime {
     /// Later than any other moment.
     pub(crate) const NEVER: Self = Self(MonoTime::NEVER);
 
-    /// The time from `earlier` to here; zero if it is not earlier.
+    /// Returns the time from `earlier` to here; zero if it is not earlier.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         self.0.since(earlier.0)
     }
@@ -29,22 +29,22 @@ impl Add<Duration> for ObservedTime {
     }
 }
 
-/// How much time was lost so far.
+/// Converts between monotonic and observed time: the sum of the gaps so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ObservationClock(Duration);
 
 impl ObservationClock {
-    /// Nobody could be heard for so long.
-    pub(crate) fn add(&mut self, lost: Duration) {
+    /// Adds a gap.
+    pub(crate) fn add_gap(&mut self, lost: Duration) {
         self.0 = self.0.saturating_add(lost);
     }
 
-    /// What the clock showed at a moment after the last absence.
-    pub(crate) fn attended(self, at: MonoTime) -> ObservedTime {
+    /// Returns the observed time at a moment after the last gap.
+    pub(crate) fn observed(self, at: MonoTime) -> ObservedTime {
         ObservedTime(at - self.0)
     }
 
-    /// When the clock will show, or has shown since the last absence, that moment.
+    /// Returns the moment after the last gap that has this observed time.
     pub(crate) fn mono(self, at: ObservedTime) -> MonoTime {
         at.0 + self.0
     }
@@ -55,13 +55,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_stands_still_while_nobody_could_be_heard() {
+    fn observed_time_stands_still_in_a_gap() {
         let at = MonoTime::from_millis;
-        let mut absences = ObservationClock::default();
-        let deadline = absences.attended(at(1_000)) + Duration::from_secs(3);
-        absences.add(Duration::from_secs(5));
-        assert_eq!(absences.mono(deadline), at(9_000));
-        assert_eq!(absences.attended(at(9_000)), deadline);
-        assert_eq!(absences.mono(ObservedTime::NEVER), MonoTime::NEVER);
+        let mut clock = ObservationClock::default();
+        let deadline = clock.observed(at(1_000)) + Duration::from_secs(3);
+        clock.add_gap(Duration::from_secs(5));
+        assert_eq!(clock.mono(deadline), at(9_000));
+        assert_eq!(clock.observed(at(9_000)), deadline);
+        assert_eq!(clock.mono(ObservedTime::NEVER), MonoTime::NEVER);
     }
 }

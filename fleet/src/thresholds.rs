@@ -1,8 +1,8 @@
-//! The limits by which agents are judged, for the fleet and for patterns of agent ids.
+//! The thresholds by which agents are judged, for the fleet and for patterns of agent ids.
 
 use std::time::Duration;
 
-/// What an agent is judged by.
+/// The thresholds by which an agent is judged.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HealthThresholds {
     /// Intervals without a live beat until degraded.
@@ -19,7 +19,7 @@ impl Default for HealthThresholds {
     }
 }
 
-/// HealthThresholds for the agents that a pattern matches; `None` leaves a limit to the rules after it.
+/// Thresholds for the agents that a pattern matches; `None` leaves one to the rules after it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AgentHealthRule {
     /// Glob over agent ids: `*` any run of characters, `?` any one.
@@ -32,19 +32,19 @@ pub struct AgentHealthRule {
     pub stall_after: Option<Duration>,
 }
 
-/// All limits of a fleet: for each limit the first matching rule that sets it wins.
+/// All thresholds of a fleet: for each, the first matching rule that sets it wins.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HealthRules {
-    /// Where no rule says otherwise.
+    /// Thresholds where no rule matches.
     pub fleet: HealthThresholds,
-    /// HealthRules for patterns of agents, in order.
+    /// Rules for patterns of agents, in order.
     pub agents: Vec<AgentHealthRule>,
 }
 
 impl HealthRules {
-    /// The limits of one agent.
+    /// Returns the thresholds of one agent.
     #[must_use]
-    pub fn limits(&self, agent: &str) -> HealthThresholds {
+    pub fn thresholds(&self, agent: &str) -> HealthThresholds {
         let matching = || self.agents.iter().filter(|rule| matches(&rule.pattern, agent));
         HealthThresholds {
             late_factor: matching()
@@ -60,33 +60,33 @@ impl HealthRules {
     }
 }
 
-/// The few different limits that a fleet's agents have, so that an agent keeps only a number.
+/// The few different thresholds that a fleet's agents have, so that an agent keeps only a number.
 #[derive(Debug)]
 pub(crate) struct ThresholdTable {
     rules: HealthRules,
-    limits: Vec<HealthThresholds>,
+    distinct: Vec<HealthThresholds>,
 }
 
 impl ThresholdTable {
     pub(crate) fn new(rules: HealthRules) -> Self {
-        Self { limits: vec![rules.fleet], rules }
+        Self { distinct: vec![rules.fleet], rules }
     }
 
     pub(crate) fn number_of(&mut self, agent: &str) -> u16 {
         if self.rules.agents.is_empty() {
             return 0;
         }
-        let limits = self.rules.limits(agent);
-        let known = self.limits.iter().position(|&known| known == limits);
+        let thresholds = self.rules.thresholds(agent);
+        let known = self.distinct.iter().position(|&known| known == thresholds);
         let number = known.unwrap_or_else(|| {
-            self.limits.push(limits);
-            self.limits.len() - 1
+            self.distinct.push(thresholds);
+            self.distinct.len() - 1
         });
         u16::try_from(number).unwrap_or(0)
     }
 
     pub(crate) fn get(&self, number: u16) -> &HealthThresholds {
-        &self.limits[usize::from(number)]
+        &self.distinct[usize::from(number)]
     }
 }
 
@@ -156,9 +156,9 @@ mod tests {
             ],
             ..HealthRules::default()
         };
-        let limits = rules.limits("mail.3");
-        assert_eq!((limits.late_factor, limits.stall_after.as_secs()), (5.0, 1_200));
-        assert_eq!(limits.unreachable_factor, 10.0);
-        assert_eq!(rules.limits("web").stall_after.as_secs(), 60);
+        let thresholds = rules.thresholds("mail.3");
+        assert_eq!((thresholds.late_factor, thresholds.stall_after.as_secs()), (5.0, 1_200));
+        assert_eq!(thresholds.unreachable_factor, 10.0);
+        assert_eq!(rules.thresholds("web").stall_after.as_secs(), 60);
     }
 }

@@ -1,0 +1,171 @@
+//! Acks: how many an agent gets, and those that wait for the disk, but not for ever.
+
+use std::collections::VecDeque;
+
+use heartline_protocol::Ack;
+use heartline_protocol::challenge::step_ms;
+use heartline_vocabulary::AgentRowId;
+
+use crate::agent_table::AgentIndex;
+use crate::context::AgentMut;
+use crate::fleet::Fleet;
+use crate::output::{OutgoingAck, Output};
+use crate::return_address::ReturnAddress;
+use crate::time::MonoTime;
+
+/// A message whose ack is still to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PendingAck {
+    pub(crate) from: ReturnAddress,
+    pub(crate) session: u64,
+    pub(crate) sequence: u64,
+    pub(crate) interval_ms: u32,
+    pub(crate) len: u16,
+}
+
+/// How far a message was proven fresh.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    Live,
+    Unconfirmed,
+    /// Unconfirmed, and of a session that was never live here. Somebody may have recorded many of
+    /// them, so these must not use up the acks of the others.
+    Unverified,
+}
+
+/// The acks that one agent was sent in the current second.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RateLimit {
+    pub(crate) second: u32,
+    used: u16,
+}
+
+/// Most acks to one agent in one second: far above what any emitter asks for, and too few to be
+/// a weapon against one whose messages are replayed.
+pub(crate) const ACKS_PER_SECOND: u16 = 64;
+
+impl RateLimit {
+    /// Takes one, if fewer than `most` were taken in this second.
+    pub(crate) fn take(&mut self, now: MonoTime, most: u16) -> bool {
+        let second = now.nanos().div_euclid(1_000_000_000) as u32;
+        if second != self.second {
+            *self = Self { second, used: 0 };
+        }
+        let allowed = self.used < most;
+        self.used += u16::from(allowed);
+        allowed
+    }
+}
+
+/// How long an ack waits for the disk. After that it goes without the new work's confirmation: a
+/// slow disk must not keep challenges from agents, or they would all look one-way.
+pub(crate) const ACK_DELAY_MAX_MS: u64 = 400;
+
+/// The deadline of one ack that waits for the disk.
+#[derive(Clone, Copy, Debug)]
+struct DelayedAck {
+    until: MonoTime,
+    index: AgentIndex,
+    id: AgentRowId,
+    sequence: u64,
+}
+
+/// The deadlines of acks that wait for the disk, earliest first.
+#[derive(Debug, Default)]
+pub(crate) struct DelayedAcks(VecDeque<DelayedAck>);
+
+impl DelayedAcks {
+    fn pop_due(&mut self, now: MonoTime) -> Option<DelayedAck> {
+        if self.0.front()?.until > now { None } else { self.0.pop_front() }
+    }
+
+    pub(crate) fn next_due(&self) -> MonoTime {
+        self.0.front().map_or(MonoTime::NEVER, |ack| ack.until)
+    }
+}
+
+impl AgentMut<'_> {
+    /// Sends an ack now, if the agent has not had too many in this second.
+    pub(crate) fn send_ack(&mut self, pending: &PendingAck, freshness: Freshness, now: MonoTime) {
+        let most = match freshness {
+            Freshness::Live | Freshness::Unconfirmed => ACKS_PER_SECOND,
+            Freshness::Unverified => ACKS_PER_SECOND / 2,
+        };
+        let agent = &mut *self.agent;
+        if !agent.ack_rate.take(now, most) {
+            self.context.counters.answers_withheld += 1;
+            return;
+        }
+        let challenged_until = now.plus_millis(2 * step_ms(pending.interval_ms));
+        let durable_segment = agent.session_mut(pending.session).map_or(0, |session| {
+            session.challenged_until = session.challenged_until.max(challenged_until);
+            session.durable
+        });
+        let desired = agent.desired.as_deref();
+        let ack = Ack {
+            durable_segment,
+            generation: desired.map_or(0, |desired| desired.generation),
+            killed: desired.is_some_and(|desired| desired.killed),
+            unconfirmed: freshness != Freshness::Live,
+            wants_identity: freshness == Freshness::Live && !agent.identity_known,
+        };
+        self.context.outputs.push_back(Output::Ack(OutgoingAck {
+            index: self.index,
+            to: pending.from,
+            session: pending.session,
+            sequence: pending.sequence,
+            interval_ms: pending.interval_ms,
+            message_len: pending.len,
+            ack,
+        }));
+    }
+
+    /// Lets an ack wait for the disk.
+    pub(crate) fn delay_ack(&mut self, pending: PendingAck, now: MonoTime) {
+        let (id, sequence) = (self.agent.id, pending.sequence);
+        // One that beats faster than the disk writes must not wait for ever.
+        if let Some(earlier) = self.agent.pending_ack.replace(Box::new(pending)) {
+            self.send_ack(&earlier, Freshness::Live, now);
+        }
+        let until = now.plus_millis(ACK_DELAY_MAX_MS);
+        let delayed = DelayedAck { until, index: self.index, id, sequence };
+        self.context.delayed_acks.0.push_back(delayed);
+    }
+
+    /// Sends the ack that waits, if it is the one that `is_it` describes.
+    pub(crate) fn send_pending_ack(
+        &mut self,
+        is_it: impl FnOnce(&PendingAck) -> bool,
+        now: MonoTime,
+    ) {
+        if let Some(pending) = self.agent.pending_ack.take_if(|pending| is_it(pending)) {
+            self.send_ack(&pending, Freshness::Live, now);
+        }
+    }
+}
+
+impl Fleet {
+    /// Sends the acks that have waited for the disk long enough.
+    pub(crate) fn send_delayed_acks(&mut self, now: MonoTime) {
+        while let Some(delayed) = self.context.delayed_acks.pop_due(now) {
+            // It may have been sent since, or its agent forgotten.
+            if let Some(mut agent) = self.agent_mut_if(delayed.index, delayed.id) {
+                agent.send_pending_ack(|pending| pending.sequence == delayed.sequence, now);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acks_are_limited_by_the_second() {
+        let mut rate = RateLimit::default();
+        let mut taken = |ms| (0..100).filter(|_| rate.take(MonoTime::from_millis(ms), 64)).count();
+        assert_eq!(taken(5_000), 64);
+        assert_eq!(taken(5_999), 0);
+        assert_eq!(taken(6_000), 64);
+    }
+}

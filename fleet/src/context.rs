@@ -1,0 +1,154 @@
+//! One agent at work: looked up once for each input, with all that its handlers change besides it.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use heartline_vocabulary::{AgentStatus, Reason, StateCounts};
+
+use crate::ack::DelayedAcks;
+use crate::agent::Agent;
+use crate::agent_table::{AgentIndex, Deadline};
+use crate::cause::TransitionCause;
+use crate::fleet::MessageCounters;
+use crate::identity::IdentityInterner;
+use crate::judge::{Verdict, cause_of, judge, stalled_for};
+use crate::observed_time::ObservationClock;
+use crate::output::{ControlDbRow, HistoryDbRow, Output, Transition};
+use crate::thresholds::{HealthThresholds, ThresholdTable};
+use crate::time::MonoTime;
+use crate::work::UnconfirmedWorkQueue;
+
+/// The part of a fleet that the handlers of every agent share.
+pub(crate) struct Context {
+    pub(crate) outputs: VecDeque<Output>,
+    pub(crate) counters: MessageCounters,
+    pub(crate) state_counts: StateCounts,
+    pub(crate) thresholds: ThresholdTable,
+    pub(crate) interner: IdentityInterner,
+    pub(crate) clock: ObservationClock,
+    pub(crate) unconfirmed_work: UnconfirmedWorkQueue,
+    pub(crate) delayed_acks: DelayedAcks,
+    /// When the next push to an agent is due.
+    pub(crate) pushes_due: BTreeSet<(MonoTime, AgentIndex)>,
+    /// Agents that changed since somebody asked.
+    pub(crate) changed: Vec<AgentIndex>,
+}
+
+impl Context {
+    pub(crate) fn new(thresholds: ThresholdTable) -> Self {
+        Self {
+            outputs: VecDeque::new(),
+            counters: MessageCounters::default(),
+            state_counts: StateCounts::default(),
+            thresholds,
+            interner: IdentityInterner::default(),
+            clock: ObservationClock::default(),
+            unconfirmed_work: UnconfirmedWorkQueue::default(),
+            delayed_acks: DelayedAcks::default(),
+            pushes_due: BTreeSet::new(),
+            changed: Vec::new(),
+        }
+    }
+
+    /// Hands a row to `history.db`.
+    pub(crate) fn record(&mut self, row: HistoryDbRow) {
+        self.outputs.push_back(Output::Record(row));
+    }
+
+    /// Hands a row to `control.db`.
+    pub(crate) fn persist(&mut self, row: ControlDbRow) {
+        self.outputs.push_back(Output::Persist(row));
+    }
+}
+
+/// One agent with its deadline and the shared context.
+pub(crate) struct AgentMut<'a> {
+    pub(crate) index: AgentIndex,
+    pub(crate) agent: &'a mut Agent,
+    pub(crate) deadline: Deadline<'a>,
+    pub(crate) context: &'a mut Context,
+}
+
+impl AgentMut<'_> {
+    pub(crate) fn thresholds(&self) -> &HealthThresholds {
+        self.context.thresholds.get(self.agent.thresholds)
+    }
+
+    /// Lists the agent among those that changed.
+    pub(crate) fn mark_changed(&mut self) {
+        if !std::mem::replace(&mut self.agent.changed, true) {
+            self.context.changed.push(self.index);
+        }
+    }
+
+    /// Judges the agent as of `at` and acts on the verdict. `trigger` is what just happened to it.
+    pub(crate) fn rejudge(&mut self, at: MonoTime, trigger: Option<TransitionCause>) {
+        let observed = self.context.clock.observed(at);
+        let Verdict { status, next } = judge(self.agent, self.thresholds(), observed);
+        if status != self.agent.status {
+            self.enter(status, at, trigger);
+        }
+        self.deadline.set(next);
+    }
+
+    /// Judges the agent as of each of its deadlines that has passed: late and unreachable may both
+    /// have, and each becomes a transition of its own.
+    pub(crate) fn catch_up(&mut self, now: MonoTime) {
+        let until = self.context.clock.observed(now);
+        while self.deadline.get() <= until {
+            self.rejudge(self.context.clock.mono(self.deadline.get()), None);
+        }
+    }
+
+    fn enter(&mut self, to: AgentStatus, at: MonoTime, trigger: Option<TransitionCause>) {
+        let from = std::mem::replace(&mut self.agent.status, to);
+        self.context.state_counts.remove(from.state);
+        self.context.state_counts.add(to.state);
+        let restored = self.agent.restored.take().map(|restored| *restored);
+        match restored {
+            // As it was when the last collector ended: nothing has happened to the agent.
+            Some((before, since)) if before == to => self.agent.since = since,
+            _ => {
+                // A row of its own says how long the state before lasted, except the first.
+                let is_first = restored.is_some();
+                self.transition(from, at, trigger, is_first);
+            }
+        }
+        self.mark_changed();
+    }
+
+    fn transition(
+        &mut self,
+        from: AgentStatus,
+        at: MonoTime,
+        trigger: Option<TransitionCause>,
+        is_first: bool,
+    ) {
+        let (observed, to) = (self.context.clock.observed(at), self.agent.status);
+        let thresholds = self.context.thresholds.get(self.agent.thresholds);
+        let agent = &mut *self.agent;
+        // No other state hid the stall from the moment at which its limit passed.
+        let was_plain = from == AgentStatus::HEALTHY || from.reason == Some(Reason::Conflict);
+        let at = if to.reason == Some(Reason::Stalled) && was_plain {
+            agent.last_live - stalled_for(agent, thresholds).unwrap_or_default()
+        } else {
+            at
+        };
+        let at = at.max(agent.since);
+        let lasted: Duration = at.since(std::mem::replace(&mut agent.since, at));
+        // A new start explains why all is well, and nothing else.
+        let trigger =
+            trigger.filter(|it| *it != TransitionCause::NewSession || to == AgentStatus::HEALTHY);
+        let cause = trigger.unwrap_or_else(|| cause_of(agent, thresholds, to, observed));
+        let lasted = (!is_first && agent.first_seen != at).then_some(lasted);
+        let id = agent.id;
+        self.context.outputs.push_back(Output::Transition(Transition {
+            id,
+            at,
+            from,
+            to,
+            lasted,
+            cause,
+        }));
+    }
+}

@@ -1,0 +1,107 @@
+//! Agents that were forgotten: their recordings must not make them look alive.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use heartline_vocabulary::{AgentRowId, ForgetRefusal};
+
+use crate::agent::Agent;
+use crate::agent_table::AgentIndex;
+use crate::fleet::Fleet;
+use crate::input::{ForgetRequest, Message};
+use crate::output::{ControlDbRow, HistoryDbRow, Output};
+use crate::session::SupersededSessions;
+use crate::time::MonoTime;
+
+/// The sessions of agents that were forgotten since the collector started, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Tombstones {
+    by_name: BTreeMap<Box<str>, SupersededSessions>,
+    /// The highest generation of any of them: an agent that comes back may remember it.
+    pub(crate) generation: u64,
+    /// The number of tombstones at which expired ones are removed.
+    sweep_at: usize,
+}
+
+/// So many are kept at least; more only while a challenge of theirs could still be echoed.
+const KEPT: usize = 1_024;
+
+impl Tombstones {
+    /// Returns whether the message was received before its agent was forgotten.
+    pub(crate) fn is_replay(&self, message: &Message<'_>) -> bool {
+        let sessions = self.by_name.get(message.agent);
+        let session = sessions.and_then(|sessions| sessions.get(message.session));
+        session.is_some_and(|session| !session.window.is_new(message.sequence))
+    }
+
+    /// Takes the sessions of an agent that comes back.
+    pub(crate) fn take(&mut self, agent: &str) -> Option<Box<SupersededSessions>> {
+        self.by_name.remove(agent).map(Box::new)
+    }
+
+    fn insert(&mut self, agent: Agent, now: MonoTime) {
+        let mut sessions = agent.superseded.map(|it| *it).unwrap_or_default();
+        if agent.starts > 0 {
+            sessions.push(agent.session);
+        }
+        self.generation = self.generation.max(agent.generation);
+        if self.by_name.len() >= self.sweep_at.max(KEPT) {
+            self.by_name.retain(|_, sessions| sessions.challenged_until() > now);
+            // When many are forgotten at once, none of them has expired: don't sweep for each.
+            self.sweep_at = 2 * self.by_name.len();
+        }
+        if !sessions.is_empty() {
+            self.by_name.insert(agent.name, sessions);
+        }
+    }
+}
+
+impl Fleet {
+    /// Forgets all agents of a request, or none of them. Those that are not known are left out.
+    ///
+    /// In this order, a request is refused for an agent that
+    /// 1. is killed: the kill would be forgotten with it (invariant 8);
+    /// 2. has a command on its way to the disk, which may be a kill;
+    /// 3. has work on its way to the disk: heard again, it would have that work counted under both
+    ///    of its row ids.
+    pub(crate) fn on_forget(&mut self, request: ForgetRequest, now: MonoTime) {
+        let ForgetRequest { request_id, agents, by } = request;
+        let mut seen = BTreeSet::new();
+        let known = agents.iter().filter_map(|agent| self.agents.find(agent));
+        let found: Vec<AgentIndex> = known.filter(|&index| seen.insert(index)).collect();
+        let refusal = found.iter().find_map(|&index| self.forget_refusal(index));
+        let result = match refusal {
+            Some(refusal) => Err(refusal),
+            None => Ok(found.into_iter().filter_map(|it| self.forget(it, &by, now)).collect()),
+        };
+        self.context.outputs.push_back(Output::ForgetDone { request_id, result });
+    }
+
+    fn forget_refusal(&self, index: AgentIndex) -> Option<ForgetRefusal> {
+        let agent = self.agents.get(index)?;
+        let refusal = if agent.is_killed() {
+            ForgetRefusal::Killed
+        } else if self.commands.values().any(|command| command.targets(index)) {
+            ForgetRefusal::CommandPending
+        } else if agent.has_unconfirmed_work() {
+            ForgetRefusal::WorkPending
+        } else {
+            return None;
+        };
+        Some(refusal(agent.name.to_string()))
+    }
+
+    fn forget(&mut self, index: AgentIndex, by: &str, at: MonoTime) -> Option<String> {
+        self.agent_mut(index)?.mark_changed();
+        let agent = self.agents.remove(index)?;
+        let (id, name): (AgentRowId, String) = (agent.id, agent.name.to_string());
+        self.context.state_counts.remove(agent.status.state);
+        if let Some(pushes) = &agent.push_schedule {
+            self.context.pushes_due.remove(&(pushes.next, index));
+        }
+        self.tombstones.insert(agent, at);
+        self.context.persist(ControlDbRow::Forgotten { id, at, by: by.into() });
+        self.context.record(HistoryDbRow::Forgotten { id, at, by: by.into() });
+        self.context.outputs.push_back(Output::AgentRemoved { index });
+        Some(name)
+    }
+}
