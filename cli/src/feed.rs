@@ -89,7 +89,7 @@ impl Feed {
                 Ok(told)
             }
             LinkEvent::Update(update) => {
-                let is_change = matches!(update, SubscriptionUpdate::Changes(_));
+                let is_change = matches!(update, SubscriptionUpdate::Delta(_));
                 let applied = self.mirror.apply(update, clock::now());
                 let settling = is_change && self.settling > 0;
                 self.settling = self.settling.saturating_sub(u32::from(is_change));

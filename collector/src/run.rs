@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::clock::{self, Anchor};
 use crate::config::{Config, ConfigError};
-use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, mailbox};
+use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_channel};
 use crate::ingest::{BindError, Ingest, Keyring, Listener};
 use crate::keys::{self, KeyError, Keys};
 use crate::priority::{Role, step_behind_driver};
@@ -92,11 +92,11 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     announce_made(&keys);
     let listeners: Vec<Listener> =
         config.listen.iter().map(|&address| Listener::bind(address)).collect::<Result<_, _>>()?;
-    let (mailbox, letters) = mailbox().map_err(system("make an event descriptor"))?;
+    let (driver_handle, inbox) = driver_channel().map_err(system("make an event descriptor"))?;
     let anchor = Anchor::read();
     let store_config =
         StoreConfig { data_dir: config.data_dir.clone(), retention: config.retention };
-    let (store, restored) = Store::open(&store_config, anchor, to_driver(mailbox.clone()))?;
+    let (store, restored) = Store::open(&store_config, anchor, to_driver(driver_handle.clone()))?;
     let (archive, for_work) = (Archive::open(&config.data_dir)?, Archive::open(&config.data_dir)?);
 
     let now = clock::now();
@@ -105,11 +105,11 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     for revocation in &restored.revocations {
         keyring.set_revoked(revocation.epoch, &revocation.scope, true);
     }
-    let about = about(&listeners, &restored, anchor, now);
+    let info = info(&listeners, &restored, anchor, now);
     let fleet = restore(config, restored, now)?;
     let ingest = Ingest::new(listeners, keyring);
     let udp: Vec<String> = ingest.addresses().iter().map(ToString::to_string).collect();
-    let host = about.host.clone();
+    let host = info.host.clone();
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -124,7 +124,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     let view = OperatorListener::bind(&view_path, SocketRole::View, &access)?;
     let signals = Signals::new().map_err(system("handle signals"))?;
 
-    let driver = Driver::new(fleet, ingest, store, letters, about, anchor);
+    let driver = Driver::new(fleet, ingest, store, inbox, info, anchor);
     let driver = thread::Builder::new()
         .name("driver".into())
         .spawn(move || driver.run())
@@ -135,18 +135,19 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     step_behind_driver(Role::Operators);
     let (ending_tx, ending_rx) = watch::channel(false);
     runtime.block_on(async {
-        let publisher = Publisher::start(mailbox.clone(), archive.clone(), for_work);
+        let publisher = Publisher::start(driver_handle.clone(), archive.clone(), for_work);
         let keys = Arc::new(keys);
-        let world = ServerContext { mailbox: mailbox.clone(), archive, publisher, keys, host };
-        for door in [ctl, view] {
-            tokio::spawn(door.serve(world.clone(), access_rx.clone(), ending_rx.clone()));
+        let driver = driver_handle.clone();
+        let context = ServerContext { driver, archive, publisher, keys, host };
+        for listener in [ctl, view] {
+            tokio::spawn(listener.serve(context.clone(), access_rx.clone(), ending_rx.clone()));
         }
-        signals.obey(&mailbox, reload, &access_tx, &driver).await;
+        signals.obey(&driver_handle, reload, &access_tx, &driver).await;
         // Clients are told first; the last commits do not need them.
         ending_tx.send_replace(true);
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     });
-    mailbox.send(DriverRequest::End);
+    driver_handle.send(DriverRequest::End);
     match driver.join() {
         Ok(ended) => ended.map_err(system("go on receiving beats")),
         Err(panic) => std::panic::resume_unwind(panic),
@@ -172,7 +173,7 @@ impl Signals {
     /// Returns at TERM, at INT, and when the driver has ended by itself.
     async fn obey(
         mut self,
-        mailbox: &DriverHandle,
+        handle: &DriverHandle,
         reload: &Reload,
         access: &watch::Sender<Access>,
         driver: &thread::JoinHandle<std::io::Result<()>>,
@@ -182,7 +183,7 @@ impl Signals {
             tokio::select! {
                 _ = self.term.recv() => return,
                 _ = self.int.recv() => return,
-                _ = self.hup.recv() => reconfigure(mailbox, reload, access),
+                _ = self.hup.recv() => reconfigure(handle, reload, access),
                 _ = look.tick() => if driver.is_finished() { return },
             }
         }
@@ -190,11 +191,11 @@ impl Signals {
 }
 
 /// Takes a changed configuration, all of it or nothing.
-fn reconfigure(mailbox: &DriverHandle, reload: &Reload, access: &watch::Sender<Access>) {
+fn reconfigure(handle: &DriverHandle, reload: &Reload, access: &watch::Sender<Access>) {
     match reload() {
         Ok(config) => {
             access.send_replace(Access::new(config.access));
-            mailbox.send(DriverRequest::Rules(config.rules));
+            handle.send(DriverRequest::Rules(config.rules));
             tracing::info!(
                 "took the changed config; addresses, directories, retention and the mode of the \
                  operators' sockets change with a restart"
@@ -204,11 +205,11 @@ fn reconfigure(mailbox: &DriverHandle, reload: &Reload, access: &watch::Sender<A
     }
 }
 
-fn to_driver(mailbox: DriverHandle) -> Notify {
-    Arc::new(move |event| mailbox.send(DriverRequest::Store(event)))
+fn to_driver(handle: DriverHandle) -> Notify {
+    Arc::new(move |event| handle.send(DriverRequest::Store(event)))
 }
 
-fn about(
+fn info(
     listeners: &[Listener],
     restored: &Restored,
     anchor: Anchor,

@@ -7,7 +7,7 @@ use crate::message::{
     AgentEntry, CollectorStatus, Event, FleetDelta, Reply, VitalsUpdate, WorkWindow,
 };
 
-use heartline_vocabulary::{StateCounts, WorkTotals};
+use heartline_vocabulary::{AgentRowId, StateCounts, WorkTotals};
 
 /// News of a subscription.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub enum SubscriptionUpdate {
         last: bool,
     },
     /// What has changed.
-    Changes(Box<FleetDelta>),
+    Delta(Box<FleetDelta>),
     /// What is known is void; pages follow.
     Resync,
 }
@@ -37,7 +37,7 @@ impl SubscriptionUpdate {
             Reply::Page { entries, collector, last } => {
                 Ok(Self::Page { entries, collector: Box::new(collector), last })
             }
-            Reply::Changes(changes) => Ok(Self::Changes(Box::new(changes))),
+            Reply::Delta(delta) => Ok(Self::Delta(Box::new(delta))),
             Reply::Resync => Ok(Self::Resync),
             other => Err(Box::new(other)),
         }
@@ -70,8 +70,8 @@ pub struct FleetMirror {
 
 #[derive(Clone, Debug, Default)]
 struct Roster {
-    entries: BTreeMap<u32, AgentEntry>,
-    keys: BTreeMap<String, u32>,
+    entries: BTreeMap<AgentRowId, AgentEntry>,
+    ids: BTreeMap<String, AgentRowId>,
 }
 
 impl FleetMirror {
@@ -86,7 +86,7 @@ impl FleetMirror {
                 self.heard(*collector, local);
                 self.page(entries, last)
             }
-            SubscriptionUpdate::Changes(changes) => {
+            SubscriptionUpdate::Delta(changes) => {
                 let changes = *changes;
                 self.heard(changes.collector.clone(), local);
                 self.roster().change(changes)
@@ -153,14 +153,14 @@ impl FleetMirror {
 
     /// The agent with this key of the connection.
     #[must_use]
-    pub fn get(&self, key: u32) -> Option<&AgentEntry> {
-        self.shown.entries.get(&key)
+    pub fn get(&self, id: AgentRowId) -> Option<&AgentEntry> {
+        self.shown.entries.get(&id)
     }
 
     /// The agent with this id.
     #[must_use]
     pub fn by_name(&self, agent: &str) -> Option<&AgentEntry> {
-        self.get(*self.shown.keys.get(agent)?)
+        self.get(*self.shown.ids.get(agent)?)
     }
 
     /// How the collector is, as it last said.
@@ -188,55 +188,44 @@ impl FleetMirror {
 
 impl Roster {
     fn insert(&mut self, entry: AgentEntry) {
-        // A key or a name may be taken over; what it stood for before must not stay behind.
-        if let Some(key) = self.keys.insert(entry.agent.clone(), entry.key)
-            && key != entry.key
+        // A forgotten agent's name may be taken over; the agent must not stay behind.
+        if let Some(before) = self.ids.insert(entry.agent.clone(), entry.id)
+            && before != entry.id
         {
-            self.entries.remove(&key);
+            self.entries.remove(&before);
         }
-        let key = entry.key;
-        if let Some(old) = self.entries.insert(key, entry)
-            && self.keys.get(&old.agent) == Some(&key)
-            && self.entries[&key].agent != old.agent
-        {
-            self.keys.remove(&old.agent);
-        }
+        self.entries.insert(entry.id, entry);
     }
 
-    fn remove(&mut self, key: u32) {
-        if let Some(entry) = self.entries.remove(&key) {
-            self.keys.remove(&entry.agent);
+    fn remove(&mut self, id: AgentRowId) {
+        if let Some(entry) = self.entries.remove(&id) {
+            self.ids.remove(&entry.agent);
         }
     }
 
     fn change(&mut self, changes: FleetDelta) -> UpdateEffect {
         let applied = UpdateEffect {
             roster_changed: !changes.entries.is_empty() || !changes.removed.is_empty(),
-            agents_changed: !changes.changed.is_empty() || !changes.work.is_empty(),
+            agents_changed: !changes.vitals.is_empty() || !changes.work.is_empty(),
             events: changes.events,
         };
-        for key in changes.removed {
-            self.remove(key);
+        for id in changes.removed {
+            self.remove(id);
         }
         for entry in changes.entries {
             self.insert(entry);
         }
-        for VitalsUpdate { key, vitals } in changes.changed {
-            if let Some(entry) = self.entries.get_mut(&key) {
-                entry.vitals = vitals;
+        for VitalsUpdate { id, vitals, total } in changes.vitals {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                (entry.vitals, entry.total) = (vitals, total);
             }
         }
-        for (key, work, total) in changes.work {
-            self.set_work(key, work, total);
+        for (id, work) in changes.work {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.work = work;
+            }
         }
         applied
-    }
-
-    fn set_work(&mut self, key: u32, work: WorkWindow, total: WorkTotals) {
-        if let Some(entry) = self.entries.get_mut(&key) {
-            entry.work = work;
-            entry.total = total;
-        }
     }
 }
 
@@ -254,9 +243,10 @@ mod tests {
 
     fn changes() -> FleetDelta {
         FleetDelta {
+            turn: 1,
             collector: sample::collector(),
             entries: Vec::new(),
-            changed: Vec::new(),
+            vitals: Vec::new(),
             work: Vec::new(),
             removed: Vec::new(),
             events: Vec::new(),
@@ -297,22 +287,24 @@ mod tests {
         assert!(!mirror.is_whole());
         let applied = mirror.apply(page(vec![sample::idle_entry(9, "c")], true), START);
         assert_eq!((names(&mirror), applied.roster_changed), (vec!["b", "c"], true));
-        assert_eq!(mirror.by_name("b").unwrap().key, 1);
+        assert_eq!(mirror.by_name("b").unwrap().id, AgentRowId(1));
         assert_eq!(mirror.by_name("a"), None);
     }
 
     #[test]
     fn changes_are_folded_in() {
         let mut mirror = mirror_of(&[(1, "a"), (2, "b")]);
+        let killed = |id| VitalsUpdate {
+            id: AgentRowId(id),
+            vitals: sample::killed_entry().vitals,
+            total: sample::busy_entry().total,
+        };
         let applied = mirror.apply(
-            SubscriptionUpdate::Changes(Box::new(FleetDelta {
+            SubscriptionUpdate::Delta(Box::new(FleetDelta {
                 entries: vec![sample::idle_entry(3, "c")],
-                changed: vec![
-                    VitalsUpdate { key: 2, vitals: sample::killed_entry().vitals },
-                    VitalsUpdate { key: 77, vitals: sample::killed_entry().vitals },
-                ],
-                work: vec![(2, sample::busy_entry().work, sample::busy_entry().total)],
-                removed: vec![1, 78],
+                vitals: [2, 77].map(killed).into(),
+                work: vec![(AgentRowId(2), sample::busy_entry().work)],
+                removed: vec![AgentRowId(1), AgentRowId(78)],
                 events: sample::events(),
                 ..changes()
             })),
@@ -326,24 +318,20 @@ mod tests {
     }
 
     #[test]
-    fn a_key_or_name_that_is_taken_over_leaves_nothing_behind() {
+    fn a_name_that_is_taken_over_leaves_nothing_behind() {
         let mut mirror = mirror_of(&[(1, "a"), (2, "b")]);
-        let entries = vec![sample::idle_entry(1, "c"), sample::idle_entry(5, "b")];
-        mirror.apply(
-            SubscriptionUpdate::Changes(Box::new(FleetDelta { entries, ..changes() })),
-            START,
-        );
-        assert_eq!(names(&mirror), ["c", "b"]);
-        assert_eq!(mirror.by_name("a"), None);
-        assert_eq!(mirror.by_name("b").unwrap().key, 5);
-        assert_eq!(mirror.by_name("c").unwrap().key, 1);
+        let entries = vec![sample::idle_entry(5, "b")];
+        mirror
+            .apply(SubscriptionUpdate::Delta(Box::new(FleetDelta { entries, ..changes() })), START);
+        assert_eq!(names(&mirror), ["a", "b"]);
+        assert_eq!(mirror.by_name("b").unwrap().id, AgentRowId(5));
     }
 
     #[test]
     fn the_collectors_clock_goes_on_by_local_time() {
         let mut mirror = FleetMirror::default();
         assert_eq!(mirror.now_ms(START), None);
-        mirror.apply(SubscriptionUpdate::Changes(Box::new(changes())), START);
+        mirror.apply(SubscriptionUpdate::Delta(Box::new(changes())), START);
         assert_eq!(mirror.now_ms(START), Some(NOW_MS));
         assert_eq!(mirror.now_ms(START + Duration::from_secs(43)), Some(NOW_MS + 43_000));
         assert_eq!(mirror.now_ms(Duration::ZERO), Some(NOW_MS));

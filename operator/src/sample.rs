@@ -274,7 +274,7 @@ pub(crate) fn replies() -> Vec<Reply> {
             collector: collector(),
             last: true,
         },
-        Reply::Changes(changes),
+        Reply::Delta(changes),
         Reply::Resync,
         Reply::Agent(Box::new(detail())),
         Reply::Events { events: events(), next: Some(7) },

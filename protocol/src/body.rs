@@ -15,6 +15,7 @@ pub use segment::{COUNT_MAX, SegmentView};
 
 use crate::envelope::{Kind, Refusal, Verified};
 use crate::wire::Reader;
+use heartline_vocabulary::Phase;
 
 /// A decoded message.
 #[derive(Clone, Debug, PartialEq)]

@@ -160,7 +160,7 @@ impl Watcher {
 
     fn take(&mut self, update: SubscriptionUpdate, progress: &mut Progress) {
         // The snapshot from before the command shows how it was then.
-        let is_after = matches!(&update, SubscriptionUpdate::Changes(news) if news.collector.at_ms >= progress.at_ms)
+        let is_after = matches!(&update, SubscriptionUpdate::Delta(news) if news.collector.at_ms >= progress.at_ms)
             || matches!(&update, SubscriptionUpdate::Page { collector, .. } if collector.at_ms >= progress.at_ms);
         let applied = self.mirror.apply(update, clock::now());
         for event in &applied.events {

@@ -2,47 +2,46 @@
 //!
 //! Its priorities, in the order of a turn:
 //! 1. datagrams, until the sockets are empty (or a bound, so that nothing below starves);
-//! 2. what the kernel dropped, before anybody is judged by it;
-//! 3. the tick: deadlines, pushes, answers that waited long enough;
-//! 4. letters: confirmations from the disk, operators' requests.
+//! 2. what the kernel dropped, before any agent is judged by it;
+//! 3. the tick: deadlines, pushes, acks that waited long enough;
+//! 4. requests: confirmations from the disk, operators' requests.
 //!
 //! After each input its outputs are drained. Nothing here waits for anything but the next of these.
 
-mod mailbox;
-mod news;
+mod delta;
+mod request;
 mod status;
-mod translate;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
 use heartline_fleet::{
-    CommandRequest, ControlDbRow, Fleet, HistoryDbRow, Input, MonoTime, Output, WriteTicket,
+    CommandRequest, ControlDbRow, Fleet, ForgetRequest, HistoryDbRow, Input, MonoTime, Output,
 };
-use heartline_operator::message::{CommandOutcome, ErrorCode, HistoryHealth};
+use heartline_operator::message::{AgentDetail, CommandOutcome, ErrorCode, HistoryHealth};
+use heartline_vocabulary::ForgetRefusal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-pub use mailbox::{
-    AgentSnapshot, Changed, CommandReply, DriverHandle, DriverInbox, DriverRequest, News, Page,
-    PageRequest, ReplyTo, mailbox,
+pub use request::{
+    CommandReply, DriverHandle, DriverInbox, DriverRequest, Page, PageRequest, ReplyTo,
+    driver_channel,
 };
-pub use news::no_work;
 pub use status::CollectorInfo;
 
 use crate::clock::{self, Anchor};
 use crate::ingest::{Ask, BATCH, Ingest};
 use crate::store::{Store, StoreEvent};
-use news::DeltaTracker;
+use delta::DeltaTracker;
 use status::BeatRate;
 
 /// Most batches taken from one socket in one turn: a flood must not keep the tick away.
 const BATCHES_PER_TURN: usize = 64;
-/// Most letters answered in one turn.
-const LETTERS_PER_TURN: usize = 8;
-/// How often the kernel's table is asked for drops, and the store for its writers.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// So many reads of the sockets may fail in a row, for want of memory say, before the collector ends.
+/// Most requests answered in one turn.
+const REQUESTS_PER_TURN: usize = 8;
+/// How often the kernel's table is read for drops, and the store's writers are checked.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// So many reads of the sockets may fail in a row, out of memory say, before the collector ends.
 const FAILURES_MAX: u32 = 1_000;
 
 /// The one owner of the fleet.
@@ -50,18 +49,20 @@ pub struct Driver {
     fleet: Fleet,
     ingest: Ingest,
     store: Store,
-    letters: DriverInbox,
-    about: CollectorInfo,
+    inbox: DriverInbox,
+    info: CollectorInfo,
     anchor: Anchor,
     rate: BeatRate,
-    teller: DeltaTracker,
+    deltas: DeltaTracker,
     history: HistoryHealth,
     history_rows: Vec<HistoryDbRow>,
     control_rows: Vec<ControlDbRow>,
-    /// Who waits for which command.
-    waiting: BTreeMap<u64, Vec<ReplyTo<CommandReply>>>,
-    tickets: BTreeMap<WriteTicket, u64>,
-    looked: MonoTime,
+    /// Operators that wait for a command, by its request id.
+    pending_commands: BTreeMap<u64, Vec<ReplyTo<CommandReply>>>,
+    /// Operators that wait for agents to be forgotten, by the id of the request.
+    pending_forgets: BTreeMap<u64, ReplyTo<Result<Vec<String>, ForgetRefusal>>>,
+    last_forget: u64,
+    checked: MonoTime,
     failures: u32,
     turn: u64,
     ending: bool,
@@ -74,8 +75,8 @@ impl Driver {
         fleet: Fleet,
         ingest: Ingest,
         store: Store,
-        letters: DriverInbox,
-        about: CollectorInfo,
+        inbox: DriverInbox,
+        info: CollectorInfo,
         anchor: Anchor,
     ) -> Self {
         let now = clock::now();
@@ -83,17 +84,18 @@ impl Driver {
             fleet,
             ingest,
             store,
-            letters,
-            about,
+            inbox,
+            info,
             anchor,
             rate: BeatRate::new(now),
-            teller: DeltaTracker::default(),
+            deltas: DeltaTracker::default(),
             history: HistoryHealth::Kept,
             history_rows: Vec::new(),
             control_rows: Vec::new(),
-            waiting: BTreeMap::new(),
-            tickets: BTreeMap::new(),
-            looked: now,
+            pending_commands: BTreeMap::new(),
+            pending_forgets: BTreeMap::new(),
+            last_forget: 0,
+            checked: now,
             failures: 0,
             turn: 0,
             ending: false,
@@ -105,13 +107,13 @@ impl Driver {
     /// # Errors
     /// When a socket can be neither waited on nor read: nothing could be observed any more.
     pub fn run(mut self) -> io::Result<()> {
-        self.hand_over();
+        self.flush_rows();
         while !self.ending {
             self.wait()?;
             self.turn()?;
         }
         self.handle(Input::End, clock::now());
-        self.hand_over();
+        self.flush_rows();
         self.ingest.flush();
         self.store.close();
         Ok(())
@@ -126,7 +128,7 @@ impl Driver {
         let mut fds: Vec<PollFd<'_>> = self
             .ingest
             .sockets()
-            .chain([std::os::fd::AsFd::as_fd(&self.letters)])
+            .chain([std::os::fd::AsFd::as_fd(&self.inbox)])
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
             .collect();
         match poll(&mut fds, Some(&timeout)) {
@@ -139,13 +141,13 @@ impl Driver {
         self.turn += 1;
         self.receive()?;
         let now = clock::now();
-        self.note_drops(now);
+        self.check_drops(now);
         self.handle(Input::Tick, now);
-        self.read_letters();
+        self.handle_requests();
         self.ingest.flush();
-        self.hand_over();
+        self.flush_rows();
         self.rate.note(self.fleet.counters().live, now);
-        if self.looked == now && !self.store.is_alive() {
+        if self.checked == now && !self.store.is_alive() {
             return Err(io::Error::other("a writer of the databases has ended"));
         }
         Ok(())
@@ -181,9 +183,9 @@ impl Driver {
         if self.failures > FAILURES_MAX { Err(error) } else { Ok(()) }
     }
 
-    fn note_drops(&mut self, now: MonoTime) {
-        let ask = if now.since(self.looked) >= LOOK_EVERY {
-            self.looked = now;
+    fn check_drops(&mut self, now: MonoTime) {
+        let ask = if now.since(self.checked) >= CHECK_EVERY {
+            self.checked = now;
             // Labels follow the wall clock when somebody moves it.
             self.anchor = self.anchor.followed();
             Ask::Kernel
@@ -204,38 +206,33 @@ impl Driver {
     fn drain(&mut self, now: MonoTime) {
         while let Some(output) = self.fleet.poll_output() {
             match output {
-                Output::Answer(answer) => self.ingest.answer(&self.fleet, &answer, now),
-                Output::Push(order) => self.ingest.push(&self.fleet, &order),
+                Output::Ack(ack) => self.ingest.answer(&self.fleet, &ack, now),
+                Output::Push(push) => self.ingest.push(&self.fleet, &push),
+                Output::Transition(row) => self.history_rows.push(HistoryDbRow::Transition(row)),
                 Output::Record(row) => self.history_rows.push(row),
-                Output::Persist(row) => {
-                    if let ControlDbRow::Command { ticket, request_id, .. } = &row {
-                        self.tickets.insert(*ticket, *request_id);
-                    }
-                    self.control_rows.push(row);
-                }
-                Output::Commanded { request_id, at, targets } => {
+                Output::Persist(row) => self.control_rows.push(row),
+                Output::CommandApplied { request_id, at, targets } => {
                     let at_ms = self.anchor.wall_ms(at);
-                    self.reply(
-                        request_id,
-                        &Ok(CommandOutcome { request_id, at_ms, targets, refused: None }),
-                    );
+                    self.reply(Ok(CommandOutcome { request_id, at_ms, targets, refused: None }));
                 }
-                Output::Refused { request_id, refusal } => {
-                    let refused = Some(refusal);
-                    let at_ms = self.anchor.wall_ms(now);
+                Output::CommandRefused { request_id, refusal } => {
+                    let (at_ms, refused) = (self.anchor.wall_ms(now), Some(refusal));
                     let targets = Vec::new();
-                    self.reply(
-                        request_id,
-                        &Ok(CommandOutcome { request_id, at_ms, targets, refused }),
-                    );
+                    self.reply(Ok(CommandOutcome { request_id, at_ms, targets, refused }));
                 }
-                Output::Forgotten { index, .. } => self.ingest.keyring.forget(index),
+                Output::CommandAbandoned { request_id, why } => self.reply(Err((request_id, why))),
+                Output::ForgetDone { request_id, result } => {
+                    if let Some(reply_to) = self.pending_forgets.remove(&request_id) {
+                        let _ = reply_to.send(result);
+                    }
+                }
+                Output::AgentRemoved { index } => self.ingest.keyring.forget(index),
             }
         }
     }
 
     /// Gives the rows of this turn to the store, which takes them without waiting.
-    fn hand_over(&mut self) {
+    fn flush_rows(&mut self) {
         if !self.control_rows.is_empty() {
             self.store.persist(std::mem::take(&mut self.control_rows), self.anchor);
         }
@@ -244,83 +241,49 @@ impl Driver {
         }
     }
 
-    fn read_letters(&mut self) {
-        self.letters.clear();
-        for _ in 0..LETTERS_PER_TURN {
-            let Some(letter) = self.letters.take() else { return };
-            self.read(letter);
+    fn handle_requests(&mut self) {
+        self.inbox.clear_wake();
+        for _ in 0..REQUESTS_PER_TURN {
+            let Some(request) = self.inbox.try_next() else { return };
+            self.handle_request(request);
         }
-        // More are waiting: come back at once.
-        self.letters.nudge();
+        // More may wait: come back at once.
+        self.inbox.wake();
     }
 
-    fn read(&mut self, letter: DriverRequest) {
+    fn handle_request(&mut self, request: DriverRequest) {
         let now = clock::now();
-        match letter {
+        match request {
             DriverRequest::Store(event) => self.on_store(event, now),
             DriverRequest::Command(request, reply_to) => self.on_command(request, reply_to, now),
-            DriverRequest::Forget(by, agents, reply_to) => {
-                let _ = reply_to.send(self.forget(by, agents, now));
+            DriverRequest::Forget { by, agents, reply_to } => {
+                self.last_forget += 1;
+                let request_id = self.last_forget;
+                self.pending_forgets.insert(request_id, reply_to);
+                self.handle(Input::Forget(ForgetRequest { request_id, agents, by }), now);
             }
             DriverRequest::Page(request, reply_to) => {
-                let (entries, next) = self.teller.page(&self.fleet, request, self.anchor);
+                let (entries, next) = delta::page(&self.fleet, request, self.anchor);
                 let (turn, status) = (self.turn, self.status(now));
                 let _ = reply_to.send(Page { turn, entries, status, next });
             }
-            DriverRequest::News(reply_to) => {
-                let told = self.teller.news(&mut self.fleet, self.anchor);
+            DriverRequest::Delta(reply_to) => {
                 let (turn, status) = (self.turn, self.status(now));
-                let news::Told { entries, changed, removed } = told;
-                let _ = reply_to.send(News { turn, status, entries, changed, removed });
+                let delta = self.deltas.delta(&mut self.fleet, turn, status, self.anchor);
+                let _ = reply_to.send(delta);
             }
             DriverRequest::Agent(agent, reply_to) => {
-                let _ = reply_to.send(self.agent(&agent));
+                let _ = reply_to.send(self.agent_detail(&agent));
             }
             DriverRequest::Status(reply_to) => {
                 let _ = reply_to.send(self.status(now));
             }
-            DriverRequest::Works(works) => self.teller.works = works,
             DriverRequest::Revoked { epoch, scope, is_revoked } => {
                 self.ingest.keyring.set_revoked(epoch, &scope, is_revoked);
-            }
-            DriverRequest::Token(change, reply_to) => {
-                let done = Box::new(|stored| drop(reply_to.send(stored)));
-                self.store.change_token(change, done);
             }
             DriverRequest::Rules(rules) => self.handle(Input::Rules(rules), now),
             DriverRequest::End => self.ending = true,
         }
-    }
-
-    /// Removes agents, all or none of them: a kill must outlive whatever happens to its agent.
-    fn forget(
-        &mut self,
-        by: Box<str>,
-        agents: Vec<String>,
-        now: MonoTime,
-    ) -> Result<Vec<String>, String> {
-        let (mut found, mut indices) = (Vec::new(), Vec::new());
-        for agent in agents {
-            let Some(view) = self.fleet.find(&agent).and_then(|index| self.fleet.view(index))
-            else {
-                continue;
-            };
-            if view.desired().is_some_and(|desired| desired.killed) {
-                return Err(format!(
-                    "{agent} is killed, and a kill outlives its agent: resume it, then forget it"
-                ));
-            }
-            if view.has_work_under_way() {
-                return Err(format!(
-                    "{agent} still works: what it did is on its way to the disk; try again when it \
-                     has ended"
-                ));
-            }
-            indices.push(view.index);
-            found.push(agent);
-        }
-        self.handle(Input::Forget { agents: indices, by }, now);
-        Ok(found)
     }
 
     fn on_store(&mut self, event: StoreEvent, now: MonoTime) {
@@ -329,19 +292,14 @@ impl Driver {
                 self.handle(Input::Stored { ticket, known }, now);
             }
             StoreEvent::Persisted { ticket } => {
-                self.tickets.remove(&ticket);
                 self.handle(Input::Persisted { ticket }, now);
             }
             StoreEvent::Duplicate { ticket, outcome } => {
-                self.handle(Input::Abandoned { ticket }, now);
-                self.tickets.remove(&ticket);
-                self.reply(outcome.request_id, &Ok(outcome));
+                self.reply(Ok(outcome));
+                self.handle(Input::Abandoned { ticket, why: "already given".into() }, now);
             }
             StoreEvent::CommandFailed { ticket, why } => {
-                self.handle(Input::Abandoned { ticket }, now);
-                if let Some(request_id) = self.tickets.remove(&ticket) {
-                    self.reply(request_id, &Err((ErrorCode::Unavailable, why)));
-                }
+                self.handle(Input::Abandoned { ticket, why: why.into() }, now);
             }
             StoreEvent::HistoryPaused { why } => {
                 tracing::error!("history pauses: {why}");
@@ -353,13 +311,13 @@ impl Driver {
             }
             StoreEvent::HistorySetAside { why } => {
                 tracing::error!("{why}");
-                self.about.banners.push(why);
+                self.info.banners.push(why);
             }
             StoreEvent::ControlPaused { why } => {
                 tracing::error!("control.db can't be written: {why}");
-                self.about.control_paused = Some(why);
+                self.info.control_paused = Some(why);
             }
-            StoreEvent::ControlResumed => self.about.control_paused = None,
+            StoreEvent::ControlResumed => self.info.control_paused = None,
         }
     }
 
@@ -369,30 +327,37 @@ impl Driver {
         reply_to: ReplyTo<CommandReply>,
         now: MonoTime,
     ) {
-        let waiting = self.waiting.entry(request.request_id).or_default();
+        let waiting = self.pending_commands.entry(request.request_id).or_default();
         waiting.push(reply_to);
-        // The same command is already on its way: one answer serves both.
+        // The same command may be on its way already: one outcome answers both.
         if waiting.len() == 1 {
             self.handle(Input::Command(request), now);
         }
     }
 
-    fn reply(&mut self, request_id: u64, reply: &CommandReply) {
-        for reply_to in self.waiting.remove(&request_id).unwrap_or_default() {
-            let _ = reply_to.send(reply.clone());
+    /// Answers every operator that waits for a command: with its outcome, or with its request id
+    /// and why it could not be stored.
+    fn reply(&mut self, result: Result<CommandOutcome, (u64, Box<str>)>) {
+        let (request_id, reply) = match result {
+            Ok(outcome) => (outcome.request_id, Ok(outcome)),
+            Err((request_id, why)) => (request_id, Err((ErrorCode::Unavailable, why.into()))),
+        };
+        for reply_to in self.pending_commands.remove(&request_id).unwrap_or_default() {
+            let _ = reply_to.send(CommandReply::clone(&reply));
         }
     }
 
-    fn agent(&self, agent: &str) -> Option<AgentSnapshot> {
+    fn agent_detail(&self, agent: &str) -> Option<AgentDetail> {
         let view = self.fleet.view(self.fleet.find(agent)?)?;
         let (epoch, scope_len) = self.ingest.keyring.scope_of(view.index).unwrap_or_default();
-        Some(AgentSnapshot {
-            entry: self.teller.entry(&view, self.anchor),
-            id: view.id(),
+        Some(AgentDetail {
+            entry: delta::entry(&view, self.anchor),
             first_seen_ms: self.anchor.wall_ms(view.first_seen()),
             address: view.address().map(|address| address.to_string()),
             scope: agent[..usize::from(scope_len).min(agent.len())].to_owned(),
             epoch: epoch.0,
+            sessions: Vec::new(),
+            events: Vec::new(),
         })
     }
 }

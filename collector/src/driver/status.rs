@@ -62,14 +62,14 @@ impl Driver {
     pub(super) fn status(&self, now: MonoTime) -> CollectorStatus {
         let (summary, counters) = (self.fleet.state_counts(), self.fleet.counters());
         let refused = self.ingest.refused();
-        let paused = self.about.control_paused.iter();
+        let paused = self.info.control_paused.iter();
         let paused = paused.map(|why| format!("new agents can't be stored: {why}"));
         let shed = self.shed();
         CollectorStatus {
             at_ms: self.anchor.wall_ms(now),
-            started_ms: self.about.started_ms,
+            started_ms: self.info.started_ms,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            host: self.about.host.clone(),
+            host: self.info.host.clone(),
             udp: self.ingest.addresses().iter().map(ToString::to_string).collect(),
             summary: *summary,
             datagrams: DatagramCounters {
@@ -87,7 +87,7 @@ impl Driver {
             history: self.history.clone(),
             last_gap_ms: self.fleet.last_gap().map(|gap| self.anchor.wall_ms(gap)),
             gaps: counters.gaps,
-            banners: self.about.banners.iter().cloned().chain(paused).chain(shed).collect(),
+            banners: self.info.banners.iter().cloned().chain(paused).chain(shed).collect(),
         }
     }
 }

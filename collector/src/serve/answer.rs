@@ -1,11 +1,11 @@
-//! Questions and their answers.
+//! Requests of operators and their replies.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use heartline_fleet::CommandRequest;
 
-use heartline_operator::message::{AgentDetail, Command, ErrorCode, EventQuery, Reply, Request};
+use heartline_operator::message::{Command, ErrorCode, EventQuery, Reply, Request};
 use heartline_protocol::wire::Text;
 use heartline_vocabulary::CommandRefusal;
 use heartline_vocabulary::Reason;
@@ -15,7 +15,7 @@ use super::access::SocketRole;
 use super::connection::ReplyWriter;
 use super::subscription::{ClientGone, SubscriptionRequest, send_pages};
 use super::token;
-use crate::driver::{AgentSnapshot, DriverRequest};
+use crate::driver::DriverRequest;
 
 /// Longest reason, in bytes.
 const REASON_MAX: usize = 512;
@@ -24,62 +24,61 @@ const AGENTS_MAX: usize = 100_000;
 /// Most events in one page: so many fit a frame, whatever their reasons say.
 const EVENTS_MAX: u32 = 1_000;
 
-/// Who asks.
+/// The operator behind a connection.
 #[derive(Clone, Debug)]
-pub struct Operator {
-    /// By which door they came.
-    pub door: SocketRole,
+pub struct OperatorIdentity {
+    pub role: SocketRole,
     /// `user@host`, for the audit.
     pub name: String,
 }
 
-/// Why a question has no answer.
-pub type Refusal = (ErrorCode, String);
+/// Why a request failed.
+pub type RequestError = (ErrorCode, String);
 
-/// Answers one question.
+/// Answers one request.
 pub async fn answer(
     request: Request,
-    outlet: &ReplyWriter,
-    operator: &Operator,
-    world: &ServerContext,
+    writer: &ReplyWriter,
+    operator: &OperatorIdentity,
+    context: &ServerContext,
 ) -> Result<(), ClientGone> {
     if let Request::Snapshot { agents } = request {
-        world.publisher.freshen_work().await;
+        context.publisher.refresh_work().await;
         let wanted =
             SubscriptionRequest { agents: BTreeSet::from_iter(agents), every: Duration::ZERO };
-        return send_pages(&world.mailbox, outlet, &wanted).await.map(drop);
+        return send_pages(&context.publisher, &context.driver, writer, &wanted).await.map(drop);
     }
-    let reply = match reply(request, operator, world).await {
+    let reply = match reply(request, operator, context).await {
         Ok(reply) => reply,
         Err((code, message)) => Reply::Error { code, message },
     };
-    outlet.send(reply).await
+    writer.send(reply).await
 }
 
 async fn reply(
     request: Request,
-    operator: &Operator,
-    world: &ServerContext,
-) -> Result<Reply, Refusal> {
+    operator: &OperatorIdentity,
+    context: &ServerContext,
+) -> Result<Reply, RequestError> {
     match request {
         Request::Ping => Ok(Reply::Pong { at_ms: crate::clock::wall_ms() }),
         Request::Collector => {
-            let status = world.mailbox.ask(DriverRequest::Status).await.ok_or_else(ending)?;
+            let status = context.driver.request(DriverRequest::Status).await.ok_or_else(ending)?;
             Ok(Reply::Collector(Box::new(status)))
         }
-        Request::Agent { agent } => agent_detail(agent, world).await,
-        Request::Events(query) => events(query, world).await,
+        Request::Agent { agent } => agent_detail(agent, context).await,
+        Request::Events(query) => events(query, context).await,
         Request::Command(command) => {
             may_control(operator)?;
-            run_command(command, operator, world).await
+            run_command(command, operator, context).await
         }
         Request::Forget { agents } => {
             may_control(operator)?;
-            forget(agents, operator, world).await
+            forget(agents, operator, context).await
         }
         Request::Token(request) => {
             may_control(operator)?;
-            token::answer(request, operator, world).await.map(Reply::Token)
+            token::answer(request, operator, context).await.map(Reply::Token)
         }
         Request::Hello { .. } | Request::Snapshot { .. } | Request::Subscribe { .. } => {
             Err((ErrorCode::BadRequest, "a connection says hello once, at its start".to_owned()))
@@ -87,66 +86,57 @@ async fn reply(
     }
 }
 
-fn may_control(operator: &Operator) -> Result<(), Refusal> {
-    match operator.door {
+fn may_control(operator: &OperatorIdentity) -> Result<(), RequestError> {
+    match operator.role {
         SocketRole::Control => Ok(()),
         SocketRole::View => Err((
             ErrorCode::NotAllowed,
-            "this connection may look, but not act: connect through ctl.sock".to_owned(),
+            "read-only connection: connect through ctl.sock".to_owned(),
         )),
     }
 }
 
-fn ending() -> Refusal {
+fn ending() -> RequestError {
     (ErrorCode::Unavailable, "the collector is ending".to_owned())
 }
 
-fn unavailable(error: &impl std::fmt::Display) -> Refusal {
+fn unavailable(error: &impl std::fmt::Display) -> RequestError {
     (ErrorCode::Unavailable, format!("history can't be read: {error}"))
 }
 
-async fn agent_detail(agent: String, world: &ServerContext) -> Result<Reply, Refusal> {
-    let asked = agent.clone();
-    let snapshot =
-        world.mailbox.ask(|to| DriverRequest::Agent(asked, to)).await.ok_or_else(ending)?;
-    let Some(AgentSnapshot { entry, id, first_seen_ms, address, scope, epoch }) = snapshot else {
-        return Err((ErrorCode::NotFound, format!("there is no agent \"{}\"", clean(&agent))));
+async fn agent_detail(agent: String, context: &ServerContext) -> Result<Reply, RequestError> {
+    let name = agent.clone();
+    let detail = context.driver.request(|to| DriverRequest::Agent(name, to)).await;
+    let Some(mut detail) = detail.ok_or_else(ending)? else {
+        return Err((ErrorCode::NotFound, format!("there is no agent \"{}\"", scrubbed(&agent))));
     };
-    let read = world.archive.read(move |reader| {
+    let id = detail.entry.id;
+    let read = context.archive.read(move |reader| {
         let sessions = reader.sessions(id, 20)?;
         let query = EventQuery { agent: Some(agent), limit: 50, ..EventQuery::default() };
         let (mut events, _) = reader.events(&query)?;
         events.reverse();
         let work = reader.work_of(&[id], crate::clock::wall_ms())?.remove(&id);
-        Ok((sessions, events, work))
+        Ok((sessions, events, work.unwrap_or_default()))
     });
-    let (sessions, events, work) = read.await.map_err(|error| unavailable(&error))?;
-    let mut entry = entry;
-    entry.work = work.unwrap_or_default();
-    Ok(Reply::Agent(Box::new(AgentDetail {
-        entry,
-        first_seen_ms,
-        address,
-        scope,
-        epoch,
-        sessions,
-        events,
-    })))
+    (detail.sessions, detail.events, detail.entry.work) =
+        read.await.map_err(|error| unavailable(&error))?;
+    Ok(Reply::Agent(Box::new(detail)))
 }
 
-async fn events(query: EventQuery, world: &ServerContext) -> Result<Reply, Refusal> {
+async fn events(query: EventQuery, context: &ServerContext) -> Result<Reply, RequestError> {
     // Fewer than asked for is no loss: the answer says where to go on.
     let query = EventQuery { limit: query.limit.clamp(1, EVENTS_MAX), ..query };
-    let read = world.archive.read(move |reader| reader.events(&query));
+    let read = context.archive.read(move |reader| reader.events(&query));
     let (events, next) = read.await.map_err(|error| unavailable(&error))?;
     Ok(Reply::Events { events, next })
 }
 
 async fn run_command(
     command: Command,
-    operator: &Operator,
-    world: &ServerContext,
-) -> Result<Reply, Refusal> {
+    operator: &OperatorIdentity,
+    context: &ServerContext,
+) -> Result<Reply, RequestError> {
     let Command { request_id, action, agents, reason, expect } = command;
     if reason.len() > REASON_MAX || agents.len() > AGENTS_MAX {
         let message = format!(
@@ -162,14 +152,17 @@ async fn run_command(
         action,
         cause: Reason::Operator,
         agents,
-        reason: clean(&reason).into(),
+        reason: scrubbed(&reason).into(),
         by: operator.name.as_str().into(),
         expect,
     };
-    let outcome =
-        world.mailbox.ask(|to| DriverRequest::Command(request, to)).await.ok_or_else(ending)??;
+    let outcome = context
+        .driver
+        .request(|to| DriverRequest::Command(request, to))
+        .await
+        .ok_or_else(ending)??;
     if let Some(CommandRefusal::UnknownAgents(agents)) = &outcome.refused {
-        let agents: Vec<String> = agents.iter().map(|agent| clean(agent)).collect();
+        let agents: Vec<String> = agents.iter().map(|agent| scrubbed(agent)).collect();
         tracing::info!(?agents, "a command named agents that are not known");
     }
     Ok(Reply::Command(outcome))
@@ -177,21 +170,23 @@ async fn run_command(
 
 async fn forget(
     agents: Vec<String>,
-    operator: &Operator,
-    world: &ServerContext,
-) -> Result<Reply, Refusal> {
+    operator: &OperatorIdentity,
+    context: &ServerContext,
+) -> Result<Reply, RequestError> {
     if agents.is_empty() || agents.len() > AGENTS_MAX {
         let message = format!("name 1 to {AGENTS_MAX} agents to forget");
         return Err((ErrorCode::BadRequest, message));
     }
     let by = operator.name.as_str().into();
-    let forgotten = world.mailbox.ask(|to| DriverRequest::Forget(by, agents, to)).await;
-    let agents =
-        forgotten.ok_or_else(ending)?.map_err(|why| (ErrorCode::BadRequest, clean(&why)))?;
+    let forgotten =
+        context.driver.request(|reply_to| DriverRequest::Forget { by, agents, reply_to }).await;
+    let agents = forgotten
+        .ok_or_else(ending)?
+        .map_err(|refusal| (ErrorCode::BadRequest, refusal.to_string()))?;
     Ok(Reply::Forgotten { agents })
 }
 
-/// Text from an operator, fit for a terminal, a log and the audit.
-pub fn clean(text: &str) -> String {
+/// Scrubs text from an operator, for terminals, logs and the audit.
+pub fn scrubbed(text: &str) -> String {
     Text::new(text).scrubbed()
 }

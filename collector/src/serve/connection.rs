@@ -15,8 +15,7 @@ use tokio::time::timeout;
 
 use super::ServerContext;
 use super::access::SocketRole;
-use super::answer::{Operator, answer};
-use super::merge;
+use super::answer::{OperatorIdentity, answer};
 use super::subscription::{self, ClientGone, SubscriptionRequest};
 use crate::driver::DriverRequest;
 
@@ -43,7 +42,7 @@ impl ReplyWriter {
             let frame = ServerFrame { id: self.id, reply };
             match frame::encode(&frame) {
                 Ok(bytes) => self.write(bytes).await?,
-                Err(error) => match merge::split(frame.reply) {
+                Err(error) => match subscription::split(frame.reply) {
                     Some((first, rest)) => pieces.extend([rest, first]),
                     None => self.apologise(&error).await?,
                 },
@@ -79,25 +78,25 @@ impl ReplyWriter {
 /// Serves one connection until either side ends it.
 pub async fn serve(
     stream: UnixStream,
-    door: SocketRole,
+    role: SocketRole,
     user: String,
-    world: ServerContext,
+    context: ServerContext,
     mut ending: watch::Receiver<bool>,
 ) {
     let (reader, writer) = stream.into_split();
     let writer = Arc::new(Mutex::new(writer));
     let mut frames = FrameReader::new(reader);
-    let outlet = |id| ReplyWriter { writer: Arc::clone(&writer), id };
+    let writer = |id| ReplyWriter { writer: Arc::clone(&writer), id };
     let hello = timeout(HELLO_WITHIN, frames.next::<ClientFrame>()).await;
     let Ok(Ok(Some(ClientFrame { id, request }))) = hello else { return };
-    let Ok(operator) = greet(&outlet(id), request, door, user, &world).await else { return };
+    let Ok(operator) = greet(&writer(id), request, role, user, &context).await else { return };
     let mut subscription: Option<JoinHandle<()>> = None;
     loop {
         let next = tokio::select! {
             next = frames.next::<ClientFrame>() => next,
             () = super::ended(&mut ending) => {
                 let why = "the collector is ending".to_owned();
-                let _ = outlet(0).send(Reply::Goodbye { why }).await;
+                let _ = writer(0).send(Reply::Goodbye { why }).await;
                 break;
             }
             // A client that reads nothing more must not believe that it is still told.
@@ -109,7 +108,7 @@ pub async fn serve(
             Err(error) => {
                 let message = format!("a frame could not be read: {error}");
                 let error = Reply::Error { code: ErrorCode::BadRequest, message };
-                let _ = outlet(0).send(error).await;
+                let _ = writer(0).send(error).await;
                 break;
             }
         };
@@ -118,12 +117,12 @@ pub async fn serve(
                 old.abort();
             }
             let wanted = wanted(agents, per_second);
-            let (publisher, mailbox) = (world.publisher.clone(), world.mailbox.clone());
-            let serving = subscription::serve(publisher, mailbox, outlet(id), wanted);
+            let (publisher, driver) = (context.publisher.clone(), context.driver.clone());
+            let serving = subscription::serve(publisher, driver, writer(id), wanted);
             subscription = Some(tokio::spawn(serving));
             continue;
         }
-        if answer(request, &outlet(id), &operator, &world).await.is_err() {
+        if answer(request, &writer(id), &operator, &context).await.is_err() {
             break;
         }
     }
@@ -140,8 +139,8 @@ async fn over(subscription: &mut Option<JoinHandle<()>>) {
     }
 }
 
-/// Tells a peer why it is not let in. Its hello is read first, or it might never see the answer.
-pub async fn turn_away(stream: UnixStream, code: ErrorCode, message: String) {
+/// Tells a peer why it is refused. Its hello is read first, or it might never see the answer.
+pub async fn refuse(stream: UnixStream, code: ErrorCode, message: String) {
     let (reader, writer) = stream.into_split();
     let mut frames = FrameReader::new(reader);
     let hello = timeout(HELLO_WITHIN, frames.next::<ClientFrame>()).await;
@@ -149,8 +148,8 @@ pub async fn turn_away(stream: UnixStream, code: ErrorCode, message: String) {
         Ok(Ok(Some(frame))) => frame.id,
         _ => 0,
     };
-    let outlet = ReplyWriter { writer: Arc::new(Mutex::new(writer)), id };
-    let _ = outlet.send(Reply::Error { code, message }).await;
+    let writer = ReplyWriter { writer: Arc::new(Mutex::new(writer)), id };
+    let _ = writer.send(Reply::Error { code, message }).await;
 }
 
 fn wanted(agents: Vec<String>, per_second: u8) -> SubscriptionRequest {
@@ -162,15 +161,15 @@ fn wanted(agents: Vec<String>, per_second: u8) -> SubscriptionRequest {
 
 /// Answers the hello: versions must be equal, and the peer learns who it is taken for.
 async fn greet(
-    outlet: &ReplyWriter,
+    writer: &ReplyWriter,
     request: Request,
-    door: SocketRole,
+    role: SocketRole,
     user: String,
-    world: &ServerContext,
-) -> Result<Operator, ClientGone> {
+    context: &ServerContext,
+) -> Result<OperatorIdentity, ClientGone> {
     let Request::Hello { version, client, origin } = request else {
         let message = "the first frame must be a hello".to_owned();
-        outlet.send(Reply::Error { code: ErrorCode::BadRequest, message }).await?;
+        writer.send(Reply::Error { code: ErrorCode::BadRequest, message }).await?;
         return Err(ClientGone);
     };
     if version != VERSION {
@@ -179,32 +178,32 @@ async fn greet(
             "this heartline speaks version {version} and the collector version {VERSION}: \
              upgrade {older}"
         );
-        outlet.send(Reply::Error { code: ErrorCode::Version, message }).await?;
+        writer.send(Reply::Error { code: ErrorCode::Version, message }).await?;
         return Err(ClientGone);
     }
-    let operator = Operator { door, name: name(&user, origin.as_deref(), &world.host) };
-    tracing::debug!(operator = operator.name, client = clean(&client), "an operator came in");
-    let collector = world.mailbox.ask(DriverRequest::Status).await.ok_or(ClientGone)?;
+    let operator = OperatorIdentity { role, name: name(&user, origin.as_deref(), &context.host) };
+    tracing::debug!(operator = operator.name, client = scrubbed(&client), "an operator came in");
+    let collector = context.driver.request(DriverRequest::Status).await.ok_or(ClientGone)?;
     let reply = Reply::Hello {
         version: VERSION,
         operator: operator.name.clone(),
-        may_control: door == SocketRole::Control,
+        may_control: role == SocketRole::Control,
         collector,
     };
-    outlet.send(reply).await?;
+    writer.send(reply).await?;
     Ok(operator)
 }
 
 /// Who the operator is, for the audit: the user of the peer credentials on this host, and behind it
 /// where the client says that it came from.
 fn name(user: &str, origin: Option<&str>, host: &str) -> String {
-    match origin.map(clean).filter(|origin| !origin.is_empty()) {
+    match origin.map(scrubbed).filter(|origin| !origin.is_empty()) {
         Some(origin) => format!("{user}@{host} (from {origin})"),
         None => format!("{user}@{host}"),
     }
 }
 
-fn clean(text: &str) -> String {
+fn scrubbed(text: &str) -> String {
     let scrubbed = heartline_protocol::wire::Text::new(text).scrubbed();
     scrubbed.chars().take(NAME_MAX).collect()
 }
@@ -217,15 +216,15 @@ mod tests {
     async fn a_frame_is_whole_whoever_stops_waiting_for_it() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (_reader, writer) = ours.into_split();
-        let outlet = ReplyWriter { writer: Arc::new(Mutex::new(writer)), id: 7 };
-        let first = outlet.clone();
+        let writer = ReplyWriter { writer: Arc::new(Mutex::new(writer)), id: 7 };
+        let first = writer.clone();
         let message = "x".repeat(900_000);
         let sending = tokio::spawn(async move {
             let _ = first.send(Reply::Error { code: ErrorCode::Busy, message }).await;
         });
         theirs.readable().await.unwrap();
         sending.abort();
-        let sending = tokio::spawn(async move { outlet.send(Reply::Resync).await.is_ok() });
+        let sending = tokio::spawn(async move { writer.send(Reply::Resync).await.is_ok() });
         let mut frames = FrameReader::new(theirs);
         let mut next = async || frames.next::<ServerFrame>().await.unwrap().unwrap().reply;
         assert!(matches!(next().await, Reply::Error { message, .. } if message.len() == 900_000));

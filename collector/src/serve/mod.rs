@@ -1,12 +1,10 @@
-//! The operator server: two sockets, `view.sock` to look and `ctl.sock` to look and act. Nothing an
-//! operator does slows ingest: everything here runs on a thread of its own and asks the driver by
-//! letter.
+//! The operators' server: two sockets, `view.sock` to read and `ctl.sock` to read and act. It runs
+//! on a thread of its own and sends requests to the driver.
 
 mod access;
 mod answer;
 mod archive;
 mod connection;
-mod merge;
 mod publisher;
 mod subscription;
 mod token;
@@ -30,21 +28,16 @@ use heartline_operator::message::ErrorCode;
 use crate::driver::DriverHandle;
 use crate::keys::Keys;
 
-/// Most connections at once; further ones are told so.
+/// Most connections at once; further ones are refused with a reason.
 const CONNECTIONS_MAX: usize = 256;
 
-/// What every connection needs.
+/// The parts of the collector that every connection uses.
 #[derive(Clone)]
 pub struct ServerContext {
-    /// To the driver.
-    pub mailbox: DriverHandle,
-    /// To the databases.
+    pub driver: DriverHandle,
     pub archive: Archive,
-    /// To what changes.
     pub publisher: Publisher,
-    /// The keys, to make tokens with.
     pub keys: Arc<Keys>,
-    /// This host's name.
     pub host: String,
 }
 
@@ -63,7 +56,7 @@ pub enum ServeError {
 
 /// One of the two sockets. Its file is removed when this is dropped.
 pub struct OperatorListener {
-    door: SocketRole,
+    role: SocketRole,
     path: PathBuf,
     listener: UnixListener,
 }
@@ -74,7 +67,7 @@ impl OperatorListener {
     ///
     /// # Errors
     /// [`ServeError::Bind`].
-    pub fn bind(path: &Path, door: SocketRole, access: &Access) -> Result<Self, ServeError> {
+    pub fn bind(path: &Path, role: SocketRole, access: &Access) -> Result<Self, ServeError> {
         let bind = |source| ServeError::Bind { path: path.to_owned(), source };
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
             let source =
@@ -86,15 +79,15 @@ impl OperatorListener {
             _ => {}
         }
         let listener = UnixListener::bind(path).map_err(bind)?;
-        let mode = fs::Permissions::from_mode(access.mode(door));
+        let mode = fs::Permissions::from_mode(access.mode(role));
         fs::set_permissions(path, mode).map_err(bind)?;
-        Ok(Self { door, path: path.to_owned(), listener })
+        Ok(Self { role, path: path.to_owned(), listener })
     }
 
-    /// Serves whoever comes in, until `ending` is true.
+    /// Accepts and serves connections until `ending` is true.
     pub async fn serve(
         self,
-        world: ServerContext,
+        context: ServerContext,
         access: watch::Receiver<Access>,
         mut ending: watch::Receiver<bool>,
     ) {
@@ -113,19 +106,19 @@ impl OperatorListener {
                 () = ended(&mut ending) => return,
             };
             let access = access.borrow().clone();
-            let user = match admit(&stream, self.door, &access, open.load(Ordering::Relaxed)) {
+            let user = match authorize(&stream, self.role, &access, open.load(Ordering::Relaxed)) {
                 Ok(user) => user,
                 Err((code, why)) => {
-                    tracing::warn!("turned away an operator: {why}");
-                    tokio::spawn(connection::turn_away(stream, code, why));
+                    tracing::warn!("refused an operator: {why}");
+                    tokio::spawn(connection::refuse(stream, code, why));
                     continue;
                 }
             };
             open.fetch_add(1, Ordering::Relaxed);
-            let (open, world, ending) = (Arc::clone(&open), world.clone(), ending.clone());
-            let door = self.door;
+            let (open, context, ending) = (Arc::clone(&open), context.clone(), ending.clone());
+            let role = self.role;
             tokio::spawn(async move {
-                connection::serve(stream, door, user, world, ending).await;
+                connection::serve(stream, role, user, context, ending).await;
                 open.fetch_sub(1, Ordering::Relaxed);
             });
         }
@@ -144,9 +137,9 @@ async fn ended(ending: &mut watch::Receiver<bool>) {
     let _ = ending.wait_for(|ending| *ending).await;
 }
 
-fn admit(
+fn authorize(
     stream: &UnixStream,
-    door: SocketRole,
+    role: SocketRole,
     access: &Access,
     open: usize,
 ) -> Result<String, (ErrorCode, String)> {
@@ -154,10 +147,10 @@ fn admit(
         let why = format!("{CONNECTIONS_MAX} operators are connected already: try again later");
         return Err((ErrorCode::Busy, why));
     }
-    let peer = stream
-        .peer_cred()
-        .map_err(|error| (ErrorCode::NotAllowed, format!("who is there? {error}")))?;
-    match access.admit(door, peer.uid(), peer.gid()) {
+    let peer = stream.peer_cred().map_err(|error| {
+        (ErrorCode::NotAllowed, format!("can't read the peer's credentials: {error}"))
+    })?;
+    match access.admit(role, peer.uid(), peer.gid()) {
         Ok(peer) => Ok(peer.user),
         Err(why) => Err((ErrorCode::NotAllowed, why)),
     }

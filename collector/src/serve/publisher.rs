@@ -1,6 +1,6 @@
 //! The publisher: asks the driver four times a second what has changed, adds what the databases
-//! know, and hands it to every subscriber. It alone asks, so the driver tells each change once, and
-//! not at all while nobody subscribes.
+//! know, and hands it to every subscriber. It is the only one that asks, so the driver reports each
+//! change once, and not at all while there is no subscriber.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,108 +8,107 @@ use std::time::Duration;
 
 use heartline_operator::message::{Event, EventQuery, FleetDelta, WorkWindow};
 use heartline_vocabulary::AgentRowId;
-use heartline_vocabulary::WorkTotals;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::archive::Archive;
 use crate::clock;
-use crate::driver::{DriverHandle, DriverRequest, News, no_work};
+use crate::driver::{DriverHandle, DriverRequest};
 
-/// How often news goes out, at most.
-const NEWS_EVERY: Duration = Duration::from_millis(250);
-/// News that a subscriber may be behind before it is cut and resynchronised: eight seconds.
+/// How often deltas go out, at most.
+const DELTA_EVERY: Duration = Duration::from_millis(250);
+/// Deltas that a subscriber may be behind before it is cut and resynchronised: eight seconds.
 const BACKLOG: usize = 32;
 /// How often the work of the last hour is computed…
 const WORK_EVERY: Duration = Duration::from_secs(5);
 /// …unless that took so long that it would take more than this share of a core.
 const WORK_SHARE: u32 = 20;
-/// How long a snapshot waits for work computed anew.
-const FRESH_WITHIN: Duration = Duration::from_millis(500);
-/// Most events in one piece of news; the rest comes with the next.
+/// How long a snapshot waits for work to be computed again.
+const REFRESH_WITHIN: Duration = Duration::from_millis(500);
+/// Most events in one delta; the rest comes with the next.
 const EVENTS_MAX: u32 = 500;
 
-/// One piece of news, with the driver's turn that it is as of.
-#[derive(Debug)]
-pub struct Bulletin {
-    /// The driver's turn.
-    pub turn: u64,
-    /// What has changed.
-    pub changes: FleetDelta,
-}
+/// Every agent's work of the last hour; agents without any are left out.
+type WorkByAgent = Arc<BTreeMap<AgentRowId, WorkWindow>>;
 
-/// Where to subscribe.
+/// A handle to subscribe with. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
-    bulletins: broadcast::Sender<Arc<Bulletin>>,
-    works: watch::Receiver<Works>,
-    wanted: Arc<Notify>,
+    deltas: broadcast::Sender<Arc<FleetDelta>>,
+    work: watch::Receiver<WorkByAgent>,
+    /// Work is wanted at once.
+    refresh: Arc<Notify>,
 }
 
 impl Publisher {
-    /// Starts publishing on the current runtime. Computing work has a reader of its own: it may
-    /// take long, and news must not wait for it.
+    /// Starts publishing, on the runtime that this is called in.
     #[must_use]
-    pub fn start(mailbox: DriverHandle, archive: Archive, for_work: Archive) -> Self {
-        let (bulletins, _) = broadcast::channel(BACKLOG);
-        let (works, latest) = watch::channel(Works::default());
-        let publisher = Self { bulletins, works: latest, wanted: Arc::default() };
-        tokio::spawn(publish(publisher.clone(), mailbox.clone(), archive));
-        tokio::spawn(compute_work(publisher.clone(), mailbox, for_work, works));
+    pub fn start(driver: DriverHandle, events: Archive, work_reader: Archive) -> Self {
+        let (deltas, _) = broadcast::channel(BACKLOG);
+        let (work_tx, work) = watch::channel(WorkByAgent::default());
+        let publisher = Self { deltas, work, refresh: Arc::default() };
+        tokio::spawn(publish(publisher.clone(), driver, events));
+        tokio::spawn(compute_work(publisher.clone(), work_reader, work_tx));
         publisher
     }
 
-    /// Everything that changes from now on.
+    /// Subscribes to everything that changes from now on.
     #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Bulletin>> {
-        self.bulletins.subscribe()
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<FleetDelta>> {
+        self.deltas.subscribe()
     }
 
-    /// Has the work of the last hour computed anew, and waits for it, but not for long: a snapshot
+    /// Returns an agent's work of the last hour, as far as it was computed.
+    #[must_use]
+    pub fn work_of(&self, agent: AgentRowId) -> WorkWindow {
+        self.work.borrow().get(&agent).cloned().unwrap_or_else(no_work)
+    }
+
+    /// Has the work of the last hour computed again, and waits for it, but not for long: a snapshot
     /// of a large fleet must not wait for its history.
-    pub async fn freshen_work(&self) {
-        let mut works = self.works.clone();
-        works.mark_unchanged();
-        self.wanted.notify_one();
-        let _ = timeout(FRESH_WITHIN, works.changed()).await;
+    pub async fn refresh_work(&self) {
+        let mut work = self.work.clone();
+        work.mark_unchanged();
+        self.refresh.notify_one();
+        let _ = timeout(REFRESH_WITHIN, work.changed()).await;
     }
 
     fn has_subscribers(&self) -> bool {
-        self.bulletins.receiver_count() > 0
+        self.deltas.receiver_count() > 0
     }
 }
 
-type Works = Arc<BTreeMap<AgentRowId, WorkWindow>>;
+/// Returns the work of an agent that did none in the last hour.
+fn no_work() -> WorkWindow {
+    WorkWindow { window_ms: 3_600_000, ..WorkWindow::default() }
+}
 
-async fn publish(publisher: Publisher, mailbox: DriverHandle, archive: Archive) {
-    let mut ticks = interval(NEWS_EVERY);
+async fn publish(publisher: Publisher, driver: DriverHandle, archive: Archive) {
+    let mut ticks = interval(DELTA_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut cursor = None;
-    let mut told = BTreeMap::new();
+    let mut last_sent = BTreeMap::new();
     loop {
         ticks.tick().await;
         if !publisher.has_subscribers() {
-            // Whoever comes next gets a snapshot first: what happened until then is in it.
+            // The next subscriber gets a snapshot first: what happened until then is in it.
             cursor = None;
-            told.clear();
+            last_sent.clear();
             continue;
         }
-        let Some(news) = mailbox.ask(DriverRequest::News).await else { return };
-        let events = new_events(&archive, &mut cursor).await;
-        let work = new_work(&publisher.works.borrow(), &news, &mut told);
-        let News { turn, status, entries, changed, removed } = news;
-        let changed = changed.into_iter().map(|changed| changed.change).collect();
-        let changes = FleetDelta { collector: status, entries, changed, work, removed, events };
+        let Some(mut delta) = driver.request(DriverRequest::Delta).await else { return };
+        delta.events = new_events(&archive, &mut cursor).await;
+        add_work(&publisher, &mut delta, &mut last_sent);
         // Without subscribers it goes nowhere, and that is as it should be.
-        let _ = publisher.bulletins.send(Arc::new(Bulletin { turn, changes }));
+        let _ = publisher.deltas.send(Arc::new(delta));
     }
 }
 
-/// Events since the last piece of news; from the second time on.
+/// Returns the events since the delta before; from the second time on.
 async fn new_events(archive: &Archive, cursor: &mut Option<i64>) -> Vec<Event> {
     let query = match *cursor {
         Some(_) => EventQuery { after: *cursor, limit: EVENTS_MAX, ..EventQuery::default() },
-        // Whoever subscribes has asked for what was before: only its end is wanted.
+        // Subscribers have asked for earlier events themselves: only the end is wanted.
         None => EventQuery { limit: 1, ..EventQuery::default() },
     };
     let read = archive.read(move |reader| reader.events(&query));
@@ -127,55 +126,49 @@ async fn new_events(archive: &Archive, cursor: &mut Option<i64>) -> Vec<Event> {
     }
 }
 
-/// The work of the agents in the news, as far as it differs from what was told of it.
-fn new_work(
-    works: &BTreeMap<AgentRowId, WorkWindow>,
-    news: &News,
-    told: &mut BTreeMap<AgentRowId, (WorkWindow, WorkTotals)>,
-) -> Vec<(u32, WorkWindow, WorkTotals)> {
-    let mut fresh = Vec::new();
-    for changed in &news.changed {
-        let work = works.get(&changed.id).cloned().unwrap_or_else(no_work);
-        let now = (work, changed.total);
-        if told.get(&changed.id) != Some(&now) {
-            fresh.push((changed.change.key, now.0.clone(), now.1));
-            told.insert(changed.id, now);
+/// Adds the work of the agents in a delta, as far as it differs from what was sent of it.
+fn add_work(
+    publisher: &Publisher,
+    delta: &mut FleetDelta,
+    last_sent: &mut BTreeMap<AgentRowId, WorkWindow>,
+) {
+    for entry in &mut delta.entries {
+        entry.work = publisher.work_of(entry.id);
+    }
+    for update in &delta.vitals {
+        let work = publisher.work_of(update.id);
+        if last_sent.get(&update.id) != Some(&work) {
+            last_sent.insert(update.id, work.clone());
+            delta.work.push((update.id, work));
         }
     }
-    fresh
 }
 
-/// Computes every agent's work of the last hour: again and again while anybody subscribes, and when
-/// somebody wants it now.
+/// Computes every agent's work of the last hour: again and again while there are subscribers, and
+/// when it is wanted at once.
 async fn compute_work(
     publisher: Publisher,
-    mailbox: DriverHandle,
     archive: Archive,
-    latest: watch::Sender<Works>,
+    computed: watch::Sender<WorkByAgent>,
 ) {
     loop {
         let begun = Instant::now();
         match archive.read(|reader| reader.work(clock::wall_ms())).await {
-            Ok(works) => {
-                let works = Arc::new(works);
-                // The driver has it before anybody who waits asks for a page.
-                mailbox.send(DriverRequest::Works(Arc::clone(&works)));
-                latest.send_replace(works);
-            }
+            Ok(work) => drop(computed.send_replace(Arc::new(work))),
             Err(error) => tracing::warn!("can't compute the work of the last hour: {error}"),
         }
         let pause = WORK_EVERY.max(begun.elapsed() * WORK_SHARE);
         let again = async {
             sleep_until(begun + pause).await;
             while !publisher.has_subscribers() {
-                sleep_until(Instant::now() + NEWS_EVERY).await;
+                sleep_until(Instant::now() + DELTA_EVERY).await;
             }
         };
         tokio::select! {
             () = again => {}
-            () = publisher.wanted.notified() => {
-                // Several who want it at once share one computation, and its cost is bounded.
-                sleep_until(begun + begun.elapsed().min(NEWS_EVERY)).await;
+            () = publisher.refresh.notified() => {
+                // Several requests at once share one computation, and its cost is bounded.
+                sleep_until(begun + begun.elapsed().min(DELTA_EVERY)).await;
             }
         }
     }

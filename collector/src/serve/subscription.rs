@@ -1,68 +1,67 @@
-//! One subscription: pages of the fleet as it is, then what changes, in the driver's order.
+//! One subscription: pages of the fleet as it is, then deltas, in the driver's order.
 
-use std::collections::BTreeSet;
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_operator::message::{AgentEntry, FleetDelta, Reply};
+use heartline_operator::message::{FleetDelta, Reply};
+use heartline_vocabulary::AgentRowId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until};
 
 use super::connection::ReplyWriter;
-use super::merge::merge;
-use super::publisher::{Bulletin, Publisher};
+use super::publisher::Publisher;
 use crate::driver::{DriverHandle, DriverRequest, Page, PageRequest};
 
-/// Most agents that the driver is asked for by name in one letter: it must not be held up.
+/// Most agents in one request by name: the driver must not be held up.
 const NAMES_MAX: usize = 1_000;
 
-/// What a client wants to see.
+/// What a client subscribes to.
 #[derive(Clone, Debug)]
 pub struct SubscriptionRequest {
     /// Only these agents; empty: all.
     pub agents: BTreeSet<String>,
-    /// Least time between two pieces of news.
+    /// Least time between two deltas.
     pub every: Duration,
 }
 
-/// A client that is gone: nothing can be sent to it any more.
+/// The client has disconnected: nothing can be sent to it any more.
 pub struct ClientGone;
 
 /// Serves one subscription until the client or the collector is gone.
 pub async fn serve(
     publisher: Publisher,
-    mailbox: DriverHandle,
-    outlet: ReplyWriter,
-    wanted: SubscriptionRequest,
+    driver: DriverHandle,
+    writer: ReplyWriter,
+    request: SubscriptionRequest,
 ) {
     let mut is_first = true;
-    publisher.freshen_work().await;
+    publisher.refresh_work().await;
     loop {
-        if !is_first && outlet.send(Reply::Resync).await.is_err() {
+        if !is_first && writer.send(Reply::Resync).await.is_err() {
             return;
         }
         is_first = false;
-        let mut bulletins = publisher.subscribe();
+        let mut deltas = publisher.subscribe();
         let mut next = Instant::now();
-        let Ok(mut view) = send_pages(&mailbox, &outlet, &wanted).await else { return };
+        let Ok(mut view) = send_pages(&publisher, &driver, &writer, &request).await else { return };
         loop {
-            match bulletins.recv().await {
-                Ok(bulletin) => {
-                    let Some(mut changes) = view.pick(&bulletin) else { continue };
+            match deltas.recv().await {
+                Ok(delta) => {
+                    let Some(mut delta) = view.select(&delta) else { continue };
                     sleep_until(next).await;
                     // What came meanwhile goes along. A lag shows at the next turn.
-                    while let Ok(more) = bulletins.try_recv() {
-                        if let Some(more) = view.pick(&more) {
-                            merge(&mut changes, more);
+                    while let Ok(more) = deltas.try_recv() {
+                        if let Some(more) = view.select(&more) {
+                            merge(&mut delta, more);
                         }
                     }
-                    next = Instant::now() + wanted.every;
-                    if outlet.send(Reply::Changes(changes)).await.is_err() {
+                    next = Instant::now() + request.every;
+                    if writer.send(Reply::Delta(delta)).await.is_err() {
                         return;
                     }
                 }
-                // Too slow: what it has is void. It gets everything anew, and nobody waits for it.
+                // Too slow: what it has is void. It gets new pages, and holds up nobody else.
                 Err(RecvError::Lagged(_)) => break,
                 Err(RecvError::Closed) => return,
             }
@@ -70,83 +69,213 @@ pub async fn serve(
     }
 }
 
-/// Sends the fleet, or the wanted part of it.
+/// Sends the fleet, or the requested part of it.
 pub async fn send_pages(
-    mailbox: &DriverHandle,
-    outlet: &ReplyWriter,
-    wanted: &SubscriptionRequest,
-) -> Result<View, ClientGone> {
-    let mut view = View { wanted: wanted.agents.clone(), ..View::default() };
-    let mut names = wanted.agents.iter();
+    publisher: &Publisher,
+    driver: &DriverHandle,
+    writer: &ReplyWriter,
+    request: &SubscriptionRequest,
+) -> Result<SubscriptionView, ClientGone> {
+    let mut view = SubscriptionView { agents: request.agents.clone(), ..Default::default() };
+    let mut names = request.agents.iter();
     let mut from = Some(0);
     while let Some(start) = from {
-        let request = if view.is_partial() {
+        let page = if view.is_partial() {
             PageRequest::Named(names.by_ref().take(NAMES_MAX).cloned().collect())
         } else {
             PageRequest::From(start, u32::MAX)
         };
-        let page = mailbox
-            .ask(|reply_to| DriverRequest::Page(request, reply_to))
-            .await
-            .ok_or(ClientGone)?;
-        let Page { turn, entries, status, next } = page;
-        from = next;
-        if view.is_partial() {
-            from = (names.len() > 0).then_some(0);
-            view.keys.extend(entries.iter().map(|entry| entry.key));
+        let page = driver.request(|reply_to| DriverRequest::Page(page, reply_to)).await;
+        let Page { turn, mut entries, status, next } = page.ok_or(ClientGone)?;
+        from = if view.is_partial() { (names.len() > 0).then_some(0) } else { next };
+        for entry in &mut entries {
+            entry.work = publisher.work_of(entry.id);
+            view.sent_at.insert(entry.id, turn);
         }
-        // As of its first page, where some are wanted: what happened between two is told again.
-        if view.paged.is_empty() || !view.is_partial() {
-            view.paged.push((start..from.filter(|_| !view.is_partial()).unwrap_or(u32::MAX), turn));
-        }
+        view.last_page = turn;
         let last = from.is_none();
-        outlet.send(Reply::Page { entries, collector: status, last }).await?;
+        writer.send(Reply::Page { entries, collector: status, last }).await?;
+    }
+    if view.is_partial() {
+        view.ids = view.sent_at.keys().copied().collect();
     }
     Ok(view)
 }
 
-/// What a client has been shown so far.
+/// What a client has been sent so far.
 #[derive(Debug, Default)]
-pub struct View {
-    wanted: BTreeSet<String>,
-    /// Keys of the wanted agents, when only some are.
-    keys: BTreeSet<u32>,
-    /// As of which turn each range of keys was shown: news from before it is old.
-    paged: Vec<(Range<u32>, u64)>,
+pub struct SubscriptionView {
+    /// Only these agents; empty: all.
+    agents: BTreeSet<String>,
+    /// The same by their row ids, as far as they exist.
+    ids: BTreeSet<AgentRowId>,
+    /// The turn of the page that an agent was sent in, until deltas of later turns come.
+    sent_at: BTreeMap<AgentRowId, u64>,
+    last_page: u64,
 }
 
-impl View {
+impl SubscriptionView {
     fn is_partial(&self) -> bool {
-        !self.wanted.is_empty()
+        !self.agents.is_empty()
     }
 
-    /// What of a bulletin is news to this client; `None`: nothing.
-    fn pick(&mut self, bulletin: &Arc<Bulletin>) -> Option<FleetDelta> {
-        let turn = bulletin.turn;
-        self.paged.retain(|(_, paged)| *paged >= turn);
-        let FleetDelta { collector, entries, changed, work, removed, events } = &bulletin.changes;
-        if self.paged.is_empty() && !self.is_partial() {
-            return Some(bulletin.changes.clone());
+    /// Returns the part of a delta that is new to this client; `None`: nothing is.
+    fn select(&mut self, delta: &Arc<FleetDelta>) -> Option<FleetDelta> {
+        let turn = delta.turn;
+        if turn > self.last_page {
+            self.sent_at.clear();
         }
-        for entry in entries.iter().filter(|entry| self.wanted.contains(&entry.agent)) {
-            self.keys.insert(entry.key);
+        if self.sent_at.is_empty() && !self.is_partial() {
+            return Some(FleetDelta::clone(delta));
         }
-        let shown = |key: u32| {
-            let is_old =
-                self.paged.iter().any(|(range, paged)| range.contains(&key) && *paged >= turn);
-            !is_old && (!self.is_partial() || self.keys.contains(&key))
+        for entry in delta.entries.iter().filter(|entry| self.agents.contains(&entry.agent)) {
+            self.ids.insert(entry.id);
+        }
+        let is_new = |id: AgentRowId| {
+            let was_sent = self.sent_at.get(&id).is_some_and(|sent_at| *sent_at >= turn);
+            !was_sent && (!self.is_partial() || self.ids.contains(&id))
         };
         let is_about = |agent: &Option<String>| {
-            !self.is_partial() || agent.as_ref().is_none_or(|agent| self.wanted.contains(agent))
+            !self.is_partial() || agent.as_ref().is_none_or(|agent| self.agents.contains(agent))
         };
-        let entry = |entry: &&AgentEntry| shown(entry.key);
         Some(FleetDelta {
-            collector: collector.clone(),
-            entries: entries.iter().filter(entry).cloned().collect(),
-            changed: changed.iter().filter(|it| shown(it.key)).cloned().collect(),
-            work: work.iter().filter(|(key, ..)| shown(*key)).cloned().collect(),
-            removed: removed.iter().copied().filter(|&key| shown(key)).collect(),
-            events: events.iter().filter(|event| is_about(&event.agent)).cloned().collect(),
+            turn,
+            collector: delta.collector.clone(),
+            removed: delta.removed.iter().copied().filter(|&id| is_new(id)).collect(),
+            entries: delta.entries.iter().filter(|it| is_new(it.id)).cloned().collect(),
+            vitals: delta.vitals.iter().filter(|it| is_new(it.id)).cloned().collect(),
+            work: delta.work.iter().filter(|(id, _)| is_new(*id)).cloned().collect(),
+            events: delta.events.iter().filter(|it| is_about(&it.agent)).cloned().collect(),
         })
+    }
+}
+
+/// Adds a later delta to an earlier one, so that applying the sum comes to the same as applying
+/// both.
+fn merge(earlier: &mut FleetDelta, later: FleetDelta) {
+    let FleetDelta { turn, collector, removed, entries, vitals, work, events } = later;
+    let replaced: BTreeSet<AgentRowId> =
+        removed.iter().copied().chain(entries.iter().map(|entry| entry.id)).collect();
+    let updated: BTreeSet<AgentRowId> = vitals.iter().map(|update| update.id).collect();
+    let reworked: BTreeSet<AgentRowId> = work.iter().map(|(id, _)| *id).collect();
+    earlier.entries.retain(|it| !replaced.contains(&it.id));
+    earlier.vitals.retain(|it| !replaced.contains(&it.id) && !updated.contains(&it.id));
+    earlier.work.retain(|(id, _)| !replaced.contains(id) && !reworked.contains(id));
+    earlier.removed.extend(removed);
+    earlier.entries.extend(entries);
+    earlier.vitals.extend(vitals);
+    earlier.work.extend(work);
+    earlier.events.extend(events);
+    (earlier.turn, earlier.collector) = (turn, collector);
+}
+
+/// Splits a reply that is too long for one frame; `None`: it can't be split.
+pub fn split(reply: Reply) -> Option<(Reply, Reply)> {
+    match reply {
+        Reply::Page { mut entries, collector, last } if entries.len() > 1 => {
+            let rest = entries.split_off(entries.len() / 2);
+            let first = Reply::Page { entries, collector: collector.clone(), last: false };
+            Some((first, Reply::Page { entries: rest, collector, last }))
+        }
+        Reply::Delta(delta) => split_delta(delta),
+        _ => None,
+    }
+}
+
+/// The lists are applied in a fixed order, so any cut of that sequence gives two deltas that come
+/// to the same.
+fn split_delta(mut first: FleetDelta) -> Option<(Reply, Reply)> {
+    let total = first.removed.len()
+        + first.entries.len()
+        + first.vitals.len()
+        + first.work.len()
+        + first.events.len();
+    if total < 2 {
+        return None;
+    }
+    let mut room = total / 2;
+    let rest = FleetDelta {
+        turn: first.turn,
+        collector: first.collector.clone(),
+        removed: split_list(&mut first.removed, &mut room),
+        entries: split_list(&mut first.entries, &mut room),
+        vitals: split_list(&mut first.vitals, &mut room),
+        work: split_list(&mut first.work, &mut room),
+        events: split_list(&mut first.events, &mut room),
+    };
+    Some((Reply::Delta(first), Reply::Delta(rest)))
+}
+
+/// Leaves as much of a list as there is room for, and returns the rest.
+fn split_list<T>(list: &mut Vec<T>, room: &mut usize) -> Vec<T> {
+    let rest = list.split_off(list.len().min(*room));
+    *room -= list.len();
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use heartline_operator::message::{CollectorStatus, WorkWindow};
+
+    use super::*;
+
+    fn delta(turn: u64, removed: &[i64], work: &[(i64, u64)]) -> FleetDelta {
+        let window = |&(id, ok)| (AgentRowId(id), WorkWindow { ok, ..WorkWindow::default() });
+        FleetDelta {
+            turn,
+            collector: CollectorStatus::default(),
+            removed: removed.iter().map(|&id| AgentRowId(id)).collect(),
+            entries: Vec::new(),
+            vitals: Vec::new(),
+            work: work.iter().map(window).collect(),
+            events: Vec::new(),
+        }
+    }
+
+    fn ids(delta: &FleetDelta) -> Vec<(i64, u64)> {
+        delta.work.iter().map(|(id, work)| (id.0, work.ok)).collect()
+    }
+
+    #[test]
+    fn a_later_delta_wins() {
+        let mut sum = delta(1, &[], &[(1, 10), (2, 20), (3, 30)]);
+        merge(&mut sum, delta(2, &[2], &[(1, 11)]));
+        assert_eq!((sum.turn, ids(&sum)), (2, vec![(3, 30), (1, 11)]));
+        assert_eq!(sum.removed, [AgentRowId(2)]);
+    }
+
+    #[test]
+    fn halves_come_to_the_whole_and_end_with_one() {
+        let whole = delta(1, &[7], &[(1, 10), (2, 20), (3, 30)]);
+        let Some((Reply::Delta(first), Reply::Delta(rest))) = split(Reply::Delta(whole.clone()))
+        else {
+            panic!("four changes make two halves");
+        };
+        assert_eq!((first.removed.len() + first.work.len(), rest.work.len()), (2, 2));
+        assert_eq!([first.work, rest.work].concat(), whole.work);
+        assert!(split(Reply::Delta(delta(1, &[7], &[]))).is_none());
+    }
+
+    #[test]
+    fn a_delta_of_before_a_page_brings_nothing_new_of_its_agents() {
+        let sent_at = BTreeMap::from([(AgentRowId(1), 5), (AgentRowId(2), 6)]);
+        let mut view = SubscriptionView { sent_at, last_page: 6, ..SubscriptionView::default() };
+        let mut select = |turn| {
+            let delta = Arc::new(delta(turn, &[], &[(1, 10), (2, 20), (3, 30)]));
+            ids(&view.select(&delta).expect("a whole fleet is told of everything"))
+        };
+        assert_eq!(select(5), [(3, 30)]);
+        assert_eq!(select(6), [(1, 10), (3, 30)]);
+        assert_eq!(select(7), [(1, 10), (2, 20), (3, 30)]);
+    }
+
+    #[test]
+    fn a_partial_view_selects_its_agents() {
+        let (agents, ids_of) = (BTreeSet::from(["b".to_owned()]), BTreeSet::from([AgentRowId(2)]));
+        let mut view =
+            SubscriptionView { agents, ids: ids_of, last_page: 1, ..SubscriptionView::default() };
+        let delta = Arc::new(delta(2, &[3], &[(1, 10), (2, 20)]));
+        let selected = view.select(&delta).expect("its status is always told");
+        assert_eq!((ids(&selected), selected.removed), (vec![(2, 20)], vec![]));
     }
 }

@@ -42,11 +42,11 @@ impl Sums {
         Self {
             beats: u64::from(row.beats),
             lost: u64::from(row.lost),
-            ok: row.ok,
-            failed: row.failed,
-            cost_nano_usd: row.cost_nano_usd,
-            tokens_in: row.tokens_in,
-            tokens_out: row.tokens_out,
+            ok: row.work.ok,
+            failed: row.work.failed,
+            cost_nano_usd: row.work.cost_nano_usd,
+            tokens_in: row.work.tokens_in,
+            tokens_out: row.work.tokens_out,
         }
     }
 

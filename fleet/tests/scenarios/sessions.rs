@@ -111,10 +111,7 @@ fn a_recording_never_takes_over() {
     }
     // Held up for minutes, and overtaken: it does not say that its process still runs.
     world.hear(beat("a").session(1).sequence(5));
-    assert_eq!(
-        (world.view("a").session(), world.status("a").as_str()),
-        (2, "unreachable silent")
-    );
+    assert_eq!((world.view("a").session(), world.status("a").as_str()), (2, "unreachable silent"));
 }
 
 #[test]

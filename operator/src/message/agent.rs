@@ -1,13 +1,13 @@
 //! One agent, as an operator sees it.
 
-use heartline_vocabulary::{Action, Identity, Phase, Reason, State, WorkTotals};
+use heartline_vocabulary::{Action, AgentRowId, Identity, Phase, Reason, State, WorkTotals};
 use serde::{Deserialize, Serialize};
 
 /// An agent, whole: sent in snapshots, and when it or its identity is new.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentEntry {
-    /// Names the agent in this connection's changes.
-    pub key: u32,
+    /// Names the agent in [`super::FleetDelta`]s.
+    pub id: AgentRowId,
     /// Its id.
     pub agent: String,
     /// Who it says it is.
@@ -20,13 +20,12 @@ pub struct AgentEntry {
     pub total: WorkTotals,
 }
 
-/// An agent's vitals, anew.
+/// An agent's vitals and totals, as they are now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VitalsUpdate {
-    /// Which agent.
-    pub key: u32,
-    /// How it is.
+    pub id: AgentRowId,
     pub vitals: AgentVitals,
+    pub total: WorkTotals,
 }
 
 /// How an agent is.

@@ -18,6 +18,7 @@ pub use collector::{CollectorStatus, DatagramCounters, HistoryHealth};
 pub use command::{Command, CommandOutcome, TokenInfo, TokenReply, TokenRequest};
 pub use event::{Event, EventKind, EventQuery};
 
+use heartline_vocabulary::AgentRowId;
 use heartline_vocabulary::WorkTotals;
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +63,7 @@ pub enum Request {
         /// Only these agents; empty: all.
         agents: Vec<String>,
     },
-    /// The fleet now, in pages, then [`Reply::Changes`] until the connection ends. Answered with
+    /// The fleet now, in pages, then [`Reply::Delta`] until the connection ends. Answered with
     /// [`Reply::Resync`] and new pages whenever the client was too slow.
     Subscribe {
         /// Only these agents; empty: all.
@@ -116,8 +117,8 @@ pub enum Reply {
         /// Whether this was the last page.
         last: bool,
     },
-    /// What has changed since the page or change before.
-    Changes(FleetDelta),
+    /// What has changed since the page or delta before.
+    Delta(FleetDelta),
     /// The client was too slow: what it knows is void, pages follow.
     Resync,
     /// To [`Request::Agent`].
@@ -159,20 +160,22 @@ pub enum Reply {
     },
 }
 
-/// News of a subscription, merged over at least a quarter of a second.
+/// The changes of a fleet since the page or delta before, merged over at least a quarter of a second.
+/// They are applied in the order of the fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FleetDelta {
-    /// How the collector is, with its time.
+    /// The collector's turn that this is as of; pages of a later turn hold all of it already.
+    pub turn: u64,
+    /// The collector's own status, with its time.
     pub collector: CollectorStatus,
+    /// Agents that were forgotten.
+    pub removed: Vec<AgentRowId>,
     /// Agents that are new, or whose identity has changed.
     pub entries: Vec<AgentEntry>,
     /// Agents whose vitals have changed.
-    pub changed: Vec<VitalsUpdate>,
-    /// WorkWindow of agents, as far as it has changed: key, last hour, all time.
-    pub work: Vec<(u32, WorkWindow, WorkTotals)>,
-    /// Keys of agents that were forgotten.
-    pub removed: Vec<u32>,
-    /// What has happened.
+    pub vitals: Vec<VitalsUpdate>,
+    /// Agents whose work of the last hour has changed.
+    pub work: Vec<(AgentRowId, WorkWindow)>,
     pub events: Vec<Event>,
 }
 

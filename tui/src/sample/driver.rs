@@ -115,7 +115,7 @@ impl Driver {
     }
 
     pub(crate) fn news(&mut self, changes: FleetDelta) {
-        self.link(LinkEvent::Update(SubscriptionUpdate::Changes(Box::new(changes))));
+        self.link(LinkEvent::Update(SubscriptionUpdate::Delta(Box::new(changes))));
         self.send(Input::Settle);
     }
 

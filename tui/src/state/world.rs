@@ -62,7 +62,7 @@ impl World {
     pub(crate) fn hear(&mut self, update: SubscriptionUpdate, now: MonoTime) -> Impact {
         let keys = matches!(&update, SubscriptionUpdate::Page { last: true, .. });
         let moved = match &update {
-            SubscriptionUpdate::Changes(changes) => {
+            SubscriptionUpdate::Delta(changes) => {
                 changes.changed.iter().any(|change| self.moves(change))
             }
             SubscriptionUpdate::Page { .. } | SubscriptionUpdate::Resync => false,

@@ -50,7 +50,7 @@ fn live(state: &mut State, greeting: &Greeting) -> Vec<Effect> {
 
 fn news(state: &mut State, update: SubscriptionUpdate) {
     let events = match &update {
-        SubscriptionUpdate::Changes(changes) => changes.events.clone(),
+        SubscriptionUpdate::Delta(changes) => changes.events.clone(),
         SubscriptionUpdate::Page { .. } | SubscriptionUpdate::Resync => Vec::new(),
     };
     let impact = state.live.hear(update, state.now);

@@ -11,7 +11,7 @@
 //! | `registered` | |
 //! | `forgotten` | by |
 
-use heartline_fleet::{HistoryDbRow, TransitionCause};
+use heartline_fleet::{HistoryDbRow, Transition, TransitionCause};
 
 use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Reason};
 use rusqlite::{Transaction, params};
@@ -93,7 +93,7 @@ fn columns(row: &HistoryDbRow, anchor: Anchor) -> Option<Columns<'_>> {
         HistoryDbRow::Session { id, session, at, starts } => {
             Columns { session: Some(*session), starts: Some(*starts), ..about("session", id, *at) }
         }
-        HistoryDbRow::Transition { id, at, from, to, lasted, cause } => Columns {
+        HistoryDbRow::Transition(Transition { id, at, from, to, lasted, cause }) => Columns {
             from: Some(*from),
             to: Some(*to),
             lasted_ms: lasted.map(|span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),

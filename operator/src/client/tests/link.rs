@@ -16,7 +16,7 @@ async fn until_live(link: &mut Link, mirror: &mut FleetMirror) {
             }
             LinkEvent::Update(update) => {
                 assert!(live, "news came before the link was live");
-                let changes = matches!(update, SubscriptionUpdate::Changes(_));
+                let changes = matches!(update, SubscriptionUpdate::Delta(_));
                 mirror.apply(update, Duration::ZERO);
                 if changes {
                     return;

@@ -121,12 +121,13 @@ fn replies(request: Request, version: u16, may_control: bool) -> Vec<Reply> {
             let changes = FleetDelta {
                 collector: sample::collector(),
                 entries: vec![sample::idle_entry(3, "c")],
-                changed: Vec::new(),
+                turn: 1,
+                vitals: Vec::new(),
                 work: Vec::new(),
-                removed: vec![1],
+                removed: vec![heartline_vocabulary::AgentRowId(1)],
                 events: Vec::new(),
             };
-            vec![page(1, "a", false), page(2, "b", true), Reply::Changes(changes)]
+            vec![page(1, "a", false), page(2, "b", true), Reply::Delta(changes)]
         }
         Request::Agent { agent } if agent == "mute" => Vec::new(),
         Request::Agent { agent } => {

@@ -1,0 +1,135 @@
+//! What operators are sent of the fleet: pages of it as it is, and deltas since the last one.
+
+use heartline_fleet::{AgentIndex, AgentView, Fleet};
+use heartline_operator::message::{
+    AgentEntry, AgentVitals, CollectorStatus, CommandStatus, FleetDelta, VitalsUpdate, WorkWindow,
+};
+use heartline_vocabulary::{AgentRowId, Identity};
+
+use super::request::PageRequest;
+use crate::clock::Anchor;
+
+/// Most agents in one page: about 300 KiB, and less than a millisecond of the driver's time.
+const PAGE_MAX: u32 = 1_000;
+
+/// Tracks what the last deltas contained, so that identities are sent only when they change.
+#[derive(Default)]
+pub(super) struct DeltaTracker {
+    /// By index: the agent and identity that were sent last.
+    last_sent: Vec<Option<(AgentRowId, Option<Identity>)>>,
+    changed: Vec<AgentIndex>,
+}
+
+impl DeltaTracker {
+    /// Returns everything that has changed since the call before. Work and events are left empty.
+    pub(super) fn delta(
+        &mut self,
+        fleet: &mut Fleet,
+        turn: u64,
+        collector: CollectorStatus,
+        anchor: Anchor,
+    ) -> FleetDelta {
+        let mut delta = FleetDelta {
+            turn,
+            collector,
+            removed: Vec::new(),
+            entries: Vec::new(),
+            vitals: Vec::new(),
+            work: Vec::new(),
+            events: Vec::new(),
+        };
+        let mut changed = std::mem::take(&mut self.changed);
+        fleet.drain_changed(&mut changed);
+        for index in changed.drain(..) {
+            if self.last_sent.len() <= index.get() {
+                self.last_sent.resize(index.get() + 1, None);
+            }
+            let last_sent = &mut self.last_sent[index.get()];
+            let view = fleet.view(index);
+            let id = view.as_ref().map(AgentView::id);
+            if let Some((gone, _)) = last_sent.take_if(|(sent, _)| Some(*sent) != id) {
+                delta.removed.push(gone);
+            }
+            let Some(view) = view else { continue };
+            let identity = (view.id(), view.identity().cloned());
+            if last_sent.as_ref() == Some(&identity) {
+                delta.vitals.push(VitalsUpdate {
+                    id: view.id(),
+                    vitals: vitals(&view, anchor),
+                    total: *view.totals(),
+                });
+            } else {
+                *last_sent = Some(identity);
+                delta.entries.push(entry(&view, anchor));
+            }
+        }
+        self.changed = changed;
+        delta
+    }
+}
+
+/// Returns part of the fleet, and where to go on. Work is left empty.
+pub(super) fn page(
+    fleet: &Fleet,
+    request: PageRequest,
+    anchor: Anchor,
+) -> (Vec<AgentEntry>, Option<u32>) {
+    let entry = |view: AgentView<'_>| entry(&view, anchor);
+    match request {
+        PageRequest::From(from, limit) => {
+            let until = from.saturating_add(limit.clamp(1, PAGE_MAX)).min(fleet.places());
+            let views = (from..until).filter_map(|index| fleet.view(AgentIndex(index)));
+            (views.map(entry).collect(), (until < fleet.places()).then_some(until))
+        }
+        PageRequest::Named(names) => {
+            let views = names.iter().filter_map(|name| fleet.view(fleet.find(name)?));
+            (views.map(entry).collect(), None)
+        }
+    }
+}
+
+/// Returns one agent. Its work is left empty.
+pub(super) fn entry(view: &AgentView<'_>, anchor: Anchor) -> AgentEntry {
+    AgentEntry {
+        id: view.id(),
+        agent: view.name().to_owned(),
+        identity: view.identity().cloned().unwrap_or_default(),
+        vitals: vitals(view, anchor),
+        work: WorkWindow::default(),
+        total: *view.totals(),
+    }
+}
+
+fn vitals(view: &AgentView<'_>, anchor: Anchor) -> AgentVitals {
+    let wall = |moment| anchor.wall_ms(moment);
+    let status = view.status();
+    AgentVitals {
+        state: status.state,
+        reason: status.reason,
+        since_ms: wall(view.since()),
+        last_beat_ms: view.last_live().map(wall),
+        progress_ms: view.progress_at().map(wall),
+        oldest_task_ms: view.oldest_task_at().map(wall),
+        in_flight: view.in_flight(),
+        queue: view.queue(),
+        step: view.step().map(ToOwned::to_owned),
+        phase: view.phase(),
+        interval_ms: view.interval_ms(),
+        session: view.session(),
+        starts: view.starts(),
+        beats: view.received(),
+        lost: view.lost(),
+        command: view.command().map(|command| CommandStatus {
+            action: command.action,
+            cause: command.desired.cause,
+            generation: command.desired.generation,
+            by: command.desired.by.to_string(),
+            reason: command.desired.reason.to_string(),
+            at_ms: wall(command.desired.at),
+            delivered_ms: command.desired.delivered_ms,
+            obeyed_ms: command.desired.obeyed_ms,
+            draining: command.draining,
+            disobeyed: command.desired.disobeyed,
+        }),
+    }
+}

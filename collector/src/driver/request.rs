@@ -1,0 +1,136 @@
+//! Requests to the driver: its one ordered queue besides its sockets.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, mpsc};
+
+use heartline_fleet::{CommandRequest, HealthRules};
+use heartline_operator::message::{
+    AgentDetail, AgentEntry, CollectorStatus, CommandOutcome, ErrorCode, FleetDelta,
+};
+use heartline_vocabulary::ForgetRefusal;
+use rustix::event::{EventfdFlags, eventfd};
+use tokio::sync::oneshot;
+
+use crate::store::StoreEvent;
+
+/// The sender of one reply.
+pub type ReplyTo<T> = oneshot::Sender<T>;
+/// The outcome of an operator's command, or why there is none.
+pub type CommandReply = Result<CommandOutcome, (ErrorCode, String)>;
+
+/// A request to the driver.
+pub enum DriverRequest {
+    /// A write of the store was confirmed, or failed.
+    Store(StoreEvent),
+    Command(CommandRequest, ReplyTo<CommandReply>),
+    /// Forget agents by their ids, all or none. Answered with those that were known.
+    Forget {
+        by: Box<str>,
+        agents: Vec<String>,
+        reply_to: ReplyTo<Result<Vec<String>, ForgetRefusal>>,
+    },
+    Page(PageRequest, ReplyTo<Page>),
+    /// Everything that changed since the request before. For one requester only.
+    Delta(ReplyTo<FleetDelta>),
+    /// One agent; sessions, events and work are left empty.
+    Agent(String, ReplyTo<Option<AgentDetail>>),
+    Status(ReplyTo<CollectorStatus>),
+    /// Refuse a scope's key of an epoch from now on, or accept it again.
+    Revoked {
+        epoch: u8,
+        scope: Box<str>,
+        is_revoked: bool,
+    },
+    /// Judge by other rules from now on.
+    Rules(HealthRules),
+    /// Commit everything and end.
+    End,
+}
+
+/// The part of the fleet that a page holds.
+#[derive(Clone, Debug)]
+pub enum PageRequest {
+    /// Agents from this place on, at most so many.
+    From(u32, u32),
+    /// The agents of these ids.
+    Named(Vec<String>),
+}
+
+/// Part of the fleet, as of one turn. Work is left empty.
+#[derive(Debug)]
+pub struct Page {
+    /// The driver's turn: pages and deltas of one turn show the same.
+    pub turn: u64,
+    pub entries: Vec<AgentEntry>,
+    pub status: CollectorStatus,
+    /// Where to go on; `None`: there is no more.
+    pub next: Option<u32>,
+}
+
+/// The sending end: cheap to clone, never blocks.
+#[derive(Clone)]
+pub struct DriverHandle {
+    requests: mpsc::Sender<DriverRequest>,
+    wake: Arc<OwnedFd>,
+}
+
+/// The receiving end, to be polled together with the sockets.
+pub struct DriverInbox {
+    requests: mpsc::Receiver<DriverRequest>,
+    wake: Arc<OwnedFd>,
+}
+
+/// Returns the two ends of a new queue. It has no bound of its own: the store sends no more events
+/// than it was given rows, and every operator's connection has one request under way.
+///
+/// # Errors
+/// When the system gives no more file descriptors.
+pub fn driver_channel() -> io::Result<(DriverHandle, DriverInbox)> {
+    let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+    let (sender, receiver) = mpsc::channel();
+    let handle = DriverHandle { requests: sender, wake: Arc::clone(&wake) };
+    Ok((handle, DriverInbox { requests: receiver, wake }))
+}
+
+impl DriverHandle {
+    /// Sends a request. It is dropped when the driver has ended; the receiver of a reply sees that
+    /// its sender is gone.
+    pub fn send(&self, request: DriverRequest) {
+        if self.requests.send(request).is_ok() {
+            // Fails only when the counter is full, and then the driver is awake anyway.
+            let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
+        }
+    }
+
+    /// Sends a request and waits for the reply. `None`: the driver has ended.
+    pub async fn request<T>(&self, request: impl FnOnce(ReplyTo<T>) -> DriverRequest) -> Option<T> {
+        let (reply_to, reply) = oneshot::channel();
+        self.send(request(reply_to));
+        reply.await.ok()
+    }
+}
+
+impl DriverInbox {
+    /// Returns the next request, if there is one.
+    pub fn try_next(&self) -> Option<DriverRequest> {
+        self.requests.try_recv().ok()
+    }
+
+    /// Wakes the receiver itself.
+    pub fn wake(&self) {
+        let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
+    }
+
+    /// Resets the wake-up; to be called before requests are taken.
+    pub fn clear_wake(&self) {
+        let mut count = [0; 8];
+        let _ = rustix::io::read(&*self.wake, &mut count);
+    }
+}
+
+impl AsFd for DriverInbox {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
