@@ -124,6 +124,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     let view = OperatorListener::bind(&view_path, SocketRole::View, &access)?;
     let signals = Signals::new().map_err(system("handle signals"))?;
 
+    let store_handle = store.handle();
     let driver = Driver::new(fleet, ingest, store, letters, about, anchor);
     let driver = thread::Builder::new()
         .name("driver".into())
@@ -137,7 +138,9 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     runtime.block_on(async {
         let publisher = Publisher::start(mailbox.clone(), archive.clone(), for_work);
         let keys = Arc::new(keys);
-        let world = ServerContext { mailbox: mailbox.clone(), archive, publisher, keys, host };
+        let store = store_handle;
+        let world =
+            ServerContext { mailbox: mailbox.clone(), archive, store, publisher, keys, host };
         for door in [ctl, view] {
             tokio::spawn(door.serve(world.clone(), access_rx.clone(), ending_rx.clone()));
         }

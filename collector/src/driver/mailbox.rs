@@ -15,7 +15,7 @@ use heartline_vocabulary::WorkTotals;
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::oneshot;
 
-use crate::store::{StoreEvent, TokenChange};
+use crate::store::StoreEvent;
 
 /// Where one answer to a letter goes.
 pub type ReplyTo<T> = oneshot::Sender<T>;
@@ -50,8 +50,6 @@ pub enum DriverRequest {
         /// Whether it is refused.
         is_revoked: bool,
     },
-    /// Store a change of tokens, and tell when it is on disk.
-    Token(TokenChange, ReplyTo<Result<(), String>>),
     /// Judge by other rules from now on.
     Rules(HealthRules),
     /// End.

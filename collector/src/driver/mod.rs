@@ -283,10 +283,6 @@ impl Driver {
             DriverRequest::Revoked { epoch, scope, is_revoked } => {
                 self.ingest.keyring.set_revoked(epoch, &scope, is_revoked);
             }
-            DriverRequest::Token(change, reply_to) => {
-                let done = Box::new(|stored| drop(reply_to.send(stored)));
-                self.store.change_token(change, done);
-            }
             DriverRequest::Rules(rules) => self.handle(Input::Rules(rules), now),
             DriverRequest::End => self.ending = true,
         }

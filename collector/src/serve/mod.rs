@@ -29,6 +29,7 @@ use heartline_operator::message::ErrorCode;
 
 use crate::driver::DriverHandle;
 use crate::keys::Keys;
+use crate::store::StoreHandle;
 
 /// Most connections at once; further ones are told so.
 const CONNECTIONS_MAX: usize = 256;
@@ -40,6 +41,8 @@ pub struct ServerContext {
     pub mailbox: DriverHandle,
     /// To the databases.
     pub archive: Archive,
+    /// Stores changes of tokens.
+    pub store: StoreHandle,
     /// To what changes.
     pub publisher: Publisher,
     /// The keys, to make tokens with.

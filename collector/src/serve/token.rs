@@ -2,7 +2,6 @@
 
 use heartline_operator::message::{ErrorCode, TokenInfo, TokenReply, TokenRequest};
 use heartline_protocol::Scope;
-use tokio::sync::oneshot;
 
 use super::ServerContext;
 use super::answer::{Operator, Refusal, clean};
@@ -99,7 +98,6 @@ async fn change(
     operator: &Operator,
     world: &ServerContext,
 ) -> Result<(), Refusal> {
-    let (done, stored) = oneshot::channel();
     let change = TokenChange {
         kind,
         scope: scope.to_owned(),
@@ -107,10 +105,6 @@ async fn change(
         at_ms: clock::wall_ms(),
         by: operator.name.clone(),
     };
-    world.mailbox.send(DriverRequest::Token(change, done));
-    match stored.await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(why)) => Err((ErrorCode::Unavailable, why)),
-        Err(_) => Err((ErrorCode::Unavailable, "the collector is ending".to_owned())),
-    }
+    let stored = world.store.change_token(change).await;
+    stored.map_err(|error| (ErrorCode::Unavailable, error.to_string()))
 }

@@ -5,7 +5,7 @@ use heartline_fleet::ControlDbRow;
 use heartline_vocabulary::{Action, AgentRowId, Identity, Reason, SharedIdentity};
 
 use super::*;
-use crate::store::{Revocation, TokenChange, TokenChangeKind};
+use crate::store::{Revocation, TokenChange, TokenChangeError, TokenChangeKind};
 
 #[test]
 fn the_roster_comes_back() {
@@ -117,12 +117,12 @@ fn a_generation_never_falls_and_nothing_changes_what_changes_nothing() {
 fn tokens_are_listed_and_revocations_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
+    let handle = opened.store.handle();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let change = |kind, scope: &str, at_ms| {
-        let (done, result) = mpsc::channel();
         let (scope, by) = (scope.to_owned(), "root@host".to_owned());
         let change = TokenChange { kind, scope, epoch: 1, at_ms, by };
-        opened.store.change_token(change, Box::new(move |stored| drop(done.send(stored))));
-        result.recv_timeout(PATIENCE).unwrap().unwrap();
+        runtime.block_on(handle.change_token(change)).unwrap();
     };
     let revoked = || TokenChangeKind::Revoked { reason: "leaked".into() };
     change(TokenChangeKind::Made, "mail.", 1_000);
@@ -136,6 +136,15 @@ fn tokens_are_listed_and_revocations_come_back() {
     assert_eq!(tokens[0].revoked_reason.as_deref(), Some("leaked"));
     assert_eq!((tokens[1].made_ms, tokens[1].revoked_ms), (None, None));
     let opened = opened.again(&dir);
+    let late = TokenChange {
+        kind: TokenChangeKind::Reinstated,
+        scope: "mail.".into(),
+        epoch: 1,
+        at_ms: 6_000,
+        by: "root@host".into(),
+    };
+    let refused = runtime.block_on(handle.change_token(late)).unwrap_err();
+    assert!(matches!(refused, TokenChangeError::Closed), "the store of the handle is closed");
     let expected = Revocation { scope: "mail.".into(), epoch: 1 };
     assert_eq!(opened.restored.revocations, [expected]);
 }

@@ -11,9 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use heartline_fleet::{
-    ControlDbRow, HistoryDbRow, MonoTime, RestoredAgent, WorkRow, WriteTicket,
-};
+use heartline_fleet::{ControlDbRow, HistoryDbRow, MonoTime, RestoredAgent, WorkRow, WriteTicket};
 
 use heartline_protocol::bucket;
 use heartline_vocabulary::{Action, AgentRowId, CommandTarget, Reason, State};
