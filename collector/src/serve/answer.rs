@@ -112,7 +112,7 @@ async fn agent_detail(agent: String, world: &ServerContext) -> Result<Reply, Ref
     let Some(AgentSnapshot { entry, id, first_seen_ms, address, scope, epoch }) = snapshot else {
         return Err((ErrorCode::NotFound, format!("there is no agent \"{}\"", clean(&agent))));
     };
-    let read = world.archive.read(move |reader| {
+    let read = world.readers.read(move |reader| {
         let sessions = reader.sessions(id, 20)?;
         let query = EventQuery { agent: Some(agent), limit: 50, ..EventQuery::default() };
         let (mut events, _) = reader.events(&query)?;
@@ -137,7 +137,7 @@ async fn agent_detail(agent: String, world: &ServerContext) -> Result<Reply, Ref
 async fn events(query: EventQuery, world: &ServerContext) -> Result<Reply, Refusal> {
     // Fewer than asked for is no loss: the answer says where to go on.
     let query = EventQuery { limit: query.limit.clamp(1, EVENTS_MAX), ..query };
-    let read = world.archive.read(move |reader| reader.events(&query));
+    let read = world.readers.read(move |reader| reader.events(&query));
     let (events, next) = read.await.map_err(|error| unavailable(&error))?;
     Ok(Reply::Events { events, next })
 }

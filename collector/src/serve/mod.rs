@@ -4,7 +4,6 @@
 
 mod access;
 mod answer;
-mod archive;
 mod connection;
 mod merge;
 mod publisher;
@@ -22,14 +21,13 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
 pub use access::{Access, SocketRole};
-pub use archive::{Archive, ArchiveError};
 pub use publisher::Publisher;
 
 use heartline_operator::message::ErrorCode;
 
 use crate::driver::DriverHandle;
 use crate::keys::Keys;
-use crate::store::StoreHandle;
+use crate::store::{ReaderPool, StoreHandle};
 
 /// Most connections at once; further ones are told so.
 const CONNECTIONS_MAX: usize = 256;
@@ -40,7 +38,7 @@ pub struct ServerContext {
     /// To the driver.
     pub mailbox: DriverHandle,
     /// To the databases.
-    pub archive: Archive,
+    pub readers: ReaderPool,
     /// Stores changes of tokens.
     pub store: StoreHandle,
     /// To what changes.

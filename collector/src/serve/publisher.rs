@@ -12,9 +12,9 @@ use heartline_vocabulary::WorkTotals;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::archive::Archive;
 use crate::clock;
 use crate::driver::{DriverHandle, DriverRequest, News, no_work};
+use crate::store::ReaderPool;
 
 /// How often news goes out, at most.
 const NEWS_EVERY: Duration = Duration::from_millis(250);
@@ -47,15 +47,15 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Starts publishing on the current runtime. Computing work has a reader of its own: it may
-    /// take long, and news must not wait for it.
+    /// Starts publishing on the current runtime. Events and work are read by pools of their own: no
+    /// query of an operator holds up the events, nor does work, which may take long.
     #[must_use]
-    pub fn start(mailbox: DriverHandle, archive: Archive, for_work: Archive) -> Self {
+    pub fn start(mailbox: DriverHandle, events: ReaderPool, work: ReaderPool) -> Self {
         let (bulletins, _) = broadcast::channel(BACKLOG);
         let (works, latest) = watch::channel(Works::default());
         let publisher = Self { bulletins, works: latest, wanted: Arc::default() };
-        tokio::spawn(publish(publisher.clone(), mailbox.clone(), archive));
-        tokio::spawn(compute_work(publisher.clone(), mailbox, for_work, works));
+        tokio::spawn(publish(publisher.clone(), mailbox.clone(), events));
+        tokio::spawn(compute_work(publisher.clone(), mailbox, work, works));
         publisher
     }
 
@@ -81,7 +81,7 @@ impl Publisher {
 
 type Works = Arc<BTreeMap<AgentRowId, WorkWindow>>;
 
-async fn publish(publisher: Publisher, mailbox: DriverHandle, archive: Archive) {
+async fn publish(publisher: Publisher, mailbox: DriverHandle, reader: ReaderPool) {
     let mut ticks = interval(NEWS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut cursor = None;
@@ -95,7 +95,7 @@ async fn publish(publisher: Publisher, mailbox: DriverHandle, archive: Archive) 
             continue;
         }
         let Some(news) = mailbox.ask(DriverRequest::News).await else { return };
-        let events = new_events(&archive, &mut cursor).await;
+        let events = new_events(&reader, &mut cursor).await;
         let work = new_work(&publisher.works.borrow(), &news, &mut told);
         let News { turn, status, entries, changed, removed } = news;
         let changed = changed.into_iter().map(|changed| changed.change).collect();
@@ -106,13 +106,13 @@ async fn publish(publisher: Publisher, mailbox: DriverHandle, archive: Archive) 
 }
 
 /// Events since the last piece of news; from the second time on.
-async fn new_events(archive: &Archive, cursor: &mut Option<i64>) -> Vec<Event> {
+async fn new_events(reader: &ReaderPool, cursor: &mut Option<i64>) -> Vec<Event> {
     let query = match *cursor {
         Some(_) => EventQuery { after: *cursor, limit: EVENTS_MAX, ..EventQuery::default() },
         // Whoever subscribes has asked for what was before: only its end is wanted.
         None => EventQuery { limit: 1, ..EventQuery::default() },
     };
-    let read = archive.read(move |reader| reader.events(&query));
+    let read = reader.read(move |reader| reader.events(&query));
     match read.await {
         Ok((events, _)) => {
             let is_first = cursor.is_none();
@@ -150,12 +150,12 @@ fn new_work(
 async fn compute_work(
     publisher: Publisher,
     mailbox: DriverHandle,
-    archive: Archive,
+    reader: ReaderPool,
     latest: watch::Sender<Works>,
 ) {
     loop {
         let begun = Instant::now();
-        match archive.read(|reader| reader.work(clock::wall_ms())).await {
+        match reader.read(|reader| reader.work(clock::wall_ms())).await {
             Ok(works) => {
                 let works = Arc::new(works);
                 // The driver has it before anybody who waits asks for a page.

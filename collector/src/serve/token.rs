@@ -52,7 +52,7 @@ pub async fn answer(
 }
 
 async fn list(world: &ServerContext) -> Result<Vec<TokenInfo>, Refusal> {
-    let read = world.archive.read(crate::store::Reader::tokens).await;
+    let read = world.readers.read(crate::store::Reader::tokens).await;
     read.map_err(|error| (ErrorCode::Unavailable, format!("tokens can't be listed: {error}")))
 }
 

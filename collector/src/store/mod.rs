@@ -37,5 +37,5 @@ pub use config::{
 pub use error::StoreError;
 pub use lock::{DataDirLock, LockError};
 pub use notice::{Notify, StoreEvent};
-pub use read::{KnownAgent, ReadError, Reader};
+pub use read::{ReadError, Reader, ReaderPool, ReaderPoolConfig};
 pub use store::{Store, StoreHandle};

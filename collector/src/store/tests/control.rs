@@ -36,9 +36,11 @@ fn the_roster_comes_back() {
     assert_eq!(opened.agent(2).identity.as_ref(), Some(&identity));
     assert_eq!((opened.agent(2).interval_ms, opened.agent(1).interval_ms), (500, 30_000));
 
-    let known = reader(&dir).agents_named("agent-3").unwrap();
-    assert_eq!(known[0].forgotten_ms, Some(ZERO_MS + 9_000));
-    assert_eq!(known[0].forgotten_by.as_deref(), Some("root@host"));
+    let control = rusqlite::Connection::open(path(&dir, "control.db")).unwrap();
+    let sql = "SELECT forgotten_ms, forgotten_by FROM agents WHERE name = 'agent-3'";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let forgotten: (i64, String) = control.query_row(sql, [], read).unwrap();
+    assert_eq!(forgotten, (ZERO_MS + 9_000, "root@host".to_owned()));
 }
 
 #[test]
