@@ -19,11 +19,11 @@ use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_c
 use crate::ingest::{BindError, Ingest, Keyring, Listener};
 use crate::keys::{self, KeyError, Keys};
 use crate::priority::{Role, step_behind_driver};
-use crate::serve::{
-    Access, Archive, ArchiveError, OperatorListener, Publisher, ServeError, ServerContext,
-    SocketRole,
+use crate::serve::{Access, OperatorListener, Publisher, ServeError, ServerContext, SocketRole};
+use crate::store::{
+    DataDirLock, LockError, Notify, ReadError, ReaderPool, ReaderPoolConfig, Restored, Store,
+    StoreConfig, StoreError,
 };
-use crate::store::{DataDirLock, LockError, Notify, Restored, Store, StoreConfig, StoreError};
 
 /// Why a collector could not start, or could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ pub enum RunError {
     Store(#[from] StoreError),
     /// The databases can't be read.
     #[error(transparent)]
-    Read(#[from] ArchiveError),
+    Read(#[from] ReadError),
     /// An address can't be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -97,7 +97,10 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     let store_config =
         StoreConfig { data_dir: config.data_dir.clone(), retention: config.retention };
     let (store, restored) = Store::open(&store_config, anchor, to_driver(driver_handle.clone()))?;
-    let (archive, for_work) = (Archive::open(&config.data_dir)?, Archive::open(&config.data_dir)?);
+    let open_readers = |pool| ReaderPool::open(&config.data_dir, &pool);
+    let readers = open_readers(ReaderPoolConfig::OPERATORS)?;
+    let event_reader = open_readers(ReaderPoolConfig::PUBLISHER)?;
+    let work_reader = open_readers(ReaderPoolConfig::WORK)?;
 
     let now = clock::now();
     let boot = BootKey::new(&keys::random()?);
@@ -124,6 +127,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     let view = OperatorListener::bind(&view_path, SocketRole::View, &access)?;
     let signals = Signals::new().map_err(system("handle signals"))?;
 
+    let store_handle = store.handle();
     let driver = Driver::new(fleet, ingest, store, inbox, info, anchor);
     let driver = thread::Builder::new()
         .name("driver".into())
@@ -135,10 +139,11 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     step_behind_driver(Role::Operators);
     let (ending_tx, ending_rx) = watch::channel(false);
     runtime.block_on(async {
-        let publisher = Publisher::start(driver_handle.clone(), archive.clone(), for_work);
+        let publisher = Publisher::start(driver_handle.clone(), event_reader, work_reader);
         let keys = Arc::new(keys);
-        let driver = driver_handle.clone();
-        let context = ServerContext { driver, archive, publisher, keys, host };
+        let handle = driver_handle.clone();
+        let store = store_handle;
+        let context = ServerContext { driver: handle, readers, store, publisher, keys, host };
         for listener in [ctl, view] {
             tokio::spawn(listener.serve(context.clone(), access_rx.clone(), ending_rx.clone()));
         }

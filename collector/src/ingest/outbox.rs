@@ -40,7 +40,7 @@ impl Outbox {
         answer: &OutgoingAck,
         now: MonoTime,
     ) {
-        let OutgoingAck { index, to, session, sequence, interval_ms, question_len, ack } = *answer;
+        let OutgoingAck { index, to, session, sequence, interval_ms, message_len, ack } = *answer;
         let Some((key, epoch, scope_len)) = keyring.down(index, session) else { return };
         let challenge = keyring.challenge(Some(index), agent, session, interval_ms, now);
         let header =
@@ -50,7 +50,7 @@ impl Outbox {
         let sealed = sealer.seal(&key).is_ok();
         let len = self.buffers[self.to.len()].len();
         // Never a weapon: nobody gets more bytes back than came in under their address.
-        if !sealed || len > usize::from(question_len) {
+        if !sealed || len > usize::from(message_len) {
             self.withheld += 1;
             return;
         }

@@ -111,7 +111,7 @@ async fn agent_detail(agent: String, context: &ServerContext) -> Result<Reply, R
         return Err((ErrorCode::NotFound, format!("there is no agent \"{}\"", scrubbed(&agent))));
     };
     let id = detail.entry.id;
-    let read = context.archive.read(move |reader| {
+    let read = context.readers.read(move |reader| {
         let sessions = reader.sessions(id, 20)?;
         let query = EventQuery { agent: Some(agent), limit: 50, ..EventQuery::default() };
         let (mut events, _) = reader.events(&query)?;
@@ -127,7 +127,7 @@ async fn agent_detail(agent: String, context: &ServerContext) -> Result<Reply, R
 async fn events(query: EventQuery, context: &ServerContext) -> Result<Reply, RequestError> {
     // Fewer than asked for is no loss: the answer says where to go on.
     let query = EventQuery { limit: query.limit.clamp(1, EVENTS_MAX), ..query };
-    let read = context.archive.read(move |reader| reader.events(&query));
+    let read = context.readers.read(move |reader| reader.events(&query));
     let (events, next) = read.await.map_err(|error| unavailable(&error))?;
     Ok(Reply::Events { events, next })
 }

@@ -8,7 +8,7 @@ use heartline_operator::frame::{self, FrameError, FrameReader};
 use heartline_operator::message::{ClientFrame, ErrorCode, Reply, Request, ServerFrame, VERSION};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
-use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -91,9 +91,10 @@ pub async fn serve(
     let Ok(Ok(Some(ClientFrame { id, request }))) = hello else { return };
     let Ok(operator) = greet(&writer(id), request, role, user, &context).await else { return };
     let mut subscription: Option<JoinHandle<()>> = None;
+    let mut read_ahead = None;
     loop {
         let next = tokio::select! {
-            next = frames.next::<ClientFrame>() => next,
+            next = next_frame(&mut frames, &mut read_ahead) => next,
             () = super::ended(&mut ending) => {
                 let why = "the collector is ending".to_owned();
                 let _ = writer(0).send(Reply::Goodbye { why }).await;
@@ -122,12 +123,43 @@ pub async fn serve(
             subscription = Some(tokio::spawn(serving));
             continue;
         }
-        if answer(request, &writer(id), &operator, &context).await.is_err() {
-            break;
+        // A query is of no use without its client; what changes something is carried through.
+        let is_query = matches!(request, Request::Agent { .. } | Request::Events(_));
+        let writer = writer(id);
+        tokio::select! {
+            answered = answer(request, &writer, &operator, &context) => if answered.is_err() { break },
+            () = client_closed(&mut frames, &mut read_ahead), if is_query => break,
         }
     }
     if let Some(subscription) = subscription {
         subscription.abort();
+    }
+}
+
+type NextFrame = Result<Option<ClientFrame>, FrameError>;
+
+/// Returns the frame that was read ahead, or the next one.
+async fn next_frame(
+    frames: &mut FrameReader<OwnedReadHalf>,
+    read_ahead: &mut Option<NextFrame>,
+) -> NextFrame {
+    match read_ahead.take() {
+        Some(next) => next,
+        None => frames.next().await,
+    }
+}
+
+/// Returns when the client has closed the connection. A frame that comes meanwhile is kept in
+/// `read_ahead`.
+async fn client_closed(
+    frames: &mut FrameReader<OwnedReadHalf>,
+    read_ahead: &mut Option<NextFrame>,
+) {
+    if read_ahead.is_none() {
+        *read_ahead = Some(frames.next().await);
+    }
+    if !matches!(read_ahead, Some(Ok(None) | Err(FrameError::Io { .. }))) {
+        std::future::pending().await
     }
 }
 
@@ -230,6 +262,23 @@ mod tests {
         assert!(matches!(next().await, Reply::Error { message, .. } if message.len() == 900_000));
         assert!(matches!(next().await, Reply::Resync));
         assert!(sending.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_closed_client_is_noticed_and_a_frame_that_comes_meanwhile_is_kept() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let ping = frame::encode(&ClientFrame { id: 3, request: Request::Ping }).unwrap();
+        theirs.write_all(&ping).await.unwrap();
+        ours.readable().await.unwrap();
+        let (reader, _writer) = ours.into_split();
+        let (mut frames, mut read_ahead) = (FrameReader::new(reader), None);
+        let waited = timeout(Duration::ZERO, client_closed(&mut frames, &mut read_ahead)).await;
+        assert!(waited.is_err() && read_ahead.is_some(), "the client is still there");
+        let next = next_frame(&mut frames, &mut read_ahead).await.unwrap().unwrap();
+        assert_eq!(next.id, 3);
+        drop(theirs);
+        client_closed(&mut frames, &mut read_ahead).await;
+        assert!(next_frame(&mut frames, &mut read_ahead).await.unwrap().is_none());
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 mod access;
 mod answer;
-mod archive;
 mod connection;
 mod publisher;
 mod subscription;
@@ -20,13 +19,13 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
 pub use access::{Access, SocketRole};
-pub use archive::{Archive, ArchiveError};
 pub use publisher::Publisher;
 
 use heartline_operator::message::ErrorCode;
 
 use crate::driver::DriverHandle;
 use crate::keys::Keys;
+use crate::store::{ReaderPool, StoreHandle};
 
 /// Most connections at once; further ones are refused with a reason.
 const CONNECTIONS_MAX: usize = 256;
@@ -35,7 +34,8 @@ const CONNECTIONS_MAX: usize = 256;
 #[derive(Clone)]
 pub struct ServerContext {
     pub driver: DriverHandle,
-    pub archive: Archive,
+    pub readers: ReaderPool,
+    pub store: StoreHandle,
     pub publisher: Publisher,
     pub keys: Arc<Keys>,
     pub host: String,

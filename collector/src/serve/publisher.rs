@@ -11,9 +11,9 @@ use heartline_vocabulary::AgentRowId;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use super::archive::Archive;
 use crate::clock;
 use crate::driver::{DriverHandle, DriverRequest};
+use crate::store::ReaderPool;
 
 /// How often deltas go out, at most.
 const DELTA_EVERY: Duration = Duration::from_millis(250);
@@ -41,9 +41,10 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Starts publishing, on the runtime that this is called in.
+    /// Starts publishing on the current runtime. Events and work are read by pools of their own: no
+    /// query of an operator holds up the events, nor does work, which may take long.
     #[must_use]
-    pub fn start(driver: DriverHandle, events: Archive, work_reader: Archive) -> Self {
+    pub fn start(driver: DriverHandle, events: ReaderPool, work_reader: ReaderPool) -> Self {
         let (deltas, _) = broadcast::channel(BACKLOG);
         let (work_tx, work) = watch::channel(WorkByAgent::default());
         let publisher = Self { deltas, work, refresh: Arc::default() };
@@ -83,7 +84,7 @@ fn no_work() -> WorkWindow {
     WorkWindow { window_ms: 3_600_000, ..WorkWindow::default() }
 }
 
-async fn publish(publisher: Publisher, driver: DriverHandle, archive: Archive) {
+async fn publish(publisher: Publisher, driver: DriverHandle, reader: ReaderPool) {
     let mut ticks = interval(DELTA_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut cursor = None;
@@ -97,7 +98,7 @@ async fn publish(publisher: Publisher, driver: DriverHandle, archive: Archive) {
             continue;
         }
         let Some(mut delta) = driver.request(DriverRequest::Delta).await else { return };
-        delta.events = new_events(&archive, &mut cursor).await;
+        delta.events = new_events(&reader, &mut cursor).await;
         add_work(&publisher, &mut delta, &mut last_sent);
         // Without subscribers it goes nowhere, and that is as it should be.
         let _ = publisher.deltas.send(Arc::new(delta));
@@ -105,13 +106,13 @@ async fn publish(publisher: Publisher, driver: DriverHandle, archive: Archive) {
 }
 
 /// Returns the events since the delta before; from the second time on.
-async fn new_events(archive: &Archive, cursor: &mut Option<i64>) -> Vec<Event> {
+async fn new_events(reader: &ReaderPool, cursor: &mut Option<i64>) -> Vec<Event> {
     let query = match *cursor {
         Some(_) => EventQuery { after: *cursor, limit: EVENTS_MAX, ..EventQuery::default() },
         // Subscribers have asked for earlier events themselves: only the end is wanted.
         None => EventQuery { limit: 1, ..EventQuery::default() },
     };
-    let read = archive.read(move |reader| reader.events(&query));
+    let read = reader.read(move |reader| reader.events(&query));
     match read.await {
         Ok((events, _)) => {
             let is_first = cursor.is_none();
@@ -148,12 +149,12 @@ fn add_work(
 /// when it is wanted at once.
 async fn compute_work(
     publisher: Publisher,
-    archive: Archive,
+    reader: ReaderPool,
     computed: watch::Sender<WorkByAgent>,
 ) {
     loop {
         let begun = Instant::now();
-        match archive.read(|reader| reader.work(clock::wall_ms())).await {
+        match reader.read(|reader| reader.work(clock::wall_ms())).await {
             Ok(work) => drop(computed.send_replace(Arc::new(work))),
             Err(error) => tracing::warn!("can't compute the work of the last hour: {error}"),
         }

@@ -2,7 +2,6 @@
 
 use heartline_operator::message::{ErrorCode, TokenInfo, TokenReply, TokenRequest};
 use heartline_protocol::Scope;
-use tokio::sync::oneshot;
 
 use super::ServerContext;
 use super::answer::{OperatorIdentity, RequestError, scrubbed};
@@ -53,7 +52,7 @@ pub async fn answer(
 }
 
 async fn list(context: &ServerContext) -> Result<Vec<TokenInfo>, RequestError> {
-    let read = context.archive.read(crate::store::Reader::tokens).await;
+    let read = context.readers.read(crate::store::Reader::tokens).await;
     read.map_err(|error| (ErrorCode::Unavailable, format!("tokens can't be listed: {error}")))
 }
 
@@ -99,7 +98,6 @@ async fn change(
     operator: &OperatorIdentity,
     context: &ServerContext,
 ) -> Result<(), RequestError> {
-    let (done, stored) = oneshot::channel();
     let change = TokenChange {
         kind,
         scope: scope.to_owned(),
@@ -107,10 +105,6 @@ async fn change(
         at_ms: clock::wall_ms(),
         by: operator.name.clone(),
     };
-    context.driver.send(DriverRequest::Token(change, done));
-    match stored.await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(why)) => Err((ErrorCode::Unavailable, why)),
-        Err(_) => Err((ErrorCode::Unavailable, "the collector is ending".to_owned())),
-    }
+    let stored = context.store.change_token(change).await;
+    stored.map_err(|error| (ErrorCode::Unavailable, error.to_string()))
 }

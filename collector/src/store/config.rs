@@ -7,6 +7,8 @@ use heartline_fleet::{MonoTime, RestoredAgent};
 
 use heartline_vocabulary::AgentRowId;
 
+use super::disk;
+
 /// How a store is set up.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
@@ -57,6 +59,22 @@ pub struct Revocation {
     pub scope: String,
     /// The key epoch.
     pub epoch: u8,
+}
+
+/// The reason why a change of tokens is not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenChangeError {
+    /// The database refuses it.
+    #[error("{}", disk::sentence("store the change of tokens in", path, source))]
+    Write {
+        /// The database.
+        path: PathBuf,
+        /// SQLite's error.
+        source: rusqlite::Error,
+    },
+    /// The store is closed.
+    #[error("the collector is ending")]
+    Closed,
 }
 
 /// A change to the tokens that the collector has made or refuses.

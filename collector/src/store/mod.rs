@@ -31,9 +31,11 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Restored, Retention, Revocation, StoreConfig, TokenChange, TokenChangeKind};
+pub use config::{
+    Restored, Retention, Revocation, StoreConfig, TokenChange, TokenChangeError, TokenChangeKind,
+};
 pub use error::StoreError;
 pub use lock::{DataDirLock, LockError};
 pub use notice::{Notify, StoreEvent};
-pub use read::{KnownAgent, ReadError, Reader};
-pub use store::Store;
+pub use read::{ReadError, Reader, ReaderPool, ReaderPoolConfig};
+pub use store::{Store, StoreHandle};

@@ -1,4 +1,4 @@
-//! What waits for a writer thread.
+//! The queue of a writer thread.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,123 +8,134 @@ use heartline_fleet::MonoTime;
 
 use crate::clock;
 
-/// Parcels that wait for a writer thread, in order. Handing one in takes a lock for an instant and
-/// never waits for the disk. It has no bound of its own: the core bounds work rows under way, and
-/// [`super::Store::record`] sheds details.
+/// Batches for a writer thread, first in, first out. A push takes a lock for an instant and never
+/// waits for the disk.
+///
+/// The queue has no bound of its own. For `history.db` the core bounds the work rows in flight and
+/// [`super::Store::record`] sheds details; rows for `control.db` are neither bounded nor shed.
 #[derive(Debug)]
-pub(super) struct Queue<T> {
-    waiting: Mutex<Waiting<T>>,
+pub(super) struct WriteQueue<T> {
+    state: Mutex<QueueState<T>>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct Waiting<T> {
-    parcels: VecDeque<(T, usize)>,
+struct QueueState<T> {
+    /// Each batch with its number of rows.
+    batches: VecDeque<(T, usize)>,
     rows: usize,
-    hurried: bool,
-    closing: bool,
+    flush_now: bool,
+    is_closed: bool,
 }
 
-/// How soon a parcel must be written.
+/// When a batch is flushed to disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Haste {
-    /// Within the writer's window, together with what comes meanwhile.
+pub(super) enum Flush {
+    /// In the next group commit.
     Grouped,
-    /// At once, after all that waits before it.
-    AtOnce,
+    /// Without delay, with every batch before it.
+    Immediate,
 }
 
-/// How a writer collects what it writes together.
+/// Limits of a group commit.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Window {
-    /// How long to wait for the first row.
-    pub(super) idle: Duration,
-    /// How long to wait for more after the first.
-    pub(super) group: Duration,
-    /// With so many rows waiting, there is no waiting for more.
-    pub(super) rows: usize,
+pub(super) struct GroupCommit {
+    /// Longest wait for the first batch.
+    pub(super) idle_timeout: Duration,
+    /// Longest wait for more batches after the first.
+    pub(super) delay: Duration,
+    /// Number of rows from which on nothing is waited for.
+    pub(super) max_rows: usize,
 }
 
-/// What a writer got.
+/// The batches of one group commit, oldest first; none after the idle timeout.
 #[derive(Debug)]
-pub(super) struct Taken<T> {
-    /// The parcels, oldest first; none when the wait was in vain.
-    pub(super) parcels: Vec<T>,
-    /// Whether this was the last of it: the store is closing, and nothing is left.
+pub(super) struct DrainedBatches<T> {
+    pub(super) batches: Vec<T>,
+    /// Set when the queue is closed and this emptied it.
     pub(super) is_last: bool,
 }
 
-impl<T> Queue<T> {
+impl<T> WriteQueue<T> {
     pub(super) fn new() -> Self {
-        let waiting = Waiting { parcels: VecDeque::new(), rows: 0, hurried: false, closing: false };
-        Self { waiting: Mutex::new(waiting), changed: Condvar::new() }
+        let state =
+            QueueState { batches: VecDeque::new(), rows: 0, flush_now: false, is_closed: false };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Hands in a parcel of so many rows.
-    pub(super) fn push(&self, parcel: T, rows: usize, haste: Haste) {
-        let mut waiting = self.lock();
-        waiting.parcels.push_back((parcel, rows));
-        waiting.rows += rows;
-        waiting.hurried |= haste == Haste::AtOnce;
+    /// Appends a batch; drops it when the queue is closed.
+    pub(super) fn push(&self, batch: T, rows: usize, flush: Flush) {
+        let mut state = self.lock();
+        if state.is_closed {
+            return;
+        }
+        state.batches.push_back((batch, rows));
+        state.rows += rows;
+        state.flush_now |= flush == Flush::Immediate;
         self.changed.notify_one();
     }
 
-    /// Rows that wait.
+    /// Returns the number of queued rows.
     pub(super) fn rows(&self) -> usize {
         self.lock().rows
     }
 
-    /// Lets the writer know that nothing more will come.
+    /// Refuses further batches, and wakes the writer to write those that are queued.
     pub(super) fn close(&self) {
-        self.lock().closing = true;
+        self.lock().is_closed = true;
         self.changed.notify_all();
     }
 
-    /// Waits for parcels, then a little longer for more, and takes them.
-    pub(super) fn take(&self, window: &Window) -> Taken<T> {
-        let waiting = self.wait(self.lock(), window.idle, |waiting| !waiting.parcels.is_empty());
-        let ready = |waiting: &Waiting<T>| {
-            waiting.parcels.is_empty() || waiting.hurried || waiting.rows >= window.rows
+    /// Drops the batches that a writer that panicked has left, with the senders in them.
+    pub(super) fn clear(&self) {
+        self.lock().batches.clear();
+    }
+
+    /// Collects the next group commit.
+    pub(super) fn drain(&self, group: &GroupCommit) -> DrainedBatches<T> {
+        let state = self.wait(self.lock(), group.idle_timeout, |state| !state.batches.is_empty());
+        let is_ready = |state: &QueueState<T>| {
+            state.batches.is_empty() || state.flush_now || state.rows >= group.max_rows
         };
-        let mut waiting = self.wait(waiting, window.group, ready);
-        let (mut parcels, mut taken) = (Vec::new(), 0);
-        while taken < window.rows {
-            let Some((parcel, rows)) = waiting.parcels.pop_front() else { break };
-            taken += rows;
-            waiting.rows -= rows;
-            parcels.push(parcel);
+        let mut state = self.wait(state, group.delay, is_ready);
+        let (mut batches, mut drained_rows) = (Vec::new(), 0);
+        while drained_rows < group.max_rows {
+            let Some((batch, rows)) = state.batches.pop_front() else { break };
+            drained_rows += rows;
+            state.rows -= rows;
+            batches.push(batch);
         }
-        let is_empty = waiting.parcels.is_empty();
-        waiting.hurried &= !is_empty;
-        Taken { parcels, is_last: waiting.closing && is_empty }
+        let is_empty = state.batches.is_empty();
+        state.flush_now &= !is_empty;
+        DrainedBatches { batches, is_last: state.is_closed && is_empty }
     }
 
-    /// Waits so long, or until the store closes; says whether it does.
-    pub(super) fn closes_within(&self, span: Duration) -> bool {
-        self.wait(self.lock(), span, |_| false).closing
+    /// Waits until the queue is closed, at most `timeout`; returns whether it is.
+    pub(super) fn wait_closed(&self, timeout: Duration) -> bool {
+        self.wait(self.lock(), timeout, |_| false).is_closed
     }
 
-    /// Waits until it is ready, the store closes, or the time is over.
+    /// Waits until `is_ready`, until the queue is closed, or until the timeout.
     fn wait<'a>(
         &self,
-        mut waiting: MutexGuard<'a, Waiting<T>>,
-        span: Duration,
-        ready: impl Fn(&Waiting<T>) -> bool,
-    ) -> MutexGuard<'a, Waiting<T>> {
-        let deadline: MonoTime = clock::now() + span;
+        mut state: MutexGuard<'a, QueueState<T>>,
+        timeout: Duration,
+        is_ready: impl Fn(&QueueState<T>) -> bool,
+    ) -> MutexGuard<'a, QueueState<T>> {
+        let deadline: MonoTime = clock::now() + timeout;
         loop {
             let left = deadline.since(clock::now());
-            if ready(&waiting) || waiting.closing || left.is_zero() {
-                return waiting;
+            if is_ready(&state) || state.is_closed || left.is_zero() {
+                return state;
             }
-            let woken = self.changed.wait_timeout(waiting, left);
-            waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
+            let woken = self.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// A thread that panicked while it held the lock left whole parcels: every change is one step.
-    fn lock(&self) -> MutexGuard<'_, Waiting<T>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A poisoned lock is used all the same: every change under it is one step.
+    fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -135,32 +146,41 @@ mod tests {
     const LONG: Duration = Duration::from_secs(600);
 
     #[test]
-    fn takes_in_order_and_at_most_about_a_window() {
-        let queue = Queue::new();
-        for parcel in 0..5 {
-            queue.push(parcel, 10, Haste::Grouped);
+    fn drains_in_order_and_about_max_rows_at_once() {
+        let queue = WriteQueue::new();
+        for batch in 0..5 {
+            queue.push(batch, 10, Flush::Grouped);
         }
-        let window = Window { idle: LONG, group: LONG, rows: 25 };
-        let taken = queue.take(&window);
-        assert_eq!((taken.parcels, taken.is_last), (vec![0, 1, 2], false));
+        let group = GroupCommit { idle_timeout: LONG, delay: LONG, max_rows: 25 };
+        let drained = queue.drain(&group);
+        assert_eq!((drained.batches, drained.is_last), (vec![0, 1, 2], false));
         queue.close();
-        let taken = queue.take(&window);
-        assert_eq!((taken.parcels, taken.is_last), (vec![3, 4], true));
+        let drained = queue.drain(&group);
+        assert_eq!((drained.batches, drained.is_last), (vec![3, 4], true));
     }
 
     #[test]
-    fn haste_cuts_the_window_for_all_before_it() {
-        let queue = Queue::new();
-        queue.push('a', 1, Haste::Grouped);
-        queue.push('b', 1, Haste::AtOnce);
-        let taken = queue.take(&Window { idle: LONG, group: LONG, rows: 1_000 });
-        assert_eq!(taken.parcels, ['a', 'b'], "without waiting for 600 s");
+    fn an_immediate_flush_takes_all_batches_before_it_along() {
+        let queue = WriteQueue::new();
+        queue.push('a', 1, Flush::Grouped);
+        queue.push('b', 1, Flush::Immediate);
+        let group = GroupCommit { idle_timeout: LONG, delay: LONG, max_rows: 1_000 };
+        assert_eq!(queue.drain(&group).batches, ['a', 'b'], "without waiting for 600 s");
     }
 
     #[test]
-    fn waits_in_vain_only_so_long() {
-        let queue = Queue::<u8>::new();
-        let window = Window { idle: Duration::ZERO, group: LONG, rows: 1 };
-        assert!(queue.take(&window).parcels.is_empty());
+    fn an_empty_queue_drains_nothing_after_the_idle_timeout() {
+        let queue = WriteQueue::<u8>::new();
+        let group = GroupCommit { idle_timeout: Duration::ZERO, delay: LONG, max_rows: 1 };
+        assert!(queue.drain(&group).batches.is_empty());
+    }
+
+    #[test]
+    fn a_closed_queue_drops_what_is_pushed() {
+        let queue = WriteQueue::new();
+        queue.close();
+        queue.push((), 1, Flush::Immediate);
+        let group = GroupCommit { idle_timeout: LONG, delay: LONG, max_rows: 1 };
+        assert!(queue.drain(&group).batches.is_empty());
     }
 }

@@ -7,15 +7,17 @@ use std::thread::JoinHandle;
 
 use heartline_fleet::{ControlDbRow, HistoryDbRow};
 use rusqlite::Connection;
+use tokio::sync::oneshot;
 
-use super::config::{Restored, StoreConfig, TokenChange};
+use super::config::{Restored, StoreConfig, TokenChange, TokenChangeError};
+use super::control::{self, ControlWrite, ControlWriter};
 use super::disk::{self, Fault};
 use super::error::StoreError;
 use super::file::{CONTROL_FILE, HISTORY_FILE};
+use super::history;
 use super::notice::Notify;
-use super::queue::{Haste, Queue};
+use super::queue::{Flush, WriteQueue};
 use super::restore::{self, Past, Roster};
-use super::{control, history};
 use crate::clock::{self, Anchor};
 use crate::priority::{Role, step_behind_driver};
 
@@ -24,8 +26,8 @@ const DETAIL_ROWS: usize = 262_144;
 
 /// The open store. Closed when dropped: what waits is written first.
 pub struct Store {
-    control: Arc<Queue<control::Parcel>>,
-    history: Arc<Queue<history::Parcel>>,
+    control: Arc<WriteQueue<ControlWrite>>,
+    history: Arc<WriteQueue<history::Parcel>>,
     threads: Vec<JoinHandle<()>>,
     shed: AtomicU64,
 }
@@ -47,19 +49,15 @@ impl Store {
         let (history_conn, restored) =
             restore_all(&mut control_conn, &control_path, &history_path, anchor)?;
 
-        let (control, history) = (Arc::new(Queue::new()), Arc::new(Queue::new()));
+        let (control, history) = (Arc::new(WriteQueue::new()), Arc::new(WriteQueue::new()));
         let mut store = Self {
             control: Arc::clone(&control),
             history: Arc::clone(&history),
             threads: Vec::new(),
             shed: AtomicU64::new(0),
         };
-        let writer = control::Writer {
-            conn: control_conn,
-            path: control_path.clone(),
-            queue: control,
-            notify: Arc::clone(&notify),
-        };
+        let (path, to_driver) = (control_path.clone(), Arc::clone(&notify));
+        let writer = ControlWriter::new(control_conn, path, control, to_driver);
         store.start("control-writer", control_path, Role::Operators, move || writer.run())?;
         let writer = history::Writer {
             conn: history_conn,
@@ -101,7 +99,7 @@ impl Store {
         }
         if !rows.is_empty() {
             let count = rows.len();
-            self.history.push((rows, anchor), count, Haste::Grouped);
+            self.history.push((rows, anchor), count, Flush::Grouped);
         }
     }
 
@@ -111,20 +109,16 @@ impl Store {
         if rows.is_empty() {
             return;
         }
-        let is_command = |row: &ControlDbRow| matches!(row, ControlDbRow::Command { .. });
-        let haste = if rows.iter().any(is_command) { Haste::AtOnce } else { Haste::Grouped };
+        let is_command = |row: &ControlDbRow| matches!(row, ControlDbRow::Command(_));
+        let flush = if rows.iter().any(is_command) { Flush::Immediate } else { Flush::Grouped };
         let count = rows.len();
-        self.control.push(control::Parcel::Rows(rows, anchor), count, haste);
+        self.control.push(ControlWrite::Rows(rows, anchor), count, flush);
     }
 
-    /// Stores a change of tokens, then calls `done` from the writer's thread: with a sentence for
-    /// the operator if it could not be stored. Never blocks.
-    pub fn change_token(
-        &self,
-        change: TokenChange,
-        done: Box<dyn FnOnce(Result<(), String>) + Send>,
-    ) {
-        self.control.push(control::Parcel::Token(change, done), 1, Haste::AtOnce);
+    /// Returns a handle for writes that are not the fleet's.
+    #[must_use]
+    pub fn handle(&self) -> StoreHandle {
+        StoreHandle { control: Arc::clone(&self.control) }
     }
 
     /// Rows that were shed since the store was opened, because the disk did not keep up.
@@ -146,6 +140,26 @@ impl Store {
     }
 }
 
+/// Writes to `control.db` what does not come from the fleet. Cheap to clone; after the store is closed
+/// every write is refused.
+#[derive(Clone)]
+pub struct StoreHandle {
+    control: Arc<WriteQueue<ControlWrite>>,
+}
+
+impl StoreHandle {
+    /// Stores a change of tokens and returns once it is on disk. A future that is dropped meanwhile
+    /// does not undo the change.
+    ///
+    /// # Errors
+    /// [`TokenChangeError::Write`] when the database refuses it; [`TokenChangeError::Closed`].
+    pub async fn change_token(&self, change: TokenChange) -> Result<(), TokenChangeError> {
+        let (reply_to, reply) = oneshot::channel();
+        self.control.push(ControlWrite::Token(change, reply_to), 1, Flush::Immediate);
+        reply.await.unwrap_or(Err(TokenChangeError::Closed))
+    }
+}
+
 impl Drop for Store {
     fn drop(&mut self) {
         self.control.close();
@@ -156,6 +170,7 @@ impl Drop for Store {
                 tracing::error!(name, "a writer's thread panicked");
             }
         }
+        self.control.clear();
     }
 }
 

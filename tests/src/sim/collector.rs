@@ -110,7 +110,7 @@ impl World {
     fn perform_one(&mut self, output: Output) -> Checked {
         let Some(shell) = &mut self.collector.shell else { return Ok(()) };
         match output {
-            Output::Answer(answer) => {
+            Output::Ack(answer) => {
                 let Some(bytes) = shell.answer(&answer, self.now) else { return Ok(()) };
                 let agent = shell.fleet.view(answer.index).map(|view| number_of(view.name()));
                 let agent = agent.expect("it was answered");
@@ -120,6 +120,12 @@ impl World {
             Output::Push(order) => {
                 if let Some(bytes) = shell.push(&order) {
                     self.send_down(bytes, order.to.peer);
+                }
+            }
+            Output::Transition(row) => {
+                if self.disk.record(HistoryDbRow::Transition(row)) {
+                    let wait_ms = self.commit_wait_ms();
+                    self.after_ms(wait_ms, Event::CommitHistory);
                 }
             }
             Output::Record(row) => {
@@ -138,14 +144,21 @@ impl World {
                     self.after_ms(wait_ms, Event::CommitControl);
                 }
             }
-            Output::Commanded { request_id, .. } => {
+            Output::CommandApplied { request_id, .. } => {
                 hold!(
                     self.disk.control.has(request_id),
                     "a command was confirmed before its commit"
                 );
             }
-            Output::Refused { request_id, refusal } => self.refused(request_id, &refusal),
-            Output::Forgotten { .. } => {}
+            Output::CommandRefused { request_id, refusal } => self.refused(request_id, &refusal),
+            Output::ForgetDone { result, .. } => {
+                // All of their sessions: the collector may have dropped some whose processes live.
+                for name in result.unwrap_or_default() {
+                    let agent = &self.agents[number_of(&name)];
+                    agent.sessions.iter().for_each(|&session| self.ledger.blur(session));
+                }
+            }
+            Output::CommandAbandoned { .. } | Output::AgentRemoved { .. } => {}
         }
         Ok(())
     }
@@ -256,7 +269,9 @@ impl World {
 
     fn take_in(&mut self, notice: Notice) -> Checked {
         match notice {
-            Notice::Abandoned(ticket) => self.feed(Input::Abandoned { ticket }),
+            Notice::Abandoned(ticket) => {
+                self.feed(Input::Abandoned { ticket, why: "refused".into() })
+            }
             Notice::Stored(stored) => {
                 self.ledger.stored(&stored);
                 self.feed(Input::Stored { ticket: stored.ticket, known: stored.known })

@@ -71,15 +71,15 @@ impl Watched {
         swept_to: MonoTime,
         now: MonoTime,
     ) -> Checked {
-        let shown = view.standing();
-        if shown != self.standing {
+        let shown = view.status();
+        if shown != self.status {
             hold!(
                 self.restored.take() == Some(shown),
                 "{} is {shown:?} and history says {:?}",
                 view.name(),
-                self.standing
+                self.status
             );
-            self.standing = shown;
+            self.status = shown;
         }
         let overdue = self.boundaries().into_iter().filter(|&at| swept_to <= at && at <= now);
         let allowed =

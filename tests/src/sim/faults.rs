@@ -1,6 +1,6 @@
 //! What goes wrong, carried out; and how all of it ends.
 
-use heartline_fleet::{AgentView, CommandRequest, Input, MonoTime};
+use heartline_fleet::{CommandRequest, ForgetRequest, Input, MonoTime};
 
 use heartline_vocabulary::{Action, AgentStatus, Reason};
 
@@ -152,17 +152,12 @@ impl World {
     }
 
     fn forget(&mut self, agent: usize) -> Checked {
-        let Some(shell) = &self.collector.shell else { return Ok(()) };
-        let Some(index) = shell.fleet.find(&self.agents[agent].name) else { return Ok(()) };
-        // As the driver does: what is on its way to the disk would count under both of its ids.
-        let is_settled = |view: AgentView<'_>| !view.has_work_under_way();
-        if self.collector.is_frozen || !shell.fleet.view(index).is_some_and(is_settled) {
+        if self.collector.is_frozen {
             return Ok(());
         }
-        // All that there ever were: the collector may have forgotten some, whose processes live.
-        let Self { agents, ledger, .. } = self;
-        agents[agent].sessions.iter().for_each(|&session| ledger.blur(session));
-        self.feed(Input::Forget { agents: vec![index], by: "root@desk".into() })
+        self.requests += 1;
+        let (request_id, agents) = (self.requests, vec![self.agents[agent].name.to_string()]);
+        self.feed(Input::Forget(ForgetRequest { request_id, agents, by: "root@desk".into() }))
     }
 
     fn a_while_ms(&mut self) -> u64 {
@@ -222,7 +217,7 @@ impl World {
             let killed = view.desired().is_some_and(|desired| desired.killed);
             let expected =
                 if killed { AgentStatus::killed(Reason::Operator) } else { AgentStatus::HEALTHY };
-            hold!(view.standing() == expected, "{} is {:?}", agent.name, view.standing());
+            hold!(view.status() == expected, "{} is {:?}", agent.name, view.status());
             self.ledger.check_shown(&view, &agent.sessions, &self.disk)?;
             hold!(view.session() == engine.session(), "{} has another session", agent.name);
             let Some(desired) = view.desired() else { continue };

@@ -100,7 +100,7 @@ impl Oracle {
             watched.desired =
                 agent.desired.as_ref().map(|desired| (desired.killed, desired.at.min(now)));
             watched.generation = agent.desired.as_ref().map_or(0, |desired| desired.generation);
-            watched.restored = Some(agent.standing);
+            watched.restored = Some(agent.status);
             if let Some(before) = before[number].as_ref().filter(|it| it.id == watched.id) {
                 watched.since = before.since;
             }
@@ -201,16 +201,16 @@ impl Oracle {
     /// Checks one output.
     pub(super) fn check_output(&mut self, output: &Output, now: MonoTime) -> Checked {
         match output {
-            Output::Record(HistoryDbRow::Transition { id, at, from, to, .. }) => {
+            Output::Transition(Transition { id, at, from, to, .. }) => {
                 let (stall_after, was_set) = (self.stall_after, self.wall_was_set);
                 let Some(watched) = self.by_id(id.0) else {
                     return Ok(());
                 };
                 watched.restored = None;
                 hold!(
-                    *from == watched.standing,
+                    *from == watched.status,
                     "{from:?} → {to:?} although it was {:?}",
-                    watched.standing
+                    watched.status
                 );
                 hold!(from != to, "{from:?} became itself");
                 hold!(*at <= now, "{to:?} became true in the future");
@@ -239,7 +239,7 @@ impl Oracle {
                     _ => {}
                 }
                 watched.since = *at;
-                watched.standing = *to;
+                watched.status = *to;
             }
             Output::Record(HistoryDbRow::Disobeyed { .. }) => {
                 hold!(false, "an obedient agent was called disobedient");
@@ -247,6 +247,8 @@ impl Oracle {
             Output::Record(HistoryDbRow::Forgotten { id, .. }) => {
                 for (watched, forgotten) in self.watched.iter_mut().zip(&mut self.forgotten) {
                     if let Some(gone) = watched.take_if(|watched| watched.id == id.0) {
+                        let is_killed = gone.desired.is_some_and(|(killed, _)| killed);
+                        hold!(!is_killed, "a killed agent was forgotten");
                         *forgotten = Some(gone);
                     }
                 }
@@ -285,13 +287,13 @@ impl Oracle {
         let (mut views, mut next) = (0, MonoTime::NEVER);
         for view in fleet.views() {
             views += 1;
-            of[view.standing().state as usize] += 1;
+            of[view.status().state as usize] += 1;
             let Some(watched) = self.watched[number_of(view.name())].as_mut() else {
                 hold!(false, "{} is known to nobody", view.name());
                 return Ok(());
             };
             watched.check(&view, stall_after, swept_to, now)?;
-            let shown = (view.standing(), *view.totals(), view.last_live());
+            let shown = (view.status(), *view.totals(), view.last_live());
             let was = watched.shown.replace(shown);
             hold!(
                 was == Some(shown) || changed.contains(&view.index),
@@ -300,7 +302,7 @@ impl Oracle {
             );
             let boundaries = watched.boundaries();
             let to_come = boundaries.into_iter().filter(|&at| at > now);
-            let changes = |at: &MonoTime| watched.expected(*at, stall_after) != view.standing();
+            let changes = |at: &MonoTime| watched.expected(*at, stall_after) != view.status();
             next = next.min(to_come.filter(changes).min().unwrap_or(MonoTime::NEVER));
         }
         hold!(views == self.watched.iter().flatten().count(), "somebody is missing");

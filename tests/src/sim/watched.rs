@@ -48,10 +48,10 @@ pub(super) struct Watched {
     pub(super) taken: BTreeSet<(u64, u64)>,
     /// Sequence of the newest message of the current session.
     pub(super) told_sequence: u64,
-    /// Its standing before the collector started, until it is judged.
+    /// Its status before the collector started, until it is judged.
     pub(super) restored: Option<AgentStatus>,
     /// Where the last row of history left it.
-    pub(super) standing: AgentStatus,
+    pub(super) status: AgentStatus,
     /// When that became true.
     pub(super) since: MonoTime,
     /// The highest generation that its desired state ever had.
@@ -97,7 +97,7 @@ impl Watched {
             taken: BTreeSet::new(),
             told_sequence: 0,
             restored: None,
-            standing: AgentStatus::UNKNOWN,
+            status: AgentStatus::UNKNOWN,
             since: MonoTime::NEVER_YET,
             generation: 0,
             shown: None,
@@ -150,7 +150,7 @@ impl Watched {
         Duration::from_millis(u64::from(interval_ms)) * FACTORS.0
     }
 
-    /// The moments at which its standing may change by itself.
+    /// The moments at which its status may change by itself.
     pub(super) fn boundaries(&self) -> [MonoTime; 4] {
         [self.late_at(), self.unreachable_at(), self.unheard_at(), self.conflict_until]
     }

@@ -27,8 +27,8 @@ pub(crate) enum Grouping {
 pub(crate) enum Row {
     /// The header of the group with this number.
     Group(usize),
-    /// An agent, by the connection's key, and the number of its group.
-    Agent { key: u32, group: usize },
+    /// An agent, by its row id, and the number of its group.
+    Agent { id: AgentRowId, group: usize },
 }
 
 /// A group and what is in it. Counts are over all its agents that the filter shows.
@@ -229,9 +229,9 @@ impl FleetList {
     }
 
     /// Groups in the order in which they are shown: by their first row's, or by name.
-    fn gather(&self, agents: &[&AgentEntry]) -> Vec<(GroupInfo, Vec<u32>)> {
+    fn gather(&self, agents: &[&AgentEntry]) -> Vec<(GroupInfo, Vec<AgentRowId>)> {
         let mut numbers = HashMap::new();
-        let mut groups: Vec<(GroupInfo, Vec<u32>)> = Vec::new();
+        let mut groups: Vec<(GroupInfo, Vec<AgentRowId>)> = Vec::new();
         for entry in agents {
             let name = self.grouping.of(entry);
             let number = *numbers.entry(name).or_insert_with(|| {
@@ -241,7 +241,7 @@ impl FleetList {
                 groups.len() - 1
             });
             groups[number].0.add(entry);
-            groups[number].1.push(entry.key);
+            groups[number].1.push(entry.id);
         }
         if self.sort == Column::State && !self.inverted {
             // By how bad its worst agent is; among equals a steady order is worth more than age.
@@ -251,15 +251,15 @@ impl FleetList {
         groups
     }
 
-    fn lay_out(&mut self, groups: Vec<(GroupInfo, Vec<u32>)>) {
+    fn lay_out(&mut self, groups: Vec<(GroupInfo, Vec<AgentRowId>)>) {
         self.rows.clear();
         self.groups.clear();
-        for (number, (info, keys)) in groups.into_iter().enumerate() {
+        for (number, (info, ids)) in groups.into_iter().enumerate() {
             if self.grouping != Grouping::None {
                 self.rows.push(Row::Group(number));
             }
             if !info.folded || self.grouping == Grouping::None {
-                self.rows.extend(keys.into_iter().map(|key| Row::Agent { key, group: number }));
+                self.rows.extend(ids.into_iter().map(|id| Row::Agent { id, group: number }));
             }
             self.groups.push(info);
         }
@@ -268,7 +268,7 @@ impl FleetList {
     /// Puts `at` on the cursor's row. If that is gone, the cursor takes what is now in its place.
     fn find_cursor(&mut self, fleet: &FleetMirror) {
         let found = match &self.cursor {
-            Some(Cursor::Agent(id)) => fleet.by_name(id).and_then(|agent| self.row_of(agent.key)),
+            Some(Cursor::Agent(id)) => fleet.by_name(id).and_then(|agent| self.row_of(agent.id)),
             Some(Cursor::Group(name)) => self.rows.iter().position(
                 |row| matches!(row, Row::Group(number) if self.groups[*number].name == *name),
             ),
@@ -280,8 +280,8 @@ impl FleetList {
         }
     }
 
-    pub(crate) fn row_of(&self, key: u32) -> Option<usize> {
-        self.rows.iter().position(|row| matches!(row, Row::Agent { key: k, .. } if *k == key))
+    pub(crate) fn row_of(&self, id: AgentRowId) -> Option<usize> {
+        self.rows.iter().position(|row| matches!(row, Row::Agent { id: it, .. } if *it == id))
     }
 
     /// Moves the cursor to a row, or to the last one.
@@ -289,8 +289,8 @@ impl FleetList {
         self.at = at.min(self.rows.len().saturating_sub(1));
         self.cursor = match self.rows.get(self.at) {
             Some(Row::Group(number)) => Some(Cursor::Group(self.groups[*number].name.clone())),
-            Some(Row::Agent { key, .. }) => {
-                fleet.get(*key).map(|entry| Cursor::Agent(entry.agent.clone()))
+            Some(Row::Agent { id, .. }) => {
+                fleet.get(*id).map(|entry| Cursor::Agent(entry.agent.clone()))
             }
             None => None,
         };

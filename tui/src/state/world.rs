@@ -63,7 +63,7 @@ impl World {
         let keys = matches!(&update, SubscriptionUpdate::Page { last: true, .. });
         let moved = match &update {
             SubscriptionUpdate::Delta(changes) => {
-                changes.changed.iter().any(|change| self.moves(change))
+                changes.vitals.iter().any(|change| self.moves(change))
             }
             SubscriptionUpdate::Page { .. } | SubscriptionUpdate::Resync => false,
         };
@@ -77,7 +77,7 @@ impl World {
     }
 
     fn moves(&self, change: &VitalsUpdate) -> bool {
-        self.fleet.get(change.key).is_some_and(|entry| {
+        self.fleet.get(change.id).is_some_and(|entry| {
             let (old, new) = (&entry.vitals, &change.vitals);
             (old.state, old.since_ms) != (new.state, new.since_ms)
         })

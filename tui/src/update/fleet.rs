@@ -123,7 +123,7 @@ fn mark_range(state: &mut State) {
         .last_mark
         .as_deref()
         .and_then(|id| state.world().agent(id))
-        .and_then(|entry| state.list.row_of(entry.key));
+        .and_then(|entry| state.list.row_of(entry.id));
     let Some(from) = from else {
         state.say(Role::Text, "mark a first agent with space, then the last one of the range");
         return;
@@ -143,7 +143,7 @@ fn mark_all(state: &mut State) {
 
 fn ids_of(state: &State, rows: &[Row]) -> Vec<String> {
     let id = |row: &Row| match row {
-        Row::Agent { key, .. } => state.world().fleet.get(*key).map(|entry| entry.agent.clone()),
+        Row::Agent { id, .. } => state.world().fleet.get(*id).map(|entry| entry.agent.clone()),
         Row::Group(_) => None,
     };
     rows.iter().filter_map(id).collect()

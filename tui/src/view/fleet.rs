@@ -33,8 +33,8 @@ pub(super) fn draw(state: &State, regions: &Regions, buffer: &mut Buffer) {
             (Row::Group(group), _) => {
                 group_row(state, regions.body, line, &state.list.groups[*group], buffer);
             }
-            (Row::Agent { key, .. }, _) => {
-                if let Some(entry) = state.world().fleet.get(*key) {
+            (Row::Agent { id, .. }, _) => {
+                if let Some(entry) = state.world().fleet.get(*id) {
                     agent_row(state, regions.body, line, entry, &columns, buffer);
                 }
             }

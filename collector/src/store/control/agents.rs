@@ -39,7 +39,7 @@ pub(super) fn write(
                 obeyed_ms
             ])?;
         }
-        ControlDbRow::Command { .. } => {}
+        ControlDbRow::Command(_) => {}
     }
     Ok(())
 }

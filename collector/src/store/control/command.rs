@@ -1,38 +1,25 @@
 //! Commands: desired states and audit, in one transaction.
 
-use heartline_fleet::{MonoTime, WriteTicket};
+use heartline_fleet::CommandRow;
 
 use heartline_operator::message::CommandOutcome;
-use heartline_vocabulary::{Action, AgentRowId, CommandTarget, Reason, State};
+use heartline_vocabulary::{CommandTarget, State};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::clock::Anchor;
 use crate::store::column;
 
-/// A command as the core hands it over.
-#[derive(Debug)]
-pub(super) struct NewCommand {
-    pub(super) ticket: WriteTicket,
-    pub(super) request_id: u64,
-    pub(super) at: MonoTime,
-    pub(super) action: Action,
-    pub(super) cause: Reason,
-    pub(super) by: Box<str>,
-    pub(super) reason: Box<str>,
-    pub(super) targets: Vec<(AgentRowId, CommandTarget)>,
-}
-
 /// Writes a command; or finds that its number was used, writes nothing, and says what became of the
 /// first one.
 pub(super) fn write(
     tx: &Transaction<'_>,
-    command: &NewCommand,
+    command: &CommandRow,
     anchor: Anchor,
 ) -> rusqlite::Result<Option<CommandOutcome>> {
     if let Some(before) = outcome(tx, command.request_id)? {
         return Ok(Some(before));
     }
-    let NewCommand { action, cause, by, reason, .. } = command;
+    let CommandRow { action, cause, by, reason, .. } = command;
     let (request_id, at_ms) = (column::bits(command.request_id), anchor.wall_ms(command.at));
     tx.prepare_cached(
         "INSERT INTO commands (request_id, at_ms, action, cause, \"by\", reason) \
@@ -82,7 +69,7 @@ pub(crate) fn outcome(
          JOIN agents ON agents.id = agent_id WHERE command_id = ?1 ORDER BY agents.name",
     )?;
     let targets = statement.query_map([command_id], |row| {
-        Ok(heartline_vocabulary::CommandTarget {
+        Ok(CommandTarget {
             agent: row.get(0)?,
             generation: column::from_count(row.get(1)?),
             state: column::named(row, 2, State::from_name)?,

@@ -9,4 +9,4 @@ mod writer;
 pub(super) use agents::{adopt, forget};
 pub(super) use command::outcome;
 pub(super) use open::open;
-pub(super) use writer::{Parcel, Writer};
+pub(super) use writer::{ControlWrite, ControlWriter};

@@ -42,9 +42,7 @@ fn update(tx: &Transaction<'_>, row: &HistoryDbRow, anchor: Anchor) -> rusqlite:
         HistoryDbRow::SessionEnded { id, session, at, end } => {
             agents::end_session(tx, *id, *session, anchor.wall_ms(*at), *end)
         }
-        HistoryDbRow::Transition(row) => {
-            agents::stand(tx, row.id, row.to, anchor.wall_ms(row.at))
-        }
+        HistoryDbRow::Transition(row) => agents::stand(tx, row.id, row.to, anchor.wall_ms(row.at)),
         HistoryDbRow::LastBeat { id, session, at } => {
             agents::last_beat(tx, *id, *session, anchor.wall_ms(*at))
         }

@@ -16,7 +16,7 @@ use crate::store::config::Retention;
 use crate::store::disk::{self, Fault};
 use crate::store::file::{self, CONTROL_FILE};
 use crate::store::notice::{Notify, StoreEvent};
-use crate::store::queue::{Queue, Window};
+use crate::store::queue::{GroupCommit, WriteQueue};
 
 /// Rows, labelled by this anchor.
 pub(crate) type Parcel = (Vec<HistoryDbRow>, Anchor);
@@ -38,7 +38,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) struct Writer {
     pub(crate) conn: Connection,
     pub(crate) path: PathBuf,
-    pub(crate) queue: Arc<Queue<Parcel>>,
+    pub(crate) queue: Arc<WriteQueue<Parcel>>,
     pub(crate) notify: Notify,
     pub(crate) retention: Retention,
 }
@@ -56,15 +56,15 @@ impl Writer {
         let (mut committed_at, mut more_to_do) = (MonoTime::NEVER_YET, false);
         loop {
             let was_busy = clock::now().since(committed_at) < GROUP;
-            let window = Window {
-                idle: if more_to_do { BREATH } else { ALIVE },
-                group: if was_busy { GROUP } else { GROUP_AFTER_IDLE },
-                rows: ROWS,
+            let window = GroupCommit {
+                idle_timeout: if more_to_do { BREATH } else { ALIVE },
+                delay: if was_busy { GROUP } else { GROUP_AFTER_IDLE },
+                max_rows: ROWS,
             };
-            let taken = self.queue.take(&window);
+            let taken = self.queue.drain(&window);
             let is_due = clock::now().since(committed_at) >= ALIVE;
-            if !taken.parcels.is_empty() || is_due || taken.is_last {
-                self.store(&taken.parcels);
+            if !taken.batches.is_empty() || is_due || taken.is_last {
+                self.store(&taken.batches);
                 committed_at = clock::now();
             }
             if taken.is_last {
@@ -96,7 +96,7 @@ impl Writer {
                     }
                 }
             }
-            if self.queue.closes_within(RETRY) {
+            if self.queue.wait_closed(RETRY) {
                 match self.try_to_store(parcels) {
                     Ok(_) => {}
                     Err(error) => tracing::error!(%error, "the last rows of history are lost"),

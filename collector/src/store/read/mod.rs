@@ -1,91 +1,197 @@
-//! Reading both databases, beside their writers.
+//! Read-only access to both databases, beside their writers.
 
-mod agent;
-mod command;
 mod event;
-mod quantile;
+mod limit;
+mod pool;
 mod work;
 
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rusqlite::Connection;
+use heartline_operator::message::{CommandOutcome, SessionSummary, TokenInfo};
+use heartline_vocabulary::AgentRowId;
+use rusqlite::{Connection, ErrorCode, params};
 
 use super::file::{self, CONTROL_FILE, HISTORY_FILE};
+use super::{column, control};
 
-pub use agent::KnownAgent;
+use limit::QueryLimit;
+pub use pool::{ReaderPool, ReaderPoolConfig};
 
-/// Reads both databases, on connections of its own that can't write. For one thread: each opens its
-/// own. A read sees what was committed before it began, and delays no writer.
+/// VM instructions of SQLite between two looks at a query's limit: some 20 µs.
+const LIMIT_CHECK_INTERVAL: i32 = 1_000;
+
+/// Read-only connections to both databases, for one thread. A query sees what was committed before it
+/// began, and delays no writer.
 pub struct Reader {
-    control: Database,
-    history: Database,
+    control: DatabaseReader,
+    history: DatabaseReader,
 }
 
-/// Why something could not be read.
+/// The reason why a query has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// A database can't be opened.
     #[error("can't open {} for reading: {source}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: rusqlite::Error,
-    },
-    /// A question failed.
+    Open { path: PathBuf, source: rusqlite::Error },
     #[error("can't read {what} from {}: {source}", path.display())]
-    Query {
-        /// What was asked for.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: rusqlite::Error,
-    },
-}
-
-/// One database, open for reading.
-struct Database {
-    path: PathBuf,
-    conn: Connection,
-    /// Which file that is: a damaged history is replaced while running.
-    inode: u64,
+    Query { what: &'static str, path: PathBuf, source: rusqlite::Error },
+    /// The query ran until its deadline.
+    #[error(
+        "reading {what} took more than {} s and was interrupted; narrow the range",
+        timeout.as_secs_f32()
+    )]
+    TimedOut { what: &'static str, timeout: Duration },
+    /// The query was still queued at its deadline.
+    #[error("other queries kept the database busy for {} s; try again", timeout.as_secs_f32())]
+    Busy { timeout: Duration },
+    /// The caller dropped the future of the query.
+    #[error("reading {what} was cancelled")]
+    Cancelled { what: &'static str },
+    #[error("can't start a thread that reads the databases: {0}; raise the limit on processes")]
+    Thread(io::Error),
+    /// The readers have ended, as they do with the collector.
+    #[error("the collector is ending")]
+    Closed,
 }
 
 impl Reader {
-    /// Opens both databases of a data directory. They must exist: [`super::Store::open`] first.
+    /// Opens both databases of a data directory, which [`super::Store::open`] has made.
     ///
     /// # Errors
     /// [`ReadError::Open`]
     pub fn open(data_dir: &Path) -> Result<Self, ReadError> {
         Ok(Self {
-            control: Database::open(data_dir.join(CONTROL_FILE))?,
-            history: Database::open(data_dir.join(HISTORY_FILE))?,
+            control: DatabaseReader::open(data_dir.join(CONTROL_FILE))?,
+            history: DatabaseReader::open(data_dir.join(HISTORY_FILE))?,
+        })
+    }
+
+    /// Runs queries that are interrupted at a limit.
+    fn read_within<T>(
+        &mut self,
+        limit: &QueryLimit,
+        query: impl FnOnce(&mut Self) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        if limit.is_past_deadline() {
+            return Err(ReadError::Busy { timeout: limit.timeout() });
+        }
+        for database in [&mut self.control, &mut self.history] {
+            database.limit = Some(limit.clone());
+        }
+        let result = query(self);
+        for database in [&mut self.control, &mut self.history] {
+            database.limit = None;
+        }
+        result
+    }
+
+    /// Returns the outcome of a command by its request id; `None` if there was none.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn command(&mut self, request_id: u64) -> Result<Option<CommandOutcome>, ReadError> {
+        self.control.read("a command", |conn| control::outcome(conn, request_id))
+    }
+
+    /// Returns the tokens that were made or revoked, by scope and epoch.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn tokens(&mut self) -> Result<Vec<TokenInfo>, ReadError> {
+        self.control.read("the tokens", |conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT scope, epoch, made_ms, made_by, revoked_ms, revoked_reason FROM tokens \
+                 ORDER BY scope, epoch",
+            )?;
+            let rows = statement.query_map([], |row| {
+                Ok(TokenInfo {
+                    scope: row.get(0)?,
+                    epoch: row.get(1)?,
+                    made_ms: row.get(2)?,
+                    made_by: row.get(3)?,
+                    revoked_ms: row.get(4)?,
+                    revoked_reason: row.get(5)?,
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// Returns an agent's sessions, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub fn sessions(
+        &mut self,
+        id: AgentRowId,
+        limit: u32,
+    ) -> Result<Vec<SessionSummary>, ReadError> {
+        self.history.read("an agent's sessions", |conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT session, started_ms, last_beat_ms, applied_segment, ended FROM sessions \
+                 WHERE agent_id = ?1 ORDER BY starts DESC, started_ms DESC LIMIT ?2",
+            )?;
+            let rows = statement.query_map(params![id.0, limit], |row| {
+                Ok(SessionSummary {
+                    session: column::from_bits(row.get(0)?),
+                    started_ms: row.get(1)?,
+                    last_beat_ms: row.get(2)?,
+                    applied_segment: column::from_count(row.get(3)?),
+                    ended: row.get(4)?,
+                })
+            })?;
+            rows.collect()
         })
     }
 }
 
-impl Database {
+/// A read-only connection to one database.
+struct DatabaseReader {
+    path: PathBuf,
+    conn: Connection,
+    /// Identifies the file: a damaged history is replaced while the collector runs.
+    inode: u64,
+    /// The limit of the queries that run.
+    limit: Option<QueryLimit>,
+}
+
+impl DatabaseReader {
     fn open(path: PathBuf) -> Result<Self, ReadError> {
         let inode = inode(&path);
         match file::open_reader(&path) {
-            Ok(conn) => Ok(Self { path, conn, inode }),
+            Ok(conn) => Ok(Self { path, conn, inode, limit: None }),
             Err(source) => Err(ReadError::Open { path, source }),
         }
     }
 
-    /// Answers a question from one moment's state of the database.
+    /// Runs a query in one read transaction. `what` names its result in errors.
     fn read<T>(
         &mut self,
         what: &'static str,
-        question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, ReadError> {
         if inode(&self.path) != self.inode {
-            *self = Self::open(self.path.clone())?;
+            let limit = self.limit.take();
+            *self = Self { limit, ..Self::open(self.path.clone())? };
         }
-        let answer = self.conn.transaction().and_then(|tx| question(&tx));
-        answer.map_err(|source| ReadError::Query { what, path: self.path.clone(), source })
+        let result = self.install_limit().and_then(|()| {
+            let tx = self.conn.transaction()?;
+            query(&tx)
+        });
+        result.map_err(|source| match &self.limit {
+            Some(limit) if source.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+                limit.error(what)
+            }
+            _ => ReadError::Query { what, path: self.path.clone(), source },
+        })
+    }
+
+    fn install_limit(&mut self) -> rusqlite::Result<()> {
+        let limit = self.limit.clone();
+        let handler = limit.map(|limit| move || limit.is_exceeded());
+        self.conn.progress_handler(LIMIT_CHECK_INTERVAL, handler)
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) struct PastAgent {
     pub(super) name: Box<str>,
     pub(super) first_seen_ms: i64,
     pub(super) forgotten_ms: Option<i64>,
-    pub(super) standing: AgentStatus,
+    pub(super) status: AgentStatus,
     pub(super) since_ms: Option<i64>,
     pub(super) last_beat_ms: Option<i64>,
     pub(super) starts: u32,

@@ -117,7 +117,7 @@ pub(super) fn merge(roster: Roster, past: &Past, anchor: Anchor) -> Vec<Restored
                 first_seen: anchor.mono(agent.first_seen_ms),
                 identity: agent.identity,
                 interval_ms: agent.interval_ms,
-                standing: past.standing,
+                status: past.status,
                 since: anchor.mono(past.since_ms.unwrap_or(agent.first_seen_ms)),
                 last_live: past.last_beat_ms.map(|at| anchor.mono(at)),
                 starts: past.starts,

@@ -5,7 +5,7 @@ use heartline_fleet::ControlDbRow;
 use heartline_vocabulary::{Action, AgentRowId, Identity, Reason, SharedIdentity};
 
 use super::*;
-use crate::store::{Revocation, TokenChange, TokenChangeKind};
+use crate::store::{Revocation, TokenChange, TokenChangeError, TokenChangeKind};
 
 #[test]
 fn the_roster_comes_back() {
@@ -36,9 +36,11 @@ fn the_roster_comes_back() {
     assert_eq!(opened.agent(2).identity.as_ref(), Some(&identity));
     assert_eq!((opened.agent(2).interval_ms, opened.agent(1).interval_ms), (500, 30_000));
 
-    let known = reader(&dir).agents_named("agent-3").unwrap();
-    assert_eq!(known[0].forgotten_ms, Some(ZERO_MS + 9_000));
-    assert_eq!(known[0].forgotten_by.as_deref(), Some("root@host"));
+    let control = rusqlite::Connection::open(path(&dir, "control.db")).unwrap();
+    let sql = "SELECT forgotten_ms, forgotten_by FROM agents WHERE name = 'agent-3'";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let forgotten: (i64, String) = control.query_row(sql, [], read).unwrap();
+    assert_eq!(forgotten, (ZERO_MS + 9_000, "root@host".to_owned()));
 }
 
 #[test]
@@ -103,8 +105,8 @@ fn a_generation_never_falls_and_nothing_changes_what_changes_nothing() {
     opened.persist([command(1, 1, Action::Kill, &[(1, 5)])]);
     opened.persist([command(2, 2, Action::Resume, &[(1, 4)])]);
     let mut unchanging = command(3, 3, Action::Resume, &[(2, 0)]);
-    if let ControlDbRow::Command { targets, .. } = &mut unchanging {
-        targets[0].1.changed = false;
+    if let ControlDbRow::Command(row) = &mut unchanging {
+        row.targets[0].1.changed = false;
     }
     opened.persist([unchanging]);
     let opened = opened.again(&dir);
@@ -117,12 +119,12 @@ fn a_generation_never_falls_and_nothing_changes_what_changes_nothing() {
 fn tokens_are_listed_and_revocations_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
+    let handle = opened.store.handle();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let change = |kind, scope: &str, at_ms| {
-        let (done, result) = mpsc::channel();
         let (scope, by) = (scope.to_owned(), "root@host".to_owned());
         let change = TokenChange { kind, scope, epoch: 1, at_ms, by };
-        opened.store.change_token(change, Box::new(move |stored| drop(done.send(stored))));
-        result.recv_timeout(PATIENCE).unwrap().unwrap();
+        runtime.block_on(handle.change_token(change)).unwrap();
     };
     let revoked = || TokenChangeKind::Revoked { reason: "leaked".into() };
     change(TokenChangeKind::Made, "mail.", 1_000);
@@ -136,6 +138,15 @@ fn tokens_are_listed_and_revocations_come_back() {
     assert_eq!(tokens[0].revoked_reason.as_deref(), Some("leaked"));
     assert_eq!((tokens[1].made_ms, tokens[1].revoked_ms), (None, None));
     let opened = opened.again(&dir);
+    let late = TokenChange {
+        kind: TokenChangeKind::Reinstated,
+        scope: "mail.".into(),
+        epoch: 1,
+        at_ms: 6_000,
+        by: "root@host".into(),
+    };
+    let refused = runtime.block_on(handle.change_token(late)).unwrap_err();
+    assert!(matches!(refused, TokenChangeError::Closed), "the store of the handle is closed");
     let expected = Revocation { scope: "mail.".into(), epoch: 1 };
     assert_eq!(opened.restored.revocations, [expected]);
 }

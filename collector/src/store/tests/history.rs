@@ -1,6 +1,6 @@
 //! Events and what a restart is told of the past.
 
-use heartline_fleet::TransitionCause;
+use heartline_fleet::{Transition, TransitionCause};
 
 use heartline_operator::message::{Event, EventKind, EventQuery};
 use heartline_vocabulary::{AgentStatus, GapCause, SessionEnd};
@@ -15,7 +15,8 @@ fn transition(
     cause: TransitionCause,
 ) -> HistoryDbRow {
     let lasted = Some(Duration::from_millis(4_320));
-    HistoryDbRow::Transition { id: AgentRowId(id), at: at(at_ms), from, to, lasted, cause }
+    let id = AgentRowId(id);
+    HistoryDbRow::Transition(Transition { id, at: at(at_ms), from, to, lasted, cause })
 }
 
 fn session(id: i64, session: u64, at_ms: i64, starts: u32) -> HistoryDbRow {

@@ -11,10 +11,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use heartline_fleet::{ControlDbRow, HistoryDbRow, MonoTime, RestoredAgent, WorkRow, WriteTicket};
+use heartline_fleet::{
+    CommandRow, ControlDbRow, HistoryDbRow, MonoTime, RestoredAgent, WorkRow, WriteTicket,
+};
 
 use heartline_protocol::bucket;
-use heartline_vocabulary::{Action, AgentRowId, CommandTarget, Reason, State};
+use heartline_vocabulary::{Action, AgentRowId, CommandTarget, Reason, State, WorkTotals};
 use tempfile::TempDir;
 
 use super::{Reader, Restored, Store, StoreConfig, StoreError, StoreEvent};
@@ -134,11 +136,13 @@ fn segment_at(ticket: u64, id: i64, session: u64, segment: u64, at_ms: i64) -> H
         session,
         segment,
         at: at(at_ms),
-        ok: 1,
-        failed: 1,
-        cost_nano_usd: 10_000_000,
-        tokens_in: 3,
-        tokens_out: 4,
+        work: WorkTotals {
+            ok: 1,
+            failed: 1,
+            cost_nano_usd: 10_000_000,
+            tokens_in: 3,
+            tokens_out: 4,
+        },
         latency: latency.into(),
         beats: 1,
         lost: 0,
@@ -155,7 +159,7 @@ fn command(ticket: u64, request_id: u64, action: Action, targets: &[(i64, u64)])
         };
         (AgentRowId(id), target)
     };
-    ControlDbRow::Command {
+    ControlDbRow::Command(CommandRow {
         ticket: WriteTicket(ticket),
         request_id,
         at: at(5_000),
@@ -164,5 +168,5 @@ fn command(ticket: u64, request_id: u64, action: Action, targets: &[(i64, u64)])
         by: "root@host".into(),
         reason: "burns money".into(),
         targets: targets.iter().map(target).collect(),
-    }
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heartline_fleet::{ControlDbRow, DesiredState, MonoTime, WriteTicket};
+use heartline_fleet::{CommandRow, ControlDbRow, DesiredState, MonoTime, WriteTicket};
 
 use heartline_vocabulary::{AgentRowId, Identity, Reason};
 
@@ -108,15 +108,14 @@ impl Control {
                         desired.obeyed_ms = obeyed_ms;
                     }
                 }
-                ControlDbRow::Command { ticket, request_id, .. }
-                    if self.requests.contains(&request_id) || refuses() =>
+                ControlDbRow::Command(row)
+                    if self.requests.contains(&row.request_id) || refuses() =>
                 {
-                    abandoned.push(Notice::Abandoned(ticket));
+                    abandoned.push(Notice::Abandoned(row.ticket));
                 }
-                ControlDbRow::Command {
-                    ticket, request_id, action, by, reason, targets, ..
-                } => {
-                    self.requests.insert(request_id);
+                ControlDbRow::Command(row) => {
+                    let CommandRow { ticket, action, by, reason, targets, .. } = row;
+                    self.requests.insert(row.request_id);
                     for (id, target) in targets {
                         let (killed, generation) = (action.kills(), target.generation);
                         let changed = target.changed;

@@ -11,7 +11,7 @@ use crate::sim::work::Work;
 /// All that is stored of one agent.
 #[derive(Clone, Debug)]
 pub(in crate::sim) struct Past {
-    pub(super) standing: AgentStatus,
+    pub(super) status: AgentStatus,
     pub(super) since: MonoTime,
     pub(super) last_live: Option<MonoTime>,
     pub(super) starts: u32,
@@ -44,7 +44,7 @@ pub(in crate::sim) struct History {
 impl Past {
     fn new() -> Self {
         Self {
-            standing: AgentStatus::UNKNOWN,
+            status: AgentStatus::UNKNOWN,
             since: MonoTime::from_nanos(0),
             last_live: None,
             starts: 0,
@@ -133,9 +133,9 @@ impl History {
                 HistoryDbRow::SessionEnded { id, session, end, .. } => {
                     self.of(id).session(session).ended = Some(end);
                 }
-                HistoryDbRow::Transition { id, at, to, .. } => {
-                    let past = self.of(id);
-                    (past.standing, past.since) = (to, at);
+                HistoryDbRow::Transition(row) => {
+                    let past = self.of(row.id);
+                    (past.status, past.since) = (row.to, row.at);
                 }
                 HistoryDbRow::LastBeat { id, at, .. } => self.of(id).last_live = Some(at),
                 HistoryDbRow::Work(row) => {

@@ -126,7 +126,7 @@ impl Disk {
                     first_seen: label(known.first_seen),
                     identity: known.identity.clone(),
                     interval_ms: known.interval_ms,
-                    standing: past.standing,
+                    status: past.status,
                     since: label(past.since),
                     last_live: past.last_live.map(&label),
                     starts: past.starts,
