@@ -4,7 +4,7 @@ mod duration;
 mod event;
 mod state;
 
-pub use duration::{DurationError, parse_duration};
+pub use duration::{DurationError, format_duration, parse_duration};
 pub use event::{EventWords, What, verb};
 pub use state::{Charset, state_glyph, state_word, vitals_word};
 
