@@ -58,6 +58,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Returns [`Failure::Usage`] for an error that names its place.
+    pub(crate) fn usage(error: impl std::fmt::Display) -> Self {
+        Self::Usage(error.to_string())
+    }
+
     /// The exit code of `interface.md`.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {

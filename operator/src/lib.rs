@@ -15,7 +15,7 @@ mod socket;
 pub use figures::{age_ms, dollars, session_text};
 pub use filter::{FieldHelp, Filter, FilterError, fields};
 pub use mirror::{FleetMirror, SubscriptionUpdate, UpdateEffect};
-pub use socket::{CONTROL_SOCKET, Directories, Given, NoDirectory, VIEW_SOCKET};
+pub use socket::{CONTROL_SOCKET, Directories, DirectoryOverrides, NoDirectory, VIEW_SOCKET};
 
 #[cfg(test)]
 mod sample;

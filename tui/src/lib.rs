@@ -20,9 +20,9 @@ mod update;
 mod view;
 
 pub use commands::commands_markdown;
-pub use keys::{KeyMap, KeyMapError, ParseKeyError};
+pub use keys::{KeyConflict, KeyMap, KeyOverrides};
 pub use look::{NoSuchTheme, ThemeName};
-pub use options::{Colour, Keys, Look, TuiConfig};
+pub use options::{Colour, Look, TuiConfig};
 pub use run::{ExitReason, Options, RunError, run};
 pub use snapshot::{SnapshotData, snapshot};
 pub use state::Screen;

@@ -54,7 +54,7 @@ fn options(endpoint: Endpoint, settings: &Settings) -> Result<Options, Failure> 
     Ok(Options {
         endpoint,
         client: settings.client_options(&environment),
-        look: settings.file.look().map_err(|error| Failure::Usage(error.to_string()))?,
+        look: settings.config.look()?,
         filter: String::new(),
     })
 }

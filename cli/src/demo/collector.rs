@@ -4,7 +4,8 @@ use std::io::Read as _;
 use std::path::Path;
 use std::thread;
 
-use heartline_collector::config::{Config, ConfigError, FileConfig, Overrides};
+use heartline_config::{Config, ConfigError, ConfigFile};
+use heartline_operator::Directories;
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::args::DemoCollectorArgs;
@@ -19,7 +20,7 @@ stall_after = \"15s\"
 
 /// Runs the collector until standard input ends; removes its directory then.
 pub(crate) fn run(args: &DemoCollectorArgs) -> Result<Verdict, Failure> {
-    let config = resolve(&args.dir).map_err(|error| Failure::Usage(error.to_string()))?;
+    let config = resolve(&args.dir).map_err(Failure::usage)?;
     end_with_input()?;
     let dir = args.dir.clone();
     let result = heartline_collector::run(&config, &(Box::new(move || resolve(&dir)) as _));
@@ -30,8 +31,8 @@ pub(crate) fn run(args: &DemoCollectorArgs) -> Result<Verdict, Failure> {
 }
 
 fn resolve(dir: &Path) -> Result<Config, ConfigError> {
-    let file = FileConfig::read(&dir.join("heartline.toml"))?;
-    file.resolve(&Overrides::default(), (dir.to_owned(), dir.to_owned()))
+    let file = <ConfigFile>::read(&dir.join("heartline.toml"))?;
+    Ok(file.resolve(&[], Directories { data: dir.to_owned(), sockets: dir.to_owned() }))
 }
 
 /// Ends this process in order when whoever holds the other end of standard input is gone.

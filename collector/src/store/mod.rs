@@ -31,7 +31,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Restored, Retention, Revocation, StoreConfig, TokenChange, TokenChangeKind};
+pub use config::{Restored, Revocation, StoreConfig, TokenChange, TokenChangeKind};
 pub use error::StoreError;
 pub use lock::{DataDirLock, LockError};
 pub use notice::{Notify, StoreEvent};

@@ -10,7 +10,11 @@ const OURS: &[(&str, &[&str])] = &[
     ("fleet", &["heartline-protocol"]),
     ("emitter", &["heartline-protocol"]),
     ("operator", &[]),
-    ("collector", &["heartline-fleet", "heartline-operator", "heartline-protocol"]),
+    ("config", &["heartline-fleet", "heartline-operator"]),
+    (
+        "collector",
+        &["heartline-config", "heartline-fleet", "heartline-operator", "heartline-protocol"],
+    ),
     ("tui", &["heartline-operator"]),
     ("xtask", &[]),
 ];

@@ -23,7 +23,7 @@ pub(crate) struct Driver {
 impl Driver {
     /// Connected, with everything loaded.
     pub(crate) fn live(size: (u16, u16)) -> Self {
-        Self::with(size, &TuiConfig { theme: None, ..TuiConfig::default() })
+        Self::with(size, &TuiConfig::default())
     }
 
     pub(crate) fn with(size: (u16, u16), config: &TuiConfig) -> Self {

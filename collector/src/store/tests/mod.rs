@@ -11,9 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use heartline_fleet::{
-    ControlDbRow, HistoryDbRow, MonoTime, RestoredAgent, WorkRow, WriteTicket,
-};
+use heartline_fleet::{ControlDbRow, HistoryDbRow, MonoTime, RestoredAgent, WorkRow, WriteTicket};
 
 use heartline_protocol::bucket;
 use heartline_vocabulary::{Action, AgentRowId, CommandTarget, Reason, State};
@@ -44,7 +42,8 @@ struct Opened {
 
 fn try_open(dir: &Path) -> Result<Opened, StoreError> {
     let (tell, told) = mpsc::channel();
-    let config = StoreConfig { data_dir: dir.into(), retention: super::Retention::default() };
+    let config =
+        StoreConfig { data_dir: dir.into(), retention: heartline_config::Retention::default() };
     let notify = move |event| drop(tell.send(event));
     let (store, restored) = Store::open(&config, anchor(), Arc::new(notify))?;
     Ok(Opened { store, told, restored })

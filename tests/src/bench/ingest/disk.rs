@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use heartline_collector::clock::{self, Anchor};
-use heartline_collector::store::{Retention, Store, StoreConfig, StoreEvent};
+use heartline_collector::store::{Store, StoreConfig, StoreEvent};
+use heartline_config::Retention;
 use heartline_fleet::{ControlDbRow, Fleet, HistoryDbRow, Input, MonoTime};
 use tempfile::TempDir;
 
