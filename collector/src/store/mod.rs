@@ -1,5 +1,4 @@
-//! What the collector remembers: two SQLite files, each with one writer thread (`design.md`,
-//! section 7).
+//! What the collector remembers: two SQLite files, each with one writer thread.
 //!
 //! - `control.db`: the roster, desired states, audit, tokens. Must never be wrong: when it can't be
 //!   trusted, the collector does not start.
@@ -35,5 +34,5 @@ pub use config::{Restored, Revocation, StoreConfig, TokenChange, TokenChangeKind
 pub use error::StoreError;
 pub use lock::{DataDirLock, LockError};
 pub use notice::{Notify, StoreEvent};
-pub use read::{KnownAgent, ReadError, Reader};
+pub use read::{ReadError, Reader};
 pub use store::Store;

@@ -4,10 +4,10 @@
 //! `KEYS.md` and the `[keys]` section of the config file. A command that is not in it can't be
 //! given.
 
+#[cfg(test)]
 mod markdown;
 mod table;
 
-pub use markdown::commands_markdown;
 pub(crate) use table::REGISTRY;
 
 use serde::Deserialize;

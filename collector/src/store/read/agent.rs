@@ -1,4 +1,4 @@
-//! Agents and their sessions, also of those that were forgotten.
+//! Sessions of an agent, forgotten or not.
 
 use heartline_operator::message::SessionSummary;
 use heartline_vocabulary::AgentRowId;
@@ -7,42 +7,7 @@ use rusqlite::params;
 use super::{ReadError, Reader};
 use crate::store::column;
 
-/// An agent as the roster has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownAgent {
-    /// Its durable id.
-    pub id: AgentRowId,
-    /// When it was first seen, in ms of Unix time.
-    pub first_seen_ms: i64,
-    /// When it was forgotten, if it was.
-    pub forgotten_ms: Option<i64>,
-    /// Who removed it.
-    pub forgotten_by: Option<String>,
-}
-
 impl Reader {
-    /// Every agent that ever had this name, newest first: at most the first is not forgotten.
-    ///
-    /// # Errors
-    /// [`ReadError::Query`]
-    pub fn agents_named(&mut self, name: &str) -> Result<Vec<KnownAgent>, ReadError> {
-        self.control.read("an agent", |conn| {
-            let mut statement = conn.prepare_cached(
-                "SELECT id, first_seen_ms, forgotten_ms, forgotten_by FROM agents WHERE name = ?1 \
-                 ORDER BY id DESC",
-            )?;
-            let rows = statement.query_map([name], |row| {
-                Ok(KnownAgent {
-                    id: AgentRowId(row.get(0)?),
-                    first_seen_ms: row.get(1)?,
-                    forgotten_ms: row.get(2)?,
-                    forgotten_by: row.get(3)?,
-                })
-            })?;
-            rows.collect()
-        })
-    }
-
     /// An agent's sessions, newest first, at most `limit`.
     ///
     /// # Errors

@@ -13,8 +13,6 @@ use rusqlite::Connection;
 
 use super::file::{self, CONTROL_FILE, HISTORY_FILE};
 
-pub use agent::KnownAgent;
-
 /// Reads both databases, on connections of its own that can't write. For one thread: each opens its
 /// own. A read sees what was committed before it began, and delays no writer.
 pub struct Reader {

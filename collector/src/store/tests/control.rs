@@ -4,7 +4,10 @@ use heartline_fleet::ControlDbRow;
 
 use heartline_vocabulary::{Action, AgentRowId, Identity, Reason, SharedIdentity};
 
+use rusqlite::Connection;
+
 use super::*;
+use crate::store::file::CONTROL_FILE;
 use crate::store::{Revocation, TokenChange, TokenChangeKind};
 
 #[test]
@@ -36,9 +39,14 @@ fn the_roster_comes_back() {
     assert_eq!(opened.agent(2).identity.as_ref(), Some(&identity));
     assert_eq!((opened.agent(2).interval_ms, opened.agent(1).interval_ms), (500, 30_000));
 
-    let known = reader(&dir).agents_named("agent-3").unwrap();
-    assert_eq!(known[0].forgotten_ms, Some(ZERO_MS + 9_000));
-    assert_eq!(known[0].forgotten_by.as_deref(), Some("root@host"));
+    let sql = "SELECT forgotten_ms, forgotten_by FROM agents WHERE name = 'agent-3'";
+    let control = Connection::open(path(&dir, CONTROL_FILE)).unwrap();
+    let forgotten = control.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(
+        forgotten,
+        (ZERO_MS + 9_000, "root@host".to_owned()),
+        "its row says when and by whom"
+    );
 }
 
 #[test]

@@ -9,14 +9,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
 use crate::Directories;
-use crate::frame::{FrameReader, write_frame};
+use crate::frame::{FrameReader, encode};
 use crate::message::{ClientFrame, ErrorCode, FleetDelta, Reply, Request, ServerFrame, VERSION};
 use crate::sample;
 
@@ -96,7 +96,7 @@ async fn answer(
     let mut frames = FrameReader::new(reader);
     while let Ok(Some(ClientFrame { id, request })) = frames.next().await {
         for reply in replies(request, version, may_control) {
-            if write_frame(&mut writer, &ServerFrame { id, reply }).await.is_err() {
+            if writer.write_all(&encode(&ServerFrame { id, reply }).unwrap()).await.is_err() {
                 return;
             }
         }
