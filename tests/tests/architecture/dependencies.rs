@@ -22,7 +22,7 @@ const OURS: &[(&str, &[&str])] = &[
 /// All that a pure package may use of others: nothing that opens, waits, draws or asks the time.
 const PURE: &[(&str, &[&str])] = &[
     ("protocol", &["base64", "ring", "rmp", "thiserror"]),
-    ("fleet", &["ahash", "hashbrown", "thiserror"]),
+    ("fleet", &["ahash", "hashbrown"]),
 ];
 
 fn dependencies(package: &str) -> BTreeSet<String> {
