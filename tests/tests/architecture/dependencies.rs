@@ -15,6 +15,10 @@ const OURS: &[(&str, &[&str])] = &[
         "collector",
         &["heartline-config", "heartline-fleet", "heartline-operator", "heartline-protocol"],
     ),
+    (
+        "demo",
+        &["heartline", "heartline-collector", "heartline-config", "heartline-operator"],
+    ),
     ("tui", &["heartline-operator"]),
     ("xtask", &[]),
 ];
