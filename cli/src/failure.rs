@@ -63,7 +63,7 @@ impl Failure {
         Self::Usage(error.to_string())
     }
 
-    /// The exit code of `interface.md`.
+    /// Returns the exit code, as `heartline --help` lists them.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::Filter(_) | Self::Client(ClientError::BadHost { .. }) => {
@@ -88,7 +88,7 @@ impl Verdict {
         if is_bad { Self::Bad } else { Self::Good }
     }
 
-    /// The exit code of `interface.md`.
+    /// Returns the exit code, as `heartline --help` lists them.
     pub(crate) fn exit_code(self) -> ExitCode {
         match self {
             Self::Good => ExitCode::SUCCESS,

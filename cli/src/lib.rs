@@ -7,8 +7,8 @@
 //! - `feed`: what happens from now on, across lost links
 //! - `doctor`: why an agent would not be seen
 //!
-//! Results go to standard output and words to standard error; `interface.md` has the contract of
-//! names, flags, JSON and exit codes.
+//! Results go to standard output and words to standard error. Names, flags, JSON and exit codes are
+//! a contract, which snapshots hold: a change of it stands in `CHANGELOG.md`.
 
 mod act;
 mod args;

@@ -65,7 +65,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// The exit code of `interface.md`: 3 can't bind or open, 4 stored data refused.
+    /// Returns the exit code: 3 can't bind or open, 4 stored data refused.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use heartline_protocol::IdentityView;
 use heartline_protocol::wire::Text;
 
-/// IdentityInterner and texts that are in use, each once.
+/// Identities and texts, each once. None is removed, in use or not, until the collector restarts.
 #[derive(Debug, Default)]
 pub struct IdentityInterner {
     texts: HashSet<Arc<str>>,

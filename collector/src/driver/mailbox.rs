@@ -72,7 +72,7 @@ pub enum PageRequest {
 pub struct Page {
     /// The driver's turn: pages and news of one turn show the same.
     pub turn: u64,
-    /// The agents, and their durable ids.
+    /// Its agents.
     pub entries: Vec<AgentEntry>,
     /// How the collector is.
     pub status: CollectorStatus,

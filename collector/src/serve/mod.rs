@@ -1,6 +1,6 @@
-//! The operator server: two sockets, `view.sock` to look and `ctl.sock` to look and act. Nothing an
-//! operator does slows ingest: everything here runs on a thread of its own and asks the driver by
-//! letter.
+//! The operator server: two sockets, `view.sock` to look and `ctl.sock` to look and act.
+//! Everything here runs on a thread of its own and asks the driver by letter; what the driver does for
+//! an answer, it does between two batches of datagrams.
 
 mod access;
 mod answer;

@@ -9,8 +9,8 @@ use heartline_fleet::MonoTime;
 use crate::clock;
 
 /// Parcels that wait for a writer thread, in order. Handing one in takes a lock for an instant and
-/// never waits for the disk. It has no bound of its own: the core bounds work rows under way, and
-/// [`super::Store::record`] sheds details.
+/// never waits for the disk. It has no bound of its own: the core bounds work rows under way and
+/// [`super::Store::record`] sheds details, but transitions and rows for `control.db` are never shed.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     waiting: Mutex<Waiting<T>>,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::files::{assert_none, files, root};
 
 /// What of ours a package may use.
-const OURS: &[(&str, &[&str])] = &[
+pub(crate) const OURS: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("fleet", &["heartline-protocol"]),
     ("emitter", &["heartline-protocol"]),
@@ -24,10 +24,8 @@ const OURS: &[(&str, &[&str])] = &[
 ];
 
 /// All that a pure package may use of others: nothing that opens, waits, draws or asks the time.
-const PURE: &[(&str, &[&str])] = &[
-    ("protocol", &["base64", "ring", "rmp", "thiserror"]),
-    ("fleet", &["ahash", "hashbrown"]),
-];
+const PURE: &[(&str, &[&str])] =
+    &[("protocol", &["base64", "ring", "rmp", "thiserror"]), ("fleet", &["ahash", "hashbrown"])];
 
 fn dependencies(package: &str) -> BTreeSet<String> {
     let path = root().join(package).join("Cargo.toml");
