@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::sleep;
 
-use super::tui::open_app;
+use super::tui;
 use super::watch::told_line;
 use crate::args::DemoRunArgs;
 use crate::console::Console;
@@ -63,6 +63,23 @@ pub(crate) async fn run(
     drop(demo);
     console.say(&closing(&ended?));
     Ok(Verdict::Good)
+}
+
+/// Opens the app on a collector, for this long at most.
+async fn open_app(
+    endpoint: Endpoint,
+    lasting: Option<Duration>,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    let app = heartline_tui::run(tui::options(endpoint, settings)?);
+    match lasting {
+        // The app gives the terminal back when it is dropped, too.
+        Some(lasting) => match tokio::time::timeout(lasting, app).await {
+            Ok(ended) => ended.map(drop).map_err(tui::failure),
+            Err(_over) => Ok(()),
+        },
+        None => app.await.map(drop).map_err(tui::failure),
+    }
 }
 
 /// Prints what happens until the time is over, or a signal comes.
