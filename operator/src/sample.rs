@@ -38,7 +38,7 @@ pub(crate) fn idle_entry(key: u32, agent: &str) -> AgentEntry {
     }
 }
 
-/// The agent of the contract's example: `interface.md`, "status --json".
+/// Returns an agent with every field given.
 pub(crate) fn busy_entry() -> AgentEntry {
     let mut entry = idle_entry(1, "order-processor");
     entry.identity.pid = Some(4411);

@@ -13,9 +13,9 @@ pub use ending::{ExitReport, Goodbye};
 pub use identity::IdentityView;
 pub use segment::{COUNT_MAX, SegmentView};
 
-use heartline_vocabulary::{Phase};
 use crate::envelope::{Kind, Refusal, Verified};
 use crate::wire::Reader;
+use heartline_vocabulary::Phase;
 
 /// A decoded message.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,26 +6,42 @@ use crate::files::{assert_none, files, root};
 
 /// What of ours a package may use.
 pub(crate) const OURS: &[(&str, &[&str])] = &[
-    ("protocol", &[]),
-    ("fleet", &["heartline-protocol"]),
+    ("vocabulary", &[]),
+    ("protocol", &["heartline-vocabulary"]),
+    ("fleet", &["heartline-vocabulary", "heartline-protocol"]),
     ("emitter", &["heartline-protocol"]),
-    ("operator", &[]),
+    ("operator", &["heartline-vocabulary"]),
     ("config", &["heartline-fleet", "heartline-operator"]),
     (
         "collector",
-        &["heartline-config", "heartline-fleet", "heartline-operator", "heartline-protocol"],
+        &[
+            "heartline-vocabulary",
+            "heartline-protocol",
+            "heartline-fleet",
+            "heartline-operator",
+            "heartline-config",
+        ],
     ),
     (
         "demo",
-        &["heartline", "heartline-collector", "heartline-config", "heartline-operator"],
+        &[
+            "heartline-vocabulary",
+            "heartline",
+            "heartline-operator",
+            "heartline-config",
+            "heartline-collector",
+        ],
     ),
-    ("tui", &["heartline-operator"]),
+    ("tui", &["heartline-vocabulary", "heartline-operator"]),
     ("xtask", &[]),
 ];
 
 /// All that a pure package may use of others: nothing that opens, waits, draws or asks the time.
-const PURE: &[(&str, &[&str])] =
-    &[("protocol", &["base64", "ring", "rmp", "thiserror"]), ("fleet", &["ahash", "hashbrown"])];
+const PURE: &[(&str, &[&str])] = &[
+    ("vocabulary", &["serde"]),
+    ("protocol", &["base64", "ring", "rmp", "thiserror"]),
+    ("fleet", &["ahash", "hashbrown"]),
+];
 
 fn dependencies(package: &str) -> BTreeSet<String> {
     let path = root().join(package).join("Cargo.toml");
