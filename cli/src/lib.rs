@@ -26,9 +26,6 @@ mod settings;
 mod table;
 mod targets;
 
-#[cfg(test)]
-mod sample;
-
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};

@@ -5,6 +5,8 @@ pub mod client;
 pub mod frame;
 pub mod json;
 pub mod message;
+#[cfg(any(test, feature = "sample"))]
+pub mod sample;
 pub mod text;
 
 mod figures;
@@ -16,6 +18,3 @@ pub use figures::{age_ms, dollars, session_text};
 pub use filter::{FieldHelp, Filter, FilterError, fields};
 pub use mirror::{FleetMirror, SubscriptionUpdate, UpdateEffect};
 pub use socket::{CONTROL_SOCKET, Directories, DirectoryOverrides, NoDirectory, VIEW_SOCKET};
-
-#[cfg(test)]
-mod sample;

@@ -30,12 +30,12 @@ fn every_answer_survives_its_frame() {
 
 #[test]
 fn every_event_survives_its_frame() {
-    sample::events().iter().for_each(round_trip);
+    sample::events_of_every_kind().iter().for_each(round_trip);
 }
 
 #[test]
 fn an_agent_without_work_is_small() {
-    let entry = sample::idle_entry(7, "order-processor");
+    let entry = sample::idle_agent(7, "order-processor");
     let len = rmp_serde::to_vec(&entry).unwrap().len();
     assert!(len < 160, "{len} bytes");
 }

@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn times_are_utc_and_never_panic() {
-        let ms = crate::sample::NOW_MS;
+        let ms = 1_775_053_802_120;
         assert_eq!(timestamp(ms), "2026-04-01T14:30:02.120Z");
         assert_eq!(timestamp(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(date(ms), "2026-04-01");

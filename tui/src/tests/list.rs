@@ -254,7 +254,7 @@ fn what_a_group_adds_up_to_follows_its_agents() {
     let mut driver = driver();
     for entry in &mut driver.agents {
         entry.work.cost_today_nano_usd = 0;
-        entry.vitals.last_beat_ms = Some(crate::sample::NOW_MS);
+        entry.vitals.last_beat_ms = Some(heartline_operator::sample::NOW_MS);
     }
     driver.connect(Right::Act);
     assert!(driver.line("edge-17  6 agents").contains("$0.00 today  oldest beat 0s"));

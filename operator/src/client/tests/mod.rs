@@ -105,8 +105,8 @@ async fn answer(
 
 fn replies(request: Request, version: u16, may_control: bool) -> Vec<Reply> {
     let page = |key, agent: &str, last| Reply::Page {
-        entries: vec![sample::idle_entry(key, agent)],
-        collector: sample::collector(),
+        entries: vec![sample::idle_agent(key, agent)],
+        collector: sample::paused_collector(),
         last,
     };
     match request {
@@ -114,13 +114,13 @@ fn replies(request: Request, version: u16, may_control: bool) -> Vec<Reply> {
             version,
             operator: "ops@here".into(),
             may_control,
-            collector: sample::collector(),
+            collector: sample::paused_collector(),
         }],
         Request::Snapshot { .. } => vec![page(1, "a", false), page(2, "b", true)],
         Request::Subscribe { .. } => {
             let changes = FleetDelta {
-                collector: sample::collector(),
-                entries: vec![sample::idle_entry(3, "c")],
+                collector: sample::paused_collector(),
+                entries: vec![sample::idle_agent(3, "c")],
                 changed: Vec::new(),
                 work: Vec::new(),
                 removed: vec![1],

@@ -23,7 +23,7 @@ async fn questions_are_answered_each_to_its_own() {
     assert!(matches!(failure(mute), ClientError::TimedOut { what: "agent", .. }));
     let (fleet, collector) = client.snapshot(Vec::new()).await.unwrap();
     assert_eq!(fleet.iter().map(|entry| &*entry.agent).collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!(collector, sample::collector());
+    assert_eq!(collector, sample::paused_collector());
 }
 
 #[tokio::test]

@@ -1,48 +1,40 @@
-//! One message of every kind, for the tests of this crate.
+//! One message of every kind, for the tests of this package.
 
-use crate::message::*;
-use heartline_vocabulary::{
-    Action, CommandRefusal, CommandTarget, GapCause, Phase, Reason, SharedIdentity, State,
-    StateCounts, WorkTotals,
-};
+use super::*;
+use heartline_vocabulary::{CommandRefusal, CommandTarget};
 
-/// 2026-04-01T14:30:02.120Z: the collector's time in these samples.
-pub(crate) const NOW_MS: i64 = 1_775_053_802_120;
-
-pub(crate) fn idle_entry(key: u32, agent: &str) -> AgentEntry {
+/// Returns an agent that has done nothing yet.
+pub(crate) fn idle_agent(key: u32, agent: &str) -> AgentEntry {
+    let healthy = healthy_agent(key, agent);
     AgentEntry {
-        key,
-        agent: agent.into(),
         identity: SharedIdentity { host: Some("machine-3".into()), ..SharedIdentity::default() }
             .into(),
         vitals: AgentVitals {
-            state: State::Healthy,
-            reason: None,
-            since_ms: NOW_MS - 3_600_000,
-            last_beat_ms: Some(NOW_MS - 3_000),
+            since_ms: NOW_MS - HOUR,
+            last_beat_ms: Some(NOW_MS - 3 * SECOND),
             progress_ms: None,
             oldest_task_ms: None,
             in_flight: 0,
             queue: None,
             step: None,
-            phase: Phase::Running,
             interval_ms: 30_000,
             session: 0x5be1_0000_0000_0001,
             starts: 1,
             beats: 120,
             lost: 0,
-            command: None,
+            ..healthy.vitals
         },
         work: WorkWindow::default(),
         total: WorkTotals::default(),
+        ..healthy
     }
 }
 
 /// Returns an agent with every field given.
-pub(crate) fn busy_entry() -> AgentEntry {
-    let mut entry = idle_entry(1, "order-processor");
+pub(crate) fn busy_agent() -> AgentEntry {
+    let mut entry = idle_agent(1, "order-processor");
     entry.identity.pid = Some(4411);
-    std::sync::Arc::make_mut(&mut entry.identity.shared).labels =
+    Arc::make_mut(&mut entry.identity.shared).labels =
         vec![("env".into(), "prod".into()), ("area".into(), "eu".into())];
     entry.vitals = AgentVitals {
         state: State::Unreachable,
@@ -81,122 +73,36 @@ pub(crate) fn busy_entry() -> AgentEntry {
     entry
 }
 
-pub(crate) fn kill_view() -> CommandStatus {
-    CommandStatus {
-        action: Action::Kill,
-        cause: Reason::Operator,
-        generation: 4,
-        by: "root@host".into(),
-        reason: "INC-482 cost loop".into(),
-        at_ms: NOW_MS - 500,
-        delivered_ms: Some(3),
-        obeyed_ms: None,
-        draining: 2,
-        disobeyed: false,
-    }
-}
-
-pub(crate) fn killed_entry() -> AgentEntry {
-    let mut entry = idle_entry(2, "mail.7");
-    std::sync::Arc::make_mut(&mut entry.identity.shared).group = Some("mail".into());
+/// Returns an idle agent with a kill that is delivered and not obeyed.
+pub(crate) fn draining_agent() -> AgentEntry {
+    let mut entry = idle_agent(2, "mail.7");
+    Arc::make_mut(&mut entry.identity.shared).group = Some("mail".into());
     entry.vitals.state = State::Killed;
     entry.vitals.reason = Some(Reason::Operator);
-    entry.vitals.command = Some(kill_view());
+    entry.vitals.command = Some(CommandStatus { obeyed_ms: None, draining: 2, ..kill_command(4) });
     entry
 }
 
-pub(crate) fn collector() -> CollectorStatus {
+/// Returns the status of a collector whose history is paused.
+pub(crate) fn paused_collector() -> CollectorStatus {
     CollectorStatus {
-        at_ms: NOW_MS,
-        started_ms: NOW_MS - 86_400_000,
-        version: "0.1.0".into(),
-        host: "collector-1".into(),
-        udp: vec!["127.0.0.1:4327".into()],
-        summary: StateCounts {
-            total: 20,
-            healthy: 16,
-            degraded: 1,
-            unreachable: 1,
-            killed: 2,
-            unknown: 0,
-        },
-        datagrams: DatagramCounters { live: 48_211, bad_tag: 3, ..DatagramCounters::default() },
-        beats_per_second: 1.5,
         history: HistoryHealth::Paused("the disk is full".into()),
-        last_gap_ms: Some(NOW_MS - 80_000_000),
-        gaps: 1,
         banners: vec!["receive buffer clipped to 212992 bytes".into()],
+        ..collector(&fleet())
     }
 }
 
-pub(crate) fn event(agent: &str, kind: EventKind) -> Event {
-    Event { cursor: 7, at_ms: NOW_MS - 61_000, agent: Some(agent.into()), kind }
-}
-
-pub(crate) fn transition() -> EventKind {
-    EventKind::Transition {
-        from: State::Healthy,
-        from_reason: None,
-        to: State::Degraded,
-        reason: Some(Reason::Late),
-        lasted_ms: Some(4_320_000),
-        by: None,
-        cause: Some("3 beats missed (interval 30s)".into()),
-    }
-}
-
-pub(crate) fn events() -> Vec<Event> {
-    let (by, reason) = (String::from("root@host"), String::from("INC-482"));
-    let session = EventKind::Session { session: 0x19d2, starts: 2 };
-    let gap = EventKind::Gap {
-        from_ms: NOW_MS - 90_000,
-        to_ms: NOW_MS - 61_000,
-        cause: GapCause::KernelDrops,
-    };
-    let kill = EventKind::Command {
-        action: Action::Kill,
-        generation: 4,
-        by: by.clone(),
-        reason: reason.clone(),
-    };
-    let resume =
-        EventKind::Command { action: Action::Resume, generation: 5, by: by.clone(), reason };
-    let obeyed =
-        EventKind::Obeyed { action: Action::Kill, generation: 4, delivered_ms: 3, obeyed_ms: 8 };
-    let kinds = [
-        transition(),
-        kill,
-        resume,
-        obeyed,
-        EventKind::Disobeyed { generation: 4 },
-        session,
-        EventKind::Registered,
-        EventKind::Forgotten { by },
-    ];
-    let mut events: Vec<_> = kinds.into_iter().map(|kind| event("mail.7", kind)).collect();
-    events.push(Event { agent: None, ..event("", gap) });
-    events
-}
-
-pub(crate) fn detail() -> AgentDetail {
+/// Returns everything known of [`busy_agent`], with an event of every kind.
+pub(crate) fn busy_agent_detail() -> AgentDetail {
     AgentDetail {
-        entry: busy_entry(),
-        first_seen_ms: NOW_MS - 864_000_000,
-        address: Some("10.3.0.14:50112".into()),
+        entry: busy_agent(),
         scope: "order-".into(),
-        epoch: 1,
-        sessions: vec![SessionSummary {
-            session: 0x5be1,
-            started_ms: NOW_MS - 7_200_000,
-            last_beat_ms: None,
-            applied_segment: 40,
-            ended: Some("superseded".into()),
-        }],
-        events: events(),
+        events: events_of_every_kind(),
+        ..agent_detail("report-generator")
     }
 }
 
-pub(crate) fn outcome() -> CommandOutcome {
+pub(crate) fn command_outcome() -> CommandOutcome {
     CommandOutcome {
         request_id: 99,
         at_ms: NOW_MS,
@@ -254,13 +160,13 @@ pub(crate) fn replies() -> Vec<Reply> {
         revoked_ms: None,
         revoked_reason: None,
     };
-    let changes = FleetDelta {
-        collector: collector(),
-        entries: vec![idle_entry(3, "new")],
-        changed: vec![VitalsUpdate { key: 1, vitals: killed_entry().vitals }],
-        work: vec![(1, busy_entry().work, WorkTotals::default())],
+    let delta = FleetDelta {
+        collector: paused_collector(),
+        entries: vec![idle_agent(3, "new")],
+        changed: vec![VitalsUpdate { key: 1, vitals: draining_agent().vitals }],
+        work: vec![(1, busy_agent().work, WorkTotals::default())],
         removed: vec![2],
-        events: events(),
+        events: events_of_every_kind(),
     };
     let mut replies = vec![
         Reply::Hello {
@@ -270,27 +176,31 @@ pub(crate) fn replies() -> Vec<Reply> {
             collector: CollectorStatus::default(),
         },
         Reply::Page {
-            entries: vec![busy_entry(), killed_entry()],
-            collector: collector(),
+            entries: vec![busy_agent(), draining_agent()],
+            collector: paused_collector(),
             last: true,
         },
-        Reply::Changes(changes),
+        Reply::Changes(delta),
         Reply::Resync,
-        Reply::Agent(Box::new(detail())),
-        Reply::Events { events: events(), next: Some(7) },
-        Reply::Command(outcome()),
+        Reply::Agent(Box::new(busy_agent_detail())),
+        Reply::Events { events: events_of_every_kind(), next: Some(7) },
+        Reply::Command(command_outcome()),
         Reply::Forgotten { agents: vec!["old".into()] },
         Reply::Token(TokenReply::Made { token: "hl1.x".into() }),
         Reply::Token(TokenReply::Done),
         Reply::Token(TokenReply::Unchanged),
         Reply::Token(TokenReply::List(vec![token])),
-        Reply::Collector(Box::new(collector())),
+        Reply::Collector(Box::new(paused_collector())),
         Reply::Pong { at_ms: NOW_MS },
         Reply::Error { code: ErrorCode::NotFound, message: "no agent \"x\"".into() },
         Reply::Goodbye { why: "the collector ends".into() },
     ];
     replies.extend(refusals().into_iter().map(|refusal| {
-        Reply::Command(CommandOutcome { refused: Some(refusal), targets: Vec::new(), ..outcome() })
+        Reply::Command(CommandOutcome {
+            refused: Some(refusal),
+            targets: Vec::new(),
+            ..command_outcome()
+        })
     }));
     replies
 }
