@@ -63,13 +63,14 @@ fn cause(event: &Event, words: &EventWords) -> String {
 mod tests {
     use super::*;
     use crate::paint::Colour;
-    use crate::sample;
+    use heartline_operator::sample;
     use heartline_operator::text::Charset;
 
     #[test]
     fn every_event_is_one_plain_line() {
         let paint = Paint::new(Charset::Unicode, Colour::Ansi);
-        let lines: Vec<_> = sample::events().iter().map(|event| event_line(event, paint)).collect();
+        let lines: Vec<_> =
+            sample::events_of_every_kind().iter().map(|event| event_line(event, paint)).collect();
         assert!(lines.iter().all(|line| !line.contains(['\n', '\u{1b}'])));
         insta::assert_snapshot!(lines.join("\n"));
     }

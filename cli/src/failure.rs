@@ -58,7 +58,12 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The exit code of `interface.md`.
+    /// Returns [`Failure::Usage`] for an error that names its place.
+    pub(crate) fn usage(error: impl std::fmt::Display) -> Self {
+        Self::Usage(error.to_string())
+    }
+
+    /// Returns the exit code, as `heartline --help` lists them.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::Filter(_) | Self::Client(ClientError::BadHost { .. }) => {
@@ -83,7 +88,7 @@ impl Verdict {
         if is_bad { Self::Bad } else { Self::Good }
     }
 
-    /// The exit code of `interface.md`.
+    /// Returns the exit code, as `heartline --help` lists them.
     pub(crate) fn exit_code(self) -> ExitCode {
         match self {
             Self::Good => ExitCode::SUCCESS,

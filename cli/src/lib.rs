@@ -5,11 +5,10 @@
 //! - `commands`: a file for each command
 //! - `act`: what kill and resume have in common
 //! - `feed`: what happens from now on, across lost links
-//! - `demo`: a collector and a fleet of real processes, and what happens to them
 //! - `doctor`: why an agent would not be seen
 //!
-//! Results go to standard output and words to standard error; `interface.md` has the contract of
-//! names, flags, JSON and exit codes.
+//! Results go to standard output and words to standard error. Names, flags, JSON and exit codes are
+//! a contract, which snapshots hold: a change of it stands in `CHANGELOG.md`.
 
 mod act;
 mod args;
@@ -17,7 +16,6 @@ mod clock;
 mod commands;
 mod config;
 mod console;
-mod demo;
 mod doctor;
 mod event_line;
 mod failure;
@@ -27,9 +25,6 @@ mod random;
 mod settings;
 mod table;
 mod targets;
-
-#[cfg(test)]
-mod sample;
 
 use std::process::ExitCode;
 

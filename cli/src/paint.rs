@@ -88,14 +88,14 @@ impl Paint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use heartline_operator::sample;
 
     #[test]
     fn a_state_is_glyph_and_word_and_colour_only_where_wanted() {
         let plain = Paint::new(Charset::Unicode, Colour::None);
         let ascii = Paint::new(Charset::Ascii, Colour::Ansi);
         let of = |paint: Paint, state, reason| {
-            let mut entry = sample::healthy(1, "a");
+            let mut entry = sample::healthy_agent(1, "a");
             (entry.vitals.state, entry.vitals.reason) = (state, reason);
             paint.vitals(&entry.vitals)
         };

@@ -3,36 +3,27 @@
 use std::path::PathBuf;
 
 use heartline_operator::client::{Access, Client, ClientOptions, Endpoint, SshEndpoint};
-use heartline_operator::{Directories, Given};
+use heartline_operator::{Directories, DirectoryOverrides};
 
 use crate::args::GlobalArgs;
-use crate::config::{ConfigFile, Lookup};
+use crate::config::{LoadedConfig, Lookup};
 use crate::failure::Failure;
 use heartline_operator::text::Charset;
 
 /// What a command runs with.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// The config file, read.
-    pub(crate) file: ConfigFile,
+    pub(crate) config: LoadedConfig,
     /// `--ssh`.
     ssh: Option<String>,
-    given: GivenDirectories,
+    /// `--data-dir`
+    data_dir: Option<PathBuf>,
+    /// `--socket-dir`
+    socket_dir: Option<PathBuf>,
     /// `--read-only`.
     pub(crate) access: Access,
     /// `--ascii`, here or in the config file.
     pub(crate) charset: Charset,
-}
-
-/// Directories that somebody asked for, each with the precedence of flag, environment, file.
-#[derive(Clone, Debug, Default)]
-struct GivenDirectories {
-    /// By flag alone: what is sent to the far side of an ssh.
-    data_flag: Option<PathBuf>,
-    sockets_flag: Option<PathBuf>,
-    /// By flag, or by the file where the environment says nothing.
-    data: Option<PathBuf>,
-    sockets: Option<PathBuf>,
 }
 
 impl Settings {
@@ -41,22 +32,12 @@ impl Settings {
     /// # Errors
     /// [`Failure::Usage`] with file, line and column of what is wrong in it.
     pub(crate) fn resolve(global: &GlobalArgs, lookup: Lookup<'_>) -> Result<Self, Failure> {
-        let mut file = ConfigFile::find(global.config.as_deref(), lookup)?;
-        file.apply_look(global)?;
-        let is_set = |name| lookup(name).is_some_and(|value| !value.is_empty());
-        let below = |flag: &Option<PathBuf>, variable, in_file: &Option<PathBuf>| {
-            flag.clone().or_else(|| in_file.clone().filter(|_| !is_set(variable)))
-        };
-        let given = GivenDirectories {
-            data: below(&global.data_dir, "HEARTLINE_DATA_DIR", &file.collector.data_dir),
-            sockets: below(&global.socket_dir, "HEARTLINE_SOCKET_DIR", &file.collector.socket_dir),
-            data_flag: global.data_dir.clone(),
-            sockets_flag: global.socket_dir.clone(),
-        };
-        let charset = if file.tui.ascii { Charset::Ascii } else { Charset::Unicode };
+        let config = LoadedConfig::load(global, lookup)?;
+        let charset = if config.tui.ascii { Charset::Ascii } else { Charset::Unicode };
         let access = if global.read_only { Access::View } else { Access::Control };
         let ssh = global.ssh.clone().filter(|host| !host.is_empty());
-        Ok(Self { file, ssh, given, access, charset })
+        let (data_dir, socket_dir) = (global.data_dir.clone(), global.socket_dir.clone());
+        Ok(Self { config, ssh, data_dir, socket_dir, access, charset })
     }
 
     /// The directories of the collector on this machine.
@@ -64,9 +45,11 @@ impl Settings {
     /// # Errors
     /// [`Failure::Usage`] when there is no home to look in.
     pub(crate) fn directories(&self, lookup: Lookup<'_>) -> Result<Directories, Failure> {
-        let given =
-            Given { data: self.given.data.as_deref(), sockets: self.given.sockets.as_deref() };
-        Directories::resolve(given, lookup).map_err(|error| Failure::Usage(error.to_string()))
+        let flags = DirectoryOverrides {
+            data: self.data_dir.as_deref(),
+            sockets: self.socket_dir.as_deref(),
+        };
+        self.config.file.directories(flags, lookup).map_err(Failure::usage)
     }
 
     /// Where the collector is.
@@ -80,8 +63,8 @@ impl Settings {
         let text =
             |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
         Ok(Endpoint::Ssh(SshEndpoint {
-            data_dir: text(&self.given.data_flag),
-            socket_dir: text(&self.given.sockets_flag),
+            data_dir: text(&self.data_dir),
+            socket_dir: text(&self.socket_dir),
             ..SshEndpoint::new(host)
         }))
     }

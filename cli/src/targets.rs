@@ -92,15 +92,16 @@ fn differ(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use heartline_operator::sample;
 
     fn fleet() -> Fleet {
         let entries = vec![
-            sample::healthy(1, "web-1"),
-            sample::unreachable("mail.1"),
-            sample::healthy(4, "mail.2"),
+            sample::healthy_agent(1, "web-1"),
+            sample::silent_agent(2, "mail.1"),
+            sample::healthy_agent(4, "mail.2"),
         ];
-        Fleet::new(entries, sample::collector(3))
+        let collector = sample::collector(&entries);
+        Fleet::new(entries, collector)
     }
 
     fn named(words: &[&str]) -> Result<Vec<String>, String> {

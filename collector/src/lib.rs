@@ -9,7 +9,6 @@
 
 pub mod args;
 pub mod clock;
-pub mod config;
 pub mod driver;
 pub mod ingest;
 pub mod keys;

@@ -16,9 +16,9 @@ fn main() -> ExitCode {
 }
 
 fn check(args: &RunArgs) -> ExitCode {
-    match args.resolve() {
-        Ok(config) => {
-            print!("# valid; what it comes to:\n{config}");
+    match args.check() {
+        Ok(text) => {
+            print!("{text}");
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
+use heartline_config::{Config, ConfigError};
 use heartline_fleet::{Fleet, FleetConfig, Input, MonoTime};
 use heartline_operator::{CONTROL_SOCKET, VIEW_SOCKET};
 use heartline_protocol::challenge::BootKey;
@@ -14,7 +15,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::clock::{self, Anchor};
-use crate::config::{Config, ConfigError};
 use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_channel};
 use crate::ingest::{BindError, Ingest, Keyring, Listener};
 use crate::keys::{self, KeyError, Keys};
@@ -65,7 +65,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// The exit code of `interface.md`: 3 can't bind or open, 4 stored data refused.
+    /// Returns the exit code: 3 can't bind or open, 4 stored data refused.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn in_the_first_minute_of_work_no_rate_is_known() {
-        let mut entry = sample::idle_entry(1, "a");
+        let mut entry = sample::idle_agent(1, "a");
         let now_ms = sample::NOW_MS;
         assert_eq!(entry.tasks_per_minute(now_ms), Some(0.0), "it does nothing");
         (entry.work.ok, entry.vitals.progress_ms) = (7, Some(now_ms - 2_000));
@@ -162,12 +162,12 @@ mod tests {
     fn ages_never_turn_negative_or_overflow() {
         assert_eq!(age_ms(10, 4), 0);
         assert_eq!(age_ms(i64::MIN, i64::MAX), i64::MAX as u64);
-        assert_eq!(sample::busy_entry().vitals.beat_age_ms(sample::NOW_MS), Some(312_000));
+        assert_eq!(sample::busy_agent().vitals.beat_age_ms(sample::NOW_MS), Some(312_000));
     }
 
     #[test]
     fn an_agent_that_never_started_has_no_session() {
-        let mut entry = sample::idle_entry(1, "a");
+        let mut entry = sample::idle_agent(1, "a");
         assert_eq!(entry.session_text().unwrap(), "5be1000000000001");
         entry.vitals.session = 0;
         assert_eq!(entry.session_text(), None);

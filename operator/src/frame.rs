@@ -9,7 +9,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Most bytes of a frame, without its length.
 pub const MAX_FRAME: usize = 1 << 20;
@@ -77,30 +77,6 @@ pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, FrameError> {
     deserializer.set_max_depth(MAX_DEPTH);
     let message = T::deserialize(&mut deserializer)?;
     if rest.is_empty() { Ok(message) } else { Err(FrameError::Trailing(rest.len())) }
-}
-
-/// Writes one message and flushes.
-///
-/// # Errors
-/// [`FrameError`] when the message is too long or the stream breaks.
-pub async fn write_frame<T: Serialize>(
-    writer: &mut (impl AsyncWrite + Unpin),
-    message: &T,
-) -> Result<(), FrameError> {
-    writer.write_all(&encode(message)?).await?;
-    writer.flush().await?;
-    Ok(())
-}
-
-/// Reads one message; `None` when the stream ended between two. Must not be cancelled midway: use a
-/// [`FrameReader`] inside of `select!`.
-///
-/// # Errors
-/// [`FrameError`] when the stream breaks or what it carries is no `T`.
-pub async fn read_frame<T: DeserializeOwned>(
-    reader: &mut (impl AsyncRead + Unpin),
-) -> Result<Option<T>, FrameError> {
-    FrameReader::new(reader).next().await
 }
 
 /// Reads message after message. [`next`](Self::next) may be cancelled: it loses nothing.

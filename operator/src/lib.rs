@@ -5,6 +5,8 @@ pub mod client;
 pub mod frame;
 pub mod json;
 pub mod message;
+#[cfg(any(test, feature = "sample"))]
+pub mod sample;
 pub mod text;
 
 mod figures;
@@ -15,7 +17,4 @@ mod socket;
 pub use figures::{age_ms, dollars, session_text};
 pub use filter::{FieldHelp, Filter, FilterError, fields};
 pub use mirror::{FleetMirror, SubscriptionUpdate, UpdateEffect};
-pub use socket::{CONTROL_SOCKET, Directories, Given, NoDirectory, VIEW_SOCKET};
-
-#[cfg(test)]
-mod sample;
+pub use socket::{CONTROL_SOCKET, Directories, DirectoryOverrides, NoDirectory, VIEW_SOCKET};

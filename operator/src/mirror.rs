@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::message::{
-    AgentEntry, CollectorStatus, Event, FleetDelta, Reply, VitalsUpdate, WorkWindow,
-};
+use crate::message::{AgentEntry, CollectorStatus, Event, FleetDelta, Reply, VitalsUpdate};
 
-use heartline_vocabulary::{AgentRowId, StateCounts, WorkTotals};
+use heartline_vocabulary::{AgentRowId, StateCounts};
 
 /// News of a subscription.
 #[derive(Clone, Debug, PartialEq)]
@@ -238,19 +236,11 @@ mod tests {
     const START: Duration = Duration::from_secs(100);
 
     fn page(entries: Vec<AgentEntry>, last: bool) -> SubscriptionUpdate {
-        SubscriptionUpdate::Page { entries, collector: Box::new(sample::collector()), last }
+        SubscriptionUpdate::Page { entries, collector: Box::new(sample::paused_collector()), last }
     }
 
     fn changes() -> FleetDelta {
-        FleetDelta {
-            turn: 1,
-            collector: sample::collector(),
-            entries: Vec::new(),
-            vitals: Vec::new(),
-            work: Vec::new(),
-            removed: Vec::new(),
-            events: Vec::new(),
-        }
+        FleetDelta { collector: sample::paused_collector(), ..FleetDelta::default() }
     }
 
     fn names(mirror: &FleetMirror) -> Vec<&str> {
@@ -260,7 +250,7 @@ mod tests {
     fn mirror_of(agents: &[(u32, &str)]) -> FleetMirror {
         let mut mirror = FleetMirror::default();
         mirror.begin();
-        let entries = agents.iter().map(|(key, agent)| sample::idle_entry(*key, agent)).collect();
+        let entries = agents.iter().map(|(key, agent)| sample::idle_agent(*key, agent)).collect();
         mirror.apply(page(entries, true), START);
         mirror
     }
@@ -269,10 +259,10 @@ mod tests {
     fn the_first_snapshot_shows_while_it_comes() {
         let mut mirror = FleetMirror::default();
         mirror.begin();
-        assert!(mirror.apply(page(vec![sample::idle_entry(1, "a")], false), START).roster_changed);
+        assert!(mirror.apply(page(vec![sample::idle_agent(1, "a")], false), START).roster_changed);
         assert_eq!(names(&mirror), ["a"]);
         assert!(!mirror.is_whole());
-        mirror.apply(page(vec![sample::idle_entry(2, "b")], true), START);
+        mirror.apply(page(vec![sample::idle_agent(2, "b")], true), START);
         assert_eq!(names(&mirror), ["a", "b"]);
         assert!(mirror.is_whole());
         assert_eq!(mirror.summary().total, 20);
@@ -282,10 +272,10 @@ mod tests {
     fn after_a_resync_the_old_fleet_stays_until_the_new_one_is_whole() {
         let mut mirror = mirror_of(&[(1, "a"), (2, "b")]);
         mirror.apply(SubscriptionUpdate::Resync, START);
-        let applied = mirror.apply(page(vec![sample::idle_entry(1, "b")], false), START);
+        let applied = mirror.apply(page(vec![sample::idle_agent(1, "b")], false), START);
         assert_eq!((names(&mirror), applied.roster_changed), (vec!["a", "b"], false));
         assert!(!mirror.is_whole());
-        let applied = mirror.apply(page(vec![sample::idle_entry(9, "c")], true), START);
+        let applied = mirror.apply(page(vec![sample::idle_agent(9, "c")], true), START);
         assert_eq!((names(&mirror), applied.roster_changed), (vec!["b", "c"], true));
         assert_eq!(mirror.by_name("b").unwrap().id, AgentRowId(1));
         assert_eq!(mirror.by_name("a"), None);
@@ -296,16 +286,16 @@ mod tests {
         let mut mirror = mirror_of(&[(1, "a"), (2, "b")]);
         let killed = |id| VitalsUpdate {
             id: AgentRowId(id),
-            vitals: sample::killed_entry().vitals,
-            total: sample::busy_entry().total,
+            vitals: sample::draining_agent().vitals,
+            total: sample::busy_agent().total,
         };
         let applied = mirror.apply(
             SubscriptionUpdate::Delta(Box::new(FleetDelta {
-                entries: vec![sample::idle_entry(3, "c")],
+                entries: vec![sample::idle_agent(3, "c")],
                 vitals: [2, 77].map(killed).into(),
-                work: vec![(AgentRowId(2), sample::busy_entry().work)],
+                work: vec![(AgentRowId(2), sample::busy_agent().work)],
                 removed: vec![AgentRowId(1), AgentRowId(78)],
-                events: sample::events(),
+                events: sample::events_of_every_kind(),
                 ..changes()
             })),
             START,
@@ -314,13 +304,13 @@ mod tests {
         let b = mirror.by_name("b").unwrap();
         assert_eq!((b.vitals.state, b.work.ok, b.total.ok), (State::Killed, 812, 5210));
         assert!(applied.roster_changed && applied.agents_changed);
-        assert_eq!(applied.events, sample::events());
+        assert_eq!(applied.events, sample::events_of_every_kind());
     }
 
     #[test]
     fn a_name_that_is_taken_over_leaves_nothing_behind() {
         let mut mirror = mirror_of(&[(1, "a"), (2, "b")]);
-        let entries = vec![sample::idle_entry(5, "b")];
+        let entries = vec![sample::idle_agent(5, "b")];
         mirror
             .apply(SubscriptionUpdate::Delta(Box::new(FleetDelta { entries, ..changes() })), START);
         assert_eq!(names(&mirror), ["a", "b"]);

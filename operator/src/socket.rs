@@ -19,7 +19,7 @@ pub struct Directories {
 
 /// What was asked for by flags or a config file.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Given<'a> {
+pub struct DirectoryOverrides<'a> {
     /// `--data-dir`.
     pub data: Option<&'a Path>,
     /// `--socket-dir`.
@@ -51,7 +51,7 @@ impl Directories {
     /// # Errors
     /// [`NoDirectory`] when no rule for the data matches.
     pub fn resolve(
-        given: Given<'_>,
+        given: DirectoryOverrides<'_>,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, NoDirectory> {
         let set = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -97,7 +97,7 @@ fn first_of_list(list: PathBuf) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn resolve(given: Given<'_>, environment: &[(&str, &str)]) -> (String, String) {
+    fn resolve(given: DirectoryOverrides<'_>, environment: &[(&str, &str)]) -> (String, String) {
         let variable = |name: &str| {
             environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
         };
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_environment_decides_when_nothing_is_given() {
-        let none = Given::default();
+        let none = DirectoryOverrides::default();
         assert_eq!(resolve(none, &SYSTEMD), pair("/s/one", "/run/heartline"));
         assert_eq!(
             resolve(none, &LOGIN),
@@ -130,27 +130,28 @@ mod tests {
 
     #[test]
     fn a_chosen_data_directory_has_the_sockets_whatever_the_environment() {
-        let given = Given { data: Some(Path::new("/d")), sockets: None };
+        let given = DirectoryOverrides { data: Some(Path::new("/d")), sockets: None };
         assert_eq!(resolve(given, &SYSTEMD), pair("/d", "/d"));
         assert_eq!(resolve(given, &LOGIN), pair("/d", "/d"));
         let mut environment = LOGIN.to_vec();
         environment.push(("HEARTLINE_DATA_DIR", "/e"));
-        assert_eq!(resolve(Given::default(), &environment), pair("/e", "/e"));
+        assert_eq!(resolve(DirectoryOverrides::default(), &environment), pair("/e", "/e"));
         assert_eq!(resolve(given, &environment), pair("/d", "/d"));
     }
 
     #[test]
     fn a_chosen_socket_directory_wins() {
-        let given = Given { data: Some(Path::new("/d")), sockets: Some(Path::new("/k")) };
+        let given =
+            DirectoryOverrides { data: Some(Path::new("/d")), sockets: Some(Path::new("/k")) };
         assert_eq!(resolve(given, &SYSTEMD), pair("/d", "/k"));
         let mut environment = SYSTEMD.to_vec();
         environment.push(("HEARTLINE_SOCKET_DIR", "/e"));
-        assert_eq!(resolve(Given::default(), &environment), pair("/s/one", "/e"));
+        assert_eq!(resolve(DirectoryOverrides::default(), &environment), pair("/s/one", "/e"));
         assert_eq!(resolve(given, &environment), pair("/d", "/k"));
     }
 
     #[test]
     fn nowhere_to_look_is_an_error() {
-        assert_eq!(Directories::resolve(Given::default(), |_| None), Err(NoDirectory));
+        assert_eq!(Directories::resolve(DirectoryOverrides::default(), |_| None), Err(NoDirectory));
     }
 }

@@ -15,7 +15,6 @@ pub use segment::{COUNT_MAX, SegmentView};
 
 use crate::envelope::{Kind, Refusal, Verified};
 use crate::wire::Reader;
-use heartline_vocabulary::Phase;
 
 /// A decoded message.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +51,8 @@ impl<'a> Verified<'a> {
 
 #[cfg(test)]
 mod tests {
+    use heartline_vocabulary::Phase;
+
     use proptest::collection::{btree_map, vec};
     use proptest::option;
     use proptest::prelude::*;

@@ -43,9 +43,7 @@ impl AgentName {
     }
 }
 
-/// Whether a byte may stand in an agent id.
-#[must_use]
-pub const fn is_name_byte(byte: u8) -> bool {
+const fn is_name_byte(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-')
 }
 

@@ -1,4 +1,4 @@
-//! The promises of `design.md`, section 1, in 2,000 seeded runs of a whole fleet.
+//! The invariants of `ARCHITECTURE.md` in 2,000 seeded runs of a whole fleet.
 
 use heartline_tests::sim;
 

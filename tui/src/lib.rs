@@ -1,6 +1,6 @@
 //! The terminal app: a fleet on one screen, in an SSH session.
 //!
-//! A key means a named command ([`commands_markdown`] lists them), a command is applied by
+//! A key means a named command (`KEYS.md` lists them), a command is applied by
 //! `update(&mut State, Event, now) -> Vec<Effect>`, and `view(&State)` draws. All that can change
 //! is in one `State`; drawing changes nothing; one loop performs the effects.
 
@@ -19,10 +19,9 @@ mod terminal;
 mod update;
 mod view;
 
-pub use commands::commands_markdown;
-pub use keys::{KeyMap, KeyMapError, ParseKeyError};
+pub use keys::{KeyConflict, KeyMap, KeyOverrides};
 pub use look::{NoSuchTheme, ThemeName};
-pub use options::{Colour, Keys, Look, TuiConfig};
+pub use options::{Colour, Look, TuiConfig};
 pub use run::{ExitReason, Options, RunError, run};
 pub use snapshot::{SnapshotData, snapshot};
 pub use state::Screen;

@@ -1,36 +1,31 @@
 //! What can be set: by the command line, and in the config file.
 
-use std::collections::BTreeMap;
-
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::keys::{KeyMap, KeyMapError};
+use crate::keys::{KeyConflict, KeyMap, KeyOverrides};
 use crate::look::{Charset, ThemeName};
 use crate::state::ZoneChoice;
 
 /// The `[tui]` section of the config file. Unknown keys are errors.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
 pub struct TuiConfig {
-    /// Which theme; without it dark, or mono under `NO_COLOR`.
+    /// Without it dark, or mono under `NO_COLOR`.
     pub theme: Option<ThemeName>,
     /// Draw with ASCII characters only.
     pub ascii: bool,
-    /// Show times in UTC (the default) or in the local zone.
-    pub utc: Option<bool>,
-    /// Other keys for commands, by name.
-    pub keys: BTreeMap<String, Keys>,
+    /// Show times in UTC, not in the local zone.
+    pub utc: bool,
+    /// `[tui.keys]`, with those of `[keys]` added.
+    #[serde(skip_serializing)]
+    pub keys: KeyOverrides,
 }
 
-/// One key, or several.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged, expecting = "expected a key such as \"F5\", or a list of keys")]
-pub enum Keys {
-    /// One.
-    One(String),
-    /// Several, or none.
-    Several(Vec<String>),
+impl Default for TuiConfig {
+    fn default() -> Self {
+        Self { theme: None, ascii: false, utc: true, keys: KeyOverrides::default() }
+    }
 }
 
 /// How the program looks and which keys it has: the config, resolved.
@@ -64,32 +59,22 @@ impl Colour {
     }
 }
 
-impl Keys {
-    fn list(&self) -> Vec<String> {
-        match self {
-            Self::One(key) => vec![key.clone()],
-            Self::Several(keys) => keys.clone(),
-        }
-    }
-}
-
 impl TuiConfig {
-    /// The look that this config asks for. A theme that is named wins over `NO_COLOR`.
+    /// Returns the look that this config asks for. A theme that is named wins over `NO_COLOR`.
     ///
     /// # Errors
-    /// A `[keys]` section that can't be used.
-    pub fn resolve(&self, colour: Colour) -> Result<Look, KeyMapError> {
-        let overrides = self.keys.iter().map(|(name, keys)| (name.clone(), keys.list())).collect();
+    /// [`KeyConflict`] when one key would have two meanings.
+    pub fn resolve(&self, colour: Colour) -> Result<Look, KeyConflict> {
         let fallback = match colour {
             Colour::Allowed => ThemeName::Dark,
-            Colour::Unwanted => ThemeName::MonoTime,
+            Colour::Unwanted => ThemeName::Mono,
         };
         Ok(Look {
             theme: self.theme.unwrap_or(fallback),
             charset: if self.ascii { Charset::Ascii } else { Charset::Unicode },
-            zone: if self.utc == Some(false) { ZoneChoice::Local } else { ZoneChoice::Utc },
+            zone: if self.utc { ZoneChoice::Utc } else { ZoneChoice::Local },
             local_zone: TimeZone::system(),
-            keymap: KeyMap::with_overrides(&overrides)?,
+            keymap: KeyMap::with_overrides(&self.keys)?,
         })
     }
 }
@@ -112,6 +97,6 @@ mod tests {
     #[test]
     fn no_color_means_the_mono_theme() {
         let look = TuiConfig::default().resolve(Colour::Unwanted).unwrap();
-        assert_eq!(look.theme, ThemeName::MonoTime);
+        assert_eq!(look.theme, ThemeName::Mono);
     }
 }

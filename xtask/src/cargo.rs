@@ -1,4 +1,4 @@
-//! Programs that the commands run, always from the root of the repository.
+//! Runs programs, always from the root of the repository.
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
@@ -7,26 +7,26 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().expect("xtask/ stands in the root").to_path_buf()
 }
 
-/// A cargo of the same toolchain, with arguments separated by blanks.
+/// Returns a command of cargo from the same toolchain, its arguments separated by blanks.
 pub(crate) fn cargo(arguments: &str) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     program(cargo, arguments)
 }
 
-/// Any program, with arguments separated by blanks.
+/// Returns a command of any program, its arguments separated by blanks.
 pub(crate) fn program(name: impl Into<OsString>, arguments: &str) -> Command {
     let mut command = Command::new(name.into());
     command.args(arguments.split_ascii_whitespace()).current_dir(root());
     command
 }
 
-/// Whether cargo has this subcommand.
+/// Returns true if cargo has this subcommand.
 pub(crate) fn has_subcommand(name: &str) -> bool {
     let probe = cargo(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     probe.is_ok_and(|status| status.success())
@@ -42,24 +42,24 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     check(&shown, status)
 }
 
-/// Runs a command, passes on what it prints, and shows each line of it to `look`.
+/// Runs a command, passes on what it prints, and calls `on_line` with each line of it.
 ///
 /// # Errors
 /// When it can't be run, or fails.
-pub(crate) fn run_reading(command: &mut Command, mut look: impl FnMut(&str)) -> Result<()> {
+pub(crate) fn run_by_line(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<()> {
     let shown = announce(command);
     // One pipe for both, so that the lines keep their order.
     let (reader, writer) = std::io::pipe().context("can't make a pipe")?;
     let both = writer.try_clone().context("can't share a pipe")?;
     let mut child =
         command.stdout(both).stderr(writer).spawn().with_context(|| cant_run(&shown))?;
-    // Its own ends would keep the pipe open after the child's last word.
+    // The command's own ends would keep the pipe open after the child has exited.
     command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
     for line in BufReader::new(reader).split(b'\n') {
         let line = line.with_context(|| format!("can't read what `{shown}` prints"))?;
         let line = String::from_utf8_lossy(&line);
         println!("{line}");
-        look(&line);
+        on_line(&line);
     }
     let status = child.wait().with_context(|| format!("can't wait for `{shown}`"))?;
     check(&shown, status)
@@ -84,6 +84,6 @@ fn check(shown: &str, status: ExitStatus) -> Result<()> {
 
 fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or_default();
-    let words = std::iter::once(program).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    let parts = std::iter::once(program).chain(command.get_args());
+    parts.map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

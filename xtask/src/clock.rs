@@ -1,8 +1,8 @@
-//! How long a step took: the only file of this crate that reads a clock.
+//! The only file of this crate that reads a clock.
 
 use std::time::{Duration, Instant};
 
-/// Runs from when it is made.
+/// Measures the time since it was started.
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {

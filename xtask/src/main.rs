@@ -1,42 +1,23 @@
 //! The commands of this repository: `cargo xtask test`, `sim` and `bench`.
 
-mod bench;
+mod args;
 mod cargo;
 mod clock;
-mod licences;
-mod sim;
-mod spdx;
-
 mod test;
-mod tested;
+mod tools;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use anyhow::Result;
+use clap::Parser as _;
 
-/// Tests, simulates and measures Heartline.
-#[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask")]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Checks everything that can be checked without a network: what must pass before a merge.
-    Test,
-    /// Runs the simulation, each seed a fleet with a bad network; exits 1 when a promise broke.
-    Sim(sim::Arguments),
-    /// Measures, and prints a table; no result fails.
-    Bench(bench::Arguments),
-}
+use args::{BenchArgs, SimArgs, XtaskArgs, XtaskCommand};
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Test => return test::run(),
-        Command::Sim(arguments) => sim::run(&arguments),
-        Command::Bench(arguments) => bench::run(&arguments),
+    let outcome = match XtaskArgs::parse().command {
+        XtaskCommand::Test => return test::run(),
+        XtaskCommand::Sim(args) => run_sim(&args),
+        XtaskCommand::Bench(args) => run_bench(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,4 +26,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn run_sim(SimArgs { seeds, seed, lines }: &SimArgs) -> Result<()> {
+    cargo::run(&mut cargo::cargo(&format!(
+        "run --release --quiet --bin sim -- --seeds {seeds} --seed {seed} --lines {lines}"
+    )))
+}
+
+/// The benchmarks start `heartline` and `heartlined` as processes.
+fn run_bench(args: &BenchArgs) -> Result<()> {
+    cargo::run(&mut cargo::cargo(
+        "build --release --bin bench --bin heartline --bin heartlined --quiet",
+    ))?;
+    let mut bench = cargo::cargo("run --release --quiet --bin bench --");
+    cargo::run(bench.args(&args.args))
 }

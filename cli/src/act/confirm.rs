@@ -59,15 +59,16 @@ mod tests {
 
     use super::*;
     use crate::console::tests::console;
-    use crate::sample;
     use crate::targets::Fleet;
+    use heartline_operator::sample;
 
     fn plan(action: Action, hits: u32, total: u32) -> Plan {
         let mut all: Vec<AgentEntry> =
-            (0..total).map(|at| sample::healthy(at, &format!("a.{at:03}"))).collect();
+            (0..total).map(|at| sample::healthy_agent(at, &format!("a.{at:03}"))).collect();
         std::sync::Arc::make_mut(&mut all[0].identity.shared).host = Some("m4".into());
         let targets = all[..hits as usize].to_vec();
-        Plan::new(action, &Fleet::new(all, sample::collector(total)), targets)
+        let collector = sample::collector(&all);
+        Plan::new(action, &Fleet::new(all, collector), targets)
     }
 
     #[test]

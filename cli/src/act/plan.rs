@@ -148,34 +148,37 @@ fn whole_host(fleet: &Fleet, targets: &[AgentEntry]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::paint::Colour;
-    use crate::sample;
+    use heartline_operator::sample;
     use heartline_operator::text::Charset;
 
     fn plan(action: Action, targets: Vec<AgentEntry>, others: Vec<AgentEntry>) -> Plan {
         let all: Vec<_> = targets.iter().cloned().chain(others).collect();
-        let fleet = Fleet::new(all, sample::collector(3));
+        let collector = sample::collector(&all);
+        let fleet = Fleet::new(all, collector);
         Plan::new(action, &fleet, targets)
     }
 
     #[test]
     fn what_it_hits_and_does_is_said() {
         let paint = Paint::new(Charset::Unicode, Colour::None);
-        let targets = vec![sample::unreachable("report-generator"), sample::healthy(1, "mail.1")];
+        let targets =
+            vec![sample::silent_agent(2, "report-generator"), sample::healthy_agent(1, "mail.1")];
         let kill = plan(Action::Kill, targets, vec![]).describe(paint);
-        let resume = plan(Action::Resume, vec![sample::killed("mail.7")], vec![]).describe(paint);
+        let resume =
+            plan(Action::Resume, vec![sample::killed_agent(3, "mail.7")], vec![]).describe(paint);
         insta::assert_snapshot!(format!("{kill}\n{resume}"));
     }
 
     #[test]
     fn a_whole_host_is_noticed() {
-        let two = || vec![sample::healthy(1, "a"), sample::healthy(2, "b")];
-        let mut elsewhere = sample::healthy(3, "c");
+        let two = || vec![sample::healthy_agent(1, "a"), sample::healthy_agent(2, "b")];
+        let mut elsewhere = sample::healthy_agent(3, "c");
         std::sync::Arc::make_mut(&mut elsewhere.identity.shared).host = Some("m4".into());
         assert_eq!(
             plan(Action::Kill, two(), vec![elsewhere]).whole_host.as_deref(),
             Some("m3-gpu-01")
         );
-        let third = sample::healthy(3, "c");
+        let third = sample::healthy_agent(3, "c");
         assert_eq!(plan(Action::Kill, two(), vec![third]).whole_host, None);
     }
 }

@@ -73,8 +73,8 @@ mod tests {
 
     use super::*;
     use crate::args::GlobalArgs;
-    use crate::sample;
     use crate::settings::environment;
+    use heartline_operator::sample;
 
     const HASTE: Patience = Patience { attempts: 4, wait: Duration::from_millis(1) };
 
@@ -106,7 +106,7 @@ mod tests {
                         version: VERSION,
                         operator: "ops@test".into(),
                         may_control: true,
-                        collector: sample::collector(1),
+                        collector: sample::collector(&[]),
                     },
                     Request::Command(command) => {
                         numbers.push(command.request_id);

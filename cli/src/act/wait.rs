@@ -198,7 +198,7 @@ mod tests {
     use heartline_vocabulary::State;
 
     use super::*;
-    use crate::sample::{self, NOW_MS};
+    use heartline_operator::sample::{self, NOW_MS};
 
     fn progress(action: Action) -> Progress {
         let target = |agent: &str| CommandTarget {
@@ -215,7 +215,7 @@ mod tests {
     fn mirror(entries: Vec<AgentEntry>) -> FleetMirror {
         let mut mirror = FleetMirror::default();
         mirror.begin();
-        let collector = Box::new(sample::collector(2));
+        let collector = Box::new(sample::collector(&entries));
         mirror.apply(SubscriptionUpdate::Page { entries, collector, last: true }, clock::now());
         mirror
     }
@@ -223,11 +223,11 @@ mod tests {
     #[test]
     fn a_kill_is_obeyed_when_its_own_generation_is() {
         let mut progress = progress(Action::Kill);
-        let mut entry = sample::killed("mail.7");
+        let mut entry = sample::killed_agent(3, "mail.7");
         let command = entry.vitals.command.as_mut().unwrap();
         (command.delivered_ms, command.obeyed_ms) = (Some(3), Some(8));
         command.generation = 3;
-        progress.look(&mirror(vec![entry.clone(), sample::healthy(9, "web")]));
+        progress.look(&mirror(vec![entry.clone(), sample::healthy_agent(9, "web")]));
         assert_eq!(progress.so_far()[0], Obedience::default());
         entry.vitals.command.as_mut().unwrap().generation = 4;
         progress.look(&mirror(vec![entry]));
@@ -247,7 +247,10 @@ mod tests {
     #[test]
     fn a_resume_that_is_no_longer_shown_was_obeyed() {
         let mut progress = progress(Action::Resume);
-        progress.look(&mirror(vec![sample::healthy(1, "mail.7"), sample::healthy(2, "web")]));
+        progress.look(&mirror(vec![
+            sample::healthy_agent(1, "mail.7"),
+            sample::healthy_agent(2, "web"),
+        ]));
         assert!(progress.is_settled() && !progress.is_complete());
         let obeyed = EventKind::Obeyed {
             action: Action::Resume,

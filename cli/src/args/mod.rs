@@ -15,10 +15,9 @@ pub(crate) use act::{
 pub(crate) use fleet::{
     AgentArgs, EventsArgs, Screen, SnapshotArgs, StatusArgs, TuiArgs, WatchArgs,
 };
-pub(crate) use tools::{
-    CompletionsArgs, ConfigCommand, ConfigSection, DemoAgentArgs, DemoCollectorArgs, DemoRunArgs,
-    ManArgs, Part,
-};
+#[cfg(feature = "demo")]
+pub(crate) use tools::DemoRunArgs;
+pub(crate) use tools::{CompletionsArgs, ConfigCommand, ConfigSection, ManArgs};
 
 /// Watches a fleet of agents: shows how they are, and kills and resumes them.
 ///
@@ -93,6 +92,7 @@ pub(crate) enum Command {
     /// A collector of its own in a temporary directory, and 20 agent processes on 4 pretend hosts:
     /// one dies, one deadlocks in its worker while it goes on beating, one burns money, one is
     /// killed by an operator. Nothing is left when it ends.
+    #[cfg(feature = "demo")]
     Demo(DemoRunArgs),
     /// The fleet as a table, or as JSON
     Status(StatusArgs),
@@ -134,11 +134,13 @@ pub(crate) enum Command {
     /// What --ssh runs on the far side: joins standard input and output to the collector's socket
     DialStdio,
     /// The collector of a demo.
+    #[cfg(feature = "demo")]
     #[command(hide = true)]
-    DemoCollector(DemoCollectorArgs),
+    DemoCollector(heartline_demo::CollectorProcessArgs),
     /// An agent of a demo.
+    #[cfg(feature = "demo")]
     #[command(hide = true)]
-    DemoAgent(DemoAgentArgs),
+    DemoAgent(heartline_demo::AgentProcessArgs),
 }
 
 #[cfg(test)]
@@ -153,12 +155,22 @@ mod tests {
     }
 
     #[test]
+    fn the_demo_is_there_if_its_feature_is_on() {
+        let command = Arguments::command();
+        for name in ["demo", "demo-agent", "demo-collector"] {
+            assert_eq!(command.find_subcommand(name).is_some(), cfg!(feature = "demo"), "{name}");
+        }
+    }
+
+    #[cfg(feature = "demo")]
+    #[test]
     fn help_is_the_contract() {
         let mut texts = Vec::new();
         help_of(Arguments::command().bin_name("heartline"), "heartline", &mut texts);
         insta::assert_snapshot!(texts.join("\n\n"));
     }
 
+    #[cfg(feature = "demo")]
     fn help_of(mut command: clap::Command, path: &str, texts: &mut Vec<String>) {
         // The values of the environment that the tests run in are no part of it.
         command = command.mut_args(|arg| arg.hide_env(true)).term_width(100);

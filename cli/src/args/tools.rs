@@ -1,13 +1,15 @@
 //! Commands about the program itself.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
+#[cfg(feature = "demo")]
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
+#[cfg(feature = "demo")]
 use heartline_operator::text::parse_duration;
 
 /// `demo`
+#[cfg(feature = "demo")]
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DemoRunArgs {
     /// Without the terminal app: print what happens, a line each
@@ -63,47 +65,4 @@ pub(crate) struct ManArgs {
     /// Write the page of every command to this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
-}
-
-/// `demo-collector`
-#[derive(Args, Debug)]
-pub(crate) struct DemoCollectorArgs {
-    /// Its directory; removed at the end.
-    pub(crate) dir: PathBuf,
-}
-
-/// `demo-agent`
-#[derive(Args, Debug)]
-pub(crate) struct DemoAgentArgs {
-    /// Its id.
-    pub(crate) name: String,
-    /// The machine that it pretends to run on.
-    #[arg(long)]
-    pub(crate) host: String,
-    /// Its group.
-    #[arg(long)]
-    pub(crate) group: String,
-    /// What it does.
-    #[arg(long, value_enum)]
-    pub(crate) part: Part,
-    /// Where the collector is.
-    #[arg(long)]
-    pub(crate) collector: SocketAddr,
-    /// Directory of the demo.
-    #[arg(long)]
-    pub(crate) dir: PathBuf,
-    /// Process id of the demo.
-    #[arg(long)]
-    pub(crate) parent: u32,
-}
-
-/// What an agent of the demo does for a living.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Part {
-    /// WorkWindow, now and then a failure.
-    Steady,
-    /// One task in four fails.
-    Flaky,
-    /// Waits for a person now and then.
-    Waiting,
 }

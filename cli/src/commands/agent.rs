@@ -224,25 +224,19 @@ fn line(text: &mut String, line: &str) {
 mod tests {
     use super::*;
     use crate::paint::Colour;
-    use crate::sample;
+    use heartline_operator::sample;
     use heartline_operator::text::Charset;
 
     #[test]
     fn everything_known_is_said() {
+        let mut entry = sample::killed_agent(3, "mail.7");
+        let kill = entry.vitals.command.as_mut().unwrap();
+        (kill.delivered_ms, kill.obeyed_ms) = (None, None);
         let detail = AgentDetail {
-            entry: sample::killed("mail.7"),
-            first_seen_ms: sample::NOW_MS - 864_000_000,
-            address: Some("10.3.0.14:50112".into()),
+            entry,
             scope: "mail.".into(),
-            epoch: 1,
-            sessions: vec![SessionSummary {
-                session: 0x5be1,
-                started_ms: sample::NOW_MS - 7_200_000,
-                last_beat_ms: None,
-                applied_segment: 40,
-                ended: Some("superseded".into()),
-            }],
-            events: sample::events(),
+            events: sample::events_of_every_kind(),
+            ..sample::agent_detail("scraper-eu")
         };
         let paint = Paint::new(Charset::Unicode, Colour::None);
         insta::assert_snapshot!(describe(&detail, sample::NOW_MS, paint));

@@ -3,8 +3,11 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
+use heartline_config::{ConfigFile, template};
+use heartline_operator::DirectoryOverrides;
+
 use crate::args::{ConfigCommand, ConfigSection, GlobalArgs};
-use crate::config::{TEMPLATE, path_of, show, show_keys};
+use crate::config::path_of;
 use crate::console::Console;
 use crate::failure::{Failure, Verdict};
 use crate::settings::{Settings, environment};
@@ -22,7 +25,7 @@ pub(crate) fn run(
         }
         ConfigCommand::Check => {
             let settings = Settings::resolve(global, &environment)?;
-            match &settings.file.path {
+            match &settings.config.path {
                 Some(path) => console.say(&format!("{}: right", path.display())),
                 None => {
                     let path = path_of(None, &environment)?;
@@ -35,15 +38,8 @@ pub(crate) fn run(
         ConfigCommand::Show(args) => {
             let settings = Settings::resolve(global, &environment)?;
             let text = match args.section {
-                Some(ConfigSection::Keys) => show_keys(&settings.file)?,
-                None => {
-                    let directories = settings.directories(&environment)?;
-                    let config = settings
-                        .file
-                        .resolve(directories)
-                        .map_err(|error| Failure::Usage(error.to_string()))?;
-                    show(&settings.file, &config)?
-                }
+                Some(ConfigSection::Keys) => settings.config.show_keys()?,
+                None => settings.config.show(settings.directories(&environment)?)?,
             };
             console.print(&text)?;
         }
@@ -54,6 +50,8 @@ pub(crate) fn run(
 /// Writes the template, unless there is a file.
 fn init(global: &GlobalArgs, console: &mut Console) -> Result<(), Failure> {
     let path = path_of(global.config.as_deref(), &environment)?;
+    let defaults = <ConfigFile>::default().directories(DirectoryOverrides::default(), environment);
+    let text = template(&defaults.map_err(Failure::usage)?);
     let cannot = |source| Failure::File { what: "write", path: path.clone(), source };
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(cannot)?;
@@ -65,7 +63,7 @@ fn init(global: &GlobalArgs, console: &mut Console) -> Result<(), Failure> {
         }
         _ => cannot(error),
     })?;
-    file.write_all(TEMPLATE.as_bytes()).map_err(cannot)?;
+    file.write_all(text.as_bytes()).map_err(cannot)?;
     console.say(&format!("written: {}", path.display()));
     Ok(())
 }

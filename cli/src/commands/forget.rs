@@ -57,13 +57,13 @@ mod tests {
     use heartline_vocabulary::State;
 
     use super::*;
-    use crate::sample::{self, NOW_MS};
+    use heartline_operator::sample::{self, NOW_MS};
 
     #[test]
     fn only_who_has_ended_or_is_silent_can_be_forgotten() {
-        assert_eq!(still_beats(&sample::healthy(1, "a"), NOW_MS), Some(3_000));
-        assert_eq!(still_beats(&sample::unreachable("a"), NOW_MS), None);
-        let mut stopped = sample::healthy(1, "a");
+        assert_eq!(still_beats(&sample::healthy_agent(1, "a"), NOW_MS), Some(3_000));
+        assert_eq!(still_beats(&sample::silent_agent(2, "a"), NOW_MS), None);
+        let mut stopped = sample::healthy_agent(1, "a");
         stopped.vitals.state = State::Killed;
         stopped.vitals.reason = Some(Reason::Shutdown);
         assert_eq!(still_beats(&stopped, NOW_MS), None);

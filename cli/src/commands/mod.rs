@@ -3,6 +3,7 @@
 mod agent;
 mod completions;
 mod config;
+#[cfg(feature = "demo")]
 mod demo;
 mod dial_stdio;
 mod doctor;
@@ -15,9 +16,6 @@ mod status;
 mod token;
 mod tui;
 mod watch;
-
-pub(crate) use tui::open_app;
-pub(crate) use watch::told_line;
 
 use heartline_operator::Filter;
 
@@ -37,8 +35,16 @@ pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Verdict
     match command {
         Some(Command::Completions(args)) => return completions::run(&args, console),
         Some(Command::Man(args)) => return man::run(&args, console),
-        Some(Command::DemoAgent(args)) => return demo::run_agent(&args),
-        Some(Command::DemoCollector(args)) => return demo::run_collector(&args),
+        #[cfg(feature = "demo")]
+        Some(Command::DemoAgent(args)) => {
+            heartline_demo::run_agent(&args)?;
+            return Ok(Verdict::Good);
+        }
+        #[cfg(feature = "demo")]
+        Some(Command::DemoCollector(args)) => {
+            heartline_demo::run_collector(&args)?;
+            return Ok(Verdict::Good);
+        }
         Some(Command::Config(args)) => return config::run(&args, &global, console),
         _ => {}
     }
@@ -101,6 +107,7 @@ async fn without_filter(
         Command::Forget(args) => forget::run(args, settings, console).await,
         Command::Token(args) => token::run(args, settings, console).await,
         Command::Doctor => doctor::run(settings, console).await,
+        #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args, settings, console).await,
         Command::DialStdio => dial_stdio::run(settings).await,
         Command::Tui(_)
@@ -110,9 +117,9 @@ async fn without_filter(
         | Command::Snapshot(_)
         | Command::Config(_)
         | Command::Completions(_)
-        | Command::Man(_)
-        | Command::DemoAgent(_)
-        | Command::DemoCollector(_) => unreachable!("dispatched before"),
+        | Command::Man(_) => unreachable!("dispatched before"),
+        #[cfg(feature = "demo")]
+        Command::DemoAgent(_) | Command::DemoCollector(_) => unreachable!("dispatched before"),
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) async fn run(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<Verdict, Failure> {
-    let look = settings.file.look().map_err(|error| Failure::Usage(error.to_string()))?;
+    let look = settings.config.look()?;
     let client = settings.connect().await?;
     let (entries, collector) = client.snapshot(Vec::new()).await?;
     let query = EventQuery { limit: EVENTS, ..EventQuery::default() };

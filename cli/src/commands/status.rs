@@ -155,16 +155,17 @@ mod tests {
 
     use super::*;
     use crate::paint::Colour;
-    use crate::sample;
+    use heartline_operator::sample;
     use heartline_operator::text::Charset;
 
     fn fleet() -> Fleet {
         let entries = vec![
-            sample::healthy(1, "order-processor"),
-            sample::unreachable("report-generator"),
-            sample::killed("mail.7"),
+            sample::healthy_agent(1, "order-processor"),
+            sample::silent_agent(2, "report-generator"),
+            sample::killed_agent(3, "mail.7"),
         ];
-        Fleet::new(entries, sample::collector(3))
+        let collector = sample::collector(&entries);
+        Fleet::new(entries, collector)
     }
 
     #[test]
@@ -181,7 +182,12 @@ mod tests {
     #[test]
     fn what_was_dropped_or_not_observed_is_said() {
         let paint = Paint::new(Charset::Ascii, Colour::None);
-        let mut collector = sample::collector(3);
+        let mut collector = CollectorStatus {
+            gaps: 0,
+            last_gap_ms: None,
+            datagrams: DatagramCounters::default(),
+            ..sample::collector(&[])
+        };
         let calm = collector_lines(&collector, paint);
         assert!(calm.contains("nothing dropped"), "{calm}");
         collector.datagrams =
@@ -198,6 +204,9 @@ mod tests {
         let mut fleet = fleet();
         fleet.collector.summary.unknown = 2;
         let line = summary_line(&fleet, 1, Paint::new(Charset::Ascii, Colour::None));
-        assert_eq!(line, "3 agents   + 3 healthy   ? 2 unknown   (1 shown)");
+        assert_eq!(
+            line,
+            "3 agents   + 1 healthy   X 1 unreachable   # 1 killed   ? 2 unknown   (1 shown)"
+        );
     }
 }

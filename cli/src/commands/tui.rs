@@ -1,7 +1,5 @@
 //! `heartline` without a command: the terminal app.
 
-use std::time::Duration;
-
 use heartline_operator::client::Endpoint;
 use heartline_tui::{Options, RunError};
 
@@ -33,33 +31,16 @@ pub(crate) async fn run(
     Ok(Verdict::Good)
 }
 
-/// Opens the app on a collector, for so long at most.
-pub(crate) async fn open_app(
-    endpoint: Endpoint,
-    lasting: Option<Duration>,
-    settings: &Settings,
-) -> Result<(), Failure> {
-    let app = heartline_tui::run(options(endpoint, settings)?);
-    match lasting {
-        // The app gives the terminal back when it is dropped, too.
-        Some(lasting) => match tokio::time::timeout(lasting, app).await {
-            Ok(ended) => ended.map(drop).map_err(failure),
-            Err(_over) => Ok(()),
-        },
-        None => app.await.map(drop).map_err(failure),
-    }
-}
-
-fn options(endpoint: Endpoint, settings: &Settings) -> Result<Options, Failure> {
+pub(super) fn options(endpoint: Endpoint, settings: &Settings) -> Result<Options, Failure> {
     Ok(Options {
         endpoint,
         client: settings.client_options(&environment),
-        look: settings.file.look().map_err(|error| Failure::Usage(error.to_string()))?,
+        look: settings.config.look()?,
         filter: String::new(),
     })
 }
 
-fn failure(error: RunError) -> Failure {
+pub(super) fn failure(error: RunError) -> Failure {
     match error {
         RunError::Filter(error) => Failure::Filter(error),
         RunError::Terminal(error) => Failure::Usage(format!("the terminal can't be used: {error}")),

@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_lost_link_is_a_line_of_its_own() {
         let paint = Paint::new(Charset::Ascii, Colour::None);
-        let at_ms = crate::sample::NOW_MS;
+        let at_ms = heartline_operator::sample::NOW_MS;
         let summary = StateCounts { total: 20, healthy: 18, unknown: 2, ..StateCounts::default() };
         let lines = [
             Told::Up { at_ms, summary, again: false },

@@ -29,15 +29,7 @@ impl DeltaTracker {
         collector: CollectorStatus,
         anchor: Anchor,
     ) -> FleetDelta {
-        let mut delta = FleetDelta {
-            turn,
-            collector,
-            removed: Vec::new(),
-            entries: Vec::new(),
-            vitals: Vec::new(),
-            work: Vec::new(),
-            events: Vec::new(),
-        };
+        let mut delta = FleetDelta { turn, collector, ..FleetDelta::default() };
         let mut changed = std::mem::take(&mut self.changed);
         fleet.drain_changed(&mut changed);
         for index in changed.drain(..) {

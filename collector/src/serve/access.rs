@@ -1,8 +1,7 @@
 //! Who may look and who may act: file modes and peer credentials decide, nothing else.
 
+use heartline_config::AccessLists;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
-
-use crate::config::FileAccess;
 
 /// What a socket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +15,7 @@ pub enum SocketRole {
 /// Who may come in by which door.
 #[derive(Clone, Debug)]
 pub struct Access {
-    rules: FileAccess,
+    rules: AccessLists,
     own_uid: u32,
 }
 
@@ -30,14 +29,14 @@ pub struct Peer {
 impl Access {
     /// The configured rules, for a collector of this user.
     #[must_use]
-    pub fn new(rules: FileAccess) -> Self {
+    pub fn new(rules: AccessLists) -> Self {
         Self { rules, own_uid: Uid::effective().as_raw() }
     }
 
     /// Permission bits of a door's socket: closed to others unless the config names some.
     #[must_use]
     pub fn mode(&self, door: SocketRole) -> u32 {
-        if self.named(door).is_some() { 0o666 } else { 0o600 }
+        if self.named(door).next().is_some() { 0o666 } else { 0o600 }
     }
 
     /// Whether the peer with these credentials may come in.
@@ -51,12 +50,11 @@ impl Access {
         if uid == 0 || uid == self.own_uid {
             return Ok(peer);
         }
-        let named = self.named(door).unwrap_or_default();
-        let is_named = |who: &String| match who.strip_prefix('@') {
+        let is_named = |who: &str| match who.strip_prefix('@') {
             Some(group) => is_member(user.as_ref(), gid, group),
-            None => user.as_ref().is_some_and(|user| user.name == *who),
+            None => user.as_ref().is_some_and(|user| user.name == who),
         };
-        if named.iter().any(is_named) {
+        if self.named(door).any(is_named) {
             return Ok(peer);
         }
         let (what, key) = match door {
@@ -66,16 +64,11 @@ impl Access {
         Err(format!("{name} may not {what}: ask for an entry in [access] {key} of its config"))
     }
 
-    fn named(&self, door: SocketRole) -> Option<Vec<String>> {
-        match door {
-            // Whoever may act may look.
-            SocketRole::View => {
-                let both = [self.rules.view.as_ref(), self.rules.control.as_ref()];
-                let is_any = both.iter().any(Option::is_some);
-                is_any.then(|| both.into_iter().flatten().flatten().cloned().collect())
-            }
-            SocketRole::Control => self.rules.control.clone(),
-        }
+    fn named(&self, door: SocketRole) -> impl Iterator<Item = &str> {
+        let AccessLists { view, control } = &self.rules;
+        // Whoever may act may look.
+        let view = if door == SocketRole::View { &**view } else { &[] };
+        view.iter().chain(control).map(|name| name.0.0.as_str())
     }
 }
 
@@ -91,11 +84,15 @@ fn is_member(user: Option<&User>, gid: u32, group: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use heartline_config::{ConfigString, UserOrGroup};
+
     use super::*;
 
-    fn access(view: Option<&[&str]>, control: Option<&[&str]>) -> Access {
-        let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect();
-        let rules = FileAccess { view: view.map(owned), control: control.map(owned) };
+    fn access(view: &[&str], control: &[&str]) -> Access {
+        let owned = |list: &[&str]| {
+            list.iter().map(|name| ConfigString(UserOrGroup(name.to_string()))).collect()
+        };
+        let rules = AccessLists { view: owned(view), control: owned(control) };
         Access { rules, own_uid: 4_000_000 }
     }
 
@@ -104,15 +101,15 @@ mod tests {
         let nobody = User::from_name("nobody").unwrap().unwrap();
         let (uid, gid) = (nobody.uid.as_raw(), nobody.gid.as_raw());
         let group = Group::from_gid(nobody.gid).unwrap().unwrap().name;
-        let shut = access(None, None);
+        let shut = access(&[], &[]);
         assert_eq!((shut.mode(SocketRole::View), shut.mode(SocketRole::Control)), (0o600, 0o600));
         assert!(shut.admit(SocketRole::View, uid, gid).unwrap_err().contains("nobody"));
         assert!(shut.admit(SocketRole::Control, 0, 0).is_ok(), "root always may");
         assert!(shut.admit(SocketRole::Control, 4_000_000, 1).is_ok(), "its own user always may");
-        let by_name = access(Some(&["nobody"]), None);
+        let by_name = access(&["nobody"], &[]);
         assert!(by_name.admit(SocketRole::View, uid, gid).is_ok());
         assert!(by_name.admit(SocketRole::Control, uid, gid).is_err());
-        let by_group = access(None, Some(&[&format!("@{group}")]));
+        let by_group = access(&[], &[&format!("@{group}")]);
         assert!(by_group.admit(SocketRole::Control, uid, gid).is_ok());
         assert!(by_group.admit(SocketRole::View, uid, gid).is_ok(), "whoever may act may look");
         assert_eq!(by_group.mode(SocketRole::View), 0o666);

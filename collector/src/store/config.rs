@@ -1,10 +1,9 @@
 //! How a store is set up, and what it gives back when it opens.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
+use heartline_config::Retention;
 use heartline_fleet::{MonoTime, RestoredAgent};
-
 use heartline_vocabulary::AgentRowId;
 
 use super::disk;
@@ -17,24 +16,6 @@ pub struct StoreConfig {
     pub data_dir: PathBuf,
     /// How long rollups are kept.
     pub retention: Retention,
-}
-
-/// How long rollups are kept. Days, totals and events are kept for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// Rollups by minute; at least two hours, which the last hour's work is read from.
-    pub minutes: Duration,
-    /// Rollups by hour; at least two days, which today's cost is read from.
-    pub hours: Duration,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self {
-            minutes: Duration::from_secs(48 * 3_600),
-            hours: Duration::from_secs(90 * 24 * 3_600),
-        }
-    }
 }
 
 /// What was known when the collector ended before.

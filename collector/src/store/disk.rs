@@ -31,7 +31,7 @@ pub(super) fn fault(error: &Error) -> Fault {
     }
 }
 
-/// Ends the process if the failure was one of fsync (`design.md`, section 7: it never retries).
+/// Ends the process if the failure was one of fsync: what a second fsync reports is not to be trusted.
 pub(super) fn end_if_unsynced(error: &Error, path: &Path) {
     if fault(error) == Fault::Unsynced {
         eprintln!(

@@ -1,5 +1,4 @@
-//! What the collector remembers: two SQLite files, each with one writer thread (`design.md`,
-//! section 7).
+//! What the collector remembers: two SQLite files, each with one writer thread.
 //!
 //! - `control.db`: the roster, desired states, audit, tokens. Must never be wrong: when it can't be
 //!   trusted, the collector does not start.
@@ -32,7 +31,7 @@ mod store;
 mod tests;
 
 pub use config::{
-    Restored, Retention, Revocation, StoreConfig, TokenChange, TokenChangeError, TokenChangeKind,
+    Restored, Revocation, StoreConfig, TokenChange, TokenChangeError, TokenChangeKind,
 };
 pub use error::StoreError;
 pub use lock::{DataDirLock, LockError};

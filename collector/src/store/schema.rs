@@ -131,7 +131,7 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_end ON sessions (ended_ms) WHERE ended_ms IS NOT NULL;
 
 -- All that happened, in the order in which it was stored. Which columns mean something depends on
--- the kind (`store/event.rs`).
+-- the kind (`store/history/event.rs`).
 CREATE TABLE events (
     cursor INTEGER PRIMARY KEY AUTOINCREMENT,
     at_ms INTEGER NOT NULL,

@@ -60,7 +60,8 @@ impl Transport {
     }
 }
 
-/// Connects to the control socket if this user may, else to the view socket.
+/// Connects to the control socket, or to the view socket where the file mode of the former keeps this
+/// user out. A refusal by the collector itself comes later, with its greeting.
 ///
 /// # Errors
 /// [`ClientError::NoCollector`] or [`ClientError::NotPermitted`].

@@ -11,11 +11,11 @@ fn filter(text: &str) -> Filter {
 /// Which of the samples match: `o`rder-processor (busy, unreachable, no beat for 5m12s), `m`ail.7
 /// (killed), `i`dle.
 fn hits(text: &str) -> String {
-    let mut idle = sample::idle_entry(3, "idle");
+    let mut idle = sample::idle_agent(3, "idle");
     std::sync::Arc::make_mut(&mut idle.identity.shared).host = None;
     idle.vitals.phase = Phase::Waiting;
     let filter = filter(text);
-    [('o', sample::busy_entry()), ('m', sample::killed_entry()), ('i', idle)]
+    [('o', sample::busy_agent()), ('m', sample::draining_agent()), ('i', idle)]
         .into_iter()
         .filter(|(_, entry)| filter.matches(entry, NOW_MS))
         .map(|(letter, _)| letter)
@@ -74,7 +74,7 @@ fn filters_pick_agents() {
         ("cost>$9", "o"),
         ("cost_hour>3.5 cost_hour<4", "o"),
         ("starts>1", "o"),
-        ("killed_by:root@*", "m"),
+        ("killed_by:ops@*", "m"),
         ("cause:inc-482", "m"),
         ("cause:silent", "o"),
         ("cause:\"cost loop\"", "m"),
@@ -90,10 +90,10 @@ fn filters_pick_agents() {
 
 #[test]
 fn filters_pick_events() {
-    let events = sample::events();
+    let events = sample::events_of_every_kind();
     let kinds = |text: &str| {
         let filter = filter(text);
-        let entry = sample::killed_entry();
+        let entry = sample::draining_agent();
         let hits = events.iter().filter(|event| {
             let entry = event.agent.is_some().then_some(&entry);
             filter.matches_event(event, entry, NOW_MS)
@@ -217,8 +217,8 @@ proptest! {
     fn any_text_is_a_filter_or_an_error(text in prop_oneof![".{0,80}".boxed(), nearly().boxed()]) {
         match Filter::parse(&text) {
             Ok(filter) => {
-                let _ = filter.matches(&sample::busy_entry(), NOW_MS);
-                for event in sample::events() {
+                let _ = filter.matches(&sample::busy_agent(), NOW_MS);
+                for event in sample::events_of_every_kind() {
                     let _ = filter.matches_event(&event, None, NOW_MS);
                 }
             }

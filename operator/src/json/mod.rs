@@ -53,20 +53,21 @@ mod tests {
 
     #[test]
     fn status_is_the_contract() {
-        let (busy, killed) = (sample::busy_entry(), sample::killed_entry());
-        let collector = sample::collector();
+        let (busy, killed) = (sample::busy_agent(), sample::draining_agent());
+        let collector = sample::paused_collector();
         let document = status([&busy, &killed], &collector, NOW_MS);
         insta::assert_snapshot!(pretty(&document));
     }
 
     #[test]
     fn agent_is_the_contract() {
-        insta::assert_snapshot!(pretty(&agent(&sample::detail(), NOW_MS)));
+        insta::assert_snapshot!(pretty(&agent(&sample::busy_agent_detail(), NOW_MS)));
     }
 
     #[test]
     fn every_event_is_one_line() {
-        let lines: Vec<_> = sample::events().iter().map(|one| line(&event(one))).collect();
+        let lines: Vec<_> =
+            sample::events_of_every_kind().iter().map(|one| line(&event(one))).collect();
         assert!(lines.iter().all(|line| !line.contains('\n')));
         insta::assert_snapshot!(lines.join("\n"));
     }
@@ -76,14 +77,14 @@ mod tests {
         let obeyed = Obedience { delivered_ms: Some(3), obeyed_ms: Some(8) };
         let mut documents = vec![line(&command_outcome(CommandReport {
             action: heartline_vocabulary::Action::Kill,
-            outcome: &sample::outcome(),
+            outcome: &sample::command_outcome(),
             obedience: &[obeyed],
         }))];
         for refusal in sample::refusals() {
             let outcome = crate::message::CommandOutcome {
                 refused: Some(refusal),
                 targets: Vec::new(),
-                ..sample::outcome()
+                ..sample::command_outcome()
             };
             documents.push(line(&command_outcome(CommandReport {
                 action: heartline_vocabulary::Action::Resume,
@@ -96,11 +97,12 @@ mod tests {
 
     #[test]
     fn a_wild_time_is_still_a_document() {
-        let mut entry = sample::idle_entry(1, "a");
+        let mut entry = sample::idle_agent(1, "a");
         entry.vitals.since_ms = i64::MIN;
         entry.vitals.last_beat_ms = Some(i64::MAX);
         assert!(
-            line(&status([&entry], &sample::collector(), NOW_MS)).contains("\"beat_age_ms\":0")
+            line(&status([&entry], &sample::paused_collector(), NOW_MS))
+                .contains("\"beat_age_ms\":0")
         );
     }
 }

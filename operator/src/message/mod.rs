@@ -19,7 +19,6 @@ pub use command::{Command, CommandOutcome, TokenInfo, TokenReply, TokenRequest};
 pub use event::{Event, EventKind, EventQuery};
 
 use heartline_vocabulary::AgentRowId;
-use heartline_vocabulary::WorkTotals;
 use serde::{Deserialize, Serialize};
 
 /// Version of these messages. A client and a collector of different versions say so and part.
@@ -162,7 +161,7 @@ pub enum Reply {
 
 /// The changes of a fleet since the page or delta before, merged over at least a quarter of a second.
 /// They are applied in the order of the fields.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FleetDelta {
     /// The collector's turn that this is as of; pages of a later turn hold all of it already.
     pub turn: u64,

@@ -143,7 +143,7 @@ mod tests {
             let (agent, what) = (&words.agent, words.what.text("->"));
             format!("{agent} | {what} | {lasted} | {} | {}", words.cause, words.who())
         };
-        let lines: Vec<_> = sample::events().iter().map(line).collect();
+        let lines: Vec<_> = sample::events_of_every_kind().iter().map(line).collect();
         insta::assert_snapshot!(lines.join("\n"));
     }
 }

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_kill_says_how_far_it_has_come() {
-        let mut vitals = sample::killed_entry().vitals;
+        let mut vitals = sample::draining_agent().vitals;
         let mut word = |delivered_ms, obeyed_ms, disobeyed| {
             let kill = vitals.command.as_mut().unwrap();
             (kill.delivered_ms, kill.obeyed_ms, kill.disobeyed) =

@@ -204,7 +204,7 @@ impl World {
             hold!(false, "no collector runs");
             return Ok(());
         };
-        hold!(shell.fleet.under_way() == 0, "work is under way for ever");
+        hold!(shell.fleet.unconfirmed_work() == 0, "work is under way for ever");
         for agent in &self.agents {
             hold!(agent.processes.len() == 1, "{} does not run", agent.name);
             let engine = &agent.processes[0].engine;

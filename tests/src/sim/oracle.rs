@@ -201,7 +201,7 @@ impl Oracle {
     /// Checks one output.
     pub(super) fn check_output(&mut self, output: &Output, now: MonoTime) -> Checked {
         match output {
-            Output::Transition(Transition { id, at, from, to, .. }) => {
+            Output::Transition(heartline_fleet::Transition { id, at, from, to, .. }) => {
                 let (stall_after, was_set) = (self.stall_after, self.wall_was_set);
                 let Some(watched) = self.by_id(id.0) else {
                     return Ok(());
@@ -266,7 +266,7 @@ impl Oracle {
         len: usize,
         now: MonoTime,
     ) -> Checked {
-        hold!(len <= usize::from(answer.question_len), "an answer is longer than its question");
+        hold!(len <= usize::from(answer.message_len), "an answer is longer than its question");
         let Some(watched) = self.watched[agent].as_mut() else { return Ok(()) };
         let second = now.nanos().div_euclid(1_000_000_000);
         let (of, count) = watched.answers;

@@ -1,5 +1,5 @@
-//! What an agent must be judged to be: the rules of `design.md`, section 3, written a second time
-//! and without looking at the core's.
+//! What an agent must be judged to be: the rules of the core, written a second time and without
+//! looking at its code.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

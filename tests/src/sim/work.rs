@@ -49,7 +49,7 @@ impl Work {
 
 impl From<&WorkRow> for Work {
     fn from(row: &WorkRow) -> Self {
-        let WorkRow { ok, failed, cost_nano_usd, tokens_in, tokens_out, .. } = *row;
+        let WorkTotals { ok, failed, cost_nano_usd, tokens_in, tokens_out } = row.work;
         Self { ok, failed, cost_nano_usd, tokens_in, tokens_out }
     }
 }

@@ -5,20 +5,42 @@ use std::collections::BTreeSet;
 use crate::files::{assert_none, files, root};
 
 /// What of ours a package may use.
-const OURS: &[(&str, &[&str])] = &[
-    ("protocol", &[]),
-    ("fleet", &["heartline-protocol"]),
+pub(crate) const OURS: &[(&str, &[&str])] = &[
+    ("vocabulary", &[]),
+    ("protocol", &["heartline-vocabulary"]),
+    ("fleet", &["heartline-vocabulary", "heartline-protocol"]),
     ("emitter", &["heartline-protocol"]),
-    ("operator", &[]),
-    ("collector", &["heartline-fleet", "heartline-operator", "heartline-protocol"]),
-    ("tui", &["heartline-operator"]),
+    ("operator", &["heartline-vocabulary"]),
+    ("config", &["heartline-fleet", "heartline-operator"]),
+    (
+        "collector",
+        &[
+            "heartline-vocabulary",
+            "heartline-protocol",
+            "heartline-fleet",
+            "heartline-operator",
+            "heartline-config",
+        ],
+    ),
+    (
+        "demo",
+        &[
+            "heartline-vocabulary",
+            "heartline",
+            "heartline-operator",
+            "heartline-config",
+            "heartline-collector",
+        ],
+    ),
+    ("tui", &["heartline-vocabulary", "heartline-operator"]),
     ("xtask", &[]),
 ];
 
 /// All that a pure package may use of others: nothing that opens, waits, draws or asks the time.
 const PURE: &[(&str, &[&str])] = &[
+    ("vocabulary", &["serde"]),
     ("protocol", &["base64", "ring", "rmp", "thiserror"]),
-    ("fleet", &["ahash", "hashbrown", "thiserror"]),
+    ("fleet", &["ahash", "hashbrown"]),
 ];
 
 fn dependencies(package: &str) -> BTreeSet<String> {

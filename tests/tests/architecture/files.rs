@@ -42,6 +42,19 @@ pub(crate) fn files(endings: &[&str]) -> Vec<File> {
     found
 }
 
+/// All files and folders from the root, folders with a slash at their end.
+pub(crate) fn paths() -> Vec<String> {
+    let mut found = Vec::new();
+    walk(&root(), &mut |path| {
+        let path = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        let folders = path.match_indices('/').map(|(at, _)| path[..=at].to_owned());
+        found.extend(folders.chain([path.to_owned()]));
+    });
+    found.sort();
+    found.dedup();
+    found
+}
+
 fn walk(folder: &Path, found: &mut impl FnMut(&Path)) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

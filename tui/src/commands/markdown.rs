@@ -1,12 +1,17 @@
-//! The registry as a page of documentation.
+//! Compares `KEYS.md` with the registry.
 
 use std::fmt::Write as _;
 
 use super::REGISTRY;
 
-/// Every command with its keys, as a Markdown document: what `KEYS.md` holds.
-#[must_use]
-pub fn commands_markdown() -> String {
+#[test]
+fn keys_md_lists_the_registry() {
+    let committed = include_str!("../../KEYS.md");
+    assert_eq!(committed, commands_markdown(), "KEYS.md is out of date: write it anew");
+}
+
+/// Returns every command with its keys as a Markdown document.
+fn commands_markdown() -> String {
     let mut page = String::from(
         "# Keys\n\nMade from the registry of commands; do not edit by hand. Every name below can be \
          given other keys in the `[keys]` section of the config file.\n\n\
@@ -27,13 +32,4 @@ pub fn commands_markdown() -> String {
         .expect("writing to a string does not fail");
     }
     page
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_committed_page_is_current() {
-        let committed = include_str!("../../KEYS.md");
-        assert_eq!(committed, super::commands_markdown(), "KEYS.md is out of date: write it anew");
-    }
 }

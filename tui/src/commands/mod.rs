@@ -4,14 +4,17 @@
 //! `KEYS.md` and the `[keys]` section of the config file. A command that is not in it can't be
 //! given.
 
+#[cfg(test)]
 mod markdown;
 mod table;
 
-pub use markdown::commands_markdown;
 pub(crate) use table::REGISTRY;
 
+use serde::Deserialize;
+
 /// What an operator can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub(crate) enum Command {
     Help,
     Palette,
@@ -63,6 +66,11 @@ pub(crate) enum Command {
     Kill,
     Resume,
 }
+
+/// A name that no command has.
+#[derive(Debug, thiserror::Error)]
+#[error("no command is called {0:?}; `heartline config show keys` lists them")]
+pub(crate) struct UnknownCommand(String);
 
 /// Where a command can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +127,14 @@ impl Command {
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         REGISTRY.iter().find(|spec| spec.name == name).map(|spec| spec.command)
+    }
+}
+
+impl TryFrom<String> for Command {
+    type Error = UnknownCommand;
+
+    fn try_from(name: String) -> Result<Self, UnknownCommand> {
+        Self::named(&name).ok_or(UnknownCommand(name))
     }
 }
 

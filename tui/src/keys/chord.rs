@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use serde::Deserialize;
 
 /// A key with its modifiers. A capital letter is itself, without `shift`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd)]
@@ -14,12 +15,13 @@ pub(crate) struct Chord {
 }
 
 /// Keys pressed one after the other: almost always one, for `g g` two.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Deserialize)]
+#[serde(try_from = "String")]
 pub(crate) struct Sequence(pub Vec<Chord>);
 
 /// A key that can't be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseKeyError {
+pub(crate) enum ParseKeyError {
     /// Nothing was written.
     #[error("a key is expected, such as \"j\", \"ctrl-d\", \"F1\" or \"g g\"")]
     Empty,
@@ -142,6 +144,14 @@ impl FromStr for Sequence {
             1 | 2 => Ok(Self(chords)),
             _ => Err(ParseKeyError::TooLong(text.to_owned())),
         }
+    }
+}
+
+impl TryFrom<String> for Sequence {
+    type Error = ParseKeyError;
+
+    fn try_from(text: String) -> Result<Self, ParseKeyError> {
+        text.parse()
     }
 }
 

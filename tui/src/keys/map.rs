@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Chord, ParseKeyError, Sequence};
+use super::{Chord, KeyOverrides, Sequence};
 use crate::commands::{Command, REGISTRY};
 
 /// The keys of every command.
@@ -20,30 +20,15 @@ pub(crate) enum Lookup {
     Nothing,
 }
 
-/// A `[keys]` section that can't be used.
+/// Two commands that would have the same keys, or one's keys begin with the other's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyMapError {
-    /// No command has that name.
-    #[error("[keys] {0}: no command has this name; `heartline config show keys` lists them")]
-    UnknownCommand(String),
-    /// A key can't be understood.
-    #[error("[keys] {command}: {source}")]
-    Key {
-        /// The command it was for.
-        command: String,
-        /// What is wrong with it.
-        source: ParseKeyError,
-    },
-    /// Two commands would have the same key, or one's keys begin with the other's.
-    #[error("[keys] {keys:?} is bound to both {first} and {second}")]
-    Clash {
-        /// The keys.
-        keys: String,
-        /// One command.
-        first: String,
-        /// The other one.
-        second: String,
-    },
+#[error("[keys] {keys:?} is bound to both {first} and {second}")]
+pub struct KeyConflict {
+    keys: String,
+    first: &'static str,
+    second: &'static str,
+    /// Byte of the config file at which one of the two commands is named.
+    pub offset: usize,
 }
 
 impl Default for KeyMap {
@@ -58,26 +43,26 @@ impl Default for KeyMap {
 }
 
 impl KeyMap {
-    /// The default keys, where each command named in `overrides` has the given keys instead of its
-    /// own.
+    /// Returns the default keys, where each command named in `overrides` has the given keys instead
+    /// of its own.
     ///
     /// # Errors
-    /// An unknown command, a key that can't be understood, or one key for two commands.
-    pub fn with_overrides(overrides: &BTreeMap<String, Vec<String>>) -> Result<Self, KeyMapError> {
+    /// [`KeyConflict`] when one key would have two meanings.
+    pub fn with_overrides(overrides: &KeyOverrides) -> Result<Self, KeyConflict> {
         let mut map = Self::default();
-        for (name, keys) in overrides {
-            let command =
-                Command::named(name).ok_or_else(|| KeyMapError::UnknownCommand(name.clone()))?;
+        for (command, keys) in overrides.iter() {
             map.bound.retain(|(_, bound)| *bound != command);
-            for text in keys {
-                let keys = text
-                    .parse()
-                    .map_err(|source| KeyMapError::Key { command: name.clone(), source })?;
-                map.bound.push((keys, command));
-            }
+            map.bound.extend(keys.iter().map(|keys| (keys.clone(), command)));
         }
-        map.check()?;
-        Ok(map)
+        let Some((keys, first, second)) = map.find_conflict() else { return Ok(map) };
+        // Of the two, one may have its default keys.
+        let offset = overrides.offset_of(second).or_else(|| overrides.offset_of(first));
+        Err(KeyConflict {
+            keys: keys.to_string(),
+            first: first.name(),
+            second: second.name(),
+            offset: offset.unwrap_or(0),
+        })
     }
 
     /// Every command's name and keys, as the `[keys]` section of the config file has them.
@@ -101,21 +86,14 @@ impl KeyMap {
         }
     }
 
-    fn check(&self) -> Result<(), KeyMapError> {
-        for (at, (keys, first)) in self.bound.iter().enumerate() {
+    fn find_conflict(&self) -> Option<(&Sequence, Command, Command)> {
+        self.bound.iter().enumerate().find_map(|(at, (keys, first))| {
             let clashes =
                 |other: &Sequence| other.0.starts_with(&keys.0) || keys.0.starts_with(&other.0);
-            let clash =
-                self.bound[at + 1..].iter().find(|(k, second)| clashes(k) && first != second);
-            if let Some((_, second)) = clash {
-                return Err(KeyMapError::Clash {
-                    keys: keys.to_string(),
-                    first: first.name().to_owned(),
-                    second: second.name().to_owned(),
-                });
-            }
-        }
-        Ok(())
+            let mut later = self.bound[at + 1..].iter();
+            let (_, second) = later.find(|(other, second)| clashes(other) && first != second)?;
+            Some((keys, *first, *second))
+        })
     }
 }
 
@@ -123,9 +101,9 @@ impl KeyMap {
 mod tests {
     use super::*;
 
-    fn overrides(of: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
-        let owned = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect();
-        of.iter().map(|(name, keys)| ((*name).to_owned(), owned(keys))).collect()
+    fn with_overrides(section: &str) -> Result<KeyMap, String> {
+        let overrides = toml::from_str(section).map_err(|error| error.message().to_owned())?;
+        KeyMap::with_overrides(&overrides).map_err(|error| error.to_string())
     }
 
     fn press(map: &KeyMap, keys: &str) -> Lookup {
@@ -134,7 +112,7 @@ mod tests {
 
     #[test]
     fn one_key_has_one_meaning_everywhere() {
-        assert_eq!(KeyMap::default().check(), Ok(()));
+        assert_eq!(KeyMap::default().find_conflict(), None);
     }
 
     #[test]
@@ -147,7 +125,7 @@ mod tests {
 
     #[test]
     fn an_override_replaces_every_key_of_its_command() {
-        let map = KeyMap::with_overrides(&overrides(&[("freeze", &["F5"])])).unwrap();
+        let map = with_overrides("freeze = \"F5\"").unwrap();
         assert_eq!(press(&map, "F5"), Lookup::Command(Command::Freeze));
         assert_eq!(press(&map, "f"), Lookup::Nothing);
         assert_eq!(map.table()["freeze"], ["F5"]);
@@ -155,12 +133,11 @@ mod tests {
 
     #[test]
     fn bad_overrides_are_refused_and_say_why() {
-        let error = |of: &[(&str, &[&str])]| {
-            KeyMap::with_overrides(&overrides(of)).unwrap_err().to_string()
-        };
-        assert!(error(&[("frobnicate", &["x"])]).contains("no command has this name"));
-        assert!(error(&[("freeze", &["hyper-f"])]).starts_with("[keys] freeze: no key is called"));
-        assert!(error(&[("freeze", &["K"])]).contains("bound to both"));
-        assert!(error(&[("freeze", &["g"])]).contains("bound to both"));
+        let error = |section| with_overrides(section).unwrap_err();
+        assert!(error("frobnicate = \"x\"").contains("no command is called \"frobnicate\""));
+        assert!(error("freeze = \"hyper-f\"").starts_with("no key is called"));
+        assert!(error("freeze = [\"F5\", \"hyper-f\"]").starts_with("no key is called"));
+        assert!(error("freeze = \"K\"").contains("bound to both"));
+        assert!(error("freeze = \"g\"").contains("bound to both"));
     }
 }

@@ -2,8 +2,9 @@
 
 mod chord;
 mod map;
+mod overrides;
 
-pub use chord::ParseKeyError;
 pub(crate) use chord::{Chord, Sequence};
 pub(crate) use map::Lookup;
-pub use map::{KeyMap, KeyMapError};
+pub use map::{KeyConflict, KeyMap};
+pub use overrides::KeyOverrides;

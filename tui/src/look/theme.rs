@@ -1,11 +1,11 @@
 //! Colours, by what they mean. Widgets name a [`Role`], never a colour.
 
 use ratatui::style::{Color, Modifier, Style};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The themes that come with the program.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
 pub enum ThemeName {
     /// The 16 ANSI colours, for a dark background: the terminal's own palette decides.
     #[default]
@@ -13,7 +13,7 @@ pub enum ThemeName {
     /// The 16 ANSI colours, for a light background.
     Light,
     /// No colour: bold, dim and reverse video only. Also used under `NO_COLOR`.
-    MonoTime,
+    Mono,
     /// Okabe and Ito's palette, told apart with any kind of colour vision.
     ColourBlind,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Theme {
 
 impl ThemeName {
     /// All themes, in the order in which they are listed.
-    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::MonoTime, Self::ColourBlind];
+    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::Mono, Self::ColourBlind];
 
     /// Its name in flags and in the config file.
     #[must_use]
@@ -59,7 +59,7 @@ impl ThemeName {
         match self {
             Self::Dark => "dark",
             Self::Light => "light",
-            Self::MonoTime => "mono",
+            Self::Mono => "mono",
             Self::ColourBlind => "colour-blind",
         }
     }
@@ -79,6 +79,12 @@ impl TryFrom<String> for ThemeName {
 
     fn try_from(name: String) -> Result<Self, NoSuchTheme> {
         Self::parse(&name)
+    }
+}
+
+impl From<ThemeName> for &'static str {
+    fn from(name: ThemeName) -> Self {
+        name.name()
     }
 }
 
@@ -110,7 +116,7 @@ impl Theme {
             Role::Dim | Role::Border => Modifier::DIM,
             Role::Strong | Role::Title | Role::Key | Role::Unreachable => Modifier::BOLD,
             Role::Alert | Role::Warning => Modifier::BOLD | Modifier::REVERSED,
-            Role::Degraded if self.name == ThemeName::MonoTime => Modifier::BOLD,
+            Role::Degraded if self.name == ThemeName::Mono => Modifier::BOLD,
             Role::Text | Role::Healthy | Role::Degraded | Role::Killed | Role::Unknown => {
                 Modifier::empty()
             }
@@ -119,7 +125,7 @@ impl Theme {
 
     fn colour(self, role: Role) -> Option<Color> {
         match self.name {
-            ThemeName::MonoTime => None,
+            ThemeName::Mono => None,
             ThemeName::Dark => ansi(role, Color::LightRed, Color::Cyan),
             ThemeName::Light => ansi(role, Color::Red, Color::Blue),
             ThemeName::ColourBlind => okabe_ito(role),
@@ -164,7 +170,7 @@ mod tests {
 
     #[test]
     fn mono_uses_no_colour_and_still_reverses_the_cursor() {
-        let theme = Theme::new(ThemeName::MonoTime);
+        let theme = Theme::new(ThemeName::Mono);
         for role in [Role::Healthy, Role::Unreachable, Role::Killed, Role::Alert, Role::Title] {
             assert_eq!(theme.style(role).fg, None);
         }

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use heartline_operator::Filter;
 use heartline_operator::FleetMirror;
 use heartline_operator::message::AgentEntry;
+use heartline_vocabulary::AgentRowId;
 use heartline_vocabulary::{State, StateCounts};
 
 use super::columns::Column;

@@ -4,10 +4,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::options::TuiConfig;
-use crate::sample::{Driver, fleet};
+use crate::sample::Driver;
 use crate::state::State;
 use crate::terminal::Canvas;
 use crate::view::view;
+use heartline_operator::sample::fleet;
 
 /// Text that would drive a terminal, turn it round, or hide itself.
 const HOSTILE: &str = "x\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}evil\u{200b}\u{9b}31m\r\n\u{2066}";
@@ -89,7 +90,7 @@ fn a_hundred_thousand_agents_are_drawn_from_the_visible_rows() {
     driver.agents = (0..100_000)
         .map(|key| {
             let mut entry = model.clone();
-            entry.key = key;
+            entry.id = heartline_vocabulary::AgentRowId(key.into());
             entry.agent = format!("worker.{key}");
             std::sync::Arc::make_mut(&mut entry.identity.shared).host =
                 Some(format!("host-{}", key % 400).into());

@@ -64,7 +64,7 @@ fn taken(driver: &mut Driver, command: &Command, generation: u64) {
     };
     let outcome = CommandOutcome {
         request_id: command.request_id,
-        at_ms: crate::sample::NOW_MS,
+        at_ms: heartline_operator::sample::NOW_MS,
         targets: command.agents.iter().map(target).collect(),
         refused: None,
     };
@@ -191,7 +191,7 @@ fn a_kill_is_pending_until_it_is_obeyed() {
             obeyed_ms: None,
             delivered_ms: Some(3),
             draining: 1,
-            ..crate::sample::kill(9)
+            ..heartline_operator::sample::kill_command(9)
         };
         vitals.state = State::Killed;
         vitals.reason = Some(Reason::Operator);
@@ -200,7 +200,9 @@ fn a_kill_is_pending_until_it_is_obeyed() {
     assert!(driver.line("■ DRAINING").contains("mail.2"));
     let said = driver.line("KILL mail.2");
     assert!(said.contains("delivered in 3 ms, DRAINING 2s: 1 task in flight"), "{said}");
-    driver.change("mail.2", |vitals| vitals.command = Some(crate::sample::kill(9)));
+    driver.change("mail.2", |vitals| {
+        vitals.command = Some(heartline_operator::sample::kill_command(9))
+    });
     assert!(driver.line("KILL mail.2").contains("obeyed in 1.2 s"));
     driver.wait(11_000);
     assert!(!driver.screen().contains("obeyed in 1.2 s\n"));

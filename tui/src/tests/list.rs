@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heartline_operator::client::LinkEvent;
 use heartline_operator::message::{AgentVitals, FleetDelta, WorkWindow};
-use heartline_vocabulary::{Reason, State, WorkTotals};
+use heartline_vocabulary::{Reason, State};
 
 use crate::event::{Effect, Event, ExportFormat};
 use crate::sample::{Driver, Right};
@@ -39,7 +39,7 @@ fn new_keys_after_a_reconnect_move_neither_selection_nor_marks() {
     let selected = driver.app.list.selected().unwrap().to_owned();
     let marks = driver.app.list.marks.clone();
     for entry in &mut driver.agents {
-        entry.key = 1_000 - entry.key;
+        entry.id.0 = 1_000 - entry.id.0;
     }
     driver.lose();
     driver.connect(Right::Act);
@@ -254,13 +254,13 @@ fn what_a_group_adds_up_to_follows_its_agents() {
     let mut driver = driver();
     for entry in &mut driver.agents {
         entry.work.cost_today_nano_usd = 0;
-        entry.vitals.last_beat_ms = Some(crate::sample::NOW_MS);
+        entry.vitals.last_beat_ms = Some(heartline_operator::sample::NOW_MS);
     }
     driver.connect(Right::Act);
     assert!(driver.line("edge-17  6 agents").contains("$0.00 today  oldest beat 0s"));
-    let keys: Vec<_> = driver.agents.iter().map(|entry| entry.key).collect();
+    let keys: Vec<_> = driver.agents.iter().map(|entry| entry.id).collect();
     let spent = WorkWindow { cost_today_nano_usd: 2_000_000_000, ..WorkWindow::default() };
-    let work = keys.iter().map(|key| (*key, spent.clone(), WorkTotals::default())).collect();
+    let work = keys.iter().map(|id| (*id, spent.clone())).collect();
     driver.news(FleetDelta { work, ..driver.no_changes() });
     driver.wait(1_000);
     driver.send(Event::Settle);

@@ -4,7 +4,8 @@ use insta::assert_snapshot;
 
 use crate::event::{Answer, Event};
 use crate::options::TuiConfig;
-use crate::sample::{Driver, detail};
+use crate::sample::Driver;
+use heartline_operator::sample::agent_detail;
 
 const SMALL: (u16, u16) = (80, 24);
 const LARGE: (u16, u16) = (120, 36);
@@ -14,7 +15,7 @@ fn agent(size: (u16, u16), id: &str) -> Driver {
     driver.keys("/");
     driver.types(&format!("agent={id}"));
     driver.keys("Enter 2");
-    let result = Ok(Box::new(detail(id)));
+    let result = Ok(Box::new(agent_detail(id)));
     driver.send(Event::Answer(Answer::Agent { id: id.to_owned(), result }));
     driver
 }

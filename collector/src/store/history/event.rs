@@ -46,10 +46,9 @@ pub(super) fn write(
     anchor: Anchor,
 ) -> rusqlite::Result<()> {
     let Some(event) = columns(row, anchor) else { return Ok(()) };
-    let state = |standing: Option<AgentStatus>| standing.map(|standing| standing.state.name());
-    let reason = |standing: Option<AgentStatus>| {
-        standing.and_then(|standing| standing.reason).map(Reason::name)
-    };
+    let state = |status: Option<AgentStatus>| status.map(|status| status.state.name());
+    let reason =
+        |status: Option<AgentStatus>| status.and_then(|status| status.reason).map(Reason::name);
     tx.prepare_cached(
         "INSERT INTO events (at_ms, agent_id, kind, from_state, from_reason, to_state, to_reason, \
             lasted_ms, \"by\", words, action, generation, delivered_ms, obeyed_ms, session, \

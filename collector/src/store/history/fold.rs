@@ -178,13 +178,14 @@ fn fold_chunk(
 
 #[cfg(test)]
 mod tests {
+    use heartline_config::Retention;
     use heartline_fleet::{HistoryDbRow, MonoTime, WorkRow, WriteTicket};
     use heartline_protocol::bucket;
     use heartline_vocabulary::AgentRowId;
+    use heartline_vocabulary::WorkTotals;
 
     use super::*;
     use crate::clock::Anchor;
-    use crate::store::config::Retention;
     use crate::store::history::{batch, open, prune};
     use crate::store::rollup::Sums;
 

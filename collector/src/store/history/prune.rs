@@ -1,10 +1,10 @@
 //! What is old enough goes, a little at a time, and never before it is folded.
 
+use heartline_config::Retention;
 use rusqlite::{Connection, params};
 
 use super::fold::Marks;
 use super::level::Level;
-use crate::store::config::Retention;
 
 /// Rows of one transaction.
 const ROWS: u32 = 500;

@@ -4,15 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use heartline_config::Retention;
 use heartline_fleet::{HistoryDbRow, MonoTime};
-
 use heartline_vocabulary::AgentRowId;
 use rusqlite::{Connection, ffi};
 
 use super::work::Confirmed;
 use super::{agents, batch, fold, meta, open, prune};
 use crate::clock::{self, Anchor};
-use crate::store::config::Retention;
 use crate::store::disk::{self, Fault};
 use crate::store::file::{self, CONTROL_FILE};
 use crate::store::notice::{Notify, StoreEvent};

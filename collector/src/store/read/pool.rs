@@ -95,7 +95,8 @@ fn next_query(queue: &Mutex<mpsc::Receiver<QueuedQuery>>) -> Option<QueuedQuery>
 mod tests {
     use super::*;
     use crate::clock::{self, Anchor};
-    use crate::store::{Retention, Store, StoreConfig};
+    use crate::store::{Store, StoreConfig};
+    use heartline_config::Retention;
 
     const LONG: Duration = Duration::from_secs(600);
     const SHORT: Duration = Duration::from_millis(300);

@@ -184,7 +184,7 @@ fn a_restart_is_told_how_things_stood() {
     opened.wait_stored(1);
     let opened = opened.again(&dir);
     let agent = opened.agent(1);
-    assert_eq!((agent.standing, agent.since), (silent, at(70_000)));
+    assert_eq!((agent.status, agent.since), (silent, at(70_000)));
     assert_eq!((agent.last_live, agent.starts), (Some(at(61_000)), 12));
     let sessions: Vec<u64> = agent.sessions.iter().map(|session| session.session).collect();
     assert_eq!(
@@ -195,7 +195,7 @@ fn a_restart_is_told_how_things_stood() {
     assert_eq!((agent.sessions[0].applied_segment, agent.sessions[0].ended), (9, None));
     assert_eq!(agent.sessions[1].ended, Some(SessionEnd::Superseded));
     let other = opened.agent(2);
-    assert_eq!((other.standing, other.last_live, other.starts), (AgentStatus::UNKNOWN, None, 0));
+    assert_eq!((other.status, other.last_live, other.starts), (AgentStatus::UNKNOWN, None, 0));
     assert!(opened.restored.last_alive.is_some());
 
     let views = reader(&dir).sessions(AgentRowId(1), 2).unwrap();

@@ -44,7 +44,8 @@ struct Opened {
 
 fn try_open(dir: &Path) -> Result<Opened, StoreError> {
     let (tell, told) = mpsc::channel();
-    let config = StoreConfig { data_dir: dir.into(), retention: super::Retention::default() };
+    let config =
+        StoreConfig { data_dir: dir.into(), retention: heartline_config::Retention::default() };
     let notify = move |event| drop(tell.send(event));
     let (store, restored) = Store::open(&config, anchor(), Arc::new(notify))?;
     Ok(Opened { store, told, restored })

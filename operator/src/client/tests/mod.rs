@@ -9,14 +9,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
 use crate::Directories;
-use crate::frame::{FrameReader, write_frame};
+use crate::frame::{FrameReader, encode};
 use crate::message::{ClientFrame, ErrorCode, FleetDelta, Reply, Request, ServerFrame, VERSION};
 use crate::sample;
 
@@ -96,7 +96,7 @@ async fn answer(
     let mut frames = FrameReader::new(reader);
     while let Ok(Some(ClientFrame { id, request })) = frames.next().await {
         for reply in replies(request, version, may_control) {
-            if write_frame(&mut writer, &ServerFrame { id, reply }).await.is_err() {
+            if writer.write_all(&encode(&ServerFrame { id, reply }).unwrap()).await.is_err() {
                 return;
             }
         }
@@ -105,8 +105,8 @@ async fn answer(
 
 fn replies(request: Request, version: u16, may_control: bool) -> Vec<Reply> {
     let page = |key, agent: &str, last| Reply::Page {
-        entries: vec![sample::idle_entry(key, agent)],
-        collector: sample::collector(),
+        entries: vec![sample::idle_agent(key, agent)],
+        collector: sample::paused_collector(),
         last,
     };
     match request {
@@ -114,18 +114,15 @@ fn replies(request: Request, version: u16, may_control: bool) -> Vec<Reply> {
             version,
             operator: "ops@here".into(),
             may_control,
-            collector: sample::collector(),
+            collector: sample::paused_collector(),
         }],
         Request::Snapshot { .. } => vec![page(1, "a", false), page(2, "b", true)],
         Request::Subscribe { .. } => {
             let changes = FleetDelta {
-                collector: sample::collector(),
-                entries: vec![sample::idle_entry(3, "c")],
-                turn: 1,
-                vitals: Vec::new(),
-                work: Vec::new(),
+                collector: sample::paused_collector(),
+                entries: vec![sample::idle_agent(3, "c")],
                 removed: vec![heartline_vocabulary::AgentRowId(1)],
-                events: Vec::new(),
+                ..FleetDelta::default()
             };
             vec![page(1, "a", false), page(2, "b", true), Reply::Delta(changes)]
         }

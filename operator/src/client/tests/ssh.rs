@@ -79,7 +79,8 @@ async fn dialled_bytes_pass_both_ways_until_one_side_closes() {
         tokio::spawn(
             async move { dial::join(&directories, Access::Control, far_in, far_out).await },
         );
-    write_frame(&mut near_in, &ClientFrame { id: 9, request: Request::Ping }).await.unwrap();
+    let ping = encode(&ClientFrame { id: 9, request: Request::Ping }).unwrap();
+    near_in.write_all(&ping).await.unwrap();
     let pong = FrameReader::new(near_out).next::<ServerFrame>().await.unwrap().unwrap();
     assert_eq!(pong, ServerFrame { id: 9, reply: Reply::Pong { at_ms: sample::NOW_MS } });
     near_in.shutdown().await.unwrap();

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use heartline_collector::clock::{self, Anchor};
-use heartline_collector::store::{Retention, Store, StoreConfig, StoreEvent};
+use heartline_collector::store::{Store, StoreConfig, StoreEvent};
+use heartline_config::Retention;
 use heartline_fleet::{ControlDbRow, Fleet, HistoryDbRow, Input, MonoTime};
 use tempfile::TempDir;
 
@@ -53,7 +54,7 @@ impl Disk {
     /// Tells the fleet what has become durable; waits for it when too much is under way.
     pub(super) fn confirm(&self, fleet: &mut Fleet, now: MonoTime) -> Result<()> {
         loop {
-            let event = if fleet.under_way() > UNDER_WAY {
+            let event = if fleet.unconfirmed_work() > UNDER_WAY {
                 Some(self.events.recv_timeout(PATIENCE).context("the store does not keep up")?)
             } else {
                 self.events.try_recv().ok()
@@ -71,7 +72,7 @@ impl Disk {
 
     /// Waits until nothing is under way.
     pub(super) fn settle(&self, fleet: &mut Fleet, now: MonoTime) -> Result<()> {
-        while fleet.under_way() > 0 {
+        while fleet.unconfirmed_work() > 0 {
             let event = self.events.recv_timeout(PATIENCE).context("the store does not keep up")?;
             if let StoreEvent::HistoryStored { ticket, known } = event {
                 fleet.handle(Input::Stored { ticket, known }, now);

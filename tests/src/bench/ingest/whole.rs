@@ -164,7 +164,7 @@ impl Core {
     fn drain_outputs(&mut self, path: Path) {
         while let Some(output) = self.fleet.poll_output() {
             match output {
-                Output::Answer(answer) if path != Path::Judged => {
+                Output::Ack(answer) if path != Path::Judged => {
                     self.ingest.answer(&self.fleet, &answer, self.now);
                 }
                 Output::Record(row) => {

@@ -1,0 +1,84 @@
+//! The settings in force.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use heartline_fleet::HealthRules;
+use toml::Spanned;
+
+use crate::file::{AccessLists, AgentSection, ConfigFile, HealthSection, RetentionSection};
+use crate::value::{AgentPattern, ConfigString, DurationSetting, Factor};
+
+/// What a collector runs with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Addresses to receive beats on.
+    pub listen: Vec<SocketAddr>,
+    /// Keys and databases.
+    pub data_dir: PathBuf,
+    /// The sockets for operators.
+    pub socket_dir: PathBuf,
+    pub rules: HealthRules,
+    pub retention: Retention,
+    pub access: AccessLists,
+}
+
+/// How long rollups are kept. Days, totals and events are kept for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Rollups by minute.
+    pub minutes: Duration,
+    /// Rollups by hour.
+    pub hours: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            minutes: Duration::from_secs(48 * 3_600),
+            hours: Duration::from_secs(90 * 24 * 3_600),
+        }
+    }
+}
+
+impl Config {
+    /// The config file that brings these settings about.
+    #[must_use]
+    pub fn to_file<T, K>(&self) -> ConfigFile<T, K> {
+        let fleet = &self.rules.fleet;
+        let agent = self.rules.agents.iter().map(|rule| AgentSection {
+            pattern: unplaced(ConfigString(AgentPattern(rule.pattern.clone()))),
+            late_factor: rule.late_factor.map(Factor).map(unplaced),
+            unreachable_factor: rule.unreachable_factor.map(Factor).map(unplaced),
+            stall_after: rule.stall_after.map(duration),
+        });
+        ConfigFile {
+            listen: Some(unplaced(self.listen.iter().copied().map(ConfigString).collect())),
+            data_dir: Some(ConfigString(self.data_dir.clone())),
+            socket_dir: Some(ConfigString(self.socket_dir.clone())),
+            health: HealthSection {
+                late_factor: Some(unplaced(Factor(fleet.late_factor))),
+                unreachable_factor: Some(unplaced(Factor(fleet.unreachable_factor))),
+                stall_after: Some(duration(fleet.stall_after)),
+            },
+            agent: agent.collect(),
+            retention: RetentionSection {
+                minutes: Some(duration(self.retention.minutes)),
+                hours: Some(duration(self.retention.hours)),
+            },
+            access: self.access.clone(),
+            tui: None,
+            keys: None,
+        }
+    }
+}
+
+/// A value that stands nowhere in a text yet.
+fn unplaced<T>(value: T) -> Spanned<T> {
+    Spanned::new(0..0, value)
+}
+
+fn duration<const MIN_S: u64>(duration: Duration) -> ConfigString<DurationSetting<MIN_S>> {
+    ConfigString(DurationSetting(duration))
+}

@@ -1,0 +1,358 @@
+//! The config file, as it stands.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use heartline_fleet::{AgentHealthRule, HealthRules, HealthThresholds};
+use heartline_operator::{Directories, DirectoryOverrides, NoDirectory};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use toml::{Spanned, Table};
+
+use crate::config::{Config, Retention};
+use crate::text::{ConfigError, ConfigText};
+use crate::value::{
+    AgentPattern, ConfigString, DurationSetting, Factor, StringSetting as _, UserOrGroup,
+};
+
+/// Where agents send to unless something else is set.
+const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4_327);
+
+/// Most addresses to listen on.
+pub const LISTEN_MAX: usize = 16;
+
+/// Most tables `[[agent]]`.
+const AGENT_SECTIONS_MAX: usize = 1_000;
+
+/// The file, as it stands; what is not set is `None`. `T` and `K` are what `[tui]` and `[keys]` are
+/// read into: tables of anything where they belong to another program.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct ConfigFile<T = Table, K = Table> {
+    pub listen: Option<Spanned<Vec<ConfigString<SocketAddr>>>>,
+    pub data_dir: Option<ConfigString<PathBuf>>,
+    pub socket_dir: Option<ConfigString<PathBuf>>,
+    #[serde(default)]
+    pub health: HealthSection,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agent: Vec<AgentSection>,
+    #[serde(default)]
+    pub retention: RetentionSection,
+    #[serde(default)]
+    pub access: AccessLists,
+    pub tui: Option<T>,
+    pub keys: Option<K>,
+}
+
+/// `[health]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct HealthSection {
+    pub late_factor: Option<Spanned<Factor>>,
+    pub unreachable_factor: Option<Spanned<Factor>>,
+    pub stall_after: Option<ConfigString<DurationSetting<1>>>,
+}
+
+/// `[[agent]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct AgentSection {
+    #[serde(rename = "match")]
+    pub pattern: Spanned<ConfigString<AgentPattern>>,
+    pub late_factor: Option<Spanned<Factor>>,
+    pub unreachable_factor: Option<Spanned<Factor>>,
+    pub stall_after: Option<ConfigString<DurationSetting<1>>>,
+}
+
+/// `[retention]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct RetentionSection {
+    /// At least the two hours that the last hour's work is read from.
+    pub minutes: Option<ConfigString<DurationSetting<7_200>>>,
+    /// At least the two days that today's cost is read from.
+    pub hours: Option<ConfigString<DurationSetting<172_800>>>,
+}
+
+/// `[access]`: the unix users, and groups with an `@` before them, that a collector serves beside its
+/// own user and root.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub struct AccessLists {
+    pub view: Vec<ConfigString<UserOrGroup>>,
+    /// These may view, too.
+    pub control: Vec<ConfigString<UserOrGroup>>,
+}
+
+impl<T: DeserializeOwned, K: DeserializeOwned> ConfigFile<T, K> {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with file, line, column and what was expected.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        Self::parse(&ConfigText::read(path)?)
+    }
+
+    /// Parses and checks the text of a file.
+    ///
+    /// # Errors
+    /// [`ConfigError::Malformed`].
+    pub fn parse(text: &ConfigText) -> Result<Self, ConfigError> {
+        let file: Self = text.parse()?;
+        if let Some(listen) = &file.listen
+            && !(1..=LISTEN_MAX).contains(&listen.get_ref().len())
+        {
+            let found = listen.get_ref().len();
+            let message = format!("expected 1 to {LISTEN_MAX} addresses, found {found}");
+            return Err(text.error_at(listen.span().start, &message));
+        }
+        if let Some(agent) = file.agent.get(AGENT_SECTIONS_MAX) {
+            let message = format!("expected at most {AGENT_SECTIONS_MAX} tables [[agent]]");
+            return Err(text.error_at(agent.pattern.span().start, &message));
+        }
+        file.health.check(HealthThresholds::default(), text)?;
+        let fleet = file.health.limits(HealthThresholds::default());
+        file.agent.iter().try_for_each(|agent| agent.health().check(fleet, text))?;
+        Ok(file)
+    }
+}
+
+impl<T, K> ConfigFile<T, K> {
+    /// The directories that flags, the environment, this file and the defaults give, in this order.
+    /// `variable` looks up an environment variable; a flag may be one that has been read already.
+    ///
+    /// # Errors
+    /// [`NoDirectory`] when none of them says where the data are.
+    pub fn directories(
+        &self,
+        flags: DirectoryOverrides<'_>,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Directories, NoDirectory> {
+        let is_unset = |name| variable(name).is_none_or(|value| value.is_empty());
+        let data = self.data_dir.as_ref().filter(|_| is_unset("HEARTLINE_DATA_DIR"));
+        let sockets = self.socket_dir.as_ref().filter(|_| is_unset("HEARTLINE_SOCKET_DIR"));
+        let overrides = DirectoryOverrides {
+            data: flags.data.or(data.map(|path| path.0.as_path())),
+            sockets: flags.sockets.or(sockets.map(|path| path.0.as_path())),
+        };
+        Directories::resolve(overrides, variable)
+    }
+
+    /// The settings that come of this file, the addresses of flags where there are some, and the
+    /// defaults.
+    #[must_use]
+    pub fn resolve(&self, listen: &[SocketAddr], directories: Directories) -> Config {
+        let in_file = || self.listen.as_ref().map(|list| list.get_ref().iter().map(|it| it.0));
+        let listen = match listen {
+            [] => in_file().map_or_else(|| vec![DEFAULT_LISTEN], Iterator::collect),
+            flags => flags.to_owned(),
+        };
+        let fleet = self.health.limits(HealthThresholds::default());
+        let retention = Retention::default();
+        Config {
+            listen,
+            data_dir: directories.data,
+            socket_dir: directories.sockets,
+            rules: HealthRules {
+                fleet,
+                agents: self.agent.iter().map(AgentSection::rule).collect(),
+            },
+            retention: Retention {
+                minutes: self.retention.minutes.as_ref().map_or(retention.minutes, |it| it.0.0),
+                hours: self.retention.hours.as_ref().map_or(retention.hours, |it| it.0.0),
+            },
+            access: self.access.clone(),
+        }
+    }
+}
+
+/// Returns a config file that has every setting with its default, commented out.
+#[must_use]
+pub fn template(default: &Directories) -> String {
+    let quoted = |path: &PathBuf| toml::Value::String(path.print()).to_string();
+    include_str!("template.toml")
+        .replace("{data_dir}", &quoted(&default.data))
+        .replace("{socket_dir}", &quoted(&default.sockets))
+}
+
+impl<T: Serialize, K: Serialize> ConfigFile<T, K> {
+    /// Prints the file.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("strings, numbers, lists and tables are TOML")
+    }
+}
+
+impl HealthSection {
+    fn limits(&self, inherited: HealthThresholds) -> HealthThresholds {
+        let factor = |factor: &Spanned<Factor>| factor.get_ref().0;
+        HealthThresholds {
+            late_factor: self.late_factor.as_ref().map_or(inherited.late_factor, factor),
+            unreachable_factor: { self.unreachable_factor.as_ref() }
+                .map_or(inherited.unreachable_factor, factor),
+            stall_after: self.stall_after.as_ref().map_or(inherited.stall_after, |it| it.0.0),
+        }
+    }
+
+    /// Checks what no single value shows: that agents are late before they are unreachable.
+    fn check(&self, inherited: HealthThresholds, text: &ConfigText) -> Result<(), ConfigError> {
+        let HealthThresholds { late_factor, unreachable_factor, .. } = self.limits(inherited);
+        if late_factor < unreachable_factor {
+            return Ok(());
+        }
+        let in_file = self.late_factor.as_ref().or(self.unreachable_factor.as_ref());
+        let message = format!(
+            "expected late_factor < unreachable_factor, found {late_factor} and \
+             {unreachable_factor}"
+        );
+        Err(text.error_at(in_file.map_or(0, |factor| factor.span().start), &message))
+    }
+}
+
+impl AgentSection {
+    fn health(&self) -> HealthSection {
+        HealthSection {
+            late_factor: self.late_factor.clone(),
+            unreachable_factor: self.unreachable_factor.clone(),
+            stall_after: self.stall_after.clone(),
+        }
+    }
+
+    fn rule(&self) -> AgentHealthRule {
+        let factor = |factor: &Spanned<Factor>| factor.get_ref().0;
+        AgentHealthRule {
+            pattern: self.pattern.get_ref().0.0.clone(),
+            late_factor: self.late_factor.as_ref().map(factor),
+            unreachable_factor: self.unreachable_factor.as_ref().map(factor),
+            stall_after: self.stall_after.as_ref().map(|it| it.0.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
+        ConfigFile::parse(&ConfigText::new(Path::new("heartline.toml"), text.to_owned()))
+    }
+
+    #[test]
+    fn every_kind_of_mistake_has_its_place_and_what_was_expected() {
+        let too_many = "[[agent]]\nmatch = \"a\"\n".repeat(1_001);
+        let table = [
+            ("a = 1\n", "line 1, column 1: unknown field `a`, expected one of `listen`"),
+            ("[health]\nlate = 3\n", "line 2, column 1: unknown field `late`, expected one of"),
+            ("health = 3\n", "line 1, column 10: invalid type: integer `3`, expected a table"),
+            ("listen = []\n\nlisten = []\n", "line 3, column 1: duplicate key"),
+            ("[[agent]]\nlate_factor = 2\n", "line 1, column 1: missing field `match`"),
+            ("[health\n", "line 1, column 8: "),
+            ("listen = [", "line 1, column 11: "),
+            (
+                "listen = \"x\"\n",
+                "line 1, column 10: invalid type: string \"x\", expected a sequence",
+            ),
+            (
+                "listen = [\"[::]:1\", \"there\"]",
+                "line 1, column 21: invalid value: string \"there\", expected ADDRESS:PORT such as 127.0.0.1:4327",
+            ),
+            ("\nlisten = []", "line 2, column 10: expected 1 to 16 addresses, found 0"),
+            ("data_dir = 3\n", "line 1, column 12: invalid type: integer `3`, expected the path"),
+            (
+                "data_dir = \"\"",
+                "line 1, column 12: invalid value: string \"\", expected the path of a directory",
+            ),
+            (
+                "[health]\nlate_factor = \"x\"\n",
+                "line 2, column 15: invalid type: string \"x\", expected a number",
+            ),
+            (
+                "[health]\nlate_factor = 0",
+                "line 2, column 15: invalid value: floating point `0.0`, expected a number, 1 <= late_factor",
+            ),
+            (
+                "[health]\nunreachable_factor = nan",
+                "line 2, column 22: invalid value: floating point `NaN`",
+            ),
+            (
+                "[health]\nlate_factor = 20",
+                "line 2, column 15: expected late_factor < unreachable_factor, found 20 and 10",
+            ),
+            (
+                "[health]\nunreachable_factor = 3",
+                "line 2, column 22: expected late_factor < unreachable_factor, found 3 and 3",
+            ),
+            (
+                "[[agent]]\nmatch = \"a\"\n[[agent]]\nmatch = \"b\"\nlate_factor = 10",
+                "line 5, column 15: expected late_factor <",
+            ),
+            (
+                "[health]\nstall_after = \"soon\"\n",
+                "line 2, column 15: invalid value: string \"soon\", expected a duration such as \"90s\", \"5m\"",
+            ),
+            (
+                "[health]\nstall_after = \"-5m\"\n",
+                "line 2, column 15: invalid value: string \"-5m\", expected a duration",
+            ),
+            (
+                "[health]\nstall_after = \"99999d\"",
+                "line 2, column 15: invalid value: string \"99999d\", expected a duration",
+            ),
+            ("[[agent]]\nmatch = \"b\"\nstall_after = \"5ms\"", "line 3, column 15: invalid value"),
+            (
+                "[[agent]]\nmatch = \"Mail(\"",
+                "line 2, column 9: invalid value: string \"Mail(\", expected a pattern",
+            ),
+            (&too_many, "line 2002, column 9: expected at most 1000 tables [[agent]]"),
+            (
+                "[retention]\nhours = 90\n",
+                "line 2, column 9: invalid type: integer `90`, expected a duration such as",
+            ),
+            (
+                "[retention]\n\n  hours = \"90\"",
+                "line 3, column 11: invalid value: string \"90\", expected a duration such as",
+            ),
+            (
+                "[retention]\nminutes = \"5m\"",
+                "line 2, column 11: invalid value: string \"5m\", expected a duration such as \"90s\", \"5m\" or \"48h\", from \"2h\" to \"36500d\"",
+            ),
+            (
+                "[access]\nview = []\ncontrol = [\"ann\", \"@\"]",
+                "line 3, column 19: invalid value: string \"@\", expected a unix user",
+            ),
+        ];
+        for (text, said) in table {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("heartline.toml, {said}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_grammar_reads_durations_of_several_units() {
+        let file =
+            parse("[health]\nstall_after = \"1h30m\"\n[retention]\nminutes = \"2.5h\"").unwrap();
+        let config = file.resolve(&[], Directories { data: "/d".into(), sockets: "/s".into() });
+        assert_eq!(config.rules.fleet.stall_after, Duration::from_secs(5_400));
+        assert_eq!(config.retention.minutes, Duration::from_secs(9_000));
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_flags_over_both() {
+        let file = parse("data_dir = \"/file\"").unwrap();
+        let data = |flag: Option<&str>, variables: &[(&str, &str)]| {
+            let flags = DirectoryOverrides { data: flag.map(Path::new), sockets: None };
+            let variable = |name: &str| {
+                variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
+            };
+            file.directories(flags, variable).unwrap().data.display().to_string()
+        };
+        let environment = [("HEARTLINE_DATA_DIR", "/env"), ("HOME", "/home/ann")];
+        assert_eq!(data(Some("/flag"), &environment), "/flag");
+        assert_eq!(data(None, &environment), "/env");
+        assert_eq!(data(None, &[("HEARTLINE_DATA_DIR", "")]), "/file");
+    }
+}

@@ -1,0 +1,24 @@
+//! Heartline's config file, which `heartlined` and `heartline` share.
+//!
+//! [`ConfigFile`] is the file as it stands, [`Config`] the settings that come of it with flags and
+//! defaults. A [`Config`] is printed as the file that would bring it about.
+//!
+//! Each value is checked by the type that it is read into, so that every error has its line and
+//! column. `[tui]` and `[keys]` are read into types of the program that uses them.
+
+// The settings have names; words about them stand in the template.
+#![allow(missing_docs)]
+
+mod config;
+mod file;
+mod text;
+mod value;
+
+pub use config::{Config, Retention};
+pub use file::{
+    AccessLists, AgentSection, ConfigFile, HealthSection, LISTEN_MAX, RetentionSection, template,
+};
+pub use text::{ConfigError, ConfigText};
+pub use value::{
+    AgentPattern, ConfigString, DurationSetting, Factor, StringSetting, UserOrGroup, parse_address,
+};

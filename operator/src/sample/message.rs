@@ -1,0 +1,211 @@
+//! One message of every kind, for the tests of this package.
+
+use super::*;
+use heartline_vocabulary::{CommandRefusal, CommandTarget};
+
+/// Returns an agent that has done nothing yet.
+pub(crate) fn idle_agent(key: u32, agent: &str) -> AgentEntry {
+    let healthy = healthy_agent(key, agent);
+    AgentEntry {
+        identity: SharedIdentity { host: Some("machine-3".into()), ..SharedIdentity::default() }
+            .into(),
+        vitals: AgentVitals {
+            since_ms: NOW_MS - HOUR,
+            last_beat_ms: Some(NOW_MS - 3 * SECOND),
+            progress_ms: None,
+            oldest_task_ms: None,
+            in_flight: 0,
+            queue: None,
+            step: None,
+            interval_ms: 30_000,
+            session: 0x5be1_0000_0000_0001,
+            starts: 1,
+            beats: 120,
+            lost: 0,
+            ..healthy.vitals
+        },
+        work: WorkWindow::default(),
+        total: WorkTotals::default(),
+        ..healthy
+    }
+}
+
+/// Returns an agent with every field given.
+pub(crate) fn busy_agent() -> AgentEntry {
+    let mut entry = idle_agent(1, "order-processor");
+    entry.identity.pid = Some(4411);
+    Arc::make_mut(&mut entry.identity.shared).labels =
+        vec![("env".into(), "prod".into()), ("area".into(), "eu".into())];
+    entry.vitals = AgentVitals {
+        state: State::Unreachable,
+        reason: Some(Reason::Silent),
+        since_ms: NOW_MS - 12_000,
+        last_beat_ms: Some(NOW_MS - 312_000),
+        progress_ms: Some(NOW_MS - 340_000),
+        oldest_task_ms: Some(NOW_MS - 340_000),
+        in_flight: 1,
+        step: Some("fetch".into()),
+        starts: 3,
+        ..entry.vitals
+    };
+    entry.work = WorkWindow {
+        window_ms: 3_600_000,
+        ok: 812,
+        failed: 78,
+        latency: Some(LatencyQuantiles {
+            p50: 1_800_000,
+            p90: 9_000_000,
+            p95: 12_400_000,
+            p99: 30_100_000,
+            max: 31_000_000,
+        }),
+        cost_nano_usd: 3_750_000_000,
+        cost_today_nano_usd: 9_100_000_000,
+        per_minute: vec![0, 0, 4, 6, 9, 12, 41, 3, 0, 0, 0, 0, 0, 0, 0],
+        ..WorkWindow::default()
+    };
+    entry.total = WorkTotals {
+        ok: 5210,
+        failed: 120,
+        cost_nano_usd: 41_200_000_000,
+        ..WorkTotals::default()
+    };
+    entry
+}
+
+/// Returns an idle agent with a kill that is delivered and not obeyed.
+pub(crate) fn draining_agent() -> AgentEntry {
+    let mut entry = idle_agent(2, "mail.7");
+    Arc::make_mut(&mut entry.identity.shared).group = Some("mail".into());
+    entry.vitals.state = State::Killed;
+    entry.vitals.reason = Some(Reason::Operator);
+    entry.vitals.command = Some(CommandStatus { obeyed_ms: None, draining: 2, ..kill_command(4) });
+    entry
+}
+
+/// Returns the status of a collector whose history is paused.
+pub(crate) fn paused_collector() -> CollectorStatus {
+    CollectorStatus {
+        history: HistoryHealth::Paused("the disk is full".into()),
+        banners: vec!["receive buffer clipped to 212992 bytes".into()],
+        ..collector(&fleet())
+    }
+}
+
+/// Returns everything known of [`busy_agent`], with an event of every kind.
+pub(crate) fn busy_agent_detail() -> AgentDetail {
+    AgentDetail {
+        entry: busy_agent(),
+        scope: "order-".into(),
+        events: events_of_every_kind(),
+        ..agent_detail("report-generator")
+    }
+}
+
+pub(crate) fn command_outcome() -> CommandOutcome {
+    CommandOutcome {
+        request_id: 99,
+        at_ms: NOW_MS,
+        targets: vec![CommandTarget {
+            agent: "mail.7".into(),
+            generation: 4,
+            state: State::Healthy,
+            changed: true,
+        }],
+        refused: None,
+    }
+}
+
+pub(crate) fn refusals() -> Vec<CommandRefusal> {
+    vec![
+        CommandRefusal::UnknownAgents(vec!["nobody".into()]),
+        CommandRefusal::NoReason,
+        CommandRefusal::NoAgents,
+        CommandRefusal::CountNotConfirmed { hits: 12, expected: Some(11) },
+    ]
+}
+
+pub(crate) fn requests() -> Vec<Request> {
+    let agents = vec![String::from("mail.7")];
+    let scope = String::from("mail.");
+    vec![
+        Request::Hello { version: VERSION, client: "test".into(), origin: Some("ops@b".into()) },
+        Request::Snapshot { agents: Vec::new() },
+        Request::Subscribe { agents: agents.clone(), per_second: 4 },
+        Request::Agent { agent: "mail.7".into() },
+        Request::Events(EventQuery { since_ms: Some(NOW_MS), limit: 50, ..EventQuery::default() }),
+        Request::Command(Command {
+            request_id: u64::MAX,
+            action: Action::Resume,
+            agents: agents.clone(),
+            reason: "works again".into(),
+            expect: Some(1),
+        }),
+        Request::Forget { agents },
+        Request::Token(TokenRequest::Make { scope: scope.clone() }),
+        Request::Token(TokenRequest::Revoke { scope: scope.clone(), reason: "lost".into() }),
+        Request::Token(TokenRequest::Reinstate { scope }),
+        Request::Token(TokenRequest::List),
+        Request::Collector,
+        Request::Ping,
+    ]
+}
+
+pub(crate) fn replies() -> Vec<Reply> {
+    let token = TokenInfo {
+        scope: "mail.".into(),
+        epoch: 1,
+        made_ms: Some(NOW_MS),
+        made_by: Some("root@host".into()),
+        revoked_ms: None,
+        revoked_reason: None,
+    };
+    let delta = FleetDelta {
+        turn: 7,
+        collector: paused_collector(),
+        entries: vec![idle_agent(3, "new")],
+        vitals: vec![VitalsUpdate {
+            id: AgentRowId(1),
+            vitals: draining_agent().vitals,
+            total: WorkTotals::default(),
+        }],
+        work: vec![(AgentRowId(1), busy_agent().work)],
+        removed: vec![AgentRowId(2)],
+        events: events_of_every_kind(),
+    };
+    let mut replies = vec![
+        Reply::Hello {
+            version: VERSION,
+            operator: "ops@host".into(),
+            may_control: true,
+            collector: CollectorStatus::default(),
+        },
+        Reply::Page {
+            entries: vec![busy_agent(), draining_agent()],
+            collector: paused_collector(),
+            last: true,
+        },
+        Reply::Delta(delta),
+        Reply::Resync,
+        Reply::Agent(Box::new(busy_agent_detail())),
+        Reply::Events { events: events_of_every_kind(), next: Some(7) },
+        Reply::Command(command_outcome()),
+        Reply::Forgotten { agents: vec!["old".into()] },
+        Reply::Token(TokenReply::Made { token: "hl1.x".into() }),
+        Reply::Token(TokenReply::Done),
+        Reply::Token(TokenReply::Unchanged),
+        Reply::Token(TokenReply::List(vec![token])),
+        Reply::Collector(Box::new(paused_collector())),
+        Reply::Pong { at_ms: NOW_MS },
+        Reply::Error { code: ErrorCode::NotFound, message: "no agent \"x\"".into() },
+        Reply::Goodbye { why: "the collector ends".into() },
+    ];
+    replies.extend(refusals().into_iter().map(|refusal| {
+        Reply::Command(CommandOutcome {
+            refused: Some(refusal),
+            targets: Vec::new(),
+            ..command_outcome()
+        })
+    }));
+    replies
+}
