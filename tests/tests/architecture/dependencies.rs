@@ -1,6 +1,7 @@
 //! Who may depend on whom. A package boundary keeps what a promise would not.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use crate::files::{assert_none, files, root};
 
@@ -33,6 +34,18 @@ pub(crate) const OURS: &[(&str, &[&str])] = &[
         ],
     ),
     ("tui", &["heartline-vocabulary", "heartline-operator"]),
+    (
+        "cli",
+        &[
+            "heartline-vocabulary",
+            "heartline-protocol",
+            "heartline",
+            "heartline-operator",
+            "heartline-config",
+            "heartline-tui",
+            "heartline-demo",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
@@ -85,13 +98,30 @@ fn pure_packages_use_pure_crates() {
 
 #[test]
 fn every_package_has_a_rule_or_may_use_all() {
-    let everything = ["cli", "tests"];
+    let everything = ["tests"];
     let manifest: toml::Table =
         std::fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
     let members = manifest["workspace"]["members"].as_array().unwrap().iter();
     let members: BTreeSet<&str> = members.map(|it| it.as_str().unwrap()).collect();
     let ruled = OURS.iter().map(|(package, _)| *package).chain(everything);
     assert_eq!(members, ruled.collect());
+}
+
+/// Without its demo, `heartline` brings neither the collector nor SQLite to operators' machines.
+#[test]
+fn heartline_without_its_demo_links_no_collector() {
+    let linked = |options: &[&str]| {
+        let mut tree = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        tree.args(["tree", "--locked", "--package", "heartline-cli", "--edges", "normal"]);
+        let output = tree.args(["--prefix", "none", "--format", "{lib}"]).args(options).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let names = String::from_utf8(output.stdout).unwrap();
+        ["heartline_collector", "rusqlite", "libsqlite3_sys"]
+            .map(|it| names.lines().any(|line| line == it))
+    };
+    assert_eq!(linked(&["--no-default-features"]), [false; 3]);
+    assert_eq!(linked(&[]), [true; 3], "with its demo it does");
 }
 
 /// Versions stand in one place, so that no two packages use different ones.

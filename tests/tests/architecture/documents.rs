@@ -22,7 +22,7 @@ const FOREIGN_PATHS: &[&str] = &["heartline.toml", "h.toml", "target/"];
 const NOT_COMMANDS: &[&str] = &["heartline run", "heartline 1 generation"];
 
 /// The config file that has every setting.
-const TEMPLATE: &str = "cli/src/config/template.rs";
+const TEMPLATE: &str = "config/src/template.toml";
 
 /// Flags that clap adds when it parses.
 const BUILT_IN: &[&str] = &["--help", "--version"];
