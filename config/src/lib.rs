@@ -7,7 +7,6 @@
 //! column. `[tui]` and `[keys]` are read into types of the program that uses them.
 
 // The settings have names; words about them stand in the template.
-#![allow(missing_docs)]
 
 mod config;
 mod file;

@@ -10,8 +10,6 @@
 //! Nothing is left behind, however it ends. The kernel kills the agents when the thread that started
 //! them ends; the collector ends, and removes the directory, when the pipe from this process closes.
 
-#![allow(missing_docs)]
-
 mod agent;
 mod agents;
 mod collector;
