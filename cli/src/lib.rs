@@ -32,7 +32,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use args::Arguments;
 use console::Console;
-use heartline_protocol::wire::Text;
+use heartline_protocol::wire::UntrustedText;
 
 /// The program `heartline`: reads the command line of this process and carries it out.
 #[must_use]
@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
             if !failure.is_quiet() {
                 // It may quote what was typed, or what another program said.
                 let lines = failure.to_string();
-                let lines = lines.split('\n').map(|line| Text::new(line).scrubbed());
+                let lines = lines.split('\n').map(|line| UntrustedText::new(line).scrubbed());
                 console.say(&format!("heartline: {}", lines.collect::<Vec<_>>().join("\n")));
             }
             failure.exit_code()

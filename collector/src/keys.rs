@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use heartline_protocol::{Epoch, MasterKey, Scope, Token};
+use heartline_protocol::{KeyEpoch, MasterKey, Token, TokenScope};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 /// Name of the file with the master keys: a line `EPOCH HEX` for each, at most two.
@@ -59,7 +59,7 @@ pub enum KeyError {
 #[derive(Debug)]
 pub struct Keys {
     /// Valid master keys; the last one makes new tokens.
-    pub masters: Vec<(Epoch, MasterKey)>,
+    pub masters: Vec<(KeyEpoch, MasterKey)>,
     /// Files that this start has made.
     pub made: Vec<PathBuf>,
 }
@@ -103,7 +103,7 @@ impl Keys {
     #[must_use]
     pub fn token(&self, scope: &str) -> Option<Token> {
         let (epoch, master) = self.masters.last()?;
-        let scope = Scope::new(scope).ok()?;
+        let scope = TokenScope::new(scope).ok()?;
         let key = master.scope_key(*epoch, scope.as_str());
         Some(Token { epoch: *epoch, scope, key })
     }
@@ -119,7 +119,7 @@ pub fn random() -> Result<[u8; 32], KeyError> {
     Ok(bytes)
 }
 
-fn read_masters(path: &Path) -> Result<Vec<(Epoch, MasterKey)>, KeyError> {
+fn read_masters(path: &Path) -> Result<Vec<(KeyEpoch, MasterKey)>, KeyError> {
     let io = |verb| move |source| KeyError::Io { verb, path: path.to_owned(), source };
     let mode = fs::metadata(path).map_err(io("look at"))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -132,7 +132,7 @@ fn read_masters(path: &Path) -> Result<Vec<(Epoch, MasterKey)>, KeyError> {
         let (epoch, key) = line.trim().split_once(' ').ok_or_else(malformed)?;
         let epoch = epoch.parse().map_err(|_| malformed())?;
         let key = unhex(key.trim()).ok_or_else(malformed)?;
-        masters.push((Epoch(epoch), MasterKey::new(key)));
+        masters.push((KeyEpoch(epoch), MasterKey::new(key)));
     }
     if masters.is_empty() || masters.len() > 2 {
         return Err(KeyError::Malformed { path: path.to_owned(), line: masters.len() + 1 });

@@ -10,7 +10,7 @@ use std::thread;
 use heartline_config::{Config, ConfigError};
 use heartline_fleet::{Fleet, FleetConfig, Input, MonoTime};
 use heartline_operator::{CONTROL_SOCKET, VIEW_SOCKET};
-use heartline_protocol::challenge::BootKey;
+use heartline_protocol::challenge::ChallengeKey;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -103,7 +103,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     let work_reader = open_readers(ReaderPoolConfig::WORK)?;
 
     let now = clock::now();
-    let boot = BootKey::new(&keys::random()?);
+    let boot = ChallengeKey::new(&keys::random()?);
     let mut keyring = Keyring::new(keys.masters.clone(), boot, now);
     for revocation in &restored.revocations {
         keyring.set_revoked(revocation.epoch, &revocation.scope, true);

@@ -53,13 +53,13 @@ fn read(path: &Path) -> Result<String, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use heartline_protocol::{Epoch, MasterKey, Scope, TokenError};
+    use heartline_protocol::{KeyEpoch, MasterKey, TokenError, TokenScope};
 
     use super::*;
 
     fn token(scope: &str) -> String {
-        let key = MasterKey::new([7; 32]).scope_key(Epoch(1), scope);
-        Token { epoch: Epoch(1), scope: Scope::new(scope).unwrap(), key }.encode()
+        let key = MasterKey::new([7; 32]).scope_key(KeyEpoch(1), scope);
+        Token { epoch: KeyEpoch(1), scope: TokenScope::new(scope).unwrap(), key }.encode()
     }
 
     #[test]

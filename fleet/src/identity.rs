@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use heartline_protocol::IdentityView;
-use heartline_protocol::wire::Text;
+use heartline_protocol::wire::UntrustedText;
 use heartline_vocabulary::{Identity, SharedIdentity};
 
 /// The identities and texts that agents have in common, each once.
@@ -21,7 +21,8 @@ const SHARED_MAX: usize = 100_000;
 impl IdentityInterner {
     /// Returns the identity of a beat, scrubbed.
     pub fn intern_view(&mut self, view: &IdentityView<'_>) -> Identity {
-        let mut text = |text: Option<Text<'_>>| text.map(|text| self.text(&text.scrubbed()));
+        let mut text =
+            |text: Option<UntrustedText<'_>>| text.map(|text| self.text(&text.scrubbed()));
         let shared = SharedIdentity {
             host: text(view.host),
             group: text(view.group),
@@ -80,7 +81,7 @@ mod tests {
     #[test]
     fn equal_identities_are_kept_once() {
         let mut interner = IdentityInterner::default();
-        let host = |name| Some(Text::new(name));
+        let host = |name| Some(UntrustedText::new(name));
         let mut intern = |pid, host| {
             interner.intern_view(&IdentityView { pid, host, ..IdentityView::default() })
         };

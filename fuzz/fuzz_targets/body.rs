@@ -2,10 +2,10 @@
 #![no_main]
 
 use heartline_protocol::wire::is_hostile;
-use heartline_protocol::{AgentKey, Body, Datagram, Epoch, Header, IdentityView, Kind, Sealer};
+use heartline_protocol::{AgentKey, Body, Datagram, KeyEpoch, Header, IdentityView, MessageType, DatagramWriter};
 use libfuzzer_sys::fuzz_target;
 
-const KINDS: [Kind; 5] = [Kind::Beat, Kind::Goodbye, Kind::ExitReport, Kind::Ack, Kind::Push];
+const KINDS: [MessageType; 5] = [MessageType::Beat, MessageType::Goodbye, MessageType::ExitReport, MessageType::Ack, MessageType::Push];
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&kind, body)) = bytes.split_first() else { return };
@@ -21,10 +21,10 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(again, third);
 });
 
-fn sealed(kind: Kind, key: &AgentKey, body: impl FnOnce(&mut Vec<u8>)) -> Option<Vec<u8>> {
+fn sealed(kind: MessageType, key: &AgentKey, body: impl FnOnce(&mut Vec<u8>)) -> Option<Vec<u8>> {
     let header = Header {
         kind,
-        epoch: Epoch(0),
+        epoch: KeyEpoch(0),
         scope_len: 0,
         agent: "a",
         session: 1,
@@ -32,7 +32,7 @@ fn sealed(kind: Kind, key: &AgentKey, body: impl FnOnce(&mut Vec<u8>)) -> Option
         challenge: [0; 16],
     };
     let mut datagram = Vec::new();
-    let mut sealer = Sealer::new(&mut datagram, &header);
+    let mut sealer = DatagramWriter::new(&mut datagram, &header);
     body(sealer.body());
     sealer.seal(key).ok()?;
     Some(datagram)

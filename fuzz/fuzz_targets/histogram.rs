@@ -1,12 +1,12 @@
 //! A packed histogram. What is accepted ascends, exists, and packs to the same bytes.
 #![no_main]
 
-use heartline_protocol::bucket::{BUCKETS, Packed, pack};
+use heartline_protocol::bucket::{BUCKETS, PackedHistogram, pack};
 use heartline_protocol::limits::COUNT_MAX;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(packed) = Packed::new(bytes) else { return };
+    let Ok(packed) = PackedHistogram::new(bytes) else { return };
     let (mut again, mut last, mut total) = (Vec::new(), 0, 0);
     for (bucket, count) in packed.pairs() {
         assert!(usize::from(bucket) < BUCKETS && count > 0);

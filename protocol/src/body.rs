@@ -13,39 +13,39 @@ pub use ending::{ExitReport, Goodbye};
 pub use identity::IdentityView;
 pub use segment::{COUNT_MAX, SegmentView};
 
-use crate::envelope::{Kind, Refusal, Verified};
-use crate::wire::Reader;
+use crate::envelope::{DatagramError, MessageType, VerifiedDatagram};
+use crate::wire::BodyReader;
 
 /// A decoded message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body<'a> {
-    /// [`Kind::Beat`]
+    /// [`MessageType::Beat`]
     Beat(Beat<'a>),
-    /// [`Kind::Goodbye`]
+    /// [`MessageType::Goodbye`]
     Goodbye(Goodbye<'a>),
-    /// [`Kind::ExitReport`]
+    /// [`MessageType::ExitReport`]
     ExitReport(ExitReport<'a>),
-    /// [`Kind::Ack`]
+    /// [`MessageType::Ack`]
     Ack(Ack),
-    /// [`Kind::Push`]
+    /// [`MessageType::Push`]
     Push(Push),
 }
 
-impl<'a> Verified<'a> {
+impl<'a> VerifiedDatagram<'a> {
     /// Reads the body.
     ///
     /// # Errors
-    /// [`Refusal::BadBody`] with the first fault found.
-    pub fn decode(&self) -> Result<Body<'a>, Refusal> {
-        let reader = Reader::new(self.body());
+    /// [`DatagramError::BadBody`] with the first fault found.
+    pub fn decode(&self) -> Result<Body<'a>, DatagramError> {
+        let reader = BodyReader::new(self.body());
         match self.header.kind {
-            Kind::Beat => reader.body(Beat::read).map(Body::Beat),
-            Kind::Goodbye => reader.body(Goodbye::read).map(Body::Goodbye),
-            Kind::ExitReport => reader.body(ExitReport::read).map(Body::ExitReport),
-            Kind::Ack => reader.body(Ack::read).map(Body::Ack),
-            Kind::Push => reader.body(Push::read).map(Body::Push),
+            MessageType::Beat => reader.body(Beat::read).map(Body::Beat),
+            MessageType::Goodbye => reader.body(Goodbye::read).map(Body::Goodbye),
+            MessageType::ExitReport => reader.body(ExitReport::read).map(Body::ExitReport),
+            MessageType::Ack => reader.body(Ack::read).map(Body::Ack),
+            MessageType::Push => reader.body(Push::read).map(Body::Push),
         }
-        .map_err(Refusal::BadBody)
+        .map_err(DatagramError::BadBody)
     }
 }
 
@@ -58,9 +58,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::bucket::{self, Packed};
+    use crate::bucket::{self, PackedHistogram};
     use crate::limits::{GENERATION_MAX, INTERVAL_MS};
-    use crate::wire::{Text, is_hostile};
+    use crate::wire::{UntrustedText, is_hostile};
 
     const PHASES: [Phase; 4] = [Phase::Starting, Phase::Running, Phase::Waiting, Phase::Stopping];
 
@@ -101,7 +101,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> Beat<'_> {
-        Reader::new(bytes).body(Beat::read).expect("what is written can be read")
+        BodyReader::new(bytes).body(Beat::read).expect("what is written can be read")
     }
 
     proptest! {
@@ -122,17 +122,17 @@ mod tests {
                     cost_nano_usd: *cost,
                     tokens_in: *read,
                     tokens_out: *wrote,
-                    latency: Packed::new(latency).unwrap(),
+                    latency: PackedHistogram::new(latency).unwrap(),
                 }
             });
             let identity = who.as_ref().map(|(host, pid)| Box::new(IdentityView {
-                host: host.as_deref().map(Text::new),
+                host: host.as_deref().map(UntrustedText::new),
                 pid: *pid,
-                labels: labels.iter().map(|(key, value)| (Text::new(key), Text::new(value))).collect(),
+                labels: labels.iter().map(|(key, value)| (UntrustedText::new(key), UntrustedText::new(value))).collect(),
                 depends: depends.iter().map(String::as_str).collect(),
                 ..IdentityView::default()
             }));
-            let beat = Beat { step: step.as_deref().map(Text::new), segment, identity, ..plain };
+            let beat = Beat { step: step.as_deref().map(UntrustedText::new), segment, identity, ..plain };
             let bytes = written(&beat);
             prop_assert!(bytes.len() >= ACK_BODY_MAX);
             prop_assert_eq!(read(&bytes), beat);
@@ -148,13 +148,13 @@ mod tests {
             let labels: Vec<_> =
                 labels.iter().map(|(key, value)| (key.concat(), value.as_str())).collect();
             let identity = IdentityView {
-                host: Some(Text::new(&host)),
-                labels: labels.iter().map(|(key, value)| (Text::new(key), Text::new(value))).collect(),
+                host: Some(UntrustedText::new(&host)),
+                labels: labels.iter().map(|(key, value)| (UntrustedText::new(key), UntrustedText::new(value))).collect(),
                 ..IdentityView::default()
             };
             let beat = Beat {
                 interval_ms: 30_000,
-                step: Some(Text::new(&step)),
+                step: Some(UntrustedText::new(&step)),
                 identity: Some(Box::new(identity)),
                 ..Beat::default()
             };
@@ -181,8 +181,8 @@ mod tests {
             report.write(&mut first);
             goodbye.write(&mut second);
             prop_assert!(first.len().min(second.len()) >= ACK_BODY_MAX);
-            prop_assert_eq!(Reader::new(&first).body(ExitReport::read), Ok(report));
-            prop_assert_eq!(Reader::new(&second).body(Goodbye::read), Ok(goodbye));
+            prop_assert_eq!(BodyReader::new(&first).body(ExitReport::read), Ok(report));
+            prop_assert_eq!(BodyReader::new(&second).body(Goodbye::read), Ok(goodbye));
         }
 
         #[test]
@@ -195,7 +195,7 @@ mod tests {
             let mut bytes = Vec::new();
             ack.write(&mut bytes);
             prop_assert!(bytes.len() <= ACK_BODY_MAX);
-            prop_assert_eq!(Reader::new(&bytes).body(Ack::read), Ok(ack));
+            prop_assert_eq!(BodyReader::new(&bytes).body(Ack::read), Ok(ack));
         }
     }
 }

@@ -59,7 +59,7 @@ pub fn packed_len(step: u16, count: u64) -> usize {
 
 /// Why a packed histogram was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PackError {
+pub enum HistogramError {
     /// A number runs over the end, or is longer than its value needs.
     #[error("a number in the packed histogram is cut off or over-long")]
     BadNumber,
@@ -72,14 +72,14 @@ pub enum PackError {
 /// A packed histogram that has been checked: buckets ascend and exist, counts are positive, and
 /// nothing is left over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Packed<'a>(&'a [u8]);
+pub struct PackedHistogram<'a>(&'a [u8]);
 
-impl<'a> Packed<'a> {
+impl<'a> PackedHistogram<'a> {
     /// Checks the bytes of a packed histogram.
     ///
     /// # Errors
-    /// [`PackError`] when they are not what [`pack`] writes.
-    pub fn new(bytes: &'a [u8]) -> Result<Self, PackError> {
+    /// [`HistogramError`] when they are not what [`pack`] writes.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, HistogramError> {
         let (mut rest, mut bucket, mut first, mut total) = (bytes, 0u64, true, 0u64);
         while !rest.is_empty() {
             let step = take_leb128(&mut rest)?;
@@ -88,7 +88,7 @@ impl<'a> Packed<'a> {
             total = total.saturating_add(count);
             let ascends = step > 0 || first;
             if count == 0 || !ascends || bucket >= BUCKETS as u64 || total > COUNT_MAX {
-                return Err(PackError::BadPair);
+                return Err(HistogramError::BadPair);
             }
             first = false;
         }
@@ -126,7 +126,7 @@ fn leb128_len(value: u64) -> usize {
 }
 
 #[inline]
-fn take_leb128(rest: &mut &[u8]) -> Result<u64, PackError> {
+fn take_leb128(rest: &mut &[u8]) -> Result<u64, HistogramError> {
     // Most steps and counts are small.
     if let [byte @ ..0x80, tail @ ..] = *rest {
         *rest = tail;
@@ -135,14 +135,14 @@ fn take_leb128(rest: &mut &[u8]) -> Result<u64, PackError> {
     take_long_leb128(rest)
 }
 
-fn take_long_leb128(rest: &mut &[u8]) -> Result<u64, PackError> {
+fn take_long_leb128(rest: &mut &[u8]) -> Result<u64, HistogramError> {
     let (mut value, mut shift) = (0u64, 0u32);
     loop {
-        let (&byte, tail) = rest.split_first().ok_or(PackError::BadNumber)?;
+        let (&byte, tail) = rest.split_first().ok_or(HistogramError::BadNumber)?;
         *rest = tail;
         // Nine bytes carry 63 bits: more than any count that a segment can reach.
         if shift > 56 || (byte == 0 && shift > 0) {
-            return Err(PackError::BadNumber);
+            return Err(HistogramError::BadNumber);
         }
         value |= u64::from(byte & 0x7f) << shift;
         if byte < 0x80 {
@@ -183,13 +183,13 @@ mod tests {
                 last = bucket;
             }
             prop_assert_eq!(bytes.len(), len);
-            let packed = Packed::new(&bytes).unwrap();
+            let packed = PackedHistogram::new(&bytes).unwrap();
             prop_assert!(packed.pairs().eq(pairs.into_iter()));
         }
 
         #[test]
         fn any_bytes_are_refused_or_well_formed(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            if let Ok(packed) = Packed::new(&bytes) {
+            if let Ok(packed) = PackedHistogram::new(&bytes) {
                 let pairs: Vec<_> = packed.pairs().collect();
                 prop_assert!(pairs.windows(2).all(|two| two[0].0 < two[1].0));
                 prop_assert!(pairs.iter().all(|&(b, n)| usize::from(b) < BUCKETS && n > 0));

@@ -9,7 +9,7 @@ use ring::hmac;
 use crate::limits::CHALLENGE_LEN;
 
 /// The collector's secret of one run: drawn at its start, never stored.
-pub struct BootKey(hmac::Key);
+pub struct ChallengeKey(hmac::Key);
 
 /// A step's shortest length, in milliseconds.
 pub const STEP_MIN_MS: u64 = 30_000;
@@ -22,7 +22,7 @@ pub fn step_ms(interval_ms: u32) -> u64 {
     STEP_MIN_MS.max(STEP_INTERVALS * u64::from(interval_ms))
 }
 
-impl BootKey {
+impl ChallengeKey {
     /// Wraps 32 bytes of fresh randomness.
     #[must_use]
     pub fn new(bytes: &[u8; 32]) -> Self {
@@ -48,8 +48,8 @@ impl BootKey {
     }
 }
 
-impl std::fmt::Debug for BootKey {
+impl std::fmt::Debug for ChallengeKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("BootKey(secret)")
+        f.write_str("ChallengeKey(secret)")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::key::{AgentKey, Direction, Epoch, is_boundary};
+use crate::key::{AgentKey, Direction, KeyEpoch, is_boundary};
 use crate::limits::{
     AGENT_MAX, CHALLENGE_LEN, DATAGRAM_MAX, HEADER_FIXED, HEADER_TAIL, OVERHEAD, TAG_LEN,
 };
@@ -14,7 +14,7 @@ pub const MAGIC: [u8; 4] = *b"HLN1";
 /// What kind of message a datagram is. The high bit is the direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Kind {
+pub enum MessageType {
     /// Agent to collector: I am alive, and this is what I did.
     Beat = 0x01,
     /// Agent to collector: I end as asked.
@@ -27,7 +27,7 @@ pub enum Kind {
     Push = 0x82,
 }
 
-impl Kind {
+impl MessageType {
     /// Whether it travels from agent to collector.
     #[must_use]
     pub fn is_upward(self) -> bool {
@@ -43,7 +43,7 @@ impl Kind {
 
 /// Why a datagram was refused. Each is counted; none is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
-pub enum Refusal {
+pub enum DatagramError {
     /// Shorter than the smallest message, or longer than 1,200 bytes.
     #[error("its length is outside what a message can have")]
     BadLength,
@@ -76,16 +76,16 @@ pub enum Refusal {
     BadTag,
     /// The body is not one MessagePack array of the fields of its type.
     #[error("its body is malformed: {0}")]
-    BadBody(crate::wire::Fault),
+    BadBody(crate::wire::DecodeError),
 }
 
 /// What the header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header<'a> {
     /// The kind of message.
-    pub kind: Kind,
+    pub kind: MessageType,
     /// Which master key its keys are made of.
-    pub epoch: Epoch,
+    pub epoch: KeyEpoch,
     /// How many bytes of the agent id are the key's scope.
     pub scope_len: u8,
     /// The agent's id, checked.
@@ -116,7 +116,7 @@ pub struct Datagram<'a> {
 
 /// A datagram whose tag is right: the only thing that can be decoded.
 #[derive(Clone, Copy)]
-pub struct Verified<'a> {
+pub struct VerifiedDatagram<'a> {
     /// What the header says.
     pub header: Header<'a>,
     body: &'a [u8],
@@ -126,32 +126,32 @@ impl<'a> Datagram<'a> {
     /// Checks the framing of a received datagram.
     ///
     /// # Errors
-    /// The first [`Refusal`] that applies, in the order of the header's fields.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, Refusal> {
+    /// The first [`DatagramError`] that applies, in the order of the header's fields.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, DatagramError> {
         if bytes.len() <= OVERHEAD || bytes.len() > DATAGRAM_MAX {
-            return Err(Refusal::BadLength);
+            return Err(DatagramError::BadLength);
         }
         if bytes[..4] != MAGIC {
-            return Err(Refusal::BadMagic);
+            return Err(DatagramError::BadMagic);
         }
-        let kind = Kind::from_byte(bytes[4]).ok_or(Refusal::BadKind)?;
-        let epoch = Epoch(bytes[5]);
+        let kind = MessageType::from_byte(bytes[4]).ok_or(DatagramError::BadKind)?;
+        let epoch = KeyEpoch(bytes[5]);
         let body_len = usize::from(u16::from_be_bytes([bytes[6], bytes[7]]));
         let (scope_len, agent_len) = (bytes[8], usize::from(bytes[9]));
         if agent_len == 0 || agent_len > AGENT_MAX {
-            return Err(Refusal::BadAgent);
+            return Err(DatagramError::BadAgent);
         }
         if bytes.len() != OVERHEAD + agent_len + body_len {
-            return Err(Refusal::BadBodyLength);
+            return Err(DatagramError::BadBodyLength);
         }
         let (agent, tail) = bytes[HEADER_FIXED..].split_at(agent_len);
-        let agent = name::check(agent).map_err(|_| Refusal::BadAgent)?;
+        let agent = name::check(agent).map_err(|_| DatagramError::BadAgent)?;
         if !is_boundary(agent, usize::from(scope_len)) {
-            return Err(Refusal::BadScope);
+            return Err(DatagramError::BadScope);
         }
         let sequence = u64::from_be_bytes(tail[8..16].try_into().expect("8 bytes"));
         if sequence == 0 {
-            return Err(Refusal::BadSequence);
+            return Err(DatagramError::BadSequence);
         }
         let header = Header {
             kind,
@@ -168,10 +168,10 @@ impl<'a> Datagram<'a> {
     /// Refuses what travels the other way than `direction`.
     ///
     /// # Errors
-    /// [`Refusal::BadKind`].
-    pub fn going(self, direction: Direction) -> Result<Self, Refusal> {
+    /// [`DatagramError::BadKind`].
+    pub fn going(self, direction: Direction) -> Result<Self, DatagramError> {
         let upward = direction == Direction::Up;
-        if self.header.kind.is_upward() == upward { Ok(self) } else { Err(Refusal::BadKind) }
+        if self.header.kind.is_upward() == upward { Ok(self) } else { Err(DatagramError::BadKind) }
     }
 
     /// What the header claims: good for finding the key, for nothing else.
@@ -183,17 +183,17 @@ impl<'a> Datagram<'a> {
     /// Checks the tag, in constant time, over every byte before it.
     ///
     /// # Errors
-    /// [`Refusal::BadTag`].
-    pub fn verify(self, key: &AgentKey) -> Result<Verified<'a>, Refusal> {
+    /// [`DatagramError::BadTag`].
+    pub fn verify(self, key: &AgentKey) -> Result<VerifiedDatagram<'a>, DatagramError> {
         let (covered, tag) = self.bytes.split_at(self.bytes.len() - TAG_LEN);
         if !key.verifies(covered, tag) {
-            return Err(Refusal::BadTag);
+            return Err(DatagramError::BadTag);
         }
-        Ok(Verified { header: self.header, body: &covered[self.body_at..] })
+        Ok(VerifiedDatagram { header: self.header, body: &covered[self.body_at..] })
     }
 }
 
-impl<'a> Verified<'a> {
+impl<'a> VerifiedDatagram<'a> {
     /// The body's bytes, proven but not yet decoded.
     #[must_use]
     pub fn body(&self) -> &'a [u8] {
@@ -207,16 +207,16 @@ impl fmt::Debug for Datagram<'_> {
     }
 }
 
-impl fmt::Debug for Verified<'_> {
+impl fmt::Debug for VerifiedDatagram<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verified").field("header", &self.header).finish_non_exhaustive()
+        f.debug_struct("VerifiedDatagram").field("header", &self.header).finish_non_exhaustive()
     }
 }
 
 /// Writes a datagram: header, then the body by the caller, then length and tag.
 ///
 /// The buffer is the caller's, so that a sender allocates nothing per message.
-pub struct Sealer<'b> {
+pub struct DatagramWriter<'b> {
     out: &'b mut Vec<u8>,
     body_at: usize,
 }
@@ -224,9 +224,9 @@ pub struct Sealer<'b> {
 /// A datagram that came out longer than [`DATAGRAM_MAX`]: nothing was sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a datagram of {0} bytes is over the limit of 1200")]
-pub struct TooLong(pub usize);
+pub struct DatagramTooLong(pub usize);
 
-impl<'b> Sealer<'b> {
+impl<'b> DatagramWriter<'b> {
     /// Clears `out` and writes the header. `header.agent` must be a valid id.
     #[must_use]
     pub fn new(out: &'b mut Vec<u8>, header: &Header<'_>) -> Self {
@@ -251,11 +251,11 @@ impl<'b> Sealer<'b> {
     /// Fills in the length and signs.
     ///
     /// # Errors
-    /// [`TooLong`] when the datagram would be over the limit; the buffer is then not a message.
-    pub fn seal(self, key: &AgentKey) -> Result<(), TooLong> {
+    /// [`DatagramTooLong`] when the datagram would be over the limit; the buffer is then not a message.
+    pub fn seal(self, key: &AgentKey) -> Result<(), DatagramTooLong> {
         let total = self.out.len() + TAG_LEN;
         if total > DATAGRAM_MAX {
-            return Err(TooLong(total));
+            return Err(DatagramTooLong(total));
         }
         let body_len = (self.out.len() - self.body_at) as u16;
         self.out[6..8].copy_from_slice(&body_len.to_be_bytes());
@@ -272,15 +272,21 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [Kind; 5] = [Kind::Beat, Kind::Goodbye, Kind::ExitReport, Kind::Ack, Kind::Push];
+    const KINDS: [MessageType; 5] = [
+        MessageType::Beat,
+        MessageType::Goodbye,
+        MessageType::ExitReport,
+        MessageType::Ack,
+        MessageType::Push,
+    ];
 
     fn key() -> AgentKey {
         AgentKey::new(&[7; 32])
     }
 
-    fn sealed(header: &Header<'_>, body: &[u8]) -> Result<Vec<u8>, TooLong> {
+    fn sealed(header: &Header<'_>, body: &[u8]) -> Result<Vec<u8>, DatagramTooLong> {
         let mut datagram = Vec::new();
-        let mut sealer = Sealer::new(&mut datagram, header);
+        let mut sealer = DatagramWriter::new(&mut datagram, header);
         sealer.body().extend_from_slice(body);
         sealer.seal(&key()).map(|()| datagram)
     }
@@ -295,12 +301,12 @@ mod tests {
             body in vec(any::<u8>(), 0..1_200),
         ) {
             let scope_len = if whole { agent.len() as u8 } else { 0 };
-            let epoch = Epoch(epoch);
+            let epoch = KeyEpoch(epoch);
             let header =
                 Header { kind, epoch, scope_len, agent: &agent, session, sequence, challenge };
             let total = OVERHEAD + agent.len() + body.len();
             match sealed(&header, &body) {
-                Err(TooLong(length)) => prop_assert!(length == total && total > DATAGRAM_MAX),
+                Err(DatagramTooLong(length)) => prop_assert!(length == total && total > DATAGRAM_MAX),
                 Ok(datagram) => {
                     prop_assert_eq!(datagram.len(), total);
                     let verified = Datagram::parse(&datagram).unwrap().verify(&key()).unwrap();
@@ -323,8 +329,8 @@ mod tests {
     #[test]
     fn a_flipped_bit_anywhere_is_refused() {
         let header = Header {
-            kind: Kind::Beat,
-            epoch: Epoch(1),
+            kind: MessageType::Beat,
+            epoch: KeyEpoch(1),
             scope_len: 5,
             agent: "mail.3",
             session: 0x5be1_0c4f_92d7_3a68,

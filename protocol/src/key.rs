@@ -16,7 +16,7 @@ use crate::name::{self, NameError};
 
 /// Which master key: two may be valid at once, so that one can be replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Epoch(pub u8);
+pub struct KeyEpoch(pub u8);
 
 /// Who speaks: keys differ by direction, so that nothing can be reflected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +30,9 @@ pub enum Direction {
 /// What a scope key may speak for: one whole agent id (`mail`), every id below a prefix that ends
 /// in a dot (`mail.`), or every id (empty).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Scope(Box<str>);
+pub struct TokenScope(Box<str>);
 
-impl Scope {
+impl TokenScope {
     /// Checks and owns a scope.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl MasterKey {
 
     /// `HKDF-SHA256(salt = "heartline/1 scope", ikm = master, info = epoch ‖ scope)`, 32 bytes.
     #[must_use]
-    pub fn scope_key(&self, epoch: Epoch, scope: &str) -> ScopeKey {
+    pub fn scope_key(&self, epoch: KeyEpoch, scope: &str) -> ScopeKey {
         ScopeKey(derive(b"heartline/1 scope", &self.0, &[&[epoch.0], scope.as_bytes()]))
     }
 }
@@ -155,9 +155,9 @@ fn derive(salt: &[u8], secret: &[u8], info: &[&[u8]]) -> [u8; 32] {
 #[derive(Clone)]
 pub struct Token {
     /// Which master key it was made of.
-    pub epoch: Epoch,
+    pub epoch: KeyEpoch,
     /// Whom it may speak for.
-    pub scope: Scope,
+    pub scope: TokenScope,
     /// The scope's secret.
     pub key: ScopeKey,
 }
@@ -215,8 +215,8 @@ impl Token {
         let scope = std::str::from_utf8(&rest[..scope_len]).map_err(|_| TokenError::Damaged)?;
         let key = rest[scope_len..scope_len + 32].try_into().expect("the length was checked");
         Ok(Self {
-            epoch: Epoch(*epoch),
-            scope: Scope::new(scope).map_err(TokenError::BadScope)?,
+            epoch: KeyEpoch(*epoch),
+            scope: TokenScope::new(scope).map_err(TokenError::BadScope)?,
             key: ScopeKey(key),
         })
     }
@@ -239,8 +239,8 @@ mod tests {
 
     fn token(scope: &str) -> Token {
         let master = MasterKey::new([7; 32]);
-        let key = master.scope_key(Epoch(1), scope);
-        Token { epoch: Epoch(1), scope: Scope::new(scope).unwrap(), key }
+        let key = master.scope_key(KeyEpoch(1), scope);
+        Token { epoch: KeyEpoch(1), scope: TokenScope::new(scope).unwrap(), key }
     }
 
     #[test]
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_scope_covers_only_its_own() {
-        let covers = |scope: &str, agent| Scope::new(scope).unwrap().covers(agent);
+        let covers = |scope: &str, agent| TokenScope::new(scope).unwrap().covers(agent);
         assert!(covers("", "mail") && covers("mail", "mail") && covers("mail.", "mail.3"));
         assert!(!covers("mail", "mailer") && !covers("mail", "mail.3") && !covers("mail.", "mail"));
     }

@@ -4,7 +4,7 @@
 //! no I/O and reads no clock.
 //!
 //! The order is fixed by the types: bytes become a [`Datagram`] (framing only, nothing trusted),
-//! [`Datagram::verify`] makes it a [`Verified`] one, and only that can be decoded into a [`Body`].
+//! [`Datagram::verify`] makes it a [`VerifiedDatagram`], and only that can be decoded into a [`Body`].
 //!
 //! - [`envelope`]: the header around every message, and its authentication tag
 //! - [`key`]: master, scope and agent keys, and the tokens that carry them
@@ -26,8 +26,10 @@ pub mod window;
 pub mod wire;
 
 pub use body::{Ack, Beat, Body, ExitReport, Goodbye, IdentityView, Push, SegmentView};
-pub use envelope::{Datagram, Header, Kind, Refusal, Sealer, Verified};
+pub use envelope::{
+    Datagram, DatagramError, DatagramWriter, Header, MessageType, VerifiedDatagram,
+};
 pub use heartline_vocabulary::Phase;
-pub use key::{AgentKey, Direction, Epoch, MasterKey, Scope, ScopeKey, Token, TokenError};
+pub use key::{AgentKey, Direction, KeyEpoch, MasterKey, ScopeKey, Token, TokenError, TokenScope};
 pub use name::{AgentName, NameError};
 pub use window::ReplayWindow;

@@ -8,12 +8,12 @@ pub(crate) mod put;
 mod reader;
 mod text;
 
-pub(crate) use reader::{Fields, Reader};
-pub use text::{Text, is_hostile};
+pub(crate) use reader::{ArrayFields, BodyReader};
+pub use text::{UntrustedText, is_hostile};
 
 /// What is wrong with a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
-pub enum Fault {
+pub enum DecodeError {
     /// The body ends inside a value.
     #[error("it ends inside a value")]
     CutOff,
@@ -62,7 +62,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_skipped_whole_or_refused(bytes in vec(any::<u8>(), 0..200)) {
-            let _ = Reader::new(&bytes).body(|_| Ok(()));
+            let _ = BodyReader::new(&bytes).body(|_| Ok(()));
         }
 
         /// Bytes that are mostly markers get deeper than random ones.
@@ -70,13 +70,13 @@ mod tests {
         fn markers_alone_never_run_away(
             bytes in vec(prop::sample::select(&[0x91, 0x81, 0xa0, 0xdc, 0xde, 0xdf, 0xc6, 0x00][..]), 0..200),
         ) {
-            let _ = Reader::new(&bytes).body(|_| Ok(()));
+            let _ = BodyReader::new(&bytes).body(|_| Ok(()));
         }
 
         #[test]
         fn scrubbed_text_is_never_hostile(raw in vec(any::<char>(), 0..100), most in 0..200usize) {
             let raw = String::from_iter(raw);
-            let text = Text::new(&raw);
+            let text = UntrustedText::new(&raw);
             let scrubbed = text.scrubbed();
             prop_assert!(!scrubbed.contains(is_hostile));
             prop_assert_eq!(scrubbed.chars().count(), raw.chars().count());

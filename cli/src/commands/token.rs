@@ -3,7 +3,7 @@
 use heartline_operator::client::{Client, ClientError};
 use heartline_operator::message::{Reply, Request, TokenInfo, TokenReply, TokenRequest};
 use heartline_operator::{json, text};
-use heartline_protocol::{AgentName, Scope};
+use heartline_protocol::{AgentName, TokenScope};
 
 use crate::args::{ScopeArgs, TokenArgs, TokenCommand, TokenRevokeArgs};
 use crate::console::Console;
@@ -124,8 +124,8 @@ fn scope(args: &ScopeArgs) -> Result<Option<String>, Failure> {
         return Ok(Some(name.as_str().to_owned()));
     }
     let Some(text) = &args.scope else { return Ok(None) };
-    let checked =
-        Scope::new(text).map_err(|error| Failure::Usage(format!("--scope {text:?}: {error}")))?;
+    let checked = TokenScope::new(text)
+        .map_err(|error| Failure::Usage(format!("--scope {text:?}: {error}")))?;
     if !text.is_empty() && !text.ends_with('.') {
         return Err(Failure::Usage(format!(
             "--scope {text:?}: a prefix ends in a dot, as \"{text}.\"; for one agent pass --agent"

@@ -148,13 +148,13 @@ fn receive_buffer() -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use heartline_protocol::{Epoch, MasterKey, Scope};
+    use heartline_protocol::{KeyEpoch, MasterKey, TokenScope};
 
     use super::*;
 
     fn name_for(scope: &str) -> Option<String> {
-        let key = MasterKey::new([7; 32]).scope_key(Epoch(1), scope);
-        let token = Token { epoch: Epoch(1), scope: Scope::new(scope).unwrap(), key };
+        let key = MasterKey::new([7; 32]).scope_key(KeyEpoch(1), scope);
+        let token = Token { epoch: KeyEpoch(1), scope: TokenScope::new(scope).unwrap(), key };
         probe_name(&token).map(|name| name.as_str().to_owned())
     }
 

@@ -95,14 +95,14 @@ fn now() -> Moment {
 
 #[cfg(test)]
 mod tests {
-    use heartline_protocol::{Epoch, MasterKey, Scope};
+    use heartline_protocol::{KeyEpoch, MasterKey, TokenScope};
 
     use super::*;
 
     #[test]
     fn a_closed_port_is_told_from_silence() {
-        let key = MasterKey::new([7; 32]).scope_key(Epoch(1), "");
-        let token = Token { epoch: Epoch(1), scope: Scope::new("").unwrap(), key };
+        let key = MasterKey::new([7; 32]).scope_key(KeyEpoch(1), "");
+        let token = Token { epoch: KeyEpoch(1), scope: TokenScope::new("").unwrap(), key };
         let name = AgentName::new("probe").unwrap();
         let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();

@@ -7,10 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use heartline_fleet::{AgentIndex, MonoTime};
-use heartline_protocol::challenge::{BootKey, step_ms};
+use heartline_protocol::challenge::{ChallengeKey, step_ms};
 use heartline_protocol::envelope::Datagram;
 use heartline_protocol::limits::CHALLENGE_LEN;
-use heartline_protocol::{AgentKey, Direction, Epoch, Header, MasterKey, Refusal, Verified};
+use heartline_protocol::{
+    AgentKey, DatagramError, Direction, Header, KeyEpoch, MasterKey, VerifiedDatagram,
+};
 
 /// What is kept of one agent.
 #[derive(Clone, Copy)]
@@ -65,9 +67,9 @@ pub struct Derived {
 
 /// All keys of a running collector.
 pub struct Keyring {
-    masters: Vec<(Epoch, MasterKey)>,
+    masters: Vec<(KeyEpoch, MasterKey)>,
     revoked: BTreeSet<(u8, Box<str>)>,
-    boot: BootKey,
+    boot: ChallengeKey,
     started: MonoTime,
     slots: Vec<Slot>,
     /// Keys of messages that were authentic, but proved nothing fresh: good for their answers, and
@@ -78,7 +80,7 @@ pub struct Keyring {
 impl Keyring {
     /// A ring of the valid master keys, with a boot key drawn for this start alone.
     #[must_use]
-    pub fn new(masters: Vec<(Epoch, MasterKey)>, boot: BootKey, started: MonoTime) -> Self {
+    pub fn new(masters: Vec<(KeyEpoch, MasterKey)>, boot: ChallengeKey, started: MonoTime) -> Self {
         Self {
             masters,
             revoked: BTreeSet::new(),
@@ -104,15 +106,15 @@ impl Keyring {
     /// for it and are worth keeping ([`Self::keep`]) once its agent has a place.
     ///
     /// # Errors
-    /// The [`Refusal`] that applies.
+    /// The [`DatagramError`] that applies.
     pub fn verify<'a>(
         &self,
         index: Option<AgentIndex>,
         datagram: Datagram<'a>,
-    ) -> Result<(Verified<'a>, Option<Derived>), Refusal> {
+    ) -> Result<(VerifiedDatagram<'a>, Option<Derived>), DatagramError> {
         let header = datagram.claimed();
         if !header.kind.is_upward() {
-            return Err(Refusal::BadKind);
+            return Err(DatagramError::BadKind);
         }
         if let Some(slot) = index.and_then(|index| self.slot(index))
             && slot.scope_len == header.scope_len
@@ -138,16 +140,16 @@ impl Keyring {
         self.slots.get(index.get()).filter(|slot| slot.state == SlotState::Keyed)
     }
 
-    fn derive(&self, header: &Header<'_>) -> Result<Derived, Refusal> {
+    fn derive(&self, header: &Header<'_>) -> Result<Derived, DatagramError> {
         let scope = header.scope();
         let (_, master) = self
             .masters
             .iter()
             .find(|(epoch, _)| *epoch == header.epoch)
-            .ok_or(Refusal::UnknownEpoch)?;
+            .ok_or(DatagramError::UnknownEpoch)?;
         if self.revoked.contains(&(header.epoch.0, scope.into())) {
             // Only its owner may learn nothing: whoever lacks the key has a wrong tag anyway.
-            return Err(Refusal::Revoked);
+            return Err(DatagramError::Revoked);
         }
         let scope_key = master.scope_key(header.epoch, scope);
         Ok(Derived {
@@ -189,16 +191,16 @@ impl Keyring {
 
     /// The key for speaking to one session of an agent, with the epoch and scope that it uses.
     #[must_use]
-    pub fn down(&self, index: AgentIndex, session: u64) -> Option<(AgentKey, Epoch, u8)> {
+    pub fn down(&self, index: AgentIndex, session: u64) -> Option<(AgentKey, KeyEpoch, u8)> {
         let lent = if self.lent.is_empty() { None } else { self.lent.get(&(index, session)) };
         let slot = lent.or_else(|| self.slot(index))?;
-        Some((AgentKey::new(&slot.down), Epoch(slot.epoch), slot.scope_len))
+        Some((AgentKey::new(&slot.down), KeyEpoch(slot.epoch), slot.scope_len))
     }
 
     /// The epoch and scope length of the key that an agent uses.
     #[must_use]
-    pub fn scope_of(&self, index: AgentIndex) -> Option<(Epoch, u8)> {
-        self.slot(index).map(|slot| (Epoch(slot.epoch), slot.scope_len))
+    pub fn scope_of(&self, index: AgentIndex) -> Option<(KeyEpoch, u8)> {
+        self.slot(index).map(|slot| (KeyEpoch(slot.epoch), slot.scope_len))
     }
 
     /// Whether a verified datagram echoes the current or the previous challenge of its session.
@@ -274,8 +276,8 @@ mod tests {
 
     fn ring(kept: bool) -> (Keyring, Option<AgentIndex>) {
         let start = MonoTime::from_millis(0);
-        let masters = vec![(Epoch(1), MasterKey::new([1; 32]))];
-        let mut ring = Keyring::new(masters, BootKey::new(&[2; 32]), start);
+        let masters = vec![(KeyEpoch(1), MasterKey::new([1; 32]))];
+        let mut ring = Keyring::new(masters, ChallengeKey::new(&[2; 32]), start);
         if kept {
             ring.keep(AgentIndex(3), &beat(7, [0; 16]), &Derived { up: [0; 32], down: [0; 32] });
         }
@@ -283,8 +285,8 @@ mod tests {
     }
 
     fn beat(session: u64, challenge: [u8; CHALLENGE_LEN]) -> Header<'static> {
-        let (kind, agent) = (heartline_protocol::Kind::Beat, "mail.3");
-        Header { kind, epoch: Epoch(1), scope_len: 0, agent, session, sequence: 1, challenge }
+        let (kind, agent) = (heartline_protocol::MessageType::Beat, "mail.3");
+        Header { kind, epoch: KeyEpoch(1), scope_len: 0, agent, session, sequence: 1, challenge }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use heartline_fleet::{
     AgentIndex, Fleet, Input, Message, MonoTime, OutgoingAck, OutgoingPush, ReturnAddress,
 };
 use heartline_protocol::envelope::Datagram;
-use heartline_protocol::{Body, Refusal};
+use heartline_protocol::{Body, DatagramError};
 
 pub use keyring::Keyring;
 pub use mmsg::{BATCH, Inbox};
@@ -179,7 +179,7 @@ fn take(
     framed: &Framed<'_>,
     found: Option<AgentIndex>,
     now: MonoTime,
-) -> Result<(), Refusal> {
+) -> Result<(), DatagramError> {
     // One that was not found may have come with the same batch.
     let index = found.or_else(|| fleet.find(framed.datagram.claimed().agent));
     let (verified, derived) = keyring.verify(index, framed.datagram)?;
@@ -217,10 +217,12 @@ fn take(
 }
 
 impl Refused {
-    fn count(&mut self, refusal: Refusal) {
+    fn count(&mut self, refusal: DatagramError) {
         match refusal {
-            Refusal::BadTag | Refusal::UnknownEpoch | Refusal::BadScope => self.bad_tag += 1,
-            Refusal::Revoked => self.revoked += 1,
+            DatagramError::BadTag | DatagramError::UnknownEpoch | DatagramError::BadScope => {
+                self.bad_tag += 1;
+            }
+            DatagramError::Revoked => self.revoked += 1,
             _ => self.malformed += 1,
         }
     }

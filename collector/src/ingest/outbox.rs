@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use heartline_fleet::{MonoTime, OutgoingAck, OutgoingPush};
 use heartline_protocol::limits::CHALLENGE_LEN;
-use heartline_protocol::{Header, Kind, Push, Sealer};
+use heartline_protocol::{DatagramWriter, Header, MessageType, Push};
 
 use super::keyring::Keyring;
 use super::mmsg::{self, BATCH};
@@ -43,9 +43,16 @@ impl Outbox {
         let OutgoingAck { index, to, session, sequence, interval_ms, message_len, ack } = *answer;
         let Some((key, epoch, scope_len)) = keyring.down(index, session) else { return };
         let challenge = keyring.challenge(Some(index), agent, session, interval_ms, now);
-        let header =
-            Header { kind: Kind::Ack, epoch, scope_len, agent, session, sequence, challenge };
-        let mut sealer = Sealer::new(self.next_buffer(), &header);
+        let header = Header {
+            kind: MessageType::Ack,
+            epoch,
+            scope_len,
+            agent,
+            session,
+            sequence,
+            challenge,
+        };
+        let mut sealer = DatagramWriter::new(self.next_buffer(), &header);
         ack.write(sealer.body());
         let sealed = sealer.seal(&key).is_ok();
         let len = self.buffers[self.to.len()].len();
@@ -63,7 +70,7 @@ impl Outbox {
             return;
         };
         let header = Header {
-            kind: Kind::Push,
+            kind: MessageType::Push,
             epoch,
             scope_len,
             agent,
@@ -71,7 +78,7 @@ impl Outbox {
             sequence: order.generation.max(1),
             challenge: [0; CHALLENGE_LEN],
         };
-        let mut sealer = Sealer::new(self.next_buffer(), &header);
+        let mut sealer = DatagramWriter::new(self.next_buffer(), &header);
         Push { generation: order.generation, killed: order.killed }.write(sealer.body());
         if sealer.seal(&key).is_ok() {
             self.to.push((order.to.peer, order.to.via));

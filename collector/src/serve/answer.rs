@@ -6,7 +6,7 @@ use std::time::Duration;
 use heartline_fleet::CommandRequest;
 
 use heartline_operator::message::{Command, ErrorCode, EventQuery, Reply, Request};
-use heartline_protocol::wire::Text;
+use heartline_protocol::wire::UntrustedText;
 use heartline_vocabulary::CommandRefusal;
 use heartline_vocabulary::Reason;
 
@@ -188,5 +188,5 @@ async fn forget(
 
 /// Scrubs text from an operator, for terminals, logs and the audit.
 pub fn scrubbed(text: &str) -> String {
-    Text::new(text).scrubbed()
+    UntrustedText::new(text).scrubbed()
 }

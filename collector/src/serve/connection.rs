@@ -236,7 +236,7 @@ fn name(user: &str, origin: Option<&str>, host: &str) -> String {
 }
 
 fn scrubbed(text: &str) -> String {
-    let scrubbed = heartline_protocol::wire::Text::new(text).scrubbed();
+    let scrubbed = heartline_protocol::wire::UntrustedText::new(text).scrubbed();
     scrubbed.chars().take(NAME_MAX).collect()
 }
 

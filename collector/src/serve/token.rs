@@ -1,7 +1,7 @@
 //! Tokens: made, revoked and listed here, so that nobody else handles the master key.
 
 use heartline_operator::message::{ErrorCode, TokenInfo, TokenReply, TokenRequest};
-use heartline_protocol::Scope;
+use heartline_protocol::TokenScope;
 
 use super::ServerContext;
 use super::answer::{OperatorIdentity, RequestError, scrubbed};
@@ -69,7 +69,7 @@ enum Revoked {
 }
 
 fn check(scope: &str) -> Result<String, RequestError> {
-    Scope::new(scope).map(|scope| scope.as_str().to_owned()).map_err(|_| bad_scope(scope))
+    TokenScope::new(scope).map(|scope| scope.as_str().to_owned()).map_err(|_| bad_scope(scope))
 }
 
 fn bad_scope(scope: &str) -> RequestError {

@@ -4,7 +4,7 @@ use std::iter::Peekable;
 
 use heartline_fleet::WorkRow;
 use heartline_protocol::body::COUNT_MAX;
-use heartline_protocol::bucket::{self, Packed};
+use heartline_protocol::bucket::{self, PackedHistogram};
 use rusqlite::Row;
 
 /// Largest sum: what SQLite's integers hold. Sums stay here rather than turn over.
@@ -87,7 +87,7 @@ impl Sums {
 impl Buckets {
     /// Adds a packed histogram. Bytes that are none add nothing: the counts beside them stand.
     pub(super) fn add_packed(&mut self, bytes: &[u8]) {
-        let Ok(packed) = Packed::new(bytes) else { return };
+        let Ok(packed) = PackedHistogram::new(bytes) else { return };
         let mut theirs = packed.pairs().peekable();
         if theirs.peek().is_none() {
             return;
@@ -156,7 +156,7 @@ mod tests {
         let expected = [(0, 3), (69, 1), (70, 5), (71, 9), (1_032, 2)];
         assert!(sum.pairs().eq(expected));
         let bytes = packed(&expected);
-        assert!(Packed::new(&bytes).unwrap().pairs().eq(expected));
+        assert!(PackedHistogram::new(&bytes).unwrap().pairs().eq(expected));
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
             sum.add_packed(&packed(&[(5, COUNT_MAX - 1), (6, 1)]));
         }
         let bytes = packed(&sum.0);
-        assert!(Packed::new(&bytes).unwrap().pairs().eq([(5, COUNT_MAX)]));
+        assert!(PackedHistogram::new(&bytes).unwrap().pairs().eq([(5, COUNT_MAX)]));
 
         let mut sums = Sums { ok: SUM_MAX - 1, ..Sums::default() };
         sums.add(&Sums { ok: 5, ..Sums::default() });

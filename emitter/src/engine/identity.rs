@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use heartline_protocol::limits::{DEPENDS_MAX, LABEL_KEY_MAX, LABELS_MAX, TEXT_MAX};
-use heartline_protocol::wire::Text;
+use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{AgentName, IdentityView};
 
 /// Longest identity, in bytes on the wire: a beat has room for it beside everything but a segment.
@@ -61,16 +61,16 @@ impl Identity {
     /// The identity as a beat carries it.
     pub(super) fn view(&self) -> IdentityView<'_> {
         IdentityView {
-            host: self.host.as_deref().map(Text::new),
+            host: self.host.as_deref().map(UntrustedText::new),
             pid: self.pid,
-            group: self.group.as_deref().map(Text::new),
-            version: self.version.as_deref().map(Text::new),
-            framework: self.framework.as_deref().map(Text::new),
-            sdk: self.sdk.as_deref().map(Text::new),
+            group: self.group.as_deref().map(UntrustedText::new),
+            version: self.version.as_deref().map(UntrustedText::new),
+            framework: self.framework.as_deref().map(UntrustedText::new),
+            sdk: self.sdk.as_deref().map(UntrustedText::new),
             labels: self
                 .labels
                 .iter()
-                .map(|(key, value)| (Text::new(key), Text::new(value)))
+                .map(|(key, value)| (UntrustedText::new(key), UntrustedText::new(value)))
                 .collect(),
             depends: self.depends.iter().map(AgentName::as_str).collect(),
         }
@@ -101,7 +101,7 @@ pub enum Fit {
 /// A text with hostile characters replaced, cut at a character so that it has at most `most` bytes.
 pub(crate) fn fit(text: &str, most: usize) -> String {
     // Scrubbing what can't be needed would make the cost the caller's choice.
-    let mut text = Text::new(&text[..floor_char_boundary(text, most)]).scrubbed();
+    let mut text = UntrustedText::new(&text[..floor_char_boundary(text, most)]).scrubbed();
     text.truncate(floor_char_boundary(&text, most));
     text
 }

@@ -1,11 +1,11 @@
 //! What an emitter signs and verifies with.
 
-use heartline_protocol::{AgentKey, AgentName, Direction, Epoch, Token};
+use heartline_protocol::{AgentKey, AgentName, Direction, KeyEpoch, Token};
 
 /// The keys of one agent, made of a token.
 #[derive(Clone, Debug)]
 pub struct Keys {
-    pub(super) epoch: Epoch,
+    pub(super) epoch: KeyEpoch,
     pub(super) scope_len: u8,
     /// Agent to collector.
     pub(super) up: AgentKey,

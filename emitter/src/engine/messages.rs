@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use heartline_protocol::envelope::TooLong;
+use heartline_protocol::envelope::DatagramTooLong;
 use heartline_protocol::limits::STEP_MAX;
-use heartline_protocol::wire::Text;
-use heartline_protocol::{Beat, Goodbye, Header, Kind, Phase, Sealer};
+use heartline_protocol::wire::UntrustedText;
+use heartline_protocol::{Beat, DatagramWriter, Goodbye, Header, MessageType, Phase};
 
 use super::identity::fit;
 use super::moment::Moment;
@@ -18,7 +18,7 @@ impl Engine {
         now: Moment,
         vitals: &Vitals,
         out: &mut Vec<u8>,
-    ) -> Result<(), TooLong> {
+    ) -> Result<(), DatagramTooLong> {
         let with_identity = self.identity_due.take();
         let stopping = matches!(self.stage, Stage::Closing { .. });
         let step = vitals.step.as_deref().map(|step| fit(step, STEP_MAX));
@@ -30,33 +30,37 @@ impl Engine {
             oldest_in_flight_ms: vitals.oldest_in_flight.map(millis),
             progress_age_ms: vitals.progress_age.map(millis),
             queue: vitals.queue,
-            step: step.as_deref().map(Text::new),
+            step: step.as_deref().map(UntrustedText::new),
             applied_generation: self.applied.generation,
             lost_observations: vitals.lost_observations,
             segment: self.outbox.view(),
             identity: with_identity.then(|| Box::new(self.identity.view())),
         };
-        let sealed = self.seal(Kind::Beat, out, |body| beat.write(body));
+        let sealed = self.seal(MessageType::Beat, out, |body| beat.write(body));
         if sealed.is_ok() || !with_identity {
             return sealed;
         }
         // Both do not fit: the segment rides on the next beat.
         beat.segment = None;
-        self.seal(Kind::Beat, out, |body| beat.write(body))
+        self.seal(MessageType::Beat, out, |body| beat.write(body))
     }
 
-    pub(super) fn write_goodbye(&self, now: Moment, out: &mut Vec<u8>) -> Result<(), TooLong> {
+    pub(super) fn write_goodbye(
+        &self,
+        now: Moment,
+        out: &mut Vec<u8>,
+    ) -> Result<(), DatagramTooLong> {
         let uptime_ms = millis(now.since(self.started));
         let goodbye = Goodbye { uptime_ms, segment: self.outbox.view() };
-        self.seal(Kind::Goodbye, out, |body| goodbye.write(body))
+        self.seal(MessageType::Goodbye, out, |body| goodbye.write(body))
     }
 
     fn seal(
         &self,
-        kind: Kind,
+        kind: MessageType,
         out: &mut Vec<u8>,
         body: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), TooLong> {
+    ) -> Result<(), DatagramTooLong> {
         let header = Header {
             kind,
             epoch: self.keys.epoch,
@@ -66,7 +70,7 @@ impl Engine {
             sequence: self.sequence + 1,
             challenge: self.challenge,
         };
-        let mut sealer = Sealer::new(out, &header);
+        let mut sealer = DatagramWriter::new(out, &header);
         body(sealer.body());
         sealer.seal(&self.keys.up)
     }

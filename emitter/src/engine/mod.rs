@@ -14,11 +14,11 @@
 //!
 //! ```
 //! use heartline::engine::{Engine, EngineConfig, Keys, Moment, Tally};
-//! use heartline_protocol::{AgentName, Epoch, MasterKey, Scope, Token};
+//! use heartline_protocol::{AgentName, KeyEpoch, MasterKey, TokenScope, Token};
 //!
 //! let agent = AgentName::new("mail")?;
-//! let key = MasterKey::new([7; 32]).scope_key(Epoch(1), "mail");
-//! let token = Token { epoch: Epoch(1), scope: Scope::new("mail")?, key };
+//! let key = MasterKey::new([7; 32]).scope_key(KeyEpoch(1), "mail");
+//! let token = Token { epoch: KeyEpoch(1), scope: TokenScope::new("mail")?, key };
 //! let keys = Keys::new(&token, &agent)?;
 //!
 //! let now = Moment::from_nanos(0);
@@ -44,7 +44,7 @@ mod workload;
 use std::time::Duration;
 
 use heartline_protocol::limits::{CHALLENGE_LEN, GENERATION_MAX, INTERVAL_MS};
-use heartline_protocol::{AgentName, Body, Datagram, Refusal};
+use heartline_protocol::{AgentName, Body, Datagram, DatagramError};
 
 pub use self::config::{Desired, EngineConfig};
 pub(crate) use self::identity::fit;
@@ -228,16 +228,16 @@ impl Engine {
     /// Takes in a datagram.
     ///
     /// # Errors
-    /// [`Refusal`] when it is not from this agent's collector or not for this session. Nothing has
+    /// [`DatagramError`] when it is not from this agent's collector or not for this session. Nothing has
     /// changed then, and there is nothing to do but to count it.
-    pub fn handle_datagram(&mut self, bytes: &[u8], now: Moment) -> Result<Heard, Refusal> {
+    pub fn handle_datagram(&mut self, bytes: &[u8], now: Moment) -> Result<Heard, DatagramError> {
         let datagram = Datagram::parse(bytes)?;
         let claimed = datagram.claimed();
         if claimed.kind.is_upward() {
-            return Err(Refusal::BadKind);
+            return Err(DatagramError::BadKind);
         }
         if claimed.agent != self.agent.as_str() {
-            return Err(Refusal::BadAgent);
+            return Err(DatagramError::BadAgent);
         }
         let verified = datagram.verify(&self.keys.down)?;
         let body = verified.decode()?;
@@ -247,7 +247,9 @@ impl Engine {
         Ok(match body {
             Body::Ack(ack) => self.on_ack(&verified.header, ack, now),
             Body::Push(push) => self.on_push(push, now),
-            Body::Beat(_) | Body::Goodbye(_) | Body::ExitReport(_) => return Err(Refusal::BadKind),
+            Body::Beat(_) | Body::Goodbye(_) | Body::ExitReport(_) => {
+                return Err(DatagramError::BadKind);
+            }
         })
     }
 

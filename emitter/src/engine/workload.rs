@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use heartline_protocol::Phase;
 use heartline_protocol::body::COUNT_MAX;
-use heartline_protocol::bucket::{self, Packed};
+use heartline_protocol::bucket::{self, PackedHistogram};
 
 use super::moment::Moment;
 
@@ -88,8 +88,8 @@ impl Work {
         self.packed().pairs().collect()
     }
 
-    pub(super) fn packed(&self) -> Packed<'_> {
-        Packed::new(&self.latency).expect("push_latency keeps the packing valid")
+    pub(super) fn packed(&self) -> PackedHistogram<'_> {
+        PackedHistogram::new(&self.latency).expect("push_latency keeps the packing valid")
     }
 
     /// Empties it, and keeps its memory.

@@ -77,7 +77,7 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
-    use heartline_protocol::{AgentName, Epoch, MasterKey, Scope, Token};
+    use heartline_protocol::{AgentName, KeyEpoch, MasterKey, Token, TokenScope};
 
     use super::*;
     use crate::engine::{EngineConfig, Keys, Tally};
@@ -86,8 +86,8 @@ mod tests {
 
     fn engine(now: Moment) -> Engine {
         let agent = AgentName::new("mail").unwrap();
-        let key = MasterKey::new([7; 32]).scope_key(Epoch(1), "");
-        let token = Token { epoch: Epoch(1), scope: Scope::default(), key };
+        let key = MasterKey::new([7; 32]).scope_key(KeyEpoch(1), "");
+        let token = Token { epoch: KeyEpoch(1), scope: TokenScope::default(), key };
         let keys = Keys::new(&token, &agent).unwrap();
         Engine::new(EngineConfig { interval_ms: 1_000, ..EngineConfig::new(agent, keys, 1) }, now)
     }

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use heartline_protocol::challenge::BootKey;
+use heartline_protocol::challenge::ChallengeKey;
 use heartline_protocol::limits::DATAGRAM_MAX;
-use heartline_protocol::wire::Text;
+use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{
-    Ack, Body, Datagram, Direction, Epoch, Header, Kind, MasterKey, Phase, Push, Scope, Sealer,
-    SegmentView, Token,
+    Ack, Body, Datagram, DatagramWriter, Direction, Header, KeyEpoch, MasterKey, MessageType,
+    Phase, Push, SegmentView, Token, TokenScope,
 };
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -73,8 +73,8 @@ impl Collector {
     }
 
     pub(crate) fn token(&self, scope: &str) -> String {
-        let key = master().scope_key(Epoch(1), scope);
-        Token { epoch: Epoch(1), scope: Scope::new(scope).unwrap(), key }.encode()
+        let key = master().scope_key(KeyEpoch(1), scope);
+        Token { epoch: KeyEpoch(1), scope: TokenScope::new(scope).unwrap(), key }.encode()
     }
 
     pub(crate) fn seen(&self) -> Seen {
@@ -93,8 +93,8 @@ impl Collector {
         seen.desired = (generation, killed);
         let (peer, agent) = seen.peer.clone().expect("it was live before");
         let header = Header {
-            kind: Kind::Push,
-            epoch: Epoch(1),
+            kind: MessageType::Push,
+            epoch: KeyEpoch(1),
             scope_len: 5,
             agent: &agent,
             session: seen.session,
@@ -113,7 +113,7 @@ impl Collector {
 
     fn run(&mut self, socket: UdpSocket) {
         self.runs += 1;
-        let (boot, seen) = (BootKey::new(&[self.runs; 32]), Arc::clone(&self.seen));
+        let (boot, seen) = (ChallengeKey::new(&[self.runs; 32]), Arc::clone(&self.seen));
         let own = socket.try_clone().unwrap();
         let address = self.address;
         let thread = thread::spawn(move || {
@@ -151,10 +151,10 @@ fn master() -> MasterKey {
     MasterKey::new([7; 32])
 }
 
-fn answer(bytes: &[u8], peer: SocketAddr, boot: &BootKey, seen: &mut Seen) -> Option<Vec<u8>> {
+fn answer(bytes: &[u8], peer: SocketAddr, boot: &ChallengeKey, seen: &mut Seen) -> Option<Vec<u8>> {
     let datagram = Datagram::parse(bytes).ok()?;
     let claimed = *datagram.claimed();
-    let scope = master().scope_key(Epoch(1), claimed.scope());
+    let scope = master().scope_key(KeyEpoch(1), claimed.scope());
     let message = datagram.verify(&scope.agent_key(Direction::Up, claimed.agent)).ok()?;
     let challenge = boot.challenge(claimed.agent, claimed.session, 0, 30_000);
     let is_live = claimed.challenge == challenge;
@@ -172,14 +172,14 @@ fn answer(bytes: &[u8], peer: SocketAddr, boot: &BootKey, seen: &mut Seen) -> Op
         unconfirmed: !is_live,
         wants_identity: is_live && seen.host.is_none(),
     };
-    let header = Header { kind: Kind::Ack, challenge, ..claimed };
+    let header = Header { kind: MessageType::Ack, challenge, ..claimed };
     Some(seal(&header, |out| ack.write(out)))
 }
 
 fn seal(header: &Header<'_>, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let scope = master().scope_key(Epoch(1), header.scope());
+    let scope = master().scope_key(KeyEpoch(1), header.scope());
     let mut out = Vec::new();
-    let mut sealer = Sealer::new(&mut out, header);
+    let mut sealer = DatagramWriter::new(&mut out, header);
     body(sealer.body());
     sealer.seal(&scope.agent_key(Direction::Down, header.agent)).unwrap();
     out
@@ -191,12 +191,12 @@ impl Seen {
             Body::Beat(beat) => {
                 self.beats += 1;
                 self.phase = Some(beat.phase);
-                self.step = beat.step.map(Text::scrubbed);
+                self.step = beat.step.map(UntrustedText::scrubbed);
                 self.queue = beat.queue;
                 self.in_flight = beat.in_flight;
                 self.generation = beat.applied_generation;
                 if let Some(identity) = &beat.identity {
-                    self.host = identity.host.map(Text::scrubbed);
+                    self.host = identity.host.map(UntrustedText::scrubbed);
                 }
                 self.add(beat.segment);
             }

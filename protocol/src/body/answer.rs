@@ -1,7 +1,7 @@
 //! What the collector says.
 
 use crate::limits::GENERATION_MAX;
-use crate::wire::{Fault, Fields, Reader, put};
+use crate::wire::{ArrayFields, BodyReader, DecodeError, put};
 
 /// The collector's answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,11 +30,11 @@ pub struct Push {
 /// Longest body of an ack: so long must a question at least be.
 pub const ACK_BODY_MAX: usize = 1 + 9 + 5 + 1 + 1;
 impl Ack {
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Result<Self, Fault> {
-        let durable_segment = fields.required(Reader::u64)?;
+    pub(super) fn read(fields: &mut ArrayFields<'_, '_>) -> Result<Self, DecodeError> {
+        let durable_segment = fields.required(BodyReader::u64)?;
         let generation = fields.optional(|reader| reader.u64_up_to(GENERATION_MAX))?.unwrap_or(0);
         let killed = fields.optional(read_desired)?.unwrap_or(false);
-        let flags = fields.optional(Reader::u64)?.unwrap_or(0);
+        let flags = fields.optional(BodyReader::u64)?.unwrap_or(0);
         Ok(Self {
             durable_segment,
             generation,
@@ -55,7 +55,7 @@ impl Ack {
 }
 
 impl Push {
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Result<Self, Fault> {
+    pub(super) fn read(fields: &mut ArrayFields<'_, '_>) -> Result<Self, DecodeError> {
         Ok(Self {
             generation: fields.required(|reader| reader.u64_up_to(GENERATION_MAX))?,
             killed: fields.required(read_desired)?,
@@ -71,6 +71,6 @@ impl Push {
 }
 
 /// The desired state: 0 run, 1 killed.
-fn read_desired(reader: &mut Reader<'_>) -> Result<bool, Fault> {
+fn read_desired(reader: &mut BodyReader<'_>) -> Result<bool, DecodeError> {
     Ok(reader.u64_up_to(1)? == 1)
 }

@@ -4,7 +4,7 @@ use heartline_vocabulary::Phase;
 
 use super::{IdentityView, SegmentView};
 use crate::limits::{GENERATION_MAX, INTERVAL_MS, STEP_MAX};
-use crate::wire::{Fault, Fields, Reader, Text, put};
+use crate::wire::{ArrayFields, BodyReader, DecodeError, UntrustedText, put};
 
 /// The everyday message: alive, and what was done.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,7 +24,7 @@ pub struct Beat<'a> {
     /// Length of the agent's backlog, if it reports one. Field 6.
     pub queue: Option<u32>,
     /// Name of the current step, or of what is waited for. Field 7.
-    pub step: Option<Text<'a>>,
+    pub step: Option<UntrustedText<'a>>,
     /// Generation of the desired state that this agent has applied; 0: none. Field 8.
     pub applied_generation: u64,
     /// Observations that this session's emitter could not count. Field 9.
@@ -36,13 +36,13 @@ pub struct Beat<'a> {
 }
 
 /// Reads the number of a phase, as `SPEC.md` gives it.
-fn phase(reader: &mut Reader<'_>) -> Result<Phase, Fault> {
+fn phase(reader: &mut BodyReader<'_>) -> Result<Phase, DecodeError> {
     match reader.u64()? {
         0 => Ok(Phase::Starting),
         1 => Ok(Phase::Running),
         2 => Ok(Phase::Waiting),
         3 => Ok(Phase::Stopping),
-        _ => Err(Fault::OutOfRange),
+        _ => Err(DecodeError::OutOfRange),
     }
 }
 
@@ -58,24 +58,24 @@ const fn phase_number(phase: Phase) -> u64 {
 
 impl<'a> Beat<'a> {
     #[inline]
-    pub(super) fn read(fields: &mut Fields<'_, 'a>) -> Result<Self, Fault> {
-        let interval_ms = fields.required(Reader::u32)?;
+    pub(super) fn read(fields: &mut ArrayFields<'_, 'a>) -> Result<Self, DecodeError> {
+        let interval_ms = fields.required(BodyReader::u32)?;
         if !INTERVAL_MS.contains(&interval_ms) {
-            return Err(Fault::OutOfRange);
+            return Err(DecodeError::OutOfRange);
         }
         Ok(Self {
             interval_ms,
-            uptime_ms: fields.required(Reader::u64)?,
+            uptime_ms: fields.required(BodyReader::u64)?,
             phase: fields.optional(phase)?.unwrap_or_default(),
-            in_flight: fields.optional(Reader::u32)?.unwrap_or(0),
-            oldest_in_flight_ms: fields.optional(Reader::u64)?,
-            progress_age_ms: fields.optional(Reader::u64)?,
-            queue: fields.optional(Reader::u32)?,
+            in_flight: fields.optional(BodyReader::u32)?.unwrap_or(0),
+            oldest_in_flight_ms: fields.optional(BodyReader::u64)?,
+            progress_age_ms: fields.optional(BodyReader::u64)?,
+            queue: fields.optional(BodyReader::u32)?,
             step: fields.optional(|reader| reader.text(STEP_MAX))?,
             applied_generation: fields
                 .optional(|reader| reader.u64_up_to(GENERATION_MAX))?
                 .unwrap_or(0),
-            lost_observations: fields.optional(Reader::u64)?.unwrap_or(0),
+            lost_observations: fields.optional(BodyReader::u64)?.unwrap_or(0),
             segment: fields.optional(SegmentView::read)?,
             identity: fields.optional(IdentityView::read)?.map(Box::new),
         })

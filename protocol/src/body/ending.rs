@@ -1,7 +1,7 @@
 //! How a session ends.
 
 use super::{ACK_BODY_MAX, SegmentView};
-use crate::wire::{Fault, Fields, Reader, put};
+use crate::wire::{ArrayFields, BodyReader, DecodeError, put};
 
 /// The last message of a session that ends as it should.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,9 +28,9 @@ pub struct ExitReport<'a> {
 }
 
 impl<'a> Goodbye<'a> {
-    pub(super) fn read(fields: &mut Fields<'_, 'a>) -> Result<Self, Fault> {
+    pub(super) fn read(fields: &mut ArrayFields<'_, 'a>) -> Result<Self, DecodeError> {
         Ok(Self {
-            uptime_ms: fields.required(Reader::u64)?,
+            uptime_ms: fields.required(BodyReader::u64)?,
             segment: fields.optional(SegmentView::read)?,
         })
     }
@@ -46,12 +46,12 @@ impl<'a> Goodbye<'a> {
 }
 
 impl<'a> ExitReport<'a> {
-    pub(super) fn read(fields: &mut Fields<'_, 'a>) -> Result<Self, Fault> {
+    pub(super) fn read(fields: &mut ArrayFields<'_, 'a>) -> Result<Self, DecodeError> {
         Ok(Self {
-            uptime_ms: fields.required(Reader::u64)?,
-            code: fields.optional(Reader::u32)?,
-            signal: fields.optional(Reader::u32)?,
-            oom_killed: fields.optional(Reader::bool)?.unwrap_or(false),
+            uptime_ms: fields.required(BodyReader::u64)?,
+            code: fields.optional(BodyReader::u32)?,
+            signal: fields.optional(BodyReader::u32)?,
+            oom_killed: fields.optional(BodyReader::bool)?.unwrap_or(false),
             segment: fields.optional(SegmentView::read)?,
         })
     }

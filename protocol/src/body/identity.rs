@@ -2,31 +2,31 @@
 
 use crate::limits::{AGENT_MAX, DEPENDS_MAX, LABEL_KEY_MAX, LABELS_MAX, TEXT_MAX};
 use crate::name;
-use crate::wire::{Fault, Reader, Text, put};
+use crate::wire::{BodyReader, DecodeError, UntrustedText, put};
 
 /// Who an agent is. A map, because it is rare; keys that are unknown are skipped.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IdentityView<'a> {
     /// `host`
-    pub host: Option<Text<'a>>,
+    pub host: Option<UntrustedText<'a>>,
     /// `pid`
     pub pid: Option<u32>,
     /// `group`
-    pub group: Option<Text<'a>>,
+    pub group: Option<UntrustedText<'a>>,
     /// `version`: of the agent's program
-    pub version: Option<Text<'a>>,
+    pub version: Option<UntrustedText<'a>>,
     /// `framework`: name and version
-    pub framework: Option<Text<'a>>,
+    pub framework: Option<UntrustedText<'a>>,
     /// `sdk`: name and version of the emitter
-    pub sdk: Option<Text<'a>>,
+    pub sdk: Option<UntrustedText<'a>>,
     /// `labels`: at most 16
-    pub labels: Vec<(Text<'a>, Text<'a>)>,
+    pub labels: Vec<(UntrustedText<'a>, UntrustedText<'a>)>,
     /// `depends`: ids of at most 16 agents that this one needs
     pub depends: Vec<&'a str>,
 }
 
 impl<'a> IdentityView<'a> {
-    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Fault> {
+    pub(super) fn read(reader: &mut BodyReader<'a>) -> Result<Self, DecodeError> {
         let mut identity = Self::default();
         reader.map(32, |key, reader| {
             if reader.nil() {
@@ -41,9 +41,9 @@ impl<'a> IdentityView<'a> {
                 "sdk" => identity.sdk = Some(reader.text(TEXT_MAX)?),
                 "labels" => reader.map(LABELS_MAX as u32, |key, reader| {
                     if key.len() > LABEL_KEY_MAX {
-                        return Err(Fault::TooLong);
+                        return Err(DecodeError::TooLong);
                     }
-                    identity.labels.push((Text::new(key), reader.text(TEXT_MAX)?));
+                    identity.labels.push((UntrustedText::new(key), reader.text(TEXT_MAX)?));
                     Ok(())
                 })?,
                 "depends" => {
@@ -52,7 +52,8 @@ impl<'a> IdentityView<'a> {
                         while fields.left() > 0 {
                             let agent = fields.required(|reader| reader.str(AGENT_MAX))?;
                             agents.push(
-                                name::check(agent.as_bytes()).map_err(|_| Fault::OutOfRange)?,
+                                name::check(agent.as_bytes())
+                                    .map_err(|_| DecodeError::OutOfRange)?,
                             );
                         }
                         Ok(agents)
@@ -108,8 +109,8 @@ impl<'a> IdentityView<'a> {
 
     /// The labels as they go out. Keys that scrubbing or cutting makes equal are one key, whose
     /// last value counts: a key written twice would have the message refused.
-    fn distinct_labels(&self) -> Vec<(String, Text<'a>)> {
-        let mut labels: Vec<(String, Text<'a>)> = Vec::new();
+    fn distinct_labels(&self) -> Vec<(String, UntrustedText<'a>)> {
+        let mut labels: Vec<(String, UntrustedText<'a>)> = Vec::new();
         for &(key, value) in &self.labels {
             let key = key.scrubbed_to(LABEL_KEY_MAX);
             match labels.iter().position(|(known, _)| *known == key) {

@@ -1,8 +1,8 @@
 //! Work, counted exactly once.
 
-use crate::bucket::Packed;
+use crate::bucket::PackedHistogram;
 use crate::limits::DATAGRAM_MAX;
-use crate::wire::{Fault, Reader, put};
+use crate::wire::{BodyReader, DecodeError, put};
 
 pub use crate::limits::COUNT_MAX;
 
@@ -22,18 +22,18 @@ pub struct SegmentView<'a> {
     /// Tokens written. Field 5.
     pub tokens_out: u64,
     /// Latencies, as packed `(bucket, count)` pairs. Field 6.
-    pub latency: Packed<'a>,
+    pub latency: PackedHistogram<'a>,
 }
 
 impl<'a> SegmentView<'a> {
-    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Fault> {
+    pub(super) fn read(reader: &mut BodyReader<'a>) -> Result<Self, DecodeError> {
         reader.array(32, |fields| {
             let number = fields.required(|reader| reader.u64_up_to(COUNT_MAX))?;
             if number == 0 {
-                return Err(Fault::OutOfRange);
+                return Err(DecodeError::OutOfRange);
             }
             let mut count = |required: bool| {
-                let count = |reader: &mut Reader<'a>| reader.u64_up_to(COUNT_MAX);
+                let count = |reader: &mut BodyReader<'a>| reader.u64_up_to(COUNT_MAX);
                 if required {
                     fields.required(count)
                 } else {
@@ -49,7 +49,7 @@ impl<'a> SegmentView<'a> {
                 tokens_out: count(false)?,
                 latency: fields
                     .optional(|reader| reader.bin(DATAGRAM_MAX))?
-                    .map(|bytes| Packed::new(bytes).map_err(|_| Fault::BadHistogram))
+                    .map(|bytes| PackedHistogram::new(bytes).map_err(|_| DecodeError::BadHistogram))
                     .transpose()?
                     .unwrap_or_default(),
             })

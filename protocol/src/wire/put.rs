@@ -2,7 +2,7 @@
 
 use rmp::encode;
 
-use super::Text;
+use super::UntrustedText;
 
 const INFALLIBLE: &str = "a Vec takes every write";
 
@@ -32,7 +32,7 @@ pub(crate) fn str(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Scrubbed and cut to its limit: a receiver refuses the whole message for one text too long.
-pub(crate) fn text(out: &mut Vec<u8>, text: Text<'_>, most: usize) {
+pub(crate) fn text(out: &mut Vec<u8>, text: UntrustedText<'_>, most: usize) {
     str(out, &text.scrubbed_to(most));
 }
 

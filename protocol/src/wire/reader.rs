@@ -2,29 +2,29 @@
 
 use rmp::Marker;
 
-use super::{Fault, Text};
+use super::{DecodeError, UntrustedText};
 use crate::limits::{DEPTH_MAX, ELEMENTS_MAX};
 
 #[derive(Clone)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct BodyReader<'a> {
     rest: &'a [u8],
     depth: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> BodyReader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes, depth: 0 }
     }
 
-    /// Reads the one array that a body is: `read` takes its known fields from [`Fields`]; what is
+    /// Reads the one array that a body is: `read` takes its known fields from [`ArrayFields`]; what is
     /// left of them is checked and skipped, and nothing may follow.
     #[inline]
     pub(crate) fn body<T>(
         mut self,
-        read: impl FnOnce(&mut Fields<'_, 'a>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        read: impl FnOnce(&mut ArrayFields<'_, 'a>) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
         let value = self.array(ELEMENTS_MAX, read)?;
-        if self.rest.is_empty() { Ok(value) } else { Err(Fault::Trailing) }
+        if self.rest.is_empty() { Ok(value) } else { Err(DecodeError::Trailing) }
     }
 
     /// Reads an array of at most `most` elements.
@@ -32,16 +32,16 @@ impl<'a> Reader<'a> {
     pub(crate) fn array<T>(
         &mut self,
         most: u32,
-        read: impl FnOnce(&mut Fields<'_, 'a>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        read: impl FnOnce(&mut ArrayFields<'_, 'a>) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
         let left = match self.marker()? {
             Marker::FixArray(len) => u32::from(len),
             Marker::Array16 => u32::from(u16::from_be_bytes(self.take()?)),
             Marker::Array32 => u32::from_be_bytes(self.take()?),
-            _ => return Err(Fault::WrongType),
+            _ => return Err(DecodeError::WrongType),
         };
         self.enter(left, most)?;
-        let mut fields = Fields { reader: self, left };
+        let mut fields = ArrayFields { reader: self, left };
         let value = read(&mut fields)?;
         while fields.left > 0 {
             fields.left -= 1;
@@ -55,8 +55,8 @@ impl<'a> Reader<'a> {
     pub(crate) fn map(
         &mut self,
         most: u32,
-        mut read: impl FnMut(&'a str, &mut Self) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        mut read: impl FnMut(&'a str, &mut Self) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
         let marker = self.marker()?;
         let len = self.map_len(marker)?;
         self.enter(len, most)?;
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         for n in 0..len as usize {
             let key = self.str(usize::MAX)?;
             if keys[..n].contains(&key) {
-                return Err(Fault::DuplicateKey);
+                return Err(DecodeError::DuplicateKey);
             }
             keys[n] = key;
             read(key, self)?;
@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
 
     /// Reads an unsigned integer in any of its encodings.
     #[inline]
-    pub(crate) fn u64(&mut self) -> Result<u64, Fault> {
+    pub(crate) fn u64(&mut self) -> Result<u64, DecodeError> {
         // Most are small, and stand in their marker.
         match self.rest.split_first() {
             Some((&byte, rest)) if byte < 0x80 => {
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn large_u64(&mut self) -> Result<u64, Fault> {
+    fn large_u64(&mut self) -> Result<u64, DecodeError> {
         match self.marker()? {
             Marker::FixPos(value) => Ok(u64::from(value)),
             Marker::U8 => Ok(u64::from(u8::from_be_bytes(self.take()?))),
@@ -99,47 +99,47 @@ impl<'a> Reader<'a> {
             Marker::I16 => non_negative(i64::from(i16::from_be_bytes(self.take()?))),
             Marker::I32 => non_negative(i64::from(i32::from_be_bytes(self.take()?))),
             Marker::I64 => non_negative(i64::from_be_bytes(self.take()?)),
-            Marker::FixNeg(_) => Err(Fault::OutOfRange),
-            _ => Err(Fault::WrongType),
+            Marker::FixNeg(_) => Err(DecodeError::OutOfRange),
+            _ => Err(DecodeError::WrongType),
         }
     }
 
     /// Reads an unsigned integer up to `most`.
-    pub(crate) fn u64_up_to(&mut self, most: u64) -> Result<u64, Fault> {
+    pub(crate) fn u64_up_to(&mut self, most: u64) -> Result<u64, DecodeError> {
         let value = self.u64()?;
-        if value <= most { Ok(value) } else { Err(Fault::OutOfRange) }
+        if value <= most { Ok(value) } else { Err(DecodeError::OutOfRange) }
     }
 
-    pub(crate) fn u32(&mut self) -> Result<u32, Fault> {
-        u32::try_from(self.u64()?).map_err(|_| Fault::OutOfRange)
+    pub(crate) fn u32(&mut self) -> Result<u32, DecodeError> {
+        u32::try_from(self.u64()?).map_err(|_| DecodeError::OutOfRange)
     }
 
-    pub(crate) fn bool(&mut self) -> Result<bool, Fault> {
+    pub(crate) fn bool(&mut self) -> Result<bool, DecodeError> {
         match self.marker()? {
             Marker::True => Ok(true),
             Marker::False => Ok(false),
-            _ => Err(Fault::WrongType),
+            _ => Err(DecodeError::WrongType),
         }
     }
 
     /// Reads a text of at most `most` bytes.
-    pub(crate) fn text(&mut self, most: usize) -> Result<Text<'a>, Fault> {
-        self.str(most).map(Text)
+    pub(crate) fn text(&mut self, most: usize) -> Result<UntrustedText<'a>, DecodeError> {
+        self.str(most).map(UntrustedText)
     }
 
-    pub(crate) fn str(&mut self, most: usize) -> Result<&'a str, Fault> {
+    pub(crate) fn str(&mut self, most: usize) -> Result<&'a str, DecodeError> {
         let marker = self.marker()?;
         let len = self.str_len(marker)?;
         if len > most {
-            return Err(Fault::TooLong);
+            return Err(DecodeError::TooLong);
         }
-        std::str::from_utf8(self.bytes(len)?).map_err(|_| Fault::NotUtf8)
+        std::str::from_utf8(self.bytes(len)?).map_err(|_| DecodeError::NotUtf8)
     }
 
-    pub(crate) fn bin(&mut self, most: usize) -> Result<&'a [u8], Fault> {
+    pub(crate) fn bin(&mut self, most: usize) -> Result<&'a [u8], DecodeError> {
         let marker = self.marker()?;
         let len = self.bin_len(marker)?;
-        if len > most { Err(Fault::TooLong) } else { self.bytes(len) }
+        if len > most { Err(DecodeError::TooLong) } else { self.bytes(len) }
     }
 
     /// Takes a nil if one is next.
@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Checks and skips one value of any type that a newer version may have added.
-    pub(crate) fn skip(&mut self) -> Result<(), Fault> {
+    pub(crate) fn skip(&mut self) -> Result<(), DecodeError> {
         let mut here = self.clone();
         match here.marker()? {
             Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => {
@@ -177,89 +177,89 @@ impl<'a> Reader<'a> {
             Marker::F32 => {
                 let value = f32::from_be_bytes(here.take()?);
                 *self = here;
-                if value.is_finite() { Ok(()) } else { Err(Fault::NotFinite) }
+                if value.is_finite() { Ok(()) } else { Err(DecodeError::NotFinite) }
             }
             Marker::F64 => {
                 let value = f64::from_be_bytes(here.take()?);
                 *self = here;
-                if value.is_finite() { Ok(()) } else { Err(Fault::NotFinite) }
+                if value.is_finite() { Ok(()) } else { Err(DecodeError::NotFinite) }
             }
-            _ => Err(Fault::WrongType),
+            _ => Err(DecodeError::WrongType),
         }
     }
 
-    fn leave_out(&mut self, mut after_marker: Self, len: usize) -> Result<(), Fault> {
+    fn leave_out(&mut self, mut after_marker: Self, len: usize) -> Result<(), DecodeError> {
         after_marker.bytes(len)?;
         *self = after_marker;
         Ok(())
     }
 
-    fn enter(&mut self, len: u32, most: u32) -> Result<(), Fault> {
+    fn enter(&mut self, len: u32, most: u32) -> Result<(), DecodeError> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(Fault::TooDeep);
+            return Err(DecodeError::TooDeep);
         }
-        if len > most.min(ELEMENTS_MAX) { Err(Fault::TooMany) } else { Ok(()) }
+        if len > most.min(ELEMENTS_MAX) { Err(DecodeError::TooMany) } else { Ok(()) }
     }
 
-    fn map_len(&mut self, marker: Marker) -> Result<u32, Fault> {
+    fn map_len(&mut self, marker: Marker) -> Result<u32, DecodeError> {
         match marker {
             Marker::FixMap(len) => Ok(u32::from(len)),
             Marker::Map16 => Ok(u32::from(u16::from_be_bytes(self.take()?))),
             Marker::Map32 => Ok(u32::from_be_bytes(self.take()?)),
-            _ => Err(Fault::WrongType),
+            _ => Err(DecodeError::WrongType),
         }
     }
 
-    fn str_len(&mut self, marker: Marker) -> Result<usize, Fault> {
+    fn str_len(&mut self, marker: Marker) -> Result<usize, DecodeError> {
         match marker {
             Marker::FixStr(len) => Ok(usize::from(len)),
             Marker::Str8 => Ok(usize::from(u8::from_be_bytes(self.take()?))),
             Marker::Str16 => Ok(usize::from(u16::from_be_bytes(self.take()?))),
             Marker::Str32 => Ok(u32::from_be_bytes(self.take()?) as usize),
-            _ => Err(Fault::WrongType),
+            _ => Err(DecodeError::WrongType),
         }
     }
 
-    fn bin_len(&mut self, marker: Marker) -> Result<usize, Fault> {
+    fn bin_len(&mut self, marker: Marker) -> Result<usize, DecodeError> {
         match marker {
             Marker::Bin8 => Ok(usize::from(u8::from_be_bytes(self.take()?))),
             Marker::Bin16 => Ok(usize::from(u16::from_be_bytes(self.take()?))),
             Marker::Bin32 => Ok(u32::from_be_bytes(self.take()?) as usize),
-            _ => Err(Fault::WrongType),
+            _ => Err(DecodeError::WrongType),
         }
     }
 
-    fn marker(&mut self) -> Result<Marker, Fault> {
-        let (&byte, rest) = self.rest.split_first().ok_or(Fault::CutOff)?;
+    fn marker(&mut self) -> Result<Marker, DecodeError> {
+        let (&byte, rest) = self.rest.split_first().ok_or(DecodeError::CutOff)?;
         self.rest = rest;
         Ok(Marker::from_u8(byte))
     }
 
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or(Fault::CutOff)?;
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or(DecodeError::CutOff)?;
         self.rest = rest;
         Ok(*taken)
     }
 
-    fn bytes(&mut self, len: usize) -> Result<&'a [u8], Fault> {
-        let (taken, rest) = self.rest.split_at_checked(len).ok_or(Fault::CutOff)?;
+    fn bytes(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or(DecodeError::CutOff)?;
         self.rest = rest;
         Ok(taken)
     }
 }
 
-fn non_negative(value: i64) -> Result<u64, Fault> {
-    u64::try_from(value).map_err(|_| Fault::OutOfRange)
+fn non_negative(value: i64) -> Result<u64, DecodeError> {
+    u64::try_from(value).map_err(|_| DecodeError::OutOfRange)
 }
 
 /// The fields of an array, in order. A field that is missing at the end, or nil, has its default.
-pub(crate) struct Fields<'r, 'a> {
-    reader: &'r mut Reader<'a>,
+pub(crate) struct ArrayFields<'r, 'a> {
+    reader: &'r mut BodyReader<'a>,
     left: u32,
 }
 
-impl<'a> Fields<'_, 'a> {
+impl<'a> ArrayFields<'_, 'a> {
     /// How many fields are left.
     pub(crate) fn left(&self) -> u32 {
         self.left
@@ -269,10 +269,10 @@ impl<'a> Fields<'_, 'a> {
     #[inline]
     pub(crate) fn required<T>(
         &mut self,
-        read: impl FnOnce(&mut Reader<'a>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        read: impl FnOnce(&mut BodyReader<'a>) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
         if self.left == 0 {
-            return Err(Fault::Missing);
+            return Err(DecodeError::Missing);
         }
         self.left -= 1;
         read(self.reader)
@@ -282,8 +282,8 @@ impl<'a> Fields<'_, 'a> {
     #[inline]
     pub(crate) fn optional<T>(
         &mut self,
-        read: impl FnOnce(&mut Reader<'a>) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        read: impl FnOnce(&mut BodyReader<'a>) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
         if self.left == 0 {
             return Ok(None);
         }

@@ -1,9 +1,9 @@
 //! Free text, which reaches nobody unscrubbed.
 
-/// Free text from the wire. What it holds raw cannot be had: only [`Text::scrubbed`] leaves, so
+/// Free text from the wire. What it holds raw cannot be had: only [`UntrustedText::scrubbed`] leaves, so
 /// nothing that an agent says can drive a terminal or forge a line of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Text<'a>(pub(super) &'a str);
+pub struct UntrustedText<'a>(pub(super) &'a str);
 
 /// Whether a character may change how its surroundings are shown: control characters, line and
 /// paragraph separators, bidirectional marks, zero-width and other invisible format characters.
@@ -18,7 +18,7 @@ pub fn is_hostile(c: char) -> bool {
             | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-impl<'a> Text<'a> {
+impl<'a> UntrustedText<'a> {
     /// Free text from somewhere else than the wire, to be scrubbed all the same.
     #[must_use]
     pub fn new(raw: &'a str) -> Self {

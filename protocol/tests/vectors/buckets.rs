@@ -1,6 +1,6 @@
 //! `buckets.json`: latency buckets and packed histograms.
 
-use heartline_protocol::bucket::{self, PackError, Packed};
+use heartline_protocol::bucket::{self, HistogramError, PackedHistogram};
 use serde_json::{Value, json};
 
 use crate::fixture::{hex, list, number, str, to_u64, unhex};
@@ -87,7 +87,7 @@ pub(crate) fn check(file: &Value) -> usize {
     }
     for case in list(&file["packed"]) {
         let bytes = unhex(str(&case["packed"]));
-        let pairs: Vec<_> = Packed::new(&bytes)
+        let pairs: Vec<_> = PackedHistogram::new(&bytes)
             .unwrap()
             .pairs()
             .map(|(index, count)| json!([index, count]))
@@ -95,9 +95,9 @@ pub(crate) fn check(file: &Value) -> usize {
         assert_eq!(case["pairs"], Value::from(pairs));
     }
     for case in list(&file["refused"]) {
-        let reason = match Packed::new(&unhex(str(&case["packed"]))).unwrap_err() {
-            PackError::BadNumber => "BadNumber",
-            PackError::BadPair => "BadPair",
+        let reason = match PackedHistogram::new(&unhex(str(&case["packed"]))).unwrap_err() {
+            HistogramError::BadNumber => "BadNumber",
+            HistogramError::BadPair => "BadPair",
         };
         assert_eq!(case["reason"], reason, "{case}");
     }

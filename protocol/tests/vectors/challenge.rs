@@ -1,6 +1,6 @@
 //! `challenge.json`: a collector's challenges.
 
-use heartline_protocol::challenge::{self, BootKey};
+use heartline_protocol::challenge::{self, ChallengeKey};
 use serde_json::{Value, json};
 
 use crate::fixture::{AGENT, SESSION, hex, key32, list, number, str, to_u64};
@@ -32,7 +32,7 @@ pub(crate) fn generate() -> Value {
             "elapsed_ms": number(elapsed_ms),
             "step_ms": step_ms,
             "step": number(step),
-            "challenge": hex(&BootKey::new(&boot).challenge(agent, session, step, step_ms)),
+            "challenge": hex(&ChallengeKey::new(&boot).challenge(agent, session, step, step_ms)),
         })
     });
     json!({
@@ -49,7 +49,7 @@ pub(crate) fn check(file: &Value) -> usize {
         assert_eq!(to_u64(&case["step_ms"]), step_ms);
         assert_eq!(to_u64(&case["step"]), to_u64(&case["elapsed_ms"]) / step_ms);
         let session = u64::from_str_radix(str(&case["session"]), 16).unwrap();
-        let boot = BootKey::new(&key32(&case["boot_key"]));
+        let boot = ChallengeKey::new(&key32(&case["boot_key"]));
         let challenge =
             boot.challenge(str(&case["agent"]), session, to_u64(&case["step"]), step_ms);
         assert_eq!(case["challenge"], hex(&challenge));

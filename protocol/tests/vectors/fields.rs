@@ -1,7 +1,7 @@
 //! Headers and bodies as JSON.
 
-use heartline_protocol::wire::Text;
-use heartline_protocol::{Body, Header, IdentityView, Kind, SegmentView};
+use heartline_protocol::wire::UntrustedText;
+use heartline_protocol::{Body, Header, IdentityView, MessageType, SegmentView};
 use serde_json::{Value, json};
 
 use crate::fixture::{hex, number};
@@ -18,13 +18,13 @@ pub(crate) fn header(header: &Header<'_>) -> Value {
     })
 }
 
-fn kind(kind: Kind) -> &'static str {
+fn kind(kind: MessageType) -> &'static str {
     match kind {
-        Kind::Beat => "beat",
-        Kind::Goodbye => "goodbye",
-        Kind::ExitReport => "exit_report",
-        Kind::Ack => "ack",
-        Kind::Push => "push",
+        MessageType::Beat => "beat",
+        MessageType::Goodbye => "goodbye",
+        MessageType::ExitReport => "exit_report",
+        MessageType::Ack => "ack",
+        MessageType::Push => "push",
     }
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn body(body: &Body<'_>) -> Value {
             "oldest_in_flight_ms": beat.oldest_in_flight_ms.map(number),
             "progress_age_ms": beat.progress_age_ms.map(number),
             "queue": beat.queue,
-            "step": beat.step.map(Text::scrubbed),
+            "step": beat.step.map(UntrustedText::scrubbed),
             "applied_generation": beat.applied_generation,
             "lost_observations": number(beat.lost_observations),
             "segment": beat.segment.as_ref().map(segment),
@@ -82,11 +82,11 @@ fn identity(identity: &IdentityView<'_>) -> Value {
     let labels: Vec<_> =
         identity.labels.iter().map(|(key, value)| [key.scrubbed(), value.scrubbed()]).collect();
     json!({
-        "host": identity.host.map(Text::scrubbed),
-        "group": identity.group.map(Text::scrubbed),
-        "version": identity.version.map(Text::scrubbed),
-        "framework": identity.framework.map(Text::scrubbed),
-        "sdk": identity.sdk.map(Text::scrubbed),
+        "host": identity.host.map(UntrustedText::scrubbed),
+        "group": identity.group.map(UntrustedText::scrubbed),
+        "version": identity.version.map(UntrustedText::scrubbed),
+        "framework": identity.framework.map(UntrustedText::scrubbed),
+        "sdk": identity.sdk.map(UntrustedText::scrubbed),
         "pid": identity.pid,
         "labels": labels,
         "depends": identity.depends,

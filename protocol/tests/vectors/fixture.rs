@@ -1,6 +1,6 @@
 //! What the files have in common: fixed keys, hexadecimal text, datagrams signed whatever they say.
 
-use heartline_protocol::{Direction, Epoch, Header, Kind, MasterKey, ScopeKey};
+use heartline_protocol::{Direction, Header, KeyEpoch, MasterKey, MessageType, ScopeKey};
 use ring::hmac;
 use serde_json::{Value, json};
 
@@ -18,14 +18,14 @@ pub(crate) fn master(epoch: u8) -> MasterKey {
 }
 
 pub(crate) fn scope_key(epoch: u8, scope: &str) -> ScopeKey {
-    master(epoch).scope_key(Epoch(epoch), scope)
+    master(epoch).scope_key(KeyEpoch(epoch), scope)
 }
 
 /// The header of the agent's 7th message, under the fleet-wide key of epoch 1.
-pub(crate) fn header(kind: Kind) -> Header<'static> {
+pub(crate) fn header(kind: MessageType) -> Header<'static> {
     Header {
         kind,
-        epoch: Epoch(1),
+        epoch: KeyEpoch(1),
         scope_len: 0,
         agent: AGENT,
         session: SESSION,

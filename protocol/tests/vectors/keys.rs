@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use heartline_protocol::{
-    AgentName, Direction, Epoch, MasterKey, Scope, ScopeKey, Token, TokenError,
+    AgentName, Direction, KeyEpoch, MasterKey, ScopeKey, Token, TokenError, TokenScope,
 };
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ fn derived() -> Value {
 
 fn token(epoch: u8, scope: &str) -> String {
     let key = scope_key(epoch, scope);
-    Token { epoch: Epoch(epoch), scope: Scope::new(scope).unwrap(), key }.encode()
+    Token { epoch: KeyEpoch(epoch), scope: TokenScope::new(scope).unwrap(), key }.encode()
 }
 
 fn tokens() -> Value {
@@ -155,11 +155,11 @@ pub(crate) fn check(file: &Value) -> usize {
         AgentName::new(str(id)).unwrap_err();
     }
     for case in list(&file["scopes"]) {
-        let covers = Scope::new(str(&case["scope"])).unwrap().covers(str(&case["agent"]));
+        let covers = TokenScope::new(str(&case["scope"])).unwrap().covers(str(&case["agent"]));
         assert_eq!(case["covers"], covers, "{case}");
     }
     for case in list(&file["derived"]) {
-        let epoch = Epoch(case["epoch"].as_u64().unwrap() as u8);
+        let epoch = KeyEpoch(case["epoch"].as_u64().unwrap() as u8);
         let key = MasterKey::new(key32(&case["master"])).scope_key(epoch, str(&case["scope"]));
         assert_eq!(key.as_bytes(), &key32(&case["scope_key"]));
         let key = ScopeKey::new(key32(&case["scope_key"]));

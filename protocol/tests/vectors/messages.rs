@@ -2,11 +2,11 @@
 
 use heartline_protocol::Phase;
 use heartline_protocol::body::COUNT_MAX;
-use heartline_protocol::bucket::{self, Packed};
-use heartline_protocol::wire::Text;
+use heartline_protocol::bucket::{self, PackedHistogram};
+use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{
-    Ack, AgentKey, Beat, Body, Datagram, Direction, Epoch, ExitReport, Goodbye, Header,
-    IdentityView, Kind, Push, Sealer, SegmentView,
+    Ack, AgentKey, Beat, Body, Datagram, DatagramWriter, Direction, ExitReport, Goodbye, Header,
+    IdentityView, KeyEpoch, MessageType, Push, SegmentView,
 };
 use serde_json::{Value, json};
 
@@ -40,13 +40,13 @@ fn write(body: &Body<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn kind(body: &Body<'_>) -> Kind {
+fn kind(body: &Body<'_>) -> MessageType {
     match body {
-        Body::Beat(_) => Kind::Beat,
-        Body::Goodbye(_) => Kind::Goodbye,
-        Body::ExitReport(_) => Kind::ExitReport,
-        Body::Ack(_) => Kind::Ack,
-        Body::Push(_) => Kind::Push,
+        Body::Beat(_) => MessageType::Beat,
+        Body::Goodbye(_) => MessageType::Goodbye,
+        Body::ExitReport(_) => MessageType::ExitReport,
+        Body::Ack(_) => MessageType::Ack,
+        Body::Push(_) => MessageType::Push,
     }
 }
 
@@ -58,7 +58,7 @@ fn agent_key(header: &Header<'_>) -> [u8; 32] {
 /// A message as the crate writes it.
 fn written(name: &str, header: &Header<'_>, body: &Body<'_>) -> Value {
     let mut datagram = Vec::new();
-    let mut sealer = Sealer::new(&mut datagram, header);
+    let mut sealer = DatagramWriter::new(&mut datagram, header);
     write(body, sealer.body());
     sealer.seal(&AgentKey::new(&agent_key(header))).unwrap();
     entry(name, header, &datagram, true)
@@ -87,10 +87,15 @@ fn entry(name: &str, header: &Header<'_>, datagram: &[u8], canonical: bool) -> V
 /// What `SPEC.md` shows byte by byte.
 fn worked_example() -> Vec<Value> {
     let session = 0x0123_4567_89ab_cdef;
-    let first =
-        Header { session, sequence: 1, challenge: [0; 16], agent: "a1", ..header(Kind::Beat) };
+    let first = Header {
+        session,
+        sequence: 1,
+        challenge: [0; 16],
+        agent: "a1",
+        ..header(MessageType::Beat)
+    };
     let beat = Beat { interval_ms: 30_000, uptime_ms: 12, ..Beat::default() };
-    let answer = Header { kind: Kind::Ack, challenge: CHALLENGE, ..first };
+    let answer = Header { kind: MessageType::Ack, challenge: CHALLENGE, ..first };
     let ack = Ack { unconfirmed: true, ..Ack::default() };
     vec![
         written("worked example: first beat", &first, &Body::Beat(beat)),
@@ -115,7 +120,7 @@ fn everyday() -> Beat<'static> {
         oldest_in_flight_ms: Some(4_250),
         progress_age_ms: Some(120),
         queue: Some(17),
-        step: Some(Text::new("fetch invoices")),
+        step: Some(UntrustedText::new("fetch invoices")),
         applied_generation: 4,
         ..Beat::default()
     }
@@ -131,23 +136,24 @@ fn beats() -> Vec<Value> {
         cost_nano_usd: 41_250_000,
         tokens_in: 81_204,
         tokens_out: 9_377,
-        latency: Packed::new(&latency).unwrap(),
+        latency: PackedHistogram::new(&latency).unwrap(),
     };
     let identity = IdentityView {
-        host: Some(Text::new("machine-3")),
+        host: Some(UntrustedText::new("machine-3")),
         pid: Some(4_411),
-        group: Some(Text::new("billing")),
-        version: Some(Text::new("2.14.0")),
-        framework: Some(Text::new("rig 0.30")),
-        sdk: Some(Text::new("heartline-rust 0.1.0")),
+        group: Some(UntrustedText::new("billing")),
+        version: Some(UntrustedText::new("2.14.0")),
+        framework: Some(UntrustedText::new("rig 0.30")),
+        sdk: Some(UntrustedText::new("heartline-rust 0.1.0")),
         labels: vec![
-            (Text::new("env"), Text::new("prod")),
-            (Text::new("zone"), Text::new("eu-west-1")),
+            (UntrustedText::new("env"), UntrustedText::new("prod")),
+            (UntrustedText::new("zone"), UntrustedText::new("eu-west-1")),
         ],
         depends: vec!["mail.3", "ledger"],
     };
-    let mail = Header { agent: "mail.3", scope_len: 5, epoch: Epoch(2), ..header(Kind::Beat) };
-    let own = Header { scope_len: AGENT.len() as u8, ..header(Kind::Beat) };
+    let mail =
+        Header { agent: "mail.3", scope_len: 5, epoch: KeyEpoch(2), ..header(MessageType::Beat) };
+    let own = Header { scope_len: AGENT.len() as u8, ..header(MessageType::Beat) };
     let beat = |beat| Body::Beat(beat);
     vec![
         usual("everyday beat", &beat(everyday())),
@@ -165,7 +171,7 @@ fn beats() -> Vec<Value> {
             "waiting for a person",
             &beat(Beat {
                 phase: Phase::Waiting,
-                step: Some(Text::new("approval by Zoë 🔏")),
+                step: Some(UntrustedText::new("approval by Zoë 🔏")),
                 ..everyday()
             }),
         ),
@@ -181,11 +187,11 @@ fn largest() -> Value {
     let header = Header {
         agent: &id,
         scope_len: 63,
-        epoch: Epoch(223),
+        epoch: KeyEpoch(223),
         session: u64::MAX,
         sequence: u64::MAX,
         challenge: [0xff; 16],
-        ..header(Kind::Beat)
+        ..header(MessageType::Beat)
     };
     let pairs: Vec<_> = (0..440).map(|n| (2 * n, 100)).collect();
     let latency = packed(&pairs);
@@ -198,7 +204,7 @@ fn largest() -> Value {
         oldest_in_flight_ms: Some(u64::MAX),
         progress_age_ms: Some(u64::MAX),
         queue: Some(u32::MAX),
-        step: Some(Text::new(&step)),
+        step: Some(UntrustedText::new(&step)),
         applied_generation: u64::from(u32::MAX),
         lost_observations: u64::MAX,
         segment: Some(SegmentView {
@@ -208,7 +214,7 @@ fn largest() -> Value {
             cost_nano_usd: COUNT_MAX,
             tokens_in: COUNT_MAX,
             tokens_out: COUNT_MAX,
-            latency: Packed::new(&latency).unwrap(),
+            latency: PackedHistogram::new(&latency).unwrap(),
         }),
         identity: None,
     };
@@ -220,7 +226,7 @@ fn endings() -> Vec<Value> {
     let segment = SegmentView {
         number: 1,
         ok: 1,
-        latency: Packed::new(&latency).unwrap(),
+        latency: PackedHistogram::new(&latency).unwrap(),
         ..SegmentView::default()
     };
     let goodbye = Goodbye { uptime_ms: 90_500, segment: None };
@@ -250,7 +256,7 @@ fn answers() -> Vec<Value> {
     };
     let killed = Ack { durable_segment: 211, generation: 5, killed: true, ..Ack::default() };
     let push = |killed| Body::Push(Push { generation: 5, killed });
-    let unasked = Header { sequence: 1, challenge: [0; 16], ..header(Kind::Push) };
+    let unasked = Header { sequence: 1, challenge: [0; 16], ..header(MessageType::Push) };
     vec![
         usual("ack, nothing to say", &Body::Ack(Ack::default())),
         usual("ack: durable, killed", &Body::Ack(killed)),
@@ -263,7 +269,7 @@ fn answers() -> Vec<Value> {
 /// Bodies that no writer of this version makes, and that every reader of it takes.
 fn other_versions() -> Vec<Value> {
     let uptime = "cf0000000000001388";
-    let beat = |name: &str, body: String| foreign(name, Kind::Beat, &body);
+    let beat = |name: &str, body: String| foreign(name, MessageType::Beat, &body);
     vec![
         beat("older: the required fields only", format!("92 cd7530 {uptime}")),
         beat("older: ends within the optional fields", format!("95 cd7530 {uptime} 02 05 c0")),
@@ -296,14 +302,18 @@ fn other_versions() -> Vec<Value> {
                 "9c cd7530 {uptime} 01 00 c0 c0 c0 a41b5b324a 00 00 c0 81 a6 6c6162656c73 81 a3e280ae a20d0a"
             ),
         ),
-        foreign("older ack: one field", Kind::Ack, "91 05"),
-        foreign("newer ack: an unknown flag and field", Kind::Ack, "95 05 03 01 ccf1 a3616263"),
-        foreign("newer push", Kind::Push, "93 05 01 c0"),
-        foreign("older goodbye", Kind::Goodbye, &format!("91 {uptime}")),
+        foreign("older ack: one field", MessageType::Ack, "91 05"),
+        foreign(
+            "newer ack: an unknown flag and field",
+            MessageType::Ack,
+            "95 05 03 01 ccf1 a3616263",
+        ),
+        foreign("newer push", MessageType::Push, "93 05 01 c0"),
+        foreign("older goodbye", MessageType::Goodbye, &format!("91 {uptime}")),
     ]
 }
 
-fn foreign(name: &str, kind: Kind, body: &str) -> Value {
+fn foreign(name: &str, kind: MessageType, body: &str) -> Value {
     let header = header(kind);
     entry(name, &header, &sealed(&header, &unhex(body)), false)
 }
@@ -318,7 +328,7 @@ pub(crate) fn check(file: &Value) -> usize {
         let body = verified.decode().unwrap();
         assert_eq!(message["fields"], fields::body(&body), "{}", message["name"]);
         let mut again = Vec::new();
-        let mut sealer = Sealer::new(&mut again, &verified.header);
+        let mut sealer = DatagramWriter::new(&mut again, &verified.header);
         write(&body, sealer.body());
         sealer.seal(&key).unwrap();
         assert_eq!(message["canonical"] == true, again == datagram, "{}", message["name"]);

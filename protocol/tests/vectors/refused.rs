@@ -1,7 +1,7 @@
 //! `refused.json`: datagrams that must be refused, and why.
 
-use heartline_protocol::wire::Fault;
-use heartline_protocol::{Datagram, Direction, Epoch, Header, Kind, Refusal};
+use heartline_protocol::wire::DecodeError;
+use heartline_protocol::{Datagram, DatagramError, Direction, Header, KeyEpoch, MessageType};
 use serde_json::{Value, json};
 
 use crate::fixture::{
@@ -73,7 +73,7 @@ pub(crate) fn generate() -> Value {
 const BODY: &str = "9b cd7530 cf0000000000001388 01 00 c0 c0 c0 c0 00 00 c0";
 
 fn good() -> Vec<u8> {
-    unsigned(&header(Kind::Beat), &unhex(BODY))
+    unsigned(&header(MessageType::Beat), &unhex(BODY))
 }
 
 /// The good beat with some of its bytes replaced, signed again.
@@ -89,7 +89,7 @@ fn resigned(datagram: Vec<u8>) -> Vec<u8> {
 }
 
 fn renamed(agent: &str, scope_len: u8) -> Vec<u8> {
-    sealed(&Header { agent, scope_len, ..header(Kind::Beat) }, &unhex(BODY))
+    sealed(&Header { agent, scope_len, ..header(MessageType::Beat) }, &unhex(BODY))
 }
 
 fn framing() -> Vec<Case> {
@@ -121,10 +121,10 @@ fn framing() -> Vec<Case> {
         parse("a scope longer than the id", "BadScope", renamed(AGENT, 16)),
         parse("a scope length of 255", "BadScope", renamed(AGENT, 255)),
         parse("sequence 0", "BadSequence", {
-            sealed(&Header { sequence: 0, ..header(Kind::Beat) }, &unhex(BODY))
+            sealed(&Header { sequence: 0, ..header(MessageType::Beat) }, &unhex(BODY))
         }),
         parse("one byte over the limit", "BadLength", {
-            sealed(&header(Kind::Beat), &[0xc0; 1_201 - 74 - AGENT.len()])
+            sealed(&header(MessageType::Beat), &[0xc0; 1_201 - 74 - AGENT.len()])
         }),
         parse(
             "as long as UDP allows",
@@ -177,12 +177,12 @@ fn lies() -> Vec<Case> {
 }
 
 fn under(agent: &str, scope_len: u8, epoch: u8) -> Header<'_> {
-    Header { agent, scope_len, epoch: Epoch(epoch), ..header(Kind::Beat) }
+    Header { agent, scope_len, epoch: KeyEpoch(epoch), ..header(MessageType::Beat) }
 }
 
 fn keys() -> Vec<Case> {
     let body = unhex(BODY);
-    let head = header(Kind::Beat);
+    let head = header(MessageType::Beat);
     let verify = |name, datagram| Case::new(name, "verify", "BadTag", datagram);
     let by = |epoch, scope: &str, direction, agent: &str, head: &Header<'_>| {
         let key = scope_key(epoch, scope).agent_key_bytes(direction, agent);
@@ -251,7 +251,7 @@ fn keys() -> Vec<Case> {
 
 /// What travels the wrong way, or is not what the collector signed.
 fn reflections() -> Vec<Case> {
-    let ack = header(Kind::Ack);
+    let ack = header(MessageType::Ack);
     let body = unhex("94 05 03 01 00");
     let up = scope_key(1, "").agent_key_bytes(Direction::Up, AGENT);
     let direction = |name, datagram| Case::new(name, "direction", "BadKind", datagram);
@@ -261,7 +261,10 @@ fn reflections() -> Vec<Case> {
     killed[at] ^= 1;
     vec![
         direction("an ack sent back to the collector", sealed(&ack, &body)),
-        direction("a push sent to the collector", sealed(&header(Kind::Push), &unhex("92 05 01"))),
+        direction(
+            "a push sent to the collector",
+            sealed(&header(MessageType::Push), &unhex("92 05 01")),
+        ),
         direction("an ack forged by the agent", signed_with(&up, unsigned(&ack, &body))),
         direction("a beat sent to an agent", resigned(good())).at_the_agent(),
         verify("an ack signed with the agent's own key", signed_with(&up, unsigned(&ack, &body))),
@@ -274,25 +277,25 @@ fn reflections() -> Vec<Case> {
 }
 
 /// The name of a refusal, with its fault where it has one.
-fn reason(refusal: Refusal) -> String {
+fn reason(refusal: DatagramError) -> String {
     match refusal {
-        Refusal::BadBody(fault) => format!("BadBody/{fault:?}"),
+        DatagramError::BadBody(fault) => format!("BadBody/{fault:?}"),
         other => format!("{other:?}"),
     }
 }
 
 /// Receives a datagram as `SPEC.md` section 3 orders the checks.
-fn receive(case: &Value, bytes: &[u8]) -> Result<(), (&'static str, Refusal)> {
+fn receive(case: &Value, bytes: &[u8]) -> Result<(), (&'static str, DatagramError)> {
     let at = |stage| move |refusal| (stage, refusal);
     let direction = if case["receiver"] == "agent" { Direction::Down } else { Direction::Up };
     let datagram = Datagram::parse(bytes).map_err(at("parse"))?;
     let datagram = datagram.going(direction).map_err(at("direction"))?;
     let claimed = *datagram.claimed();
     if !EPOCHS.contains(&claimed.epoch.0) {
-        return Err(("key", Refusal::UnknownEpoch));
+        return Err(("key", DatagramError::UnknownEpoch));
     }
     if claimed.scope() == REVOKED_SCOPE || claimed.agent == REVOKED_AGENT {
-        return Err(("key", Refusal::Revoked));
+        return Err(("key", DatagramError::Revoked));
     }
     let key = scope_key(claimed.epoch.0, claimed.scope()).agent_key(direction, claimed.agent);
     let verified = datagram.verify(&key).map_err(at("verify"))?;
@@ -307,23 +310,23 @@ pub(crate) fn check(file: &Value) -> usize {
         assert_eq!(case["reason"], reason(refusal), "{case}");
     }
     for fault in ALL_FAULTS {
-        let name = reason(Refusal::BadBody(fault));
+        let name = reason(DatagramError::BadBody(fault));
         assert!(cases.iter().any(|case| case["reason"] == name), "no case of {name}");
     }
     cases.len()
 }
 
-const ALL_FAULTS: [Fault; 12] = [
-    Fault::CutOff,
-    Fault::Trailing,
-    Fault::WrongType,
-    Fault::OutOfRange,
-    Fault::NotFinite,
-    Fault::TooLong,
-    Fault::NotUtf8,
-    Fault::TooMany,
-    Fault::TooDeep,
-    Fault::DuplicateKey,
-    Fault::Missing,
-    Fault::BadHistogram,
+const ALL_FAULTS: [DecodeError; 12] = [
+    DecodeError::CutOff,
+    DecodeError::Trailing,
+    DecodeError::WrongType,
+    DecodeError::OutOfRange,
+    DecodeError::NotFinite,
+    DecodeError::TooLong,
+    DecodeError::NotUtf8,
+    DecodeError::TooMany,
+    DecodeError::TooDeep,
+    DecodeError::DuplicateKey,
+    DecodeError::Missing,
+    DecodeError::BadHistogram,
 ];

@@ -1,6 +1,6 @@
 //! Datagrams that are signed as they should be, and whose bodies must be refused.
 
-use heartline_protocol::Kind;
+use heartline_protocol::MessageType;
 
 use crate::fixture::{header, hex, sealed, unhex};
 use crate::refused::Case;
@@ -10,7 +10,7 @@ const START: &str = "cd7530 cf0000000000001388";
 /// The fields of a beat up to the segment.
 const TO_SEGMENT: &str = "cd7530 cf0000000000001388 01 00 c0 c0 c0 c0 00 00";
 
-fn case(kind: Kind, name: &str, fault: &str, body: &str) -> Case {
+fn case(kind: MessageType, name: &str, fault: &str, body: &str) -> Case {
     Case {
         name: name.into(),
         receiver: if kind.is_upward() { "collector" } else { "agent" },
@@ -21,7 +21,7 @@ fn case(kind: Kind, name: &str, fault: &str, body: &str) -> Case {
 }
 
 fn beat(name: &str, fault: &str, body: &str) -> Case {
-    case(Kind::Beat, name, fault, body)
+    case(MessageType::Beat, name, fault, body)
 }
 
 /// A beat with one field behind those that are known.
@@ -234,32 +234,37 @@ fn identities() -> Vec<Case> {
 fn others() -> Vec<Case> {
     let uptime = "cf0000000000001388";
     vec![
-        case(Kind::Goodbye, "a goodbye without uptime", "Missing", "90"),
+        case(MessageType::Goodbye, "a goodbye without uptime", "Missing", "90"),
         case(
-            Kind::Goodbye,
+            MessageType::Goodbye,
             "a goodbye with segment 0",
             "OutOfRange",
             &format!("92 {uptime} 93 00 00 00"),
         ),
-        case(Kind::ExitReport, "an exit report without uptime", "Missing", "90"),
-        case(Kind::ExitReport, "a negative exit code", "OutOfRange", &format!("92 {uptime} ff")),
+        case(MessageType::ExitReport, "an exit report without uptime", "Missing", "90"),
         case(
-            Kind::ExitReport,
+            MessageType::ExitReport,
+            "a negative exit code",
+            "OutOfRange",
+            &format!("92 {uptime} ff"),
+        ),
+        case(
+            MessageType::ExitReport,
             "a number for a truth",
             "WrongType",
             &format!("94 {uptime} c0 09 01"),
         ),
-        case(Kind::Ack, "an ack of nothing", "Missing", "90"),
-        case(Kind::Ack, "an ack with desired state 2", "OutOfRange", "93 00 01 02"),
-        case(Kind::Ack, "an ack with a truth for a number", "WrongType", "93 00 01 c3"),
+        case(MessageType::Ack, "an ack of nothing", "Missing", "90"),
+        case(MessageType::Ack, "an ack with desired state 2", "OutOfRange", "93 00 01 02"),
+        case(MessageType::Ack, "an ack with a truth for a number", "WrongType", "93 00 01 c3"),
         case(
-            Kind::Ack,
+            MessageType::Ack,
             "an ack with a generation above 32 bits",
             "OutOfRange",
             "92 00 cf0000000100000000",
         ),
-        case(Kind::Push, "a push without a state", "Missing", "91 05"),
-        case(Kind::Push, "a push with nil for a state", "WrongType", "92 05 c0"),
+        case(MessageType::Push, "a push without a state", "Missing", "91 05"),
+        case(MessageType::Push, "a push with nil for a state", "WrongType", "92 05 c0"),
     ]
 }
 

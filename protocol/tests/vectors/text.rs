@@ -1,6 +1,6 @@
 //! `text.json`: scrubbing of free text.
 
-use heartline_protocol::wire::{Text, is_hostile};
+use heartline_protocol::wire::{UntrustedText, is_hostile};
 use serde_json::{Value, json};
 
 use crate::fixture::{list, str};
@@ -29,7 +29,7 @@ pub(crate) fn generate() -> Value {
         ("interlinear marks", "\u{fff9}a\u{fffa}b\u{fffb}"),
     ];
     let cases = raw.map(|(name, raw)| {
-        let scrubbed = Text::new(raw).scrubbed();
+        let scrubbed = UntrustedText::new(raw).scrubbed();
         json!({"name": name, "raw": raw, "scrubbed": scrubbed})
     });
     json!({
@@ -55,7 +55,7 @@ pub(crate) fn check(file: &Value) -> usize {
     assert_eq!(file["hostile"], ranges());
     let cases = list(&file["cases"]);
     for case in cases {
-        assert_eq!(case["scrubbed"], Text::new(str(&case["raw"])).scrubbed());
+        assert_eq!(case["scrubbed"], UntrustedText::new(str(&case["raw"])).scrubbed());
     }
     cases.len()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use heartline::{Builder, Heartline, Report};
-use heartline_protocol::{Epoch, MasterKey, Scope, Token};
+use heartline_protocol::{KeyEpoch, MasterKey, Token, TokenScope};
 
 use super::table::Table;
 use super::{Effort, machine};
@@ -57,9 +57,9 @@ pub(super) fn run(effort: Effort) -> Result<()> {
 }
 
 fn token() -> Result<String> {
-    let key = MasterKey::new([7; 32]).scope_key(Epoch(1), "");
-    let scope = Scope::new("").context("the empty scope")?;
-    Ok(Token { epoch: Epoch(1), scope, key }.encode())
+    let key = MasterKey::new([7; 32]).scope_key(KeyEpoch(1), "");
+    let scope = TokenScope::new("").context("the empty scope")?;
+    Ok(Token { epoch: KeyEpoch(1), scope, key }.encode())
 }
 
 /// CPU of the slowest of so many threads, each on a core of its own, in ns for each call: the median

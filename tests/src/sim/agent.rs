@@ -3,7 +3,7 @@
 
 use heartline::engine::{Desired, EngineConfig, Identity, Keys};
 use heartline_fleet::MonoTime;
-use heartline_protocol::{AgentName, Scope, Token};
+use heartline_protocol::{AgentName, Token, TokenScope};
 
 use super::process::Process;
 use super::rng::Rng;
@@ -27,8 +27,11 @@ pub(super) struct Agent {
 impl Agent {
     pub(super) fn new(number: usize) -> Self {
         let name = AgentName::new(&format!("agent-{number}")).expect("a valid name");
-        let token =
-            Token { epoch: EPOCH, scope: Scope::default(), key: master().scope_key(EPOCH, "") };
+        let token = Token {
+            epoch: EPOCH,
+            scope: TokenScope::default(),
+            key: master().scope_key(EPOCH, ""),
+        };
         let keys = Keys::new(&token, &name).expect("the token covers all");
         Self {
             name,

@@ -6,10 +6,10 @@ use heartline_fleet::{
     Fleet, FleetConfig, HealthRules, HealthThresholds, Input, Message, MonoTime, OutgoingAck,
     OutgoingPush, Output, ReturnAddress,
 };
-use heartline_protocol::challenge::{BootKey, step_ms};
+use heartline_protocol::challenge::{ChallengeKey, step_ms};
 use heartline_protocol::{
-    AgentKey, Body, Datagram, Direction, Epoch, Header, Kind, MasterKey, Push, Refusal, ScopeKey,
-    Sealer, Verified,
+    AgentKey, Body, Datagram, DatagramError, DatagramWriter, Direction, Header, KeyEpoch,
+    MasterKey, MessageType, Push, ScopeKey, VerifiedDatagram,
 };
 
 use super::network::Packet;
@@ -21,7 +21,7 @@ pub(super) fn master() -> MasterKey {
 }
 
 /// The epoch of every key.
-pub(super) const EPOCH: Epoch = Epoch(1);
+pub(super) const EPOCH: KeyEpoch = KeyEpoch(1);
 
 /// One start of the collector.
 pub(super) struct Shell {
@@ -32,7 +32,7 @@ pub(super) struct Shell {
     /// When it last had anything to do.
     pub(super) looked: MonoTime,
     began: MonoTime,
-    boot_key: BootKey,
+    boot_key: ChallengeKey,
     scope_key: ScopeKey,
     keys: BTreeMap<String, Keys>,
 }
@@ -52,7 +52,7 @@ impl Shell {
             boot,
             looked: now,
             began: now,
-            boot_key: BootKey::new(&secret),
+            boot_key: ChallengeKey::new(&secret),
             scope_key: master().scope_key(EPOCH, ""),
             keys: BTreeMap::new(),
         }
@@ -70,10 +70,10 @@ impl Shell {
         &mut self,
         packet: &'a Packet,
         now: MonoTime,
-    ) -> Result<Message<'a>, Refusal> {
+    ) -> Result<Message<'a>, DatagramError> {
         let datagram = Datagram::parse(&packet.bytes)?.going(Direction::Up)?;
         let agent = datagram.claimed().agent;
-        let verified: Verified<'a> = datagram.verify(&self.keys_of(agent).up)?;
+        let verified: VerifiedDatagram<'a> = datagram.verify(&self.keys_of(agent).up)?;
         let body = verified.decode()?;
         let header = verified.header;
         let index = self.fleet.find(agent);
@@ -100,8 +100,10 @@ impl Shell {
         let step = self.step(answer.interval_ms, now);
         let step_ms = step_ms(answer.interval_ms);
         let challenge = self.boot_key.challenge(&agent, answer.session, step, step_ms);
-        let header =
-            Header { challenge, ..header(Kind::Ack, &agent, answer.session, answer.sequence) };
+        let header = Header {
+            challenge,
+            ..header(MessageType::Ack, &agent, answer.session, answer.sequence)
+        };
         Some(self.seal(&header, |out| answer.ack.write(out)))
     }
 
@@ -109,12 +111,12 @@ impl Shell {
     pub(super) fn push(&mut self, order: &OutgoingPush) -> Option<Vec<u8>> {
         let agent = self.fleet.view(order.index)?.name().to_owned();
         let push = Push { generation: order.generation, killed: order.killed };
-        Some(self.seal(&header(Kind::Push, &agent, order.session, 1), |out| push.write(out)))
+        Some(self.seal(&header(MessageType::Push, &agent, order.session, 1), |out| push.write(out)))
     }
 
     fn seal(&mut self, header: &Header<'_>, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let mut sealer = Sealer::new(&mut bytes, header);
+        let mut sealer = DatagramWriter::new(&mut bytes, header);
         body(sealer.body());
         sealer.seal(&self.keys_of(header.agent).down).expect("no answer is long");
         bytes
@@ -144,6 +146,6 @@ impl Shell {
     }
 }
 
-fn header(kind: Kind, agent: &str, session: u64, sequence: u64) -> Header<'_> {
+fn header(kind: MessageType, agent: &str, session: u64, sequence: u64) -> Header<'_> {
     Header { kind, epoch: EPOCH, scope_len: 0, agent, session, sequence, challenge: [0; 16] }
 }

@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use heartline_protocol::limits::CHALLENGE_LEN;
-use heartline_protocol::{Ack, Beat, Body, Datagram, Direction, Header, Kind, Sealer, Token};
+use heartline_protocol::{
+    Ack, Beat, Body, Datagram, DatagramWriter, Direction, Header, MessageType, Token,
+};
 
 use super::dice::Dice;
 
@@ -78,7 +80,7 @@ impl Puppet {
     pub fn seal(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         self.sequence += 1;
         let header = Header {
-            kind: Kind::Beat,
+            kind: MessageType::Beat,
             epoch: self.token.epoch,
             scope_len: u8::try_from(self.token.scope.as_str().len()).expect("a scope is short"),
             agent: &self.agent,
@@ -87,7 +89,7 @@ impl Puppet {
             challenge: self.challenge,
         };
         let mut datagram = Vec::new();
-        let mut sealer = Sealer::new(&mut datagram, &header);
+        let mut sealer = DatagramWriter::new(&mut datagram, &header);
         write(sealer.body());
         let key = self.token.key.agent_key(Direction::Up, &self.agent);
         sealer.seal(&key).expect("what a test says fits a datagram");

@@ -2,7 +2,7 @@
 
 use heartline_operator::message::AgentEntry;
 
-use heartline_protocol::wire::Text;
+use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{Beat, IdentityView};
 use heartline_tests::world::{Operator, Program, Puppet, World, wait_until};
 use heartline_vocabulary::State;
@@ -145,7 +145,8 @@ fn texts_over_their_limits_are_refused_and_counted() {
     assert_eq!(operator.agent("wordy").unwrap().identity.shared.host, None);
 
     // The protocol crate cuts what is too long: such an agent is heard, with what fits.
-    let identity = IdentityView { host: Some(Text::new(&long)), ..IdentityView::default() };
+    let identity =
+        IdentityView { host: Some(UntrustedText::new(&long)), ..IdentityView::default() };
     puppet.beat(&Beat { identity: Some(Box::new(identity)), ..Puppet::plain_beat() });
     wait_until("its host is known", || {
         operator.agent("wordy").unwrap().identity.shared.host.is_some()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use heartline_operator::client::{Client, ClientOptions, Endpoint};
 use heartline_operator::{FleetMirror, SubscriptionUpdate};
 use heartline_protocol::Beat;
-use heartline_protocol::wire::Text;
+use heartline_protocol::wire::UntrustedText;
 use heartline_tests::world::{PATIENCE, Puppet, World, wait_until};
 use tokio::time::{Instant, timeout};
 
@@ -43,7 +43,7 @@ fn a_client_that_never_reads_costs_nobody_anything() {
         round += 1;
         let step = format!("step {round}: {}", "x".repeat(40));
         for puppet in &mut puppets {
-            let step = Some(Text::new(&step));
+            let step = Some(UntrustedText::new(&step));
             puppet.beat(&Beat { step, ..Puppet::plain_beat() });
         }
         let asked = Instant::now();

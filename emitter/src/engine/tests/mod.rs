@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use heartline_protocol::body::Ack;
 use heartline_protocol::bucket::BUCKETS;
-use heartline_protocol::{Kind, Refusal};
+use heartline_protocol::{DatagramError, MessageType};
 use proptest::prelude::*;
 
 use self::scene::{A, B, SESSION, Scene, ms};
@@ -85,7 +85,7 @@ fn late_and_foreign_acks_do_not_take_back_the_challenge() {
     scene.say();
     scene.ack(3, B, Ack::default());
     scene.ack(2, A, unconfirmed());
-    let foreign = scene.seal(Kind::Ack, SESSION + 1, 9, A, |out| unconfirmed().write(out));
+    let foreign = scene.seal(MessageType::Ack, SESSION + 1, 9, A, |out| unconfirmed().write(out));
     scene.engine.handle_datagram(&foreign, scene.now).unwrap();
     scene.ack(900, A, unconfirmed());
     assert_eq!(scene.poll(), None);
@@ -258,11 +258,11 @@ fn an_agent_that_ends_before_it_was_live_is_made_known_first() {
 #[test]
 fn what_is_not_from_our_collector_is_refused() {
     let mut scene = Scene::live();
-    let mut forged = scene.seal(Kind::Ack, SESSION, 2, B, |out| durable(1).write(out));
+    let mut forged = scene.seal(MessageType::Ack, SESSION, 2, B, |out| durable(1).write(out));
     *forged.last_mut().unwrap() ^= 1;
-    assert_eq!(scene.engine.handle_datagram(&forged, scene.now), Err(Refusal::BadTag));
-    let reflected = scene.seal(Kind::Beat, SESSION, 2, B, |out| durable(1).write(out));
-    assert_eq!(scene.engine.handle_datagram(&reflected, scene.now), Err(Refusal::BadKind));
+    assert_eq!(scene.engine.handle_datagram(&forged, scene.now), Err(DatagramError::BadTag));
+    let reflected = scene.seal(MessageType::Beat, SESSION, 2, B, |out| durable(1).write(out));
+    assert_eq!(scene.engine.handle_datagram(&reflected, scene.now), Err(DatagramError::BadKind));
 }
 
 proptest! {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use heartline_protocol::body::{Ack, Push};
 use heartline_protocol::{
-    AgentName, Body, Datagram, Direction, Epoch, Header, Kind, MasterKey, Phase, Scope, ScopeKey,
-    Sealer, Token,
+    AgentName, Body, Datagram, DatagramWriter, Direction, Header, KeyEpoch, MasterKey, MessageType,
+    Phase, ScopeKey, Token, TokenScope,
 };
 
 use super::super::*;
@@ -41,8 +41,8 @@ pub(super) fn ms(ms: u64) -> Duration {
 
 fn config(remembered: Desired) -> (EngineConfig, ScopeKey) {
     let agent = AgentName::new(AGENT).unwrap();
-    let key = MasterKey::new([7; 32]).scope_key(Epoch(1), "");
-    let token = Token { epoch: Epoch(1), scope: Scope::default(), key: key.clone() };
+    let key = MasterKey::new([7; 32]).scope_key(KeyEpoch(1), "");
+    let token = Token { epoch: KeyEpoch(1), scope: TokenScope::default(), key: key.clone() };
     let keys = Keys::new(&token, &agent).unwrap();
     let identity = Identity { host: Some("machine-3".into()), ..Identity::default() };
     (EngineConfig { remembered, identity, ..EngineConfig::new(agent, keys, SESSION) }, key)
@@ -116,19 +116,19 @@ impl Scene {
     }
 
     pub(super) fn ack(&mut self, sequence: u64, challenge: [u8; 16], ack: Ack) -> Heard {
-        let bytes = self.seal(Kind::Ack, SESSION, sequence, challenge, |out| ack.write(out));
+        let bytes = self.seal(MessageType::Ack, SESSION, sequence, challenge, |out| ack.write(out));
         self.engine.handle_datagram(&bytes, self.now).unwrap()
     }
 
     pub(super) fn push(&mut self, generation: u64, killed: bool) -> Heard {
         let push = Push { generation, killed };
-        let bytes = self.seal(Kind::Push, SESSION, 1, [0; 16], |out| push.write(out));
+        let bytes = self.seal(MessageType::Push, SESSION, 1, [0; 16], |out| push.write(out));
         self.engine.handle_datagram(&bytes, self.now).unwrap()
     }
 
     pub(super) fn seal(
         &self,
-        kind: Kind,
+        kind: MessageType,
         session: u64,
         sequence: u64,
         challenge: [u8; 16],
@@ -136,7 +136,7 @@ impl Scene {
     ) -> Vec<u8> {
         let header = Header {
             kind,
-            epoch: Epoch(1),
+            epoch: KeyEpoch(1),
             scope_len: 0,
             agent: AGENT,
             session,
@@ -144,7 +144,7 @@ impl Scene {
             challenge,
         };
         let mut bytes = Vec::new();
-        let mut sealer = Sealer::new(&mut bytes, &header);
+        let mut sealer = DatagramWriter::new(&mut bytes, &header);
         body(sealer.body());
         sealer.seal(&self.key.agent_key(Direction::Down, AGENT)).unwrap();
         bytes

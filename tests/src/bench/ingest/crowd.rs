@@ -1,10 +1,11 @@
 //! A crowd of agents in one thread: each is a name, a key and a session.
 
-use heartline_protocol::bucket::{self, Packed};
+use heartline_protocol::bucket::{self, PackedHistogram};
 use heartline_protocol::limits::{CHALLENGE_LEN, INTERVAL_DEFAULT_MS, TAG_LEN};
-use heartline_protocol::wire::Text;
+use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{
-    AgentKey, Beat, Direction, Epoch, Header, IdentityView, Kind, ScopeKey, Sealer, SegmentView,
+    AgentKey, Beat, DatagramWriter, Direction, Header, IdentityView, KeyEpoch, MessageType,
+    ScopeKey, SegmentView,
 };
 use heartline_vocabulary::Phase;
 
@@ -41,24 +42,24 @@ pub(super) struct Crowd {
     keys: Vec<[u8; 32]>,
     /// The order in which they beat: by chance, as it comes after an hour of jitter.
     order: Vec<u32>,
-    epoch: Epoch,
+    epoch: KeyEpoch,
     interval_ms: u32,
     histogram: Vec<u8>,
 }
 
 impl Crowd {
     /// Agents with the keys of a fleet-wide token.
-    pub(super) fn new(agents: u32, epoch: Epoch, token: &ScopeKey) -> Self {
+    pub(super) fn new(agents: u32, epoch: KeyEpoch, token: &ScopeKey) -> Self {
         let key = |agent| token.agent_key_bytes(Direction::Up, &name(agent));
         Self::with_keys((0..agents).map(key).collect(), epoch)
     }
 
     /// Agents that all sign with the same key.
     pub(super) fn with_one_key(agents: u32) -> Self {
-        Self::with_keys(vec![ONE_KEY; agents as usize], Epoch(1))
+        Self::with_keys(vec![ONE_KEY; agents as usize], KeyEpoch(1))
     }
 
-    fn with_keys(keys: Vec<[u8; 32]>, epoch: Epoch) -> Self {
+    fn with_keys(keys: Vec<[u8; 32]>, epoch: KeyEpoch) -> Self {
         let mut histogram = Vec::new();
         for pair in 0..LATENCIES {
             bucket::pack(&mut histogram, if pair == 0 { 420 } else { 7 }, 3);
@@ -86,7 +87,7 @@ impl Crowd {
     pub(super) fn write(&self, agent: u32, said: Said, out: &mut Vec<u8>) {
         let name = name(agent);
         let header = Header {
-            kind: Kind::Beat,
+            kind: MessageType::Beat,
             epoch: self.epoch,
             scope_len: 0,
             agent: &name,
@@ -108,13 +109,13 @@ impl Crowd {
             Load::Identity => beat.identity = Some(Box::new(identity(&host, agent))),
             Load::Segment(number) => beat.segment = Some(self.segment(number)),
         }
-        let mut sealer = Sealer::new(out, &header);
+        let mut sealer = DatagramWriter::new(out, &header);
         let start = sealer.body().len();
         beat.write(sealer.body());
         if matches!(said.load, Load::Segment(_)) {
             // As long a step as makes every beat equally long.
             let missing = BEAT_LEN - TAG_LEN - sealer.body().len();
-            beat.step = Some(Text::new(&"fetch-invoices-from-the-archive"[..missing]));
+            beat.step = Some(UntrustedText::new(&"fetch-invoices-from-the-archive"[..missing]));
             sealer.body().truncate(start);
             beat.write(sealer.body());
         }
@@ -130,7 +131,7 @@ impl Crowd {
             cost_nano_usd: 31_000_000,
             tokens_in: 4_100,
             tokens_out: 950,
-            latency: Packed::new(&self.histogram).expect("packed by the rules"),
+            latency: PackedHistogram::new(&self.histogram).expect("packed by the rules"),
         }
     }
 }
@@ -154,12 +155,15 @@ pub(super) fn session(agent: u32) -> u64 {
 
 fn identity(host: &str, agent: u32) -> IdentityView<'_> {
     IdentityView {
-        host: Some(Text::new(host)),
+        host: Some(UntrustedText::new(host)),
         pid: Some(2_000 + agent % 30_000),
-        group: Some(Text::new("mail")),
-        version: Some(Text::new("1.4.2")),
-        framework: Some(Text::new("langgraph")),
-        labels: vec![(Text::new("tier"), Text::new("gold")), (Text::new("zone"), Text::new("b"))],
+        group: Some(UntrustedText::new("mail")),
+        version: Some(UntrustedText::new("1.4.2")),
+        framework: Some(UntrustedText::new("langgraph")),
+        labels: vec![
+            (UntrustedText::new("tier"), UntrustedText::new("gold")),
+            (UntrustedText::new("zone"), UntrustedText::new("b")),
+        ],
         ..IdentityView::default()
     }
 }

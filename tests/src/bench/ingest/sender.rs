@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 
 use anyhow::{Context as _, Result};
 use heartline_collector::ingest::RECEIVE_BUFFER;
-use heartline_protocol::challenge::{BootKey, step_ms};
+use heartline_protocol::challenge::{ChallengeKey, step_ms};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
 use super::crowd::{self, Crowd, INTERVAL_MS, Load, Said};
@@ -56,7 +56,7 @@ impl Sender {
         let work = move || {
             // On a machine with one core both share it: slower, and still right.
             let _ = machine::pin(1);
-            let boot = BootKey::new(&BOOT);
+            let boot = ChallengeKey::new(&BOOT);
             for order in inbox {
                 let sent = send(&crowd, &boot, &socket, &order);
                 if outbox.send(sent).is_err() {
@@ -82,7 +82,7 @@ impl Sender {
     }
 }
 
-fn send(crowd: &Crowd, boot: &BootKey, socket: &UdpSocket, order: &Order) -> io::Result<()> {
+fn send(crowd: &Crowd, boot: &ChallengeKey, socket: &UdpSocket, order: &Order) -> io::Result<()> {
     // What was answered to the burst before makes room for the answers to this one.
     while socket.recv(&mut [0; 256]).is_ok() {}
     let Round { sequence, echo_ms, load } = order.round;

@@ -8,8 +8,8 @@ use heartline_collector::ingest::{Ingest, Keyring, Listener};
 use heartline_fleet::{
     AgentIndex, Fleet, FleetConfig, HistoryDbRow, Input, MonoTime, Output, WriteTicket,
 };
-use heartline_protocol::challenge::{BootKey, step_ms};
-use heartline_protocol::{Epoch, MasterKey};
+use heartline_protocol::challenge::{ChallengeKey, step_ms};
+use heartline_protocol::{KeyEpoch, MasterKey};
 use heartline_vocabulary::{AgentRowId, State};
 
 use super::crowd::{Crowd, INTERVAL_MS, Load};
@@ -54,7 +54,7 @@ struct Core {
 const PACE: Duration = Duration::from_micros(1);
 /// The collector's only key.
 const MASTER: [u8; 32] = [0x4d; 32];
-const EPOCH: Epoch = Epoch(1);
+const EPOCH: KeyEpoch = KeyEpoch(1);
 /// When everything starts.
 const START: MonoTime = MonoTime::from_millis(0);
 
@@ -112,7 +112,8 @@ impl Whole {
 impl Core {
     fn new(listener: Listener) -> Self {
         let masters = vec![(EPOCH, MasterKey::new(MASTER))];
-        let ingest = Ingest::new(vec![listener], Keyring::new(masters, BootKey::new(&BOOT), START));
+        let ingest =
+            Ingest::new(vec![listener], Keyring::new(masters, ChallengeKey::new(&BOOT), START));
         let mut fleet = Fleet::new(FleetConfig::default(), START);
         fleet.handle(Input::Begin { last_alive: None, next_id: AgentRowId(1) }, START);
         Self { ingest, fleet, disk: None, now: START, changed: Vec::new(), work: WriteTicket(0) }
