@@ -1,4 +1,4 @@
-//! The smallest agent worth watching: a short task about five times a second.
+//! A minimal agent: a short task about five times a second.
 //!
 //! ```text
 //! cargo run --example minimal_agent [NAME]
@@ -10,22 +10,22 @@ use std::time::Duration;
 fn main() {
     let name = std::env::args().nth(1).unwrap_or_else(|| "minimal-agent".to_owned());
     let hb = heartline::start(&name);
-    hb.on_kill(|| println!("killed: no new task until somebody resumes me"));
+    hb.on_kill(|| println!("killed: no new task until resumed"));
     hb.on_resume(|| println!("resumed"));
     println!("started {name}, process {}", std::process::id());
 
-    let mut told = String::new();
+    let mut last_status = String::new();
     loop {
         let mut task = hb.task(); // counts, times, waits while killed
         sleep(Duration::from_millis(150)); // the work
         task.cost_usd(0.000_2);
         drop(task);
 
-        // For whoever watches this terminal; an agent needs none of it.
+        // Only for this terminal; an agent needs none of it.
         let status = hb.status().to_string();
-        if status != told {
+        if status != last_status {
             println!("{status}");
-            told = status;
+            last_status = status;
         }
         sleep(Duration::from_millis(50));
     }

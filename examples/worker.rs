@@ -1,23 +1,23 @@
-//! An agent as they are in earnest: several threads, steps, cost, tokens, failures, a backlog, a
-//! wait for a person, and a kill that ends the work in an orderly way.
+//! A realistic agent: several threads, steps, cost, tokens, failures, a backlog, waiting for a
+//! person, and an orderly end of the work when killed.
 //!
 //! ```text
 //! cargo run --example worker [NAME] [THREADS]
 //! ```
 //!
-//! Type `stop` to end it with a goodbye.
+//! Type `stop` to stop it with a goodbye.
 
 use std::io::BufRead as _;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
-use heartline::{Builder, Heartline, Killed};
+use heartline::{AgentKilled, Builder, Heartline};
 
-/// What there is to do, and whether to go on.
-struct Desk {
+/// Orders left to process, and whether to go on.
+struct OrderQueue {
     orders: AtomicU32,
-    open: AtomicBool,
+    is_open: AtomicBool,
 }
 
 fn main() {
@@ -29,40 +29,40 @@ fn main() {
         .group("orders")
         .version(env!("CARGO_PKG_VERSION"))
         .label("team", "fulfilment")
-        .on_kill(|| println!("killed: what is begun is finished, nothing new is started"))
+        .on_kill(|| println!("killed: finishing tasks in flight, starting no new one"))
         .on_resume(|| println!("resumed"))
         .start();
     println!("started {name} with {threads} threads; {}", hb.status());
 
-    let desk = Desk { orders: AtomicU32::new(100_000), open: AtomicBool::new(true) };
+    let queue = OrderQueue { orders: AtomicU32::new(100_000), is_open: AtomicBool::new(true) };
     thread::scope(|scope| {
-        for seat in 0..threads {
-            let (hb, desk) = (&hb, &desk);
-            scope.spawn(move || work(hb, desk, seat));
+        for worker in 0..threads {
+            let (hb, queue) = (&hb, &queue);
+            scope.spawn(move || work(hb, queue, worker));
         }
         wait_for_stop();
-        desk.open.store(false, Ordering::Release);
+        queue.is_open.store(false, Ordering::Release);
     });
     hb.stop();
     println!("stopped {name}");
 }
 
-/// One thread's work: an order at a time, as long as the desk is open.
-fn work(hb: &Heartline, desk: &Desk, seat: u32) {
-    while desk.open.load(Ordering::Acquire) {
-        // Not task(), which would wait: this loop has the end of the program to look for as well.
-        if let Err(Killed) = hb.try_task().map(|task| process(hb, desk, seat, task)) {
+/// Processes orders on one thread, while the queue is open.
+fn work(hb: &Heartline, queue: &OrderQueue, worker: u32) {
+    while queue.is_open.load(Ordering::Acquire) {
+        // Not task(), which would block: this loop also has to see the end of the program.
+        if let Err(AgentKilled) = hb.try_task().map(|task| process(hb, queue, worker, task)) {
             sleep(Duration::from_millis(100));
         }
     }
 }
 
-/// One order: plan, ask a model, now and then a person, and ship it.
-fn process(hb: &Heartline, desk: &Desk, seat: u32, mut task: heartline::Task<'_>) {
-    let order = desk.orders.fetch_sub(1, Ordering::Relaxed);
+/// Processes one order: plan, ask a model, now and then a person, and ship it.
+fn process(hb: &Heartline, queue: &OrderQueue, worker: u32, mut task: heartline::Task<'_>) {
+    let order = queue.orders.fetch_sub(1, Ordering::Relaxed);
     hb.queue(order);
     hb.step("plan");
-    sleep(Duration::from_millis(u64::from(30 + 10 * seat)));
+    sleep(Duration::from_millis(u64::from(30 + 10 * worker)));
 
     hb.step("ask the model");
     sleep(Duration::from_millis(u64::from(60 + order % 90)));
@@ -80,7 +80,7 @@ fn process(hb: &Heartline, desk: &Desk, seat: u32, mut task: heartline::Task<'_>
     }
 }
 
-/// Returns when somebody types `stop`. Without a terminal the work just goes on.
+/// Returns once `stop` is read from standard input; never, without a terminal.
 fn wait_for_stop() {
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         if line.trim() == "stop" {

@@ -1,25 +1,26 @@
-//! Starting an emitter.
+//! Configuration and start of an emitter.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::bell;
-use crate::engine::{Desired, Identity};
-use crate::handle::Heartline;
-use crate::hooks::Change;
-use crate::memory::Memory;
-use crate::problem::Problem;
-use crate::sender::Sender;
-use crate::settings::Settings;
-use crate::shared::Shared;
-use crate::token::TokenSource;
+use heartline_engine::{DesiredState, Identity};
 
-/// What an emitter is started with. All but the name is optional: what is not given comes from the
-/// environment (`HEARTLINE_COLLECTOR`, `HEARTLINE_TOKEN` or `HEARTLINE_TOKEN_FILE`,
-/// `HEARTLINE_INTERVAL`, `HEARTLINE_STATE_DIR`, `HEARTLINE_DISABLE`), then from the defaults, which
-/// find a collector of the same user on the same machine.
+use crate::handle::Heartline;
+use crate::hooks::HookEvent;
+use crate::problem::Problem;
+use crate::sender::SenderThread;
+use crate::settings::EmitterSettings;
+use crate::shared::SharedState;
+use crate::state_file::DesiredStateFile;
+use crate::token::TokenSource;
+use crate::waker::SenderWaker;
+
+/// Configures an emitter. All but the name is optional: what is not set comes from the environment
+/// (`HEARTLINE_COLLECTOR`, `HEARTLINE_TOKEN` or `HEARTLINE_TOKEN_FILE`,
+/// `HEARTLINE_INTERVAL`, `HEARTLINE_STATE_DIR`, `HEARTLINE_DISABLE`), then from the defaults, for a
+/// collector of the same user on the same machine.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -34,13 +35,13 @@ use crate::token::TokenSource;
 /// ```
 #[must_use = "nothing is sent until start() is called"]
 pub struct Builder {
-    arguments: Arguments,
-    hooks: Vec<(Change, Box<dyn Fn() + Send + Sync>)>,
+    arguments: BuilderArguments,
+    hooks: Vec<(HookEvent, Box<dyn Fn() + Send + Sync>)>,
 }
 
-/// What was asked for, not checked yet.
+/// BuilderArguments of the builder, not validated yet.
 #[derive(Default)]
-pub(crate) struct Arguments {
+pub(crate) struct BuilderArguments {
     pub(crate) name: String,
     pub(crate) collector: Option<String>,
     pub(crate) token: Option<TokenSource>,
@@ -51,155 +52,150 @@ pub(crate) struct Arguments {
 }
 
 impl Builder {
-    /// An agent of this name: 1 to 63 of `a-z 0-9 . _ -`. Replicas take names of their own, by
-    /// custom `mail.1`, `mail.2`.
+    /// Creates a builder for the agent of this name: 1 to 63 of `a-z 0-9 . _ -`. Replicas have names of
+    /// their own, by convention `mail.1`, `mail.2`.
     pub fn new(name: impl Into<String>) -> Self {
-        let arguments = Arguments { name: name.into(), ..Arguments::default() };
+        let arguments = BuilderArguments { name: name.into(), ..BuilderArguments::default() };
         Self { arguments, hooks: Vec::new() }
     }
 
-    /// Where the collector is: `host:port` or `[v6]:port`.
+    /// Sets the address of the collector: `host:port` or `[v6]:port`.
     pub fn collector(mut self, address: impl Into<String>) -> Self {
         self.arguments.collector = Some(address.into());
         self
     }
 
-    /// The token itself (`hl1.…`), as `heartline token` gives it.
+    /// Sets the token (`hl1.…`), as `heartline token` prints it.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.arguments.token = Some(TokenSource::Text(token.into()));
         self
     }
 
-    /// A file with the token. It may come later, and may change.
+    /// Sets the path of the token file. The file may be created later, and may change.
     pub fn token_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.arguments.token = Some(TokenSource::File(path.into()));
         self
     }
 
-    /// Time between beats: 100 ms to 1 h, 30 s by default.
+    /// Sets the time between beats: 100 ms to 1 h, 30 s by default.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.arguments.interval = Some(interval);
         self
     }
 
-    /// The directory in which a kill is remembered.
+    /// Sets the directory in which a kill is stored.
     pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.arguments.state_dir = Some(path.into());
         self
     }
 
-    /// The machine's name, instead of what the system says.
+    /// Sets the machine's name, which is otherwise the system's.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.arguments.identity.host = Some(host.into());
         self
     }
 
-    /// What this agent is one of many of.
+    /// Sets the group that the agent and its replicas belong to.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.arguments.identity.group = Some(group.into());
         self
     }
 
-    /// The version of the agent's program.
+    /// Sets the version of the agent's program.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.arguments.identity.version = Some(version.into());
         self
     }
 
-    /// The name and version of the framework it is built with.
+    /// Sets the name and version of the framework it is built with.
     pub fn framework(mut self, framework: impl Into<String>) -> Self {
         self.arguments.identity.framework = Some(framework.into());
         self
     }
 
-    /// A label, to filter and group by; at most 16.
+    /// Adds a label, to filter and group by; at most 16.
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.arguments.identity.labels.insert(key.into(), value.into());
         self
     }
 
-    /// An agent that this one needs; at most 16.
+    /// Adds an agent that this one depends on; at most 16.
     pub fn depends_on(mut self, agent: impl Into<String>) -> Self {
         self.arguments.depends.push(agent.into());
         self
     }
 
-    /// Calls `hook` when the agent is killed, or at once if a kill is remembered from before. It
-    /// runs on a thread of its own and may block, or end the process.
+    /// Calls `hook` when the agent is killed, or at once if it was killed before its
+    /// start. The hook runs on a thread of its own and may block, or end the process.
     pub fn on_kill(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
-        self.hooks.push((Change::Killed, Box::new(hook)));
+        self.hooks.push((HookEvent::Killed, Box::new(hook)));
         self
     }
 
     /// Calls `hook` when the agent is resumed, on the same thread as those for a kill.
     pub fn on_resume(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
-        self.hooks.push((Change::Resumed, Box::new(hook)));
+        self.hooks.push((HookEvent::Resumed, Box::new(hook)));
         self
     }
 
-    /// Starts the emitter. This never fails and never blocks on the network: what is wrong is in
-    /// [`Heartline::status`], and was logged once.
-    #[must_use = "the last handle that is dropped says goodbye"]
+    /// Starts the emitter. Never fails and never blocks on the network: problems are in
+    /// [`Heartline::status`], and are logged once.
+    #[must_use = "dropping the last handle stops the emitter"]
     pub fn start(self) -> Heartline {
         let mut problems = Vec::new();
         let env = |name: &str| std::env::var(name).ok();
-        let settings = Settings::resolve(&self.arguments, &env, &mut problems);
+        let settings = EmitterSettings::resolve(&self.arguments, &env, &mut problems);
         let shared = match settings {
             Ok(settings) => launch(settings, self.hooks, &mut problems),
             Err(fatal) => {
                 problems.insert(0, fatal);
-                Arc::new(Shared::new(None))
+                Arc::new(SharedState::new(None))
             }
         };
         for problem in problems.iter().filter(|problem| **problem != Problem::Disabled) {
             tracing::warn!(agent = self.arguments.name, "heartline: {problem}");
         }
-        shared.bulletin.lock().settings = problems;
+        shared.sender_status().settings_problems = problems;
         Heartline::new(shared)
     }
 
     #[cfg(test)]
-    pub(crate) fn arguments(&self) -> &Arguments {
+    pub(crate) fn arguments(&self) -> &BuilderArguments {
         &self.arguments
     }
 }
 
-/// Starts the sender, unless it is plain that it could never send.
+/// Starts the sender, unless it could never send.
 fn launch(
-    settings: Settings,
-    hooks: Vec<(Change, Box<dyn Fn() + Send + Sync>)>,
+    settings: EmitterSettings,
+    hooks: Vec<(HookEvent, Box<dyn Fn() + Send + Sync>)>,
     problems: &mut Vec<Problem>,
-) -> Arc<Shared> {
-    let remembered = settings.memory.as_ref().map_or(Ok(Desired::default()), Memory::read);
-    let remembered = remembered.unwrap_or_else(|problem| {
+) -> Arc<SharedState> {
+    let stored =
+        settings.state_file.as_ref().map_or(Ok(Default::default()), DesiredStateFile::read);
+    let stored = stored.unwrap_or_else(|problem| {
         problems.push(problem);
-        Desired::default()
+        DesiredState::default()
     });
     let keys = settings.token.keys(&settings.agent);
-    let wire = match &keys {
+    let waker = match &keys {
         Err(problem) if !settings.token.may_change() => Err(problem.clone()),
-        _ => bell::pair().map_err(|error| Problem::NoThread(error.to_string())),
+        _ => SenderWaker::new().map_err(|error| Problem::ThreadNotStarted(error.to_string())),
     };
-    let (bell, ear) = match wire {
-        Ok((bell, ear)) => (Some(bell), Some(ear)),
-        Err(problem) => {
-            problems.push(problem);
-            (None, None)
-        }
-    };
-    let shared = Arc::new(Shared::new(bell));
-    for (on, hook) in hooks {
-        shared.hooks.add(on, hook);
+    let waker = waker.map(Arc::new).map_err(|problem| problems.push(problem)).ok();
+    let shared = Arc::new(SharedState::new(waker.clone()));
+    for (event, hook) in hooks {
+        shared.hooks.add(event, hook);
     }
-    // Before anybody has the handle, so that not one task slips through: neither a restart nor a
-    // token that does not work is a way out of a kill.
-    shared.obey(remembered);
-    if let Some(ear) = ear {
-        let sender = Sender::new(Arc::clone(&shared), settings, remembered, keys, ear);
+    // Before the agent has the handle, so that not one task starts: a kill outlives a restart, also
+    // one with an invalid token.
+    shared.apply(stored);
+    if let Some(waker) = waker {
+        let sender = SenderThread::new(Arc::clone(&shared), settings, stored, keys, waker);
         let spawned = thread::Builder::new().name("heartline".to_owned()).spawn(|| sender.run());
         if let Err(error) = spawned {
-            problems.push(Problem::NoThread(error.to_string()));
-            shared.sender_has_left();
+            problems.push(Problem::ThreadNotStarted(error.to_string()));
+            shared.mark_stopped();
         }
     }
     shared

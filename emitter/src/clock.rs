@@ -1,30 +1,29 @@
-//! The one place that reads a clock.
+//! Reading of the monotonic clock.
 
+use heartline_engine::MonoNanos;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::engine::Moment;
-
-/// The emitter's monotonic clock: nanoseconds since it was made, from 1, so that 0 can mean never.
+/// Monotonic clock that counts from its creation, from 1, so that 0 can mean never.
 ///
 /// It is read twice for each task, and asks the system directly: `Instant` adds a subtraction of
 /// seconds and nanoseconds, with its checks, to each reading.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub(crate) struct MonotonicClock {
     origin_nanos: u64,
 }
 
-impl Clock {
+impl MonotonicClock {
     pub(crate) fn start() -> Self {
         Self { origin_nanos: monotonic_nanos() }
     }
 
     #[inline]
-    pub(crate) fn now(&self) -> Moment {
-        Moment::from_nanos(1 + monotonic_nanos().saturating_sub(self.origin_nanos))
+    pub(crate) fn now(&self) -> MonoNanos {
+        MonoNanos::new(1 + monotonic_nanos().saturating_sub(self.origin_nanos))
     }
 }
 
-/// The system's monotonic clock. It counts from a moment in the past, and 584 years fit.
+/// Reads the system's monotonic clock, whose nanoseconds fit for 584 years.
 #[inline]
 fn monotonic_nanos() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);

@@ -1,37 +1,37 @@
-//! Whether new tasks may start, and who waits until they may.
+//! The gate that a kill closes for new tasks.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Closed while the agent is killed. Threads wait on a condition, futures leave a waker: neither
-/// needs a runtime.
+/// Closed while the agent is killed. Threads wait on a condition variable, futures leave a waker:
+/// neither needs a runtime.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub(crate) struct KillGate {
     closed: AtomicBool,
-    waiting: Mutex<Waiting>,
+    waiters: Mutex<GateWaiters>,
     opened: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
-    next: u64,
+struct GateWaiters {
+    last_id: u64,
     wakers: BTreeMap<u64, Waker>,
 }
 
-/// A future's place among those that wait.
+/// Id of a future among the waiters, once it waits.
 #[derive(Debug, Default)]
-pub(crate) struct Place(Option<u64>);
+pub(crate) struct WaiterId(Option<u64>);
 
-impl Gate {
+impl KillGate {
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// From here on no task starts that a look at those in flight does not find: the fence has its
-    /// other half where tasks begin.
+    /// Closes the gate: no task starts from here on that a later count of those in flight misses.
+    /// The fence pairs with the one where tasks begin.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         fence(Ordering::SeqCst);
@@ -39,9 +39,9 @@ impl Gate {
 
     pub(crate) fn open(&self) {
         let wakers = {
-            let mut waiting = self.lock();
+            let mut waiters = self.lock();
             self.closed.store(false, Ordering::Release);
-            std::mem::take(&mut waiting.wakers)
+            std::mem::take(&mut waiters.wakers)
         };
         self.opened.notify_all();
         wakers.into_values().for_each(Waker::wake);
@@ -50,39 +50,39 @@ impl Gate {
     /// Blocks this thread until the gate is open.
     #[cold]
     pub(crate) fn wait(&self) {
-        let mut waiting = self.lock();
+        let mut waiters = self.lock();
         while self.is_closed() {
-            waiting = self.opened.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiters = self.opened.wait(waiters).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Ready when the gate is open; else the task of `cx` is woken when it opens.
-    pub(crate) fn poll_open(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
+    /// Returns ready when the gate is open; else wakes the task of `cx` when it opens.
+    pub(crate) fn poll_open(&self, id: &mut WaiterId, cx: &Context<'_>) -> Poll<()> {
         if !self.is_closed() {
             return Poll::Ready(());
         }
-        let mut waiting = self.lock();
-        // Under the lock: the gate cannot open between this look and the leaving of the waker.
+        let mut waiters = self.lock();
+        // Checked under the lock: the gate cannot open before the waker is in the map.
         if !self.is_closed() {
             return Poll::Ready(());
         }
-        let id = *place.0.get_or_insert_with(|| {
-            waiting.next += 1;
-            waiting.next
+        let id = *id.0.get_or_insert_with(|| {
+            waiters.last_id += 1;
+            waiters.last_id
         });
-        waiting.wakers.insert(id, cx.waker().clone());
+        waiters.wakers.insert(id, cx.waker().clone());
         Poll::Pending
     }
 
-    /// A future no longer waits.
-    pub(crate) fn forget(&self, place: &mut Place) {
-        if let Some(id) = place.0.take() {
+    /// Removes the waker of a future that is dropped.
+    pub(crate) fn remove_waiter(&self, id: &mut WaiterId) {
+        if let Some(id) = id.0.take() {
             self.lock().wakers.remove(&id);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, GateWaiters> {
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,26 +95,26 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Counted(AtomicUsize);
+    struct CountingWaker(AtomicUsize);
 
-    impl Wake for Counted {
+    impl Wake for CountingWaker {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
     }
 
     #[test]
-    fn futures_are_woken_once_when_it_opens_and_not_after_they_left() {
-        let (gate, woken) = (Gate::default(), Arc::new(Counted::default()));
+    fn futures_are_woken_once_when_it_opens_and_not_after_their_removal() {
+        let (gate, woken) = (KillGate::default(), Arc::new(CountingWaker::default()));
         let waker = Waker::from(Arc::clone(&woken));
         let cx = Context::from_waker(&waker);
-        let (mut stays, mut leaves) = (Place::default(), Place::default());
+        let (mut stays, mut removed) = (WaiterId::default(), WaiterId::default());
         assert!(gate.poll_open(&mut stays, &cx).is_ready());
         gate.close();
         assert!(gate.poll_open(&mut stays, &cx).is_pending());
         assert!(gate.poll_open(&mut stays, &cx).is_pending());
-        assert!(gate.poll_open(&mut leaves, &cx).is_pending());
-        gate.forget(&mut leaves);
+        assert!(gate.poll_open(&mut removed, &cx).is_pending());
+        gate.remove_waiter(&mut removed);
         gate.open();
         assert_eq!(woken.0.load(Ordering::SeqCst), 1);
         assert!(gate.poll_open(&mut stays, &cx).is_ready());
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn threads_wait_until_it_opens() {
-        let gate = Gate::default();
+        let gate = KillGate::default();
         gate.close();
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| gate.wait())).collect();

@@ -1,59 +1,59 @@
-//! What the agent holds.
+//! The agent's handle of its emitter.
 
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::hooks::Change;
+use crate::hooks::HookEvent;
 use crate::report::Report;
-use crate::shared::{Leave, Shared};
-use crate::status::Status;
-use crate::task::{Admission, Killed, Task, Waiting};
+use crate::shared::{SharedState, StopRequest};
+use crate::status::EmitterStatus;
+use crate::task::{AgentKilled, Task, TaskFuture, WaitGuard};
 
-/// Longest time that a goodbye may take, its own patience and a hanging name look-up included.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+/// Longest wait for the sender to stop, its goodbye and a hanging name resolution included.
+const STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// An agent's emitter. Cheap to clone; the last clone that is dropped says goodbye to the collector,
-/// which takes a round trip, and at most a second and a half if nobody answers. (A process that ends
-/// without dropping it, or a thread that panics with it, is missed instead, as it should be.)
+/// Handle of an agent's emitter. Cheap to clone; dropping the last clone sends a goodbye to the
+/// collector, which takes a round trip, or a second and a half without an answer. (A process that ends
+/// without dropping it, or a thread that panics with it, sends no goodbye and is found missing.)
 ///
 /// No method fails, panics, or waits for the network. [`Heartline::task`] waits while the agent is
-/// killed, which is what it is for.
+/// killed.
 #[derive(Clone)]
 pub struct Heartline {
-    shared: Arc<Shared>,
-    _lease: Arc<Lease>,
+    shared: Arc<SharedState>,
+    _stop: Arc<StopOnDrop>,
 }
 
-/// Ends the sender when the last handle is gone.
-struct Lease(Arc<Shared>);
+/// Stops the sender when the last handle is dropped.
+struct StopOnDrop(Arc<SharedState>);
 
 impl Heartline {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { _lease: Arc::new(Lease(Arc::clone(&shared))), shared }
+    pub(crate) fn new(shared: Arc<SharedState>) -> Self {
+        Self { _stop: Arc::new(StopOnDrop(Arc::clone(&shared))), shared }
     }
 
-    /// Begins a task. While the agent is killed this blocks, until it is resumed.
+    /// Begins a task. Blocks while the agent is killed.
     #[inline]
     pub fn task(&self) -> Task<'_> {
-        Task::begin_when_open(&self.shared)
+        Task::begin_blocking(&self.shared)
     }
 
-    /// Begins a task, or says that the agent is killed.
+    /// Begins a task, unless the agent is killed.
     ///
     /// # Errors
-    /// [`Killed`], until an operator resumes the agent.
+    /// [`AgentKilled`], until an operator resumes the agent.
     #[inline]
-    pub fn try_task(&self) -> Result<Task<'_>, Killed> {
+    pub fn try_task(&self) -> Result<Task<'_>, AgentKilled> {
         Task::begin(&self.shared)
     }
 
     /// Begins a task. While the agent is killed the future is pending; it blocks no thread and
     /// works on any runtime.
     #[inline]
-    pub fn task_async(&self) -> Admission<'_> {
-        Admission::new(&self.shared)
+    pub fn task_async(&self) -> TaskFuture<'_> {
+        TaskFuture::new(&self.shared)
     }
 
     /// Counts work that was not a [`Task`]. Takes some nanoseconds.
@@ -62,31 +62,31 @@ impl Heartline {
         self.shared.counters.report(report);
     }
 
-    /// Names the current step. That is progress: an agent that takes no step, and begins and ends
-    /// no task, for long enough is shown as stalled.
+    /// Sets the current step. This counts as progress: an agent that takes no step, and begins and
+    /// ends no task, for long enough is shown as stalled.
     pub fn step(&self, name: &str) {
-        self.shared.board.step(name);
-        self.shared.counters.progressed(self.shared.clock.now());
+        self.shared.activity.set_step(name);
+        self.shared.counters.record_progress(self.shared.clock.now());
     }
 
-    /// Says that the agent waits for something outside of itself, such as a person's approval,
-    /// until the guard is dropped. Meanwhile nobody takes it for stalled.
-    pub fn waiting(&self, what: &str) -> Waiting<'_> {
-        Waiting::begin(&self.shared, what)
+    /// Reports that the agent waits for something outside of itself, such as a person's approval,
+    /// until the guard is dropped. A waiting agent is not shown as stalled.
+    pub fn waiting(&self, reason: &str) -> WaitGuard<'_> {
+        WaitGuard::begin(&self.shared, reason)
     }
 
-    /// Says that the agent is ready for work, and at no particular step.
+    /// Reports that the agent is ready for work, and clears the step.
     pub fn running(&self) {
-        self.shared.board.running();
-        self.shared.counters.progressed(self.shared.clock.now());
+        self.shared.activity.clear_step();
+        self.shared.counters.record_progress(self.shared.clock.now());
     }
 
-    /// Says how long the agent's backlog is.
+    /// Reports the length of the agent's backlog.
     pub fn queue(&self, depth: u32) {
-        self.shared.board.queue(depth);
+        self.shared.activity.set_queue(depth);
     }
 
-    /// Whether the agent is killed.
+    /// Returns whether the agent is killed.
     #[must_use]
     #[inline]
     pub fn killed(&self) -> bool {
@@ -96,36 +96,34 @@ impl Heartline {
     /// Calls `hook` when the agent is killed, or at once if it is killed already. See
     /// [`Builder::on_kill`](crate::Builder::on_kill).
     pub fn on_kill(&self, hook: impl Fn() + Send + Sync + 'static) {
-        self.shared.hooks.add(Change::Killed, hook);
+        self.shared.hooks.add(HookEvent::Killed, hook);
     }
 
     /// Calls `hook` when the agent is resumed.
     pub fn on_resume(&self, hook: impl Fn() + Send + Sync + 'static) {
-        self.shared.hooks.add(Change::Resumed, hook);
+        self.shared.hooks.add(HookEvent::Resumed, hook);
     }
 
-    /// How the emitter is doing, and what is wrong with it.
+    /// Returns the status of the emitter, with its problems.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> EmitterStatus {
         self.shared.status()
     }
 
-    /// Says goodbye now: what is left to count goes out, and the collector knows that the end is
-    /// meant. Waits for its answer, at most a second and a half. Afterwards nothing is sent, and
-    /// a kill stays as it is.
+    /// Stops the emitter: sends a goodbye with the work not sent yet, and waits for its answer, at most
+    /// a second and a half. Afterwards nothing is sent, and a kill stays in force.
     pub fn stop(&self) {
-        self.shared.stop(Leave::Goodbye, PATIENCE);
+        self.shared.stop(StopRequest::WithGoodbye, STOP_TIMEOUT);
     }
 }
 
-impl Drop for Lease {
+impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        // An agent that ends in a panic does not end as it should.
-        let (how, patience) = match thread::panicking() {
-            true => (Leave::Silently, Duration::ZERO),
-            false => (Leave::Goodbye, PATIENCE),
+        let (request, timeout) = match thread::panicking() {
+            true => (StopRequest::Silent, Duration::ZERO),
+            false => (StopRequest::WithGoodbye, STOP_TIMEOUT),
         };
-        self.0.stop(how, patience);
+        self.0.stop(request, timeout);
     }
 }
 
@@ -138,22 +136,22 @@ impl fmt::Debug for Heartline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bell;
+    use crate::waker::SenderWaker;
 
-    fn after(end: impl FnOnce(Heartline) + Send + 'static) -> Leave {
-        let (bell, _ear) = bell::pair().unwrap();
-        let shared = Arc::new(Shared::new(Some(bell)));
+    fn request_after(end: impl FnOnce(Heartline) + Send + 'static) -> StopRequest {
+        let waker = SenderWaker::new().unwrap();
+        let shared = Arc::new(SharedState::new(Some(Arc::new(waker))));
         // There is no sender to wait for.
-        shared.sender_has_left();
+        shared.mark_stopped();
         let hb = Heartline::new(Arc::clone(&shared));
         let _ = thread::spawn(move || end(hb)).join();
-        shared.leave()
+        shared.stop_request()
     }
 
     #[test]
-    fn only_the_last_handle_says_goodbye_and_not_in_a_panic() {
-        assert_eq!(after(drop), Leave::Goodbye);
-        assert_eq!(after(|hb| std::mem::forget(hb.clone())), Leave::Stay);
-        assert_eq!(after(|_hb| panic!("the agent's own fault")), Leave::Silently);
+    fn dropping_the_last_handle_sends_a_goodbye_unless_panicking() {
+        assert_eq!(request_after(drop), StopRequest::WithGoodbye);
+        assert_eq!(request_after(|hb| std::mem::forget(hb.clone())), StopRequest::None);
+        assert_eq!(request_after(|_hb| panic!("the agent's own fault")), StopRequest::Silent);
     }
 }

@@ -1,13 +1,13 @@
-//! The agent's own reactions to a kill and to a resume.
+//! Hooks of the agent for kills and resumes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// What the desired state has become.
+/// HookEvent of the desired state that a hook is called for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum HookEvent {
     Killed,
     Resumed,
 }
@@ -15,39 +15,39 @@ pub(crate) enum Change {
 type Hook = Arc<dyn Fn() + Send + Sync>;
 
 /// Calls hooks in the order of the changes, on a thread of their own: one that blocks or panics
-/// neither delays a beat nor ends the emitter. The thread is there only if there is a hook.
+/// neither delays a beat nor ends the emitter. The thread is started for the first call.
 #[derive(Default)]
-pub(crate) struct Hooks(Mutex<State>);
+pub(crate) struct KillHooks(Mutex<HookState>);
 
 #[derive(Default)]
-struct State {
+struct HookState {
     killed: bool,
-    hooks: Vec<(Change, Hook)>,
+    hooks: Vec<(HookEvent, Hook)>,
     caller: Option<Sender<Hook>>,
 }
 
-impl Hooks {
+impl KillHooks {
     /// Adds a hook. If the agent is killed already, a hook for that is called at once.
-    pub(crate) fn add(&self, on: Change, hook: impl Fn() + Send + Sync + 'static) {
+    pub(crate) fn add(&self, on: HookEvent, hook: impl Fn() + Send + Sync + 'static) {
         let hook: Hook = Arc::new(hook);
         let mut state = self.lock();
-        if state.killed && on == Change::Killed {
+        if state.killed && on == HookEvent::Killed {
             state.call(&hook);
         }
         state.hooks.push((on, hook));
     }
 
-    /// The desired state is this now. Calls nothing if it was so before.
-    pub(crate) fn fire(&self, change: Change) {
+    /// Calls the hooks of a change; none if the state was the same before.
+    pub(crate) fn fire(&self, event: HookEvent) {
         let mut state = self.lock();
-        let killed = change == Change::Killed;
+        let killed = event == HookEvent::Killed;
         if std::mem::replace(&mut state.killed, killed) == killed {
             return;
         }
         let hooks: Vec<Hook> = state
             .hooks
             .iter()
-            .filter(|(on, _)| *on == change)
+            .filter(|(on, _)| *on == event)
             .map(|(_, hook)| hook.clone())
             .collect();
         for hook in &hooks {
@@ -55,12 +55,12 @@ impl Hooks {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, HookState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl HookState {
     fn call(&mut self, hook: &Hook) {
         if self.caller.is_none() {
             let (caller, calls) = mpsc::channel();
@@ -95,22 +95,22 @@ mod tests {
 
     #[test]
     fn hooks_are_called_in_order_once_a_change_and_survive_a_panic() {
-        let (hooks, (told, heard)) = (Hooks::default(), mpsc::channel());
-        let tell = |what: &'static str| {
-            let told = told.clone();
-            move || told.send(what).unwrap()
+        let (hooks, (calls, received)) = (KillHooks::default(), mpsc::channel());
+        let record = |call: &'static str| {
+            let calls = calls.clone();
+            move || calls.send(call).unwrap()
         };
-        hooks.add(Change::Killed, || panic!("a hook of the agent's panics"));
-        hooks.add(Change::Killed, tell("killed"));
-        hooks.add(Change::Resumed, tell("resumed"));
-        hooks.fire(Change::Resumed);
-        hooks.fire(Change::Killed);
-        hooks.fire(Change::Killed);
-        hooks.fire(Change::Resumed);
-        hooks.fire(Change::Killed);
-        hooks.add(Change::Killed, tell("late"));
+        hooks.add(HookEvent::Killed, || panic!("a hook of the agent's panics"));
+        hooks.add(HookEvent::Killed, record("killed"));
+        hooks.add(HookEvent::Resumed, record("resumed"));
+        hooks.fire(HookEvent::Resumed);
+        hooks.fire(HookEvent::Killed);
+        hooks.fire(HookEvent::Killed);
+        hooks.fire(HookEvent::Resumed);
+        hooks.fire(HookEvent::Killed);
+        hooks.add(HookEvent::Killed, record("late"));
         let all: Vec<_> =
-            (0..4).map(|_| heard.recv_timeout(Duration::from_secs(10)).unwrap()).collect();
+            (0..4).map(|_| received.recv_timeout(Duration::from_secs(10)).unwrap()).collect();
         assert_eq!(all, ["killed", "resumed", "killed", "late"]);
     }
 }

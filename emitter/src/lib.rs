@@ -1,7 +1,7 @@
 //! Heartbeats for Rust agents.
 //!
-//! Three lines make a program an agent that Heartline watches: it beats, its work is counted
-//! exactly once, and an operator can kill and resume it.
+//! Three lines make a program an agent that Heartline watches: it sends heartbeats, its work is
+//! counted exactly once, and an operator can kill and resume it.
 //!
 //! ```no_run
 //! # fn next_order() -> u64 { 1 }
@@ -15,61 +15,60 @@
 //! ```
 //!
 //! On the machine of the collector nothing needs to be set. Elsewhere `HEARTLINE_COLLECTOR` and
-//! `HEARTLINE_TOKEN` (or `HEARTLINE_TOKEN_FILE`) say where and as whom; a [`Builder`] takes them as
-//! arguments too.
+//! `HEARTLINE_TOKEN` (or `HEARTLINE_TOKEN_FILE`) configure it; a [`Builder`] takes them as arguments,
+//! too.
 //!
-//! # What it promises
+//! # Guarantees
 //!
 //! - **It never gets in the way.** No call fails, panics or waits for the network; counting takes
-//!   nanoseconds and no lock; memory is bounded. What is wrong is in [`Heartline::status`], and
-//!   was logged once (through `tracing`).
-//! - **Work is counted exactly once**, whatever the network loses, doubles or reorders, and
+//!   nanoseconds and no lock; memory is bounded. Problems are in [`Heartline::status`], and are
+//!   logged once (through `tracing`).
+//! - **Work is counted exactly once**, whatever the network loses, duplicates or reorders, and
 //!   however often the collector is restarted. What could not be counted is counted as lost.
 //! - **A kill is obeyed**: [`Heartline::task`] waits, [`Heartline::task_async`] is pending,
-//!   [`Heartline::try_task`] says [`Killed`], and [`Builder::on_kill`] calls back. Tasks in flight
-//!   are never interrupted. The kill is remembered in a file, so a restart is no way out.
-//! - **A stuck agent shows**: each beat says how old the oldest task and the last progress are. A
+//!   [`Heartline::try_task`] returns [`AgentKilled`], and [`Builder::on_kill`] calls back. Tasks in flight
+//!   are never interrupted. The kill is stored in a file and survives a restart.
+//! - **A stuck agent shows**: each beat has the age of the oldest task and of the last progress. A
 //!   program without tasks calls [`Heartline::step`], or [`Heartline::report`], now and then.
 //!
 //! # Processes and threads
 //!
 //! One thread named `heartline` sends and receives; the agent may use any threads and any async
 //! runtime, or none. After a `fork` the child has no such thread: it must [`start`] an emitter of
-//! its own, under a name of its own. What it does with the parent's handle is counted nowhere, and
-//! [`Heartline::status`] says so.
+//! its own, under a name of its own. Work reported through the parent's handle is not counted, and
+//! [`Heartline::status`] shows that.
 
 #![warn(missing_docs)]
 
-pub mod engine;
-
-mod bell;
-mod board;
+mod activity;
 mod builder;
 mod clock;
 mod counters;
 mod gate;
 mod handle;
 mod hooks;
-mod memory;
 mod problem;
 mod report;
 mod sender;
 mod settings;
 mod shared;
+mod state_file;
 mod status;
 mod task;
 mod token;
+mod waker;
 
 pub use builder::Builder;
 pub use handle::Heartline;
+pub use heartline_engine::{ConnectionState, DesiredState};
 pub use problem::Problem;
-pub use report::{Outcome, Report};
-pub use status::Status;
-pub use task::{Admission, Killed, Task, Waiting};
+pub use report::{Report, TaskOutcome};
+pub use status::EmitterStatus;
+pub use task::{AgentKilled, Task, TaskFuture, WaitGuard};
 
-/// Starts an emitter for the agent of this name, with settings from the environment. It never
-/// fails: see [`Builder::start`].
-#[must_use = "the last handle that is dropped says goodbye"]
+/// Starts an emitter for the agent of this name, with settings from the environment. Never fails:
+/// see [`Builder::start`].
+#[must_use = "dropping the last handle stops the emitter"]
 pub fn start(name: impl Into<String>) -> Heartline {
     Builder::new(name).start()
 }

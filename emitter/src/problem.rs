@@ -1,74 +1,73 @@
-//! What can be wrong with an emitter.
+//! Problems of an emitter.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use heartline_engine::OutOfScopeError;
 use heartline_protocol::{NameError, TokenError};
 
-use crate::engine::OutOfScope;
-
-/// What is wrong, and what to do about it. None of these ever reaches the agent as an error: they
-/// are in [`Status::problems`](crate::Status::problems).
+/// Problem of an emitter; its text says what to do. None reaches the agent as an error: they are in
+/// [`EmitterStatus::problems`](crate::EmitterStatus::problems).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// `HEARTLINE_DISABLE` says so.
+    /// `HEARTLINE_DISABLE` is set.
     #[error("HEARTLINE_DISABLE is set: nothing is sent")]
     Disabled,
-    /// The name is no agent id.
+    /// The name is not a valid agent id.
     #[error("{name:?} can't be an agent's name: {reason}")]
     BadName {
-        /// The name as it was given.
+        /// Name asked for.
         name: String,
-        /// What is wrong with it.
+        /// Why it is invalid.
         reason: NameError,
     },
-    /// An agent that it depends on can't exist.
+    /// The name of a dependency is not a valid agent id.
     #[error("the dependency {name:?} is left out: {reason}")]
     BadDependency {
-        /// The name as it was given.
+        /// Name asked for.
         name: String,
-        /// What is wrong with it.
+        /// Why it is invalid.
         reason: NameError,
     },
-    /// The interval can't be read.
+    /// The interval can't be parsed.
     #[error(
         "the interval {text:?} is not a whole number and a unit, such as 30s or 500ms; using {used_ms} ms"
     )]
     BadInterval {
-        /// The interval as it was given.
+        /// Text of the interval.
         text: String,
-        /// What is used instead, in ms.
+        /// Interval in use, in ms.
         used_ms: u32,
     },
     /// The interval is outside of 100 ms to 1 h.
     #[error("the interval of {asked_ms} ms is outside of 100 ms to 1 h; using {used_ms} ms")]
     IntervalOutOfRange {
-        /// The interval as it was given, in ms.
+        /// Interval asked for, in ms.
         asked_ms: u64,
-        /// What is used instead, in ms.
+        /// Interval in use, in ms.
         used_ms: u32,
     },
-    /// Texts, labels or dependencies had to be cut or left out.
+    /// Texts, labels or dependencies were cut or dropped.
     #[error("the identity is too large or has characters that can't be shown; it was shortened")]
     IdentityShortened,
-    /// There is no token yet; it is looked for again every second.
+    /// There is no token yet; it is read again every second.
     #[error("no token at {}: start heartlined as the same user, or set HEARTLINE_TOKEN", path.display())]
     NoToken {
-        /// Where it would be.
+        /// Path of the token.
         path: PathBuf,
     },
-    /// No token was given, and no default place for one is known.
+    /// No token was given, and there is no default path.
     #[error(
         "no token: set HEARTLINE_TOKEN or HEARTLINE_TOKEN_FILE (neither XDG_STATE_HOME nor HOME is set)"
     )]
-    NoTokenPlace,
-    /// The file with the token can't be read; it is tried again every second.
+    NoTokenPath,
+    /// The token file can't be read; it is tried again every second.
     #[error("can't read the token at {}: {reason}", path.display())]
     TokenUnreadable {
-        /// Where it is.
+        /// Path of the file.
         path: PathBuf,
-        /// The system's word.
+        /// Error of the system.
         reason: String,
     },
     /// The token is damaged.
@@ -76,68 +75,68 @@ pub enum Problem {
     BadToken(#[from] TokenError),
     /// The token is for other agents.
     #[error("{0}")]
-    OutOfScope(#[from] OutOfScope),
+    OutOfScope(#[from] OutOfScopeError),
     /// The collector's name can't be resolved.
     #[error("can't find the collector {collector}: {reason}")]
     Unresolved {
-        /// `host:port`, as it was given.
+        /// `host:port` of the collector.
         collector: String,
-        /// The system's word.
+        /// Error of the system.
         reason: String,
     },
-    /// The socket refused to open, to send or to receive.
+    /// The socket can't be opened, or can't send or receive.
     #[error("can't {action} {collector}: {reason}")]
-    Link {
-        /// `reach`, `send to`, `hear`.
+    Socket {
+        /// `reach`, `send to` or `receive from`.
         action: &'static str,
-        /// `host:port`, as it was given.
+        /// `host:port` of the collector.
         collector: String,
-        /// The system's word.
+        /// Error of the system.
         reason: String,
     },
-    /// Nobody answers.
+    /// The collector does not answer.
     #[error(
         "no answer from {collector} for {} s: is heartlined running there, does UDP get through, \
          is the token still valid?", silent.as_secs()
     )]
     Unanswered {
-        /// `host:port`, as it was given.
+        /// `host:port` of the collector.
         collector: String,
-        /// Since the first message that was not answered.
+        /// Time since the first message that was not answered.
         silent: Duration,
     },
-    /// Answers come, but say that our messages are not live.
+    /// The collector answers, but takes no message as live.
     #[error(
         "{collector} answers, but takes none of our beats as live: is another machine replaying, or answering, in its place?"
     )]
-    NeverLive {
-        /// `host:port`, as it was given.
+    NeverConfirmed {
+        /// `host:port` of the collector.
         collector: String,
     },
-    /// The remembered kill can't be read: it counts as none.
-    #[error("the remembered state at {} can't be read ({reason}); until the collector is heard this agent works", path.display())]
-    MemoryUnreadable {
-        /// Where it is.
+    /// The stored state can't be read; it counts as not killed.
+    #[error("can't read the desired state at {}: {reason}; until the collector answers, the agent runs", path.display())]
+    StateUnreadable {
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Why it can't be read.
         reason: String,
     },
-    /// A kill or resume can't be remembered. It is obeyed all the same.
-    #[error("can't remember the desired state at {}: {reason}; a restart would forget it", path.display())]
-    MemoryUnwritable {
-        /// Where it would be.
+    /// A kill or resume can't be stored. It is applied all the same.
+    #[error("can't store the desired state at {}: {reason}; it would be lost at a restart", path.display())]
+    StateUnwritable {
+        /// Path of the file.
         path: PathBuf,
-        /// The system's word.
+        /// Error of the system.
         reason: String,
     },
-    /// There is no place to remember a kill in.
+    /// There is no directory to store a kill in.
     #[error(
-        "a kill would be forgotten at a restart: set HEARTLINE_STATE_DIR (neither XDG_STATE_HOME nor HOME is set)"
+        "a kill would be lost at a restart: set HEARTLINE_STATE_DIR (neither XDG_STATE_HOME nor HOME is set)"
     )]
-    NoMemoryPlace,
+    NoStateDir,
     /// The sender's thread could not be started.
     #[error("can't start the sender's thread: {0}")]
-    NoThread(String),
+    ThreadNotStarted(String),
     /// This process is a fork of the one that started the emitter.
     #[error(
         "this process was forked from the one that started the emitter: start one here, under a name of its own"

@@ -1,13 +1,13 @@
-//! One piece of work, as the agent tells it.
+//! Reports of work.
 
 use std::time::Duration;
 
 use heartline_protocol::body::COUNT_MAX;
 use heartline_protocol::bucket;
 
-use crate::counters::Sum;
+use crate::counters::CounterId;
 
-/// One piece of work that is done: how it went, how long it took, what it cost.
+/// Report of one finished piece of work: outcome, latency, cost, tokens.
 ///
 /// ```
 /// use std::time::Duration;
@@ -16,8 +16,8 @@ use crate::counters::Sum;
 /// let report = Report::ok().latency(Duration::from_millis(230)).cost_usd(0.03).tokens(1_200, 80);
 /// ```
 ///
-/// A value that cannot be (a negative or infinite cost, NaN) is left out and counted among the
-/// agent's lost observations; the rest of the report counts.
+/// An invalid value (a negative, infinite or NaN cost) is ignored and counted as a lost observation;
+/// the rest of the report counts.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a report counts when it is given to Heartline::report"]
 pub struct Report {
@@ -27,10 +27,10 @@ pub struct Report {
     lost: u32,
     /// The latency's bucket, or [`NO_LATENCY`].
     bucket: u16,
-    outcome: Outcome,
+    outcome: TaskOutcome,
 }
 
-/// What no latency falls into: there is no such bucket.
+/// Stands for no latency: there is no such bucket.
 const NO_LATENCY: u16 = u16::MAX;
 const _: () = assert!(bucket::BUCKETS <= NO_LATENCY as usize);
 
@@ -40,36 +40,36 @@ const _: () = assert!(size_of::<Report>() == 3 * 8 + 4 + 2 + 2);
 
 const TWO_TO_52: f64 = (1u64 << 52) as f64;
 
-/// How a piece of work went.
+/// TaskOutcome of a piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
-pub enum Outcome {
-    /// It succeeded.
+pub enum TaskOutcome {
+    /// The work succeeded.
     Ok,
-    /// It failed.
+    /// The work failed.
     Failed,
 }
 
 impl Report {
-    /// Work that succeeded.
+    /// Creates a report of work that succeeded.
     #[inline]
     pub const fn ok() -> Self {
-        Self::new(Outcome::Ok)
+        Self::new(TaskOutcome::Ok)
     }
 
-    /// Work that failed.
+    /// Creates a report of work that failed.
     #[inline]
     pub const fn failed() -> Self {
-        Self::new(Outcome::Failed)
+        Self::new(TaskOutcome::Failed)
     }
 
-    /// Work that went like that.
+    /// Creates a report of work with this outcome.
     #[inline]
-    pub const fn new(outcome: Outcome) -> Self {
+    pub const fn new(outcome: TaskOutcome) -> Self {
         Self { cost_nano_usd: 0, tokens_in: 0, tokens_out: 0, lost: 0, bucket: NO_LATENCY, outcome }
     }
 
-    /// How long it took; counted in microseconds, up to 24 h.
+    /// Sets the latency; counted in microseconds, up to 24 h.
     #[inline]
     pub fn latency(self, latency: Duration) -> Self {
         // Beyond a day every latency is the same, so that nothing can overflow.
@@ -77,29 +77,28 @@ impl Report {
         self.latency_us(secs * 1_000_000 + u64::from(latency.subsec_micros()))
     }
 
-    /// How long it took, in microseconds.
     #[inline]
     pub(crate) fn latency_us(mut self, us: u64) -> Self {
         self.bucket = bucket::index(us);
         self
     }
 
-    /// What it cost, in US dollars, rounded to the nearest billionth. Several costs add up.
+    /// Adds a cost in US dollars, rounded to the nearest billionth.
     #[inline]
     pub fn cost_usd(self, usd: f64) -> Self {
-        // Beside 2^52 a double has no room for a fraction: the sum is rounded, and its low bits are
-        // the integer. What is not from 0 to 2^52, NaN among it, has other high bits.
+        // At 2^52 a double has no room for a fraction: the sum is rounded, and its low bits are the
+        // integer. All else than 0 to 2^52, such as NaN, has other high bits.
         let nano = (usd * 1e9 + TWO_TO_52).to_bits() ^ TWO_TO_52.to_bits();
         if usd >= 0.0 && nano < 1 << 52 {
             self.cost_nano_usd(nano)
         } else {
-            self.unlikely_cost_usd(usd)
+            self.rare_cost_usd(usd)
         }
     }
 
-    /// A cost of millions, or one that cannot be.
+    /// Adds a cost of millions, or counts an invalid one.
     #[cold]
-    fn unlikely_cost_usd(mut self, usd: f64) -> Self {
+    fn rare_cost_usd(mut self, usd: f64) -> Self {
         let nano = (usd * 1e9).round();
         if usd >= 0.0 && nano < COUNT_MAX as f64 {
             return self.cost_nano_usd(nano as u64);
@@ -108,14 +107,14 @@ impl Report {
         self
     }
 
-    /// What it cost, in billionths of a US dollar. Several costs add up.
+    /// Adds a cost in billionths of a US dollar.
     #[inline]
     pub fn cost_nano_usd(mut self, nano: u64) -> Self {
         add(&mut self.cost_nano_usd, nano, &mut self.lost);
         self
     }
 
-    /// Tokens that models read and wrote. Several add up.
+    /// Adds tokens that models have read and written.
     #[inline]
     pub fn tokens(mut self, read: u64, written: u64) -> Self {
         add(&mut self.tokens_in, read, &mut self.lost);
@@ -124,42 +123,42 @@ impl Report {
     }
 
     #[inline]
-    pub(crate) fn outcome(&self) -> Sum {
+    pub(crate) fn outcome(&self) -> CounterId {
         match self.outcome {
-            Outcome::Ok => Sum::Ok,
-            Outcome::Failed => Sum::Failed,
+            TaskOutcome::Ok => CounterId::Ok,
+            TaskOutcome::Failed => CounterId::Failed,
         }
     }
 
     #[inline]
-    pub(crate) fn with_outcome(self, outcome: Outcome) -> Self {
+    pub(crate) fn with_outcome(self, outcome: TaskOutcome) -> Self {
         Self { outcome, ..self }
     }
 
-    /// The latency's bucket; beyond the last one if there is no latency.
+    /// Returns the latency's bucket; beyond the last one if there is no latency.
     #[inline]
     pub(crate) fn bucket(&self) -> usize {
         usize::from(self.bucket)
     }
 
-    /// Whether all [`sums`](Self::sums) are zero.
+    /// Returns whether all [`sums`](Self::sums) are zero.
     #[inline]
-    pub(crate) fn is_plain(&self) -> bool {
+    pub(crate) fn has_no_sums(&self) -> bool {
         (self.cost_nano_usd | self.tokens_in | self.tokens_out | u64::from(self.lost)) == 0
     }
 
     #[inline]
-    pub(crate) fn sums(&self) -> [(Sum, u64); 4] {
+    pub(crate) fn sums(&self) -> [(CounterId, u64); 4] {
         [
-            (Sum::CostNanoUsd, self.cost_nano_usd),
-            (Sum::TokensIn, self.tokens_in),
-            (Sum::TokensOut, self.tokens_out),
-            (Sum::Lost, u64::from(self.lost)),
+            (CounterId::CostNanoUsd, self.cost_nano_usd),
+            (CounterId::TokensIn, self.tokens_in),
+            (CounterId::TokensOut, self.tokens_out),
+            (CounterId::Lost, u64::from(self.lost)),
         ]
     }
 }
 
-/// Adds up to the most that a field of a segment can say; beyond it nothing is plausible.
+/// Adds up to the limit of a field of a segment; beyond it nothing is plausible.
 #[inline]
 fn add(sum: &mut u64, count: u64, lost: &mut u32) {
     if count <= COUNT_MAX - *sum {
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_left_out_and_counted() {
+    fn invalid_values_are_ignored_and_counted() {
         for usd in [-0.01, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1e-12, 1e7, 1e300] {
             assert_eq!(sums(Report::ok().cost_usd(usd)), [0, 0, 0, 1], "{usd}");
         }

@@ -1,38 +1,38 @@
-//! What the emitter runs with, after arguments, environment and defaults.
+//! Settings of the emitter, resolved from arguments, environment and defaults.
 
 use std::path::PathBuf;
 
+use heartline_engine::Identity;
 use heartline_protocol::AgentName;
 use heartline_protocol::limits::{INTERVAL_DEFAULT_MS, INTERVAL_MS};
 
-use crate::builder::Arguments;
-use crate::engine::{Fit, Identity};
-use crate::memory::Memory;
+use crate::builder::BuilderArguments;
 use crate::problem::Problem;
+use crate::state_file::DesiredStateFile;
 use crate::token::TokenSource;
 
 const COLLECTOR_DEFAULT: &str = "127.0.0.1:4327";
 
-/// What the emitter runs with.
-pub(crate) struct Settings {
+/// Resolved settings of an emitter.
+pub(crate) struct EmitterSettings {
     pub(crate) agent: AgentName,
-    /// `host:port`
+    /// `host:port`.
     pub(crate) collector: String,
     pub(crate) token: TokenSource,
     pub(crate) interval_ms: u32,
-    pub(crate) memory: Option<Memory>,
+    pub(crate) state_file: Option<DesiredStateFile>,
     pub(crate) identity: Identity,
 }
 
 /// Looks up a variable of the environment.
-pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(crate) type EnvLookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-impl Settings {
-    /// Puts the settings together: arguments before environment before defaults (`SPEC.md`,
-    /// section 17). What is wrong but not fatal is added to `problems`.
+impl EmitterSettings {
+    /// Resolves arguments, then environment, then defaults (`SPEC.md`, section 17). Problems that are
+    /// not fatal are added to `problems`.
     pub(crate) fn resolve(
-        arguments: &Arguments,
-        env: Lookup<'_>,
+        arguments: &BuilderArguments,
+        env: EnvLookup<'_>,
         problems: &mut Vec<Problem>,
     ) -> Result<Self, Problem> {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
@@ -51,7 +51,7 @@ impl Settings {
             .or_else(|| env("HEARTLINE_STATE_DIR").map(PathBuf::from))
             .or_else(|| state_home.as_ref().map(|home| home.join("agents")));
         if state_dir.is_none() {
-            problems.push(Problem::NoMemoryPlace);
+            problems.push(Problem::NoStateDir);
         }
         Ok(Self {
             collector: arguments
@@ -63,16 +63,20 @@ impl Settings {
                 .or_else(|| env("HEARTLINE_TOKEN").map(TokenSource::Text))
                 .or_else(|| env("HEARTLINE_TOKEN_FILE").map(|path| TokenSource::File(path.into())))
                 .or_else(|| state_home.map(|home| TokenSource::File(home.join("local.token"))))
-                .unwrap_or(TokenSource::Nowhere),
+                .unwrap_or(TokenSource::Unknown),
             interval_ms: interval_ms(arguments, env("HEARTLINE_INTERVAL"), problems),
-            memory: state_dir.map(|dir| Memory::new(&dir, &agent)),
+            state_file: state_dir.map(|dir| DesiredStateFile::new(&dir, &agent)),
             identity: identity(arguments, problems),
             agent,
         })
     }
 }
 
-fn interval_ms(arguments: &Arguments, env: Option<String>, problems: &mut Vec<Problem>) -> u32 {
+fn interval_ms(
+    arguments: &BuilderArguments,
+    env: Option<String>,
+    problems: &mut Vec<Problem>,
+) -> u32 {
     let asked_ms = match (arguments.interval, env) {
         (Some(interval), _) => u64::try_from(interval.as_millis()).unwrap_or(u64::MAX),
         (None, Some(text)) => match parse_interval_ms(&text) {
@@ -92,7 +96,7 @@ fn interval_ms(arguments: &Arguments, env: Option<String>, problems: &mut Vec<Pr
     used_ms
 }
 
-/// A whole number and its unit: `500ms`, `30s`, `2m`, `1h`.
+/// Parses a whole number and its unit: `500ms`, `30s`, `2m`, `1h`.
 fn parse_interval_ms(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
@@ -107,7 +111,7 @@ fn parse_interval_ms(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(unit_ms)
 }
 
-fn identity(arguments: &Arguments, problems: &mut Vec<Problem>) -> Identity {
+fn identity(arguments: &BuilderArguments, problems: &mut Vec<Problem>) -> Identity {
     let mut identity = arguments.identity.clone();
     identity.host = identity.host.or_else(host_name);
     identity.pid = Some(std::process::id());
@@ -118,14 +122,14 @@ fn identity(arguments: &Arguments, problems: &mut Vec<Problem>) -> Identity {
             Err(reason) => problems.push(Problem::BadDependency { name: name.clone(), reason }),
         }
     }
-    let (identity, fit) = identity.fitted();
-    if fit == Fit::Shortened {
+    let fitted = identity.fitted();
+    if fitted != identity {
         problems.push(Problem::IdentityShortened);
     }
-    identity
+    fitted
 }
 
-/// The machine's name, where the system shows it as a file.
+/// Reads the machine's name, where the system has a file for it.
 fn host_name() -> Option<String> {
     ["/proc/sys/kernel/hostname", "/etc/hostname"]
         .iter()
@@ -144,17 +148,17 @@ mod tests {
     fn resolve(
         builder: &Builder,
         env: &[(&str, &str)],
-    ) -> (Result<Settings, Problem>, Vec<Problem>) {
+    ) -> (Result<EmitterSettings, Problem>, Vec<Problem>) {
         let mut problems = Vec::new();
         let lookup = |name: &str| {
             env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         };
-        let settings = Settings::resolve(builder.arguments(), &lookup, &mut problems);
+        let settings = EmitterSettings::resolve(builder.arguments(), &lookup, &mut problems);
         (settings, problems)
     }
 
     #[test]
-    fn defaults_need_nothing_but_a_home() {
+    fn defaults_need_only_a_home_directory() {
         let (settings, problems) = resolve(&Builder::new("mail"), &[("HOME", "/home/u")]);
         let settings = settings.unwrap();
         assert_eq!((&*settings.collector, settings.interval_ms), ("127.0.0.1:4327", 30_000));
@@ -164,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_win_over_the_environment() {
+    fn arguments_take_precedence_over_the_environment() {
         let env = [
             ("HEARTLINE_COLLECTOR", "env:1"),
             ("HEARTLINE_TOKEN", "env-token"),
@@ -185,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_are_read_and_brought_into_range() {
+    fn intervals_are_parsed_and_clamped() {
         for (text, ms) in [("500ms", 500), ("30s", 30_000), ("2m", 120_000), (" 1 h", 3_600_000)] {
             assert_eq!(parse_interval_ms(text), Some(ms), "{text}");
         }
@@ -199,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_fatal_is_said() {
+    fn fatal_settings_are_errors() {
         let fatal = |builder: Builder, env: &[_]| resolve(&builder, env).0.err();
         assert!(matches!(fatal(Builder::new("Mail"), &[]), Some(Problem::BadName { .. })));
         let disabled = fatal(Builder::new("mail"), &[("HEARTLINE_DISABLE", "1")]);

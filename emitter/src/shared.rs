@@ -1,127 +1,127 @@
-//! What the agent's threads and the sender's thread share.
+//! State that the agent's threads and the sender's thread share.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::bell::Bell;
-use crate::board::Board;
-use crate::clock::Clock;
-use crate::counters::{Counters, Sum};
-use crate::engine::Desired;
-use crate::gate::Gate;
-use crate::hooks::{Change, Hooks};
-use crate::problem::Problem;
-use crate::status::{Bulletin, Status};
+use heartline_engine::DesiredState;
 
-/// What the agent's threads and the sender's thread share.
-pub(crate) struct Shared {
+use crate::activity::AgentActivity;
+use crate::clock::MonotonicClock;
+use crate::counters::{CounterId, Counters};
+use crate::gate::KillGate;
+use crate::hooks::{HookEvent, KillHooks};
+use crate::problem::Problem;
+use crate::status::{EmitterStatus, SenderStatus};
+use crate::waker::SenderWaker;
+
+pub(crate) struct SharedState {
     pub(crate) counters: Counters,
-    pub(crate) gate: Gate,
-    pub(crate) board: Board,
-    pub(crate) clock: Clock,
-    pub(crate) hooks: Hooks,
-    pub(crate) bulletin: Bulletin,
-    /// `None`: nothing is sent, so nobody is to be woken.
-    bell: Option<Bell>,
+    pub(crate) gate: KillGate,
+    pub(crate) activity: AgentActivity,
+    pub(crate) clock: MonotonicClock,
+    pub(crate) hooks: KillHooks,
+    sender_status: Mutex<SenderStatus>,
+    /// `None` if there is no sender.
+    waker: Option<Arc<SenderWaker>>,
     pid: u32,
-    leave: AtomicU8,
-    left: Mutex<bool>,
-    has_left: Condvar,
+    stop_request: AtomicU8,
+    has_stopped: Mutex<bool>,
+    stopped: Condvar,
 }
 
-/// How the sender shall end.
+/// Request to the sender to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(crate) enum Leave {
-    /// Not yet.
-    Stay,
-    /// With a goodbye.
-    Goodbye,
-    /// Without a word: the agent has panicked, and shall be missed.
-    Silently,
+pub(crate) enum StopRequest {
+    None,
+    WithGoodbye,
+    /// Without a goodbye: the agent has panicked, and the collector should find it missing.
+    Silent,
 }
 
-impl Shared {
-    pub(crate) fn new(bell: Option<Bell>) -> Self {
+impl SharedState {
+    pub(crate) fn new(waker: Option<Arc<SenderWaker>>) -> Self {
         Self {
             counters: Counters::new(),
-            gate: Gate::default(),
-            board: Board::new(),
-            clock: Clock::start(),
-            hooks: Hooks::default(),
-            bulletin: Bulletin::default(),
-            bell,
+            gate: KillGate::default(),
+            activity: AgentActivity::new(),
+            clock: MonotonicClock::start(),
+            hooks: KillHooks::default(),
+            sender_status: Mutex::default(),
+            waker,
             pid: std::process::id(),
-            leave: AtomicU8::new(Leave::Stay as u8),
-            left: Mutex::new(false),
-            has_left: Condvar::new(),
+            stop_request: AtomicU8::new(StopRequest::None as u8),
+            has_stopped: Mutex::new(false),
+            stopped: Condvar::new(),
         }
     }
 
-    /// Wakes the sender.
-    pub(crate) fn ring(&self) {
-        if let Some(bell) = &self.bell {
-            bell.ring();
+    pub(crate) fn wake_sender(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake();
         }
     }
 
-    /// Makes the desired state the one that tasks see.
-    pub(crate) fn obey(&self, desired: Desired) {
+    pub(crate) fn sender_status(&self) -> MutexGuard<'_, SenderStatus> {
+        self.sender_status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Applies a desired state: the gate for new tasks, then the hooks.
+    pub(crate) fn apply(&self, desired: DesiredState) {
         if desired.killed {
             self.gate.close();
         } else {
             self.gate.open();
         }
-        self.bulletin.lock().desired = desired;
-        self.hooks.fire(if desired.killed { Change::Killed } else { Change::Resumed });
+        self.sender_status().desired = desired;
+        self.hooks.fire(if desired.killed { HookEvent::Killed } else { HookEvent::Resumed });
     }
 
-    /// How the sender shall end.
-    pub(crate) fn leave(&self) -> Leave {
-        match self.leave.load(Ordering::Acquire) {
-            0 => Leave::Stay,
-            1 => Leave::Goodbye,
-            _ => Leave::Silently,
+    pub(crate) fn stop_request(&self) -> StopRequest {
+        match self.stop_request.load(Ordering::Acquire) {
+            0 => StopRequest::None,
+            1 => StopRequest::WithGoodbye,
+            _ => StopRequest::Silent,
         }
     }
 
-    /// Tells the sender to end, and waits until it has, but no longer than `patience`.
-    pub(crate) fn stop(&self, how: Leave, patience: Duration) {
-        if self.bell.is_none() || self.is_forked() {
+    /// Asks the sender to stop, and waits for that no longer than `timeout`.
+    pub(crate) fn stop(&self, request: StopRequest, timeout: Duration) {
+        if self.waker.is_none() || self.is_forked() {
             return;
         }
-        self.leave.fetch_max(how as u8, Ordering::AcqRel);
-        self.ring();
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = self.has_left.wait_timeout_while(left, patience, |left| !*left);
+        self.stop_request.fetch_max(request as u8, Ordering::AcqRel);
+        self.wake_sender();
+        let guard = self.has_stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = self.stopped.wait_timeout_while(guard, timeout, |has_stopped| !*has_stopped);
     }
 
-    /// The sender has ended.
-    pub(crate) fn sender_has_left(&self) {
-        self.bulletin.lock().contact = None;
-        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.has_left.notify_all();
+    /// Records that there is no sender any more.
+    pub(crate) fn mark_stopped(&self) {
+        self.sender_status().connection = None;
+        *self.has_stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.stopped.notify_all();
     }
 
-    pub(crate) fn status(&self) -> Status {
-        let news = self.bulletin.lock().clone();
-        let mut problems = news.problems();
+    pub(crate) fn status(&self) -> EmitterStatus {
+        let sender = self.sender_status().clone();
+        let mut problems = sender.problems();
         if self.is_forked() {
             problems.push(Problem::Forked);
         }
-        Status {
-            contact: news.contact,
-            desired: news.desired,
-            last_answer_age: news.last_answer.map(|at| self.clock.now().since(at)),
+        EmitterStatus {
+            connection: sender.connection,
+            desired: sender.desired,
+            last_answer_age: sender.last_answer.map(|at| self.clock.now().since(at)),
             in_flight: self.counters.in_flight(),
-            lost_observations: self.counters.total(Sum::Lost),
-            refused_datagrams: news.refused_datagrams,
+            lost_observations: self.counters.total(CounterId::Lost),
+            refused_datagrams: sender.refused_datagrams,
             problems,
         }
     }
 
-    /// Whether this process is a fork of the one with the sender's thread.
+    /// Returns whether this process is a fork of the one with the sender's thread.
     fn is_forked(&self) -> bool {
         self.pid != std::process::id()
     }

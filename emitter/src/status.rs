@@ -1,46 +1,46 @@
-//! How the emitter is doing.
+//! Status of the emitter.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::engine::{Contact, Desired, Moment};
+use heartline_engine::{ConnectionState, DesiredState, MonoNanos};
+
 use crate::problem::Problem;
 
-/// How an emitter is doing. As text it is one line: `live`, or what is wrong.
+/// Status of an emitter. As text it is one line: `live`, or what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// How the collector takes this session; `None` while nothing is sent at all.
-    pub contact: Option<Contact>,
+pub struct EmitterStatus {
+    /// State of the session with the collector; `None` while nothing is sent at all.
+    pub connection: Option<ConnectionState>,
     /// The desired state that is applied.
-    pub desired: Desired,
+    pub desired: DesiredState,
     /// Time since the collector's last answer.
     pub last_answer_age: Option<Duration>,
     /// Tasks begun and not ended.
     pub in_flight: u32,
     /// Observations that could not be counted.
     pub lost_observations: u64,
-    /// Datagrams received that were not from our collector.
+    /// Datagrams received that were not from this agent's collector.
     pub refused_datagrams: u64,
-    /// What is wrong.
+    /// Problems that were found and not solved yet.
     pub problems: Vec<Problem>,
 }
 
-impl Status {
-    /// Whether the collector takes the beats as live and nothing is wrong.
+impl EmitterStatus {
+    /// Returns whether the collector takes the beats as live and there is no problem.
     #[must_use]
-    pub fn is_well(&self) -> bool {
-        self.contact == Some(Contact::Confirmed) && self.problems.is_empty()
+    pub fn is_healthy(&self) -> bool {
+        self.connection == Some(ConnectionState::Confirmed) && self.problems.is_empty()
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for EmitterStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.contact {
+        f.write_str(match self.connection {
             None => "off",
-            Some(Contact::Unheard) => "no answer yet",
-            Some(Contact::Unconfirmed) => "connecting",
-            Some(Contact::Confirmed) => "live",
+            Some(ConnectionState::Unanswered) => "no answer yet",
+            Some(ConnectionState::Unconfirmed) => "connecting",
+            Some(ConnectionState::Confirmed) => "live",
         })?;
         if self.desired.killed {
             f.write_str(", killed")?;
@@ -52,34 +52,28 @@ impl fmt::Display for Status {
     }
 }
 
-/// What the sender pins up for whoever asks.
-#[derive(Debug, Default)]
-pub(crate) struct Bulletin(Mutex<News>);
-
-/// The newest of everything that the sender knows.
+/// The sender's part of the status.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct News {
-    pub(crate) contact: Option<Contact>,
-    pub(crate) desired: Desired,
-    pub(crate) last_answer: Option<Moment>,
+pub(crate) struct SenderStatus {
+    pub(crate) connection: Option<ConnectionState>,
+    pub(crate) desired: DesiredState,
+    pub(crate) last_answer: Option<MonoNanos>,
     pub(crate) refused_datagrams: u64,
-    /// Found at the start.
-    pub(crate) settings: Vec<Problem>,
-    pub(crate) token: Option<Problem>,
-    pub(crate) link: Option<Problem>,
-    pub(crate) memory: Option<Problem>,
-    pub(crate) answer: Option<Problem>,
+    pub(crate) settings_problems: Vec<Problem>,
+    pub(crate) token_problem: Option<Problem>,
+    pub(crate) socket_problem: Option<Problem>,
+    pub(crate) state_file_problem: Option<Problem>,
+    pub(crate) answer_problem: Option<Problem>,
 }
 
-impl Bulletin {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, News> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl News {
+impl SenderStatus {
     pub(crate) fn problems(&self) -> Vec<Problem> {
-        let ongoing = [&self.token, &self.answer, &self.link, &self.memory];
-        self.settings.iter().chain(ongoing.into_iter().flatten()).cloned().collect()
+        let ongoing = [
+            &self.token_problem,
+            &self.answer_problem,
+            &self.socket_problem,
+            &self.state_file_problem,
+        ];
+        self.settings_problems.iter().chain(ongoing.into_iter().flatten()).cloned().collect()
     }
 }

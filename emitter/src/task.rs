@@ -1,4 +1,4 @@
-//! Tasks: what is counted and timed, and what a kill holds back.
+//! Tasks: counted, timed, and held back by a kill.
 
 use std::future::Future;
 use std::mem::ManuallyDrop;
@@ -7,54 +7,55 @@ use std::sync::atomic::{Ordering, fence};
 use std::task::{Context, Poll};
 use std::thread;
 
-use crate::counters::Ticket;
-use crate::engine::Moment;
-use crate::gate::Place;
-use crate::report::{Outcome, Report};
-use crate::shared::Shared;
+use heartline_engine::MonoNanos;
 
-/// A task in flight. It is counted, with its time, when it is dropped: as failed if its thread
-/// panics, as succeeded otherwise. [`Task::ok`] and [`Task::fail`] end it with a word of their own.
+use crate::counters::StartSlot;
+use crate::gate::WaiterId;
+use crate::report::{Report, TaskOutcome};
+use crate::shared::SharedState;
+
+/// A task in flight. It is counted, with its latency, when it is dropped: as failed if its thread
+/// panics, as succeeded otherwise. [`Task::ok`] and [`Task::fail`] end it explicitly.
 ///
 /// It may be held across an `await` and dropped on another thread. A future that is cancelled drops
-/// its task, which then counts as succeeded: say [`Task::fail`] where that is not so.
+/// its task, which then counts as succeeded: call [`Task::fail`] where that is wrong.
 #[must_use = "a task lasts as long as its guard"]
 pub struct Task<'a> {
-    shared: &'a Shared,
-    ticket: Ticket<'a>,
-    begun: Moment,
+    shared: &'a SharedState,
+    start: StartSlot<'a>,
+    begun: MonoNanos,
     report: Report,
 }
 
-/// The agent is killed: no task may start.
+/// Error: the agent is killed, and no task may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this agent is killed: an operator has to resume it before it starts another task")]
-pub struct Killed;
+pub struct AgentKilled;
 
 impl<'a> Task<'a> {
     /// Begins a task, unless the agent is killed.
     #[inline]
-    pub(crate) fn begin(shared: &'a Shared) -> Result<Self, Killed> {
+    pub(crate) fn begin(shared: &'a SharedState) -> Result<Self, AgentKilled> {
         if shared.gate.is_closed() {
-            return Err(Killed);
+            return Err(AgentKilled);
         }
         let begun = shared.clock.now();
-        let ticket = shared.counters.begin(begun);
-        // Looked at again: whoever closes the gate from here on finds this task in flight. Without
-        // the fence each of the two could look before what it wrote is seen by the other: a task
-        // would run in an agent that says it is quiet.
+        let start = shared.counters.begin_task(begun);
+        // Checked again: a kill from here on counts this task as in flight. Without the fence both
+        // threads could read before the write of the other is visible: a task would run in an agent
+        // that has reported none in flight.
         fence(Ordering::SeqCst);
         if shared.gate.is_closed() {
-            shared.counters.take_back(ticket);
-            shared.ring();
-            return Err(Killed);
+            shared.counters.cancel_task(start);
+            shared.wake_sender();
+            return Err(AgentKilled);
         }
-        Ok(Self { shared, ticket, begun, report: Report::ok() })
+        Ok(Self { shared, start, begun, report: Report::ok() })
     }
 
-    /// Begins a task, after waiting until the agent is not killed.
+    /// Begins a task, once the agent is not killed.
     #[inline]
-    pub(crate) fn begin_when_open(shared: &'a Shared) -> Self {
+    pub(crate) fn begin_blocking(shared: &'a SharedState) -> Self {
         loop {
             if let Ok(task) = Self::begin(shared) {
                 return task;
@@ -63,43 +64,43 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Adds to what it cost, in US dollars. A cost that cannot be (negative, infinite, NaN) is left
-    /// out and counted among the agent's lost observations.
+    /// Adds to the cost, in US dollars. A negative, infinite or NaN cost is ignored and counted as a
+    /// lost observation.
     pub fn cost_usd(&mut self, usd: f64) {
         self.report = self.report.cost_usd(usd);
     }
 
-    /// Adds to what it cost, in billionths of a US dollar.
+    /// Adds to the cost, in billionths of a US dollar.
     pub fn cost_nano_usd(&mut self, nano: u64) {
         self.report = self.report.cost_nano_usd(nano);
     }
 
-    /// Adds to the tokens that models have read and written for it.
+    /// Adds to the tokens that models have read and written.
     pub fn tokens(&mut self, read: u64, written: u64) {
         self.report = self.report.tokens(read, written);
     }
 
-    /// Ends it as succeeded.
+    /// Ends the task as succeeded.
     #[inline]
     pub fn ok(self) {
-        ManuallyDrop::new(self).end(Outcome::Ok);
+        ManuallyDrop::new(self).end(TaskOutcome::Ok);
     }
 
-    /// Ends it as failed.
+    /// Ends the task as failed.
     #[inline]
     pub fn fail(self) {
-        ManuallyDrop::new(self).end(Outcome::Failed);
+        ManuallyDrop::new(self).end(TaskOutcome::Failed);
     }
 
-    /// Counts it; nothing else is left to do at its end.
+    /// Counts the task; `Drop` has nothing else to do.
     #[inline]
-    fn end(&self, outcome: Outcome) {
+    fn end(&self, outcome: TaskOutcome) {
         let now = self.shared.clock.now();
         let report = self.report.with_outcome(outcome).latency_us(now.micros_since(self.begun));
-        self.shared.counters.end(self.ticket, now, report);
+        self.shared.counters.end_task(self.start, now, report);
         if self.shared.gate.is_closed() {
-            // The last one to end makes the agent quiet, which the operator waits for.
-            self.shared.ring();
+            // The operator waits for the report that no task is in flight any more.
+            self.shared.wake_sender();
         }
     }
 }
@@ -107,24 +108,24 @@ impl<'a> Task<'a> {
 impl Drop for Task<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.end(if thread::panicking() { Outcome::Failed } else { Outcome::Ok });
+        self.end(if thread::panicking() { TaskOutcome::Failed } else { TaskOutcome::Ok });
     }
 }
 
-/// Waits, without blocking a thread, until the agent is not killed, and begins a task then.
+/// Future that begins a task once the agent is not killed.
 #[must_use = "a future does nothing unless it is awaited"]
-pub struct Admission<'a> {
-    shared: &'a Shared,
-    place: Place,
+pub struct TaskFuture<'a> {
+    shared: &'a SharedState,
+    waiter: WaiterId,
 }
 
-impl<'a> Admission<'a> {
-    pub(crate) fn new(shared: &'a Shared) -> Self {
-        Self { shared, place: Place::default() }
+impl<'a> TaskFuture<'a> {
+    pub(crate) fn new(shared: &'a SharedState) -> Self {
+        Self { shared, waiter: WaiterId::default() }
     }
 }
 
-impl<'a> Future for Admission<'a> {
+impl<'a> Future for TaskFuture<'a> {
     type Output = Task<'a>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Task<'a>> {
@@ -133,36 +134,36 @@ impl<'a> Future for Admission<'a> {
             if let Ok(task) = Task::begin(this.shared) {
                 return Poll::Ready(task);
             }
-            if this.shared.gate.poll_open(&mut this.place, cx).is_pending() {
+            if this.shared.gate.poll_open(&mut this.waiter, cx).is_pending() {
                 return Poll::Pending;
             }
         }
     }
 }
 
-impl Drop for Admission<'_> {
+impl Drop for TaskFuture<'_> {
     fn drop(&mut self) {
-        self.shared.gate.forget(&mut self.place);
+        self.shared.gate.remove_waiter(&mut self.waiter);
     }
 }
 
-/// The agent waits for something outside of itself, until this is dropped.
+/// Guard of a wait for something outside of the agent; dropping it ends the wait.
 #[must_use = "the wait lasts as long as its guard"]
-pub struct Waiting<'a> {
-    shared: &'a Shared,
+pub struct WaitGuard<'a> {
+    shared: &'a SharedState,
     id: u64,
 }
 
-impl<'a> Waiting<'a> {
-    pub(crate) fn begin(shared: &'a Shared, what: &str) -> Self {
-        shared.counters.progressed(shared.clock.now());
-        Self { shared, id: shared.board.wait(what) }
+impl<'a> WaitGuard<'a> {
+    pub(crate) fn begin(shared: &'a SharedState, reason: &str) -> Self {
+        shared.counters.record_progress(shared.clock.now());
+        Self { shared, id: shared.activity.begin_wait(reason) }
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
-        self.shared.board.end_wait(self.id);
-        self.shared.counters.progressed(self.shared.clock.now());
+        self.shared.activity.end_wait(self.id);
+        self.shared.counters.record_progress(self.shared.clock.now());
     }
 }

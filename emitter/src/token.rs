@@ -1,40 +1,39 @@
-//! Where the token comes from.
+//! Source of the token.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use heartline_engine::AgentKeys;
 use heartline_protocol::{AgentName, Token};
 
-use crate::engine::Keys;
 use crate::problem::Problem;
 
 /// Longer than any token.
 const LEN_MAX: u64 = 1_024;
 
-/// Where the token comes from.
+/// Source of the token.
 #[derive(Clone)]
 pub(crate) enum TokenSource {
-    /// It was given as text.
     Text(String),
-    /// It is in a file, which may come later, and may change.
+    /// The file may be created later, and may change.
     File(PathBuf),
-    /// No token was given, and there is no default place.
-    Nowhere,
+    /// No token is set, and there is no default path.
+    Unknown,
 }
 
 impl TokenSource {
-    /// The keys of `agent` by the token as it is now.
-    pub(crate) fn keys(&self, agent: &AgentName) -> Result<Keys, Problem> {
+    /// Derives the keys of `agent` from the token as it is now.
+    pub(crate) fn keys(&self, agent: &AgentName) -> Result<AgentKeys, Problem> {
         let token = match self {
             Self::Text(text) => Token::decode(text)?,
             Self::File(path) => Token::decode(&read(path)?)?,
-            Self::Nowhere => return Err(Problem::NoTokenPlace),
+            Self::Unknown => return Err(Problem::NoTokenPath),
         };
-        Ok(Keys::new(&token, agent)?)
+        Ok(AgentKeys::new(&token, agent)?)
     }
 
-    /// Whether looking again later may find something else.
+    /// Returns whether a later call may find another token.
     pub(crate) fn may_change(&self) -> bool {
         matches!(self, Self::File(_))
     }
@@ -63,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_once_it_is_there() {
+    fn a_file_is_read_once_it_exists() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("local.token");
         let (source, agent) = (TokenSource::File(path.clone()), AgentName::new("mail").unwrap());
@@ -75,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_for_somebody_else_says_so_and_not_its_secret() {
+    fn an_error_names_the_scope_and_not_the_secret() {
         let source = TokenSource::Text(token("mail."));
         let problem = source.keys(&AgentName::new("mailer").unwrap()).unwrap_err();
         assert!(problem.to_string().contains("\"mail.\""), "{problem}");

@@ -1,4 +1,4 @@
-//! An agent with a real socket, against a collector small enough to be read.
+//! An agent with a real socket, against a minimal collector.
 
 mod collector;
 
@@ -14,9 +14,9 @@ use std::time::Duration;
 use heartline::{Builder, Heartline, Problem, Report};
 use heartline_protocol::Phase;
 
-use self::collector::{Collector, DEADLINE, until};
+use self::collector::{DEADLINE, TestCollector, until};
 
-fn agent(collector: &Collector, state: &Path) -> Builder {
+fn agent(collector: &TestCollector, state: &Path) -> Builder {
     Builder::new("mail.3")
         .collector(collector.address())
         .token(collector.token("mail."))
@@ -25,13 +25,13 @@ fn agent(collector: &Collector, state: &Path) -> Builder {
         .host("machine-3")
 }
 
-fn is_well(hb: &Heartline) {
-    until("the agent is live", || hb.status().is_well());
+fn wait_until_live(hb: &Heartline) {
+    until("the agent is live", || hb.status().is_healthy());
 }
 
 #[test]
-fn work_arrives_once_and_a_goodbye_brings_the_rest() {
-    let (collector, state) = (Collector::start(), tempfile::tempdir().unwrap());
+fn work_is_counted_once_and_a_goodbye_carries_the_rest() {
+    let (collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
     let hb = agent(&collector, state.path()).start();
     for n in 0..500_u32 {
         let mut task = hb.task();
@@ -44,22 +44,25 @@ fn work_arrives_once_and_a_goodbye_brings_the_rest() {
         }
         hb.report(Report::ok().latency(Duration::from_millis(3)));
     }
-    is_well(&hb);
-    assert_eq!(collector.seen().host.as_deref(), Some("machine-3"));
+    wait_until_live(&hb);
+    assert_eq!(collector.received().host.as_deref(), Some("machine-3"));
     for _ in 0..250 {
         hb.report(Report::ok());
     }
     drop(hb);
-    let seen = collector.seen();
-    assert!(seen.said_goodbye);
-    assert_eq!((seen.ok, seen.failed), (400 + 500 + 250, 100));
-    assert_eq!((seen.cost_nano_usd, seen.tokens_in, seen.tokens_out), (500_000_000, 5_000, 500));
-    assert_eq!(seen.latencies, 1_000);
+    let totals = collector.received();
+    assert!(totals.goodbye);
+    assert_eq!((totals.ok, totals.failed), (400 + 500 + 250, 100));
+    assert_eq!(
+        (totals.cost_nano_usd, totals.tokens_in, totals.tokens_out),
+        (500_000_000, 5_000, 500)
+    );
+    assert_eq!(totals.latencies, 1_000);
 }
 
 #[test]
 fn a_panicking_task_has_failed_and_the_agent_goes_on() {
-    let (collector, state) = (Collector::start(), tempfile::tempdir().unwrap());
+    let (collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
     let hb = agent(&collector, state.path()).start();
     let panicked = thread::scope(|scope| {
         scope
@@ -70,31 +73,31 @@ fn a_panicking_task_has_failed_and_the_agent_goes_on() {
             .join()
     });
     assert!(panicked.is_err());
-    until("the failure is counted", || collector.seen().failed == 1);
+    until("the failure is counted", || collector.received().failed == 1);
     assert_eq!(hb.status().in_flight, 0);
 }
 
 #[test]
-fn a_kill_holds_tasks_back_until_the_resume_and_lets_others_end() {
-    let (collector, state) = (Collector::start(), tempfile::tempdir().unwrap());
+fn a_kill_blocks_new_tasks_until_the_resume_and_lets_others_end() {
+    let (collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
     let hb = agent(&collector, state.path()).start();
-    let (told, heard) = mpsc::channel();
+    let (calls, received) = mpsc::channel();
     hb.on_kill({
-        let told = told.clone();
-        move || told.send("killed").unwrap()
+        let calls = calls.clone();
+        move || calls.send("killed").unwrap()
     });
-    hb.on_resume(move || told.send("resumed").unwrap());
-    is_well(&hb);
+    hb.on_resume(move || calls.send("resumed").unwrap());
+    wait_until_live(&hb);
     let in_flight = hb.task();
     collector.command(4, true);
-    assert_eq!(heard.recv_timeout(DEADLINE), Ok("killed"));
+    assert_eq!(received.recv_timeout(DEADLINE), Ok("killed"));
     assert!(hb.killed() && hb.try_task().is_err());
     until("the kill is reported, with one task left", || {
-        let seen = collector.seen();
-        seen.generation == 4 && seen.in_flight == 1
+        let totals = collector.received();
+        totals.generation == 4 && totals.in_flight == 1
     });
     in_flight.ok();
-    until("it is quiet", || collector.seen().in_flight == 0);
+    until("no task is in flight", || collector.received().in_flight == 0);
 
     thread::scope(|scope| {
         let waits = scope.spawn(|| hb.task().ok());
@@ -103,71 +106,71 @@ fn a_kill_holds_tasks_back_until_the_resume_and_lets_others_end() {
         assert!(!waits.is_finished() && !waits_too.is_finished());
         collector.command(5, false);
     });
-    assert_eq!(heard.recv_timeout(DEADLINE), Ok("resumed"));
-    until("all three are counted", || collector.seen().ok == 3);
+    assert_eq!(received.recv_timeout(DEADLINE), Ok("resumed"));
+    until("all three are counted", || collector.received().ok == 3);
 }
 
 #[test]
-fn a_restart_is_no_way_out_of_a_kill() {
-    let (collector, state) = (Collector::start(), tempfile::tempdir().unwrap());
+fn a_kill_survives_a_restart() {
+    let (collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
     let hb = agent(&collector, state.path()).start();
-    is_well(&hb);
+    wait_until_live(&hb);
     collector.command(7, true);
-    until("the kill is reported", || collector.seen().generation == 7);
+    until("the kill is reported", || collector.received().generation == 7);
     drop(hb);
     // Neither without its collector, nor with a token that does not work.
     for builder in [
         agent(&collector, state.path()).collector("127.0.0.1:9"),
         agent(&collector, state.path()).token("hl1.nonsense"),
     ] {
-        let (told, heard) = mpsc::channel();
-        let hb = builder.on_kill(move || told.send(()).unwrap()).start();
+        let (calls, received) = mpsc::channel();
+        let hb = builder.on_kill(move || calls.send(()).unwrap()).start();
         assert!(hb.try_task().is_err());
-        heard.recv_timeout(DEADLINE).unwrap();
+        received.recv_timeout(DEADLINE).unwrap();
     }
 }
 
 #[test]
-fn steps_waits_and_the_backlog_are_told() {
-    let (collector, state) = (Collector::start(), tempfile::tempdir().unwrap());
+fn steps_waits_and_the_backlog_are_reported() {
+    let (collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
     let hb = agent(&collector, state.path()).start();
-    until("it starts", || collector.seen().phase == Some(Phase::Starting));
+    until("it starts", || collector.received().phase == Some(Phase::Starting));
     hb.queue(17);
     hb.step("plan\u{1b}[2J");
-    until("the step is told", || {
-        let seen = collector.seen();
-        seen.step.as_deref() == Some("plan\u{fffd}[2J")
-            && (seen.phase, seen.queue) == (Some(Phase::Running), Some(17))
+    until("the step is reported", || {
+        let totals = collector.received();
+        totals.step.as_deref() == Some("plan\u{fffd}[2J")
+            && (totals.phase, totals.queue) == (Some(Phase::Running), Some(17))
     });
     let task = hb.task();
     let approval = hb.waiting("approval");
-    until("the wait is told", || {
-        let seen = collector.seen();
-        seen.phase == Some(Phase::Waiting) && seen.step.as_deref() == Some("approval")
+    until("the wait is reported", || {
+        let totals = collector.received();
+        totals.phase == Some(Phase::Waiting) && totals.step.as_deref() == Some("approval")
     });
     drop(approval);
     drop(task);
-    until("the wait is over", || collector.seen().phase == Some(Phase::Running));
+    until("the wait is over", || collector.received().phase == Some(Phase::Running));
 }
 
 #[test]
 fn a_collector_that_restarts_is_found_again_and_counts_nothing_twice() {
-    let (mut collector, state) = (Collector::start(), tempfile::tempdir().unwrap());
+    let (mut collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
     let hb = agent(&collector, state.path()).start();
     for round in 1..=5_u64 {
         for _ in 0..100 {
             hb.report(Report::ok());
         }
         collector.restart();
-        until("the work is counted", || collector.seen().ok == 100 * round);
+        until("the work is counted", || collector.received().ok == 100 * round);
     }
     hb.stop();
-    assert_eq!(collector.seen().ok, 500);
+    assert_eq!(collector.received().ok, 500);
 }
 
 #[test]
-fn what_is_wrong_is_in_the_status_and_work_goes_on() {
-    let (collector, state) = (Collector::start(), tempfile::tempdir().unwrap());
+fn problems_are_in_the_status_and_work_goes_on() {
+    let (collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
     let problem = |builder: Builder, expected: fn(&Problem) -> bool| {
         let hb = builder.start();
         until("the problem is found", || hb.status().problems.iter().any(expected));
@@ -189,18 +192,18 @@ fn what_is_wrong_is_in_the_status_and_work_goes_on() {
 }
 
 #[test]
-fn a_token_that_comes_later_is_found() {
-    let (collector, state) = (Collector::start(), tempfile::tempdir().unwrap());
+fn a_token_file_created_later_is_read() {
+    let (collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
     let path = state.path().join("local.token");
     let hb = agent(&collector, state.path()).token_file(&path).start();
     hb.report(Report::ok());
     assert_eq!(hb.status().problems, [Problem::NoToken { path: path.clone() }]);
     std::fs::write(&path, collector.token("")).unwrap();
-    is_well(&hb);
-    until("what was done before is counted", || collector.seen().ok == 1);
+    wait_until_live(&hb);
+    until("what was done before is counted", || collector.received().ok == 1);
 }
 
-/// Runs a future on this thread: enough of a runtime to show that none is needed.
+/// Runs a future on this thread, to show that no runtime is needed.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use heartline::engine::{Engine, EngineConfig, Keys, Moment, Tally};
+use heartline_engine::{AgentKeys, Engine, EngineConfig, InMemoryMetrics, MonoNanos};
 use heartline_protocol::{AgentName, Token};
 
 use crate::{clock, random};
@@ -36,7 +36,7 @@ pub(super) fn send(address: SocketAddr, token: &Token, name: &AgentName) -> Echo
 
 fn attempt(address: SocketAddr, token: &Token, name: &AgentName) -> Result<Echo, String> {
     let said = |error: std::io::Error| error.to_string();
-    let keys = Keys::new(token, name).map_err(|error| error.to_string())?;
+    let keys = AgentKeys::new(token, name).map_err(|error| error.to_string())?;
     let local: SocketAddr = match address {
         SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
         SocketAddr::V6(_) => ([0_u16; 8], 0).into(),
@@ -48,7 +48,7 @@ fn attempt(address: SocketAddr, token: &Token, name: &AgentName) -> Result<Echo,
         let session = random::number().map_err(said)?;
         let mut engine = Engine::new(EngineConfig::new(name.clone(), keys.clone(), session), now());
         let mut datagram = Vec::new();
-        engine.poll_transmit(now(), &mut Tally::default(), &mut datagram);
+        engine.poll_transmit(now(), &mut InMemoryMetrics::default(), &mut datagram);
         let sent = clock::now();
         match socket.send(&datagram) {
             Ok(_) => {}
@@ -89,8 +89,8 @@ fn answer(socket: &UdpSocket, engine: &mut Engine, sent: Duration) -> Result<Ech
     }
 }
 
-fn now() -> Moment {
-    Moment::from_nanos(u64::try_from(clock::now().as_nanos()).unwrap_or(u64::MAX))
+fn now() -> MonoNanos {
+    MonoNanos::new(u64::try_from(clock::now().as_nanos()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

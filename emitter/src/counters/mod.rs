@@ -1,112 +1,113 @@
-//! What the agent's threads count and the sender takes.
+//! Counters that the agent's threads write and the sender reads.
 //!
 //! Each thread adds to a shard of its own, without locks and without atomic read-modify-write. A
-//! thread that ends leaves its shard, sums and all, to the next one. Threads beyond the first 64
+//! thread that ends leaves its shard, counts and all, to the next one. Threads beyond the first 64
 //! share one shard, where adding costs more.
 //!
-//! Why nothing is lost or counted twice, whenever the sender looks:
+//! Why nothing is lost or counted twice, whenever the sender reads:
 //! 1. A counter has one writer at a time, or is only added to atomically. A shard passes to another
-//!    thread by release and acquire of its number, so the next writer starts from the last sum.
+//!    thread by release and acquire of its number, so the next writer starts from the last count.
 //! 2. The sender never writes a counter. It takes differences to what it took before, so what is
-//!    added while it looks is in this difference or in the next.
+//!    added while it reads is in this difference or in the next.
 //! 3. The parts of one report may go out in two segments; each part goes out once.
 
-mod ledger;
+mod delta;
 mod shard;
-mod thread_slot;
+mod slots;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use heartline_engine::MonoNanos;
 use heartline_protocol::bucket::BUCKETS;
 
-pub(crate) use self::ledger::Ledger;
-pub(crate) use self::shard::Sum;
-use self::shard::{Shard, Writers};
-use self::thread_slot::{SHARED, SLOTS};
-use crate::engine::Moment;
+pub(crate) use self::delta::CounterDeltaReader;
+pub(crate) use self::shard::CounterId;
+use self::shard::{CounterShard, ShardAccess};
+use self::slots::{SHARED, SLOTS};
 use crate::report::Report;
 
 /// All counters of one emitter.
 pub(crate) struct Counters {
-    own: [OnceLock<Box<Shard>>; SLOTS],
-    shared: OnceLock<Box<Shard>>,
+    own: [OnceLock<Box<CounterShard>>; SLOTS],
+    shared: OnceLock<Box<CounterShard>>,
 }
 
-/// Where a task in flight is dated, if it is.
+/// Slot that holds when a task in flight began, if there was a free one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticket<'a>(Option<&'a AtomicU64>);
+pub(crate) struct StartSlot<'a>(Option<&'a AtomicU64>);
 
 impl Counters {
     pub(crate) fn new() -> Self {
         Self { own: [const { OnceLock::new() }; SLOTS], shared: OnceLock::new() }
     }
 
-    /// Counts one piece of work.
     #[inline]
     pub(crate) fn report(&self, report: Report) {
         match self.own() {
-            Some(shard) => shard.record(report, Writers::One),
-            None => self.report_elsewhere(&{ report }),
+            Some(shard) => shard.record(report, ShardAccess::Exclusive),
+            None => self.report_slow(&{ report }),
         }
     }
 
-    /// A task has begun.
+    /// Counts the begin of a task.
     #[inline]
-    pub(crate) fn begin(&self, now: Moment) -> Ticket<'_> {
+    pub(crate) fn begin_task(&self, now: MonoNanos) -> StartSlot<'_> {
         match self.own() {
-            Some(shard) => begin(shard, now, Writers::One),
-            None => self.begin_elsewhere(now),
+            Some(shard) => begin(shard, now, ShardAccess::Exclusive),
+            None => self.begin_task_slow(now),
         }
     }
 
-    /// A task has ended, on whatever thread.
+    /// Counts the end of a task, on any thread.
     #[inline]
-    pub(crate) fn end(&self, ticket: Ticket<'_>, now: Moment, report: Report) {
+    pub(crate) fn end_task(&self, start: StartSlot<'_>, now: MonoNanos, report: Report) {
         match self.own() {
-            Some(shard) => end(shard, ticket, now, report, Writers::One),
-            None => self.end_elsewhere(ticket, now, &{ report }),
+            Some(shard) => end(shard, start, now, report, ShardAccess::Exclusive),
+            None => self.end_task_slow(start, now, &{ report }),
         }
     }
 
-    /// A task that has begun is taken back: it did not start after all.
-    pub(crate) fn take_back(&self, ticket: Ticket<'_>) {
-        let (shard, writers) = self.find();
-        ticket.give_back();
-        shard.add(Sum::Ended, 1, writers);
+    /// Takes back the begin of a task that did not start after all.
+    pub(crate) fn cancel_task(&self, start: StartSlot<'_>) {
+        let (shard, access) = self.find();
+        start.release();
+        shard.add(CounterId::Ended, 1, access);
     }
 
-    /// A step was taken.
-    pub(crate) fn progressed(&self, now: Moment) {
-        self.find().0.progressed(now);
+    pub(crate) fn record_progress(&self, now: MonoNanos) {
+        self.find().0.record_progress(now);
     }
 
-    /// The total of one sum.
-    pub(crate) fn total(&self, sum: Sum) -> u64 {
-        self.shards().fold(0, |total, shard| total.wrapping_add(shard.sum(sum)))
+    pub(crate) fn total(&self, counter: CounterId) -> u64 {
+        self.shards().fold(0, |total, shard| total.wrapping_add(shard.load(counter)))
     }
 
-    /// Tasks begun and not ended.
+    /// Returns the tasks begun and not ended.
     pub(crate) fn in_flight(&self) -> u32 {
         // Ends first: every end that is read has its beginning, which is read later, counted too.
-        // What begins and ends between the two, though, seems to be in flight, and this thread may
-        // have been away: hence the least of some looks.
-        let look = |_| {
-            let ended = self.total(Sum::Ended);
-            self.total(Sum::Begun).wrapping_sub(ended)
+        // What begins and ends between the two reads, though, seems to be in flight, and this thread
+        // may have been preempted: hence the least of several readings.
+        let reading = |_| {
+            let ended = self.total(CounterId::Ended);
+            self.total(CounterId::Begun).wrapping_sub(ended)
         };
-        let least = (0..4).map(look).min().unwrap_or(0);
+        let least = (0..4).map(reading).min().unwrap_or(0);
         u32::try_from(least).unwrap_or(u32::MAX)
     }
 
-    /// When the oldest task in flight began.
-    pub(crate) fn oldest(&self) -> Option<Moment> {
-        self.shards().filter_map(Shard::oldest).min().map(Moment::from_nanos)
+    /// Returns when the oldest task in flight began.
+    pub(crate) fn oldest(&self) -> Option<MonoNanos> {
+        self.shards().filter_map(CounterShard::oldest).min().map(MonoNanos::new)
     }
 
-    /// When a task last began or ended, or a step was taken.
-    pub(crate) fn last_progress(&self) -> Option<Moment> {
-        self.shards().map(Shard::progress).max().filter(|&nanos| nanos != 0).map(Moment::from_nanos)
+    /// Returns when a task last began or ended, or a step was taken.
+    pub(crate) fn last_progress(&self) -> Option<MonoNanos> {
+        self.shards()
+            .map(CounterShard::last_progress)
+            .max()
+            .filter(|&nanos| nanos != 0)
+            .map(MonoNanos::new)
     }
 
     fn add_latencies_to(&self, into: &mut [u64; BUCKETS]) {
@@ -115,72 +116,78 @@ impl Counters {
         }
     }
 
-    /// This thread's own shard, if it has one already. That is nearly always so, and the path to be
-    /// fast: the rest is kept out of line, and gets *copies* of reports, so that the compiler may
-    /// hold those in registers on this path.
+    /// Returns this thread's own shard, if it has one already: nearly always, and the path to be fast.
+    /// The rest is kept out of line, and gets *copies* of reports, so that the compiler may hold those
+    /// in registers on this path.
     #[inline]
-    fn own(&self) -> Option<&Shard> {
-        self.own.get(thread_slot::get())?.get().map(|shard| &**shard)
+    fn own(&self) -> Option<&CounterShard> {
+        self.own.get(slots::get())?.get().map(|shard| &**shard)
     }
 
-    /// Where this thread counts, and who else does.
-    fn find(&self) -> (&Shard, Writers) {
-        let (cell, writers) = match self.own.get(thread_slot::get_or_assign()) {
-            Some(cell) => (cell, Writers::One),
-            None => (&self.shared, Writers::Many),
+    /// Returns the shard that this thread writes, and creates it first if needed.
+    fn find(&self) -> (&CounterShard, ShardAccess) {
+        let (cell, access) = match self.own.get(slots::get_or_claim()) {
+            Some(cell) => (cell, ShardAccess::Exclusive),
+            None => (&self.shared, ShardAccess::Shared),
         };
-        (cell.get_or_init(|| Box::new(Shard::new())), writers)
+        (cell.get_or_init(|| Box::new(CounterShard::new())), access)
     }
 
     #[cold]
-    fn report_elsewhere(&self, report: &Report) {
-        let (shard, writers) = self.find();
-        shard.record(*report, writers);
+    fn report_slow(&self, report: &Report) {
+        let (shard, access) = self.find();
+        shard.record(*report, access);
     }
 
     #[cold]
-    fn begin_elsewhere(&self, now: Moment) -> Ticket<'_> {
-        let (shard, writers) = self.find();
-        begin(shard, now, writers)
+    fn begin_task_slow(&self, now: MonoNanos) -> StartSlot<'_> {
+        let (shard, access) = self.find();
+        begin(shard, now, access)
     }
 
     #[cold]
-    fn end_elsewhere(&self, ticket: Ticket<'_>, now: Moment, report: &Report) {
-        let (shard, writers) = self.find();
-        end(shard, ticket, now, *report, writers);
+    fn end_task_slow(&self, start: StartSlot<'_>, now: MonoNanos, report: &Report) {
+        let (shard, access) = self.find();
+        end(shard, start, now, *report, access);
     }
 
-    fn shards(&self) -> impl Iterator<Item = &Shard> {
+    fn shards(&self) -> impl Iterator<Item = &CounterShard> {
         self.own.iter().chain([&self.shared]).filter_map(|cell| cell.get().map(|shard| &**shard))
     }
 }
 
-const _: () = assert!(SHARED == SLOTS, "the shared number is the first beyond the own ones");
+const _: () = assert!(SHARED == SLOTS, "the shared slot is the first beyond the own ones");
 
 #[inline]
-fn begin(shard: &Shard, now: Moment, writers: Writers) -> Ticket<'_> {
-    let place = shard.date(now, writers);
-    if place.is_none() {
-        shard.add(Sum::Lost, 1, writers);
+fn begin(shard: &CounterShard, now: MonoNanos, access: ShardAccess) -> StartSlot<'_> {
+    let slot = shard.take_start_slot(now, access);
+    if slot.is_none() {
+        shard.add(CounterId::Lost, 1, access);
     }
-    shard.add(Sum::Begun, 1, writers);
-    shard.progressed(now);
-    Ticket(place)
+    shard.add(CounterId::Begun, 1, access);
+    shard.record_progress(now);
+    StartSlot(slot)
 }
 
 #[inline]
-fn end(shard: &Shard, ticket: Ticket<'_>, now: Moment, report: Report, writers: Writers) {
-    shard.record(report, writers);
-    ticket.give_back();
-    shard.add(Sum::Ended, 1, writers);
-    shard.progressed(now);
+fn end(
+    shard: &CounterShard,
+    start: StartSlot<'_>,
+    now: MonoNanos,
+    report: Report,
+    access: ShardAccess,
+) {
+    shard.record(report, access);
+    start.release();
+    shard.add(CounterId::Ended, 1, access);
+    shard.record_progress(now);
 }
 
-impl Ticket<'_> {
+impl StartSlot<'_> {
     #[inline]
-    fn give_back(self) {
-        if let Some(place) = self.0 {
-            place.store(0, Ordering::Relaxed);
+    fn release(self) {
+        if let Some(slot) = self.0 {
+            slot.store(0, Ordering::Relaxed);
         }
     }
 }
@@ -192,22 +199,22 @@ mod tests {
     use std::sync::atomic::AtomicBool;
     use std::time::Duration;
 
-    use super::shard::DATED;
-    use super::*;
-    use crate::engine::Work;
+    use heartline_engine::SegmentBuilder;
 
-    /// More than have shards.
+    use super::shard::START_SLOTS;
+    use super::*;
+
+    /// More threads than have shards of their own.
     const THREADS: u64 = 80;
     const WAVES: u64 = 2;
     const EACH: u64 = 60_000;
 
-    /// Threads hammer the counters, in shards of their own, in shards inherited from threads that
-    /// have ended, and in the shared one, while the sender takes what is there: whatever it takes
-    /// at whatever moment, in the end each report has been taken once.
+    /// Threads write to shards of their own, to shards inherited from threads that have ended, and to
+    /// the shared one, while deltas are read: in the end each report was read once.
     #[test]
     fn sums_are_exact_while_they_are_taken() {
         let (counters, done) = (&Counters::new(), &AtomicBool::new(false));
-        let mut sum = Sums::default();
+        let mut sum = DeltaSums::default();
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for _ in 0..WAVES {
@@ -215,11 +222,11 @@ mod tests {
                 }
                 done.store(true, Ordering::Release);
             });
-            let mut ledger = Ledger::new();
+            let mut reader = CounterDeltaReader::new();
             loop {
                 let last = done.load(Ordering::Acquire);
                 assert!(u64::from(counters.in_flight()) <= EACH * THREADS * WAVES, "ends first");
-                let any = sum.take(&mut ledger, counters);
+                let any = sum.take(&mut reader, counters);
                 if last && !any {
                     break;
                 }
@@ -227,7 +234,7 @@ mod tests {
         });
         assert!(counters.shared.get().is_some(), "some threads had no shard of their own");
         let all = EACH * THREADS * WAVES;
-        let exact = Sums {
+        let exact = DeltaSums {
             ok: all / 10 * 9,
             failed: all / 10,
             cost: 3 * all,
@@ -236,10 +243,10 @@ mod tests {
         };
         assert_eq!(sum, exact);
         assert_eq!((counters.in_flight(), counters.oldest()), (0, None));
-        assert_eq!(counters.total(Sum::Lost), 0);
+        assert_eq!(counters.total(CounterId::Lost), 0);
     }
 
-    /// Threads that are all alive at once.
+    /// Runs threads that are all alive at once.
     fn wave(counters: &Counters) {
         let barrier = &Barrier::new(THREADS as usize);
         std::thread::scope(|scope| {
@@ -261,15 +268,15 @@ mod tests {
             if n % 2 == 0 {
                 counters.report(report);
             } else {
-                let now = Moment::from_nanos(n + 1);
-                let ticket = counters.begin(now);
-                counters.end(ticket, now, report);
+                let now = MonoNanos::new(n + 1);
+                let start = counters.begin_task(now);
+                counters.end_task(start, now, report);
             }
         }
     }
 
     #[derive(Debug, Default, PartialEq, Eq)]
-    struct Sums {
+    struct DeltaSums {
         ok: u64,
         failed: u64,
         cost: u64,
@@ -277,46 +284,46 @@ mod tests {
         latencies: u64,
     }
 
-    impl Sums {
-        fn take(&mut self, ledger: &mut Ledger, counters: &Counters) -> bool {
-            let mut work = Work::default();
-            let any = ledger.take(counters, &mut work);
-            self.ok += work.ok;
-            self.failed += work.failed;
-            self.cost += work.cost_nano_usd;
-            self.tokens.0 += work.tokens_in;
-            self.tokens.1 += work.tokens_out;
-            self.latencies += work.latencies().iter().map(|(_, count)| count).sum::<u64>();
+    impl DeltaSums {
+        fn take(&mut self, reader: &mut CounterDeltaReader, counters: &Counters) -> bool {
+            let mut segment = SegmentBuilder::default();
+            let any = reader.take(counters, &mut segment);
+            self.ok += segment.ok;
+            self.failed += segment.failed;
+            self.cost += segment.cost_nano_usd;
+            self.tokens.0 += segment.tokens_in;
+            self.tokens.1 += segment.tokens_out;
+            self.latencies += segment.latencies().iter().map(|(_, count)| count).sum::<u64>();
             any
         }
     }
 
     #[test]
-    fn the_oldest_task_is_found_on_whatever_thread_it_began_and_ended() {
+    fn the_oldest_task_is_found_on_any_thread() {
         let counters = Counters::new();
-        let at = Moment::from_nanos;
-        let first = counters.begin(at(10));
+        let at = MonoNanos::new;
+        let first = counters.begin_task(at(10));
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| counters.begin(at(20))).join().unwrap();
+            let second = scope.spawn(|| counters.begin_task(at(20))).join().unwrap();
             assert_eq!((counters.in_flight(), counters.oldest()), (2, Some(at(10))));
             let counters = &counters;
-            scope.spawn(move || counters.end(first, at(30), Report::ok())).join().unwrap();
+            scope.spawn(move || counters.end_task(first, at(30), Report::ok())).join().unwrap();
             assert_eq!((counters.in_flight(), counters.oldest()), (1, Some(at(20))));
-            counters.end(second, at(40), Report::ok());
+            counters.end_task(second, at(40), Report::ok());
         });
         assert_eq!((counters.in_flight(), counters.oldest()), (0, None));
         assert_eq!(counters.last_progress(), Some(at(40)));
     }
 
     #[test]
-    fn tasks_that_find_no_place_are_counted_and_said_to_be_undated() {
+    fn tasks_without_a_free_start_slot_are_counted_as_lost_observations() {
         let counters = Counters::new();
-        let all = DATED as u64 + 6;
-        let tickets: Vec<_> = (0..all).map(|n| counters.begin(Moment::from_nanos(n + 1))).collect();
-        assert_eq!((u64::from(counters.in_flight()), counters.total(Sum::Lost)), (all, 6));
-        for ticket in tickets {
-            counters.end(ticket, Moment::from_nanos(99), Report::ok());
+        let all = START_SLOTS as u64 + 6;
+        let starts: Vec<_> = (0..all).map(|n| counters.begin_task(MonoNanos::new(n + 1))).collect();
+        assert_eq!((u64::from(counters.in_flight()), counters.total(CounterId::Lost)), (all, 6));
+        for start in starts {
+            counters.end_task(start, MonoNanos::new(99), Report::ok());
         }
-        assert_eq!((counters.in_flight(), counters.total(Sum::Ok)), (0, all));
+        assert_eq!((counters.in_flight(), counters.total(CounterId::Ok)), (0, all));
     }
 }

@@ -1,33 +1,33 @@
-//! The counters that one thread writes.
+//! Counters that one thread writes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use heartline_engine::MonoNanos;
 use heartline_protocol::bucket::BUCKETS;
 
-use crate::engine::Moment;
 use crate::report::Report;
 
-/// How many tasks in flight a shard can date.
-pub(super) const DATED: usize = 256;
+/// How many tasks in flight a shard can hold the start of.
+pub(super) const START_SLOTS: usize = 256;
 
-/// Sums that only grow. In a thread's own shard only that thread adds, with a load and a store; the
-/// sender reads them at any time and takes differences, so nothing is locked, reset, lost or counted
-/// twice. Aligned so that two threads never write to one cache line (or pair of lines).
+/// Counters that only grow. In a thread's own shard only that thread adds, with a load and a store;
+/// the sender reads them at any time and takes differences, so nothing is locked, reset, lost or
+/// counted twice. Aligned so that two threads never write to one cache line (or pair of lines).
 #[repr(align(128))]
-pub(super) struct Shard {
-    sums: [AtomicU64; SUMS],
+pub(super) struct CounterShard {
+    counts: [AtomicU64; COUNTERS],
     /// When a task last began or ended, or a step was taken; 0: never.
-    progress: AtomicU64,
+    last_progress: AtomicU64,
     latency: [AtomicU64; BUCKETS],
-    /// When tasks in flight began; 0: the place is free. The shard's writers take places, whoever
-    /// ends a task frees its place.
-    begun_at: [AtomicU64; DATED],
+    /// When tasks in flight began; 0: the slot is free. The shard's access take slots, and the end of
+    /// the task, on any thread, frees its slot.
+    begun_at: [AtomicU64; START_SLOTS],
 }
 
-/// What is summed.
+/// Names a counter of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
-pub(crate) enum Sum {
+pub(crate) enum CounterId {
     Ok,
     Failed,
     CostNanoUsd,
@@ -38,52 +38,51 @@ pub(crate) enum Sum {
     Lost,
 }
 
-pub(super) const SUMS: usize = Sum::Lost as usize + 1;
+pub(super) const COUNTERS: usize = CounterId::Lost as usize + 1;
 
-/// Who else may be writing to the shard.
+/// Whether other threads may write to the same shard.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writers {
-    /// Nobody.
-    One,
-    /// Threads that found no shard of their own.
-    Many,
+pub(super) enum ShardAccess {
+    Exclusive,
+    /// By all threads without a shard of their own.
+    Shared,
 }
 
-impl Shard {
+impl CounterShard {
     pub(super) fn new() -> Self {
         Self {
-            sums: [const { AtomicU64::new(0) }; SUMS],
-            progress: AtomicU64::new(0),
+            counts: [const { AtomicU64::new(0) }; COUNTERS],
+            last_progress: AtomicU64::new(0),
             latency: [const { AtomicU64::new(0) }; BUCKETS],
-            begun_at: [const { AtomicU64::new(0) }; DATED],
+            begun_at: [const { AtomicU64::new(0) }; START_SLOTS],
         }
     }
 
     #[inline]
-    pub(super) fn add(&self, sum: Sum, count: u64, writers: Writers) {
-        add(&self.sums[sum as usize], count, writers);
+    pub(super) fn add(&self, counter: CounterId, count: u64, access: ShardAccess) {
+        add(&self.counts[counter as usize], count, access);
     }
 
     /// Counts one piece of work.
     #[inline]
-    pub(super) fn record(&self, report: Report, writers: Writers) {
-        self.add(report.outcome(), 1, writers);
-        // Beyond the last bucket: there is no latency.
+    pub(super) fn record(&self, report: Report, access: ShardAccess) {
+        self.add(report.outcome(), 1, access);
+        // A report without latency has a bucket beyond the last one.
         if let Some(bucket) = self.latency.get(report.bucket()) {
-            add(bucket, 1, writers);
+            add(bucket, 1, access);
         }
-        if report.is_plain() {
+        if report.has_no_sums() {
             return;
         }
-        for (sum, count) in report.sums() {
+        for (counter, count) in report.sums() {
             if count > 0 {
-                self.add(sum, count, writers);
+                self.add(counter, count, access);
             }
         }
     }
 
-    pub(super) fn sum(&self, sum: Sum) -> u64 {
-        self.sums[sum as usize].load(Ordering::Acquire)
+    pub(super) fn load(&self, counter: CounterId) -> u64 {
+        self.counts[counter as usize].load(Ordering::Acquire)
     }
 
     /// Adds this shard's latencies to `into`.
@@ -94,50 +93,54 @@ impl Shard {
     }
 
     #[inline]
-    pub(super) fn progressed(&self, now: Moment) {
-        self.progress.store(now.as_nanos(), Ordering::Relaxed);
+    pub(super) fn record_progress(&self, now: MonoNanos) {
+        self.last_progress.store(now.get(), Ordering::Relaxed);
     }
 
-    pub(super) fn progress(&self) -> u64 {
-        self.progress.load(Ordering::Relaxed)
+    pub(super) fn last_progress(&self) -> u64 {
+        self.last_progress.load(Ordering::Relaxed)
     }
 
-    /// Finds a place for the start of a task, which whoever ends it sets to zero again; `None` when
-    /// all are taken.
+    /// Takes a slot for the start of a task, to be set to zero at its end; `None` when all are taken.
     #[inline]
-    pub(super) fn date(&self, now: Moment, writers: Writers) -> Option<&AtomicU64> {
-        let free = |place: &&AtomicU64| match writers {
-            Writers::One if place.load(Ordering::Relaxed) == 0 => {
-                place.store(now.as_nanos(), Ordering::Relaxed);
+    pub(super) fn take_start_slot(
+        &self,
+        now: MonoNanos,
+        access: ShardAccess,
+    ) -> Option<&AtomicU64> {
+        let free = |slot: &&AtomicU64| match access {
+            ShardAccess::Exclusive if slot.load(Ordering::Relaxed) == 0 => {
+                slot.store(now.get(), Ordering::Relaxed);
                 true
             }
-            Writers::One => false,
-            Writers::Many => place
-                .compare_exchange(0, now.as_nanos(), Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok(),
+            ShardAccess::Exclusive => false,
+            ShardAccess::Shared => {
+                slot.compare_exchange(0, now.get(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            }
         };
         self.begun_at.iter().find(free)
     }
 
-    /// When the oldest dated task began.
+    /// Returns when the oldest task with a slot began.
     pub(super) fn oldest(&self) -> Option<u64> {
         self.begun_at
             .iter()
-            .map(|place| place.load(Ordering::Relaxed))
+            .map(|slot| slot.load(Ordering::Relaxed))
             .filter(|&begun| begun != 0)
             .min()
     }
 }
 
-/// Release, so that who reads an end also reads its beginning; it costs nothing on x86.
+/// Adds with release order, so that a reader of an end also reads its beginning; it costs nothing on
+/// x86.
 #[inline]
-fn add(counter: &AtomicU64, count: u64, writers: Writers) {
-    match writers {
-        Writers::One => {
+fn add(counter: &AtomicU64, count: u64, access: ShardAccess) {
+    match access {
+        ShardAccess::Exclusive => {
             let sum = counter.load(Ordering::Relaxed).wrapping_add(count);
             counter.store(sum, Ordering::Release);
         }
-        Writers::Many => {
+        ShardAccess::Shared => {
             counter.fetch_add(count, Ordering::Release);
         }
     }

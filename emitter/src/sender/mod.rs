@@ -1,188 +1,191 @@
-//! The sender's thread: the only part that touches the network and, after the start, the disk.
+//! The sender's thread: the only part that uses the network and, after the start, the disk.
 
-mod link;
-mod session;
-mod source;
-mod watch;
+mod metrics;
+mod socket;
+mod watchdog;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use heartline_engine::{AgentKeys, ConnectionState, DesiredState, Engine, EngineConfig, MonoNanos};
 use heartline_protocol::limits::DATAGRAM_MAX;
 
-use self::link::Link;
-use self::source::{Memo, Source};
-use self::watch::{Alarm, Watch};
-use crate::bell::Ear;
-use crate::engine::{Contact, Desired, Engine, EngineConfig, Keys, Moment};
+use self::metrics::SharedMetrics;
+use self::socket::CollectorSocket;
+use self::watchdog::{AnswerWatchdog, WatchdogAlarm};
 use crate::problem::Problem;
-use crate::settings::Settings;
-use crate::shared::{Leave, Shared};
+use crate::settings::EmitterSettings;
+use crate::shared::{SharedState, StopRequest};
+use crate::waker::SenderWaker;
 
-/// How often a token that is not there, or not good, is looked for again.
+/// How often a token that is missing or invalid is read again.
 const TOKEN_RETRY: Duration = Duration::from_secs(1);
-/// Most datagrams taken in before other things have their turn.
+/// Most datagrams received in one turn.
 const RECEIVE_BATCH: usize = 64;
-/// How long a goodbye may take when the collector has answered before, and when it never has.
-const GOODBYE_PATIENCE: Duration = Duration::from_secs(1);
-const GOODBYE_PATIENCE_UNHEARD: Duration = Duration::from_millis(250);
+/// Longest goodbye to a collector that has answered before, and to one that never has.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+const GOODBYE_TIMEOUT_UNANSWERED: Duration = Duration::from_millis(250);
 
 /// Everything that the sender's thread owns.
-pub(crate) struct Sender {
-    shared: Arc<Shared>,
-    settings: Settings,
-    remembered: Desired,
+pub(crate) struct SenderThread {
+    shared: Arc<SharedState>,
+    settings: EmitterSettings,
+    restored: DesiredState,
     /// `None` until there is a token.
     engine: Option<Engine>,
-    link: Link,
-    ear: Ear,
-    memo: Memo,
-    watch: Watch,
-    token_retry_at: Moment,
+    socket: CollectorSocket,
+    waker: Arc<SenderWaker>,
+    metrics: SharedMetrics,
+    watchdog: AnswerWatchdog,
+    token_retry_at: MonoNanos,
     /// Killed, with tasks still in flight.
-    draining: bool,
+    is_draining: bool,
     datagram: Vec<u8>,
 }
 
-impl Sender {
+impl SenderThread {
     pub(crate) fn new(
-        shared: Arc<Shared>,
-        settings: Settings,
-        remembered: Desired,
-        keys: Result<Keys, Problem>,
-        ear: Ear,
+        shared: Arc<SharedState>,
+        settings: EmitterSettings,
+        restored: DesiredState,
+        keys: Result<AgentKeys, Problem>,
+        waker: Arc<SenderWaker>,
     ) -> Self {
         let now = shared.clock.now();
+        let interval = Duration::from_millis(u64::from(settings.interval_ms));
         let mut sender = Self {
-            link: Link::new(settings.collector.clone()),
-            watch: Watch::new(Duration::from_millis(u64::from(settings.interval_ms)), now),
+            socket: CollectorSocket::new(settings.collector.clone()),
+            watchdog: AnswerWatchdog::new(interval, now),
+            metrics: SharedMetrics::new(Arc::clone(&shared)),
             shared,
             settings,
-            remembered,
+            restored,
             engine: None,
-            ear,
-            memo: Memo::new(),
+            waker,
             token_retry_at: now.plus(TOKEN_RETRY),
-            draining: false,
+            is_draining: false,
             datagram: Vec::with_capacity(DATAGRAM_MAX),
         };
-        sender.begin(keys, now);
+        sender.start_session(keys, now);
         sender
     }
 
-    /// Runs until the agent leaves. A panic, which would be a fault of ours, ends the emitter and
-    /// not the agent.
+    /// Runs until the agent stops it. A panic, which would be a bug of this crate, ends the emitter
+    /// and not the agent.
     pub(crate) fn run(mut self) {
         if catch_unwind(AssertUnwindSafe(|| while self.turn() {})).is_err() {
             tracing::error!(agent = %self.settings.agent, "heartline: the emitter has failed");
         }
-        self.shared.sender_has_left();
+        self.shared.mark_stopped();
     }
 
-    /// One turn: hear, obey, send, look after things, wait. Says whether there is another one.
+    /// Receives, sends, checks for problems, and waits; returns whether there is another turn.
     fn turn(&mut self) -> bool {
         let now = self.shared.clock.now();
         if self.engine.is_none() && now >= self.token_retry_at {
             self.token_retry_at = now.plus(TOKEN_RETRY);
-            self.begin(self.settings.token.keys(&self.settings.agent), now);
+            self.start_session(self.settings.token.keys(&self.settings.agent), now);
         }
         self.receive(now);
-        match (self.shared.leave(), &mut self.engine) {
-            (Leave::Stay, _) => {}
-            (Leave::Silently, _) | (Leave::Goodbye, None) => return false,
-            (Leave::Goodbye, Some(engine)) => {
-                let patience = match engine.contact() {
-                    Contact::Unheard => GOODBYE_PATIENCE_UNHEARD,
-                    Contact::Unconfirmed | Contact::Confirmed => GOODBYE_PATIENCE,
+        match (self.shared.stop_request(), &mut self.engine) {
+            (StopRequest::None, _) => {}
+            (StopRequest::Silent, _) | (StopRequest::WithGoodbye, None) => return false,
+            (StopRequest::WithGoodbye, Some(engine)) => {
+                let timeout = match engine.connection() {
+                    ConnectionState::Unanswered => GOODBYE_TIMEOUT_UNANSWERED,
+                    ConnectionState::Unconfirmed | ConnectionState::Confirmed => GOODBYE_TIMEOUT,
                 };
-                engine.goodbye(now, patience);
+                engine.close(now, timeout);
             }
         }
         self.transmit(now);
-        self.look_after(now);
+        self.check_answers(now);
         let due = match &self.engine {
             Some(engine) => engine.poll_timeout(),
             None => Some(self.token_retry_at),
         };
         let Some(due) = due else { return false };
-        self.link.wait(&self.ear, due.since(self.shared.clock.now()));
+        self.socket.wait(&self.waker, due.since(self.shared.clock.now()));
         true
     }
 
-    /// Begins the session, once there are keys for it.
-    fn begin(&mut self, keys: Result<Keys, Problem>, now: Moment) {
+    /// Starts the session, once there are keys for it.
+    fn start_session(&mut self, keys: Result<AgentKeys, Problem>, now: MonoNanos) {
         let problem = match keys {
             Ok(keys) => {
+                // Without the system's source: from what the standard library seeds its maps with.
+                let session = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
                 let config = EngineConfig {
                     interval_ms: self.settings.interval_ms,
                     identity: self.settings.identity.clone(),
-                    remembered: self.remembered,
-                    jitter_seed: session::random(),
-                    ..EngineConfig::new(self.settings.agent.clone(), keys, session::random())
+                    desired: self.restored,
+                    ..EngineConfig::new(self.settings.agent.clone(), keys, session)
                 };
                 self.engine = Some(Engine::new(config, now));
-                self.shared.bulletin.lock().contact = Some(Contact::Unheard);
+                self.shared.sender_status().connection = Some(ConnectionState::Unanswered);
                 None
             }
             Err(problem) => Some(problem),
         };
-        let before = std::mem::replace(&mut self.shared.bulletin.lock().token, problem.clone());
+        let mut status = self.shared.sender_status();
+        let before = std::mem::replace(&mut status.token_problem, problem.clone());
+        drop(status);
         match problem {
-            // A collector that starts after its agents is no reason to make a noise.
+            // A collector that starts after its agents is nothing to log.
             None | Some(Problem::NoToken { .. }) => {}
             same if same == before => {}
             Some(problem) => tracing::warn!(agent = %self.settings.agent, "heartline: {problem}"),
         }
     }
 
-    fn receive(&mut self, now: Moment) {
+    fn receive(&mut self, now: MonoNanos) {
         let Some(engine) = &mut self.engine else { return };
         let mut buffer = [0; DATAGRAM_MAX + 1];
         for _ in 0..RECEIVE_BATCH {
-            let Some(datagram) = self.link.receive(&mut buffer) else { break };
+            let Some(datagram) = self.socket.receive(&mut buffer) else { break };
             match engine.handle_datagram(datagram, now) {
-                Ok(heard) => {
-                    if let Some(desired) = heard.desired {
+                Ok(outcome) => {
+                    if let Some(desired) = outcome.desired {
                         // At once for the agent; on disk before any beat reports it.
-                        self.shared.obey(desired);
-                        self.draining = desired.killed;
-                        remember(&self.shared, &self.settings, desired);
+                        self.shared.apply(desired);
+                        self.is_draining = desired.killed;
+                        store(&self.shared, &self.settings, desired);
                     }
                 }
-                Err(_) => self.shared.bulletin.lock().refused_datagrams += 1,
+                Err(_) => self.shared.sender_status().refused_datagrams += 1,
             }
         }
     }
 
-    fn transmit(&mut self, now: Moment) {
+    fn transmit(&mut self, now: MonoNanos) {
         let Some(engine) = &mut self.engine else { return };
-        if self.draining && self.shared.counters.in_flight() == 0 {
-            self.draining = false;
-            engine.news(now);
+        if self.is_draining && self.shared.counters.in_flight() == 0 {
+            self.is_draining = false;
+            engine.notify_change(now);
         }
-        let mut source = Source { shared: &self.shared, memo: &mut self.memo };
-        while engine.poll_transmit(now, &mut source, &mut self.datagram) {
-            self.link.send(&self.datagram);
+        while engine.poll_transmit(now, &mut self.metrics, &mut self.datagram) {
+            self.socket.send(&self.datagram);
         }
     }
 
-    fn look_after(&mut self, now: Moment) {
-        let alarm = self.watch.look(self.engine.as_ref(), self.link.collector(), now);
-        let mut news = self.shared.bulletin.lock();
-        news.contact = self.engine.as_ref().map(Engine::contact);
-        news.last_answer = self.engine.as_ref().and_then(Engine::last_answer);
-        news.link = self.link.problem().cloned();
-        news.answer = self.watch.problem().cloned();
-        if alarm == Alarm::None {
+    /// Updates the status; where answers are missing, logs it once and tries another address.
+    fn check_answers(&mut self, now: MonoNanos) {
+        let alarm = self.watchdog.check(self.engine.as_ref(), self.socket.collector(), now);
+        let mut status = self.shared.sender_status();
+        status.connection = self.engine.as_ref().map(Engine::connection);
+        status.last_answer = self.engine.as_ref().and_then(Engine::last_answer);
+        status.socket_problem = self.socket.problem().cloned();
+        status.answer_problem = self.watchdog.problem().cloned();
+        if alarm == WatchdogAlarm::None {
             return;
         }
-        if alarm == Alarm::First {
-            let problems: Vec<String> = news.problems().iter().map(ToString::to_string).collect();
+        if alarm == WatchdogAlarm::First {
+            let problems: Vec<String> = status.problems().iter().map(ToString::to_string).collect();
             tracing::warn!(agent = %self.settings.agent, "heartline: {}", problems.join("; "));
         }
-        drop(news);
-        self.link.reopen();
+        drop(status);
+        self.socket.reopen();
         // The collector may have been set up anew, with other keys.
         if let (Some(engine), true) = (&mut self.engine, self.settings.token.may_change())
             && let Ok(keys) = self.settings.token.keys(&self.settings.agent)
@@ -192,11 +195,11 @@ impl Sender {
     }
 }
 
-fn remember(shared: &Shared, settings: &Settings, desired: Desired) {
-    let Some(memory) = &settings.memory else { return };
-    let problem = memory.write(desired).err();
+fn store(shared: &SharedState, settings: &EmitterSettings, desired: DesiredState) {
+    let Some(file) = &settings.state_file else { return };
+    let problem = file.write(desired).err();
     if let Some(problem) = &problem {
         tracing::warn!(agent = %settings.agent, "heartline: {problem}");
     }
-    shared.bulletin.lock().memory = problem;
+    shared.sender_status().state_file_problem = problem;
 }

@@ -25,9 +25,9 @@ pub(crate) fn until(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-/// What live messages said, and what they add up to.
+/// Contents of the live messages received, and their sums.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct ReceivedTotals {
     pub(crate) beats: u64,
     pub(crate) host: Option<String>,
     pub(crate) phase: Option<Phase>,
@@ -35,7 +35,7 @@ pub(crate) struct Seen {
     pub(crate) queue: Option<u32>,
     pub(crate) in_flight: u32,
     pub(crate) generation: u64,
-    pub(crate) said_goodbye: bool,
+    pub(crate) goodbye: bool,
     pub(crate) ok: u64,
     pub(crate) failed: u64,
     pub(crate) cost_nano_usd: u64,
@@ -48,19 +48,19 @@ pub(crate) struct Seen {
     desired: (u64, bool),
 }
 
-pub(crate) struct Collector {
+pub(crate) struct TestCollector {
     address: SocketAddr,
-    seen: Arc<Mutex<Seen>>,
+    received: Arc<Mutex<ReceivedTotals>>,
     running: Option<(UdpSocket, JoinHandle<()>)>,
     runs: u8,
 }
 
-impl Collector {
+impl TestCollector {
     pub(crate) fn start() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut collector = Self {
             address: socket.local_addr().unwrap(),
-            seen: Arc::default(),
+            received: Arc::default(),
             running: None,
             runs: 0,
         };
@@ -77,27 +77,27 @@ impl Collector {
         Token { epoch: KeyEpoch(1), scope: TokenScope::new(scope).unwrap(), key }.encode()
     }
 
-    pub(crate) fn seen(&self) -> Seen {
-        self.seen.lock().unwrap().clone()
+    pub(crate) fn received(&self) -> ReceivedTotals {
+        self.received.lock().unwrap().clone()
     }
 
-    /// Waits for so many more beats.
+    /// Waits for `count` more beats.
     pub(crate) fn beats(&self, count: u64) {
-        let before = self.seen().beats;
-        until("more beats", || self.seen().beats >= before + count);
+        let before = self.received().beats;
+        until("more beats", || self.received().beats >= before + count);
     }
 
     /// Sets the desired state and pushes it.
     pub(crate) fn command(&self, generation: u64, killed: bool) {
-        let mut seen = self.seen.lock().unwrap();
-        seen.desired = (generation, killed);
-        let (peer, agent) = seen.peer.clone().expect("it was live before");
+        let mut received = self.received.lock().unwrap();
+        received.desired = (generation, killed);
+        let (peer, agent) = received.peer.clone().expect("it was live before");
         let header = Header {
             kind: MessageType::Push,
             epoch: KeyEpoch(1),
             scope_len: 5,
             agent: &agent,
-            session: seen.session,
+            session: received.session,
             sequence: 1,
             challenge: [0; 16],
         };
@@ -105,7 +105,7 @@ impl Collector {
         self.running.as_ref().unwrap().0.send_to(&push, peer).unwrap();
     }
 
-    /// Ends and starts again on the same port: with a new boot key, and what was durable.
+    /// Restarts on the same port, with a new challenge key; durable segments stay durable.
     pub(crate) fn restart(&mut self) {
         self.end();
         self.run(UdpSocket::bind(self.address).unwrap());
@@ -113,7 +113,8 @@ impl Collector {
 
     fn run(&mut self, socket: UdpSocket) {
         self.runs += 1;
-        let (boot, seen) = (ChallengeKey::new(&[self.runs; 32]), Arc::clone(&self.seen));
+        let (challenge_key, received) =
+            (ChallengeKey::new(&[self.runs; 32]), Arc::clone(&self.received));
         let own = socket.try_clone().unwrap();
         let address = self.address;
         let thread = thread::spawn(move || {
@@ -123,9 +124,10 @@ impl Collector {
                 if peer == address {
                     return;
                 }
-                let ack = answer(&buffer[..len], peer, &boot, &mut seen.lock().unwrap());
+                let ack =
+                    answer(&buffer[..len], peer, &challenge_key, &mut received.lock().unwrap());
                 if let Some(ack) = ack {
-                    assert!(ack.len() <= len, "an answer longer than its question");
+                    assert!(ack.len() <= len, "an answer longer than its request");
                     own.send_to(&ack, peer).unwrap();
                 }
             }
@@ -141,7 +143,7 @@ impl Collector {
     }
 }
 
-impl Drop for Collector {
+impl Drop for TestCollector {
     fn drop(&mut self) {
         self.end();
     }
@@ -151,26 +153,31 @@ fn master() -> MasterKey {
     MasterKey::new([7; 32])
 }
 
-fn answer(bytes: &[u8], peer: SocketAddr, boot: &ChallengeKey, seen: &mut Seen) -> Option<Vec<u8>> {
+fn answer(
+    bytes: &[u8],
+    peer: SocketAddr,
+    challenge_key: &ChallengeKey,
+    received: &mut ReceivedTotals,
+) -> Option<Vec<u8>> {
     let datagram = Datagram::parse(bytes).ok()?;
     let claimed = *datagram.claimed();
     let scope = master().scope_key(KeyEpoch(1), claimed.scope());
     let message = datagram.verify(&scope.agent_key(Direction::Up, claimed.agent)).ok()?;
-    let challenge = boot.challenge(claimed.agent, claimed.session, 0, 30_000);
+    let challenge = challenge_key.challenge(claimed.agent, claimed.session, 0, 30_000);
     let is_live = claimed.challenge == challenge;
     if is_live {
-        if seen.session != claimed.session {
-            (seen.session, seen.segment) = (claimed.session, 0);
+        if received.session != claimed.session {
+            (received.session, received.segment) = (claimed.session, 0);
         }
-        seen.peer = Some((peer, claimed.agent.to_owned()));
-        seen.take(&message.decode().unwrap());
+        received.peer = Some((peer, claimed.agent.to_owned()));
+        received.record(&message.decode().unwrap());
     }
     let ack = Ack {
-        durable_segment: seen.segment,
-        generation: seen.desired.0,
-        killed: seen.desired.1,
+        durable_segment: received.segment,
+        generation: received.desired.0,
+        killed: received.desired.1,
         unconfirmed: !is_live,
-        wants_identity: is_live && seen.host.is_none(),
+        wants_identity: is_live && received.host.is_none(),
     };
     let header = Header { kind: MessageType::Ack, challenge, ..claimed };
     Some(seal(&header, |out| ack.write(out)))
@@ -179,14 +186,14 @@ fn answer(bytes: &[u8], peer: SocketAddr, boot: &ChallengeKey, seen: &mut Seen) 
 fn seal(header: &Header<'_>, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let scope = master().scope_key(KeyEpoch(1), header.scope());
     let mut out = Vec::new();
-    let mut sealer = DatagramWriter::new(&mut out, header);
-    body(sealer.body());
-    sealer.seal(&scope.agent_key(Direction::Down, header.agent)).unwrap();
+    let mut writer = DatagramWriter::new(&mut out, header);
+    body(writer.body());
+    writer.seal(&scope.agent_key(Direction::Down, header.agent)).unwrap();
     out
 }
 
-impl Seen {
-    fn take(&mut self, body: &Body<'_>) {
+impl ReceivedTotals {
+    fn record(&mut self, body: &Body<'_>) {
         match body {
             Body::Beat(beat) => {
                 self.beats += 1;
@@ -201,10 +208,10 @@ impl Seen {
                 self.add(beat.segment);
             }
             Body::Goodbye(goodbye) => {
-                self.said_goodbye = true;
+                self.goodbye = true;
                 self.add(goodbye.segment);
             }
-            other => panic!("an emitter said {other:?}"),
+            other => panic!("an emitter sent {other:?}"),
         }
     }
 

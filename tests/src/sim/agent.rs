@@ -1,7 +1,7 @@
 //! An agent: its processes, one after the other or by mistake two at a time, and the file in which
 //! they remember a kill.
 
-use heartline::engine::{Desired, EngineConfig, Identity, Keys};
+use heartline_engine::{AgentKeys, DesiredState, EngineConfig, Identity};
 use heartline_fleet::MonoTime;
 use heartline_protocol::{AgentName, Token, TokenScope};
 
@@ -17,10 +17,10 @@ pub(super) struct Agent {
     /// Those of its processes that run, the oldest first.
     pub(super) processes: Vec<Process>,
     /// What the file says: it outlives every process.
-    pub(super) remembered: Desired,
+    pub(super) remembered: DesiredState,
     /// Every session that it ever had.
     pub(super) sessions: Vec<u64>,
-    keys: Keys,
+    keys: AgentKeys,
     ports: u16,
 }
 
@@ -32,11 +32,11 @@ impl Agent {
             scope: TokenScope::default(),
             key: master().scope_key(EPOCH, ""),
         };
-        let keys = Keys::new(&token, &name).expect("the token covers all");
+        let keys = AgentKeys::new(&token, &name).expect("the token covers all");
         Self {
             name,
             processes: Vec::new(),
-            remembered: Desired::default(),
+            remembered: DesiredState::default(),
             sessions: Vec::new(),
             keys,
             ports: 1_000,
@@ -49,7 +49,7 @@ impl Agent {
         let config = EngineConfig {
             interval_ms,
             identity: Identity { host: Some("machine-1".to_owned()), ..Identity::default() },
-            remembered: self.remembered,
+            desired: self.remembered,
             ..EngineConfig::new(self.name.clone(), self.keys.clone(), rng.next())
         };
         self.sessions.push(config.session);
@@ -57,7 +57,7 @@ impl Agent {
     }
 
     /// A process has applied a desired state: the file says so before anything is sent.
-    pub(super) fn remember(&mut self, desired: Desired) {
+    pub(super) fn remember(&mut self, desired: DesiredState) {
         if desired.generation > self.remembered.generation {
             self.remembered = desired;
         }

@@ -1,6 +1,6 @@
 //! The agents' side of a run.
 
-use heartline::engine::Desired;
+use heartline_engine::DesiredState;
 
 use super::network::{Packet, agent_at};
 use super::violation::{Checked, hold};
@@ -90,7 +90,7 @@ impl World {
     }
 
     /// Nobody has applied what was not durable, or otherwise than it is.
-    fn check_obedience(&self, agent: usize, applied: Desired) -> Checked {
+    fn check_obedience(&self, agent: usize, applied: DesiredState) -> Checked {
         let Some(watched) = self.oracle.watched(agent) else { return Ok(()) };
         let Some(desired) = self.disk.control.desired(watched.id) else { return Ok(()) };
         hold!(

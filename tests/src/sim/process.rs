@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use heartline::engine::{Engine, EngineConfig, Heard, Moment, Tally, Vitals};
+use heartline_engine::{
+    BeatVitals, DatagramOutcome, Engine, EngineConfig, InMemoryMetrics, MonoNanos,
+};
 use heartline_fleet::MonoTime;
 use heartline_protocol::bucket;
 use heartline_vocabulary::Phase;
@@ -31,7 +33,7 @@ pub(super) struct Process {
     pub(super) idle: bool,
     /// All that it ever did.
     pub(super) done: Work,
-    tally: Tally,
+    metrics: InMemoryMetrics,
     tasks: Vec<Task>,
     next_task: MonoTime,
     progress: Option<MonoTime>,
@@ -51,7 +53,7 @@ impl Process {
     pub(super) fn new(config: EngineConfig, port: u16, now: MonoTime, rng: &mut Rng) -> Self {
         let pace_ms = u64::from(config.interval_ms) * rng.pick(&[1, 2, 4]) / 2;
         Self {
-            engine: Engine::new(config, moment(now)),
+            engine: Engine::new(config, engine_time(now)),
             port,
             frozen_until: None,
             inbox: Vec::new(),
@@ -59,7 +61,7 @@ impl Process {
             waits_until: MonoTime::NEVER_YET,
             idle: false,
             done: Work::default(),
-            tally: Tally::default(),
+            metrics: InMemoryMetrics::default(),
             tasks: Vec::new(),
             next_task: now,
             progress: None,
@@ -69,7 +71,7 @@ impl Process {
 
     /// When it acts next by itself; `None`: it has said all and ends.
     pub(super) fn due(&self) -> Option<MonoTime> {
-        let says = MonoTime::from_nanos(self.engine.poll_timeout()?.as_nanos() as i64);
+        let says = MonoTime::from_nanos(self.engine.poll_timeout()?.get() as i64);
         if let Some(until) = self.frozen_until {
             return Some(until);
         }
@@ -95,22 +97,22 @@ impl Process {
     /// Sends what is due.
     pub(super) fn say(&mut self, now: MonoTime, out: &mut Vec<Rc<[u8]>>) {
         let mut bytes = Vec::new();
-        self.tally.vitals = self.vitals(now);
-        while self.engine.poll_transmit(moment(now), &mut self.tally, &mut bytes) {
+        self.metrics.vitals = self.vitals(now);
+        while self.engine.poll_transmit(engine_time(now), &mut self.metrics, &mut bytes) {
             out.push(Rc::from(bytes.as_slice()));
             bytes.clear();
         }
     }
 
     /// Takes a datagram in; what is refused is forgotten.
-    pub(super) fn hear(&mut self, bytes: &[u8], now: MonoTime) -> Heard {
-        self.engine.handle_datagram(bytes, moment(now)).unwrap_or_default()
+    pub(super) fn hear(&mut self, bytes: &[u8], now: MonoTime) -> DatagramOutcome {
+        self.engine.handle_datagram(bytes, engine_time(now)).unwrap_or_default()
     }
 
     /// Begins to end as it should.
     pub(super) fn goodbye(&mut self, now: MonoTime) {
         self.idle = true;
-        self.engine.goodbye(moment(now), Duration::from_secs(1));
+        self.engine.close(engine_time(now), Duration::from_secs(1));
     }
 
     /// Tasks begun and not ended.
@@ -120,9 +122,9 @@ impl Process {
 
     /// Whether all that it did was confirmed.
     pub(super) fn is_complete(&self) -> bool {
-        let open = &self.tally.open;
+        let open = &self.metrics.open;
         let sums = [open.ok, open.failed, open.cost_nano_usd, open.tokens_in, open.tokens_out];
-        self.engine.pending_segment().is_none() && sums == [0; 5] && self.tally.latency.is_empty()
+        self.engine.pending_segment().is_none() && sums == [0; 5] && self.metrics.latency.is_empty()
     }
 
     fn end_tasks(&mut self, now: MonoTime, rng: &mut Rng) {
@@ -137,22 +139,22 @@ impl Process {
             };
             let did = Work { failed: 1 - did.ok, ..did };
             self.done.add(&did);
-            self.tally.open.ok += did.ok;
-            self.tally.open.failed += did.failed;
-            self.tally.open.cost_nano_usd += did.cost_nano_usd;
-            self.tally.open.tokens_in += did.tokens_in;
-            self.tally.open.tokens_out += did.tokens_out;
+            self.metrics.open.ok += did.ok;
+            self.metrics.open.failed += did.failed;
+            self.metrics.open.cost_nano_usd += did.cost_nano_usd;
+            self.metrics.open.tokens_in += did.tokens_in;
+            self.metrics.open.tokens_out += did.tokens_out;
             let us = now.since(task.began).as_micros() as u64;
-            *self.tally.latency.entry(bucket::index(us)).or_insert(0) += 1;
+            *self.metrics.latency.entry(bucket::index(us)).or_insert(0) += 1;
         }
         if self.tasks.len() < before {
             self.progress = Some(now);
         }
     }
 
-    fn vitals(&self, now: MonoTime) -> Vitals {
+    fn vitals(&self, now: MonoTime) -> BeatVitals {
         let waits = now < self.waits_until;
-        Vitals {
+        BeatVitals {
             phase: if waits { Phase::Waiting } else { Phase::Running },
             in_flight: self.tasks.len() as u32,
             oldest_in_flight: self.tasks.iter().map(|task| now.since(task.began)).max(),
@@ -182,6 +184,6 @@ impl Process {
     }
 }
 
-fn moment(at: MonoTime) -> Moment {
-    Moment::from_nanos(u64::try_from(at.nanos()).expect("a run begins after the origin"))
+fn engine_time(at: MonoTime) -> MonoNanos {
+    MonoNanos::new(u64::try_from(at.nanos()).expect("a run begins after the origin"))
 }

@@ -1,4 +1,4 @@
-//! Who the agent says it is.
+//! Identity of an agent.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,15 @@ use heartline_protocol::limits::{DEPENDS_MAX, LABEL_KEY_MAX, LABELS_MAX, TEXT_MA
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{AgentName, IdentityView};
 
-/// Longest identity, in bytes on the wire: a beat has room for it beside everything but a segment.
-pub(super) const IDENTITY_MAX: usize = 800;
+/// Longest identity, in bytes on the wire: a beat has room for it beside all but a segment.
+const IDENTITY_MAX: usize = 800;
 
-/// Who an agent is. Every field is free to be left out.
+/// Identity that an agent reports. Every field is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// The machine's name.
     pub host: Option<String>,
-    /// The process id.
     pub pid: Option<u32>,
-    /// The group it belongs to, for showing replicas together.
+    /// Group that the agent is shown in, with its replicas.
     pub group: Option<String>,
     /// Version of the agent's program.
     pub version: Option<String>,
@@ -24,17 +22,18 @@ pub struct Identity {
     pub framework: Option<String>,
     /// Name and version of the emitter.
     pub sdk: Option<String>,
-    /// Free labels, at most 16.
+    /// At most 16.
     pub labels: BTreeMap<String, String>,
-    /// Agents that this one needs, at most 16.
+    /// Agents that this one depends on, at most 16.
     pub depends: Vec<AgentName>,
 }
 
 impl Identity {
-    /// The identity as it can be sent: texts scrubbed and cut to their limits, then labels and
-    /// dependencies left out from the end until the rest fits. Says whether anything is missing.
+    /// Returns the identity as it can be sent: texts scrubbed and cut to their limits, then labels and
+    /// dependencies dropped from the end until the rest fits a beat.
     #[must_use]
-    pub fn fitted(&self) -> (Self, Fit) {
+    pub fn fitted(&self) -> Self {
+        let fit = |text: &str, most| UntrustedText::new(text).scrubbed_to(most);
         let text = |text: &Option<String>| text.as_deref().map(|text| fit(text, TEXT_MAX));
         let mut fitted = Self {
             host: text(&self.host),
@@ -54,12 +53,11 @@ impl Identity {
         while fitted.len_at_most() > IDENTITY_MAX
             && (fitted.labels.pop_last().is_some() || fitted.depends.pop().is_some())
         {}
-        let fit = if fitted == *self { Fit::Whole } else { Fit::Shortened };
-        (fitted, fit)
+        fitted
     }
 
-    /// The identity as a beat carries it.
-    pub(super) fn view(&self) -> IdentityView<'_> {
+    /// Returns the identity as a beat carries it.
+    pub(crate) fn view(&self) -> IdentityView<'_> {
         IdentityView {
             host: self.host.as_deref().map(UntrustedText::new),
             pid: self.pid,
@@ -76,8 +74,8 @@ impl Identity {
         }
     }
 
-    /// An upper bound of its length on the wire: a text takes at most two bytes more than it has,
-    /// and no key has more than nine.
+    /// Returns an upper bound of the length on the wire: a text takes at most two bytes beside its
+    /// own, and no key has more than nine.
     fn len_at_most(&self) -> usize {
         const KEY: usize = 10;
         let texts = [&self.host, &self.group, &self.version, &self.framework, &self.sdk];
@@ -89,48 +87,29 @@ impl Identity {
     }
 }
 
-/// Whether an identity could be sent as it was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fit {
-    /// Nothing is missing.
-    Whole,
-    /// Something was scrubbed, cut or left out.
-    Shortened,
-}
-
-/// A text with hostile characters replaced, cut at a character so that it has at most `most` bytes.
-pub(crate) fn fit(text: &str, most: usize) -> String {
-    // Scrubbing what can't be needed would make the cost the caller's choice.
-    let mut text = UntrustedText::new(&text[..floor_char_boundary(text, most)]).scrubbed();
-    text.truncate(floor_char_boundary(&text, most));
-    text
-}
-
-fn floor_char_boundary(text: &str, most: usize) -> usize {
-    (0..=most.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_scrubbed_and_cut_at_a_character() {
-        assert_eq!(fit("plan\u{1b}[2J", 64), "plan\u{fffd}[2J");
-        assert_eq!(fit("äöü", 5), "äö");
-        // Each control character grows to three bytes: the limit holds for what is sent.
-        assert!(fit(&"\u{7}".repeat(64), 64).len() <= 64);
-    }
-
-    #[test]
-    fn an_identity_too_large_is_shortened_and_says_so() {
+    fn an_identity_too_large_is_shortened() {
         let mut identity = Identity { host: Some("m3".into()), ..Identity::default() };
-        assert_eq!(identity.fitted(), (identity.clone(), Fit::Whole));
+        assert_eq!(identity.fitted(), identity);
         for n in 0..40 {
             identity.labels.insert(format!("key{n}"), "v".repeat(500));
         }
-        let (fitted, fit) = identity.fitted();
-        assert_eq!(fit, Fit::Shortened);
+        let fitted = identity.fitted();
+        assert_ne!(fitted, identity);
         assert!(!fitted.labels.is_empty() && fitted.len_at_most() <= IDENTITY_MAX);
+    }
+
+    #[test]
+    fn texts_are_scrubbed_and_cut_at_a_character() {
+        let host = Some("\u{7}".repeat(TEXT_MAX));
+        let group = Some(format!("plan\u{1b}[2J{}", "ä".repeat(TEXT_MAX)));
+        let fitted = Identity { host, group, ..Identity::default() }.fitted();
+        // Each control character grows to three bytes: the limit holds for what is sent.
+        assert!(fitted.host.is_some_and(|host| host.len() <= TEXT_MAX));
+        assert!(fitted.group.is_some_and(|group| group.starts_with("plan\u{fffd}[2Jä")));
     }
 }

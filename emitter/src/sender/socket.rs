@@ -1,4 +1,4 @@
-//! The socket to the collector.
+//! Socket to the collector.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
@@ -7,35 +7,34 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::bell::Ear;
 use crate::problem::Problem;
+use crate::waker::SenderWaker;
 
-/// The socket to the collector: opened when there is something to send, kept for the session, and
-/// opened anew when nobody answers on it.
+/// UDP socket to the collector: opened for the first message, and anew when answers are missing.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct CollectorSocket {
     collector: String,
     socket: Option<UdpSocket>,
-    /// Which of the collector's addresses is next.
-    turn: usize,
+    /// Counts up through the collector's addresses.
+    next_address: usize,
     problem: Option<Problem>,
 }
 
-impl Link {
+impl CollectorSocket {
     pub(super) fn new(collector: String) -> Self {
-        Self { collector, socket: None, turn: 0, problem: None }
+        Self { collector, socket: None, next_address: 0, problem: None }
     }
 
     pub(super) fn collector(&self) -> &str {
         &self.collector
     }
 
-    /// What went wrong last; `None` once something was heard.
+    /// Returns the last problem; `None` once something was received.
     pub(super) fn problem(&self) -> Option<&Problem> {
         self.problem.as_ref()
     }
 
-    /// Sends, or notes why it could not: that counts as loss, and the next beat tries again.
+    /// Sends, or records the problem: the datagram is lost, and the next beat tries again.
     pub(super) fn send(&mut self, datagram: &[u8]) {
         if self.socket.is_none() {
             self.open();
@@ -43,16 +42,16 @@ impl Link {
         let Some(socket) = &self.socket else { return };
         match socket.send(datagram) {
             Ok(_) => {}
-            // The answer to an earlier datagram: this one was not sent, and may fare better.
+            // The error of an earlier datagram; this one was not sent.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 let again = socket.send(datagram).err().unwrap_or(error);
-                self.note("reach", &again);
+                self.fail("reach", &again);
             }
-            Err(error) => self.note("send to", &error),
+            Err(error) => self.fail("send to", &error),
         }
     }
 
-    /// Receives a datagram if one is there.
+    /// Receives a datagram, if one is queued.
     pub(super) fn receive<'b>(&mut self, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
         match self.socket.as_ref()?.recv(buffer) {
             Ok(len) => {
@@ -62,34 +61,34 @@ impl Link {
             Err(error) => {
                 match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::Interrupted => {}
-                    ErrorKind::ConnectionRefused => self.note("reach", &error),
-                    _ => self.note("hear", &error),
+                    ErrorKind::ConnectionRefused => self.fail("reach", &error),
+                    _ => self.fail("receive from", &error),
                 }
                 None
             }
         }
     }
 
-    /// Forgets the socket: the next message looks the collector's name up and opens another, to
-    /// the next address if there are several.
+    /// Closes the socket: the next message resolves the collector's name again, and uses its next
+    /// address.
     pub(super) fn reopen(&mut self) {
         self.socket = None;
-        self.turn = self.turn.wrapping_add(1);
+        self.next_address = self.next_address.wrapping_add(1);
     }
 
-    /// Waits until something is there to be received, the bell rings, or the time is over.
-    pub(super) fn wait(&self, ear: &Ear, timeout: Duration) {
+    /// Waits until a datagram is received, the waker is used, or the timeout is over.
+    pub(super) fn wait(&self, waker: &SenderWaker, timeout: Duration) {
         let timeout = Timespec::try_from(timeout).ok();
-        let ear_fd = PollFd::new(ear, PollFlags::IN);
-        // An error, also an interruption, is one more look around.
+        let waker_fd = PollFd::new(waker, PollFlags::IN);
+        // An error, such as EINTR, is one more turn of the loop.
         let _ = match &self.socket {
             Some(socket) => {
                 let socket = PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN);
-                poll(&mut [ear_fd, socket], timeout.as_ref())
+                poll(&mut [waker_fd, socket], timeout.as_ref())
             }
-            None => poll(&mut [ear_fd], timeout.as_ref()),
+            None => poll(&mut [waker_fd], timeout.as_ref()),
         };
-        ear.hush();
+        waker.drain();
     }
 
     fn open(&mut self) {
@@ -100,11 +99,11 @@ impl Link {
         if addresses.is_empty() {
             return self.unresolved("it has no address".to_owned());
         }
-        match connect(addresses[self.turn % addresses.len()]) {
+        match connect(addresses[self.next_address % addresses.len()]) {
             Ok(socket) => self.socket = Some(socket),
             Err(error) => {
-                self.note("reach", &error);
-                self.turn = self.turn.wrapping_add(1);
+                self.fail("reach", &error);
+                self.next_address = self.next_address.wrapping_add(1);
             }
         }
     }
@@ -113,9 +112,9 @@ impl Link {
         self.problem = Some(Problem::Unresolved { collector: self.collector.clone(), reason });
     }
 
-    fn note(&mut self, action: &'static str, error: &io::Error) {
+    fn fail(&mut self, action: &'static str, error: &io::Error) {
         let (collector, reason) = (self.collector.clone(), error.to_string());
-        self.problem = Some(Problem::Link { action, collector, reason });
+        self.problem = Some(Problem::Socket { action, collector, reason });
     }
 }
 

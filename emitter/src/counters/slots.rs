@@ -1,23 +1,23 @@
-//! A small number for each living thread.
+//! Slots of living threads: which shard each may write.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many threads can have a number of their own at a time.
+/// How many threads can have a slot of their own at a time.
 pub(super) const SLOTS: usize = 64;
-/// The number of all the others, and of threads that are about to end.
+/// Slot of all other threads, and of those about to end.
 pub(super) const SHARED: usize = SLOTS;
 
 const UNSET: u8 = u8::MAX;
 
-static POOL: Pool = Pool(AtomicU64::new(0));
+static POOL: SlotPool = SlotPool(AtomicU64::new(0));
 
-/// Which numbers are taken: bit `n` is set while a thread has number `n`.
-struct Pool(AtomicU64);
+/// Slots that are taken, as a bit set.
+struct SlotPool(AtomicU64);
 
-impl Pool {
+impl SlotPool {
     fn claim(&self) -> Option<u8> {
-        // Acquire: what the thread before wrote under this number is seen.
+        // Acquire: what the previous owner of the slot wrote is seen.
         self.0
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, |taken| {
                 (taken != u64::MAX).then(|| taken | 1 << taken.trailing_ones())
@@ -27,7 +27,7 @@ impl Pool {
     }
 
     fn release(&self, slot: u8) {
-        // Release: the next thread with this number sees all that this one wrote.
+        // Release: the next owner of the slot sees all that this thread wrote.
         self.0.fetch_and(!(1 << slot), Ordering::Release);
     }
 }
@@ -35,35 +35,34 @@ impl Pool {
 thread_local! {
     /// Without a destructor, so that reading it is one load.
     static SLOT: Cell<u8> = const { Cell::new(UNSET) };
-    static LEASE: Cell<Option<Lease>> = const { Cell::new(None) };
+    static RELEASE: Cell<Option<ReleaseOnExit>> = const { Cell::new(None) };
 }
 
-/// This thread's number: its own one below [`SLOTS`], or a higher one if it has none of its own or
-/// none yet.
+/// Returns this thread's slot: below [`SLOTS`] if it has one of its own.
 #[inline]
 pub(super) fn get() -> usize {
     usize::from(SLOT.get())
 }
 
-/// This thread's number: its own one below [`SLOTS`], or [`SHARED`].
-pub(super) fn get_or_assign() -> usize {
+/// Returns this thread's slot, and claims one first if it has none yet.
+pub(super) fn get_or_claim() -> usize {
     if SLOT.get() != UNSET {
         return get();
     }
     let slot = POOL.claim();
     SLOT.set(slot.unwrap_or(SHARED as u8));
-    if let Some(lease) = slot.map(Lease) {
-        // Fails while the thread's locals are being destroyed: the lease is then dropped here,
-        // and this thread counts as one of the others.
-        let _ = LEASE.try_with(|cell| cell.set(Some(lease)));
+    if let Some(release) = slot.map(ReleaseOnExit) {
+        // Fails while the thread's locals are being destroyed: the slot is then released here, and
+        // this thread counts as one of the others.
+        let _ = RELEASE.try_with(|cell| cell.set(Some(release)));
     }
     get()
 }
 
-/// Gives the number back when the thread ends.
-struct Lease(u8);
+/// Releases the slot when the thread ends.
+struct ReleaseOnExit(u8);
 
-impl Drop for Lease {
+impl Drop for ReleaseOnExit {
     fn drop(&mut self) {
         SLOT.set(SHARED as u8);
         POOL.release(self.0);
@@ -78,8 +77,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_given_once_until_they_come_back() {
-        let pool = Pool(AtomicU64::new(0));
+    fn a_slot_is_claimed_once_until_it_is_released() {
+        let pool = SlotPool(AtomicU64::new(0));
         let all: BTreeSet<_> = std::iter::from_fn(|| pool.claim()).collect();
         assert_eq!(all.len(), SLOTS);
         pool.release(17);
@@ -87,16 +86,16 @@ mod tests {
     }
 
     #[test]
-    fn living_threads_have_different_numbers() {
+    fn living_threads_have_different_slots() {
         let barrier = Barrier::new(40);
         let slots: Vec<usize> = std::thread::scope(|scope| {
-            let number = || {
-                let slot = get_or_assign();
+            let claim = || {
+                let slot = get_or_claim();
                 barrier.wait();
-                assert_eq!((get(), get_or_assign()), (slot, slot));
+                assert_eq!((get(), get_or_claim()), (slot, slot));
                 slot
             };
-            let threads: Vec<_> = (0..40).map(|_| scope.spawn(number)).collect();
+            let threads: Vec<_> = (0..40).map(|_| scope.spawn(claim)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         let own: Vec<_> = slots.iter().filter(|&&slot| slot != SHARED).collect();

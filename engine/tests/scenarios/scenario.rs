@@ -1,23 +1,26 @@
 //! An engine, a collector's answers written by hand, and time as a number.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use heartline_engine::{
+    AgentKeys, DatagramOutcome, DesiredState, Engine, EngineConfig, Identity, InMemoryMetrics,
+    MonoNanos,
+};
 use heartline_protocol::body::{Ack, Push};
 use heartline_protocol::{
     AgentName, Body, Datagram, DatagramWriter, Direction, Header, KeyEpoch, MasterKey, MessageType,
     Phase, ScopeKey, Token, TokenScope,
 };
 
-use super::super::*;
-
 pub(super) const AGENT: &str = "order-processor";
 pub(super) const SESSION: u64 = 0x5be1;
 pub(super) const A: [u8; 16] = [0xa; 16];
 pub(super) const B: [u8; 16] = [0xb; 16];
 
-/// What a message said, in words that a test can compare.
+/// What a message sent, in words that a test can compare.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Said {
+pub(super) struct SentMessage {
     pub(super) goodbye: bool,
     pub(super) sequence: u64,
     pub(super) challenge: [u8; 16],
@@ -27,10 +30,10 @@ pub(super) struct Said {
     pub(super) stopping: bool,
 }
 
-pub(super) struct Scene {
+pub(super) struct Scenario {
     pub(super) engine: Engine,
-    pub(super) work: Tally,
-    pub(super) now: Moment,
+    pub(super) metrics: InMemoryMetrics,
+    pub(super) now: MonoNanos,
     key: ScopeKey,
     pub(super) len: usize,
 }
@@ -39,71 +42,87 @@ pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn config(remembered: Desired) -> (EngineConfig, ScopeKey) {
+fn config(desired: DesiredState) -> (EngineConfig, ScopeKey) {
     let agent = AgentName::new(AGENT).unwrap();
     let key = MasterKey::new([7; 32]).scope_key(KeyEpoch(1), "");
     let token = Token { epoch: KeyEpoch(1), scope: TokenScope::default(), key: key.clone() };
-    let keys = Keys::new(&token, &agent).unwrap();
+    let keys = AgentKeys::new(&token, &agent).unwrap();
     let identity = Identity { host: Some("machine-3".into()), ..Identity::default() };
-    (EngineConfig { remembered, identity, ..EngineConfig::new(agent, keys, SESSION) }, key)
+    (EngineConfig { desired, identity, ..EngineConfig::new(agent, keys, SESSION) }, key)
 }
 
-impl Scene {
+impl Scenario {
     pub(super) fn new() -> Self {
-        Self::remembering(Desired::default())
+        Self::restoring(DesiredState::default())
     }
 
-    pub(super) fn remembering(remembered: Desired) -> Self {
-        let (config, key) = config(remembered);
-        let now = Moment::from_nanos(5_000_000_000);
-        Self { engine: Engine::new(config, now), work: Tally::default(), now, key, len: 0 }
+    pub(super) fn restoring(desired: DesiredState) -> Self {
+        Self::with_config(config(desired))
     }
 
-    /// A session that is live, calm, and has sent its first two beats.
+    /// A session whose identity has these labels.
+    pub(super) fn with_labels(labels: BTreeMap<String, String>) -> Self {
+        let (mut config, key) = config(DesiredState::default());
+        config.identity.labels = labels;
+        Self::with_config((config, key))
+    }
+
+    fn with_config((config, key): (EngineConfig, ScopeKey)) -> Self {
+        let now = MonoNanos::new(5_000_000_000);
+        Self {
+            engine: Engine::new(config, now),
+            metrics: InMemoryMetrics::default(),
+            now,
+            key,
+            len: 0,
+        }
+    }
+
+    /// A session that is live, retries nothing, and has sent its first two beats.
     pub(super) fn live() -> Self {
-        let mut scene = Self::new();
-        scene.say();
-        scene.ack(1, A, Ack { unconfirmed: true, ..Ack::default() });
-        scene.say();
-        scene.ack(2, A, Ack::default());
-        scene
+        let mut scenario = Self::new();
+        scenario.send();
+        scenario.ack(1, A, Ack { unconfirmed: true, ..Ack::default() });
+        scenario.send();
+        scenario.ack(2, A, Ack::default());
+        scenario
     }
 
-    /// What is sent now; it fails when nothing is due.
-    pub(super) fn say(&mut self) -> Said {
+    /// Returns the message sent now; panics when none is due.
+    pub(super) fn send(&mut self) -> SentMessage {
         self.poll().expect("a message is due")
     }
 
-    pub(super) fn poll(&mut self) -> Option<Said> {
+    pub(super) fn poll(&mut self) -> Option<SentMessage> {
         let mut out = Vec::new();
-        if !self.engine.poll_transmit(self.now, &mut self.work, &mut out) {
+        if !self.engine.poll_transmit(self.now, &mut self.metrics, &mut out) {
             return None;
         }
         self.len = out.len();
         let up = self.key.agent_key(Direction::Up, AGENT);
         let message = Datagram::parse(&out).unwrap().verify(&up).unwrap();
-        let mut said = Said {
+        let mut sent = SentMessage {
             sequence: message.header.sequence,
             challenge: message.header.challenge,
-            ..Said::default()
+            ..SentMessage::default()
         };
         match message.decode().unwrap() {
             Body::Beat(beat) => {
-                said.segment = beat.segment.map(|segment| (segment.number, segment.ok));
-                said.identity = beat.identity.is_some_and(|id| id.host.unwrap().is("machine-3"));
-                said.generation = beat.applied_generation;
-                said.stopping = beat.phase == Phase::Stopping;
+                sent.segment = beat.segment.map(|segment| (segment.number, segment.ok));
+                sent.identity = beat.identity.is_some_and(|id| id.host.unwrap().is("machine-3"));
+                sent.generation = beat.applied_generation;
+                sent.stopping = beat.phase == Phase::Stopping;
             }
             Body::Goodbye(goodbye) => {
-                said.goodbye = true;
-                said.segment = goodbye.segment.map(|segment| (segment.number, segment.ok));
+                sent.goodbye = true;
+                sent.segment = goodbye.segment.map(|segment| (segment.number, segment.ok));
             }
-            other => panic!("an emitter said {other:?}"),
+            other => panic!("an emitter sent {other:?}"),
         }
-        Some(said)
+        Some(sent)
     }
 
-    /// Lets time pass until something is due, and gives back how long that was, in ms.
+    /// Advances time until something is due; returns by how many ms.
     pub(super) fn wait(&mut self) -> u64 {
         let due = self.engine.poll_timeout().expect("not closed");
         let waited = due.since(self.now);
@@ -111,16 +130,16 @@ impl Scene {
         u64::try_from(waited.as_millis()).unwrap()
     }
 
-    pub(super) fn pass(&mut self, time: Duration) {
+    pub(super) fn advance(&mut self, time: Duration) {
         self.now = self.now.plus(time);
     }
 
-    pub(super) fn ack(&mut self, sequence: u64, challenge: [u8; 16], ack: Ack) -> Heard {
+    pub(super) fn ack(&mut self, sequence: u64, challenge: [u8; 16], ack: Ack) -> DatagramOutcome {
         let bytes = self.seal(MessageType::Ack, SESSION, sequence, challenge, |out| ack.write(out));
         self.engine.handle_datagram(&bytes, self.now).unwrap()
     }
 
-    pub(super) fn push(&mut self, generation: u64, killed: bool) -> Heard {
+    pub(super) fn push(&mut self, generation: u64, killed: bool) -> DatagramOutcome {
         let push = Push { generation, killed };
         let bytes = self.seal(MessageType::Push, SESSION, 1, [0; 16], |out| push.write(out));
         self.engine.handle_datagram(&bytes, self.now).unwrap()

@@ -1,0 +1,93 @@
+//! Configuration of an engine, and the keys of its agent.
+
+use heartline_protocol::limits::INTERVAL_DEFAULT_MS;
+use heartline_protocol::{AgentKey, AgentName, Direction, KeyEpoch, Token};
+
+use crate::identity::Identity;
+
+/// State that an operator wants an agent to be in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DesiredState {
+    /// Number of the command that set it; 0 before the first command.
+    pub generation: u64,
+    /// True: start no work.
+    pub killed: bool,
+}
+
+/// Configuration of an [`Engine`](crate::Engine).
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Id of the agent.
+    pub agent: AgentName,
+    /// Keys that datagrams are signed and verified with.
+    pub keys: AgentKeys,
+    /// Session id: random, and never used before.
+    pub session: u64,
+    /// Time between beats, in ms; clamped to the range of `SPEC.md`, section 11.
+    pub interval_ms: u32,
+    /// Identity that the first beats carry.
+    pub identity: Identity,
+    /// Desired state restored from an earlier session.
+    pub desired: DesiredState,
+    /// Seed of the jitter, so that emitters started together beat apart.
+    pub jitter_seed: u64,
+}
+
+impl EngineConfig {
+    /// Returns the defaults: 30 s, no restored state, no identity, jitter seeded by the session.
+    #[must_use]
+    pub fn new(agent: AgentName, keys: AgentKeys, session: u64) -> Self {
+        Self {
+            agent,
+            keys,
+            session,
+            interval_ms: INTERVAL_DEFAULT_MS,
+            identity: Identity::default(),
+            desired: DesiredState::default(),
+            jitter_seed: session,
+        }
+    }
+}
+
+/// Both keys of one agent, derived from a token.
+#[derive(Clone, Debug)]
+pub struct AgentKeys {
+    pub(crate) epoch: KeyEpoch,
+    pub(crate) scope_len: u8,
+    /// Agent to collector.
+    pub(crate) up: AgentKey,
+    /// Collector to agent.
+    pub(crate) down: AgentKey,
+}
+
+/// Error: the token's scope does not cover the agent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the token is for scope {scope:?}, which does not cover agent {agent:?}; make one with \
+     `heartline token --agent {agent}`"
+)]
+pub struct OutOfScopeError {
+    /// Scope of the token.
+    pub scope: String,
+    /// Agent that wanted to use it.
+    pub agent: String,
+}
+
+impl AgentKeys {
+    /// Derives the keys of `agent` from a token.
+    ///
+    /// # Errors
+    /// [`OutOfScopeError`] when the token's scope does not cover the agent.
+    pub fn new(token: &Token, agent: &AgentName) -> Result<Self, OutOfScopeError> {
+        let scope = token.scope.as_str();
+        if !token.scope.covers(agent) {
+            return Err(OutOfScopeError { scope: scope.to_owned(), agent: agent.to_string() });
+        }
+        Ok(Self {
+            epoch: token.epoch,
+            scope_len: scope.len() as u8,
+            up: token.key.agent_key(Direction::Up, agent),
+            down: token.key.agent_key(Direction::Down, agent),
+        })
+    }
+}

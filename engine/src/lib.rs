@@ -1,0 +1,232 @@
+//! The protocol engine of an emitter: what to send, when, and what the answers mean. Without
+//! sockets, clocks or randomness, it is shared by the `heartline` crate and the simulation.
+//!
+//! An [`Engine`] is driven by its owner, always in this order:
+//!
+//! 1. pass in received datagrams ([`Engine::handle_datagram`]) and apply their outcome *before* the
+//!    next step: a new desired state must be on disk before a beat reports it;
+//! 2. call [`Engine::poll_transmit`] until it returns false;
+//! 3. wait until [`Engine::poll_timeout`], or until a datagram is received.
+//!
+//! Time, the session id and the seed of the jitter are arguments, so the same inputs give the same
+//! datagrams, byte for byte. The rules are those of `SPEC.md`, whose sections are named in comments.
+//!
+//! ```
+//! use heartline_engine::{AgentKeys, Engine, EngineConfig, InMemoryMetrics, MonoNanos};
+//! use heartline_protocol::{AgentName, KeyEpoch, MasterKey, Token, TokenScope};
+//!
+//! let agent = AgentName::new("mail")?;
+//! let key = MasterKey::new([7; 32]).scope_key(KeyEpoch(1), "mail");
+//! let token = Token { epoch: KeyEpoch(1), scope: TokenScope::new("mail")?, key };
+//! let keys = AgentKeys::new(&token, &agent)?;
+//!
+//! let now = MonoNanos::new(0);
+//! let mut engine = Engine::new(EngineConfig::new(agent, keys, 0x5be1), now);
+//! let (mut metrics, mut datagram) = (InMemoryMetrics::default(), Vec::new());
+//! assert!(engine.poll_transmit(now, &mut metrics, &mut datagram)); // the first beat
+//! assert!(!engine.poll_transmit(now, &mut metrics, &mut datagram)); // nothing more is due
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod config;
+mod identity;
+mod metrics;
+mod receive;
+mod schedule;
+mod segment;
+mod time;
+mod transmit;
+
+use std::time::Duration;
+
+use heartline_protocol::AgentName;
+use heartline_protocol::limits::{CHALLENGE_LEN, GENERATION_MAX, INTERVAL_MS};
+
+pub use self::config::{AgentKeys, DesiredState, EngineConfig, OutOfScopeError};
+pub use self::identity::Identity;
+pub use self::metrics::{BeatVitals, InMemoryMetrics, MetricsSource};
+pub use self::receive::DatagramOutcome;
+use self::schedule::SendSchedule;
+use self::segment::PendingSegment;
+pub use self::segment::SegmentBuilder;
+pub use self::time::MonoNanos;
+
+/// How many beats carry the identity unasked.
+const IDENTITY_BEATS: u32 = 3;
+
+/// One session of one emitter.
+#[derive(Debug)]
+pub struct Engine {
+    agent: AgentName,
+    keys: AgentKeys,
+    session: u64,
+    interval_ms: u32,
+    identity: Identity,
+    identity_due: IdentityDue,
+    started: MonoNanos,
+    last_sent_sequence: u64,
+    highest_acked_sequence: u64,
+    challenge: [u8; CHALLENGE_LEN],
+    connection: ConnectionState,
+    was_confirmed: bool,
+    applied: DesiredState,
+    /// First sequence that carries an urgent change, while none from there on is acknowledged.
+    unacked_change: Option<u64>,
+    segment: PendingSegment,
+    schedule: SendSchedule,
+    shutdown: ShutdownState,
+    last_answer: Option<MonoNanos>,
+    unanswered_since: Option<MonoNanos>,
+}
+
+/// State of a session as the collector's newest answer shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionState {
+    /// No answer was received yet.
+    Unanswered,
+    /// The newest answer was to a message that was not live.
+    Unconfirmed,
+    /// The newest answer was to a live message.
+    Confirmed,
+}
+
+/// When beats carry the identity.
+#[derive(Debug, PartialEq, Eq)]
+enum IdentityDue {
+    /// On this many more of the first beats.
+    Initial(u32),
+    /// On the next beat: the collector asked for it.
+    Requested,
+    NotDue,
+}
+
+impl IdentityDue {
+    /// Returns whether the beat being written carries the identity, and counts that beat.
+    fn take(&mut self) -> bool {
+        let (due, next) = match self {
+            Self::Initial(left) if *left > 1 => (true, Self::Initial(*left - 1)),
+            Self::Initial(_) | Self::Requested => (true, Self::NotDue),
+            Self::NotDue => (false, Self::NotDue),
+        };
+        *self = next;
+        due
+    }
+}
+
+/// Progress of the session's end.
+#[derive(Debug, PartialEq, Eq)]
+enum ShutdownState {
+    Open,
+    Closing {
+        deadline: MonoNanos,
+        /// Sequence of the first goodbye that carries the segment now pending.
+        first_goodbye: Option<u64>,
+        /// That goodbye was acknowledged, and its segment is durable.
+        acked: bool,
+    },
+    Closed,
+}
+
+impl Engine {
+    /// Starts a session; its first beat is due now.
+    #[must_use]
+    pub fn new(config: EngineConfig, now: MonoNanos) -> Self {
+        let interval_ms = config.interval_ms.clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
+        let interval = Duration::from_millis(u64::from(interval_ms));
+        Self {
+            agent: config.agent,
+            keys: config.keys,
+            session: config.session,
+            interval_ms,
+            identity: config.identity.fitted(),
+            identity_due: IdentityDue::Initial(IDENTITY_BEATS),
+            started: now,
+            last_sent_sequence: 0,
+            highest_acked_sequence: 0,
+            challenge: [0; CHALLENGE_LEN],
+            connection: ConnectionState::Unanswered,
+            was_confirmed: false,
+            applied: DesiredState {
+                generation: config.desired.generation.min(GENERATION_MAX),
+                ..config.desired
+            },
+            unacked_change: None,
+            segment: PendingSegment::default(),
+            schedule: SendSchedule::new(interval, config.jitter_seed, now),
+            shutdown: ShutdownState::Open,
+            last_answer: None,
+            unanswered_since: None,
+        }
+    }
+
+    /// Returns when [`Engine::poll_transmit`] next has something to do; `None` once closed.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<MonoNanos> {
+        match self.shutdown {
+            ShutdownState::Open => Some(self.schedule.next_due()),
+            ShutdownState::Closing { deadline, .. } => Some(self.schedule.next_due().min(deadline)),
+            ShutdownState::Closed => None,
+        }
+    }
+
+    /// Makes the next beat due at once, and repeats it soon while unacknowledged: something has
+    /// changed that the collector should learn before the interval is over.
+    pub fn notify_change(&mut self, now: MonoNanos) {
+        if self.shutdown == ShutdownState::Open {
+            self.unacked_change = Some(self.last_sent_sequence + 1);
+            self.schedule.reset_backoff();
+            self.schedule.expedite(now);
+        }
+    }
+
+    /// Begins to end the session: goodbyes carry the remaining work until it is durable or `timeout`
+    /// is over. After that [`Engine::poll_timeout`] returns `None`.
+    pub fn close(&mut self, now: MonoNanos, timeout: Duration) {
+        if self.shutdown == ShutdownState::Open {
+            let deadline = now.plus(timeout);
+            self.shutdown = ShutdownState::Closing { deadline, first_goodbye: None, acked: false };
+            self.schedule.send_now(now);
+        }
+    }
+
+    /// Replaces the keys, after the token was replaced.
+    pub fn rekey(&mut self, keys: AgentKeys) {
+        self.keys = keys;
+    }
+
+    /// Returns the state of the session as the newest answer shows it.
+    #[must_use]
+    pub fn connection(&self) -> ConnectionState {
+        self.connection
+    }
+
+    /// Returns the desired state that is applied.
+    #[must_use]
+    pub fn applied(&self) -> DesiredState {
+        self.applied
+    }
+
+    /// Returns the session's id.
+    #[must_use]
+    pub fn session(&self) -> u64 {
+        self.session
+    }
+
+    /// Returns the number of the segment that is not durable yet.
+    #[must_use]
+    pub fn pending_segment(&self) -> Option<u64> {
+        self.segment.number()
+    }
+
+    /// Returns when the collector last answered.
+    #[must_use]
+    pub fn last_answer(&self) -> Option<MonoNanos> {
+        self.last_answer
+    }
+
+    /// Returns when the first message after the last answer was sent.
+    #[must_use]
+    pub fn unanswered_since(&self) -> Option<MonoNanos> {
+        self.unanswered_since
+    }
+}
