@@ -2,5 +2,6 @@
 
 pub mod bench;
 pub mod clock;
+mod random;
 pub mod sim;
 pub mod world;

@@ -1,12 +1,12 @@
 //! An agent: its processes, one after the other or by mistake two at a time, and the file in which
 //! they remember a kill.
 
+use fastrand::Rng;
 use heartline_engine::{AgentKeys, DesiredState, EngineConfig, Identity};
 use heartline_fleet::MonoTime;
 use heartline_protocol::{AgentName, Token, TokenScope};
 
 use super::process::Process;
-use super::rng::Rng;
 use super::shell::{EPOCH, master};
 
 /// An agent.
@@ -50,7 +50,7 @@ impl Agent {
             interval_ms,
             identity: Identity { host: Some("machine-1".to_owned()), ..Identity::default() },
             desired: self.remembered,
-            ..EngineConfig::new(self.name.clone(), self.keys.clone(), rng.next())
+            ..EngineConfig::new(self.name.clone(), self.keys.clone(), rng.u64(..))
         };
         self.sessions.push(config.session);
         self.processes.push(Process::new(config, self.ports, now, rng));

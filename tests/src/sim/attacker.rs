@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
+use fastrand::Rng;
+
 use super::network::{ATTACKER, Packet, Way};
-use super::rng::Rng;
+use crate::random::RngExt as _;
 
 /// The recordings.
 #[derive(Debug, Default)]
@@ -22,7 +24,7 @@ impl Attacker {
         if self.recorded.len() < RECORDED_MAX {
             self.recorded.push(packet.clone());
         } else {
-            let at = rng.index(RECORDED_MAX);
+            let at = rng.usize(..RECORDED_MAX);
             self.recorded[at] = packet.clone();
         }
     }
@@ -32,13 +34,13 @@ impl Attacker {
         if self.recorded.is_empty() {
             return None;
         }
-        let mut packet = self.recorded[rng.index(self.recorded.len())].clone();
+        let mut packet = self.recorded[rng.usize(..self.recorded.len())].clone();
         let verbatim = rng.chance(700);
         if !verbatim {
             let mut bytes = packet.bytes.to_vec();
             if rng.chance(500) {
-                let at = rng.index(bytes.len());
-                bytes[at] ^= 1 << rng.up_to(7);
+                let at = rng.usize(..bytes.len());
+                bytes[at] ^= 1 << rng.u64(0..=7);
             } else {
                 // The same words under another session.
                 let session_at = AGENT_LEN_AT + 1 + usize::from(bytes[AGENT_LEN_AT]);

@@ -13,6 +13,7 @@ use super::oracle::{Frozen, number_of};
 use super::shell::Shell;
 use super::violation::{Checked, hold};
 use super::world::{Event, World};
+use crate::random::RngExt as _;
 
 /// The collector, running, frozen or not there.
 #[derive(Default)]
@@ -57,7 +58,7 @@ impl World {
         }
         self.collector.boots += 1;
         let mut secret = [0; 32];
-        secret[..8].copy_from_slice(&self.rng.next().to_be_bytes());
+        secret[..8].copy_from_slice(&self.rng.u64(..).to_be_bytes());
         let mut shell = Shell::new(&self.plan, self.collector.boots, secret, self.now);
         let shift_ms = std::mem::take(&mut self.wall_shift_ms);
         let label = |at: MonoTime| MonoTime::from_nanos(at.nanos() + shift_ms * 1_000_000);
@@ -169,9 +170,9 @@ impl World {
 
     fn commit_wait_ms(&mut self) -> u64 {
         if self.now < self.slow_disk_until {
-            self.rng.between(500, 8_000)
+            self.rng.u64(500..=8_000)
         } else {
-            self.rng.up_to(self.plan.commit_ms)
+            self.rng.u64(0..=self.plan.commit_ms)
         }
     }
 

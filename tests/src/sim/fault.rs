@@ -1,6 +1,6 @@
 //! What goes wrong.
 
-use super::rng::Rng;
+use fastrand::Rng;
 
 /// Kinds of faults, and of things that people do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ const ALL: [Fault; 30] = [
 impl Fault {
     /// One of those that happen in this run: bit `n` of `enabled` stands for the kind `n`.
     pub(super) fn draw(enabled: u64, rng: &mut Rng) -> Option<Self> {
-        let at = rng.index(ALL.len() + 1);
+        let at = rng.usize(..ALL.len() + 1);
         let fault = ALL.get(at).copied().unwrap_or(Self::ClockStep);
         (enabled >> fault as u32 & 1 == 1).then_some(fault)
     }

@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::network::{Packet, Way};
 use super::violation::{Checked, hold};
 use super::world::{Event, World};
+use crate::random::RngExt as _;
 
 impl World {
     /// Something goes wrong, and something else will.
@@ -15,10 +16,10 @@ impl World {
         if self.healed {
             return Ok(());
         }
-        let wait_ms = self.rng.up_to(2 * self.plan.fault_every_ms);
+        let wait_ms = self.rng.u64(0..=2 * self.plan.fault_every_ms);
         self.after_ms(wait_ms, Event::Fault);
         let Some(fault) = Fault::draw(self.plan.faults, &mut self.rng) else { return Ok(()) };
-        let agent = self.rng.index(self.plan.agents);
+        let agent = self.rng.usize(..self.plan.agents);
         self.note(|| format!("{fault:?} (agent-{agent})"));
         match fault {
             Fault::CollectorCrash => self.collector_gone(),
@@ -36,21 +37,23 @@ impl World {
                 self.after_ms(for_ms, Event::CollectorThaws);
             }
             Fault::KernelDrops => {
-                let for_ms = self.rng.between(1, 250);
+                let for_ms = self.rng.u64(1..=250);
                 self.collector.drops_until = Some(self.now.plus_millis(for_ms));
             }
             Fault::SlowDisk => {
-                self.slow_disk_until = self.now.plus_millis(self.rng.between(1_000, 20_000));
+                self.slow_disk_until = self.now.plus_millis(self.rng.u64(1_000..=20_000));
             }
             Fault::Kill | Fault::Resume => self.operate(fault, agent),
             Fault::Forget => self.forget(agent)?,
             Fault::Attack | Fault::Flood => {
-                let more = if fault == Fault::Flood { self.rng.between(20, 200) } else { 0 };
+                let more = if fault == Fault::Flood { self.rng.u64(20..=200) } else { 0 };
                 if let Some(packet) = self.attacker.send(&mut self.rng) {
                     self.attack(packet, more as u32);
                 }
             }
-            Fault::ClockStep => self.wall_shift_ms += self.rng.up_to(7_200_000) as i64 - 3_600_000,
+            Fault::ClockStep => {
+                self.wall_shift_ms += self.rng.u64(0..=7_200_000) as i64 - 3_600_000
+            }
             Fault::CutOneWay | Fault::CutBothWays => self.cut(fault, agent),
             _ => self.strike(fault, agent),
         }
@@ -65,11 +68,11 @@ impl World {
         if processes.is_empty() {
             return;
         }
-        let at = self.rng.index(processes.len());
+        let at = self.rng.usize(..processes.len());
         match fault {
             Fault::AgentCrash => {
                 processes.clear();
-                let wait_ms = if self.rng.chance(300) { self.rng.up_to(200) } else { ms };
+                let wait_ms = if self.rng.chance(300) { self.rng.u64(0..=200) } else { ms };
                 self.after_ms(wait_ms, Event::AgentStarts(agent));
             }
             Fault::AgentStop => {
@@ -110,7 +113,7 @@ impl World {
     /// An attacker sends something that it recorded.
     pub(super) fn attack(&mut self, packet: Packet, more: u32) {
         if more > 0 && !self.healed {
-            let wait_ms = self.rng.up_to(8);
+            let wait_ms = self.rng.u64(0..=8);
             self.after_ms(wait_ms, Event::Attack(packet.clone(), more - 1));
         }
         self.at(self.now, Event::Arrives(packet));
@@ -124,8 +127,8 @@ impl World {
             if everybody { self.everybody() } else { vec![self.agents[agent].name.to_string()] };
         let mut request = self.request(self.requests, agents, None);
         request.action = if fault == Fault::Kill { Action::Kill } else { Action::Resume };
-        for _ in 0..=self.rng.up_to(1) {
-            let wait_ms = self.rng.up_to(300);
+        for _ in 0..=self.rng.u64(0..=1) {
+            let wait_ms = self.rng.u64(0..=300);
             self.after_ms(wait_ms, Event::Command(request.clone()));
         }
     }
@@ -163,7 +166,7 @@ impl World {
     fn a_while_ms(&mut self) -> u64 {
         let interval_ms = u64::from(self.plan.interval_ms);
         let most_ms = interval_ms * self.rng.pick(&[1, 4, 15]);
-        self.rng.up_to(most_ms.max(50))
+        self.rng.u64(0..=most_ms.max(50))
     }
 
     fn a_while(&mut self) -> MonoTime {

@@ -26,7 +26,6 @@ mod oracle;
 mod plan;
 mod process;
 mod report;
-mod rng;
 mod shell;
 mod trace;
 mod violation;

@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
+use fastrand::Rng;
 use heartline_fleet::MonoTime;
 
 use super::plan::Plan;
-use super::rng::Rng;
+use crate::random::RngExt as _;
 
 /// A datagram under way.
 #[derive(Clone, Debug)]
@@ -98,7 +99,7 @@ impl Network {
             .map(|_| {
                 let slow = rng.chance(plan.held_up);
                 let most_ms = if slow { plan.held_up_ms } else { 20 };
-                MonoTime::from_nanos(now.nanos() + 200_000 + rng.up_to(most_ms * 1_000_000) as i64)
+                MonoTime::from_nanos(now.nanos() + 200_000 + rng.u64(0..=most_ms * 1_000_000) as i64)
             })
             .collect()
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::rng::Rng;
+use fastrand::Rng;
+
+use crate::random::RngExt as _;
 
 /// What a run is like.
 #[derive(Debug)]
@@ -41,13 +43,13 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn draw(rng: &mut Rng) -> Self {
         let interval_ms = rng.pick(&[100, 300, 1_000, 1_000, 5_000, 30_000]);
-        let intervals = rng.between(60, 160);
+        let intervals = rng.u64(60..=160);
         let busy_ms = u64::from(interval_ms) * intervals;
         let is_calm = rng.chance(150);
         // At most as long as what the replay window still tells apart.
         let held_up_ms = rng.pick(&[30, 300, 3_000]).min(u64::from(interval_ms) * 50);
         Self {
-            agents: rng.between(1, 4) as usize,
+            agents: rng.u64(1..=4) as usize,
             interval_ms,
             busy_for: Duration::from_millis(busy_ms),
             loss: if is_calm { 0 } else { rng.pick(&[0, 10, 100, 300]) },
@@ -58,9 +60,9 @@ impl Plan {
             restored_sessions: rng.pick(&[0, 1, 8]),
             commit_ms: rng.pick(&[1, 50, 250, 400]),
             disk_refuses: rng.pick(&[0, 0, 100]),
-            stall_after: Duration::from_millis(u64::from(interval_ms) * rng.between(4, 20)),
-            fault_every_ms: busy_ms / rng.between(8, 40),
-            faults: rng.next() | rng.next(),
+            stall_after: Duration::from_millis(u64::from(interval_ms) * rng.u64(4..=20)),
+            fault_every_ms: busy_ms / rng.u64(8..=40),
+            faults: rng.u64(..) | rng.u64(..),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use fastrand::Rng;
 use heartline_engine::{
     BeatVitals, DatagramOutcome, Engine, EngineConfig, InMemoryMetrics, MonoNanos,
 };
@@ -11,8 +12,8 @@ use heartline_protocol::bucket;
 use heartline_vocabulary::Phase;
 
 use super::network::Packet;
-use super::rng::Rng;
 use super::work::Work;
+use crate::random::RngExt as _;
 
 /// A process that runs.
 #[derive(Debug)]
@@ -84,9 +85,9 @@ impl Process {
     pub(super) fn act(&mut self, now: MonoTime, rng: &mut Rng, out: &mut Vec<Rc<[u8]>>) {
         self.end_tasks(now, rng);
         if !self.idle && now >= self.next_task {
-            self.next_task = now.plus_millis(rng.between(1, 2 * self.pace_ms));
+            self.next_task = now.plus_millis(rng.u64(1..=2 * self.pace_ms));
             if !self.engine.applied().killed && self.tasks.len() < TASKS_MAX {
-                let ends = now.plus_millis(rng.between(1, 3 * self.pace_ms));
+                let ends = now.plus_millis(rng.u64(1..=3 * self.pace_ms));
                 self.tasks.push(Task { began: now, ends: ends.max(self.stuck_until) });
                 self.progress = Some(now);
             }
@@ -133,9 +134,9 @@ impl Process {
             let did = Work {
                 ok: u64::from(rng.chance(900)),
                 failed: 0,
-                cost_nano_usd: rng.up_to(5_000),
-                tokens_in: rng.up_to(300),
-                tokens_out: rng.up_to(30),
+                cost_nano_usd: rng.u64(0..=5_000),
+                tokens_in: rng.u64(0..=300),
+                tokens_out: rng.u64(0..=30),
             };
             let did = Work { failed: 1 - did.ok, ..did };
             self.done.add(&did);

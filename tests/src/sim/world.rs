@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use fastrand::Rng;
 use heartline_fleet::{CommandRequest, MonoTime};
 
 use super::agent::Agent;
@@ -14,7 +15,6 @@ use super::ledger::Ledger;
 use super::network::{Network, Packet, Way, address};
 use super::oracle::Oracle;
 use super::plan::Plan;
-use super::rng::Rng;
 use super::trace::Trace;
 use super::violation::{Checked, hold};
 
@@ -88,7 +88,7 @@ const START: MonoTime = MonoTime::from_millis(1_000_000_000);
 
 impl World {
     pub(super) fn new(seed: u64, trace: Trace) -> Self {
-        let mut rng = Rng::new(seed);
+        let mut rng = Rng::with_seed(seed);
         let plan = Plan::draw(&mut rng);
         let agents = (0..plan.agents).map(Agent::new).collect();
         let mut world = Self {
@@ -122,7 +122,7 @@ impl World {
         let settled = Duration::from_millis(u64::from(self.plan.interval_ms) * 30 + 20_000);
         self.after_ms(0, Event::CollectorStarts);
         for agent in 0..self.plan.agents {
-            let wait_ms = self.rng.up_to(u64::from(self.plan.interval_ms));
+            let wait_ms = self.rng.u64(0..=u64::from(self.plan.interval_ms));
             self.after_ms(wait_ms, Event::AgentStarts(agent));
         }
         self.after_ms(self.plan.fault_every_ms, Event::Fault);

@@ -15,7 +15,6 @@
 
 mod agent;
 mod collector;
-mod dice;
 mod operator;
 mod place;
 mod process;
@@ -27,7 +26,6 @@ mod wait;
 mod worker;
 
 pub use collector::Collector;
-pub use dice::Dice;
 pub use operator::Operator;
 pub use place::World;
 pub use process::Process;

@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use fastrand::Rng;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::time::Instant;
 
-use super::dice::Dice;
+use crate::random::RngExt as _;
 
 /// Most datagrams that are recorded.
 const RECORDED_MAX: usize = 50_000;
@@ -92,7 +93,7 @@ impl Proxy {
             backs: Vec::new(),
             under_way: BinaryHeap::new(),
             count: 0,
-            dice: Dice::new(seed),
+            rng: Rng::with_seed(seed),
             shared: Arc::clone(&shared),
         };
         let thread = thread::spawn(move || network.run().expect("loopback works"));
@@ -146,7 +147,7 @@ struct Network {
     /// Earliest first.
     under_way: BinaryHeap<Reverse<Packet>>,
     count: u64,
-    dice: Dice,
+    rng: Rng,
     shared: Arc<Shared>,
 }
 
@@ -224,10 +225,10 @@ impl Network {
         if matches!(leg, Leg::Down(_)) && weather.answers == Answers::Vanish {
             return;
         }
-        let copies = if self.dice.chance(weather.duplicates) { 2 } else { 1 };
+        let copies = if self.rng.chance(weather.duplicates) { 2 } else { 1 };
         for _ in 0..copies {
-            let delay_ms = self.dice.between(*weather.delay_ms.start(), *weather.delay_ms.end());
-            if !self.dice.chance(weather.loss) {
+            let delay_ms = self.rng.u64(*weather.delay_ms.start()..=*weather.delay_ms.end());
+            if !self.rng.chance(weather.loss) {
                 self.count += 1;
                 let at = Instant::now() + Duration::from_millis(delay_ms);
                 let (number, datagram) = (self.count, datagram.to_vec());

@@ -2,12 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
+use fastrand::Rng;
 use heartline_protocol::limits::CHALLENGE_LEN;
 use heartline_protocol::{
     Ack, Beat, Body, Datagram, DatagramWriter, Direction, Header, MessageType, Token,
 };
-
-use super::dice::Dice;
 
 /// Somebody on the network with no business there.
 pub struct Stranger {
@@ -66,7 +65,7 @@ impl Puppet {
             stranger: Stranger::new(collector),
             token,
             agent: agent.to_owned(),
-            session: Dice::new(seed).roll(),
+            session: Rng::with_seed(seed).u64(..),
             sequence: 0,
             challenge: [0; CHALLENGE_LEN],
         }

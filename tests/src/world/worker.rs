@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle, sleep};
 use std::time::Duration;
 
+use fastrand::Rng;
 use heartline::{Builder, Heartline, Report};
 use heartline_vocabulary::WorkTotals;
 
-use super::dice::Dice;
 use super::place::World;
+use crate::random::RngExt as _;
 
 /// Work that was done, counted by the one who did it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,16 +47,16 @@ impl World {
     /// Starts a worker, whose work follows from the seed.
     #[must_use]
     pub fn start_worker(&self, name: &str, collector: SocketAddr, seed: u64) -> Worker {
-        Worker::start(self.emitter(name, collector, 100).start(), Dice::new(seed))
+        Worker::start(self.emitter(name, collector, 100).start(), Rng::with_seed(seed))
     }
 }
 
 impl Worker {
-    fn start(emitter: Heartline, dice: Dice) -> Self {
+    fn start(emitter: Heartline, rng: Rng) -> Self {
         let (begun, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let thread = thread::spawn({
             let (emitter, begun, stop) = (emitter.clone(), Arc::clone(&begun), Arc::clone(&stop));
-            move || work(&emitter, dice, &begun, &stop)
+            move || work(&emitter, rng, &begun, &stop)
         });
         Self { emitter, begun, stop, thread: Some(thread) }
     }
@@ -93,7 +94,7 @@ impl Drop for Worker {
     }
 }
 
-fn work(emitter: &Heartline, mut dice: Dice, begun: &AtomicU64, stop: &AtomicBool) -> Deeds {
+fn work(emitter: &Heartline, mut rng: Rng, begun: &AtomicU64, stop: &AtomicBool) -> Deeds {
     let mut deeds = Deeds::default();
     while !stop.load(Ordering::Acquire) {
         let Ok(mut task) = emitter.try_task() else {
@@ -101,21 +102,20 @@ fn work(emitter: &Heartline, mut dice: Dice, begun: &AtomicU64, stop: &AtomicBoo
             continue;
         };
         begun.fetch_add(1, Ordering::AcqRel);
-        let (cost, read, written) =
-            (dice.between(0, 5_000_000), dice.between(0, 2_000), dice.between(0, 300));
+        let (cost, read, written) = (rng.u64(0..=5_000_000), rng.u64(0..=2_000), rng.u64(0..=300));
         task.cost_nano_usd(cost);
         task.tokens(read, written);
-        sleep(Duration::from_micros(dice.between(100, 4_000)));
+        sleep(Duration::from_micros(rng.u64(100..=4_000)));
         let (mut ok, mut failed) = (0, 0);
-        if dice.chance(150) {
+        if rng.chance(150) {
             task.fail();
             failed = 1;
         } else {
             drop(task);
             ok = 1;
         }
-        if dice.chance(300) {
-            let latency = Duration::from_micros(dice.between(1, 90_000_000));
+        if rng.chance(300) {
+            let latency = Duration::from_micros(rng.u64(1..=90_000_000));
             emitter.report(Report::ok().latency(latency).cost_nano_usd(1));
             deeds += Deeds(WorkTotals { ok: 1, cost_nano_usd: 1, ..WorkTotals::default() });
         }

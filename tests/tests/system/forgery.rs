@@ -1,9 +1,9 @@
 //! What nobody vouches for meets silence, is counted, and changes nothing.
 
+use fastrand::Rng;
 use heartline_operator::message::{DatagramCounters, EventKind, TokenReply, TokenRequest};
-
 use heartline_protocol::{ScopeKey, Token};
-use heartline_tests::world::{Collector, Dice, Operator, Puppet, Stranger, World, wait_until};
+use heartline_tests::world::{Collector, Operator, Puppet, Stranger, World, wait_until};
 use heartline_vocabulary::State;
 
 const LIVING: &str = "shop.1";
@@ -157,11 +157,11 @@ fn a_flood_of_garbage_accuses_nobody() {
         .collect();
     wait_until("all are healthy", || operator.collector().summary.healthy == 5);
 
-    let (stranger, mut dice) = (Stranger::new(collector.address()), Dice::new(5));
+    let (stranger, mut rng) = (Stranger::new(collector.address()), Rng::with_seed(5));
     let mut garbage = [0; 1_300];
     for n in 0..FLOOD {
-        let len = usize::try_from(dice.between(1, 1_300)).unwrap();
-        dice.fill(&mut garbage[..64.min(len)]);
+        let len = usize::try_from(rng.u64(1..=1_300)).unwrap();
+        rng.fill(&mut garbage[..64.min(len)]);
         if n % 3 == 0 && len > 16 {
             garbage[..5].copy_from_slice(b"HLN1\x01");
         }

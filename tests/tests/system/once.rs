@@ -3,7 +3,8 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use heartline_tests::world::{Deeds, Dice, Proxy, Weather, Worker, World, rolled_up, wait_until};
+use fastrand::Rng;
+use heartline_tests::world::{Deeds, Proxy, Weather, Worker, World, rolled_up, wait_until};
 
 const SEED: u64 = 20_261_121;
 const WORKERS: usize = 4;
@@ -12,14 +13,14 @@ const CRASHES: u64 = 6;
 #[test]
 fn totals_survive_a_bad_network_and_a_crashing_collector() {
     println!("seed {SEED}");
-    let mut dice = Dice::new(SEED);
+    let mut rng = Rng::with_seed(SEED);
     let world = World::new();
     let mut collector = world.start_collector();
-    let proxy = Proxy::start(collector.address(), dice.roll());
+    let proxy = Proxy::start(collector.address(), rng.u64(..));
     proxy.set_weather(Weather::STORM);
     let name = |n: usize| format!("worker-{n}");
     let mut workers: Vec<Worker> =
-        (0..WORKERS).map(|n| world.start_worker(&name(n), proxy.address(), dice.roll())).collect();
+        (0..WORKERS).map(|n| world.start_worker(&name(n), proxy.address(), rng.u64(..))).collect();
     let operator = world.operator();
     for _ in 0..CRASHES {
         // Some work must have been stored, or a crash has nothing to lose.
@@ -27,9 +28,9 @@ fn totals_survive_a_bad_network_and_a_crashing_collector() {
         wait_until("work goes on", || {
             operator.fleet().iter().map(|entry| entry.total.ok).sum::<u64>() > before
         });
-        sleep(Duration::from_millis(dice.between(0, 600)));
+        sleep(Duration::from_millis(rng.u64(0..=600)));
         collector.kill_9();
-        sleep(Duration::from_millis(dice.between(0, 300)));
+        sleep(Duration::from_millis(rng.u64(0..=300)));
         collector = world.start_collector();
         proxy.set_collector(collector.address());
     }

@@ -225,14 +225,6 @@ mod tests {
         conn.query_row(&sql, [], |row| row.get(0)).unwrap()
     }
 
-    /// xorshift64*
-    fn next(state: &mut u64) -> u64 {
-        *state ^= *state >> 12;
-        *state ^= *state << 25;
-        *state ^= *state >> 27;
-        state.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
     fn work(number: u64, id: i64, at_ms: i64, random: u64) -> (WorkRow, Rollup) {
         let mut latency = Vec::new();
         bucket::pack(&mut latency, (random % 900) as u16, 1 + random % 5);
@@ -273,17 +265,17 @@ mod tests {
             hours: std::time::Duration::from_secs(48 * 3_600),
         };
         let mut expected = BTreeMap::<i64, Rollup>::new();
-        let mut random = 0x5eed;
+        let mut rng = fastrand::Rng::with_seed(0x5eed);
         for number in 1..=3_000u64 {
             let now_ms = number as i64 * 4 * 24 * HOUR_MS / 3_000;
-            let id = AGENT_IDS[next(&mut random) as usize % AGENT_IDS.len()];
-            let late_ms = match next(&mut random) % 20 {
+            let id = AGENT_IDS[rng.usize(..AGENT_IDS.len())];
+            let late_ms = match rng.u8(..20) {
                 0 => 30 * HOUR_MS,
                 1..4 => 3 * HOUR_MS,
                 _ => 0,
             };
             let at_ms = (now_ms - late_ms).max(0);
-            let (row, rollup) = work(number, id, at_ms, next(&mut random));
+            let (row, rollup) = work(number, id, at_ms, rng.u64(..));
             let entry = expected.entry(id).or_default();
             entry.sums.add(&rollup.sums);
             let mut packed = Vec::new();

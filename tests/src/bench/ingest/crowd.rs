@@ -40,7 +40,7 @@ pub(super) struct Said {
 /// All agents.
 pub(super) struct Crowd {
     keys: Vec<[u8; 32]>,
-    /// The order in which they beat: by chance, as it comes after an hour of jitter.
+    /// The order in which they beat: random, as it is after an hour of jitter.
     order: Vec<u32>,
     epoch: KeyEpoch,
     interval_ms: u32,
@@ -64,7 +64,8 @@ impl Crowd {
         for pair in 0..LATENCIES {
             bucket::pack(&mut histogram, if pair == 0 { 420 } else { 7 }, 3);
         }
-        let order = shuffled(keys.len() as u32);
+        let mut order: Vec<u32> = (0..keys.len() as u32).collect();
+        fastrand::Rng::with_seed(1).shuffle(&mut order);
         Self { order, keys, epoch, interval_ms: INTERVAL_MS, histogram }
     }
 
@@ -166,18 +167,4 @@ fn identity(host: &str, agent: u32) -> IdentityView<'_> {
         ],
         ..IdentityView::default()
     }
-}
-
-/// The numbers below `len` in an order by chance, always the same one (Fisher and Yates, with
-/// xorshift64).
-fn shuffled(len: u32) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..len).collect();
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    for at in (1..order.len()).rev() {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        order.swap(at, (state % (at as u64 + 1)) as usize);
-    }
-    order
 }
