@@ -35,7 +35,6 @@ pub struct EngineConfig {
 
 impl EngineConfig {
     /// Returns the defaults: 30 s, no restored state, no identity, jitter seeded by the session.
-    #[must_use]
     pub fn new(agent: AgentName, keys: AgentKeys, session: u64) -> Self {
         Self {
             agent,

@@ -31,7 +31,6 @@ pub struct Identity {
 impl Identity {
     /// Returns the identity as it can be sent: texts scrubbed and cut to their limits, then labels and
     /// dependencies dropped from the end until the rest fits a beat.
-    #[must_use]
     pub fn fitted(&self) -> Self {
         let fit = |text: &str, most| UntrustedText::new(text).scrubbed_to(most);
         let text = |text: &Option<String>| text.as_deref().map(|text| fit(text, TEXT_MAX));

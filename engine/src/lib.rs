@@ -129,7 +129,6 @@ enum ShutdownState {
 
 impl Engine {
     /// Starts a session; its first beat is due now.
-    #[must_use]
     pub fn new(config: EngineConfig, now: MonoNanos) -> Self {
         let interval_ms = config.interval_ms.clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
         let interval = Duration::from_millis(u64::from(interval_ms));
@@ -160,7 +159,6 @@ impl Engine {
     }
 
     /// Returns when [`Engine::poll_transmit`] next has something to do; `None` once closed.
-    #[must_use]
     pub fn poll_timeout(&self) -> Option<MonoNanos> {
         match self.shutdown {
             ShutdownState::Open => Some(self.schedule.next_due()),
@@ -195,37 +193,31 @@ impl Engine {
     }
 
     /// Returns the state of the session as the newest answer shows it.
-    #[must_use]
     pub fn connection(&self) -> ConnectionState {
         self.connection
     }
 
     /// Returns the desired state that is applied.
-    #[must_use]
     pub fn applied(&self) -> DesiredState {
         self.applied
     }
 
     /// Returns the session's id.
-    #[must_use]
     pub fn session(&self) -> u64 {
         self.session
     }
 
     /// Returns the number of the segment that is not durable yet.
-    #[must_use]
     pub fn pending_segment(&self) -> Option<u64> {
         self.segment.number()
     }
 
     /// Returns when the collector last answered.
-    #[must_use]
     pub fn last_answer(&self) -> Option<MonoNanos> {
         self.last_answer
     }
 
     /// Returns when the first message after the last answer was sent.
-    #[must_use]
     pub fn unanswered_since(&self) -> Option<MonoNanos> {
         self.unanswered_since
     }

@@ -45,7 +45,6 @@ impl SegmentBuilder {
     }
 
     /// Returns the latencies as `(bucket, count)` pairs, buckets ascending.
-    #[must_use]
     pub fn latencies(&self) -> Vec<(u16, u64)> {
         self.histogram().pairs().collect()
     }

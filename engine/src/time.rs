@@ -9,39 +9,33 @@ pub struct MonoNanos(u64);
 impl MonoNanos {
     /// Creates the time `nanos` after the origin.
     #[inline]
-    #[must_use]
     pub const fn new(nanos: u64) -> Self {
         Self(nanos)
     }
 
     /// Returns the nanoseconds since the origin.
     #[inline]
-    #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
 
     /// Returns the time `duration` later; saturates.
-    #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(nanos(duration)))
     }
 
     /// Returns the time `duration` earlier; saturates at the origin.
-    #[must_use]
     pub(crate) fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(nanos(duration)))
     }
 
     /// Returns the time elapsed since `earlier`; zero if that is later.
-    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
     /// Returns [`since`](Self::since) in whole microseconds.
     #[inline]
-    #[must_use]
     pub fn micros_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0) / 1_000
     }

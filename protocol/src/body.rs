@@ -1,5 +1,5 @@
-//! What the messages say (`SPEC.md`, "Bodies"): each body is one array of fields in fixed order,
-//! which grows only at its end.
+//! Bodies of messages (`SPEC.md`, "Bodies"): each is one array of fields in fixed order, which grows
+//! only at its end.
 
 mod answer;
 mod beat;
@@ -16,7 +16,7 @@ pub use segment::{COUNT_MAX, SegmentView};
 use crate::envelope::{DatagramError, MessageType, VerifiedDatagram};
 use crate::wire::BodyReader;
 
-/// A decoded message.
+/// Decoded body of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body<'a> {
     /// [`MessageType::Beat`]
@@ -32,10 +32,10 @@ pub enum Body<'a> {
 }
 
 impl<'a> VerifiedDatagram<'a> {
-    /// Reads the body.
+    /// Decodes the body.
     ///
     /// # Errors
-    /// [`DatagramError::BadBody`] with the first fault found.
+    /// [`DatagramError::BadBody`] with the first error found.
     pub fn decode(&self) -> Result<Body<'a>, DatagramError> {
         let reader = BodyReader::new(self.body());
         match self.header.kind {

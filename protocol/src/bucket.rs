@@ -13,8 +13,7 @@ pub const MAX_US: u64 = 86_400_000_000;
 
 const SUB_BITS: u32 = 5;
 
-/// The bucket of a latency of `us` microseconds.
-#[must_use]
+/// Returns the bucket of a latency of `us` microseconds.
 pub const fn index(us: u64) -> u16 {
     let us = if us > MAX_US { MAX_US } else { us };
     if us < 64 {
@@ -24,8 +23,7 @@ pub const fn index(us: u64) -> u16 {
     ((shift << SUB_BITS) as u64 + (us >> shift)) as u16
 }
 
-/// The smallest latency in a bucket, in microseconds.
-#[must_use]
+/// Returns the smallest latency in a bucket, in microseconds.
 pub const fn lowest(index: u16) -> u64 {
     if index < 64 {
         return index as u64;
@@ -34,8 +32,7 @@ pub const fn lowest(index: u16) -> u64 {
     ((index as u64 & 31) + 32) << shift
 }
 
-/// The latency that stands for a bucket, in microseconds: the middle of its range, rounded down.
-#[must_use]
+/// Returns the middle of a bucket's range in microseconds, rounded down.
 pub const fn midpoint(index: u16) -> u64 {
     if index < 64 {
         return index as u64;
@@ -51,16 +48,15 @@ pub fn pack(out: &mut Vec<u8>, step: u16, count: u64) {
     leb128(out, count);
 }
 
-/// How many bytes [`pack`] appends.
-#[must_use]
+/// Returns how many bytes [`pack`] appends.
 pub fn packed_len(step: u16, count: u64) -> usize {
     leb128_len(u64::from(step)) + leb128_len(count)
 }
 
-/// Why a packed histogram was refused.
+/// Error of a packed histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HistogramError {
-    /// A number runs over the end, or is longer than its value needs.
+    /// A number is cut off, or longer than its value needs.
     #[error("a number in the packed histogram is cut off or over-long")]
     BadNumber,
     /// A count of zero, a step of zero after the first pair, a bucket that does not exist, or more
@@ -69,13 +65,12 @@ pub enum HistogramError {
     BadPair,
 }
 
-/// A packed histogram that has been checked: buckets ascend and exist, counts are positive, and
-/// nothing is left over.
+/// Validated packed histogram: buckets ascend and exist, counts are positive, no bytes are left over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PackedHistogram<'a>(&'a [u8]);
 
 impl<'a> PackedHistogram<'a> {
-    /// Checks the bytes of a packed histogram.
+    /// Validates the bytes of a packed histogram.
     ///
     /// # Errors
     /// [`HistogramError`] when they are not what [`pack`] writes.
@@ -95,13 +90,12 @@ impl<'a> PackedHistogram<'a> {
         Ok(Self(bytes))
     }
 
-    /// The packed bytes, as they stood on the wire.
-    #[must_use]
+    /// Returns the packed bytes.
     pub fn as_bytes(&self) -> &'a [u8] {
         self.0
     }
 
-    /// The `(bucket, count)` pairs, buckets ascending.
+    /// Returns the `(bucket, count)` pairs, buckets ascending.
     pub fn pairs(&self) -> impl Iterator<Item = (u16, u64)> + 'a {
         let (mut rest, mut bucket) = (self.0, 0u16);
         std::iter::from_fn(move || {

@@ -1,37 +1,35 @@
 //! Freshness without clocks (`SPEC.md`, "Freshness").
 //!
-//! The collector's challenge to an agent is a keyed hash of the agent, its session and a coarse
-//! count of steps since the collector started. Nothing is stored for it, no clock is shared, and
-//! since the boot key is drawn anew at every start, nothing recorded before is worth anything after.
+//! A challenge is a keyed hash of the agent, its session and a coarse count of steps since the
+//! collector started. Nothing is stored for it, no clock is shared, and because the key is new at
+//! every start, a recording of an earlier run proves nothing.
 
 use ring::hmac;
 
 use crate::limits::CHALLENGE_LEN;
 
-/// The collector's secret of one run: drawn at its start, never stored.
+/// Secret of one run of the collector: drawn at its start, never stored.
+#[derive(Debug)]
 pub struct ChallengeKey(hmac::Key);
 
-/// A step's shortest length, in milliseconds.
+/// Shortest length of a step, in milliseconds.
 pub const STEP_MIN_MS: u64 = 30_000;
-/// A step's shortest length, in the agent's intervals.
+/// Shortest length of a step, in intervals of the agent.
 pub const STEP_INTERVALS: u64 = 3;
 
-/// Length of one step for an agent of this interval, in milliseconds.
-#[must_use]
+/// Returns the length of a step for an agent of this interval, in milliseconds.
 pub fn step_ms(interval_ms: u32) -> u64 {
     STEP_MIN_MS.max(STEP_INTERVALS * u64::from(interval_ms))
 }
 
 impl ChallengeKey {
-    /// Wraps 32 bytes of fresh randomness.
-    #[must_use]
+    /// Creates a key of 32 random bytes.
     pub fn new(bytes: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
-    /// The challenge of one step: the first 16 bytes of
+    /// Returns the challenge of one step: the first 16 bytes of
     /// `HMAC-SHA256(boot key, step (8) ‖ step length in ms (8) ‖ session (8) ‖ agent id)`.
-    #[must_use]
     pub fn challenge(
         &self,
         agent: &str,
@@ -45,11 +43,5 @@ impl ChallengeKey {
         context.update(&session.to_be_bytes());
         context.update(agent.as_bytes());
         context.sign().as_ref()[..CHALLENGE_LEN].try_into().expect("a tag has 32 bytes")
-    }
-}
-
-impl std::fmt::Debug for ChallengeKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ChallengeKey(secret)")
     }
 }

@@ -1,6 +1,4 @@
-//! The envelope around every message (`SPEC.md`, "Envelope"): framing, then proof, then meaning.
-
-use std::fmt;
+//! Envelope of every message (`SPEC.md`, "Envelope"): header, body, authentication tag.
 
 use crate::key::{AgentKey, Direction, KeyEpoch, is_boundary};
 use crate::limits::{
@@ -11,25 +9,24 @@ use crate::name;
 /// Magic and version, the first four bytes of every datagram.
 pub const MAGIC: [u8; 4] = *b"HLN1";
 
-/// What kind of message a datagram is. The high bit is the direction.
+/// Type of a message. The high bit is the direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum MessageType {
-    /// Agent to collector: I am alive, and this is what I did.
+    /// Agent to collector: vitals and work.
     Beat = 0x01,
-    /// Agent to collector: I end as asked.
+    /// Agent to collector: orderly end of the session.
     Goodbye = 0x02,
-    /// Supervisor to collector: the process has ended, and how.
+    /// Supervisor to collector: exit status of the process.
     ExitReport = 0x03,
-    /// Collector to agent: the answer to one beat, goodbye or exit report.
+    /// Collector to agent: answer to one beat, goodbye or exit report.
     Ack = 0x81,
-    /// Collector to agent, unasked: the desired state has changed.
+    /// Collector to agent: the desired state has changed.
     Push = 0x82,
 }
 
 impl MessageType {
-    /// Whether it travels from agent to collector.
-    #[must_use]
+    /// Returns whether messages of this type go from agent to collector.
     pub fn is_upward(self) -> bool {
         (self as u8) & 0x80 == 0
     }
@@ -41,7 +38,7 @@ impl MessageType {
     }
 }
 
-/// Why a datagram was refused. Each is counted; none is answered.
+/// Error of a received datagram. Each is counted; none is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 pub enum DatagramError {
     /// Shorter than the smallest message, or longer than 1,200 bytes.
@@ -50,80 +47,79 @@ pub enum DatagramError {
     /// The first four bytes are not `HLN1`.
     #[error("it does not start with HLN1")]
     BadMagic,
-    /// The type byte is not one this version knows, or travels the other way.
+    /// The type is unknown to this version, or of the other direction.
     #[error("its type is unknown or of the wrong direction")]
     BadKind,
     /// The body length does not equal what remains.
     #[error("its body length is not what remains")]
     BadBodyLength,
-    /// The agent id is empty, too long or of other characters.
+    /// The agent id is empty, too long or has invalid characters.
     #[error("its agent id is not valid")]
     BadAgent,
-    /// The scope length does not cut the agent id at a boundary.
+    /// The scope does not end at a boundary of the agent id.
     #[error("its scope does not cover its agent id")]
     BadScope,
-    /// Sequences start at 1.
+    /// The sequence is 0.
     #[error("its sequence is 0")]
     BadSequence,
-    /// The epoch names no key that is valid.
+    /// No valid key has this epoch.
     #[error("its key epoch is unknown")]
     UnknownEpoch,
     /// The scope or agent has been revoked.
     #[error("its key has been revoked")]
     Revoked,
-    /// The tag does not prove the bytes before it.
+    /// The authentication tag is wrong.
     #[error("its tag is wrong")]
     BadTag,
-    /// The body is not one MessagePack array of the fields of its type.
+    /// The body is not a MessagePack array of the fields of its type.
     #[error("its body is malformed: {0}")]
     BadBody(crate::wire::DecodeError),
 }
 
-/// What the header says.
+/// Header of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header<'a> {
-    /// The kind of message.
+    /// Type of the message.
     pub kind: MessageType,
-    /// Which master key its keys are made of.
+    /// Epoch of the master key.
     pub epoch: KeyEpoch,
-    /// How many bytes of the agent id are the key's scope.
+    /// Length of the key's scope, as a prefix of the agent id.
     pub scope_len: u8,
-    /// The agent's id, checked.
+    /// Id of the agent, validated.
     pub agent: &'a str,
-    /// The emitter's session: random at each of its starts.
+    /// Session of the emitter: random at each start.
     pub session: u64,
-    /// Number of the message in its session, from 1; in an ack, the number that it answers.
+    /// Number of the message in its session, from 1; in an ack, the number of the message answered.
     pub sequence: u64,
-    /// In a beat the newest challenge received (zeros before the first); in an ack the current one.
+    /// From an agent the newest challenge received (zeros before the first); in an ack the current one.
     pub challenge: [u8; CHALLENGE_LEN],
 }
 
 impl Header<'_> {
-    /// The scope: the start of the agent id that the key is made for.
-    #[must_use]
+    /// Returns the key's scope: a prefix of the agent id.
     pub fn scope(&self) -> &str {
         &self.agent[..usize::from(self.scope_len)]
     }
 }
 
-/// A datagram whose framing is right and whose content nobody has vouched for yet.
-#[derive(Clone, Copy)]
+/// Datagram with valid framing, not authenticated yet.
+#[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
     header: Header<'a>,
     bytes: &'a [u8],
     body_at: usize,
 }
 
-/// A datagram whose tag is right: the only thing that can be decoded.
-#[derive(Clone, Copy)]
+/// Authenticated datagram: the only type that can be decoded.
+#[derive(Clone, Copy, Debug)]
 pub struct VerifiedDatagram<'a> {
-    /// What the header says.
+    /// Authenticated header.
     pub header: Header<'a>,
     body: &'a [u8],
 }
 
 impl<'a> Datagram<'a> {
-    /// Checks the framing of a received datagram.
+    /// Parses the framing of a received datagram.
     ///
     /// # Errors
     /// The first [`DatagramError`] that applies, in the order of the header's fields.
@@ -165,7 +161,7 @@ impl<'a> Datagram<'a> {
         Ok(Self { header, bytes, body_at: HEADER_FIXED + agent_len + HEADER_TAIL })
     }
 
-    /// Refuses what travels the other way than `direction`.
+    /// Checks the direction of the message.
     ///
     /// # Errors
     /// [`DatagramError::BadKind`].
@@ -174,19 +170,18 @@ impl<'a> Datagram<'a> {
         if self.header.kind.is_upward() == upward { Ok(self) } else { Err(DatagramError::BadKind) }
     }
 
-    /// What the header claims: good for finding the key, for nothing else.
-    #[must_use]
+    /// Returns the header, not authenticated: for finding the key, and nothing else.
     pub fn claimed(&self) -> &Header<'a> {
         &self.header
     }
 
-    /// Checks the tag, in constant time, over every byte before it.
+    /// Verifies the tag over all bytes before it, in constant time.
     ///
     /// # Errors
     /// [`DatagramError::BadTag`].
     pub fn verify(self, key: &AgentKey) -> Result<VerifiedDatagram<'a>, DatagramError> {
         let (covered, tag) = self.bytes.split_at(self.bytes.len() - TAG_LEN);
-        if !key.verifies(covered, tag) {
+        if !key.verify(covered, tag) {
             return Err(DatagramError::BadTag);
         }
         Ok(VerifiedDatagram { header: self.header, body: &covered[self.body_at..] })
@@ -194,41 +189,25 @@ impl<'a> Datagram<'a> {
 }
 
 impl<'a> VerifiedDatagram<'a> {
-    /// The body's bytes, proven but not yet decoded.
-    #[must_use]
+    /// Returns the bytes of the body.
     pub fn body(&self) -> &'a [u8] {
         self.body
     }
 }
 
-impl fmt::Debug for Datagram<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Datagram(unproven, {} bytes)", self.bytes.len())
-    }
-}
-
-impl fmt::Debug for VerifiedDatagram<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifiedDatagram").field("header", &self.header).finish_non_exhaustive()
-    }
-}
-
-/// Writes a datagram: header, then the body by the caller, then length and tag.
-///
-/// The buffer is the caller's, so that a sender allocates nothing per message.
+/// Writes a datagram into the caller's buffer: header, then the caller's body, then length and tag.
 pub struct DatagramWriter<'b> {
     out: &'b mut Vec<u8>,
     body_at: usize,
 }
 
-/// A datagram that came out longer than [`DATAGRAM_MAX`]: nothing was sealed.
+/// Error: the datagram would be longer than [`DATAGRAM_MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a datagram of {0} bytes is over the limit of 1200")]
 pub struct DatagramTooLong(pub usize);
 
 impl<'b> DatagramWriter<'b> {
     /// Clears `out` and writes the header. `header.agent` must be a valid id.
-    #[must_use]
     pub fn new(out: &'b mut Vec<u8>, header: &Header<'_>) -> Self {
         debug_assert!(name::check(header.agent.as_bytes()).is_ok());
         out.clear();
@@ -243,12 +222,12 @@ impl<'b> DatagramWriter<'b> {
         Self { out, body_at }
     }
 
-    /// Where the body goes: append to it.
+    /// Returns the buffer, for the body to be appended.
     pub fn body(&mut self) -> &mut Vec<u8> {
         self.out
     }
 
-    /// Fills in the length and signs.
+    /// Completes the datagram with the length of its body and its tag.
     ///
     /// # Errors
     /// [`DatagramTooLong`] when the datagram would be over the limit; the buffer is then not a message.

@@ -1,8 +1,8 @@
-//! Keys and tokens (`SPEC.md`, "Keys"). The only module that touches `ring`'s key derivation.
+//! Keys and tokens (`SPEC.md`, "Keys").
 //!
 //! ```text
 //! master key ──scope──▶ scope key ──direction, agent id──▶ agent key
-//!                         └─ what a token carries
+//!                         └─ in a token
 //! ```
 
 use std::fmt;
@@ -14,11 +14,11 @@ use ring::{digest, hkdf, hmac};
 use crate::limits::AGENT_MAX;
 use crate::name::{self, NameError};
 
-/// Which master key: two may be valid at once, so that one can be replaced.
+/// Epoch of a master key: two may be valid at once, so that one can be replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyEpoch(pub u8);
 
-/// Who speaks: keys differ by direction, so that nothing can be reflected.
+/// Direction of a message. Keys differ by direction, so that no message can be reflected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// Agent to collector.
@@ -27,16 +27,16 @@ pub enum Direction {
     Down = 1,
 }
 
-/// What a scope key may speak for: one whole agent id (`mail`), every id below a prefix that ends
-/// in a dot (`mail.`), or every id (empty).
+/// Scope of a token: one agent id (`mail`), all ids with a prefix that ends in a dot (`mail.`), or all
+/// ids (empty).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenScope(Box<str>);
 
 impl TokenScope {
-    /// Checks and owns a scope.
+    /// Validates a scope.
     ///
     /// # Errors
-    /// [`NameError`] when it could be no agent id and no prefix of one.
+    /// [`NameError`] when it is neither an agent id nor a prefix of one.
     pub fn new(text: &str) -> Result<Self, NameError> {
         if !text.is_empty() {
             name::check(text.as_bytes())?;
@@ -44,87 +44,78 @@ impl TokenScope {
         Ok(Self(text.into()))
     }
 
-    /// The scope as text.
-    #[must_use]
+    /// Returns the scope as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether this scope may speak for `agent`.
-    #[must_use]
+    /// Returns whether the scope covers `agent`.
     pub fn covers(&self, agent: &str) -> bool {
         agent.starts_with(&*self.0) && is_boundary(agent, self.0.len())
     }
 }
 
-/// Whether the first `len` bytes of `agent` are a scope that covers it. Without this rule the token
-/// of `mail` would also speak for `mailer`.
-#[must_use]
+/// Returns whether the first `len` bytes of `agent` are a scope that covers it. Without this rule the
+/// token of `mail` would also be valid for `mailer`.
 pub fn is_boundary(agent: &str, len: usize) -> bool {
     len == 0 || len == agent.len() || (len < agent.len() && agent.as_bytes()[len - 1] == b'.')
 }
 
-/// The collector's secret, of which every other key is made: 32 random bytes.
+/// The collector's secret, from which all keys are derived: 32 random bytes.
 #[derive(Clone)]
 pub struct MasterKey([u8; 32]);
 
-/// The secret of one scope: 32 bytes.
+/// Secret of one scope: 32 bytes.
 #[derive(Clone)]
 pub struct ScopeKey([u8; 32]);
 
-/// The secret of one agent in one direction, ready to sign and to verify.
+/// Secret of one agent in one direction, ready to sign and to verify.
 #[derive(Clone)]
 pub struct AgentKey(hmac::Key);
 
 impl MasterKey {
-    /// Wraps 32 bytes of secret randomness.
-    #[must_use]
+    /// Creates a key of 32 random bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The key's bytes, to be stored where only its owner reads.
-    #[must_use]
+    /// Returns the key's bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
+    /// Derives a scope's key:
     /// `HKDF-SHA256(salt = "heartline/1 scope", ikm = master, info = epoch ‖ scope)`, 32 bytes.
-    #[must_use]
     pub fn scope_key(&self, epoch: KeyEpoch, scope: &str) -> ScopeKey {
         ScopeKey(derive(b"heartline/1 scope", &self.0, &[&[epoch.0], scope.as_bytes()]))
     }
 }
 
 impl ScopeKey {
-    /// Wraps the bytes that a token carried.
-    #[must_use]
+    /// Creates a key of the bytes in a token.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The key's bytes.
-    #[must_use]
+    /// Returns the key's bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
+    /// Derives the bytes of an agent's key:
     /// `HKDF-SHA256(salt = "heartline/1 agent", ikm = scope key, info = direction ‖ agent id)`.
-    #[must_use]
     pub fn agent_key_bytes(&self, direction: Direction, agent: &str) -> [u8; 32] {
         derive(b"heartline/1 agent", &self.0, &[&[direction as u8], agent.as_bytes()])
     }
 
-    /// The agent's key in one direction, ready for use.
-    #[must_use]
+    /// Derives the agent's key in one direction.
     pub fn agent_key(&self, direction: Direction, agent: &str) -> AgentKey {
         AgentKey::new(&self.agent_key_bytes(direction, agent))
     }
 }
 
 impl AgentKey {
-    /// Prepares an agent key for use: costs two SHA-256 blocks.
-    #[must_use]
+    /// Prepares a key for HMAC, at the price of two SHA-256 blocks.
     pub fn new(bytes: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
@@ -134,7 +125,7 @@ impl AgentKey {
         tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
     }
 
-    pub(crate) fn verifies(&self, bytes: &[u8], tag: &[u8]) -> bool {
+    pub(crate) fn verify(&self, bytes: &[u8], tag: &[u8]) -> bool {
         hmac::verify(&self.0, bytes, tag).is_ok()
     }
 }
@@ -145,57 +136,56 @@ fn derive(salt: &[u8], secret: &[u8], info: &[&[u8]]) -> [u8; 32] {
         .extract(secret)
         .expand(info, hkdf::HKDF_SHA256)
         .and_then(|okm| okm.fill(&mut out))
-        .expect("32 bytes are within what HKDF can give");
+        .expect("HKDF can derive 32 bytes");
     out
 }
 
-/// A scope's key as text that can be handed to an agent: `hl1.` and the unpadded URL-safe base64 of
-/// `epoch (1) ‖ scope length (1) ‖ scope ‖ scope key (32) ‖ check (4)`, where the check is the start
-/// of the SHA-256 of all before it and catches a token that was copied badly.
+/// Credential of an agent: as text, `hl1.` and the unpadded URL-safe base64 of
+/// `epoch (1) ‖ scope length (1) ‖ scope ‖ scope key (32) ‖ checksum (4)`. The checksum is the start of
+/// the SHA-256 of all before it, and detects a token that was copied badly.
 #[derive(Clone)]
 pub struct Token {
-    /// Which master key it was made of.
+    /// Epoch of the master key.
     pub epoch: KeyEpoch,
-    /// Whom it may speak for.
+    /// Scope of the token.
     pub scope: TokenScope,
-    /// The scope's secret.
+    /// Secret of the scope.
     pub key: ScopeKey,
 }
 
-/// Why a text is no token. No variant repeats any part of the secret.
+/// Error of a token. No variant repeats any part of the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It does not start with `hl1.`.
+    /// The text does not start with `hl1.`.
     #[error("a token starts with \"hl1.\"; make one with `heartline token`")]
     NotAToken,
-    /// Its base64, its lengths or its check are wrong.
+    /// The base64, a length or the checksum is wrong.
     #[error("the token is damaged (cut off or mistyped); copy it again from `heartline token`")]
     Damaged,
-    /// Its scope could be no prefix of an agent id.
+    /// The scope is neither an agent id nor a prefix of one.
     #[error("the token's scope is not valid: {0}")]
     BadScope(NameError),
 }
 
 const TOKEN_PREFIX: &str = "hl1.";
-const CHECK_LEN: usize = 4;
+const CHECKSUM_LEN: usize = 4;
 
 impl Token {
-    /// The token as text.
-    #[must_use]
+    /// Encodes the token as text.
     pub fn encode(&self) -> String {
         let scope = self.scope.as_str().as_bytes();
         let mut bytes = vec![self.epoch.0, scope.len() as u8];
         bytes.extend_from_slice(scope);
         bytes.extend_from_slice(self.key.as_bytes());
-        let check = digest::digest(&digest::SHA256, &bytes);
-        bytes.extend_from_slice(&check.as_ref()[..CHECK_LEN]);
+        let checksum = digest::digest(&digest::SHA256, &bytes);
+        bytes.extend_from_slice(&checksum.as_ref()[..CHECKSUM_LEN]);
         format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Reads a token; white space around it is ignored.
+    /// Decodes a token; white space around it is ignored.
     ///
     /// # Errors
-    /// [`TokenError`] says what is wrong, without repeating the secret.
+    /// [`TokenError`], without any part of the secret.
     pub fn decode(text: &str) -> Result<Self, TokenError> {
         let encoded = text.trim().strip_prefix(TOKEN_PREFIX).ok_or(TokenError::NotAToken)?;
         let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TokenError::Damaged)?;
@@ -203,13 +193,13 @@ impl Token {
             return Err(TokenError::Damaged);
         };
         let scope_len = usize::from(*scope_len);
-        if scope_len > AGENT_MAX || rest.len() != scope_len + 32 + CHECK_LEN {
+        if scope_len > AGENT_MAX || rest.len() != scope_len + 32 + CHECKSUM_LEN {
             return Err(TokenError::Damaged);
         }
-        let (covered, check) = bytes.split_at(bytes.len() - CHECK_LEN);
+        let (covered, checksum) = bytes.split_at(bytes.len() - CHECKSUM_LEN);
         let expected = digest::digest(&digest::SHA256, covered);
-        // A check against typos, not a proof of anything: it need not run in constant time.
-        if expected.as_ref()[..CHECK_LEN] != *check {
+        // It detects typos and authenticates nothing, so it need not run in constant time.
+        if expected.as_ref()[..CHECKSUM_LEN] != *checksum {
             return Err(TokenError::Damaged);
         }
         let scope = std::str::from_utf8(&rest[..scope_len]).map_err(|_| TokenError::Damaged)?;
@@ -222,7 +212,7 @@ impl Token {
     }
 }
 
-macro_rules! never_printed {
+macro_rules! redact_debug {
     ($($secret:ident),*) => {$(
         impl fmt::Debug for $secret {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -231,7 +221,7 @@ macro_rules! never_printed {
         }
     )*};
 }
-never_printed!(MasterKey, ScopeKey, AgentKey, Token);
+redact_debug!(MasterKey, ScopeKey, AgentKey, Token);
 
 #[cfg(test)]
 mod tests {

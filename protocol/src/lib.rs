@@ -1,15 +1,15 @@
-//! Heartline's datagrams: what stands on the wire between an agent and its collector.
+//! Heartline's datagrams: the wire format between an agent and its collector.
 //!
 //! `SPEC.md` beside this crate is normative; this is its reference implementation. The crate does
 //! no I/O and reads no clock.
 //!
-//! The order is fixed by the types: bytes become a [`Datagram`] (framing only, nothing trusted),
+//! The order is fixed by the types: bytes become a [`Datagram`] (framing only, not trusted),
 //! [`Datagram::verify`] makes it a [`VerifiedDatagram`], and only that can be decoded into a [`Body`].
 //!
-//! - [`envelope`]: the header around every message, and its authentication tag
+//! - [`envelope`]: the header of every message, and its authentication tag
 //! - [`key`]: master, scope and agent keys, and the tokens that carry them
-//! - [`body`]: what the messages say
-//! - [`window`]: which sequence numbers of a session are new
+//! - [`body`]: the bodies of messages
+//! - [`window`]: the replay window
 //! - [`bucket`]: the latency buckets
 //! - [`challenge`]: freshness without clocks
 

@@ -1,9 +1,9 @@
-//! Every limit of the wire format, in one place (`SPEC.md`, "Limits").
+//! Limits of the wire format (`SPEC.md`, "Limits").
 
 /// Longest datagram, in bytes.
 pub const DATAGRAM_MAX: usize = 1_200;
-/// Longest everyday beat, in bytes: up to here the Linux kernel charges a datagram to the
-/// receive buffer at the smaller of two sizes.
+/// Longest beat without work or identity, in bytes: up to here the Linux kernel charges a datagram to
+/// the receive buffer at the smaller of two sizes.
 pub const EVERYDAY_BEAT_MAX: usize = 197;
 /// Longest agent id, in bytes.
 pub const AGENT_MAX: usize = 63;
@@ -26,20 +26,20 @@ pub const TEXT_MAX: usize = 128;
 pub const LABEL_KEY_MAX: usize = 32;
 /// Most labels of one agent.
 pub const LABELS_MAX: usize = 16;
-/// Most agents that one agent says it depends on.
+/// Most agents that one agent depends on.
 pub const DEPENDS_MAX: usize = 16;
 /// Deepest nesting of MessagePack arrays and maps in a body, the body's own array included.
 pub const DEPTH_MAX: usize = 4;
 /// Most elements of any array or map in a body.
 pub const ELEMENTS_MAX: u32 = 64;
 
-/// Most that one field of a segment may count: sums of them then never overflow in practice, they
-/// fit SQLite's signed integers, and every language's numbers hold them exactly.
+/// Largest count in a field of a segment: sums never overflow in practice, fit SQLite's signed
+/// integers, and are exact in every language's numbers.
 pub const COUNT_MAX: u64 = 1 << 53;
 
 /// Shortest and longest interval between beats, in milliseconds.
 pub const INTERVAL_MS: std::ops::RangeInclusive<u32> = 100..=3_600_000;
-/// The interval of an agent that chooses none, in milliseconds.
+/// Default interval between beats, in milliseconds.
 pub const INTERVAL_DEFAULT_MS: u32 = 30_000;
 /// Largest generation of a desired state.
 pub const GENERATION_MAX: u64 = u32::MAX as u64;

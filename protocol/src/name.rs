@@ -8,36 +8,35 @@ use crate::limits::AGENT_MAX;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AgentName(Box<str>);
 
-/// Why a text is no agent id.
+/// Error of an agent id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// The empty string names nobody.
+    /// The text is empty.
     #[error("an agent id must not be empty; use 1 to 63 of a-z 0-9 . _ -")]
     Empty,
-    /// More than 63 bytes.
+    /// The text has more than 63 bytes.
     #[error("an agent id has at most 63 bytes, this one has {0}")]
     TooLong(usize),
-    /// A byte outside the alphabet, and where it stands (counted from 1).
+    /// A byte is not in the alphabet.
     #[error("byte {at} of the agent id ({byte:#04x}) is not one of a-z 0-9 . _ -")]
     BadByte {
         /// Position, counted from 1.
         at: usize,
-        /// The offending byte.
+        /// The invalid byte.
         byte: u8,
     },
 }
 
 impl AgentName {
-    /// Checks and owns an agent id.
+    /// Validates an agent id.
     ///
     /// # Errors
-    /// [`NameError`] says what is wrong with it.
+    /// [`NameError`]
     pub fn new(text: &str) -> Result<Self, NameError> {
         check(text.as_bytes()).map(|name| Self(name.into()))
     }
 
-    /// The id as text.
-    #[must_use]
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -47,10 +46,10 @@ const fn is_name_byte(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-')
 }
 
-/// Checks the bytes of an agent id and gives them back as text.
+/// Validates the bytes of an agent id, and returns them as text.
 ///
 /// # Errors
-/// [`NameError`] says what is wrong with them.
+/// [`NameError`]
 pub fn check(bytes: &[u8]) -> Result<&str, NameError> {
     if bytes.is_empty() {
         return Err(NameError::Empty);
@@ -80,12 +79,5 @@ impl std::ops::Deref for AgentName {
     type Target = str;
     fn deref(&self) -> &str {
         &self.0
-    }
-}
-
-impl std::str::FromStr for AgentName {
-    type Err = NameError;
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        Self::new(text)
     }
 }

@@ -1,10 +1,9 @@
-//! Which sequence numbers of a session have been seen.
+//! Replay window of a session.
 
-/// A sliding window of the last 128 sequence numbers of one session (`SPEC.md`, "Replay window";
+/// Sliding window of the last 128 sequence numbers of one session (`SPEC.md`, "Replay window";
 /// the construction of RFC 6479, section 2).
 ///
-/// A sequence number is *new* once: each later look at it, and each look at one that has fallen
-/// out of the window, says that it is not.
+/// A sequence number is *new* once: not a second time, and not below the window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReplayWindow {
     highest: u64,
@@ -13,11 +12,11 @@ pub struct ReplayWindow {
     seen: [u64; 2],
 }
 
-/// How many sequence numbers, counted down from the highest seen, can still be told apart.
+/// Length of the window: how many sequence numbers up to the highest seen are tracked.
 pub const WINDOW: u64 = 128;
 
 impl ReplayWindow {
-    /// Takes `sequence` in, and says whether it was new.
+    /// Records `sequence`; returns whether it was new.
     pub fn accept(&mut self, sequence: u64) -> bool {
         if !self.is_new(sequence) {
             return false;
@@ -33,8 +32,7 @@ impl ReplayWindow {
         true
     }
 
-    /// Whether `sequence` would be new. Zero never is: sequences start at 1.
-    #[must_use]
+    /// Returns whether `sequence` is new. Zero never is: sequences start at 1.
     pub fn is_new(&self, sequence: u64) -> bool {
         if sequence == 0 {
             return false;

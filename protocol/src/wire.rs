@@ -1,17 +1,15 @@
-//! A strict reader and a small writer of MessagePack.
+//! Strict reader and small writer of MessagePack.
 //!
 //! `rmp-serde` takes trailing bytes, repeated map keys, NaN and a thousand levels of nesting, all of
 //! which `SPEC.md` refuses. So bodies are read here, field by field, over `rmp`'s markers, into
-//! borrowed values: nothing is allocated and nothing is looked at before its tag was right.
+//! borrowed values, without allocation.
 
-pub(crate) mod put;
 mod reader;
-mod text;
+pub(crate) mod write;
 
 pub(crate) use reader::{ArrayFields, BodyReader};
-pub use text::{UntrustedText, is_hostile};
 
-/// What is wrong with a body.
+/// Error of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 pub enum DecodeError {
     /// The body ends inside a value.
@@ -50,6 +48,67 @@ pub enum DecodeError {
     /// The packed histogram breaks its rules.
     #[error("the packed histogram is malformed")]
     BadHistogram,
+}
+
+pub(crate) type DecodeResult<T> = Result<T, DecodeError>;
+
+/// Free text from the wire. Its raw form is private: only scrubbed text can be read, so that no agent
+/// can drive a terminal or forge a line of a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UntrustedText<'a>(&'a str);
+
+/// Returns whether a character may change how the text around it is shown: control characters, line
+/// and paragraph separators, bidirectional marks, zero-width and other invisible format characters.
+pub fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
+            | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}'
+            | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+impl<'a> UntrustedText<'a> {
+    /// Wraps free text.
+    pub fn new(raw: &'a str) -> Self {
+        Self(raw)
+    }
+
+    /// Returns the text with each hostile character replaced by U+FFFD.
+    pub fn scrubbed(self) -> String {
+        self.chars().collect()
+    }
+
+    /// Returns the scrubbed text, cut at a character boundary to at most `most` bytes.
+    pub fn scrubbed_to(self, most: usize) -> String {
+        let mut text = String::new();
+        for c in self.chars() {
+            if text.len() + c.len_utf8() > most {
+                break;
+            }
+            text.push(c);
+        }
+        text
+    }
+
+    /// Returns whether the scrubbed text equals `other`, without allocation.
+    pub fn is(self, other: &str) -> bool {
+        if self.0.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            // Nothing to scrub: the common case, and many times faster than character by character.
+            return self.0 == other;
+        }
+        self.chars().eq(other.chars())
+    }
+
+    /// Returns whether the text is empty.
+    pub fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn chars(self) -> impl Iterator<Item = char> + 'a {
+        self.0.chars().map(|c| if is_hostile(c) { '\u{FFFD}' } else { c })
+    }
 }
 
 #[cfg(test)]

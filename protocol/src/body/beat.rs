@@ -1,52 +1,49 @@
-//! The everyday message.
+//! The heartbeat.
 
 use heartline_vocabulary::Phase;
 
 use super::{IdentityView, SegmentView};
 use crate::limits::{GENERATION_MAX, INTERVAL_MS, STEP_MAX};
-use crate::wire::{ArrayFields, BodyReader, DecodeError, UntrustedText, put};
+use crate::wire::{ArrayFields, BodyReader, DecodeError, DecodeResult, UntrustedText, write};
 
-/// The everyday message: alive, and what was done.
+/// Heartbeat: vitals, and work not durable yet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Beat<'a> {
     /// Declared time between beats, in ms; 100 to 3,600,000. Field 0, required.
     pub interval_ms: u32,
     /// Time since the emitter started, in ms. Field 1, required.
     pub uptime_ms: u64,
-    /// Field 2.
+    /// Phase of the agent's work. Field 2.
     pub phase: Phase,
     /// Tasks begun and not ended. Field 3.
     pub in_flight: u32,
-    /// Age of the oldest of them, in ms. Field 4.
+    /// Age of the oldest task in flight, in ms. Field 4.
     pub oldest_in_flight_ms: Option<u64>,
-    /// Time since anything was last begun, ended or stepped, in ms; `None`: never. Field 5.
+    /// Time since a task last began or ended, or a step was taken, in ms; `None`: never. Field 5.
     pub progress_age_ms: Option<u64>,
-    /// Length of the agent's backlog, if it reports one. Field 6.
+    /// Length of the agent's backlog. Field 6.
     pub queue: Option<u32>,
     /// Name of the current step, or of what is waited for. Field 7.
     pub step: Option<UntrustedText<'a>>,
-    /// Generation of the desired state that this agent has applied; 0: none. Field 8.
+    /// Generation of the desired state that the agent has applied; 0: none. Field 8.
     pub applied_generation: u64,
-    /// Observations that this session's emitter could not count. Field 9.
+    /// Observations of this session that could not be counted. Field 9.
     pub lost_observations: u64,
-    /// The pending segment of work, if there is one. Field 10.
+    /// The pending segment of work. Field 10.
     pub segment: Option<SegmentView<'a>>,
-    /// Who it is: on the first beats of a session and when asked for, so boxed. Field 11.
+    /// The agent's identity; boxed, because only the first beats of a session have one. Field 11.
     pub identity: Option<Box<IdentityView<'a>>>,
 }
 
-/// Reads the number of a phase, as `SPEC.md` gives it.
-fn phase(reader: &mut BodyReader<'_>) -> Result<Phase, DecodeError> {
-    match reader.u64()? {
-        0 => Ok(Phase::Starting),
-        1 => Ok(Phase::Running),
-        2 => Ok(Phase::Waiting),
-        3 => Ok(Phase::Stopping),
-        _ => Err(DecodeError::OutOfRange),
-    }
+const PHASES: [Phase; 4] = [Phase::Starting, Phase::Running, Phase::Waiting, Phase::Stopping];
+
+/// Reads the number of a phase.
+fn read_phase(reader: &mut BodyReader<'_>) -> DecodeResult<Phase> {
+    let number = reader.u64()?;
+    PHASES.into_iter().find(|&phase| phase_number(phase) == number).ok_or(DecodeError::OutOfRange)
 }
 
-/// Returns the number of a phase, as `SPEC.md` gives it.
+/// Returns the number of a phase (`SPEC.md`, "Beat").
 const fn phase_number(phase: Phase) -> u64 {
     match phase {
         Phase::Starting => 0,
@@ -58,7 +55,7 @@ const fn phase_number(phase: Phase) -> u64 {
 
 impl<'a> Beat<'a> {
     #[inline]
-    pub(super) fn read(fields: &mut ArrayFields<'_, 'a>) -> Result<Self, DecodeError> {
+    pub(super) fn read(fields: &mut ArrayFields<'_, 'a>) -> DecodeResult<Self> {
         let interval_ms = fields.required(BodyReader::u32)?;
         if !INTERVAL_MS.contains(&interval_ms) {
             return Err(DecodeError::OutOfRange);
@@ -66,7 +63,7 @@ impl<'a> Beat<'a> {
         Ok(Self {
             interval_ms,
             uptime_ms: fields.required(BodyReader::u64)?,
-            phase: fields.optional(phase)?.unwrap_or_default(),
+            phase: fields.optional(read_phase)?.unwrap_or_default(),
             in_flight: fields.optional(BodyReader::u32)?.unwrap_or(0),
             oldest_in_flight_ms: fields.optional(BodyReader::u64)?,
             progress_age_ms: fields.optional(BodyReader::u64)?,
@@ -81,22 +78,22 @@ impl<'a> Beat<'a> {
         })
     }
 
-    /// Appends the body. `uptime_ms` takes nine bytes whatever its value, so that no answer is
-    /// longer than its question.
+    /// Appends the body. `uptime_ms` always takes nine bytes, so that no answer is longer than the
+    /// message it answers.
     pub fn write(&self, out: &mut Vec<u8>) {
         let len = if self.identity.is_some() { 12 } else { 11 };
-        put::array(out, len);
-        put::uint(out, u64::from(self.interval_ms));
-        put::wide_uint(out, self.uptime_ms);
-        put::uint(out, phase_number(self.phase));
-        put::uint(out, u64::from(self.in_flight));
-        put::optional(out, self.oldest_in_flight_ms, put::uint);
-        put::optional(out, self.progress_age_ms, put::uint);
-        put::optional(out, self.queue.map(u64::from), put::uint);
-        put::optional(out, self.step, |out, step| put::text(out, step, STEP_MAX));
-        put::uint(out, self.applied_generation);
-        put::uint(out, self.lost_observations);
-        put::optional(out, self.segment, |out, segment| segment.write(out));
+        write::array(out, len);
+        write::uint(out, u64::from(self.interval_ms));
+        write::wide_uint(out, self.uptime_ms);
+        write::uint(out, phase_number(self.phase));
+        write::uint(out, u64::from(self.in_flight));
+        write::optional(out, self.oldest_in_flight_ms, write::uint);
+        write::optional(out, self.progress_age_ms, write::uint);
+        write::optional(out, self.queue.map(u64::from), write::uint);
+        write::optional(out, self.step, |out, step| write::text(out, step, STEP_MAX));
+        write::uint(out, self.applied_generation);
+        write::uint(out, self.lost_observations);
+        write::optional(out, self.segment, |out, segment| segment.write(out));
         if let Some(identity) = &self.identity {
             identity.write(out);
         }

@@ -1,17 +1,18 @@
-//! Who an agent is.
+//! Identity of an agent.
 
 use crate::limits::{AGENT_MAX, DEPENDS_MAX, LABEL_KEY_MAX, LABELS_MAX, TEXT_MAX};
 use crate::name;
-use crate::wire::{BodyReader, DecodeError, UntrustedText, put};
+use crate::wire::{BodyReader, DecodeError, DecodeResult, UntrustedText, write};
 
-/// Who an agent is. A map, because it is rare; keys that are unknown are skipped.
+/// Identity of an agent, borrowed from the message. A map, because it is rare; unknown keys are
+/// skipped.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IdentityView<'a> {
-    /// `host`
+    /// `host`: name of the machine
     pub host: Option<UntrustedText<'a>>,
-    /// `pid`
+    /// `pid`: process id
     pub pid: Option<u32>,
-    /// `group`
+    /// `group`: shared by replicas
     pub group: Option<UntrustedText<'a>>,
     /// `version`: of the agent's program
     pub version: Option<UntrustedText<'a>>,
@@ -21,12 +22,12 @@ pub struct IdentityView<'a> {
     pub sdk: Option<UntrustedText<'a>>,
     /// `labels`: at most 16
     pub labels: Vec<(UntrustedText<'a>, UntrustedText<'a>)>,
-    /// `depends`: ids of at most 16 agents that this one needs
+    /// `depends`: ids of at most 16 agents that this one depends on
     pub depends: Vec<&'a str>,
 }
 
 impl<'a> IdentityView<'a> {
-    pub(super) fn read(reader: &mut BodyReader<'a>) -> Result<Self, DecodeError> {
+    pub(super) fn read(reader: &mut BodyReader<'a>) -> DecodeResult<Self> {
         let mut identity = Self::default();
         reader.map(32, |key, reader| {
             if reader.nil() {
@@ -66,7 +67,7 @@ impl<'a> IdentityView<'a> {
         Ok(identity)
     }
 
-    /// Appends the map. Texts and lists over their limits are cut to them.
+    /// Appends the map; texts and lists are cut to their limits.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let texts = [
             ("host", self.host),
@@ -78,37 +79,37 @@ impl<'a> IdentityView<'a> {
         let labels = self.distinct_labels();
         let lists = usize::from(!labels.is_empty()) + usize::from(!self.depends.is_empty());
         let given = texts.iter().filter(|(_, text)| text.is_some()).count();
-        put::map(out, given + lists + usize::from(self.pid.is_some()));
+        write::map(out, given + lists + usize::from(self.pid.is_some()));
         for (key, text) in texts {
             if let Some(text) = text {
-                put::str(out, key);
-                put::text(out, text, TEXT_MAX);
+                write::str(out, key);
+                write::text(out, text, TEXT_MAX);
             }
         }
         if let Some(pid) = self.pid {
-            put::str(out, "pid");
-            put::uint(out, u64::from(pid));
+            write::str(out, "pid");
+            write::uint(out, u64::from(pid));
         }
         if !labels.is_empty() {
-            put::str(out, "labels");
-            put::map(out, labels.len());
+            write::str(out, "labels");
+            write::map(out, labels.len());
             for (key, value) in labels {
-                put::str(out, &key);
-                put::text(out, value, TEXT_MAX);
+                write::str(out, &key);
+                write::text(out, value, TEXT_MAX);
             }
         }
         if !self.depends.is_empty() {
             let depends = &self.depends[..self.depends.len().min(DEPENDS_MAX)];
-            put::str(out, "depends");
-            put::array(out, depends.len());
+            write::str(out, "depends");
+            write::array(out, depends.len());
             for agent in depends {
-                put::str(out, agent);
+                write::str(out, agent);
             }
         }
     }
 
-    /// The labels as they go out. Keys that scrubbing or cutting makes equal are one key, whose
-    /// last value counts: a key written twice would have the message refused.
+    /// Returns the labels as they are written. Keys that become equal by scrubbing or cutting are one
+    /// key with the last value, because a repeated key would make the message invalid.
     fn distinct_labels(&self) -> Vec<(String, UntrustedText<'a>)> {
         let mut labels: Vec<(String, UntrustedText<'a>)> = Vec::new();
         for &(key, value) in &self.labels {

@@ -1,15 +1,15 @@
-//! Work, counted exactly once.
+//! Segments of work.
 
 use crate::bucket::PackedHistogram;
 use crate::limits::DATAGRAM_MAX;
-use crate::wire::{BodyReader, DecodeError, put};
+use crate::wire::{BodyReader, DecodeError, DecodeResult, write};
 
 pub use crate::limits::COUNT_MAX;
 
-/// Work done since the segment before, to be counted once.
+/// Work done since the segment before, to be counted exactly once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SegmentView<'a> {
-    /// Number in its session, from 1. Field 0, required.
+    /// Number in the session, from 1. Field 0, required.
     pub number: u64,
     /// Tasks that succeeded. Field 1, required.
     pub ok: u64,
@@ -26,7 +26,7 @@ pub struct SegmentView<'a> {
 }
 
 impl<'a> SegmentView<'a> {
-    pub(super) fn read(reader: &mut BodyReader<'a>) -> Result<Self, DecodeError> {
+    pub(super) fn read(reader: &mut BodyReader<'a>) -> DecodeResult<Self> {
         reader.array(32, |fields| {
             let number = fields.required(|reader| reader.u64_up_to(COUNT_MAX))?;
             if number == 0 {
@@ -57,7 +57,7 @@ impl<'a> SegmentView<'a> {
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        put::array(out, 7);
+        write::array(out, 7);
         let counts = [
             self.number,
             self.ok,
@@ -67,8 +67,8 @@ impl<'a> SegmentView<'a> {
             self.tokens_out,
         ];
         for count in counts {
-            put::uint(out, count);
+            write::uint(out, count);
         }
-        put::bin(out, self.latency.as_bytes());
+        write::bin(out, self.latency.as_bytes());
     }
 }

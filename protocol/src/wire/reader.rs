@@ -1,10 +1,11 @@
-//! Reading, one strict step at a time.
+//! Strict reading of MessagePack values.
 
 use rmp::Marker;
 
-use super::{DecodeError, UntrustedText};
+use super::{DecodeError, DecodeResult, UntrustedText};
 use crate::limits::{DEPTH_MAX, ELEMENTS_MAX};
 
+/// Reader of one body.
 #[derive(Clone)]
 pub(crate) struct BodyReader<'a> {
     rest: &'a [u8],
@@ -16,13 +17,13 @@ impl<'a> BodyReader<'a> {
         Self { rest: bytes, depth: 0 }
     }
 
-    /// Reads the one array that a body is: `read` takes its known fields from [`ArrayFields`]; what is
-    /// left of them is checked and skipped, and nothing may follow.
+    /// Reads the one array that a body is. `read` takes its known fields; the others are checked and
+    /// skipped, and nothing may follow.
     #[inline]
     pub(crate) fn body<T>(
         mut self,
-        read: impl FnOnce(&mut ArrayFields<'_, 'a>) -> Result<T, DecodeError>,
-    ) -> Result<T, DecodeError> {
+        read: impl FnOnce(&mut ArrayFields<'_, 'a>) -> DecodeResult<T>,
+    ) -> DecodeResult<T> {
         let value = self.array(ELEMENTS_MAX, read)?;
         if self.rest.is_empty() { Ok(value) } else { Err(DecodeError::Trailing) }
     }
@@ -32,8 +33,8 @@ impl<'a> BodyReader<'a> {
     pub(crate) fn array<T>(
         &mut self,
         most: u32,
-        read: impl FnOnce(&mut ArrayFields<'_, 'a>) -> Result<T, DecodeError>,
-    ) -> Result<T, DecodeError> {
+        read: impl FnOnce(&mut ArrayFields<'_, 'a>) -> DecodeResult<T>,
+    ) -> DecodeResult<T> {
         let left = match self.marker()? {
             Marker::FixArray(len) => u32::from(len),
             Marker::Array16 => u32::from(u16::from_be_bytes(self.take()?)),
@@ -55,12 +56,16 @@ impl<'a> BodyReader<'a> {
     pub(crate) fn map(
         &mut self,
         most: u32,
-        mut read: impl FnMut(&'a str, &mut Self) -> Result<(), DecodeError>,
-    ) -> Result<(), DecodeError> {
-        let marker = self.marker()?;
-        let len = self.map_len(marker)?;
+        mut read: impl FnMut(&'a str, &mut Self) -> DecodeResult<()>,
+    ) -> DecodeResult<()> {
+        let len = match self.marker()? {
+            Marker::FixMap(len) => u32::from(len),
+            Marker::Map16 => u32::from(u16::from_be_bytes(self.take()?)),
+            Marker::Map32 => u32::from_be_bytes(self.take()?),
+            _ => return Err(DecodeError::WrongType),
+        };
         self.enter(len, most)?;
-        // Maps are short: looking through the keys again costs less than a set.
+        // Maps are short: a linear search of the keys costs less than a set.
         let mut keys: [&str; ELEMENTS_MAX as usize] = [""; ELEMENTS_MAX as usize];
         for n in 0..len as usize {
             let key = self.str(usize::MAX)?;
@@ -76,8 +81,8 @@ impl<'a> BodyReader<'a> {
 
     /// Reads an unsigned integer in any of its encodings.
     #[inline]
-    pub(crate) fn u64(&mut self) -> Result<u64, DecodeError> {
-        // Most are small, and stand in their marker.
+    pub(crate) fn u64(&mut self) -> DecodeResult<u64> {
+        // Most are small enough to be in their marker.
         match self.rest.split_first() {
             Some((&byte, rest)) if byte < 0x80 => {
                 self.rest = rest;
@@ -87,34 +92,34 @@ impl<'a> BodyReader<'a> {
         }
     }
 
-    fn large_u64(&mut self) -> Result<u64, DecodeError> {
-        match self.marker()? {
-            Marker::FixPos(value) => Ok(u64::from(value)),
-            Marker::U8 => Ok(u64::from(u8::from_be_bytes(self.take()?))),
-            Marker::U16 => Ok(u64::from(u16::from_be_bytes(self.take()?))),
-            Marker::U32 => Ok(u64::from(u32::from_be_bytes(self.take()?))),
-            Marker::U64 => Ok(u64::from_be_bytes(self.take()?)),
-            // Some encoders write small positive numbers as signed ones.
-            Marker::I8 => non_negative(i64::from(i8::from_be_bytes(self.take()?))),
-            Marker::I16 => non_negative(i64::from(i16::from_be_bytes(self.take()?))),
-            Marker::I32 => non_negative(i64::from(i32::from_be_bytes(self.take()?))),
-            Marker::I64 => non_negative(i64::from_be_bytes(self.take()?)),
-            Marker::FixNeg(_) => Err(DecodeError::OutOfRange),
-            _ => Err(DecodeError::WrongType),
-        }
+    fn large_u64(&mut self) -> DecodeResult<u64> {
+        // Some encoders write small positive numbers as signed ones.
+        let signed = match self.marker()? {
+            Marker::FixPos(value) => return Ok(u64::from(value)),
+            Marker::U8 => return Ok(u64::from(u8::from_be_bytes(self.take()?))),
+            Marker::U16 => return Ok(u64::from(u16::from_be_bytes(self.take()?))),
+            Marker::U32 => return Ok(u64::from(u32::from_be_bytes(self.take()?))),
+            Marker::U64 => return Ok(u64::from_be_bytes(self.take()?)),
+            Marker::I8 => i64::from(i8::from_be_bytes(self.take()?)),
+            Marker::I16 => i64::from(i16::from_be_bytes(self.take()?)),
+            Marker::I32 => i64::from(i32::from_be_bytes(self.take()?)),
+            Marker::I64 => i64::from_be_bytes(self.take()?),
+            Marker::FixNeg(value) => i64::from(value),
+            _ => return Err(DecodeError::WrongType),
+        };
+        u64::try_from(signed).map_err(|_| DecodeError::OutOfRange)
     }
 
-    /// Reads an unsigned integer up to `most`.
-    pub(crate) fn u64_up_to(&mut self, most: u64) -> Result<u64, DecodeError> {
+    pub(crate) fn u64_up_to(&mut self, most: u64) -> DecodeResult<u64> {
         let value = self.u64()?;
         if value <= most { Ok(value) } else { Err(DecodeError::OutOfRange) }
     }
 
-    pub(crate) fn u32(&mut self) -> Result<u32, DecodeError> {
+    pub(crate) fn u32(&mut self) -> DecodeResult<u32> {
         u32::try_from(self.u64()?).map_err(|_| DecodeError::OutOfRange)
     }
 
-    pub(crate) fn bool(&mut self) -> Result<bool, DecodeError> {
+    pub(crate) fn bool(&mut self) -> DecodeResult<bool> {
         match self.marker()? {
             Marker::True => Ok(true),
             Marker::False => Ok(false),
@@ -123,26 +128,33 @@ impl<'a> BodyReader<'a> {
     }
 
     /// Reads a text of at most `most` bytes.
-    pub(crate) fn text(&mut self, most: usize) -> Result<UntrustedText<'a>, DecodeError> {
-        self.str(most).map(UntrustedText)
+    pub(crate) fn text(&mut self, most: usize) -> DecodeResult<UntrustedText<'a>> {
+        self.str(most).map(UntrustedText::new)
     }
 
-    pub(crate) fn str(&mut self, most: usize) -> Result<&'a str, DecodeError> {
-        let marker = self.marker()?;
-        let len = self.str_len(marker)?;
-        if len > most {
-            return Err(DecodeError::TooLong);
-        }
-        std::str::from_utf8(self.bytes(len)?).map_err(|_| DecodeError::NotUtf8)
+    pub(crate) fn str(&mut self, most: usize) -> DecodeResult<&'a str> {
+        let len = match self.marker()? {
+            Marker::FixStr(len) => usize::from(len),
+            Marker::Str8 => usize::from(u8::from_be_bytes(self.take()?)),
+            Marker::Str16 => usize::from(u16::from_be_bytes(self.take()?)),
+            Marker::Str32 => u32::from_be_bytes(self.take()?) as usize,
+            _ => return Err(DecodeError::WrongType),
+        };
+        let bytes = self.bytes_up_to(len, most)?;
+        std::str::from_utf8(bytes).map_err(|_| DecodeError::NotUtf8)
     }
 
-    pub(crate) fn bin(&mut self, most: usize) -> Result<&'a [u8], DecodeError> {
-        let marker = self.marker()?;
-        let len = self.bin_len(marker)?;
-        if len > most { Err(DecodeError::TooLong) } else { self.bytes(len) }
+    pub(crate) fn bin(&mut self, most: usize) -> DecodeResult<&'a [u8]> {
+        let len = match self.marker()? {
+            Marker::Bin8 => usize::from(u8::from_be_bytes(self.take()?)),
+            Marker::Bin16 => usize::from(u16::from_be_bytes(self.take()?)),
+            Marker::Bin32 => u32::from_be_bytes(self.take()?) as usize,
+            _ => return Err(DecodeError::WrongType),
+        };
+        self.bytes_up_to(len, most)
     }
 
-    /// Takes a nil if one is next.
+    /// Reads a nil, if one is next.
     #[inline]
     pub(crate) fn nil(&mut self) -> bool {
         let is_nil = self.rest.first() == Some(&0xc0);
@@ -153,48 +165,42 @@ impl<'a> BodyReader<'a> {
     }
 
     /// Checks and skips one value of any type that a newer version may have added.
-    pub(crate) fn skip(&mut self) -> Result<(), DecodeError> {
-        let mut here = self.clone();
-        match here.marker()? {
+    pub(crate) fn skip(&mut self) -> DecodeResult<()> {
+        let mut ahead = self.clone();
+        let len = match ahead.marker()? {
             Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => {
-                self.array(ELEMENTS_MAX, |_| Ok(()))
+                return self.array(ELEMENTS_MAX, |_| Ok(()));
             }
             Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => {
-                self.map(ELEMENTS_MAX, |_, reader| reader.skip())
+                return self.map(ELEMENTS_MAX, |_, reader| reader.skip());
             }
             Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
-                self.str(usize::MAX).map(drop)
+                return self.str(usize::MAX).map(drop);
             }
-            Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => self.bin(usize::MAX).map(drop),
+            Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => return self.bin(usize::MAX).map(drop),
             Marker::Null | Marker::True | Marker::False | Marker::FixPos(_) | Marker::FixNeg(_) => {
-                *self = here;
-                Ok(())
+                0
             }
-            Marker::U8 | Marker::I8 => self.leave_out(here, 1),
-            Marker::U16 | Marker::I16 => self.leave_out(here, 2),
-            Marker::U32 | Marker::I32 => self.leave_out(here, 4),
-            Marker::U64 | Marker::I64 => self.leave_out(here, 8),
-            Marker::F32 => {
-                let value = f32::from_be_bytes(here.take()?);
-                *self = here;
-                if value.is_finite() { Ok(()) } else { Err(DecodeError::NotFinite) }
+            Marker::U8 | Marker::I8 => 1,
+            Marker::U16 | Marker::I16 => 2,
+            Marker::U32 | Marker::I32 => 4,
+            Marker::U64 | Marker::I64 => 8,
+            Marker::F32 if !f32::from_be_bytes(ahead.clone().take()?).is_finite() => {
+                return Err(DecodeError::NotFinite);
             }
-            Marker::F64 => {
-                let value = f64::from_be_bytes(here.take()?);
-                *self = here;
-                if value.is_finite() { Ok(()) } else { Err(DecodeError::NotFinite) }
+            Marker::F64 if !f64::from_be_bytes(ahead.clone().take()?).is_finite() => {
+                return Err(DecodeError::NotFinite);
             }
-            _ => Err(DecodeError::WrongType),
-        }
-    }
-
-    fn leave_out(&mut self, mut after_marker: Self, len: usize) -> Result<(), DecodeError> {
-        after_marker.bytes(len)?;
-        *self = after_marker;
+            Marker::F32 => 4,
+            Marker::F64 => 8,
+            _ => return Err(DecodeError::WrongType),
+        };
+        ahead.bytes(len)?;
+        *self = ahead;
         Ok(())
     }
 
-    fn enter(&mut self, len: u32, most: u32) -> Result<(), DecodeError> {
+    fn enter(&mut self, len: u32, most: u32) -> DecodeResult<()> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return Err(DecodeError::TooDeep);
@@ -202,75 +208,45 @@ impl<'a> BodyReader<'a> {
         if len > most.min(ELEMENTS_MAX) { Err(DecodeError::TooMany) } else { Ok(()) }
     }
 
-    fn map_len(&mut self, marker: Marker) -> Result<u32, DecodeError> {
-        match marker {
-            Marker::FixMap(len) => Ok(u32::from(len)),
-            Marker::Map16 => Ok(u32::from(u16::from_be_bytes(self.take()?))),
-            Marker::Map32 => Ok(u32::from_be_bytes(self.take()?)),
-            _ => Err(DecodeError::WrongType),
-        }
+    fn marker(&mut self) -> DecodeResult<Marker> {
+        self.take().map(|[byte]| Marker::from_u8(byte))
     }
 
-    fn str_len(&mut self, marker: Marker) -> Result<usize, DecodeError> {
-        match marker {
-            Marker::FixStr(len) => Ok(usize::from(len)),
-            Marker::Str8 => Ok(usize::from(u8::from_be_bytes(self.take()?))),
-            Marker::Str16 => Ok(usize::from(u16::from_be_bytes(self.take()?))),
-            Marker::Str32 => Ok(u32::from_be_bytes(self.take()?) as usize),
-            _ => Err(DecodeError::WrongType),
-        }
-    }
-
-    fn bin_len(&mut self, marker: Marker) -> Result<usize, DecodeError> {
-        match marker {
-            Marker::Bin8 => Ok(usize::from(u8::from_be_bytes(self.take()?))),
-            Marker::Bin16 => Ok(usize::from(u16::from_be_bytes(self.take()?))),
-            Marker::Bin32 => Ok(u32::from_be_bytes(self.take()?) as usize),
-            _ => Err(DecodeError::WrongType),
-        }
-    }
-
-    fn marker(&mut self) -> Result<Marker, DecodeError> {
-        let (&byte, rest) = self.rest.split_first().ok_or(DecodeError::CutOff)?;
-        self.rest = rest;
-        Ok(Marker::from_u8(byte))
-    }
-
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+    fn take<const N: usize>(&mut self) -> DecodeResult<[u8; N]> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or(DecodeError::CutOff)?;
         self.rest = rest;
         Ok(*taken)
     }
 
-    fn bytes(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+    fn bytes_up_to(&mut self, len: usize, most: usize) -> DecodeResult<&'a [u8]> {
+        if len > most { Err(DecodeError::TooLong) } else { self.bytes(len) }
+    }
+
+    fn bytes(&mut self, len: usize) -> DecodeResult<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or(DecodeError::CutOff)?;
         self.rest = rest;
         Ok(taken)
     }
 }
 
-fn non_negative(value: i64) -> Result<u64, DecodeError> {
-    u64::try_from(value).map_err(|_| DecodeError::OutOfRange)
-}
-
-/// The fields of an array, in order. A field that is missing at the end, or nil, has its default.
+/// Fields of an array, in order. A field that is missing at the end, or nil, has its default.
 pub(crate) struct ArrayFields<'r, 'a> {
     reader: &'r mut BodyReader<'a>,
     left: u32,
 }
 
 impl<'a> ArrayFields<'_, 'a> {
-    /// How many fields are left.
+    /// Returns how many fields are left.
     pub(crate) fn left(&self) -> u32 {
         self.left
     }
 
-    /// The next field, which must be there.
+    /// Reads the next field, which must exist.
     #[inline]
     pub(crate) fn required<T>(
         &mut self,
-        read: impl FnOnce(&mut BodyReader<'a>) -> Result<T, DecodeError>,
-    ) -> Result<T, DecodeError> {
+        read: impl FnOnce(&mut BodyReader<'a>) -> DecodeResult<T>,
+    ) -> DecodeResult<T> {
         if self.left == 0 {
             return Err(DecodeError::Missing);
         }
@@ -278,12 +254,12 @@ impl<'a> ArrayFields<'_, 'a> {
         read(self.reader)
     }
 
-    /// The next field, or `None` where it is missing or nil.
+    /// Reads the next field, or returns `None` where it is missing or nil.
     #[inline]
     pub(crate) fn optional<T>(
         &mut self,
-        read: impl FnOnce(&mut BodyReader<'a>) -> Result<T, DecodeError>,
-    ) -> Result<Option<T>, DecodeError> {
+        read: impl FnOnce(&mut BodyReader<'a>) -> DecodeResult<T>,
+    ) -> DecodeResult<Option<T>> {
         if self.left == 0 {
             return Ok(None);
         }

@@ -99,7 +99,9 @@ impl Network {
             .map(|_| {
                 let slow = rng.chance(plan.held_up);
                 let most_ms = if slow { plan.held_up_ms } else { 20 };
-                MonoTime::from_nanos(now.nanos() + 200_000 + rng.u64(0..=most_ms * 1_000_000) as i64)
+                MonoTime::from_nanos(
+                    now.nanos() + 200_000 + rng.u64(0..=most_ms * 1_000_000) as i64,
+                )
             })
             .collect()
     }

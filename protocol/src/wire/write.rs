@@ -1,4 +1,4 @@
-//! Writes values in their shortest encoding into a `Vec`, which cannot fail.
+//! Writing of values in their shortest encoding into a `Vec`, which cannot fail.
 
 use rmp::encode;
 
@@ -18,7 +18,7 @@ pub(crate) fn uint(out: &mut Vec<u8>, value: u64) {
     encode::write_uint(out, value).expect(INFALLIBLE);
 }
 
-/// Always nine bytes: gives a beat the length that its answer may need.
+/// Writes nine bytes, whatever the value.
 pub(crate) fn wide_uint(out: &mut Vec<u8>, value: u64) {
     encode::write_u64(out, value).expect(INFALLIBLE);
 }
@@ -31,7 +31,8 @@ pub(crate) fn str(out: &mut Vec<u8>, text: &str) {
     encode::write_str(out, text).expect(INFALLIBLE);
 }
 
-/// Scrubbed and cut to its limit: a receiver refuses the whole message for one text too long.
+/// Writes a text scrubbed and cut to its limit: a receiver refuses the whole message for one that is
+/// too long.
 pub(crate) fn text(out: &mut Vec<u8>, text: UntrustedText<'_>, most: usize) {
     str(out, &text.scrubbed_to(most));
 }
