@@ -1,6 +1,5 @@
 //! Activity that the agent reports: its step, its waits, its backlog.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use heartline_engine::MonoNanos;
@@ -8,30 +7,23 @@ use heartline_protocol::Phase;
 use heartline_protocol::limits::STEP_MAX;
 use heartline_protocol::wire::UntrustedText;
 
-const NO_QUEUE: u64 = u64::MAX;
 /// Most waits whose names are kept at a time.
 const WAITS_MAX: usize = 64;
 
 /// What the agent has reported of itself, read by the sender for each beat.
-#[derive(Debug)]
-pub(crate) struct AgentActivity {
-    steps: Mutex<StepState>,
-    queue: AtomicU64,
-}
+#[derive(Debug, Default)]
+pub(crate) struct AgentActivity(Mutex<ActivityState>);
 
 #[derive(Debug, Default)]
-struct StepState {
+struct ActivityState {
     has_begun: bool,
+    queue: Option<u32>,
     step: Option<String>,
     last_wait_id: u64,
     waits: Vec<(u64, String)>,
 }
 
 impl AgentActivity {
-    pub(crate) fn new() -> Self {
-        Self { steps: Mutex::default(), queue: AtomicU64::new(NO_QUEUE) }
-    }
-
     pub(crate) fn set_step(&self, name: &str) {
         let name = UntrustedText::new(name).scrubbed_to(STEP_MAX);
         self.begin().step = Some(name);
@@ -42,12 +34,12 @@ impl AgentActivity {
     }
 
     pub(crate) fn set_queue(&self, depth: u32) {
-        self.queue.store(u64::from(depth), Ordering::Relaxed);
+        self.lock().queue = Some(depth);
     }
 
     /// Returns the length of the backlog, once it was reported.
     pub(crate) fn queue(&self) -> Option<u32> {
-        u32::try_from(self.queue.load(Ordering::Relaxed)).ok()
+        self.lock().queue
     }
 
     /// Begins a wait for `reason`; returns the id that ends it.
@@ -81,14 +73,14 @@ impl AgentActivity {
         (if has_begun { Phase::Running } else { Phase::Starting }, steps.step.clone())
     }
 
-    fn begin(&self) -> MutexGuard<'_, StepState> {
+    fn begin(&self) -> MutexGuard<'_, ActivityState> {
         let mut steps = self.lock();
         steps.has_begun = true;
         steps
     }
 
-    fn lock(&self) -> MutexGuard<'_, StepState> {
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ActivityState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,7 +96,7 @@ mod tests {
 
     #[test]
     fn an_agent_waits_only_when_all_its_tasks_do() {
-        let activity = AgentActivity::new();
+        let activity = AgentActivity::default();
         assert_eq!(activity.phase_and_step(0, None), (Phase::Starting, None));
         activity.set_step("planning");
         let (first, second) = (activity.begin_wait("approval"), activity.begin_wait("a colleague"));
@@ -120,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_backlog_is_reported_once_it_was_set() {
-        let activity = AgentActivity::new();
+        let activity = AgentActivity::default();
         assert_eq!(activity.queue(), None);
         activity.set_queue(0);
         assert_eq!(activity.queue(), Some(0));

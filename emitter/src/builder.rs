@@ -8,14 +8,13 @@ use std::time::Duration;
 use heartline_engine::{DesiredState, Identity};
 
 use crate::handle::Heartline;
-use crate::hooks::HookEvent;
+use crate::kill::{HookEvent, KillHooks};
 use crate::problem::Problem;
-use crate::sender::SenderThread;
+use crate::sender::{SenderThread, SenderWaker};
 use crate::settings::EmitterSettings;
 use crate::shared::SharedState;
 use crate::state_file::DesiredStateFile;
 use crate::token::TokenSource;
-use crate::waker::SenderWaker;
 
 /// Configures an emitter. All but the name is optional: what is not set comes from the environment
 /// (`HEARTLINE_COLLECTOR`, `HEARTLINE_TOKEN` or `HEARTLINE_TOKEN_FILE`,
@@ -35,13 +34,6 @@ use crate::waker::SenderWaker;
 /// ```
 #[must_use = "nothing is sent until start() is called"]
 pub struct Builder {
-    arguments: BuilderArguments,
-    hooks: Vec<(HookEvent, Box<dyn Fn() + Send + Sync>)>,
-}
-
-/// BuilderArguments of the builder, not validated yet.
-#[derive(Default)]
-pub(crate) struct BuilderArguments {
     pub(crate) name: String,
     pub(crate) collector: Option<String>,
     pub(crate) token: Option<TokenSource>,
@@ -49,92 +41,101 @@ pub(crate) struct BuilderArguments {
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) identity: Identity,
     pub(crate) depends: Vec<String>,
+    hooks: KillHooks,
 }
 
 impl Builder {
     /// Creates a builder for the agent of this name: 1 to 63 of `a-z 0-9 . _ -`. Replicas have names of
     /// their own, by convention `mail.1`, `mail.2`.
     pub fn new(name: impl Into<String>) -> Self {
-        let arguments = BuilderArguments { name: name.into(), ..BuilderArguments::default() };
-        Self { arguments, hooks: Vec::new() }
+        Self {
+            name: name.into(),
+            collector: None,
+            token: None,
+            interval: None,
+            state_dir: None,
+            identity: Identity::default(),
+            depends: Vec::new(),
+            hooks: KillHooks::default(),
+        }
     }
 
     /// Sets the address of the collector: `host:port` or `[v6]:port`.
     pub fn collector(mut self, address: impl Into<String>) -> Self {
-        self.arguments.collector = Some(address.into());
+        self.collector = Some(address.into());
         self
     }
 
     /// Sets the token (`hl1.…`), as `heartline token` prints it.
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.arguments.token = Some(TokenSource::Text(token.into()));
+        self.token = Some(TokenSource::Text(token.into()));
         self
     }
 
     /// Sets the path of the token file. The file may be created later, and may change.
     pub fn token_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.arguments.token = Some(TokenSource::File(path.into()));
+        self.token = Some(TokenSource::File(path.into()));
         self
     }
 
     /// Sets the time between beats: 100 ms to 1 h, 30 s by default.
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.arguments.interval = Some(interval);
+        self.interval = Some(interval);
         self
     }
 
     /// Sets the directory in which a kill is stored.
     pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
-        self.arguments.state_dir = Some(path.into());
+        self.state_dir = Some(path.into());
         self
     }
 
     /// Sets the machine's name, which is otherwise the system's.
     pub fn host(mut self, host: impl Into<String>) -> Self {
-        self.arguments.identity.host = Some(host.into());
+        self.identity.host = Some(host.into());
         self
     }
 
     /// Sets the group that the agent and its replicas belong to.
     pub fn group(mut self, group: impl Into<String>) -> Self {
-        self.arguments.identity.group = Some(group.into());
+        self.identity.group = Some(group.into());
         self
     }
 
     /// Sets the version of the agent's program.
     pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.arguments.identity.version = Some(version.into());
+        self.identity.version = Some(version.into());
         self
     }
 
     /// Sets the name and version of the framework it is built with.
     pub fn framework(mut self, framework: impl Into<String>) -> Self {
-        self.arguments.identity.framework = Some(framework.into());
+        self.identity.framework = Some(framework.into());
         self
     }
 
     /// Adds a label, to filter and group by; at most 16.
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.arguments.identity.labels.insert(key.into(), value.into());
+        self.identity.labels.insert(key.into(), value.into());
         self
     }
 
     /// Adds an agent that this one depends on; at most 16.
     pub fn depends_on(mut self, agent: impl Into<String>) -> Self {
-        self.arguments.depends.push(agent.into());
+        self.depends.push(agent.into());
         self
     }
 
     /// Calls `hook` when the agent is killed, or at once if it was killed before its
     /// start. The hook runs on a thread of its own and may block, or end the process.
-    pub fn on_kill(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
-        self.hooks.push((HookEvent::Killed, Box::new(hook)));
+    pub fn on_kill(self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.hooks.add(HookEvent::Killed, hook);
         self
     }
 
     /// Calls `hook` when the agent is resumed, on the same thread as those for a kill.
-    pub fn on_resume(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
-        self.hooks.push((HookEvent::Resumed, Box::new(hook)));
+    pub fn on_resume(self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.hooks.add(HookEvent::Resumed, hook);
         self
     }
 
@@ -144,31 +145,26 @@ impl Builder {
     pub fn start(self) -> Heartline {
         let mut problems = Vec::new();
         let env = |name: &str| std::env::var(name).ok();
-        let settings = EmitterSettings::resolve(&self.arguments, &env, &mut problems);
+        let settings = EmitterSettings::resolve(&self, &env, &mut problems);
         let shared = match settings {
             Ok(settings) => launch(settings, self.hooks, &mut problems),
             Err(fatal) => {
                 problems.insert(0, fatal);
-                Arc::new(SharedState::new(None))
+                Arc::new(SharedState::new(None, self.hooks))
             }
         };
         for problem in problems.iter().filter(|problem| **problem != Problem::Disabled) {
-            tracing::warn!(agent = self.arguments.name, "heartline: {problem}");
+            tracing::warn!(agent = self.name, "heartline: {problem}");
         }
         shared.sender_status().settings_problems = problems;
         Heartline::new(shared)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn arguments(&self) -> &BuilderArguments {
-        &self.arguments
     }
 }
 
 /// Starts the sender, unless it could never send.
 fn launch(
     settings: EmitterSettings,
-    hooks: Vec<(HookEvent, Box<dyn Fn() + Send + Sync>)>,
+    hooks: KillHooks,
     problems: &mut Vec<Problem>,
 ) -> Arc<SharedState> {
     let stored =
@@ -183,10 +179,7 @@ fn launch(
         _ => SenderWaker::new().map_err(|error| Problem::ThreadNotStarted(error.to_string())),
     };
     let waker = waker.map(Arc::new).map_err(|problem| problems.push(problem)).ok();
-    let shared = Arc::new(SharedState::new(waker.clone()));
-    for (event, hook) in hooks {
-        shared.hooks.add(event, hook);
-    }
+    let shared = Arc::new(SharedState::new(waker.clone(), hooks));
     // Before the agent has the handle, so that not one task starts: a kill outlives a restart, also
     // one with an invalid token.
     shared.apply(stored);

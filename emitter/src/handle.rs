@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::hooks::HookEvent;
+use crate::kill::HookEvent;
 use crate::report::Report;
 use crate::shared::{SharedState, StopRequest};
 use crate::status::EmitterStatus;
@@ -136,11 +136,12 @@ impl fmt::Debug for Heartline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::waker::SenderWaker;
+    use crate::kill::KillHooks;
+    use crate::sender::SenderWaker;
 
     fn request_after(end: impl FnOnce(Heartline) + Send + 'static) -> StopRequest {
         let waker = SenderWaker::new().unwrap();
-        let shared = Arc::new(SharedState::new(Some(Arc::new(waker))));
+        let shared = Arc::new(SharedState::new(Some(Arc::new(waker)), KillHooks::default()));
         // There is no sender to wait for.
         shared.mark_stopped();
         let hb = Heartline::new(Arc::clone(&shared));

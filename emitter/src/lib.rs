@@ -44,9 +44,8 @@ mod activity;
 mod builder;
 mod clock;
 mod counters;
-mod gate;
 mod handle;
-mod hooks;
+mod kill;
 mod problem;
 mod report;
 mod sender;
@@ -56,7 +55,6 @@ mod state_file;
 mod status;
 mod task;
 mod token;
-mod waker;
 
 pub use builder::Builder;
 pub use handle::Heartline;

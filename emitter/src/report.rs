@@ -40,7 +40,7 @@ const _: () = assert!(size_of::<Report>() == 3 * 8 + 4 + 2 + 2);
 
 const TWO_TO_52: f64 = (1u64 << 52) as f64;
 
-/// TaskOutcome of a piece of work.
+/// Outcome of a piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum TaskOutcome {

@@ -6,7 +6,7 @@ use heartline_engine::Identity;
 use heartline_protocol::AgentName;
 use heartline_protocol::limits::{INTERVAL_DEFAULT_MS, INTERVAL_MS};
 
-use crate::builder::BuilderArguments;
+use crate::builder::Builder;
 use crate::problem::Problem;
 use crate::state_file::DesiredStateFile;
 use crate::token::TokenSource;
@@ -24,28 +24,25 @@ pub(crate) struct EmitterSettings {
     pub(crate) identity: Identity,
 }
 
-/// Looks up a variable of the environment.
-pub(crate) type EnvLookup<'a> = &'a dyn Fn(&str) -> Option<String>;
-
 impl EmitterSettings {
     /// Resolves arguments, then environment, then defaults (`SPEC.md`, section 17). Problems that are
     /// not fatal are added to `problems`.
     pub(crate) fn resolve(
-        arguments: &BuilderArguments,
-        env: EnvLookup<'_>,
+        builder: &Builder,
+        env: &dyn Fn(&str) -> Option<String>,
         problems: &mut Vec<Problem>,
     ) -> Result<Self, Problem> {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
         if env("HEARTLINE_DISABLE").is_some_and(|value| value != "0") {
             return Err(Problem::Disabled);
         }
-        let agent = AgentName::new(&arguments.name)
-            .map_err(|reason| Problem::BadName { name: arguments.name.clone(), reason })?;
+        let agent = AgentName::new(&builder.name)
+            .map_err(|reason| Problem::BadName { name: builder.name.clone(), reason })?;
         let state_home = env("XDG_STATE_HOME")
             .map(PathBuf::from)
             .or_else(|| env("HOME").map(|home| PathBuf::from(home).join(".local/state")))
             .map(|state| state.join("heartline"));
-        let state_dir = arguments
+        let state_dir = builder
             .state_dir
             .clone()
             .or_else(|| env("HEARTLINE_STATE_DIR").map(PathBuf::from))
@@ -54,30 +51,26 @@ impl EmitterSettings {
             problems.push(Problem::NoStateDir);
         }
         Ok(Self {
-            collector: arguments
+            collector: builder
                 .collector
                 .clone()
                 .or_else(|| env("HEARTLINE_COLLECTOR"))
                 .unwrap_or_else(|| COLLECTOR_DEFAULT.to_owned()),
-            token: (arguments.token.clone())
+            token: (builder.token.clone())
                 .or_else(|| env("HEARTLINE_TOKEN").map(TokenSource::Text))
                 .or_else(|| env("HEARTLINE_TOKEN_FILE").map(|path| TokenSource::File(path.into())))
                 .or_else(|| state_home.map(|home| TokenSource::File(home.join("local.token"))))
                 .unwrap_or(TokenSource::Unknown),
-            interval_ms: interval_ms(arguments, env("HEARTLINE_INTERVAL"), problems),
+            interval_ms: interval_ms(builder, env("HEARTLINE_INTERVAL"), problems),
             state_file: state_dir.map(|dir| DesiredStateFile::new(&dir, &agent)),
-            identity: identity(arguments, problems),
+            identity: identity(builder, problems),
             agent,
         })
     }
 }
 
-fn interval_ms(
-    arguments: &BuilderArguments,
-    env: Option<String>,
-    problems: &mut Vec<Problem>,
-) -> u32 {
-    let asked_ms = match (arguments.interval, env) {
+fn interval_ms(builder: &Builder, env: Option<String>, problems: &mut Vec<Problem>) -> u32 {
+    let asked_ms = match (builder.interval, env) {
         (Some(interval), _) => u64::try_from(interval.as_millis()).unwrap_or(u64::MAX),
         (None, Some(text)) => match parse_interval_ms(&text) {
             Some(ms) => ms,
@@ -111,12 +104,12 @@ fn parse_interval_ms(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(unit_ms)
 }
 
-fn identity(arguments: &BuilderArguments, problems: &mut Vec<Problem>) -> Identity {
-    let mut identity = arguments.identity.clone();
+fn identity(builder: &Builder, problems: &mut Vec<Problem>) -> Identity {
+    let mut identity = builder.identity.clone();
     identity.host = identity.host.or_else(host_name);
     identity.pid = Some(std::process::id());
     identity.sdk = Some(concat!("rust ", env!("CARGO_PKG_VERSION")).to_owned());
-    for name in &arguments.depends {
+    for name in &builder.depends {
         match AgentName::new(name) {
             Ok(agent) => identity.depends.push(agent),
             Err(reason) => problems.push(Problem::BadDependency { name: name.clone(), reason }),
@@ -143,7 +136,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::Builder;
 
     fn resolve(
         builder: &Builder,
@@ -153,7 +145,7 @@ mod tests {
         let lookup = |name: &str| {
             env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         };
-        let settings = EmitterSettings::resolve(builder.arguments(), &lookup, &mut problems);
+        let settings = EmitterSettings::resolve(builder, &lookup, &mut problems);
         (settings, problems)
     }
 

@@ -9,11 +9,10 @@ use heartline_engine::DesiredState;
 use crate::activity::AgentActivity;
 use crate::clock::MonotonicClock;
 use crate::counters::{CounterId, Counters};
-use crate::gate::KillGate;
-use crate::hooks::{HookEvent, KillHooks};
+use crate::kill::{HookEvent, KillGate, KillHooks};
 use crate::problem::Problem;
+use crate::sender::SenderWaker;
 use crate::status::{EmitterStatus, SenderStatus};
-use crate::waker::SenderWaker;
 
 pub(crate) struct SharedState {
     pub(crate) counters: Counters,
@@ -41,13 +40,13 @@ pub(crate) enum StopRequest {
 }
 
 impl SharedState {
-    pub(crate) fn new(waker: Option<Arc<SenderWaker>>) -> Self {
+    pub(crate) fn new(waker: Option<Arc<SenderWaker>>, hooks: KillHooks) -> Self {
         Self {
             counters: Counters::new(),
             gate: KillGate::default(),
-            activity: AgentActivity::new(),
+            activity: AgentActivity::default(),
             clock: MonotonicClock::start(),
-            hooks: KillHooks::default(),
+            hooks,
             sender_status: Mutex::default(),
             waker,
             pid: std::process::id(),

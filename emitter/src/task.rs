@@ -10,7 +10,7 @@ use std::thread;
 use heartline_engine::MonoNanos;
 
 use crate::counters::StartSlot;
-use crate::gate::WaiterId;
+use crate::kill::WaiterId;
 use crate::report::{Report, TaskOutcome};
 use crate::shared::SharedState;
 

@@ -49,7 +49,7 @@ impl Identity {
                 .collect(),
             depends: self.depends.iter().take(DEPENDS_MAX).cloned().collect(),
         };
-        while fitted.len_at_most() > IDENTITY_MAX
+        while fitted.encoded_len() > IDENTITY_MAX
             && (fitted.labels.pop_last().is_some() || fitted.depends.pop().is_some())
         {}
         fitted
@@ -73,16 +73,10 @@ impl Identity {
         }
     }
 
-    /// Returns an upper bound of the length on the wire: a text takes at most two bytes beside its
-    /// own, and no key has more than nine.
-    fn len_at_most(&self) -> usize {
-        const KEY: usize = 10;
-        let texts = [&self.host, &self.group, &self.version, &self.framework, &self.sdk];
-        let texts: usize = texts.into_iter().flatten().map(|text| KEY + 2 + text.len()).sum();
-        let labels: usize =
-            self.labels.iter().map(|(key, value)| 4 + key.len() + value.len()).sum();
-        let depends: usize = self.depends.iter().map(|agent| 2 + agent.len()).sum();
-        3 + texts + (KEY + 5) + (KEY + 3 + labels) + (KEY + 3 + depends)
+    fn encoded_len(&self) -> usize {
+        let mut encoded = Vec::new();
+        self.view().write(&mut encoded);
+        encoded.len()
     }
 }
 
@@ -99,7 +93,7 @@ mod tests {
         }
         let fitted = identity.fitted();
         assert_ne!(fitted, identity);
-        assert!(!fitted.labels.is_empty() && fitted.len_at_most() <= IDENTITY_MAX);
+        assert!(!fitted.labels.is_empty() && fitted.encoded_len() <= IDENTITY_MAX);
     }
 
     #[test]

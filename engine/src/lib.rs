@@ -51,7 +51,7 @@ use self::segment::PendingSegment;
 pub use self::segment::SegmentBuilder;
 pub use self::time::MonoNanos;
 
-/// How many beats carry the identity unasked.
+/// How many of the first beats carry the identity, while no answer confirms that it was received.
 const IDENTITY_BEATS: u32 = 3;
 
 /// One session of one emitter.
@@ -62,7 +62,8 @@ pub struct Engine {
     session: u64,
     interval_ms: u32,
     identity: Identity,
-    identity_due: IdentityDue,
+    /// How many of the next beats carry the identity.
+    identity_beats: u32,
     started: MonoNanos,
     last_sent_sequence: u64,
     highest_acked_sequence: u64,
@@ -90,29 +91,6 @@ pub enum ConnectionState {
     Confirmed,
 }
 
-/// When beats carry the identity.
-#[derive(Debug, PartialEq, Eq)]
-enum IdentityDue {
-    /// On this many more of the first beats.
-    Initial(u32),
-    /// On the next beat: the collector asked for it.
-    Requested,
-    NotDue,
-}
-
-impl IdentityDue {
-    /// Returns whether the beat being written carries the identity, and counts that beat.
-    fn take(&mut self) -> bool {
-        let (due, next) = match self {
-            Self::Initial(left) if *left > 1 => (true, Self::Initial(*left - 1)),
-            Self::Initial(_) | Self::Requested => (true, Self::NotDue),
-            Self::NotDue => (false, Self::NotDue),
-        };
-        *self = next;
-        due
-    }
-}
-
 /// Progress of the session's end.
 #[derive(Debug, PartialEq, Eq)]
 enum ShutdownState {
@@ -138,7 +116,7 @@ impl Engine {
             session: config.session,
             interval_ms,
             identity: config.identity.fitted(),
-            identity_due: IdentityDue::Initial(IDENTITY_BEATS),
+            identity_beats: IDENTITY_BEATS,
             started: now,
             last_sent_sequence: 0,
             highest_acked_sequence: 0,

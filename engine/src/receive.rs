@@ -1,9 +1,9 @@
 //! Handling of the collector's messages.
 
 use heartline_protocol::body::{Ack, Push};
-use heartline_protocol::{Body, Datagram, DatagramError, Header};
+use heartline_protocol::{Body, Datagram, DatagramError, Direction, Header};
 
-use crate::{ConnectionState, DesiredState, Engine, IdentityDue, MonoNanos, ShutdownState};
+use crate::{ConnectionState, DesiredState, Engine, MonoNanos, ShutdownState};
 
 /// Changes that a received datagram made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,12 +25,8 @@ impl Engine {
         bytes: &[u8],
         now: MonoNanos,
     ) -> Result<DatagramOutcome, DatagramError> {
-        let datagram = Datagram::parse(bytes)?;
-        let claimed = datagram.claimed();
-        if claimed.kind.is_upward() {
-            return Err(DatagramError::BadKind);
-        }
-        if claimed.agent != self.agent.as_str() {
+        let datagram = Datagram::parse(bytes)?.check_direction(Direction::Down)?;
+        if datagram.claimed().agent != self.agent.as_str() {
             return Err(DatagramError::BadAgent);
         }
         let verified = datagram.verify(&self.keys.down)?;
@@ -82,7 +78,7 @@ impl Engine {
     fn on_unconfirmed(&mut self, header: &Header<'_>, ack: Ack, now: MonoNanos) {
         let before = std::mem::replace(&mut self.connection, ConnectionState::Unconfirmed);
         if ack.wants_identity {
-            self.identity_due = IdentityDue::Requested;
+            self.identity_beats = 1;
         }
         if self.challenge == header.challenge {
             return;
@@ -98,8 +94,7 @@ impl Engine {
     fn on_confirmed(&mut self, header: &Header<'_>, ack: Ack, now: MonoNanos) {
         self.challenge = header.challenge;
         self.was_confirmed = true;
-        self.identity_due =
-            if ack.wants_identity { IdentityDue::Requested } else { IdentityDue::NotDue };
+        self.identity_beats = u32::from(ack.wants_identity);
         let was_retrying = self.first_retry().is_some();
         self.connection = ConnectionState::Confirmed;
         if self.unacked_change.is_some_and(|from| header.sequence >= from) {

@@ -52,12 +52,6 @@ impl SegmentBuilder {
     pub(crate) fn histogram(&self) -> PackedHistogram<'_> {
         PackedHistogram::new(&self.latency).expect("push_latency keeps the packing valid")
     }
-
-    /// Empties it and keeps its allocation.
-    pub(crate) fn clear(&mut self) {
-        self.latency.clear();
-        *self = Self { latency: std::mem::take(&mut self.latency), ..Self::default() };
-    }
 }
 
 /// The one segment that may be in flight: its numbers stay as they are until the collector has it on
@@ -66,21 +60,16 @@ impl SegmentBuilder {
 pub(crate) struct PendingSegment {
     last_number: u64,
     pending: Option<SegmentBuilder>,
-    /// Allocation of the segment before.
-    spare: SegmentBuilder,
 }
 
 impl PendingSegment {
     /// Takes open work under the next number if no segment is pending; returns whether one is now.
     pub(crate) fn fill(&mut self, metrics: &mut dyn MetricsSource) -> bool {
         if self.pending.is_none() {
-            let mut segment = std::mem::take(&mut self.spare);
-            segment.clear();
+            let mut segment = SegmentBuilder::default();
             if metrics.take(&mut segment) {
                 self.last_number += 1;
                 self.pending = Some(segment);
-            } else {
-                self.spare = segment;
             }
         }
         self.pending.is_some()
@@ -91,8 +80,7 @@ impl PendingSegment {
         if durable < self.last_number {
             return None;
         }
-        self.spare = self.pending.take()?;
-        Some(self.last_number)
+        self.pending.take().map(|_| self.last_number)
     }
 
     /// Returns the number of the pending segment.
@@ -133,7 +121,7 @@ mod tests {
             for (bucket, count) in segment.latencies() {
                 *sum.entry(bucket).or_insert(0) += count;
             }
-            segment.clear();
+            segment = SegmentBuilder::default();
             parts += 1;
         }
         assert!(parts > 1);

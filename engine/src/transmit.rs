@@ -70,7 +70,8 @@ impl Engine {
         vitals: &BeatVitals,
         out: &mut Vec<u8>,
     ) -> Result<(), DatagramTooLong> {
-        let with_identity = self.identity_due.take();
+        let with_identity = self.identity_beats > 0;
+        self.identity_beats = self.identity_beats.saturating_sub(1);
         let is_closing = matches!(self.shutdown, ShutdownState::Closing { .. });
         let mut beat = Beat {
             interval_ms: self.interval_ms,

@@ -1,17 +1,15 @@
 //! Bodies of messages (`SPEC.md`, "Bodies"): each is one array of fields in fixed order, which grows
 //! only at its end.
 
-mod answer;
-mod beat;
-mod ending;
+mod downward;
 mod identity;
 mod segment;
+mod upward;
 
-pub use answer::{ACK_BODY_MAX, Ack, Push};
-pub use beat::Beat;
-pub use ending::{ExitReport, Goodbye};
+pub use downward::{ACK_BODY_MAX, Ack, Push};
 pub use identity::IdentityView;
 pub use segment::{COUNT_MAX, SegmentView};
+pub use upward::{Beat, ExitReport, Goodbye};
 
 use crate::envelope::{DatagramError, MessageType, VerifiedDatagram};
 use crate::wire::BodyReader;
@@ -57,12 +55,11 @@ mod tests {
     use proptest::option;
     use proptest::prelude::*;
 
+    use super::upward::PHASES;
     use super::*;
     use crate::bucket::{self, PackedHistogram};
     use crate::limits::{GENERATION_MAX, INTERVAL_MS};
     use crate::wire::{UntrustedText, is_hostile};
-
-    const PHASES: [Phase; 4] = [Phase::Starting, Phase::Running, Phase::Waiting, Phase::Stopping];
 
     /// Beats of numbers alone.
     fn plain() -> impl Strategy<Value = Beat<'static>> {

@@ -34,11 +34,8 @@ pub const fn lowest(index: u16) -> u64 {
 
 /// Returns the middle of a bucket's range in microseconds, rounded down.
 pub const fn midpoint(index: u16) -> u64 {
-    if index < 64 {
-        return index as u64;
-    }
-    let shift = (index as u32 >> SUB_BITS) - 1;
-    lowest(index) + ((1 << shift) - 1) / 2
+    let width = lowest(index + 1) - lowest(index);
+    lowest(index) + (width - 1) / 2
 }
 
 /// Appends one `(bucket, count)` pair to a packed histogram: the step from the bucket before

@@ -165,7 +165,7 @@ impl<'a> Datagram<'a> {
     ///
     /// # Errors
     /// [`DatagramError::BadKind`].
-    pub fn going(self, direction: Direction) -> Result<Self, DatagramError> {
+    pub fn check_direction(self, direction: Direction) -> Result<Self, DatagramError> {
         let upward = direction == Direction::Up;
         if self.header.kind.is_upward() == upward { Ok(self) } else { Err(DatagramError::BadKind) }
     }

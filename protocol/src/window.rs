@@ -54,7 +54,6 @@ impl ReplayWindow {
     }
 
     /// The highest sequence number seen; 0 before the first.
-    #[must_use]
     pub fn highest(&self) -> u64 {
         self.highest
     }

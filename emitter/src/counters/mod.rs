@@ -11,7 +11,6 @@
 //!    added while it reads is in this difference or in the next.
 //! 3. The parts of one report may go out in two segments; each part goes out once.
 
-mod delta;
 mod shard;
 mod slots;
 
@@ -21,7 +20,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use heartline_engine::MonoNanos;
 use heartline_protocol::bucket::BUCKETS;
 
-pub(crate) use self::delta::CounterDeltaReader;
 pub(crate) use self::shard::CounterId;
 use self::shard::{CounterShard, ShardAccess};
 use self::slots::{SHARED, SLOTS};
@@ -110,7 +108,8 @@ impl Counters {
             .map(MonoNanos::new)
     }
 
-    fn add_latencies_to(&self, into: &mut [u64; BUCKETS]) {
+    /// Adds all latencies to `into`.
+    pub(crate) fn add_latencies_to(&self, into: &mut [u64; BUCKETS]) {
         for shard in self.shards() {
             shard.add_latencies_to(into);
         }
@@ -203,6 +202,7 @@ mod tests {
 
     use super::shard::START_SLOTS;
     use super::*;
+    use crate::sender::CounterDeltaReader;
 
     /// More threads than have shards of their own.
     const THREADS: u64 = 80;

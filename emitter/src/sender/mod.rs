@@ -11,13 +11,15 @@ use std::time::Duration;
 use heartline_engine::{AgentKeys, ConnectionState, DesiredState, Engine, EngineConfig, MonoNanos};
 use heartline_protocol::limits::DATAGRAM_MAX;
 
+#[cfg(test)]
+pub(crate) use self::metrics::CounterDeltaReader;
 use self::metrics::SharedMetrics;
 use self::socket::CollectorSocket;
+pub(crate) use self::socket::SenderWaker;
 use self::watchdog::{AnswerWatchdog, WatchdogAlarm};
 use crate::problem::Problem;
 use crate::settings::EmitterSettings;
 use crate::shared::{SharedState, StopRequest};
-use crate::waker::SenderWaker;
 
 /// How often a token that is missing or invalid is read again.
 const TOKEN_RETRY: Duration = Duration::from_secs(1);
@@ -112,25 +114,21 @@ impl SenderThread {
 
     /// Starts the session, once there are keys for it.
     fn start_session(&mut self, keys: Result<AgentKeys, Problem>, now: MonoNanos) {
-        let problem = match keys {
-            Ok(keys) => {
-                // Without the system's source: from what the standard library seeds its maps with.
-                let session = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
-                let config = EngineConfig {
-                    interval_ms: self.settings.interval_ms,
-                    identity: self.settings.identity.clone(),
-                    desired: self.restored,
-                    ..EngineConfig::new(self.settings.agent.clone(), keys, session)
-                };
-                self.engine = Some(Engine::new(config, now));
-                self.shared.sender_status().connection = Some(ConnectionState::Unanswered);
-                None
-            }
-            Err(problem) => Some(problem),
-        };
-        let mut status = self.shared.sender_status();
-        let before = std::mem::replace(&mut status.token_problem, problem.clone());
-        drop(status);
+        let problem = keys.as_ref().err().cloned();
+        if let Ok(keys) = keys {
+            // Without the system's source: from what the standard library seeds its maps with.
+            let session = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
+            let config = EngineConfig {
+                interval_ms: self.settings.interval_ms,
+                identity: self.settings.identity.clone(),
+                desired: self.restored,
+                ..EngineConfig::new(self.settings.agent.clone(), keys, session)
+            };
+            self.engine = Some(Engine::new(config, now));
+            self.shared.sender_status().connection = Some(ConnectionState::Unanswered);
+        }
+        let before =
+            std::mem::replace(&mut self.shared.sender_status().token_problem, problem.clone());
         match problem {
             // A collector that starts after its agents is nothing to log.
             None | Some(Problem::NoToken { .. }) => {}

@@ -1,14 +1,13 @@
-//! Socket to the collector.
+//! Socket to the collector, and the wait for it.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
-use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::problem::Problem;
-use crate::waker::SenderWaker;
 
 /// UDP socket to the collector: opened for the first message, and anew when answers are missing.
 #[derive(Debug)]
@@ -79,11 +78,11 @@ impl CollectorSocket {
     /// Waits until a datagram is received, the waker is used, or the timeout is over.
     pub(super) fn wait(&self, waker: &SenderWaker, timeout: Duration) {
         let timeout = Timespec::try_from(timeout).ok();
-        let waker_fd = PollFd::new(waker, PollFlags::IN);
+        let waker_fd = PollFd::new(&waker.read_end, PollFlags::IN);
         // An error, such as EINTR, is one more turn of the loop.
         let _ = match &self.socket {
             Some(socket) => {
-                let socket = PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN);
+                let socket = PollFd::new(socket, PollFlags::IN);
                 poll(&mut [waker_fd, socket], timeout.as_ref())
             }
             None => poll(&mut [waker_fd], timeout.as_ref()),
@@ -127,4 +126,32 @@ fn connect(peer: SocketAddr) -> io::Result<UdpSocket> {
     socket.set_nonblocking(true)?;
     socket.connect(peer)?;
     Ok(socket)
+}
+
+/// Wakes the sender's thread out of `poll`: a pair of connected sockets, of which one becomes readable
+/// by a write to the other.
+#[derive(Debug)]
+pub(crate) struct SenderWaker {
+    write_end: UnixStream,
+    read_end: UnixStream,
+}
+
+impl SenderWaker {
+    pub(crate) fn new() -> io::Result<Self> {
+        let (write_end, read_end) = UnixStream::pair()?;
+        write_end.set_nonblocking(true)?;
+        read_end.set_nonblocking(true)?;
+        Ok(Self { write_end, read_end })
+    }
+
+    /// Wakes the thread. Never blocks: a full socket means that it is awake already.
+    pub(crate) fn wake(&self) {
+        let _ = (&self.write_end).write(&[1]);
+    }
+
+    /// Discards all wake-ups so far.
+    pub(crate) fn drain(&self) {
+        let mut buffer = [0; 64];
+        while matches!((&self.read_end).read(&mut buffer), Ok(count) if count == buffer.len()) {}
+    }
 }

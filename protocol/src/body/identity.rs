@@ -68,7 +68,7 @@ impl<'a> IdentityView<'a> {
     }
 
     /// Appends the map; texts and lists are cut to their limits.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub fn write(&self, out: &mut Vec<u8>) {
         let texts = [
             ("host", self.host),
             ("group", self.group),

@@ -178,21 +178,19 @@ impl<'a> BodyReader<'a> {
                 return self.str(usize::MAX).map(drop);
             }
             Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => return self.bin(usize::MAX).map(drop),
-            Marker::Null | Marker::True | Marker::False | Marker::FixPos(_) | Marker::FixNeg(_) => {
-                0
-            }
-            Marker::U8 | Marker::I8 => 1,
-            Marker::U16 | Marker::I16 => 2,
-            Marker::U32 | Marker::I32 => 4,
-            Marker::U64 | Marker::I64 => 8,
             Marker::F32 if !f32::from_be_bytes(ahead.clone().take()?).is_finite() => {
                 return Err(DecodeError::NotFinite);
             }
             Marker::F64 if !f64::from_be_bytes(ahead.clone().take()?).is_finite() => {
                 return Err(DecodeError::NotFinite);
             }
-            Marker::F32 => 4,
-            Marker::F64 => 8,
+            Marker::Null | Marker::True | Marker::False | Marker::FixPos(_) | Marker::FixNeg(_) => {
+                0
+            }
+            Marker::U8 | Marker::I8 => 1,
+            Marker::U16 | Marker::I16 => 2,
+            Marker::U32 | Marker::I32 | Marker::F32 => 4,
+            Marker::U64 | Marker::I64 | Marker::F64 => 8,
             _ => return Err(DecodeError::WrongType),
         };
         ahead.bytes(len)?;

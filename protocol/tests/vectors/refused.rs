@@ -289,7 +289,7 @@ fn receive(case: &Value, bytes: &[u8]) -> Result<(), (&'static str, DatagramErro
     let at = |stage| move |refusal| (stage, refusal);
     let direction = if case["receiver"] == "agent" { Direction::Down } else { Direction::Up };
     let datagram = Datagram::parse(bytes).map_err(at("parse"))?;
-    let datagram = datagram.going(direction).map_err(at("direction"))?;
+    let datagram = datagram.check_direction(direction).map_err(at("direction"))?;
     let claimed = *datagram.claimed();
     if !EPOCHS.contains(&claimed.epoch.0) {
         return Err(("key", DatagramError::UnknownEpoch));

@@ -71,7 +71,7 @@ impl Shell {
         packet: &'a Packet,
         now: MonoTime,
     ) -> Result<Message<'a>, DatagramError> {
-        let datagram = Datagram::parse(&packet.bytes)?.going(Direction::Up)?;
+        let datagram = Datagram::parse(&packet.bytes)?.check_direction(Direction::Up)?;
         let agent = datagram.claimed().agent;
         let verified: VerifiedDatagram<'a> = datagram.verify(&self.keys_of(agent).up)?;
         let body = verified.decode()?;

@@ -1,4 +1,4 @@
-//! Messages of the collector.
+//! Messages of the collector: acks, pushes.
 
 use crate::limits::GENERATION_MAX;
 use crate::wire::{ArrayFields, BodyReader, DecodeResult, write};
