@@ -10,7 +10,7 @@ use heartline_protocol::wire::UntrustedText;
 /// Most waits whose names are kept at a time.
 const WAITS_MAX: usize = 64;
 
-/// What the agent has reported of itself, read by the sender for each beat.
+/// Activity that the agent has reported; the sender reads it for each beat.
 #[derive(Debug, Default)]
 pub(crate) struct AgentActivity(Mutex<ActivityState>);
 

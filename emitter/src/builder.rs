@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use heartline_engine::{DesiredState, Identity};
+use heartline_engine::{DesiredState, IdentityConfig};
 
 use crate::handle::Heartline;
 use crate::kill::{HookEvent, KillHooks};
@@ -39,14 +39,14 @@ pub struct Builder {
     pub(crate) token: Option<TokenSource>,
     pub(crate) interval: Option<Duration>,
     pub(crate) state_dir: Option<PathBuf>,
-    pub(crate) identity: Identity,
+    pub(crate) identity: IdentityConfig,
     pub(crate) depends: Vec<String>,
     hooks: KillHooks,
 }
 
 impl Builder {
-    /// Creates a builder for the agent of this name: 1 to 63 of `a-z 0-9 . _ -`. Replicas have names of
-    /// their own, by convention `mail.1`, `mail.2`.
+    /// Creates a builder for the agent of this name: 1 to 63 of `a-z 0-9 . _ -`. Replicas have
+    /// names of their own, by convention `mail.1`, `mail.2`.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -54,7 +54,7 @@ impl Builder {
             token: None,
             interval: None,
             state_dir: None,
-            identity: Identity::default(),
+            identity: IdentityConfig::default(),
             depends: Vec::new(),
             hooks: KillHooks::default(),
         }

@@ -15,8 +15,9 @@ use crate::task::{AgentKilled, Task, TaskFuture, WaitGuard};
 const STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// Handle of an agent's emitter. Cheap to clone; dropping the last clone sends a goodbye to the
-/// collector, which takes a round trip, or a second and a half without an answer. (A process that ends
-/// without dropping it, or a thread that panics with it, sends no goodbye and is found missing.)
+/// collector, which takes a round trip, or a second and a half without an answer. (A process that
+/// ends without dropping it, or a thread that panics with it, sends no goodbye and is found
+/// missing.)
 ///
 /// No method fails, panics, or waits for the network. [`Heartline::task`] waits while the agent is
 /// killed.
@@ -87,7 +88,6 @@ impl Heartline {
     }
 
     /// Returns whether the agent is killed.
-    #[must_use]
     #[inline]
     pub fn killed(&self) -> bool {
         self.shared.gate.is_closed()
@@ -105,13 +105,12 @@ impl Heartline {
     }
 
     /// Returns the status of the emitter, with its problems.
-    #[must_use]
     pub fn status(&self) -> EmitterStatus {
         self.shared.status()
     }
 
-    /// Stops the emitter: sends a goodbye with the work not sent yet, and waits for its answer, at most
-    /// a second and a half. Afterwards nothing is sent, and a kill stays in force.
+    /// Stops the emitter: sends a goodbye with the work not sent yet, and waits for its answer, at
+    /// most a second and a half. Afterwards nothing is sent, and a kill stays in force.
     pub fn stop(&self) {
         self.shared.stop(StopRequest::WithGoodbye, STOP_TIMEOUT);
     }

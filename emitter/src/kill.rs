@@ -128,14 +128,10 @@ impl KillHooks {
         if std::mem::replace(&mut state.killed, killed) == killed {
             return;
         }
-        let hooks: Vec<Hook> = state
-            .hooks
-            .iter()
-            .filter(|(on, _)| *on == event)
-            .map(|(_, hook)| hook.clone())
-            .collect();
-        for hook in &hooks {
-            state.call(hook);
+        for (on, hook) in state.hooks.clone() {
+            if on == event {
+                state.call(&hook);
+            }
         }
     }
 

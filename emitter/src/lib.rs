@@ -15,8 +15,8 @@
 //! ```
 //!
 //! On the machine of the collector nothing needs to be set. Elsewhere `HEARTLINE_COLLECTOR` and
-//! `HEARTLINE_TOKEN` (or `HEARTLINE_TOKEN_FILE`) configure it; a [`Builder`] takes them as arguments,
-//! too.
+//! `HEARTLINE_TOKEN` (or `HEARTLINE_TOKEN_FILE`) configure it; a [`Builder`] takes them as
+//! arguments, too.
 //!
 //! # Guarantees
 //!
@@ -26,8 +26,8 @@
 //! - **Work is counted exactly once**, whatever the network loses, duplicates or reorders, and
 //!   however often the collector is restarted. What could not be counted is counted as lost.
 //! - **A kill is obeyed**: [`Heartline::task`] waits, [`Heartline::task_async`] is pending,
-//!   [`Heartline::try_task`] returns [`AgentKilled`], and [`Builder::on_kill`] calls back. Tasks in flight
-//!   are never interrupted. The kill is stored in a file and survives a restart.
+//!   [`Heartline::try_task`] returns [`AgentKilled`], and [`Builder::on_kill`] calls back. Tasks in
+//!   flight are never interrupted. The kill is stored in a file and survives a restart.
 //! - **A stuck agent shows**: each beat has the age of the oldest task and of the last progress. A
 //!   program without tasks calls [`Heartline::step`], or [`Heartline::report`], now and then.
 //!

@@ -19,7 +19,7 @@ pub enum Problem {
     BadName {
         /// Name asked for.
         name: String,
-        /// Why it is invalid.
+        /// Reason why it is invalid.
         reason: NameError,
     },
     /// The name of a dependency is not a valid agent id.
@@ -27,7 +27,7 @@ pub enum Problem {
     BadDependency {
         /// Name asked for.
         name: String,
-        /// Why it is invalid.
+        /// Reason why it is invalid.
         reason: NameError,
     },
     /// The interval can't be parsed.
@@ -118,7 +118,7 @@ pub enum Problem {
     StateUnreadable {
         /// Path of the file.
         path: PathBuf,
-        /// Why it can't be read.
+        /// Reason why it can't be read.
         reason: String,
     },
     /// A kill or resume can't be stored. It is applied all the same.

@@ -16,8 +16,8 @@ use crate::counters::CounterId;
 /// let report = Report::ok().latency(Duration::from_millis(230)).cost_usd(0.03).tokens(1_200, 80);
 /// ```
 ///
-/// An invalid value (a negative, infinite or NaN cost) is ignored and counted as a lost observation;
-/// the rest of the report counts.
+/// An invalid value (a negative, infinite or NaN cost) is ignored and counted as a lost
+/// observation; the rest of the report counts.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a report counts when it is given to Heartline::report"]
 pub struct Report {

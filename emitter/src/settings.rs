@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use heartline_engine::Identity;
+use heartline_engine::IdentityConfig;
 use heartline_protocol::AgentName;
 use heartline_protocol::limits::{INTERVAL_DEFAULT_MS, INTERVAL_MS};
 
@@ -21,12 +21,12 @@ pub(crate) struct EmitterSettings {
     pub(crate) token: TokenSource,
     pub(crate) interval_ms: u32,
     pub(crate) state_file: Option<DesiredStateFile>,
-    pub(crate) identity: Identity,
+    pub(crate) identity: IdentityConfig,
 }
 
 impl EmitterSettings {
-    /// Resolves arguments, then environment, then defaults (`SPEC.md`, section 17). Problems that are
-    /// not fatal are added to `problems`.
+    /// Resolves arguments, then environment, then defaults (`SPEC.md`, section 17). Problems that
+    /// are not fatal are added to `problems`.
     pub(crate) fn resolve(
         builder: &Builder,
         env: &dyn Fn(&str) -> Option<String>,
@@ -42,18 +42,14 @@ impl EmitterSettings {
             .map(PathBuf::from)
             .or_else(|| env("HOME").map(|home| PathBuf::from(home).join(".local/state")))
             .map(|state| state.join("heartline"));
-        let state_dir = builder
-            .state_dir
-            .clone()
+        let state_dir = (builder.state_dir.clone())
             .or_else(|| env("HEARTLINE_STATE_DIR").map(PathBuf::from))
             .or_else(|| state_home.as_ref().map(|home| home.join("agents")));
         if state_dir.is_none() {
             problems.push(Problem::NoStateDir);
         }
         Ok(Self {
-            collector: builder
-                .collector
-                .clone()
+            collector: (builder.collector.clone())
                 .or_else(|| env("HEARTLINE_COLLECTOR"))
                 .unwrap_or_else(|| COLLECTOR_DEFAULT.to_owned()),
             token: (builder.token.clone())
@@ -104,7 +100,7 @@ fn parse_interval_ms(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(unit_ms)
 }
 
-fn identity(builder: &Builder, problems: &mut Vec<Problem>) -> Identity {
+fn identity(builder: &Builder, problems: &mut Vec<Problem>) -> IdentityConfig {
     let mut identity = builder.identity.clone();
     identity.host = identity.host.or_else(host_name);
     identity.pid = Some(std::process::id());

@@ -28,7 +28,6 @@ pub struct EmitterStatus {
 
 impl EmitterStatus {
     /// Returns whether the collector takes the beats as live and there is no problem.
-    #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.connection == Some(ConnectionState::Confirmed) && self.problems.is_empty()
     }

@@ -64,8 +64,8 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Adds to the cost, in US dollars. A negative, infinite or NaN cost is ignored and counted as a
-    /// lost observation.
+    /// Adds to the cost, in US dollars. A negative, infinite or NaN cost is ignored and counted as
+    /// a lost observation.
     pub fn cost_usd(&mut self, usd: f64) {
         self.report = self.report.cost_usd(usd);
     }

@@ -3,7 +3,7 @@
 use heartline_protocol::limits::INTERVAL_DEFAULT_MS;
 use heartline_protocol::{AgentKey, AgentName, Direction, KeyEpoch, Token};
 
-use crate::identity::Identity;
+use crate::identity::IdentityConfig;
 
 /// State that an operator wants an agent to be in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct EngineConfig {
     /// Time between beats, in ms; clamped to the range of `SPEC.md`, section 11.
     pub interval_ms: u32,
     /// Identity that the first beats carry.
-    pub identity: Identity,
+    pub identity: IdentityConfig,
     /// Desired state restored from an earlier session.
     pub desired: DesiredState,
     /// Seed of the jitter, so that emitters started together beat apart.
@@ -41,7 +41,7 @@ impl EngineConfig {
             keys,
             session,
             interval_ms: INTERVAL_DEFAULT_MS,
-            identity: Identity::default(),
+            identity: IdentityConfig::default(),
             desired: DesiredState::default(),
             jitter_seed: session,
         }

@@ -11,7 +11,7 @@ const IDENTITY_MAX: usize = 800;
 
 /// Identity that an agent reports. Every field is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
+pub struct IdentityConfig {
     pub host: Option<String>,
     pub pid: Option<u32>,
     /// Group that the agent is shown in, with its replicas.
@@ -28,9 +28,9 @@ pub struct Identity {
     pub depends: Vec<AgentName>,
 }
 
-impl Identity {
-    /// Returns the identity as it can be sent: texts scrubbed and cut to their limits, then labels and
-    /// dependencies dropped from the end until the rest fits a beat.
+impl IdentityConfig {
+    /// Returns the identity as it can be sent: texts scrubbed and cut to their limits, then labels
+    /// and dependencies dropped from the end until the rest fits a beat.
     pub fn fitted(&self) -> Self {
         let fit = |text: &str, most| UntrustedText::new(text).scrubbed_to(most);
         let text = |text: &Option<String>| text.as_deref().map(|text| fit(text, TEXT_MAX));
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn an_identity_too_large_is_shortened() {
-        let mut identity = Identity { host: Some("m3".into()), ..Identity::default() };
+        let mut identity = IdentityConfig { host: Some("m3".into()), ..IdentityConfig::default() };
         assert_eq!(identity.fitted(), identity);
         for n in 0..40 {
             identity.labels.insert(format!("key{n}"), "v".repeat(500));
@@ -100,7 +100,7 @@ mod tests {
     fn texts_are_scrubbed_and_cut_at_a_character() {
         let host = Some("\u{7}".repeat(TEXT_MAX));
         let group = Some(format!("plan\u{1b}[2J{}", "ä".repeat(TEXT_MAX)));
-        let fitted = Identity { host, group, ..Identity::default() }.fitted();
+        let fitted = IdentityConfig { host, group, ..IdentityConfig::default() }.fitted();
         // Each control character grows to three bytes: the limit holds for what is sent.
         assert!(fitted.host.is_some_and(|host| host.len() <= TEXT_MAX));
         assert!(fitted.group.is_some_and(|group| group.starts_with("plan\u{fffd}[2Jä")));

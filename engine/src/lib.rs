@@ -9,7 +9,8 @@
 //! 3. wait until [`Engine::poll_timeout`], or until a datagram is received.
 //!
 //! Time, the session id and the seed of the jitter are arguments, so the same inputs give the same
-//! datagrams, byte for byte. The rules are those of `SPEC.md`, whose sections are named in comments.
+//! datagrams, byte for byte. The rules are those of `SPEC.md`, whose sections are named in
+//! comments.
 //!
 //! ```
 //! use heartline_engine::{AgentKeys, Engine, EngineConfig, InMemoryMetrics, MonoNanos};
@@ -43,7 +44,7 @@ use heartline_protocol::AgentName;
 use heartline_protocol::limits::{CHALLENGE_LEN, GENERATION_MAX, INTERVAL_MS};
 
 pub use self::config::{AgentKeys, DesiredState, EngineConfig, OutOfScopeError};
-pub use self::identity::Identity;
+pub use self::identity::IdentityConfig;
 pub use self::metrics::{BeatVitals, InMemoryMetrics, MetricsSource};
 pub use self::receive::DatagramOutcome;
 use self::schedule::SendSchedule;
@@ -51,7 +52,7 @@ use self::segment::PendingSegment;
 pub use self::segment::SegmentBuilder;
 pub use self::time::MonoNanos;
 
-/// How many of the first beats carry the identity, while no answer confirms that it was received.
+/// Number of first beats that carry the identity, unless an answer confirms it earlier.
 const IDENTITY_BEATS: u32 = 3;
 
 /// One session of one emitter.
@@ -61,8 +62,8 @@ pub struct Engine {
     keys: AgentKeys,
     session: u64,
     interval_ms: u32,
-    identity: Identity,
-    /// How many of the next beats carry the identity.
+    identity: IdentityConfig,
+    /// Number of next beats that carry the identity.
     identity_beats: u32,
     started: MonoNanos,
     last_sent_sequence: u64,
@@ -150,13 +151,12 @@ impl Engine {
     pub fn notify_change(&mut self, now: MonoNanos) {
         if self.shutdown == ShutdownState::Open {
             self.unacked_change = Some(self.last_sent_sequence + 1);
-            self.schedule.reset_backoff();
-            self.schedule.expedite(now);
+            self.schedule.retry_early(now);
         }
     }
 
-    /// Begins to end the session: goodbyes carry the remaining work until it is durable or `timeout`
-    /// is over. After that [`Engine::poll_timeout`] returns `None`.
+    /// Begins to end the session: goodbyes carry the remaining work until it is durable or
+    /// `timeout` is over. After that [`Engine::poll_timeout`] returns `None`.
     pub fn close(&mut self, now: MonoNanos, timeout: Duration) {
         if self.shutdown == ShutdownState::Open {
             let deadline = now.plus(timeout);

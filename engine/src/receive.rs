@@ -86,8 +86,7 @@ impl Engine {
         self.challenge = header.challenge;
         // A second unconfirmed answer in a row waits for the retry already scheduled.
         if before != ConnectionState::Unconfirmed {
-            self.schedule.reset_backoff();
-            self.schedule.expedite(now);
+            self.schedule.retry_early(now);
         }
     }
 

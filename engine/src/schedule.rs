@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::time::MonoNanos;
 
-/// Rate limit of messages sent before their interval is over, as a burst and as an average. It keeps
-/// a collector that always asks again, or a replay of its datagrams, from setting the agent's rate.
+/// Rate limit of messages sent before their interval is over, as a burst and as an average. It
+/// keeps a collector that always asks again, or a replay of its datagrams, from setting the agent's
+/// rate.
 const EARLY_PER_S: u32 = 10;
 const EARLY_PERIOD: Duration = Duration::from_millis(1_000 / EARLY_PER_S as u64);
 /// Share of the interval kept, in millionths: jitter of a tenth either way.
@@ -57,9 +58,10 @@ impl SendSchedule {
         self.retries = 0;
     }
 
-    /// Restarts the backoff.
-    pub(crate) fn reset_backoff(&mut self) {
+    /// Restarts the backoff, and expedites the next message.
+    pub(crate) fn retry_early(&mut self, now: MonoNanos) {
         self.retries = 0;
+        self.expedite(now);
     }
 
     /// Returns to one message an interval, counted from the last one sent.

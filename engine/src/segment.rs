@@ -20,17 +20,17 @@ pub struct SegmentBuilder {
     pub tokens_out: u64,
     latency: Vec<u8>,
     observations: u64,
-    next_bucket: u16,
     last_bucket: u16,
 }
 
 impl SegmentBuilder {
-    /// Adds `count` latencies of one bucket (see [`bucket::index`]); returns false, and adds none, if
-    /// the segment is full, the buckets do not ascend, the count is zero, or the counts would add up
-    /// to more than [`COUNT_MAX`].
+    /// Adds `count` latencies of one bucket (see [`bucket::index`]); returns false, and adds none,
+    /// if the segment is full, the buckets do not ascend, the count is zero, or the counts would
+    /// add up to more than [`COUNT_MAX`].
     pub fn push_latency(&mut self, bucket: u16, count: u64) -> bool {
-        let in_order = bucket >= self.next_bucket && usize::from(bucket) < bucket::BUCKETS;
-        if !in_order || count == 0 || count > COUNT_MAX - self.observations {
+        let ascends = bucket > self.last_bucket || self.observations == 0;
+        let exists = usize::from(bucket) < bucket::BUCKETS;
+        if !ascends || !exists || count == 0 || count > COUNT_MAX - self.observations {
             return false;
         }
         let step = bucket - self.last_bucket;
@@ -40,7 +40,6 @@ impl SegmentBuilder {
         bucket::pack(&mut self.latency, step, count);
         self.observations += count;
         self.last_bucket = bucket;
-        self.next_bucket = bucket + 1;
         true
     }
 
@@ -54,8 +53,8 @@ impl SegmentBuilder {
     }
 }
 
-/// The one segment that may be in flight: its numbers stay as they are until the collector has it on
-/// disk, so an ack that is lost, late or duplicated changes no sum.
+/// The one segment that may be in flight: its numbers stay as they are until the collector has it
+/// on disk, so an ack that is lost, late or duplicated changes no sum.
 #[derive(Debug, Default)]
 pub(crate) struct PendingSegment {
     last_number: u64,
@@ -75,7 +74,8 @@ impl PendingSegment {
         self.pending.is_some()
     }
 
-    /// Drops the pending segment if the collector has all up to `durable` on disk; returns its number.
+    /// Drops the pending segment if the collector has all up to `durable` on disk; returns its
+    /// number.
     pub(crate) fn acknowledge(&mut self, durable: u64) -> Option<u64> {
         if durable < self.last_number {
             return None;

@@ -1,19 +1,19 @@
-//! The body of each kind of message. What decodes must be what is written, read again.
+//! Bodies of each type of message. What was decoded and written again decodes to the same.
 #![no_main]
 
 use heartline_protocol::wire::is_hostile;
-use heartline_protocol::{AgentKey, Body, Datagram, KeyEpoch, Header, IdentityView, MessageType, DatagramWriter};
+use heartline_protocol::{
+    AgentKey, Body, Datagram, DatagramWriter, Header, IdentityView, KeyEpoch, MessageType,
+};
 use libfuzzer_sys::fuzz_target;
-
-const KINDS: [MessageType; 5] = [MessageType::Beat, MessageType::Goodbye, MessageType::ExitReport, MessageType::Ack, MessageType::Push];
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&kind, body)) = bytes.split_first() else { return };
-    let kind = KINDS[usize::from(kind) % KINDS.len()];
+    let kind = MessageType::ALL[usize::from(kind) % MessageType::ALL.len()];
     let key = AgentKey::new(&[7; 32]);
     let Some(datagram) = sealed(kind, &key, |out| out.extend_from_slice(body)) else { return };
     let Some(first) = decode(&datagram, &key) else { return };
-    look_at(&first);
+    check_contents(&first);
     let Some(again) = sealed(kind, &key, |out| write(&first, out)) else { return };
     let second = decode(&again, &key).expect("what the crate writes, it reads");
     // Scrubbing lengthens texts, so the second writing may cut; from then on nothing changes.
@@ -53,7 +53,7 @@ fn write(body: &Body<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn look_at(body: &Body<'_>) {
+fn check_contents(body: &Body<'_>) {
     let Body::Beat(beat) = body else { return };
     let none = IdentityView::default();
     let identity = beat.identity.as_ref().unwrap_or(&none);

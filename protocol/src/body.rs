@@ -1,5 +1,5 @@
-//! Bodies of messages (`SPEC.md`, "Bodies"): each is one array of fields in fixed order, which grows
-//! only at its end.
+//! Bodies of messages (`SPEC.md`, "Bodies"): each is one array of fields in fixed order, which
+//! grows only at its end.
 
 mod downward;
 mod identity;
@@ -125,11 +125,14 @@ mod tests {
             let identity = who.as_ref().map(|(host, pid)| Box::new(IdentityView {
                 host: host.as_deref().map(UntrustedText::new),
                 pid: *pid,
-                labels: labels.iter().map(|(key, value)| (UntrustedText::new(key), UntrustedText::new(value))).collect(),
+                labels: (labels.iter())
+                    .map(|(key, value)| (UntrustedText::new(key), UntrustedText::new(value)))
+                    .collect(),
                 depends: depends.iter().map(String::as_str).collect(),
                 ..IdentityView::default()
             }));
-            let beat = Beat { step: step.as_deref().map(UntrustedText::new), segment, identity, ..plain };
+            let step = step.as_deref().map(UntrustedText::new);
+            let beat = Beat { step, segment, identity, ..plain };
             let bytes = written(&beat);
             prop_assert!(bytes.len() >= ACK_BODY_MAX);
             prop_assert_eq!(read(&bytes), beat);
@@ -146,7 +149,9 @@ mod tests {
                 labels.iter().map(|(key, value)| (key.concat(), value.as_str())).collect();
             let identity = IdentityView {
                 host: Some(UntrustedText::new(&host)),
-                labels: labels.iter().map(|(key, value)| (UntrustedText::new(key), UntrustedText::new(value))).collect(),
+                labels: (labels.iter())
+                    .map(|(key, value)| (UntrustedText::new(key), UntrustedText::new(value)))
+                    .collect(),
                 ..IdentityView::default()
             };
             let beat = Beat {

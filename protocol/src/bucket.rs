@@ -62,7 +62,8 @@ pub enum HistogramError {
     BadPair,
 }
 
-/// Validated packed histogram: buckets ascend and exist, counts are positive, no bytes are left over.
+/// Validated packed histogram: buckets ascend and exist, counts are positive, no bytes are left
+/// over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PackedHistogram<'a>(&'a [u8]);
 

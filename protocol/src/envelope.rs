@@ -26,15 +26,16 @@ pub enum MessageType {
 }
 
 impl MessageType {
+    /// All types.
+    pub const ALL: [Self; 5] = [Self::Beat, Self::Goodbye, Self::ExitReport, Self::Ack, Self::Push];
+
     /// Returns whether messages of this type go from agent to collector.
     pub fn is_upward(self) -> bool {
         (self as u8) & 0x80 == 0
     }
 
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Beat, Self::Goodbye, Self::ExitReport, Self::Ack, Self::Push]
-            .into_iter()
-            .find(|&kind| kind as u8 == byte)
+        Self::ALL.into_iter().find(|&kind| kind as u8 == byte)
     }
 }
 
@@ -91,7 +92,8 @@ pub struct Header<'a> {
     pub session: u64,
     /// Number of the message in its session, from 1; in an ack, the number of the message answered.
     pub sequence: u64,
-    /// From an agent the newest challenge received (zeros before the first); in an ack the current one.
+    /// From an agent the newest challenge received (zeros before the first); in an ack the current
+    /// one.
     pub challenge: [u8; CHALLENGE_LEN],
 }
 
@@ -230,7 +232,8 @@ impl<'b> DatagramWriter<'b> {
     /// Completes the datagram with the length of its body and its tag.
     ///
     /// # Errors
-    /// [`DatagramTooLong`] when the datagram would be over the limit; the buffer is then not a message.
+    /// [`DatagramTooLong`] when the datagram would be over the limit; the buffer is then not a
+    /// message.
     pub fn seal(self, key: &AgentKey) -> Result<(), DatagramTooLong> {
         let total = self.out.len() + TAG_LEN;
         if total > DATAGRAM_MAX {
@@ -251,14 +254,6 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [MessageType; 5] = [
-        MessageType::Beat,
-        MessageType::Goodbye,
-        MessageType::ExitReport,
-        MessageType::Ack,
-        MessageType::Push,
-    ];
-
     fn key() -> AgentKey {
         AgentKey::new(&[7; 32])
     }
@@ -273,7 +268,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_datagram_survives_the_wire(
-            (kind, epoch, whole) in (prop::sample::select(&KINDS), any::<u8>(), any::<bool>()),
+            (kind, epoch, whole) in (prop::sample::select(&MessageType::ALL), any::<u8>(), any::<bool>()),
             agent in "[a-z0-9._-]{1,63}",
             (session, sequence) in (any::<u64>(), 1..=u64::MAX),
             challenge in any::<[u8; CHALLENGE_LEN]>(),

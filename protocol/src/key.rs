@@ -27,8 +27,8 @@ pub enum Direction {
     Down = 1,
 }
 
-/// Scope of a token: one agent id (`mail`), all ids with a prefix that ends in a dot (`mail.`), or all
-/// ids (empty).
+/// Scope of a token: one agent id (`mail`), all ids with a prefix that ends in a dot (`mail.`), or
+/// all ids (empty).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenScope(Box<str>);
 
@@ -55,8 +55,8 @@ impl TokenScope {
     }
 }
 
-/// Returns whether the first `len` bytes of `agent` are a scope that covers it. Without this rule the
-/// token of `mail` would also be valid for `mailer`.
+/// Returns whether the first `len` bytes of `agent` are a scope that covers it. Without this rule
+/// the token of `mail` would also be valid for `mailer`.
 pub fn is_boundary(agent: &str, len: usize) -> bool {
     len == 0 || len == agent.len() || (len < agent.len() && agent.as_bytes()[len - 1] == b'.')
 }
@@ -140,9 +140,9 @@ fn derive(salt: &[u8], secret: &[u8], info: &[&[u8]]) -> [u8; 32] {
     out
 }
 
-/// Credential of an agent: as text, `hl1.` and the unpadded URL-safe base64 of
-/// `epoch (1) ‖ scope length (1) ‖ scope ‖ scope key (32) ‖ checksum (4)`. The checksum is the start of
-/// the SHA-256 of all before it, and detects a token that was copied badly.
+/// Credential of an agent: as text, `hl1.` and the unpadded URL-safe base64 of `epoch (1) ‖ scope
+/// length (1) ‖ scope ‖ scope key (32) ‖ checksum (4)`. The checksum is the start of the SHA-256 of
+/// all before it, and detects a token that was copied badly.
 #[derive(Clone)]
 pub struct Token {
     /// Epoch of the master key.

@@ -4,7 +4,8 @@
 //! no I/O and reads no clock.
 //!
 //! The order is fixed by the types: bytes become a [`Datagram`] (framing only, not trusted),
-//! [`Datagram::verify`] makes it a [`VerifiedDatagram`], and only that can be decoded into a [`Body`].
+//! [`Datagram::verify`] makes it a [`VerifiedDatagram`], and only that can be decoded into a
+//! [`Body`].
 //!
 //! - [`envelope`]: the header of every message, and its authentication tag
 //! - [`key`]: master, scope and agent keys, and the tokens that carry them

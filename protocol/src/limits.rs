@@ -2,8 +2,8 @@
 
 /// Longest datagram, in bytes.
 pub const DATAGRAM_MAX: usize = 1_200;
-/// Longest beat without work or identity, in bytes: up to here the Linux kernel charges a datagram to
-/// the receive buffer at the smaller of two sizes.
+/// Longest beat without work or identity, in bytes: up to here the Linux kernel charges a datagram
+/// to the receive buffer at the smaller of two sizes.
 pub const EVERYDAY_BEAT_MAX: usize = 197;
 /// Longest agent id, in bytes.
 pub const AGENT_MAX: usize = 63;

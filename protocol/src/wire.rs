@@ -1,7 +1,7 @@
 //! Strict reader and small writer of MessagePack.
 //!
-//! `rmp-serde` takes trailing bytes, repeated map keys, NaN and a thousand levels of nesting, all of
-//! which `SPEC.md` refuses. So bodies are read here, field by field, over `rmp`'s markers, into
+//! `rmp-serde` takes trailing bytes, repeated map keys, NaN and a thousand levels of nesting, all
+//! of which `SPEC.md` refuses. So bodies are read here, field by field, over `rmp`'s markers, into
 //! borrowed values, without allocation.
 
 mod reader;
@@ -52,8 +52,8 @@ pub enum DecodeError {
 
 pub(crate) type DecodeResult<T> = Result<T, DecodeError>;
 
-/// Free text from the wire. Its raw form is private: only scrubbed text can be read, so that no agent
-/// can drive a terminal or forge a line of a log.
+/// Free text from the wire. Its raw form is private: only scrubbed text can be read, so that no
+/// agent can drive a terminal or forge a line of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UntrustedText<'a>(&'a str);
 

@@ -4,7 +4,7 @@
 //! thread that ends leaves its shard, counts and all, to the next one. Threads beyond the first 64
 //! share one shard, where adding costs more.
 //!
-//! Why nothing is lost or counted twice, whenever the sender reads:
+//! Nothing is lost or counted twice, whenever the sender reads:
 //! 1. A counter has one writer at a time, or is only added to atomically. A shard passes to another
 //!    thread by release and acquire of its number, so the next writer starts from the last count.
 //! 2. The sender never writes a counter. It takes differences to what it took before, so what is
@@ -25,7 +25,6 @@ use self::shard::{CounterShard, ShardAccess};
 use self::slots::{SHARED, SLOTS};
 use crate::report::Report;
 
-/// All counters of one emitter.
 pub(crate) struct Counters {
     own: [OnceLock<Box<CounterShard>>; SLOTS],
     shared: OnceLock<Box<CounterShard>>,
@@ -48,7 +47,6 @@ impl Counters {
         }
     }
 
-    /// Counts the begin of a task.
     #[inline]
     pub(crate) fn begin_task(&self, now: MonoNanos) -> StartSlot<'_> {
         match self.own() {
@@ -84,8 +82,8 @@ impl Counters {
     /// Returns the tasks begun and not ended.
     pub(crate) fn in_flight(&self) -> u32 {
         // Ends first: every end that is read has its beginning, which is read later, counted too.
-        // What begins and ends between the two reads, though, seems to be in flight, and this thread
-        // may have been preempted: hence the least of several readings.
+        // What begins and ends between the two reads, though, seems to be in flight, and this
+        // thread may have been preempted: hence the least of several readings.
         let reading = |_| {
             let ended = self.total(CounterId::Ended);
             self.total(CounterId::Begun).wrapping_sub(ended)
@@ -108,16 +106,15 @@ impl Counters {
             .map(MonoNanos::new)
     }
 
-    /// Adds all latencies to `into`.
     pub(crate) fn add_latencies_to(&self, into: &mut [u64; BUCKETS]) {
         for shard in self.shards() {
             shard.add_latencies_to(into);
         }
     }
 
-    /// Returns this thread's own shard, if it has one already: nearly always, and the path to be fast.
-    /// The rest is kept out of line, and gets *copies* of reports, so that the compiler may hold those
-    /// in registers on this path.
+    /// Returns this thread's own shard, if it has one already: nearly always, and the path to be
+    /// fast. The rest is kept out of line, and gets *copies* of reports, so that the compiler may
+    /// hold those in registers on this path.
     #[inline]
     fn own(&self) -> Option<&CounterShard> {
         self.own.get(slots::get())?.get().map(|shard| &**shard)
@@ -209,8 +206,8 @@ mod tests {
     const WAVES: u64 = 2;
     const EACH: u64 = 60_000;
 
-    /// Threads write to shards of their own, to shards inherited from threads that have ended, and to
-    /// the shared one, while deltas are read: in the end each report was read once.
+    /// Threads write to shards of their own, to shards inherited from threads that have ended, and
+    /// to the shared one, while deltas are read: in the end each report was read once.
     #[test]
     fn sums_are_exact_while_they_are_taken() {
         let (counters, done) = (&Counters::new(), &AtomicBool::new(false));

@@ -7,7 +7,7 @@ use heartline_protocol::bucket::BUCKETS;
 
 use crate::report::Report;
 
-/// How many tasks in flight a shard can hold the start of.
+/// Number of tasks in flight whose start a shard can hold.
 pub(super) const START_SLOTS: usize = 256;
 
 /// Counters that only grow. In a thread's own shard only that thread adds, with a load and a store;
@@ -16,11 +16,11 @@ pub(super) const START_SLOTS: usize = 256;
 #[repr(align(128))]
 pub(super) struct CounterShard {
     counts: [AtomicU64; COUNTERS],
-    /// When a task last began or ended, or a step was taken; 0: never.
+    /// Time when a task last began or ended, or a step was taken; 0: never.
     last_progress: AtomicU64,
     latency: [AtomicU64; BUCKETS],
-    /// When tasks in flight began; 0: the slot is free. The shard's access take slots, and the end of
-    /// the task, on any thread, frees its slot.
+    /// Start times of tasks in flight; 0: the slot is free. The shard's writers take slots, and the
+    /// end of the task, on any thread, frees its slot.
     begun_at: [AtomicU64; START_SLOTS],
 }
 
@@ -40,7 +40,7 @@ pub(crate) enum CounterId {
 
 pub(super) const COUNTERS: usize = CounterId::Lost as usize + 1;
 
-/// Whether other threads may write to the same shard.
+/// Access of a thread to a shard.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ShardAccess {
     Exclusive,
@@ -85,7 +85,6 @@ impl CounterShard {
         self.counts[counter as usize].load(Ordering::Acquire)
     }
 
-    /// Adds this shard's latencies to `into`.
     pub(super) fn add_latencies_to(&self, into: &mut [u64; BUCKETS]) {
         for (total, count) in into.iter_mut().zip(&self.latency) {
             *total = total.wrapping_add(count.load(Ordering::Relaxed));
@@ -101,7 +100,8 @@ impl CounterShard {
         self.last_progress.load(Ordering::Relaxed)
     }
 
-    /// Takes a slot for the start of a task, to be set to zero at its end; `None` when all are taken.
+    /// Takes a slot for the start of a task, to be set to zero at its end; `None` when all are
+    /// taken.
     #[inline]
     pub(super) fn take_start_slot(
         &self,
@@ -131,8 +131,8 @@ impl CounterShard {
     }
 }
 
-/// Adds with release order, so that a reader of an end also reads its beginning; it costs nothing on
-/// x86.
+/// Adds with release order, so that a reader of an end also reads its beginning; it costs nothing
+/// on x86.
 #[inline]
 fn add(counter: &AtomicU64, count: u64, access: ShardAccess) {
     match access {

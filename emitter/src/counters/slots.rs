@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many threads can have a slot of their own at a time.
+/// Number of threads that can have a slot of their own at a time.
 pub(super) const SLOTS: usize = 64;
 /// Slot of all other threads, and of those about to end.
 pub(super) const SHARED: usize = SLOTS;

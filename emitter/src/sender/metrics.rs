@@ -14,7 +14,7 @@ pub(super) struct SharedMetrics {
     shared: Arc<SharedState>,
     deltas: CounterDeltaReader,
     done: u64,
-    /// When reported work was last found. Reporting reads no clock, so the beat that finds it dates it.
+    /// Time of the last beat that found new work: reporting reads no clock.
     last_report: Option<MonoNanos>,
 }
 
@@ -73,7 +73,8 @@ impl CounterDeltaReader {
         Self { taken: [0; 5], latency_taken: Box::new([0; BUCKETS]) }
     }
 
-    /// Moves what was not taken yet into `segment`, as far as it fits; returns whether there was any.
+    /// Moves what was not taken yet into `segment`, as far as it fits; returns whether there was
+    /// any.
     pub(crate) fn take(&mut self, counters: &Counters, segment: &mut SegmentBuilder) -> bool {
         let mut any = false;
         for (counter, taken) in TAKEN.into_iter().zip(&mut self.taken) {

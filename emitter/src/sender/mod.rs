@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::settings::EmitterSettings;
 use crate::shared::{SharedState, StopRequest};
 
-/// How often a token that is missing or invalid is read again.
+/// Period at which a missing or invalid token is read again.
 const TOKEN_RETRY: Duration = Duration::from_secs(1);
 /// Most datagrams received in one turn.
 const RECEIVE_BATCH: usize = 64;

@@ -128,8 +128,8 @@ fn connect(peer: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// Wakes the sender's thread out of `poll`: a pair of connected sockets, of which one becomes readable
-/// by a write to the other.
+/// Wakes the sender's thread out of `poll`: a pair of connected sockets, of which one becomes
+/// readable by a write to the other.
 #[derive(Debug)]
 pub(crate) struct SenderWaker {
     write_end: UnixStream,

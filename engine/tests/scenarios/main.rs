@@ -274,7 +274,8 @@ fn datagrams_from_elsewhere_are_refused() {
 }
 
 proptest! {
-    /// Whichever acks are lost, duplicated or late: what a collector adds up is what was done, once.
+    /// Whichever acks are lost, duplicated or late: what a collector adds up is what was done,
+    /// once.
     #[test]
     fn work_is_counted_exactly_once(
         fates in prop::collection::vec((0u8..10, 0u64..4, 0usize..6), 1..80)

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heartline_engine::{
-    AgentKeys, DatagramOutcome, DesiredState, Engine, EngineConfig, Identity, InMemoryMetrics,
-    MonoNanos,
+    AgentKeys, DatagramOutcome, DesiredState, Engine, EngineConfig, IdentityConfig,
+    InMemoryMetrics, MonoNanos,
 };
 use heartline_protocol::body::{Ack, Push};
 use heartline_protocol::{
@@ -47,7 +47,7 @@ fn config(desired: DesiredState) -> (EngineConfig, ScopeKey) {
     let key = MasterKey::new([7; 32]).scope_key(KeyEpoch(1), "");
     let token = Token { epoch: KeyEpoch(1), scope: TokenScope::default(), key: key.clone() };
     let keys = AgentKeys::new(&token, &agent).unwrap();
-    let identity = Identity { host: Some("machine-3".into()), ..Identity::default() };
+    let identity = IdentityConfig { host: Some("machine-3".into()), ..IdentityConfig::default() };
     (EngineConfig { desired, identity, ..EngineConfig::new(agent, keys, SESSION) }, key)
 }
 

@@ -108,8 +108,8 @@ impl<'a> IdentityView<'a> {
         }
     }
 
-    /// Returns the labels as they are written. Keys that become equal by scrubbing or cutting are one
-    /// key with the last value, because a repeated key would make the message invalid.
+    /// Returns the labels as they are written. Keys that become equal by scrubbing or cutting are
+    /// one key with the last value, because a repeated key would make the message invalid.
     fn distinct_labels(&self) -> Vec<(String, UntrustedText<'a>)> {
         let mut labels: Vec<(String, UntrustedText<'a>)> = Vec::new();
         for &(key, value) in &self.labels {

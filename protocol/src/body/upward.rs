@@ -44,7 +44,7 @@ fn read_phase(reader: &mut BodyReader<'_>) -> DecodeResult<Phase> {
     PHASES.into_iter().find(|&phase| phase_number(phase) == number).ok_or(DecodeError::OutOfRange)
 }
 
-/// Returns the number of a phase (`SPEC.md`, "Beat").
+/// Returns the number of a phase (`SPEC.md`, section 7.1).
 const fn phase_number(phase: Phase) -> u64 {
     match phase {
         Phase::Starting => 0,

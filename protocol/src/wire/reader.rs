@@ -17,8 +17,8 @@ impl<'a> BodyReader<'a> {
         Self { rest: bytes, depth: 0 }
     }
 
-    /// Reads the one array that a body is. `read` takes its known fields; the others are checked and
-    /// skipped, and nothing may follow.
+    /// Reads the one array that a body is. `read` takes its known fields; the others are checked
+    /// and skipped, and nothing may follow.
     #[inline]
     pub(crate) fn body<T>(
         mut self,

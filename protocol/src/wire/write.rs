@@ -31,8 +31,8 @@ pub(crate) fn str(out: &mut Vec<u8>, text: &str) {
     encode::write_str(out, text).expect(INFALLIBLE);
 }
 
-/// Writes a text scrubbed and cut to its limit: a receiver refuses the whole message for one that is
-/// too long.
+/// Writes a text scrubbed and cut to its limit: a receiver refuses the whole message for one that
+/// is too long.
 pub(crate) fn text(out: &mut Vec<u8>, text: UntrustedText<'_>, most: usize) {
     str(out, &text.scrubbed_to(most));
 }

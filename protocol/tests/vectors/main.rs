@@ -1,8 +1,8 @@
-//! The known answers in `vectors/*.json`: that the committed files are what is generated here, and
-//! that the crate agrees with them as they stand on disk.
+//! Known answers in `vectors/*.json`: the committed files are what is generated here, and the crate
+//! agrees with the files on disk.
 //!
-//! After a change of the protocol, write them anew with
-//! `cargo test -p heartline-protocol --test vectors -- --ignored`, and look at what changed.
+//! After a change of the protocol, rewrite them with
+//! `cargo test -p heartline-protocol --test vectors -- --ignored`, and review the difference.
 
 mod buckets;
 mod challenge;
@@ -19,34 +19,33 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// One file: its name, what it should hold, and a check of what it holds, which says how many
-/// cases it has checked.
-struct File {
+/// One file: its name, its generator, and a check of its contents that returns the number of cases.
+struct VectorFile {
     name: &'static str,
     generate: fn() -> Value,
     check: fn(&Value) -> usize,
 }
 
-const FILES: [File; 7] = [
-    File { name: "keys", generate: keys::generate, check: keys::check },
-    File { name: "messages", generate: messages::generate, check: messages::check },
-    File { name: "buckets", generate: buckets::generate, check: buckets::check },
-    File { name: "challenge", generate: challenge::generate, check: challenge::check },
-    File { name: "refused", generate: refused::generate, check: refused::check },
-    File { name: "window", generate: window::generate, check: window::check },
-    File { name: "text", generate: text::generate, check: text::check },
+const VECTOR_FILES: [VectorFile; 7] = [
+    VectorFile { name: "keys", generate: keys::generate, check: keys::check },
+    VectorFile { name: "messages", generate: messages::generate, check: messages::check },
+    VectorFile { name: "buckets", generate: buckets::generate, check: buckets::check },
+    VectorFile { name: "challenge", generate: challenge::generate, check: challenge::check },
+    VectorFile { name: "refused", generate: refused::generate, check: refused::check },
+    VectorFile { name: "window", generate: window::generate, check: window::check },
+    VectorFile { name: "text", generate: text::generate, check: text::check },
 ];
 
-fn here() -> &'static Path {
+fn package_dir() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-impl File {
+impl VectorFile {
     fn path(&self) -> PathBuf {
-        here().join("vectors").join(self.name).with_extension("json")
+        package_dir().join("vectors").join(self.name).with_extension("json")
     }
 
-    fn text(&self) -> String {
+    fn generated(&self) -> String {
         let mut text = serde_json::to_string_pretty(&(self.generate)()).unwrap();
         text.push('\n');
         text
@@ -59,22 +58,22 @@ impl File {
 
 #[test]
 #[ignore = "writes the files under vectors/"]
-fn write_the_files() {
-    for file in FILES {
-        std::fs::write(file.path(), file.text()).unwrap();
+fn write_the_vector_files() {
+    for file in VECTOR_FILES {
+        std::fs::write(file.path(), file.generated()).unwrap();
     }
 }
 
 #[test]
 fn the_committed_files_are_what_is_generated() {
-    for file in FILES {
-        assert!(file.on_disk() == file.text(), "vectors/{}.json is out of date", file.name);
+    for file in VECTOR_FILES {
+        assert!(file.on_disk() == file.generated(), "vectors/{}.json is out of date", file.name);
     }
 }
 
 #[test]
 fn the_crate_agrees_with_the_files_on_disk() {
-    for file in FILES {
+    for file in VECTOR_FILES {
         let cases = (file.check)(&serde_json::from_str(&file.on_disk()).unwrap());
         assert!(cases >= 10, "vectors/{}.json has only {cases} cases", file.name);
     }
@@ -82,7 +81,7 @@ fn the_crate_agrees_with_the_files_on_disk() {
 
 #[test]
 fn the_worked_example_of_the_specification_is_among_the_messages() {
-    let specification = std::fs::read_to_string(here().join("SPEC.md")).unwrap();
+    let specification = std::fs::read_to_string(package_dir().join("SPEC.md")).unwrap();
     let squeezed: String = specification.split_whitespace().collect();
     let messages = messages::generate();
     for name in ["worked example: first beat", "worked example: its ack"] {

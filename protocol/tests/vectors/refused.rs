@@ -14,7 +14,7 @@ const REVOKED_SCOPE: &str = "gone.";
 const REVOKED_AGENT: &str = "order-old";
 
 /// A datagram, who receives it, and what comes of it.
-pub(crate) struct Case {
+pub(crate) struct RefusedDatagram {
     pub(crate) name: String,
     pub(crate) receiver: &'static str,
     pub(crate) stage: &'static str,
@@ -22,7 +22,7 @@ pub(crate) struct Case {
     pub(crate) datagram: Vec<u8>,
 }
 
-impl Case {
+impl RefusedDatagram {
     fn new(name: &str, stage: &'static str, reason: &str, datagram: Vec<u8>) -> Self {
         Self { name: name.into(), receiver: "collector", stage, reason: reason.into(), datagram }
     }
@@ -92,8 +92,8 @@ fn renamed(agent: &str, scope_len: u8) -> Vec<u8> {
     sealed(&Header { agent, scope_len, ..header(MessageType::Beat) }, &unhex(BODY))
 }
 
-fn framing() -> Vec<Case> {
-    let parse = |name, reason, datagram| Case::new(name, "parse", reason, datagram);
+fn framing() -> Vec<RefusedDatagram> {
+    let parse = |name, reason, datagram| RefusedDatagram::new(name, "parse", reason, datagram);
     let too_long = "x".repeat(64);
     vec![
         parse("garbage of a beat's length", "BadMagic", (0..130).map(|n| n ^ 0xa5).collect()),
@@ -135,7 +135,7 @@ fn framing() -> Vec<Case> {
     ]
 }
 
-impl Case {
+impl RefusedDatagram {
     /// Keeps the file readable: 2,000 bytes are as much too long as 65,507.
     fn shortened(mut self) -> Self {
         self.name = "far over the limit".into();
@@ -144,23 +144,28 @@ impl Case {
     }
 }
 
-fn truncations() -> Vec<Case> {
+fn truncations() -> Vec<RefusedDatagram> {
     let whole = resigned(good());
     let id_end = 10 + AGENT.len();
     let body_at = id_end + 32;
     let short = [0, 1, 4, 5, 8, 9, 10, 11, id_end, id_end + 8, id_end + 16, body_at, 73, 74];
     let longer = [75, body_at + 21, whole.len() - 32, whole.len() - 31, whole.len() - 1];
     let cut = |at: usize, reason| {
-        Case::new(&format!("cut off after {at} bytes"), "parse", reason, whole[..at].to_vec())
+        RefusedDatagram::new(
+            &format!("cut off after {at} bytes"),
+            "parse",
+            reason,
+            whole[..at].to_vec(),
+        )
     };
     let short = short.into_iter().map(|at| cut(at, "BadLength"));
     short.chain(longer.into_iter().map(|at| cut(at, "BadBodyLength"))).collect()
 }
 
-fn lies() -> Vec<Case> {
+fn lies() -> Vec<RefusedDatagram> {
     let body_len = unhex(BODY).len() as u16;
     let parse = |name, length: u16| {
-        Case::new(name, "parse", "BadBodyLength", with(6, &length.to_be_bytes()))
+        RefusedDatagram::new(name, "parse", "BadBodyLength", with(6, &length.to_be_bytes()))
     };
     let mut appended = resigned(good());
     appended.push(0);
@@ -170,9 +175,19 @@ fn lies() -> Vec<Case> {
         parse("a body length of 0", 0),
         parse("a body length of 65,535", u16::MAX),
         parse("a body length that takes in the tag", body_len + 32),
-        Case::new("one byte after the tag", "parse", "BadBodyLength", appended),
-        Case::new("an id length one too small", "parse", "BadBodyLength", with(9, &[14])),
-        Case::new("an id length one too large", "parse", "BadBodyLength", with(9, &[16])),
+        RefusedDatagram::new("one byte after the tag", "parse", "BadBodyLength", appended),
+        RefusedDatagram::new(
+            "an id length one too small",
+            "parse",
+            "BadBodyLength",
+            with(9, &[14]),
+        ),
+        RefusedDatagram::new(
+            "an id length one too large",
+            "parse",
+            "BadBodyLength",
+            with(9, &[16]),
+        ),
     ]
 }
 
@@ -180,10 +195,10 @@ fn under(agent: &str, scope_len: u8, epoch: u8) -> Header<'_> {
     Header { agent, scope_len, epoch: KeyEpoch(epoch), ..header(MessageType::Beat) }
 }
 
-fn keys() -> Vec<Case> {
+fn keys() -> Vec<RefusedDatagram> {
     let body = unhex(BODY);
     let head = header(MessageType::Beat);
-    let verify = |name, datagram| Case::new(name, "verify", "BadTag", datagram);
+    let verify = |name, datagram| RefusedDatagram::new(name, "verify", "BadTag", datagram);
     let by = |epoch, scope: &str, direction, agent: &str, head: &Header<'_>| {
         let key = scope_key(epoch, scope).agent_key_bytes(direction, agent);
         signed_with(&key, unsigned(head, &body))
@@ -197,24 +212,34 @@ fn keys() -> Vec<Case> {
     let untagged = [good(), vec![0; 32]].concat();
     let last = usize::MAX;
     vec![
-        Case::new(
+        RefusedDatagram::new(
             "epoch 3 has no master",
             "key",
             "UnknownEpoch",
             sealed(&under(AGENT, 0, 3), &body),
         ),
-        Case::new(
+        RefusedDatagram::new(
             "epoch 0 has no master",
             "key",
             "UnknownEpoch",
             sealed(&under(AGENT, 0, 0), &body),
         ),
-        Case::new("a revoked scope", "key", "Revoked", sealed(&under("gone.1", 5, 1), &body)),
-        Case::new("a revoked scope, in the other epoch", "key", "Revoked", {
+        RefusedDatagram::new(
+            "a revoked scope",
+            "key",
+            "Revoked",
+            sealed(&under("gone.1", 5, 1), &body),
+        ),
+        RefusedDatagram::new("a revoked scope, in the other epoch", "key", "Revoked", {
             sealed(&under("gone.1", 5, 2), &body)
         }),
-        Case::new("a revoked agent", "key", "Revoked", sealed(&under(REVOKED_AGENT, 9, 1), &body)),
-        Case::new("a revoked agent, under the fleet's key", "key", "Revoked", {
+        RefusedDatagram::new(
+            "a revoked agent",
+            "key",
+            "Revoked",
+            sealed(&under(REVOKED_AGENT, 9, 1), &body),
+        ),
+        RefusedDatagram::new("a revoked agent, under the fleet's key", "key", "Revoked", {
             sealed(&under(REVOKED_AGENT, 0, 1), &body)
         }),
         verify("a tag of zeros", untagged),
@@ -250,12 +275,13 @@ fn keys() -> Vec<Case> {
 }
 
 /// What travels the wrong way, or is not what the collector signed.
-fn reflections() -> Vec<Case> {
+fn reflections() -> Vec<RefusedDatagram> {
     let ack = header(MessageType::Ack);
     let body = unhex("94 05 03 01 00");
     let up = scope_key(1, "").agent_key_bytes(Direction::Up, AGENT);
-    let direction = |name, datagram| Case::new(name, "direction", "BadKind", datagram);
-    let verify = |name, datagram| Case::new(name, "verify", "BadTag", datagram).at_the_agent();
+    let direction = |name, datagram| RefusedDatagram::new(name, "direction", "BadKind", datagram);
+    let verify =
+        |name, datagram| RefusedDatagram::new(name, "verify", "BadTag", datagram).at_the_agent();
     let mut killed = sealed(&ack, &body);
     let at = killed.len() - 32 - 2;
     killed[at] ^= 1;

@@ -3,15 +3,15 @@
 use heartline_protocol::MessageType;
 
 use crate::fixture::{header, hex, sealed, unhex};
-use crate::refused::Case;
+use crate::refused::RefusedDatagram;
 
 /// The required fields of a beat.
 const START: &str = "cd7530 cf0000000000001388";
 /// The fields of a beat up to the segment.
 const TO_SEGMENT: &str = "cd7530 cf0000000000001388 01 00 c0 c0 c0 c0 00 00";
 
-fn case(kind: MessageType, name: &str, fault: &str, body: &str) -> Case {
-    Case {
+fn case(kind: MessageType, name: &str, fault: &str, body: &str) -> RefusedDatagram {
+    RefusedDatagram {
         name: name.into(),
         receiver: if kind.is_upward() { "collector" } else { "agent" },
         stage: "decode",
@@ -20,24 +20,24 @@ fn case(kind: MessageType, name: &str, fault: &str, body: &str) -> Case {
     }
 }
 
-fn beat(name: &str, fault: &str, body: &str) -> Case {
+fn beat(name: &str, fault: &str, body: &str) -> RefusedDatagram {
     case(MessageType::Beat, name, fault, body)
 }
 
 /// A beat with one field behind those that are known.
-fn newer(name: &str, fault: &str, field: &str) -> Case {
+fn newer(name: &str, fault: &str, field: &str) -> RefusedDatagram {
     beat(name, fault, &format!("9d {TO_SEGMENT} c0 c0 {field}"))
 }
 
-fn segment(name: &str, fault: &str, segment: &str) -> Case {
+fn segment(name: &str, fault: &str, segment: &str) -> RefusedDatagram {
     beat(name, fault, &format!("9b {TO_SEGMENT} {segment}"))
 }
 
-fn identity(name: &str, fault: &str, identity: &str) -> Case {
+fn identity(name: &str, fault: &str, identity: &str) -> RefusedDatagram {
     beat(name, fault, &format!("9c {TO_SEGMENT} c0 {identity}"))
 }
 
-pub(crate) fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<RefusedDatagram> {
     let mut cases = wholes();
     cases.extend(fields());
     cases.extend(skipped());
@@ -48,7 +48,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-fn wholes() -> Vec<Case> {
+fn wholes() -> Vec<RefusedDatagram> {
     vec![
         beat("an empty body", "CutOff", ""),
         beat("an array of nothing", "Missing", "90"),
@@ -68,7 +68,7 @@ fn wholes() -> Vec<Case> {
     ]
 }
 
-fn fields() -> Vec<Case> {
+fn fields() -> Vec<RefusedDatagram> {
     let two = |interval: &str| format!("92 {interval} cf0000000000001388");
     let rest = |fields: &str, count: u8| format!("{:02x} {START} {fields}", 0x92 + count);
     vec![
@@ -103,7 +103,7 @@ fn fields() -> Vec<Case> {
     ]
 }
 
-fn skipped() -> Vec<Case> {
+fn skipped() -> Vec<RefusedDatagram> {
     vec![
         newer("NaN, 64 bits, skipped", "NotFinite", "cb7ff8000000000000"),
         newer("NaN, 32 bits, skipped", "NotFinite", "ca7fc00000"),
@@ -126,7 +126,7 @@ fn skipped() -> Vec<Case> {
     ]
 }
 
-fn segments() -> Vec<Case> {
+fn segments() -> Vec<RefusedDatagram> {
     vec![
         segment("segment number 0", "OutOfRange", "97 00 01 00 00 00 00 c400"),
         segment(
@@ -170,7 +170,7 @@ fn text(text: &str) -> String {
     format!("d9{:02x}{}", text.len(), hex(text.as_bytes()))
 }
 
-fn identities() -> Vec<Case> {
+fn identities() -> Vec<RefusedDatagram> {
     let label = |n: u8| format!("a16{n} 00");
     let (host, labels, depends) = (text("host"), text("labels"), text("depends"));
     let many: String = (b'a'..b'a' + 17).map(|c| format!("a1{c:02x} a178")).collect();
@@ -231,7 +231,7 @@ fn identities() -> Vec<Case> {
     ]
 }
 
-fn others() -> Vec<Case> {
+fn others() -> Vec<RefusedDatagram> {
     let uptime = "cf0000000000001388";
     vec![
         case(MessageType::Goodbye, "a goodbye without uptime", "Missing", "90"),
@@ -269,7 +269,7 @@ fn others() -> Vec<Case> {
 }
 
 /// A rich beat's body, cut off at every byte and signed each time.
-fn cut_bodies() -> Vec<Case> {
+fn cut_bodies() -> Vec<RefusedDatagram> {
     let body = format!(
         "9c {START} 02 03 cd0102 78 c0 a561e282ac62 04 00 9707 cd0102 0000 00 00 c404 0a01 6403 \
          83 a4686f7374 a16d a3706964 cd113b a66c6162656c73 81 a3656e76 a470726f64"

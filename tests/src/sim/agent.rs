@@ -2,7 +2,7 @@
 //! they remember a kill.
 
 use fastrand::Rng;
-use heartline_engine::{AgentKeys, DesiredState, EngineConfig, Identity};
+use heartline_engine::{AgentKeys, DesiredState, EngineConfig, IdentityConfig};
 use heartline_fleet::MonoTime;
 use heartline_protocol::{AgentName, Token, TokenScope};
 
@@ -48,7 +48,10 @@ impl Agent {
         self.ports += 1;
         let config = EngineConfig {
             interval_ms,
-            identity: Identity { host: Some("machine-1".to_owned()), ..Identity::default() },
+            identity: IdentityConfig {
+                host: Some("machine-1".to_owned()),
+                ..IdentityConfig::default()
+            },
             desired: self.remembered,
             ..EngineConfig::new(self.name.clone(), self.keys.clone(), rng.u64(..))
         };

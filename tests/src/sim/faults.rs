@@ -52,7 +52,7 @@ impl World {
                 }
             }
             Fault::ClockStep => {
-                self.wall_shift_ms += self.rng.u64(0..=7_200_000) as i64 - 3_600_000
+                self.wall_shift_ms += self.rng.u64(0..=7_200_000) as i64 - 3_600_000;
             }
             Fault::CutOneWay | Fault::CutBothWays => self.cut(fault, agent),
             _ => self.strike(fault, agent),

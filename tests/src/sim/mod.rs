@@ -1,8 +1,8 @@
 //! A seeded simulation of a whole fleet: the real core, the real emitter logic and real datagrams,
 //! around them a network, a disk, processes and people that go wrong.
 //!
-//! A run follows from its seed alone, so a failing seed replays exactly. Nothing here reads a clock,
-//! opens a socket or starts a thread (but for [`run`], which shares out the seeds).
+//! A run follows from its seed alone, so a failing seed replays exactly. Nothing here reads a
+//! clock, opens a socket or starts a thread (but for [`run`], which shares out the seeds).
 //!
 //! - `world`: everything there is in one run, and the loop that moves it; `collector`, `agents` and
 //!   `faults` are its three sides

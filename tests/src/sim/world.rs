@@ -157,7 +157,8 @@ impl World {
         }
     }
 
-    /// What acts next. A tick comes after everything else of its moment: the socket is drained first.
+    /// What acts next. A tick comes after everything else of its moment: the socket is drained
+    /// first.
     fn next(&self) -> (MonoTime, Next) {
         let event = self.events.first_key_value().expect("the end is to come");
         let mut next = (event.0.0, Next::Event);

@@ -2,8 +2,8 @@
 //! agents as processes, a bad network between them, and an operator who looks.
 //!
 //! Everything ends with the value that stands for it, also when a test panics. Nothing here waits
-//! for a length of time and hopes: [`wait_until`] waits for a condition, up to a deadline. What does
-//! not work out is the test's failure, so these helpers panic and say what they were about.
+//! for a length of time and hopes: [`wait_until`] waits for a condition, up to a deadline. What
+//! does not work out is the test's failure, so these helpers panic and say what they were about.
 //!
 //! - `process`, `program`: programs of this workspace, run and watched
 //! - `collector`, `agent`: the two that are run most
