@@ -56,7 +56,7 @@ fn write(body: &Body<'_>, out: &mut Vec<u8>) {
 fn check_contents(body: &Body<'_>) {
     let Body::Beat(beat) = body else { return };
     let none = IdentityView::default();
-    let identity = beat.identity.as_ref().unwrap_or(&none);
+    let identity = beat.identity.as_deref().unwrap_or(&none);
     let labels = identity.labels.iter().flat_map(|&(key, value)| [key, value]);
     for text in labels.chain(identity.host).chain(beat.step) {
         assert!(!text.scrubbed().contains(is_hostile));

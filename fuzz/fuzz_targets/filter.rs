@@ -1,20 +1,20 @@
-//! The filter language: what is accepted is accepted again and can be asked of an agent; what is
-//! refused names a column of its text.
+//! The filter language: an accepted filter is accepted again and matches the same agents; an error
+//! has a column of the text.
 #![no_main]
 
 use std::sync::LazyLock;
 
 use heartline_operator::Filter;
-use heartline_operator::message::{AgentEntry, AgentVitals, Work};
-use heartline_vocabulary::{Identity, Phase, State, WorkTotals};
+use heartline_operator::message::{AgentEntry, AgentVitals, WorkWindow};
+use heartline_vocabulary::{Phase, SharedIdentity, State, WorkTotals};
 use libfuzzer_sys::fuzz_target;
 
 const NOW_MS: i64 = 1_775_053_802_120;
 
-static ENTRY: LazyLock<AgentEntry> = LazyLock::new(|| AgentEntry {
+static AGENT: LazyLock<AgentEntry> = LazyLock::new(|| AgentEntry {
     key: 1,
     agent: "a".repeat(63),
-    identity: Identity { host: Some("machine-3".into()), ..Identity::default() },
+    identity: SharedIdentity { host: Some("machine-3".into()), ..SharedIdentity::default() }.into(),
     vitals: AgentVitals {
         state: State::Healthy,
         reason: None,
@@ -33,7 +33,7 @@ static ENTRY: LazyLock<AgentEntry> = LazyLock::new(|| AgentEntry {
         lost: 0,
         command: None,
     },
-    work: Work::default(),
+    work: WorkWindow::default(),
     total: WorkTotals::default(),
 });
 
@@ -41,7 +41,7 @@ fuzz_target!(|text: &str| {
     match Filter::parse(text) {
         Ok(filter) => {
             let again = Filter::parse(filter.as_str()).expect("it was accepted before");
-            assert_eq!(again.matches(&ENTRY, NOW_MS), filter.matches(&ENTRY, NOW_MS));
+            assert_eq!(again.matches(&AGENT, NOW_MS), filter.matches(&AGENT, NOW_MS));
         }
         Err(error) => {
             assert!((1..=text.chars().count() + 1).contains(&error.column()));

@@ -1,5 +1,4 @@
-//! What operators send to a collector, and a collector to operators. What decodes is encoded and
-//! decoded to the same bytes.
+//! Frames between operators and collector. What decodes is encoded and decoded to the same bytes.
 #![no_main]
 
 use heartline_operator::frame::{decode, encode};

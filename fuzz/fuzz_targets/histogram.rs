@@ -1,4 +1,4 @@
-//! A packed histogram. What is accepted ascends, exists, and packs to the same bytes.
+//! Packed histograms. The buckets of an accepted one ascend, exist, and pack to the same bytes.
 #![no_main]
 
 use heartline_protocol::bucket::{BUCKETS, PackedHistogram, pack};

@@ -1,4 +1,4 @@
-//! A token. What decodes, encodes to the same text.
+//! Tokens. What decodes, encodes to the same text.
 #![no_main]
 
 use heartline_protocol::Token;
@@ -7,6 +7,6 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|text: &str| {
     match Token::decode(text) {
         Ok(token) => assert_eq!(token.encode(), text.trim()),
-        Err(refusal) => assert!(!refusal.to_string().contains(char::is_control)),
+        Err(error) => assert!(!error.to_string().contains(char::is_control)),
     }
 });
