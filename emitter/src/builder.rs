@@ -9,7 +9,7 @@ use heartline_engine::{DesiredState, IdentityConfig};
 
 use crate::handle::Heartline;
 use crate::kill::{HookEvent, KillHooks};
-use crate::problem::Problem;
+use crate::problem::EmitterProblem;
 use crate::sender::{SenderThread, SenderWaker};
 use crate::settings::EmitterSettings;
 use crate::shared::SharedState;
@@ -153,7 +153,7 @@ impl Builder {
                 Arc::new(SharedState::new(None, self.hooks))
             }
         };
-        for problem in problems.iter().filter(|problem| **problem != Problem::Disabled) {
+        for problem in problems.iter().filter(|problem| **problem != EmitterProblem::Disabled) {
             tracing::warn!(agent = self.name, "heartline: {problem}");
         }
         shared.sender_status().settings_problems = problems;
@@ -165,7 +165,7 @@ impl Builder {
 fn launch(
     settings: EmitterSettings,
     hooks: KillHooks,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<EmitterProblem>,
 ) -> Arc<SharedState> {
     let stored =
         settings.state_file.as_ref().map_or(Ok(Default::default()), DesiredStateFile::read);
@@ -176,7 +176,9 @@ fn launch(
     let keys = settings.token.keys(&settings.agent);
     let waker = match &keys {
         Err(problem) if !settings.token.may_change() => Err(problem.clone()),
-        _ => SenderWaker::new().map_err(|error| Problem::ThreadNotStarted(error.to_string())),
+        _ => {
+            SenderWaker::new().map_err(|error| EmitterProblem::ThreadNotStarted(error.to_string()))
+        }
     };
     let waker = waker.map(Arc::new).map_err(|problem| problems.push(problem)).ok();
     let shared = Arc::new(SharedState::new(waker.clone(), hooks));
@@ -187,7 +189,7 @@ fn launch(
         let sender = SenderThread::new(Arc::clone(&shared), settings, stored, keys, waker);
         let spawned = thread::Builder::new().name("heartline".to_owned()).spawn(|| sender.run());
         if let Err(error) = spawned {
-            problems.push(Problem::ThreadNotStarted(error.to_string()));
+            problems.push(EmitterProblem::ThreadNotStarted(error.to_string()));
             shared.mark_stopped();
         }
     }

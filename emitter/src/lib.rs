@@ -59,7 +59,7 @@ mod token;
 pub use builder::Builder;
 pub use handle::Heartline;
 pub use heartline_engine::{ConnectionState, DesiredState};
-pub use problem::Problem;
+pub use problem::EmitterProblem;
 pub use report::{Report, TaskOutcome};
 pub use status::EmitterStatus;
 pub use task::{AgentKilled, Task, TaskFuture, WaitGuard};

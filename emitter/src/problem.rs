@@ -10,7 +10,7 @@ use heartline_protocol::{NameError, TokenError};
 /// [`EmitterStatus::problems`](crate::EmitterStatus::problems).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Problem {
+pub enum EmitterProblem {
     /// `HEARTLINE_DISABLE` is set.
     #[error("HEARTLINE_DISABLE is set: nothing is sent")]
     Disabled,

@@ -7,7 +7,7 @@ use heartline_protocol::AgentName;
 use heartline_protocol::limits::{INTERVAL_DEFAULT_MS, INTERVAL_MS};
 
 use crate::builder::Builder;
-use crate::problem::Problem;
+use crate::problem::EmitterProblem;
 use crate::state_file::DesiredStateFile;
 use crate::token::TokenSource;
 
@@ -30,14 +30,14 @@ impl EmitterSettings {
     pub(crate) fn resolve(
         builder: &Builder,
         env: &dyn Fn(&str) -> Option<String>,
-        problems: &mut Vec<Problem>,
-    ) -> Result<Self, Problem> {
+        problems: &mut Vec<EmitterProblem>,
+    ) -> Result<Self, EmitterProblem> {
         let env = |name: &str| env(name).filter(|value| !value.is_empty());
         if env("HEARTLINE_DISABLE").is_some_and(|value| value != "0") {
-            return Err(Problem::Disabled);
+            return Err(EmitterProblem::Disabled);
         }
         let agent = AgentName::new(&builder.name)
-            .map_err(|reason| Problem::BadName { name: builder.name.clone(), reason })?;
+            .map_err(|reason| EmitterProblem::BadName { name: builder.name.clone(), reason })?;
         let state_home = env("XDG_STATE_HOME")
             .map(PathBuf::from)
             .or_else(|| env("HOME").map(|home| PathBuf::from(home).join(".local/state")))
@@ -46,7 +46,7 @@ impl EmitterSettings {
             .or_else(|| env("HEARTLINE_STATE_DIR").map(PathBuf::from))
             .or_else(|| state_home.as_ref().map(|home| home.join("agents")));
         if state_dir.is_none() {
-            problems.push(Problem::NoStateDir);
+            problems.push(EmitterProblem::NoStateDir);
         }
         Ok(Self {
             collector: (builder.collector.clone())
@@ -65,13 +65,13 @@ impl EmitterSettings {
     }
 }
 
-fn interval_ms(builder: &Builder, env: Option<String>, problems: &mut Vec<Problem>) -> u32 {
+fn interval_ms(builder: &Builder, env: Option<String>, problems: &mut Vec<EmitterProblem>) -> u32 {
     let asked_ms = match (builder.interval, env) {
         (Some(interval), _) => u64::try_from(interval.as_millis()).unwrap_or(u64::MAX),
         (None, Some(text)) => match parse_interval_ms(&text) {
             Some(ms) => ms,
             None => {
-                problems.push(Problem::BadInterval { text, used_ms: INTERVAL_DEFAULT_MS });
+                problems.push(EmitterProblem::BadInterval { text, used_ms: INTERVAL_DEFAULT_MS });
                 return INTERVAL_DEFAULT_MS;
             }
         },
@@ -80,7 +80,7 @@ fn interval_ms(builder: &Builder, env: Option<String>, problems: &mut Vec<Proble
     let used_ms =
         u32::try_from(asked_ms).unwrap_or(u32::MAX).clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
     if u64::from(used_ms) != asked_ms {
-        problems.push(Problem::IntervalOutOfRange { asked_ms, used_ms });
+        problems.push(EmitterProblem::IntervalOutOfRange { asked_ms, used_ms });
     }
     used_ms
 }
@@ -100,7 +100,7 @@ fn parse_interval_ms(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(unit_ms)
 }
 
-fn identity(builder: &Builder, problems: &mut Vec<Problem>) -> IdentityConfig {
+fn identity(builder: &Builder, problems: &mut Vec<EmitterProblem>) -> IdentityConfig {
     let mut identity = builder.identity.clone();
     identity.host = identity.host.or_else(host_name);
     identity.pid = Some(std::process::id());
@@ -108,12 +108,14 @@ fn identity(builder: &Builder, problems: &mut Vec<Problem>) -> IdentityConfig {
     for name in &builder.depends {
         match AgentName::new(name) {
             Ok(agent) => identity.depends.push(agent),
-            Err(reason) => problems.push(Problem::BadDependency { name: name.clone(), reason }),
+            Err(reason) => {
+                problems.push(EmitterProblem::BadDependency { name: name.clone(), reason });
+            }
         }
     }
     let fitted = identity.fitted();
     if fitted != identity {
-        problems.push(Problem::IdentityShortened);
+        problems.push(EmitterProblem::IdentityShortened);
     }
     fitted
 }
@@ -136,7 +138,7 @@ mod tests {
     fn resolve(
         builder: &Builder,
         env: &[(&str, &str)],
-    ) -> (Result<EmitterSettings, Problem>, Vec<Problem>) {
+    ) -> (Result<EmitterSettings, EmitterProblem>, Vec<EmitterProblem>) {
         let mut problems = Vec::new();
         let lookup = |name: &str| {
             env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
@@ -187,15 +189,15 @@ mod tests {
         let (settings, problems) =
             resolve(&Builder::new("mail").interval(Duration::ZERO), &[("HOME", "/home/u")]);
         assert_eq!(settings.unwrap().interval_ms, 100);
-        assert_eq!(problems, [Problem::IntervalOutOfRange { asked_ms: 0, used_ms: 100 }]);
+        assert_eq!(problems, [EmitterProblem::IntervalOutOfRange { asked_ms: 0, used_ms: 100 }]);
     }
 
     #[test]
     fn fatal_settings_are_errors() {
         let fatal = |builder: Builder, env: &[_]| resolve(&builder, env).0.err();
-        assert!(matches!(fatal(Builder::new("Mail"), &[]), Some(Problem::BadName { .. })));
+        assert!(matches!(fatal(Builder::new("Mail"), &[]), Some(EmitterProblem::BadName { .. })));
         let disabled = fatal(Builder::new("mail"), &[("HEARTLINE_DISABLE", "1")]);
-        assert_eq!(disabled, Some(Problem::Disabled));
+        assert_eq!(disabled, Some(EmitterProblem::Disabled));
         assert_eq!(fatal(Builder::new("mail"), &[("HEARTLINE_DISABLE", "")]), None);
     }
 }

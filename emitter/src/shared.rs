@@ -10,7 +10,7 @@ use crate::activity::AgentActivity;
 use crate::clock::MonotonicClock;
 use crate::counters::{CounterId, Counters};
 use crate::kill::{HookEvent, KillGate, KillHooks};
-use crate::problem::Problem;
+use crate::problem::EmitterProblem;
 use crate::sender::SenderWaker;
 use crate::status::{EmitterStatus, SenderStatus};
 
@@ -107,7 +107,7 @@ impl SharedState {
         let sender = self.sender_status().clone();
         let mut problems = sender.problems();
         if self.is_forked() {
-            problems.push(Problem::Forked);
+            problems.push(EmitterProblem::Forked);
         }
         EmitterStatus {
             connection: sender.connection,

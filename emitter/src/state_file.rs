@@ -8,7 +8,7 @@ use heartline_engine::DesiredState;
 use heartline_protocol::AgentName;
 use heartline_protocol::limits::GENERATION_MAX;
 
-use crate::problem::Problem;
+use crate::problem::EmitterProblem;
 
 /// File of one agent's desired state: one line, `heartline 1 generation 4 killed`.
 #[derive(Clone, Debug)]
@@ -27,9 +27,9 @@ impl DesiredStateFile {
     }
 
     /// Reads the state; the default if there is no file.
-    pub(crate) fn read(&self) -> Result<DesiredState, Problem> {
+    pub(crate) fn read(&self) -> Result<DesiredState, EmitterProblem> {
         let unreadable =
-            |reason: String| Problem::StateUnreadable { path: self.path.clone(), reason };
+            |reason: String| EmitterProblem::StateUnreadable { path: self.path.clone(), reason };
         match fs::metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(DesiredState::default());
@@ -45,8 +45,8 @@ impl DesiredStateFile {
     }
 
     /// Writes the state; once this returns, the file is on disk, whole.
-    pub(crate) fn write(&self, desired: DesiredState) -> Result<(), Problem> {
-        self.try_write(desired).map_err(|error| Problem::StateUnwritable {
+    pub(crate) fn write(&self, desired: DesiredState) -> Result<(), EmitterProblem> {
+        self.try_write(desired).map_err(|error| EmitterProblem::StateUnwritable {
             path: self.path.clone(),
             reason: error.to_string(),
         })
@@ -114,13 +114,16 @@ mod tests {
         let file = file(dir.path());
         file.write(KILLED).unwrap();
         fs::write(&file.path, [0xff; 4]).unwrap();
-        assert!(matches!(file.read(), Err(Problem::StateUnreadable { .. })));
+        assert!(matches!(file.read(), Err(EmitterProblem::StateUnreadable { .. })));
     }
 
     #[test]
     fn a_directory_that_cannot_be_created_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("agents"), "a file in its place").unwrap();
-        assert!(matches!(file(dir.path()).write(KILLED), Err(Problem::StateUnwritable { .. })));
+        assert!(matches!(
+            file(dir.path()).write(KILLED),
+            Err(EmitterProblem::StateUnwritable { .. })
+        ));
     }
 }

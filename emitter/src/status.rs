@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use heartline_engine::{ConnectionState, DesiredState, MonoNanos};
 
-use crate::problem::Problem;
+use crate::problem::EmitterProblem;
 
 /// Status of an emitter. As text it is one line: `live`, or what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct EmitterStatus {
     /// Datagrams received that were not from this agent's collector.
     pub refused_datagrams: u64,
     /// Problems that were found and not solved yet.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<EmitterProblem>,
 }
 
 impl EmitterStatus {
@@ -58,15 +58,15 @@ pub(crate) struct SenderStatus {
     pub(crate) desired: DesiredState,
     pub(crate) last_answer: Option<MonoNanos>,
     pub(crate) refused_datagrams: u64,
-    pub(crate) settings_problems: Vec<Problem>,
-    pub(crate) token_problem: Option<Problem>,
-    pub(crate) socket_problem: Option<Problem>,
-    pub(crate) state_file_problem: Option<Problem>,
-    pub(crate) answer_problem: Option<Problem>,
+    pub(crate) settings_problems: Vec<EmitterProblem>,
+    pub(crate) token_problem: Option<EmitterProblem>,
+    pub(crate) socket_problem: Option<EmitterProblem>,
+    pub(crate) state_file_problem: Option<EmitterProblem>,
+    pub(crate) answer_problem: Option<EmitterProblem>,
 }
 
 impl SenderStatus {
-    pub(crate) fn problems(&self) -> Vec<Problem> {
+    pub(crate) fn problems(&self) -> Vec<EmitterProblem> {
         let ongoing = [
             &self.token_problem,
             &self.answer_problem,

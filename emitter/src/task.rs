@@ -9,7 +9,7 @@ use std::thread;
 
 use heartline_engine::MonoNanos;
 
-use crate::counters::StartSlot;
+use crate::counters::TaskStartSlot;
 use crate::kill::WaiterId;
 use crate::report::{Report, TaskOutcome};
 use crate::shared::SharedState;
@@ -22,7 +22,7 @@ use crate::shared::SharedState;
 #[must_use = "a task lasts as long as its guard"]
 pub struct Task<'a> {
     shared: &'a SharedState,
-    start: StartSlot<'a>,
+    start: TaskStartSlot<'a>,
     begun: MonoNanos,
     report: Report,
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use heartline_engine::AgentKeys;
 use heartline_protocol::{AgentName, Token};
 
-use crate::problem::Problem;
+use crate::problem::EmitterProblem;
 
 /// Longer than any token.
 const LEN_MAX: u64 = 1_024;
@@ -24,11 +24,11 @@ pub(crate) enum TokenSource {
 
 impl TokenSource {
     /// Derives the keys of `agent` from the token as it is now.
-    pub(crate) fn keys(&self, agent: &AgentName) -> Result<AgentKeys, Problem> {
+    pub(crate) fn keys(&self, agent: &AgentName) -> Result<AgentKeys, EmitterProblem> {
         let token = match self {
             Self::Text(text) => Token::decode(text)?,
             Self::File(path) => Token::decode(&read(path)?)?,
-            Self::Unknown => return Err(Problem::NoTokenPath),
+            Self::Unknown => return Err(EmitterProblem::NoTokenPath),
         };
         Ok(AgentKeys::new(&token, agent)?)
     }
@@ -39,14 +39,16 @@ impl TokenSource {
     }
 }
 
-fn read(path: &Path) -> Result<String, Problem> {
+fn read(path: &Path) -> Result<String, EmitterProblem> {
     let mut text = String::new();
     File::open(path)
         .and_then(|file| file.take(LEN_MAX).read_to_string(&mut text))
         .map(|_| text)
         .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Problem::NoToken { path: path.to_owned() },
-            _ => Problem::TokenUnreadable { path: path.to_owned(), reason: error.to_string() },
+            io::ErrorKind::NotFound => EmitterProblem::NoToken { path: path.to_owned() },
+            _ => {
+                EmitterProblem::TokenUnreadable { path: path.to_owned(), reason: error.to_string() }
+            }
         })
 }
 
@@ -66,9 +68,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("local.token");
         let (source, agent) = (TokenSource::File(path.clone()), AgentName::new("mail").unwrap());
-        assert!(matches!(source.keys(&agent), Err(Problem::NoToken { .. })));
+        assert!(matches!(source.keys(&agent), Err(EmitterProblem::NoToken { .. })));
         std::fs::write(&path, "hl1.half").unwrap();
-        assert!(matches!(source.keys(&agent), Err(Problem::BadToken(TokenError::Damaged))));
+        assert!(matches!(source.keys(&agent), Err(EmitterProblem::BadToken(TokenError::Damaged))));
         std::fs::write(&path, format!("{}\n", token(""))).unwrap();
         assert!(source.keys(&agent).is_ok());
     }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use heartline::{Builder, Heartline, Problem, Report};
+use heartline::{Builder, EmitterProblem, Heartline, Report};
 use heartline_protocol::Phase;
 
 use self::collector::{DEADLINE, TestCollector, until};
@@ -171,24 +171,26 @@ fn a_collector_that_restarts_is_found_again_and_counts_nothing_twice() {
 #[test]
 fn problems_are_in_the_status_and_work_goes_on() {
     let (collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
-    let problem = |builder: Builder, expected: fn(&Problem) -> bool| {
+    let problem = |builder: Builder, expected: fn(&EmitterProblem) -> bool| {
         let hb = builder.start();
         until("the problem is found", || hb.status().problems.iter().any(expected));
         hb.task().ok();
         hb.report(Report::failed());
     };
     let good = || agent(&collector, state.path());
-    problem(good().token("hl1.nonsense"), |problem| matches!(problem, Problem::BadToken(_)));
+    problem(good().token("hl1.nonsense"), |problem| matches!(problem, EmitterProblem::BadToken(_)));
     problem(good().token(collector.token("mailer")), |problem| {
-        matches!(problem, Problem::OutOfScope(_))
+        matches!(problem, EmitterProblem::OutOfScope(_))
     });
     problem(good().collector("nowhere.invalid"), |problem| {
-        matches!(problem, Problem::Unresolved { .. })
+        matches!(problem, EmitterProblem::Unresolved { .. })
     });
     problem(good().collector("127.0.0.1:9"), |problem| {
-        matches!(problem, Problem::Unanswered { .. })
+        matches!(problem, EmitterProblem::Unanswered { .. })
     });
-    problem(Builder::new("Not A Name"), |problem| matches!(problem, Problem::BadName { .. }));
+    problem(Builder::new("Not A Name"), |problem| {
+        matches!(problem, EmitterProblem::BadName { .. })
+    });
 }
 
 #[test]
@@ -197,7 +199,7 @@ fn a_token_file_created_later_is_read() {
     let path = state.path().join("local.token");
     let hb = agent(&collector, state.path()).token_file(&path).start();
     hb.report(Report::ok());
-    assert_eq!(hb.status().problems, [Problem::NoToken { path: path.clone() }]);
+    assert_eq!(hb.status().problems, [EmitterProblem::NoToken { path: path.clone() }]);
     std::fs::write(&path, collector.token("")).unwrap();
     wait_until_live(&hb);
     until("what was done before is counted", || collector.received().ok == 1);
@@ -205,13 +207,13 @@ fn a_token_file_created_later_is_read() {
 
 /// Runs a future on this thread, to show that no runtime is needed.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
+    struct UnparkWaker(Thread);
+    impl Wake for UnparkWaker {
         fn wake(self: Arc<Self>) {
             self.0.unpark();
         }
     }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let waker = Waker::from(Arc::new(UnparkWaker(thread::current())));
     let (mut future, mut cx) = (pin!(future), Context::from_waker(&waker));
     loop {
         match future.as_mut().poll(&mut cx) {

@@ -49,8 +49,6 @@ impl<'a> VerifiedDatagram<'a> {
 
 #[cfg(test)]
 mod tests {
-    use heartline_vocabulary::Phase;
-
     use proptest::collection::{btree_map, vec};
     use proptest::option;
     use proptest::prelude::*;

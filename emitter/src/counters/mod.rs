@@ -32,7 +32,7 @@ pub(crate) struct Counters {
 
 /// Slot that holds when a task in flight began, if there was a free one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct StartSlot<'a>(Option<&'a AtomicU64>);
+pub(crate) struct TaskStartSlot<'a>(Option<&'a AtomicU64>);
 
 impl Counters {
     pub(crate) fn new() -> Self {
@@ -48,7 +48,7 @@ impl Counters {
     }
 
     #[inline]
-    pub(crate) fn begin_task(&self, now: MonoNanos) -> StartSlot<'_> {
+    pub(crate) fn begin_task(&self, now: MonoNanos) -> TaskStartSlot<'_> {
         match self.own() {
             Some(shard) => begin(shard, now, ShardAccess::Exclusive),
             None => self.begin_task_slow(now),
@@ -57,7 +57,7 @@ impl Counters {
 
     /// Counts the end of a task, on any thread.
     #[inline]
-    pub(crate) fn end_task(&self, start: StartSlot<'_>, now: MonoNanos, report: Report) {
+    pub(crate) fn end_task(&self, start: TaskStartSlot<'_>, now: MonoNanos, report: Report) {
         match self.own() {
             Some(shard) => end(shard, start, now, report, ShardAccess::Exclusive),
             None => self.end_task_slow(start, now, &{ report }),
@@ -65,7 +65,7 @@ impl Counters {
     }
 
     /// Takes back the begin of a task that did not start after all.
-    pub(crate) fn cancel_task(&self, start: StartSlot<'_>) {
+    pub(crate) fn cancel_task(&self, start: TaskStartSlot<'_>) {
         let (shard, access) = self.find();
         start.release();
         shard.add(CounterId::Ended, 1, access);
@@ -136,13 +136,13 @@ impl Counters {
     }
 
     #[cold]
-    fn begin_task_slow(&self, now: MonoNanos) -> StartSlot<'_> {
+    fn begin_task_slow(&self, now: MonoNanos) -> TaskStartSlot<'_> {
         let (shard, access) = self.find();
         begin(shard, now, access)
     }
 
     #[cold]
-    fn end_task_slow(&self, start: StartSlot<'_>, now: MonoNanos, report: &Report) {
+    fn end_task_slow(&self, start: TaskStartSlot<'_>, now: MonoNanos, report: &Report) {
         let (shard, access) = self.find();
         end(shard, start, now, *report, access);
     }
@@ -155,20 +155,20 @@ impl Counters {
 const _: () = assert!(SHARED == SLOTS, "the shared slot is the first beyond the own ones");
 
 #[inline]
-fn begin(shard: &CounterShard, now: MonoNanos, access: ShardAccess) -> StartSlot<'_> {
+fn begin(shard: &CounterShard, now: MonoNanos, access: ShardAccess) -> TaskStartSlot<'_> {
     let slot = shard.take_start_slot(now, access);
     if slot.is_none() {
         shard.add(CounterId::Lost, 1, access);
     }
     shard.add(CounterId::Begun, 1, access);
     shard.record_progress(now);
-    StartSlot(slot)
+    TaskStartSlot(slot)
 }
 
 #[inline]
 fn end(
     shard: &CounterShard,
-    start: StartSlot<'_>,
+    start: TaskStartSlot<'_>,
     now: MonoNanos,
     report: Report,
     access: ShardAccess,
@@ -179,7 +179,7 @@ fn end(
     shard.record_progress(now);
 }
 
-impl StartSlot<'_> {
+impl TaskStartSlot<'_> {
     #[inline]
     fn release(self) {
         if let Some(slot) = self.0 {

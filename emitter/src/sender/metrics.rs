@@ -60,14 +60,6 @@ pub(crate) struct CounterDeltaReader {
     latency_taken: Box<[u64; BUCKETS]>,
 }
 
-const TAKEN: [CounterId; 5] = [
-    CounterId::Ok,
-    CounterId::Failed,
-    CounterId::CostNanoUsd,
-    CounterId::TokensIn,
-    CounterId::TokensOut,
-];
-
 impl CounterDeltaReader {
     pub(crate) fn new() -> Self {
         Self { taken: [0; 5], latency_taken: Box::new([0; BUCKETS]) }
@@ -77,10 +69,17 @@ impl CounterDeltaReader {
     /// any.
     pub(crate) fn take(&mut self, counters: &Counters, segment: &mut SegmentBuilder) -> bool {
         let mut any = false;
-        for (counter, taken) in TAKEN.into_iter().zip(&mut self.taken) {
+        let sums = [
+            (CounterId::Ok, &mut segment.ok),
+            (CounterId::Failed, &mut segment.failed),
+            (CounterId::CostNanoUsd, &mut segment.cost_nano_usd),
+            (CounterId::TokensIn, &mut segment.tokens_in),
+            (CounterId::TokensOut, &mut segment.tokens_out),
+        ];
+        for ((counter, sum), taken) in sums.into_iter().zip(&mut self.taken) {
             let open = counters.total(counter).wrapping_sub(*taken).min(COUNT_MAX);
             *taken = taken.wrapping_add(open);
-            *field_mut(segment, counter) = open;
+            *sum = open;
             any |= open > 0;
         }
         let mut latency_now = [0; BUCKETS];
@@ -98,15 +97,5 @@ impl CounterDeltaReader {
             any = true;
         }
         any
-    }
-}
-
-fn field_mut(segment: &mut SegmentBuilder, counter: CounterId) -> &mut u64 {
-    match counter {
-        CounterId::Ok => &mut segment.ok,
-        CounterId::Failed => &mut segment.failed,
-        CounterId::CostNanoUsd => &mut segment.cost_nano_usd,
-        CounterId::TokensIn => &mut segment.tokens_in,
-        _ => &mut segment.tokens_out,
     }
 }

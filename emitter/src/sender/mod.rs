@@ -17,7 +17,7 @@ use self::metrics::SharedMetrics;
 use self::socket::CollectorSocket;
 pub(crate) use self::socket::SenderWaker;
 use self::watchdog::{AnswerWatchdog, WatchdogAlarm};
-use crate::problem::Problem;
+use crate::problem::EmitterProblem;
 use crate::settings::EmitterSettings;
 use crate::shared::{SharedState, StopRequest};
 
@@ -51,7 +51,7 @@ impl SenderThread {
         shared: Arc<SharedState>,
         settings: EmitterSettings,
         restored: DesiredState,
-        keys: Result<AgentKeys, Problem>,
+        keys: Result<AgentKeys, EmitterProblem>,
         waker: Arc<SenderWaker>,
     ) -> Self {
         let now = shared.clock.now();
@@ -113,7 +113,7 @@ impl SenderThread {
     }
 
     /// Starts the session, once there are keys for it.
-    fn start_session(&mut self, keys: Result<AgentKeys, Problem>, now: MonoNanos) {
+    fn start_session(&mut self, keys: Result<AgentKeys, EmitterProblem>, now: MonoNanos) {
         let problem = keys.as_ref().err().cloned();
         if let Ok(keys) = keys {
             // Without the system's source: from what the standard library seeds its maps with.
@@ -131,7 +131,7 @@ impl SenderThread {
             std::mem::replace(&mut self.shared.sender_status().token_problem, problem.clone());
         match problem {
             // A collector that starts after its agents is nothing to log.
-            None | Some(Problem::NoToken { .. }) => {}
+            None | Some(EmitterProblem::NoToken { .. }) => {}
             same if same == before => {}
             Some(problem) => tracing::warn!(agent = %self.settings.agent, "heartline: {problem}"),
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::problem::Problem;
+use crate::problem::EmitterProblem;
 
 /// UDP socket to the collector: opened for the first message, and anew when answers are missing.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct CollectorSocket {
     socket: Option<UdpSocket>,
     /// Counts up through the collector's addresses.
     next_address: usize,
-    problem: Option<Problem>,
+    problem: Option<EmitterProblem>,
 }
 
 impl CollectorSocket {
@@ -29,7 +29,7 @@ impl CollectorSocket {
     }
 
     /// Returns the last problem; `None` once something was received.
-    pub(super) fn problem(&self) -> Option<&Problem> {
+    pub(super) fn problem(&self) -> Option<&EmitterProblem> {
         self.problem.as_ref()
     }
 
@@ -108,12 +108,13 @@ impl CollectorSocket {
     }
 
     fn unresolved(&mut self, reason: String) {
-        self.problem = Some(Problem::Unresolved { collector: self.collector.clone(), reason });
+        self.problem =
+            Some(EmitterProblem::Unresolved { collector: self.collector.clone(), reason });
     }
 
     fn fail(&mut self, action: &'static str, error: &io::Error) {
         let (collector, reason) = (self.collector.clone(), error.to_string());
-        self.problem = Some(Problem::Socket { action, collector, reason });
+        self.problem = Some(EmitterProblem::Socket { action, collector, reason });
     }
 }
 

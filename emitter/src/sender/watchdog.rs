@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heartline_engine::{ConnectionState, Engine, MonoNanos};
 
-use crate::problem::Problem;
+use crate::problem::EmitterProblem;
 
 /// Intervals without an answer after which there is a problem.
 const INTERVALS: u32 = 3;
@@ -15,7 +15,7 @@ pub(super) struct AnswerWatchdog {
     timeout: Duration,
     /// Since when there is no engine, or its session is not confirmed.
     unconfirmed_since: Option<MonoNanos>,
-    problem: Option<Problem>,
+    problem: Option<EmitterProblem>,
     last_alarm: Option<MonoNanos>,
 }
 
@@ -39,7 +39,7 @@ impl AnswerWatchdog {
         }
     }
 
-    pub(super) fn problem(&self) -> Option<&Problem> {
+    pub(super) fn problem(&self) -> Option<&EmitterProblem> {
         self.problem.as_ref()
     }
 
@@ -60,10 +60,10 @@ impl AnswerWatchdog {
         let unconfirmed = overdue(self.unconfirmed_since);
         self.problem = match (engine, silent, unconfirmed) {
             (Some(_), Some(silent), _) => {
-                Some(Problem::Unanswered { collector: collector.to_owned(), silent })
+                Some(EmitterProblem::Unanswered { collector: collector.to_owned(), silent })
             }
             (Some(_), None, Some(_)) => {
-                Some(Problem::NeverConfirmed { collector: collector.to_owned() })
+                Some(EmitterProblem::NeverConfirmed { collector: collector.to_owned() })
             }
             // Without keys nothing was sent: that is a problem of the token.
             (None, ..) | (_, None, None) => None,
@@ -116,7 +116,7 @@ mod tests {
             alarms,
             [(6, WatchdogAlarm::First), (12, WatchdogAlarm::Again), (18, WatchdogAlarm::Again)]
         );
-        assert!(matches!(watchdog.problem(), Some(Problem::Unanswered { .. })));
+        assert!(matches!(watchdog.problem(), Some(EmitterProblem::Unanswered { .. })));
     }
 
     #[test]
