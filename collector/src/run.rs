@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::clock::{self, Anchor};
 use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_channel};
-use crate::ingest::{BindError, Ingest, Keyring, Listener};
+use crate::ingest::{BindError, Ingest, IngestSocket, Keyring};
 use crate::keys::{self, KeyError, Keys};
 use crate::priority::{Role, step_behind_driver};
 use crate::serve::{Access, OperatorListener, Publisher, ServeError, ServerContext, SocketRole};
@@ -90,8 +90,9 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     let _lock = DataDirLock::acquire(&config.data_dir)?;
     let keys = Keys::load(&config.data_dir)?;
     announce_made(&keys);
-    let listeners: Vec<Listener> =
-        config.listen.iter().map(|&address| Listener::bind(address)).collect::<Result<_, _>>()?;
+    let addresses = config.listen.iter();
+    let udp_sockets: Vec<IngestSocket> =
+        addresses.map(|&address| IngestSocket::bind(address)).collect::<Result<_, _>>()?;
     let (driver_handle, inbox) = driver_channel().map_err(system("make an event descriptor"))?;
     let anchor = Anchor::read();
     let store_config =
@@ -108,9 +109,9 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     for revocation in &restored.revocations {
         keyring.set_revoked(revocation.epoch, &revocation.scope, true);
     }
-    let info = info(&listeners, &restored, anchor, now);
+    let info = info(&udp_sockets, &restored, anchor, now);
     let fleet = restore(config, restored, now)?;
-    let ingest = Ingest::new(listeners, keyring);
+    let ingest = Ingest::new(udp_sockets, keyring);
     let udp: Vec<String> = ingest.addresses().iter().map(ToString::to_string).collect();
     let host = info.host.clone();
 
@@ -215,19 +216,19 @@ fn to_driver(handle: DriverHandle) -> Notify {
 }
 
 fn info(
-    listeners: &[Listener],
+    udp_sockets: &[IngestSocket],
     restored: &Restored,
     anchor: Anchor,
     now: MonoTime,
 ) -> CollectorInfo {
-    let clipped = listeners.iter().find_map(Listener::clipped);
-    for warning in clipped.iter().chain(&restored.banners) {
+    let small_buffer = udp_sockets.iter().find_map(IngestSocket::receive_buffer_warning);
+    for warning in small_buffer.iter().chain(&restored.banners) {
         tracing::warn!("{warning}");
     }
     CollectorInfo {
         started_ms: anchor.wall_ms(now),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        banners: clipped.into_iter().chain(restored.banners.iter().cloned()).collect(),
+        banners: small_buffer.into_iter().chain(restored.banners.iter().cloned()).collect(),
         control_paused: None,
     }
 }

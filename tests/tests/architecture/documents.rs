@@ -36,7 +36,7 @@ const NUMBERS: &[(&str, &str, &[&str])] = &[
     ),
     ("ARCHITECTURE.md", "goes without it after {} ms", &["deferred::PATIENCE_MS"]),
     ("ARCHITECTURE.md", "falls {} pieces of news behind", &["publisher::BACKLOG"]),
-    ("ARCHITECTURE.md", "all {} datagrams of a `recvmmsg`", &["mmsg::BATCH"]),
+    ("ARCHITECTURE.md", "all {} datagrams of a `recvmmsg`", &["batch::BATCH_SIZE"]),
     (
         "README.md",
         "noticed after {} missed beats, unreachable after {},",
