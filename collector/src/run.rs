@@ -17,8 +17,8 @@ use tokio::sync::watch;
 use crate::clock::{self, Anchor};
 use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_channel};
 use crate::ingest::{BindError, Ingest, IngestSocket, Keyring};
-use crate::keys::{self, KeyError, Keys};
-use crate::priority::{Role, step_behind_driver};
+use crate::keys::{self, CollectorKeys, KeyError};
+use crate::priority::{ThreadRole, lower_priority};
 use crate::serve::{Access, OperatorListener, Publisher, ServeError, ServerContext, SocketRole};
 use crate::store::{
     DataDirLock, LockError, Notify, ReadError, ReaderPool, ReaderPoolConfig, Restored, Store,
@@ -88,8 +88,8 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     private_dir(&config.data_dir)?;
     private_dir(&config.socket_dir)?;
     let _lock = DataDirLock::acquire(&config.data_dir)?;
-    let keys = Keys::load(&config.data_dir)?;
-    announce_made(&keys);
+    let keys = CollectorKeys::load(&config.data_dir)?;
+    announce_created_files(&keys);
     let addresses = config.listen.iter();
     let udp_sockets: Vec<IngestSocket> =
         addresses.map(|&address| IngestSocket::bind(address)).collect::<Result<_, _>>()?;
@@ -104,7 +104,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     let work_reader = open_readers(ReaderPoolConfig::WORK)?;
 
     let now = clock::now();
-    let boot = BootKey::new(&keys::random()?);
+    let boot = BootKey::new(&keys::random_key()?);
     let mut keyring = Keyring::new(keys.masters.clone(), boot, now);
     for revocation in &restored.revocations {
         keyring.set_revoked(revocation.epoch, &revocation.scope, true);
@@ -137,7 +137,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     println!("ready udp={} ctl={} view={}", udp.join(","), ctl_path.display(), view_path.display());
     let _ = std::io::stdout().flush();
 
-    step_behind_driver(Role::Operators);
+    lower_priority(ThreadRole::Operators);
     let (ending_tx, ending_rx) = watch::channel(false);
     runtime.block_on(async {
         let publisher = Publisher::start(driver_handle.clone(), event_reader, work_reader);
@@ -236,7 +236,7 @@ fn info(
 /// A fleet that goes on where the last collector ended. The sockets are bound already: from here on
 /// everybody has their own limit to be heard.
 fn restore(config: &Config, restored: Restored, now: MonoTime) -> Result<Fleet, KeyError> {
-    let seed = keys::random()?;
+    let seed = keys::random_key()?;
     let word = |n: usize| u64::from_le_bytes(std::array::from_fn(|byte| seed[8 * n + byte]));
     let fleet_config = FleetConfig {
         rules: config.rules.clone(),
@@ -256,11 +256,11 @@ fn restore(config: &Config, restored: Restored, now: MonoTime) -> Result<Fleet, 
     Ok(fleet)
 }
 
-fn announce_made(keys: &Keys) {
-    for file in &keys.made {
+fn announce_created_files(keys: &CollectorKeys) {
+    for file in &keys.created_files {
         tracing::info!("made {}", file.display());
     }
-    if !keys.made.is_empty() {
+    if !keys.created_files.is_empty() {
         tracing::info!(
             "agents of this user find {} by themselves; for others make a narrower token with \
              `heartline token --agent NAME` or `heartline token --scope PREFIX.`",

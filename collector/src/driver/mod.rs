@@ -187,8 +187,8 @@ impl Driver {
     fn check_drops(&mut self, now: MonoTime) {
         if now.since(self.checked) >= CHECK_EVERY {
             self.checked = now;
-            // Labels follow the wall clock when somebody moves it.
-            self.anchor = self.anchor.followed();
+            // Later labels change when the wall clock is set.
+            self.anchor = self.anchor.updated();
             self.ingest.read_kernel_drops();
         }
         let count = self.ingest.take_kernel_drops();

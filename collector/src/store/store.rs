@@ -19,7 +19,7 @@ use super::notice::Notify;
 use super::queue::{Flush, WriteQueue};
 use super::restore::{self, Past, Roster};
 use crate::clock::{self, Anchor};
-use crate::priority::{Role, step_behind_driver};
+use crate::priority::{ThreadRole, lower_priority};
 
 /// With more rows waiting than this, details are shed.
 const DETAIL_ROWS: usize = 262_144;
@@ -58,7 +58,7 @@ impl Store {
         };
         let (path, to_driver) = (control_path.clone(), Arc::clone(&notify));
         let writer = ControlWriter::new(control_conn, path, control, to_driver);
-        store.start("control-writer", control_path, Role::Operators, move || writer.run())?;
+        store.start("control-writer", control_path, ThreadRole::Operators, move || writer.run())?;
         let writer = history::Writer {
             conn: history_conn,
             path: history_path.clone(),
@@ -66,7 +66,7 @@ impl Store {
             notify,
             retention: config.retention,
         };
-        store.start("history-writer", history_path, Role::History, move || writer.run())?;
+        store.start("history-writer", history_path, ThreadRole::History, move || writer.run())?;
         Ok((store, restored))
     }
 
@@ -74,11 +74,11 @@ impl Store {
         &mut self,
         name: &str,
         path: PathBuf,
-        role: Role,
+        role: ThreadRole,
         work: impl FnOnce() + Send + 'static,
     ) -> Result<(), StoreError> {
         let work = move || {
-            step_behind_driver(role);
+            lower_priority(role);
             work();
         };
         let thread = std::thread::Builder::new().name(name.into()).spawn(work);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{QueryLimit, ReadError, Reader};
-use crate::priority::{Role, step_behind_driver};
+use crate::priority::{ThreadRole, lower_priority};
 
 /// The size of a [`ReaderPool`], and the limit of its queries.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,7 @@ impl ReaderPool {
         for _ in 0..config.threads {
             let (mut reader, queue) = (Reader::open(data_dir)?, Arc::clone(&queue));
             let run = move || {
-                step_behind_driver(Role::History);
+                lower_priority(ThreadRole::History);
                 while let Some(query) = next_query(&queue) {
                     query(&mut reader);
                 }
