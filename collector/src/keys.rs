@@ -19,23 +19,19 @@ pub enum KeyError {
     /// A file can't be read or written.
     #[error("can't {verb} {path}: {source}")]
     Io {
-        /// The attempted operation.
         verb: &'static str,
-        /// The file.
         path: PathBuf,
-        /// The system's error.
         source: io::Error,
     },
     /// Other users can read the file.
     #[error(
-        "{path} can be read by others (mode {mode:03o}): whoever has it can speak for every agent; \
-         if nobody has seen it, run `chmod 600 {path}`; otherwise remove it and {LOCAL_TOKEN_FILE}, \
+        "{path} can be read by others (mode {mode:03o}): with it one can impersonate every agent; \
+         if it was not disclosed, run `chmod 600 {path}`; otherwise remove it and {LOCAL_TOKEN_FILE}, \
          restart, and hand out new tokens"
     )]
     Exposed {
-        /// The file.
         path: PathBuf,
-        /// Its permission bits.
+        /// Permission bits of the file.
         mode: u32,
     },
     /// The file does not hold one or two keys.
@@ -45,9 +41,8 @@ pub enum KeyError {
          must then be handed out anew)"
     )]
     Malformed {
-        /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// Line number, from 1.
         line: usize,
     },
     /// The system gives no random numbers.
@@ -122,7 +117,7 @@ pub fn random_key() -> Result<[u8; 32], KeyError> {
 
 fn read_masters(path: &Path) -> Result<Vec<(Epoch, MasterKey)>, KeyError> {
     let io = |verb| move |source| KeyError::Io { verb, path: path.to_owned(), source };
-    let mode = fs::metadata(path).map_err(io("look at"))?.permissions().mode() & 0o777;
+    let mode = fs::metadata(path).map_err(io("inspect"))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(KeyError::Exposed { path: path.to_owned(), mode });
     }

@@ -96,18 +96,16 @@ fn receive_into<S: SockaddrLike + Copy + Into<SocketAddr>>(
         received.extend(message.address.map(|from| (message.bytes, from.into())));
         newest = Some(message);
     }
-    match newest.map(|message| message.cmsgs().map(rxq_ovfl)) {
-        Some(Ok(count)) => Ok(count),
-        // The kernel shortens the room for control messages to what it wrote, and nix does not
-        // restore it (github.com/nix-rust/nix/pull/2813): there is none left once a datagram came
-        // without a count, as they all do before the first drop. The first count then shows as a
-        // truncated control message; from the next batch on there is room for it.
-        Some(Err(_)) => {
-            *headers = new_headers();
-            Ok(None)
-        }
-        None => Ok(None),
+    let Some(newest) = newest else { return Ok(None) };
+    if let Ok(messages) = newest.cmsgs() {
+        return Ok(rxq_ovfl(messages));
     }
+    // The kernel shortens the room for control messages to what it wrote, and nix does not restore
+    // it (github.com/nix-rust/nix/pull/2813): none is left once a datagram came without a count, as
+    // they all do before the first drop. The first count then shows as a truncated control message;
+    // from the next batch on there is room for it.
+    *headers = new_headers();
+    Ok(None)
 }
 
 fn rxq_ovfl(mut messages: CmsgIterator<'_>) -> Option<u32> {

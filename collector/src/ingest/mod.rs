@@ -75,7 +75,6 @@ impl Ingest {
         self.sockets.iter().map(IngestSocket::address).collect()
     }
 
-    /// Returns the counts of datagrams that never reached the fleet.
     #[must_use]
     pub fn drop_counters(&self) -> &DatagramDropCounters {
         &self.drop_counters

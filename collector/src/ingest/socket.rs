@@ -26,15 +26,12 @@ pub enum BindError {
          stop it, or choose another port with --listen"
     )]
     InUse {
-        /// The requested address.
         address: SocketAddr,
     },
     /// Any other error of the system.
     #[error("can't receive on udp {address}: {source}; choose another address with --listen")]
     Other {
-        /// The requested address.
         address: SocketAddr,
-        /// The system's error.
         source: io::Error,
     },
 }

@@ -23,7 +23,7 @@ use self::rate::RateConfig;
 use self::report::IngestReport;
 use super::{Effort, EffortArgument, machine};
 
-/// What to measure.
+/// Options of the ingest benchmark.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     /// Sizes of the fleets, smallest first.
     #[arg(long, value_delimiter = ',')]
     agents: Vec<u32>,
-    /// Only these paths, for a profiler to look at.
+    /// Only these stages, for a profiler.
     #[arg(long, value_delimiter = ',')]
     only: Vec<PipelineStage>,
     /// Instead of all that: so many beats a second at a whole collector.
@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     /// With that rate, new work in the beats, as fast as it becomes durable.
     #[arg(long, requires = "rate")]
     busy: bool,
-    /// With that rate, somebody who looks at the whole fleet all the time.
+    /// With that rate, a viewer that receives every change of the fleet.
     #[arg(long, requires = "rate")]
     watched: bool,
     /// For so many seconds.
