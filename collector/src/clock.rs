@@ -31,11 +31,11 @@ const ROUNDING_MS: u64 = 2;
 /// Offset of the wall clock to the monotonic clock. Wall-clock time only labels: when an
 /// administrator or NTP sets the clock, later labels change, and no judgement does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Anchor {
+pub struct WallClockAnchor {
     offset_ms: i64,
 }
 
-impl Anchor {
+impl WallClockAnchor {
     /// Reads both clocks.
     #[must_use]
     pub fn read() -> Self {
@@ -76,8 +76,8 @@ mod tests {
 
     #[test]
     fn an_anchor_is_updated_when_the_clock_was_set_and_not_for_rounding() {
-        let anchor = Anchor::read();
-        let shifted = |by_ms| Anchor { offset_ms: anchor.offset_ms + by_ms };
+        let anchor = WallClockAnchor::read();
+        let shifted = |by_ms| WallClockAnchor { offset_ms: anchor.offset_ms + by_ms };
         assert_eq!(shifted(1).updated(), shifted(1));
         let updated = shifted(3_600_000).updated();
         assert!(updated.offset_ms.abs_diff(anchor.offset_ms) <= ROUNDING_MS, "{updated:?}");

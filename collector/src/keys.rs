@@ -18,11 +18,7 @@ pub const LOCAL_TOKEN_FILE: &str = "local.token";
 pub enum KeyError {
     /// A file can't be read or written.
     #[error("can't {verb} {path}: {source}")]
-    Io {
-        verb: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Io { verb: &'static str, path: PathBuf, source: io::Error },
     /// Other users can read the file.
     #[error(
         "{path} can be read by others (mode {mode:03o}): with it one can impersonate every agent; \

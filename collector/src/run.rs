@@ -14,7 +14,7 @@ use heartline_protocol::challenge::BootKey;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::clock::{self, Anchor};
+use crate::clock::{self, WallClockAnchor};
 use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_channel};
 use crate::ingest::{BindError, Ingest, IngestSocket, Keyring};
 use crate::keys::{self, CollectorKeys, KeyError};
@@ -94,7 +94,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     let udp_sockets: Vec<IngestSocket> =
         addresses.map(|&address| IngestSocket::bind(address)).collect::<Result<_, _>>()?;
     let (driver_handle, inbox) = driver_channel().map_err(system("make an event descriptor"))?;
-    let anchor = Anchor::read();
+    let anchor = WallClockAnchor::read();
     let store_config =
         StoreConfig { data_dir: config.data_dir.clone(), retention: config.retention };
     let (store, restored) = Store::open(&store_config, anchor, to_driver(driver_handle.clone()))?;
@@ -218,7 +218,7 @@ fn to_driver(handle: DriverHandle) -> Notify {
 fn info(
     udp_sockets: &[IngestSocket],
     restored: &Restored,
-    anchor: Anchor,
+    anchor: WallClockAnchor,
     now: MonoTime,
 ) -> CollectorInfo {
     let small_buffer = udp_sockets.iter().find_map(IngestSocket::receive_buffer_warning);

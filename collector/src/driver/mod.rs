@@ -29,7 +29,7 @@ pub use request::{
 };
 pub use status::CollectorInfo;
 
-use crate::clock::{self, Anchor};
+use crate::clock::{self, WallClockAnchor};
 use crate::ingest::{BATCH_SIZE, DatagramBatch, Ingest};
 use crate::store::{Store, StoreEvent};
 use delta::DeltaTracker;
@@ -51,7 +51,7 @@ pub struct Driver {
     store: Store,
     inbox: DriverInbox,
     info: CollectorInfo,
-    anchor: Anchor,
+    anchor: WallClockAnchor,
     rate: BeatRate,
     deltas: DeltaTracker,
     history: HistoryHealth,
@@ -77,7 +77,7 @@ impl Driver {
         store: Store,
         inbox: DriverInbox,
         info: CollectorInfo,
-        anchor: Anchor,
+        anchor: WallClockAnchor,
     ) -> Self {
         let now = clock::now();
         Self {

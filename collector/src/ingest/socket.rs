@@ -25,15 +25,10 @@ pub enum BindError {
         "can't receive on udp {address}: another program does (a second heartlined?); \
          stop it, or choose another port with --listen"
     )]
-    InUse {
-        address: SocketAddr,
-    },
+    InUse { address: SocketAddr },
     /// Any other error of the system.
     #[error("can't receive on udp {address}: {source}; choose another address with --listen")]
-    Other {
-        address: SocketAddr,
-        source: io::Error,
-    },
+    Other { address: SocketAddr, source: io::Error },
 }
 
 /// A bound socket that beats arrive on.

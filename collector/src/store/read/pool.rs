@@ -94,7 +94,7 @@ fn next_query(queue: &Mutex<mpsc::Receiver<QueuedQuery>>) -> Option<QueuedQuery>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{self, Anchor};
+    use crate::clock::{self, WallClockAnchor};
     use crate::store::{Store, StoreConfig};
     use heartline_config::Retention;
 
@@ -104,7 +104,7 @@ mod tests {
     fn data_dir() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         let config = StoreConfig { data_dir: dir.path().into(), retention: Retention::default() };
-        let (store, _) = Store::open(&config, Anchor::read(), Arc::new(drop)).unwrap();
+        let (store, _) = Store::open(&config, WallClockAnchor::read(), Arc::new(drop)).unwrap();
         store.close();
         dir
     }

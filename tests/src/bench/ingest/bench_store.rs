@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use heartline_collector::clock::{self, Anchor};
+use heartline_collector::clock::{self, WallClockAnchor};
 use heartline_collector::store::{Store, StoreConfig, StoreEvent};
 use heartline_config::Retention;
 use heartline_fleet::{ControlDbRow, Fleet, HistoryDbRow, Input, MonoTime};
@@ -22,7 +22,7 @@ pub(super) struct BenchStore {
     events: Receiver<StoreEvent>,
     pub(super) history: Vec<HistoryDbRow>,
     pub(super) control: Vec<ControlDbRow>,
-    anchor: Anchor,
+    anchor: WallClockAnchor,
     /// Removed when this is dropped, after the store.
     _dir: TempDir,
 }
@@ -31,7 +31,7 @@ impl BenchStore {
     /// Opens an empty store that labels the moment `now` with the current wall-clock time.
     pub(super) fn open(now: MonoTime) -> Result<Self> {
         let dir = tempfile::tempdir().context("can't make a data directory")?;
-        let anchor = Anchor::new(now, clock::wall_ms());
+        let anchor = WallClockAnchor::new(now, clock::wall_ms());
         let (event_sender, events) = mpsc::channel();
         let config =
             StoreConfig { data_dir: dir.path().to_owned(), retention: Retention::default() };
