@@ -1,4 +1,4 @@
-//! The collector's master keys, and the token that agents of the same user find by themselves.
+//! The collector's master keys, and the file with the token that agents of the same user read.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -8,46 +8,37 @@ use std::path::{Path, PathBuf};
 use heartline_protocol::{KeyEpoch, MasterKey, Token, TokenScope};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-/// Name of the file with the master keys: a line `EPOCH HEX` for each, at most two.
+/// Name of the file with the master keys: at most two lines `EPOCH HEX`.
 pub const MASTER_FILE: &str = "master.key";
 /// Name of the file with the fleet-wide token.
 pub const LOCAL_TOKEN_FILE: &str = "local.token";
 
-/// Why there are no keys to work with.
+/// A failure to read or create the keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The file can't be read or written.
+    /// A file can't be read or written.
     #[error("can't {verb} {path}: {source}")]
-    Io {
-        /// What was attempted.
-        verb: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Others than its owner can read it.
+    Io { verb: &'static str, path: PathBuf, source: io::Error },
+    /// Other users can read the file.
     #[error(
-        "{path} can be read by others (mode {mode:03o}): whoever has it can speak for every agent; \
-         if nobody has seen it, run `chmod 600 {path}`; otherwise remove it and {LOCAL_TOKEN_FILE}, \
+        "{path} can be read by others (mode {mode:03o}): with it one can impersonate every agent; \
+         if it was not disclosed, run `chmod 600 {path}`; otherwise remove it and {LOCAL_TOKEN_FILE}, \
          restart, and hand out new tokens"
     )]
     Exposed {
-        /// The file.
         path: PathBuf,
-        /// Its permission bits.
+        /// Permission bits of the file.
         mode: u32,
     },
-    /// Its text is not one or two keys.
+    /// The file does not hold one or two keys.
     #[error(
         "{path}, line {line}: expected `EPOCH KEY` with an epoch of 0 to 255 and a key of 64 hex \
          digits; restore the file from a backup, or remove it to begin with a new key (every token \
          must then be handed out anew)"
     )]
     Malformed {
-        /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// Line number, from 1.
         line: usize,
     },
     /// The system gives no random numbers.
@@ -55,51 +46,52 @@ pub enum KeyError {
     NoRandomness,
 }
 
-/// The keys of a collector.
+/// The master keys of a data directory.
 #[derive(Debug)]
-pub struct Keys {
-    /// Valid master keys; the last one makes new tokens.
+pub struct CollectorKeys {
+    /// Valid master keys. New tokens are derived from the last one.
     pub masters: Vec<(KeyEpoch, MasterKey)>,
-    /// Files that this start has made.
-    pub made: Vec<PathBuf>,
+    /// Key and token files that [`CollectorKeys::load`] created.
+    pub created_files: Vec<PathBuf>,
 }
 
 impl KeyError {
-    /// Exit code of a collector that can't go on: 4 when stored data was refused, else 3.
+    /// Returns the exit code of the process: 4 for invalid stored data, otherwise 3.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         if matches!(self, Self::Malformed { .. }) { 4 } else { 3 }
     }
 }
 
-impl Keys {
-    /// Reads the master keys of a data directory; makes what is missing.
+impl CollectorKeys {
+    /// Reads the master keys of a data directory. Creates missing files.
     ///
     /// # Errors
-    /// [`KeyError`] says which file, what is wrong with it and what to do.
+    /// [`KeyError`] names the file, the cause and the remedy.
     pub fn load(data_dir: &Path) -> Result<Self, KeyError> {
         let path = data_dir.join(MASTER_FILE);
-        let mut made = Vec::new();
+        let mut created_files = Vec::new();
         if !path.exists() {
-            let line = format!("1 {}\n", hex(&random()?));
+            let line = format!("1 {}\n", hex(&random_key()?));
             write_private(&path, &line)?;
-            made.push(path.clone());
+            created_files.push(path.clone());
         }
         let masters = read_masters(&path)?;
-        let keys = Self { masters, made };
+        let keys = Self { masters, created_files };
         let token = keys.token("").map(|token| format!("{}\n", token.encode()));
         let token_path = data_dir.join(LOCAL_TOKEN_FILE);
         let current = fs::read_to_string(&token_path).ok();
         match token {
             Some(token) if current.as_ref() != Some(&token) => {
                 write_private(&token_path, &token)?;
-                Ok(Self { made: [keys.made, vec![token_path]].concat(), ..keys })
+                let created_files = [keys.created_files, vec![token_path]].concat();
+                Ok(Self { created_files, ..keys })
             }
             _ => Ok(keys),
         }
     }
 
-    /// The token of a scope, under the newest key. `None` when the scope is not valid.
+    /// Returns the token of a scope under the newest key, or `None` if the scope is invalid.
     #[must_use]
     pub fn token(&self, scope: &str) -> Option<Token> {
         let (epoch, master) = self.masters.last()?;
@@ -109,11 +101,11 @@ impl Keys {
     }
 }
 
-/// 32 random bytes.
+/// Returns random bytes for a key.
 ///
 /// # Errors
 /// [`KeyError::NoRandomness`].
-pub fn random() -> Result<[u8; 32], KeyError> {
+pub fn random_key() -> Result<[u8; 32], KeyError> {
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes).map_err(|_| KeyError::NoRandomness)?;
     Ok(bytes)
@@ -121,7 +113,7 @@ pub fn random() -> Result<[u8; 32], KeyError> {
 
 fn read_masters(path: &Path) -> Result<Vec<(KeyEpoch, MasterKey)>, KeyError> {
     let io = |verb| move |source| KeyError::Io { verb, path: path.to_owned(), source };
-    let mode = fs::metadata(path).map_err(io("look at"))?.permissions().mode() & 0o777;
+    let mode = fs::metadata(path).map_err(io("inspect"))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(KeyError::Exposed { path: path.to_owned(), mode });
     }
@@ -140,7 +132,7 @@ fn read_masters(path: &Path) -> Result<Vec<(KeyEpoch, MasterKey)>, KeyError> {
     Ok(masters)
 }
 
-/// Writes a file that only its owner can read, whole or not at all.
+/// Writes a file that only its owner can read, atomically.
 fn write_private(path: &Path, text: &str) -> Result<(), KeyError> {
     let io = |source| KeyError::Io { verb: "write", path: path.to_owned(), source };
     let draft = path.with_extension("new");
@@ -177,15 +169,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_start_makes_keys_and_the_second_finds_them() {
+    fn the_first_load_creates_the_keys_and_the_second_reads_them() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Keys::load(dir.path()).unwrap();
-        assert_eq!(first.made.len(), 2);
-        for file in &first.made {
+        let first = CollectorKeys::load(dir.path()).unwrap();
+        assert_eq!(first.created_files.len(), 2);
+        for file in &first.created_files {
             assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        let second = Keys::load(dir.path()).unwrap();
-        assert!(second.made.is_empty());
+        let second = CollectorKeys::load(dir.path()).unwrap();
+        assert!(second.created_files.is_empty());
         let token = fs::read_to_string(dir.path().join(LOCAL_TOKEN_FILE)).unwrap();
         assert_eq!(token.trim(), second.token("").unwrap().encode());
     }
@@ -193,15 +185,15 @@ mod tests {
     #[test]
     fn an_exposed_or_damaged_key_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        Keys::load(dir.path()).unwrap();
+        CollectorKeys::load(dir.path()).unwrap();
         let path = dir.path().join(MASTER_FILE);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let error = Keys::load(dir.path()).unwrap_err();
+        let error = CollectorKeys::load(dir.path()).unwrap_err();
         assert!(matches!(error, KeyError::Exposed { mode: 0o644, .. }), "{error}");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         for damaged in ["", "1", "1 abc", "300 00", &"1 00\n".repeat(3)] {
             fs::write(&path, damaged).unwrap();
-            let error = Keys::load(dir.path()).unwrap_err();
+            let error = CollectorKeys::load(dir.path()).unwrap_err();
             assert!(matches!(error, KeyError::Malformed { .. }), "{damaged:?}: {error}");
             assert_eq!(error.exit_code(), 4);
         }

@@ -6,7 +6,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::args::LogFormat;
 
-/// Starts the log; once in a process.
+/// Installs the process's log subscriber.
 pub fn start(format: LogFormat, verbose: u8) {
     let level = match verbose {
         0 => LevelFilter::INFO,
@@ -14,7 +14,7 @@ pub fn start(format: LogFormat, verbose: u8) {
         _ => LevelFilter::TRACE,
     };
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level);
-    // A second start, as in tests that run a collector each, leaves the first one's log in place.
+    // A second call, as in tests that run a collector each, changes nothing.
     let _ = match format {
         LogFormat::Text => {
             let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();

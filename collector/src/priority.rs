@@ -1,26 +1,26 @@
-//! Who goes first where the processor is short: the driver. A beat that nobody takes out of the
-//! socket in time is lost; rows, news and answers to operators only come later.
+//! Thread priorities. Where the processor is short the driver goes first: a beat that is not received
+//! in time is lost, whereas rows and replies to operators are only late.
 
 use rustix::process::{getpriority_process, setpriority_process};
 
-/// What a thread other than the driver is for, in the order in which they go.
+/// The roles of threads other than the driver, by falling priority.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Role {
-    /// Operators, and the commits that their commands wait for.
+pub(crate) enum ThreadRole {
+    /// Serves operators, or commits what their commands wait for.
     Operators,
-    /// History: what was written a second later was written.
+    /// Writes or reads history.
     History,
 }
 
-/// Puts the calling thread behind the driver. On Linux each thread has a niceness of its own
-/// (setpriority(2)), and anybody may raise theirs.
-pub(crate) fn step_behind_driver(role: Role) {
-    let nicer = match role {
-        Role::Operators => 5,
-        Role::History => 10,
+/// Lowers the priority of the calling thread below the driver's. On Linux each thread has a niceness
+/// of its own (setpriority(2)), and raising it takes no privilege.
+pub(crate) fn lower_priority(role: ThreadRole) {
+    let increment = match role {
+        ThreadRole::Operators => 5,
+        ThreadRole::History => 10,
     };
-    // Without it everything works, only not so well on a machine that is overloaded.
-    let _ = getpriority_process(None).and_then(|now| setpriority_process(None, now + nicer));
+    // A failure matters only on an overloaded machine.
+    let _ = getpriority_process(None).and_then(|now| setpriority_process(None, now + increment));
 }
 
 #[cfg(test)]
@@ -28,10 +28,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_steps_behind_by_itself() {
+    fn a_thread_lowers_its_own_priority_only() {
         let before = getpriority_process(None).unwrap();
         let other = std::thread::spawn(|| {
-            step_behind_driver(Role::History);
+            lower_priority(ThreadRole::History);
             getpriority_process(None).unwrap()
         });
         assert_eq!(other.join().unwrap(), (before + 10).min(19));

@@ -14,11 +14,11 @@ use heartline_protocol::challenge::ChallengeKey;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::clock::{self, Anchor};
+use crate::clock::{self, WallClockAnchor};
 use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_channel};
-use crate::ingest::{BindError, Ingest, Keyring, Listener};
-use crate::keys::{self, KeyError, Keys};
-use crate::priority::{Role, step_behind_driver};
+use crate::ingest::{BindError, Ingest, IngestSocket, Keyring};
+use crate::keys::{self, CollectorKeys, KeyError};
+use crate::priority::{ThreadRole, lower_priority};
 use crate::serve::{Access, OperatorListener, Publisher, ServeError, ServerContext, SocketRole};
 use crate::store::{
     DataDirLock, LockError, Notify, ReadError, ReaderPool, ReaderPoolConfig, Restored, Store,
@@ -88,12 +88,13 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     private_dir(&config.data_dir)?;
     private_dir(&config.socket_dir)?;
     let _lock = DataDirLock::acquire(&config.data_dir)?;
-    let keys = Keys::load(&config.data_dir)?;
-    announce_made(&keys);
-    let listeners: Vec<Listener> =
-        config.listen.iter().map(|&address| Listener::bind(address)).collect::<Result<_, _>>()?;
+    let keys = CollectorKeys::load(&config.data_dir)?;
+    announce_created_files(&keys);
+    let addresses = config.listen.iter();
+    let udp_sockets: Vec<IngestSocket> =
+        addresses.map(|&address| IngestSocket::bind(address)).collect::<Result<_, _>>()?;
     let (driver_handle, inbox) = driver_channel().map_err(system("make an event descriptor"))?;
-    let anchor = Anchor::read();
+    let anchor = WallClockAnchor::read();
     let store_config =
         StoreConfig { data_dir: config.data_dir.clone(), retention: config.retention };
     let (store, restored) = Store::open(&store_config, anchor, to_driver(driver_handle.clone()))?;
@@ -103,14 +104,14 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     let work_reader = open_readers(ReaderPoolConfig::WORK)?;
 
     let now = clock::now();
-    let boot = ChallengeKey::new(&keys::random()?);
+    let boot = ChallengeKey::new(&keys::random_key()?);
     let mut keyring = Keyring::new(keys.masters.clone(), boot, now);
     for revocation in &restored.revocations {
         keyring.set_revoked(revocation.epoch, &revocation.scope, true);
     }
-    let info = info(&listeners, &restored, anchor, now);
+    let info = info(&udp_sockets, &restored, anchor, now);
     let fleet = restore(config, restored, now)?;
-    let ingest = Ingest::new(listeners, keyring);
+    let ingest = Ingest::new(udp_sockets, keyring);
     let udp: Vec<String> = ingest.addresses().iter().map(ToString::to_string).collect();
     let host = info.host.clone();
 
@@ -136,7 +137,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
     println!("ready udp={} ctl={} view={}", udp.join(","), ctl_path.display(), view_path.display());
     let _ = std::io::stdout().flush();
 
-    step_behind_driver(Role::Operators);
+    lower_priority(ThreadRole::Operators);
     let (ending_tx, ending_rx) = watch::channel(false);
     runtime.block_on(async {
         let publisher = Publisher::start(driver_handle.clone(), event_reader, work_reader);
@@ -215,19 +216,19 @@ fn to_driver(handle: DriverHandle) -> Notify {
 }
 
 fn info(
-    listeners: &[Listener],
+    udp_sockets: &[IngestSocket],
     restored: &Restored,
-    anchor: Anchor,
+    anchor: WallClockAnchor,
     now: MonoTime,
 ) -> CollectorInfo {
-    let clipped = listeners.iter().find_map(Listener::clipped);
-    for warning in clipped.iter().chain(&restored.banners) {
+    let small_buffer = udp_sockets.iter().find_map(IngestSocket::receive_buffer_warning);
+    for warning in small_buffer.iter().chain(&restored.banners) {
         tracing::warn!("{warning}");
     }
     CollectorInfo {
         started_ms: anchor.wall_ms(now),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        banners: clipped.into_iter().chain(restored.banners.iter().cloned()).collect(),
+        banners: small_buffer.into_iter().chain(restored.banners.iter().cloned()).collect(),
         control_paused: None,
     }
 }
@@ -235,7 +236,7 @@ fn info(
 /// A fleet that goes on where the last collector ended. The sockets are bound already: from here on
 /// everybody has their own limit to be heard.
 fn restore(config: &Config, restored: Restored, now: MonoTime) -> Result<Fleet, KeyError> {
-    let seed = keys::random()?;
+    let seed = keys::random_key()?;
     let word = |n: usize| u64::from_le_bytes(std::array::from_fn(|byte| seed[8 * n + byte]));
     let fleet_config = FleetConfig {
         rules: config.rules.clone(),
@@ -255,11 +256,11 @@ fn restore(config: &Config, restored: Restored, now: MonoTime) -> Result<Fleet, 
     Ok(fleet)
 }
 
-fn announce_made(keys: &Keys) {
-    for file in &keys.made {
+fn announce_created_files(keys: &CollectorKeys) {
+    for file in &keys.created_files {
         tracing::info!("made {}", file.display());
     }
-    if !keys.made.is_empty() {
+    if !keys.created_files.is_empty() {
         tracing::info!(
             "agents of this user find {} by themselves; for others make a narrower token with \
              `heartline token --agent NAME` or `heartline token --scope PREFIX.`",

@@ -7,7 +7,7 @@ use heartline_operator::message::{
 use heartline_vocabulary::{AgentRowId, Identity};
 
 use super::request::PageRequest;
-use crate::clock::Anchor;
+use crate::clock::WallClockAnchor;
 
 /// Most agents in one page: about 300 KiB, and less than a millisecond of the driver's time.
 const PAGE_MAX: u32 = 1_000;
@@ -27,7 +27,7 @@ impl DeltaTracker {
         fleet: &mut Fleet,
         turn: u64,
         collector: CollectorStatus,
-        anchor: Anchor,
+        anchor: WallClockAnchor,
     ) -> FleetDelta {
         let mut delta = FleetDelta { turn, collector, ..FleetDelta::default() };
         let mut changed = std::mem::take(&mut self.changed);
@@ -64,7 +64,7 @@ impl DeltaTracker {
 pub(super) fn page(
     fleet: &Fleet,
     request: PageRequest,
-    anchor: Anchor,
+    anchor: WallClockAnchor,
 ) -> (Vec<AgentEntry>, Option<u32>) {
     let entry = |view: AgentView<'_>| entry(&view, anchor);
     match request {
@@ -81,7 +81,7 @@ pub(super) fn page(
 }
 
 /// Returns one agent. Its work is left empty.
-pub(super) fn entry(view: &AgentView<'_>, anchor: Anchor) -> AgentEntry {
+pub(super) fn entry(view: &AgentView<'_>, anchor: WallClockAnchor) -> AgentEntry {
     AgentEntry {
         id: view.id(),
         agent: view.name().to_owned(),
@@ -92,7 +92,7 @@ pub(super) fn entry(view: &AgentView<'_>, anchor: Anchor) -> AgentEntry {
     }
 }
 
-fn vitals(view: &AgentView<'_>, anchor: Anchor) -> AgentVitals {
+fn vitals(view: &AgentView<'_>, anchor: WallClockAnchor) -> AgentVitals {
     let wall = |moment| anchor.wall_ms(moment);
     let status = view.status();
     AgentVitals {

@@ -29,8 +29,8 @@ pub use request::{
 };
 pub use status::CollectorInfo;
 
-use crate::clock::{self, Anchor};
-use crate::ingest::{Ask, BATCH, Ingest};
+use crate::clock::{self, WallClockAnchor};
+use crate::ingest::{BATCH_SIZE, DatagramBatch, Ingest};
 use crate::store::{Store, StoreEvent};
 use delta::DeltaTracker;
 use status::BeatRate;
@@ -51,7 +51,7 @@ pub struct Driver {
     store: Store,
     inbox: DriverInbox,
     info: CollectorInfo,
-    anchor: Anchor,
+    anchor: WallClockAnchor,
     rate: BeatRate,
     deltas: DeltaTracker,
     history: HistoryHealth,
@@ -77,7 +77,7 @@ impl Driver {
         store: Store,
         inbox: DriverInbox,
         info: CollectorInfo,
-        anchor: Anchor,
+        anchor: WallClockAnchor,
     ) -> Self {
         let now = clock::now();
         Self {
@@ -108,9 +108,10 @@ impl Driver {
     /// When a socket can be neither waited on nor read: nothing could be observed any more.
     pub fn run(mut self) -> io::Result<()> {
         self.flush_rows();
+        let mut batches = self.ingest.new_batches();
         while !self.ending {
             self.wait()?;
-            self.turn()?;
+            self.turn(&mut batches)?;
         }
         self.handle(Input::End, clock::now());
         self.flush_rows();
@@ -137,9 +138,9 @@ impl Driver {
         }
     }
 
-    fn turn(&mut self) -> io::Result<()> {
+    fn turn(&mut self, batches: &mut [DatagramBatch]) -> io::Result<()> {
         self.turn += 1;
-        self.receive()?;
+        self.receive(batches)?;
         let now = clock::now();
         self.check_drops(now);
         self.handle(Input::Tick, now);
@@ -153,11 +154,11 @@ impl Driver {
         Ok(())
     }
 
-    fn receive(&mut self) -> io::Result<()> {
+    fn receive(&mut self, batches: &mut [DatagramBatch]) -> io::Result<()> {
         for via in 0..self.ingest.sockets().count() {
             for _ in 0..BATCHES_PER_TURN {
                 let now = clock::now();
-                let got = match self.ingest.receive(via, &mut self.fleet, now) {
+                let got = match self.ingest.receive(batches, via, &mut self.fleet, now) {
                     Ok(got) => got,
                     Err(error) => {
                         self.on_failure(error)?;
@@ -166,7 +167,7 @@ impl Driver {
                 };
                 self.failures = 0;
                 self.drain(now);
-                if got < BATCH {
+                if got < BATCH_SIZE {
                     break;
                 }
             }
@@ -184,15 +185,13 @@ impl Driver {
     }
 
     fn check_drops(&mut self, now: MonoTime) {
-        let ask = if now.since(self.checked) >= CHECK_EVERY {
+        if now.since(self.checked) >= CHECK_EVERY {
             self.checked = now;
-            // Labels follow the wall clock when somebody moves it.
-            self.anchor = self.anchor.followed();
-            Ask::Kernel
-        } else {
-            Ask::Datagrams
-        };
-        let count = self.ingest.take_drops(ask);
+            // Later labels change when the wall clock is set.
+            self.anchor = self.anchor.updated();
+            self.ingest.read_kernel_drops();
+        }
+        let count = self.ingest.take_kernel_drops();
         if count > 0 {
             self.handle(Input::KernelDrops { count }, now);
         }
@@ -206,8 +205,8 @@ impl Driver {
     fn drain(&mut self, now: MonoTime) {
         while let Some(output) = self.fleet.poll_output() {
             match output {
-                Output::Ack(ack) => self.ingest.answer(&self.fleet, &ack, now),
-                Output::Push(push) => self.ingest.push(&self.fleet, &push),
+                Output::Ack(ack) => self.ingest.queue_ack(&self.fleet, &ack, now),
+                Output::Push(push) => self.ingest.queue_push(&self.fleet, &push),
                 Output::Transition(row) => self.history_rows.push(HistoryDbRow::Transition(row)),
                 Output::Record(row) => self.history_rows.push(row),
                 Output::Persist(row) => self.control_rows.push(row),

@@ -61,7 +61,7 @@ impl Driver {
 
     pub(super) fn status(&self, now: MonoTime) -> CollectorStatus {
         let (summary, counters) = (self.fleet.state_counts(), self.fleet.counters());
-        let refused = self.ingest.refused();
+        let dropped = self.ingest.drop_counters();
         let paused = self.info.control_paused.iter();
         let paused = paused.map(|why| format!("new agents can't be stored: {why}"));
         let shed = self.shed();
@@ -75,12 +75,12 @@ impl Driver {
             datagrams: DatagramCounters {
                 live: counters.live,
                 unconfirmed: counters.unconfirmed,
-                bad_tag: refused.bad_tag,
-                malformed: refused.malformed,
+                bad_tag: dropped.bad_tag,
+                malformed: dropped.malformed,
                 replayed: counters.replayed,
-                revoked: refused.revoked,
+                revoked: dropped.revoked,
                 over_limit: counters.over_limit,
-                kernel_dropped: refused.kernel_dropped,
+                kernel_dropped: dropped.kernel_dropped,
                 answers_withheld: counters.answers_withheld + self.ingest.withheld(),
             },
             beats_per_second: self.rate.per_second,

@@ -1,8 +1,8 @@
-//! Which key proves which datagram, and which challenge makes it fresh.
+//! The keys that verify and seal an agent's datagrams, and the challenges that prove them fresh.
 //!
-//! Deriving a key costs a dozen hashes, so an agent's keys are kept once a datagram of it has been
-//! proven. They stand in an array parallel to the fleet's, 104 bytes an agent: raw keys, because the
-//! prepared form would cost more memory than the two hash blocks it saves cost time.
+//! Deriving a key costs a dozen hashes, so an agent's keys are cached once one of its datagrams was
+//! verified. The cache is an array parallel to the fleet's, 104 bytes an agent. It holds raw keys:
+//! prepared HMAC contexts would save two hash blocks a datagram and take five times the memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +14,9 @@ use heartline_protocol::{
     AgentKey, DatagramError, Direction, Header, KeyEpoch, MasterKey, VerifiedDatagram,
 };
 
-/// What is kept of one agent.
+/// The cached keys of one agent, and its last challenge.
 #[derive(Clone, Copy)]
-struct Slot {
+struct AgentKeySlot {
     up: [u8; 32],
     down: [u8; 32],
     challenge: [u8; CHALLENGE_LEN],
@@ -25,16 +25,10 @@ struct Slot {
     interval_ms: u32,
     epoch: u8,
     scope_len: u8,
-    state: SlotState,
+    has_keys: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum SlotState {
-    Empty,
-    Keyed,
-}
-
-const EMPTY: Slot = Slot {
+const EMPTY_SLOT: AgentKeySlot = AgentKeySlot {
     up: [0; 32],
     down: [0; 32],
     challenge: [0; CHALLENGE_LEN],
@@ -43,42 +37,43 @@ const EMPTY: Slot = Slot {
     interval_ms: 0,
     epoch: 0,
     scope_len: 0,
-    state: SlotState::Empty,
+    has_keys: false,
 };
 
-impl Slot {
-    fn new(header: &Header<'_>, derived: &Derived) -> Self {
+impl AgentKeySlot {
+    fn new(header: &Header<'_>, derived: &DerivedAgentKeys) -> Self {
         Self {
             up: derived.up,
             down: derived.down,
             epoch: header.epoch.0,
             scope_len: header.scope_len,
-            state: SlotState::Keyed,
-            ..EMPTY
+            has_keys: true,
+            ..EMPTY_SLOT
         }
     }
 }
 
-/// Keys that were derived for a datagram of an agent without a slot.
-pub struct Derived {
+/// Keys that were derived from a master key because none were cached for their agent.
+pub struct DerivedAgentKeys {
     up: [u8; 32],
     down: [u8; 32],
 }
 
-/// All keys of a running collector.
+/// The keys of a running collector: its master keys, its boot key and those of its agents.
 pub struct Keyring {
     masters: Vec<(KeyEpoch, MasterKey)>,
     revoked: BTreeSet<(u8, Box<str>)>,
     boot: ChallengeKey,
     started: MonoTime,
-    slots: Vec<Slot>,
-    /// Keys of messages that were authentic, but proved nothing fresh: good for their answers, and
-    /// for nothing else. A recording must not change the key that an agent is spoken to with.
-    lent: BTreeMap<(AgentIndex, u64), Slot>,
+    slots: Vec<AgentKeySlot>,
+    /// Keys of sessions whose datagrams were authentic but not fresh, for the acks to the current
+    /// batch only. A replayed datagram must not replace the keys that an agent's pushes are sealed
+    /// with.
+    transient: BTreeMap<(AgentIndex, u64), AgentKeySlot>,
 }
 
 impl Keyring {
-    /// A ring of the valid master keys, with a boot key drawn for this start alone.
+    /// Creates a keyring of the valid master keys and a boot key drawn for this start alone.
     #[must_use]
     pub fn new(masters: Vec<(KeyEpoch, MasterKey)>, boot: ChallengeKey, started: MonoTime) -> Self {
         Self {
@@ -87,23 +82,23 @@ impl Keyring {
             boot,
             started,
             slots: Vec::new(),
-            lent: BTreeMap::new(),
+            transient: BTreeMap::new(),
         }
     }
 
-    /// From now on refuses a scope's key, or takes it again.
+    /// Revokes a scope's key, or accepts it again.
     pub fn set_revoked(&mut self, epoch: u8, scope: &str, is_revoked: bool) {
         if is_revoked {
             self.revoked.insert((epoch, scope.into()));
         } else {
             self.revoked.remove(&(epoch, scope.into()));
         }
-        // Whoever is kept might be of that scope: all prove themselves again.
-        self.slots.fill(EMPTY);
+        // Any cached key may be of that scope: all are derived again.
+        self.slots.fill(EMPTY_SLOT);
     }
 
-    /// Checks the tag of a datagram with the key that its header names. `Some` keys were derived
-    /// for it and are worth keeping ([`Self::keep`]) once its agent has a place.
+    /// Verifies the tag of a datagram with the key that its header names. Also returns that key if it
+    /// had to be derived, to be cached with [`Self::cache`] once the agent has an index.
     ///
     /// # Errors
     /// The [`DatagramError`] that applies.
@@ -111,7 +106,7 @@ impl Keyring {
         &self,
         index: Option<AgentIndex>,
         datagram: Datagram<'a>,
-    ) -> Result<(VerifiedDatagram<'a>, Option<Derived>), DatagramError> {
+    ) -> Result<(VerifiedDatagram<'a>, Option<DerivedAgentKeys>), DatagramError> {
         let header = datagram.claimed();
         if !header.kind.is_upward() {
             return Err(DatagramError::BadKind);
@@ -128,19 +123,20 @@ impl Keyring {
         Ok((verified, Some(derived)))
     }
 
-    /// Loads what is kept of these agents, all at once: see [`heartline_fleet::Fleet::find_all`].
-    pub fn touch(&self, indices: &[Option<AgentIndex>]) {
+    /// Loads the slots of these agents into the processor's cache, all misses at once: see
+    /// [`heartline_fleet::Fleet::find_all`].
+    pub fn prefetch(&self, indices: &[Option<AgentIndex>]) {
         let slots = indices.iter().flatten().filter_map(|index| self.slots.get(index.get()));
         let sum = slots.fold(0, |sum, slot| sum ^ slot.up[0] ^ slot.down[0] ^ slot.scope_len);
-        // They are loaded only if something comes of it.
+        // Without a use of the sum the compiler would remove the loads.
         std::hint::black_box(sum);
     }
 
-    fn slot(&self, index: AgentIndex) -> Option<&Slot> {
-        self.slots.get(index.get()).filter(|slot| slot.state == SlotState::Keyed)
+    fn slot(&self, index: AgentIndex) -> Option<&AgentKeySlot> {
+        self.slots.get(index.get()).filter(|slot| slot.has_keys)
     }
 
-    fn derive(&self, header: &Header<'_>) -> Result<Derived, DatagramError> {
+    fn derive(&self, header: &Header<'_>) -> Result<DerivedAgentKeys, DatagramError> {
         let scope = header.scope();
         let (_, master) = self
             .masters
@@ -148,62 +144,69 @@ impl Keyring {
             .find(|(epoch, _)| *epoch == header.epoch)
             .ok_or(DatagramError::UnknownEpoch)?;
         if self.revoked.contains(&(header.epoch.0, scope.into())) {
-            // Only its owner may learn nothing: whoever lacks the key has a wrong tag anyway.
             return Err(DatagramError::Revoked);
         }
         let scope_key = master.scope_key(header.epoch, scope);
-        Ok(Derived {
+        Ok(DerivedAgentKeys {
             up: scope_key.agent_key_bytes(Direction::Up, header.agent),
             down: scope_key.agent_key_bytes(Direction::Down, header.agent),
         })
     }
 
-    /// Keeps the keys of an agent.
-    pub fn keep(&mut self, index: AgentIndex, header: &Header<'_>, derived: &Derived) {
+    /// Caches the keys of an agent.
+    pub fn cache(&mut self, index: AgentIndex, header: &Header<'_>, derived: &DerivedAgentKeys) {
         if self.slots.len() <= index.get() {
-            self.slots.resize(index.get() + 1, EMPTY);
+            self.slots.resize(index.get() + 1, EMPTY_SLOT);
         }
-        self.slots[index.get()] = Slot::new(header, derived);
+        self.slots[index.get()] = AgentKeySlot::new(header, derived);
     }
 
-    /// Whether any keys of an agent are kept.
+    /// Returns `true` if keys of an agent are cached.
     #[must_use]
-    pub fn has(&self, index: AgentIndex) -> bool {
+    pub fn has_keys(&self, index: AgentIndex) -> bool {
         self.slot(index).is_some()
     }
 
-    /// Lends keys to the answers of one session, until [`Self::end_lending`].
-    pub fn lend(&mut self, index: AgentIndex, header: &Header<'_>, derived: &Derived) {
-        self.lent.insert((index, header.session), Slot::new(header, derived));
+    /// Keeps keys for the acks to one session, until [`Self::clear_transient`].
+    pub fn keep_transient(
+        &mut self,
+        index: AgentIndex,
+        header: &Header<'_>,
+        derived: &DerivedAgentKeys,
+    ) {
+        self.transient.insert((index, header.session), AgentKeySlot::new(header, derived));
     }
 
-    /// Forgets all keys that were lent: their messages were answered.
-    pub fn end_lending(&mut self) {
-        self.lent.clear();
+    /// Drops all transient keys, after their batch was answered.
+    pub fn clear_transient(&mut self) {
+        self.transient.clear();
     }
 
     /// Drops the keys of an agent that was forgotten.
     pub fn forget(&mut self, index: AgentIndex) {
         if let Some(slot) = self.slots.get_mut(index.get()) {
-            *slot = EMPTY;
+            *slot = EMPTY_SLOT;
         }
     }
 
-    /// The key for speaking to one session of an agent, with the epoch and scope that it uses.
+    /// Returns the key that seals datagrams to one session of an agent, with its epoch and the length
+    /// of its scope.
     #[must_use]
-    pub fn down(&self, index: AgentIndex, session: u64) -> Option<(AgentKey, KeyEpoch, u8)> {
-        let lent = if self.lent.is_empty() { None } else { self.lent.get(&(index, session)) };
-        let slot = lent.or_else(|| self.slot(index))?;
+    pub fn down_key(&self, index: AgentIndex, session: u64) -> Option<(AgentKey, KeyEpoch, u8)> {
+        let transient =
+            if self.transient.is_empty() { None } else { self.transient.get(&(index, session)) };
+        let slot = transient.or_else(|| self.slot(index))?;
         Some((AgentKey::new(&slot.down), KeyEpoch(slot.epoch), slot.scope_len))
     }
 
-    /// The epoch and scope length of the key that an agent uses.
+    /// Returns epoch and scope length of the key that an agent uses.
     #[must_use]
     pub fn scope_of(&self, index: AgentIndex) -> Option<(KeyEpoch, u8)> {
         self.slot(index).map(|slot| (KeyEpoch(slot.epoch), slot.scope_len))
     }
 
-    /// Whether a verified datagram echoes the current or the previous challenge of its session.
+    /// Returns `true` if a verified datagram echoes the current or the previous challenge of its
+    /// session.
     pub fn is_fresh(
         &mut self,
         index: Option<AgentIndex>,
@@ -215,7 +218,7 @@ impl Keyring {
             return false;
         }
         let step = self.step(interval_ms, now);
-        // Nearly every beat echoes what its agent was last answered: then nothing is hashed.
+        // Nearly every beat echoes the challenge of the last ack: then nothing is hashed.
         if let Some(slot) = index.and_then(|index| self.slot(index))
             && (slot.session, slot.interval_ms) == (header.session, interval_ms)
             && (slot.step == step || slot.step + 1 == step)
@@ -231,14 +234,14 @@ impl Keyring {
         });
         let slot = index.and_then(|index| self.slots.get_mut(index.get()));
         if let (Some(slot), Some(step)) = (slot, echoed) {
-            // Its next beats echo the same until it has a newer answer.
+            // The next beats echo the same challenge until an ack brings a newer one.
             (slot.session, slot.step, slot.interval_ms) = (header.session, step, interval_ms);
             slot.challenge = header.challenge;
         }
         echoed.is_some()
     }
 
-    /// The current challenge of a session.
+    /// Returns the current challenge of a session.
     pub fn challenge(
         &mut self,
         index: Option<AgentIndex>,
@@ -274,44 +277,47 @@ mod tests {
     const STEP_MS: i64 = 90_000;
     const INTERVAL_MS: u32 = 30_000;
 
-    fn ring(kept: bool) -> (Keyring, Option<AgentIndex>) {
+    fn keyring(is_cached: bool) -> (Keyring, Option<AgentIndex>) {
         let start = MonoTime::from_millis(0);
         let masters = vec![(KeyEpoch(1), MasterKey::new([1; 32]))];
-        let mut ring = Keyring::new(masters, ChallengeKey::new(&[2; 32]), start);
-        if kept {
-            ring.keep(AgentIndex(3), &beat(7, [0; 16]), &Derived { up: [0; 32], down: [0; 32] });
+        let mut keyring = Keyring::new(masters, ChallengeKey::new(&[2; 32]), start);
+        if is_cached {
+            let derived = DerivedAgentKeys { up: [0; 32], down: [0; 32] };
+            keyring.cache(AgentIndex(3), &beat_header(7, [0; 16]), &derived);
         }
-        (ring, kept.then_some(AgentIndex(3)))
+        (keyring, is_cached.then_some(AgentIndex(3)))
     }
 
-    fn beat(session: u64, challenge: [u8; CHALLENGE_LEN]) -> Header<'static> {
+    fn beat_header(session: u64, challenge: [u8; CHALLENGE_LEN]) -> Header<'static> {
         let (kind, agent) = (heartline_protocol::MessageType::Beat, "mail.3");
         Header { kind, epoch: KeyEpoch(1), scope_len: 0, agent, session, sequence: 1, challenge }
     }
 
     #[test]
-    fn a_challenge_is_fresh_in_its_step_and_the_next_kept_or_not() {
-        for kept in [false, true] {
-            for (asked, echoed, fresh) in [(5, 5, true), (5, 6, true), (5, 7, false), (5, 4, false)]
+    fn a_challenge_is_fresh_in_its_step_and_the_next_with_and_without_cached_keys() {
+        for is_cached in [false, true] {
+            for (issued, echoed, fresh) in
+                [(5, 5, true), (5, 6, true), (5, 7, false), (5, 4, false)]
             {
-                let (mut ring, index) = ring(kept);
+                let case = format!("cached: {is_cached}, issued: {issued}, echoed: {echoed}");
+                let (mut keyring, index) = keyring(is_cached);
                 let at = |step| MonoTime::from_millis(step * STEP_MS + 1);
-                let challenge = ring.challenge(index, "mail.3", 7, INTERVAL_MS, at(asked));
-                let is_fresh = |ring: &mut Keyring, session, now| {
-                    ring.is_fresh(index, &beat(session, challenge), INTERVAL_MS, now)
+                let challenge = keyring.challenge(index, "mail.3", 7, INTERVAL_MS, at(issued));
+                let is_fresh = |keyring: &mut Keyring, session, now| {
+                    keyring.is_fresh(index, &beat_header(session, challenge), INTERVAL_MS, now)
                 };
-                assert!(!is_fresh(&mut ring, 8, at(asked)), "of another session");
-                assert_eq!(is_fresh(&mut ring, 7, at(echoed)), fresh, "{kept} {asked} {echoed}");
-                // Having been answered anew in between changes nothing.
-                ring.challenge(index, "mail.3", 7, INTERVAL_MS, at(echoed));
-                assert_eq!(is_fresh(&mut ring, 7, at(echoed)), fresh, "{kept} {asked} {echoed}");
+                assert!(!is_fresh(&mut keyring, 8, at(issued)), "another session: {case}");
+                assert_eq!(is_fresh(&mut keyring, 7, at(echoed)), fresh, "{case}");
+                // A newer ack in between changes nothing.
+                keyring.challenge(index, "mail.3", 7, INTERVAL_MS, at(echoed));
+                assert_eq!(is_fresh(&mut keyring, 7, at(echoed)), fresh, "{case}");
             }
         }
     }
 
     #[test]
-    fn no_challenge_is_never_fresh() {
-        let (mut ring, index) = ring(true);
-        assert!(!ring.is_fresh(index, &beat(0, [0; 16]), 0, MonoTime::from_millis(0)));
+    fn a_datagram_without_a_challenge_is_not_fresh() {
+        let (mut keyring, index) = keyring(true);
+        assert!(!keyring.is_fresh(index, &beat_header(0, [0; 16]), 0, MonoTime::from_millis(0)));
     }
 }

@@ -1,11 +1,11 @@
-//! Ingest: from bytes on a socket to judged state, and the answers back.
+//! Ingest: from bytes on a socket to judged state, and the acks back.
 //!
-//! For every datagram, in this order and no other: framing, key, tag, body, freshness, fleet. What
-//! fails is counted under its reason and forgotten; nothing unproven is answered.
+//! Every datagram passes these checks in this order: framing, key, tag, body, freshness, fleet. One
+//! that fails is dropped and counted by reason; nothing unverified is answered.
 
+mod batch;
 mod keyring;
-mod mmsg;
-mod outbox;
+mod send_queue;
 mod socket;
 
 use std::io;
@@ -18,171 +18,177 @@ use heartline_fleet::{
 use heartline_protocol::envelope::Datagram;
 use heartline_protocol::{Body, DatagramError};
 
+pub use batch::{BATCH_SIZE, DatagramBatch};
 pub use keyring::Keyring;
-pub use mmsg::{BATCH, Inbox};
-pub use socket::{BindError, Listener, RECEIVE_BUFFER};
+pub use socket::{BindError, IngestSocket, RECEIVE_BUFFER};
 
-use outbox::Outbox;
+use send_queue::SendQueue;
 
-/// Datagrams that never reached the fleet, by reason.
+/// Counts of datagrams that never reached the fleet, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Refused {
+pub struct DatagramDropCounters {
     /// Wrong tag, unknown epoch, or a scope that does not cover its agent.
     pub bad_tag: u64,
     /// Not a message, or a body that breaks the rules.
     pub malformed: u64,
-    /// Signed with a revoked key.
+    /// Sealed with a revoked key.
     pub revoked: u64,
-    /// Dropped by the kernel.
+    /// Dropped by the kernel, because the receive buffer was full.
     pub kernel_dropped: u64,
 }
 
-/// The sockets with everything that stands between them and the fleet.
+/// The sockets, and all that a datagram passes between them and the fleet.
 pub struct Ingest {
-    listeners: Vec<Listener>,
-    inbox: Inbox,
-    outbox: Outbox,
+    sockets: Vec<IngestSocket>,
+    send_queue: SendQueue,
     /// The keys of all agents.
     pub keyring: Keyring,
-    refused: Refused,
-    new_drops: u64,
-    /// Where the agents of a batch stand.
-    found: Vec<Option<AgentIndex>>,
+    drop_counters: DatagramDropCounters,
+    /// Datagrams dropped by the kernel that [`Self::take_kernel_drops`] has not returned yet.
+    new_kernel_drops: u64,
+    /// The agents of a batch, allocated once.
+    indices: Vec<Option<AgentIndex>>,
 }
 
 impl Ingest {
-    /// Ingest from bound sockets.
+    /// Creates the ingest of bound sockets.
     #[must_use]
-    pub fn new(listeners: Vec<Listener>, keyring: Keyring) -> Self {
+    pub fn new(sockets: Vec<IngestSocket>, keyring: Keyring) -> Self {
         Self {
-            listeners,
-            inbox: Inbox::default(),
-            outbox: Outbox::default(),
+            sockets,
+            send_queue: SendQueue::default(),
             keyring,
-            refused: Refused::default(),
-            new_drops: 0,
-            found: Vec::new(),
+            drop_counters: DatagramDropCounters::default(),
+            new_kernel_drops: 0,
+            indices: Vec::new(),
         }
     }
 
-    /// The sockets, to wait on.
+    /// Returns the sockets, to poll them.
     pub fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.listeners.iter().map(AsFd::as_fd)
+        self.sockets.iter().map(AsFd::as_fd)
     }
 
-    /// The addresses that beats arrive on.
+    /// Returns the addresses that beats arrive on.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(Listener::address).collect()
+        self.sockets.iter().map(IngestSocket::address).collect()
     }
 
-    /// Datagrams that never reached the fleet.
     #[must_use]
-    pub fn refused(&self) -> &Refused {
-        &self.refused
+    pub fn drop_counters(&self) -> &DatagramDropCounters {
+        &self.drop_counters
     }
 
-    /// Answers that could not be sent.
+    /// Returns how many acks and pushes were not sent.
     #[must_use]
     pub fn withheld(&self) -> u64 {
-        self.outbox.withheld()
+        self.send_queue.withheld()
     }
 
-    /// Takes one batch from socket `via` into the fleet. Gives how many datagrams came.
+    /// Allocates the buffers of all sockets, on the thread that will receive.
+    #[must_use]
+    pub fn new_batches(&self) -> Vec<DatagramBatch> {
+        self.sockets.iter().map(DatagramBatch::new).collect()
+    }
+
+    /// Receives one batch from socket `via` and hands it to the fleet. Returns the number of
+    /// datagrams received.
     ///
     /// # Errors
-    /// What the kernel said, when the socket can't be read.
-    pub fn receive(&mut self, via: usize, fleet: &mut Fleet, now: MonoTime) -> io::Result<usize> {
-        let Self { listeners, inbox, keyring, refused, new_drops, found, .. } = self;
-        let Some(listener) = listeners.get_mut(via) else { return Ok(0) };
-        // The batch before was answered.
-        keyring.end_lending();
-        let got = inbox.receive(listener.as_fd())?;
-        if let Some(count) = inbox.dropped() {
-            let new = listener.note_drops(count);
-            refused.kernel_dropped += new;
-            *new_drops += new;
+    /// The system's error, when the socket can't be read.
+    pub fn receive(
+        &mut self,
+        batches: &mut [DatagramBatch],
+        via: usize,
+        fleet: &mut Fleet,
+        now: MonoTime,
+    ) -> io::Result<usize> {
+        let Self { sockets, keyring, drop_counters, new_kernel_drops, indices, .. } = self;
+        let (Some(socket), Some(batch)) = (sockets.get_mut(via), batches.get_mut(via)) else {
+            return Ok(0);
+        };
+        // The acks to the previous batch are sealed.
+        keyring.clear_transient();
+        let count = batch.receive(socket)?;
+        if let Some(drop_count) = batch.drop_count() {
+            let new = socket.record_drop_count(drop_count);
+            drop_counters.kernel_dropped += new;
+            *new_kernel_drops += new;
         }
-        let mut framed = Vec::with_capacity(got);
-        for (bytes, peer) in inbox.datagrams() {
-            let from = ReturnAddress { peer, via: via as u8 };
+        let mut parsed = Vec::with_capacity(count);
+        for (bytes, peer) in batch.datagrams() {
+            let (from, len) = (ReturnAddress { peer, via: via as u8 }, bytes.len() as u16);
             match Datagram::parse(bytes) {
-                Ok(datagram) => framed.push(Framed { datagram, from, len: bytes.len() as u16 }),
-                Err(refusal) => refused.count(refusal),
+                Ok(datagram) => parsed.push(ReceivedDatagram { datagram, from, len }),
+                Err(refusal) => drop_counters.count(refusal),
             }
         }
-        let agents: Vec<&str> = framed.iter().map(|it| it.datagram.claimed().agent).collect();
-        fleet.find_all(&agents, found);
-        keyring.touch(found);
-        for (framed, &found) in framed.iter().zip(&*found) {
-            if let Err(refusal) = take(keyring, fleet, framed, found, now) {
-                refused.count(refusal);
+        let agents: Vec<&str> = parsed.iter().map(|it| it.datagram.claimed().agent).collect();
+        fleet.find_all(&agents, indices);
+        keyring.prefetch(indices);
+        for (received, &index) in parsed.iter().zip(&*indices) {
+            if let Err(refusal) = handle_datagram(keyring, fleet, received, index, now) {
+                drop_counters.count(refusal);
             }
         }
-        Ok(got)
+        Ok(count)
     }
 
-    /// How many datagrams the kernel has dropped since the last call. Asks the kernel itself when
-    /// `ask` says so: that costs a read of `/proc`.
-    pub fn take_drops(&mut self, ask: Ask) -> u64 {
-        if ask == Ask::Kernel {
-            let new: u64 = self.listeners.iter_mut().map(Listener::poll_drops).sum();
-            self.refused.kernel_dropped += new;
-            self.new_drops += new;
-        }
-        std::mem::take(&mut self.new_drops)
+    /// Reads the kernel's own counts of drops from `/proc`: those that datagrams carry come too late
+    /// when no datagram follows.
+    pub fn read_kernel_drops(&mut self) {
+        let new: u64 = self.sockets.iter_mut().map(IngestSocket::read_drop_count).sum();
+        self.drop_counters.kernel_dropped += new;
+        self.new_kernel_drops += new;
     }
 
-    /// Sends an answer, with the next batch.
-    pub fn answer(&mut self, fleet: &Fleet, answer: &OutgoingAck, now: MonoTime) {
+    /// Returns how many datagrams the kernel is known to have dropped since the last call.
+    pub fn take_kernel_drops(&mut self) -> u64 {
+        std::mem::take(&mut self.new_kernel_drops)
+    }
+
+    /// Queues an ack for the next [`Self::flush`].
+    pub fn queue_ack(&mut self, fleet: &Fleet, answer: &OutgoingAck, now: MonoTime) {
         let Some(view) = fleet.view(answer.index) else { return };
-        self.outbox.answer(&mut self.keyring, view.name(), answer, now);
-        if self.outbox.is_full() {
+        self.send_queue.queue_ack(&mut self.keyring, view.name(), answer, now);
+        if self.send_queue.is_full() {
             self.flush();
         }
     }
 
-    /// Sends a push, with the next batch.
-    pub fn push(&mut self, fleet: &Fleet, order: &OutgoingPush) {
+    /// Queues a push for the next [`Self::flush`].
+    pub fn queue_push(&mut self, fleet: &Fleet, order: &OutgoingPush) {
         let Some(view) = fleet.view(order.index) else { return };
-        self.outbox.push(&self.keyring, view.name(), order);
-        if self.outbox.is_full() {
+        self.send_queue.queue_push(&self.keyring, view.name(), order);
+        if self.send_queue.is_full() {
             self.flush();
         }
     }
 
-    /// Sends what waits.
+    /// Sends all queued acks and pushes.
     pub fn flush(&mut self) {
-        self.outbox.flush(&self.listeners);
+        self.send_queue.flush(&self.sockets);
     }
 }
 
-/// Where to look for drops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// What the datagrams told.
-    Datagrams,
-    /// That, and the kernel's own table.
-    Kernel,
-}
-
-/// A datagram with the right framing, and where it came from.
-struct Framed<'a> {
+/// A datagram with valid framing, its return address and its length.
+struct ReceivedDatagram<'a> {
     datagram: Datagram<'a>,
     from: ReturnAddress,
     len: u16,
 }
 
-fn take(
+fn handle_datagram(
     keyring: &mut Keyring,
     fleet: &mut Fleet,
-    framed: &Framed<'_>,
-    found: Option<AgentIndex>,
+    received: &ReceivedDatagram<'_>,
+    index: Option<AgentIndex>,
     now: MonoTime,
 ) -> Result<(), DatagramError> {
-    // One that was not found may have come with the same batch.
-    let index = found.or_else(|| fleet.find(framed.datagram.claimed().agent));
-    let (verified, derived) = keyring.verify(index, framed.datagram)?;
+    // The first datagram of this agent may be in the same batch.
+    let index = index.or_else(|| fleet.find(received.datagram.claimed().agent));
+    let (verified, derived) = keyring.verify(index, received.datagram)?;
     let body = verified.decode()?;
     let header = &verified.header;
     let interval_ms = match &body {
@@ -191,10 +197,10 @@ fn take(
     };
     let fresh = keyring.is_fresh(index, header, interval_ms, now);
     if let (Some(index), Some(derived)) = (index, &derived) {
-        if fresh || !keyring.has(index) {
-            keyring.keep(index, header, derived);
+        if fresh || !keyring.has_keys(index) {
+            keyring.cache(index, header, derived);
         } else {
-            keyring.lend(index, header, derived);
+            keyring.keep_transient(index, header, derived);
         }
     }
     let message = Message {
@@ -203,20 +209,20 @@ fn take(
         session: header.session,
         sequence: header.sequence,
         fresh,
-        from: framed.from,
-        len: framed.len,
+        from: received.from,
+        len: received.len,
         body,
     };
     fleet.handle(Input::Message(&message), now);
     if index.is_none()
         && let (Some(index), Some(derived)) = (fleet.find(header.agent), &derived)
     {
-        keyring.keep(index, header, derived);
+        keyring.cache(index, header, derived);
     }
     Ok(())
 }
 
-impl Refused {
+impl DatagramDropCounters {
     fn count(&mut self, refusal: DatagramError) {
         match refusal {
             DatagramError::BadTag | DatagramError::UnknownEpoch | DatagramError::BadScope => {

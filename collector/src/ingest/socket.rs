@@ -1,57 +1,52 @@
-//! The sockets that beats arrive on, and what the kernel dropped of them.
+//! A UDP socket that beats arrive on, and the kernel's count of datagrams that it dropped there.
 
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use rustix::net::sockopt;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RxqOvfl;
+use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// What is asked for as receive buffer, in bytes: 0.4 s of 100,000 beats a second. The kernel fills
-/// it only while nobody reads.
+/// Receive buffer that is asked for, in bytes: 0.4 s of 100,000 beats a second. It fills only while
+/// the driver does not read.
 pub const RECEIVE_BUFFER: usize = 16 << 20;
-/// What is enough, in bytes: what an unprivileged process usually gets at most.
-const ENOUGH: usize = 4 << 20;
+/// Receive buffer below which operators are warned, in bytes: an unprivileged process usually gets
+/// no more.
+const RECEIVE_BUFFER_MIN: usize = 4 << 20;
 
-/// Why an address can't be listened on.
+/// An address that can't be listened on.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Another program has it.
+    /// Another program is bound to it.
     #[error(
         "can't receive on udp {address}: another program does (a second heartlined?); \
          stop it, or choose another port with --listen"
     )]
-    InUse {
-        /// The address.
-        address: SocketAddr,
-    },
-    /// Anything else.
+    InUse { address: SocketAddr },
+    /// Any other error of the system.
     #[error("can't receive on udp {address}: {source}; choose another address with --listen")]
-    Other {
-        /// The address.
-        address: SocketAddr,
-        /// What the kernel said.
-        source: io::Error,
-    },
+    Other { address: SocketAddr, source: io::Error },
 }
 
-/// One bound socket.
+/// A bound socket that beats arrive on.
 #[derive(Debug)]
-pub struct Listener {
+pub struct IngestSocket {
     socket: UdpSocket,
     address: SocketAddr,
     inode: u64,
-    granted: usize,
-    /// The kernel's count of drops when last looked at.
-    dropped: u32,
+    receive_buffer: usize,
+    /// The kernel's count of drops that was last seen.
+    drop_count: u32,
 }
 
-impl Listener {
+impl IngestSocket {
     /// Binds `address` with a large receive buffer.
     ///
     /// # Errors
-    /// [`BindError`] says what is in the way and what to do.
+    /// [`BindError`] names the address, the cause and the remedy.
     pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
         Self::try_bind(address).map_err(|source| {
             if source.kind() == io::ErrorKind::AddrInUse {
@@ -65,85 +60,79 @@ impl Listener {
     fn try_bind(address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6() {
-            // IPv4 has sockets of its own: a mapped address would be no key for an answer.
+            // IPv4 has sockets of its own: an ack must go out through the socket of its family.
             socket.set_only_v6(true)?;
         }
         socket.set_nonblocking(true)?;
-        // Clipped by the kernel without a word: what was granted is read back below.
+        // The kernel clips silently: what it granted is read back below.
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         // A privileged collector may go beyond the system's maximum; others keep what they have.
-        let _ = sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER);
-        // Not every kernel has it: then `/proc/net/udp` alone tells of drops.
-        let _ = super::mmsg::report_overflow(socket.as_fd());
+        let _ = set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER);
+        // Where the kernel lacks this option, drops are read from `/proc/net/udp` alone.
+        let _ = setsockopt(&socket, RxqOvfl, &1);
         socket.bind(&address.into())?;
         // Linux reports twice what is usable, for its own bookkeeping (socket(7), SO_RCVBUF).
-        let granted = socket.recv_buffer_size()? / 2;
+        let receive_buffer = socket.recv_buffer_size()? / 2;
         let inode = rustix::fs::fstat(&socket)?.st_ino;
         let socket = UdpSocket::from(socket);
         let address = socket.local_addr()?;
-        Ok(Self { socket, address, inode, granted, dropped: 0 })
+        Ok(Self { socket, address, inode, receive_buffer, drop_count: 0 })
     }
 
-    /// The address that was bound, with the port that was picked.
+    /// Returns the bound address, with the actual port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The receive buffer that the kernel granted, in bytes.
+    /// Returns a warning for operators if the kernel granted a small receive buffer.
     #[must_use]
-    pub fn granted(&self) -> usize {
-        self.granted
-    }
-
-    /// A sentence for operators where the kernel granted less than was asked for.
-    #[must_use]
-    pub fn clipped(&self) -> Option<String> {
-        (self.granted < ENOUGH).then(|| {
+    pub fn receive_buffer_warning(&self) -> Option<String> {
+        (self.receive_buffer < RECEIVE_BUFFER_MIN).then(|| {
             format!(
                 "the kernel granted a receive buffer of {} KiB instead of {} KiB: bursts of beats \
-                 may be dropped; raise it with `sysctl -w net.core.rmem_max={ENOUGH}` and \
+                 may be dropped; raise it with `sysctl -w net.core.rmem_max={RECEIVE_BUFFER_MIN}` and \
                  restart heartlined",
-                self.granted >> 10,
-                ENOUGH >> 10,
+                self.receive_buffer >> 10,
+                RECEIVE_BUFFER_MIN >> 10,
             )
         })
     }
 
-    /// Takes note of the kernel's count of drops; gives how many are new. A datagram carries the
-    /// count of when it was queued, so a count may be older than what the table told: it is then
-    /// behind, and nothing new.
-    pub(super) fn note_drops(&mut self, count: u32) -> u64 {
-        let new = count.wrapping_sub(self.dropped);
+    /// Records the kernel's count of drops. Returns how many are new: none when the count is older
+    /// than the last one, because a datagram carries the count of the moment when it was queued.
+    pub(super) fn record_drop_count(&mut self, count: u32) -> u64 {
+        let new = count.wrapping_sub(self.drop_count);
         if new > u32::MAX / 2 {
             return 0;
         }
-        self.dropped = count;
+        self.drop_count = count;
         u64::from(new)
     }
 
-    /// Asks the kernel: a count that comes with a datagram comes too late when none follows.
-    pub(super) fn poll_drops(&mut self) -> u64 {
+    /// Records the count in `/proc/net/udp`, which also shows drops that no datagram followed.
+    /// Returns how many are new.
+    pub(super) fn read_drop_count(&mut self) -> u64 {
         let table = if self.address.is_ipv4() { "/proc/net/udp" } else { "/proc/net/udp6" };
         let Ok(table) = fs::read_to_string(table) else { return 0 };
-        drops_of(&table, self.inode).map_or(0, |count| self.note_drops(count))
+        parse_drop_count(&table, self.inode).map_or(0, |count| self.record_drop_count(count))
     }
 }
 
-impl AsFd for Listener {
+impl AsFd for IngestSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 }
 
-impl AsRawFd for Listener {
+impl AsRawFd for IngestSocket {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
         self.socket.as_raw_fd()
     }
 }
 
-/// The last column of the socket's line in `/proc/net/udp` (proc(5)): its drops.
-fn drops_of(table: &str, inode: u64) -> Option<u32> {
+/// Returns the last column of the socket's line in `/proc/net/udp` (proc(5)): its drops.
+fn parse_drop_count(table: &str, inode: u64) -> Option<u32> {
     table.lines().skip(1).find_map(|line| {
         let columns: Vec<&str> = line.split_ascii_whitespace().collect();
         let is_it = columns.get(9)?.parse() == Ok(inode);
@@ -156,35 +145,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drops_are_read_from_the_kernels_table() {
+    fn drops_are_parsed_from_proc_net_udp() {
         let table = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   \
             uid  timeout inode ref pointer drops\n\
             1: 0100007F:10E7 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        \
             0 4242 2 0000000000000000 17\n";
-        assert_eq!(drops_of(table, 4242), Some(17));
-        assert_eq!(drops_of(table, 1), None);
+        assert_eq!(parse_drop_count(table, 4242), Some(17));
+        assert_eq!(parse_drop_count(table, 1), None);
     }
 
     #[test]
-    fn drops_show_up_when_nobody_reads() {
-        let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    fn drops_are_counted_while_nothing_is_received() {
+        let mut socket = IngestSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert_eq!(listener.poll_drops(), 0);
-        let mut dropped = 0;
-        // The buffer holds some ten thousand: bounded, and well past it.
+        assert_eq!(socket.read_drop_count(), 0);
+        // More than the receive buffer holds.
         for _ in 0..60_000 {
-            sender.send_to(&[0; 1_000], listener.address()).unwrap();
+            sender.send_to(&[0; 1_000], socket.address()).unwrap();
         }
-        dropped += listener.poll_drops();
-        assert!(dropped > 0);
-        assert_eq!(listener.poll_drops(), 0, "each drop is told once");
-        assert_eq!(listener.note_drops(0), 0, "a count from before is no news");
+        assert!(socket.read_drop_count() > 0);
+        assert_eq!(socket.read_drop_count(), 0, "each drop is counted once");
+        assert_eq!(socket.record_drop_count(0), 0, "an older count adds nothing");
     }
 
     #[test]
-    fn a_taken_port_says_what_to_do() {
-        let taken = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let error = Listener::bind(taken.address()).unwrap_err();
+    fn the_error_for_a_port_in_use_names_the_remedy() {
+        let bound = IngestSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let error = IngestSocket::bind(bound.address()).unwrap_err();
         assert!(error.to_string().contains("--listen"), "{error}");
     }
 }

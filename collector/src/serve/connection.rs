@@ -159,7 +159,7 @@ async fn client_closed(
         *read_ahead = Some(frames.next().await);
     }
     if !matches!(read_ahead, Some(Ok(None) | Err(FrameError::Io { .. }))) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -24,7 +24,7 @@ pub use publisher::Publisher;
 use heartline_operator::message::ErrorCode;
 
 use crate::driver::DriverHandle;
-use crate::keys::Keys;
+use crate::keys::CollectorKeys;
 use crate::store::{ReaderPool, StoreHandle};
 
 /// Most connections at once; further ones are refused with a reason.
@@ -37,7 +37,7 @@ pub struct ServerContext {
     pub readers: ReaderPool,
     pub store: StoreHandle,
     pub publisher: Publisher,
-    pub keys: Arc<Keys>,
+    pub keys: Arc<CollectorKeys>,
     pub host: String,
 }
 

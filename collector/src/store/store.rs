@@ -18,8 +18,8 @@ use super::history;
 use super::notice::Notify;
 use super::queue::{Flush, WriteQueue};
 use super::restore::{self, Past, Roster};
-use crate::clock::{self, Anchor};
-use crate::priority::{Role, step_behind_driver};
+use crate::clock::{self, WallClockAnchor};
+use crate::priority::{ThreadRole, lower_priority};
 
 /// With more rows waiting than this, details are shed.
 const DETAIL_ROWS: usize = 262_144;
@@ -40,7 +40,7 @@ impl Store {
     /// [`StoreError`]; its [`StoreError::exit_code`] tells what was refused from what failed.
     pub fn open(
         config: &StoreConfig,
-        anchor: Anchor,
+        anchor: WallClockAnchor,
         notify: Notify,
     ) -> Result<(Self, Restored), StoreError> {
         let control_path = config.data_dir.join(CONTROL_FILE);
@@ -58,7 +58,7 @@ impl Store {
         };
         let (path, to_driver) = (control_path.clone(), Arc::clone(&notify));
         let writer = ControlWriter::new(control_conn, path, control, to_driver);
-        store.start("control-writer", control_path, Role::Operators, move || writer.run())?;
+        store.start("control-writer", control_path, ThreadRole::Operators, move || writer.run())?;
         let writer = history::Writer {
             conn: history_conn,
             path: history_path.clone(),
@@ -66,7 +66,7 @@ impl Store {
             notify,
             retention: config.retention,
         };
-        store.start("history-writer", history_path, Role::History, move || writer.run())?;
+        store.start("history-writer", history_path, ThreadRole::History, move || writer.run())?;
         Ok((store, restored))
     }
 
@@ -74,11 +74,11 @@ impl Store {
         &mut self,
         name: &str,
         path: PathBuf,
-        role: Role,
+        role: ThreadRole,
         work: impl FnOnce() + Send + 'static,
     ) -> Result<(), StoreError> {
         let work = move || {
-            step_behind_driver(role);
+            lower_priority(role);
             work();
         };
         let thread = std::thread::Builder::new().name(name.into()).spawn(work);
@@ -91,7 +91,7 @@ impl Store {
     /// Work rows are bounded by the core (65,536 under way). Past 262,144 rows waiting, rows that
     /// nothing depends on (when a kill was obeyed, or not; last beats) are shed and counted;
     /// transitions, sessions, commands and gaps never are.
-    pub fn record(&self, mut rows: Vec<HistoryDbRow>, anchor: Anchor) {
+    pub fn record(&self, mut rows: Vec<HistoryDbRow>, anchor: WallClockAnchor) {
         if self.history.rows() > DETAIL_ROWS {
             let before = rows.len();
             rows.retain(|row| !is_detail(row));
@@ -105,7 +105,7 @@ impl Store {
 
     /// Hands over rows for `control.db`, in order. Never blocks. A command is written at once,
     /// together with all that was handed over before it.
-    pub fn persist(&self, rows: Vec<ControlDbRow>, anchor: Anchor) {
+    pub fn persist(&self, rows: Vec<ControlDbRow>, anchor: WallClockAnchor) {
         if rows.is_empty() {
             return;
         }
@@ -188,7 +188,7 @@ fn restore_all(
     control: &mut Connection,
     control_path: &Path,
     history_path: &Path,
-    anchor: Anchor,
+    anchor: WallClockAnchor,
 ) -> Result<(Connection, Restored), StoreError> {
     let reading = |source| StoreError::Sqlite { what: "read", path: control_path.into(), source };
     let mut roster = Roster::read(control).map_err(reading)?;

@@ -34,9 +34,9 @@ const NUMBERS: &[(&str, &str, &[&str])] = &[
         "at least {} and at most {} of them for an agent",
         &["session::KEPT", "session::KEPT_MAX"],
     ),
-    ("ARCHITECTURE.md", "goes without it after {} ms", &["deferred::PATIENCE_MS"]),
+    ("ARCHITECTURE.md", "goes without it after {} ms", &["ack::ACK_DELAY_MAX_MS"]),
     ("ARCHITECTURE.md", "falls {} pieces of news behind", &["publisher::BACKLOG"]),
-    ("ARCHITECTURE.md", "all {} datagrams of a `recvmmsg`", &["mmsg::BATCH"]),
+    ("ARCHITECTURE.md", "all {} datagrams of a `recvmmsg`", &["batch::BATCH_SIZE"]),
     (
         "README.md",
         "noticed after {} missed beats, unreachable after {},",

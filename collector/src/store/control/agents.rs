@@ -6,14 +6,14 @@ use heartline_protocol::limits::INTERVAL_DEFAULT_MS;
 use heartline_vocabulary::AgentRowId;
 use rusqlite::{Connection, Transaction, params};
 
-use crate::clock::Anchor;
+use crate::clock::WallClockAnchor;
 use crate::store::{column, identity};
 
 /// Writes one row that is no command.
 pub(super) fn write(
     tx: &Transaction<'_>,
     row: &ControlDbRow,
-    anchor: Anchor,
+    anchor: WallClockAnchor,
 ) -> rusqlite::Result<()> {
     match row {
         ControlDbRow::Registered { id, agent, at } => {

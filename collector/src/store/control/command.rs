@@ -6,7 +6,7 @@ use heartline_operator::message::CommandOutcome;
 use heartline_vocabulary::{CommandTarget, State};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use crate::clock::Anchor;
+use crate::clock::WallClockAnchor;
 use crate::store::column;
 
 /// Writes a command; or finds that its number was used, writes nothing, and says what became of the
@@ -14,7 +14,7 @@ use crate::store::column;
 pub(super) fn write(
     tx: &Transaction<'_>,
     command: &CommandRow,
-    anchor: Anchor,
+    anchor: WallClockAnchor,
 ) -> rusqlite::Result<Option<CommandOutcome>> {
     if let Some(before) = outcome(tx, command.request_id)? {
         return Ok(Some(before));

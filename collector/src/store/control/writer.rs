@@ -9,7 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::{agents, command, token};
-use crate::clock::{self, Anchor};
+use crate::clock::{self, WallClockAnchor};
 use crate::store::config::{TokenChange, TokenChangeError};
 use crate::store::notice::{Notify, StoreEvent};
 use crate::store::queue::{GroupCommit, WriteQueue};
@@ -18,7 +18,7 @@ use crate::store::{copy, disk, file};
 /// A batch of writes to `control.db`.
 pub(crate) enum ControlWrite {
     /// Rows of the fleet, with the anchor that turns their times into wall-clock time.
-    Rows(Vec<ControlDbRow>, Anchor),
+    Rows(Vec<ControlDbRow>, WallClockAnchor),
     Token(TokenChange, oneshot::Sender<Result<(), TokenChangeError>>),
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct ControlWriter {
     queue: Arc<WriteQueue<ControlWrite>>,
     notify: Notify,
     /// Rows that no reply depends on, not yet written.
-    pending_rows: Vec<(ControlDbRow, Anchor)>,
+    pending_rows: Vec<(ControlDbRow, WallClockAnchor)>,
     is_paused: bool,
     daily_copy: DailyCopy,
 }
@@ -103,7 +103,7 @@ impl ControlWriter {
         }
     }
 
-    fn write_command(&mut self, command: &CommandRow, anchor: Anchor) {
+    fn write_command(&mut self, command: &CommandRow, anchor: WallClockAnchor) {
         let ticket = command.ticket;
         let written = self.commit(|tx| command::write(tx, command, anchor));
         (self.notify)(match written {
@@ -143,7 +143,7 @@ impl ControlWriter {
 
 fn transact<T>(
     conn: &mut Connection,
-    rows: &[(ControlDbRow, Anchor)],
+    rows: &[(ControlDbRow, WallClockAnchor)],
     write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;

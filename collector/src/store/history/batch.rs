@@ -5,12 +5,12 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::work::{Confirmed, Tally};
 use super::{agents, event, meta};
-use crate::clock::Anchor;
+use crate::clock::WallClockAnchor;
 
 /// Writes rows in one transaction, with a note that the collector was alive.
 pub(super) fn commit<'a>(
     conn: &mut Connection,
-    rows: impl Iterator<Item = (&'a HistoryDbRow, Anchor)>,
+    rows: impl Iterator<Item = (&'a HistoryDbRow, WallClockAnchor)>,
     now_ms: i64,
 ) -> rusqlite::Result<Confirmed> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -30,7 +30,11 @@ pub(super) fn commit<'a>(
 }
 
 /// Keeps what a restart wants to know in step with what happens.
-fn update(tx: &Transaction<'_>, row: &HistoryDbRow, anchor: Anchor) -> rusqlite::Result<()> {
+fn update(
+    tx: &Transaction<'_>,
+    row: &HistoryDbRow,
+    anchor: WallClockAnchor,
+) -> rusqlite::Result<()> {
     match row {
         HistoryDbRow::Registered { id, agent, at } => {
             agents::register(tx, *id, agent, anchor.wall_ms(*at))

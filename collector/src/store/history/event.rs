@@ -16,7 +16,7 @@ use heartline_fleet::{HistoryDbRow, Transition, TransitionCause};
 use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Reason};
 use rusqlite::{Transaction, params};
 
-use crate::clock::Anchor;
+use crate::clock::WallClockAnchor;
 use crate::store::column;
 
 /// One row of the table.
@@ -43,7 +43,7 @@ struct Columns<'a> {
 pub(super) fn write(
     tx: &Transaction<'_>,
     row: &HistoryDbRow,
-    anchor: Anchor,
+    anchor: WallClockAnchor,
 ) -> rusqlite::Result<()> {
     let Some(event) = columns(row, anchor) else { return Ok(()) };
     let state = |status: Option<AgentStatus>| status.map(|status| status.state.name());
@@ -77,7 +77,7 @@ pub(super) fn write(
     Ok(())
 }
 
-fn columns(row: &HistoryDbRow, anchor: Anchor) -> Option<Columns<'_>> {
+fn columns(row: &HistoryDbRow, anchor: WallClockAnchor) -> Option<Columns<'_>> {
     let about = |kind, id: &AgentRowId, at| Columns {
         kind,
         at_ms: anchor.wall_ms(at),

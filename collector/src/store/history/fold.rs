@@ -185,7 +185,7 @@ mod tests {
     use heartline_vocabulary::WorkTotals;
 
     use super::*;
-    use crate::clock::Anchor;
+    use crate::clock::WallClockAnchor;
     use crate::store::history::{batch, open, prune};
     use crate::store::rollup::Sums;
 
@@ -259,7 +259,7 @@ mod tests {
         conn.pragma_update(None, "synchronous", "OFF").unwrap();
         conn.execute("INSERT INTO agents (id, name, first_seen_ms) VALUES (999, 'last', 0)", [])
             .unwrap();
-        let anchor = Anchor::new(MonoTime::from_nanos(0), 0);
+        let anchor = WallClockAnchor::new(MonoTime::from_nanos(0), 0);
         let retention = Retention {
             minutes: std::time::Duration::from_secs(2 * 3_600),
             hours: std::time::Duration::from_secs(48 * 3_600),
@@ -308,7 +308,7 @@ mod tests {
     fn a_full_disk_takes_all_or_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let (mut conn, _) = open::open(&dir.path().join("history.db"), 0).unwrap();
-        let anchor = Anchor::new(MonoTime::from_nanos(0), 0);
+        let anchor = WallClockAnchor::new(MonoTime::from_nanos(0), 0);
         let rows: Vec<HistoryDbRow> = (1..=3_000)
             .map(|number| HistoryDbRow::Work(Box::new(work(number, number as i64, 0, number).0)))
             .collect();

@@ -11,14 +11,14 @@ use rusqlite::{Connection, ffi};
 
 use super::work::Confirmed;
 use super::{agents, batch, fold, meta, open, prune};
-use crate::clock::{self, Anchor};
+use crate::clock::{self, WallClockAnchor};
 use crate::store::disk::{self, Fault};
 use crate::store::file::{self, CONTROL_FILE};
 use crate::store::notice::{Notify, StoreEvent};
 use crate::store::queue::{GroupCommit, WriteQueue};
 
 /// Rows, labelled by this anchor.
-pub(crate) type Parcel = (Vec<HistoryDbRow>, Anchor);
+pub(crate) type Parcel = (Vec<HistoryDbRow>, WallClockAnchor);
 
 /// Rows of one transaction, about.
 const ROWS: usize = 16_384;

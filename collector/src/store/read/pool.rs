@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{QueryLimit, ReadError, Reader};
-use crate::priority::{Role, step_behind_driver};
+use crate::priority::{ThreadRole, lower_priority};
 
 /// The size of a [`ReaderPool`], and the limit of its queries.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,7 @@ impl ReaderPool {
         for _ in 0..config.threads {
             let (mut reader, queue) = (Reader::open(data_dir)?, Arc::clone(&queue));
             let run = move || {
-                step_behind_driver(Role::History);
+                lower_priority(ThreadRole::History);
                 while let Some(query) = next_query(&queue) {
                     query(&mut reader);
                 }
@@ -94,7 +94,7 @@ fn next_query(queue: &Mutex<mpsc::Receiver<QueuedQuery>>) -> Option<QueuedQuery>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{self, Anchor};
+    use crate::clock::{self, WallClockAnchor};
     use crate::store::{Store, StoreConfig};
     use heartline_config::Retention;
 
@@ -104,7 +104,7 @@ mod tests {
     fn data_dir() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         let config = StoreConfig { data_dir: dir.path().into(), retention: Retention::default() };
-        let (store, _) = Store::open(&config, Anchor::read(), Arc::new(drop)).unwrap();
+        let (store, _) = Store::open(&config, WallClockAnchor::read(), Arc::new(drop)).unwrap();
         store.close();
         dir
     }

@@ -10,7 +10,7 @@ use heartline_fleet::{DesiredState, IdentityInterner, RestoredAgent, RestoredSes
 use heartline_vocabulary::AgentRowId;
 use rusqlite::Connection;
 
-use crate::clock::Anchor;
+use crate::clock::WallClockAnchor;
 
 use control::{DesiredRow, RosterRow};
 use history::{PastAgent, PastSession};
@@ -102,7 +102,7 @@ pub(super) fn next_id(roster: &Roster, past: &Past) -> AgentRowId {
 }
 
 /// The agents as the core wants them.
-pub(super) fn merge(roster: Roster, past: &Past, anchor: Anchor) -> Vec<RestoredAgent> {
+pub(super) fn merge(roster: Roster, past: &Past, anchor: WallClockAnchor) -> Vec<RestoredAgent> {
     let (mut pasts, mut desires) = (Merge::new(&past.agents), Merge::new(&roster.desired));
     let (mut sessions, unheard) = (Merge::new(&past.sessions), PastAgent::unheard());
     let alive = roster.agents.into_iter().filter(|agent| !agent.forgotten);
@@ -145,7 +145,7 @@ fn newest(sessions: &[PastSession]) -> Vec<RestoredSession> {
     .collect()
 }
 
-fn desired(row: &DesiredRow, past: &PastAgent, anchor: Anchor) -> DesiredState {
+fn desired(row: &DesiredRow, past: &PastAgent, anchor: WallClockAnchor) -> DesiredState {
     DesiredState {
         generation: row.generation,
         killed: row.killed,

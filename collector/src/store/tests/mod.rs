@@ -20,15 +20,15 @@ use heartline_vocabulary::{Action, AgentRowId, CommandTarget, Reason, State, Wor
 use tempfile::TempDir;
 
 use super::{Reader, Restored, Store, StoreConfig, StoreError, StoreEvent};
-use crate::clock::Anchor;
+use crate::clock::WallClockAnchor;
 
 /// Monotonic zero is 14:30 on the first of April 2026.
 const ZERO_MS: i64 = 1_775_053_800_000;
 /// Nothing here takes longer, unless it never comes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn anchor() -> Anchor {
-    Anchor::new(MonoTime::from_nanos(0), ZERO_MS)
+fn anchor() -> WallClockAnchor {
+    WallClockAnchor::new(MonoTime::from_nanos(0), ZERO_MS)
 }
 
 fn at(ms: i64) -> MonoTime {

@@ -1,30 +1,29 @@
 //! CPU per beat of the receiving thread, from the socket to judged state, beside the least that any
 //! receiver must do; and memory per agent.
 
-mod bare;
-mod crowd;
-mod disk;
-mod live;
-mod measured;
+mod baseline;
+mod bench_store;
+mod burst_sender;
+mod live_agents;
+mod measurement;
+mod pipeline;
 mod rate;
 mod report;
-mod round;
-mod sender;
-mod whole;
+mod synthetic_fleet;
 
 use std::time::Duration;
 
 use anyhow::Result;
+use clap::ValueEnum as _;
 
-use self::bare::Bare;
-use self::live::Work;
-use self::measured::Measured;
-use self::rate::Load;
-use self::report::Report;
-use self::whole::{Path, Whole};
+use self::live_agents::WorkPattern;
+use self::measurement::CpuMeasurement;
+use self::pipeline::PipelineBench;
+use self::rate::RateConfig;
+use self::report::IngestReport;
 use super::{Effort, EffortArgument, machine};
 
-/// What to measure.
+/// Options of the ingest benchmark.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -32,16 +31,16 @@ pub(super) struct Arguments {
     /// Sizes of the fleets, smallest first.
     #[arg(long, value_delimiter = ',')]
     agents: Vec<u32>,
-    /// Only these paths, for a profiler to look at.
+    /// Only these stages, for a profiler.
     #[arg(long, value_delimiter = ',')]
-    only: Vec<Stage>,
+    only: Vec<PipelineStage>,
     /// Instead of all that: so many beats a second at a whole collector.
     #[arg(long, value_name = "PER_SECOND")]
     rate: Option<u32>,
     /// With that rate, new work in the beats, as fast as it becomes durable.
     #[arg(long, requires = "rate")]
     busy: bool,
-    /// With that rate, somebody who looks at the whole fleet all the time.
+    /// With that rate, a viewer that receives every change of the fleet.
     #[arg(long, requires = "rate")]
     watched: bool,
     /// For so many seconds.
@@ -49,50 +48,47 @@ pub(super) struct Arguments {
     seconds: u64,
 }
 
-/// How far a beat is taken. Each goes further than the one before.
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Stage {
+/// How far beats are taken. Each stage includes those before it.
+// Variants have no doc comments because `--help` would print them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, clap::ValueEnum)]
+enum PipelineStage {
     Receive,
+    // The tag is verified, with one key prepared in advance.
     Verify,
+    // The tag is verified with a key prepared from 32 bytes for each datagram, after its framing.
     OwnKey,
     Decode,
+    // Acks are dropped unsealed.
     Judged,
+    // Acks are sealed and sent.
     Answered,
+    // Every beat brings new work, and is answered once that is durable.
     Durable,
 }
 
-const STAGES: [Stage; 7] = [
-    Stage::Receive,
-    Stage::Verify,
-    Stage::OwnKey,
-    Stage::Decode,
-    Stage::Judged,
-    Stage::Answered,
-    Stage::Durable,
-];
-
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(per_second) = arguments.rate {
-        let work = if arguments.busy { Work::Busy } else { Work::Idle };
+        let work = if arguments.busy { WorkPattern::Busy } else { WorkPattern::Idle };
         let span = Duration::from_secs(arguments.seconds);
-        return rate::run(&Load { per_second, span, work, is_watched: arguments.watched });
+        return rate::run(&RateConfig { per_second, span, work, is_watched: arguments.watched });
     }
     let (sizes, packets): (&[u32], u64) = match arguments.effort.effort() {
         Effort::Full => (&[1_000, 100_000, 1_000_000], 400_000),
         Effort::Smoke => (&[100, 1_000], 2_000),
     };
     let sizes = if arguments.agents.is_empty() { sizes } else { &arguments.agents };
-    let stages = if arguments.only.is_empty() { &STAGES[..] } else { &arguments.only };
+    let stages =
+        if arguments.only.is_empty() { PipelineStage::value_variants() } else { &arguments.only };
     machine::pin(0)?;
     println!(
         "beats of {} bytes, each with a segment of {} latencies, every 30 s from every agent; the \
          socket is filled in bursts of {}, then CPU of the thread that drains it is measured; the quickest of {} turns\n",
-        crowd::BEAT_LEN,
-        crowd::LATENCIES,
-        sender::BURST,
+        synthetic_fleet::BEAT_LEN,
+        synthetic_fleet::LATENCIES,
+        burst_sender::BURST_LEN,
         TURNS,
     );
-    let mut report = Report::new();
+    let mut report = IngestReport::new();
     for &agents in sizes {
         measure(agents, stages, packets, &mut report)?;
     }
@@ -100,47 +96,53 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn measure(agents: u32, stages: &[Stage], packets: u64, report: &mut Report) -> Result<()> {
-    report.begin(agents);
-    let (mut whole, bytes, first) = Whole::with(agents)?;
-    let turning = stages.iter().filter(|&&stage| stage != Stage::Durable);
-    let mut quickest: Vec<(Stage, Option<Measured>)> = turning.map(|&it| (it, None)).collect();
+fn measure(
+    agents: u32,
+    stages: &[PipelineStage],
+    packets: u64,
+    report: &mut IngestReport,
+) -> Result<()> {
+    report.begin_size(agents);
+    let (mut bench, bytes, first_beats) = PipelineBench::start(agents)?;
+    let in_turns = stages.iter().filter(|&&stage| stage != PipelineStage::Durable);
+    let mut quickest: Vec<(PipelineStage, Option<CpuMeasurement>)> =
+        in_turns.map(|&stage| (stage, None)).collect();
     for _ in 0..TURNS {
         for (stage, quickest) in &mut quickest {
-            let measured = one_turn(*stage, &mut whole, packets / TURNS)?;
-            *quickest = Some(quickest.map_or(measured, |before| before.quicker(measured)));
+            let measurement = measure_stage(*stage, &mut bench, packets / TURNS)?;
+            *quickest = Some(quickest.map_or(measurement, |before| before.quicker(measurement)));
         }
     }
-    for (stage, measured) in quickest {
-        report.path(stage, measured.unwrap_or_default());
+    for (stage, measurement) in quickest {
+        report.add_stage(stage, measurement.unwrap_or_default());
     }
-    if stages.contains(&Stage::Durable) {
-        whole.open_disk()?;
+    if stages.contains(&PipelineStage::Durable) {
+        bench.open_store()?;
         let before = machine::thread_cpu_of(WRITER);
-        let durable = one_turn(Stage::Durable, &mut whole, packets)?;
-        report.path(Stage::Durable, durable);
+        let durable = measure_stage(PipelineStage::Durable, &mut bench, packets)?;
+        report.add_stage(PipelineStage::Durable, durable);
         let cpu = machine::thread_cpu_of(WRITER).saturating_sub(before);
-        report.beside("    the store's writer beside (d)", Measured { cpu, ..durable });
+        report.add_row("    the store's writer beside (d)", CpuMeasurement { cpu, ..durable });
     }
-    report.beside("    first beat, with identity, to judged state", first);
-    report.memory(bytes);
+    report.add_row("    first beat, with identity, to judged state", first_beats);
+    report.add_bytes_per_agent(bytes);
     Ok(())
 }
 
-fn one_turn(stage: Stage, whole: &mut Whole, packets: u64) -> Result<Measured> {
-    match stage {
-        Stage::Receive => bare::measure(Bare::Receive, packets),
-        Stage::Verify => bare::measure(Bare::Verify, packets),
-        Stage::OwnKey => bare::measure(Bare::VerifyOwnKey, packets),
-        Stage::Decode => bare::measure(Bare::Decode, packets),
-        Stage::Judged => whole.measure(Path::Judged, packets),
-        Stage::Answered => whole.measure(Path::Answered, packets),
-        Stage::Durable => whole.measure(Path::Durable, packets),
+fn measure_stage(
+    stage: PipelineStage,
+    bench: &mut PipelineBench,
+    packets: u64,
+) -> Result<CpuMeasurement> {
+    if stage <= PipelineStage::Decode {
+        baseline::measure(stage, packets)
+    } else {
+        bench.measure(stage, packets)
     }
 }
 
-/// Who else uses the machine makes a path slower by a tenth from one second to the next, and never
-/// quicker: all paths take turns, and of each the quickest turn counts.
+/// Other programs on the machine make a stage slower by a tenth from one second to the next, and
+/// never quicker: all stages take turns, and of each the quickest turn counts.
 const TURNS: u64 = 4;
 
 /// The thread that writes `history.db`.

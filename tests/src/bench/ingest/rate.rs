@@ -1,5 +1,5 @@
-//! So many beats a second, for so long, at a whole collector process on one core: beats alone, or
-//! new work in them as fast as it becomes durable; looked at by nobody, or by one viewer.
+//! A constant rate of beats at a collector process on one core: beats alone, or new work in them as
+//! fast as it becomes durable; with or without a viewer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,31 +11,30 @@ use heartline_operator::Directories;
 use heartline_operator::client::{Access, Client, ClientOptions, Endpoint};
 use heartline_operator::message::CollectorStatus;
 
-use super::live::{Live, Told, Work};
+use super::live_agents::{BeatCounters, LiveAgents, WorkPattern};
 use crate::bench::machine;
 use crate::bench::table::Table;
 use crate::world::World;
 
 /// The interval of each agent, in ms: there are as many agents as beats a second.
 const INTERVAL_MS: u32 = 1_000;
-/// First beats a second, before anything is measured: each makes rows in both databases.
-const FIRST_PER_SECOND: u64 = 5_000;
-/// Until then the rows of everybody's first beats are written, behind the driver's back.
-const SETTLED_AFTER: Duration = Duration::from_secs(30);
+/// Rate of first beats, before the measurement: each makes rows in both databases.
+const FIRST_BEATS_PER_SECOND: u64 = 5_000;
+/// Time in which the store writes the rows of all first beats.
+const WARM_UP: Duration = Duration::from_secs(30);
 
-/// What the collector has to bear.
-pub(super) struct Load {
+/// The load on the collector.
+pub(super) struct RateConfig {
     /// Beats a second, from as many agents.
     pub(super) per_second: u32,
-    /// For so long.
     pub(super) span: Duration,
-    pub(super) work: Work,
-    /// Whether a viewer is told every change.
+    pub(super) work: WorkPattern,
+    /// Adds a viewer that receives every change.
     pub(super) is_watched: bool,
 }
 
-pub(super) fn run(load: &Load) -> Result<()> {
-    let Load { per_second, span, work, is_watched } = *load;
+pub(super) fn run(config: &RateConfig) -> Result<()> {
+    let RateConfig { per_second, span, work, is_watched } = *config;
     machine::pin(0)?;
     let world = World::new();
     // It inherits the core; everything else moves to the other one.
@@ -43,76 +42,77 @@ pub(super) fn run(load: &Load) -> Result<()> {
     machine::pin(1)?;
     let pid = collector.process().pid();
     let operator = world.operator();
-    let mut crowd = Live::new(per_second, INTERVAL_MS, &world.token(), collector.address(), work)?;
+    let (token, address) = (world.token(), collector.address());
+    let mut agents = LiveAgents::new(per_second, INTERVAL_MS, &token, address, work)?;
     let rate = u64::from(per_second);
-    let first = Duration::from_secs(rate.div_ceil(FIRST_PER_SECOND));
-    crowd.beat(FIRST_PER_SECOND.min(rate), first)?;
-    crowd.beat(rate, SETTLED_AFTER)?;
-    crowd.hush(Duration::from_millis(500))?;
-    let viewer = is_watched.then(|| Viewer::attach(world.directories())).transpose()?;
+    let first_beats = Duration::from_secs(rate.div_ceil(FIRST_BEATS_PER_SECOND));
+    agents.beat(FIRST_BEATS_PER_SECOND.min(rate), first_beats)?;
+    agents.beat(rate, WARM_UP)?;
+    agents.pause(Duration::from_millis(500))?;
+    let viewer = is_watched.then(|| BenchViewer::attach(world.directories())).transpose()?;
 
     let before = operator.collector();
     let cpu_before = machine::process_cpu_of(pid);
-    let told = crowd.beat(rate, span)?;
+    let beats = agents.beat(rate, span)?;
     let cpu = machine::process_cpu_of(pid).saturating_sub(cpu_before);
-    crowd.hush(Duration::from_millis(500))?;
+    agents.pause(Duration::from_millis(500))?;
     let after = operator.collector();
-    let updates = viewer.map(Viewer::detach);
+    let updates = viewer.map(BenchViewer::detach);
     ensure!(updates != Some(0), "the viewer saw nothing");
-    print(load, &Minute { told, before, after, cpu, updates });
+    print(config, &RateMeasurement { beats, before, after, cpu, updates });
     println!("\nresident: {} MiB for {per_second} agents", machine::resident_of(pid) >> 20);
     Ok(())
 }
 
-/// What was measured.
-struct Minute {
-    told: Told,
+struct RateMeasurement {
+    beats: BeatCounters,
     before: CollectorStatus,
     after: CollectorStatus,
     cpu: Duration,
+    /// Updates received by the viewer, if there is one.
     updates: Option<u64>,
 }
 
-fn print(load: &Load, minute: &Minute) {
-    let Minute { told, before, after, .. } = minute;
+fn print(config: &RateConfig, measurement: &RateMeasurement) {
+    let RateMeasurement { beats, before, after, cpu, updates } = measurement;
     let live = after.datagrams.live - before.datagrams.live;
     let dropped = after.datagrams.kernel_dropped - before.datagrams.kernel_dropped;
-    let seconds = (load.span + told.behind).as_secs_f64();
+    let seconds = (config.span + beats.lag_max).as_secs_f64();
     println!(
         "{} beats a second for {seconds:.0} s from as many agents, {}; the collector on one core\n",
-        load.per_second,
-        match load.work {
-            Work::Idle => "no new work",
-            Work::Busy => "new work in them as fast as it becomes durable",
+        config.per_second,
+        match config.work {
+            WorkPattern::Idle => "no new work",
+            WorkPattern::Busy => "new work in them as fast as it becomes durable",
         }
     );
     let mut table = Table::new(&["", "measured", "goal"]);
-    let mut row = |what: &str, value: String, goal: &str| {
-        table.row(&[what.into(), value, goal.into()]);
+    let mut row = |name: &str, value: String, goal: &str| {
+        table.row(&[name.into(), value, goal.into()]);
     };
-    row("beats sent", told.sent.to_string(), "");
+    row("beats sent", beats.sent.to_string(), "");
     row("judged live", live.to_string(), "all");
-    row("lost", told.sent.saturating_sub(live).to_string(), "0");
+    row("lost", beats.sent.saturating_sub(live).to_string(), "0");
     row("dropped by the kernel", dropped.to_string(), "0");
-    row("answers received", told.answers.to_string(), "");
-    row("work made durable", told.durable.to_string(), "");
-    row("share of the core", format!("{:.0} %", minute.cpu.as_secs_f64() / seconds * 1e2), "");
-    row("sender's worst lag, ms", told.behind.as_millis().to_string(), "");
+    row("answers received", beats.acks.to_string(), "");
+    row("work made durable", beats.durable_segments.to_string(), "");
+    row("share of the core", format!("{:.0} %", cpu.as_secs_f64() / seconds * 1e2), "");
+    row("sender's worst lag, ms", beats.lag_max.as_millis().to_string(), "");
     row("gaps", (after.gaps - before.gaps).to_string(), "0");
-    if let Some(updates) = minute.updates {
+    if let Some(updates) = updates {
         row("updates seen by the viewer", updates.to_string(), "");
     }
     table.print();
 }
 
-/// Somebody who looks at the fleet all the time.
-struct Viewer {
+/// An operator's client that receives every change of the fleet, on a thread of its own.
+struct BenchViewer {
     updates: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
-impl Viewer {
+impl BenchViewer {
     fn attach(directories: Directories) -> Result<Self> {
         let (updates, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -122,8 +122,9 @@ impl Viewer {
         let watch = {
             let (updates, stop) = (Arc::clone(&updates), Arc::clone(&stop));
             move || {
-                if let Err(error) = runtime.block_on(look(directories, &updates, &stop)) {
-                    eprintln!("the viewer was cut: {error:#}");
+                if let Err(error) = runtime.block_on(receive_updates(directories, &updates, &stop))
+                {
+                    eprintln!("the viewer was disconnected: {error:#}");
                 }
             }
         };
@@ -132,7 +133,7 @@ impl Viewer {
         Ok(Self { updates, stop, thread })
     }
 
-    /// Gives how many updates it saw.
+    /// Ends the thread. Returns how many updates were received.
     fn detach(self) -> u64 {
         self.stop.store(true, Ordering::Release);
         let _ = self.thread.join();
@@ -140,13 +141,17 @@ impl Viewer {
     }
 }
 
-async fn look(directories: Directories, updates: &AtomicU64, stop: &AtomicBool) -> Result<()> {
+async fn receive_updates(
+    directories: Directories,
+    updates: &AtomicU64,
+    stop: &AtomicBool,
+) -> Result<()> {
     let options = ClientOptions { access: Access::View, ..ClientOptions::default() };
     let client = Client::connect(&Endpoint::Unix(directories), &options).await?;
-    let mut news = client.subscribe(Vec::new(), 4).await?;
+    let mut subscription = client.subscribe(Vec::new(), 4).await?;
     while !stop.load(Ordering::Acquire) {
-        // Looks up now and then to see whether it is to stop.
-        let waited = tokio::time::timeout(Duration::from_secs(1), news.next()).await;
+        // The timeout lets the loop see `stop`.
+        let waited = tokio::time::timeout(Duration::from_secs(1), subscription.next()).await;
         if let Ok(update) = waited {
             drop(update?);
             updates.fetch_add(1, Ordering::AcqRel);

@@ -1,29 +1,28 @@
-//! What is printed.
+//! The printed report.
 
-use super::Stage;
-use super::measured::Measured;
+use super::PipelineStage;
+use super::measurement::CpuMeasurement;
 use crate::bench::table::Table;
 
-/// The goals of the design.
 const GOAL_RATIO: f64 = 0.6;
 const GOAL_GROWTH: f64 = 1.6;
 const GOAL_BYTES: f64 = 600.0;
 
-/// Two tables that fill while measuring.
-pub(super) struct Report {
-    paths: Table,
+/// The tables of CPU per stage and of goals.
+pub(super) struct IngestReport {
+    stages: Table,
     goals: Table,
     agents: u32,
-    /// Path (b) of the current size: what ratios are taken to.
-    base: Option<Measured>,
-    /// Path (c) of the smallest size: what growth is taken from.
-    smallest: Option<Measured>,
+    /// Stage (b) at the current fleet size, to which ratios are taken.
+    base: Option<CpuMeasurement>,
+    /// Stage (c) at the smallest fleet size, from which growth is taken.
+    smallest: Option<CpuMeasurement>,
 }
 
-impl Report {
+impl IngestReport {
     pub(super) fn new() -> Self {
         Self {
-            paths: Table::new(&["path", "agents", "ns/packet", "packets/s", "of (b)", "lost"]),
+            stages: Table::new(&["path", "agents", "ns/packet", "packets/s", "of (b)", "lost"]),
             goals: Table::new(&["", "agents", "measured", "goal"]),
             agents: 0,
             base: None,
@@ -31,66 +30,64 @@ impl Report {
         }
     }
 
-    /// From here on a fleet of another size is measured.
-    pub(super) fn begin(&mut self, agents: u32) {
+    /// Starts the rows of another fleet size.
+    pub(super) fn begin_size(&mut self, agents: u32) {
         (self.agents, self.base) = (agents, None);
     }
 
-    /// One of the paths was measured.
-    pub(super) fn path(&mut self, stage: Stage, measured: Measured) {
-        if stage == Stage::Verify {
-            self.base = Some(measured);
+    pub(super) fn add_stage(&mut self, stage: PipelineStage, measurement: CpuMeasurement) {
+        if stage == PipelineStage::Verify {
+            self.base = Some(measurement);
         }
-        self.beside(name(stage), measured);
-        if stage != Stage::Judged {
+        self.add_row(name(stage), measurement);
+        if stage != PipelineStage::Judged {
             return;
         }
+        let ns = measurement.ns_per_packet();
         if let Some(base) = self.base {
-            let ratio = base.ns() / measured.ns();
-            self.goal("(c) of (b)", format!("{ratio:.2}"), format!(">= {GOAL_RATIO}"));
+            let ratio = base.ns_per_packet() / ns;
+            self.add_goal("(c) of (b)", format!("{ratio:.2}"), format!(">= {GOAL_RATIO}"));
         }
-        let growth = measured.ns() / self.smallest.get_or_insert(measured).ns();
-        self.goal("growth of (c)", format!("{growth:.2}"), format!("<= {GOAL_GROWTH}"));
+        let growth = ns / self.smallest.get_or_insert(measurement).ns_per_packet();
+        self.add_goal("growth of (c)", format!("{growth:.2}"), format!("<= {GOAL_GROWTH}"));
     }
 
-    /// Something beside the paths was measured.
-    pub(super) fn beside(&mut self, what: &str, measured: Measured) {
-        let ns = measured.ns();
-        let ratio = self.base.map_or(String::new(), |base| format!("{:.2}", base.ns() / ns));
-        self.paths.row(&[
-            what.to_owned(),
+    pub(super) fn add_row(&mut self, name: &str, measurement: CpuMeasurement) {
+        let ns = measurement.ns_per_packet();
+        let ratio = |base: CpuMeasurement| format!("{:.2}", base.ns_per_packet() / ns);
+        self.stages.row(&[
+            name.to_owned(),
             self.agents.to_string(),
             format!("{ns:.0}"),
             format!("{:.0}", 1e9 / ns),
-            ratio,
-            measured.lost.to_string(),
+            self.base.map_or(String::new(), ratio),
+            measurement.lost.to_string(),
         ]);
     }
 
-    /// So many bytes of resident memory belong to each agent.
-    pub(super) fn memory(&mut self, bytes: f64) {
-        self.goal("bytes per idle agent", format!("{bytes:.0}"), format!("<= {GOAL_BYTES}"));
+    pub(super) fn add_bytes_per_agent(&mut self, bytes: f64) {
+        self.add_goal("bytes per idle agent", format!("{bytes:.0}"), format!("<= {GOAL_BYTES}"));
     }
 
-    fn goal(&mut self, what: &str, measured: String, goal: String) {
-        self.goals.row(&[what.to_owned(), self.agents.to_string(), measured, goal]);
+    fn add_goal(&mut self, name: &str, measured: String, goal: String) {
+        self.goals.row(&[name.to_owned(), self.agents.to_string(), measured, goal]);
     }
 
     pub(super) fn print(&self) {
-        self.paths.print();
+        self.stages.print();
         println!();
         self.goals.print();
     }
 }
 
-fn name(stage: Stage) -> &'static str {
+fn name(stage: PipelineStage) -> &'static str {
     match stage {
-        Stage::Receive => "(a) recvmmsg",
-        Stage::Verify => "(b) recvmmsg + HMAC, one prepared key",
-        Stage::OwnKey => "    (b) with a key prepared for each beat, and framing",
-        Stage::Decode => "    that, and decoded",
-        Stage::Judged => "(c) to judged state",
-        Stage::Answered => "(c') that, answer sealed and sent",
-        Stage::Durable => "(d) new work in each, answered when durable",
+        PipelineStage::Receive => "(a) recvmmsg",
+        PipelineStage::Verify => "(b) recvmmsg + HMAC, one prepared key",
+        PipelineStage::OwnKey => "    (b) with a key prepared for each beat, and framing",
+        PipelineStage::Decode => "    that, and decoded",
+        PipelineStage::Judged => "(c) to judged state",
+        PipelineStage::Answered => "(c') that, answer sealed and sent",
+        PipelineStage::Durable => "(d) new work in each, answered when durable",
     }
 }

@@ -1,4 +1,4 @@
-//! A crowd of agents in one thread: each is a name, a key and a session.
+//! Many agents in one thread: each is a name, a key and a session.
 
 use heartline_protocol::bucket::{self, PackedHistogram};
 use heartline_protocol::limits::{CHALLENGE_LEN, INTERVAL_DEFAULT_MS, TAG_LEN};
@@ -11,52 +11,51 @@ use heartline_vocabulary::Phase;
 
 /// Length of every beat but an agent's first, in bytes.
 pub(super) const BEAT_LEN: usize = 200;
-/// Different latencies in a segment.
+/// Distinct latencies in a segment.
 pub(super) const LATENCIES: usize = 20;
-/// The interval of agents that choose none, in ms.
 pub(super) const INTERVAL_MS: u32 = INTERVAL_DEFAULT_MS;
-/// The one key of a crowd that shares it.
-pub(super) const ONE_KEY: [u8; 32] = [0x0e; 32];
+/// The key of a fleet whose agents share one.
+pub(super) const SHARED_KEY: [u8; 32] = [0x0e; 32];
 
-/// What a beat carries beside the vitals.
+/// The part of a beat beside the vitals.
 #[derive(Clone, Copy)]
-pub(super) enum Load {
-    /// The agent's identity: its first beat.
+pub(super) enum BeatPayload {
+    /// The agent's identity, in its first beat.
     Identity,
-    /// A segment of work of that number.
+    /// The segment of work with this number.
     Segment(u64),
 }
 
-/// What an agent says in one beat.
+/// The fields in which the beats of an agent differ.
 #[derive(Clone, Copy)]
-pub(super) struct Said {
+pub(super) struct BeatFields {
     /// Number in its session, from 1.
     pub(super) sequence: u64,
-    /// The newest challenge that it has received, or zeros.
+    /// The newest challenge that the agent received, or zeros.
     pub(super) challenge: [u8; CHALLENGE_LEN],
-    pub(super) load: Load,
+    pub(super) payload: BeatPayload,
 }
 
-/// All agents.
-pub(super) struct Crowd {
+/// Agents that send beats of one kind in a fixed random order.
+pub(super) struct SyntheticFleet {
     keys: Vec<[u8; 32]>,
-    /// The order in which they beat: random, as it is after an hour of jitter.
+    /// The order in which the agents beat: random, as after an hour of jitter.
     order: Vec<u32>,
     epoch: KeyEpoch,
     interval_ms: u32,
     histogram: Vec<u8>,
 }
 
-impl Crowd {
-    /// Agents with the keys of a fleet-wide token.
+impl SyntheticFleet {
+    /// Creates agents with the keys of a fleet-wide token.
     pub(super) fn new(agents: u32, epoch: KeyEpoch, token: &ScopeKey) -> Self {
         let key = |agent| token.agent_key_bytes(Direction::Up, &name(agent));
         Self::with_keys((0..agents).map(key).collect(), epoch)
     }
 
-    /// Agents that all sign with the same key.
-    pub(super) fn with_one_key(agents: u32) -> Self {
-        Self::with_keys(vec![ONE_KEY; agents as usize], KeyEpoch(1))
+    /// Creates agents that all sign with [`SHARED_KEY`].
+    pub(super) fn with_shared_key(agents: u32) -> Self {
+        Self::with_keys(vec![SHARED_KEY; agents as usize], KeyEpoch(1))
     }
 
     fn with_keys(keys: Vec<[u8; 32]>, epoch: KeyEpoch) -> Self {
@@ -69,23 +68,21 @@ impl Crowd {
         Self { order, keys, epoch, interval_ms: INTERVAL_MS, histogram }
     }
 
-    /// The same agents with another interval, in ms.
-    pub(super) fn every(self, interval_ms: u32) -> Self {
+    /// Returns the same agents with another interval.
+    pub(super) fn with_interval(self, interval_ms: u32) -> Self {
         Self { interval_ms, ..self }
     }
 
-    /// How many agents there are.
     pub(super) fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// Whose beat the `nth` is.
+    /// Returns the agent that sends the `nth` beat.
     pub(super) fn agent(&self, nth: usize) -> u32 {
         self.order[nth % self.order.len()]
     }
 
-    /// Writes a beat.
-    pub(super) fn write(&self, agent: u32, said: Said, out: &mut Vec<u8>) {
+    pub(super) fn write_beat(&self, agent: u32, fields: BeatFields, out: &mut Vec<u8>) {
         let name = name(agent);
         let header = Header {
             kind: MessageType::Beat,
@@ -93,8 +90,8 @@ impl Crowd {
             scope_len: 0,
             agent: &name,
             session: session(agent),
-            sequence: said.sequence,
-            challenge: said.challenge,
+            sequence: fields.sequence,
+            challenge: fields.challenge,
         };
         let host = format!("machine-{}", agent % 997);
         let mut beat = Beat {
@@ -106,15 +103,15 @@ impl Crowd {
             progress_age_ms: Some(800),
             ..Beat::default()
         };
-        match said.load {
-            Load::Identity => beat.identity = Some(Box::new(identity(&host, agent))),
-            Load::Segment(number) => beat.segment = Some(self.segment(number)),
+        match fields.payload {
+            BeatPayload::Identity => beat.identity = Some(Box::new(identity(&host, agent))),
+            BeatPayload::Segment(number) => beat.segment = Some(self.segment(number)),
         }
         let mut sealer = DatagramWriter::new(out, &header);
         let start = sealer.body().len();
         beat.write(sealer.body());
-        if matches!(said.load, Load::Segment(_)) {
-            // As long a step as makes every beat equally long.
+        if matches!(fields.payload, BeatPayload::Segment(_)) {
+            // The length of the step makes all beats equally long.
             let missing = BEAT_LEN - TAG_LEN - sealer.body().len();
             beat.step = Some(UntrustedText::new(&"fetch-invoices-from-the-archive"[..missing]));
             sealer.body().truncate(start);
@@ -137,19 +134,18 @@ impl Crowd {
     }
 }
 
-/// An agent's id.
 pub(super) fn name(agent: u32) -> String {
     format!("{PREFIX}{agent:07}")
 }
 
-/// Whose id that is.
-pub(super) fn number(name: &str) -> Option<u32> {
+/// Returns the number of the agent with this name.
+pub(super) fn parse_name(name: &str) -> Option<u32> {
     name.strip_prefix(PREFIX)?.parse().ok()
 }
 
 const PREFIX: &str = "agent-";
 
-/// An agent's only session.
+/// Returns an agent's only session.
 pub(super) fn session(agent: u32) -> u64 {
     u64::from(agent) + 1
 }
