@@ -35,7 +35,7 @@ const NUMBERS: &[(&str, &str, &[&str])] = &[
         &["session::KEPT", "session::KEPT_MAX"],
     ),
     ("ARCHITECTURE.md", "goes without it after {} ms", &["ack::ACK_DELAY_MAX_MS"]),
-    ("ARCHITECTURE.md", "falls {} pieces of news behind", &["publisher::BACKLOG"]),
+    ("ARCHITECTURE.md", "falls {} deltas behind", &["publisher::BACKLOG"]),
     ("ARCHITECTURE.md", "all {} datagrams of a `recvmmsg`", &["batch::BATCH_SIZE"]),
     (
         "README.md",
