@@ -21,7 +21,7 @@ mod run;
 
 use std::process::ExitCode;
 
-pub use run::{Reload, RunError, run};
+pub use run::{ReloadConfig, RunError, run};
 
 /// The program `heartlined`, once its arguments are read: starts the log, runs, and says in one
 /// line what went wrong, if anything did.
@@ -35,7 +35,7 @@ pub fn main(args: &args::RunArgs) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let reload: Reload = {
+    let reload: ReloadConfig = {
         let args = args.clone();
         Box::new(move || args.resolve())
     };

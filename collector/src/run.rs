@@ -19,7 +19,9 @@ use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_c
 use crate::ingest::{BindError, Ingest, IngestSocket, Keyring};
 use crate::keys::{self, CollectorKeys, KeyError};
 use crate::priority::{ThreadRole, lower_priority};
-use crate::serve::{Access, OperatorListener, Publisher, ServeError, ServerContext, SocketRole};
+use crate::serve::{
+    AccessPolicy, OperatorListener, Publisher, ServeError, ServerContext, SocketRole,
+};
 use crate::store::{
     DataDirLock, LockError, Notify, ReadError, ReaderPool, ReaderPoolConfig, Restored, Store,
     StoreConfig, StoreError,
@@ -77,13 +79,13 @@ impl RunError {
 }
 
 /// How a running collector learns of a changed configuration: called at HUP.
-pub type Reload = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
+pub type ReloadConfig = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
 
 /// Runs a collector until TERM or INT: then everything is committed and its clients are told.
 ///
 /// # Errors
 /// [`RunError`] says what was attempted, on what, and what to do.
-pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
+pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
     let system = |verb| move |source| RunError::System { verb, source };
     private_dir(&config.data_dir)?;
     private_dir(&config.socket_dir)?;
@@ -120,7 +122,7 @@ pub fn run(config: &Config, reload: &Reload) -> Result<(), RunError> {
         .build()
         .map_err(system("start the operators' runtime"))?;
     let _guard = runtime.enter();
-    let access = Access::new(config.access.clone());
+    let access = AccessPolicy::new(config.access.clone());
     let (access_tx, access_rx) = watch::channel(access.clone());
     let ctl_path = config.socket_dir.join(CONTROL_SOCKET);
     let view_path = config.socket_dir.join(VIEW_SOCKET);
@@ -180,8 +182,8 @@ impl Signals {
     async fn obey(
         mut self,
         handle: &DriverHandle,
-        reload: &Reload,
-        access: &watch::Sender<Access>,
+        reload: &ReloadConfig,
+        access: &watch::Sender<AccessPolicy>,
         driver: &thread::JoinHandle<std::io::Result<()>>,
     ) {
         let mut look = tokio::time::interval(std::time::Duration::from_secs(1));
@@ -197,10 +199,10 @@ impl Signals {
 }
 
 /// Takes a changed configuration, all of it or nothing.
-fn reconfigure(handle: &DriverHandle, reload: &Reload, access: &watch::Sender<Access>) {
+fn reconfigure(handle: &DriverHandle, reload: &ReloadConfig, access: &watch::Sender<AccessPolicy>) {
     match reload() {
         Ok(config) => {
-            access.send_replace(Access::new(config.access));
+            access.send_replace(AccessPolicy::new(config.access));
             handle.send(DriverRequest::Rules(config.rules));
             tracing::info!(
                 "took the changed config; addresses, directories, retention and the mode of the \

@@ -35,7 +35,7 @@ pub(crate) enum Freshness {
 
 /// The acks that one agent was sent in the current second.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct RateLimit {
+pub(crate) struct AckRateLimit {
     pub(crate) second: u32,
     used: u16,
 }
@@ -44,7 +44,7 @@ pub(crate) struct RateLimit {
 /// a weapon against one whose messages are replayed.
 pub(crate) const ACKS_PER_SECOND: u16 = 64;
 
-impl RateLimit {
+impl AckRateLimit {
     /// Takes one, if fewer than `most` were taken in this second.
     pub(crate) fn take(&mut self, now: MonoTime, most: u16) -> bool {
         let second = now.nanos().div_euclid(1_000_000_000) as u32;
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn acks_are_limited_by_the_second() {
-        let mut rate = RateLimit::default();
+        let mut rate = AckRateLimit::default();
         let mut taken = |ms| (0..100).filter(|_| rate.take(MonoTime::from_millis(ms), 64)).count();
         assert_eq!(taken(5_000), 64);
         assert_eq!(taken(5_999), 0);

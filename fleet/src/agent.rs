@@ -3,7 +3,7 @@
 use heartline_protocol::Phase;
 use heartline_vocabulary::{AgentRowId, AgentStatus, ExitStatus, Identity, WorkTotals};
 
-use crate::ack::{PendingAck, RateLimit};
+use crate::ack::{AckRateLimit, PendingAck};
 use crate::command::{DesiredState, PushSchedule};
 use crate::observed_time::ObservedTime;
 use crate::return_address::PackedReturnAddress;
@@ -70,7 +70,7 @@ pub(crate) struct Agent {
     /// Lost beats of the session that work rows have reported.
     pub(crate) lost_reported: u32,
     pub(crate) pending_ack: Option<Box<PendingAck>>,
-    pub(crate) ack_rate: RateLimit,
+    pub(crate) ack_rate: AckRateLimit,
     /// It stands in the list of changed agents.
     pub(crate) changed: bool,
     pub(crate) first_seen: MonoTime,
@@ -135,7 +135,7 @@ impl Agent {
             beats_since_row: 0,
             lost_reported: 0,
             pending_ack: None,
-            ack_rate: RateLimit::default(),
+            ack_rate: AckRateLimit::default(),
             changed: false,
             first_seen: now,
         }

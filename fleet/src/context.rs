@@ -19,7 +19,7 @@ use crate::time::MonoTime;
 use crate::work::UnconfirmedWorkQueue;
 
 /// The part of a fleet that the handlers of every agent share.
-pub(crate) struct Context {
+pub(crate) struct HandlerContext {
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) counters: MessageCounters,
     pub(crate) state_counts: StateCounts,
@@ -34,7 +34,7 @@ pub(crate) struct Context {
     pub(crate) changed: Vec<AgentIndex>,
 }
 
-impl Context {
+impl HandlerContext {
     pub(crate) fn new(thresholds: ThresholdTable) -> Self {
         Self {
             outputs: VecDeque::new(),
@@ -66,7 +66,7 @@ pub(crate) struct AgentMut<'a> {
     pub(crate) index: AgentIndex,
     pub(crate) agent: &'a mut Agent,
     pub(crate) deadline: Deadline<'a>,
-    pub(crate) context: &'a mut Context,
+    pub(crate) context: &'a mut HandlerContext,
 }
 
 impl AgentMut<'_> {

@@ -8,7 +8,7 @@ use heartline_vocabulary::{AgentRowId, StateCounts};
 use crate::agent_table::{AgentIndex, AgentTable};
 use crate::cause::TransitionCause;
 use crate::command::PendingCommand;
-use crate::context::{AgentMut, Context};
+use crate::context::{AgentMut, HandlerContext};
 use crate::forget::Tombstones;
 use crate::gap::{GapDetector, HEARTBEAT};
 use crate::input::Input;
@@ -56,7 +56,7 @@ pub struct MessageCounters {
 /// All agents, and every judgement about them. See the crate's documentation for its four verbs.
 pub struct Fleet {
     pub(crate) agents: AgentTable,
-    pub(crate) context: Context,
+    pub(crate) context: HandlerContext,
     pub(crate) tombstones: Tombstones,
     pub(crate) commands: BTreeMap<WriteTicket, PendingCommand>,
     pub(crate) last_command: WriteTicket,
@@ -78,7 +78,7 @@ impl Fleet {
     pub fn new(config: FleetConfig, now: MonoTime) -> Self {
         Self {
             agents: AgentTable::new(config.hash_seed, config.agents_max),
-            context: Context::new(ThresholdTable::new(config.rules)),
+            context: HandlerContext::new(ThresholdTable::new(config.rules)),
             tombstones: Tombstones::default(),
             commands: BTreeMap::new(),
             last_command: WriteTicket(0),

@@ -24,7 +24,7 @@ use heartline_vocabulary::ForgetRefusal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub use request::{
-    CommandReply, DriverHandle, DriverInbox, DriverRequest, Page, PageRequest, ReplyTo,
+    CommandReply, DriverHandle, DriverInbox, DriverRequest, FleetPage, PageRequest, ReplyTo,
     driver_channel,
 };
 pub use status::CollectorInfo;
@@ -147,7 +147,7 @@ impl Driver {
         self.handle_requests();
         self.ingest.flush();
         self.flush_rows();
-        self.rate.note(self.fleet.counters().live, now);
+        self.rate.update(self.fleet.counters().live, now);
         if self.checked == now && !self.store.is_alive() {
             return Err(io::Error::other("a writer of the databases has ended"));
         }
@@ -264,7 +264,7 @@ impl Driver {
             DriverRequest::Page(request, reply_to) => {
                 let (entries, next) = delta::page(&self.fleet, request, self.anchor);
                 let (turn, status) = (self.turn, self.status(now));
-                let _ = reply_to.send(Page { turn, entries, status, next });
+                let _ = reply_to.send(FleetPage { turn, entries, status, next });
             }
             DriverRequest::Delta(reply_to) => {
                 let (turn, status) = (self.turn, self.status(now));

@@ -30,7 +30,7 @@ pub enum DriverRequest {
         agents: Vec<String>,
         reply_to: ReplyTo<Result<Vec<String>, ForgetRefusal>>,
     },
-    Page(PageRequest, ReplyTo<Page>),
+    Page(PageRequest, ReplyTo<FleetPage>),
     /// Everything that changed since the request before. For one requester only.
     Delta(ReplyTo<FleetDelta>),
     /// One agent; sessions, events and work are left empty.
@@ -59,7 +59,7 @@ pub enum PageRequest {
 
 /// Part of the fleet, as of one turn. Work is left empty.
 #[derive(Debug)]
-pub struct Page {
+pub struct FleetPage {
     /// The driver's turn: pages and deltas of one turn show the same.
     pub turn: u64,
     pub entries: Vec<AgentEntry>,

@@ -1,27 +1,25 @@
-//! The collector's own condition.
+//! The collector's own status.
 
 use std::time::Duration;
 
 use heartline_fleet::MonoTime;
-
 use heartline_operator::message::{CollectorStatus, DatagramCounters};
 
 use super::Driver;
 
-/// What a collector knows of itself from its start.
+/// Facts about the collector itself.
 #[derive(Clone, Debug, Default)]
 pub struct CollectorInfo {
-    /// When it started, in ms of Unix time.
+    /// In ms of Unix time.
     pub started_ms: i64,
-    /// Its host.
     pub host: String,
-    /// Sentences that an operator must read.
+    /// Sentences that every operator must see.
     pub banners: Vec<String>,
-    /// Why `control.db` can't be written, while it can't.
+    /// Why `control.db` can't be written at the moment.
     pub control_paused: Option<String>,
 }
 
-/// Live beats a second, over the last few.
+/// Live beats a second, over the last few seconds.
 #[derive(Debug)]
 pub(super) struct BeatRate {
     since: MonoTime,
@@ -29,18 +27,18 @@ pub(super) struct BeatRate {
     per_second: f32,
 }
 
-/// Over how long beats are counted.
-const SPAN: Duration = Duration::from_secs(5);
+/// How long beats are counted for one figure.
+const WINDOW: Duration = Duration::from_secs(5);
 
 impl BeatRate {
     pub(super) fn new(now: MonoTime) -> Self {
         Self { since: now, count: 0, per_second: 0.0 }
     }
 
-    /// Takes note of the count of live beats so far.
-    pub(super) fn note(&mut self, count: u64, now: MonoTime) {
+    /// Updates the rate by the number of live beats so far.
+    pub(super) fn update(&mut self, count: u64, now: MonoTime) {
         let span = now.since(self.since);
-        if span >= SPAN {
+        if span >= WINDOW {
             self.per_second = ((count - self.count) as f64 / span.as_secs_f64()) as f32;
             (self.since, self.count) = (now, count);
         }
@@ -48,8 +46,8 @@ impl BeatRate {
 }
 
 impl Driver {
-    /// What the disk did not keep up with, if it did not.
-    fn shed(&self) -> Option<String> {
+    /// Says what was shed because the disk did not keep up, if anything was.
+    fn shed_banner(&self) -> Option<String> {
         let (work, rows) = (self.fleet.counters().work_shed, self.store.shed_rows());
         (work + rows > 0).then(|| {
             format!(
@@ -64,7 +62,7 @@ impl Driver {
         let dropped = self.ingest.drop_counters();
         let paused = self.info.control_paused.iter();
         let paused = paused.map(|why| format!("new agents can't be stored: {why}"));
-        let shed = self.shed();
+        let shed = self.shed_banner();
         CollectorStatus {
             at_ms: self.anchor.wall_ms(now),
             started_ms: self.info.started_ms,

@@ -1,73 +1,65 @@
-//! Who may look and who may act: file modes and peer credentials decide, nothing else.
+//! Access control of operators: file modes and peer credentials decide, nothing else.
 
 use heartline_config::AccessLists;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
-/// What a socket is for.
+/// What a socket's connections may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketRole {
-    /// Looking.
+    /// Read.
     View,
-    /// Acting, and looking.
+    /// Read, kill, resume, forget, change tokens.
     Control,
 }
 
-/// Who may come in by which door.
+/// The users that may connect to each socket.
 #[derive(Clone, Debug)]
-pub struct Access {
-    rules: AccessLists,
+pub struct AccessPolicy {
+    lists: AccessLists,
     own_uid: u32,
 }
 
-/// A peer that was let in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// Its user's name, or `uid 1234` where it has none.
-    pub user: String,
-}
-
-impl Access {
-    /// The configured rules, for a collector of this user.
+impl AccessPolicy {
+    /// Creates the policy of the configured lists, for a collector of this user.
     #[must_use]
-    pub fn new(rules: AccessLists) -> Self {
-        Self { rules, own_uid: Uid::effective().as_raw() }
+    pub fn new(lists: AccessLists) -> Self {
+        Self { lists, own_uid: Uid::effective().as_raw() }
     }
 
-    /// Permission bits of a door's socket: closed to others unless the config names some.
+    /// Returns the permission bits of a socket: closed to others unless the config names some.
     #[must_use]
-    pub fn mode(&self, door: SocketRole) -> u32 {
-        if self.named(door).next().is_some() { 0o666 } else { 0o600 }
+    pub fn mode(&self, role: SocketRole) -> u32 {
+        if self.listed(role).next().is_some() { 0o666 } else { 0o600 }
     }
 
-    /// Whether the peer with these credentials may come in.
+    /// Authorizes a peer by its credentials; returns its user name, or `uid 1234` where it has none.
     ///
     /// # Errors
-    /// A sentence for the peer: who it is, and who may.
-    pub fn admit(&self, door: SocketRole, uid: u32, gid: u32) -> Result<Peer, String> {
+    /// A sentence for the peer: who it is, and what to do.
+    pub fn authorize(&self, role: SocketRole, uid: u32, gid: u32) -> Result<String, String> {
         let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
         let name = user.as_ref().map_or_else(|| format!("uid {uid}"), |user| user.name.clone());
-        let peer = Peer { user: name.clone() };
         if uid == 0 || uid == self.own_uid {
-            return Ok(peer);
+            return Ok(name);
         }
-        let is_named = |who: &str| match who.strip_prefix('@') {
+        let is_listed = |name: &str| match name.strip_prefix('@') {
             Some(group) => is_member(user.as_ref(), gid, group),
-            None => user.as_ref().is_some_and(|user| user.name == who),
+            None => user.as_ref().is_some_and(|user| user.name == name),
         };
-        if self.named(door).any(is_named) {
-            return Ok(peer);
+        if self.listed(role).any(is_listed) {
+            return Ok(name);
         }
-        let (what, key) = match door {
-            SocketRole::View => ("look at this fleet", "view"),
-            SocketRole::Control => ("act on this fleet", "control"),
+        let (what, key) = match role {
+            SocketRole::View => ("view this fleet", "view"),
+            SocketRole::Control => ("control this fleet", "control"),
         };
         Err(format!("{name} may not {what}: ask for an entry in [access] {key} of its config"))
     }
 
-    fn named(&self, door: SocketRole) -> impl Iterator<Item = &str> {
-        let AccessLists { view, control } = &self.rules;
-        // Whoever may act may look.
-        let view = if door == SocketRole::View { &**view } else { &[] };
+    fn listed(&self, role: SocketRole) -> impl Iterator<Item = &str> {
+        let AccessLists { view, control } = &self.lists;
+        // Control includes view.
+        let view = if role == SocketRole::View { &**view } else { &[] };
         view.iter().chain(control).map(|name| name.0.0.as_str())
     }
 }
@@ -88,30 +80,33 @@ mod tests {
 
     use super::*;
 
-    fn access(view: &[&str], control: &[&str]) -> Access {
+    fn access(view: &[&str], control: &[&str]) -> AccessPolicy {
         let owned = |list: &[&str]| {
             list.iter().map(|name| ConfigString(UserOrGroup(name.to_string()))).collect()
         };
         let rules = AccessLists { view: owned(view), control: owned(control) };
-        Access { rules, own_uid: 4_000_000 }
+        AccessPolicy { lists: rules, own_uid: 4_000_000 }
     }
 
     #[test]
-    fn only_those_who_are_named_come_in() {
+    fn only_listed_users_are_authorized() {
         let nobody = User::from_name("nobody").unwrap().unwrap();
         let (uid, gid) = (nobody.uid.as_raw(), nobody.gid.as_raw());
         let group = Group::from_gid(nobody.gid).unwrap().unwrap().name;
         let shut = access(&[], &[]);
         assert_eq!((shut.mode(SocketRole::View), shut.mode(SocketRole::Control)), (0o600, 0o600));
-        assert!(shut.admit(SocketRole::View, uid, gid).unwrap_err().contains("nobody"));
-        assert!(shut.admit(SocketRole::Control, 0, 0).is_ok(), "root always may");
-        assert!(shut.admit(SocketRole::Control, 4_000_000, 1).is_ok(), "its own user always may");
+        assert!(shut.authorize(SocketRole::View, uid, gid).unwrap_err().contains("nobody"));
+        assert!(shut.authorize(SocketRole::Control, 0, 0).is_ok(), "root always may");
+        assert!(
+            shut.authorize(SocketRole::Control, 4_000_000, 1).is_ok(),
+            "its own user always may"
+        );
         let by_name = access(&["nobody"], &[]);
-        assert!(by_name.admit(SocketRole::View, uid, gid).is_ok());
-        assert!(by_name.admit(SocketRole::Control, uid, gid).is_err());
+        assert!(by_name.authorize(SocketRole::View, uid, gid).is_ok());
+        assert!(by_name.authorize(SocketRole::Control, uid, gid).is_err());
         let by_group = access(&[], &[&format!("@{group}")]);
-        assert!(by_group.admit(SocketRole::Control, uid, gid).is_ok());
-        assert!(by_group.admit(SocketRole::View, uid, gid).is_ok(), "whoever may act may look");
+        assert!(by_group.authorize(SocketRole::Control, uid, gid).is_ok());
+        assert!(by_group.authorize(SocketRole::View, uid, gid).is_ok(), "control includes view");
         assert_eq!(by_group.mode(SocketRole::View), 0o666);
     }
 }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
-pub use access::{Access, SocketRole};
+pub use access::{AccessPolicy, SocketRole};
 pub use publisher::Publisher;
 
 use heartline_operator::message::ErrorCode;
@@ -67,7 +67,7 @@ impl OperatorListener {
     ///
     /// # Errors
     /// [`ServeError::Bind`].
-    pub fn bind(path: &Path, role: SocketRole, access: &Access) -> Result<Self, ServeError> {
+    pub fn bind(path: &Path, role: SocketRole, access: &AccessPolicy) -> Result<Self, ServeError> {
         let bind = |source| ServeError::Bind { path: path.to_owned(), source };
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
             let source =
@@ -88,7 +88,7 @@ impl OperatorListener {
     pub async fn serve(
         self,
         context: ServerContext,
-        access: watch::Receiver<Access>,
+        access: watch::Receiver<AccessPolicy>,
         mut ending: watch::Receiver<bool>,
     ) {
         let open = Arc::new(AtomicUsize::new(0));
@@ -140,7 +140,7 @@ async fn ended(ending: &mut watch::Receiver<bool>) {
 fn authorize(
     stream: &UnixStream,
     role: SocketRole,
-    access: &Access,
+    access: &AccessPolicy,
     open: usize,
 ) -> Result<String, (ErrorCode, String)> {
     if open >= CONNECTIONS_MAX {
@@ -150,8 +150,5 @@ fn authorize(
     let peer = stream.peer_cred().map_err(|error| {
         (ErrorCode::NotAllowed, format!("can't read the peer's credentials: {error}"))
     })?;
-    match access.admit(role, peer.uid(), peer.gid()) {
-        Ok(peer) => Ok(peer.user),
-        Err(why) => Err((ErrorCode::NotAllowed, why)),
-    }
+    access.authorize(role, peer.uid(), peer.gid()).map_err(|why| (ErrorCode::NotAllowed, why))
 }

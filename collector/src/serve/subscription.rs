@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::connection::ReplyWriter;
 use super::publisher::Publisher;
-use crate::driver::{DriverHandle, DriverRequest, Page, PageRequest};
+use crate::driver::{DriverHandle, DriverRequest, FleetPage, PageRequest};
 
 /// Most agents in one request by name: the driver must not be held up.
 const NAMES_MAX: usize = 1_000;
@@ -86,7 +86,7 @@ pub async fn send_pages(
             PageRequest::From(start, u32::MAX)
         };
         let page = driver.request(|reply_to| DriverRequest::Page(page, reply_to)).await;
-        let Page { turn, mut entries, status, next } = page.ok_or(ClientGone)?;
+        let FleetPage { turn, mut entries, status, next } = page.ok_or(ClientGone)?;
         from = if view.is_partial() { (names.len() > 0).then_some(0) } else { next };
         for entry in &mut entries {
             entry.work = publisher.work_of(entry.id);

@@ -34,7 +34,7 @@ pub async fn answer(
             for epoch in epochs(context) {
                 let kind = TokenChangeKind::Revoked { reason: scrubbed(&reason) };
                 change(kind, epoch, &scope, operator, context).await?;
-                tell(context, epoch, &scope, Revoked::Yes);
+                set_revoked(context, epoch, &scope, true);
             }
             Ok(TokenReply::Done)
         }
@@ -43,7 +43,7 @@ pub async fn answer(
             let revoked = revoked_epochs(&scope, context).await?;
             for &epoch in &revoked {
                 change(TokenChangeKind::Reinstated, epoch, &scope, operator, context).await?;
-                tell(context, epoch, &scope, Revoked::No);
+                set_revoked(context, epoch, &scope, false);
             }
             Ok(if revoked.is_empty() { TokenReply::Unchanged } else { TokenReply::Done })
         }
@@ -60,12 +60,6 @@ async fn list(context: &ServerContext) -> Result<Vec<TokenInfo>, RequestError> {
 async fn revoked_epochs(scope: &str, context: &ServerContext) -> Result<Vec<u8>, RequestError> {
     let is_it = |token: &&TokenInfo| token.scope == scope && token.revoked_ms.is_some();
     Ok(list(context).await?.iter().filter(is_it).map(|token| token.epoch).collect())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Revoked {
-    Yes,
-    No,
 }
 
 fn check(scope: &str) -> Result<String, RequestError> {
@@ -85,8 +79,8 @@ fn epochs(context: &ServerContext) -> Vec<u8> {
     context.keys.masters.iter().map(|(epoch, _)| epoch.0).collect()
 }
 
-fn tell(context: &ServerContext, epoch: u8, scope: &str, revoked: Revoked) {
-    let is_revoked = revoked == Revoked::Yes;
+/// Has the driver refuse a scope's key of an epoch, or accept it again.
+fn set_revoked(context: &ServerContext, epoch: u8, scope: &str, is_revoked: bool) {
     context.driver.send(DriverRequest::Revoked { epoch, scope: scope.into(), is_revoked });
 }
 
