@@ -40,6 +40,7 @@ pub(crate) const OURS: &[(&str, &[&str])] = &[
         &[
             "heartline-vocabulary",
             "heartline-protocol",
+            "heartline-engine",
             "heartline",
             "heartline-operator",
             "heartline-config",
