@@ -5,10 +5,9 @@ use heartline_vocabulary::{AgentRowId, AgentStatus, ExitStatus, Identity, WorkTo
 
 use crate::ack::{AckRateLimit, PendingAck};
 use crate::command::{DesiredState, PushSchedule};
-use crate::observed_time::ObservedTime;
 use crate::return_address::PackedReturnAddress;
 use crate::session::{Session, SupersededSessions, UnverifiedSessions};
-use crate::time::MonoTime;
+use crate::time::{MonoTime, ObservedTime};
 
 /// The value of [`Agent::queue`] when no backlog was reported.
 pub(crate) const NO_QUEUE: u32 = u32::MAX;

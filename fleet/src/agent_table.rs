@@ -3,7 +3,7 @@
 use hashbrown::HashTable;
 
 use crate::agent::Agent;
-use crate::observed_time::ObservedTime;
+use crate::time::ObservedTime;
 
 /// The index of an agent in the fleet's arrays. Reused after the agent is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,7 +6,6 @@ use heartline_protocol::Beat;
 use heartline_protocol::limits::GENERATION_MAX;
 use heartline_vocabulary::{Action, AgentRowId, CommandRefusal, CommandTarget, Reason};
 
-use crate::agent_table::AgentIndex;
 use crate::cause::TransitionCause;
 use crate::context::AgentMut;
 use crate::fleet::Fleet;
@@ -93,59 +92,29 @@ impl PushSchedule {
     }
 }
 
-/// A command on its way to the disk.
-#[derive(Debug)]
-pub(crate) struct PendingCommand {
-    request: CommandRequest,
-    /// In the order of their indices.
-    targets: Vec<PendingTarget>,
-}
-
-/// One agent of a pending command, and its row id: its place may be taken over meanwhile.
-#[derive(Debug)]
-struct PendingTarget {
-    index: AgentIndex,
-    id: AgentRowId,
-    target: CommandTarget,
-}
-
-impl PendingCommand {
-    /// Returns whether the command hits the agent at this index.
-    pub(crate) fn targets(&self, index: AgentIndex) -> bool {
-        self.targets.binary_search_by_key(&index, |target| target.index).is_ok()
-    }
-}
-
 impl Fleet {
     pub(crate) fn on_command(&mut self, request: CommandRequest, now: MonoTime) {
-        let request_id = request.request_id;
         let targets = match self.resolve_targets(&request) {
             Ok(targets) => targets,
             Err(refusal) => {
+                let request_id = request.request_id;
                 self.context.outputs.push_back(Output::CommandRefused { request_id, refusal });
                 return;
             }
         };
+        let CommandRequest { request_id, action, cause, reason, by, .. } = request;
         self.last_command.0 += 1;
         let ticket = self.last_command;
-        self.context.persist(ControlDbRow::Command(CommandRow {
-            ticket,
-            request_id,
-            at: now,
-            action: request.action,
-            cause: request.cause,
-            by: request.by.clone(),
-            reason: request.reason.clone(),
-            targets: targets.iter().map(|it| (it.id, it.target.clone())).collect(),
-        }));
-        self.commands.insert(ticket, PendingCommand { request, targets });
+        let row = CommandRow { ticket, request_id, at: now, action, cause, by, reason, targets };
+        self.context.persist(ControlDbRow::Command(row.clone()));
+        self.pending_commands.insert(ticket, row);
     }
 
     /// Finds the agents of a command, checks it, and gives out their generations.
     fn resolve_targets(
         &mut self,
         request: &CommandRequest,
-    ) -> Result<Vec<PendingTarget>, CommandRefusal> {
+    ) -> Result<Vec<(AgentRowId, CommandTarget)>, CommandRefusal> {
         if request.agents.is_empty() {
             return Err(CommandRefusal::NoAgents);
         }
@@ -175,33 +144,34 @@ impl Fleet {
                 state: agent.status.state,
                 changed,
             };
-            Some(PendingTarget { index, id: agent.id, target })
+            Some((agent.id, target))
         };
         Ok(found.into_iter().filter_map(target).collect())
     }
 
     /// A command is on disk: from here on it holds.
     pub(crate) fn on_persisted(&mut self, ticket: WriteTicket, now: MonoTime) {
-        while let Some(entry) = self.commands.first_entry().filter(|it| *it.key() <= ticket) {
-            let PendingCommand { request, targets } = entry.remove();
-            for pending in targets.iter().filter(|it| it.target.changed) {
-                if let Some(mut agent) = self.agent_mut_if(pending.index, pending.id) {
-                    agent.set_desired(&pending.target, &request, now);
+        while let Some(entry) = self.pending_commands.first_entry().filter(|it| *it.key() <= ticket)
+        {
+            let command = entry.remove();
+            for (id, target) in command.targets.iter().filter(|(_, target)| target.changed) {
+                let index = self.agents.find(&target.agent);
+                if let Some(mut agent) = index.and_then(|index| self.agent_mut_if(index, *id)) {
+                    agent.set_desired(&command, target.generation, now);
                 }
             }
             self.send_due_pushes(now);
             self.context.outputs.push_back(Output::CommandApplied {
-                request_id: request.request_id,
+                request_id: command.request_id,
                 at: now,
-                targets: targets.into_iter().map(|it| it.target).collect(),
+                targets: command.targets.into_iter().map(|(_, target)| target).collect(),
             });
         }
     }
 
     /// A command did not become durable, and never will.
     pub(crate) fn on_abandoned(&mut self, ticket: WriteTicket, why: Box<str>) {
-        if let Some(PendingCommand { request, .. }) = self.commands.remove(&ticket) {
-            let request_id = request.request_id;
+        if let Some(CommandRow { request_id, .. }) = self.pending_commands.remove(&ticket) {
             self.context.outputs.push_back(Output::CommandAbandoned { request_id, why });
         }
     }
@@ -219,13 +189,13 @@ impl Fleet {
 }
 
 impl AgentMut<'_> {
-    fn set_desired(&mut self, target: &CommandTarget, request: &CommandRequest, now: MonoTime) {
+    fn set_desired(&mut self, command: &CommandRow, generation: u64, now: MonoTime) {
         self.catch_up(now);
-        let (by, reason) = (request.by.clone(), request.reason.clone());
+        let (by, reason) = (command.by.clone(), command.reason.clone());
         self.agent.desired = Some(Box::new(DesiredState {
-            generation: target.generation,
-            killed: request.action.kills(),
-            cause: request.cause,
+            generation,
+            killed: command.action.kills(),
+            cause: command.cause,
             by: by.clone(),
             reason: reason.clone(),
             at: now,
@@ -242,8 +212,8 @@ impl AgentMut<'_> {
         self.context.record(HistoryDbRow::Commanded {
             id: self.agent.id,
             at: now,
-            action: request.action,
-            generation: target.generation,
+            action: command.action,
+            generation,
             by: by.clone(),
             reason: reason.clone(),
         });

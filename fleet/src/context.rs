@@ -12,10 +12,9 @@ use crate::cause::TransitionCause;
 use crate::fleet::MessageCounters;
 use crate::identity::IdentityInterner;
 use crate::judge::{Verdict, cause_of, judge, stalled_for};
-use crate::observed_time::ObservationClock;
 use crate::output::{ControlDbRow, HistoryDbRow, Output, Transition};
 use crate::thresholds::{HealthThresholds, ThresholdTable};
-use crate::time::MonoTime;
+use crate::time::{MonoTime, ObservationClock};
 use crate::work::UnconfirmedWorkQueue;
 
 /// The part of a fleet that the handlers of every agent share.

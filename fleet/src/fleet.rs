@@ -7,12 +7,11 @@ use heartline_vocabulary::{AgentRowId, StateCounts};
 
 use crate::agent_table::{AgentIndex, AgentTable};
 use crate::cause::TransitionCause;
-use crate::command::PendingCommand;
 use crate::context::{AgentMut, HandlerContext};
 use crate::forget::Tombstones;
 use crate::gap::{GapDetector, HEARTBEAT};
 use crate::input::Input;
-use crate::output::{HistoryDbRow, Output, WriteTicket};
+use crate::output::{CommandRow, HistoryDbRow, Output, WriteTicket};
 use crate::thresholds::{HealthRules, ThresholdTable};
 use crate::time::MonoTime;
 use crate::view::AgentView;
@@ -58,7 +57,8 @@ pub struct Fleet {
     pub(crate) agents: AgentTable,
     pub(crate) context: HandlerContext,
     pub(crate) tombstones: Tombstones,
-    pub(crate) commands: BTreeMap<WriteTicket, PendingCommand>,
+    /// Commands on their way to the disk.
+    pub(crate) pending_commands: BTreeMap<WriteTicket, CommandRow>,
     pub(crate) last_command: WriteTicket,
     pub(crate) next_row_id: AgentRowId,
     pub(crate) gap_detector: GapDetector,
@@ -80,7 +80,7 @@ impl Fleet {
             agents: AgentTable::new(config.hash_seed, config.agents_max),
             context: HandlerContext::new(ThresholdTable::new(config.rules)),
             tombstones: Tombstones::default(),
-            commands: BTreeMap::new(),
+            pending_commands: BTreeMap::new(),
             last_command: WriteTicket(0),
             next_row_id: AgentRowId(1),
             gap_detector: GapDetector::idle(),

@@ -68,26 +68,14 @@ impl Fleet {
         let mut seen = BTreeSet::new();
         let known = agents.iter().filter_map(|agent| self.agents.find(agent));
         let found: Vec<AgentIndex> = known.filter(|&index| seen.insert(index)).collect();
-        let refusal = found.iter().find_map(|&index| self.forget_refusal(index));
+        let targets = self.pending_commands.values().flat_map(|command| &command.targets);
+        let commanded: BTreeSet<AgentRowId> = targets.map(|(id, _)| *id).collect();
+        let refusal = found.iter().find_map(|&it| refusal(self.agents.get(it)?, &commanded));
         let result = match refusal {
             Some(refusal) => Err(refusal),
             None => Ok(found.into_iter().filter_map(|it| self.forget(it, &by, now)).collect()),
         };
         self.context.outputs.push_back(Output::ForgetDone { request_id, result });
-    }
-
-    fn forget_refusal(&self, index: AgentIndex) -> Option<ForgetRefusal> {
-        let agent = self.agents.get(index)?;
-        let refusal = if agent.is_killed() {
-            ForgetRefusal::Killed
-        } else if self.commands.values().any(|command| command.targets(index)) {
-            ForgetRefusal::CommandPending
-        } else if agent.has_unconfirmed_work() {
-            ForgetRefusal::WorkPending
-        } else {
-            return None;
-        };
-        Some(refusal(agent.name.to_string()))
     }
 
     fn forget(&mut self, index: AgentIndex, by: &str, at: MonoTime) -> Option<String> {
@@ -104,4 +92,18 @@ impl Fleet {
         self.context.outputs.push_back(Output::AgentRemoved { index });
         Some(name)
     }
+}
+
+/// Returns why an agent can't be forgotten, if it can't; `commanded` have pending commands.
+fn refusal(agent: &Agent, commanded: &BTreeSet<AgentRowId>) -> Option<ForgetRefusal> {
+    let refusal = if agent.is_killed() {
+        ForgetRefusal::Killed
+    } else if commanded.contains(&agent.id) {
+        ForgetRefusal::CommandPending
+    } else if agent.has_unconfirmed_work() {
+        ForgetRefusal::WorkPending
+    } else {
+        return None;
+    };
+    Some(refusal(agent.name.to_string()))
 }

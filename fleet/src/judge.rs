@@ -17,9 +17,8 @@ use heartline_vocabulary::Phase;
 
 use crate::agent::{Agent, NO_QUEUE, ProcessEnd};
 use crate::cause::TransitionCause;
-use crate::observed_time::ObservedTime;
 use crate::thresholds::HealthThresholds;
-use crate::time::MonoTime;
+use crate::time::{MonoTime, ObservedTime};
 use heartline_vocabulary::{AgentStatus, Reason};
 
 /// A judgement at one moment.

@@ -25,7 +25,6 @@ mod identity;
 mod input;
 mod judge;
 mod message;
-mod observed_time;
 mod output;
 mod restore;
 mod return_address;
