@@ -23,8 +23,8 @@ use crate::serve::{
     AccessPolicy, OperatorListener, Publisher, ServeError, ServerContext, SocketRole,
 };
 use crate::store::{
-    DataDirLock, LockError, Notify, ReadError, ReaderPool, ReaderPoolConfig, Restored, Store,
-    StoreConfig, StoreError,
+    DataDirLock, DataDirLockError, ReadError, ReaderPool, ReaderPoolConfig, RestoredState, Store,
+    StoreConfig, StoreError, StoreEventSink,
 };
 
 /// Why a collector could not start, or could not go on.
@@ -32,7 +32,7 @@ use crate::store::{
 pub enum RunError {
     /// Another collector has the data directory.
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Lock(#[from] DataDirLockError),
     /// There are no keys to work with.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -213,13 +213,13 @@ fn reconfigure(handle: &DriverHandle, reload: &ReloadConfig, access: &watch::Sen
     }
 }
 
-fn to_driver(handle: DriverHandle) -> Notify {
+fn to_driver(handle: DriverHandle) -> StoreEventSink {
     Arc::new(move |event| handle.send(DriverRequest::Store(event)))
 }
 
 fn info(
     udp_sockets: &[IngestSocket],
-    restored: &Restored,
+    restored: &RestoredState,
     anchor: WallClockAnchor,
     now: MonoTime,
 ) -> CollectorInfo {
@@ -237,7 +237,7 @@ fn info(
 
 /// A fleet that goes on where the last collector ended. The sockets are bound already: from here on
 /// everybody has their own limit to be heard.
-fn restore(config: &Config, restored: Restored, now: MonoTime) -> Result<Fleet, KeyError> {
+fn restore(config: &Config, restored: RestoredState, now: MonoTime) -> Result<Fleet, KeyError> {
     let seed = keys::random_key()?;
     let word = |n: usize| u64::from_le_bytes(std::array::from_fn(|byte| seed[8 * n + byte]));
     let fleet_config = FleetConfig {
@@ -250,7 +250,7 @@ fn restore(config: &Config, restored: Restored, now: MonoTime) -> Result<Fleet, 
     for agent in restored.agents {
         fleet.handle(Input::Restore(Box::new(agent)), now);
     }
-    let Restored { last_alive, next_id, .. } = restored;
+    let RestoredState { last_alive, next_id, .. } = restored;
     fleet.handle(Input::Begin { last_alive, next_id }, clock::now());
     if known > 0 {
         tracing::info!("{known} agents are known from before; each is unknown until it is heard");

@@ -4,38 +4,78 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use super::file;
 
-/// Daily copies that are kept.
-const KEPT: usize = 7;
-/// Between the database's name and the date.
-const DAILY: &str = ".copy-";
+/// Number of daily copies that are kept.
+const DAILY_COPIES: usize = 7;
+/// Infix between the name of the database and the date.
+const DAILY_INFIX: &str = ".copy-";
 
-/// Why a copy could not be made.
+/// The reason why a copy could not be made.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CopyError {
+pub(super) enum DatabaseCopyError {
     #[error("can't copy {} to {}: {source}", from.display(), to.display())]
     Sqlite { from: PathBuf, to: PathBuf, source: rusqlite::Error },
     #[error("can't put the copy {} in place: {source}", to.display())]
     File { to: PathBuf, source: io::Error },
 }
 
-/// The copy of a day, `YYYYMMDD`.
+/// Makes the daily copy on a thread of its own, so that no command waits for it.
+#[derive(Default)]
+pub(super) struct DailyCopy {
+    /// The day of the last attempt, `YYYYMMDD`.
+    day: String,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl DailyCopy {
+    pub(super) fn start_if_due(&mut self, database: &Path, now_ms: i64) {
+        let today = file::stamp(now_ms)[..8].to_owned();
+        if today == self.day {
+            return;
+        }
+        self.join();
+        let copy = daily_path(database, &today);
+        self.day = today;
+        if copy.exists() {
+            return;
+        }
+        let database = database.to_owned();
+        let make = move || {
+            if let Err(error) = make(&database, &copy) {
+                tracing::warn!(%error, "the daily copy failed; the next one is due tomorrow");
+            }
+        };
+        match thread::Builder::new().name("control-copy".into()).spawn(make) {
+            Ok(thread) => self.thread = Some(thread),
+            Err(error) => tracing::warn!(%error, "can't start the thread of the daily copy"),
+        }
+    }
+
+    pub(super) fn join(&mut self) {
+        if let Some(Err(_)) = self.thread.take().map(thread::JoinHandle::join) {
+            tracing::error!("the thread of the daily copy panicked");
+        }
+    }
+}
+
+/// Returns the path of the copy of a day, `YYYYMMDD`.
 pub(super) fn daily_path(database: &Path, day: &str) -> PathBuf {
-    file::companion(database, &format!("{DAILY}{day}"))
+    file::sibling(database, &format!("{DAILY_INFIX}{day}"))
 }
 
-/// The copy that is made before a migration away from this version.
+/// Returns the path of the copy that is made before a migration from this version.
 pub(super) fn migration_path(database: &Path, version: usize) -> PathBuf {
-    file::companion(database, &format!(".before-migration-{version}"))
+    file::sibling(database, &format!(".before-migration-{version}"))
 }
 
-/// Copies a database as its last commit left it, while its writer goes on; the copy appears whole
-/// or not at all. Then removes daily copies beyond the newest seven.
-pub(super) fn make(database: &Path, to: &Path) -> Result<(), CopyError> {
-    let partial = file::companion(to, ".partial");
-    let placing = |source| CopyError::File { to: to.into(), source };
+/// Copies a database as of its last commit, while its writer goes on; the copy appears whole or not
+/// at all. Then removes daily copies beyond the newest seven.
+pub(super) fn make(database: &Path, to: &Path) -> Result<(), DatabaseCopyError> {
+    let partial = file::sibling(to, ".partial");
+    let placing = |source| DatabaseCopyError::File { to: to.into(), source };
     remove_if_there(&partial).map_err(placing)?;
     // SQLite fills an empty file; made here so that only its owner can read it.
     OpenOptions::new()
@@ -45,9 +85,13 @@ pub(super) fn make(database: &Path, to: &Path) -> Result<(), CopyError> {
         .open(&partial)
         .and_then(|_| fill(database, &partial))
         .map_err(placing)?
-        .map_err(|source| CopyError::Sqlite { from: database.into(), to: to.into(), source })?;
+        .map_err(|source| DatabaseCopyError::Sqlite {
+            from: database.into(),
+            to: to.into(),
+            source,
+        })?;
     fs::rename(&partial, to).and_then(|()| file::sync_dir(to)).map_err(placing)?;
-    for old in daily(database).into_iter().skip(KEPT) {
+    for old in daily(database).into_iter().skip(DAILY_COPIES) {
         remove_if_there(&old).map_err(placing)?;
     }
     Ok(())
@@ -68,12 +112,12 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The daily copies of a database, newest first.
+/// Returns the daily copies of a database, newest first.
 pub(super) fn daily(database: &Path) -> Vec<PathBuf> {
     let (Some(dir), Some(name)) = (database.parent(), database.file_name()) else {
         return Vec::new();
     };
-    let prefix = format!("{}{DAILY}", name.to_string_lossy());
+    let prefix = format!("{}{DAILY_INFIX}", name.to_string_lossy());
     let is_copy = |path: &PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let day = name.as_deref().and_then(|name| name.strip_prefix(&prefix));
@@ -85,7 +129,7 @@ pub(super) fn daily(database: &Path) -> Vec<PathBuf> {
     copies
 }
 
-/// The newest daily copy without damage.
+/// Returns the newest daily copy without damage.
 pub(super) fn newest_good(database: &Path) -> Option<PathBuf> {
     daily(database).into_iter().find(|copy| {
         file::open_reader(copy)
@@ -111,7 +155,7 @@ mod tests {
             make(&database, &daily_path(&database, &day.to_string())).unwrap();
         }
         let copies = daily(&database);
-        assert_eq!(copies.len(), KEPT);
+        assert_eq!(copies.len(), DAILY_COPIES);
         assert_eq!(copies[0], daily_path(&database, "20260409"));
         assert_eq!(fs::metadata(&copies[0]).unwrap().permissions().mode() & 0o777, 0o600);
 

@@ -1,39 +1,38 @@
-//! What a failed write means: to wait, to set a file aside, or to end the process.
+//! Failures of SQLite and of the disk, and free space.
 
 use std::path::Path;
 
 use rusqlite::{Error, ErrorCode, ffi};
 
-/// What is to be done about a failure of SQLite.
+/// The kind of a failure of SQLite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// Nothing was written; it may go better later: a full disk, a lock held too long.
-    Passing,
-    /// The file is not what it should be.
-    Damaged,
-    /// The kernel could not bring data to the disk. Whatever it says next can't be believed: a
-    /// second fsync succeeds although the first one's pages are lost.
-    Unsynced,
+pub(super) enum SqliteFault {
+    /// Nothing was written, and a retry may succeed: a full disk, a lock held too long.
+    Transient,
+    Corrupt,
+    /// An fsync failed. It can't be retried: a second one succeeds although the pages of the first
+    /// are lost.
+    SyncFailed,
 }
 
-/// Bytes on the disk that history leaves to `control.db`, so that kills go on when it is full…
+/// Free space that history leaves to `control.db`, so that kills are stored on a full disk: so many
+/// bytes, or a share of a small disk.
 const RESERVE_MAX: u64 = 64 << 20;
-/// …or this share of a small disk.
 const RESERVE_SHARE: u64 = 50;
 
-/// Sorts a failure.
-pub(super) fn fault(error: &Error) -> Fault {
-    let Error::SqliteFailure(failure, _) = error else { return Fault::Passing };
+/// Classifies a failure.
+pub(super) fn classify(error: &Error) -> SqliteFault {
+    let Error::SqliteFailure(failure, _) = error else { return SqliteFault::Transient };
     match (failure.code, failure.extended_code) {
-        (_, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => Fault::Unsynced,
-        (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => Fault::Damaged,
-        _ => Fault::Passing,
+        (_, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => SqliteFault::SyncFailed,
+        (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => SqliteFault::Corrupt,
+        _ => SqliteFault::Transient,
     }
 }
 
-/// Ends the process if the failure was one of fsync: what a second fsync reports is not to be trusted.
-pub(super) fn end_if_unsynced(error: &Error, path: &Path) {
-    if fault(error) == Fault::Unsynced {
+/// Aborts the process if an fsync failed.
+pub(super) fn abort_if_sync_failed(error: &Error, path: &Path) {
+    if classify(error) == SqliteFault::SyncFailed {
         eprintln!(
             "heartlined: syncing {} failed ({error}); what is on the disk is unknown, so heartlined \
              ends here. Check the disk, then start it again.",
@@ -43,8 +42,8 @@ pub(super) fn end_if_unsynced(error: &Error, path: &Path) {
     }
 }
 
-/// A sentence about a write that failed and is tried again, for an operator's banner.
-pub(super) fn sentence(what: &str, path: &Path, error: &Error) -> String {
+/// Returns a sentence for operators about a write that failed, with what to do.
+pub(super) fn failure_message(what: &str, path: &Path, error: &Error) -> String {
     let hint = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "free some space on its disk",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
@@ -58,8 +57,8 @@ pub(super) fn sentence(what: &str, path: &Path, error: &Error) -> String {
     format!("can't {what} {}: {error}; {hint}", path.display())
 }
 
-/// Whether the disk has more room than what is kept for `control.db`. A disk that can't be asked
-/// counts as having room: the write itself will tell.
+/// Returns whether history may be written without using up the reserve of `control.db`. A disk that
+/// can't be asked has room: a failed write is handled, too.
 pub(super) fn has_room(dir: &Path) -> bool {
     rustix::fs::statvfs(dir).map_or(true, |disk| {
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
@@ -77,18 +76,18 @@ mod tests {
     }
 
     #[test]
-    fn only_fsync_ends_the_process_and_only_damage_sets_aside() {
+    fn failures_are_classified() {
         for (code, expected) in [
-            (ffi::SQLITE_FULL, Fault::Passing),
-            (ffi::SQLITE_IOERR_WRITE, Fault::Passing),
-            (ffi::SQLITE_BUSY, Fault::Passing),
-            (ffi::SQLITE_IOERR_FSYNC, Fault::Unsynced),
-            (ffi::SQLITE_IOERR_DIR_FSYNC, Fault::Unsynced),
-            (ffi::SQLITE_CORRUPT, Fault::Damaged),
-            (ffi::SQLITE_CORRUPT_INDEX, Fault::Damaged),
-            (ffi::SQLITE_NOTADB, Fault::Damaged),
+            (ffi::SQLITE_FULL, SqliteFault::Transient),
+            (ffi::SQLITE_IOERR_WRITE, SqliteFault::Transient),
+            (ffi::SQLITE_BUSY, SqliteFault::Transient),
+            (ffi::SQLITE_IOERR_FSYNC, SqliteFault::SyncFailed),
+            (ffi::SQLITE_IOERR_DIR_FSYNC, SqliteFault::SyncFailed),
+            (ffi::SQLITE_CORRUPT, SqliteFault::Corrupt),
+            (ffi::SQLITE_CORRUPT_INDEX, SqliteFault::Corrupt),
+            (ffi::SQLITE_NOTADB, SqliteFault::Corrupt),
         ] {
-            assert_eq!(fault(&failure(code)), expected, "{code}");
+            assert_eq!(classify(&failure(code)), expected, "{code}");
         }
     }
 }

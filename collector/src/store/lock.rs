@@ -1,4 +1,4 @@
-//! One collector for one data directory.
+//! The lock of a data directory.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -8,18 +8,16 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-/// Keeps other collectors off a data directory for as long as it lives. The kernel lets go of it
-/// when the process ends, however it ends; the file stays.
+/// The exclusive lock of a data directory. The kernel releases it when the process ends, however it
+/// ends; the file stays.
 #[derive(Debug)]
 pub struct DataDirLock {
-    /// Holds the lock by being open.
     _file: File,
 }
 
-/// Why a data directory could not be had.
+/// The reason why a data directory can't be locked.
 #[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// Another collector has it.
+pub enum DataDirLockError {
     #[error(
         "another heartlined{} uses the data directory {}; end it, or give this one a --data-dir of \
          its own",
@@ -27,38 +25,35 @@ pub enum LockError {
         dir.display()
     )]
     Held {
-        /// Its process id, if it had time to write it down.
+        /// The process id of the other collector, if it has written one.
         pid: Option<u32>,
-        /// The data directory.
         dir: PathBuf,
     },
-    /// The lock's file can't be opened, locked or written.
+    /// The lock file can't be opened, locked or written.
     #[error("can't lock {}: {source}; it must be on a local disk and writable for this user", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
 }
 
 const LOCK_FILE: &str = "heartlined.lock";
 
 impl DataDirLock {
-    /// Takes the lock of a data directory, and writes this process's id into its file.
+    /// Locks a data directory, and writes this process's id into the lock file.
     ///
     /// # Errors
-    /// [`LockError::Held`] when another collector has it; [`LockError::File`] when it can't be tried.
-    pub fn acquire(data_dir: &Path) -> Result<Self, LockError> {
+    /// [`DataDirLockError`]
+    pub fn acquire(data_dir: &Path) -> Result<Self, DataDirLockError> {
         let path = data_dir.join(LOCK_FILE);
-        let failed = |source| LockError::File { path: path.clone(), source };
+        let failed = |source| DataDirLockError::File { path: path.clone(), source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(&path).map_err(failed)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
-                return Err(LockError::Held { pid: read_pid(&mut file), dir: data_dir.into() });
+                return Err(DataDirLockError::Held {
+                    pid: read_pid(&mut file),
+                    dir: data_dir.into(),
+                });
             }
             Err(errno) => return Err(failed(errno.into())),
         }
@@ -84,19 +79,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_one_is_told_who_has_it() {
+    fn a_second_lock_is_refused_with_the_holders_pid() {
         let dir = tempfile::tempdir().unwrap();
         let first = DataDirLock::acquire(dir.path()).unwrap();
         let refused = DataDirLock::acquire(dir.path()).unwrap_err();
         let me = std::process::id();
-        assert!(matches!(refused, LockError::Held { pid: Some(pid), .. } if pid == me));
+        assert!(matches!(refused, DataDirLockError::Held { pid: Some(pid), .. } if pid == me));
         assert!(refused.to_string().contains(&format!("process {me}")), "{refused}");
         drop(first);
         DataDirLock::acquire(dir.path()).unwrap();
     }
 
     #[test]
-    fn what_a_dead_collector_left_does_not_lock() {
+    fn a_file_of_a_dead_collector_does_not_lock() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(LOCK_FILE), "123456789012").unwrap();
         DataDirLock::acquire(dir.path()).unwrap();

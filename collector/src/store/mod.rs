@@ -1,40 +1,36 @@
-//! What the collector remembers: two SQLite files, each with one writer thread.
+//! The store: two SQLite files, each with one writer thread.
 //!
-//! - `control.db`: the roster, desired states, audit, tokens. Must never be wrong: when it can't be
-//!   trusted, the collector does not start.
-//! - `history.db`: events, sessions, work. When it can't be trusted it is set aside, a new one is
-//!   begun, and monitoring goes on.
+//! - `control.db`: agents, desired states, audit, tokens. When it can't be trusted, the collector does
+//!   not start.
+//! - `history.db`: events, sessions, work. When it can't be trusted, it is renamed, an empty one takes
+//!   its place, and monitoring continues.
 //!
-//! Nothing here blocks who hands rows in: they wait in memory, and a [`StoreEvent`] tells what has
-//! become durable. Readers have connections of their own.
+//! Rows are queued in memory without blocking the caller; a [`StoreEvent`] reports what has become
+//! durable. Readers have connections of their own.
 
-mod column;
-mod config;
 mod control;
 mod copy;
 mod disk;
 mod error;
+mod event;
 mod file;
 mod history;
-mod identity;
 mod lock;
-mod migrate;
-mod notice;
 mod queue;
 mod read;
 mod restore;
 mod rollup;
 mod schema;
+mod sql;
 #[allow(clippy::module_inception, reason = "the store itself")]
 mod store;
 #[cfg(test)]
 mod tests;
 
-pub use config::{
-    Restored, Revocation, StoreConfig, TokenChange, TokenChangeError, TokenChangeKind,
-};
+pub use control::{TokenChange, TokenChangeError, TokenChangeKind};
 pub use error::StoreError;
-pub use lock::{DataDirLock, LockError};
-pub use notice::{Notify, StoreEvent};
+pub use event::{StoreEvent, StoreEventSink};
+pub use lock::{DataDirLock, DataDirLockError};
 pub use read::{ReadError, Reader, ReaderPool, ReaderPoolConfig};
-pub use store::{Store, StoreHandle};
+pub use restore::{RestoredState, TokenRevocation};
+pub use store::{Store, StoreConfig, StoreHandle};

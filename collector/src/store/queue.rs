@@ -30,7 +30,7 @@ struct QueueState<T> {
 
 /// When a batch is flushed to disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flush {
+pub(super) enum FlushMode {
     /// In the next group commit.
     Grouped,
     /// Without delay, with every batch before it.
@@ -64,14 +64,14 @@ impl<T> WriteQueue<T> {
     }
 
     /// Appends a batch; drops it when the queue is closed.
-    pub(super) fn push(&self, batch: T, rows: usize, flush: Flush) {
+    pub(super) fn push(&self, batch: T, rows: usize, flush: FlushMode) {
         let mut state = self.lock();
         if state.is_closed {
             return;
         }
         state.batches.push_back((batch, rows));
         state.rows += rows;
-        state.flush_now |= flush == Flush::Immediate;
+        state.flush_now |= flush == FlushMode::Immediate;
         self.changed.notify_one();
     }
 
@@ -149,7 +149,7 @@ mod tests {
     fn drains_in_order_and_about_max_rows_at_once() {
         let queue = WriteQueue::new();
         for batch in 0..5 {
-            queue.push(batch, 10, Flush::Grouped);
+            queue.push(batch, 10, FlushMode::Grouped);
         }
         let group = GroupCommit { idle_timeout: LONG, delay: LONG, max_rows: 25 };
         let drained = queue.drain(&group);
@@ -162,8 +162,8 @@ mod tests {
     #[test]
     fn an_immediate_flush_takes_all_batches_before_it_along() {
         let queue = WriteQueue::new();
-        queue.push('a', 1, Flush::Grouped);
-        queue.push('b', 1, Flush::Immediate);
+        queue.push('a', 1, FlushMode::Grouped);
+        queue.push('b', 1, FlushMode::Immediate);
         let group = GroupCommit { idle_timeout: LONG, delay: LONG, max_rows: 1_000 };
         assert_eq!(queue.drain(&group).batches, ['a', 'b'], "without waiting for 600 s");
     }
@@ -179,7 +179,7 @@ mod tests {
     fn a_closed_queue_drops_what_is_pushed() {
         let queue = WriteQueue::new();
         queue.close();
-        queue.push((), 1, Flush::Immediate);
+        queue.push((), 1, FlushMode::Immediate);
         let group = GroupCommit { idle_timeout: LONG, delay: LONG, max_rows: 1 };
         assert!(queue.drain(&group).batches.is_empty());
     }

@@ -7,19 +7,18 @@ use heartline_protocol::body::COUNT_MAX;
 use heartline_protocol::bucket::{self, PackedHistogram};
 use rusqlite::Row;
 
-/// Largest sum: what SQLite's integers hold. Sums stay here rather than turn over.
-const SUM_MAX: u64 = i64::MAX as u64;
+/// Largest count: what SQLite's integers hold. Counts saturate there.
+const COUNT_CAP: u64 = i64::MAX as u64;
 
 /// Work and beats of one agent in one slot of time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rollup {
-    pub(super) sums: Sums,
-    pub(super) latency: Buckets,
+    pub(super) counts: WorkCounts,
+    pub(super) latency: LatencyHistogram,
 }
 
-/// What is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sums {
+pub(super) struct WorkCounts {
     pub(super) beats: u64,
     pub(super) lost: u64,
     pub(super) ok: u64,
@@ -29,16 +28,30 @@ pub(super) struct Sums {
     pub(super) tokens_out: u64,
 }
 
-/// Latencies: `(bucket, count)`, buckets ascending.
+/// `(bucket, count)` pairs, buckets ascending, without empty ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Buckets(Vec<(u16, u64)>);
+pub(super) struct LatencyHistogram(Vec<(u16, u64)>);
 
-/// The columns of [`Sums`], in its order.
-pub(super) const SUM_COLUMNS: usize = 7;
+const COUNT_COLUMNS: usize = 7;
+/// The columns of a [`Rollup`] in a result row: those of [`WorkCounts`] in its order, then the
+/// packed latencies.
+pub(super) const ROLLUP_COLUMNS: usize = COUNT_COLUMNS + 1;
 
-impl Sums {
-    /// What a row of work counts.
-    pub(super) fn of(row: &WorkRow) -> Self {
+impl Rollup {
+    pub(super) fn add(&mut self, counts: &WorkCounts, packed_latency: &[u8]) {
+        self.counts.add(counts);
+        self.latency.add_packed(packed_latency);
+    }
+
+    /// Adds the first [`ROLLUP_COLUMNS`] columns of a result row.
+    pub(super) fn add_row(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
+        self.add(&WorkCounts::read(row)?, WorkCounts::latency(row)?);
+        Ok(())
+    }
+}
+
+impl WorkCounts {
+    pub(super) fn from_work(row: &WorkRow) -> Self {
         Self {
             beats: u64::from(row.beats),
             lost: u64::from(row.lost),
@@ -50,42 +63,46 @@ impl Sums {
         }
     }
 
-    /// As the columns of a table, from `first` on.
-    pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
-        let mut sums = [0; SUM_COLUMNS];
-        for (index, sum) in sums.iter_mut().enumerate() {
-            *sum = u64::try_from(row.get::<_, i64>(first + index)?).unwrap_or(0);
+    /// Reads the first columns of a result row.
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let mut counts = [0; COUNT_COLUMNS];
+        for (column, count) in counts.iter_mut().enumerate() {
+            *count = u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0);
         }
-        Ok(Self::from_array(sums))
+        Ok(Self::from_array(counts))
     }
 
-    /// For the columns of a table.
-    pub(super) fn columns(&self) -> [i64; SUM_COLUMNS] {
-        self.to_array().map(|sum| i64::try_from(sum).unwrap_or(i64::MAX))
+    /// Reads the packed latencies behind the counts of a result row.
+    pub(super) fn latency<'row>(row: &'row Row<'_>) -> rusqlite::Result<&'row [u8]> {
+        Ok(row.get_ref(COUNT_COLUMNS)?.as_blob()?)
     }
 
-    /// Adds other sums.
+    /// Returns the counts as columns of a table.
+    pub(super) fn columns(&self) -> [i64; COUNT_COLUMNS] {
+        self.to_array().map(|count| i64::try_from(count).unwrap_or(i64::MAX))
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
-        let (mut sums, others) = (self.to_array(), other.to_array());
-        for (sum, other) in sums.iter_mut().zip(others) {
-            *sum = sum.saturating_add(other).min(SUM_MAX);
+        let mut counts = self.to_array();
+        for (count, other) in counts.iter_mut().zip(other.to_array()) {
+            *count = count.saturating_add(other).min(COUNT_CAP);
         }
-        *self = Self::from_array(sums);
+        *self = Self::from_array(counts);
     }
 
-    fn to_array(self) -> [u64; SUM_COLUMNS] {
+    fn to_array(self) -> [u64; COUNT_COLUMNS] {
         let Self { beats, lost, ok, failed, cost_nano_usd, tokens_in, tokens_out } = self;
         [beats, lost, ok, failed, cost_nano_usd, tokens_in, tokens_out]
     }
 
-    fn from_array(sums: [u64; SUM_COLUMNS]) -> Self {
-        let [beats, lost, ok, failed, cost_nano_usd, tokens_in, tokens_out] = sums;
+    fn from_array(counts: [u64; COUNT_COLUMNS]) -> Self {
+        let [beats, lost, ok, failed, cost_nano_usd, tokens_in, tokens_out] = counts;
         Self { beats, lost, ok, failed, cost_nano_usd, tokens_in, tokens_out }
     }
 }
 
-impl Buckets {
-    /// Adds a packed histogram. Bytes that are none add nothing: the counts beside them stand.
+impl LatencyHistogram {
+    /// Adds a packed histogram; bytes that are not one add nothing.
     pub(super) fn add_packed(&mut self, bytes: &[u8]) {
         let Ok(packed) = PackedHistogram::new(bytes) else { return };
         let mut theirs = packed.pairs().peekable();
@@ -98,25 +115,25 @@ impl Buckets {
         }
     }
 
-    /// The `(bucket, count)` pairs, buckets ascending.
+    /// Iterates over `(bucket, count)` pairs, buckets ascending.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
         self.0.iter().copied()
     }
 
-    /// The bytes for the database. What exceeds the format's largest total, which no agent reaches
-    /// that tells the truth, is cut from the last buckets.
-    pub(super) fn pack(&self, out: &mut Vec<u8>) {
-        out.clear();
-        let (mut before, mut left) = (0, COUNT_MAX);
+    /// Packs the histogram for the database. Counts above the format's largest total, which no real
+    /// work reaches, are cut from the last buckets.
+    pub(super) fn pack(&self) -> Vec<u8> {
+        let (mut out, mut before, mut left) = (Vec::new(), 0, COUNT_MAX);
         for &(bucket, count) in &self.0 {
             let count = count.min(left);
             if count == 0 {
                 break;
             }
-            bucket::pack(out, bucket - before, count);
+            bucket::pack(&mut out, bucket - before, count);
             before = bucket;
             left -= count;
         }
+        out
     }
 }
 
@@ -142,14 +159,12 @@ mod tests {
     use super::*;
 
     fn packed(pairs: &[(u16, u64)]) -> Vec<u8> {
-        let mut out = Vec::new();
-        Buckets(pairs.to_vec()).pack(&mut out);
-        out
+        LatencyHistogram(pairs.to_vec()).pack()
     }
 
     #[test]
     fn histograms_add_up_exactly() {
-        let mut sum = Buckets::default();
+        let mut sum = LatencyHistogram::default();
         sum.add_packed(&packed(&[(0, 1), (70, 5), (1_032, 2)]));
         sum.add_packed(&packed(&[(0, 2), (69, 1), (71, 9)]));
         sum.add_packed(&[]);
@@ -160,16 +175,16 @@ mod tests {
     }
 
     #[test]
-    fn a_liars_counts_stay_readable() {
-        let mut sum = Buckets::default();
+    fn counts_saturate() {
+        let mut sum = LatencyHistogram::default();
         for _ in 0..3 {
             sum.add_packed(&packed(&[(5, COUNT_MAX - 1), (6, 1)]));
         }
         let bytes = packed(&sum.0);
         assert!(PackedHistogram::new(&bytes).unwrap().pairs().eq([(5, COUNT_MAX)]));
 
-        let mut sums = Sums { ok: SUM_MAX - 1, ..Sums::default() };
-        sums.add(&Sums { ok: 5, ..Sums::default() });
+        let mut sums = WorkCounts { ok: COUNT_CAP - 1, ..WorkCounts::default() };
+        sums.add(&WorkCounts { ok: 5, ..WorkCounts::default() });
         assert_eq!(sums.columns()[2], i64::MAX);
     }
 }

@@ -1,28 +1,76 @@
-//! The tables of both databases, as steps from one version to the next.
+//! The schemas of both databases as migration steps, and the migration.
 //!
 //! Times are milliseconds of Unix time (`_ms`). Numbers that are 64 bits wide without a sign
 //! (sessions, request ids) are stored by their bits. A step is never changed after a release: what
 //! comes later is a step of its own.
 
-/// One database's steps.
+use rusqlite::{Connection, TransactionBehavior};
+
+/// The schema of one database.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Schema {
-    /// Tells Heartline's files from other SQLite files (`PRAGMA application_id`).
+pub(super) struct DatabaseSchema {
+    /// Distinguishes Heartline's files from other SQLite files (`PRAGMA application_id`).
     pub(super) application_id: i32,
-    /// SQL that leads from version *n* to *n + 1* (`PRAGMA user_version`).
+    /// SQL of the migrations from version *n* to *n + 1* (`PRAGMA user_version`).
     pub(super) steps: &'static [&'static str],
 }
 
-/// `control.db`.
-pub(super) const CONTROL: Schema =
-    Schema { application_id: i32::from_be_bytes(*b"HLNc"), steps: &[CONTROL_1] };
+pub(super) const CONTROL: DatabaseSchema =
+    DatabaseSchema { application_id: i32::from_be_bytes(*b"HLNc"), steps: &[CONTROL_1] };
 
-/// `history.db`.
-pub(super) const HISTORY: Schema =
-    Schema { application_id: i32::from_be_bytes(*b"HLNh"), steps: &[HISTORY_1] };
+pub(super) const HISTORY: DatabaseSchema =
+    DatabaseSchema { application_id: i32::from_be_bytes(*b"HLNh"), steps: &[HISTORY_1] };
+
+/// The schema version of a database file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SchemaVersion {
+    Empty,
+    Known(usize),
+    /// Of a newer program.
+    Newer(usize),
+    /// Of another application.
+    Foreign,
+}
+
+/// Returns the version of a file. Reads its first page, so a damaged header is found here.
+pub(super) fn read_version(
+    conn: &Connection,
+    schema: &DatabaseSchema,
+) -> rusqlite::Result<SchemaVersion> {
+    let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application_id, version) = (pragma("application_id")?, pragma("user_version")?);
+    let objects: i64 =
+        conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let version = usize::try_from(version).unwrap_or(usize::MAX);
+    Ok(if objects == 0 && version == 0 {
+        SchemaVersion::Empty
+    } else if application_id != i64::from(schema.application_id) {
+        SchemaVersion::Foreign
+    } else if version > schema.steps.len() {
+        SchemaVersion::Newer(version)
+    } else {
+        SchemaVersion::Known(version)
+    })
+}
+
+/// Applies the steps that are missing, each in a transaction with its version number.
+pub(super) fn migrate(
+    conn: &mut Connection,
+    schema: &DatabaseSchema,
+    from: usize,
+) -> rusqlite::Result<()> {
+    for (index, step) in schema.steps.iter().enumerate().skip(from) {
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        tx.execute_batch(step)?;
+        tx.pragma_update(None, "application_id", schema.application_id)?;
+        tx.pragma_update(None, "user_version", (index + 1) as i64)?;
+        tx.commit()?;
+    }
+    Ok(())
+}
 
 const CONTROL_1: &str = "
--- Agents stay here when they are forgotten: their ids are never used again.
+-- A forgotten agent stays for as long as anything may refer to it. Ids are never used again.
 CREATE TABLE agents (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
@@ -32,7 +80,6 @@ CREATE TABLE agents (
     forgotten_ms INTEGER,
     forgotten_by TEXT
 ) STRICT;
-CREATE INDEX agents_by_name ON agents (name);
 
 -- The newest desired state of each agent that ever had one.
 CREATE TABLE desired (
@@ -48,7 +95,7 @@ CREATE TABLE desired (
     obeyed_ms INTEGER
 ) STRICT;
 
--- Every command that was ever given, and whom it hit.
+-- The audit: commands and their targets.
 CREATE TABLE commands (
     id INTEGER PRIMARY KEY,
     request_id INTEGER NOT NULL UNIQUE,
@@ -67,7 +114,7 @@ CREATE TABLE command_targets (
     PRIMARY KEY (command_id, agent_id)
 ) STRICT, WITHOUT ROWID;
 
--- How each scope stands, and every change that led there.
+-- Tokens by scope, and the audit of their changes.
 CREATE TABLE tokens (
     scope TEXT NOT NULL,
     epoch INTEGER NOT NULL,
@@ -89,13 +136,36 @@ CREATE TABLE token_changes (
 ) STRICT;
 ";
 
-const HISTORY_1: &str = "
+macro_rules! rollup_table {
+    ($name:literal) => {
+        concat!(
+            "CREATE TABLE ",
+            $name,
+            " (
+    slot INTEGER NOT NULL,
+    agent_id INTEGER NOT NULL,
+    beats INTEGER NOT NULL,
+    lost INTEGER NOT NULL,
+    ok INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    cost_nano_usd INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    latency BLOB NOT NULL,
+    PRIMARY KEY (slot, agent_id)
+) STRICT, WITHOUT ROWID;
+"
+        )
+    };
+}
+
+const HISTORY_1: &str = concat!("
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What a restart wants to know of each agent, and its totals.
+-- The state of each agent for the next start, and its totals.
 CREATE TABLE agents (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
@@ -130,8 +200,8 @@ CREATE TABLE sessions (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_by_end ON sessions (ended_ms) WHERE ended_ms IS NOT NULL;
 
--- All that happened, in the order in which it was stored. Which columns mean something depends on
--- the kind (`store/history/event.rs`).
+-- What happened, in the order in which it was stored. The kind decides which columns are set
+-- (`store/history/event.rs`).
 CREATE TABLE events (
     cursor INTEGER PRIMARY KEY AUTOINCREMENT,
     at_ms INTEGER NOT NULL,
@@ -155,53 +225,56 @@ CREATE TABLE events (
 CREATE INDEX events_by_agent ON events (agent_id, cursor);
 CREATE INDEX events_by_time ON events (at_ms);
 
--- Work and beats per slot: the number of the minute, hour or day since 1970. A row only where
--- something happened. Latencies are packed as on the wire, so that they add up exactly.
-CREATE TABLE minutes (
-    slot INTEGER NOT NULL,
-    agent_id INTEGER NOT NULL,
-    beats INTEGER NOT NULL,
-    lost INTEGER NOT NULL,
-    ok INTEGER NOT NULL,
-    failed INTEGER NOT NULL,
-    cost_nano_usd INTEGER NOT NULL,
-    tokens_in INTEGER NOT NULL,
-    tokens_out INTEGER NOT NULL,
-    latency BLOB NOT NULL,
-    PRIMARY KEY (slot, agent_id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE hours (
-    slot INTEGER NOT NULL,
-    agent_id INTEGER NOT NULL,
-    beats INTEGER NOT NULL,
-    lost INTEGER NOT NULL,
-    ok INTEGER NOT NULL,
-    failed INTEGER NOT NULL,
-    cost_nano_usd INTEGER NOT NULL,
-    tokens_in INTEGER NOT NULL,
-    tokens_out INTEGER NOT NULL,
-    latency BLOB NOT NULL,
-    PRIMARY KEY (slot, agent_id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE days (
-    slot INTEGER NOT NULL,
-    agent_id INTEGER NOT NULL,
-    beats INTEGER NOT NULL,
-    lost INTEGER NOT NULL,
-    ok INTEGER NOT NULL,
-    failed INTEGER NOT NULL,
-    cost_nano_usd INTEGER NOT NULL,
-    tokens_in INTEGER NOT NULL,
-    tokens_out INTEGER NOT NULL,
-    latency BLOB NOT NULL,
-    PRIMARY KEY (slot, agent_id)
-) STRICT, WITHOUT ROWID;
-
--- How far folding has come, by the slots that are folded into: all before this slot, and in it the
--- agents up to this one.
+-- Rollups: work and beats of an agent in a slot, the number of the minute, hour or day since 1970. A row
+-- only where something happened. Latencies are packed as on the wire, so that they add up exactly.
+", rollup_table!("minutes"), rollup_table!("hours"), rollup_table!("days"), "
+-- The progress of folding into a table: everything before the slot, and in it the agents up to this
+-- one.
 CREATE TABLE folds (
     into_table TEXT PRIMARY KEY,
     slot INTEGER NOT NULL,
     agent_id INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-";
+");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: DatabaseSchema =
+        DatabaseSchema { application_id: 7, steps: &["CREATE TABLE a (x INTEGER)"] };
+    const TWO: DatabaseSchema = DatabaseSchema {
+        application_id: 7,
+        steps: &[ONE.steps[0], "ALTER TABLE a ADD COLUMN y INTEGER"],
+    };
+
+    #[test]
+    fn only_missing_steps_are_applied() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        assert_eq!(read_version(&conn, &ONE).unwrap(), SchemaVersion::Empty);
+        migrate(&mut conn, &ONE, 0).unwrap();
+        conn.execute("INSERT INTO a VALUES (1)", []).unwrap();
+        assert_eq!(read_version(&conn, &TWO).unwrap(), SchemaVersion::Known(1));
+        migrate(&mut conn, &TWO, 1).unwrap();
+        assert_eq!(read_version(&conn, &TWO).unwrap(), SchemaVersion::Known(2));
+        assert_eq!(read_version(&conn, &ONE).unwrap(), SchemaVersion::Newer(2));
+        let sum: i64 = conn.query_row("SELECT sum(x) FROM a", [], |row| row.get(0)).unwrap();
+        assert_eq!(sum, 1, "what was stored stays");
+    }
+
+    #[test]
+    fn a_failed_step_leaves_the_version_before() {
+        const BROKEN: DatabaseSchema =
+            DatabaseSchema { application_id: 7, steps: &[ONE.steps[0], "CREATE nonsense"] };
+        let mut conn = Connection::open_in_memory().unwrap();
+        assert!(migrate(&mut conn, &BROKEN, 0).is_err());
+        assert_eq!(read_version(&conn, &BROKEN).unwrap(), SchemaVersion::Known(1));
+    }
+
+    #[test]
+    fn a_database_of_another_application_is_foreign() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
+        assert_eq!(read_version(&conn, &ONE).unwrap(), SchemaVersion::Foreign);
+    }
+}

@@ -1,116 +1,127 @@
-//! The open store: what it takes in, and its two threads.
+//! The open store: its queues and its two writer threads.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
+use heartline_config::Retention;
 use heartline_fleet::{ControlDbRow, HistoryDbRow};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::config::{Restored, StoreConfig, TokenChange, TokenChangeError};
-use super::control::{self, ControlWrite, ControlWriter};
-use super::disk::{self, Fault};
+use super::control::{self, ControlWrite, ControlWriter, TokenChange, TokenChangeError};
+use super::disk::{self, SqliteFault};
 use super::error::StoreError;
+use super::event::StoreEventSink;
 use super::file::{CONTROL_FILE, HISTORY_FILE};
-use super::history;
-use super::notice::Notify;
-use super::queue::{Flush, WriteQueue};
-use super::restore::{self, Past, Roster};
+use super::history::{self, HistoryBatch, HistoryWriter};
+use super::queue::{FlushMode, WriteQueue};
+use super::restore::{self, ControlDbState, HistoryDbState, RestoredState};
 use crate::clock::{self, WallClockAnchor};
 use crate::priority::{ThreadRole, lower_priority};
 
-/// With more rows waiting than this, details are shed.
-const DETAIL_ROWS: usize = 262_144;
+/// Number of queued history rows above which details are shed.
+const DETAIL_ROWS_MAX: usize = 262_144;
 
-/// The open store. Closed when dropped: what waits is written first.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// Where the databases are. The directory exists, and belongs to this process alone
+    /// ([`super::DataDirLock`]).
+    pub data_dir: PathBuf,
+    pub retention: Retention,
+}
+
+/// The open store. Queued rows are written before it is dropped.
 pub struct Store {
     control: Arc<WriteQueue<ControlWrite>>,
-    history: Arc<WriteQueue<history::Parcel>>,
+    history: Arc<WriteQueue<HistoryBatch>>,
     threads: Vec<JoinHandle<()>>,
-    shed: AtomicU64,
+    shed_rows: AtomicU64,
 }
 
 impl Store {
-    /// Opens both databases, or makes them, and starts their writers. `anchor` labels what is
-    /// restored; `notify` is called from the writers' threads.
+    /// Opens or creates both databases and starts their writers. `anchor` turns stored times into those
+    /// of the monotonic clock.
     ///
     /// # Errors
-    /// [`StoreError`]; its [`StoreError::exit_code`] tells what was refused from what failed.
+    /// [`StoreError`], with the exit code of a collector that ends for it.
     pub fn open(
         config: &StoreConfig,
         anchor: WallClockAnchor,
-        notify: Notify,
-    ) -> Result<(Self, Restored), StoreError> {
+        notify: StoreEventSink,
+    ) -> Result<(Self, RestoredState), StoreError> {
         let control_path = config.data_dir.join(CONTROL_FILE);
         let history_path = config.data_dir.join(HISTORY_FILE);
         let mut control_conn = control::open(&control_path)?;
         let (history_conn, restored) =
-            restore_all(&mut control_conn, &control_path, &history_path, anchor)?;
-
-        let (control, history) = (Arc::new(WriteQueue::new()), Arc::new(WriteQueue::new()));
+            restore_state(&mut control_conn, &control_path, &history_path, anchor)?;
         let mut store = Self {
-            control: Arc::clone(&control),
-            history: Arc::clone(&history),
+            control: Arc::new(WriteQueue::new()),
+            history: Arc::new(WriteQueue::new()),
             threads: Vec::new(),
-            shed: AtomicU64::new(0),
+            shed_rows: AtomicU64::new(0),
         };
-        let (path, to_driver) = (control_path.clone(), Arc::clone(&notify));
-        let writer = ControlWriter::new(control_conn, path, control, to_driver);
-        store.start("control-writer", control_path, ThreadRole::Operators, move || writer.run())?;
-        let writer = history::Writer {
+        let writer = ControlWriter::new(
+            control_conn,
+            control_path.clone(),
+            Arc::clone(&store.control),
+            Arc::clone(&notify),
+        );
+        store.spawn("control-writer", control_path, ThreadRole::Operators, move || writer.run())?;
+        let writer = HistoryWriter {
             conn: history_conn,
             path: history_path.clone(),
-            queue: history,
+            queue: Arc::clone(&store.history),
             notify,
             retention: config.retention,
         };
-        store.start("history-writer", history_path, ThreadRole::History, move || writer.run())?;
+        store.spawn("history-writer", history_path, ThreadRole::History, move || writer.run())?;
         Ok((store, restored))
     }
 
-    fn start(
+    fn spawn(
         &mut self,
         name: &str,
         path: PathBuf,
         role: ThreadRole,
-        work: impl FnOnce() + Send + 'static,
+        run: impl FnOnce() + Send + 'static,
     ) -> Result<(), StoreError> {
-        let work = move || {
+        let run = move || {
             lower_priority(role);
-            work();
+            run();
         };
-        let thread = std::thread::Builder::new().name(name.into()).spawn(work);
+        let thread = std::thread::Builder::new().name(name.into()).spawn(run);
         self.threads.push(thread.map_err(|source| StoreError::Thread { path, source })?);
         Ok(())
     }
 
-    /// Hands over rows for `history.db`, in order; best a driver's whole turn at once. Never blocks.
+    /// Queues rows for `history.db`, in order. Never blocks.
     ///
-    /// Work rows are bounded by the core (65,536 under way). Past 262,144 rows waiting, rows that
-    /// nothing depends on (when a kill was obeyed, or not; last beats) are shed and counted;
-    /// transitions, sessions, commands and gaps never are.
+    /// The core bounds work rows in flight. Above 262,144 queued rows, those that nothing depends on
+    /// (whether a kill was obeyed, last beats) are shed and counted; transitions, sessions, commands and
+    /// gaps never are.
     pub fn record(&self, mut rows: Vec<HistoryDbRow>, anchor: WallClockAnchor) {
-        if self.history.rows() > DETAIL_ROWS {
+        if self.history.rows() > DETAIL_ROWS_MAX {
             let before = rows.len();
             rows.retain(|row| !is_detail(row));
-            self.shed.fetch_add((before - rows.len()) as u64, Ordering::Relaxed);
+            self.shed_rows.fetch_add((before - rows.len()) as u64, Ordering::Relaxed);
         }
         if !rows.is_empty() {
             let count = rows.len();
-            self.history.push((rows, anchor), count, Flush::Grouped);
+            self.history.push((rows, anchor), count, FlushMode::Grouped);
         }
     }
 
-    /// Hands over rows for `control.db`, in order. Never blocks. A command is written at once,
-    /// together with all that was handed over before it.
+    /// Queues rows for `control.db`, in order. Never blocks. A command is written at once, with all
+    /// rows before it.
     pub fn persist(&self, rows: Vec<ControlDbRow>, anchor: WallClockAnchor) {
         if rows.is_empty() {
             return;
         }
         let is_command = |row: &ControlDbRow| matches!(row, ControlDbRow::Command(_));
-        let flush = if rows.iter().any(is_command) { Flush::Immediate } else { Flush::Grouped };
+        let flush =
+            if rows.iter().any(is_command) { FlushMode::Immediate } else { FlushMode::Grouped };
         let count = rows.len();
         self.control.push(ControlWrite::Rows(rows, anchor), count, flush);
     }
@@ -121,22 +132,36 @@ impl Store {
         StoreHandle { control: Arc::clone(&self.control) }
     }
 
-    /// Rows that were shed since the store was opened, because the disk did not keep up.
+    /// Returns the number of rows that were shed because the disk did not keep up.
     #[must_use]
     pub fn shed_rows(&self) -> u64 {
-        self.shed.load(Ordering::Relaxed)
+        self.shed_rows.load(Ordering::Relaxed)
     }
 
-    /// Whether both writers are at work. When one is not, nothing can be confirmed any more.
+    /// Returns whether both writers run. Without one of them nothing can be confirmed.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         !self.threads.iter().any(JoinHandle::is_finished)
     }
 
-    /// Writes all that waits, and ends both writers. A disk that refuses is tried once more, not
-    /// waited for.
+    /// Writes all queued rows and ends both writers. A disk that refuses is tried once more, not waited
+    /// for.
     pub fn close(self) {
         drop(self);
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.control.close();
+        self.history.close();
+        for thread in self.threads.drain(..) {
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            if thread.join().is_err() {
+                tracing::error!(name, "a writer thread panicked");
+            }
+        }
+        self.control.clear();
     }
 }
 
@@ -155,22 +180,8 @@ impl StoreHandle {
     /// [`TokenChangeError::Write`] when the database refuses it; [`TokenChangeError::Closed`].
     pub async fn change_token(&self, change: TokenChange) -> Result<(), TokenChangeError> {
         let (reply_to, reply) = oneshot::channel();
-        self.control.push(ControlWrite::Token(change, reply_to), 1, Flush::Immediate);
+        self.control.push(ControlWrite::Token(change, reply_to), 1, FlushMode::Immediate);
         reply.await.unwrap_or(Err(TokenChangeError::Closed))
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        self.control.close();
-        self.history.close();
-        for thread in self.threads.drain(..) {
-            let name = thread.thread().name().unwrap_or_default().to_owned();
-            if thread.join().is_err() {
-                tracing::error!(name, "a writer's thread panicked");
-            }
-        }
-        self.control.clear();
     }
 }
 
@@ -183,76 +194,66 @@ fn is_detail(row: &HistoryDbRow) -> bool {
     )
 }
 
-/// Reads both databases and brings each up to date with the agents of the other.
-fn restore_all(
-    control: &mut Connection,
+/// Reads both databases, and brings each up to date with the agents of the other.
+fn restore_state(
+    control_conn: &mut Connection,
     control_path: &Path,
     history_path: &Path,
     anchor: WallClockAnchor,
-) -> Result<(Connection, Restored), StoreError> {
-    let reading = |source| StoreError::Sqlite { what: "read", path: control_path.into(), source };
-    let mut roster = Roster::read(control).map_err(reading)?;
-    let revocations = restore::revocations(control).map_err(reading)?;
-    let Opened { mut conn, past, last_alive_ms, banners } = open_history(history_path)?;
+) -> Result<(Connection, RestoredState), StoreError> {
+    let failed = |source| StoreError::Sqlite { what: "read", path: control_path.into(), source };
+    let mut control = ControlDbState::read(control_conn).map_err(failed)?;
+    let (mut history_conn, history, banner) = open_history(history_path)?;
 
-    let forgotten = past.forgotten(&roster);
+    let forgotten = history.forgotten_in_history(&control);
     if !forgotten.is_empty() {
-        control::forget(control, &forgotten).map_err(reading)?;
-        roster = Roster::read(control).map_err(reading)?;
+        control::forget_agents(control_conn, &forgotten).map_err(failed)?;
+        control = ControlDbState::read(control_conn).map_err(failed)?;
     }
-    let strangers = past.strangers(&roster);
-    if !strangers.is_empty() {
-        control::adopt(control, &strangers).map_err(reading)?;
-        roster = Roster::read(control).map_err(reading)?;
+    let missing = history.missing_in_control(&control);
+    if !missing.is_empty() {
+        control::insert_agents(control_conn, &missing).map_err(failed)?;
+        control = ControlDbState::read(control_conn).map_err(failed)?;
     }
-    history::name_all(&mut conn, past.unnamed(&roster)).map_err(|source| StoreError::Sqlite {
-        what: "write the agents' names to",
-        path: history_path.into(),
-        source,
-    })?;
-    // What was read once to restore it is not what the writers will need.
-    for conn in [&*control, &conn] {
-        conn.execute_batch("PRAGMA shrink_memory").map_err(reading)?;
+    history::merge_agents(&mut history_conn, history.missing_in_history(&control)).map_err(
+        |source| StoreError::Sqlite {
+            what: "write the agents' names to",
+            path: history_path.into(),
+            source,
+        },
+    )?;
+    let revocations = restore::read_revocations(control_conn).map_err(failed)?;
+    // The writers don't need the pages that were read for this.
+    for conn in [&*control_conn, &history_conn] {
+        conn.execute_batch("PRAGMA shrink_memory").map_err(failed)?;
     }
-    let restored = Restored {
-        next_id: restore::next_id(&roster, &past),
-        agents: restore::merge(roster, &past, anchor),
-        last_alive: last_alive_ms.map(|at| anchor.mono(at)),
+    let restored = RestoredState {
+        next_id: restore::next_id(&control, &history),
+        agents: restore::merge(control, &history, anchor),
+        last_alive: history.alive_at_ms.map(|at_ms| anchor.mono(at_ms)),
         revocations,
-        banners,
+        banners: Vec::from_iter(banner),
     };
-    Ok((conn, restored))
+    Ok((history_conn, restored))
 }
 
-/// `history.db` and what was in it.
-struct Opened {
-    conn: Connection,
-    past: Past,
-    last_alive_ms: Option<i64>,
-    banners: Vec<String>,
-}
-
-fn open_history(path: &Path) -> Result<Opened, StoreError> {
+/// Opens and reads `history.db`; one with damage is replaced, with a sentence for a banner.
+fn open_history(path: &Path) -> Result<(Connection, HistoryDbState, Option<String>), StoreError> {
     let now_ms = clock::wall_ms();
     let (conn, banner) = history::open(path, now_ms)?;
-    let mut banners = Vec::from_iter(banner);
-    match read_history(&conn) {
-        Ok((past, last_alive_ms)) => Ok(Opened { conn, past, last_alive_ms, banners }),
+    match HistoryDbState::read(&conn) {
+        Ok(state) => Ok((conn, state, banner)),
         Err(source) if is_damage(&source) => {
             drop(conn);
-            let (conn, banner) = history::begin_anew(path, &source.to_string(), now_ms)?;
-            banners.push(banner);
-            Ok(Opened { conn, past: Past::default(), last_alive_ms: None, banners })
+            let (conn, banner) = history::open_replacement(path, &source.to_string(), now_ms)?;
+            Ok((conn, HistoryDbState::default(), Some(banner)))
         }
         Err(source) => Err(StoreError::Sqlite { what: "read", path: path.into(), source }),
     }
 }
 
-fn read_history(conn: &Connection) -> rusqlite::Result<(Past, Option<i64>)> {
-    Ok((Past::read(conn)?, history::alive_at(conn)?))
-}
-
-/// Pages that SQLite can't read, or values that nothing of ours has written.
+/// Returns whether pages can't be read, or hold values that the store never writes.
 fn is_damage(error: &rusqlite::Error) -> bool {
-    !matches!(error, rusqlite::Error::SqliteFailure(..)) || disk::fault(error) == Fault::Damaged
+    !matches!(error, rusqlite::Error::SqliteFailure(..))
+        || disk::classify(error) == SqliteFault::Corrupt
 }

@@ -1,75 +1,69 @@
-//! Rows about agents: who is there, who they are, how far they have obeyed.
+//! Rows about agents: registrations, identities, and how far they obey.
 
 use heartline_fleet::ControlDbRow;
-
 use heartline_protocol::limits::INTERVAL_DEFAULT_MS;
 use heartline_vocabulary::AgentRowId;
 use rusqlite::{Connection, Transaction, params};
 
 use crate::clock::WallClockAnchor;
-use crate::store::{column, identity};
+use crate::store::history::AgentRecord;
+use crate::store::sql::{self, execute};
 
-/// Writes one row that is no command.
+/// Writes one row that is not a command.
 pub(super) fn write(
     tx: &Transaction<'_>,
     row: &ControlDbRow,
     anchor: WallClockAnchor,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<usize> {
     match row {
-        ControlDbRow::Registered { id, agent, at } => {
-            insert(tx, *id, agent, anchor.wall_ms(*at))?;
-        }
+        ControlDbRow::Registered { id, agent, at } => insert(tx, *id, agent, anchor.wall_ms(*at)),
         ControlDbRow::Profile { id, interval_ms, identity } => {
-            let bytes = identity.as_ref().map(identity::encode);
-            tx.prepare_cached("UPDATE agents SET interval_ms = ?2, identity = ?3 WHERE id = ?1")?
-                .execute(params![id.0, interval_ms, bytes])?;
+            let sql = "UPDATE agents SET interval_ms = ?2, identity = ?3 WHERE id = ?1";
+            let identity = identity.as_ref().map(sql::encode_identity);
+            execute(tx, sql, params![id.0, interval_ms, identity])
         }
         ControlDbRow::Forgotten { id, at, by } => {
             let sql = "UPDATE agents SET forgotten_ms = ?2, forgotten_by = ?3 WHERE id = ?1";
-            tx.prepare_cached(sql)?.execute(params![id.0, anchor.wall_ms(*at), by])?;
+            execute(tx, sql, params![id.0, anchor.wall_ms(*at), by])
         }
         ControlDbRow::Progress { id, generation, delivered_ms, obeyed_ms } => {
             let sql = "UPDATE desired SET delivered_ms = ?3, obeyed_ms = ?4 \
                        WHERE agent_id = ?1 AND generation = ?2";
-            let obeyed_ms = obeyed_ms.map(column::count);
-            tx.prepare_cached(sql)?.execute(params![
-                id.0,
-                column::count(*generation),
-                column::count(*delivered_ms),
-                obeyed_ms
-            ])?;
+            let (generation, delivered_ms) = (sql::count(*generation), sql::count(*delivered_ms));
+            execute(tx, sql, params![id.0, generation, delivered_ms, obeyed_ms.map(sql::count)])
         }
-        ControlDbRow::Command(_) => {}
+        ControlDbRow::Command(_) => Ok(0),
     }
-    Ok(())
 }
 
-fn insert(conn: &Connection, id: AgentRowId, agent: &str, at_ms: i64) -> rusqlite::Result<()> {
+fn insert(conn: &Connection, id: AgentRowId, agent: &str, at_ms: i64) -> rusqlite::Result<usize> {
     let sql = "INSERT INTO agents (id, name, first_seen_ms, interval_ms) VALUES (?1, ?2, ?3, ?4) \
                ON CONFLICT (id) DO NOTHING";
-    conn.prepare_cached(sql)?.execute(params![id.0, agent, at_ms, INTERVAL_DEFAULT_MS])?;
-    Ok(())
+    execute(conn, sql, params![id.0, agent, at_ms, INTERVAL_DEFAULT_MS])
 }
 
-/// Forgets agents of which only `history.db` knows that they were forgotten, and when.
-pub(crate) fn forget(conn: &mut Connection, agents: &[(AgentRowId, i64)]) -> rusqlite::Result<()> {
+/// Forgets agents that were forgotten according to `history.db` alone, at the given times.
+pub(crate) fn forget_agents(
+    conn: &mut Connection,
+    agents: &[(AgentRowId, i64)],
+) -> rusqlite::Result<()> {
     let tx = conn.transaction()?;
     for (id, at_ms) in agents {
         let sql = "UPDATE agents SET forgotten_ms = ?2 WHERE id = ?1";
-        tx.prepare_cached(sql)?.execute(params![id.0, at_ms])?;
+        execute(&tx, sql, params![id.0, at_ms])?;
     }
     tx.commit()
 }
 
-/// Takes agents in that only `history.db` knows: those that came after the copy from which
+/// Inserts agents that only `history.db` has: those that came after the copy from which
 /// `control.db` was restored.
-pub(crate) fn adopt(
+pub(crate) fn insert_agents(
     conn: &mut Connection,
-    agents: &[(AgentRowId, Box<str>, i64)],
+    agents: &[&AgentRecord],
 ) -> rusqlite::Result<()> {
     let tx = conn.transaction()?;
-    for (id, agent, first_seen_ms) in agents {
-        insert(&tx, *id, agent, *first_seen_ms)?;
+    for agent in agents {
+        insert(&tx, agent.id, &agent.name, agent.first_seen_ms)?;
     }
     tx.commit()
 }

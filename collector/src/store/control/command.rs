@@ -1,16 +1,14 @@
-//! Commands: desired states and audit, in one transaction.
+//! Commands: desired states and audit, written in one transaction.
 
 use heartline_fleet::CommandRow;
-
 use heartline_operator::message::CommandOutcome;
 use heartline_vocabulary::{CommandTarget, State};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::clock::WallClockAnchor;
-use crate::store::column;
+use crate::store::sql::{self, execute};
 
-/// Writes a command; or finds that its number was used, writes nothing, and says what became of the
-/// first one.
+/// Writes a command. If its request id was used before, only returns the outcome of that command.
 pub(super) fn write(
     tx: &Transaction<'_>,
     command: &CommandRow,
@@ -20,19 +18,20 @@ pub(super) fn write(
         return Ok(Some(before));
     }
     let CommandRow { action, cause, by, reason, .. } = command;
-    let (request_id, at_ms) = (column::bits(command.request_id), anchor.wall_ms(command.at));
-    tx.prepare_cached(
+    let (request_id, at_ms) = (sql::bits(command.request_id), anchor.wall_ms(command.at));
+    execute(
+        tx,
         "INSERT INTO commands (request_id, at_ms, action, cause, \"by\", reason) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![request_id, at_ms, action.name(), cause.name(), by, reason])?;
+        params![request_id, at_ms, action.name(), cause.name(), by, reason],
+    )?;
     let command_id = tx.last_insert_rowid();
     let mut audit = tx.prepare_cached(
         "INSERT INTO command_targets (command_id, agent_id, generation, state, changed) \
          VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
     )?;
     // The generation never falls.
-    let mut desire = tx.prepare_cached(
+    let mut set_desired = tx.prepare_cached(
         "INSERT INTO desired (agent_id, generation, killed, cause, \"by\", reason, at_ms, request_id) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
          ON CONFLICT (agent_id) DO UPDATE SET generation = excluded.generation, \
@@ -42,26 +41,26 @@ pub(super) fn write(
          WHERE excluded.generation >= desired.generation",
     )?;
     for (id, target) in &command.targets {
-        let (generation, state) = (column::count(target.generation), target.state.name());
+        let (generation, state) = (sql::count(target.generation), target.state.name());
         audit.execute(params![command_id, id.0, generation, state, target.changed])?;
         // What changes nothing leaves the command before in place.
         if target.changed {
             let (killed, cause) = (action.kills(), cause.name());
             let row = params![id.0, generation, killed, cause, by, reason, at_ms, request_id];
-            desire.execute(row)?;
+            set_desired.execute(row)?;
         }
     }
     Ok(None)
 }
 
-/// What became of the command of this number, if it was ever given.
+/// Returns the outcome of a command by its request id.
 pub(crate) fn outcome(
     conn: &Connection,
     request_id: u64,
 ) -> rusqlite::Result<Option<CommandOutcome>> {
     let found: Option<(i64, i64)> = conn
         .prepare_cached("SELECT id, at_ms FROM commands WHERE request_id = ?1")?
-        .query_row([column::bits(request_id)], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([sql::bits(request_id)], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((command_id, at_ms)) = found else { return Ok(None) };
     let mut statement = conn.prepare_cached(
@@ -71,8 +70,8 @@ pub(crate) fn outcome(
     let targets = statement.query_map([command_id], |row| {
         Ok(CommandTarget {
             agent: row.get(0)?,
-            generation: column::from_count(row.get(1)?),
-            state: column::named(row, 2, State::from_name)?,
+            generation: sql::from_count(row.get(1)?),
+            state: sql::named(row, 2, State::from_name)?,
             changed: row.get(3)?,
         })
     })?;

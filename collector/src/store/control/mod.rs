@@ -1,4 +1,4 @@
-//! `control.db`: the roster, desired states, audit and tokens.
+//! `control.db`: agents, desired states, audit and tokens.
 
 mod agents;
 mod command;
@@ -6,7 +6,9 @@ mod open;
 mod token;
 mod writer;
 
-pub(super) use agents::{adopt, forget};
+pub(super) use agents::{forget_agents, insert_agents};
 pub(super) use command::outcome;
 pub(super) use open::open;
 pub(super) use writer::{ControlWrite, ControlWriter};
+
+pub use token::{TokenChange, TokenChangeError, TokenChangeKind};

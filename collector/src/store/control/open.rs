@@ -1,4 +1,4 @@
-//! Opening `control.db`, or refusing to.
+//! Opens `control.db`, or refuses to.
 
 use std::path::Path;
 
@@ -7,10 +7,9 @@ use rusqlite::Connection;
 use crate::store::copy;
 use crate::store::error::StoreError;
 use crate::store::file::{self, HISTORY_FILE};
-use crate::store::migrate::{self, Version};
-use crate::store::schema::{CONTROL, Schema};
+use crate::store::schema::{self, CONTROL, DatabaseSchema, SchemaVersion};
 
-/// Opens `control.db` for its writer, or makes it.
+/// Opens `control.db` for its writer, or creates it.
 ///
 /// 1. A file that SQLite can't read, or whose pages are damaged, is refused.
 /// 2. So is one that is empty or missing although a history or copies say that there was one:
@@ -21,40 +20,42 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StoreError> {
     open_as(path, &CONTROL)
 }
 
-fn open_as(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
+fn open_as(path: &Path, wanted: &DatabaseSchema) -> Result<Connection, StoreError> {
     let existed = file::len(path) > 0;
-    if !existed && was_there(path) {
+    if !existed && must_exist(path) {
         return Err(refused(path, "it is missing or empty".into()));
     }
     let failed = |what| move |source| StoreError::Sqlite { what, path: path.into(), source };
     let mut conn = file::open_writer(path).map_err(failed("open"))?;
     let version =
-        migrate::version(&conn, schema).map_err(|error| refused(path, error.to_string()))?;
+        schema::read_version(&conn, wanted).map_err(|error| refused(path, error.to_string()))?;
     match file::find_damage(&conn) {
         Ok(None) => {}
         Ok(Some(damage)) => return Err(refused(path, damage)),
         Err(error) => return Err(refused(path, error.to_string())),
     }
     let from = match version {
-        Version::Empty if was_there(path) => return Err(refused(path, "it is empty".into())),
-        Version::Empty => 0,
-        Version::Known(version) => version,
-        Version::Newer(found) => {
-            return Err(StoreError::Newer { path: path.into(), found, known: schema.steps.len() });
+        SchemaVersion::Empty if must_exist(path) => {
+            return Err(refused(path, "it is empty".into()));
         }
-        Version::Foreign => return Err(StoreError::Foreign { path: path.into() }),
+        SchemaVersion::Empty => 0,
+        SchemaVersion::Known(version) => version,
+        SchemaVersion::Newer(found) => {
+            return Err(StoreError::Newer { path: path.into(), found, known: wanted.steps.len() });
+        }
+        SchemaVersion::Foreign => return Err(StoreError::Foreign { path: path.into() }),
     };
     file::make_durable(&conn).map_err(failed("prepare"))?;
-    if from > 0 && from < schema.steps.len() {
+    if from > 0 && from < wanted.steps.len() {
         copy::make(path, &copy::migration_path(path, from))
             .map_err(|error| refused(path, format!("before its migration, {error}")))?;
     }
-    migrate::migrate(&mut conn, schema, from).map_err(failed("migrate"))?;
+    schema::migrate(&mut conn, wanted, from).map_err(failed("migrate"))?;
     Ok(conn)
 }
 
-/// Whether there must have been a `control.db`: nothing else is ever written before it.
-fn was_there(path: &Path) -> bool {
+/// Returns whether there must have been a `control.db`: nothing else is ever written before it.
+fn must_exist(path: &Path) -> bool {
     file::len(&path.with_file_name(HISTORY_FILE)) > 0 || !copy::daily(path).is_empty()
 }
 
@@ -68,7 +69,7 @@ fn refused(path: &Path, why: String) -> StoreError {
         ),
         None => format!(
             "There is no good copy beside it: restore {0} from a backup, or move the whole data \
-             directory away to begin anew with nobody killed",
+             directory away to start with an empty kill list",
             path.display()
         ),
     };
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
     use crate::store::file::CONTROL_FILE;
 
-    fn begun() -> (tempfile::TempDir, PathBuf) {
+    fn created() -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(CONTROL_FILE);
         let conn = open(&path).unwrap();
@@ -108,7 +109,7 @@ mod tests {
 
     #[test]
     fn an_overwritten_header_is_refused() {
-        let (_dir, path) = begun();
+        let (_dir, path) = created();
         let mut bytes = fs::read(&path).unwrap();
         bytes[..100].fill(0x5a);
         fs::write(&path, bytes).unwrap();
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn overwritten_pages_are_refused() {
-        let (_dir, path) = begun();
+        let (_dir, path) = created();
         let mut bytes = fs::read(&path).unwrap();
         let middle = bytes.len() / 2 / 4_096 * 4_096;
         bytes[middle..middle + 8_192].fill(0x5a);
@@ -128,7 +129,7 @@ mod tests {
     #[test]
     fn a_truncated_file_is_refused_however_short() {
         for keep in [1, 2] {
-            let (_dir, path) = begun();
+            let (_dir, path) = created();
             let bytes = fs::read(&path).unwrap();
             fs::write(&path, &bytes[..bytes.len() / 2 * (keep - 1)]).unwrap();
             assert_refused(&path);
@@ -138,8 +139,8 @@ mod tests {
     }
 
     #[test]
-    fn the_way_to_restore_that_is_told_works() {
-        let (dir, path) = begun();
+    fn the_restore_commands_of_the_message_work() {
+        let (dir, path) = created();
         fs::write(&path, [0x5a; 8_192]).unwrap();
         let message = assert_refused(&path);
         let from = message.find("mv ").unwrap();
@@ -158,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_refused() {
-        let (_dir, path) = begun();
+        let (_dir, path) = created();
         let conn = file::open_writer(&path).unwrap();
         conn.pragma_update(None, "user_version", 99).unwrap();
         drop(conn);
@@ -169,11 +170,11 @@ mod tests {
 
     #[test]
     fn a_migration_leaves_a_copy_of_what_was_before() {
-        const NEXT: Schema = Schema {
+        const NEXT: DatabaseSchema = DatabaseSchema {
             application_id: CONTROL.application_id,
             steps: &[CONTROL.steps[0], "DELETE FROM agents WHERE id > 10"],
         };
-        let (_dir, path) = begun();
+        let (_dir, path) = created();
         let count = |path: &Path| -> i64 {
             let conn = file::open_reader(path).unwrap();
             conn.query_row("SELECT count(*) FROM agents", [], |row| row.get(0)).unwrap()

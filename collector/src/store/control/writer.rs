@@ -1,6 +1,6 @@
 //! The thread that writes `control.db`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +8,13 @@ use heartline_fleet::{CommandRow, ControlDbRow};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::{agents, command, token};
+use super::token::{self, TokenChange, TokenChangeError};
+use super::{agents, command};
 use crate::clock::{self, WallClockAnchor};
-use crate::store::config::{TokenChange, TokenChangeError};
-use crate::store::notice::{Notify, StoreEvent};
+use crate::store::copy::DailyCopy;
+use crate::store::disk;
+use crate::store::event::{StoreEvent, StoreEventSink};
 use crate::store::queue::{GroupCommit, WriteQueue};
-use crate::store::{copy, disk, file};
 
 /// A batch of writes to `control.db`.
 pub(crate) enum ControlWrite {
@@ -26,7 +27,7 @@ pub(crate) enum ControlWrite {
 const COMMIT_DELAY: Duration = Duration::from_millis(50);
 /// Rows of one transaction, about.
 const COMMIT_ROWS: usize = 1_000;
-/// How often an idle writer looks for rows to write again, and for a new day.
+/// How often an idle writer checks whether the daily copy is due.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The writer of `control.db`.
@@ -37,7 +38,7 @@ pub(crate) struct ControlWriter {
     conn: Connection,
     path: PathBuf,
     queue: Arc<WriteQueue<ControlWrite>>,
-    notify: Notify,
+    notify: StoreEventSink,
     /// Rows that no reply depends on, not yet written.
     pending_rows: Vec<(ControlDbRow, WallClockAnchor)>,
     is_paused: bool,
@@ -49,18 +50,27 @@ impl ControlWriter {
         conn: Connection,
         path: PathBuf,
         queue: Arc<WriteQueue<ControlWrite>>,
-        notify: Notify,
+        notify: StoreEventSink,
     ) -> Self {
-        let (pending_rows, daily_copy) = (Vec::new(), DailyCopy::default());
-        Self { conn, path, queue, notify, pending_rows, is_paused: false, daily_copy }
+        Self {
+            conn,
+            path,
+            queue,
+            notify,
+            pending_rows: Vec::new(),
+            is_paused: false,
+            daily_copy: DailyCopy::default(),
+        }
     }
 
     /// Writes until the queue is closed and empty.
     pub(crate) fn run(mut self) {
-        let group =
-            GroupCommit { idle_timeout: IDLE_TIMEOUT, delay: COMMIT_DELAY, max_rows: COMMIT_ROWS };
         loop {
-            let drained = self.queue.drain(&group);
+            let drained = self.queue.drain(&GroupCommit {
+                idle_timeout: IDLE_TIMEOUT,
+                delay: COMMIT_DELAY,
+                max_rows: COMMIT_ROWS,
+            });
             for batch in drained.batches {
                 self.write(batch);
             }
@@ -110,7 +120,7 @@ impl ControlWriter {
             Ok(None) => StoreEvent::Persisted { ticket },
             Ok(Some(outcome)) => StoreEvent::Duplicate { ticket, outcome },
             Err(error) => {
-                let why = disk::sentence("store the command in", &self.path, &error);
+                let why = disk::failure_message("store the command in", &self.path, &error);
                 StoreEvent::CommandFailed { ticket, why }
             }
         });
@@ -130,9 +140,9 @@ impl ControlWriter {
                 }
             }
             Err(error) => {
-                disk::end_if_unsynced(error, &self.path);
+                disk::abort_if_sync_failed(error, &self.path);
                 if !self.pending_rows.is_empty() && !std::mem::replace(&mut self.is_paused, true) {
-                    let why = disk::sentence("write new agents to", &self.path, error);
+                    let why = disk::failure_message("write new agents to", &self.path, error);
                     (self.notify)(StoreEvent::ControlPaused { why });
                 }
             }
@@ -153,43 +163,4 @@ fn transact<T>(
     let result = write(&tx)?;
     tx.commit()?;
     Ok(result)
-}
-
-/// Makes the daily copy of the database on a thread of its own, so that no command waits for it.
-#[derive(Default)]
-struct DailyCopy {
-    /// The day of the last attempt, `YYYYMMDD`.
-    day: String,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl DailyCopy {
-    fn start_if_due(&mut self, database: &Path, now_ms: i64) {
-        let today = file::stamp(now_ms)[..8].to_owned();
-        if today == self.day {
-            return;
-        }
-        self.join();
-        let copy = copy::daily_path(database, &today);
-        self.day = today;
-        if copy.exists() {
-            return;
-        }
-        let database = database.to_owned();
-        let make = move || {
-            if let Err(error) = copy::make(&database, &copy) {
-                tracing::warn!(%error, "the daily copy failed; the next one is due tomorrow");
-            }
-        };
-        match std::thread::Builder::new().name("control-copy".into()).spawn(make) {
-            Ok(thread) => self.thread = Some(thread),
-            Err(error) => tracing::warn!(%error, "can't start the thread of the daily copy"),
-        }
-    }
-
-    fn join(&mut self) {
-        if let Some(Err(_)) = self.thread.take().map(std::thread::JoinHandle::join) {
-            tracing::error!("the thread of the daily copy panicked");
-        }
-    }
 }

@@ -1,171 +1,155 @@
-//! What `history.db` keeps of each agent and of each of its sessions.
+//! The agents of `history.db` and their sessions: what a restart needs to know.
 
-use heartline_vocabulary::{AgentRowId, AgentStatus, SessionEnd};
-use rusqlite::{Connection, Transaction, params};
+use heartline_fleet::{HistoryDbRow, MonoTime, Transition};
+use heartline_vocabulary::{AgentRowId, Reason};
+use rusqlite::{Connection, Row, Transaction, params};
 
-use crate::store::column;
-use crate::store::rollup::Sums;
+use crate::clock::WallClockAnchor;
+use crate::store::rollup::WorkCounts;
+use crate::store::sql::{self, execute};
 
-/// Puts an agent's name into a row that may be there already.
-pub(super) fn register(
-    tx: &Transaction<'_>,
-    id: AgentRowId,
-    name: &str,
-    at_ms: i64,
-) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "INSERT INTO agents (id, name, first_seen_ms) VALUES (?1, ?2, ?3) \
-         ON CONFLICT (id) DO UPDATE SET name = excluded.name",
-    )?
-    .execute(params![id.0, name, at_ms])?;
-    Ok(())
+/// An agent as each database can learn of it from the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AgentRecord {
+    pub(crate) id: AgentRowId,
+    pub(crate) name: Box<str>,
+    pub(crate) first_seen_ms: i64,
+    pub(crate) forgotten_ms: Option<i64>,
 }
 
-/// Gives every agent of `control.db` that `history.db` does not know a row with its name, so that
-/// its rows can be read when it has been forgotten.
-pub(crate) fn name_all<'a>(
+impl AgentRecord {
+    /// The columns of a record in either database.
+    pub(crate) const COLUMNS: &str = "id, name, first_seen_ms, forgotten_ms";
+
+    /// Reads the first columns of a result row.
+    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let (id, name) = (AgentRowId(row.get(0)?), row.get(1)?);
+        Ok(Self { id, name, first_seen_ms: row.get(2)?, forgotten_ms: row.get(3)? })
+    }
+}
+
+/// Inserts agents that `control.db` has. In rows that are there already it fills in the name and
+/// when the agent was forgotten.
+pub(crate) fn merge_agents<'a>(
     conn: &mut Connection,
-    agents: impl Iterator<Item = (AgentRowId, &'a str, i64)>,
+    agents: impl Iterator<Item = &'a AgentRecord>,
 ) -> rusqlite::Result<()> {
     let tx = conn.transaction()?;
-    for (id, name, first_seen_ms) in agents {
-        register(&tx, id, name, first_seen_ms)?;
+    for AgentRecord { id, name, first_seen_ms, forgotten_ms } in agents {
+        insert_agent(&tx, *id, name, *first_seen_ms)?;
+        let sql = "UPDATE agents SET forgotten_ms = coalesce(forgotten_ms, ?2) WHERE id = ?1";
+        execute(&tx, sql, params![id.0, forgotten_ms])?;
     }
     tx.commit()
 }
 
-pub(super) fn forget(tx: &Transaction<'_>, id: AgentRowId, at_ms: i64) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE agents SET forgotten_ms = ?2 WHERE id = ?1")?
-        .execute(params![id.0, at_ms])?;
+fn insert_agent(
+    tx: &Transaction<'_>,
+    id: AgentRowId,
+    name: &str,
+    first_seen_ms: i64,
+) -> rusqlite::Result<usize> {
+    let sql = "INSERT INTO agents (id, name, first_seen_ms) VALUES (?1, ?2, ?3) \
+               ON CONFLICT (id) DO UPDATE SET name = excluded.name";
+    execute(tx, sql, params![id.0, name, first_seen_ms])
+}
+
+/// Keeps agents and sessions in step with an event.
+pub(super) fn apply(
+    tx: &Transaction<'_>,
+    row: &HistoryDbRow,
+    anchor: WallClockAnchor,
+) -> rusqlite::Result<()> {
+    let wall_ms = |at: &MonoTime| anchor.wall_ms(*at);
+    match row {
+        HistoryDbRow::Registered { id, agent, at } => {
+            insert_agent(tx, *id, agent, wall_ms(at))?;
+        }
+        HistoryDbRow::Forgotten { id, at, .. } => {
+            let sql = "UPDATE agents SET forgotten_ms = ?2 WHERE id = ?1";
+            execute(tx, sql, params![id.0, wall_ms(at)])?;
+        }
+        HistoryDbRow::Session { id, session, at, starts } => {
+            execute(
+                tx,
+                "INSERT INTO sessions (agent_id, session, started_ms, starts, last_beat_ms) \
+                 VALUES (?1, ?2, ?3, ?4, ?3) \
+                 ON CONFLICT (agent_id, session) DO UPDATE SET starts = excluded.starts, \
+                    ended = NULL, ended_ms = NULL, \
+                    last_beat_ms = max(coalesce(last_beat_ms, 0), excluded.last_beat_ms)",
+                params![id.0, sql::bits(*session), wall_ms(at), starts],
+            )?;
+            let sql = "UPDATE agents SET starts = ?2 WHERE id = ?1";
+            execute(tx, sql, params![id.0, starts])?;
+            set_last_beat(tx, *id, wall_ms(at))?;
+        }
+        HistoryDbRow::SessionEnded { id, session, at, end } => {
+            execute(
+                tx,
+                "INSERT INTO sessions (agent_id, session, started_ms, ended_ms, ended) \
+                 VALUES (?1, ?2, ?3, ?3, ?4) \
+                 ON CONFLICT (agent_id, session) \
+                 DO UPDATE SET ended_ms = excluded.ended_ms, ended = excluded.ended",
+                params![id.0, sql::bits(*session), wall_ms(at), end.name()],
+            )?;
+        }
+        HistoryDbRow::Transition(Transition { id, at, to, .. }) => {
+            let sql = "UPDATE agents SET state = ?2, reason = ?3, since_ms = ?4 WHERE id = ?1";
+            let reason = to.reason.map(Reason::name);
+            execute(tx, sql, params![id.0, to.state.name(), reason, wall_ms(at)])?;
+        }
+        HistoryDbRow::LastBeat { id, session, at } => {
+            execute(
+                tx,
+                "UPDATE sessions SET last_beat_ms = max(coalesce(last_beat_ms, 0), ?3) \
+                 WHERE agent_id = ?1 AND session = ?2",
+                params![id.0, sql::bits(*session), wall_ms(at)],
+            )?;
+            set_last_beat(tx, *id, wall_ms(at))?;
+        }
+        HistoryDbRow::Disobeyed { id, generation, .. } => {
+            let sql = "UPDATE agents SET disobeyed_generation = ?2 WHERE id = ?1";
+            execute(tx, sql, params![id.0, sql::count(*generation)])?;
+        }
+        HistoryDbRow::Commanded { .. }
+        | HistoryDbRow::Obeyed { .. }
+        | HistoryDbRow::Gap { .. }
+        | HistoryDbRow::Work(_) => {}
+    }
     Ok(())
 }
 
-pub(super) fn stand(
-    tx: &Transaction<'_>,
-    id: AgentRowId,
-    to: AgentStatus,
-    at_ms: i64,
-) -> rusqlite::Result<()> {
-    let reason = to.reason.map(heartline_vocabulary::Reason::name);
-    tx.prepare_cached("UPDATE agents SET state = ?2, reason = ?3, since_ms = ?4 WHERE id = ?1")?
-        .execute(params![id.0, to.state.name(), reason, at_ms])?;
-    Ok(())
+fn set_last_beat(tx: &Transaction<'_>, id: AgentRowId, at_ms: i64) -> rusqlite::Result<usize> {
+    let sql = "UPDATE agents SET last_beat_ms = max(coalesce(last_beat_ms, 0), ?2) WHERE id = ?1";
+    execute(tx, sql, params![id.0, at_ms])
 }
 
-pub(super) fn disobeyed(
-    tx: &Transaction<'_>,
-    id: AgentRowId,
-    generation: u64,
-) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE agents SET disobeyed_generation = ?2 WHERE id = ?1")?
-        .execute(params![id.0, column::count(generation)])?;
-    Ok(())
-}
+/// Each sum saturates at the largest integer.
+const ADD_TOTALS: &str = "UPDATE agents SET \
+        beats = min(beats, 9223372036854775807 - ?2) + ?2, \
+        lost = min(lost, 9223372036854775807 - ?3) + ?3, \
+        ok = min(ok, 9223372036854775807 - ?4) + ?4, \
+        failed = min(failed, 9223372036854775807 - ?5) + ?5, \
+        cost_nano_usd = min(cost_nano_usd, 9223372036854775807 - ?6) + ?6, \
+        tokens_in = min(tokens_in, 9223372036854775807 - ?7) + ?7, \
+        tokens_out = min(tokens_out, 9223372036854775807 - ?8) + ?8, \
+        last_beat_ms = max(coalesce(last_beat_ms, 0), ?9) \
+    WHERE id = ?1";
 
-/// A session became current.
-pub(super) fn begin_session(
-    tx: &Transaction<'_>,
-    id: AgentRowId,
-    session: u64,
-    at_ms: i64,
-    starts: u32,
-) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "INSERT INTO sessions (agent_id, session, started_ms, starts, last_beat_ms) \
-         VALUES (?1, ?2, ?3, ?4, ?3) \
-         ON CONFLICT (agent_id, session) DO UPDATE SET starts = excluded.starts, ended = NULL, \
-            ended_ms = NULL, last_beat_ms = max(coalesce(last_beat_ms, 0), excluded.last_beat_ms)",
-    )?
-    .execute(params![id.0, column::bits(session), at_ms, starts])?;
-    tx.prepare_cached("UPDATE agents SET starts = ?2 WHERE id = ?1")?
-        .execute(params![id.0, starts])?;
-    beat(tx, id, at_ms)
-}
-
-pub(super) fn end_session(
-    tx: &Transaction<'_>,
-    id: AgentRowId,
-    session: u64,
-    at_ms: i64,
-    end: SessionEnd,
-) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "INSERT INTO sessions (agent_id, session, started_ms, ended_ms, ended) \
-         VALUES (?1, ?2, ?3, ?3, ?4) \
-         ON CONFLICT (agent_id, session) \
-         DO UPDATE SET ended_ms = excluded.ended_ms, ended = excluded.ended",
-    )?
-    .execute(params![id.0, column::bits(session), at_ms, end.name()])?;
-    Ok(())
-}
-
-/// The last live beat, of a session and of its agent.
-pub(super) fn last_beat(
-    tx: &Transaction<'_>,
-    id: AgentRowId,
-    session: u64,
-    at_ms: i64,
-) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "UPDATE sessions SET last_beat_ms = max(coalesce(last_beat_ms, 0), ?3) \
-         WHERE agent_id = ?1 AND session = ?2",
-    )?
-    .execute(params![id.0, column::bits(session), at_ms])?;
-    beat(tx, id, at_ms)
-}
-
-fn beat(tx: &Transaction<'_>, id: AgentRowId, at_ms: i64) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "UPDATE agents SET last_beat_ms = max(coalesce(last_beat_ms, 0), ?2) WHERE id = ?1",
-    )?
-    .execute(params![id.0, at_ms])?;
-    Ok(())
-}
-
-/// Adds a parameter to a column, and stays at the largest integer rather than turn over.
-macro_rules! add_capped {
-    ($column:literal, $parameter:literal) => {
-        concat!(
-            $column,
-            " = CASE WHEN ",
-            $column,
-            " > 9223372036854775807 - ",
-            $parameter,
-            " THEN 9223372036854775807 ELSE ",
-            $column,
-            " + ",
-            $parameter,
-            " END, "
-        )
-    };
-}
-
-const ADD_TOTALS: &str = concat!(
-    "UPDATE agents SET ",
-    add_capped!("beats", "?2"),
-    add_capped!("lost", "?3"),
-    add_capped!("ok", "?4"),
-    add_capped!("failed", "?5"),
-    add_capped!("cost_nano_usd", "?6"),
-    add_capped!("tokens_in", "?7"),
-    add_capped!("tokens_out", "?8"),
-    "last_beat_ms = max(coalesce(last_beat_ms, 0), ?9) WHERE id = ?1"
-);
-
-/// Adds to an agent's totals; `heard_ms` is when its newest segment came.
+/// Adds to an agent's totals. `newest_ms` is the time of its newest segment.
 pub(super) fn add_totals(
     tx: &Transaction<'_>,
     id: i64,
-    heard_ms: i64,
-    sums: &Sums,
+    newest_ms: i64,
+    counts: &WorkCounts,
 ) -> rusqlite::Result<()> {
-    let [beats, lost, ok, failed, cost, tokens_in, tokens_out] = sums.columns();
+    let [beats, lost, ok, failed, cost, tokens_in, tokens_out] = counts.columns();
     let mut add = tx.prepare_cached(ADD_TOTALS)?;
-    let row = params![id, beats, lost, ok, failed, cost, tokens_in, tokens_out, heard_ms];
+    let row = params![id, beats, lost, ok, failed, cost, tokens_in, tokens_out, newest_ms];
     if add.execute(row)? == 0 {
         // Its registration was lost with a file that was set aside; the next start names it.
         let sql = "INSERT INTO agents (id, name, first_seen_ms) VALUES (?1, '', ?2)";
-        tx.execute(sql, params![id, heard_ms])?;
+        tx.execute(sql, params![id, newest_ms])?;
         add.execute(row)?;
     }
     Ok(())
@@ -177,18 +161,18 @@ mod tests {
     use crate::store::history::open;
 
     #[test]
-    fn totals_stay_at_the_largest_integer() {
+    fn totals_saturate() {
         let dir = tempfile::tempdir().unwrap();
         let (mut conn, _) = open::open(&dir.path().join("history.db"), 0).unwrap();
         let tx = conn.transaction().unwrap();
-        let sums = Sums { ok: i64::MAX as u64 - 1, failed: 1, ..Sums::default() };
+        let counts = WorkCounts { ok: i64::MAX as u64 - 1, failed: 1, ..WorkCounts::default() };
         for _ in 0..3 {
-            add_totals(&tx, 7, 1_000, &sums).unwrap();
+            add_totals(&tx, 7, 1_000, &counts).unwrap();
         }
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        let (ok, failed, heard): (i64, i64, i64) = tx
+        let (ok, failed, last_beat): (i64, i64, i64) = tx
             .query_row("SELECT ok, failed, last_beat_ms FROM agents WHERE id = 7", [], read)
             .unwrap();
-        assert_eq!((ok, failed, heard), (i64::MAX, 3, 1_000));
+        assert_eq!((ok, failed, last_beat), (i64::MAX, 3, 1_000));
     }
 }

@@ -1,4 +1,4 @@
-//! Events: which columns of the table each kind fills. `read/event.rs` is the other direction.
+//! Events as rows of their table; `read/event.rs` reads them. Each kind sets some columns:
 //!
 //! | kind | columns |
 //! |---|---|
@@ -12,16 +12,14 @@
 //! | `forgotten` | by |
 
 use heartline_fleet::{HistoryDbRow, Transition, TransitionCause};
-
 use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Reason};
 use rusqlite::{Transaction, params};
 
 use crate::clock::WallClockAnchor;
-use crate::store::column;
+use crate::store::sql;
 
-/// One row of the table.
 #[derive(Default)]
-struct Columns<'a> {
+struct EventRow<'a> {
     kind: &'static str,
     at_ms: i64,
     agent: Option<AgentRowId>,
@@ -39,13 +37,13 @@ struct Columns<'a> {
     from_ms: Option<i64>,
 }
 
-/// Writes the event that a row is, if it is one.
+/// Writes a row of the fleet as an event, if it is one.
 pub(super) fn write(
     tx: &Transaction<'_>,
     row: &HistoryDbRow,
     anchor: WallClockAnchor,
 ) -> rusqlite::Result<()> {
-    let Some(event) = columns(row, anchor) else { return Ok(()) };
+    let Some(event) = event_row(row, anchor) else { return Ok(()) };
     let state = |status: Option<AgentStatus>| status.map(|status| status.state.name());
     let reason =
         |status: Option<AgentStatus>| status.and_then(|status| status.reason).map(Reason::name);
@@ -67,32 +65,34 @@ pub(super) fn write(
         event.by,
         event.words,
         event.action.map(Action::name),
-        event.generation.map(column::count),
-        event.delivered_ms.map(column::count),
-        event.obeyed_ms.map(column::count),
-        event.session.map(column::bits),
+        event.generation.map(sql::count),
+        event.delivered_ms.map(sql::count),
+        event.obeyed_ms.map(sql::count),
+        event.session.map(sql::bits),
         event.starts,
         event.from_ms,
     ])?;
     Ok(())
 }
 
-fn columns(row: &HistoryDbRow, anchor: WallClockAnchor) -> Option<Columns<'_>> {
-    let about = |kind, id: &AgentRowId, at| Columns {
+fn event_row(row: &HistoryDbRow, anchor: WallClockAnchor) -> Option<EventRow<'_>> {
+    let agent_event = |kind, id: &AgentRowId, at| EventRow {
         kind,
         at_ms: anchor.wall_ms(at),
         agent: Some(*id),
-        ..Columns::default()
+        ..EventRow::default()
     };
     Some(match row {
-        HistoryDbRow::Registered { id, at, .. } => about("registered", id, *at),
+        HistoryDbRow::Registered { id, at, .. } => agent_event("registered", id, *at),
         HistoryDbRow::Forgotten { id, at, by } => {
-            Columns { by: Some(by), ..about("forgotten", id, *at) }
+            EventRow { by: Some(by), ..agent_event("forgotten", id, *at) }
         }
-        HistoryDbRow::Session { id, session, at, starts } => {
-            Columns { session: Some(*session), starts: Some(*starts), ..about("session", id, *at) }
-        }
-        HistoryDbRow::Transition(Transition { id, at, from, to, lasted, cause }) => Columns {
+        HistoryDbRow::Session { id, session, at, starts } => EventRow {
+            session: Some(*session),
+            starts: Some(*starts),
+            ..agent_event("session", id, *at)
+        },
+        HistoryDbRow::Transition(Transition { id, at, from, to, lasted, cause }) => EventRow {
             from: Some(*from),
             to: Some(*to),
             lasted_ms: lasted.map(|span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
@@ -101,36 +101,34 @@ fn columns(row: &HistoryDbRow, anchor: WallClockAnchor) -> Option<Columns<'_>> {
                 _ => None,
             },
             words: Some(cause.to_string()),
-            ..about("transition", id, *at)
+            ..agent_event("transition", id, *at)
         },
-        HistoryDbRow::Commanded { id, at, action, generation, by, reason } => Columns {
+        HistoryDbRow::Commanded { id, at, action, generation, by, reason } => EventRow {
             action: Some(*action),
             generation: Some(*generation),
             by: Some(by),
             words: Some(reason.to_string()),
-            ..about(action.name(), id, *at)
+            ..agent_event(action.name(), id, *at)
         },
-        HistoryDbRow::Obeyed { id, at, action, generation, delivered_ms, obeyed_ms } => Columns {
+        HistoryDbRow::Obeyed { id, at, action, generation, delivered_ms, obeyed_ms } => EventRow {
             action: Some(*action),
             generation: Some(*generation),
             delivered_ms: Some(*delivered_ms),
             obeyed_ms: Some(*obeyed_ms),
-            ..about("obeyed", id, *at)
+            ..agent_event("obeyed", id, *at)
         },
         HistoryDbRow::Disobeyed { id, at, generation } => {
-            Columns { generation: Some(*generation), ..about("disobeyed", id, *at) }
+            EventRow { generation: Some(*generation), ..agent_event("disobeyed", id, *at) }
         }
-        HistoryDbRow::Gap { from, to, cause } => Columns {
+        HistoryDbRow::Gap { from, to, cause } => EventRow {
             kind: "gap",
             at_ms: anchor.wall_ms(*to),
             from_ms: Some(anchor.wall_ms(*from)),
             words: Some(cause.name().to_owned()),
-            ..Columns::default()
+            ..EventRow::default()
         },
         HistoryDbRow::SessionEnded { .. }
         | HistoryDbRow::Work(_)
-        | HistoryDbRow::LastBeat { .. } => {
-            return None;
-        }
+        | HistoryDbRow::LastBeat { .. } => return None,
     })
 }

@@ -1,19 +1,16 @@
 //! `history.db`: events, sessions, and work.
 
 mod agents;
-mod batch;
+mod commit;
 mod event;
 mod fold;
-mod level;
-mod meta;
 mod open;
 mod prune;
-mod work;
+mod resolution;
 mod writer;
 
-pub(super) use agents::name_all;
-pub(super) use fold::Marks;
-pub(super) use level::Level;
-pub(super) use meta::alive_at;
-pub(super) use open::{begin_anew, open};
-pub(super) use writer::{Parcel, Writer};
+pub(super) use agents::{AgentRecord, merge_agents};
+pub(super) use fold::FoldCursors;
+pub(super) use open::{alive_at, open, open_replacement};
+pub(super) use resolution::RollupResolution;
+pub(super) use writer::{HistoryBatch, HistoryWriter};

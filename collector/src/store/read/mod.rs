@@ -1,7 +1,6 @@
 //! Read-only access to both databases, beside their writers.
 
 mod event;
-mod limit;
 mod pool;
 mod work;
 
@@ -15,16 +14,16 @@ use heartline_vocabulary::AgentRowId;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::file::{self, CONTROL_FILE, HISTORY_FILE};
-use super::{column, control};
+use super::{control, sql};
 
-use limit::QueryLimit;
+use pool::QueryLimit;
 pub use pool::{ReaderPool, ReaderPoolConfig};
 
-/// VM instructions of SQLite between two looks at a query's limit: some 20 µs.
+/// Instructions of SQLite's virtual machine between two checks of a limit: some 20 µs.
 const LIMIT_CHECK_INTERVAL: i32 = 1_000;
 
-/// Read-only connections to both databases, for one thread. A query sees what was committed before it
-/// began, and delays no writer.
+/// Read-only connections to both databases, for one thread. A query sees what was committed before
+/// it began, and delays no writer.
 pub struct Reader {
     control: DatabaseReader,
     history: DatabaseReader,
@@ -75,7 +74,7 @@ impl Reader {
         query: impl FnOnce(&mut Self) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
         if limit.is_past_deadline() {
-            return Err(ReadError::Busy { timeout: limit.timeout() });
+            return Err(ReadError::Busy { timeout: limit.timeout });
         }
         for database in [&mut self.control, &mut self.history] {
             database.limit = Some(limit.clone());
@@ -135,10 +134,10 @@ impl Reader {
             )?;
             let rows = statement.query_map(params![id.0, limit], |row| {
                 Ok(SessionSummary {
-                    session: column::from_bits(row.get(0)?),
+                    session: sql::from_bits(row.get(0)?),
                     started_ms: row.get(1)?,
                     last_beat_ms: row.get(2)?,
-                    applied_segment: column::from_count(row.get(3)?),
+                    applied_segment: sql::from_count(row.get(3)?),
                     ended: row.get(4)?,
                 })
             })?;

@@ -1,6 +1,7 @@
-//! WorkWindow of the last hour and of today, per agent.
+//! Work of the last hour and of today, per agent.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use heartline_operator::message::{LatencyQuantiles, WorkWindow};
 use heartline_protocol::bucket;
@@ -8,145 +9,143 @@ use heartline_vocabulary::AgentRowId;
 use rusqlite::Connection;
 
 use super::{ReadError, Reader};
-use crate::store::history::{Level, Marks};
-use crate::store::rollup::{Buckets, Sums};
+use crate::store::history::{FoldCursors, RollupResolution};
+use crate::store::rollup::{LatencyHistogram, WorkCounts};
 
-/// Minutes of the window of [`WorkWindow`]: the current one and those before it.
-const WINDOW: i64 = 60;
-/// Whole minutes of which the number of tasks is told.
-const SPARK: usize = 15;
-/// Beyond every agent's id.
-const ALL: (i64, i64) = (0, i64::MAX);
+/// Length of a [`WorkWindow`] in minutes, with the current one.
+const WINDOW_MINUTES: i64 = 60;
+/// Whole minutes whose numbers of tasks are part of a [`WorkWindow`].
+const SPARKLINE_MINUTES: usize = 15;
 
 /// One agent's work as it adds up.
 #[derive(Default)]
-struct Sum {
-    window: Sums,
-    latency: Buckets,
+struct WorkWindowSum {
+    window: WorkCounts,
+    latency: LatencyHistogram,
     today_nano_usd: u64,
-    per_minute: [u32; SPARK],
+    per_minute: [u32; SPARKLINE_MINUTES],
 }
 
-/// Which slots count for what.
-struct Span {
+/// The slots of the last hour and of today.
+struct WorkSlots {
     /// The current minute.
     minute: i64,
     /// The first hour of today, UTC.
     midnight: i64,
-    marks: Marks,
+    cursors: FoldCursors,
 }
 
 impl Reader {
-    /// The work of every agent that did any in the last hour, or cost anything since midnight UTC.
+    /// Returns the work of every agent that did any in the last hour, or cost anything since
+    /// midnight UTC.
     ///
-    /// # Errors
-    /// [`ReadError::Query`]
+    /// # Errors [`ReadError`]
     pub fn work(&mut self, now_ms: i64) -> Result<BTreeMap<AgentRowId, WorkWindow>, ReadError> {
-        let sums = self.history.read("work", |conn| {
-            let span = Span::at(conn, now_ms)?;
-            let mut sums = BTreeMap::<i64, Sum>::new();
-            for slot in span.minutes() {
-                Level::Minute.visit(conn, slot, ALL, |agent, counted, latency| {
-                    span.add_minute(sums.entry(agent).or_default(), slot, agent, counted, latency);
-                })?;
-            }
-            for slot in span.hours() {
-                Level::Hour.visit(conn, slot, ALL, |agent, counted, _| {
-                    span.add_hour(sums.entry(agent).or_default(), slot, agent, counted);
-                })?;
-            }
-            Ok(sums)
+        let mut sums = BTreeMap::new();
+        self.history.read("work", |conn| {
+            WorkSlots::new(conn, now_ms)?.add_agents(conn, &(0..=i64::MAX), &mut sums)
         })?;
         Ok(finish(&sums))
     }
 
-    /// The work of these agents; each of them is in the answer. Costs about 0.1 ms an agent: for
-    /// more than a few hundred, [`Self::work`] is cheaper.
+    /// Returns the work of these agents, also of those that did none. Costs about 0.1 ms an agent:
+    /// for more than a few hundred, [`Self::work`] is cheaper.
     ///
-    /// # Errors
-    /// [`ReadError::Query`]
+    /// # Errors [`ReadError`]
     pub fn work_of(
         &mut self,
         agents: &[AgentRowId],
         now_ms: i64,
     ) -> Result<BTreeMap<AgentRowId, WorkWindow>, ReadError> {
-        let sums = self.history.read("work", |conn| {
-            let span = Span::at(conn, now_ms)?;
-            let mut sums = BTreeMap::<i64, Sum>::new();
-            for &AgentRowId(agent) in agents {
-                let sum = sums.entry(agent).or_default();
-                *sum = Sum::default();
-                for slot in span.minutes() {
-                    Level::Minute.read(conn, slot, agent, |counted, latency| {
-                        span.add_minute(sum, slot, agent, counted, latency);
-                    })?;
-                }
-                for slot in span.hours() {
-                    Level::Hour.read(conn, slot, agent, |counted, _| {
-                        span.add_hour(sum, slot, agent, counted);
-                    })?;
-                }
-            }
-            Ok(sums)
+        let mut sums = agents.iter().map(|id| (id.0, WorkWindowSum::default())).collect();
+        self.history.read("work", |conn| {
+            let slots = WorkSlots::new(conn, now_ms)?;
+            agents.iter().try_for_each(|id| slots.add_agents(conn, &(id.0..=id.0), &mut sums))
         })?;
         Ok(finish(&sums))
     }
 }
 
-fn finish(sums: &BTreeMap<i64, Sum>) -> BTreeMap<AgentRowId, WorkWindow> {
+fn finish(sums: &BTreeMap<i64, WorkWindowSum>) -> BTreeMap<AgentRowId, WorkWindow> {
     sums.iter().map(|(&agent, sum)| (AgentRowId(agent), sum.finish())).collect()
 }
 
-impl Span {
-    fn at(conn: &Connection, now_ms: i64) -> rusqlite::Result<Self> {
-        let per_day = Level::Hour.slots_in(Level::Day);
+impl WorkSlots {
+    fn new(conn: &Connection, now_ms: i64) -> rusqlite::Result<Self> {
         Ok(Self {
-            minute: Level::Minute.slot(now_ms),
-            midnight: Level::Day.slot(now_ms) * per_day,
-            marks: Marks::read(conn)?,
+            minute: RollupResolution::Minute.slot(now_ms),
+            midnight: RollupResolution::Day.slot(now_ms)
+                * RollupResolution::Hour.slots_in(RollupResolution::Day),
+            cursors: FoldCursors::read(conn)?,
         })
     }
 
-    /// Minutes to read: the window, and those of today whose hour is not (wholly) folded.
-    fn minutes(&self) -> std::ops::RangeInclusive<i64> {
-        let per_hour = Level::Minute.slots_in(Level::Hour);
-        let unfolded = self.marks.hours.slot.max(self.midnight).saturating_mul(per_hour);
-        unfolded.min(self.minute - WINDOW + 1)..=self.minute
+    fn add_agents(
+        &self,
+        conn: &Connection,
+        agents: &RangeInclusive<i64>,
+        sums: &mut BTreeMap<i64, WorkWindowSum>,
+    ) -> rusqlite::Result<()> {
+        for slot in self.minutes() {
+            RollupResolution::Minute.visit(conn, slot, agents, |agent, counts, latency| {
+                self.add_minute(sums.entry(agent).or_default(), slot, agent, counts, latency);
+            })?;
+        }
+        for slot in self.hours() {
+            RollupResolution::Hour.visit(conn, slot, agents, |agent, counts, _| {
+                if self.cursors.hours.includes(slot, agent) {
+                    sums.entry(agent).or_default().add_cost_of_today(counts);
+                }
+            })?;
+        }
+        Ok(())
     }
 
-    /// Hours to read: those of today that are folded, also in part.
-    fn hours(&self) -> std::ops::RangeInclusive<i64> {
-        self.midnight..=self.marks.hours.slot.min(self.minute / WINDOW)
+    /// Returns the minutes to read: the window, and those of today whose hour is not all folded.
+    fn minutes(&self) -> RangeInclusive<i64> {
+        let per_hour = RollupResolution::Minute.slots_in(RollupResolution::Hour);
+        let unfolded = self.cursors.hours.slot.max(self.midnight).saturating_mul(per_hour);
+        unfolded.min(self.minute - WINDOW_MINUTES + 1)..=self.minute
     }
 
-    fn add_minute(&self, sum: &mut Sum, slot: i64, agent: i64, counted: &Sums, latency: &[u8]) {
-        if slot > self.minute - WINDOW {
-            sum.window.add(counted);
+    /// Returns the hours to read: those of today that are folded, also in part.
+    fn hours(&self) -> RangeInclusive<i64> {
+        self.midnight..=self.cursors.hours.slot.min(self.minute / WINDOW_MINUTES)
+    }
+
+    fn add_minute(
+        &self,
+        sum: &mut WorkWindowSum,
+        slot: i64,
+        agent: i64,
+        counts: &WorkCounts,
+        latency: &[u8],
+    ) {
+        if slot > self.minute - WINDOW_MINUTES {
+            sum.window.add(counts);
             sum.latency.add_packed(latency);
         }
-        let hour = slot.div_euclid(Level::Minute.slots_in(Level::Hour));
-        if hour >= self.midnight && !self.marks.hours.has(hour, agent) {
-            sum.today_nano_usd = sum.today_nano_usd.saturating_add(counted.cost_nano_usd);
+        let hour = slot.div_euclid(RollupResolution::Minute.slots_in(RollupResolution::Hour));
+        if hour >= self.midnight && !self.cursors.hours.includes(hour, agent) {
+            sum.add_cost_of_today(counts);
         }
         let age = usize::try_from(self.minute - slot).unwrap_or(usize::MAX);
-        if (1..=SPARK).contains(&age) {
-            let tasks = counted.ok.saturating_add(counted.failed);
-            sum.per_minute[SPARK - age] = u32::try_from(tasks).unwrap_or(u32::MAX);
-        }
-    }
-
-    fn add_hour(&self, sum: &mut Sum, slot: i64, agent: i64, counted: &Sums) {
-        if self.marks.hours.has(slot, agent) {
-            sum.today_nano_usd = sum.today_nano_usd.saturating_add(counted.cost_nano_usd);
+        if (1..=SPARKLINE_MINUTES).contains(&age) {
+            let tasks = counts.ok.saturating_add(counts.failed);
+            sum.per_minute[SPARKLINE_MINUTES - age] = u32::try_from(tasks).unwrap_or(u32::MAX);
         }
     }
 }
 
-impl Sum {
+impl WorkWindowSum {
+    fn add_cost_of_today(&mut self, counts: &WorkCounts) {
+        self.today_nano_usd = self.today_nano_usd.saturating_add(counts.cost_nano_usd);
+    }
+
     fn finish(&self) -> WorkWindow {
         let is_idle = self.per_minute.iter().all(|&tasks| tasks == 0);
         WorkWindow {
-            window_ms: (WINDOW * Level::Minute.slot_ms()).cast_unsigned(),
+            window_ms: (WINDOW_MINUTES * RollupResolution::Minute.slot_ms()).cast_unsigned(),
             ok: self.window.ok,
             failed: self.window.failed,
             latency: latency_quantiles(&self.latency),
@@ -160,9 +159,9 @@ impl Sum {
 }
 
 /// Returns the quantiles, each as the midpoint of its bucket (off by 1.6 % at most); `None` without
-/// any count. Defined as in `hdrhistogram`, and read from the buckets that are not empty: filling and
-/// scanning such a histogram costs twenty times as much.
-fn latency_quantiles(buckets: &Buckets) -> Option<LatencyQuantiles> {
+/// any count. Defined as in `hdrhistogram`, and read from the buckets that are not empty: filling
+/// and scanning such a histogram costs twenty times as much.
+fn latency_quantiles(buckets: &LatencyHistogram) -> Option<LatencyQuantiles> {
     let total = buckets.pairs().fold(0u64, |total, (_, count)| total.saturating_add(count));
     let (largest, _) = buckets.pairs().last()?;
     let at = |percent: u64| {
@@ -187,7 +186,7 @@ mod tests {
     fn quantiles_are_those_of_hdrhistogram() {
         let mut histogram =
             hdrhistogram::Histogram::<u64>::new_with_bounds(1, bucket::MAX_US, 3).unwrap();
-        let (mut buckets, mut us) = (Buckets::default(), 1.0f64);
+        let (mut buckets, mut us) = (LatencyHistogram::default(), 1.0f64);
         for number in 0..500u64 {
             let (index, count) = (bucket::index(us as u64), 1 + number % 7);
             let mut one = Vec::new();
@@ -207,6 +206,6 @@ mod tests {
 
     #[test]
     fn an_empty_histogram_has_no_quantiles() {
-        assert_eq!(latency_quantiles(&Buckets::default()), None);
+        assert_eq!(latency_quantiles(&LatencyHistogram::default()), None);
     }
 }

@@ -1,17 +1,24 @@
-//! What `history.db` says of agents, each table in one pass.
+//! The rows of `history.db` that a start needs, each table in one pass.
 
 use heartline_vocabulary::{AgentRowId, AgentStatus, Reason, SessionEnd, State, WorkTotals};
 use rusqlite::Connection;
 
-use super::OfAgent;
-use crate::store::column;
+use crate::store::history::{self, AgentRecord};
+use crate::store::sql;
 
+/// The agents and sessions of `history.db`, by ascending id.
+#[derive(Debug, Default)]
+pub(crate) struct HistoryDbState {
+    pub(super) agents: Vec<HistoryAgentRow>,
+    pub(super) sessions: Vec<SessionRow>,
+    /// When the collector was last known to be alive, in ms of Unix time.
+    pub(crate) alive_at_ms: Option<i64>,
+}
+
+/// The default is an agent of which history knows nothing.
 #[derive(Debug)]
-pub(super) struct PastAgent {
-    pub(super) id: AgentRowId,
-    pub(super) name: Box<str>,
-    pub(super) first_seen_ms: i64,
-    pub(super) forgotten_ms: Option<i64>,
+pub(super) struct HistoryAgentRow {
+    pub(super) agent: AgentRecord,
     pub(super) status: AgentStatus,
     pub(super) since_ms: Option<i64>,
     pub(super) last_beat_ms: Option<i64>,
@@ -21,8 +28,8 @@ pub(super) struct PastAgent {
 }
 
 #[derive(Debug)]
-pub(super) struct PastSession {
-    agent: AgentRowId,
+pub(super) struct SessionRow {
+    pub(super) agent_id: AgentRowId,
     pub(super) session: u64,
     pub(super) started_ms: i64,
     pub(super) starts: u32,
@@ -30,14 +37,10 @@ pub(super) struct PastSession {
     pub(super) ended: Option<SessionEnd>,
 }
 
-impl PastAgent {
-    /// An agent of which history knows nothing.
-    pub(super) fn unheard() -> Self {
+impl Default for HistoryAgentRow {
+    fn default() -> Self {
         Self {
-            id: AgentRowId(0),
-            name: Box::default(),
-            first_seen_ms: 0,
-            forgotten_ms: None,
+            agent: AgentRecord::default(),
             status: AgentStatus::UNKNOWN,
             since_ms: None,
             last_beat_ms: None,
@@ -48,34 +51,29 @@ impl PastAgent {
     }
 }
 
-impl OfAgent for PastAgent {
-    fn agent(&self) -> AgentRowId {
-        self.id
+impl HistoryDbState {
+    pub(crate) fn read(conn: &Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            agents: read_agents(conn)?,
+            sessions: read_sessions(conn)?,
+            alive_at_ms: history::alive_at(conn)?,
+        })
     }
 }
 
-impl OfAgent for PastSession {
-    fn agent(&self) -> AgentRowId {
-        self.agent
-    }
-}
-
-pub(super) fn agents(conn: &Connection) -> rusqlite::Result<Vec<PastAgent>> {
-    let mut statement = conn.prepare(
-        "SELECT id, name, first_seen_ms, forgotten_ms, state, reason, since_ms, \
-            last_beat_ms, starts, disobeyed_generation, ok, failed, cost_nano_usd, tokens_in, \
-            tokens_out \
-         FROM agents ORDER BY id",
-    )?;
+fn read_agents(conn: &Connection) -> rusqlite::Result<Vec<HistoryAgentRow>> {
+    let sql = format!(
+        "SELECT {}, state, reason, since_ms, last_beat_ms, starts, disobeyed_generation, ok, failed, \
+            cost_nano_usd, tokens_in, tokens_out FROM agents ORDER BY id",
+        AgentRecord::COLUMNS
+    );
+    let mut statement = conn.prepare(&sql)?;
     let rows = statement.query_map([], |row| {
-        let state = column::named(row, 4, State::from_name)?;
-        let reason = column::named_if_any(row, 5, Reason::from_name)?;
-        let count = |column| row.get(column).map(column::from_count);
-        Ok(PastAgent {
-            id: AgentRowId(row.get(0)?),
-            name: row.get(1)?,
-            first_seen_ms: row.get(2)?,
-            forgotten_ms: row.get(3)?,
+        let state = sql::named(row, 4, State::from_name)?;
+        let reason = sql::named_or_null(row, 5, Reason::from_name)?;
+        let count = |column| row.get(column).map(sql::from_count);
+        Ok(HistoryAgentRow {
+            agent: AgentRecord::read(row)?,
             status: AgentStatus { state, reason },
             since_ms: row.get(6)?,
             last_beat_ms: row.get(7)?,
@@ -93,19 +91,19 @@ pub(super) fn agents(conn: &Connection) -> rusqlite::Result<Vec<PastAgent>> {
     rows.collect()
 }
 
-pub(super) fn sessions(conn: &Connection) -> rusqlite::Result<Vec<PastSession>> {
+fn read_sessions(conn: &Connection) -> rusqlite::Result<Vec<SessionRow>> {
     let mut statement = conn.prepare(
         "SELECT agent_id, session, started_ms, starts, applied_segment, ended FROM sessions \
          ORDER BY agent_id",
     )?;
     let rows = statement.query_map([], |row| {
-        Ok(PastSession {
-            agent: AgentRowId(row.get(0)?),
-            session: column::from_bits(row.get(1)?),
+        Ok(SessionRow {
+            agent_id: AgentRowId(row.get(0)?),
+            session: sql::from_bits(row.get(1)?),
             started_ms: row.get(2)?,
             starts: row.get(3)?,
-            applied_segment: column::from_count(row.get(4)?),
-            ended: column::named_if_any(row, 5, SessionEnd::from_name)?,
+            applied_segment: sql::from_count(row.get(4)?),
+            ended: sql::named_or_null(row, 5, SessionEnd::from_name)?,
         })
     })?;
     rows.collect()

@@ -1,151 +1,156 @@
-//! What both databases know, merged into what the core is told at its start.
+//! The state of the last run, read from both databases and merged for the core.
 
 mod control;
 mod history;
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
-use heartline_fleet::{DesiredState, IdentityInterner, RestoredAgent, RestoredSession};
-
+use heartline_fleet::{DesiredState, MonoTime, RestoredAgent, RestoredSession};
 use heartline_vocabulary::AgentRowId;
-use rusqlite::Connection;
 
+use super::history::AgentRecord;
 use crate::clock::WallClockAnchor;
 
-use control::{DesiredRow, RosterRow};
-use history::{PastAgent, PastSession};
+use control::{ControlAgentRow, DesiredStateRow};
+use history::{HistoryAgentRow, SessionRow};
 
-pub(super) use control::revocations;
+pub(super) use control::{ControlDbState, read_revocations};
+pub(super) use history::HistoryDbState;
 
-/// Sessions that an agent gets back, newest first, beside those that have not ended.
-const SESSIONS: usize = 8;
-
-/// Everything that `control.db` says.
+/// The state of the last run, as the store gives it when it is opened.
 #[derive(Debug)]
-pub(super) struct Roster {
-    agents: Vec<RosterRow>,
-    desired: Vec<DesiredRow>,
+pub struct RestoredState {
+    /// Every agent that was not forgotten, by ascending id.
+    pub agents: Vec<RestoredAgent>,
+    /// When the collector of the last run was last known to be alive.
+    pub last_alive: Option<MonoTime>,
+    /// The smallest id that no agent ever had.
+    pub next_id: AgentRowId,
+    pub revocations: Vec<TokenRevocation>,
+    /// Sentences for operators about databases that were set aside.
+    pub banners: Vec<String>,
 }
 
-/// Everything that `history.db` says of agents, by ascending id.
-#[derive(Debug, Default)]
-pub(super) struct Past {
-    agents: Vec<PastAgent>,
-    sessions: Vec<PastSession>,
+/// A scope whose token of one key epoch is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRevocation {
+    pub scope: String,
+    pub epoch: u8,
 }
 
-impl Roster {
-    pub(super) fn read(conn: &Connection) -> rusqlite::Result<Self> {
-        let mut identities = IdentityInterner::default();
-        Ok(Self {
-            agents: control::agents(conn, &mut identities)?,
-            desired: control::desired(conn)?,
+/// Newest sessions that an agent gets back, beside those that have not ended.
+const NEWEST_SESSIONS: usize = 8;
+
+impl HistoryDbState {
+    /// Iterates over the agents of `control.db` of which `history.db` lacks the row, the name, or
+    /// that they were forgotten.
+    pub(super) fn missing_in_history<'a>(
+        &'a self,
+        control: &'a ControlDbState,
+    ) -> impl Iterator<Item = &'a AgentRecord> {
+        let mut known = MergeJoinCursor::new(&self.agents, |row| row.agent.id);
+        control.agents.iter().map(|row| &row.agent).filter(move |agent| {
+            known.find(agent.id).is_none_or(|HistoryAgentRow { agent: known, .. }| {
+                known.name.is_empty()
+                    || (known.forgotten_ms.is_none() && agent.forgotten_ms.is_some())
+            })
         })
     }
 
-    /// Every agent that ever was, with its name and when it was first seen.
-    pub(super) fn names(&self) -> impl Iterator<Item = (AgentRowId, &str, i64)> {
-        self.agents.iter().map(|agent| (agent.id, &*agent.name, agent.first_seen_ms))
-    }
-}
-
-impl Past {
-    pub(super) fn read(conn: &Connection) -> rusqlite::Result<Self> {
-        Ok(Self { agents: history::agents(conn)?, sessions: history::sessions(conn)? })
-    }
-
-    /// Agents of the roster that have no name here yet.
-    pub(super) fn unnamed<'a>(
-        &'a self,
-        roster: &'a Roster,
-    ) -> impl Iterator<Item = (AgentRowId, &'a str, i64)> {
-        let mut past = Merge::new(&self.agents);
-        roster
-            .names()
-            .filter(move |&(id, ..)| past.find(id).is_none_or(|past| past.name.is_empty()))
+    /// Returns the ids of agents that were forgotten and that `control.db` still has, with the
+    /// time: each file is committed on its own, and a crash may come in between. An agent of the
+    /// same name that came later has another id.
+    pub(super) fn forgotten_in_history(&self, control: &ControlDbState) -> Vec<(AgentRowId, i64)> {
+        let mut history = MergeJoinCursor::new(&self.agents, |row| row.agent.id);
+        let forgotten = control.kept_agents().filter_map(|agent| {
+            let forgotten_ms = history.find(agent.id)?.agent.forgotten_ms?;
+            Some((agent.id, forgotten_ms))
+        });
+        forgotten.collect()
     }
 
-    /// Agents that were forgotten, and that the roster still has: each file is written on its own,
-    /// and a crash may leave the word of it in only one of them. Whatever came after it, even from
-    /// an agent of the same name, stands in history under another id.
-    pub(super) fn forgotten(&self, roster: &Roster) -> Vec<(AgentRowId, i64)> {
-        let mut past = Merge::new(&self.agents);
-        let kept = roster.agents.iter().filter(|agent| !agent.forgotten);
-        kept.filter_map(|agent| Some((agent.id, past.find(agent.id)?.forgotten_ms?))).collect()
-    }
-
-    /// Agents that the roster has never heard of, whose name nobody in it has: a roster that was
-    /// restored from a copy is older than the history beside it.
-    pub(super) fn strangers(&self, roster: &Roster) -> Vec<(AgentRowId, Box<str>, i64)> {
-        let mut known = Merge::new(&roster.agents);
-        let unknown = |agent: &&PastAgent| {
+    /// Returns the agents that `control.db` lacks, if no agent in it has their name: a `control.db`
+    /// that was restored from a copy is older than the history beside it.
+    pub(super) fn missing_in_control(&self, control: &ControlDbState) -> Vec<&AgentRecord> {
+        let mut known = MergeJoinCursor::new(&control.agents, |row| row.agent.id);
+        let is_missing = |agent: &&AgentRecord| {
             known.find(agent.id).is_none() && agent.forgotten_ms.is_none() && !agent.name.is_empty()
         };
-        let strangers: Vec<&PastAgent> = self.agents.iter().filter(unknown).collect();
-        if strangers.is_empty() {
-            return Vec::new();
+        let mut missing: Vec<&AgentRecord> =
+            self.agents.iter().map(|row| &row.agent).filter(is_missing).collect();
+        if !missing.is_empty() {
+            let names: HashSet<&str> = control.kept_agents().map(|agent| &*agent.name).collect();
+            missing.retain(|agent| !names.contains(&*agent.name));
         }
-        let taken: std::collections::HashSet<&str> =
-            roster.agents.iter().filter(|row| !row.forgotten).map(|row| &*row.name).collect();
-        strangers
-            .into_iter()
-            .filter(|agent| !taken.contains(&*agent.name))
-            .map(|agent| (agent.id, agent.name.clone(), agent.first_seen_ms))
-            .collect()
+        missing
     }
 }
 
-/// The smallest id that no agent ever had, in either file.
-pub(super) fn next_id(roster: &Roster, past: &Past) -> AgentRowId {
-    let last = roster.agents.last().map_or(0, |agent| agent.id.0);
-    AgentRowId(last.max(past.agents.last().map_or(0, |agent| agent.id.0)) + 1)
+impl ControlDbState {
+    fn kept_agents(&self) -> impl Iterator<Item = &AgentRecord> {
+        self.agents.iter().map(|row| &row.agent).filter(|agent| agent.forgotten_ms.is_none())
+    }
 }
 
-/// The agents as the core wants them.
-pub(super) fn merge(roster: Roster, past: &Past, anchor: WallClockAnchor) -> Vec<RestoredAgent> {
-    let (mut pasts, mut desires) = (Merge::new(&past.agents), Merge::new(&roster.desired));
-    let (mut sessions, unheard) = (Merge::new(&past.sessions), PastAgent::unheard());
-    let alive = roster.agents.into_iter().filter(|agent| !agent.forgotten);
-    alive
-        .map(|agent| {
-            let past = pasts.find(agent.id).unwrap_or(&unheard);
-            let sessions = newest(sessions.find_all(agent.id));
-            let desired = desires.find(agent.id).map(|row| Box::new(desired(row, past, anchor)));
-            RestoredAgent {
-                id: agent.id,
-                agent: agent.name,
-                first_seen: anchor.mono(agent.first_seen_ms),
-                identity: agent.identity,
-                interval_ms: agent.interval_ms,
-                status: past.status,
-                since: anchor.mono(past.since_ms.unwrap_or(agent.first_seen_ms)),
-                last_live: past.last_beat_ms.map(|at| anchor.mono(at)),
-                starts: past.starts,
-                sessions,
-                totals: past.totals,
-                desired,
-            }
-        })
-        .collect()
+/// Returns the smallest id that no agent ever had, in either file.
+pub(super) fn next_id(control: &ControlDbState, history: &HistoryDbState) -> AgentRowId {
+    let last_of_control = control.agents.last().map_or(0, |row| row.agent.id.0);
+    let last_of_history = history.agents.last().map_or(0, |row| row.agent.id.0);
+    AgentRowId(last_of_control.max(last_of_history) + 1)
 }
 
-/// Newest first: the last few, and all that have not ended.
-fn newest(sessions: &[PastSession]) -> Vec<RestoredSession> {
-    let mut sessions: Vec<&PastSession> = sessions.iter().collect();
-    sessions.sort_unstable_by_key(|session| Reverse((session.starts, session.started_ms)));
-    let kept = sessions
-        .iter()
-        .enumerate()
-        .filter(|(at, session)| *at < SESSIONS || session.ended.is_none());
-    kept.map(|(_, session)| RestoredSession {
-        session: session.session,
-        applied_segment: session.applied_segment,
-        ended: session.ended,
+/// Merges both states into the agents of the core.
+pub(super) fn merge(
+    control: ControlDbState,
+    history: &HistoryDbState,
+    anchor: WallClockAnchor,
+) -> Vec<RestoredAgent> {
+    let mut rows = MergeJoinCursor::new(&history.agents, |row| row.agent.id);
+    let mut sessions = MergeJoinCursor::new(&history.sessions, |row| row.agent_id);
+    let mut desired = MergeJoinCursor::new(&control.desired, |row| row.agent_id);
+    let unknown = HistoryAgentRow::default();
+    let kept = control.agents.into_iter().filter(|row| row.agent.forgotten_ms.is_none());
+    kept.map(|ControlAgentRow { agent, interval_ms, identity }| {
+        let row = rows.find(agent.id).unwrap_or(&unknown);
+        let desired = desired.find(agent.id);
+        RestoredAgent {
+            id: agent.id,
+            agent: agent.name,
+            first_seen: anchor.mono(agent.first_seen_ms),
+            identity,
+            interval_ms,
+            status: row.status,
+            since: anchor.mono(row.since_ms.unwrap_or(agent.first_seen_ms)),
+            last_live: row.last_beat_ms.map(|at| anchor.mono(at)),
+            starts: row.starts,
+            sessions: newest_sessions(sessions.find_all(agent.id)),
+            totals: row.totals,
+            desired: desired.map(|desired| Box::new(restore_desired(desired, row, anchor))),
+        }
     })
     .collect()
 }
 
-fn desired(row: &DesiredRow, past: &PastAgent, anchor: WallClockAnchor) -> DesiredState {
+/// Returns the newest sessions and all that have not ended, newest first.
+fn newest_sessions(rows: &[SessionRow]) -> Vec<RestoredSession> {
+    let mut rows: Vec<&SessionRow> = rows.iter().collect();
+    rows.sort_unstable_by_key(|row| Reverse((row.starts, row.started_ms)));
+    let kept =
+        rows.iter().enumerate().filter(|(at, row)| *at < NEWEST_SESSIONS || row.ended.is_none());
+    kept.map(|(_, row)| RestoredSession {
+        session: row.session,
+        applied_segment: row.applied_segment,
+        ended: row.ended,
+    })
+    .collect()
+}
+
+fn restore_desired(
+    row: &DesiredStateRow,
+    history: &HistoryAgentRow,
+    anchor: WallClockAnchor,
+) -> DesiredState {
     DesiredState {
         generation: row.generation,
         killed: row.killed,
@@ -156,33 +161,29 @@ fn desired(row: &DesiredRow, past: &PastAgent, anchor: WallClockAnchor) -> Desir
         delivered_ms: row.delivered_ms,
         obeyed_ms: row.obeyed_ms,
         last_segment: u64::MAX,
-        disobeyed: past.disobeyed_generation == row.generation,
+        disobeyed: history.disobeyed_generation == row.generation,
     }
 }
 
-/// What is asked for in ascending order of ids, from rows in ascending order of ids.
-struct Merge<'a, T> {
+/// A cursor of a merge join: finds rows by ids that are asked for in ascending order, in rows that
+/// are in ascending order, too.
+struct MergeJoinCursor<'a, T> {
     rest: &'a [T],
+    agent_id: fn(&T) -> AgentRowId,
 }
 
-trait OfAgent {
-    fn agent(&self) -> AgentRowId;
-}
-
-impl<'a, T: OfAgent> Merge<'a, T> {
-    fn new(rows: &'a [T]) -> Self {
-        Self { rest: rows }
+impl<'a, T> MergeJoinCursor<'a, T> {
+    fn new(rest: &'a [T], agent_id: fn(&T) -> AgentRowId) -> Self {
+        Self { rest, agent_id }
     }
 
-    /// All rows of an agent.
     fn find_all(&mut self, id: AgentRowId) -> &'a [T] {
-        let before = self.rest.iter().take_while(|row| row.agent() < id).count();
+        let before = self.rest.iter().take_while(|row| (self.agent_id)(row) < id).count();
         self.rest = &self.rest[before..];
-        let here = self.rest.iter().take_while(|row| row.agent() == id).count();
-        &self.rest[..here]
+        let found = self.rest.iter().take_while(|row| (self.agent_id)(row) == id).count();
+        &self.rest[..found]
     }
 
-    /// The row of an agent, if it has one.
     fn find(&mut self, id: AgentRowId) -> Option<&'a T> {
         self.find_all(id).first()
     }

@@ -1,26 +1,26 @@
-//! Roster, commands, tokens.
+//! Agents, commands, tokens.
 
 use heartline_fleet::ControlDbRow;
 
 use heartline_vocabulary::{Action, AgentRowId, Identity, Reason, SharedIdentity};
 
 use super::*;
-use crate::store::{Revocation, TokenChange, TokenChangeError, TokenChangeKind};
+use crate::store::{TokenChange, TokenChangeError, TokenChangeKind, TokenRevocation};
 
 #[test]
-fn the_roster_comes_back() {
+fn agents_are_restored() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     assert_eq!(opened.restored.next_id, AgentRowId(1));
     for (id, name) in [(1, "agent-1"), (2, "agent-2"), (3, "agent-3")] {
         register(&opened, id, name);
     }
-    let about = SharedIdentity {
+    let shared = SharedIdentity {
         host: Some("machine-3".into()),
         labels: vec![("tag".into(), "prod".into())],
         ..SharedIdentity::default()
     };
-    let identity = Identity { pid: Some(4_411), shared: about.into() };
+    let identity = Identity { pid: Some(4_411), shared: shared.into() };
     opened.persist([
         ControlDbRow::Profile {
             id: AgentRowId(2),
@@ -44,7 +44,7 @@ fn the_roster_comes_back() {
 }
 
 #[test]
-fn a_kill_is_stored_with_who_and_why_and_comes_back_with_its_progress() {
+fn a_kill_is_restored_with_its_audit_and_its_progress() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");
@@ -77,7 +77,7 @@ fn a_kill_is_stored_with_who_and_why_and_comes_back_with_its_progress() {
 }
 
 #[test]
-fn a_command_that_is_repeated_is_answered_as_before() {
+fn a_repeated_request_id_gets_the_first_outcome() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");
@@ -97,7 +97,7 @@ fn a_command_that_is_repeated_is_answered_as_before() {
 }
 
 #[test]
-fn a_generation_never_falls_and_nothing_changes_what_changes_nothing() {
+fn a_generation_never_falls_and_an_unchanged_target_keeps_its_desired_state() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");
@@ -116,7 +116,7 @@ fn a_generation_never_falls_and_nothing_changes_what_changes_nothing() {
 }
 
 #[test]
-fn tokens_are_listed_and_revocations_come_back() {
+fn tokens_are_listed_and_revocations_are_restored() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     let handle = opened.store.handle();
@@ -147,6 +147,6 @@ fn tokens_are_listed_and_revocations_come_back() {
     };
     let refused = runtime.block_on(handle.change_token(late)).unwrap_err();
     assert!(matches!(refused, TokenChangeError::Closed), "the store of the handle is closed");
-    let expected = Revocation { scope: "mail.".into(), epoch: 1 };
+    let expected = TokenRevocation { scope: "mail.".into(), epoch: 1 };
     assert_eq!(opened.restored.revocations, [expected]);
 }

@@ -1,11 +1,11 @@
-//! What a process that is killed leaves behind: the files as they are at that moment.
+//! Crashes: the files as a killed process leaves them.
 
 use std::fs;
 
 use super::*;
 
 /// Copies the files as a killed process leaves them: WAL and all, nothing closed.
-fn killed(dir: &TempDir) -> TempDir {
+fn copy_after_kill(dir: &TempDir) -> TempDir {
     let left = tempfile::tempdir().unwrap();
     // The WAL first: a checkpoint between two copies would take from it what the copy of the
     // database lacks. Nothing is written meanwhile here, but an idle writer may checkpoint.
@@ -16,7 +16,7 @@ fn killed(dir: &TempDir) -> TempDir {
 }
 
 #[test]
-fn what_was_acknowledged_survives_and_nothing_is_counted_twice() {
+fn acknowledged_work_survives_and_is_counted_once() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");
@@ -30,12 +30,12 @@ fn what_was_acknowledged_survives_and_nothing_is_counted_twice() {
         if round % 5 == 0 {
             opened.wait_stored(round * 5);
             acknowledged = round * 5;
-            let left = killed(&dir);
+            let left = copy_after_kill(&dir);
             let after = open(left.path());
             let agent = after.agent(1);
             assert_eq!(agent.sessions[0].applied_segment, acknowledged);
             assert_eq!(agent.totals.ok, acknowledged, "sums and last segment belong together");
-            // Its emitter never heard the last answers, and sends again.
+            // Its emitter did not get the last acks, and sends again.
             after.record(
                 (acknowledged - 2..=acknowledged + 1)
                     .map(|n| segment(n, 1, 7, n))
@@ -50,7 +50,7 @@ fn what_was_acknowledged_survives_and_nothing_is_counted_twice() {
 }
 
 #[test]
-fn a_kill_that_was_acknowledged_survives() {
+fn an_acknowledged_kill_survives() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");
@@ -58,7 +58,7 @@ fn a_kill_that_was_acknowledged_survives() {
     opened.wait_persisted(1);
     opened.record([segment(1, 1, 7, 1)]);
     opened.wait_stored(1);
-    let left = killed(&dir);
+    let left = copy_after_kill(&dir);
     let after = open(left.path());
     let desired = after.agent(1).desired.as_deref().unwrap();
     assert!(desired.killed, "and the agent with it, though it was registered just before");
@@ -66,7 +66,7 @@ fn a_kill_that_was_acknowledged_survives() {
 }
 
 #[test]
-fn agents_that_came_after_the_copy_of_the_roster_are_known_from_history() {
+fn agents_newer_than_a_restored_control_db_are_restored_from_history() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");
@@ -86,11 +86,11 @@ fn agents_that_came_after_the_copy_of_the_roster_are_known_from_history() {
     assert_eq!(agents, ["agent-1", "agent-2"]);
     assert_eq!(opened.restored.next_id, AgentRowId(4), "no id is used twice");
     let opened = opened.again(&dir);
-    assert_eq!(opened.restored.agents.len(), 2, "and it is in the roster from now on");
+    assert_eq!(opened.restored.agents.len(), 2, "and it is in control.db from now on");
 }
 
 #[test]
-fn one_that_history_knows_to_be_forgotten_does_not_come_back_in_place_of_its_successor() {
+fn an_agent_forgotten_in_history_alone_is_not_restored_in_place_of_its_successor() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     register(&opened, 1, "agent");

@@ -1,4 +1,4 @@
-//! Events and what a restart is told of the past.
+//! Events, and what a restart restores.
 
 use heartline_fleet::{Transition, TransitionCause};
 
@@ -32,7 +32,7 @@ fn names(events: &[Event]) -> Vec<&'static str> {
 }
 
 #[test]
-fn every_kind_of_event_is_told_as_it_was() {
+fn every_kind_of_event_is_read_as_it_was_written() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     let late = AgentStatus::degraded(heartline_vocabulary::Reason::Late);
@@ -117,7 +117,7 @@ fn every_kind_of_event_is_told_as_it_was() {
 }
 
 #[test]
-fn pages_follow_each_other_without_hole_or_overlap() {
+fn pages_of_events_have_no_gap_and_no_overlap() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");
@@ -156,7 +156,7 @@ fn pages_follow_each_other_without_hole_or_overlap() {
 }
 
 #[test]
-fn a_restart_is_told_how_things_stood() {
+fn status_and_sessions_are_restored() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");

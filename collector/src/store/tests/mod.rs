@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
+use heartline_config::Retention;
 use heartline_fleet::{
     CommandRow, ControlDbRow, HistoryDbRow, MonoTime, RestoredAgent, WorkRow, WriteTicket,
 };
@@ -19,13 +20,13 @@ use heartline_protocol::bucket;
 use heartline_vocabulary::{Action, AgentRowId, CommandTarget, Reason, State, WorkTotals};
 use tempfile::TempDir;
 
-use super::{Reader, Restored, Store, StoreConfig, StoreError, StoreEvent};
+use super::{Reader, RestoredState, Store, StoreConfig, StoreError, StoreEvent};
 use crate::clock::WallClockAnchor;
 
 /// Monotonic zero is 14:30 on the first of April 2026.
 const ZERO_MS: i64 = 1_775_053_800_000;
-/// Nothing here takes longer, unless it never comes.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest wait for an event.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn anchor() -> WallClockAnchor {
     WallClockAnchor::new(MonoTime::from_nanos(0), ZERO_MS)
@@ -35,23 +36,22 @@ fn at(ms: i64) -> MonoTime {
     MonoTime::from_millis(ms)
 }
 
-/// An open store, and what it tells.
-struct Opened {
+/// An open store with its events.
+struct OpenStore {
     store: Store,
-    told: Receiver<StoreEvent>,
-    restored: Restored,
+    events: Receiver<StoreEvent>,
+    restored: RestoredState,
 }
 
-fn try_open(dir: &Path) -> Result<Opened, StoreError> {
-    let (tell, told) = mpsc::channel();
-    let config =
-        StoreConfig { data_dir: dir.into(), retention: heartline_config::Retention::default() };
-    let notify = move |event| drop(tell.send(event));
+fn try_open(dir: &Path) -> Result<OpenStore, StoreError> {
+    let (sender, events) = mpsc::channel();
+    let config = StoreConfig { data_dir: dir.into(), retention: Retention::default() };
+    let notify = move |event| drop(sender.send(event));
     let (store, restored) = Store::open(&config, anchor(), Arc::new(notify))?;
-    Ok(Opened { store, told, restored })
+    Ok(OpenStore { store, events, restored })
 }
 
-fn open(dir: &Path) -> Opened {
+fn open(dir: &Path) -> OpenStore {
     try_open(dir).unwrap()
 }
 
@@ -63,7 +63,7 @@ fn path(dir: &TempDir, file: &str) -> PathBuf {
     dir.path().join(file)
 }
 
-impl Opened {
+impl OpenStore {
     fn record(&self, rows: impl Into<Vec<HistoryDbRow>>) {
         self.store.record(rows.into(), anchor());
     }
@@ -72,17 +72,17 @@ impl Opened {
         self.store.persist(rows.into(), anchor());
     }
 
-    /// The next thing that is told and is of interest.
+    /// Waits for the next event that is wanted.
     fn wait_for<T>(&self, mut wanted: impl FnMut(StoreEvent) -> Option<T>) -> T {
         loop {
-            let event = self.told.recv_timeout(PATIENCE).expect("the store tells in time");
+            let event = self.events.recv_timeout(EVENT_TIMEOUT).expect("the store reports in time");
             if let Some(found) = wanted(event) {
                 return found;
             }
         }
     }
 
-    /// Waits until this work is stored; gives the tickets that were known.
+    /// Waits until work is stored; returns the tickets of duplicates.
     fn wait_stored(&self, through: u64) -> Vec<u64> {
         let mut all = Vec::new();
         self.wait_for(|event| match event {
@@ -103,7 +103,7 @@ impl Opened {
     }
 
     /// Closes it and opens the directory again.
-    fn again(self, dir: &TempDir) -> Opened {
+    fn again(self, dir: &TempDir) -> OpenStore {
         self.store.close();
         open(dir.path())
     }
@@ -113,8 +113,8 @@ impl Opened {
     }
 }
 
-/// An agent, new to both databases.
-fn register(opened: &Opened, id: i64, name: &str) {
+/// Registers an agent in both databases.
+fn register(opened: &OpenStore, id: i64, name: &str) {
     opened.persist([ControlDbRow::Registered {
         id: AgentRowId(id),
         agent: name.into(),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_segment_that_the_database_has_is_not_counted_again() {
+fn a_stored_segment_is_not_counted_again() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");
@@ -22,7 +22,7 @@ fn a_segment_that_the_database_has_is_not_counted_again() {
 }
 
 #[test]
-fn work_of_the_last_hour_is_what_was_counted() {
+fn work_windows_add_up_what_was_counted() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");

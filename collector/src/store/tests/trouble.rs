@@ -1,4 +1,4 @@
-//! Damaged files, files of another version, and disks that refuse.
+//! Damaged files, newer files, and disks that refuse.
 
 use std::fs;
 
@@ -6,8 +6,8 @@ use rusqlite::Connection;
 
 use super::*;
 
-/// A directory in which so many agents have worked.
-fn worked(agents: i64) -> TempDir {
+/// Returns a data directory with work of so many agents.
+fn dir_with_work(agents: i64) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     let names: Vec<Box<str>> = (1..=agents).map(|id| format!("agent-{id}").into()).collect();
@@ -34,8 +34,8 @@ fn damage(path: &Path, how: impl FnOnce(&mut Vec<u8>)) {
 
 #[test]
 fn a_damaged_history_is_set_aside_and_monitoring_goes_on() {
-    type Damage = fn(&mut Vec<u8>);
-    let cases: [(&str, Damage); 4] = [
+    type Corruption = fn(&mut Vec<u8>);
+    let cases: [(&str, Corruption); 4] = [
         ("its header", |bytes| bytes[..100].fill(0x5a)),
         ("pages in its middle", |bytes| {
             let middle = bytes.len() / 2 / 4_096 * 4_096;
@@ -45,27 +45,27 @@ fn a_damaged_history_is_set_aside_and_monitoring_goes_on() {
         ("all but its beginning", |bytes| bytes.truncate(1_000)),
     ];
     for (what, how) in cases {
-        let dir = worked(2_000);
+        let dir = dir_with_work(2_000);
         damage(&path(&dir, "history.db"), how);
         let opened = open(dir.path());
         assert_eq!(opened.restored.banners.len(), 1, "{what}");
         assert!(opened.restored.banners[0].contains("history.db.corrupt-20"), "{what}");
-        assert_eq!(opened.restored.agents.len(), 2_000, "the roster is whole: {what}");
+        assert_eq!(opened.restored.agents.len(), 2_000, "control.db is whole: {what}");
         assert_eq!(opened.agent(1).totals.ok, 0);
         opened.record([segment(1, 1, 7, 2)]);
         opened.wait_stored(1);
         let events = reader(&dir).sessions(AgentRowId(1), 9).unwrap();
         assert_eq!(events.len(), 1, "the new one is written");
         let opened = opened.again(&dir);
-        assert_eq!(opened.restored.banners, Vec::<String>::new(), "{what}: said once");
+        assert_eq!(opened.restored.banners, Vec::<String>::new(), "{what}: a banner once");
         assert_eq!(opened.agent(1).totals.ok, 1);
     }
 }
 
 #[test]
-fn damage_that_shows_while_running_is_set_aside_too() {
+fn damage_found_while_running_is_set_aside_too() {
     let agents = 2_000;
-    let dir = worked(agents);
+    let dir = dir_with_work(agents);
     let opened = open(dir.path());
     let mut reader = reader(&dir);
     // Every page but the first: nothing that the writer reads from now on makes sense.
@@ -81,7 +81,7 @@ fn damage_that_shows_while_running_is_set_aside_too() {
 }
 
 #[test]
-fn a_newer_history_is_refused_and_left_as_it_is() {
+fn a_newer_history_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     open(dir.path()).store.close();
     let conn = Connection::open(path(&dir, "history.db")).unwrap();
@@ -93,7 +93,7 @@ fn a_newer_history_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn history_that_can_not_be_written_waits_and_is_complete_afterwards() {
+fn history_is_complete_after_a_pause() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");
@@ -118,7 +118,7 @@ fn history_that_can_not_be_written_waits_and_is_complete_afterwards() {
 }
 
 #[test]
-fn a_command_that_can_not_be_stored_is_not_given() {
+fn a_command_that_is_not_stored_is_not_in_force() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     register(&opened, 1, "agent-1");
@@ -138,5 +138,5 @@ fn a_command_that_can_not_be_stored_is_not_given() {
     opened.wait_for(|event| (event == StoreEvent::ControlResumed).then_some(()));
     let opened = opened.again(&dir);
     assert!(opened.agent(1).desired.as_deref().unwrap().killed);
-    assert_eq!(opened.restored.agents.len(), 2, "who came meanwhile is not lost");
+    assert_eq!(opened.restored.agents.len(), 2, "agents that came meanwhile are not lost");
 }

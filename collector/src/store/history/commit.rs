@@ -1,0 +1,107 @@
+//! Group commits of history: everything that one transaction writes.
+
+use std::collections::BTreeMap;
+
+use heartline_fleet::{HistoryDbRow, WorkRow, WriteTicket};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use super::fold::{self, FoldCursors};
+use super::resolution::RollupResolution;
+use super::{agents, event, open};
+use crate::clock::WallClockAnchor;
+use crate::store::rollup::{Rollup, WorkCounts};
+use crate::store::sql;
+
+/// The work of one transaction. Segments are checked one by one in order; each minute and each
+/// agent's totals are written once.
+#[derive(Debug, Default)]
+struct WorkBatch {
+    /// By slot and agent.
+    minutes: BTreeMap<(i64, i64), Rollup>,
+    /// By agent, with the time of its newest segment.
+    totals: BTreeMap<i64, (i64, WorkCounts)>,
+    committed: CommittedWork,
+}
+
+/// The tickets of a committed transaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct CommittedWork {
+    /// The highest ticket; `None` without work.
+    pub(super) highest: Option<WriteTicket>,
+    /// Tickets of segments that had been counted before.
+    pub(super) duplicates: Vec<WriteTicket>,
+}
+
+/// Writes rows in one transaction, with the time at which the collector was alive.
+pub(super) fn commit<'a>(
+    conn: &mut Connection,
+    rows: impl Iterator<Item = (&'a HistoryDbRow, WallClockAnchor)>,
+    now_ms: i64,
+) -> rusqlite::Result<CommittedWork> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut work = WorkBatch::default();
+    for (row, anchor) in rows {
+        if let HistoryDbRow::Work(row) = row {
+            work.add(&tx, row, anchor.wall_ms(row.at))?;
+        } else {
+            event::write(&tx, row, anchor)?;
+            agents::apply(&tx, row, anchor)?;
+        }
+    }
+    let committed = work.write(&tx)?;
+    open::set_alive_at(&tx, now_ms)?;
+    tx.commit()?;
+    Ok(committed)
+}
+
+impl WorkBatch {
+    /// Counts a segment, unless the database has it: the second guard of exactly-once, beside the
+    /// core's own.
+    fn add(&mut self, tx: &Transaction<'_>, row: &WorkRow, at_ms: i64) -> rusqlite::Result<()> {
+        self.committed.highest = self.committed.highest.max(Some(row.ticket));
+        if !advance_segment(tx, row, at_ms)? {
+            self.committed.duplicates.push(row.ticket);
+            return Ok(());
+        }
+        let counts = WorkCounts::from_work(row);
+        let minute = (RollupResolution::Minute.slot(at_ms), row.id.0);
+        self.minutes.entry(minute).or_default().add(&counts, &row.latency);
+        let (newest_ms, total) = self.totals.entry(row.id.0).or_default();
+        *newest_ms = at_ms.max(*newest_ms);
+        total.add(&counts);
+        Ok(())
+    }
+
+    fn write(self, tx: &Transaction<'_>) -> rusqlite::Result<CommittedWork> {
+        let cursors = FoldCursors::read(tx)?;
+        for ((slot, agent), rollup) in &self.minutes {
+            fold::add(tx, &cursors, (RollupResolution::Minute, *slot), *agent, rollup)?;
+        }
+        for (&agent, (newest_ms, counts)) in &self.totals {
+            agents::add_totals(tx, agent, *newest_ms, counts)?;
+        }
+        Ok(self.committed)
+    }
+}
+
+/// Moves a session's last applied segment up to this one; returns `false` if it is there already.
+fn advance_segment(tx: &Transaction<'_>, row: &WorkRow, at_ms: i64) -> rusqlite::Result<bool> {
+    let (session, segment) = (sql::bits(row.session), sql::count(row.segment));
+    let updated = tx
+        .prepare_cached(
+            "UPDATE sessions SET applied_segment = ?3, \
+                last_beat_ms = max(coalesce(last_beat_ms, 0), ?4) \
+             WHERE agent_id = ?1 AND session = ?2 AND applied_segment < ?3",
+        )?
+        .execute(params![row.id.0, session, segment, at_ms])?;
+    if updated > 0 {
+        return Ok(true);
+    }
+    let inserted = tx
+        .prepare_cached(
+            "INSERT INTO sessions (agent_id, session, started_ms, applied_segment, last_beat_ms) \
+             VALUES (?1, ?2, ?4, ?3, ?4) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![row.id.0, session, segment, at_ms])?;
+    Ok(inserted > 0)
+}
