@@ -24,13 +24,17 @@ pub struct Config {
     pub access: AccessLists,
 }
 
-/// How long rollups are kept. Days, totals and events are kept for ever.
+/// How long history is kept. Totals, desired states and tokens stay for as long as their agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Rollups by minute.
     pub minutes: Duration,
-    /// Rollups by hour.
+    /// Rollups by hour, and ended sessions.
     pub hours: Duration,
+    /// Rollups by day.
+    pub days: Duration,
+    /// Events, and the audit of commands and tokens.
+    pub events: Duration,
 }
 
 impl Default for Retention {
@@ -38,6 +42,8 @@ impl Default for Retention {
         Self {
             minutes: Duration::from_secs(48 * 3_600),
             hours: Duration::from_secs(90 * 24 * 3_600),
+            days: Duration::from_secs(3_650 * 24 * 3_600),
+            events: Duration::from_secs(365 * 24 * 3_600),
         }
     }
 }
@@ -66,6 +72,8 @@ impl Config {
             retention: RetentionSection {
                 minutes: Some(duration(self.retention.minutes)),
                 hours: Some(duration(self.retention.hours)),
+                days: Some(duration(self.retention.days)),
+                events: Some(duration(self.retention.events)),
             },
             access: self.access.clone(),
             tui: None,

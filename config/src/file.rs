@@ -74,6 +74,8 @@ pub struct RetentionSection {
     pub minutes: Option<ConfigString<DurationSetting<7_200>>>,
     /// At least the two days that today's cost is read from.
     pub hours: Option<ConfigString<DurationSetting<172_800>>>,
+    pub days: Option<ConfigString<DurationSetting<172_800>>>,
+    pub events: Option<ConfigString<DurationSetting<172_800>>>,
 }
 
 /// `[access]`: the unix users, and groups with an `@` before them, that a collector serves beside its
@@ -162,6 +164,8 @@ impl<T, K> ConfigFile<T, K> {
             retention: Retention {
                 minutes: self.retention.minutes.as_ref().map_or(retention.minutes, |it| it.0.0),
                 hours: self.retention.hours.as_ref().map_or(retention.hours, |it| it.0.0),
+                days: self.retention.days.as_ref().map_or(retention.days, |it| it.0.0),
+                events: self.retention.events.as_ref().map_or(retention.events, |it| it.0.0),
             },
             access: self.access.clone(),
         }

@@ -91,7 +91,7 @@ pub(super) fn make(database: &Path, to: &Path) -> Result<(), DatabaseCopyError> 
             source,
         })?;
     fs::rename(&partial, to).and_then(|()| file::sync_dir(to)).map_err(placing)?;
-    for old in daily(database).into_iter().skip(DAILY_COPIES) {
+    for old in daily_copies(database).into_iter().skip(DAILY_COPIES) {
         remove_if_there(&old).map_err(placing)?;
     }
     Ok(())
@@ -113,7 +113,7 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 }
 
 /// Returns the daily copies of a database, newest first.
-pub(super) fn daily(database: &Path) -> Vec<PathBuf> {
+pub(super) fn daily_copies(database: &Path) -> Vec<PathBuf> {
     let (Some(dir), Some(name)) = (database.parent(), database.file_name()) else {
         return Vec::new();
     };
@@ -130,8 +130,8 @@ pub(super) fn daily(database: &Path) -> Vec<PathBuf> {
 }
 
 /// Returns the newest daily copy without damage.
-pub(super) fn newest_good(database: &Path) -> Option<PathBuf> {
-    daily(database).into_iter().find(|copy| {
+pub(super) fn newest_undamaged(database: &Path) -> Option<PathBuf> {
+    daily_copies(database).into_iter().find(|copy| {
         file::open_reader(copy)
             .and_then(|conn| file::find_damage(&conn))
             .is_ok_and(|found| found.is_none())
@@ -154,13 +154,13 @@ mod tests {
         for day in 20_260_401..=20_260_409 {
             make(&database, &daily_path(&database, &day.to_string())).unwrap();
         }
-        let copies = daily(&database);
+        let copies = daily_copies(&database);
         assert_eq!(copies.len(), DAILY_COPIES);
         assert_eq!(copies[0], daily_path(&database, "20260409"));
         assert_eq!(fs::metadata(&copies[0]).unwrap().permissions().mode() & 0o777, 0o600);
 
         fs::write(&copies[0], "not a database at all, but long enough to have a header").unwrap();
-        assert_eq!(newest_good(&database), Some(copies[1].clone()));
+        assert_eq!(newest_undamaged(&database), Some(copies[1].clone()));
         let copied = file::open_reader(&copies[1]).unwrap();
         let x: i64 = copied.query_row("SELECT x FROM a", [], |row| row.get(0)).unwrap();
         assert_eq!(x, 42, "what was committed, though the WAL was not yet checkpointed");

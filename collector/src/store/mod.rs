@@ -1,9 +1,9 @@
 //! The store: two SQLite files, each with one writer thread.
 //!
-//! - `control.db`: agents, desired states, audit, tokens. When it can't be trusted, the collector does
-//!   not start.
-//! - `history.db`: events, sessions, work. When it can't be trusted, it is renamed, an empty one takes
-//!   its place, and monitoring continues.
+//! - `control.db`: agents, desired states, audit, tokens. When it can't be trusted, the collector
+//!   does not start.
+//! - `history.db`: events, sessions, work. When it can't be trusted, it is renamed, an empty one
+//!   takes its place, and monitoring continues.
 //!
 //! Rows are queued in memory without blocking the caller; a [`StoreEvent`] reports what has become
 //! durable. Readers have connections of their own.
@@ -16,6 +16,7 @@ mod event;
 mod file;
 mod history;
 mod lock;
+mod prune;
 mod queue;
 mod read;
 mod restore;

@@ -80,6 +80,7 @@ CREATE TABLE agents (
     forgotten_ms INTEGER,
     forgotten_by TEXT
 ) STRICT;
+CREATE INDEX agents_forgotten ON agents (forgotten_ms) WHERE forgotten_ms IS NOT NULL;
 
 -- The newest desired state of each agent that ever had one.
 CREATE TABLE desired (
@@ -186,6 +187,7 @@ CREATE TABLE agents (
     tokens_out INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX agents_by_name ON agents (name);
+CREATE INDEX agents_forgotten ON agents (forgotten_ms) WHERE forgotten_ms IS NOT NULL;
 
 CREATE TABLE sessions (
     agent_id INTEGER NOT NULL,

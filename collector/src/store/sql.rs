@@ -15,26 +15,26 @@ pub(super) fn execute(
 }
 
 /// Reads a column by a table of names; an unknown name is an error.
-pub(super) fn named<T>(
+pub(super) fn read_named<T>(
     row: &Row<'_>,
     column: usize,
     from_name: impl Fn(&str) -> Option<T>,
 ) -> rusqlite::Result<T> {
     let name = row.get_ref(column)?.as_str()?;
-    from_name(name).ok_or_else(|| unknown(column))
+    from_name(name).ok_or_else(|| unknown_name(column))
 }
 
-/// Reads a column as [`named`] does; `None` where it is null.
-pub(super) fn named_or_null<T>(
+/// Reads a column as [`read_named`] does; `None` where it is null.
+pub(super) fn read_named_or_null<T>(
     row: &Row<'_>,
     column: usize,
     from_name: impl Fn(&str) -> Option<T>,
 ) -> rusqlite::Result<Option<T>> {
     let Some(name) = row.get_ref(column)?.as_str_or_null()? else { return Ok(None) };
-    from_name(name).map(Some).ok_or_else(|| unknown(column))
+    from_name(name).map(Some).ok_or_else(|| unknown_name(column))
 }
 
-fn unknown(column: usize) -> rusqlite::Error {
+fn unknown_name(column: usize) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(
         column,
         Type::Text,
@@ -43,21 +43,21 @@ fn unknown(column: usize) -> rusqlite::Error {
 }
 
 /// Converts a number of 64 bits into SQLite's signed integer with the same bits.
-pub(super) fn bits(number: u64) -> i64 {
+pub(super) fn to_bits(number: u64) -> i64 {
     number.cast_signed()
 }
 
-/// Converts back what [`bits`] has stored.
+/// Converts back what [`to_bits`] has stored.
 pub(super) fn from_bits(stored: i64) -> u64 {
     stored.cast_unsigned()
 }
 
 /// Converts a count, which saturates.
-pub(super) fn count(number: u64) -> i64 {
+pub(super) fn to_count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Converts back what [`count`] has stored.
+/// Converts back what [`to_count`] has stored.
 pub(super) fn from_count(stored: i64) -> u64 {
     u64::try_from(stored).unwrap_or(0)
 }

@@ -41,11 +41,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or creates both databases and starts their writers. `anchor` turns stored times into those
-    /// of the monotonic clock.
+    /// Opens or creates both databases and starts their writers. `anchor` turns stored times into
+    /// those of the monotonic clock.
     ///
-    /// # Errors
-    /// [`StoreError`], with the exit code of a collector that ends for it.
+    /// # Errors [`StoreError`], with the exit code of a collector that ends for it.
     pub fn open(
         config: &StoreConfig,
         anchor: WallClockAnchor,
@@ -67,6 +66,7 @@ impl Store {
             control_path.clone(),
             Arc::clone(&store.control),
             Arc::clone(&notify),
+            config.retention,
         );
         store.spawn("control-writer", control_path, ThreadRole::Operators, move || writer.run())?;
         let writer = HistoryWriter {
@@ -98,9 +98,9 @@ impl Store {
 
     /// Queues rows for `history.db`, in order. Never blocks.
     ///
-    /// The core bounds work rows in flight. Above 262,144 queued rows, those that nothing depends on
-    /// (whether a kill was obeyed, last beats) are shed and counted; transitions, sessions, commands and
-    /// gaps never are.
+    /// The core bounds work rows in flight. Above 262,144 queued rows, those that nothing depends
+    /// on (whether a kill was obeyed, last beats) are shed and counted; transitions, sessions,
+    /// commands and gaps never are.
     pub fn record(&self, mut rows: Vec<HistoryDbRow>, anchor: WallClockAnchor) {
         if self.history.rows() > DETAIL_ROWS_MAX {
             let before = rows.len();
@@ -144,8 +144,8 @@ impl Store {
         !self.threads.iter().any(JoinHandle::is_finished)
     }
 
-    /// Writes all queued rows and ends both writers. A disk that refuses is tried once more, not waited
-    /// for.
+    /// Writes all queued rows and ends both writers. A disk that refuses is tried once more, not
+    /// waited for.
     pub fn close(self) {
         drop(self);
     }
@@ -165,8 +165,8 @@ impl Drop for Store {
     }
 }
 
-/// Writes to `control.db` what does not come from the fleet. Cheap to clone; after the store is closed
-/// every write is refused.
+/// Writes to `control.db` what does not come from the fleet. Cheap to clone; after the store is
+/// closed every write is refused.
 #[derive(Clone)]
 pub struct StoreHandle {
     control: Arc<WriteQueue<ControlWrite>>,

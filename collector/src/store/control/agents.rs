@@ -29,8 +29,9 @@ pub(super) fn write(
         ControlDbRow::Progress { id, generation, delivered_ms, obeyed_ms } => {
             let sql = "UPDATE desired SET delivered_ms = ?3, obeyed_ms = ?4 \
                        WHERE agent_id = ?1 AND generation = ?2";
-            let (generation, delivered_ms) = (sql::count(*generation), sql::count(*delivered_ms));
-            execute(tx, sql, params![id.0, generation, delivered_ms, obeyed_ms.map(sql::count)])
+            let (generation, delivered_ms) =
+                (sql::to_count(*generation), sql::to_count(*delivered_ms));
+            execute(tx, sql, params![id.0, generation, delivered_ms, obeyed_ms.map(sql::to_count)])
         }
         ControlDbRow::Command(_) => Ok(0),
     }

@@ -18,7 +18,7 @@ pub(super) fn write(
         return Ok(Some(before));
     }
     let CommandRow { action, cause, by, reason, .. } = command;
-    let (request_id, at_ms) = (sql::bits(command.request_id), anchor.wall_ms(command.at));
+    let (request_id, at_ms) = (sql::to_bits(command.request_id), anchor.wall_ms(command.at));
     execute(
         tx,
         "INSERT INTO commands (request_id, at_ms, action, cause, \"by\", reason) \
@@ -41,7 +41,7 @@ pub(super) fn write(
          WHERE excluded.generation >= desired.generation",
     )?;
     for (id, target) in &command.targets {
-        let (generation, state) = (sql::count(target.generation), target.state.name());
+        let (generation, state) = (sql::to_count(target.generation), target.state.name());
         audit.execute(params![command_id, id.0, generation, state, target.changed])?;
         // What changes nothing leaves the command before in place.
         if target.changed {
@@ -60,7 +60,7 @@ pub(crate) fn outcome(
 ) -> rusqlite::Result<Option<CommandOutcome>> {
     let found: Option<(i64, i64)> = conn
         .prepare_cached("SELECT id, at_ms FROM commands WHERE request_id = ?1")?
-        .query_row([sql::bits(request_id)], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([sql::to_bits(request_id)], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((command_id, at_ms)) = found else { return Ok(None) };
     let mut statement = conn.prepare_cached(
@@ -71,7 +71,7 @@ pub(crate) fn outcome(
         Ok(CommandTarget {
             agent: row.get(0)?,
             generation: sql::from_count(row.get(1)?),
-            state: sql::named(row, 2, State::from_name)?,
+            state: sql::read_named(row, 2, State::from_name)?,
             changed: row.get(3)?,
         })
     })?;

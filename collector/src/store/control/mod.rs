@@ -3,6 +3,7 @@
 mod agents;
 mod command;
 mod open;
+mod prune;
 mod token;
 mod writer;
 

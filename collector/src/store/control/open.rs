@@ -56,11 +56,11 @@ fn open_as(path: &Path, wanted: &DatabaseSchema) -> Result<Connection, StoreErro
 
 /// Returns whether there must have been a `control.db`: nothing else is ever written before it.
 fn must_exist(path: &Path) -> bool {
-    file::len(&path.with_file_name(HISTORY_FILE)) > 0 || !copy::daily(path).is_empty()
+    file::len(&path.with_file_name(HISTORY_FILE)) > 0 || !copy::daily_copies(path).is_empty()
 }
 
 fn refused(path: &Path, why: String) -> StoreError {
-    let how_to_restore = match copy::newest_good(path) {
+    let how_to_restore = match copy::newest_undamaged(path) {
         Some(copy) => format!(
             "To restore the newest good copy: mv {0} {0}.damaged; rm -f {0}-wal {0}-shm; cp -p {1} {0}. \
              Kills given since then are not in it",

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_fleet::{CommandRow, ControlDbRow};
+use heartline_config::Retention;
+use heartline_fleet::{CommandRow, ControlDbRow, MonoTime};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::token::{self, TokenChange, TokenChangeError};
-use super::{agents, command};
+use super::{agents, command, prune};
 use crate::clock::{self, WallClockAnchor};
 use crate::store::copy::DailyCopy;
 use crate::store::disk;
@@ -27,13 +28,15 @@ pub(crate) enum ControlWrite {
 const COMMIT_DELAY: Duration = Duration::from_millis(50);
 /// Rows of one transaction, about.
 const COMMIT_ROWS: usize = 1_000;
-/// How often an idle writer checks whether the daily copy is due.
+/// How often the writer prunes at least, and an idle one checks whether the daily copy is due.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Pause between two steps of pruning.
+const PRUNE_PAUSE: Duration = Duration::from_millis(20);
 
 /// The writer of `control.db`.
 ///
-/// The transaction of a command holds every row that was queued before it, so that a command is never
-/// on disk without the agents it is for. Rows that no command follows are committed in groups.
+/// The transaction of a command holds every row that was queued before it, so that a command is
+/// never on disk without the agents it is for. Other rows are committed in groups.
 pub(crate) struct ControlWriter {
     conn: Connection,
     path: PathBuf,
@@ -43,6 +46,7 @@ pub(crate) struct ControlWriter {
     pending_rows: Vec<(ControlDbRow, WallClockAnchor)>,
     is_paused: bool,
     daily_copy: DailyCopy,
+    retention: Retention,
 }
 
 impl ControlWriter {
@@ -51,6 +55,7 @@ impl ControlWriter {
         path: PathBuf,
         queue: Arc<WriteQueue<ControlWrite>>,
         notify: StoreEventSink,
+        retention: Retention,
     ) -> Self {
         Self {
             conn,
@@ -60,17 +65,20 @@ impl ControlWriter {
             pending_rows: Vec::new(),
             is_paused: false,
             daily_copy: DailyCopy::default(),
+            retention,
         }
     }
 
     /// Writes until the queue is closed and empty.
     pub(crate) fn run(mut self) {
+        let (mut pruned_at, mut is_prune_due) = (MonoTime::NEVER_YET, false);
         loop {
             let drained = self.queue.drain(&GroupCommit {
-                idle_timeout: IDLE_TIMEOUT,
+                idle_timeout: if is_prune_due { PRUNE_PAUSE } else { IDLE_TIMEOUT },
                 delay: COMMIT_DELAY,
                 max_rows: COMMIT_ROWS,
             });
+            let is_idle = drained.batches.is_empty();
             for batch in drained.batches {
                 self.write(batch);
             }
@@ -82,6 +90,10 @@ impl ControlWriter {
                 break;
             }
             self.daily_copy.start_if_due(&self.path, clock::wall_ms());
+            if is_idle || clock::now().since(pruned_at) >= IDLE_TIMEOUT {
+                is_prune_due = self.prune();
+                pruned_at = clock::now();
+            }
             if self.is_paused {
                 self.queue.wait_closed(COMMIT_DELAY);
             }
@@ -124,6 +136,19 @@ impl ControlWriter {
                 StoreEvent::CommandFailed { ticket, why }
             }
         });
+    }
+
+    /// Prunes one chunk; returns whether there may be more.
+    fn prune(&mut self) -> bool {
+        if self.is_paused || !self.path.parent().is_none_or(disk::has_room) {
+            return false;
+        }
+        let pruned = prune::step(&mut self.conn, &self.retention, clock::wall_ms());
+        pruned.unwrap_or_else(|error| {
+            disk::abort_if_sync_failed(&error, &self.path);
+            tracing::debug!(%error, "control.db could not be pruned");
+            false
+        })
     }
 
     /// Commits the pending rows, and in the same transaction whatever `write` adds.

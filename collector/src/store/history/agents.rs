@@ -77,7 +77,7 @@ pub(super) fn apply(
                  ON CONFLICT (agent_id, session) DO UPDATE SET starts = excluded.starts, \
                     ended = NULL, ended_ms = NULL, \
                     last_beat_ms = max(coalesce(last_beat_ms, 0), excluded.last_beat_ms)",
-                params![id.0, sql::bits(*session), wall_ms(at), starts],
+                params![id.0, sql::to_bits(*session), wall_ms(at), starts],
             )?;
             let sql = "UPDATE agents SET starts = ?2 WHERE id = ?1";
             execute(tx, sql, params![id.0, starts])?;
@@ -90,7 +90,7 @@ pub(super) fn apply(
                  VALUES (?1, ?2, ?3, ?3, ?4) \
                  ON CONFLICT (agent_id, session) \
                  DO UPDATE SET ended_ms = excluded.ended_ms, ended = excluded.ended",
-                params![id.0, sql::bits(*session), wall_ms(at), end.name()],
+                params![id.0, sql::to_bits(*session), wall_ms(at), end.name()],
             )?;
         }
         HistoryDbRow::Transition(Transition { id, at, to, .. }) => {
@@ -103,13 +103,13 @@ pub(super) fn apply(
                 tx,
                 "UPDATE sessions SET last_beat_ms = max(coalesce(last_beat_ms, 0), ?3) \
                  WHERE agent_id = ?1 AND session = ?2",
-                params![id.0, sql::bits(*session), wall_ms(at)],
+                params![id.0, sql::to_bits(*session), wall_ms(at)],
             )?;
             set_last_beat(tx, *id, wall_ms(at))?;
         }
         HistoryDbRow::Disobeyed { id, generation, .. } => {
             let sql = "UPDATE agents SET disobeyed_generation = ?2 WHERE id = ?1";
-            execute(tx, sql, params![id.0, sql::count(*generation)])?;
+            execute(tx, sql, params![id.0, sql::to_count(*generation)])?;
         }
         HistoryDbRow::Commanded { .. }
         | HistoryDbRow::Obeyed { .. }

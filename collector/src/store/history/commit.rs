@@ -86,7 +86,7 @@ impl WorkBatch {
 
 /// Moves a session's last applied segment up to this one; returns `false` if it is there already.
 fn advance_segment(tx: &Transaction<'_>, row: &WorkRow, at_ms: i64) -> rusqlite::Result<bool> {
-    let (session, segment) = (sql::bits(row.session), sql::count(row.segment));
+    let (session, segment) = (sql::to_bits(row.session), sql::to_count(row.segment));
     let updated = tx
         .prepare_cached(
             "UPDATE sessions SET applied_segment = ?3, \

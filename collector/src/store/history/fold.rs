@@ -1,10 +1,10 @@
 //! Folding of minutes into hours, and of hours into days.
 //!
-//! Folding goes through the agents of one whole hour (day) after another, a few hundred at a time, and
-//! a [`FoldCursor`] marks how far it has come. Each chunk and its cursor are one transaction, so every
-//! row is folded exactly once. A row that comes later, for an hour that has been folded, is added to
-//! that hour as well ([`add`]): a coarser table always holds exactly the sum of the finer rows up to
-//! its cursor.
+//! Folding goes through the agents of one whole hour (day) after another, a few hundred at a time,
+//! and a [`FoldCursor`] marks how far it has come. Each chunk and its cursor are one transaction,
+//! so every row is folded exactly once. A row that comes later, for an hour that has been folded,
+//! is added to that hour as well ([`add`]): a coarser table always holds exactly the sum of the
+//! finer rows up to its cursor.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -21,7 +21,7 @@ const CHUNK_AGENTS: i64 = 256;
 /// Chunks without rows that one step skips.
 const EMPTY_CHUNKS: usize = 64;
 
-/// The progress of folding into a table: everything before `slot`, and in it the agents up to `agent`.
+/// How far folding into a table is: everything before `slot`, and in it the agents up to `agent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FoldCursor {
     pub(crate) slot: i64,
@@ -124,9 +124,9 @@ fn fold_into(
     Ok(true)
 }
 
-/// Returns where the next chunk begins: at the cursor or, if nothing is left in its slot, at the next
-/// slot that has rows; `None` while that slot is not over. Then the cursor moves to the first slot that
-/// is not over, so that readers need no finer rows before it.
+/// Returns where the next chunk begins: at the cursor or, if nothing is left in its slot, at the
+/// next slot that has rows; `None` while that slot is not over. Then the cursor moves to the first
+/// slot that is not over, so that readers need no finer rows before it.
 fn next_chunk(
     conn: &Connection,
     from: RollupResolution,
@@ -253,6 +253,7 @@ mod tests {
         let retention = Retention {
             minutes: std::time::Duration::from_secs(2 * 3_600),
             hours: std::time::Duration::from_secs(48 * 3_600),
+            ..Retention::default()
         };
         let mut expected = BTreeMap::<i64, Rollup>::new();
         let mut rng = fastrand::Rng::with_seed(0x5eed);
@@ -271,7 +272,7 @@ mod tests {
             let row = HistoryDbRow::Work(Box::new(row));
             commit::commit(&mut conn, [(&row, anchor)].into_iter(), now_ms).unwrap();
             step(&mut conn, now_ms).unwrap();
-            prune::step(&conn, &retention, now_ms).unwrap();
+            prune::step(&mut conn, &retention, now_ms).unwrap();
             if number % 50 == 0 {
                 for (&id, expected) in &expected {
                     assert_eq!(&stored(&conn, id), expected, "agent {id} after {number} rows");
@@ -280,7 +281,7 @@ mod tests {
         }
         let end_ms = 5 * 24 * HOUR_MS;
         while step(&mut conn, end_ms).unwrap() {}
-        while prune::step(&conn, &retention, end_ms).unwrap() {}
+        while prune::step(&mut conn, &retention, end_ms).unwrap() {}
         for (&id, expected) in &expected {
             assert_eq!(&stored(&conn, id), expected, "agent {id} at the end");
         }

@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::fold::FoldCursors;
 use super::resolution::RollupResolution;
+use crate::store::prune::{CHUNK_ROWS, oldest_kept_ms, prune_forgotten};
 use crate::store::sql::execute;
 
 /// Least retention of minutes, which the last hour's work is read from.
@@ -14,17 +15,18 @@ const MINUTES_MIN: Duration = Duration::from_secs(2 * 3_600);
 /// Least retention of hours, which today's cost is read from.
 const HOURS_MIN: Duration = Duration::from_secs(48 * 3_600);
 
-/// Rows of one transaction.
-const CHUNK_ROWS: u32 = 500;
+const DELETE_SESSIONS: &str = "DELETE FROM sessions WHERE agent_id = ?1";
 
-/// Removes one chunk of old rows, rollups only once they are folded; returns whether there may be more.
+/// Removes one chunk of old rows; rollups must be folded. Returns whether there may be more.
 pub(super) fn step(
-    conn: &Connection,
+    conn: &mut Connection,
     retention: &Retention,
     now_ms: i64,
 ) -> rusqlite::Result<bool> {
     let minutes_ms = oldest_kept_ms(now_ms, retention.minutes.max(MINUTES_MIN));
     let hours_ms = oldest_kept_ms(now_ms, retention.hours.max(HOURS_MIN));
+    let days_ms = oldest_kept_ms(now_ms, retention.days);
+    let events_ms = oldest_kept_ms(now_ms, retention.events);
     let cursors = FoldCursors::read(conn)?;
     let folded = |slot: i64, from: RollupResolution, into| slot.saturating_mul(from.slots_in(into));
     let minute = RollupResolution::Minute.slot(minutes_ms).min(folded(
@@ -39,7 +41,10 @@ pub(super) fn step(
     ));
     Ok(RollupResolution::Minute.prune(conn, minute, CHUNK_ROWS)? > 0
         || RollupResolution::Hour.prune(conn, hour, CHUNK_ROWS)? > 0
-        || prune_sessions(conn, hours_ms)? > 0)
+        || RollupResolution::Day.prune(conn, RollupResolution::Day.slot(days_ms), CHUNK_ROWS)? > 0
+        || prune_sessions(conn, hours_ms)? > 0
+        || prune_events(conn, events_ms)? > 0
+        || prune_forgotten(conn, DELETE_SESSIONS, retention, now_ms)?)
 }
 
 /// Removes sessions that ended long ago: no recording of them can be live any more.
@@ -52,6 +57,70 @@ fn prune_sessions(conn: &Connection, before_ms: i64) -> rusqlite::Result<usize> 
     )
 }
 
-fn oldest_kept_ms(now_ms: i64, retention: Duration) -> i64 {
-    now_ms.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX))
+fn prune_events(conn: &Connection, before_ms: i64) -> rusqlite::Result<usize> {
+    execute(
+        conn,
+        "DELETE FROM events WHERE cursor IN \
+         (SELECT cursor FROM events WHERE at_ms < ?1 ORDER BY at_ms LIMIT ?2)",
+        params![before_ms, CHUNK_ROWS],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::history::open;
+
+    const DAY_MS: i64 = 86_400_000;
+
+    fn count(conn: &Connection, table: &str) -> i64 {
+        conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn everything_older_than_its_retention_is_removed_in_chunks() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut conn, _) = open::open(&dir.path().join("history.db"), 0).unwrap();
+        conn.pragma_update(None, "synchronous", "OFF").unwrap();
+        // One row a day in each table, for 2,000 days. All agents but the last were forgotten.
+        conn.execute_batch(
+            "CREATE TEMP TABLE n AS WITH RECURSIVE n(day) AS \
+                (SELECT 0 UNION ALL SELECT day + 1 FROM n LIMIT 2000) SELECT day FROM n;
+             INSERT INTO events (at_ms, kind) SELECT day * 86400000, 'registered' FROM n;
+             INSERT INTO sessions (agent_id, session, started_ms, ended_ms) \
+                SELECT day + 1, 1, day * 86400000, iif(day % 2, day * 86400000, NULL) FROM n;
+             INSERT INTO days SELECT day, day + 1, 1, 0, 0, 0, 0, 0, 0, x'' FROM n;
+             INSERT INTO agents (id, name, first_seen_ms, forgotten_ms) \
+                SELECT day + 1, '', 0, day * 86400000 FROM n;
+             UPDATE agents SET forgotten_ms = NULL WHERE id = 2000",
+        )
+        .unwrap();
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        let retention =
+            Retention { minutes: days(2), hours: days(90), days: days(1_000), events: days(365) };
+        let now_ms = 2_000 * DAY_MS;
+        let mut steps = 0;
+        while step(&mut conn, &retention, now_ms).unwrap() {
+            steps += 1;
+        }
+        assert!(steps >= 9, "{steps} chunks of at most 500 rows");
+        let kept = ["days", "events", "agents"].map(|table| count(&conn, table));
+        assert_eq!(kept, [1_000, 365, 1_000], "an agent stays as long as anything may refer to it");
+        assert_eq!(count(&conn, "sessions"), 500 + 45, "all of those agents that did not end, too");
+    }
+
+    #[test]
+    fn the_highest_id_outlives_its_agent() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut conn, _) = open::open(&dir.path().join("history.db"), 0).unwrap();
+        conn.execute_batch(
+            "INSERT INTO agents (id, name, first_seen_ms, forgotten_ms) \
+             VALUES (1, 'a', 0, 1), (2, 'b', 0, 1)",
+        )
+        .unwrap();
+        let now_ms = 100_000 * DAY_MS;
+        while step(&mut conn, &Retention::default(), now_ms).unwrap() {}
+        let id: i64 = conn.query_row("SELECT id FROM agents", [], |row| row.get(0)).unwrap();
+        assert_eq!(id, 2);
+    }
 }

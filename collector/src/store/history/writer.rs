@@ -159,7 +159,7 @@ impl HistoryWriter {
         }
         let now_ms = clock::wall_ms();
         let done = fold::step(&mut self.conn, now_ms)
-            .and_then(|more| Ok(more | prune::step(&self.conn, &self.retention, now_ms)?));
+            .and_then(|more| Ok(more | prune::step(&mut self.conn, &self.retention, now_ms)?));
         done.unwrap_or_else(|error| {
             disk::abort_if_sync_failed(&error, &self.path);
             tracing::debug!(%error, "history could not be folded and pruned");

@@ -81,22 +81,22 @@ fn read_kind(row: &Row<'_>) -> rusqlite::Result<EventKind> {
     let count = |column| row.get(column).map(sql::from_count);
     Ok(match row.get_ref(3)?.as_str()? {
         "transition" => EventKind::Transition {
-            from: sql::named(row, 4, State::from_name)?,
-            from_reason: sql::named_or_null(row, 5, Reason::from_name)?,
-            to: sql::named(row, 6, State::from_name)?,
-            reason: sql::named_or_null(row, 7, Reason::from_name)?,
+            from: sql::read_named(row, 4, State::from_name)?,
+            from_reason: sql::read_named_or_null(row, 5, Reason::from_name)?,
+            to: sql::read_named(row, 6, State::from_name)?,
+            reason: sql::read_named_or_null(row, 7, Reason::from_name)?,
             lasted_ms: row.get::<_, Option<i64>>(8)?.map(sql::from_count),
             by: row.get(9)?,
             cause: row.get(10)?,
         },
         "kill" | "resume" => EventKind::Command {
-            action: sql::named(row, 11, Action::from_name)?,
+            action: sql::read_named(row, 11, Action::from_name)?,
             generation: count(12)?,
             by: row.get(9)?,
             reason: row.get(10)?,
         },
         "obeyed" => EventKind::Obeyed {
-            action: sql::named(row, 11, Action::from_name)?,
+            action: sql::read_named(row, 11, Action::from_name)?,
             generation: count(12)?,
             delivered_ms: count(13)?,
             obeyed_ms: count(14)?,
@@ -108,10 +108,10 @@ fn read_kind(row: &Row<'_>) -> rusqlite::Result<EventKind> {
         "gap" => EventKind::Gap {
             from_ms: row.get(17)?,
             to_ms: row.get(1)?,
-            cause: sql::named(row, 10, GapCause::from_name)?,
+            cause: sql::read_named(row, 10, GapCause::from_name)?,
         },
         "registered" => EventKind::Registered,
         "forgotten" => EventKind::Forgotten { by: row.get(9)? },
-        _ => return sql::named(row, 3, |_| None),
+        _ => return sql::read_named(row, 3, |_| None),
     })
 }

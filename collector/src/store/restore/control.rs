@@ -67,7 +67,7 @@ fn read_desired(conn: &Connection) -> rusqlite::Result<Vec<DesiredStateRow>> {
             agent_id: AgentRowId(row.get(0)?),
             generation: sql::from_count(row.get(1)?),
             killed: row.get(2)?,
-            cause: sql::named(row, 3, Reason::from_name)?,
+            cause: sql::read_named(row, 3, Reason::from_name)?,
             by: row.get(4)?,
             reason: row.get(5)?,
             at_ms: row.get(6)?,

@@ -69,8 +69,8 @@ fn read_agents(conn: &Connection) -> rusqlite::Result<Vec<HistoryAgentRow>> {
     );
     let mut statement = conn.prepare(&sql)?;
     let rows = statement.query_map([], |row| {
-        let state = sql::named(row, 4, State::from_name)?;
-        let reason = sql::named_or_null(row, 5, Reason::from_name)?;
+        let state = sql::read_named(row, 4, State::from_name)?;
+        let reason = sql::read_named_or_null(row, 5, Reason::from_name)?;
         let count = |column| row.get(column).map(sql::from_count);
         Ok(HistoryAgentRow {
             agent: AgentRecord::read(row)?,
@@ -103,7 +103,7 @@ fn read_sessions(conn: &Connection) -> rusqlite::Result<Vec<SessionRow>> {
             started_ms: row.get(2)?,
             starts: row.get(3)?,
             applied_segment: sql::from_count(row.get(4)?),
-            ended: sql::named_or_null(row, 5, SessionEnd::from_name)?,
+            ended: sql::read_named_or_null(row, 5, SessionEnd::from_name)?,
         })
     })?;
     rows.collect()

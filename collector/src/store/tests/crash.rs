@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rusqlite::Connection;
+
 use super::*;
 
 /// Copies the files as a killed process leaves them: WAL and all, nothing closed.
@@ -87,6 +89,29 @@ fn agents_newer_than_a_restored_control_db_are_restored_from_history() {
     assert_eq!(opened.restored.next_id, AgentRowId(4), "no id is used twice");
     let opened = opened.again(&dir);
     assert_eq!(opened.restored.agents.len(), 2, "and it is in control.db from now on");
+}
+
+#[test]
+fn an_agent_forgotten_in_control_db_alone_is_forgotten_in_history_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open(dir.path());
+    register(&opened, 1, "agent");
+    opened.persist([ControlDbRow::Forgotten { id: AgentRowId(1), at: at(7), by: "me".into() }]);
+    let opened = opened.again(&dir);
+    register(&opened, 2, "other");
+    let opened = opened.again(&dir);
+    // Once its retention is over, the row may be pruned from either file first.
+    opened.store.close();
+    let control = Connection::open(path(&dir, "control.db")).unwrap();
+    control.execute("DELETE FROM agents WHERE id = 1", []).unwrap();
+    let opened = open(dir.path());
+    let agents: Vec<i64> = opened.restored.agents.iter().map(|agent| agent.id.0).collect();
+    assert_eq!(agents, [2], "history does not bring it back");
+    opened.store.close();
+    let history = Connection::open(path(&dir, "history.db")).unwrap();
+    let sql = "SELECT forgotten_ms FROM agents WHERE id = 1";
+    let forgotten_ms: i64 = history.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(forgotten_ms, ZERO_MS + 7);
 }
 
 #[test]
