@@ -1,7 +1,10 @@
 //! The operators' side of the collector, which knows what became of a probe.
 
 use heartline_operator::client::Client;
-use heartline_operator::message::{CollectorStatus, DatagramCounters, Reply, Request};
+use heartline_operator::message::{
+    CollectorStatus, DATAGRAM_COUNTERS, DatagramCounter, DatagramCounters, DatagramLoss, Reply,
+    Request,
+};
 
 use super::Finding;
 use super::probe::ATTEMPTS;
@@ -63,18 +66,15 @@ impl Operators {
         matches!(self.client.request(request).await, Ok(Reply::Forgotten { agents }) if agents.len() == 1)
     }
 
-    /// Which counter of refused datagrams has grown by what the probe was sent.
-    pub(super) async fn counted_since(&self, before: DatagramCounters) -> Option<String> {
+    /// Returns the counter of refused datagrams that has grown by as many as the probe was sent.
+    pub(super) async fn refusal_since(&self, before: DatagramCounters) -> Option<&'static str> {
         let now = self.counters().await?;
-        let grown = [
-            ("bad signature", now.bad_tag.saturating_sub(before.bad_tag)),
-            ("revoked", now.revoked.saturating_sub(before.revoked)),
-            ("malformed", now.malformed.saturating_sub(before.malformed)),
-            ("the roster is full", now.over_limit.saturating_sub(before.over_limit)),
-        ];
-        // Other agents are counted too; the probe was sent so many times.
-        let is_ours = |count: u64| count >= u64::from(ATTEMPTS);
-        grown.iter().find(|(_, count)| is_ours(*count)).map(|(what, _)| (*what).to_owned())
+        let grown = |counter: &&DatagramCounter| {
+            matches!(counter.loss, Some(DatagramLoss::Dropped | DatagramLoss::BadSignature))
+                // Other agents are counted too; the probe was sent this many times.
+                && counter.read(&now).saturating_sub(counter.read(&before)) >= u64::from(ATTEMPTS)
+        };
+        DATAGRAM_COUNTERS.iter().find(grown).map(|counter| counter.label)
     }
 }
 

@@ -38,7 +38,7 @@ struct CollectorView<'a> {
     version: &'a str,
     /// The first address it receives on; `listen` has all.
     udp: Option<&'a str>,
-    datagrams: DatagramsView,
+    datagrams: &'a DatagramCounters,
     host: &'a str,
     listen: &'a [String],
     beats_per_second: f64,
@@ -49,26 +49,13 @@ struct CollectorView<'a> {
     banners: &'a [String],
 }
 
-#[derive(Serialize)]
-struct DatagramsView {
-    live: u64,
-    unconfirmed: u64,
-    bad_tag: u64,
-    malformed: u64,
-    replayed: u64,
-    revoked: u64,
-    kernel_dropped: u64,
-    over_limit: u64,
-    answers_withheld: u64,
-}
-
 impl<'a> CollectorView<'a> {
     fn new(collector: &'a CollectorStatus) -> Self {
         Self {
             started_at: At(collector.started_ms),
             version: &collector.version,
             udp: collector.udp.first().map(String::as_str),
-            datagrams: DatagramsView::new(collector.datagrams),
+            datagrams: &collector.datagrams,
             host: &collector.host,
             listen: &collector.udp,
             beats_per_second: rounded(f64::from(collector.beats_per_second)),
@@ -79,22 +66,6 @@ impl<'a> CollectorView<'a> {
             last_gap_at: collector.last_gap_ms.map(At),
             gaps: collector.gaps,
             banners: &collector.banners,
-        }
-    }
-}
-
-impl DatagramsView {
-    fn new(counts: DatagramCounters) -> Self {
-        Self {
-            live: counts.live,
-            unconfirmed: counts.unconfirmed,
-            bad_tag: counts.bad_tag,
-            malformed: counts.malformed,
-            replayed: counts.replayed,
-            revoked: counts.revoked,
-            kernel_dropped: counts.kernel_dropped,
-            over_limit: counts.over_limit,
-            answers_withheld: counts.answers_withheld,
         }
     }
 }

@@ -3,6 +3,8 @@
 use heartline_vocabulary::StateCounts;
 use serde::{Deserialize, Serialize};
 
+use super::DatagramCounters;
+
 /// The collector's own condition.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CollectorStatus {
@@ -30,30 +32,6 @@ pub struct CollectorStatus {
     pub gaps: u32,
     /// Sentences that an operator must read: a clipped receive buffer, a database set aside.
     pub banners: Vec<String>,
-}
-
-/// DatagramCounters since the collector's start, by what became of them. Every one is in exactly one
-/// count, except those that the kernel dropped before anybody saw them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DatagramCounters {
-    /// Proven fresh, and judged.
-    pub live: u64,
-    /// Right tag, but not (yet) proven fresh; answered with a challenge.
-    pub unconfirmed: u64,
-    /// Wrong tag, unknown epoch, or a scope that does not cover the agent.
-    pub bad_tag: u64,
-    /// Not a message, or a body that breaks the rules.
-    pub malformed: u64,
-    /// Right tag, but its sequence was seen before.
-    pub replayed: u64,
-    /// Signed with a revoked key.
-    pub revoked: u64,
-    /// From a new agent, while the roster is full.
-    pub over_limit: u64,
-    /// Dropped by the kernel because the receive buffer was full.
-    pub kernel_dropped: u64,
-    /// Answers that were not sent: one agent asked too often, or the socket was full.
-    pub answers_withheld: u64,
 }
 
 /// Whether history is being kept.

@@ -8,14 +8,16 @@
 mod agent;
 mod collector;
 mod command;
+mod counter;
 mod event;
 
 pub use agent::{
     AgentDetail, AgentEntry, AgentVitals, CommandStatus, LatencyQuantiles, SessionSummary,
     VitalsUpdate, WorkWindow,
 };
-pub use collector::{CollectorStatus, DatagramCounters, HistoryHealth};
+pub use collector::{CollectorStatus, HistoryHealth};
 pub use command::{Command, CommandOutcome, TokenInfo, TokenReply, TokenRequest};
+pub use counter::{DATAGRAM_COUNTERS, DatagramCounter, DatagramCounters, DatagramLoss};
 pub use event::{Event, EventKind, EventQuery};
 
 use heartline_vocabulary::AgentRowId;

@@ -1,5 +1,6 @@
 //! The two lines at the top: the fleet in counts, the link, and what the collector lost.
 
+use heartline_operator::message::DatagramLoss;
 use heartline_vocabulary::State as AgentState;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -95,13 +96,12 @@ fn second(state: &State, area: Rect, buffer: &mut Buffer) {
 /// What the collector dropped, refused, or did not observe: always there, and loud when not zero.
 fn losses(state: &State) -> Vec<(String, Role)> {
     let Some(collector) = state.world().collector() else { return Vec::new() };
-    let seen = &collector.datagrams;
-    let dropped = seen.malformed + seen.over_limit + seen.revoked;
+    let lost = |loss| collector.datagrams.lost(loss);
     let all = [
-        ("drop", dropped),
-        ("badsig", seen.bad_tag),
-        ("replay", seen.replayed),
-        ("kernel", seen.kernel_dropped),
+        ("drop", lost(DatagramLoss::Dropped)),
+        ("badsig", lost(DatagramLoss::BadSignature)),
+        ("replay", lost(DatagramLoss::Replayed)),
+        ("kernel", lost(DatagramLoss::Kernel)),
         ("gaps", u64::from(collector.gaps)),
     ];
     let role = |n| if n == 0 { Role::Dim } else { Role::Alert };

@@ -1,0 +1,111 @@
+//! The counters of datagrams, declared once: JSON, texts, screens and metrics read this table.
+
+use serde::{Deserialize, Serialize};
+
+/// The name, help text, loss and label of each counter, in the order of the JSON.
+macro_rules! datagram_counters {
+    ($($name:ident: $loss:expr, $label:literal, $help:literal;)+) => {
+        /// Datagrams since the collector's start, by what became of them. Each one is in exactly one
+        /// count, except those that the kernel dropped before the collector could read them.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct DatagramCounters {
+            $(#[doc = $help] pub $name: u64,)+
+        }
+
+        /// Every counter of [`DatagramCounters`], in the order of its fields.
+        pub const DATAGRAM_COUNTERS: &[DatagramCounter] = &[$(DatagramCounter {
+            name: stringify!($name),
+            label: $label,
+            help: $help,
+            loss: $loss,
+            read: |counters| counters.$name,
+        },)+];
+    };
+}
+
+datagram_counters! {
+    live: None, "live",
+        "Datagrams that were proven fresh and applied.";
+    unconfirmed: None, "unconfirmed",
+        "Datagrams with a valid tag that were not proven fresh, and answered with a challenge.";
+    bad_tag: Some(DatagramLoss::BadSignature), "bad signature",
+        "Datagrams with a wrong tag, an unknown key epoch, or a scope that does not cover the agent.";
+    malformed: Some(DatagramLoss::Dropped), "malformed",
+        "Datagrams that are no message, or whose body breaks the rules.";
+    replayed: Some(DatagramLoss::Replayed), "replayed",
+        "Datagrams with a valid tag whose sequence number was seen before.";
+    revoked: Some(DatagramLoss::Dropped), "revoked",
+        "Datagrams that were signed with a revoked key.";
+    kernel_dropped: Some(DatagramLoss::Kernel), "dropped by the kernel",
+        "Datagrams that the kernel dropped because the receive buffer was full.";
+    over_limit: Some(DatagramLoss::Dropped), "over the limit",
+        "Datagrams of new agents or sessions that were dropped for lack of room.";
+    answers_withheld: Some(DatagramLoss::Unanswered), "answers withheld",
+        "Answers that were not sent because one agent asked too often or the socket was full.";
+}
+
+/// One counter of [`DatagramCounters`].
+#[derive(Clone, Copy, Debug)]
+pub struct DatagramCounter {
+    /// Its key in JSON, and its part in the name of a metric.
+    pub name: &'static str,
+    /// Its name in texts for operators.
+    pub label: &'static str,
+    /// What it counts, in one sentence.
+    pub help: &'static str,
+    /// The loss that it is evidence of, if it is of one.
+    pub loss: Option<DatagramLoss>,
+    read: fn(&DatagramCounters) -> u64,
+}
+
+impl DatagramCounter {
+    #[must_use]
+    pub fn read(&self, counters: &DatagramCounters) -> u64 {
+        (self.read)(counters)
+    }
+}
+
+/// Why a datagram or its answer was lost, where there is no room for every counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatagramLoss {
+    /// Refused with a right signature, or without a readable one.
+    Dropped,
+    BadSignature,
+    Replayed,
+    Kernel,
+    Unanswered,
+}
+
+impl DatagramCounters {
+    /// Returns the sum of all counters of this loss.
+    #[must_use]
+    pub fn lost(&self, loss: DatagramLoss) -> u64 {
+        let counters = DATAGRAM_COUNTERS.iter().filter(|counter| counter.loss == Some(loss));
+        counters.map(|counter| counter.read(self)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_exactly_the_names_of_the_table_and_their_values() {
+        let json = r#"{"live":1,"unconfirmed":2,"bad_tag":3,"malformed":4,"replayed":5,"revoked":6,
+            "kernel_dropped":7,"over_limit":8,"answers_withheld":9}"#;
+        let counters: DatagramCounters = serde_json::from_str(json).unwrap();
+        let pairs = DATAGRAM_COUNTERS.iter().map(|one| (one.name, one.read(&counters)));
+        let written: Vec<_> = pairs.map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        let table = format!("{{{}}}", written.join(","));
+        assert_eq!(serde_json::to_string(&counters).unwrap(), table);
+        assert_eq!(counters.lost(DatagramLoss::Dropped), 4 + 6 + 8);
+    }
+
+    #[test]
+    fn each_help_is_a_sentence() {
+        for DatagramCounter { name, help, .. } in DATAGRAM_COUNTERS {
+            assert!(help.starts_with(|c: char| c.is_ascii_uppercase()), "{name}");
+            assert!(help.ends_with('.') && help.matches('.').count() == 1, "{name}");
+        }
+    }
+}
