@@ -1,45 +1,41 @@
-//! The terminal, or what stands in for it: results go to standard output, words to standard error.
+//! The terminal, or what stands in for it: results go to standard output, messages to standard error.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 
+use anstream::{AutoStream, ColorChoice};
 use rustix::termios::tcgetwinsize;
 
 use crate::failure::Failure;
-use crate::paint::{Colour, Paint};
+use crate::style::StateFormatter;
 use heartline_operator::text::Charset;
 
-/// What a command writes to and asks at.
+/// The streams that a command prints to and reads answers from.
 pub(crate) struct Console {
     out: Box<dyn Write>,
     err: Box<dyn Write>,
     input: Box<dyn BufRead>,
-    /// What is known of the other side.
-    pub(crate) facts: Facts,
+    pub(crate) terminal: TerminalInfo,
+    pub(crate) formatter: StateFormatter,
 }
 
-/// What is known of the terminal.
+/// What the streams can do.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Facts {
-    /// Whether a person can be asked, on standard input and error.
-    pub(crate) can_ask: bool,
-    /// Whether standard input and output are a terminal that an app can take over.
+pub(crate) struct TerminalInfo {
+    /// A person can be asked, on standard input and error.
+    pub(crate) is_interactive: bool,
+    /// Standard input and output are a terminal that an app can take over.
     pub(crate) is_screen: bool,
-    /// Columns of standard output, if it is a terminal.
+    /// Width of standard output, if it is a terminal.
     pub(crate) columns: Option<usize>,
-    /// How states are drawn on standard output.
-    pub(crate) paint: Paint,
-    /// How states are drawn on standard error.
-    pub(crate) err_paint: Paint,
 }
 
 impl Console {
-    /// The console of this process. It draws in Unicode until it is told otherwise.
+    /// Returns the console of this process, with Unicode glyphs.
     pub(crate) fn of_process() -> Self {
-        let charset = Charset::Unicode;
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
-        let colour = |is_terminal: bool| match is_terminal && !is_colour_unwanted() {
-            true => Colour::Ansi,
-            false => Colour::None,
+        let choice = |is_terminal: bool| match is_terminal && !is_no_color_set() {
+            true => ColorChoice::Always,
+            false => ColorChoice::Never,
         };
         let (is_out, is_err) = (stdout.is_terminal(), stderr.is_terminal());
         let columns = is_out
@@ -48,40 +44,33 @@ impl Console {
             .map(|size| usize::from(size.ws_col))
             .filter(|columns| *columns > 0);
         Self {
-            facts: Facts {
-                can_ask: stdin.is_terminal() && is_err,
+            terminal: TerminalInfo {
+                is_interactive: stdin.is_terminal() && is_err,
                 is_screen: stdin.is_terminal() && is_out,
                 columns,
-                paint: Paint::new(charset, colour(is_out)),
-                err_paint: Paint::new(charset, colour(is_err)),
             },
-            out: Box::new(io::LineWriter::new(stdout)),
-            err: Box::new(stderr),
+            formatter: StateFormatter(Charset::Unicode),
+            out: Box::new(AutoStream::new(stdout, choice(is_out))),
+            err: Box::new(AutoStream::new(stderr, choice(is_err))),
             input: Box::new(BufReader::new(stdin)),
         }
     }
 
-    /// From now on draws with these characters.
-    pub(crate) fn draw_with(&mut self, charset: Charset) {
-        self.facts.paint = self.facts.paint.with(charset);
-        self.facts.err_paint = self.facts.err_paint.with(charset);
-    }
-
-    /// Prints a line, or several, of the result. Each reaches its reader at once.
+    /// Prints a part of the result and flushes it.
     ///
     /// # Errors
-    /// [`Failure::Output`], also when the reader has gone.
+    /// [`Failure::Output`], also when the reader has closed the pipe.
     pub(crate) fn print(&mut self, text: &str) -> Result<(), Failure> {
         let ended = if text.ends_with('\n') { "" } else { "\n" };
         write!(self.out, "{text}{ended}").and_then(|()| self.out.flush()).map_err(Failure::Output)
     }
 
-    /// Says something to the person. That nobody listens is no failure.
+    /// Prints a message for the operator. A closed standard error is no failure.
     pub(crate) fn say(&mut self, text: &str) {
-        let _nobody = writeln!(self.err, "{text}");
+        let _closed = writeln!(self.err, "{text}");
     }
 
-    /// Asks, and waits for a line; `None` at the end of the input.
+    /// Prints a question and reads a line; `None` at the end of the input.
     ///
     /// # Errors
     /// [`Failure::System`] when the terminal can't be read.
@@ -94,8 +83,8 @@ impl Console {
     }
 }
 
-/// `NO_COLOR`, as <https://no-color.org> has it.
-fn is_colour_unwanted() -> bool {
+/// Follows <https://no-color.org>.
+fn is_no_color_set() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
@@ -106,17 +95,17 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// What was written, to look at.
+    /// A writer that shares what was written.
     #[derive(Clone, Default)]
-    pub(crate) struct Paper(Arc<Mutex<Vec<u8>>>);
+    pub(crate) struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 
-    impl Paper {
+    impl SharedBuffer {
         pub(crate) fn text(&self) -> String {
             String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
         }
     }
 
-    impl Write for Paper {
+    impl Write for SharedBuffer {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -128,28 +117,26 @@ pub(crate) mod tests {
     }
 
     /// A console without a terminal (`input` is `None`), or one where somebody types `input`.
-    pub(crate) fn console(input: Option<&str>) -> (Console, Paper, Paper) {
-        let (out, err) = (Paper::default(), Paper::default());
-        let paint = Paint::new(Charset::Unicode, Colour::None);
+    pub(crate) fn console(input: Option<&str>) -> (Console, SharedBuffer, SharedBuffer) {
+        let (out, err) = (SharedBuffer::default(), SharedBuffer::default());
         let console = Console {
-            out: Box::new(out.clone()),
-            err: Box::new(err.clone()),
+            out: Box::new(AutoStream::never(Box::new(out.clone()) as Box<dyn Write>)),
+            err: Box::new(AutoStream::never(Box::new(err.clone()) as Box<dyn Write>)),
             input: Box::new(Cursor::new(input.unwrap_or_default().to_owned())),
-            facts: Facts {
-                can_ask: input.is_some(),
+            terminal: TerminalInfo {
+                is_interactive: input.is_some(),
                 is_screen: false,
                 columns: None,
-                paint,
-                err_paint: paint,
             },
+            formatter: StateFormatter(Charset::Unicode),
         };
         (console, out, err)
     }
 
     #[test]
-    fn results_and_words_go_different_ways() {
+    fn results_and_messages_go_to_their_streams_without_colours() {
         let (mut console, out, err) = console(Some("yes \n"));
-        console.print("one").unwrap();
+        console.print(&crate::style::alert("one")).unwrap();
         console.say("two");
         assert_eq!(console.ask("three? ").unwrap().as_deref(), Some("yes"));
         assert_eq!(console.ask("").unwrap(), None);

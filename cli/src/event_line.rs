@@ -5,7 +5,7 @@ use heartline_operator::message::{Event, EventKind};
 use heartline_operator::text::{self, EventWords};
 use heartline_vocabulary::State;
 
-use crate::paint::Paint;
+use crate::style::StateFormatter;
 
 /// Columns of an agent's name; longer ones push the rest to the right.
 const NAME_WIDTH: usize = 20;
@@ -13,9 +13,9 @@ const NAME_WIDTH: usize = 20;
 /// `2026-04-01T14:30:02.120Z  mail.7  HEALTHY → LATE  after 1h12m  3 beats missed (interval 30s)`.
 ///
 /// All text in an event was scrubbed by the collector when it came in.
-pub(crate) fn event_line(event: &Event, paint: Paint) -> String {
+pub(crate) fn event_line(event: &Event, formatter: StateFormatter) -> String {
     let words = EventWords::of(event);
-    let what = words.what.text(paint.arrow());
+    let what = words.what.text(formatter.arrow());
     let lasted = words.lasted_ms.map(|ms| format!("after {}", text::age(ms)));
     let by = words.by.as_ref().map(|by| format!("by {by}"));
     let cause = cause(event, &words);
@@ -62,15 +62,16 @@ fn cause(event: &Event, words: &EventWords) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paint::Colour;
     use heartline_operator::sample;
     use heartline_operator::text::Charset;
 
     #[test]
     fn every_event_is_one_plain_line() {
-        let paint = Paint::new(Charset::Unicode, Colour::Ansi);
-        let lines: Vec<_> =
-            sample::events_of_every_kind().iter().map(|event| event_line(event, paint)).collect();
+        let formatter = StateFormatter(Charset::Unicode);
+        let lines: Vec<_> = sample::events_of_every_kind()
+            .iter()
+            .map(|event| event_line(event, formatter))
+            .collect();
         assert!(lines.iter().all(|line| !line.contains(['\n', '\u{1b}'])));
         insta::assert_snapshot!(lines.join("\n"));
     }

@@ -20,9 +20,9 @@ mod doctor;
 mod event_line;
 mod failure;
 mod feed;
-mod paint;
 mod random;
 mod settings;
+mod style;
 mod table;
 mod targets;
 

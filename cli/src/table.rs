@@ -1,5 +1,6 @@
 //! Tables of text, cut to the width of a terminal.
 
+use anstream::adapter::strip_str;
 use unicode_width::UnicodeWidthStr as _;
 
 /// Between two columns.
@@ -75,16 +76,9 @@ fn pad(text: &str, to: usize, align: Align) -> String {
     }
 }
 
-/// Columns that a text takes; the colours in it take none.
+/// Returns how many columns a text takes; its escape codes take none.
 fn width(text: &str) -> usize {
-    let mut visible = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("\u{1b}[") {
-        visible.push_str(before);
-        rest = after.split_once('m').map_or("", |(_, after)| after);
-    }
-    visible.push_str(rest);
-    visible.width()
+    strip_str(text).to_string().width()
 }
 
 #[cfg(test)]

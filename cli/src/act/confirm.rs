@@ -29,7 +29,7 @@ pub(crate) fn refusal(plan: &Plan, expected: Option<u32>) -> Option<CommandRefus
 /// # Errors
 /// [`Failure::Usage`] when nobody can be asked, [`Failure::NotDone`] when it is not confirmed.
 pub(crate) fn confirm(plan: &Plan, console: &mut Console) -> Result<(), Failure> {
-    if !console.facts.can_ask {
+    if !console.terminal.is_interactive {
         return Err(Failure::Usage("there is no terminal to ask at: pass --yes".to_owned()));
     }
     let words = words(plan);

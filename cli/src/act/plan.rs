@@ -5,7 +5,7 @@ use heartline_operator::message::AgentEntry;
 use heartline_operator::text::{self, span};
 use heartline_vocabulary::{Action, Reason, State};
 
-use crate::paint::Paint;
+use crate::style::StateFormatter;
 use crate::table::{self, Column};
 use crate::targets::Fleet;
 
@@ -34,7 +34,7 @@ impl Plan {
     }
 
     /// What it will hit, and what will happen then.
-    pub(crate) fn describe(&self, paint: Paint) -> String {
+    pub(crate) fn describe(&self, formatter: StateFormatter) -> String {
         const COLUMNS: [Column; 6] = [
             Column::left("STATE", 0),
             Column::left("AGENT", 0),
@@ -46,7 +46,7 @@ impl Plan {
         let none = || "-".to_owned();
         let row = |entry: &AgentEntry| {
             vec![
-                paint.vitals(&entry.vitals),
+                formatter.vitals(&entry.vitals),
                 entry.agent.clone(),
                 entry.identity.shared.host.as_deref().map_or_else(none, ToOwned::to_owned),
                 entry.identity.pid.map_or_else(none, |pid| pid.to_string()),
@@ -146,8 +146,9 @@ fn whole_host(fleet: &Fleet, targets: &[AgentEntry]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use anstream::adapter::strip_str;
+
     use super::*;
-    use crate::paint::Colour;
     use heartline_operator::sample;
     use heartline_operator::text::Charset;
 
@@ -160,13 +161,13 @@ mod tests {
 
     #[test]
     fn what_it_hits_and_does_is_said() {
-        let paint = Paint::new(Charset::Unicode, Colour::None);
+        let formatter = StateFormatter(Charset::Unicode);
         let targets =
             vec![sample::silent_agent(2, "report-generator"), sample::healthy_agent(1, "mail.1")];
-        let kill = plan(Action::Kill, targets, vec![]).describe(paint);
-        let resume =
-            plan(Action::Resume, vec![sample::killed_agent(3, "mail.7")], vec![]).describe(paint);
-        insta::assert_snapshot!(format!("{kill}\n{resume}"));
+        let kill = plan(Action::Kill, targets, vec![]).describe(formatter);
+        let resume = plan(Action::Resume, vec![sample::killed_agent(3, "mail.7")], vec![])
+            .describe(formatter);
+        insta::assert_snapshot!(strip_str(&format!("{kill}\n{resume}")));
     }
 
     #[test]

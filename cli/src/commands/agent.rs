@@ -14,8 +14,8 @@ use crate::args::AgentArgs;
 use crate::console::Console;
 use crate::event_line::event_line;
 use crate::failure::{Failure, Verdict};
-use crate::paint::Paint;
 use crate::settings::Settings;
+use crate::style::StateFormatter;
 use crate::targets::Fleet;
 
 /// Events and sessions that are shown.
@@ -45,17 +45,17 @@ pub(crate) async fn run(
     if args.json {
         console.print(&json::pretty(&json::agent(&detail, now_ms)))?;
     } else {
-        let paint = console.facts.paint;
-        console.print(&describe(&detail, now_ms, paint))?;
+        let formatter = console.formatter;
+        console.print(&describe(&detail, now_ms, formatter))?;
     }
     Ok(Verdict::Good)
 }
 
-fn describe(detail: &AgentDetail, now_ms: i64, paint: Paint) -> String {
+fn describe(detail: &AgentDetail, now_ms: i64, formatter: StateFormatter) -> String {
     let mut text = String::new();
     let vitals = &detail.entry.vitals;
     let since = text::age(vitals.state_age_ms(now_ms));
-    line(&mut text, &format!("{}  {}  for {since}", detail.entry.agent, paint.vitals(vitals)));
+    line(&mut text, &format!("{}  {}  for {since}", detail.entry.agent, formatter.vitals(vitals)));
     if let Some(command) = &vitals.command {
         line(&mut text, &format!("  {}", command_line(command)));
     }
@@ -74,7 +74,7 @@ fn describe(detail: &AgentDetail, now_ms: i64, paint: Paint) -> String {
     if !detail.events.is_empty() {
         line(&mut text, "\nevents, newest first");
         for event in detail.events.iter().take(NEWEST) {
-            line(&mut text, &format!("  {}", event_line(event, paint)));
+            line(&mut text, &format!("  {}", event_line(event, formatter)));
         }
     }
     text
@@ -222,8 +222,9 @@ fn line(text: &mut String, line: &str) {
 
 #[cfg(test)]
 mod tests {
+    use anstream::adapter::strip_str;
+
     use super::*;
-    use crate::paint::Colour;
     use heartline_operator::sample;
     use heartline_operator::text::Charset;
 
@@ -238,7 +239,8 @@ mod tests {
             events: sample::events_of_every_kind(),
             ..sample::agent_detail("scraper-eu")
         };
-        let paint = Paint::new(Charset::Unicode, Colour::None);
-        insta::assert_snapshot!(describe(&detail, sample::NOW_MS, paint));
+        let formatter = StateFormatter(Charset::Unicode);
+        let text = describe(&detail, sample::NOW_MS, formatter);
+        insta::assert_snapshot!(strip_str(&text));
     }
 }

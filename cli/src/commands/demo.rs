@@ -45,7 +45,7 @@ pub(crate) async fn run(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<Verdict, Failure> {
-    if !args.headless && !console.facts.is_screen {
+    if !args.headless && !console.terminal.is_screen {
         return Err(Failure::Usage(
             "there is no terminal to open the app on; try `heartline demo --headless`".to_owned(),
         ));
@@ -99,7 +99,7 @@ async fn print_events(
         tokio::select! {
             news = feed.next() => {
                 for told in news? {
-                    console.print(&told_line(&told, console.facts.paint))?;
+                    console.print(&told_line(&told, console.formatter))?;
                 }
             }
             Some(event) = events.recv() => {

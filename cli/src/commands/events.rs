@@ -46,7 +46,7 @@ pub(crate) async fn run(
             match &told {
                 Told::Event(event) => print(event, args, console)?,
                 // Words about the link are no events.
-                told => console.say(&told_line(told, console.facts.err_paint)),
+                told => console.say(&told_line(told, console.formatter)),
             }
         }
     }
@@ -121,9 +121,9 @@ async fn entries(
 }
 
 fn print(event: &Event, args: &EventsArgs, console: &mut Console) -> Result<(), Failure> {
-    let paint = console.facts.paint;
+    let formatter = console.formatter;
     match args.json {
         true => console.print(&json::line(&json::event(event))),
-        false => console.print(&event_line(event, paint)),
+        false => console.print(&event_line(event, formatter)),
     }
 }

@@ -86,7 +86,7 @@ impl Order {
         };
 
         let plan = Plan::new(self.action, &fleet, targets);
-        console.say(&plan.describe(console.facts.err_paint));
+        console.say(&plan.describe(console.formatter));
         // Who types the count confirms it; who does not must have said it.
         let mut expect = self.how.expect;
         if !self.how.yes && expect.is_none() {

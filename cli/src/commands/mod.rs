@@ -1,16 +1,13 @@
 //! The commands, one a file.
 
 mod agent;
-mod completions;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
-mod dial_stdio;
-mod doctor;
+mod docs;
 mod events;
 mod forget;
 mod kill;
-mod man;
 mod snapshot;
 mod status;
 mod token;
@@ -18,11 +15,13 @@ mod tui;
 mod watch;
 
 use heartline_operator::Filter;
+use heartline_operator::client::dial_stdio;
 
 use crate::args::{Arguments, Command, TuiArgs};
 use crate::console::Console;
 use crate::failure::{Failure, Verdict};
 use crate::settings::{Settings, environment};
+use crate::style::StateFormatter;
 
 /// Carries out the command line.
 ///
@@ -33,8 +32,8 @@ pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Verdict
     let before = FilterBefore(filter);
     // These need no settings, and must work with a config file that does not.
     match command {
-        Some(Command::Completions(args)) => return completions::run(&args, console),
-        Some(Command::Man(args)) => return man::run(&args, console),
+        Some(Command::Completions(args)) => return docs::completions(&args, console),
+        Some(Command::Man(args)) => return docs::man(&args, console),
         #[cfg(feature = "demo")]
         Some(Command::DemoAgent(args)) => {
             heartline_demo::run_agent(&args)?;
@@ -49,7 +48,7 @@ pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Verdict
         _ => {}
     }
     let settings = Settings::resolve(&global, &environment)?;
-    console.draw_with(settings.charset);
+    console.formatter = StateFormatter(settings.charset);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -106,10 +105,14 @@ async fn without_filter(
         Command::Resume(args) => kill::resume(args, settings, console).await,
         Command::Forget(args) => forget::run(args, settings, console).await,
         Command::Token(args) => token::run(args, settings, console).await,
-        Command::Doctor => doctor::run(settings, console).await,
+        Command::Doctor => crate::doctor::run(settings, console).await,
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args, settings, console).await,
-        Command::DialStdio => dial_stdio::run(settings).await,
+        Command::DialStdio => {
+            let directories = settings.directories(&environment)?;
+            dial_stdio(&directories, settings.access).await?;
+            Ok(Verdict::Good)
+        }
         Command::Tui(_)
         | Command::Status(_)
         | Command::Events(_)

@@ -1,7 +1,6 @@
 //! `heartline status`: the fleet as a table, or JSON.
 
-use heartline_operator::message::{AgentEntry, CollectorStatus, HistoryHealth};
-
+use heartline_operator::message::{AgentEntry, CollectorStatus, DATAGRAM_COUNTERS, HistoryHealth};
 use heartline_operator::{age_ms, json, text};
 use heartline_vocabulary::State;
 
@@ -10,8 +9,8 @@ use crate::act::agents;
 use crate::args::StatusArgs;
 use crate::console::Console;
 use crate::failure::{Failure, Verdict};
-use crate::paint::Paint;
 use crate::settings::Settings;
+use crate::style::{StateFormatter, alert};
 use crate::table::{self, Column};
 use crate::targets::Fleet;
 
@@ -49,11 +48,11 @@ pub(crate) async fn run(
         let document = json::status(shown.iter().copied(), &fleet.collector, fleet.now_ms());
         console.print(&json::pretty(&document))?;
     } else {
-        let (paint, columns) = (console.facts.paint, console.facts.columns);
-        console.print(&summary_line(&fleet, shown.len(), paint))?;
-        console.print(&collector_lines(&fleet.collector, paint))?;
+        let (formatter, columns) = (console.formatter, console.terminal.columns);
+        console.print(&summary_line(&fleet, shown.len(), formatter))?;
+        console.print(&collector_lines(&fleet.collector))?;
         if !shown.is_empty() {
-            let rows: Vec<_> = shown.iter().map(|e| row(e, fleet.now_ms(), paint)).collect();
+            let rows: Vec<_> = shown.iter().map(|e| row(e, fleet.now_ms(), formatter)).collect();
             console.print(&format!("\n{}", table::draw(&COLUMNS, &rows, columns)))?;
         }
     }
@@ -62,7 +61,7 @@ pub(crate) async fn run(
 }
 
 /// How many there are, by state.
-fn summary_line(fleet: &Fleet, shown: usize, paint: Paint) -> String {
+fn summary_line(fleet: &Fleet, shown: usize, formatter: StateFormatter) -> String {
     let summary = &fleet.collector.summary;
     let mut line = match summary.total {
         0 => "No agents yet. Start one: cargo run --example minimal_agent".to_owned(),
@@ -71,7 +70,7 @@ fn summary_line(fleet: &Fleet, shown: usize, paint: Paint) -> String {
     for state in State::ALL {
         // Unknown is never "all clear": it is said also when there is nothing else to say.
         if summary.of(state) > 0 {
-            line.push_str(&format!("   {}", paint.count(state, summary.of(state))));
+            line.push_str(&format!("   {}", formatter.count(state, summary.of(state))));
         }
     }
     if shown != fleet.entries.len() {
@@ -81,8 +80,7 @@ fn summary_line(fleet: &Fleet, shown: usize, paint: Paint) -> String {
 }
 
 /// How the collector is: what it dropped, refused and did not observe is always said.
-pub(crate) fn collector_lines(collector: &CollectorStatus, paint: Paint) -> String {
-    let datagrams = &collector.datagrams;
+pub(crate) fn collector_lines(collector: &CollectorStatus) -> String {
     let up = text::age(age_ms(collector.started_ms, collector.at_ms));
     let mut text = format!(
         "collector {} {}  up {up}  {:.1} beat/s  listens on {}\n",
@@ -91,20 +89,12 @@ pub(crate) fn collector_lines(collector: &CollectorStatus, paint: Paint) -> Stri
         collector.beats_per_second,
         collector.udp.join(", ")
     );
-    let drops = [
-        ("dropped by the kernel", datagrams.kernel_dropped),
-        ("bad signature", datagrams.bad_tag),
-        ("revoked", datagrams.revoked),
-        ("malformed", datagrams.malformed),
-        ("replayed", datagrams.replayed),
-        ("over the limit", datagrams.over_limit),
-        ("answers withheld", datagrams.answers_withheld),
-        ("gaps not observed", u64::from(collector.gaps)),
-    ];
-    let said: Vec<_> = drops
-        .iter()
+    let losses = DATAGRAM_COUNTERS.iter().filter(|counter| counter.loss.is_some());
+    let losses = losses.map(|counter| (counter.label, counter.read(&collector.datagrams)));
+    let said: Vec<_> = losses
+        .chain([("gaps not observed", u64::from(collector.gaps))])
         .filter(|(_, count)| *count > 0)
-        .map(|(what, count)| paint.alert(&format!("{what} {}", text::count(*count))))
+        .map(|(label, count)| alert(&format!("{label} {}", text::count(count))))
         .collect();
     match said.as_slice() {
         [] => text.push_str("nothing dropped, refused or unobserved since its start"),
@@ -115,15 +105,15 @@ pub(crate) fn collector_lines(collector: &CollectorStatus, paint: Paint) -> Stri
         text.push_str(&format!("\nthe newest time not observed ended {ago} ago"));
     }
     if let HistoryHealth::Paused(why) = &collector.history {
-        text.push_str(&format!("\n{}", paint.alert(&format!("! history is not kept: {why}"))));
+        text.push_str(&format!("\n{}", alert(&format!("! history is not kept: {why}"))));
     }
     for banner in &collector.banners {
-        text.push_str(&format!("\n{}", paint.alert(&format!("! {banner}"))));
+        text.push_str(&format!("\n{}", alert(&format!("! {banner}"))));
     }
     text
 }
 
-fn row(entry: &AgentEntry, now_ms: i64, paint: Paint) -> Vec<String> {
+fn row(entry: &AgentEntry, now_ms: i64, formatter: StateFormatter) -> Vec<String> {
     let none = || "-".to_owned();
     let age = |ms: Option<u64>| ms.map_or_else(none, text::age);
     let (vitals, work) = (&entry.vitals, &entry.work);
@@ -131,7 +121,7 @@ fn row(entry: &AgentEntry, now_ms: i64, paint: Paint) -> Vec<String> {
         work.latency.as_ref().map_or_else(none, |latency| text::latency(of(latency)))
     };
     vec![
-        paint.vitals(vitals),
+        formatter.vitals(vitals),
         entry.agent.clone(),
         entry.identity.shared.host.as_deref().map_or_else(none, ToOwned::to_owned),
         text::age(vitals.state_age_ms(now_ms)),
@@ -151,10 +141,10 @@ fn row(entry: &AgentEntry, now_ms: i64, paint: Paint) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use anstream::adapter::strip_str;
     use heartline_operator::message::DatagramCounters;
 
     use super::*;
-    use crate::paint::Colour;
     use heartline_operator::sample;
     use heartline_operator::text::Charset;
 
@@ -170,25 +160,25 @@ mod tests {
 
     #[test]
     fn the_table_has_what_fits_and_the_worst_first() {
-        let paint = Paint::new(Charset::Unicode, Colour::None);
+        let formatter = StateFormatter(Charset::Unicode);
         let fleet = fleet();
         let rows: Vec<_> =
-            fleet.entries.iter().map(|entry| row(entry, fleet.now_ms(), paint)).collect();
-        let tables = [None, Some(80), Some(60)].map(|limit| table::draw(&COLUMNS, &rows, limit));
+            fleet.entries.iter().map(|entry| row(entry, fleet.now_ms(), formatter)).collect();
+        let draw = |limit| strip_str(&table::draw(&COLUMNS, &rows, limit)).to_string();
+        let tables = [None, Some(80), Some(60)].map(draw);
         assert!(tables[1].lines().all(|line| line.chars().count() <= 80));
         insta::assert_snapshot!(tables.join("\n"));
     }
 
     #[test]
     fn what_was_dropped_or_not_observed_is_said() {
-        let paint = Paint::new(Charset::Ascii, Colour::None);
         let mut collector = CollectorStatus {
             gaps: 0,
             last_gap_ms: None,
             datagrams: DatagramCounters::default(),
             ..sample::collector(&[])
         };
-        let calm = collector_lines(&collector, paint);
+        let calm = collector_lines(&collector);
         assert!(calm.contains("nothing dropped"), "{calm}");
         collector.datagrams =
             DatagramCounters { bad_tag: 3, kernel_dropped: 12_000, ..DatagramCounters::default() };
@@ -196,16 +186,16 @@ mod tests {
         collector.last_gap_ms = Some(sample::NOW_MS - 60_000);
         collector.history = HistoryHealth::Paused("the disk is full".into());
         collector.banners = vec!["receive buffer clipped".into()];
-        insta::assert_snapshot!(collector_lines(&collector, paint));
+        insta::assert_snapshot!(strip_str(&collector_lines(&collector)));
     }
 
     #[test]
     fn unknown_agents_are_counted_out() {
         let mut fleet = fleet();
         fleet.collector.summary.unknown = 2;
-        let line = summary_line(&fleet, 1, Paint::new(Charset::Ascii, Colour::None));
+        let line = summary_line(&fleet, 1, StateFormatter(Charset::Ascii));
         assert_eq!(
-            line,
+            strip_str(&line).to_string(),
             "3 agents   + 1 healthy   X 1 unreachable   # 1 killed   ? 2 unknown   (1 shown)"
         );
     }

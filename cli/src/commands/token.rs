@@ -76,7 +76,7 @@ async fn revoke(
     }
     let client = settings.connect_to_act().await?;
     if !args.yes {
-        if !console.facts.can_ask {
+        if !console.terminal.is_interactive {
             return Err(Failure::Usage("there is no terminal to ask at: pass --yes".to_owned()));
         }
         console.say(&format!(

@@ -15,7 +15,7 @@ pub(crate) async fn run(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<Verdict, Failure> {
-    if !console.facts.is_screen {
+    if !console.terminal.is_screen {
         return Err(Failure::Usage(
             "there is no terminal to open the app on; try `heartline status`, `heartline watch \
              --plain` or `heartline snapshot`"

@@ -9,8 +9,8 @@ use crate::console::Console;
 use crate::event_line::{event_line, note_line};
 use crate::failure::{Failure, Verdict};
 use crate::feed::{Feed, Told};
-use crate::paint::Paint;
 use crate::settings::{Settings, environment};
+use crate::style::StateFormatter;
 
 /// Carries out the command; ends with its reader, or by a signal.
 pub(crate) async fn run(
@@ -22,18 +22,18 @@ pub(crate) async fn run(
     let (endpoint, options) =
         (settings.endpoint(&environment)?, settings.client_options(&environment));
     let mut feed = Feed::open(endpoint, options, filter, None);
-    let paint = console.facts.paint;
+    let formatter = console.formatter;
     loop {
         for told in feed.next().await? {
-            console.print(&told_line(&told, paint))?;
+            console.print(&told_line(&told, formatter))?;
         }
     }
 }
 
 /// One line, without escape codes.
-pub(crate) fn told_line(told: &Told, paint: Paint) -> String {
+pub(crate) fn told_line(told: &Told, formatter: StateFormatter) -> String {
     match told {
-        Told::Event(event) => event_line(event, paint),
+        Told::Event(event) => event_line(event, formatter),
         Told::Up { at_ms, summary, again } => {
             let what = if *again { "link back" } else { "link up" };
             note_line(*at_ms, &format!("{what}: {}", sum(summary)))
@@ -53,12 +53,11 @@ pub(crate) fn sum(summary: &StateCounts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paint::Colour;
     use heartline_operator::text::Charset;
 
     #[test]
     fn a_lost_link_is_a_line_of_its_own() {
-        let paint = Paint::new(Charset::Ascii, Colour::None);
+        let formatter = StateFormatter(Charset::Ascii);
         let at_ms = heartline_operator::sample::NOW_MS;
         let summary = StateCounts { total: 20, healthy: 18, unknown: 2, ..StateCounts::default() };
         let lines = [
@@ -66,7 +65,7 @@ mod tests {
             Told::Lost { at_ms, why: "the collector hung up".into() },
             Told::Up { at_ms, summary, again: true },
         ]
-        .map(|told| told_line(&told, paint));
+        .map(|told| told_line(&told, formatter));
         insta::assert_snapshot!(lines.join("\n"));
     }
 }

@@ -17,7 +17,10 @@ mod probe;
 
 use heartline_protocol::{AgentName, Token};
 
+use crate::console::Console;
+use crate::failure::{Failure, Verdict};
 use crate::settings::{Settings, environment};
+use crate::style::alert;
 use agent::AgentSettings;
 use operators::Operators;
 use probe::Echo;
@@ -29,7 +32,7 @@ const PROBE_ID: &str = "heartline-doctor";
 
 /// What was found out.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Finding {
+enum Finding {
     /// As it should be.
     Right(String),
     /// Worth knowing, and not wrong.
@@ -44,8 +47,29 @@ impl Finding {
     }
 }
 
+/// Prints the findings, each with advice where something is wrong.
+pub(crate) async fn run(settings: &Settings, console: &mut Console) -> Result<Verdict, Failure> {
+    let findings = examine(settings).await;
+    for finding in &findings {
+        let line = match finding {
+            Finding::Right(what) => format!("{} {what}", console.formatter.tick()),
+            Finding::Note(what) => format!("{} {what}", alert("!")),
+            Finding::Wrong { what, advice } => {
+                format!("{} {what}\n    {advice}", console.formatter.cross())
+            }
+        };
+        console.print(&line)?;
+    }
+    let wrong = findings.iter().filter(|finding| matches!(finding, Finding::Wrong { .. })).count();
+    match wrong {
+        0 => console.say("An agent started here would be seen."),
+        wrong => console.say(&format!("{wrong} wrong; the first one is the one to begin with.")),
+    }
+    Ok(Verdict::bad_if(wrong > 0))
+}
+
 /// Examines everything, as far as each step allows the next.
-pub(crate) async fn examine(settings: &Settings) -> Vec<Finding> {
+async fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     let agent = AgentSettings::read(&environment, &mut findings);
     let token = agent.token(&mut findings);
@@ -65,10 +89,10 @@ pub(crate) async fn examine(settings: &Settings) -> Vec<Finding> {
         let echo = probe::send(address, &token, &name);
         let answered = matches!(echo, Echo::Answered(_));
         let counted = match (&operators, counted_before) {
-            (Some(operators), Some(before)) => operators.counted_since(before).await,
+            (Some(operators), Some(before)) => operators.refusal_since(before).await,
             _ => None,
         };
-        findings.push(judge(&echo, address, counted.as_deref()));
+        findings.push(judge(&echo, address, counted));
         if answered && !was_known {
             findings.push(tidy_up(operators.as_ref(), name.as_str()).await);
         }
