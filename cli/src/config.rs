@@ -6,11 +6,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use heartline_config::{ConfigError, ConfigFile, ConfigText};
-use heartline_operator::Directories;
+use heartline_operator::CollectorDirectories;
 use heartline_tui::{Colour, KeyMap, KeyOverrides, Look, ThemeName, TuiConfig};
 
 use crate::args::GlobalArgs;
-use crate::failure::Failure;
+use crate::failure::CliError;
 
 /// Looks up a variable of the environment.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -29,13 +29,13 @@ pub(crate) struct LoadedConfig {
 /// `$XDG_CONFIG_HOME/heartline/heartline.toml`, `~/.config/heartline/heartline.toml`.
 ///
 /// # Errors
-/// [`Failure::Usage`] when there is no home to look in.
-pub(crate) fn path_of(flag: Option<&Path>, lookup: Lookup<'_>) -> Result<PathBuf, Failure> {
+/// [`CliError::Usage`] when there is no home to look in.
+pub(crate) fn path_of(flag: Option<&Path>, lookup: Lookup<'_>) -> Result<PathBuf, CliError> {
     let set = |name| lookup(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     flag.map(Path::to_owned)
         .or_else(|| set("XDG_CONFIG_HOME").map(|home| home.join("heartline/heartline.toml")))
         .or_else(|| set("HOME").map(|home| home.join(".config/heartline/heartline.toml")))
-        .ok_or_else(|| Failure::Usage("no config file: HOME is not set; pass --config".to_owned()))
+        .ok_or_else(|| CliError::Usage("no config file: HOME is not set; pass --config".to_owned()))
 }
 
 impl LoadedConfig {
@@ -43,24 +43,24 @@ impl LoadedConfig {
     /// `--ascii` win over it.
     ///
     /// # Errors
-    /// [`Failure::Usage`], with file, line and column where it is about its text.
-    pub(crate) fn load(global: &GlobalArgs, lookup: Lookup<'_>) -> Result<Self, Failure> {
+    /// [`CliError::Usage`], with file, line and column where it is about its text.
+    pub(crate) fn load(global: &GlobalArgs, lookup: Lookup<'_>) -> Result<Self, CliError> {
         let flag = global.config.as_deref();
         let mut config = match path_of(flag, lookup).map(|path| ConfigText::read(&path)) {
-            Ok(Ok(text)) => Self::parse(&text).map_err(Failure::usage)?,
+            Ok(Ok(text)) => Self::parse(&text).map_err(CliError::usage)?,
             Ok(Err(ConfigError::Unreadable { source, .. }))
                 if flag.is_none() && source.kind() == ErrorKind::NotFound =>
             {
                 Self::default()
             }
-            Ok(Err(error)) => return Err(Failure::usage(error)),
+            Ok(Err(error)) => return Err(CliError::usage(error)),
             Err(_no_home) => Self::default(),
         };
         config.tui.ascii |= global.ascii;
         if let Some(name) = &global.theme {
             let theme = ThemeName::parse(name);
             config.tui.theme =
-                Some(theme.map_err(|error| Failure::Usage(format!("--theme: {error}")))?);
+                Some(theme.map_err(|error| CliError::Usage(format!("--theme: {error}")))?);
         }
         Ok(config)
     }
@@ -77,16 +77,16 @@ impl LoadedConfig {
     /// Returns how the terminal app looks, and its keys.
     ///
     /// # Errors
-    /// [`Failure::Usage`] when the keys can't be used.
-    pub(crate) fn look(&self) -> Result<Look, Failure> {
-        self.tui.resolve(Colour::from_env()).map_err(Failure::usage)
+    /// [`CliError::Usage`] when the keys can't be used.
+    pub(crate) fn look(&self) -> Result<Look, CliError> {
+        self.tui.resolve(Colour::from_env()).map_err(CliError::usage)
     }
 
     /// Prints the settings in force, as a config file that would bring them about.
     ///
     /// # Errors
     /// As [`LoadedConfig::key_table`].
-    pub(crate) fn show(&self, directories: Directories) -> Result<String, Failure> {
+    pub(crate) fn show(&self, directories: CollectorDirectories) -> Result<String, CliError> {
         let mut file = self.file.resolve(&[], directories).to_file();
         file.tui = Some(&self.tui);
         file.keys = Some(self.key_table()?);
@@ -101,7 +101,7 @@ impl LoadedConfig {
     ///
     /// # Errors
     /// As [`LoadedConfig::key_table`].
-    pub(crate) fn show_keys(&self) -> Result<String, Failure> {
+    pub(crate) fn show_keys(&self) -> Result<String, CliError> {
         let keys = toml::to_string(&self.key_table()?).expect("lists of strings are TOML");
         Ok(format!("[keys]\n{keys}"))
     }
@@ -109,9 +109,9 @@ impl LoadedConfig {
     /// Returns the keys of every command of the terminal app.
     ///
     /// # Errors
-    /// [`Failure::Usage`] when they can't be used.
-    fn key_table(&self) -> Result<BTreeMap<String, Vec<String>>, Failure> {
-        Ok(KeyMap::with_overrides(&self.tui.keys).map_err(Failure::usage)?.table())
+    /// [`CliError::Usage`] when they can't be used.
+    fn key_table(&self) -> Result<BTreeMap<String, Vec<String>>, CliError> {
+        Ok(KeyMap::with_overrides(&self.tui.keys).map_err(CliError::usage)?.table())
     }
 }
 
@@ -127,8 +127,8 @@ mod tests {
         LoadedConfig::parse(&ConfigText::new(Path::new("h.toml"), text.to_owned()))
     }
 
-    fn directories() -> Directories {
-        Directories { data: "/home/ann/d".into(), sockets: "/run/\"s\"".into() }
+    fn directories() -> CollectorDirectories {
+        CollectorDirectories { data: "/home/ann/d".into(), sockets: "/run/\"s\"".into() }
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use anstream::{AutoStream, ColorChoice};
 use rustix::termios::tcgetwinsize;
 
-use crate::failure::Failure;
+use crate::failure::CliError;
 use crate::style::StateFormatter;
-use heartline_operator::text::Charset;
+use heartline_operator::text::GlyphSet;
 
 /// The streams that a command prints to and reads answers from.
 pub(crate) struct Console {
@@ -49,7 +49,7 @@ impl Console {
                 is_screen: stdin.is_terminal() && is_out,
                 columns,
             },
-            formatter: StateFormatter(Charset::Unicode),
+            formatter: StateFormatter(GlyphSet::Unicode),
             out: Box::new(AutoStream::new(stdout, choice(is_out))),
             err: Box::new(AutoStream::new(stderr, choice(is_err))),
             input: Box::new(BufReader::new(stdin)),
@@ -59,10 +59,10 @@ impl Console {
     /// Prints a part of the result and flushes it.
     ///
     /// # Errors
-    /// [`Failure::Output`], also when the reader has closed the pipe.
-    pub(crate) fn print(&mut self, text: &str) -> Result<(), Failure> {
+    /// [`CliError::Output`], also when the reader has closed the pipe.
+    pub(crate) fn print(&mut self, text: &str) -> Result<(), CliError> {
         let ended = if text.ends_with('\n') { "" } else { "\n" };
-        write!(self.out, "{text}{ended}").and_then(|()| self.out.flush()).map_err(Failure::Output)
+        write!(self.out, "{text}{ended}").and_then(|()| self.out.flush()).map_err(CliError::Output)
     }
 
     /// Prints a message for the operator. A closed standard error is no failure.
@@ -73,9 +73,9 @@ impl Console {
     /// Prints a question and reads a line; `None` at the end of the input.
     ///
     /// # Errors
-    /// [`Failure::System`] when the terminal can't be read.
-    pub(crate) fn ask(&mut self, question: &str) -> Result<Option<String>, Failure> {
-        let cannot = |source| Failure::System { what: "ask at the terminal", source };
+    /// [`CliError::System`] when the terminal can't be read.
+    pub(crate) fn ask(&mut self, question: &str) -> Result<Option<String>, CliError> {
+        let cannot = |source| CliError::System { what: "ask at the terminal", source };
         write!(self.err, "{question}").and_then(|()| self.err.flush()).map_err(cannot)?;
         let mut answer = String::new();
         let read = self.input.read_line(&mut answer).map_err(cannot)?;
@@ -128,7 +128,7 @@ pub(crate) mod tests {
                 is_screen: false,
                 columns: None,
             },
-            formatter: StateFormatter(Charset::Unicode),
+            formatter: StateFormatter(GlyphSet::Unicode),
         };
         (console, out, err)
     }

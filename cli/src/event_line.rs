@@ -2,7 +2,7 @@
 
 use heartline_operator::message::{Event, EventKind};
 
-use heartline_operator::text::{self, EventWords};
+use heartline_operator::text::{self, EventText};
 use heartline_vocabulary::State;
 
 use crate::style::StateFormatter;
@@ -14,7 +14,7 @@ const NAME_WIDTH: usize = 20;
 ///
 /// All text in an event was scrubbed by the collector when it came in.
 pub(crate) fn event_line(event: &Event, formatter: StateFormatter) -> String {
-    let words = EventWords::of(event);
+    let words = EventText::of(event);
     let what = words.what.text(formatter.arrow());
     let lasted = words.lasted_ms.map(|ms| format!("after {}", text::age(ms)));
     let by = words.by.as_ref().map(|by| format!("by {by}"));
@@ -48,7 +48,7 @@ fn state_in_full(event: &Event) -> String {
 }
 
 /// Why; for a time that was not observed also when it was.
-fn cause(event: &Event, words: &EventWords) -> String {
+fn cause(event: &Event, words: &EventText) -> String {
     match &event.kind {
         EventKind::Transition { cause: None, .. } => String::new(),
         EventKind::Gap { from_ms, to_ms, .. } => {
@@ -63,11 +63,11 @@ fn cause(event: &Event, words: &EventWords) -> String {
 mod tests {
     use super::*;
     use heartline_operator::sample;
-    use heartline_operator::text::Charset;
+    use heartline_operator::text::GlyphSet;
 
     #[test]
     fn every_event_is_one_plain_line() {
-        let formatter = StateFormatter(Charset::Unicode);
+        let formatter = StateFormatter(GlyphSet::Unicode);
         let lines: Vec<_> = sample::events_of_every_kind()
             .iter()
             .map(|event| event_line(event, formatter))

@@ -9,7 +9,7 @@ use heartline_operator::client::ClientError;
 
 /// What a command found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum CommandExit {
     /// Done, and all is as asked. Exit code 0.
     Good,
     /// Done, but the answer is bad. Exit code 1.
@@ -18,7 +18,7 @@ pub(crate) enum Verdict {
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum CliError {
     /// The command line or the config file can't be meant so.
     #[error("{0}")]
     Usage(String),
@@ -57,8 +57,8 @@ pub(crate) enum Failure {
     Output(io::Error),
 }
 
-impl Failure {
-    /// Returns [`Failure::Usage`] for an error that names its place.
+impl CliError {
+    /// Returns [`CliError::Usage`] for an error that names its place.
     pub(crate) fn usage(error: impl std::fmt::Display) -> Self {
         Self::Usage(error.to_string())
     }
@@ -82,7 +82,7 @@ impl Failure {
     }
 }
 
-impl Verdict {
+impl CommandExit {
     /// Bad if this holds.
     pub(crate) fn bad_if(is_bad: bool) -> Self {
         if is_bad { Self::Bad } else { Self::Good }
@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    fn code(failure: &Failure) -> String {
+    fn code(failure: &CliError) -> String {
         format!("{:?}", failure.exit_code())
     }
 
@@ -116,11 +116,11 @@ mod tests {
         };
         let refused =
             ClientError::Refused { code: ErrorCode::NotAllowed, message: "look only".into() };
-        assert_eq!(code(&Failure::Usage("x".into())), exit(2));
+        assert_eq!(code(&CliError::Usage("x".into())), exit(2));
         assert_eq!(code(&no_collector.into()), exit(3));
         assert_eq!(code(&refused.into()), exit(1));
-        assert_eq!(code(&Failure::NotDone("x".into())), exit(1));
-        let pipe = Failure::Output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(code(&CliError::NotDone("x".into())), exit(1));
+        let pipe = CliError::Output(io::ErrorKind::BrokenPipe.into());
         assert_eq!((code(&pipe), pipe.is_quiet()), (exit(0), true));
     }
 }

@@ -9,7 +9,7 @@ use heartline_operator::{Filter, FleetMirror, SubscriptionUpdate};
 use heartline_vocabulary::StateCounts;
 
 use crate::clock;
-use crate::failure::Failure;
+use crate::failure::CliError;
 
 /// Most events asked for at a time.
 const PAGE: u32 = 500;
@@ -18,7 +18,7 @@ const PAGE: u32 = 500;
 const SETTLING_NEWS: u32 = 8;
 
 /// Tells what happens, in order.
-pub(crate) struct Feed {
+pub(crate) struct EventStream {
     link: Link,
     mirror: FleetMirror,
     filter: Filter,
@@ -27,12 +27,12 @@ pub(crate) struct Feed {
     /// The time of the last event told.
     last_at_ms: Option<i64>,
     settling: u32,
-    phase: Phase,
+    phase: LinkPhase,
 }
 
 /// How the link is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum LinkPhase {
     First,
     Live,
     Lost,
@@ -40,7 +40,7 @@ enum Phase {
 
 /// Something to tell.
 #[derive(Debug)]
-pub(crate) enum Told {
+pub(crate) enum EventStreamItem {
     /// Something happened in the fleet.
     Event(Event),
     /// Connected: the fleet as it is, at this time.
@@ -49,7 +49,7 @@ pub(crate) enum Told {
     Lost { at_ms: i64, why: String },
 }
 
-impl Feed {
+impl EventStream {
     /// Connects; tells events after `cursor`, or from now on.
     pub(crate) fn open(
         endpoint: Endpoint,
@@ -64,26 +64,29 @@ impl Feed {
             cursor,
             last_at_ms: None,
             settling: 0,
-            phase: Phase::First,
+            phase: LinkPhase::First,
         }
     }
 
     /// What is to be told next: nothing, or several things at once. May be cancelled.
     ///
     /// # Errors
-    /// [`Failure::NoCollector`] when the first connection can't be made.
-    pub(crate) async fn next(&mut self) -> Result<Vec<Told>, Failure> {
+    /// [`CliError::NoCollector`] when the first connection can't be made.
+    pub(crate) async fn next(&mut self) -> Result<Vec<EventStreamItem>, CliError> {
         match self.link.next().await {
             LinkEvent::State(LinkState::Connecting) | LinkEvent::RoundTrip(_) => Ok(Vec::new()),
             LinkEvent::State(LinkState::Lost { why, .. }) => self.lost(why),
             LinkEvent::State(LinkState::Live(greeting)) => {
-                let again = self.phase == Phase::Lost;
-                self.phase = Phase::Live;
+                let again = self.phase == LinkPhase::Lost;
+                self.phase = LinkPhase::Live;
                 self.mirror.begin();
                 self.settling = SETTLING_NEWS;
                 let collector = &greeting.collector;
-                let mut told =
-                    vec![Told::Up { at_ms: collector.at_ms, summary: collector.summary, again }];
+                let mut told = vec![EventStreamItem::Up {
+                    at_ms: collector.at_ms,
+                    summary: collector.summary,
+                    again,
+                }];
                 self.find_place().await;
                 told.extend(self.catch_up().await);
                 Ok(told)
@@ -106,14 +109,14 @@ impl Feed {
         self.mirror.now_ms(clock::now()).unwrap_or(0)
     }
 
-    fn lost(&mut self, why: String) -> Result<Vec<Told>, Failure> {
+    fn lost(&mut self, why: String) -> Result<Vec<EventStreamItem>, CliError> {
         match self.phase {
-            Phase::First => Err(Failure::NoCollector(why)),
+            LinkPhase::First => Err(CliError::NoCollector(why)),
             // One line for each loss, not for each attempt.
-            Phase::Lost => Ok(Vec::new()),
-            Phase::Live => {
-                self.phase = Phase::Lost;
-                Ok(vec![Told::Lost { at_ms: self.now_ms(), why }])
+            LinkPhase::Lost => Ok(Vec::new()),
+            LinkPhase::Live => {
+                self.phase = LinkPhase::Lost;
+                Ok(vec![EventStreamItem::Lost { at_ms: self.now_ms(), why }])
             }
         }
     }
@@ -134,7 +137,7 @@ impl Feed {
     }
 
     /// All events after the last one told.
-    async fn catch_up(&mut self) -> Vec<Told> {
+    async fn catch_up(&mut self) -> Vec<EventStreamItem> {
         let mut told = Vec::new();
         while let Some(cursor) = self.cursor {
             let query = EventQuery {
@@ -148,7 +151,7 @@ impl Feed {
                 self.cursor = Some(event.cursor);
                 self.last_at_ms = Some(event.at_ms);
                 if self.is_wanted(&event) {
-                    told.push(Told::Event(event));
+                    told.push(EventStreamItem::Event(event));
                 }
             }
             if next.is_none() {

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use heartline_operator::client::{Access, Client, ClientOptions, Endpoint, SshEndpoint};
-use heartline_operator::{Directories, DirectoryOverrides};
+use heartline_operator::client::{AccessMode, Client, ClientOptions, Endpoint, SshEndpoint};
+use heartline_operator::{CollectorDirectories, DirectoryOverrides};
 
 use crate::args::GlobalArgs;
 use crate::config::{LoadedConfig, Lookup};
-use crate::failure::Failure;
-use heartline_operator::text::Charset;
+use crate::failure::CliError;
+use heartline_operator::text::GlyphSet;
 
 /// What a command runs with.
 #[derive(Debug)]
@@ -21,20 +21,20 @@ pub(crate) struct Settings {
     /// `--socket-dir`
     socket_dir: Option<PathBuf>,
     /// `--read-only`.
-    pub(crate) access: Access,
+    pub(crate) access: AccessMode,
     /// `--ascii`, here or in the config file.
-    pub(crate) charset: Charset,
+    pub(crate) charset: GlyphSet,
 }
 
 impl Settings {
     /// Reads the config file and puts it below flags and environment.
     ///
     /// # Errors
-    /// [`Failure::Usage`] with file, line and column of what is wrong in it.
-    pub(crate) fn resolve(global: &GlobalArgs, lookup: Lookup<'_>) -> Result<Self, Failure> {
+    /// [`CliError::Usage`] with file, line and column of what is wrong in it.
+    pub(crate) fn resolve(global: &GlobalArgs, lookup: Lookup<'_>) -> Result<Self, CliError> {
         let config = LoadedConfig::load(global, lookup)?;
-        let charset = if config.tui.ascii { Charset::Ascii } else { Charset::Unicode };
-        let access = if global.read_only { Access::View } else { Access::Control };
+        let charset = if config.tui.ascii { GlyphSet::Ascii } else { GlyphSet::Unicode };
+        let access = if global.read_only { AccessMode::View } else { AccessMode::Control };
         let ssh = global.ssh.clone().filter(|host| !host.is_empty());
         let (data_dir, socket_dir) = (global.data_dir.clone(), global.socket_dir.clone());
         Ok(Self { config, ssh, data_dir, socket_dir, access, charset })
@@ -43,20 +43,20 @@ impl Settings {
     /// The directories of the collector on this machine.
     ///
     /// # Errors
-    /// [`Failure::Usage`] when there is no home to look in.
-    pub(crate) fn directories(&self, lookup: Lookup<'_>) -> Result<Directories, Failure> {
+    /// [`CliError::Usage`] when there is no home to look in.
+    pub(crate) fn directories(&self, lookup: Lookup<'_>) -> Result<CollectorDirectories, CliError> {
         let flags = DirectoryOverrides {
             data: self.data_dir.as_deref(),
             sockets: self.socket_dir.as_deref(),
         };
-        self.config.file.directories(flags, lookup).map_err(Failure::usage)
+        self.config.file.directories(flags, lookup).map_err(CliError::usage)
     }
 
     /// Where the collector is.
     ///
     /// # Errors
     /// As [`Settings::directories`].
-    pub(crate) fn endpoint(&self, lookup: Lookup<'_>) -> Result<Endpoint, Failure> {
+    pub(crate) fn endpoint(&self, lookup: Lookup<'_>) -> Result<Endpoint, CliError> {
         let Some(host) = &self.ssh else {
             return Ok(Endpoint::Unix(self.directories(lookup)?));
         };
@@ -82,8 +82,8 @@ impl Settings {
     /// Connects to the collector.
     ///
     /// # Errors
-    /// [`Failure::Client`].
-    pub(crate) async fn connect(&self) -> Result<Client, Failure> {
+    /// [`CliError::Client`].
+    pub(crate) async fn connect(&self) -> Result<Client, CliError> {
         let endpoint = self.endpoint(&environment)?;
         Ok(Client::connect(&endpoint, &self.client_options(&environment)).await?)
     }
@@ -91,15 +91,15 @@ impl Settings {
     /// Connects to the collector, to change something.
     ///
     /// # Errors
-    /// [`Failure::Usage`] under `--read-only`, [`Failure::NotDone`] when this user may only look.
-    pub(crate) async fn connect_to_act(&self) -> Result<Client, Failure> {
-        if self.access == Access::View {
-            return Err(Failure::Usage("--read-only: nothing can be changed".to_owned()));
+    /// [`CliError::Usage`] under `--read-only`, [`CliError::NotDone`] when this user may only look.
+    pub(crate) async fn connect_to_act(&self) -> Result<Client, CliError> {
+        if self.access == AccessMode::View {
+            return Err(CliError::Usage("--read-only: nothing can be changed".to_owned()));
         }
         let client = self.connect().await?;
         let greeting = client.greeting();
         if !greeting.may_control {
-            return Err(Failure::NotDone(format!(
+            return Err(CliError::NotDone(format!(
                 "{} may look at this collector, but not act: ask to be named under [access] \
                  control in its config",
                 greeting.operator

@@ -5,12 +5,12 @@
 
 use anstyle::AnsiColor;
 use heartline_operator::message::AgentVitals;
-use heartline_operator::text::{Charset, state_glyph, vitals_word};
+use heartline_operator::text::{GlyphSet, state_glyph, vitals_word};
 use heartline_vocabulary::{Reason, State};
 
 /// Formats states and marks with the glyphs of one character set.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct StateFormatter(pub(crate) Charset);
+pub(crate) struct StateFormatter(pub(crate) GlyphSet);
 
 impl StateFormatter {
     /// Formats the state of an agent: `◐ STALLED`.
@@ -74,11 +74,11 @@ mod tests {
             (entry.vitals.state, entry.vitals.reason) = (state, reason);
             StateFormatter(charset).vitals(&entry.vitals)
         };
-        let stalled = of(Charset::Unicode, State::Degraded, Some(Reason::Stalled));
+        let stalled = of(GlyphSet::Unicode, State::Degraded, Some(Reason::Stalled));
         assert_eq!(stalled, "\u{1b}[33m◐ STALLED\u{1b}[0m");
-        let stopped = of(Charset::Unicode, State::Killed, Some(Reason::Shutdown));
+        let stopped = of(GlyphSet::Unicode, State::Killed, Some(Reason::Shutdown));
         assert_eq!(stopped, "\u{1b}[35m□ STOPPED\u{1b}[0m");
-        let unreachable = of(Charset::Ascii, State::Unreachable, None);
+        let unreachable = of(GlyphSet::Ascii, State::Unreachable, None);
         assert_eq!(unreachable, "\u{1b}[31mX UNREACH\u{1b}[0m");
     }
 }

@@ -8,33 +8,33 @@ const GAP: &str = "  ";
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Column {
+pub(crate) struct TableColumn {
     pub(crate) title: &'static str,
-    pub(crate) align: Align,
+    pub(crate) align: ColumnAlign,
     /// Columns of least worth are left out first; 0 is never left out.
     pub(crate) worth: u8,
 }
 
 /// On which side a cell's text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Align {
+pub(crate) enum ColumnAlign {
     Left,
     Right,
 }
 
-impl Column {
+impl TableColumn {
     pub(crate) const fn left(title: &'static str, worth: u8) -> Self {
-        Self { title, align: Align::Left, worth }
+        Self { title, align: ColumnAlign::Left, worth }
     }
 
     pub(crate) const fn right(title: &'static str, worth: u8) -> Self {
-        Self { title, align: Align::Right, worth }
+        Self { title, align: ColumnAlign::Right, worth }
     }
 }
 
 /// Draws rows under their titles, in at most so many columns of a terminal. What does not fit is
 /// left out by whole columns, those of the largest `worth` first.
-pub(crate) fn draw(columns: &[Column], rows: &[Vec<String>], limit: Option<usize>) -> String {
+pub(crate) fn draw(columns: &[TableColumn], rows: &[Vec<String>], limit: Option<usize>) -> String {
     let widths: Vec<usize> = columns
         .iter()
         .enumerate()
@@ -54,7 +54,7 @@ pub(crate) fn draw(columns: &[Column], rows: &[Vec<String>], limit: Option<usize
 }
 
 /// Which columns fit.
-fn choose(columns: &[Column], widths: &[usize], limit: Option<usize>) -> Vec<usize> {
+fn choose(columns: &[TableColumn], widths: &[usize], limit: Option<usize>) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..columns.len()).collect();
     let Some(limit) = limit else { return shown };
     let needed = |shown: &[usize]| shown.iter().map(|at| widths[*at] + GAP.len()).sum::<usize>();
@@ -68,11 +68,11 @@ fn choose(columns: &[Column], widths: &[usize], limit: Option<usize>) -> Vec<usi
     shown
 }
 
-fn pad(text: &str, to: usize, align: Align) -> String {
+fn pad(text: &str, to: usize, align: ColumnAlign) -> String {
     let blank = " ".repeat(to.saturating_sub(width(text)));
     match align {
-        Align::Left => format!("{text}{blank}"),
-        Align::Right => format!("{blank}{text}"),
+        ColumnAlign::Left => format!("{text}{blank}"),
+        ColumnAlign::Right => format!("{blank}{text}"),
     }
 }
 
@@ -85,8 +85,8 @@ fn width(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    const COLUMNS: [Column; 3] =
-        [Column::left("NAME", 0), Column::right("AGE", 1), Column::left("STEP", 2)];
+    const COLUMNS: [TableColumn; 3] =
+        [TableColumn::left("NAME", 0), TableColumn::right("AGE", 1), TableColumn::left("STEP", 2)];
 
     fn rows() -> Vec<Vec<String>> {
         let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();

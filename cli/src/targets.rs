@@ -3,17 +3,17 @@
 use heartline_operator::Filter;
 use heartline_operator::message::{AgentEntry, CollectorStatus};
 
-use crate::failure::Failure;
+use crate::failure::CliError;
 
 /// The whole fleet at one moment.
-pub(crate) struct Fleet {
+pub(crate) struct FleetSnapshot {
     /// All agents, worst first, then by name.
     pub(crate) entries: Vec<AgentEntry>,
     /// The collector; its time is the moment.
     pub(crate) collector: CollectorStatus,
 }
 
-impl Fleet {
+impl FleetSnapshot {
     pub(crate) fn new(mut entries: Vec<AgentEntry>, collector: CollectorStatus) -> Self {
         entries.sort_by(|a, b| {
             let worst = b.vitals.state.severity().cmp(&a.vitals.state.severity());
@@ -36,8 +36,8 @@ impl Fleet {
     /// The agents of these ids and patterns, each once.
     ///
     /// # Errors
-    /// [`Failure::NotDone`] when one of them is nobody.
-    pub(crate) fn named(&self, names: &[String]) -> Result<Vec<&AgentEntry>, Failure> {
+    /// [`CliError::NotDone`] when one of them is nobody.
+    pub(crate) fn named(&self, names: &[String]) -> Result<Vec<&AgentEntry>, CliError> {
         let mut wanted: Vec<&str> = Vec::new();
         for name in names {
             let found: Vec<&str> = if name.contains(['*', '?']) {
@@ -49,7 +49,7 @@ impl Fleet {
                 same.map(|entry| entry.agent.as_str()).collect()
             };
             if found.is_empty() {
-                return Err(Failure::NotDone(self.unknown(name)));
+                return Err(CliError::NotDone(self.unknown(name)));
             }
             wanted.extend(found);
         }
@@ -71,11 +71,11 @@ impl Fleet {
 }
 
 /// A pattern has the letters of ids, and `*` and `?`: anything else would be read as a filter.
-fn check_pattern(pattern: &str) -> Result<(), Failure> {
+fn check_pattern(pattern: &str) -> Result<(), CliError> {
     let fits = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '*' | '?');
     match pattern.chars().find(|c| !fits(*c)) {
         None => Ok(()),
-        Some(c) => Err(Failure::Usage(format!(
+        Some(c) => Err(CliError::Usage(format!(
             "\"{pattern}\": {c:?} is in no agent's id; for more than names use --filter"
         ))),
     }
@@ -94,14 +94,14 @@ mod tests {
     use super::*;
     use heartline_operator::sample;
 
-    fn fleet() -> Fleet {
+    fn fleet() -> FleetSnapshot {
         let entries = vec![
             sample::healthy_agent(1, "web-1"),
             sample::silent_agent(2, "mail.1"),
             sample::healthy_agent(4, "mail.2"),
         ];
         let collector = sample::collector(&entries);
-        Fleet::new(entries, collector)
+        FleetSnapshot::new(entries, collector)
     }
 
     fn named(words: &[&str]) -> Result<Vec<String>, String> {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use heartline_fleet::{AgentHealthRule, HealthRules, HealthThresholds};
-use heartline_operator::{Directories, DirectoryOverrides, NoDirectory};
+use heartline_operator::{CollectorDirectories, DirectoryOverrides, MissingDataDirectory};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Spanned, Table};
@@ -126,12 +126,12 @@ impl<T, K> ConfigFile<T, K> {
     /// `variable` looks up an environment variable; a flag may be one that has been read already.
     ///
     /// # Errors
-    /// [`NoDirectory`] when none of them says where the data are.
+    /// [`MissingDataDirectory`] when none of them says where the data are.
     pub fn directories(
         &self,
         flags: DirectoryOverrides<'_>,
         variable: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Directories, NoDirectory> {
+    ) -> Result<CollectorDirectories, MissingDataDirectory> {
         let is_unset = |name| variable(name).is_none_or(|value| value.is_empty());
         let data = self.data_dir.as_ref().filter(|_| is_unset("HEARTLINE_DATA_DIR"));
         let sockets = self.socket_dir.as_ref().filter(|_| is_unset("HEARTLINE_SOCKET_DIR"));
@@ -139,13 +139,13 @@ impl<T, K> ConfigFile<T, K> {
             data: flags.data.or(data.map(|path| path.0.as_path())),
             sockets: flags.sockets.or(sockets.map(|path| path.0.as_path())),
         };
-        Directories::resolve(overrides, variable)
+        CollectorDirectories::resolve(overrides, variable)
     }
 
     /// The settings that come of this file, the addresses of flags where there are some, and the
     /// defaults.
     #[must_use]
-    pub fn resolve(&self, listen: &[SocketAddr], directories: Directories) -> Config {
+    pub fn resolve(&self, listen: &[SocketAddr], directories: CollectorDirectories) -> Config {
         let in_file = || self.listen.as_ref().map(|list| list.get_ref().iter().map(|it| it.0));
         let listen = match listen {
             [] => in_file().map_or_else(|| vec![DEFAULT_LISTEN], Iterator::collect),
@@ -174,7 +174,7 @@ impl<T, K> ConfigFile<T, K> {
 
 /// Returns a config file that has every setting with its default, commented out.
 #[must_use]
-pub fn template(default: &Directories) -> String {
+pub fn template(default: &CollectorDirectories) -> String {
     let quoted = |path: &PathBuf| toml::Value::String(path.print()).to_string();
     include_str!("template.toml")
         .replace("{data_dir}", &quoted(&default.data))
@@ -339,7 +339,8 @@ mod tests {
     fn one_grammar_reads_durations_of_several_units() {
         let file =
             parse("[health]\nstall_after = \"1h30m\"\n[retention]\nminutes = \"2.5h\"").unwrap();
-        let config = file.resolve(&[], Directories { data: "/d".into(), sockets: "/s".into() });
+        let config =
+            file.resolve(&[], CollectorDirectories { data: "/d".into(), sockets: "/s".into() });
         assert_eq!(config.rules.fleet.stall_after, Duration::from_secs(5_400));
         assert_eq!(config.retention.minutes, Duration::from_secs(9_000));
     }

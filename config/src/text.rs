@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use heartline_operator::NoDirectory;
+use heartline_operator::MissingDataDirectory;
 use serde::de::DeserializeOwned;
 
 use crate::file::LISTEN_MAX;
@@ -30,7 +30,7 @@ pub enum ConfigError {
     #[error("--listen: expected at most {LISTEN_MAX} addresses, found {0}")]
     TooManyAddresses(usize),
     #[error(transparent)]
-    NoDirectory(#[from] NoDirectory),
+    NoDirectory(#[from] MissingDataDirectory),
 }
 
 impl ConfigText {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use heartline_config::{Config, ConfigError, ConfigFile};
-use heartline_operator::Directories;
+use heartline_operator::CollectorDirectories;
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::DemoError;
@@ -40,7 +40,7 @@ pub fn run_collector(args: &CollectorProcessArgs) -> Result<(), DemoError> {
 
 fn resolve(dir: &Path) -> Result<Config, ConfigError> {
     let file = <ConfigFile>::read(&dir.join("heartline.toml"))?;
-    Ok(file.resolve(&[], Directories { data: dir.to_owned(), sockets: dir.to_owned() }))
+    Ok(file.resolve(&[], CollectorDirectories { data: dir.to_owned(), sockets: dir.to_owned() }))
 }
 
 /// Terminates this process in order when the other end of standard input closes.

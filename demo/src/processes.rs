@@ -11,7 +11,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use clap::ValueEnum as _;
-use heartline_operator::Directories;
+use heartline_operator::CollectorDirectories;
 use tempfile::TempDir;
 
 use crate::DemoError;
@@ -72,8 +72,8 @@ impl DemoProcesses {
 
     /// Returns where the collector has its sockets.
     #[must_use]
-    pub fn directories(&self) -> Directories {
-        Directories { data: self.path().to_owned(), sockets: self.path().to_owned() }
+    pub fn directories(&self) -> CollectorDirectories {
+        CollectorDirectories { data: self.path().to_owned(), sockets: self.path().to_owned() }
     }
 
     /// Returns the directory of the demo.

@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use heartline_operator::client::{Client, ClientOptions, Endpoint};
-use heartline_operator::message::{Command, Request};
+use heartline_operator::message::{AgentCommand, Request};
 use heartline_vocabulary::Action;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -144,7 +144,7 @@ impl ScriptRunner {
     }
 
     async fn command(&self, action: Action, agent: &str, reason: &str) -> Result<(), DemoError> {
-        let command = Command {
+        let command = AgentCommand {
             request_id: fastrand::u64(..),
             action,
             agents: vec![agent.to_owned()],

@@ -15,6 +15,8 @@ mod mirror;
 mod socket;
 
 pub use figures::{age_ms, dollars, session_text};
-pub use filter::{FieldHelp, Filter, FilterError, fields};
+pub use filter::{Filter, FilterError, FilterFieldHelp, fields};
 pub use mirror::{FleetMirror, SubscriptionUpdate, UpdateEffect};
-pub use socket::{CONTROL_SOCKET, Directories, DirectoryOverrides, NoDirectory, VIEW_SOCKET};
+pub use socket::{
+    CONTROL_SOCKET, CollectorDirectories, DirectoryOverrides, MissingDataDirectory, VIEW_SOCKET,
+};

@@ -10,7 +10,7 @@ pub const VIEW_SOCKET: &str = "view.sock";
 
 /// The directories of one collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Directories {
+pub struct CollectorDirectories {
     /// Keys and databases.
     pub data: PathBuf,
     /// The sockets for operators.
@@ -29,9 +29,9 @@ pub struct DirectoryOverrides<'a> {
 /// There is nowhere to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no data directory: neither HOME nor XDG_STATE_HOME is set; pass --data-dir")]
-pub struct NoDirectory;
+pub struct MissingDataDirectory;
 
-impl Directories {
+impl CollectorDirectories {
     /// Resolves both directories. `variable` looks up an environment variable (an empty one counts
     /// as unset); of those that systemd sets to a list, the first entry counts.
     ///
@@ -49,11 +49,11 @@ impl Directories {
     /// 5. the data directory
     ///
     /// # Errors
-    /// [`NoDirectory`] when no rule for the data matches.
+    /// [`MissingDataDirectory`] when no rule for the data matches.
     pub fn resolve(
         given: DirectoryOverrides<'_>,
         variable: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Self, NoDirectory> {
+    ) -> Result<Self, MissingDataDirectory> {
         let set = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let below = |name, rest: &str| set(name).map(|path: PathBuf| path.join(rest));
 
@@ -63,7 +63,7 @@ impl Directories {
             .or_else(|| set("STATE_DIRECTORY").map(first_of_list))
             .or_else(|| below("XDG_STATE_HOME", "heartline"))
             .or_else(|| below("HOME", ".local/state/heartline"))
-            .ok_or(NoDirectory)?;
+            .ok_or(MissingDataDirectory)?;
         let sockets = given
             .sockets
             .map(Path::to_owned)
@@ -101,7 +101,7 @@ mod tests {
         let variable = |name: &str| {
             environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
         };
-        let found = Directories::resolve(given, variable).unwrap();
+        let found = CollectorDirectories::resolve(given, variable).unwrap();
         (found.data.to_str().unwrap().into(), found.sockets.to_str().unwrap().into())
     }
 
@@ -152,6 +152,9 @@ mod tests {
 
     #[test]
     fn nowhere_to_look_is_an_error() {
-        assert_eq!(Directories::resolve(DirectoryOverrides::default(), |_| None), Err(NoDirectory));
+        assert_eq!(
+            CollectorDirectories::resolve(DirectoryOverrides::default(), |_| None),
+            Err(MissingDataDirectory)
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use heartline_operator::client::LinkEvent;
 use heartline_operator::message::{
-    AgentDetail, Command, CommandOutcome, Event as Happened, EventQuery,
+    AgentCommand, AgentDetail, CommandOutcome, Event as Happened, EventQuery,
 };
 
 use crate::keys::Chord;
@@ -65,7 +65,7 @@ pub(crate) enum Effect {
     Reconnect,
     AskAgent(String),
     AskEvents(EventQuery),
-    Order(Command),
+    Order(AgentCommand),
     Copy(String),
     Export(Export),
     Mouse(MouseMode),

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{KeyConflict, KeyMap, KeyOverrides};
-use crate::look::{Charset, ThemeName};
+use crate::look::{GlyphSet, ThemeName};
 use crate::state::ZoneChoice;
 
 /// The `[tui]` section of the config file. Unknown keys are errors.
@@ -32,7 +32,7 @@ impl Default for TuiConfig {
 #[derive(Clone, Debug)]
 pub struct Look {
     pub(crate) theme: ThemeName,
-    pub(crate) charset: Charset,
+    pub(crate) charset: GlyphSet,
     pub(crate) zone: ZoneChoice,
     pub(crate) local_zone: TimeZone,
     pub(crate) keymap: KeyMap,
@@ -71,7 +71,7 @@ impl TuiConfig {
         };
         Ok(Look {
             theme: self.theme.unwrap_or(fallback),
-            charset: if self.ascii { Charset::Ascii } else { Charset::Unicode },
+            charset: if self.ascii { GlyphSet::Ascii } else { GlyphSet::Unicode },
             zone: if self.utc { ZoneChoice::Utc } else { ZoneChoice::Local },
             local_zone: TimeZone::system(),
             keymap: KeyMap::with_overrides(&self.keys)?,
@@ -88,7 +88,7 @@ mod tests {
         let text = "theme = \"colour-blind\"\nascii = true\n[keys]\nfreeze = \"F5\"\nkill = [\"X\", \"F9\"]\n";
         let config: TuiConfig = toml::from_str(text).unwrap();
         let look = config.resolve(Colour::Unwanted).unwrap();
-        assert_eq!((look.theme, look.charset), (ThemeName::ColourBlind, Charset::Ascii));
+        assert_eq!((look.theme, look.charset), (ThemeName::ColourBlind, GlyphSet::Ascii));
         assert_eq!(look.keymap.table()["kill"], ["X", "F9"]);
         assert!(toml::from_str::<TuiConfig>("them = \"dark\"").is_err());
         assert!(toml::from_str::<TuiConfig>("theme = \"solarized\"").is_err());

@@ -10,7 +10,7 @@ use crossterm::event::{self, EventStream, KeyEventKind, MouseButton, MouseEventK
 use futures_core::Stream as _;
 use heartline_operator::FilterError;
 use heartline_operator::client::{
-    Access, ClientOptions, Endpoint, Link, LinkEvent, LinkState, Prompts,
+    AccessMode, ClientOptions, Endpoint, Link, LinkEvent, LinkState, SshPrompts,
 };
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -36,7 +36,7 @@ const ANSWERS: usize = 32;
 pub struct Options {
     /// Where the collector is.
     pub endpoint: Endpoint,
-    /// How to connect; [`Access::View`] for `--read-only`.
+    /// How to connect; [`AccessMode::View`] for `--read-only`.
     pub client: ClientOptions,
     /// Theme, characters, zone and keys.
     pub look: Look,
@@ -111,7 +111,7 @@ pub async fn run(options: Options) -> Result<ExitReason, RunError> {
 /// ssh may ask for a passphrase, on the terminal as it was: so its first attempt comes first.
 async fn first_attempt(endpoint: &Endpoint, link: &mut Link) -> Vec<LinkEvent> {
     let mut events = Vec::new();
-    if matches!(endpoint, Endpoint::Ssh(ssh) if ssh.prompts == Prompts::Allowed) {
+    if matches!(endpoint, Endpoint::Ssh(ssh) if ssh.prompts == SshPrompts::Allowed) {
         loop {
             let event = link.next().await;
             let decided =
@@ -303,7 +303,7 @@ fn translate(read: event::Event) -> Option<Event> {
 impl Options {
     /// The usual: look and act if allowed, named for the collector's log.
     #[must_use]
-    pub fn new(endpoint: Endpoint, access: Access, look: Look) -> Self {
+    pub fn new(endpoint: Endpoint, access: AccessMode, look: Look) -> Self {
         let client = ClientOptions {
             access,
             client: concat!("heartline-tui ", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -2,9 +2,9 @@
 
 use heartline_vocabulary::{Action, CommandRefusal};
 
-use super::plan::{Plan, agents};
+use super::plan::{CommandPlan, agents};
 use crate::console::Console;
-use crate::failure::Failure;
+use crate::failure::CliError;
 
 /// More agents than this need their count confirmed…
 const UNCONFIRMED_MAX: usize = 10;
@@ -13,7 +13,7 @@ const UNCONFIRMED_SHARE: usize = 5;
 
 /// Why it must not be done yet: so many agents need their count confirmed, or the count that was
 /// given is wrong. The collector checks the same.
-pub(crate) fn refusal(plan: &Plan, expected: Option<u32>) -> Option<CommandRefusal> {
+pub(crate) fn refusal(plan: &CommandPlan, expected: Option<u32>) -> Option<CommandRefusal> {
     let hits = plan.targets.len();
     let is_large =
         hits > UNCONFIRMED_MAX || (hits > 1 && hits.saturating_mul(UNCONFIRMED_SHARE) > plan.total);
@@ -27,23 +27,23 @@ pub(crate) fn refusal(plan: &Plan, expected: Option<u32>) -> Option<CommandRefus
 /// nothing.
 ///
 /// # Errors
-/// [`Failure::Usage`] when nobody can be asked, [`Failure::NotDone`] when it is not confirmed.
-pub(crate) fn confirm(plan: &Plan, console: &mut Console) -> Result<(), Failure> {
+/// [`CliError::Usage`] when nobody can be asked, [`CliError::NotDone`] when it is not confirmed.
+pub(crate) fn confirm(plan: &CommandPlan, console: &mut Console) -> Result<(), CliError> {
     if !console.terminal.is_interactive {
-        return Err(Failure::Usage("there is no terminal to ask at: pass --yes".to_owned()));
+        return Err(CliError::Usage("there is no terminal to ask at: pass --yes".to_owned()));
     }
     let words = words(plan);
     let answer = console.ask(&format!("To confirm, type: {words}\n> "))?;
     if answer.as_deref() == Some(words.as_str()) {
         return Ok(());
     }
-    Err(Failure::NotDone(format!(
+    Err(CliError::NotDone(format!(
         "nothing was done: {} left as they were",
         agents(plan.targets.len())
     )))
 }
 
-fn words(plan: &Plan) -> String {
+fn words(plan: &CommandPlan) -> String {
     match (plan.action, plan.targets.as_slice(), &plan.whole_host) {
         (Action::Kill, [one], _) => one.agent.clone(),
         (Action::Kill, _, Some(host)) => format!("kill all on {host}"),
@@ -59,16 +59,16 @@ mod tests {
 
     use super::*;
     use crate::console::tests::console;
-    use crate::targets::Fleet;
+    use crate::targets::FleetSnapshot;
     use heartline_operator::sample;
 
-    fn plan(action: Action, hits: u32, total: u32) -> Plan {
+    fn plan(action: Action, hits: u32, total: u32) -> CommandPlan {
         let mut all: Vec<AgentEntry> =
             (0..total).map(|at| sample::healthy_agent(at, &format!("a.{at:03}"))).collect();
         std::sync::Arc::make_mut(&mut all[0].identity.shared).host = Some("m4".into());
         let targets = all[..hits as usize].to_vec();
         let collector = sample::collector(&all);
-        Plan::new(action, &Fleet::new(all, collector), targets)
+        CommandPlan::new(action, &FleetSnapshot::new(all, collector), targets)
     }
 
     #[test]

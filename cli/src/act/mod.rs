@@ -14,6 +14,6 @@ mod send;
 mod wait;
 
 pub(crate) use confirm::{confirm, refusal};
-pub(crate) use plan::{Plan, agents};
-pub(crate) use send::{Patience, send};
-pub(crate) use wait::{Progress, Watcher};
+pub(crate) use plan::{CommandPlan, agents};
+pub(crate) use send::{RetryPolicy, send};
+pub(crate) use wait::{CommandTracker, CommandWatcher};

@@ -6,8 +6,8 @@ use heartline_operator::text::{self, span};
 use heartline_vocabulary::{Action, Reason, State};
 
 use crate::style::StateFormatter;
-use crate::table::{self, Column};
-use crate::targets::Fleet;
+use crate::table::{self, TableColumn};
+use crate::targets::FleetSnapshot;
 
 /// Targets that are listed; the rest is counted.
 const LISTED: usize = 50;
@@ -15,7 +15,7 @@ const LISTED: usize = 50;
 const SILENT_INTERVALS: u64 = 3;
 
 /// A command, before it is sent.
-pub(crate) struct Plan {
+pub(crate) struct CommandPlan {
     pub(crate) action: Action,
     /// Whom it hits, fixed.
     pub(crate) targets: Vec<AgentEntry>,
@@ -26,8 +26,8 @@ pub(crate) struct Plan {
     now_ms: i64,
 }
 
-impl Plan {
-    pub(crate) fn new(action: Action, fleet: &Fleet, targets: Vec<AgentEntry>) -> Self {
+impl CommandPlan {
+    pub(crate) fn new(action: Action, fleet: &FleetSnapshot, targets: Vec<AgentEntry>) -> Self {
         let whole_host = whole_host(fleet, &targets);
         let (total, now_ms) = (fleet.entries.len(), fleet.now_ms());
         Self { action, targets, total, whole_host, now_ms }
@@ -35,13 +35,13 @@ impl Plan {
 
     /// What it will hit, and what will happen then.
     pub(crate) fn describe(&self, formatter: StateFormatter) -> String {
-        const COLUMNS: [Column; 6] = [
-            Column::left("STATE", 0),
-            Column::left("AGENT", 0),
-            Column::left("HOST", 0),
-            Column::right("PID", 0),
-            Column::left("SESSION", 0),
-            Column::right("SINCE", 0),
+        const COLUMNS: [TableColumn; 6] = [
+            TableColumn::left("STATE", 0),
+            TableColumn::left("AGENT", 0),
+            TableColumn::left("HOST", 0),
+            TableColumn::right("PID", 0),
+            TableColumn::left("SESSION", 0),
+            TableColumn::right("SINCE", 0),
         ];
         let none = || "-".to_owned();
         let row = |entry: &AgentEntry| {
@@ -136,7 +136,7 @@ fn killed_by(entry: &AgentEntry) -> Option<String> {
 }
 
 /// The host of which these are all agents, if they are more than one.
-fn whole_host(fleet: &Fleet, targets: &[AgentEntry]) -> Option<String> {
+fn whole_host(fleet: &FleetSnapshot, targets: &[AgentEntry]) -> Option<String> {
     let host = targets.first()?.identity.shared.host.as_ref()?;
     let is_there = |entry: &AgentEntry| entry.identity.shared.host.as_ref() == Some(host);
     let there = fleet.entries.iter().filter(|entry| is_there(entry)).count();
@@ -150,18 +150,18 @@ mod tests {
 
     use super::*;
     use heartline_operator::sample;
-    use heartline_operator::text::Charset;
+    use heartline_operator::text::GlyphSet;
 
-    fn plan(action: Action, targets: Vec<AgentEntry>, others: Vec<AgentEntry>) -> Plan {
+    fn plan(action: Action, targets: Vec<AgentEntry>, others: Vec<AgentEntry>) -> CommandPlan {
         let all: Vec<_> = targets.iter().cloned().chain(others).collect();
         let collector = sample::collector(&all);
-        let fleet = Fleet::new(all, collector);
-        Plan::new(action, &fleet, targets)
+        let fleet = FleetSnapshot::new(all, collector);
+        CommandPlan::new(action, &fleet, targets)
     }
 
     #[test]
     fn what_it_hits_and_does_is_said() {
-        let formatter = StateFormatter(Charset::Unicode);
+        let formatter = StateFormatter(GlyphSet::Unicode);
         let targets =
             vec![sample::silent_agent(2, "report-generator"), sample::healthy_agent(1, "mail.1")];
         let kill = plan(Action::Kill, targets, vec![]).describe(formatter);

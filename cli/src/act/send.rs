@@ -3,22 +3,22 @@
 use std::time::Duration;
 
 use heartline_operator::client::{Client, ClientError};
-use heartline_operator::message::{Command, CommandOutcome, Reply, Request};
+use heartline_operator::message::{AgentCommand, CommandOutcome, Reply, Request};
 use tokio::time::sleep;
 
-use crate::failure::Failure;
+use crate::failure::CliError;
 use crate::settings::Settings;
 
 /// How often a command is tried.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub(crate) struct RetryPolicy {
     /// Attempts in all.
     pub(crate) attempts: u32,
     /// Wait before the second attempt; doubled for each further one.
     pub(crate) wait: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     /// Eight seconds in all: a collector that is restarted is back by then.
     fn default() -> Self {
         Self { attempts: 6, wait: Duration::from_millis(250) }
@@ -29,13 +29,13 @@ impl Default for Patience {
 /// connection that it came over.
 ///
 /// # Errors
-/// [`Failure::Client`] when it was refused, or no attempt was answered.
+/// [`CliError::Client`] when it was refused, or no attempt was answered.
 pub(crate) async fn send(
     mut client: Client,
-    command: &Command,
+    command: &AgentCommand,
     settings: &Settings,
-    patience: Patience,
-) -> Result<(CommandOutcome, Client), Failure> {
+    patience: RetryPolicy,
+) -> Result<(CommandOutcome, Client), CliError> {
     let mut wait = patience.wait;
     for attempt in 1.. {
         let lost = match client.request(Request::Command(command.clone())).await {
@@ -53,7 +53,7 @@ pub(crate) async fn send(
         match settings.connect_to_act().await {
             Ok(again) => client = again,
             // The next request says that this connection is closed, and it is tried once more.
-            Err(Failure::Client(error)) if error.is_no_collector() => {}
+            Err(CliError::Client(error)) if error.is_no_collector() => {}
             Err(error) => return Err(error),
         }
     }
@@ -76,10 +76,10 @@ mod tests {
     use crate::settings::environment;
     use heartline_operator::sample;
 
-    const HASTE: Patience = Patience { attempts: 4, wait: Duration::from_millis(1) };
+    const HASTE: RetryPolicy = RetryPolicy { attempts: 4, wait: Duration::from_millis(1) };
 
-    fn kill() -> Command {
-        Command {
+    fn kill() -> AgentCommand {
+        AgentCommand {
             request_id: 77,
             action: Action::Kill,
             agents: vec!["mail".into()],

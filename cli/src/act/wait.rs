@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use heartline_operator::age_ms;
 use heartline_operator::client::{Client, Subscription};
-use heartline_operator::json::Obedience;
+use heartline_operator::json::CommandProgress;
 use heartline_operator::message::{CommandOutcome, EventKind};
 use heartline_operator::{FleetMirror, SubscriptionUpdate};
 use heartline_vocabulary::{Action, CommandTarget};
 use tokio::time::{sleep, timeout};
 
 use crate::clock;
-use crate::failure::Failure;
+use crate::failure::CliError;
 use crate::settings::Settings;
 
 /// Most news a second: a wait of milliseconds should not be told a second late.
@@ -23,45 +23,45 @@ const RETRY: Duration = Duration::from_millis(250);
 const EVENT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How far each target has come.
-pub(crate) struct Progress {
+pub(crate) struct CommandTracker {
     action: Action,
     targets: Vec<CommandTarget>,
     at_ms: i64,
-    so_far: Vec<Obedience>,
+    so_far: Vec<CommandProgress>,
     /// For resumes that were obeyed by all signs: what they took at most, in ms.
     at_most_ms: Vec<Option<u64>>,
 }
 
 /// Subscribed to the targets of a command, since before it was sent.
-pub(crate) struct Watcher {
+pub(crate) struct CommandWatcher {
     agents: Vec<String>,
     subscription: Option<Subscription>,
     mirror: FleetMirror,
 }
 
-impl Progress {
+impl CommandTracker {
     pub(crate) fn new(action: Action, outcome: &CommandOutcome) -> Self {
         Self {
             action,
             targets: outcome.targets.clone(),
             at_ms: outcome.at_ms,
-            so_far: vec![Obedience::default(); outcome.targets.len()],
+            so_far: vec![CommandProgress::default(); outcome.targets.len()],
             at_most_ms: vec![None; outcome.targets.len()],
         }
     }
 
     /// In the order of the command's targets.
-    pub(crate) fn so_far(&self) -> &[Obedience] {
+    pub(crate) fn so_far(&self) -> &[CommandProgress] {
         &self.so_far
     }
 
     /// The targets, and how far each has come.
-    pub(crate) fn targets(&self) -> impl Iterator<Item = (&CommandTarget, Obedience)> {
+    pub(crate) fn targets(&self) -> impl Iterator<Item = (&CommandTarget, CommandProgress)> {
         self.targets.iter().zip(self.so_far.iter().copied())
     }
 
     pub(crate) fn is_complete(&self) -> bool {
-        self.so_far.iter().all(|obedience| obedience.obeyed_ms.is_some())
+        self.so_far.iter().all(|progress| progress.obeyed_ms.is_some())
     }
 
     /// Whether all have obeyed, though what it took may not be known to the millisecond.
@@ -74,7 +74,7 @@ impl Progress {
     fn settle(&mut self) {
         for (so_far, at_most_ms) in self.so_far.iter_mut().zip(&self.at_most_ms) {
             if so_far.obeyed_ms.is_none() && at_most_ms.is_some() {
-                *so_far = Obedience { delivered_ms: *at_most_ms, obeyed_ms: *at_most_ms };
+                *so_far = CommandProgress { delivered_ms: *at_most_ms, obeyed_ms: *at_most_ms };
             }
         }
     }
@@ -88,7 +88,7 @@ impl Progress {
             .position(|target| Some(&*target.agent) == agent && *generation >= target.generation);
         if let Some(at) = found {
             let (delivered_ms, obeyed_ms) = (Some(*delivered_ms), Some(*obeyed_ms));
-            self.so_far[at] = Obedience { delivered_ms, obeyed_ms };
+            self.so_far[at] = CommandProgress { delivered_ms, obeyed_ms };
         }
     }
 
@@ -112,7 +112,8 @@ impl Progress {
                     *at_most_ms = Some(age_ms(self.at_ms, now_ms));
                     if !target.changed {
                         // Nothing was ordered, so there is no event to wait for.
-                        *so_far = Obedience { delivered_ms: *at_most_ms, obeyed_ms: *at_most_ms };
+                        *so_far =
+                            CommandProgress { delivered_ms: *at_most_ms, obeyed_ms: *at_most_ms };
                     }
                 }
                 _ => {}
@@ -121,12 +122,12 @@ impl Progress {
     }
 }
 
-impl Watcher {
+impl CommandWatcher {
     /// Subscribes to the agents.
     ///
     /// # Errors
-    /// [`Failure::Client`].
-    pub(crate) async fn start(client: &Client, agents: Vec<String>) -> Result<Self, Failure> {
+    /// [`CliError::Client`].
+    pub(crate) async fn start(client: &Client, agents: Vec<String>) -> Result<Self, CliError> {
         let subscription = client.subscribe(agents.clone(), PER_SECOND).await?;
         let mut mirror = FleetMirror::default();
         mirror.begin();
@@ -136,7 +137,7 @@ impl Watcher {
     /// Waits until all have obeyed, or the time is over; makes lost connections anew.
     pub(crate) async fn wait(
         mut self,
-        progress: &mut Progress,
+        progress: &mut CommandTracker,
         limit: Duration,
         settings: &Settings,
     ) {
@@ -158,7 +159,7 @@ impl Watcher {
         progress.settle();
     }
 
-    fn take(&mut self, update: SubscriptionUpdate, progress: &mut Progress) {
+    fn take(&mut self, update: SubscriptionUpdate, progress: &mut CommandTracker) {
         // The snapshot from before the command shows how it was then.
         let is_after = matches!(&update, SubscriptionUpdate::Delta(news) if news.collector.at_ms >= progress.at_ms)
             || matches!(&update, SubscriptionUpdate::Page { collector, .. } if collector.at_ms >= progress.at_ms);
@@ -200,7 +201,7 @@ mod tests {
     use super::*;
     use heartline_operator::sample::{self, NOW_MS};
 
-    fn progress(action: Action) -> Progress {
+    fn progress(action: Action) -> CommandTracker {
         let target = |agent: &str| CommandTarget {
             agent: agent.into(),
             generation: 4,
@@ -209,7 +210,10 @@ mod tests {
         };
         let targets = vec![target("mail.7"), target("web")];
         let at_ms = NOW_MS - 500;
-        Progress::new(action, &CommandOutcome { request_id: 1, at_ms, targets, refused: None })
+        CommandTracker::new(
+            action,
+            &CommandOutcome { request_id: 1, at_ms, targets, refused: None },
+        )
     }
 
     fn mirror(entries: Vec<AgentEntry>) -> FleetMirror {
@@ -228,7 +232,7 @@ mod tests {
         (command.delivered_ms, command.obeyed_ms) = (Some(3), Some(8));
         command.generation = 3;
         progress.look(&mirror(vec![entry.clone(), sample::healthy_agent(9, "web")]));
-        assert_eq!(progress.so_far()[0], Obedience::default());
+        assert_eq!(progress.so_far()[0], CommandProgress::default());
         entry.vitals.command.as_mut().unwrap().generation = 4;
         progress.look(&mirror(vec![entry]));
         assert_eq!(progress.so_far()[0].obeyed_ms, Some(8));

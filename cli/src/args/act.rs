@@ -26,7 +26,7 @@ pub(crate) struct KillArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) how: HowArgs,
+    pub(crate) how: ExecutionArgs,
 }
 
 /// `resume`
@@ -38,12 +38,12 @@ pub(crate) struct ResumeArgs {
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) how: HowArgs,
+    pub(crate) how: ExecutionArgs,
 }
 
 /// How a command is carried out.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct HowArgs {
+pub(crate) struct ExecutionArgs {
     /// Do not ask
     #[arg(long)]
     pub(crate) yes: bool,

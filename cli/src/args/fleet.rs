@@ -78,7 +78,7 @@ pub(crate) struct SnapshotArgs {
     pub(crate) agent: Option<String>,
     /// Columns and rows
     #[arg(long, value_name = "WxH", default_value = "120x36")]
-    pub(crate) size: Size,
+    pub(crate) size: ScreenSize,
     /// Only agents that match
     #[arg(long, value_name = "Q")]
     pub(crate) filter: Option<String>,
@@ -97,12 +97,12 @@ pub(crate) enum Screen {
 
 /// Columns and rows of a screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Size {
+pub(crate) struct ScreenSize {
     pub(crate) columns: u16,
     pub(crate) rows: u16,
 }
 
-impl FromStr for Size {
+impl FromStr for ScreenSize {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -131,9 +131,9 @@ mod tests {
 
     #[test]
     fn sizes_are_read_and_bounded() {
-        assert_eq!("80x24".parse(), Ok(Size { columns: 80, rows: 24 }));
+        assert_eq!("80x24".parse(), Ok(ScreenSize { columns: 80, rows: 24 }));
         for text in ["80", "x", "80x", "80x24x1", "0x0", "65536x24", "19x5"] {
-            assert!(text.parse::<Size>().is_err(), "{text}");
+            assert!(text.parse::<ScreenSize>().is_err(), "{text}");
         }
     }
 

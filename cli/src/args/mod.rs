@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 
 pub(crate) use act::{
-    ForgetArgs, HowArgs, KillArgs, ResumeArgs, ScopeArgs, TargetArgs, TokenArgs, TokenCommand,
-    TokenRevokeArgs,
+    ExecutionArgs, ForgetArgs, KillArgs, ResumeArgs, ScopeArgs, TargetArgs, TokenArgs,
+    TokenCommand, TokenRevokeArgs,
 };
 pub(crate) use fleet::{
     AgentArgs, EventsArgs, Screen, SnapshotArgs, StatusArgs, TuiArgs, WatchArgs,

@@ -13,10 +13,10 @@ use heartline_vocabulary::Action;
 use crate::args::AgentArgs;
 use crate::console::Console;
 use crate::event_line::event_line;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{CliError, CommandExit};
 use crate::settings::Settings;
 use crate::style::StateFormatter;
-use crate::targets::Fleet;
+use crate::targets::FleetSnapshot;
 
 /// Events and sessions that are shown.
 const NEWEST: usize = 10;
@@ -26,7 +26,7 @@ pub(crate) async fn run(
     args: &AgentArgs,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     let client = settings.connect().await?;
     let asked = client.request(Request::Agent { agent: args.name.clone() }).await;
     let detail = match asked {
@@ -34,8 +34,8 @@ pub(crate) async fn run(
         Ok(_) => return Err(ClientError::Unexpected { what: "agent" }.into()),
         Err(ClientError::Refused { code: ErrorCode::NotFound, .. }) => {
             let (entries, collector) = client.snapshot(Vec::new()).await?;
-            let fleet = Fleet::new(entries, collector);
-            return Err(Failure::NotDone(fleet.unknown(&args.name)));
+            let fleet = FleetSnapshot::new(entries, collector);
+            return Err(CliError::NotDone(fleet.unknown(&args.name)));
         }
         Err(error) => return Err(error.into()),
     };
@@ -48,7 +48,7 @@ pub(crate) async fn run(
         let formatter = console.formatter;
         console.print(&describe(&detail, now_ms, formatter))?;
     }
-    Ok(Verdict::Good)
+    Ok(CommandExit::Good)
 }
 
 fn describe(detail: &AgentDetail, now_ms: i64, formatter: StateFormatter) -> String {
@@ -226,7 +226,7 @@ mod tests {
 
     use super::*;
     use heartline_operator::sample;
-    use heartline_operator::text::Charset;
+    use heartline_operator::text::GlyphSet;
 
     #[test]
     fn everything_known_is_said() {
@@ -239,7 +239,7 @@ mod tests {
             events: sample::events_of_every_kind(),
             ..sample::agent_detail("scraper-eu")
         };
-        let formatter = StateFormatter(Charset::Unicode);
+        let formatter = StateFormatter(GlyphSet::Unicode);
         let text = describe(&detail, sample::NOW_MS, formatter);
         insta::assert_snapshot!(strip_str(&text));
     }

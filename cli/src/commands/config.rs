@@ -9,7 +9,7 @@ use heartline_operator::DirectoryOverrides;
 use crate::args::{ConfigCommand, ConfigSection, GlobalArgs};
 use crate::config::path_of;
 use crate::console::Console;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{CliError, CommandExit};
 use crate::settings::{Settings, environment};
 
 /// Carries out the command.
@@ -17,7 +17,7 @@ pub(crate) fn run(
     command: &ConfigCommand,
     global: &GlobalArgs,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     match command {
         ConfigCommand::Path => {
             let path = path_of(global.config.as_deref(), &environment)?;
@@ -44,22 +44,22 @@ pub(crate) fn run(
             console.print(&text)?;
         }
     }
-    Ok(Verdict::Good)
+    Ok(CommandExit::Good)
 }
 
 /// Writes the template, unless there is a file.
-fn init(global: &GlobalArgs, console: &mut Console) -> Result<(), Failure> {
+fn init(global: &GlobalArgs, console: &mut Console) -> Result<(), CliError> {
     let path = path_of(global.config.as_deref(), &environment)?;
     let defaults = <ConfigFile>::default().directories(DirectoryOverrides::default(), environment);
-    let text = template(&defaults.map_err(Failure::usage)?);
-    let cannot = |source| Failure::File { what: "write", path: path.clone(), source };
+    let text = template(&defaults.map_err(CliError::usage)?);
+    let cannot = |source| CliError::File { what: "write", path: path.clone(), source };
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(cannot)?;
     }
     let opened = OpenOptions::new().write(true).create_new(true).open(&path);
     let mut file = opened.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            Failure::Usage(format!("{} is there already; it was not touched", path.display()))
+            CliError::Usage(format!("{} is there already; it was not touched", path.display()))
         }
         _ => cannot(error),
     })?;

@@ -12,11 +12,11 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::sleep;
 
 use super::tui;
-use super::watch::told_line;
+use super::watch::item_line;
 use crate::args::DemoRunArgs;
 use crate::console::Console;
-use crate::failure::{Failure, Verdict};
-use crate::feed::Feed;
+use crate::failure::{CliError, CommandExit};
+use crate::feed::EventStream;
 use crate::settings::Settings;
 
 /// How long it lasts without a terminal, unless `--for` says otherwise.
@@ -29,7 +29,7 @@ Do it for real, each in a shell of its own:
   heartline                            the terminal app
 Then: heartline status, heartline kill NAME --reason TEXT, heartline watch --plain, heartline doctor.";
 
-impl From<DemoError> for Failure {
+impl From<DemoError> for CliError {
     fn from(error: DemoError) -> Self {
         match error {
             DemoError::Client(error) => Self::Client(error),
@@ -44,9 +44,9 @@ pub(crate) async fn run(
     args: &DemoRunArgs,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     if !args.headless && !console.terminal.is_screen {
-        return Err(Failure::Usage(
+        return Err(CliError::Usage(
             "there is no terminal to open the app on; try `heartline demo --headless`".to_owned(),
         ));
     }
@@ -62,7 +62,7 @@ pub(crate) async fn run(
     };
     drop(demo);
     console.say(&closing(&ended?));
-    Ok(Verdict::Good)
+    Ok(CommandExit::Good)
 }
 
 /// Opens the app on a collector, for this long at most.
@@ -70,7 +70,7 @@ async fn open_app(
     endpoint: Endpoint,
     lasting: Option<Duration>,
     settings: &Settings,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let app = heartline_tui::run(tui::options(endpoint, settings)?);
     match lasting {
         // The app gives the terminal back when it is dropped, too.
@@ -88,18 +88,18 @@ async fn print_events(
     lasting: Duration,
     events: &mut Receiver<ScriptedEvent>,
     console: &mut Console,
-) -> Result<Vec<ScriptedEvent>, Failure> {
+) -> Result<Vec<ScriptedEvent>, CliError> {
     let (mut term, mut int) =
         (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
     let everything = Filter::parse("")?;
-    let mut feed = Feed::open(endpoint, ClientOptions::default(), everything, Some(0));
+    let mut feed = EventStream::open(endpoint, ClientOptions::default(), everything, Some(0));
     let mut over = pin!(sleep(lasting));
     let mut done = Vec::new();
     loop {
         tokio::select! {
             news = feed.next() => {
                 for told in news? {
-                    console.print(&told_line(&told, console.formatter))?;
+                    console.print(&item_line(&told, console.formatter))?;
                 }
             }
             Some(event) = events.recv() => {
@@ -113,8 +113,8 @@ async fn print_events(
     }
 }
 
-fn signals(kind: SignalKind) -> Result<Signal, Failure> {
-    signal(kind).map_err(|source| Failure::System { what: "watch for signals", source })
+fn signals(kind: SignalKind) -> Result<Signal, CliError> {
+    signal(kind).map_err(|source| CliError::System { what: "watch for signals", source })
 }
 
 fn introduction(agents: u16, dir: &Path) -> String {

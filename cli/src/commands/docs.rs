@@ -4,32 +4,32 @@ use clap::CommandFactory as _;
 
 use crate::args::{Arguments, CompletionsArgs, ManArgs};
 use crate::console::Console;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{CliError, CommandExit};
 
 /// Prints the completions for a shell.
 pub(super) fn completions(
     args: &CompletionsArgs,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Arguments::command(), "heartline", &mut script);
     console.print(&String::from_utf8_lossy(&script))?;
-    Ok(Verdict::Good)
+    Ok(CommandExit::Good)
 }
 
 /// Prints the manual page, or writes the pages of all commands to a directory.
-pub(super) fn man(args: &ManArgs, console: &mut Console) -> Result<Verdict, Failure> {
+pub(super) fn man(args: &ManArgs, console: &mut Console) -> Result<CommandExit, CliError> {
     let command = Arguments::command();
     match &args.dir {
         None => {
             let mut page = Vec::new();
             clap_mangen::Man::new(command)
                 .render(&mut page)
-                .map_err(|source| Failure::System { what: "write the manual page", source })?;
+                .map_err(|source| CliError::System { what: "write the manual page", source })?;
             console.print(&String::from_utf8_lossy(&page))?;
         }
         Some(dir) => {
-            clap_mangen::generate_to(command, dir).map_err(|source| Failure::File {
+            clap_mangen::generate_to(command, dir).map_err(|source| CliError::File {
                 what: "write",
                 path: dir.clone(),
                 source,
@@ -37,7 +37,7 @@ pub(super) fn man(args: &ManArgs, console: &mut Console) -> Result<Verdict, Fail
             console.say(&format!("written; read one: man -l {}/heartline.1", dir.display()));
         }
     }
-    Ok(Verdict::Good)
+    Ok(CommandExit::Good)
 }
 
 #[cfg(test)]

@@ -8,12 +8,12 @@ use heartline_operator::message::{AgentEntry, Event, EventQuery, Reply, Request}
 use heartline_operator::{Filter, json};
 
 use super::parse_filter;
-use super::watch::told_line;
+use super::watch::item_line;
 use crate::args::EventsArgs;
 use crate::console::Console;
 use crate::event_line::event_line;
-use crate::failure::{Failure, Verdict};
-use crate::feed::{Feed, Told};
+use crate::failure::{CliError, CommandExit};
+use crate::feed::{EventStream, EventStreamItem};
 use crate::settings::{Settings, environment};
 
 /// How far back, unless said otherwise.
@@ -26,46 +26,50 @@ pub(crate) async fn run(
     args: &EventsArgs,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     let filter = parse_filter(args.filter.as_deref())?;
     let client = settings.connect().await?;
     let mut cursor = None;
     if args.since.is_some() || !args.follow {
-        let past =
-            Past { client: &client, filter: &filter, entries: entries(&client, &filter).await? };
+        let past = EventHistory {
+            client: &client,
+            filter: &filter,
+            entries: entries(&client, &filter).await?,
+        };
         cursor = past.print(args, console).await?;
     }
     drop(client);
     if !args.follow {
-        return Ok(Verdict::Good);
+        return Ok(CommandExit::Good);
     }
     let endpoint = settings.endpoint(&environment)?;
-    let mut feed = Feed::open(endpoint, settings.client_options(&environment), filter, cursor);
+    let mut feed =
+        EventStream::open(endpoint, settings.client_options(&environment), filter, cursor);
     loop {
         for told in feed.next().await? {
             match &told {
-                Told::Event(event) => print(event, args, console)?,
+                EventStreamItem::Event(event) => print(event, args, console)?,
                 // Words about the link are no events.
-                told => console.say(&told_line(told, console.formatter)),
+                told => console.say(&item_line(told, console.formatter)),
             }
         }
     }
 }
 
 /// What has happened.
-struct Past<'a> {
+struct EventHistory<'a> {
     client: &'a Client,
     filter: &'a Filter,
     entries: BTreeMap<String, AgentEntry>,
 }
 
-impl Past<'_> {
+impl EventHistory<'_> {
     /// Prints it, page by page; gives the cursor from which to go on, if that is wanted.
     async fn print(
         &self,
         args: &EventsArgs,
         console: &mut Console,
-    ) -> Result<Option<i64>, Failure> {
+    ) -> Result<Option<i64>, CliError> {
         let now_ms = self.client.greeting().collector.at_ms;
         let since = args.since.unwrap_or(SINCE);
         let since_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
@@ -100,7 +104,7 @@ impl Past<'_> {
     }
 
     /// A page of events, and where the next one begins.
-    async fn page(&self, query: EventQuery) -> Result<(Vec<Event>, Option<i64>), Failure> {
+    async fn page(&self, query: EventQuery) -> Result<(Vec<Event>, Option<i64>), CliError> {
         match self.client.request(Request::Events(query)).await? {
             Reply::Events { events, next } => Ok((events, next)),
             _ => Err(ClientError::Unexpected { what: "events" }.into()),
@@ -112,7 +116,7 @@ impl Past<'_> {
 async fn entries(
     client: &Client,
     filter: &Filter,
-) -> Result<BTreeMap<String, AgentEntry>, Failure> {
+) -> Result<BTreeMap<String, AgentEntry>, CliError> {
     if filter.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -120,7 +124,7 @@ async fn entries(
     Ok(entries.into_iter().map(|entry| (entry.agent.clone(), entry)).collect())
 }
 
-fn print(event: &Event, args: &EventsArgs, console: &mut Console) -> Result<(), Failure> {
+fn print(event: &Event, args: &EventsArgs, console: &mut Console) -> Result<(), CliError> {
     let formatter = console.formatter;
     match args.json {
         true => console.print(&json::line(&json::event(event))),

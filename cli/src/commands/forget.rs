@@ -7,9 +7,9 @@ use heartline_vocabulary::Reason;
 
 use crate::args::ForgetArgs;
 use crate::console::Console;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{CliError, CommandExit};
 use crate::settings::Settings;
-use crate::targets::Fleet;
+use crate::targets::FleetSnapshot;
 
 /// An agent that was heard within so many intervals still beats.
 const BEATING_INTERVALS: u64 = 10;
@@ -19,15 +19,15 @@ pub(crate) async fn run(
     args: ForgetArgs,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     let client = settings.connect_to_act().await?;
     let (entries, collector) = client.snapshot(Vec::new()).await?;
-    let fleet = Fleet::new(entries, collector);
+    let fleet = FleetSnapshot::new(entries, collector);
     for name in &args.names {
         let entry = fleet.entries.iter().find(|entry| entry.agent == *name);
-        let entry = entry.ok_or_else(|| Failure::NotDone(fleet.unknown(name)))?;
+        let entry = entry.ok_or_else(|| CliError::NotDone(fleet.unknown(name)))?;
         if let Some(age_ms) = still_beats(entry, fleet.now_ms()) {
-            return Err(Failure::NotDone(format!(
+            return Err(CliError::NotDone(format!(
                 "nothing was done: {name} still beats (last {} ago) and would be back at once; \
                  stop it first",
                 text::age(age_ms)
@@ -42,7 +42,7 @@ pub(crate) async fn run(
     for agent in &agents {
         console.say(&format!("forgotten: {agent} (its history stays)"));
     }
-    Ok(Verdict::bad_if(agents.len() < args.names.len()))
+    Ok(CommandExit::bad_if(agents.len() < args.names.len()))
 }
 
 /// The age of the last beat of an agent that has not ended.

@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use heartline_operator::Filter;
 use heartline_operator::client::Client;
-use heartline_operator::json::{self, CommandReport, Obedience};
-use heartline_operator::message::{AgentEntry, Command, CommandOutcome};
+use heartline_operator::json::{self, CommandProgress, CommandReport};
+use heartline_operator::message::{AgentCommand, AgentEntry, CommandOutcome};
 use heartline_operator::text::{span, verb};
 use heartline_vocabulary::{Action, CommandRefusal, CommandTarget};
 
-use crate::act::{Patience, Plan, Progress, Watcher, confirm, refusal, send};
-use crate::args::{HowArgs, KillArgs, ResumeArgs, TargetArgs};
+use crate::act::{
+    CommandPlan, CommandTracker, CommandWatcher, RetryPolicy, confirm, refusal, send,
+};
+use crate::args::{ExecutionArgs, KillArgs, ResumeArgs, TargetArgs};
 use crate::console::Console;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{CliError, CommandExit};
 use crate::random;
 use crate::settings::Settings;
-use crate::targets::Fleet;
+use crate::targets::FleetSnapshot;
 
 /// Longest reason, in bytes.
 const REASON_MAX: usize = 512;
@@ -25,12 +27,16 @@ pub(crate) async fn kill(
     args: KillArgs,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     if args.reason.trim().is_empty() {
-        return Err(Failure::Usage("--reason: a kill needs a reason".to_owned()));
+        return Err(CliError::Usage("--reason: a kill needs a reason".to_owned()));
     }
-    let order =
-        Order { action: Action::Kill, whom: args.targets, reason: args.reason, how: args.how };
+    let order = CommandInvocation {
+        action: Action::Kill,
+        whom: args.targets,
+        reason: args.reason,
+        how: args.how,
+    };
     order.carry_out(settings, console).await
 }
 
@@ -39,35 +45,39 @@ pub(crate) async fn resume(
     args: ResumeArgs,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
-    let order =
-        Order { action: Action::Resume, whom: args.targets, reason: args.reason, how: args.how };
+) -> Result<CommandExit, CliError> {
+    let order = CommandInvocation {
+        action: Action::Resume,
+        whom: args.targets,
+        reason: args.reason,
+        how: args.how,
+    };
     order.carry_out(settings, console).await
 }
 
 /// What was asked for.
-struct Order {
+struct CommandInvocation {
     action: Action,
     whom: TargetArgs,
     reason: String,
-    how: HowArgs,
+    how: ExecutionArgs,
 }
 
-impl Order {
+impl CommandInvocation {
     async fn carry_out(
         self,
         settings: &Settings,
         console: &mut Console,
-    ) -> Result<Verdict, Failure> {
+    ) -> Result<CommandExit, CliError> {
         if self.reason.len() > REASON_MAX {
-            return Err(Failure::Usage(format!("--reason: at most {REASON_MAX} bytes")));
+            return Err(CliError::Usage(format!("--reason: at most {REASON_MAX} bytes")));
         }
         let filter = self.whom.filter.as_deref().map(Filter::parse).transpose()?;
         let client = settings.connect_to_act().await?;
         let (entries, collector) = client.snapshot(Vec::new()).await?;
-        let fleet = Fleet::new(entries, collector);
+        let fleet = FleetSnapshot::new(entries, collector);
         let request_id = random::number()
-            .map_err(|source| Failure::System { what: "read /dev/urandom", source })?;
+            .map_err(|source| CliError::System { what: "read /dev/urandom", source })?;
         let refuse = |refused| CommandOutcome {
             request_id,
             at_ms: fleet.now_ms(),
@@ -85,7 +95,7 @@ impl Order {
             }
         };
 
-        let plan = Plan::new(self.action, &fleet, targets);
+        let plan = CommandPlan::new(self.action, &fleet, targets);
         console.say(&plan.describe(console.formatter));
         // Who types the count confirms it; who does not must have said it.
         let mut expect = self.how.expect;
@@ -94,12 +104,12 @@ impl Order {
         }
         if let Some(refused) = refusal(&plan, expect) {
             let outcome = refuse(refused);
-            return self.report(&Progress::new(self.action, &outcome), &outcome, console);
+            return self.report(&CommandTracker::new(self.action, &outcome), &outcome, console);
         }
         if !self.how.yes {
             confirm(&plan, console)?;
         }
-        let command = Command {
+        let command = AgentCommand {
             request_id,
             action: self.action,
             agents: plan.targets.iter().map(|entry| entry.agent.clone()).collect(),
@@ -109,20 +119,24 @@ impl Order {
         self.send(client, command, settings, console).await
     }
 
-    fn targets(&self, fleet: &Fleet, filter: Option<&Filter>) -> Result<Vec<AgentEntry>, Failure> {
+    fn targets(
+        &self,
+        fleet: &FleetSnapshot,
+        filter: Option<&Filter>,
+    ) -> Result<Vec<AgentEntry>, CliError> {
         let found = match filter {
             Some(filter) => fleet.matching(filter),
             None => fleet.named(&self.whom.names)?,
         };
         if found.is_empty() {
-            return Err(Failure::NotDone("nothing was done: no agent matches".to_owned()));
+            return Err(CliError::NotDone("nothing was done: no agent matches".to_owned()));
         }
         Ok(found.into_iter().cloned().collect())
     }
 
     /// That there is nobody to act on, as the collector would say it.
-    fn nobody(&self, fleet: &Fleet, failure: &Failure) -> Option<CommandRefusal> {
-        if !matches!(failure, Failure::NotDone(_)) {
+    fn nobody(&self, fleet: &FleetSnapshot, failure: &CliError) -> Option<CommandRefusal> {
+        if !matches!(failure, CliError::NotDone(_)) {
             return None;
         }
         let is_unknown = |name: &&String| fleet.named(std::slice::from_ref(*name)).is_err();
@@ -135,28 +149,28 @@ impl Order {
 
     fn print_json(
         &self,
-        obedience: &[Obedience],
+        progress: &[CommandProgress],
         outcome: &CommandOutcome,
         console: &mut Console,
-    ) -> Result<(), Failure> {
-        let report = CommandReport { action: self.action, outcome, obedience };
+    ) -> Result<(), CliError> {
+        let report = CommandReport { action: self.action, outcome, progress };
         console.print(&json::pretty(&json::command_outcome(report)))
     }
 
     async fn send(
         &self,
         client: Client,
-        command: Command,
+        command: AgentCommand,
         settings: &Settings,
         console: &mut Console,
-    ) -> Result<Verdict, Failure> {
+    ) -> Result<CommandExit, CliError> {
         // Subscribed before, so that not even the fastest obedience is missed.
         let watcher = match self.how.wait {
-            Some(_) => Some(Watcher::start(&client, command.agents.clone()).await?),
+            Some(_) => Some(CommandWatcher::start(&client, command.agents.clone()).await?),
             None => None,
         };
-        let (outcome, _client) = send(client, &command, settings, Patience::default()).await?;
-        let mut progress = Progress::new(self.action, &outcome);
+        let (outcome, _client) = send(client, &command, settings, RetryPolicy::default()).await?;
+        let mut progress = CommandTracker::new(self.action, &outcome);
         if outcome.refused.is_none()
             && let (Some(watcher), Some(limit)) = (watcher, self.how.wait)
         {
@@ -167,29 +181,29 @@ impl Order {
 
     fn report(
         &self,
-        progress: &Progress,
+        progress: &CommandTracker,
         outcome: &CommandOutcome,
         console: &mut Console,
-    ) -> Result<Verdict, Failure> {
+    ) -> Result<CommandExit, CliError> {
         if self.how.json {
             self.print_json(progress.so_far(), outcome, console)?;
         }
         if let Some(refused) = &outcome.refused {
             console.say(&refused.to_string());
-            return Ok(Verdict::Bad);
+            return Ok(CommandExit::Bad);
         }
         if !self.how.json {
             for line in lines(self.action, progress, self.how.wait) {
                 console.print(&line)?;
             }
         }
-        Ok(Verdict::bad_if(self.how.wait.is_some() && !progress.is_complete()))
+        Ok(CommandExit::bad_if(self.how.wait.is_some() && !progress.is_complete()))
     }
 }
 
 /// A line for each target.
-fn lines(action: Action, progress: &Progress, wait: Option<Duration>) -> Vec<String> {
-    let line = |(target, so_far): (&CommandTarget, Obedience)| {
+fn lines(action: Action, progress: &CommandTracker, wait: Option<Duration>) -> Vec<String> {
+    let line = |(target, so_far): (&CommandTarget, CommandProgress)| {
         let (verb, agent) = (verb(action), &target.agent);
         let what = match (so_far.obeyed_ms, so_far.delivered_ms, wait) {
             (Some(ms), _, _) if target.changed => format!("obeyed in {}", span(ms)),

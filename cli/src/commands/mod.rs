@@ -19,17 +19,17 @@ use heartline_operator::client::dial_stdio;
 
 use crate::args::{Arguments, Command, TuiArgs};
 use crate::console::Console;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{CliError, CommandExit};
 use crate::settings::{Settings, environment};
 use crate::style::StateFormatter;
 
 /// Carries out the command line.
 ///
 /// # Errors
-/// [`Failure`], which has an exit code and says what to do.
-pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Verdict, Failure> {
+/// [`CliError`], which has an exit code and says what to do.
+pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<CommandExit, CliError> {
     let Arguments { global, filter, command } = arguments;
-    let before = FilterBefore(filter);
+    let before = GlobalFilter(filter);
     // These need no settings, and must work with a config file that does not.
     match command {
         Some(Command::Completions(args)) => return docs::completions(&args, console),
@@ -37,12 +37,12 @@ pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Verdict
         #[cfg(feature = "demo")]
         Some(Command::DemoAgent(args)) => {
             heartline_demo::run_agent(&args)?;
-            return Ok(Verdict::Good);
+            return Ok(CommandExit::Good);
         }
         #[cfg(feature = "demo")]
         Some(Command::DemoCollector(args)) => {
             heartline_demo::run_collector(&args)?;
-            return Ok(Verdict::Good);
+            return Ok(CommandExit::Good);
         }
         Some(Command::Config(args)) => return config::run(&args, &global, console),
         _ => {}
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Verdict
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|source| Failure::System { what: "start", source })?;
+        .map_err(|source| CliError::System { what: "start", source })?;
     let verdict = runtime.block_on(dispatch(command, before, &settings, console));
     // Reading standard input takes a thread that can't be stopped; nobody waits for it.
     runtime.shutdown_background();
@@ -61,10 +61,10 @@ pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Verdict
 
 async fn dispatch(
     command: Option<Command>,
-    before: FilterBefore,
+    before: GlobalFilter,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     match command {
         None => tui::run(&TuiArgs { filter: before.0 }, settings, console).await,
         Some(Command::Tui(args)) => {
@@ -98,7 +98,7 @@ async fn without_filter(
     command: Command,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     match command {
         Command::Agent(args) => agent::run(&args, settings, console).await,
         Command::Kill(args) => kill::kill(args, settings, console).await,
@@ -111,7 +111,7 @@ async fn without_filter(
         Command::DialStdio => {
             let directories = settings.directories(&environment)?;
             dial_stdio(&directories, settings.access).await?;
-            Ok(Verdict::Good)
+            Ok(CommandExit::Good)
         }
         Command::Tui(_)
         | Command::Status(_)
@@ -127,24 +127,24 @@ async fn without_filter(
 }
 
 /// `--filter` before the command.
-struct FilterBefore(Option<String>);
+struct GlobalFilter(Option<String>);
 
-impl FilterBefore {
+impl GlobalFilter {
     /// The filter of a command that takes one.
-    fn or(self, after: Option<String>) -> Result<Option<String>, Failure> {
+    fn or(self, after: Option<String>) -> Result<Option<String>, CliError> {
         match (self.0, after) {
             (Some(_), Some(_)) => {
-                Err(Failure::Usage("--filter is given twice; join them with `and`".to_owned()))
+                Err(CliError::Usage("--filter is given twice; join them with `and`".to_owned()))
             }
             (before, after) => Ok(before.or(after)),
         }
     }
 
     /// A filter that a command would not look at is a mistake, and for `kill` a dangerous one.
-    fn must_be_none(self) -> Result<(), Failure> {
+    fn must_be_none(self) -> Result<(), CliError> {
         match self.0 {
             None => Ok(()),
-            Some(_) => Err(Failure::Usage(
+            Some(_) => Err(CliError::Usage(
                 "--filter before this command means nothing; give it after the command, if it \
                  takes one"
                     .to_owned(),
@@ -154,6 +154,6 @@ impl FilterBefore {
 }
 
 /// Reads a filter; none matches everything.
-fn parse_filter(text: Option<&str>) -> Result<Filter, Failure> {
+fn parse_filter(text: Option<&str>) -> Result<Filter, CliError> {
     Ok(Filter::parse(text.unwrap_or_default())?)
 }

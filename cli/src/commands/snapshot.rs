@@ -6,7 +6,7 @@ use heartline_tui::{SnapshotData, snapshot};
 
 use crate::args::{Screen, SnapshotArgs};
 use crate::console::Console;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{CliError, CommandExit};
 use crate::settings::Settings;
 
 /// Most events that a screen can show.
@@ -17,7 +17,7 @@ pub(crate) async fn run(
     args: &SnapshotArgs,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     let look = settings.config.look()?;
     let client = settings.connect().await?;
     let (entries, collector) = client.snapshot(Vec::new()).await?;
@@ -49,5 +49,5 @@ pub(crate) async fn run(
     let size = (args.size.columns, args.size.rows);
     let filter = args.filter.as_deref().unwrap_or_default();
     console.print(&snapshot(data, screen, size, filter, look)?)?;
-    Ok(Verdict::Good)
+    Ok(CommandExit::Good)
 }

@@ -8,29 +8,29 @@ use super::parse_filter;
 use crate::act::agents;
 use crate::args::StatusArgs;
 use crate::console::Console;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{CliError, CommandExit};
 use crate::settings::Settings;
 use crate::style::{StateFormatter, alert};
-use crate::table::{self, Column};
-use crate::targets::Fleet;
+use crate::table::{self, TableColumn};
+use crate::targets::FleetSnapshot;
 
 /// The columns of the table; on a narrow terminal the ones of most worth stay.
-const COLUMNS: [Column; 15] = [
-    Column::left("STATE", 0),
-    Column::left("AGENT", 0),
-    Column::left("HOST", 2),
-    Column::right("SINCE", 3),
-    Column::right("BEAT", 0),
-    Column::right("STEP", 0),
-    Column::left("DOING", 6),
-    Column::right("OK%", 1),
-    Column::right("P50", 7),
-    Column::right("P95", 4),
-    Column::right("P99", 8),
-    Column::right("TASK/M", 5),
-    Column::right("$ 1H", 5),
-    Column::right("$ DAY", 6),
-    Column::right("STARTS", 9),
+const COLUMNS: [TableColumn; 15] = [
+    TableColumn::left("STATE", 0),
+    TableColumn::left("AGENT", 0),
+    TableColumn::left("HOST", 2),
+    TableColumn::right("SINCE", 3),
+    TableColumn::right("BEAT", 0),
+    TableColumn::right("STEP", 0),
+    TableColumn::left("DOING", 6),
+    TableColumn::right("OK%", 1),
+    TableColumn::right("P50", 7),
+    TableColumn::right("P95", 4),
+    TableColumn::right("P99", 8),
+    TableColumn::right("TASK/M", 5),
+    TableColumn::right("$ 1H", 5),
+    TableColumn::right("$ DAY", 6),
+    TableColumn::right("STARTS", 9),
 ];
 
 /// Carries out the command.
@@ -38,11 +38,11 @@ pub(crate) async fn run(
     args: &StatusArgs,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     let filter = parse_filter(args.filter.as_deref())?;
     let client = settings.connect().await?;
     let (entries, collector) = client.snapshot(Vec::new()).await?;
-    let fleet = Fleet::new(entries, collector);
+    let fleet = FleetSnapshot::new(entries, collector);
     let shown = fleet.matching(&filter);
     if args.json {
         let document = json::status(shown.iter().copied(), &fleet.collector, fleet.now_ms());
@@ -57,11 +57,11 @@ pub(crate) async fn run(
         }
     }
     let failed = shown.iter().any(|entry| args.fail_on.contains(&entry.vitals.state));
-    Ok(Verdict::bad_if(failed))
+    Ok(CommandExit::bad_if(failed))
 }
 
 /// How many there are, by state.
-fn summary_line(fleet: &Fleet, shown: usize, formatter: StateFormatter) -> String {
+fn summary_line(fleet: &FleetSnapshot, shown: usize, formatter: StateFormatter) -> String {
     let summary = &fleet.collector.summary;
     let mut line = match summary.total {
         0 => "No agents yet. Start one: cargo run --example minimal_agent".to_owned(),
@@ -146,21 +146,21 @@ mod tests {
 
     use super::*;
     use heartline_operator::sample;
-    use heartline_operator::text::Charset;
+    use heartline_operator::text::GlyphSet;
 
-    fn fleet() -> Fleet {
+    fn fleet() -> FleetSnapshot {
         let entries = vec![
             sample::healthy_agent(1, "order-processor"),
             sample::silent_agent(2, "report-generator"),
             sample::killed_agent(3, "mail.7"),
         ];
         let collector = sample::collector(&entries);
-        Fleet::new(entries, collector)
+        FleetSnapshot::new(entries, collector)
     }
 
     #[test]
     fn the_table_has_what_fits_and_the_worst_first() {
-        let formatter = StateFormatter(Charset::Unicode);
+        let formatter = StateFormatter(GlyphSet::Unicode);
         let fleet = fleet();
         let rows: Vec<_> =
             fleet.entries.iter().map(|entry| row(entry, fleet.now_ms(), formatter)).collect();
@@ -193,7 +193,7 @@ mod tests {
     fn unknown_agents_are_counted_out() {
         let mut fleet = fleet();
         fleet.collector.summary.unknown = 2;
-        let line = summary_line(&fleet, 1, StateFormatter(Charset::Ascii));
+        let line = summary_line(&fleet, 1, StateFormatter(GlyphSet::Ascii));
         assert_eq!(
             strip_str(&line).to_string(),
             "3 agents   + 1 healthy   X 1 unreachable   # 1 killed   ? 2 unknown   (1 shown)"

@@ -7,16 +7,16 @@ use heartline_protocol::{AgentName, TokenScope};
 
 use crate::args::{ScopeArgs, TokenArgs, TokenCommand, TokenRevokeArgs};
 use crate::console::Console;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{CliError, CommandExit};
 use crate::settings::Settings;
-use crate::table::{self, Column};
+use crate::table::{self, TableColumn};
 
 /// Carries out the command.
 pub(crate) async fn run(
     args: TokenArgs,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     match args.command {
         None => make(&args.scope, settings, console).await,
         Some(TokenCommand::Revoke(args)) => revoke(&args, settings, console).await,
@@ -32,7 +32,7 @@ pub(crate) async fn run(
                 }
                 _ => return Err(ClientError::Unexpected { what: "token" }.into()),
             });
-            Ok(Verdict::Good)
+            Ok(CommandExit::Good)
         }
         Some(TokenCommand::List(args)) => {
             let client = settings.connect_to_act().await?;
@@ -43,7 +43,7 @@ pub(crate) async fn run(
                 true => console.print(&json::pretty(&json::tokens(&tokens)))?,
                 false => console.print(&list(&tokens))?,
             }
-            Ok(Verdict::Good)
+            Ok(CommandExit::Good)
         }
     }
 }
@@ -52,7 +52,7 @@ async fn make(
     args: &ScopeArgs,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     let scope = scope(args)?.unwrap_or_default();
     let client = settings.connect_to_act().await?;
     let TokenReply::Made { token } =
@@ -62,22 +62,22 @@ async fn make(
     };
     console.print(&token)?;
     console.say(&format!("It speaks for {}: give it to the agent as HEARTLINE_TOKEN, or in a file named by HEARTLINE_TOKEN_FILE.", speaks_for(&scope)));
-    Ok(Verdict::Good)
+    Ok(CommandExit::Good)
 }
 
 async fn revoke(
     args: &TokenRevokeArgs,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     let scope = named_scope(&args.scope)?;
     if args.reason.trim().is_empty() {
-        return Err(Failure::Usage("--reason: say why".to_owned()));
+        return Err(CliError::Usage("--reason: say why".to_owned()));
     }
     let client = settings.connect_to_act().await?;
     if !args.yes {
         if !console.terminal.is_interactive {
-            return Err(Failure::Usage("there is no terminal to ask at: pass --yes".to_owned()));
+            return Err(CliError::Usage("there is no terminal to ask at: pass --yes".to_owned()));
         }
         console.say(&format!(
             "Everything signed with the token for {} will be refused: agents that use it become \
@@ -85,23 +85,23 @@ async fn revoke(
             speaks_for(&scope)
         ));
         if console.ask("Type revoke to go on: ")?.as_deref() != Some("revoke") {
-            return Err(Failure::NotDone("nothing was done".to_owned()));
+            return Err(CliError::NotDone("nothing was done".to_owned()));
         }
     }
     let request = TokenRequest::Revoke { scope: scope.clone(), reason: args.reason.clone() };
     done(&ask(&client, request).await?)?;
     console.say(&format!("revoked: the token for {}", speaks_for(&scope)));
-    Ok(Verdict::Good)
+    Ok(CommandExit::Good)
 }
 
-async fn ask(client: &Client, request: TokenRequest) -> Result<TokenReply, Failure> {
+async fn ask(client: &Client, request: TokenRequest) -> Result<TokenReply, CliError> {
     match client.request(Request::Token(request)).await? {
         Reply::Token(reply) => Ok(reply),
         _ => Err(ClientError::Unexpected { what: "token" }.into()),
     }
 }
 
-fn done(reply: &TokenReply) -> Result<(), Failure> {
+fn done(reply: &TokenReply) -> Result<(), CliError> {
     match reply {
         TokenReply::Done => Ok(()),
         _ => Err(ClientError::Unexpected { what: "token" }.into()),
@@ -109,13 +109,13 @@ fn done(reply: &TokenReply) -> Result<(), Failure> {
 }
 
 /// The scope that was asked for, checked.
-fn scope(args: &ScopeArgs) -> Result<Option<String>, Failure> {
+fn scope(args: &ScopeArgs) -> Result<Option<String>, CliError> {
     if let Some(agent) = &args.agent {
         let name = AgentName::new(agent)
-            .map_err(|error| Failure::Usage(format!("--agent {agent:?}: {error}")))?;
+            .map_err(|error| CliError::Usage(format!("--agent {agent:?}: {error}")))?;
         // `SPEC.md`, section 2: as a scope, such an id is a prefix.
         if agent.ends_with('.') {
-            return Err(Failure::Usage(format!(
+            return Err(CliError::Usage(format!(
                 "--agent {agent:?}: the token of an id that ends in a dot would speak for every \
                  agent below it; give the agent an id without the dot, or pass --scope {agent:?} \
                  if all of them are meant"
@@ -125,9 +125,9 @@ fn scope(args: &ScopeArgs) -> Result<Option<String>, Failure> {
     }
     let Some(text) = &args.scope else { return Ok(None) };
     let checked = TokenScope::new(text)
-        .map_err(|error| Failure::Usage(format!("--scope {text:?}: {error}")))?;
+        .map_err(|error| CliError::Usage(format!("--scope {text:?}: {error}")))?;
     if !text.is_empty() && !text.ends_with('.') {
-        return Err(Failure::Usage(format!(
+        return Err(CliError::Usage(format!(
             "--scope {text:?}: a prefix ends in a dot, as \"{text}.\"; for one agent pass --agent"
         )));
     }
@@ -135,9 +135,9 @@ fn scope(args: &ScopeArgs) -> Result<Option<String>, Failure> {
 }
 
 /// A scope that must be said: the whole fleet is not revoked by leaving a word out.
-fn named_scope(args: &ScopeArgs) -> Result<String, Failure> {
+fn named_scope(args: &ScopeArgs) -> Result<String, CliError> {
     scope(args)?.ok_or_else(|| {
-        Failure::Usage(
+        CliError::Usage(
             "say which: --agent NAME, --scope PREFIX, or --scope '' for the whole fleet".to_owned(),
         )
     })
@@ -152,13 +152,13 @@ fn speaks_for(scope: &str) -> String {
 }
 
 fn list(tokens: &[TokenInfo]) -> String {
-    const COLUMNS: [Column; 6] = [
-        Column::left("SPEAKS FOR", 0),
-        Column::right("EPOCH", 0),
-        Column::left("MADE", 0),
-        Column::left("BY", 0),
-        Column::left("REVOKED", 0),
-        Column::left("WHY", 0),
+    const COLUMNS: [TableColumn; 6] = [
+        TableColumn::left("SPEAKS FOR", 0),
+        TableColumn::right("EPOCH", 0),
+        TableColumn::left("MADE", 0),
+        TableColumn::left("BY", 0),
+        TableColumn::left("REVOKED", 0),
+        TableColumn::left("WHY", 0),
     ];
     let none = || "-".to_owned();
     let row = |token: &TokenInfo| {

@@ -6,7 +6,7 @@ use heartline_tui::{Options, RunError};
 use super::parse_filter;
 use crate::args::TuiArgs;
 use crate::console::Console;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{CliError, CommandExit};
 use crate::settings::{Settings, environment};
 
 /// Carries out the command.
@@ -14,9 +14,9 @@ pub(crate) async fn run(
     args: &TuiArgs,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     if !console.terminal.is_screen {
-        return Err(Failure::Usage(
+        return Err(CliError::Usage(
             "there is no terminal to open the app on; try `heartline status`, `heartline watch \
              --plain` or `heartline snapshot`"
                 .to_owned(),
@@ -28,10 +28,10 @@ pub(crate) async fn run(
         ..options(settings.endpoint(&environment)?, settings)?
     };
     heartline_tui::run(options).await.map_err(failure)?;
-    Ok(Verdict::Good)
+    Ok(CommandExit::Good)
 }
 
-pub(super) fn options(endpoint: Endpoint, settings: &Settings) -> Result<Options, Failure> {
+pub(super) fn options(endpoint: Endpoint, settings: &Settings) -> Result<Options, CliError> {
     Ok(Options {
         endpoint,
         client: settings.client_options(&environment),
@@ -40,9 +40,11 @@ pub(super) fn options(endpoint: Endpoint, settings: &Settings) -> Result<Options
     })
 }
 
-pub(super) fn failure(error: RunError) -> Failure {
+pub(super) fn failure(error: RunError) -> CliError {
     match error {
-        RunError::Filter(error) => Failure::Filter(error),
-        RunError::Terminal(error) => Failure::Usage(format!("the terminal can't be used: {error}")),
+        RunError::Filter(error) => CliError::Filter(error),
+        RunError::Terminal(error) => {
+            CliError::Usage(format!("the terminal can't be used: {error}"))
+        }
     }
 }

@@ -7,8 +7,8 @@ use crate::act::agents;
 use crate::args::WatchArgs;
 use crate::console::Console;
 use crate::event_line::{event_line, note_line};
-use crate::failure::{Failure, Verdict};
-use crate::feed::{Feed, Told};
+use crate::failure::{CliError, CommandExit};
+use crate::feed::{EventStream, EventStreamItem};
 use crate::settings::{Settings, environment};
 use crate::style::StateFormatter;
 
@@ -17,28 +17,30 @@ pub(crate) async fn run(
     args: &WatchArgs,
     settings: &Settings,
     console: &mut Console,
-) -> Result<Verdict, Failure> {
+) -> Result<CommandExit, CliError> {
     let filter = parse_filter(args.filter.as_deref())?;
     let (endpoint, options) =
         (settings.endpoint(&environment)?, settings.client_options(&environment));
-    let mut feed = Feed::open(endpoint, options, filter, None);
+    let mut feed = EventStream::open(endpoint, options, filter, None);
     let formatter = console.formatter;
     loop {
         for told in feed.next().await? {
-            console.print(&told_line(&told, formatter))?;
+            console.print(&item_line(&told, formatter))?;
         }
     }
 }
 
 /// One line, without escape codes.
-pub(crate) fn told_line(told: &Told, formatter: StateFormatter) -> String {
+pub(crate) fn item_line(told: &EventStreamItem, formatter: StateFormatter) -> String {
     match told {
-        Told::Event(event) => event_line(event, formatter),
-        Told::Up { at_ms, summary, again } => {
+        EventStreamItem::Event(event) => event_line(event, formatter),
+        EventStreamItem::Up { at_ms, summary, again } => {
             let what = if *again { "link back" } else { "link up" };
             note_line(*at_ms, &format!("{what}: {}", sum(summary)))
         }
-        Told::Lost { at_ms, why } => note_line(*at_ms, &format!("link lost: {why}; trying again")),
+        EventStreamItem::Lost { at_ms, why } => {
+            note_line(*at_ms, &format!("link lost: {why}; trying again"))
+        }
     }
 }
 
@@ -53,19 +55,19 @@ pub(crate) fn sum(summary: &StateCounts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heartline_operator::text::Charset;
+    use heartline_operator::text::GlyphSet;
 
     #[test]
     fn a_lost_link_is_a_line_of_its_own() {
-        let formatter = StateFormatter(Charset::Ascii);
+        let formatter = StateFormatter(GlyphSet::Ascii);
         let at_ms = heartline_operator::sample::NOW_MS;
         let summary = StateCounts { total: 20, healthy: 18, unknown: 2, ..StateCounts::default() };
         let lines = [
-            Told::Up { at_ms, summary, again: false },
-            Told::Lost { at_ms, why: "the collector hung up".into() },
-            Told::Up { at_ms, summary, again: true },
+            EventStreamItem::Up { at_ms, summary, again: false },
+            EventStreamItem::Lost { at_ms, why: "the collector hung up".into() },
+            EventStreamItem::Up { at_ms, summary, again: true },
         ]
-        .map(|told| told_line(&told, formatter));
+        .map(|told| item_line(&told, formatter));
         insta::assert_snapshot!(lines.join("\n"));
     }
 }

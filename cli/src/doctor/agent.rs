@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use heartline_operator::text::parse_duration;
 use heartline_protocol::Token;
 
-use super::Finding;
+use super::Diagnostic;
 use crate::config::Lookup;
 
 const DEFAULT_COLLECTOR: &str = "127.0.0.1:4327";
@@ -15,10 +15,10 @@ const DEFAULT_COLLECTOR: &str = "127.0.0.1:4327";
 /// The settings of an agent, as the environment has them.
 pub(super) struct AgentSettings {
     collector: String,
-    token: TokenPlace,
+    token: TokenSource,
 }
 
-enum TokenPlace {
+enum TokenSource {
     Text(String),
     File(PathBuf),
     Nowhere,
@@ -26,12 +26,12 @@ enum TokenPlace {
 
 impl AgentSettings {
     /// Reads the environment, and says what it found.
-    pub(super) fn read(lookup: Lookup<'_>, findings: &mut Vec<Finding>) -> Self {
+    pub(super) fn read(lookup: Lookup<'_>, findings: &mut Vec<Diagnostic>) -> Self {
         let set = |name: &str| {
             lookup(name).and_then(|v| v.into_string().ok()).filter(|value| !value.is_empty())
         };
         if set("HEARTLINE_DISABLE").is_some_and(|value| value != "0") {
-            findings.push(Finding::wrong(
+            findings.push(Diagnostic::wrong(
                 "HEARTLINE_DISABLE is set: agents send nothing",
                 "Unset it where the agent runs.",
             ));
@@ -39,7 +39,7 @@ impl AgentSettings {
         if let Some(text) = set("HEARTLINE_INTERVAL")
             && parse_duration(&text).is_err()
         {
-            findings.push(Finding::wrong(
+            findings.push(Diagnostic::wrong(
                 format!("HEARTLINE_INTERVAL=\"{text}\" is no duration; agents use 30s"),
                 "Write a whole number and its unit, such as 30s or 500ms.",
             ));
@@ -50,22 +50,24 @@ impl AgentSettings {
         let collector = set("HEARTLINE_COLLECTOR");
         let from = if collector.is_some() { "HEARTLINE_COLLECTOR" } else { "the default" };
         let collector = collector.unwrap_or_else(|| DEFAULT_COLLECTOR.to_owned());
-        findings.push(Finding::Right(format!("agents here send to {collector} ({from})")));
+        findings.push(Diagnostic::Right(format!("agents here send to {collector} ({from})")));
         let token = set("HEARTLINE_TOKEN")
-            .map(TokenPlace::Text)
-            .or_else(|| set("HEARTLINE_TOKEN_FILE").map(|path| TokenPlace::File(path.into())))
-            .or_else(|| state_home.map(|home| TokenPlace::File(home.join("heartline/local.token"))))
-            .unwrap_or(TokenPlace::Nowhere);
+            .map(TokenSource::Text)
+            .or_else(|| set("HEARTLINE_TOKEN_FILE").map(|path| TokenSource::File(path.into())))
+            .or_else(|| {
+                state_home.map(|home| TokenSource::File(home.join("heartline/local.token")))
+            })
+            .unwrap_or(TokenSource::Nowhere);
         Self { collector, token }
     }
 
     /// The token, if there is one that can be used.
-    pub(super) fn token(&self, findings: &mut Vec<Finding>) -> Option<Token> {
+    pub(super) fn token(&self, findings: &mut Vec<Diagnostic>) -> Option<Token> {
         let (text, from) = match &self.token {
-            TokenPlace::Text(text) => (text.clone(), "HEARTLINE_TOKEN".to_owned()),
-            TokenPlace::File(path) => (read_file(path, findings)?, path.display().to_string()),
-            TokenPlace::Nowhere => {
-                findings.push(Finding::wrong(
+            TokenSource::Text(text) => (text.clone(), "HEARTLINE_TOKEN".to_owned()),
+            TokenSource::File(path) => (read_file(path, findings)?, path.display().to_string()),
+            TokenSource::Nowhere => {
+                findings.push(Diagnostic::wrong(
                     "no token, and no place to look for one",
                     "Set HEARTLINE_TOKEN or HEARTLINE_TOKEN_FILE: neither XDG_STATE_HOME nor HOME \
                      is set.",
@@ -81,27 +83,27 @@ impl AgentSettings {
                     agent => format!("the agent {agent} alone"),
                 };
                 let epoch = token.epoch.0;
-                findings.push(Finding::Right(format!(
+                findings.push(Diagnostic::Right(format!(
                     "the token from {from} is whole; it speaks for {whom} (epoch {epoch})"
                 )));
                 Some(token)
             }
             Err(error) => {
                 let advice = "Copy it again, or make another with `heartline token`.";
-                findings.push(Finding::wrong(format!("the token from {from}: {error}"), advice));
+                findings.push(Diagnostic::wrong(format!("the token from {from}: {error}"), advice));
                 None
             }
         }
     }
 
     /// The collector's address, if it has one.
-    pub(super) fn address(&self, findings: &mut Vec<Finding>) -> Option<SocketAddr> {
+    pub(super) fn address(&self, findings: &mut Vec<Diagnostic>) -> Option<SocketAddr> {
         let why = match self.collector.to_socket_addrs() {
             Ok(mut addresses) => match addresses.next() {
                 Some(address) => {
                     if address.to_string() != self.collector {
                         let found = format!("{} is {address}", self.collector);
-                        findings.push(Finding::Right(found));
+                        findings.push(Diagnostic::Right(found));
                     }
                     return Some(address);
                 }
@@ -109,7 +111,7 @@ impl AgentSettings {
             },
             Err(error) => error.to_string(),
         };
-        findings.push(Finding::wrong(
+        findings.push(Diagnostic::wrong(
             format!("the collector's address {} can't be resolved: {why}", self.collector),
             "HEARTLINE_COLLECTOR is HOST:PORT, such as collector.internal:4327.",
         ));
@@ -117,12 +119,12 @@ impl AgentSettings {
     }
 }
 
-fn read_file(path: &Path, findings: &mut Vec<Finding>) -> Option<String> {
+fn read_file(path: &Path, findings: &mut Vec<Diagnostic>) -> Option<String> {
     match std::fs::read_to_string(path) {
         Ok(text) => {
             let mode = std::fs::metadata(path).map_or(0, |meta| meta.permissions().mode());
             if mode & 0o077 != 0 {
-                findings.push(Finding::Note(format!(
+                findings.push(Diagnostic::Note(format!(
                     "others can read the token in {}: chmod 600 it",
                     path.display()
                 )));
@@ -137,7 +139,7 @@ fn read_file(path: &Path, findings: &mut Vec<Finding>) -> Option<String> {
                 _ => "Let the agent's user read it, or set HEARTLINE_TOKEN.",
             };
             let what = format!("can't read the token {}: {error}", path.display());
-            findings.push(Finding::wrong(what, advice));
+            findings.push(Diagnostic::wrong(what, advice));
             None
         }
     }
@@ -147,7 +149,7 @@ fn read_file(path: &Path, findings: &mut Vec<Finding>) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn examine(environment: &[(&str, &str)]) -> Vec<Finding> {
+    fn examine(environment: &[(&str, &str)]) -> Vec<Diagnostic> {
         let lookup = |name: &str| {
             environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into())
         };
@@ -160,7 +162,7 @@ mod tests {
 
     fn wrongs(environment: &[(&str, &str)]) -> Vec<String> {
         let is_wrong = |finding| match finding {
-            Finding::Wrong { what, .. } => Some(what),
+            Diagnostic::Wrong { what, .. } => Some(what),
             _ => None,
         };
         examine(environment).into_iter().filter_map(is_wrong).collect()

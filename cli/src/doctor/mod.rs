@@ -18,12 +18,12 @@ mod probe;
 use heartline_protocol::{AgentName, Token};
 
 use crate::console::Console;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{CliError, CommandExit};
 use crate::settings::{Settings, environment};
 use crate::style::alert;
 use agent::AgentSettings;
-use operators::Operators;
-use probe::Echo;
+use operators::OperatorConnection;
+use probe::ProbeOutcome;
 
 /// Receive buffer that a collector asks for, in bytes.
 const WANTED_BUFFER: u64 = 4 << 20;
@@ -32,7 +32,7 @@ const PROBE_ID: &str = "heartline-doctor";
 
 /// What was found out.
 #[derive(Debug, PartialEq, Eq)]
-enum Finding {
+enum Diagnostic {
     /// As it should be.
     Right(String),
     /// Worth knowing, and not wrong.
@@ -41,40 +41,44 @@ enum Finding {
     Wrong { what: String, advice: String },
 }
 
-impl Finding {
+impl Diagnostic {
     fn wrong(what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::Wrong { what: what.into(), advice: advice.into() }
     }
 }
 
 /// Prints the findings, each with advice where something is wrong.
-pub(crate) async fn run(settings: &Settings, console: &mut Console) -> Result<Verdict, Failure> {
+pub(crate) async fn run(
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<CommandExit, CliError> {
     let findings = examine(settings).await;
     for finding in &findings {
         let line = match finding {
-            Finding::Right(what) => format!("{} {what}", console.formatter.tick()),
-            Finding::Note(what) => format!("{} {what}", alert("!")),
-            Finding::Wrong { what, advice } => {
+            Diagnostic::Right(what) => format!("{} {what}", console.formatter.tick()),
+            Diagnostic::Note(what) => format!("{} {what}", alert("!")),
+            Diagnostic::Wrong { what, advice } => {
                 format!("{} {what}\n    {advice}", console.formatter.cross())
             }
         };
         console.print(&line)?;
     }
-    let wrong = findings.iter().filter(|finding| matches!(finding, Finding::Wrong { .. })).count();
+    let wrong =
+        findings.iter().filter(|finding| matches!(finding, Diagnostic::Wrong { .. })).count();
     match wrong {
         0 => console.say("An agent started here would be seen."),
         wrong => console.say(&format!("{wrong} wrong; the first one is the one to begin with.")),
     }
-    Ok(Verdict::bad_if(wrong > 0))
+    Ok(CommandExit::bad_if(wrong > 0))
 }
 
 /// Examines everything, as far as each step allows the next.
-async fn examine(settings: &Settings) -> Vec<Finding> {
+async fn examine(settings: &Settings) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let agent = AgentSettings::read(&environment, &mut findings);
     let token = agent.token(&mut findings);
     let address = agent.address(&mut findings);
-    let operators = Operators::reach(settings, &mut findings).await;
+    let operators = OperatorConnection::reach(settings, &mut findings).await;
     if let (Some(token), Some(address)) = (token, address)
         && let Some(name) = probe_name(&token)
     {
@@ -87,7 +91,7 @@ async fn examine(settings: &Settings) -> Vec<Finding> {
             None => true,
         };
         let echo = probe::send(address, &token, &name);
-        let answered = matches!(echo, Echo::Answered(_));
+        let answered = matches!(echo, ProbeOutcome::Answered(_));
         let counted = match (&operators, counted_before) {
             (Some(operators), Some(before)) => operators.refusal_since(before).await,
             _ => None,
@@ -113,26 +117,26 @@ fn probe_name(token: &Token) -> Option<AgentName> {
     AgentName::new(&id).ok()
 }
 
-fn judge(echo: &Echo, address: std::net::SocketAddr, counted: Option<&str>) -> Finding {
+fn judge(echo: &ProbeOutcome, address: std::net::SocketAddr, counted: Option<&str>) -> Diagnostic {
     match (echo, counted) {
-        (Echo::Answered(trip), _) => Finding::Right(format!(
+        (ProbeOutcome::Answered(trip), _) => Diagnostic::Right(format!(
             "a signed probe to {address} was answered in {:.1} ms: address and token are right",
             trip.as_secs_f64() * 1e3
         )),
-        (Echo::Refused, _) => Finding::wrong(
+        (ProbeOutcome::Refused, _) => Diagnostic::wrong(
             format!("nothing listens on {address} (connection refused)"),
             "Start `heartlined` there, or set HEARTLINE_COLLECTOR to where it listens.",
         ),
-        (Echo::Failed(why), _) => Finding::wrong(
+        (ProbeOutcome::Failed(why), _) => Diagnostic::wrong(
             format!("can't send to {address}: {why}"),
             "Check the network and the address in HEARTLINE_COLLECTOR.",
         ),
-        (Echo::Silence, Some(counter)) => Finding::wrong(
+        (ProbeOutcome::Silence, Some(counter)) => Diagnostic::wrong(
             format!("the probe reached the collector, which refused it ({counter})"),
             "The token is not one of this collector, or is revoked: make another with `heartline \
              token`; `heartline token list` shows what is revoked.",
         ),
-        (Echo::Silence, None) => Finding::wrong(
+        (ProbeOutcome::Silence, None) => Diagnostic::wrong(
             format!("no answer from {address}"),
             "A collector answers nothing that is signed wrongly: the token may be of another \
              collector (make one there: `heartline token`). Or a firewall drops UDP to or from \
@@ -142,28 +146,28 @@ fn judge(echo: &Echo, address: std::net::SocketAddr, counted: Option<&str>) -> F
 }
 
 /// Removes the probe from the fleet again.
-async fn tidy_up(operators: Option<&Operators>, name: &str) -> Finding {
+async fn tidy_up(operators: Option<&OperatorConnection>, name: &str) -> Diagnostic {
     let is_gone = match operators {
         Some(operators) => operators.forget(name).await,
         None => false,
     };
     match is_gone {
-        true => Finding::Right(format!("the probe's id {name} was forgotten again")),
-        false => Finding::Note(format!(
+        true => Diagnostic::Right(format!("the probe's id {name} was forgotten again")),
+        false => Diagnostic::Note(format!(
             "the probe is listed as {name}, state unknown; remove it there: heartline forget {name}"
         )),
     }
 }
 
-fn receive_buffer() -> Finding {
+fn receive_buffer() -> Diagnostic {
     let path = "/proc/sys/net/core/rmem_max";
     let allowed = std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
     match allowed {
-        None => Finding::Note(format!("{path} can't be read: receive buffer not checked")),
-        Some(bytes) if bytes >= WANTED_BUFFER => Finding::Right(format!(
+        None => Diagnostic::Note(format!("{path} can't be read: receive buffer not checked")),
+        Some(bytes) if bytes >= WANTED_BUFFER => Diagnostic::Right(format!(
             "a collector here gets its receive buffer ({bytes} bytes allowed)"
         )),
-        Some::<u64>(bytes) => Finding::Note(format!(
+        Some::<u64>(bytes) => Diagnostic::Note(format!(
             "a collector here gets a receive buffer of {bytes} bytes at most, and loses beats of \
              large fleets in bursts; as root: sysctl -w net.core.rmem_max={WANTED_BUFFER}"
         )),
@@ -193,8 +197,8 @@ mod tests {
     #[test]
     fn silence_with_a_counter_is_a_wrong_token_and_without_one_may_be_a_firewall() {
         let address = "127.0.0.1:4327".parse().unwrap();
-        let advice = |counted| match judge(&Echo::Silence, address, counted) {
-            Finding::Wrong { advice, .. } => advice,
+        let advice = |counted| match judge(&ProbeOutcome::Silence, address, counted) {
+            Diagnostic::Wrong { advice, .. } => advice,
             other => panic!("{other:?}"),
         };
         assert!(advice(Some("bad signature")).contains("another with `heartline token`"));

@@ -6,22 +6,22 @@ use heartline_operator::message::{
     Request,
 };
 
-use super::Finding;
+use super::Diagnostic;
 use super::probe::ATTEMPTS;
 use crate::settings::{Settings, environment};
 
 /// A collector that answers operators.
-pub(super) struct Operators {
+pub(super) struct OperatorConnection {
     client: Client,
 }
 
-impl Operators {
+impl OperatorConnection {
     /// Connects, and says how that went.
-    pub(super) async fn reach(settings: &Settings, findings: &mut Vec<Finding>) -> Option<Self> {
+    pub(super) async fn reach(settings: &Settings, findings: &mut Vec<Diagnostic>) -> Option<Self> {
         let endpoint = match settings.endpoint(&environment) {
             Ok(endpoint) => endpoint,
             Err(error) => {
-                findings.push(Finding::wrong(error.to_string(), "Pass --data-dir."));
+                findings.push(Diagnostic::wrong(error.to_string(), "Pass --data-dir."));
                 return None;
             }
         };
@@ -30,13 +30,13 @@ impl Operators {
             Ok(client) => client,
             Err(error) => {
                 // An agent needs no operators' socket: on another machine there is none.
-                findings.push(Finding::Note(format!("operators: {error}")));
+                findings.push(Diagnostic::Note(format!("operators: {error}")));
                 return None;
             }
         };
         let greeting = client.greeting();
         let may = if greeting.may_control { "look and act" } else { "look, but not act" };
-        findings.push(Finding::Right(format!(
+        findings.push(Diagnostic::Right(format!(
             "{} may {may} on the collector at {}",
             greeting.operator, greeting.collector.host
         )));
@@ -78,20 +78,20 @@ impl Operators {
     }
 }
 
-fn report(collector: &CollectorStatus, findings: &mut Vec<Finding>) {
+fn report(collector: &CollectorStatus, findings: &mut Vec<Diagnostic>) {
     let ours = env!("CARGO_PKG_VERSION");
     findings.push(match collector.version.as_str() {
-        theirs if theirs == ours => Finding::Right(format!("collector and client are {ours}")),
-        theirs => Finding::Note(format!("the collector is version {theirs}, this is {ours}")),
+        theirs if theirs == ours => Diagnostic::Right(format!("collector and client are {ours}")),
+        theirs => Diagnostic::Note(format!("the collector is version {theirs}, this is {ours}")),
     });
-    findings.push(Finding::Right(format!("it receives beats on {}", collector.udp.join(", "))));
+    findings.push(Diagnostic::Right(format!("it receives beats on {}", collector.udp.join(", "))));
     if collector.datagrams.kernel_dropped > 0 {
-        findings.push(Finding::Note(format!(
+        findings.push(Diagnostic::Note(format!(
             "the kernel has dropped {} datagrams since it started",
             collector.datagrams.kernel_dropped
         )));
     }
     for banner in &collector.banners {
-        findings.push(Finding::Note(banner.clone()));
+        findings.push(Diagnostic::Note(banner.clone()));
     }
 }

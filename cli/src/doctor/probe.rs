@@ -18,7 +18,7 @@ const BUFFER: usize = 2_048;
 
 /// What came back.
 #[derive(Debug)]
-pub(super) enum Echo {
+pub(super) enum ProbeOutcome {
     /// The collector's answer, signed with the same key, after so long.
     Answered(Duration),
     /// The machine is there, and nobody listens on the port.
@@ -30,11 +30,11 @@ pub(super) enum Echo {
 }
 
 /// Sends beats until one is answered.
-pub(super) fn send(address: SocketAddr, token: &Token, name: &AgentName) -> Echo {
-    attempt(address, token, name).unwrap_or_else(Echo::Failed)
+pub(super) fn send(address: SocketAddr, token: &Token, name: &AgentName) -> ProbeOutcome {
+    attempt(address, token, name).unwrap_or_else(ProbeOutcome::Failed)
 }
 
-fn attempt(address: SocketAddr, token: &Token, name: &AgentName) -> Result<Echo, String> {
+fn attempt(address: SocketAddr, token: &Token, name: &AgentName) -> Result<ProbeOutcome, String> {
     let said = |error: std::io::Error| error.to_string();
     let keys = AgentKeys::new(token, name).map_err(|error| error.to_string())?;
     let local: SocketAddr = match address {
@@ -52,36 +52,38 @@ fn attempt(address: SocketAddr, token: &Token, name: &AgentName) -> Result<Echo,
         let sent = clock::now();
         match socket.send(&datagram) {
             Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok(Echo::Refused),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                return Ok(ProbeOutcome::Refused);
+            }
             Err(error) => return Err(error.to_string()),
         }
         match answer(&socket, &mut engine, sent)? {
-            Echo::Silence => {}
+            ProbeOutcome::Silence => {}
             echo => return Ok(echo),
         }
     }
-    Ok(Echo::Silence)
+    Ok(ProbeOutcome::Silence)
 }
 
 /// Waits for the answer to what was just sent.
-fn answer(socket: &UdpSocket, engine: &mut Engine, sent: Duration) -> Result<Echo, String> {
+fn answer(socket: &UdpSocket, engine: &mut Engine, sent: Duration) -> Result<ProbeOutcome, String> {
     let mut buffer = [0; BUFFER];
     loop {
         let Some(left) = (sent + PATIENCE).checked_sub(clock::now()).filter(|left| !left.is_zero())
         else {
-            return Ok(Echo::Silence);
+            return Ok(ProbeOutcome::Silence);
         };
         socket.set_read_timeout(Some(left)).map_err(|error| error.to_string())?;
         match socket.recv(&mut buffer) {
             Ok(len) => {
                 let heard = engine.handle_datagram(&buffer[..len], now());
                 if heard.is_ok() && engine.last_answer().is_some() {
-                    return Ok(Echo::Answered(clock::now() - sent));
+                    return Ok(ProbeOutcome::Answered(clock::now() - sent));
                 }
             }
             Err(error) => match error.kind() {
-                ErrorKind::ConnectionRefused => return Ok(Echo::Refused),
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(Echo::Silence),
+                ErrorKind::ConnectionRefused => return Ok(ProbeOutcome::Refused),
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(ProbeOutcome::Silence),
                 ErrorKind::Interrupted => {}
                 _ => return Err(error.to_string()),
             },
@@ -107,8 +109,8 @@ mod tests {
         let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
         drop(taken);
-        assert!(matches!(send(address, &token, &name), Echo::Refused));
+        assert!(matches!(send(address, &token, &name), ProbeOutcome::Refused));
         let mute = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert!(matches!(send(mute.local_addr().unwrap(), &token, &name), Echo::Silence));
+        assert!(matches!(send(mute.local_addr().unwrap(), &token, &name), ProbeOutcome::Silence));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use heartline_fleet::CommandRequest;
 
-use heartline_operator::message::{Command, ErrorCode, EventQuery, Reply, Request};
+use heartline_operator::message::{AgentCommand, ErrorCode, EventQuery, Reply, Request};
 use heartline_protocol::wire::UntrustedText;
 use heartline_vocabulary::CommandRefusal;
 use heartline_vocabulary::Reason;
@@ -133,11 +133,11 @@ async fn events(query: EventQuery, context: &ServerContext) -> Result<Reply, Req
 }
 
 async fn run_command(
-    command: Command,
+    command: AgentCommand,
     operator: &OperatorIdentity,
     context: &ServerContext,
 ) -> Result<Reply, RequestError> {
-    let Command { request_id, action, agents, reason, expect } = command;
+    let AgentCommand { request_id, action, agents, reason, expect } = command;
     if reason.len() > REASON_MAX || agents.len() > AGENTS_MAX {
         let message = format!(
             "a command has at most {REASON_MAX} bytes of reason and {AGENTS_MAX} agents, this one \

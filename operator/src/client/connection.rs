@@ -9,12 +9,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::endpoint::{Access, Endpoint};
+use super::endpoint::{AccessMode, Endpoint};
 use super::error::{ClientError, GREETING};
 use super::greet;
-use super::route::{Ending, Routes, Waiter};
+use super::route::{CloseReason, PendingRequests, ReplySender};
 use super::subscription::Subscription;
-use super::transport::{Reader, Ssh, Transport, Writer};
+use super::transport::{BoxedReader, BoxedWriter, SshProcess, Transport};
 use crate::frame::{self, FrameError, FrameReader};
 use crate::message::{
     AgentEntry, ClientFrame, CollectorStatus, ErrorCode, Reply, Request, ServerFrame, VERSION,
@@ -29,7 +29,7 @@ const NEWS: usize = 64;
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
     /// Look and act, or only look.
-    pub access: Access,
+    pub access: AccessMode,
     /// Name and version of this program, for the collector's log.
     pub client: String,
     /// Who the operator is where the connection comes from: `ops@bastion`.
@@ -55,13 +55,13 @@ pub struct Greeting {
 /// A connection to a collector. Clones share it; the last one to be dropped closes it.
 #[derive(Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
+    shared: Arc<ClientInner>,
     greeting: Arc<Greeting>,
 }
 
-struct Shared {
+struct ClientInner {
     outgoing: mpsc::Sender<Vec<u8>>,
-    routes: Arc<Routes>,
+    routes: Arc<PendingRequests>,
     request_timeout: Duration,
     task: AbortHandle,
 }
@@ -69,7 +69,7 @@ struct Shared {
 impl Default for ClientOptions {
     fn default() -> Self {
         Self {
-            access: Access::Control,
+            access: AccessMode::Control,
             client: concat!("heartline-operator ", env!("CARGO_PKG_VERSION")).into(),
             origin: None,
             greeting_timeout: Duration::from_secs(15),
@@ -89,8 +89,8 @@ impl Client {
         options: &ClientOptions,
     ) -> Result<Self, ClientError> {
         let transport = Transport::open(endpoint, options.access).await?;
-        let ssh = transport.ssh.as_ref().map(Ssh::watch);
-        let shared = Shared::start(transport, options.request_timeout);
+        let ssh = transport.ssh.as_ref().map(SshProcess::watch);
+        let shared = ClientInner::start(transport, options.request_timeout);
         let hello = Request::Hello {
             version: VERSION,
             client: options.client.clone(),
@@ -103,7 +103,7 @@ impl Client {
         let reply = answer.map_err(|error| {
             // Versions can be so far apart that not even the greeting decodes.
             match shared.routes.ending() {
-                Some(Ending::Unreadable) => ClientError::Version { theirs: None },
+                Some(CloseReason::Unreadable) => ClientError::Version { theirs: None },
                 _ => error,
             }
         })?;
@@ -180,7 +180,7 @@ impl Client {
 
     async fn many(&self, request: Request) -> Result<Subscription, ClientError> {
         let (sender, receiver) = mpsc::channel(NEWS);
-        let id = self.shared.send(request, Waiter::Many(sender)).await?;
+        let id = self.shared.send(request, ReplySender::Many(sender)).await?;
         Ok(Subscription::new(self.clone(), id, receiver))
     }
 
@@ -197,9 +197,9 @@ fn unexpected_greeting(reply: Reply) -> ClientError {
     }
 }
 
-impl Shared {
+impl ClientInner {
     fn start(transport: Transport, request_timeout: Duration) -> Self {
-        let routes = Arc::new(Routes::default());
+        let routes = Arc::new(PendingRequests::default());
         let (outgoing, queue) = mpsc::channel(OUTGOING);
         let task = tokio::spawn(carry(transport, queue, Arc::clone(&routes), request_timeout))
             .abort_handle();
@@ -215,14 +215,14 @@ impl Shared {
     /// The answer, however long it takes.
     async fn answer(&self, request: Request) -> Result<Reply, ClientError> {
         let (sender, receiver) = oneshot::channel();
-        let id = self.send(request, Waiter::Once(sender)).await?;
-        let forget = ForgetOnDrop { routes: &self.routes, id };
+        let id = self.send(request, ReplySender::Once(sender)).await?;
+        let forget = PendingRequestGuard { routes: &self.routes, id };
         let reply = receiver.await.map_err(|_| self.closed_error())?;
         drop(forget);
         Ok(reply)
     }
 
-    async fn send(&self, request: Request, waiter: Waiter) -> Result<u32, ClientError> {
+    async fn send(&self, request: Request, waiter: ReplySender) -> Result<u32, ClientError> {
         let id = self.routes.register(waiter)?;
         let sent = match frame::encode(&ClientFrame { id, request }) {
             Ok(frame) => self.outgoing.send(frame).await.map_err(|_| self.closed_error()),
@@ -240,21 +240,21 @@ impl Shared {
     }
 }
 
-impl Drop for Shared {
+impl Drop for ClientInner {
     fn drop(&mut self) {
         // The task owns the stream and the ssh, which end with it.
         self.task.abort();
-        self.routes.close(Ending::Said("it was closed here".into()));
+        self.routes.close(CloseReason::Said("it was closed here".into()));
     }
 }
 
 /// Frees a question's place also when the one who asked stops waiting.
-struct ForgetOnDrop<'a> {
-    routes: &'a Routes,
+struct PendingRequestGuard<'a> {
+    routes: &'a PendingRequests,
     id: u32,
 }
 
-impl Drop for ForgetOnDrop<'_> {
+impl Drop for PendingRequestGuard<'_> {
     fn drop(&mut self) {
         self.routes.forget(self.id);
     }
@@ -264,7 +264,7 @@ impl Drop for ForgetOnDrop<'_> {
 async fn carry(
     transport: Transport,
     queue: mpsc::Receiver<Vec<u8>>,
-    routes: Arc<Routes>,
+    routes: Arc<PendingRequests>,
     patience: Duration,
 ) {
     let Transport { reader, writer, mut ssh } = transport;
@@ -272,7 +272,7 @@ async fn carry(
         ending = read(FrameReader::new(reader), &routes, patience) => ending,
         never = write(writer, queue) => match never {},
     };
-    if let (Ending::Cut(why), Some(ssh)) = (&mut ending, &mut ssh)
+    if let (CloseReason::Cut(why), Some(ssh)) = (&mut ending, &mut ssh)
         && let Some(words) = ssh.last_words().await
     {
         *why = format!("ssh says: {words}");
@@ -281,16 +281,20 @@ async fn carry(
 }
 
 /// Hands out answers until the stream ends.
-async fn read(mut frames: FrameReader<Reader>, routes: &Routes, patience: Duration) -> Ending {
+async fn read(
+    mut frames: FrameReader<BoxedReader>,
+    routes: &PendingRequests,
+    patience: Duration,
+) -> CloseReason {
     loop {
         let ServerFrame { id, reply } = match frames.next().await {
             Ok(Some(frame)) => frame,
-            Ok(None) => return Ending::Cut("the collector hung up".into()),
-            Err(FrameError::Decode(_) | FrameError::Trailing(_)) => return Ending::Unreadable,
-            Err(error) => return Ending::Cut(error.to_string()),
+            Ok(None) => return CloseReason::Cut("the collector hung up".into()),
+            Err(FrameError::Decode(_) | FrameError::Trailing(_)) => return CloseReason::Unreadable,
+            Err(error) => return CloseReason::Cut(error.to_string()),
         };
         if let Reply::Goodbye { why } = reply {
-            return Ending::Said(why);
+            return CloseReason::Said(why);
         }
         if let Some((sender, reply)) = routes.deliver(id, reply) {
             // Not reading makes the collector merge news, and cut them in the end. But answers wait
@@ -299,7 +303,7 @@ async fn read(mut frames: FrameReader<Reader>, routes: &Routes, patience: Durati
                 Ok(()) => {}
                 Err(mpsc::error::SendTimeoutError::Closed(_)) => routes.forget(id),
                 Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
-                    return Ending::Said("this program did not take its news".into());
+                    return CloseReason::Said("this program did not take its news".into());
                 }
             }
         }
@@ -308,7 +312,7 @@ async fn read(mut frames: FrameReader<Reader>, routes: &Routes, patience: Durati
 
 /// Writes questions. Never ends: that the stream is broken is for the reader to find, who may have
 /// an answer to read before, and the reason of the end.
-async fn write(mut writer: Writer, mut queue: mpsc::Receiver<Vec<u8>>) -> Infallible {
+async fn write(mut writer: BoxedWriter, mut queue: mpsc::Receiver<Vec<u8>>) -> Infallible {
     while let Some(frame) = queue.recv().await {
         if writer.write_all(&frame).await.is_err() || writer.flush().await.is_err() {
             break;

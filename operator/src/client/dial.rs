@@ -2,10 +2,10 @@
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::endpoint::Access;
+use super::endpoint::AccessMode;
 use super::error::ClientError;
 use super::transport::open_unix;
-use crate::Directories;
+use crate::CollectorDirectories;
 
 /// Carries bytes between this process's standard streams and the collector's socket until either
 /// closes. Bytes are carried as they are: the version is checked by the one who speaks.
@@ -16,13 +16,16 @@ use crate::Directories;
 /// # Errors
 /// [`ClientError::NoCollector`] or [`ClientError::NotPermitted`]; [`ClientError::Closed`] when a
 /// stream breaks instead of ending.
-pub async fn dial_stdio(directories: &Directories, access: Access) -> Result<(), ClientError> {
+pub async fn dial_stdio(
+    directories: &CollectorDirectories,
+    access: AccessMode,
+) -> Result<(), ClientError> {
     join(directories, access, tokio::io::stdin(), tokio::io::stdout()).await
 }
 
 pub(super) async fn join(
-    directories: &Directories,
-    access: Access,
+    directories: &CollectorDirectories,
+    access: AccessMode,
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin,
 ) -> Result<(), ClientError> {

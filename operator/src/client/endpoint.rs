@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::Directories;
+use crate::CollectorDirectories;
 
 /// Where a collector is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// On this machine.
-    Unix(Directories),
+    Unix(CollectorDirectories),
     /// On another machine, by way of ssh.
     Ssh(SshEndpoint),
 }
@@ -28,12 +28,12 @@ pub struct SshEndpoint {
     /// `--socket-dir` over there.
     pub socket_dir: Option<String>,
     /// Whether ssh may ask for a passphrase on the terminal.
-    pub prompts: Prompts,
+    pub prompts: SshPrompts,
 }
 
 /// Whether ssh may ask for a passphrase on the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Prompts {
+pub enum SshPrompts {
     /// It may: a person waits for the connection.
     #[default]
     Allowed,
@@ -43,7 +43,7 @@ pub enum Prompts {
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Access {
+pub enum AccessMode {
     /// Look and act, if the socket's permissions allow it; else look.
     #[default]
     Control,
@@ -56,7 +56,7 @@ impl Endpoint {
     #[must_use]
     pub fn without_prompts(&self) -> Self {
         match self.clone() {
-            Self::Ssh(ssh) => Self::Ssh(SshEndpoint { prompts: Prompts::Never, ..ssh }),
+            Self::Ssh(ssh) => Self::Ssh(SshEndpoint { prompts: SshPrompts::Never, ..ssh }),
             unix @ Self::Unix(_) => unix,
         }
     }
@@ -71,14 +71,14 @@ impl SshEndpoint {
             host: host.into(),
             data_dir: None,
             socket_dir: None,
-            prompts: Prompts::Allowed,
+            prompts: SshPrompts::Allowed,
         }
     }
 
     /// Arguments of the ssh program.
-    pub(super) fn arguments(&self, access: Access) -> Vec<String> {
+    pub(super) fn arguments(&self, access: AccessMode) -> Vec<String> {
         let mut words: Vec<String> = vec!["-T".into()];
-        if self.prompts == Prompts::Never {
+        if self.prompts == SshPrompts::Never {
             words.extend(["-o".into(), "BatchMode=yes".into()]);
         }
         words.extend([self.host.clone(), "heartline".into()]);
@@ -87,7 +87,7 @@ impl SshEndpoint {
                 words.extend([flag.into(), quote(value)]);
             }
         }
-        if access == Access::View {
+        if access == AccessMode::View {
             words.push("--read-only".into());
         }
         words.push("dial-stdio".into());
@@ -112,13 +112,13 @@ mod tests {
     fn the_remote_command_carries_what_was_given_here() {
         let mut ssh = SshEndpoint::new("ops@bastion");
         assert_eq!(
-            ssh.arguments(Access::Control),
+            ssh.arguments(AccessMode::Control),
             ["-T", "ops@bastion", "heartline", "dial-stdio"]
         );
         ssh.data_dir = Some("/srv/it's here".into());
-        ssh.prompts = Prompts::Never;
+        ssh.prompts = SshPrompts::Never;
         assert_eq!(
-            ssh.arguments(Access::View).join(" "),
+            ssh.arguments(AccessMode::View).join(" "),
             r"-T -o BatchMode=yes ops@bastion heartline --data-dir '/srv/it'\''s here' --read-only dial-stdio"
         );
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::error::ClientError;
-use super::transport::SshWatch;
+use super::transport::SshMonitor;
 
 /// How often it is looked whether ssh asks something.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -27,7 +27,7 @@ const DEPTH_MAX: u32 = 4;
 pub(super) async fn wait<T>(
     answer: impl Future<Output = Result<T, ClientError>>,
     patience: Duration,
-    ssh: &SshWatch,
+    ssh: &SshMonitor,
 ) -> Result<T, ClientError> {
     let mut answer = std::pin::pin!(answer);
     let (mut silent, mut asking) = (Duration::ZERO, Duration::ZERO);

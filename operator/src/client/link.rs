@@ -68,13 +68,13 @@ impl Link {
     ///
     /// Over ssh only the first attempt may ask for a passphrase (await its outcome before taking
     /// the terminal); later ones would draw over a screen, and run with
-    /// [`Prompts::Never`](super::Prompts::Never).
+    /// [`SshPrompts::Never`](super::Prompts::Never).
     #[must_use]
     pub fn open(endpoint: Endpoint, options: ClientOptions) -> Self {
         let (events_in, events) = mpsc::channel(EVENTS);
         let (client_in, client) = watch::channel(None);
         let reconnect = Arc::new(Notify::new());
-        let worker = Worker {
+        let worker = LinkTask {
             endpoint,
             options,
             events: events_in,
@@ -126,7 +126,7 @@ impl LinkHandle {
     }
 }
 
-struct Worker {
+struct LinkTask {
     endpoint: Endpoint,
     options: ClientOptions,
     events: mpsc::Sender<LinkEvent>,
@@ -135,9 +135,9 @@ struct Worker {
 }
 
 /// The link was dropped.
-struct Dropped;
+struct LinkDropped;
 
-impl Worker {
+impl LinkTask {
     async fn run(mut self) {
         let mut backoff = Backoff::default();
         let mut lost_since = None;
@@ -162,16 +162,16 @@ impl Worker {
         &self,
         backoff: &mut Backoff,
         lost_since: &mut Option<Instant>,
-    ) -> Result<Dropped, ClientError> {
+    ) -> Result<LinkDropped, ClientError> {
         let Ok(()) = self.tell(LinkEvent::State(LinkState::Connecting)).await else {
-            return Ok(Dropped);
+            return Ok(LinkDropped);
         };
         let client = Client::connect(&self.endpoint, &self.options).await?;
         let mut news = client.subscribe(Vec::new(), PER_SECOND).await?;
         self.client.send_replace(Some(client.clone()));
         let greeting = Arc::new(client.greeting().clone());
         let Ok(()) = self.tell(LinkEvent::State(LinkState::Live(greeting))).await else {
-            return Ok(Dropped);
+            return Ok(LinkDropped);
         };
         *backoff = Backoff::default();
         *lost_since = None;
@@ -194,12 +194,12 @@ impl Worker {
                 }
                 () = self.reconnect.notified() => return Err(asked_for()),
             };
-            let Ok(()) = self.tell(event).await else { return Ok(Dropped) };
+            let Ok(()) = self.tell(event).await else { return Ok(LinkDropped) };
         }
     }
 
-    async fn tell(&self, event: LinkEvent) -> Result<(), Dropped> {
-        self.events.send(event).await.map_err(|_| Dropped)
+    async fn tell(&self, event: LinkEvent) -> Result<(), LinkDropped> {
+        self.events.send(event).await.map_err(|_| LinkDropped)
     }
 }
 

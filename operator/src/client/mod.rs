@@ -13,7 +13,7 @@ mod transport;
 
 pub use connection::{Client, ClientOptions, Greeting};
 pub use dial::dial_stdio;
-pub use endpoint::{Access, Endpoint, Prompts, SshEndpoint};
+pub use endpoint::{AccessMode, Endpoint, SshEndpoint, SshPrompts};
 pub use error::ClientError;
 pub use link::{Link, LinkEvent, LinkHandle, LinkState};
 pub use subscription::Subscription;

@@ -13,7 +13,7 @@ use crate::message::Reply;
 const UNDER_WAY: usize = 256;
 
 /// Who waits for the answers to one question.
-pub(super) enum Waiter {
+pub(super) enum ReplySender {
     /// One answer.
     Once(oneshot::Sender<Reply>),
     /// Answers until the waiter goes away: pages, news.
@@ -22,7 +22,7 @@ pub(super) enum Waiter {
 
 /// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum CloseReason {
     /// The stream ended or broke.
     Cut(String),
     /// A frame came whole and means nothing to this version.
@@ -31,7 +31,7 @@ pub(super) enum Ending {
     Said(String),
 }
 
-impl fmt::Display for Ending {
+impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cut(why) | Self::Said(why) => f.write_str(why),
@@ -42,18 +42,18 @@ impl fmt::Display for Ending {
 
 /// Everybody who waits on one connection.
 #[derive(Default)]
-pub(super) struct Routes(Mutex<Table>);
+pub(super) struct PendingRequests(Mutex<PendingRequestTable>);
 
 #[derive(Default)]
-struct Table {
+struct PendingRequestTable {
     last_id: u32,
-    waiters: HashMap<u32, Waiter>,
-    ending: Option<Ending>,
+    waiters: HashMap<u32, ReplySender>,
+    ending: Option<CloseReason>,
 }
 
-impl Routes {
+impl PendingRequests {
     /// Gives a question its number.
-    pub(super) fn register(&self, waiter: Waiter) -> Result<u32, ClientError> {
+    pub(super) fn register(&self, waiter: ReplySender) -> Result<u32, ClientError> {
         let mut table = self.lock();
         if let Some(ending) = &table.ending {
             return Err(ClientError::Closed { why: ending.to_string() });
@@ -81,8 +81,8 @@ impl Routes {
     /// their question has timed out.
     pub(super) fn deliver(&self, id: u32, reply: Reply) -> Option<(mpsc::Sender<Reply>, Reply)> {
         let mut table = self.lock();
-        let Waiter::Many(sender) = table.waiters.get(&id)? else {
-            if let Some(Waiter::Once(sender)) = table.waiters.remove(&id) {
+        let ReplySender::Many(sender) = table.waiters.get(&id)? else {
+            if let Some(ReplySender::Once(sender)) = table.waiters.remove(&id) {
                 let _gone = sender.send(reply);
             }
             return None;
@@ -98,18 +98,18 @@ impl Routes {
     }
 
     /// Ends every wait, and every one to come. The first ending stays.
-    pub(super) fn close(&self, ending: Ending) {
+    pub(super) fn close(&self, ending: CloseReason) {
         let mut table = self.lock();
         table.ending.get_or_insert(ending);
         table.waiters.clear();
     }
 
     /// How the connection ended, if it has.
-    pub(super) fn ending(&self) -> Option<Ending> {
+    pub(super) fn ending(&self) -> Option<CloseReason> {
         self.lock().ending.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    fn lock(&self) -> MutexGuard<'_, PendingRequestTable> {
         // Every change of the table is a single step, so a panic elsewhere leaves it whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

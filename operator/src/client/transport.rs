@@ -11,9 +11,9 @@ use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::task::JoinHandle;
 
-use super::endpoint::{Access, Endpoint, SshEndpoint};
+use super::endpoint::{AccessMode, Endpoint, SshEndpoint};
 use super::error::ClientError;
-use crate::Directories;
+use crate::CollectorDirectories;
 
 /// Most bytes of ssh's messages that are kept: the last ones say why it ended.
 const STDERR_KEPT: usize = 2_048;
@@ -21,18 +21,18 @@ const STDERR_KEPT: usize = 2_048;
 /// How long a closed ssh may take to say the rest.
 const STDERR_GRACE: Duration = Duration::from_millis(500);
 
-pub(super) type Reader = Box<dyn AsyncRead + Send + Unpin>;
-pub(super) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+pub(super) type BoxedReader = Box<dyn AsyncRead + Send + Unpin>;
+pub(super) type BoxedWriter = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// Both directions to a collector.
 pub(super) struct Transport {
-    pub(super) reader: Reader,
-    pub(super) writer: Writer,
-    pub(super) ssh: Option<Ssh>,
+    pub(super) reader: BoxedReader,
+    pub(super) writer: BoxedWriter,
+    pub(super) ssh: Option<SshProcess>,
 }
 
 /// A running ssh. It is killed when this is dropped.
-pub(super) struct Ssh {
+pub(super) struct SshProcess {
     said: Arc<Mutex<Vec<u8>>>,
     listener: JoinHandle<()>,
     child: Child,
@@ -40,7 +40,7 @@ pub(super) struct Ssh {
 }
 
 /// What can be known of an ssh from outside.
-pub(super) struct SshWatch {
+pub(super) struct SshMonitor {
     /// The host that it connects to.
     pub(super) host: String,
     /// Its process; `None` when it has ended.
@@ -49,7 +49,7 @@ pub(super) struct SshWatch {
 }
 
 impl Transport {
-    pub(super) async fn open(endpoint: &Endpoint, access: Access) -> Result<Self, ClientError> {
+    pub(super) async fn open(endpoint: &Endpoint, access: AccessMode) -> Result<Self, ClientError> {
         match endpoint {
             Endpoint::Unix(directories) => {
                 let (reader, writer) = open_unix(directories, access).await?.into_split();
@@ -66,10 +66,10 @@ impl Transport {
 /// # Errors
 /// [`ClientError::NoCollector`] or [`ClientError::NotPermitted`].
 pub(super) async fn open_unix(
-    directories: &Directories,
-    access: Access,
+    directories: &CollectorDirectories,
+    access: AccessMode,
 ) -> Result<UnixStream, ClientError> {
-    if access == Access::Control {
+    if access == AccessMode::Control {
         let control = directories.control_socket();
         match UnixStream::connect(&control).await {
             Ok(stream) => return Ok(stream),
@@ -90,7 +90,7 @@ fn cannot_open(path: &Path, source: std::io::Error) -> ClientError {
     }
 }
 
-fn spawn_ssh(endpoint: &SshEndpoint, access: Access) -> Result<Transport, ClientError> {
+fn spawn_ssh(endpoint: &SshEndpoint, access: AccessMode) -> Result<Transport, ClientError> {
     if endpoint.host.is_empty() || endpoint.host.starts_with('-') {
         return Err(ClientError::BadHost { host: endpoint.host.clone() });
     }
@@ -110,7 +110,7 @@ fn spawn_ssh(endpoint: &SshEndpoint, access: Access) -> Result<Transport, Client
     Ok(Transport {
         reader: Box::new(reader),
         writer: Box::new(writer),
-        ssh: Some(Ssh { said, listener, child, host: endpoint.host.clone() }),
+        ssh: Some(SshProcess { said, listener, child, host: endpoint.host.clone() }),
     })
 }
 
@@ -124,7 +124,7 @@ async fn listen(mut stderr: ChildStderr, said: Arc<Mutex<Vec<u8>>>) {
     }
 }
 
-impl Ssh {
+impl SshProcess {
     /// What ssh said last, on one line and safe for a terminal: the far side wrote some of it.
     pub(super) async fn last_words(&mut self) -> Option<String> {
         let _ended = tokio::time::timeout(STDERR_GRACE, &mut self.listener).await;
@@ -132,13 +132,13 @@ impl Ssh {
     }
 
     /// For whoever waits for it.
-    pub(super) fn watch(&self) -> SshWatch {
-        SshWatch { host: self.host.clone(), pid: self.child.id(), said: Arc::clone(&self.said) }
+    pub(super) fn watch(&self) -> SshMonitor {
+        SshMonitor { host: self.host.clone(), pid: self.child.id(), said: Arc::clone(&self.said) }
     }
 }
 
-impl SshWatch {
-    /// What ssh said until now, as [`Ssh::last_words`].
+impl SshMonitor {
+    /// What ssh said until now, as [`SshProcess::last_words`].
     pub(super) fn said_so_far(&self) -> Option<String> {
         in_one_line(&self.said)
     }
@@ -150,7 +150,7 @@ fn in_one_line(said: &Mutex<Vec<u8>>) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-impl Drop for Ssh {
+impl Drop for SshProcess {
     fn drop(&mut self) {
         self.listener.abort();
     }

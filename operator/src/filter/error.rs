@@ -16,19 +16,19 @@ pub struct FilterError {
 
 /// What is wrong, at a byte of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(super) struct SyntaxError {
     pub(super) at: usize,
     pub(super) message: String,
 }
 
-impl Problem {
+impl SyntaxError {
     pub(super) fn new(at: usize, message: impl Into<String>) -> Self {
         Self { at, message: message.into() }
     }
 }
 
 impl FilterError {
-    pub(super) fn new(text: &str, problem: Problem) -> Self {
+    pub(super) fn new(text: &str, problem: SyntaxError) -> Self {
         let before = text.char_indices().take_while(|(at, _)| *at < problem.at).count();
         // The message repeats words of the filter.
         let mut message = problem.message;
@@ -105,14 +105,14 @@ mod tests {
 
     #[test]
     fn the_caret_stands_below_the_place() {
-        let error = FilterError::new("é host:", Problem::new(3, "what"));
+        let error = FilterError::new("é host:", SyntaxError::new(3, "what"));
         assert_eq!((error.column(), error.to_string()), (3, "é host:\n  ^ what".into()));
     }
 
     #[test]
     fn of_a_long_filter_the_part_around_the_place_is_shown() {
         let text = format!("{}\nhost%", "a ".repeat(1_000));
-        let shown = FilterError::new(&text, Problem::new(2_005, "what")).to_string();
+        let shown = FilterError::new(&text, SyntaxError::new(2_005, "what")).to_string();
         let (line, caret) = shown.split_once('\n').unwrap();
         assert!(line.chars().count() <= SHOWN);
         assert_eq!(line.as_bytes()[caret.find('^').unwrap()], b'%');
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_the_message_repeats_drives_no_terminal() {
-        let error = FilterError::new("a\u{1b}[2J:b", Problem::new(0, "unknown \"a\u{1b}[2J\""));
+        let error = FilterError::new("a\u{1b}[2J:b", SyntaxError::new(0, "unknown \"a\u{1b}[2J\""));
         assert_eq!(error.message(), "unknown \"a [2J\"");
         assert!(!error.to_string().contains('\u{1b}'));
     }

@@ -2,46 +2,46 @@
 
 use std::borrow::Cow;
 
-use super::subject::Subject;
+use super::subject::FilterInput;
 use crate::figures::session_text;
 use crate::message::{AgentEntry, LatencyQuantiles};
 use heartline_vocabulary::{Phase, Reason, State};
 
 /// A field of the filter language.
-pub(super) struct Field {
+pub(super) struct FilterField {
     pub(super) name: &'static str,
     pub(super) aliases: &'static [&'static str],
     pub(super) help: &'static str,
-    pub(super) read: Read,
+    pub(super) read: FieldAccessor,
 }
 
 /// How a field is read; what is absent is `None`.
-pub(super) enum Read {
+pub(super) enum FieldAccessor {
     /// Any text.
-    Text(Word),
+    Text(TextAccessor),
     /// A word of a fixed set.
-    OneOf(Word, &'static [&'static str]),
+    OneOf(TextAccessor, &'static [&'static str]),
     /// Keys and values of labels.
     Labels(Labels),
     /// A number; durations in microseconds, shares in percent, money in dollars.
-    Number(Unit, Number),
+    Number(NumberUnit, NumberAccessor),
 }
 
-pub(super) type Word = for<'a> fn(&Subject<'a>) -> Option<Cow<'a, str>>;
-pub(super) type Number = fn(&Subject<'_>) -> Option<f64>;
+pub(super) type TextAccessor = for<'a> fn(&FilterInput<'a>) -> Option<Cow<'a, str>>;
+pub(super) type NumberAccessor = fn(&FilterInput<'_>) -> Option<f64>;
 
 /// There is only one way to read labels.
 pub(super) struct Labels;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(super) enum NumberUnit {
     Count,
     Duration,
     Percent,
     Dollars,
 }
 
-impl Unit {
+impl NumberUnit {
     pub(super) fn expected(self) -> &'static str {
         match self {
             Self::Count => "a number",
@@ -54,7 +54,7 @@ impl Unit {
 
 /// A field, for help texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FieldHelp {
+pub struct FilterFieldHelp {
     /// Its name.
     pub name: &'static str,
     /// Its other names.
@@ -66,22 +66,22 @@ pub struct FieldHelp {
 }
 
 /// All fields of the filter language, in the order in which help should show them.
-pub fn fields() -> impl Iterator<Item = FieldHelp> {
-    FIELDS.iter().map(|field| FieldHelp {
+pub fn fields() -> impl Iterator<Item = FilterFieldHelp> {
+    FIELDS.iter().map(|field| FilterFieldHelp {
         name: field.name,
         aliases: field.aliases,
         help: field.help,
         takes: match field.read {
-            Read::Text(_) => "text, or a glob with * and ?",
-            Read::OneOf(..) => "a word",
-            Read::Labels(_) => "a key or value; label.KEY: a value of this key",
-            Read::Number(unit, _) => unit.expected(),
+            FieldAccessor::Text(_) => "text, or a glob with * and ?",
+            FieldAccessor::OneOf(..) => "a word",
+            FieldAccessor::Labels(_) => "a key or value; label.KEY: a value of this key",
+            FieldAccessor::Number(unit, _) => unit.expected(),
         },
     })
 }
 
 /// The field of this name or alias.
-pub(super) fn find(name: &str) -> Option<&'static Field> {
+pub(super) fn find(name: &str) -> Option<&'static FilterField> {
     let is = |other: &&'static str| other.eq_ignore_ascii_case(name);
     FIELDS.iter().find(|field| is(&field.name) || field.aliases.iter().any(is))
 }
@@ -90,8 +90,8 @@ pub(super) fn find(name: &str) -> Option<&'static Field> {
 pub(super) fn field_of_word(word: &str) -> Option<&'static str> {
     let has = |words: &[&str]| words.iter().any(|one| one.eq_ignore_ascii_case(word));
     let mut found = FIELDS.iter().filter(|field| match field.read {
-        Read::OneOf(_, words) => has(words),
-        Read::Text(_) | Read::Labels(_) | Read::Number(..) => false,
+        FieldAccessor::OneOf(_, words) => has(words),
+        FieldAccessor::Text(_) | FieldAccessor::Labels(_) | FieldAccessor::Number(..) => false,
     });
     found.next().map(|field| field.name)
 }
@@ -101,33 +101,38 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     FIELDS.iter().flat_map(|field| std::iter::once(field.name).chain(field.aliases.iter().copied()))
 }
 
-const fn text(name: &'static str, help: &'static str, read: Word) -> Field {
-    Field { name, aliases: &[], help, read: Read::Text(read) }
+const fn text(name: &'static str, help: &'static str, read: TextAccessor) -> FilterField {
+    FilterField { name, aliases: &[], help, read: FieldAccessor::Text(read) }
 }
 
-const fn number(name: &'static str, unit: Unit, help: &'static str, read: Number) -> Field {
-    Field { name, aliases: &[], help, read: Read::Number(unit, read) }
+const fn number(
+    name: &'static str,
+    unit: NumberUnit,
+    help: &'static str,
+    read: NumberAccessor,
+) -> FilterField {
+    FilterField { name, aliases: &[], help, read: FieldAccessor::Number(unit, read) }
 }
 
 const fn one_of(
     name: &'static str,
     help: &'static str,
     words: &'static [&'static str],
-    read: Word,
-) -> Field {
-    Field { name, aliases: &[], help, read: Read::OneOf(read, words) }
+    read: TextAccessor,
+) -> FilterField {
+    FilterField { name, aliases: &[], help, read: FieldAccessor::OneOf(read, words) }
 }
 
-impl Field {
+impl FilterField {
     const fn or(self, aliases: &'static [&'static str]) -> Self {
         Self { aliases, ..self }
     }
 }
 
-static FIELDS: &[Field] = &[
+static FIELDS: &[FilterField] = &[
     one_of("state", "its state", State::NAMES, |s| Some(s.state()?.name().into())),
     one_of("reason", "why it is in its state", Reason::NAMES, |s| Some(s.reason()?.name().into())),
-    number("since", Unit::Duration, "age of its state", |s| {
+    number("since", NumberUnit::Duration, "age of its state", |s| {
         Some(duration(s.entry?.vitals.state_age_ms(s.now_ms)))
     }),
     text("agent", "its id", |s| s.name().map(Into::into)).or(&["name"]),
@@ -142,44 +147,56 @@ static FIELDS: &[Field] = &[
     text("session", "its session, in hexadecimal", |s| {
         Some(session_text(s.entry?.vitals.session).into())
     }),
-    Field { name: "label", aliases: &["tag"], help: "its labels", read: Read::Labels(Labels) },
+    FilterField {
+        name: "label",
+        aliases: &["tag"],
+        help: "its labels",
+        read: FieldAccessor::Labels(Labels),
+    },
     text("doing", "name of its current step", |s| s.entry?.vitals.step.as_deref().map(Into::into)),
     one_of("phase", "what it says it is doing", Phase::NAMES, |s| Some(phase(s.entry?).into())),
-    number("beat", Unit::Duration, "age of its last beat", |s| {
+    number("beat", NumberUnit::Duration, "age of its last beat", |s| {
         s.entry?.vitals.beat_age_ms(s.now_ms).map(duration)
     }),
-    number("step", Unit::Duration, "age of its last progress; for the name use doing:", |s| {
-        s.entry?.vitals.progress_age_ms(s.now_ms).map(duration)
-    })
+    number(
+        "step",
+        NumberUnit::Duration,
+        "age of its last progress; for the name use doing:",
+        |s| s.entry?.vitals.progress_age_ms(s.now_ms).map(duration),
+    )
     .or(&["progress"]),
-    number("oldest", Unit::Duration, "age of its oldest task in flight", |s| {
+    number("oldest", NumberUnit::Duration, "age of its oldest task in flight", |s| {
         s.entry?.vitals.oldest_task_age_ms(s.now_ms).map(duration)
     }),
-    number("interval", Unit::Duration, "time between its beats", |s| {
+    number("interval", NumberUnit::Duration, "time between its beats", |s| {
         Some(duration(s.entry?.vitals.interval_ms.into()))
     }),
-    number("in_flight", Unit::Count, "tasks in flight", |s| Some(s.entry?.vitals.in_flight.into())),
-    number("queue", Unit::Count, "length of its backlog", |s| {
+    number("in_flight", NumberUnit::Count, "tasks in flight", |s| {
+        Some(s.entry?.vitals.in_flight.into())
+    }),
+    number("queue", NumberUnit::Count, "length of its backlog", |s| {
         s.entry?.vitals.queue.map(Into::into)
     }),
-    number("starts", Unit::Count, "how often it has started", |s| {
+    number("starts", NumberUnit::Count, "how often it has started", |s| {
         Some(s.entry?.vitals.starts.into())
     }),
-    number("ok", Unit::Percent, "share of its tasks that succeeded", |s| {
+    number("ok", NumberUnit::Percent, "share of its tasks that succeeded", |s| {
         Some(s.entry?.work.success_rate()? * 100.0)
     })
     .or(&["ok%"]),
-    number("failed", Unit::Count, "tasks that failed in the last hour", |s| {
+    number("failed", NumberUnit::Count, "tasks that failed in the last hour", |s| {
         Some(s.entry?.work.failed as f64)
     }),
-    number("tasks", Unit::Count, "tasks a minute", |s| s.entry?.tasks_per_minute(s.now_ms)),
-    number("p50", Unit::Duration, "median latency", |s| latency(s, |l| l.p50)),
-    number("p90", Unit::Duration, "90th percentile of latency", |s| latency(s, |l| l.p90)),
-    number("p95", Unit::Duration, "95th percentile of latency", |s| latency(s, |l| l.p95)),
-    number("p99", Unit::Duration, "99th percentile of latency", |s| latency(s, |l| l.p99)),
-    number("max", Unit::Duration, "largest latency", |s| latency(s, |l| l.max)),
-    number("cost", Unit::Dollars, "cost today", |s| Some(s.entry?.work.cost_today_usd())),
-    number("cost_hour", Unit::Dollars, "cost an hour", |s| Some(s.entry?.work.cost_per_hour_usd())),
+    number("tasks", NumberUnit::Count, "tasks a minute", |s| s.entry?.tasks_per_minute(s.now_ms)),
+    number("p50", NumberUnit::Duration, "median latency", |s| latency(s, |l| l.p50)),
+    number("p90", NumberUnit::Duration, "90th percentile of latency", |s| latency(s, |l| l.p90)),
+    number("p95", NumberUnit::Duration, "95th percentile of latency", |s| latency(s, |l| l.p95)),
+    number("p99", NumberUnit::Duration, "99th percentile of latency", |s| latency(s, |l| l.p99)),
+    number("max", NumberUnit::Duration, "largest latency", |s| latency(s, |l| l.max)),
+    number("cost", NumberUnit::Dollars, "cost today", |s| Some(s.entry?.work.cost_today_usd())),
+    number("cost_hour", NumberUnit::Dollars, "cost an hour", |s| {
+        Some(s.entry?.work.cost_per_hour_usd())
+    }),
     text("killed_by", "who killed it; of an event, who caused it", |s| s.by().map(Into::into))
         .or(&["by"]),
     text("cause", "why it was killed or changed its state, in words", |s| s.cause()),
@@ -206,6 +223,6 @@ fn duration(ms: u64) -> f64 {
     ms as f64 * 1_000.0
 }
 
-fn latency(subject: &Subject<'_>, read: fn(&LatencyQuantiles) -> u64) -> Option<f64> {
+fn latency(subject: &FilterInput<'_>, read: fn(&LatencyQuantiles) -> u64) -> Option<f64> {
     subject.entry?.work.latency.as_ref().map(|latency| read(latency) as f64)
 }

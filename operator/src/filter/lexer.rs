@@ -1,17 +1,17 @@
 //! Filters as tokens.
 
 use super::MAX_LEN;
-use super::error::Problem;
+use super::error::SyntaxError;
 
 /// A token, and the byte at which it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Token<'a> {
+pub(super) struct FilterToken<'a> {
     pub(super) at: usize,
-    pub(super) kind: TokenKind<'a>,
+    pub(super) kind: FilterTokenKind<'a>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum TokenKind<'a> {
+pub(super) enum FilterTokenKind<'a> {
     Open,
     Close,
     Not,
@@ -22,14 +22,14 @@ pub(super) enum TokenKind<'a> {
     /// `name operator value`.
     Test {
         name: &'a str,
-        operator: Operator,
+        operator: ComparisonOperator,
         value: &'a str,
         value_at: usize,
     },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
+pub(super) enum ComparisonOperator {
     Match,
     Equal,
     NotEqual,
@@ -39,7 +39,7 @@ pub(super) enum Operator {
     LessEqual,
 }
 
-impl Operator {
+impl ComparisonOperator {
     /// The longer ones first: `>=` begins with `>`.
     const ALL: [(&'static str, Self); 7] = [
         ("!=", Self::NotEqual),
@@ -58,33 +58,33 @@ impl Operator {
 }
 
 /// Splits a filter into tokens.
-pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, Problem> {
+pub(super) fn tokens(text: &str) -> Result<Vec<FilterToken<'_>>, SyntaxError> {
     if text.len() > MAX_LEN {
-        return Err(Problem::new(0, format!("a filter has at most {MAX_LEN} bytes")));
+        return Err(SyntaxError::new(0, format!("a filter has at most {MAX_LEN} bytes")));
     }
-    let mut cursor = Cursor { text, at: 0 };
+    let mut cursor = LexerCursor { text, at: 0 };
     let mut tokens = Vec::new();
     loop {
         cursor.skip_spaces();
         let at = cursor.at;
         let Some(first) = cursor.peek() else { return Ok(tokens) };
         let kind = match first {
-            '(' => cursor.single(TokenKind::Open),
-            ')' => cursor.single(TokenKind::Close),
-            '!' if !cursor.rest().starts_with("!=") => cursor.single(TokenKind::Not),
-            '"' => TokenKind::Word(cursor.quoted()?),
+            '(' => cursor.single(FilterTokenKind::Open),
+            ')' => cursor.single(FilterTokenKind::Close),
+            '!' if !cursor.rest().starts_with("!=") => cursor.single(FilterTokenKind::Not),
+            '"' => FilterTokenKind::Word(cursor.quoted()?),
             _ => cursor.word()?,
         };
-        tokens.push(Token { at, kind });
+        tokens.push(FilterToken { at, kind });
     }
 }
 
-struct Cursor<'a> {
+struct LexerCursor<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> LexerCursor<'a> {
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
@@ -97,7 +97,7 @@ impl<'a> Cursor<'a> {
         self.at = self.text.len() - self.rest().trim_start().len();
     }
 
-    fn single(&mut self, kind: TokenKind<'a>) -> TokenKind<'a> {
+    fn single(&mut self, kind: FilterTokenKind<'a>) -> FilterTokenKind<'a> {
         self.at += 1;
         kind
     }
@@ -111,30 +111,37 @@ impl<'a> Cursor<'a> {
 
     /// A text in double quotes; there is no escape, since no text that is compared has quotes that
     /// matter.
-    fn quoted(&mut self) -> Result<&'a str, Problem> {
+    fn quoted(&mut self) -> Result<&'a str, SyntaxError> {
         let opened = self.at;
         self.at += 1;
         let inner = self.take_until(|c| c == '"');
         if self.peek().is_none() {
-            return Err(Problem::new(opened, "this quote is never closed: expected another \""));
+            return Err(SyntaxError::new(
+                opened,
+                "this quote is never closed: expected another \"",
+            ));
         }
         self.at += 1;
         Ok(inner)
     }
 
     /// A bare word, a keyword, or a whole test.
-    fn word(&mut self) -> Result<TokenKind<'a>, Problem> {
+    fn word(&mut self) -> Result<FilterTokenKind<'a>, SyntaxError> {
         let at = self.at;
         let name = self.take_until(|c| c.is_whitespace() || "()!:=<>\"".contains(c));
         let after_name = self.at;
         self.skip_spaces();
-        let operator = Operator::ALL.iter().find(|(sign, _)| self.rest().starts_with(sign));
+        let operator =
+            ComparisonOperator::ALL.iter().find(|(sign, _)| self.rest().starts_with(sign));
         let Some((sign, operator)) = operator else {
             self.at = after_name;
             return Ok(keyword(name));
         };
         if name.is_empty() {
-            return Err(Problem::new(at, format!("expected the name of a field before {sign}")));
+            return Err(SyntaxError::new(
+                at,
+                format!("expected the name of a field before {sign}"),
+            ));
         }
         self.at += sign.len();
         self.skip_spaces();
@@ -144,20 +151,20 @@ impl<'a> Cursor<'a> {
             _ => self.take_until(|c| c.is_whitespace() || c == '(' || c == ')'),
         };
         if value.is_empty() {
-            return Err(Problem::new(value_at, format!("expected a value after {name}{sign}")));
+            return Err(SyntaxError::new(value_at, format!("expected a value after {name}{sign}")));
         }
-        Ok(TokenKind::Test { name, operator: *operator, value, value_at })
+        Ok(FilterTokenKind::Test { name, operator: *operator, value, value_at })
     }
 }
 
-fn keyword(word: &str) -> TokenKind<'_> {
+fn keyword(word: &str) -> FilterTokenKind<'_> {
     if word.eq_ignore_ascii_case("and") {
-        TokenKind::And
+        FilterTokenKind::And
     } else if word.eq_ignore_ascii_case("or") {
-        TokenKind::Or
+        FilterTokenKind::Or
     } else if word.eq_ignore_ascii_case("not") {
-        TokenKind::Not
+        FilterTokenKind::Not
     } else {
-        TokenKind::Word(word)
+        FilterTokenKind::Word(word)
     }
 }

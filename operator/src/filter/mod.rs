@@ -21,11 +21,11 @@ mod subject;
 mod test;
 
 pub use error::FilterError;
-pub use field::{FieldHelp, fields};
+pub use field::{FilterFieldHelp, fields};
 
 use crate::message::{AgentEntry, Event};
-use subject::Subject;
-use test::Test;
+use subject::FilterInput;
+use test::FieldPredicate;
 
 /// Longest filter, in bytes.
 const MAX_LEN: usize = 4_096;
@@ -36,15 +36,15 @@ const MAX_NESTING: usize = 32;
 #[derive(Clone, Debug)]
 pub struct Filter {
     text: String,
-    expression: Expression,
+    expression: FilterExpression,
 }
 
 #[derive(Clone, Debug)]
-enum Expression {
-    All(Vec<Expression>),
-    Any(Vec<Expression>),
-    Not(Box<Expression>),
-    Test(Test),
+enum FilterExpression {
+    All(Vec<FilterExpression>),
+    Any(Vec<FilterExpression>),
+    Not(Box<FilterExpression>),
+    Test(FieldPredicate),
 }
 
 impl Filter {
@@ -72,7 +72,7 @@ impl Filter {
     /// Whether an agent matches, at the collector's time `now_ms`.
     #[must_use]
     pub fn matches(&self, entry: &AgentEntry, now_ms: i64) -> bool {
-        self.expression.holds(&Subject::agent(entry, now_ms))
+        self.expression.holds(&FilterInput::agent(entry, now_ms))
     }
 
     /// Whether an event matches. `agent`, `state` (the one it led to), `reason`, `cause`, `kind` and
@@ -80,12 +80,12 @@ impl Filter {
     /// is known.
     #[must_use]
     pub fn matches_event(&self, event: &Event, entry: Option<&AgentEntry>, now_ms: i64) -> bool {
-        self.expression.holds(&Subject::event(event, entry, now_ms))
+        self.expression.holds(&FilterInput::event(event, entry, now_ms))
     }
 }
 
-impl Expression {
-    fn holds(&self, subject: &Subject<'_>) -> bool {
+impl FilterExpression {
+    fn holds(&self, subject: &FilterInput<'_>) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.holds(subject)),
             Self::Any(parts) => parts.iter().any(|part| part.holds(subject)),

@@ -1,91 +1,95 @@
 //! Tokens as an expression: recursive descent, a function for each rule of the grammar.
 
-use super::error::Problem;
-use super::lexer::{Token, TokenKind, tokens};
-use super::test::Test;
-use super::{Expression, MAX_NESTING};
+use super::error::SyntaxError;
+use super::lexer::{FilterToken, FilterTokenKind, tokens};
+use super::test::FieldPredicate;
+use super::{FilterExpression, MAX_NESTING};
 
 /// Reads a whole filter.
-pub(super) fn parse(text: &str) -> Result<Expression, Problem> {
+pub(super) fn parse(text: &str) -> Result<FilterExpression, SyntaxError> {
     let tokens = tokens(text)?;
     if tokens.is_empty() {
-        return Ok(Expression::All(Vec::new()));
+        return Ok(FilterExpression::All(Vec::new()));
     }
-    let mut parser = Parser { tokens: &tokens, end: text.trim_end().len(), depth: 0 };
+    let mut parser = FilterParser { tokens: &tokens, end: text.trim_end().len(), depth: 0 };
     let expression = parser.any()?;
     match parser.tokens.first() {
         None => Ok(expression),
         Some(token) => {
-            Err(Problem::new(token.at, "this parenthesis closes nothing: expected ( before it"))
+            Err(SyntaxError::new(token.at, "this parenthesis closes nothing: expected ( before it"))
         }
     }
 }
 
-struct Parser<'t, 'a> {
-    tokens: &'t [Token<'a>],
+struct FilterParser<'t, 'a> {
+    tokens: &'t [FilterToken<'a>],
     /// Where the text ends: the place of what is missing there.
     end: usize,
     depth: usize,
 }
 
-impl<'a> Parser<'_, 'a> {
-    fn next_is(&self, kind: &TokenKind<'_>) -> bool {
+impl<'a> FilterParser<'_, 'a> {
+    fn next_is(&self, kind: &FilterTokenKind<'_>) -> bool {
         self.tokens.first().is_some_and(|token| token.kind == *kind)
     }
 
-    fn take(&mut self) -> Option<Token<'a>> {
+    fn take(&mut self) -> Option<FilterToken<'a>> {
         let (first, rest) = self.tokens.split_first()?;
         self.tokens = rest;
         Some(first.clone())
     }
 
-    fn any(&mut self) -> Result<Expression, Problem> {
+    fn any(&mut self) -> Result<FilterExpression, SyntaxError> {
         let mut parts = vec![self.all()?];
-        while self.next_is(&TokenKind::Or) {
+        while self.next_is(&FilterTokenKind::Or) {
             self.take();
             parts.push(self.all()?);
         }
-        Ok(single_or(parts, Expression::Any))
+        Ok(single_or(parts, FilterExpression::Any))
     }
 
-    fn all(&mut self) -> Result<Expression, Problem> {
+    fn all(&mut self) -> Result<FilterExpression, SyntaxError> {
         let mut parts = vec![self.unary()?];
         loop {
-            if self.next_is(&TokenKind::And) {
+            if self.next_is(&FilterTokenKind::And) {
                 self.take();
             } else if self.tokens.is_empty()
-                || self.next_is(&TokenKind::Or)
-                || self.next_is(&TokenKind::Close)
+                || self.next_is(&FilterTokenKind::Or)
+                || self.next_is(&FilterTokenKind::Close)
             {
-                return Ok(single_or(parts, Expression::All));
+                return Ok(single_or(parts, FilterExpression::All));
             }
             parts.push(self.unary()?);
         }
     }
 
-    fn unary(&mut self) -> Result<Expression, Problem> {
+    fn unary(&mut self) -> Result<FilterExpression, SyntaxError> {
         const EXPECTED: &str = "expected a test such as state:degraded, a name, ! or (";
-        let Some(token) = self.take() else { return Err(Problem::new(self.end, EXPECTED)) };
+        let Some(token) = self.take() else { return Err(SyntaxError::new(self.end, EXPECTED)) };
         match token.kind {
-            TokenKind::Not => {
+            FilterTokenKind::Not => {
                 let part = self.nested(token.at, Self::unary)?;
-                Ok(Expression::Not(Box::new(part)))
+                Ok(FilterExpression::Not(Box::new(part)))
             }
-            TokenKind::Open => {
+            FilterTokenKind::Open => {
                 let part = self.nested(token.at, Self::any)?;
-                if !self.next_is(&TokenKind::Close) {
+                if !self.next_is(&FilterTokenKind::Close) {
                     let at = token.at;
-                    return Err(Problem::new(at, "this parenthesis is never closed: expected )"));
+                    return Err(SyntaxError::new(
+                        at,
+                        "this parenthesis is never closed: expected )",
+                    ));
                 }
                 self.take();
                 Ok(part)
             }
-            TokenKind::Word(word) => Ok(Expression::Test(Test::name(word))),
-            TokenKind::Test { name, operator, value, value_at } => {
-                Test::field((name, token.at), operator, (value, value_at)).map(Expression::Test)
+            FilterTokenKind::Word(word) => Ok(FilterExpression::Test(FieldPredicate::name(word))),
+            FilterTokenKind::Test { name, operator, value, value_at } => {
+                FieldPredicate::field((name, token.at), operator, (value, value_at))
+                    .map(FilterExpression::Test)
             }
-            TokenKind::And | TokenKind::Or | TokenKind::Close => {
-                Err(Problem::new(token.at, EXPECTED))
+            FilterTokenKind::And | FilterTokenKind::Or | FilterTokenKind::Close => {
+                Err(SyntaxError::new(token.at, EXPECTED))
             }
         }
     }
@@ -93,10 +97,10 @@ impl<'a> Parser<'_, 'a> {
     fn nested(
         &mut self,
         at: usize,
-        rule: impl FnOnce(&mut Self) -> Result<Expression, Problem>,
-    ) -> Result<Expression, Problem> {
+        rule: impl FnOnce(&mut Self) -> Result<FilterExpression, SyntaxError>,
+    ) -> Result<FilterExpression, SyntaxError> {
         if self.depth == MAX_NESTING {
-            return Err(Problem::new(at, format!("filters nest at most {MAX_NESTING} deep")));
+            return Err(SyntaxError::new(at, format!("filters nest at most {MAX_NESTING} deep")));
         }
         self.depth += 1;
         let result = rule(self);
@@ -106,9 +110,9 @@ impl<'a> Parser<'_, 'a> {
 }
 
 fn single_or(
-    mut parts: Vec<Expression>,
-    join: impl FnOnce(Vec<Expression>) -> Expression,
-) -> Expression {
+    mut parts: Vec<FilterExpression>,
+    join: impl FnOnce(Vec<FilterExpression>) -> FilterExpression,
+) -> FilterExpression {
     match parts.pop() {
         Some(only) if parts.is_empty() => only,
         Some(last) => {

@@ -2,7 +2,7 @@
 
 /// What a text is matched with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Pattern {
+pub(super) enum TextPattern {
     /// A part of it.
     Part(String),
     /// All of it.
@@ -11,7 +11,7 @@ pub(super) enum Pattern {
     Glob(Vec<char>),
 }
 
-impl Pattern {
+impl TextPattern {
     /// The pattern of `:`, and of bare words: a glob where there are wild cards, else a part.
     pub(super) fn loose(text: &str) -> Self {
         if text.contains(['*', '?']) { Self::glob(text) } else { Self::Part(text.into()) }
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn globs_match_the_whole_text() {
-        let matches = |glob: &str, text| Pattern::loose(glob).matches(text);
+        let matches = |glob: &str, text| TextPattern::loose(glob).matches(text);
         assert!(matches("m3*", "m3-gpu-01") && matches("*", "") && matches("*gpu*", "M3-GPU-01"));
         assert!(matches("a*b*c", "axxbxbc") && matches("m?", "mé") && matches("**x", "xx"));
         assert!(!matches("m3*", "am3") && !matches("m?", "m") && !matches("a*b", "abc"));
@@ -85,9 +85,11 @@ mod tests {
 
     #[test]
     fn without_wild_cards_a_part_is_enough_or_all_is_needed() {
-        assert!(Pattern::loose("GPU").matches("m3-gpu-01"));
-        assert!(!Pattern::loose("gpu").matches("gp"));
-        assert!(Pattern::whole("GPU").matches("gpu") && !Pattern::whole("gpu").matches("gpu1"));
+        assert!(TextPattern::loose("GPU").matches("m3-gpu-01"));
+        assert!(!TextPattern::loose("gpu").matches("gp"));
+        assert!(
+            TextPattern::whole("GPU").matches("gpu") && !TextPattern::whole("gpu").matches("gpu1")
+        );
     }
 
     /// The definition of a glob, as slow as it is plain.

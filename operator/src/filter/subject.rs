@@ -7,13 +7,13 @@ use crate::message::{AgentEntry, CommandStatus, Event, EventKind};
 use heartline_vocabulary::{Reason, State};
 
 /// An agent, or an event and its agent if that is known.
-pub(super) struct Subject<'a> {
+pub(super) struct FilterInput<'a> {
     pub(super) entry: Option<&'a AgentEntry>,
     pub(super) event: Option<&'a Event>,
     pub(super) now_ms: i64,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> FilterInput<'a> {
     pub(super) fn agent(entry: &'a AgentEntry, now_ms: i64) -> Self {
         Self { entry: Some(entry), event: None, now_ms }
     }

@@ -163,7 +163,7 @@ fn length_and_nesting_have_limits() {
 
 #[test]
 fn every_field_can_be_asked_for_by_every_name() {
-    for FieldHelp { name, aliases, takes, .. } in fields() {
+    for FilterFieldHelp { name, aliases, takes, .. } in fields() {
         for name in std::iter::once(&name).chain(aliases) {
             let value = match (*name, takes) {
                 ("state", _) => State::Killed.name(),

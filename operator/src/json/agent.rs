@@ -5,52 +5,52 @@ use std::sync::Arc;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use super::event::{EventView, event_view};
-use super::{At, SCHEMA, rounded};
+use super::event::{EventJson, event_json};
+use super::{SCHEMA, Timestamp, rounded};
 use crate::figures::session_text;
 use crate::message::{AgentDetail, AgentEntry, CommandStatus, LatencyQuantiles, SessionSummary};
 use heartline_vocabulary::{Action, Phase, Reason, State, WorkTotals};
 
 /// Everything known of one agent, at the collector's time `now_ms`.
 pub fn agent(detail: &AgentDetail, now_ms: i64) -> impl Serialize {
-    AgentDocument {
+    AgentDetailJson {
         schema: SCHEMA,
-        at: At(now_ms),
-        agent: AgentView::new(&detail.entry, now_ms),
-        first_seen_at: At(detail.first_seen_ms),
+        at: Timestamp(now_ms),
+        agent: AgentJson::new(&detail.entry, now_ms),
+        first_seen_at: Timestamp(detail.first_seen_ms),
         address: detail.address.as_deref(),
         scope: &detail.scope,
         epoch: detail.epoch,
-        sessions: detail.sessions.iter().map(SessionRow::new).collect(),
-        events: detail.events.iter().map(event_view).collect(),
+        sessions: detail.sessions.iter().map(SessionJson::new).collect(),
+        events: detail.events.iter().map(event_json).collect(),
     }
 }
 
 #[derive(Serialize)]
-struct AgentDocument<'a> {
+struct AgentDetailJson<'a> {
     schema: u8,
-    at: At,
+    at: Timestamp,
     #[serde(flatten)]
-    agent: AgentView<'a>,
-    first_seen_at: At,
+    agent: AgentJson<'a>,
+    first_seen_at: Timestamp,
     address: Option<&'a str>,
     scope: &'a str,
     epoch: u8,
-    sessions: Vec<SessionRow<'a>>,
-    events: Vec<EventView<'a>>,
+    sessions: Vec<SessionJson<'a>>,
+    events: Vec<EventJson<'a>>,
 }
 
 #[derive(Serialize)]
-pub(super) struct AgentView<'a> {
+pub(super) struct AgentJson<'a> {
     agent: &'a str,
     host: Option<&'a str>,
     pid: Option<u32>,
     group: Option<&'a str>,
-    labels: Labels<'a>,
+    labels: LabelsJson<'a>,
     state: State,
     reason: Option<Reason>,
-    since: At,
-    last_beat_at: Option<At>,
+    since: Timestamp,
+    last_beat_at: Option<Timestamp>,
     beat_age_ms: Option<u64>,
     progress_age_ms: Option<u64>,
     in_flight: u32,
@@ -60,11 +60,11 @@ pub(super) struct AgentView<'a> {
     interval_ms: u32,
     session: Option<String>,
     starts: u32,
-    work: WorkView,
+    work: WorkJson,
     total: WorkTotals,
-    kill: Option<OrderView<'a>>,
+    kill: Option<CommandStatusJson<'a>>,
     /// A resume that is not obeyed yet.
-    resume: Option<OrderView<'a>>,
+    resume: Option<CommandStatusJson<'a>>,
     phase: Phase,
     beats: u64,
     lost: u64,
@@ -74,23 +74,23 @@ pub(super) struct AgentView<'a> {
     depends: &'a [Arc<str>],
 }
 
-impl<'a> AgentView<'a> {
+impl<'a> AgentJson<'a> {
     pub(super) fn new(entry: &'a AgentEntry, now_ms: i64) -> Self {
         let AgentEntry { agent, identity, vitals, total, .. } = entry;
         let order = |action| {
             let command = vitals.command.as_ref().filter(|command| command.action == action);
-            command.map(OrderView::new)
+            command.map(CommandStatusJson::new)
         };
         Self {
             agent,
             host: identity.shared.host.as_deref(),
             pid: identity.pid,
             group: identity.shared.group.as_deref(),
-            labels: Labels(&identity.shared.labels),
+            labels: LabelsJson(&identity.shared.labels),
             state: vitals.state,
             reason: vitals.reason,
-            since: At(vitals.since_ms),
-            last_beat_at: vitals.last_beat_ms.map(At),
+            since: Timestamp(vitals.since_ms),
+            last_beat_at: vitals.last_beat_ms.map(Timestamp),
             beat_age_ms: vitals.beat_age_ms(now_ms),
             progress_age_ms: vitals.progress_age_ms(now_ms),
             in_flight: vitals.in_flight,
@@ -100,7 +100,7 @@ impl<'a> AgentView<'a> {
             interval_ms: vitals.interval_ms,
             session: entry.session_text(),
             starts: vitals.starts,
-            work: WorkView::new(entry, now_ms),
+            work: WorkJson::new(entry, now_ms),
             total: *total,
             kill: order(Action::Kill),
             resume: order(Action::Resume),
@@ -116,9 +116,9 @@ impl<'a> AgentView<'a> {
 }
 
 /// Labels as an object, in the order in which the agent gave them.
-struct Labels<'a>(&'a [(Arc<str>, Arc<str>)]);
+struct LabelsJson<'a>(&'a [(Arc<str>, Arc<str>)]);
 
-impl Serialize for Labels<'_> {
+impl Serialize for LabelsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (key, value) in self.0 {
@@ -129,7 +129,7 @@ impl Serialize for Labels<'_> {
 }
 
 #[derive(Serialize)]
-struct WorkView {
+struct WorkJson {
     window_ms: u64,
     ok: u64,
     failed: u64,
@@ -143,7 +143,7 @@ struct WorkView {
     tasks_per_minute: Option<f64>,
 }
 
-impl WorkView {
+impl WorkJson {
     fn new(entry: &AgentEntry, now_ms: i64) -> Self {
         let work = &entry.work;
         Self {
@@ -163,26 +163,26 @@ impl WorkView {
 }
 
 #[derive(Serialize)]
-struct OrderView<'a> {
+struct CommandStatusJson<'a> {
     cause: Reason,
     generation: u64,
     by: &'a str,
     reason: &'a str,
-    at: At,
+    at: Timestamp,
     delivered_ms: Option<u64>,
     obeyed_ms: Option<u64>,
     draining: u32,
     disobeyed: bool,
 }
 
-impl<'a> OrderView<'a> {
+impl<'a> CommandStatusJson<'a> {
     fn new(command: &'a CommandStatus) -> Self {
         Self {
             cause: command.cause,
             generation: command.generation,
             by: &command.by,
             reason: &command.reason,
-            at: At(command.at_ms),
+            at: Timestamp(command.at_ms),
             delivered_ms: command.delivered_ms,
             obeyed_ms: command.obeyed_ms,
             draining: command.draining,
@@ -192,20 +192,20 @@ impl<'a> OrderView<'a> {
 }
 
 #[derive(Serialize)]
-struct SessionRow<'a> {
+struct SessionJson<'a> {
     session: String,
-    started_at: At,
-    last_beat_at: Option<At>,
+    started_at: Timestamp,
+    last_beat_at: Option<Timestamp>,
     applied_segment: u64,
     ended: Option<&'a str>,
 }
 
-impl<'a> SessionRow<'a> {
+impl<'a> SessionJson<'a> {
     fn new(session: &'a SessionSummary) -> Self {
         Self {
             session: session_text(session.session),
-            started_at: At(session.started_ms),
-            last_beat_at: session.last_beat_ms.map(At),
+            started_at: Timestamp(session.started_ms),
+            last_beat_at: session.last_beat_ms.map(Timestamp),
             applied_segment: session.applied_segment,
             ended: session.ended.as_deref(),
         }

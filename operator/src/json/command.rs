@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{At, SCHEMA};
+use super::{SCHEMA, Timestamp};
 use crate::message::{CommandOutcome, TokenInfo};
 use heartline_vocabulary::{Action, CommandRefusal, State};
 
@@ -15,12 +15,12 @@ pub struct CommandReport<'a> {
     pub outcome: &'a CommandOutcome,
     /// How far each target has come, in the order of the outcome's targets; those that were not
     /// waited for may be missing.
-    pub obedience: &'a [Obedience],
+    pub progress: &'a [CommandProgress],
 }
 
 /// How far one agent has come with a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Obedience {
+pub struct CommandProgress {
     /// From durable to applied, in ms; `None`: not yet.
     pub delivered_ms: Option<u64>,
     /// From durable to no task in flight, in ms; `None`: not yet.
@@ -29,10 +29,10 @@ pub struct Obedience {
 
 /// What became of a command.
 pub fn command_outcome(report: CommandReport<'_>) -> impl Serialize {
-    let CommandReport { action, outcome, obedience } = report;
+    let CommandReport { action, outcome, progress } = report;
     let targets = outcome.targets.iter().enumerate().map(|(at, target)| {
-        let so_far = obedience.get(at).copied().unwrap_or_default();
-        TargetView {
+        let so_far = progress.get(at).copied().unwrap_or_default();
+        CommandTargetJson {
             agent: &target.agent,
             generation: target.generation,
             state: target.state,
@@ -41,33 +41,33 @@ pub fn command_outcome(report: CommandReport<'_>) -> impl Serialize {
             obeyed_ms: so_far.obeyed_ms,
         }
     });
-    CommandDocument {
+    CommandJson {
         schema: SCHEMA,
-        at: At(outcome.at_ms),
+        at: Timestamp(outcome.at_ms),
         action,
         request_id: format!("{:016x}", outcome.request_id),
         targets: targets.collect(),
-        refused: outcome.refused.as_ref().map(RefusalView::new),
+        refused: outcome.refused.as_ref().map(RefusalJson::new),
     }
 }
 
 /// Tokens made and revoked so far.
 pub fn tokens(tokens: &[TokenInfo]) -> impl Serialize {
-    TokensDocument { schema: SCHEMA, tokens: tokens.iter().map(TokenView::new).collect() }
+    TokenListJson { schema: SCHEMA, tokens: tokens.iter().map(TokenJson::new).collect() }
 }
 
 #[derive(Serialize)]
-struct CommandDocument<'a> {
+struct CommandJson<'a> {
     schema: u8,
-    at: At,
+    at: Timestamp,
     action: Action,
     request_id: String,
-    targets: Vec<TargetView<'a>>,
-    refused: Option<RefusalView<'a>>,
+    targets: Vec<CommandTargetJson<'a>>,
+    refused: Option<RefusalJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct TargetView<'a> {
+struct CommandTargetJson<'a> {
     agent: &'a str,
     generation: u64,
     /// Its state when the command was taken.
@@ -78,13 +78,13 @@ struct TargetView<'a> {
 }
 
 #[derive(Serialize)]
-struct RefusalView<'a> {
+struct RefusalJson<'a> {
     code: &'static str,
     message: String,
     agents: &'a [String],
 }
 
-impl<'a> RefusalView<'a> {
+impl<'a> RefusalJson<'a> {
     fn new(refusal: &'a CommandRefusal) -> Self {
         let (code, agents) = match refusal {
             CommandRefusal::UnknownAgents(agents) => ("unknown_agents", agents.as_slice()),
@@ -97,29 +97,29 @@ impl<'a> RefusalView<'a> {
 }
 
 #[derive(Serialize)]
-struct TokensDocument<'a> {
+struct TokenListJson<'a> {
     schema: u8,
-    tokens: Vec<TokenView<'a>>,
+    tokens: Vec<TokenJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct TokenView<'a> {
+struct TokenJson<'a> {
     scope: &'a str,
     epoch: u8,
-    made_at: Option<At>,
+    made_at: Option<Timestamp>,
     made_by: Option<&'a str>,
-    revoked_at: Option<At>,
+    revoked_at: Option<Timestamp>,
     revoked_reason: Option<&'a str>,
 }
 
-impl<'a> TokenView<'a> {
+impl<'a> TokenJson<'a> {
     fn new(token: &'a TokenInfo) -> Self {
         Self {
             scope: &token.scope,
             epoch: token.epoch,
-            made_at: token.made_ms.map(At),
+            made_at: token.made_ms.map(Timestamp),
             made_by: token.made_by.as_deref(),
-            revoked_at: token.revoked_ms.map(At),
+            revoked_at: token.revoked_ms.map(Timestamp),
             revoked_reason: token.revoked_reason.as_deref(),
         }
     }

@@ -2,37 +2,37 @@
 
 use serde::Serialize;
 
-use super::{At, SCHEMA};
+use super::{SCHEMA, Timestamp};
 use crate::figures::session_text;
 use crate::message::{Event, EventKind};
 use heartline_vocabulary::{Action, GapCause, Reason, State};
 
 /// One line of events.
 pub fn event(event: &Event) -> impl Serialize {
-    EventLine { schema: SCHEMA, event: event_view(event) }
+    EventLineJson { schema: SCHEMA, event: event_json(event) }
 }
 
 #[derive(Serialize)]
-struct EventLine<'a> {
+struct EventLineJson<'a> {
     schema: u8,
     #[serde(flatten)]
-    event: EventView<'a>,
+    event: EventJson<'a>,
 }
 
 #[derive(Serialize)]
-pub(super) struct EventView<'a> {
-    at: At,
+pub(super) struct EventJson<'a> {
+    at: Timestamp,
     agent: Option<&'a str>,
     kind: &'static str,
     #[serde(flatten)]
-    fields: Fields<'a>,
+    fields: EventFieldsJson<'a>,
     cursor: i64,
 }
 
 /// The fields of each kind, flat.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Fields<'a> {
+enum EventFieldsJson<'a> {
     Transition {
         from: State,
         to: State,
@@ -61,8 +61,8 @@ enum Fields<'a> {
         starts: u32,
     },
     Gap {
-        from: At,
-        to: At,
+        from: Timestamp,
+        to: Timestamp,
         cause: GapCause,
     },
     Forgotten {
@@ -71,9 +71,9 @@ enum Fields<'a> {
     Registered {},
 }
 
-pub(super) fn event_view(event: &Event) -> EventView<'_> {
-    EventView {
-        at: At(event.at_ms),
+pub(super) fn event_json(event: &Event) -> EventJson<'_> {
+    EventJson {
+        at: Timestamp(event.at_ms),
         agent: event.agent.as_deref(),
         kind: event.kind.name(),
         fields: fields(&event.kind),
@@ -81,10 +81,10 @@ pub(super) fn event_view(event: &Event) -> EventView<'_> {
     }
 }
 
-fn fields(kind: &EventKind) -> Fields<'_> {
+fn fields(kind: &EventKind) -> EventFieldsJson<'_> {
     match kind {
         EventKind::Transition { from, from_reason, to, reason, lasted_ms, by, cause } => {
-            Fields::Transition {
+            EventFieldsJson::Transition {
                 from: *from,
                 to: *to,
                 reason: *reason,
@@ -95,22 +95,26 @@ fn fields(kind: &EventKind) -> Fields<'_> {
             }
         }
         EventKind::Command { generation, by, reason, .. } => {
-            Fields::Command { generation: *generation, by, reason }
+            EventFieldsJson::Command { generation: *generation, by, reason }
         }
-        EventKind::Obeyed { action, generation, delivered_ms, obeyed_ms } => Fields::Obeyed {
-            action: *action,
-            generation: *generation,
-            delivered_ms: *delivered_ms,
-            obeyed_ms: *obeyed_ms,
-        },
-        EventKind::Disobeyed { generation } => Fields::Disobeyed { generation: *generation },
+        EventKind::Obeyed { action, generation, delivered_ms, obeyed_ms } => {
+            EventFieldsJson::Obeyed {
+                action: *action,
+                generation: *generation,
+                delivered_ms: *delivered_ms,
+                obeyed_ms: *obeyed_ms,
+            }
+        }
+        EventKind::Disobeyed { generation } => {
+            EventFieldsJson::Disobeyed { generation: *generation }
+        }
         EventKind::Session { session, starts } => {
-            Fields::Session { session: session_text(*session), starts: *starts }
+            EventFieldsJson::Session { session: session_text(*session), starts: *starts }
         }
         EventKind::Gap { from_ms, to_ms, cause } => {
-            Fields::Gap { from: At(*from_ms), to: At(*to_ms), cause: *cause }
+            EventFieldsJson::Gap { from: Timestamp(*from_ms), to: Timestamp(*to_ms), cause: *cause }
         }
-        EventKind::Registered => Fields::Registered {},
-        EventKind::Forgotten { by } => Fields::Forgotten { by },
+        EventKind::Registered => EventFieldsJson::Registered {},
+        EventKind::Forgotten { by } => EventFieldsJson::Forgotten { by },
     }
 }

@@ -9,7 +9,7 @@ mod event;
 mod status;
 
 pub use agent::agent;
-pub use command::{CommandReport, Obedience, command_outcome, tokens};
+pub use command::{CommandProgress, CommandReport, command_outcome, tokens};
 pub use event::event;
 pub use status::status;
 
@@ -33,9 +33,9 @@ pub fn pretty(document: &impl Serialize) -> String {
 }
 
 /// A moment in ms of Unix time, as RFC 3339 in UTC with milliseconds.
-struct At(i64);
+struct Timestamp(i64);
 
-impl Serialize for At {
+impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&text::timestamp(self.0))
     }
@@ -74,11 +74,11 @@ mod tests {
 
     #[test]
     fn commands_and_their_refusals_are_documents() {
-        let obeyed = Obedience { delivered_ms: Some(3), obeyed_ms: Some(8) };
+        let obeyed = CommandProgress { delivered_ms: Some(3), obeyed_ms: Some(8) };
         let mut documents = vec![line(&command_outcome(CommandReport {
             action: heartline_vocabulary::Action::Kill,
             outcome: &sample::command_outcome(),
-            obedience: &[obeyed],
+            progress: &[obeyed],
         }))];
         for refusal in sample::refusals() {
             let outcome = crate::message::CommandOutcome {
@@ -89,7 +89,7 @@ mod tests {
             documents.push(line(&command_outcome(CommandReport {
                 action: heartline_vocabulary::Action::Resume,
                 outcome: &outcome,
-                obedience: &[],
+                progress: &[],
             })));
         }
         insta::assert_snapshot!(documents.join("\n"));

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::agent::AgentView;
-use super::{At, SCHEMA, rounded};
+use super::agent::AgentJson;
+use super::{SCHEMA, Timestamp, rounded};
 use crate::message::{AgentEntry, CollectorStatus, DatagramCounters, HistoryHealth};
 use heartline_vocabulary::StateCounts;
 
@@ -14,27 +14,27 @@ pub fn status<'a>(
     collector: &'a CollectorStatus,
     now_ms: i64,
 ) -> impl Serialize {
-    StatusDocument {
+    StatusJson {
         schema: SCHEMA,
-        at: At(now_ms),
-        collector: CollectorView::new(collector),
+        at: Timestamp(now_ms),
+        collector: CollectorJson::new(collector),
         summary: &collector.summary,
-        agents: entries.into_iter().map(|entry| AgentView::new(entry, now_ms)).collect(),
+        agents: entries.into_iter().map(|entry| AgentJson::new(entry, now_ms)).collect(),
     }
 }
 
 #[derive(Serialize)]
-struct StatusDocument<'a> {
+struct StatusJson<'a> {
     schema: u8,
-    at: At,
-    collector: CollectorView<'a>,
+    at: Timestamp,
+    collector: CollectorJson<'a>,
     summary: &'a StateCounts,
-    agents: Vec<AgentView<'a>>,
+    agents: Vec<AgentJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct CollectorView<'a> {
-    started_at: At,
+struct CollectorJson<'a> {
+    started_at: Timestamp,
     version: &'a str,
     /// The first address it receives on; `listen` has all.
     udp: Option<&'a str>,
@@ -44,15 +44,15 @@ struct CollectorView<'a> {
     beats_per_second: f64,
     /// Why history is paused; null while it is kept.
     history_paused: Option<&'a str>,
-    last_gap_at: Option<At>,
+    last_gap_at: Option<Timestamp>,
     gaps: u32,
     banners: &'a [String],
 }
 
-impl<'a> CollectorView<'a> {
+impl<'a> CollectorJson<'a> {
     fn new(collector: &'a CollectorStatus) -> Self {
         Self {
-            started_at: At(collector.started_ms),
+            started_at: Timestamp(collector.started_ms),
             version: &collector.version,
             udp: collector.udp.first().map(String::as_str),
             datagrams: &collector.datagrams,
@@ -63,7 +63,7 @@ impl<'a> CollectorView<'a> {
                 HistoryHealth::Kept => None,
                 HistoryHealth::Paused(why) => Some(why),
             },
-            last_gap_at: collector.last_gap_ms.map(At),
+            last_gap_at: collector.last_gap_ms.map(Timestamp),
             gaps: collector.gaps,
             banners: &collector.banners,
         }

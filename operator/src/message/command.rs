@@ -6,7 +6,7 @@ use heartline_vocabulary::{Action, CommandRefusal, CommandTarget};
 
 /// A command. It is carried out whole or not at all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Command {
+pub struct AgentCommand {
     /// Random; sent again with the same number, a command is answered as before and not repeated.
     pub request_id: u64,
     /// What to do.

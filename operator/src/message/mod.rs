@@ -16,7 +16,7 @@ pub use agent::{
     VitalsUpdate, WorkWindow,
 };
 pub use collector::{CollectorStatus, HistoryHealth};
-pub use command::{Command, CommandOutcome, TokenInfo, TokenReply, TokenRequest};
+pub use command::{AgentCommand, CommandOutcome, TokenInfo, TokenReply, TokenRequest};
 pub use counter::{DATAGRAM_COUNTERS, DatagramCounter, DatagramCounters, DatagramLoss};
 pub use event::{Event, EventKind, EventQuery};
 
@@ -80,7 +80,7 @@ pub enum Request {
     /// What happened ([`Reply::Events`]), oldest first.
     Events(EventQuery),
     /// Kill or resume ([`Reply::Command`]). Control socket only.
-    Command(Command),
+    Command(AgentCommand),
     /// Remove retired agents ([`Reply::Forgotten`]); their history stays. Control socket only.
     Forget {
         /// Ids of the agents.

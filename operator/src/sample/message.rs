@@ -134,7 +134,7 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::Subscribe { agents: agents.clone(), per_second: 4 },
         Request::Agent { agent: "mail.7".into() },
         Request::Events(EventQuery { since_ms: Some(NOW_MS), limit: 50, ..EventQuery::default() }),
-        Request::Command(Command {
+        Request::Command(AgentCommand {
             request_id: u64::MAX,
             action: Action::Resume,
             agents: agents.clone(),

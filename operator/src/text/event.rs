@@ -7,7 +7,7 @@ use heartline_vocabulary::{Action, GapCause};
 
 /// The words of one event. Text of agents and operators in it was scrubbed by the collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventWords {
+pub struct EventText {
     /// The agent's id, or `(collector)`.
     pub agent: String,
     /// What happened.
@@ -36,7 +36,7 @@ pub enum What {
     Said(String),
 }
 
-impl EventWords {
+impl EventText {
     /// The words of this event.
     #[must_use]
     pub fn of(event: &Event) -> Self {
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn every_kind_of_event_has_words() {
         let line = |event: &Event| {
-            let words = EventWords::of(event);
+            let words = EventText::of(event);
             let lasted = words.lasted_ms.map_or_else(|| "-".to_owned(), age);
             let (agent, what) = (&words.agent, words.what.text("->"));
             format!("{agent} | {what} | {lasted} | {} | {}", words.cause, words.who())

@@ -5,8 +5,8 @@ mod event;
 mod state;
 
 pub use duration::{DurationError, format_duration, parse_duration};
-pub use event::{EventWords, What, verb};
-pub use state::{Charset, state_glyph, state_word, vitals_word};
+pub use event::{EventText, What, verb};
+pub use state::{GlyphSet, state_glyph, state_word, vitals_word};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -6,7 +6,7 @@ use heartline_vocabulary::{Action, Phase, Reason, State};
 
 /// Which characters may be drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Charset {
+pub enum GlyphSet {
     /// Any.
     #[default]
     Unicode,
@@ -14,7 +14,7 @@ pub enum Charset {
     Ascii,
 }
 
-impl Charset {
+impl GlyphSet {
     /// The one of two that may be drawn.
     #[must_use]
     pub const fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
@@ -27,7 +27,7 @@ impl Charset {
 
 /// The glyph of a state; one column.
 #[must_use]
-pub const fn state_glyph(state: State, reason: Option<Reason>, charset: Charset) -> &'static str {
+pub const fn state_glyph(state: State, reason: Option<Reason>, charset: GlyphSet) -> &'static str {
     match (state, reason) {
         (State::Healthy, _) => charset.pick("●", "+"),
         (State::Degraded, _) => charset.pick("◐", "~"),
@@ -104,8 +104,8 @@ mod tests {
         for (state, reason) in State::ALL.into_iter().flat_map(with_each) {
             assert!(state_word(state, reason).len() <= 8);
             let glyph = |charset| state_glyph(state, reason, charset);
-            assert_eq!(glyph(Charset::Unicode).chars().count(), 1);
-            assert!(glyph(Charset::Ascii).is_ascii() && glyph(Charset::Ascii).len() == 1);
+            assert_eq!(glyph(GlyphSet::Unicode).chars().count(), 1);
+            assert!(glyph(GlyphSet::Ascii).is_ascii() && glyph(GlyphSet::Ascii).len() == 1);
         }
     }
 

@@ -3,10 +3,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use heartline_operator::Directories;
-use heartline_operator::client::{Access, Client, ClientError, ClientOptions, Endpoint};
+use heartline_operator::CollectorDirectories;
+use heartline_operator::client::{AccessMode, Client, ClientError, ClientOptions, Endpoint};
 use heartline_operator::message::{
-    AgentDetail, AgentEntry, CollectorStatus, Command, CommandOutcome, Event, EventKind,
+    AgentCommand, AgentDetail, AgentEntry, CollectorStatus, CommandOutcome, Event, EventKind,
     EventQuery, Reply, Request, TokenReply, TokenRequest,
 };
 use heartline_vocabulary::Action;
@@ -18,7 +18,7 @@ use super::wait::wait_for;
 pub struct Operator {
     runtime: Runtime,
     endpoint: Endpoint,
-    access: Access,
+    access: AccessMode,
     client: Mutex<Option<Client>>,
 }
 
@@ -28,12 +28,12 @@ impl Operator {
     /// # Panics
     /// If there is no runtime to be had.
     #[must_use]
-    pub fn new(directories: Directories) -> Self {
+    pub fn new(directories: CollectorDirectories) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
         Self {
             runtime: runtime.expect("a runtime can be started"),
             endpoint: Endpoint::Unix(directories),
-            access: Access::Control,
+            access: AccessMode::Control,
             client: Mutex::new(None),
         }
     }
@@ -41,7 +41,7 @@ impl Operator {
     /// One who comes in through the socket for looking.
     #[must_use]
     pub fn looking_only(self) -> Self {
-        Self { access: Access::View, ..self }
+        Self { access: AccessMode::View, ..self }
     }
 
     /// Asks; once more on a new connection if the old one was cut.
@@ -161,7 +161,7 @@ impl Operator {
     /// If the collector does not answer, or refuses.
     #[track_caller]
     pub fn order(&self, action: Action, agents: &[&str], request_id: u64) -> CommandOutcome {
-        let command = Command {
+        let command = AgentCommand {
             request_id,
             action,
             agents: agents.iter().map(ToString::to_string).collect(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use heartline_operator::Directories;
+use heartline_operator::CollectorDirectories;
 use heartline_protocol::Token;
 use tempfile::TempDir;
 
@@ -45,8 +45,8 @@ impl World {
 
     /// Where the collector's sockets are.
     #[must_use]
-    pub fn directories(&self) -> Directories {
-        Directories { data: self.data_dir(), sockets: self.path().join("run/heartline") }
+    pub fn directories(&self) -> CollectorDirectories {
+        CollectorDirectories { data: self.data_dir(), sockets: self.path().join("run/heartline") }
     }
 
     /// A program that knows nothing but this home.

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use heartline_operator::message::{Command as Order, HistoryHealth, Reply, Request};
+use heartline_operator::message::{AgentCommand, HistoryHealth, Reply, Request};
 
 use heartline_tests::world::{Collector, Deeds, Operator, Program, World, rolled_up, wait_until};
 use heartline_vocabulary::{Action, State};
@@ -119,7 +119,7 @@ fn on_a_full_disk_history_pauses_and_all_else_goes_on() {
     // Nothing at all: what can't be stored is refused, not promised.
     cramped.fill_but(0);
     work(1_000);
-    let order = Order {
+    let order = AgentCommand {
         request_id: 2,
         action: Action::Kill,
         agents: vec!["worker".to_owned()],

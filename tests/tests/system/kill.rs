@@ -2,7 +2,7 @@
 
 use heartline_operator::client::ClientError;
 use heartline_operator::message::{
-    AgentVitals, Command, CommandOutcome, ErrorCode, EventKind, Reply, Request,
+    AgentCommand, AgentVitals, CommandOutcome, ErrorCode, EventKind, Reply, Request,
 };
 use heartline_tests::world::{Operator, World, wait_until};
 use heartline_vocabulary::{Action, CommandRefusal, Reason, State};
@@ -147,7 +147,7 @@ fn what_an_order_must_say() {
         id += 1;
         let agents = agents.iter().map(ToString::to_string).collect();
         let reason = reason.to_owned();
-        operator.ask(&Request::Command(Command {
+        operator.ask(&Request::Command(AgentCommand {
             request_id: id,
             action: Action::Kill,
             agents,

@@ -1,12 +1,12 @@
 //! Every character that is neither plain text nor a state, in Unicode and in ASCII.
 
-use heartline_operator::text::Charset;
+use heartline_operator::text::GlyphSet;
 use ratatui::symbols::border;
 
 /// One set of glyphs.
 #[derive(Debug)]
 pub(crate) struct Glyphs {
-    pub charset: Charset,
+    pub charset: GlyphSet,
     /// An open group, and a folded one.
     pub open: &'static str,
     pub folded: &'static str,
@@ -22,7 +22,7 @@ pub(crate) struct Glyphs {
 }
 
 static UNICODE: Glyphs = Glyphs {
-    charset: Charset::Unicode,
+    charset: GlyphSet::Unicode,
     open: "▾",
     folded: "▸",
     marked: "*",
@@ -36,7 +36,7 @@ static UNICODE: Glyphs = Glyphs {
 };
 
 static ASCII: Glyphs = Glyphs {
-    charset: Charset::Ascii,
+    charset: GlyphSet::Ascii,
     open: "v",
     folded: ">",
     marked: "*",
@@ -59,10 +59,10 @@ static ASCII: Glyphs = Glyphs {
 };
 
 impl Glyphs {
-    pub(crate) fn of(charset: Charset) -> &'static Self {
+    pub(crate) fn of(charset: GlyphSet) -> &'static Self {
         match charset {
-            Charset::Unicode => &UNICODE,
-            Charset::Ascii => &ASCII,
+            GlyphSet::Unicode => &UNICODE,
+            GlyphSet::Ascii => &ASCII,
         }
     }
 
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn bars_never_hide_a_small_value_and_fill_at_the_largest() {
-        let glyphs = Glyphs::of(Charset::Unicode);
+        let glyphs = Glyphs::of(GlyphSet::Unicode);
         assert_eq!(glyphs.bar(0, 1000), " ");
         assert_eq!(glyphs.bar(1, 1000), "▁");
         assert_eq!(glyphs.bar(1000, 1000), "█");

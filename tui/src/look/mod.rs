@@ -10,7 +10,7 @@ mod theme;
 pub(crate) use event::event_role;
 pub(crate) use format::{age_since, clock, cost, day_clock, percent, rate, rate_if_known};
 pub(crate) use glyphs::Glyphs;
-pub(crate) use heartline_operator::text::{Charset, EventWords, age, count, latency, span};
+pub(crate) use heartline_operator::text::{EventText, GlyphSet, age, count, latency, span};
 pub(crate) use status::{Status, of_state, status};
 #[cfg(test)]
 pub(crate) use text::is_hostile;

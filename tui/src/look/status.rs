@@ -5,7 +5,7 @@ use heartline_operator::message::AgentVitals;
 use heartline_operator::text::{state_glyph, state_word, vitals_word};
 use heartline_vocabulary::{Reason, State};
 
-use super::{Charset, Role};
+use super::{GlyphSet, Role};
 
 /// What stands in the STATE column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) struct Status {
 }
 
 /// How an agent is, with how far a kill has come.
-pub(crate) fn status(vitals: &AgentVitals, charset: Charset) -> Status {
+pub(crate) fn status(vitals: &AgentVitals, charset: GlyphSet) -> Status {
     let plain = of_state(vitals.state, vitals.reason, charset);
     let disobeys = vitals.command.as_ref().is_some_and(|command| command.disobeyed);
     let role = if vitals.state == State::Killed && disobeys { Role::Alert } else { plain.role };
@@ -24,7 +24,7 @@ pub(crate) fn status(vitals: &AgentVitals, charset: Charset) -> Status {
 }
 
 /// The same for a state alone, as in a transition.
-pub(crate) fn of_state(state: State, reason: Option<Reason>, charset: Charset) -> Status {
+pub(crate) fn of_state(state: State, reason: Option<Reason>, charset: GlyphSet) -> Status {
     Status {
         glyph: state_glyph(state, reason, charset),
         label: state_word(state, reason),

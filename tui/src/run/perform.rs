@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 
 use heartline_operator::client::{ClientError, LinkHandle};
-use heartline_operator::message::{Command, EventQuery, Reply, Request};
+use heartline_operator::message::{AgentCommand, EventQuery, Reply, Request};
 use tokio::sync::mpsc;
 
 use super::export::write;
@@ -76,7 +76,7 @@ async fn events(link: LinkHandle, query: EventQuery) -> Event {
     })
 }
 
-async fn order(link: LinkHandle, command: Command) -> Event {
+async fn order(link: LinkHandle, command: AgentCommand) -> Event {
     let request_id = command.request_id;
     Event::Answer(match link.request(Request::Command(command)).await {
         Ok(Reply::Command(outcome)) => Answer::Command(outcome),

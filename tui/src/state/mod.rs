@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use crate::clock::MonoTime;
 use crate::commands::Context;
 use crate::keys::{Chord, KeyMap};
-use crate::look::{Charset, Glyphs, Role, Theme};
+use crate::look::{GlyphSet, Glyphs, Role, Theme};
 use crate::options::Look;
 
 pub(crate) use agent::{AgentPane, Pane};
@@ -93,7 +93,7 @@ pub(crate) struct State {
     pub pressed: Vec<Chord>,
     pub theme: Theme,
     pub glyphs: &'static Glyphs,
-    pub charset: Charset,
+    pub charset: GlyphSet,
     pub zone: ZoneChoice,
     pub local_zone: TimeZone,
     pub mouse: MouseMode,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use heartline_operator::message::{Command, CommandOutcome, CommandStatus, Event, EventKind};
+use heartline_operator::message::{AgentCommand, CommandOutcome, CommandStatus, Event, EventKind};
 
 use heartline_vocabulary::{Action, CommandRefusal};
 
@@ -17,7 +17,7 @@ const MOST_ORDERS: usize = 32;
 /// One command on its way.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Order {
-    pub command: Command,
+    pub command: AgentCommand,
     pub asked: MonoTime,
     pub stage: Stage,
     /// How long each agent took to obey, in ms, once it does.
@@ -43,7 +43,7 @@ pub(crate) struct Orders {
 }
 
 impl Order {
-    pub(crate) fn new(command: Command, asked: MonoTime) -> Self {
+    pub(crate) fn new(command: AgentCommand, asked: MonoTime) -> Self {
         Self { command, asked, stage: Stage::Sent, obeyed_ms: BTreeMap::new(), done: None }
     }
 
@@ -97,7 +97,7 @@ impl Orders {
     }
 
     /// Commands without an answer. Sent again after a lost link; their number makes that safe.
-    pub(crate) fn unanswered(&self) -> impl Iterator<Item = &Command> {
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = &AgentCommand> {
         self.list.iter().filter(|order| order.stage == Stage::Sent).map(|order| &order.command)
     }
 

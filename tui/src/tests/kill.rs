@@ -35,7 +35,7 @@ fn phrase(driver: &Driver) -> String {
     }
 }
 
-fn order(effects: &[Effect]) -> Option<&Command> {
+fn order(effects: &[Effect]) -> Option<&AgentCommand> {
     effects.iter().find_map(|effect| match effect {
         Effect::Order(command) => Some(command),
         _ => None,
@@ -55,7 +55,7 @@ fn confirm(driver: &mut Driver) -> Vec<Effect> {
 }
 
 /// The collector's answer to a command.
-fn taken(driver: &mut Driver, command: &Command, generation: u64) {
+fn taken(driver: &mut Driver, command: &AgentCommand, generation: u64) {
     let target = |agent: &String| CommandTarget {
         agent: agent.as_str().into(),
         generation,

@@ -1,7 +1,7 @@
 //! Killing and resuming: what the dialog is about, its keys, and the order that comes of it.
 
 use crossterm::event::KeyCode;
-use heartline_operator::message::{AgentEntry, Command as Ordered};
+use heartline_operator::message::{AgentCommand, AgentEntry};
 use heartline_vocabulary::{Action, State as AgentState};
 
 use crate::commands::Command;
@@ -112,7 +112,7 @@ pub(super) fn press(state: &mut State) -> Vec<Effect> {
 
 fn confirm(state: &mut State) -> Vec<Effect> {
     let Some(Overlay::Dialog(dialog)) = state.overlay.take() else { return Vec::new() };
-    let command = Ordered {
+    let command = AgentCommand {
         request_id: next_number(&mut state.seed),
         action: dialog.action,
         agents: dialog.targets.iter().map(|target| target.agent.clone()).collect(),

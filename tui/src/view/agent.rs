@@ -9,7 +9,7 @@ use super::detail::{height, lines};
 use super::facts::{sections, when};
 use super::pen::{Pen, boxed};
 use crate::layout::take_top;
-use crate::look::{Align, EventWords, Role, age, age_since, event_role, fit};
+use crate::look::{Align, EventText, Role, age, age_since, event_role, fit};
 use crate::state::{AgentPane, Pane, State};
 
 /// From this width on both lists stand side by side.
@@ -92,7 +92,7 @@ fn events(state: &State, pane: &AgentPane, detail: &AgentDetail, area: Rect, buf
 
 fn event_line(state: &State, area: Rect, row: u16, event: &Event, buffer: &mut Buffer) {
     let Some(mut pen) = Pen::on(state, area, row, buffer) else { return };
-    let words = EventWords::of(event);
+    let words = EventText::of(event);
     let what = words.what.text(state.glyphs.arrow);
     let lasted = words.lasted_ms.map_or_else(|| "-".to_owned(), age);
     pen.gap(1)

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::pen::Pen;
 use crate::commands::{Command, REGISTRY, Spec};
 use crate::keys::KeyMap;
-use crate::look::{Charset, Role, width};
+use crate::look::{GlyphSet, Role, width};
 use crate::state::{Overlay, State};
 
 pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
@@ -78,10 +78,10 @@ fn key(state: &State, command: Command) -> String {
 }
 
 /// The first key of a command, short.
-pub(super) fn key_label(keymap: &KeyMap, command: Command, charset: Charset) -> String {
+pub(super) fn key_label(keymap: &KeyMap, command: Command, charset: GlyphSet) -> String {
     let key = keymap.keys(command).next().map(ToString::to_string).unwrap_or_default();
     match (key.as_str(), charset) {
-        ("Enter", Charset::Unicode) => "⏎".to_owned(),
+        ("Enter", GlyphSet::Unicode) => "⏎".to_owned(),
         ("Enter" | "Tab" | "Space" | "Esc", _) => key.to_lowercase(),
         _ => key,
     }

@@ -23,7 +23,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use crate::layout::{self, Regions};
-use crate::look::Charset;
+use crate::look::GlyphSet;
 use crate::state::{LinkState, Overlay, Screen, State};
 
 /// Draws the whole screen. Returns where the text cursor stands, if it does.
@@ -49,7 +49,7 @@ pub(crate) fn view(state: &State, buffer: &mut Buffer) -> Option<Position> {
     if let Some(at) = overlay(state, buffer) {
         cursor = Some(at);
     }
-    if state.charset == Charset::Ascii {
+    if state.charset == GlyphSet::Ascii {
         only_ascii(buffer);
     }
     cursor

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::pen::Pen;
 use crate::layout::Regions;
-use crate::look::{Align, EventWords, Role, age, day_clock, event_role, width, wrap};
+use crate::look::{Align, EventText, Role, age, day_clock, event_role, width, wrap};
 use crate::state::{State, ZoneChoice};
 
 /// From this width on there is room for who caused it.
@@ -91,7 +91,7 @@ fn row(
     columns: &Columns,
     buffer: &mut Buffer,
 ) -> u16 {
-    let words = EventWords::of(event);
+    let words = EventText::of(event);
     first_line(state, area, line, event, &words, columns, buffer);
     if !selected {
         return 1;
@@ -110,12 +110,12 @@ fn row(
 /// How many lines the selected event has below its row.
 pub(crate) fn lines_below(state: &State, width: u16) -> usize {
     let event = state.selected_event();
-    let lines = event.map(|event| below(&EventWords::of(event), &Columns::of(width), width));
+    let lines = event.map(|event| below(&EventText::of(event), &Columns::of(width), width));
     lines.map_or(0, |lines| lines.len())
 }
 
 /// What does not fit the row of the selected event.
-fn below(words: &EventWords, columns: &Columns, across: u16) -> Vec<String> {
+fn below(words: &EventText, columns: &Columns, across: u16) -> Vec<String> {
     let fits = width(&words.cause) <= usize::from(columns.cause);
     if fits && columns.by > 0 || words.cause.is_empty() && words.by.is_none() {
         return Vec::new();
@@ -134,7 +134,7 @@ fn first_line(
     area: Rect,
     line: u16,
     event: &Event,
-    words: &EventWords,
+    words: &EventText,
     columns: &Columns,
     buffer: &mut Buffer,
 ) {

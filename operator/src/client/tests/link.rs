@@ -37,7 +37,7 @@ async fn until_lost(link: &mut Link) -> String {
 
 #[tokio::test]
 async fn a_lost_link_comes_back_by_itself() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let collector = world.serve(crate::CONTROL_SOCKET, VERSION);
     let mut link = Link::open(world.endpoint(), ClientOptions::default());
     let handle = link.handle();
@@ -61,7 +61,7 @@ async fn a_lost_link_comes_back_by_itself() {
 
 #[tokio::test]
 async fn a_link_measures_its_round_trip() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let _collector = world.serve(crate::CONTROL_SOCKET, VERSION);
     let mut link = Link::open(world.endpoint(), ClientOptions::default());
     loop {

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
-use crate::Directories;
+use crate::CollectorDirectories;
 use crate::frame::{FrameReader, encode};
 use crate::message::{ClientFrame, ErrorCode, FleetDelta, Reply, Request, ServerFrame, VERSION};
 use crate::sample;
@@ -23,23 +23,24 @@ use crate::sample;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A collector at work; dropping it cuts all its connections.
-struct Collector(JoinHandle<()>);
+struct MockCollector(JoinHandle<()>);
 
-impl Drop for Collector {
+impl Drop for MockCollector {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-struct World {
+struct ClientFixture {
     _dir: TempDir,
-    directories: Directories,
+    directories: CollectorDirectories,
 }
 
-impl World {
+impl ClientFixture {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let directories = Directories { data: dir.path().into(), sockets: dir.path().into() };
+        let directories =
+            CollectorDirectories { data: dir.path().into(), sockets: dir.path().into() };
         Self { _dir: dir, directories }
     }
 
@@ -52,12 +53,12 @@ impl World {
     }
 
     /// Serves one connection at a time on a socket of this world.
-    fn serve(&self, socket: &str, version: u16) -> Collector {
+    fn serve(&self, socket: &str, version: u16) -> MockCollector {
         let path = self.path(socket);
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(path).unwrap();
         let may_control = socket == crate::CONTROL_SOCKET;
-        Collector(tokio::spawn(async move {
+        MockCollector(tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (reader, writer) = stream.into_split();

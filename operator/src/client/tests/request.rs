@@ -6,7 +6,7 @@ use super::*;
 
 #[tokio::test]
 async fn questions_are_answered_each_to_its_own() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let _collector = world.serve(crate::CONTROL_SOCKET, VERSION);
     let client = connect(&world.endpoint()).await.unwrap();
     assert!(client.greeting().may_control);
@@ -28,7 +28,7 @@ async fn questions_are_answered_each_to_its_own() {
 
 #[tokio::test]
 async fn the_reason_of_the_end_reaches_everybody() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let _collector = world.serve(crate::CONTROL_SOCKET, VERSION);
     let client = connect(&world.endpoint()).await.unwrap();
     let (waiting, asking) = tokio::join!(
@@ -42,7 +42,7 @@ async fn the_reason_of_the_end_reaches_everybody() {
 
 #[tokio::test]
 async fn nobody_there_says_where_and_what_to_do() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let error = failure(connect(&world.endpoint()).await);
     let text = error.to_string();
     assert!(error.is_no_collector() && matches!(error, ClientError::NoCollector { .. }));
@@ -57,7 +57,7 @@ async fn nobody_there_says_where_and_what_to_do() {
 
 #[tokio::test]
 async fn another_version_is_refused_by_name() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let _collector = world.serve(crate::CONTROL_SOCKET, VERSION + 1);
     let error = failure(connect(&world.endpoint()).await);
     assert!(matches!(error, ClientError::Version { theirs: Some(v) } if v == VERSION + 1));
@@ -65,7 +65,7 @@ async fn another_version_is_refused_by_name() {
 
 #[tokio::test]
 async fn an_unreadable_greeting_is_another_version() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let listener = UnixListener::bind(world.path(crate::CONTROL_SOCKET)).unwrap();
     let collector = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -81,10 +81,10 @@ async fn an_unreadable_greeting_is_another_version() {
 
 #[tokio::test]
 async fn who_may_not_act_still_looks() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let _control = world.serve(crate::CONTROL_SOCKET, VERSION);
     let _view = world.serve(crate::VIEW_SOCKET, VERSION);
-    let options = ClientOptions { access: Access::View, ..ClientOptions::default() };
+    let options = ClientOptions { access: AccessMode::View, ..ClientOptions::default() };
     let client = Client::connect(&world.endpoint(), &options).await.unwrap();
     assert!(!client.greeting().may_control);
 
@@ -99,7 +99,7 @@ async fn who_may_not_act_still_looks() {
 
 #[tokio::test]
 async fn a_reader_that_takes_nothing_loses_its_connection_and_not_the_memory() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let listener = UnixListener::bind(world.path(crate::CONTROL_SOCKET)).unwrap();
     let flood = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();

@@ -6,7 +6,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_collector_is_reached_through_ssh() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let pipe = |name| {
         assert!(Command::new("mkfifo").arg(world.path(name)).status().unwrap().success());
         world.path(name)
@@ -43,7 +43,7 @@ cat < down & cat > up"#;
 
 #[tokio::test]
 async fn what_ssh_says_is_the_error() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let ssh = world.ssh("#!/bin/sh\necho 'ops@m3: Permission denied (publickey).' >&2; exit 255");
     let error = failure(connect(&Endpoint::Ssh(ssh)).await);
     assert!(error.is_no_collector());
@@ -57,7 +57,7 @@ async fn what_ssh_says_is_the_error() {
 
 #[tokio::test]
 async fn an_ssh_that_says_nothing_is_not_waited_for_for_ever() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let ssh = Endpoint::Ssh(world.ssh("#!/bin/sh\necho 'Last login: today' >&2; exec sleep 60"));
     let options = ClientOptions { greeting_timeout: Duration::from_secs(1), ..Default::default() };
     let connecting = timeout(DEADLINE, Client::connect(&ssh, &options));
@@ -70,15 +70,14 @@ async fn an_ssh_that_says_nothing_is_not_waited_for_for_ever() {
 
 #[tokio::test]
 async fn dialled_bytes_pass_both_ways_until_one_side_closes() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let _collector = world.serve(crate::CONTROL_SOCKET, VERSION);
     let (mut near_in, far_in) = tokio::io::duplex(64);
     let (far_out, near_out) = tokio::io::duplex(64);
     let directories = world.directories.clone();
-    let dial =
-        tokio::spawn(
-            async move { dial::join(&directories, Access::Control, far_in, far_out).await },
-        );
+    let dial = tokio::spawn(async move {
+        dial::join(&directories, AccessMode::Control, far_in, far_out).await
+    });
     let ping = encode(&ClientFrame { id: 9, request: Request::Ping }).unwrap();
     near_in.write_all(&ping).await.unwrap();
     let pong = FrameReader::new(near_out).next::<ServerFrame>().await.unwrap().unwrap();
@@ -90,7 +89,7 @@ async fn dialled_bytes_pass_both_ways_until_one_side_closes() {
 
 #[tokio::test]
 async fn only_the_first_attempt_of_a_link_may_ask_for_a_passphrase() {
-    let world = World::new();
+    let world = ClientFixture::new();
     let ssh = world.ssh("#!/bin/sh\necho \"$@\" >> \"$(dirname \"$0\")/attempts\"; exit 255");
     let mut link = Link::open(Endpoint::Ssh(ssh), ClientOptions::default());
     let mut lost = 0;

@@ -7,8 +7,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use heartline_operator::Directories;
-use heartline_operator::client::{Access, Client, ClientOptions, Endpoint};
+use heartline_operator::CollectorDirectories;
+use heartline_operator::client::{AccessMode, Client, ClientOptions, Endpoint};
 use heartline_operator::message::CollectorStatus;
 
 use super::live_agents::{BeatCounters, LiveAgents, WorkPattern};
@@ -113,7 +113,7 @@ struct BenchViewer {
 }
 
 impl BenchViewer {
-    fn attach(directories: Directories) -> Result<Self> {
+    fn attach(directories: CollectorDirectories) -> Result<Self> {
         let (updates, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -142,11 +142,11 @@ impl BenchViewer {
 }
 
 async fn receive_updates(
-    directories: Directories,
+    directories: CollectorDirectories,
     updates: &AtomicU64,
     stop: &AtomicBool,
 ) -> Result<()> {
-    let options = ClientOptions { access: Access::View, ..ClientOptions::default() };
+    let options = ClientOptions { access: AccessMode::View, ..ClientOptions::default() };
     let client = Client::connect(&Endpoint::Unix(directories), &options).await?;
     let mut subscription = client.subscribe(Vec::new(), 4).await?;
     while !stop.load(Ordering::Acquire) {
