@@ -15,7 +15,7 @@ const NAME_WIDTH: usize = 20;
 /// All text in an event was scrubbed by the collector when it came in.
 pub(crate) fn event_line(event: &Event, formatter: StateFormatter) -> String {
     let words = EventText::of(event);
-    let what = words.what.text(formatter.arrow());
+    let what = words.headline.text(formatter.arrow());
     let lasted = words.lasted_ms.map(|ms| format!("after {}", text::age(ms)));
     let by = words.by.as_ref().map(|by| format!("by {by}"));
     let cause = cause(event, &words);

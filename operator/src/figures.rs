@@ -1,10 +1,10 @@
-//! Figures derived from what was measured: one formula for filters, JSON and screens.
+//! Derived figures: one formula for filters, JSON and screens.
 
 use crate::message::{AgentEntry, AgentVitals, WorkWindow};
 
-/// As long after its last progress may the work of a minute be told that is not over: a minute, and
-/// as much again for beats that are rare.
-const MINUTE_TOLD_MS: u64 = 120_000;
+/// How long after its last progress the first minute of work may still be incomplete: a minute, and
+/// as much again for rare beats.
+const FIRST_MINUTE_MAX_MS: u64 = 120_000;
 
 /// Minutes that the rate of tasks is averaged over: long enough to be calm, short enough to fall
 /// soon after the work stops.
@@ -14,15 +14,15 @@ const NANO: f64 = 1e9;
 const HOUR_MS: f64 = 3_600_000.0;
 
 impl WorkWindow {
-    /// Share of tasks that succeeded, 0 to 1; `None` without any.
+    /// Returns the share of tasks that succeeded, 0 to 1; `None` without any.
     #[must_use]
     pub fn success_rate(&self) -> Option<f64> {
         heartline_vocabulary::success_rate(self.ok, self.failed)
     }
 
-    /// Tasks a minute, over the last five whole minutes, or over as many of them as have passed
+    /// Returns the tasks a minute, over the last five whole minutes, or over as many of them as have passed
     /// since the agent's first task of the last quarter of an hour. 0 also in the first minute of
-    /// all: [`AgentEntry::tasks_per_minute`] tells them apart.
+    /// all, which [`AgentEntry::tasks_per_minute`] tells apart.
     #[must_use]
     pub fn rate_of_whole_minutes(&self) -> f64 {
         let idle = self.per_minute.iter().take_while(|&&count| count == 0).count();
@@ -32,19 +32,18 @@ impl WorkWindow {
         sum as f64 / recent.len().max(1) as f64
     }
 
-    /// Cost in the window, in dollars.
     #[must_use]
     pub fn cost_usd(&self) -> f64 {
         dollars(self.cost_nano_usd)
     }
 
-    /// Cost since midnight UTC, in dollars.
+    /// Returns the cost since midnight UTC.
     #[must_use]
     pub fn cost_today_usd(&self) -> f64 {
         dollars(self.cost_today_nano_usd)
     }
 
-    /// Cost an hour, in dollars, over the window.
+    /// Returns the cost an hour, over the window.
     #[must_use]
     pub fn cost_per_hour_usd(&self) -> f64 {
         if self.window_ms == 0 { 0.0 } else { self.cost_usd() * HOUR_MS / self.window_ms as f64 }
@@ -52,39 +51,35 @@ impl WorkWindow {
 }
 
 impl AgentEntry {
-    /// [`WorkWindow::rate_of_whole_minutes`]; `None` while the agent works, and no whole minute of it has
+    /// Returns [`WorkWindow::rate_of_whole_minutes`]; `None` while the agent works, and no whole minute of it has
     /// passed yet.
     #[must_use]
     pub fn tasks_per_minute(&self, now_ms: i64) -> Option<f64> {
         let work = &self.work;
         let has_worked = work.ok > 0 || work.failed > 0;
         let progress = self.vitals.progress_age_ms(now_ms);
-        let works = has_worked && progress.is_some_and(|age| age < MINUTE_TOLD_MS);
+        let works = has_worked && progress.is_some_and(|age| age < FIRST_MINUTE_MAX_MS);
         let is_first = works && work.per_minute.iter().all(|&tasks| tasks == 0);
         (!is_first).then(|| work.rate_of_whole_minutes())
     }
 }
 
 impl AgentVitals {
-    /// Age in ms of the last live beat.
     #[must_use]
     pub fn beat_age_ms(&self, now_ms: i64) -> Option<u64> {
         self.last_beat_ms.map(|at| age_ms(at, now_ms))
     }
 
-    /// Age in ms of the last progress of its work.
     #[must_use]
     pub fn progress_age_ms(&self, now_ms: i64) -> Option<u64> {
         self.progress_ms.map(|at| age_ms(at, now_ms))
     }
 
-    /// Age in ms of the oldest task in flight.
     #[must_use]
     pub fn oldest_task_age_ms(&self, now_ms: i64) -> Option<u64> {
         self.oldest_task_ms.map(|at| age_ms(at, now_ms))
     }
 
-    /// How long in ms its state has lasted.
     #[must_use]
     pub fn state_age_ms(&self, now_ms: i64) -> u64 {
         age_ms(self.since_ms, now_ms)
@@ -92,26 +87,26 @@ impl AgentVitals {
 }
 
 impl AgentEntry {
-    /// The session as it is written: 16 hexadecimal digits; `None` before the first.
+    /// Formats its session; `None` before the first.
     #[must_use]
     pub fn session_text(&self) -> Option<String> {
         (self.vitals.session != 0).then(|| session_text(self.vitals.session))
     }
 }
 
-/// A session as it is written: 16 hexadecimal digits.
+/// Formats a session as 16 hexadecimal digits.
 #[must_use]
 pub fn session_text(session: u64) -> String {
     format!("{session:016x}")
 }
 
-/// Age in ms at `now_ms` of what happened at `at_ms`; 0 for what is yet to come.
+/// Returns the age at `now_ms` of a moment; 0 for one in the future.
 #[must_use]
 pub fn age_ms(at_ms: i64, now_ms: i64) -> u64 {
     u64::try_from(now_ms.saturating_sub(at_ms)).unwrap_or(0)
 }
 
-/// Nano-dollars as dollars.
+/// Converts nano-dollars to dollars.
 #[must_use]
 pub fn dollars(nano_usd: u64) -> f64 {
     nano_usd as f64 / NANO

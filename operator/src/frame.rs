@@ -1,4 +1,4 @@
-//! Frames: how messages travel on a byte stream.
+//! Frames: the encoding of messages on a byte stream.
 //!
 //! ```text
 //! length (4, big-endian) │ MessagePack (length bytes, at most 1 MiB)
@@ -22,35 +22,21 @@ const PREFIX: usize = 4;
 /// Why a frame could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
-    /// The stream broke.
     #[error("the connection broke: {0}")]
     Io(#[from] std::io::Error),
-    /// The stream ended in the middle of a frame.
     #[error("the connection ended in the middle of a frame, after {got} of {wanted} bytes")]
-    Truncated {
-        /// Bytes that came.
-        got: usize,
-        /// Bytes announced, or those of the length itself.
-        wanted: usize,
-    },
-    /// Longer than [`MAX_FRAME`].
+    Truncated { got: usize, wanted: usize },
     #[error("a frame of {len} bytes is over the limit of {MAX_FRAME}")]
-    TooLong {
-        /// Its length.
-        len: usize,
-    },
-    /// Its bytes are not the message that was expected.
+    TooLong { len: usize },
     #[error("a frame does not decode: {0}")]
     Decode(#[from] rmp_serde::decode::Error),
-    /// A message, and then more.
     #[error("{0} bytes follow the message in a frame")]
     Trailing(usize),
-    /// The message can't be encoded.
     #[error("a message does not encode: {0}")]
     Encode(#[from] rmp_serde::encode::Error),
 }
 
-/// A message as a whole frame, length included.
+/// Encodes a message as a whole frame, length included.
 ///
 /// # Errors
 /// [`FrameError::TooLong`] when it exceeds [`MAX_FRAME`]; the message must be split.
@@ -64,7 +50,7 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
     Ok(frame)
 }
 
-/// The message in the body of one frame (without its length).
+/// Decodes the message in the body of one frame, without its length.
 ///
 /// # Errors
 /// [`FrameError`] when it is too long, nested too deep, no `T`, or more than one.
@@ -79,22 +65,22 @@ pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, FrameError> {
     if rest.is_empty() { Ok(message) } else { Err(FrameError::Trailing(rest.len())) }
 }
 
-/// Reads message after message. [`next`](Self::next) may be cancelled: it loses nothing.
+/// Reads the messages of a byte stream. [`next`](Self::next) is cancel-safe.
 #[derive(Debug)]
 pub struct FrameReader<R> {
     reader: R,
-    /// The frame under way, its length included. Grows with what came, not with what was announced.
+    /// The partial frame, its length included. Grows with the bytes that came, not with the length.
     buffer: Vec<u8>,
 }
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
-    /// Reads from `reader`, from the start of a frame. Never reads past the end of a frame, so that
+    /// Creates a reader at the start of a frame. It never reads past the end of a frame, so that
     /// the stream can be handed on.
     pub fn new(reader: R) -> Self {
         Self { reader, buffer: Vec::new() }
     }
 
-    /// The next message; `None` when the stream ended between two.
+    /// Reads the next message; `None` when the stream ended between two.
     ///
     /// # Errors
     /// [`FrameError`] when the stream breaks or what it carries is no `T`. After a

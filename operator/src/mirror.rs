@@ -1,32 +1,27 @@
-//! A client's copy of the fleet, kept by what a subscription sends. Pure: time is an argument.
+//! A client's copy of the fleet, which the updates of a subscription maintain. Time is an argument.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::message::{AgentEntry, CollectorStatus, Event, FleetDelta, Reply, VitalsUpdate};
-
 use heartline_vocabulary::{AgentRowId, StateCounts};
 
-/// News of a subscription.
+/// An update of a subscription.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SubscriptionUpdate {
-    /// Part of a snapshot.
+    /// A part of a snapshot.
     Page {
-        /// Agents.
         entries: Vec<AgentEntry>,
-        /// How the collector is.
         collector: Box<CollectorStatus>,
-        /// Whether this was the last page.
         last: bool,
     },
-    /// What has changed.
     Delta(Box<FleetDelta>),
-    /// What is known is void; pages follow.
+    /// All entries are void; pages follow.
     Resync,
 }
 
 impl SubscriptionUpdate {
-    /// The news in a reply; a reply that is none is handed back.
+    /// Converts a reply to a subscription.
     ///
     /// # Errors
     /// The reply itself, when it belongs to no subscription.
@@ -42,38 +37,38 @@ impl SubscriptionUpdate {
     }
 }
 
-/// What an update did to the mirror.
+/// The changes that an update made in a mirror.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateEffect {
     /// Agents came, went, or have another identity: lists and groups must be built anew.
     pub roster_changed: bool,
-    /// AgentVitals or work of agents changed.
+    /// Vitals or work of agents changed.
     pub agents_changed: bool,
-    /// What happened, oldest first.
+    /// Oldest first.
     pub events: Vec<Event>,
 }
 
-/// The fleet as last heard of.
+/// The fleet as of the last update.
 #[derive(Clone, Debug, Default)]
 pub struct FleetMirror {
-    shown: Roster,
+    shown: AgentIndex,
     /// The snapshot under way after a resync. The old fleet stays in view until it is whole, so
     /// that nothing flickers and no agent seems to be gone that only was not sent yet.
-    incoming: Option<Roster>,
+    incoming: Option<AgentIndex>,
     collector: Option<CollectorStatus>,
-    /// The collector's time when it was last heard, and the local time of that moment.
+    /// The collector's time in its last update, and the local time of that moment.
     anchor: Option<(i64, Duration)>,
     whole: bool,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Roster {
+struct AgentIndex {
     entries: BTreeMap<AgentRowId, AgentEntry>,
     ids: BTreeMap<String, AgentRowId>,
 }
 
 impl FleetMirror {
-    /// Applies news. `local` is the client's monotonic time since any fixed moment.
+    /// Applies an update. `local` is the client's monotonic time since any fixed moment.
     pub fn apply(&mut self, update: SubscriptionUpdate, local: Duration) -> UpdateEffect {
         match update {
             SubscriptionUpdate::Resync => {
@@ -81,13 +76,12 @@ impl FleetMirror {
                 UpdateEffect::default()
             }
             SubscriptionUpdate::Page { entries, collector, last } => {
-                self.heard(*collector, local);
-                self.page(entries, last)
+                self.set_collector(*collector, local);
+                self.insert_page(entries, last)
             }
-            SubscriptionUpdate::Delta(changes) => {
-                let changes = *changes;
-                self.heard(changes.collector.clone(), local);
-                self.roster().change(changes)
+            SubscriptionUpdate::Delta(delta) => {
+                self.set_collector(delta.collector.clone(), local);
+                self.current().apply(*delta)
             }
         }
     }
@@ -95,17 +89,17 @@ impl FleetMirror {
     /// Prepares for the pages of a new connection, whose keys mean other agents.
     pub fn begin(&mut self) {
         self.whole = false;
-        self.incoming = Some(Roster::default());
+        self.incoming = Some(AgentIndex::default());
     }
 
-    fn page(&mut self, entries: Vec<AgentEntry>, last: bool) -> UpdateEffect {
+    fn insert_page(&mut self, entries: Vec<AgentEntry>, last: bool) -> UpdateEffect {
         if self.shown.entries.is_empty() {
             // Nothing is in view: show the first snapshot while it comes.
             self.shown = self.incoming.take().unwrap_or_default();
         }
-        let roster = self.roster();
+        let current = self.current();
         for entry in entries {
-            roster.insert(entry);
+            current.insert(entry);
         }
         if last {
             self.whole = true;
@@ -117,64 +111,59 @@ impl FleetMirror {
         UpdateEffect { roster_changed: in_view, agents_changed: in_view, events: Vec::new() }
     }
 
-    fn roster(&mut self) -> &mut Roster {
+    fn current(&mut self) -> &mut AgentIndex {
         self.incoming.as_mut().unwrap_or(&mut self.shown)
     }
 
-    fn heard(&mut self, collector: CollectorStatus, local: Duration) {
+    fn set_collector(&mut self, collector: CollectorStatus, local: Duration) {
         self.anchor = Some((collector.at_ms, local));
         self.collector = Some(collector);
     }
 
-    /// Whether a whole snapshot has come since the connection, or the last resync, began.
+    /// Returns true when a whole snapshot has come since the connection, or the last resync, began.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.whole
     }
 
-    /// All agents, by key.
+    /// Returns all agents, by id.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &AgentEntry> {
         self.shown.entries.values()
     }
 
-    /// How many agents there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shown.entries.len()
     }
 
-    /// Whether there is no agent.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.shown.entries.is_empty()
     }
 
-    /// The agent with this key of the connection.
     #[must_use]
     pub fn get(&self, id: AgentRowId) -> Option<&AgentEntry> {
         self.shown.entries.get(&id)
     }
 
-    /// The agent with this id.
     #[must_use]
     pub fn by_name(&self, agent: &str) -> Option<&AgentEntry> {
         self.get(*self.shown.ids.get(agent)?)
     }
 
-    /// How the collector is, as it last said.
     #[must_use]
     pub fn collector(&self) -> Option<&CollectorStatus> {
         self.collector.as_ref()
     }
 
-    /// Agents by state, as the collector counts them.
+    /// Returns the agents by state, as the collector counts them.
     #[must_use]
     pub fn summary(&self) -> StateCounts {
         self.collector.as_ref().map(|collector| collector.summary).unwrap_or_default()
     }
 
-    /// The collector's time in ms of Unix time at the client's monotonic time `local`; `None`
-    /// before it was first heard. Ages are right however wrong the client's clock is, and go on
+    /// Returns the collector's time in ms of Unix time at the client's monotonic time `local`; `None`
+    /// before the first update. Ages are right however wrong the client's clock is, and go on
     /// while the link is lost.
     #[must_use]
     pub fn now_ms(&self, local: Duration) -> Option<i64> {
@@ -184,7 +173,7 @@ impl FleetMirror {
     }
 }
 
-impl Roster {
+impl AgentIndex {
     fn insert(&mut self, entry: AgentEntry) {
         // A forgotten agent's name may be taken over; the agent must not stay behind.
         if let Some(before) = self.ids.insert(entry.agent.clone(), entry.id)
@@ -201,29 +190,29 @@ impl Roster {
         }
     }
 
-    fn change(&mut self, changes: FleetDelta) -> UpdateEffect {
-        let applied = UpdateEffect {
-            roster_changed: !changes.entries.is_empty() || !changes.removed.is_empty(),
-            agents_changed: !changes.vitals.is_empty() || !changes.work.is_empty(),
-            events: changes.events,
+    fn apply(&mut self, delta: FleetDelta) -> UpdateEffect {
+        let effect = UpdateEffect {
+            roster_changed: !delta.entries.is_empty() || !delta.removed.is_empty(),
+            agents_changed: !delta.vitals.is_empty() || !delta.work.is_empty(),
+            events: delta.events,
         };
-        for id in changes.removed {
+        for id in delta.removed {
             self.remove(id);
         }
-        for entry in changes.entries {
+        for entry in delta.entries {
             self.insert(entry);
         }
-        for VitalsUpdate { id, vitals, total } in changes.vitals {
+        for VitalsUpdate { id, vitals, total } in delta.vitals {
             if let Some(entry) = self.entries.get_mut(&id) {
                 (entry.vitals, entry.total) = (vitals, total);
             }
         }
-        for (id, work) in changes.work {
+        for (id, work) in delta.work {
             if let Some(entry) = self.entries.get_mut(&id) {
                 entry.work = work;
             }
         }
-        applied
+        effect
     }
 }
 

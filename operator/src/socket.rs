@@ -1,11 +1,11 @@
-//! Where a collector keeps its data and its sockets: one rule for both sides, so that they meet.
+//! The directories of a collector, resolved by one rule for the collector and its clients.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Name of the socket on which operators may act.
+/// Name of the socket for operators with control.
 pub const CONTROL_SOCKET: &str = "ctl.sock";
-/// Name of the socket on which operators may only look.
+/// Name of the socket for read-only connections.
 pub const VIEW_SOCKET: &str = "view.sock";
 
 /// The directories of one collector.
@@ -17,16 +17,14 @@ pub struct CollectorDirectories {
     pub sockets: PathBuf,
 }
 
-/// What was asked for by flags or a config file.
+/// The directories that flags or a config file give.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DirectoryOverrides<'a> {
-    /// `--data-dir`.
     pub data: Option<&'a Path>,
-    /// `--socket-dir`.
     pub sockets: Option<&'a Path>,
 }
 
-/// There is nowhere to look.
+/// No rule gives a data directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no data directory: neither HOME nor XDG_STATE_HOME is set; pass --data-dir")]
 pub struct MissingDataDirectory;
@@ -42,8 +40,8 @@ impl CollectorDirectories {
     ///
     /// Sockets, first match:
     /// 1. `--socket-dir`, `$HEARTLINE_SOCKET_DIR`
-    /// 2. the data directory, if it was chosen by rule 1: whoever starts a collector with
-    ///    `--data-dir X` reaches it with `--data-dir X`, whatever else is in either environment
+    /// 2. the data directory, if it was chosen by rule 1: a collector started with
+    ///    `--data-dir X` is reached with `--data-dir X`, whatever else is in either environment
     /// 3. `$RUNTIME_DIRECTORY`
     /// 4. `$XDG_RUNTIME_DIR/heartline`
     /// 5. the data directory
@@ -75,13 +73,11 @@ impl CollectorDirectories {
         Ok(Self { data, sockets })
     }
 
-    /// Path of the socket on which operators may act.
     #[must_use]
     pub fn control_socket(&self) -> PathBuf {
         self.sockets.join(CONTROL_SOCKET)
     }
 
-    /// Path of the socket on which operators may only look.
     #[must_use]
     pub fn view_socket(&self) -> PathBuf {
         self.sockets.join(VIEW_SOCKET)

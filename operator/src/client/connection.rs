@@ -1,4 +1,4 @@
-//! One connection: questions go out, answers come back to whoever asked.
+//! One connection: requests go out, and each reply comes back to its request.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,59 +11,63 @@ use tokio::time::timeout;
 
 use super::endpoint::{AccessMode, Endpoint};
 use super::error::{ClientError, GREETING};
-use super::greet;
-use super::route::{CloseReason, PendingRequests, ReplySender};
-use super::subscription::Subscription;
-use super::transport::{BoxedReader, BoxedWriter, SshProcess, Transport};
+use super::pending::{CloseReason, PendingRequests, ReplySender};
+use super::ssh::SshProcess;
+use super::transport::{BoxedReader, BoxedWriter, Transport};
 use crate::frame::{self, FrameError, FrameReader};
 use crate::message::{
     AgentEntry, ClientFrame, CollectorStatus, ErrorCode, Reply, Request, ServerFrame, VERSION,
 };
+use crate::mirror::SubscriptionUpdate;
 
-/// Questions that wait to be written.
+/// Requests that wait to be written.
 const OUTGOING: usize = 16;
-/// News that wait to be taken by a subscriber.
-const NEWS: usize = 64;
+/// Pages and deltas that wait for their subscriber.
+const UPDATES: usize = 64;
 
-/// How to connect.
+/// Settings of a connection.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
-    /// Look and act, or only look.
     pub access: AccessMode,
     /// Name and version of this program, for the collector's log.
     pub client: String,
-    /// Who the operator is where the connection comes from: `ops@bastion`.
+    /// The operator's identity where the connection comes from: `ops@bastion`.
     pub origin: Option<String>,
-    /// How long the greeting may take through ssh, besides the time in which ssh asks a person
-    /// something.
+    /// Limit of the greeting through ssh, without the time of prompts.
     pub greeting_timeout: Duration,
-    /// How long any answer may take, and news may lie before a subscriber takes them.
+    /// Limit of any reply, and of the time that updates wait for their subscriber.
     pub request_timeout: Duration,
 }
 
-/// What the collector said when it was greeted.
+/// The collector's reply to the first request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Greeting {
-    /// Who it takes the operator for.
+    /// The operator, as the collector identified it.
     pub operator: String,
-    /// Whether this connection may change anything.
+    /// The connection is not read-only.
     pub may_control: bool,
-    /// How it is.
     pub collector: CollectorStatus,
 }
 
 /// A connection to a collector. Clones share it; the last one to be dropped closes it.
 #[derive(Clone)]
 pub struct Client {
-    shared: Arc<ClientInner>,
+    inner: Arc<ClientInner>,
     greeting: Arc<Greeting>,
 }
 
 struct ClientInner {
     outgoing: mpsc::Sender<Vec<u8>>,
-    routes: Arc<PendingRequests>,
+    pending: Arc<PendingRequests>,
     request_timeout: Duration,
     task: AbortHandle,
+}
+
+/// A running subscription. It keeps its connection open, and ends when dropped.
+pub struct Subscription {
+    client: Client,
+    id: u32,
+    replies: mpsc::Receiver<Reply>,
 }
 
 impl Default for ClientOptions {
@@ -82,28 +86,28 @@ impl Client {
     /// Connects and greets. Must run in a tokio runtime.
     ///
     /// # Errors
-    /// [`ClientError::NoCollector`] when nobody listens, [`ClientError::Version`] when the collector
+    /// [`ClientError::NoCollector`] when nothing listens, [`ClientError::Version`] when the collector
     /// is of another version, and others that say what to do.
     pub async fn connect(
         endpoint: &Endpoint,
         options: &ClientOptions,
     ) -> Result<Self, ClientError> {
         let transport = Transport::open(endpoint, options.access).await?;
-        let ssh = transport.ssh.as_ref().map(SshProcess::watch);
-        let shared = ClientInner::start(transport, options.request_timeout);
+        let ssh = transport.ssh.as_ref().map(SshProcess::monitor);
+        let inner = ClientInner::start(transport, options.request_timeout);
         let hello = Request::Hello {
             version: VERSION,
             client: options.client.clone(),
             origin: options.origin.clone(),
         };
-        let answer = match &ssh {
-            Some(ssh) => greet::wait(shared.answer(hello), options.greeting_timeout, ssh).await,
-            None => shared.ask(hello, options.request_timeout).await,
+        let reply = match &ssh {
+            Some(ssh) => ssh.wait_for_greeting(inner.send(hello), options.greeting_timeout).await,
+            None => inner.request(hello, options.request_timeout).await,
         };
-        let reply = answer.map_err(|error| {
+        let reply = reply.map_err(|error| {
             // Versions can be so far apart that not even the greeting decodes.
-            match shared.routes.ending() {
-                Some(CloseReason::Unreadable) => ClientError::Version { theirs: None },
+            match inner.pending.close_reason() {
+                Some(CloseReason::Undecodable) => ClientError::Version { theirs: None },
                 _ => error,
             }
         })?;
@@ -114,29 +118,28 @@ impl Client {
             return Err(ClientError::Version { theirs: Some(version) });
         }
         let greeting = Arc::new(Greeting { operator, may_control, collector });
-        Ok(Self { shared: Arc::new(shared), greeting })
+        Ok(Self { inner: Arc::new(inner), greeting })
     }
 
-    /// What the collector said when it was greeted.
     #[must_use]
     pub fn greeting(&self) -> &Greeting {
         &self.greeting
     }
 
-    /// Asks and waits for the one answer.
+    /// Sends a request and waits for its one reply.
     ///
     /// # Errors
     /// [`ClientError::Refused`] with the collector's words, [`ClientError::TimedOut`],
-    /// [`ClientError::Closed`]. A command whose answer did not come may have been carried out: send
+    /// [`ClientError::Closed`]. A command whose reply did not come may have been carried out: send
     /// it again with the same request id.
     pub async fn request(&self, request: Request) -> Result<Reply, ClientError> {
-        match self.shared.ask(request, self.shared.request_timeout).await? {
+        match self.inner.request(request, self.inner.request_timeout).await? {
             Reply::Error { code, message } => Err(ClientError::Refused { code, message }),
             reply => Ok(reply),
         }
     }
 
-    /// The fleet now: these agents, or all when `agents` is empty.
+    /// Returns these agents as they are now, or the whole fleet when `agents` is empty.
     ///
     /// # Errors
     /// As [`Client::request`].
@@ -144,8 +147,8 @@ impl Client {
         &self,
         agents: Vec<String>,
     ) -> Result<(Vec<AgentEntry>, CollectorStatus), ClientError> {
-        let mut pages = self.many(Request::Snapshot { agents }).await?;
-        let waited = self.shared.request_timeout;
+        let mut pages = self.open_stream(Request::Snapshot { agents }).await?;
+        let waited = self.inner.request_timeout;
         let mut fleet = Vec::new();
         loop {
             let next = timeout(waited, pages.next_reply()).await;
@@ -160,7 +163,8 @@ impl Client {
         }
     }
 
-    /// The fleet now and what changes in it, at most `per_second` times a second (1 to 4).
+    /// Subscribes to these agents, or to the whole fleet when `agents` is empty, with at most
+    /// `per_second` deltas a second (1 to 4).
     ///
     /// # Errors
     /// As [`Client::request`].
@@ -169,23 +173,13 @@ impl Client {
         agents: Vec<String>,
         per_second: u8,
     ) -> Result<Subscription, ClientError> {
-        self.many(Request::Subscribe { agents, per_second }).await
+        self.open_stream(Request::Subscribe { agents, per_second }).await
     }
 
-    /// Why the connection ended, if it has.
-    #[must_use]
-    pub fn closed(&self) -> Option<String> {
-        self.shared.routes.ending().map(|ending| ending.to_string())
-    }
-
-    async fn many(&self, request: Request) -> Result<Subscription, ClientError> {
-        let (sender, receiver) = mpsc::channel(NEWS);
-        let id = self.shared.send(request, ReplySender::Many(sender)).await?;
-        Ok(Subscription::new(self.clone(), id, receiver))
-    }
-
-    pub(super) fn forget(&self, id: u32) {
-        self.shared.routes.forget(id);
+    async fn open_stream(&self, request: Request) -> Result<Subscription, ClientError> {
+        let (sender, replies) = mpsc::channel(UPDATES);
+        let id = self.inner.register(request, ReplySender::Many(sender)).await?;
+        Ok(Subscription { client: self.clone(), id, replies })
     }
 }
 
@@ -197,46 +191,72 @@ fn unexpected_greeting(reply: Reply) -> ClientError {
     }
 }
 
+impl Subscription {
+    /// Waits for the next update; cancel-safe. A subscriber that leaves updates waiting for longer
+    /// than [`ClientOptions::request_timeout`] loses the connection.
+    ///
+    /// # Errors
+    /// [`ClientError::Closed`] at the end of the connection, [`ClientError::Refused`] when the
+    /// collector refused to subscribe.
+    pub async fn next(&mut self) -> Result<SubscriptionUpdate, ClientError> {
+        let reply = self.next_reply().await?;
+        SubscriptionUpdate::from_reply(reply)
+            .map_err(|_| ClientError::Unexpected { what: "subscribe" })
+    }
+
+    async fn next_reply(&mut self) -> Result<Reply, ClientError> {
+        match self.replies.recv().await {
+            Some(Reply::Error { code, message }) => Err(ClientError::Refused { code, message }),
+            Some(reply) => Ok(reply),
+            None => Err(self.client.inner.closed_error()),
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.client.inner.pending.remove(self.id);
+    }
+}
+
 impl ClientInner {
     fn start(transport: Transport, request_timeout: Duration) -> Self {
-        let routes = Arc::new(PendingRequests::default());
+        let pending = Arc::new(PendingRequests::default());
         let (outgoing, queue) = mpsc::channel(OUTGOING);
-        let task = tokio::spawn(carry(transport, queue, Arc::clone(&routes), request_timeout))
+        let task = tokio::spawn(run(transport, queue, Arc::clone(&pending), request_timeout))
             .abort_handle();
-        Self { outgoing, routes, request_timeout, task }
+        Self { outgoing, pending, request_timeout, task }
     }
 
-    async fn ask(&self, request: Request, waited: Duration) -> Result<Reply, ClientError> {
+    async fn request(&self, request: Request, waited: Duration) -> Result<Reply, ClientError> {
         let what = name(&request);
-        let answer = timeout(waited, self.answer(request)).await;
-        answer.map_err(|_| ClientError::TimedOut { what, waited })?
+        let reply = timeout(waited, self.send(request)).await;
+        reply.map_err(|_| ClientError::TimedOut { what, waited })?
     }
 
-    /// The answer, however long it takes.
-    async fn answer(&self, request: Request) -> Result<Reply, ClientError> {
+    /// Sends a request and waits for its one reply, without a limit.
+    async fn send(&self, request: Request) -> Result<Reply, ClientError> {
         let (sender, receiver) = oneshot::channel();
-        let id = self.send(request, ReplySender::Once(sender)).await?;
-        let forget = PendingRequestGuard { routes: &self.routes, id };
-        let reply = receiver.await.map_err(|_| self.closed_error())?;
-        drop(forget);
-        Ok(reply)
+        let id = self.register(request, ReplySender::One(sender)).await?;
+        let _guard = PendingRequestGuard { pending: &self.pending, id };
+        receiver.await.map_err(|_| self.closed_error())
     }
 
-    async fn send(&self, request: Request, waiter: ReplySender) -> Result<u32, ClientError> {
-        let id = self.routes.register(waiter)?;
+    async fn register(&self, request: Request, sender: ReplySender) -> Result<u32, ClientError> {
+        let id = self.pending.register(sender)?;
         let sent = match frame::encode(&ClientFrame { id, request }) {
             Ok(frame) => self.outgoing.send(frame).await.map_err(|_| self.closed_error()),
             Err(error) => Err(error.into()),
         };
         if sent.is_err() {
-            self.routes.forget(id);
+            self.pending.remove(id);
         }
         sent.map(|()| id)
     }
 
     fn closed_error(&self) -> ClientError {
-        let why = self.routes.ending().map_or("it was cut".into(), |ending| ending.to_string());
-        ClientError::Closed { why }
+        let reason = self.pending.close_reason();
+        ClientError::Closed { why: reason.map_or("it was cut".into(), |reason| reason.to_string()) }
     }
 }
 
@@ -244,74 +264,76 @@ impl Drop for ClientInner {
     fn drop(&mut self) {
         // The task owns the stream and the ssh, which end with it.
         self.task.abort();
-        self.routes.close(CloseReason::Said("it was closed here".into()));
+        self.pending.close(CloseReason::Closed("it was closed here".into()));
     }
 }
 
-/// Frees a question's place also when the one who asked stops waiting.
+/// Removes a request also when its caller is cancelled.
 struct PendingRequestGuard<'a> {
-    routes: &'a PendingRequests,
+    pending: &'a PendingRequests,
     id: u32,
 }
 
 impl Drop for PendingRequestGuard<'_> {
     fn drop(&mut self) {
-        self.routes.forget(self.id);
+        self.pending.remove(self.id);
     }
 }
 
-/// Carries questions and answers until the connection ends, then tells everybody why.
-async fn carry(
+/// Carries requests and replies until the connection ends, then closes the pending requests.
+async fn run(
     transport: Transport,
     queue: mpsc::Receiver<Vec<u8>>,
-    routes: Arc<PendingRequests>,
-    patience: Duration,
+    pending: Arc<PendingRequests>,
+    limit: Duration,
 ) {
     let Transport { reader, writer, mut ssh } = transport;
-    let mut ending = tokio::select! {
-        ending = read(FrameReader::new(reader), &routes, patience) => ending,
+    let mut reason = tokio::select! {
+        reason = read(FrameReader::new(reader), &pending, limit) => reason,
         never = write(writer, queue) => match never {},
     };
-    if let (CloseReason::Cut(why), Some(ssh)) = (&mut ending, &mut ssh)
-        && let Some(words) = ssh.last_words().await
+    if let (CloseReason::Transport(why), Some(ssh)) = (&mut reason, &mut ssh)
+        && let Some(error) = ssh.last_error().await
     {
-        *why = format!("ssh says: {words}");
+        *why = format!("ssh says: {error}");
     }
-    routes.close(ending);
+    pending.close(reason);
 }
 
-/// Hands out answers until the stream ends.
+/// Delivers replies until the stream ends.
 async fn read(
     mut frames: FrameReader<BoxedReader>,
-    routes: &PendingRequests,
-    patience: Duration,
+    pending: &PendingRequests,
+    limit: Duration,
 ) -> CloseReason {
     loop {
         let ServerFrame { id, reply } = match frames.next().await {
             Ok(Some(frame)) => frame,
-            Ok(None) => return CloseReason::Cut("the collector hung up".into()),
-            Err(FrameError::Decode(_) | FrameError::Trailing(_)) => return CloseReason::Unreadable,
-            Err(error) => return CloseReason::Cut(error.to_string()),
+            Ok(None) => return CloseReason::Transport("the collector hung up".into()),
+            Err(FrameError::Decode(_) | FrameError::Trailing(_)) => {
+                return CloseReason::Undecodable;
+            }
+            Err(error) => return CloseReason::Transport(error.to_string()),
         };
         if let Reply::Goodbye { why } = reply {
-            return CloseReason::Said(why);
+            return CloseReason::Closed(why);
         }
-        if let Some((sender, reply)) = routes.deliver(id, reply) {
-            // Not reading makes the collector merge news, and cut them in the end. But answers wait
-            // behind news: after as long as an answer may take, there is no use in going on.
-            match sender.send_timeout(reply, patience).await {
+        if let Some((sender, reply)) = pending.deliver(id, reply) {
+            // Not reading makes the collector merge deltas, and close the connection in the end. But
+            // replies wait behind deltas: after the limit of a reply there is no use in going on.
+            match sender.send_timeout(reply, limit).await {
                 Ok(()) => {}
-                Err(mpsc::error::SendTimeoutError::Closed(_)) => routes.forget(id),
+                Err(mpsc::error::SendTimeoutError::Closed(_)) => pending.remove(id),
                 Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
-                    return CloseReason::Said("this program did not take its news".into());
+                    return CloseReason::Closed("this program did not take its updates".into());
                 }
             }
         }
     }
 }
 
-/// Writes questions. Never ends: that the stream is broken is for the reader to find, who may have
-/// an answer to read before, and the reason of the end.
+/// Writes requests. Never returns: the reader finds out that the stream is broken, after the replies
+/// and the reason that it may have to read before.
 async fn write(mut writer: BoxedWriter, mut queue: mpsc::Receiver<Vec<u8>>) -> Infallible {
     while let Some(frame) = queue.recv().await {
         if writer.write_all(&frame).await.is_err() || writer.flush().await.is_err() {
@@ -321,7 +343,7 @@ async fn write(mut writer: BoxedWriter, mut queue: mpsc::Receiver<Vec<u8>>) -> I
     std::future::pending().await
 }
 
-/// What is asked, for messages.
+/// Returns the name of a request in errors.
 fn name(request: &Request) -> &'static str {
     match request {
         Request::Hello { .. } => GREETING,

@@ -1,19 +1,17 @@
-//! Where a collector is, and what is wanted of it.
+//! The address of a collector.
 
 use std::path::PathBuf;
 
 use crate::CollectorDirectories;
 
-/// Where a collector is.
+/// The address of a collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// On this machine.
     Unix(CollectorDirectories),
-    /// On another machine, by way of ssh.
     Ssh(SshEndpoint),
 }
 
-/// A collector that is reached by running `heartline dial-stdio` on its machine.
+/// A collector that is reached by running `heartline dial-stdio` on its machine through ssh.
 ///
 /// Identity, keys and encryption are ssh's, and so is its configuration: no option is set here but
 /// those that carry frames need.
@@ -23,36 +21,34 @@ pub struct SshEndpoint {
     pub program: PathBuf,
     /// Host as ssh takes it: `host`, `user@host`, or a name in its configuration.
     pub host: String,
-    /// `--data-dir` over there.
+    /// `--data-dir` on that machine.
     pub data_dir: Option<String>,
-    /// `--socket-dir` over there.
+    /// `--socket-dir` on that machine.
     pub socket_dir: Option<String>,
-    /// Whether ssh may ask for a passphrase on the terminal.
     pub prompts: SshPrompts,
 }
 
-/// Whether ssh may ask for a passphrase on the terminal.
+/// Permission for ssh to prompt for a passphrase on the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SshPrompts {
-    /// It may: a person waits for the connection.
     #[default]
     Allowed,
-    /// It may not (`BatchMode=yes`): the terminal is in use, or nobody sits at it.
+    /// `BatchMode=yes`: the terminal is in use, or there is none.
     Never,
 }
 
-/// What a connection is for.
+/// The rights that a connection asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AccessMode {
-    /// Look and act, if the socket's permissions allow it; else look.
+    /// Control, if the socket's permissions allow it; else a read-only connection.
     #[default]
     Control,
-    /// Look only.
+    /// A read-only connection.
     View,
 }
 
 impl Endpoint {
-    /// The same collector, without questions on the terminal.
+    /// Returns the same collector, without prompts on the terminal.
     #[must_use]
     pub fn without_prompts(&self) -> Self {
         match self.clone() {
@@ -63,7 +59,7 @@ impl Endpoint {
 }
 
 impl SshEndpoint {
-    /// A collector in the default directories of `host`, by way of the `ssh` in `PATH`.
+    /// Returns the collector in the default directories of `host`, by way of the `ssh` in `PATH`.
     #[must_use]
     pub fn new(host: &str) -> Self {
         Self {
@@ -75,7 +71,7 @@ impl SshEndpoint {
         }
     }
 
-    /// Arguments of the ssh program.
+    /// Returns the arguments of the ssh program.
     pub(super) fn arguments(&self, access: AccessMode) -> Vec<String> {
         let mut words: Vec<String> = vec!["-T".into()];
         if self.prompts == SshPrompts::Never {
@@ -109,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_remote_command_carries_what_was_given_here() {
+    fn the_remote_command_has_the_local_flags() {
         let mut ssh = SshEndpoint::new("ops@bastion");
         assert_eq!(
             ssh.arguments(AccessMode::Control),

@@ -1,4 +1,4 @@
-//! What can go wrong between an operator and a collector.
+//! The errors between an operator and a collector.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,47 +6,29 @@ use std::time::Duration;
 use crate::frame::FrameError;
 use crate::message::{ErrorCode, VERSION};
 
-/// What is asked first, as errors name it.
+/// The first request, as errors name it.
 pub(super) const GREETING: &str = "the greeting";
 
-/// Why the collector was not reached, or did not do as asked.
+/// Why the collector was not reached, or refused a request.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens there.
+    /// Nothing listens on the socket.
     #[error(
         "no collector answers on {}: start `heartlined`, or pass --socket-dir ({source})",
         path.display()
     )]
-    NoCollector {
-        /// The socket.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The socket is there, but not for this user.
+    NoCollector { path: PathBuf, source: std::io::Error },
+    /// The socket's permissions exclude this user.
     #[error(
         "{} may not be opened by this user: ask to be named in the collector's [access]",
         path.display()
     )]
-    NotPermitted {
-        /// The socket.
-        path: PathBuf,
-    },
-    /// ssh did not start.
+    NotPermitted { path: PathBuf },
     #[error("can't run {}: {source}", program.display())]
-    NoSsh {
-        /// The program.
-        program: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// This would be read as an option by ssh.
+    NoSsh { program: PathBuf, source: std::io::Error },
+    /// ssh would read it as an option.
     #[error("\"{host}\" is no host name: it must not be empty or start with a dash")]
-    BadHost {
-        /// What was given.
-        host: String,
-    },
-    /// Collector and client are of different versions.
+    BadHost { host: String },
     #[error("{}", explain_version(*theirs))]
     Version {
         /// [`VERSION`] of the collector, if it could be read.
@@ -55,58 +37,37 @@ pub enum ClientError {
     /// The collector refused the request; the connection goes on.
     #[error("{message}")]
     Refused {
-        /// What kind of refusal.
         code: ErrorCode,
         /// What was wrong and what to do.
         message: String,
     },
-    /// No answer in time.
     #[error("the collector did not answer {what} within {} s", waited.as_secs_f32())]
-    TimedOut {
-        /// What was asked.
-        what: &'static str,
-        /// How long was waited.
-        waited: Duration,
-    },
-    /// Nothing came through ssh in time.
+    TimedOut { what: &'static str, waited: Duration },
     #[error(
         "nothing came through ssh from {host} within {} s{}: check that the host is up, that \
          `ssh {host}` logs in, and that `heartline` is in the PATH there",
         waited.as_secs(), said.as_ref().map_or_else(String::new, |said| format!(" (ssh says: {said})"))
     )]
     SshSilent {
-        /// The host.
         host: String,
-        /// How long was waited.
         waited: Duration,
-        /// What ssh said so far.
+        /// What ssh printed so far.
         said: Option<String>,
     },
-    /// The connection ended.
     #[error("the connection to the collector ended: {why}")]
-    Closed {
-        /// Why, as far as it is known.
-        why: String,
-    },
-    /// What came is not what the protocol allows there.
+    Closed { why: String },
+    /// The protocol allows no such reply there.
     #[error("the collector sent an unexpected answer to {what}")]
-    Unexpected {
-        /// What was asked.
-        what: &'static str,
-    },
+    Unexpected { what: &'static str },
     /// The request does not fit a frame.
     #[error("the request can't be sent: {0}")]
     Frame(#[from] FrameError),
-    /// Too many requests wait for their answer.
-    #[error("{limit} requests are under way already; wait for one to be answered")]
-    Busy {
-        /// The limit.
-        limit: usize,
-    },
+    #[error("{limit} requests are in flight already; wait for one to be answered")]
+    Busy { limit: usize },
 }
 
 impl ClientError {
-    /// Whether there is no collector to talk to (exit code 3), as opposed to one that refused.
+    /// Returns true when no collector was reached (exit code 3), as opposed to one that refused.
     #[must_use]
     pub fn is_no_collector(&self) -> bool {
         matches!(

@@ -1,5 +1,6 @@
-//! A connection that is made anew, for ever, whenever it is lost.
+//! A connection that reconnects whenever it is lost.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,56 +8,54 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::backoff::{Backoff, random};
 use super::connection::{Client, ClientOptions, Greeting};
 use super::endpoint::Endpoint;
 use super::error::ClientError;
 use crate::message::{Reply, Request};
 use crate::mirror::SubscriptionUpdate;
 
-/// News that wait to be taken; a screen takes them between two frames.
+/// Events that wait to be taken; a screen takes them between two frames.
 const EVENTS: usize = 64;
-/// Most news a second.
+/// Most deltas a second.
 const PER_SECOND: u8 = 4;
-/// How often the way to the collector is measured, and a silent loss noticed.
+/// How often the round-trip time is measured, and a silent loss noticed.
 const PING_EVERY: Duration = Duration::from_secs(5);
+/// The first wait before a new attempt, and the longest.
+const BACKOFF_MIN: Duration = Duration::from_millis(500);
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// What a link tells, in order.
+/// An event of a link.
 #[derive(Clone, Debug)]
 pub enum LinkEvent {
-    /// It is up, down, or on its way.
     State(LinkState),
-    /// News of the fleet. After [`LinkState::Live`] they begin anew with pages.
+    /// An update of the fleet. After [`LinkState::Live`] they begin anew with pages.
     Update(SubscriptionUpdate),
-    /// How long the collector took to answer.
+    /// The round-trip time to the collector.
     RoundTrip(Duration),
 }
 
-/// How a link is.
+/// The state of a link.
 #[derive(Clone, Debug)]
 pub enum LinkState {
-    /// Trying for the first time, or again.
     Connecting,
-    /// Connected and greeted. A [`FleetMirror`](crate::FleetMirror) must [`begin`](crate::FleetMirror::begin): the
-    /// keys of this connection are new.
+    /// Connected and greeted. A [`FleetMirror`](crate::FleetMirror) must
+    /// [`begin`](crate::FleetMirror::begin) anew.
     Live(Arc<Greeting>),
-    /// Not connected. It will be tried again, without end.
+    /// Not connected; further attempts follow without end.
     Lost {
-        /// Since when.
         since: Instant,
-        /// Why, for a person.
         why: String,
     },
 }
 
-/// A link's news, in order. Dropping it ends the link.
+/// A connection that reconnects whenever it is lost. Dropping it ends it.
 pub struct Link {
     events: mpsc::Receiver<LinkEvent>,
     handle: LinkHandle,
     task: AbortHandle,
 }
 
-/// Asks questions over a link. Cheap to clone.
+/// Sends requests over a link. Cheap to clone.
 #[derive(Clone)]
 pub struct LinkHandle {
     client: watch::Receiver<Option<Client>>,
@@ -64,9 +63,9 @@ pub struct LinkHandle {
 }
 
 impl Link {
-    /// Begins to connect, and to subscribe to the whole fleet. Must run in a tokio runtime.
+    /// Starts to connect, and to subscribe to the whole fleet. Must run in a tokio runtime.
     ///
-    /// Over ssh only the first attempt may ask for a passphrase (await its outcome before taking
+    /// Over ssh only the first attempt may prompt for a passphrase (await its outcome before taking
     /// the terminal); later ones would draw over a screen, and run with
     /// [`SshPrompts::Never`](super::Prompts::Never).
     #[must_use]
@@ -74,27 +73,26 @@ impl Link {
         let (events_in, events) = mpsc::channel(EVENTS);
         let (client_in, client) = watch::channel(None);
         let reconnect = Arc::new(Notify::new());
-        let worker = LinkTask {
+        let task = LinkTask {
             endpoint,
             options,
             events: events_in,
             client: client_in,
             reconnect: Arc::clone(&reconnect),
         };
-        let task = tokio::spawn(worker.run()).abort_handle();
+        let task = tokio::spawn(task.run()).abort_handle();
         Self { events, handle: LinkHandle { client, reconnect }, task }
     }
 
-    /// The next thing worth telling; may be cancelled.
+    /// Waits for the next event; cancel-safe.
     pub async fn next(&mut self) -> LinkEvent {
         match self.events.recv().await {
             Some(event) => event,
-            // The worker ends only with this link, or by a panic of its own.
+            // The task ends only with this link, or by a panic of its own.
             None => std::future::pending().await,
         }
     }
 
-    /// For asking questions.
     #[must_use]
     pub fn handle(&self) -> LinkHandle {
         self.handle.clone()
@@ -108,7 +106,7 @@ impl Drop for Link {
 }
 
 impl LinkHandle {
-    /// Asks over the connection that is up now.
+    /// Sends a request over the connection that is up now.
     ///
     /// # Errors
     /// [`ClientError::Closed`] at once while there is none, else as [`Client::request`].
@@ -120,7 +118,7 @@ impl LinkHandle {
         }
     }
 
-    /// Tries again now, or drops a connection that is up and makes a new one.
+    /// Connects again now, also when a connection is up.
     pub fn reconnect(&self) {
         self.reconnect.notify_one();
     }
@@ -134,7 +132,7 @@ struct LinkTask {
     reconnect: Arc<Notify>,
 }
 
-/// The link was dropped.
+/// The error of a task whose [`Link`] was dropped.
 struct LinkDropped;
 
 impl LinkTask {
@@ -142,12 +140,12 @@ impl LinkTask {
         let mut backoff = Backoff::default();
         let mut lost_since = None;
         loop {
-            let Err(why) = self.live_once(&mut backoff, &mut lost_since).await else { return };
+            let Err(why) = self.connect_once(&mut backoff, &mut lost_since).await else { return };
             self.client.send_replace(None);
             self.endpoint = self.endpoint.without_prompts();
             let since = *lost_since.get_or_insert_with(now);
             let lost = LinkState::Lost { since, why: why.to_string() };
-            if self.tell(LinkEvent::State(lost)).await.is_err() {
+            if self.send(LinkEvent::State(lost)).await.is_err() {
                 return;
             }
             tokio::select! {
@@ -157,20 +155,20 @@ impl LinkTask {
         }
     }
 
-    /// Connects once and passes on news until the connection is lost, which is the error.
-    async fn live_once(
+    /// Connects once and passes on updates until the connection is lost, which is the error.
+    async fn connect_once(
         &self,
         backoff: &mut Backoff,
         lost_since: &mut Option<Instant>,
     ) -> Result<LinkDropped, ClientError> {
-        let Ok(()) = self.tell(LinkEvent::State(LinkState::Connecting)).await else {
+        let Ok(()) = self.send(LinkEvent::State(LinkState::Connecting)).await else {
             return Ok(LinkDropped);
         };
         let client = Client::connect(&self.endpoint, &self.options).await?;
-        let mut news = client.subscribe(Vec::new(), PER_SECOND).await?;
+        let mut subscription = client.subscribe(Vec::new(), PER_SECOND).await?;
         self.client.send_replace(Some(client.clone()));
         let greeting = Arc::new(client.greeting().clone());
-        let Ok(()) = self.tell(LinkEvent::State(LinkState::Live(greeting))).await else {
+        let Ok(()) = self.send(LinkEvent::State(LinkState::Live(greeting))).await else {
             return Ok(LinkDropped);
         };
         *backoff = Backoff::default();
@@ -182,7 +180,7 @@ impl LinkTask {
         let mut pinging = false;
         loop {
             let event = tokio::select! {
-                update = news.next() => LinkEvent::Update(update?),
+                update = subscription.next() => LinkEvent::Update(update?),
                 trip = &mut ping, if pinging => {
                     pinging = false;
                     LinkEvent::RoundTrip(trip?)
@@ -192,19 +190,15 @@ impl LinkTask {
                     pinging = true;
                     continue;
                 }
-                () = self.reconnect.notified() => return Err(asked_for()),
+                () = self.reconnect.notified() => return Err(ClientError::Closed { why: "a new connection was asked for".into() }),
             };
-            let Ok(()) = self.tell(event).await else { return Ok(LinkDropped) };
+            let Ok(()) = self.send(event).await else { return Ok(LinkDropped) };
         }
     }
 
-    async fn tell(&self, event: LinkEvent) -> Result<(), LinkDropped> {
+    async fn send(&self, event: LinkEvent) -> Result<(), LinkDropped> {
         self.events.send(event).await.map_err(|_| LinkDropped)
     }
-}
-
-fn asked_for() -> ClientError {
-    ClientError::Closed { why: "a new connection was asked for".into() }
 }
 
 async fn round_trip(client: Client) -> Result<Duration, ClientError> {
@@ -216,4 +210,53 @@ async fn round_trip(client: Client) -> Result<Duration, ClientError> {
 /// The one clock read of this crate, through tokio so that tests can stop it.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// Waits that double from 0.5 s to 10 s, with jitter: each is drawn from the upper half of its
+/// length, so that not all clients come back at once after a collector's restart.
+#[derive(Debug)]
+struct Backoff {
+    next: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { next: BACKOFF_MIN }
+    }
+}
+
+impl Backoff {
+    /// Returns the next wait; `random` is uniform.
+    fn next(&mut self, random: u64) -> Duration {
+        let longest = self.next;
+        self.next = (longest * 2).min(BACKOFF_MAX);
+        let share = random as f64 / u64::MAX as f64;
+        longest.mul_f64(0.5 + share / 2.0).max(BACKOFF_MIN)
+    }
+}
+
+/// Returns a random number: good enough for jitter, not for a secret.
+fn random() -> u64 {
+    // The keys of the standard hash maps are random, and differ from one to the next.
+    RandomState::new().hash_one(0_u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_from_half_a_second_to_ten() {
+        let waits = |random| {
+            let mut backoff = Backoff::default();
+            (0..8).map(|_| backoff.next(random).as_millis()).collect::<Vec<_>>()
+        };
+        assert_eq!(waits(u64::MAX), [500, 1000, 2000, 4000, 8000, 10000, 10000, 10000]);
+        assert_eq!(waits(0), [500, 500, 1000, 2000, 4000, 5000, 5000, 5000]);
+    }
+
+    #[test]
+    fn random_numbers_differ() {
+        assert_ne!(random(), random());
+    }
 }

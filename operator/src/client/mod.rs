@@ -1,22 +1,18 @@
-//! The client: one connection to a collector, and a link that is made anew whenever it is lost.
+//! The client: one connection to a collector, and a link that reconnects whenever it is lost.
 
-mod backoff;
 mod connection;
-mod dial;
 mod endpoint;
 mod error;
-mod greet;
 mod link;
-mod route;
-mod subscription;
+mod pending;
+mod ssh;
 mod transport;
 
-pub use connection::{Client, ClientOptions, Greeting};
-pub use dial::dial_stdio;
+pub use connection::{Client, ClientOptions, Greeting, Subscription};
 pub use endpoint::{AccessMode, Endpoint, SshEndpoint, SshPrompts};
 pub use error::ClientError;
 pub use link::{Link, LinkEvent, LinkHandle, LinkState};
-pub use subscription::Subscription;
+pub use transport::dial_stdio;
 
 #[cfg(test)]
 mod tests;

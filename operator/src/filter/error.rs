@@ -1,11 +1,11 @@
-//! What is wrong with a filter, and where.
+//! Errors of filters, with their place.
 
 use std::fmt;
 
 /// Most characters of a filter that are repeated in an error.
 const SHOWN: usize = 72;
 
-/// A filter that can't be read. Displays as the filter, with a caret below the place, and what was
+/// A filter that can't be parsed. Displays as the filter, with a caret below the place, and what was
 /// expected there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
@@ -14,7 +14,7 @@ pub struct FilterError {
     message: String,
 }
 
-/// What is wrong, at a byte of the text.
+/// An error at a byte offset of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SyntaxError {
     pub(super) at: usize,
@@ -38,13 +38,13 @@ impl FilterError {
         Self { text: text.into(), column: before + 1, message }
     }
 
-    /// Where, in characters, from 1. One past the last when something is missing at the end.
+    /// Returns its place in characters, from 1. One past the last when something is missing at the end.
     #[must_use]
     pub fn column(&self) -> usize {
         self.column
     }
 
-    /// What is wrong and what was expected, on one line.
+    /// Returns what is wrong and what was expected, on one line.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -64,12 +64,12 @@ impl fmt::Display for FilterError {
 
 impl std::error::Error for FilterError {}
 
-/// The characters, each control character as a space: an error stands on lines of its own.
+/// Replaces each control character by a space, so that an error stays on its lines.
 fn without_controls(text: impl Iterator<Item = char>) -> String {
     text.map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The candidate that a mistyped word was probably meant to be.
+/// Returns the candidate that a mistyped word is closest to, if one is close.
 pub(super) fn closest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -84,7 +84,7 @@ pub(super) fn closest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein's distance.
+/// Returns the Levenshtein distance.
 fn distance(word: &[char], other: &str) -> usize {
     let mut row: Vec<usize> = (0..=word.len()).collect();
     for (above, c) in other.chars().enumerate() {

@@ -1,10 +1,10 @@
-//! The fields that filters know: the one table of which the parser, the help and the docs are made.
+//! The fields of filters: one table for the parser, the help and the documents.
 
 use std::borrow::Cow;
 
-use super::subject::FilterInput;
+use super::input::FilterInput;
 use crate::figures::session_text;
-use crate::message::{AgentEntry, LatencyQuantiles};
+use crate::message::LatencyQuantiles;
 use heartline_vocabulary::{Phase, Reason, State};
 
 /// A field of the filter language.
@@ -15,23 +15,18 @@ pub(super) struct FilterField {
     pub(super) read: FieldAccessor,
 }
 
-/// How a field is read; what is absent is `None`.
+/// Reads the value of a field; `None` when it is absent.
 pub(super) enum FieldAccessor {
-    /// Any text.
     Text(TextAccessor),
     /// A word of a fixed set.
     OneOf(TextAccessor, &'static [&'static str]),
-    /// Keys and values of labels.
-    Labels(Labels),
-    /// A number; durations in microseconds, shares in percent, money in dollars.
+    Labels,
+    /// Durations in microseconds, shares in percent, money in dollars.
     Number(NumberUnit, NumberAccessor),
 }
 
 pub(super) type TextAccessor = for<'a> fn(&FilterInput<'a>) -> Option<Cow<'a, str>>;
 pub(super) type NumberAccessor = fn(&FilterInput<'_>) -> Option<f64>;
-
-/// There is only one way to read labels.
-pub(super) struct Labels;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NumberUnit {
@@ -55,17 +50,14 @@ impl NumberUnit {
 /// A field, for help texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilterFieldHelp {
-    /// Its name.
     pub name: &'static str,
-    /// Its other names.
     pub aliases: &'static [&'static str],
-    /// What it is.
     pub help: &'static str,
-    /// What it is compared with.
+    /// The kind of value that it is compared with.
     pub takes: &'static str,
 }
 
-/// All fields of the filter language, in the order in which help should show them.
+/// Returns all fields of the filter language, in the order of the help.
 pub fn fields() -> impl Iterator<Item = FilterFieldHelp> {
     FIELDS.iter().map(|field| FilterFieldHelp {
         name: field.name,
@@ -74,29 +66,29 @@ pub fn fields() -> impl Iterator<Item = FilterFieldHelp> {
         takes: match field.read {
             FieldAccessor::Text(_) => "text, or a glob with * and ?",
             FieldAccessor::OneOf(..) => "a word",
-            FieldAccessor::Labels(_) => "a key or value; label.KEY: a value of this key",
+            FieldAccessor::Labels => "a key or value; label.KEY: a value of this key",
             FieldAccessor::Number(unit, _) => unit.expected(),
         },
     })
 }
 
-/// The field of this name or alias.
+/// Finds a field by its name or alias.
 pub(super) fn find(name: &str) -> Option<&'static FilterField> {
     let is = |other: &&'static str| other.eq_ignore_ascii_case(name);
     FIELDS.iter().find(|field| is(&field.name) || field.aliases.iter().any(is))
 }
 
-/// The field that has this word in its fixed set.
+/// Finds the field that has this word in its fixed set.
 pub(super) fn field_of_word(word: &str) -> Option<&'static str> {
     let has = |words: &[&str]| words.iter().any(|one| one.eq_ignore_ascii_case(word));
     let mut found = FIELDS.iter().filter(|field| match field.read {
         FieldAccessor::OneOf(_, words) => has(words),
-        FieldAccessor::Text(_) | FieldAccessor::Labels(_) | FieldAccessor::Number(..) => false,
+        FieldAccessor::Text(_) | FieldAccessor::Labels | FieldAccessor::Number(..) => false,
     });
     found.next().map(|field| field.name)
 }
 
-/// Every name of every field.
+/// Returns every name of every field.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     FIELDS.iter().flat_map(|field| std::iter::once(field.name).chain(field.aliases.iter().copied()))
 }
@@ -151,10 +143,12 @@ static FIELDS: &[FilterField] = &[
         name: "label",
         aliases: &["tag"],
         help: "its labels",
-        read: FieldAccessor::Labels(Labels),
+        read: FieldAccessor::Labels,
     },
     text("doing", "name of its current step", |s| s.entry?.vitals.step.as_deref().map(Into::into)),
-    one_of("phase", "what it says it is doing", Phase::NAMES, |s| Some(phase(s.entry?).into())),
+    one_of("phase", "what it says it is doing", Phase::NAMES, |s| {
+        Some(s.entry?.vitals.phase.name().into())
+    }),
     number("beat", NumberUnit::Duration, "age of its last beat", |s| {
         s.entry?.vitals.beat_age_ms(s.now_ms).map(duration)
     }),
@@ -214,10 +208,6 @@ static KINDS: [&str; 9] = [
     "registered",
     "forgotten",
 ];
-
-fn phase(entry: &AgentEntry) -> &'static str {
-    entry.vitals.phase.name()
-}
 
 fn duration(ms: u64) -> f64 {
     ms as f64 * 1_000.0

@@ -1,9 +1,9 @@
-//! Filters as tokens.
+//! Splits filters into tokens.
 
 use super::MAX_LEN;
 use super::error::SyntaxError;
 
-/// A token, and the byte at which it begins.
+/// A token and its offset in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FilterToken<'a> {
     pub(super) at: usize,
@@ -40,7 +40,7 @@ pub(super) enum ComparisonOperator {
 }
 
 impl ComparisonOperator {
-    /// The longer ones first: `>=` begins with `>`.
+    /// The longer ones first: `>=` starts with `>`.
     const ALL: [(&'static str, Self); 7] = [
         ("!=", Self::NotEqual),
         (">=", Self::GreaterEqual),
@@ -109,8 +109,7 @@ impl<'a> LexerCursor<'a> {
         taken
     }
 
-    /// A text in double quotes; there is no escape, since no text that is compared has quotes that
-    /// matter.
+    /// Reads a text in double quotes. There is no escape for quotes.
     fn quoted(&mut self) -> Result<&'a str, SyntaxError> {
         let opened = self.at;
         self.at += 1;
@@ -125,7 +124,7 @@ impl<'a> LexerCursor<'a> {
         Ok(inner)
     }
 
-    /// A bare word, a keyword, or a whole test.
+    /// Reads a bare word, a keyword, or a whole predicate.
     fn word(&mut self) -> Result<FilterTokenKind<'a>, SyntaxError> {
         let at = self.at;
         let name = self.take_until(|c| c.is_whitespace() || "()!:=<>\"".contains(c));

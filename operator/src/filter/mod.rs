@@ -1,4 +1,4 @@
-//! The language that picks agents out of a fleet: `state:degraded host:m3* p95>2s !tag:dev`.
+//! The filter language, which selects agents and events: `state:degraded host:m3* p95>2s !tag:dev`.
 //!
 //! ```text
 //! filter  = any
@@ -14,25 +14,25 @@
 
 mod error;
 mod field;
+mod input;
 mod lexer;
 mod parser;
 mod pattern;
-mod subject;
-mod test;
+mod predicate;
 
 pub use error::FilterError;
 pub use field::{FilterFieldHelp, fields};
 
 use crate::message::{AgentEntry, Event};
-use subject::FilterInput;
-use test::FieldPredicate;
+use input::FilterInput;
+use predicate::FieldPredicate;
 
 /// Longest filter, in bytes.
 const MAX_LEN: usize = 4_096;
 /// Deepest nesting of parentheses and negations.
 const MAX_NESTING: usize = 32;
 
-/// A filter that has been read.
+/// A parsed filter.
 #[derive(Clone, Debug)]
 pub struct Filter {
     text: String,
@@ -48,7 +48,7 @@ enum FilterExpression {
 }
 
 impl Filter {
-    /// Reads a filter. An empty one matches everything.
+    /// Parses a filter. An empty one matches everything.
     ///
     /// # Errors
     /// [`FilterError`], with the column and what was expected there.
@@ -57,40 +57,40 @@ impl Filter {
         Ok(Self { text: text.trim().into(), expression })
     }
 
-    /// The filter as it was written.
+    /// Returns the filter as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it is empty, and so matches everything.
+    /// Returns true for the filter that matches everything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// Whether an agent matches, at the collector's time `now_ms`.
+    /// Returns true when an agent matches, at the collector's time `now_ms`.
     #[must_use]
     pub fn matches(&self, entry: &AgentEntry, now_ms: i64) -> bool {
-        self.expression.holds(&FilterInput::agent(entry, now_ms))
+        self.expression.matches(&FilterInput::agent(entry, now_ms))
     }
 
-    /// Whether an event matches. `agent`, `state` (the one it led to), `reason`, `cause`, `kind` and
-    /// `by` are the event's own; all else is asked of `entry`, its agent as it is at `now_ms`, if it
-    /// is known.
+    /// Returns true when an event matches. `agent`, `state` (the one it led to), `reason`, `cause`, `kind` and
+    /// `by` are the event's own; all else is read from `entry`, its agent at `now_ms`, if it is
+    /// known.
     #[must_use]
     pub fn matches_event(&self, event: &Event, entry: Option<&AgentEntry>, now_ms: i64) -> bool {
-        self.expression.holds(&FilterInput::event(event, entry, now_ms))
+        self.expression.matches(&FilterInput::event(event, entry, now_ms))
     }
 }
 
 impl FilterExpression {
-    fn holds(&self, subject: &FilterInput<'_>) -> bool {
+    fn matches(&self, subject: &FilterInput<'_>) -> bool {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.holds(subject)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds(subject)),
-            Self::Not(part) => !part.holds(subject),
-            Self::Test(test) => test.holds(subject),
+            Self::All(parts) => parts.iter().all(|part| part.matches(subject)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(subject)),
+            Self::Not(part) => !part.matches(subject),
+            Self::Test(test) => test.matches(subject),
         }
     }
 }

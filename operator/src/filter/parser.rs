@@ -1,11 +1,11 @@
-//! Tokens as an expression: recursive descent, a function for each rule of the grammar.
+//! Parses tokens into an expression: recursive descent, a function for each rule of the grammar.
 
 use super::error::SyntaxError;
 use super::lexer::{FilterToken, FilterTokenKind, tokens};
-use super::test::FieldPredicate;
+use super::predicate::FieldPredicate;
 use super::{FilterExpression, MAX_NESTING};
 
-/// Reads a whole filter.
+/// Parses a whole filter.
 pub(super) fn parse(text: &str) -> Result<FilterExpression, SyntaxError> {
     let tokens = tokens(text)?;
     if tokens.is_empty() {
@@ -23,7 +23,7 @@ pub(super) fn parse(text: &str) -> Result<FilterExpression, SyntaxError> {
 
 struct FilterParser<'t, 'a> {
     tokens: &'t [FilterToken<'a>],
-    /// Where the text ends: the place of what is missing there.
+    /// Offset of the end of the text, where a token is missing.
     end: usize,
     depth: usize,
 }

@@ -1,23 +1,23 @@
-//! Texts and what they are matched with. ASCII letters are equal in either case.
+//! Patterns of texts, which ignore the case of ASCII letters.
 
-/// What a text is matched with.
+/// A pattern of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TextPattern {
-    /// A part of it.
+    /// A substring.
     Part(String),
-    /// All of it.
+    /// The whole text.
     Whole(String),
-    /// All of it, with `*` for any characters and `?` for one.
+    /// The whole text, with `*` for any characters and `?` for one.
     Glob(Vec<char>),
 }
 
 impl TextPattern {
-    /// The pattern of `:`, and of bare words: a glob where there are wild cards, else a part.
+    /// Returns the pattern of `:` and of bare words: a glob if there are wildcards, else a substring.
     pub(super) fn loose(text: &str) -> Self {
         if text.contains(['*', '?']) { Self::glob(text) } else { Self::Part(text.into()) }
     }
 
-    /// The pattern of `=`: a glob where there are wild cards, else all of the text.
+    /// Returns the pattern of `=`: a glob if there are wildcards, else the whole text.
     pub(super) fn whole(text: &str) -> Self {
         if text.contains(['*', '?']) { Self::glob(text) } else { Self::Whole(text.into()) }
     }
@@ -39,8 +39,8 @@ impl TextPattern {
     }
 }
 
-/// Matches with one step back at most for each character: a later `*` makes every earlier one
-/// final, so that no pattern takes more than pattern times text steps.
+/// Matches a glob, and backtracks to the last `*` only, so that no match takes more steps than the
+/// product of both lengths.
 fn glob_matches(glob: &[char], text: &str) -> bool {
     let mut rest = text.chars();
     let mut at = 0;
@@ -92,13 +92,13 @@ mod tests {
         );
     }
 
-    /// The definition of a glob, as slow as it is plain.
-    fn plainly(glob: &[char], text: &[char]) -> bool {
+    /// Matches by the definition of a glob.
+    fn reference_match(glob: &[char], text: &[char]) -> bool {
         match glob.split_first() {
             None => text.is_empty(),
-            Some(('*', rest)) => (0..=text.len()).any(|at| plainly(rest, &text[at..])),
-            Some(('?', rest)) => !text.is_empty() && plainly(rest, &text[1..]),
-            Some((c, rest)) => text.first() == Some(c) && plainly(rest, &text[1..]),
+            Some(('*', rest)) => (0..=text.len()).any(|at| reference_match(rest, &text[at..])),
+            Some(('?', rest)) => !text.is_empty() && reference_match(rest, &text[1..]),
+            Some((c, rest)) => text.first() == Some(c) && reference_match(rest, &text[1..]),
         }
     }
 
@@ -107,7 +107,7 @@ mod tests {
         fn globs_agree_with_their_definition(glob in "[ab*?]{0,8}", text in "[ab]{0,10}") {
             let glob: Vec<char> = glob.chars().collect();
             let letters: Vec<char> = text.chars().collect();
-            prop_assert_eq!(glob_matches(&glob, &text), plainly(&glob, &letters));
+            prop_assert_eq!(glob_matches(&glob, &text), reference_match(&glob, &letters));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One agent: an element of `status --json`, and the whole of `agent --json`.
+//! One agent: an element of `status --json`, and the document of `agent --json`.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::figures::session_text;
 use crate::message::{AgentDetail, AgentEntry, CommandStatus, LatencyQuantiles, SessionSummary};
 use heartline_vocabulary::{Action, Phase, Reason, State, WorkTotals};
 
-/// Everything known of one agent, at the collector's time `now_ms`.
+/// Returns the document of `agent --json`, at the collector's time `now_ms`.
 pub fn agent(detail: &AgentDetail, now_ms: i64) -> impl Serialize {
     AgentDetailJson {
         schema: SCHEMA,
@@ -77,7 +77,7 @@ pub(super) struct AgentJson<'a> {
 impl<'a> AgentJson<'a> {
     pub(super) fn new(entry: &'a AgentEntry, now_ms: i64) -> Self {
         let AgentEntry { agent, identity, vitals, total, .. } = entry;
-        let order = |action| {
+        let command = |action| {
             let command = vitals.command.as_ref().filter(|command| command.action == action);
             command.map(CommandStatusJson::new)
         };
@@ -102,8 +102,8 @@ impl<'a> AgentJson<'a> {
             starts: vitals.starts,
             work: WorkJson::new(entry, now_ms),
             total: *total,
-            kill: order(Action::Kill),
-            resume: order(Action::Resume),
+            kill: command(Action::Kill),
+            resume: command(Action::Resume),
             phase: vitals.phase,
             beats: vitals.beats,
             lost: vitals.lost,
@@ -115,7 +115,7 @@ impl<'a> AgentJson<'a> {
     }
 }
 
-/// Labels as an object, in the order in which the agent gave them.
+/// Labels as an object, in the order that the agent gave.
 struct LabelsJson<'a>(&'a [(Arc<str>, Arc<str>)]);
 
 impl Serialize for LabelsJson<'_> {

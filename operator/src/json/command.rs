@@ -6,28 +6,25 @@ use super::{SCHEMA, Timestamp};
 use crate::message::{CommandOutcome, TokenInfo};
 use heartline_vocabulary::{Action, CommandRefusal, State};
 
-/// A command and what became of it.
+/// A command with its outcome and progress.
 #[derive(Clone, Copy, Debug)]
 pub struct CommandReport<'a> {
-    /// What was asked for.
     pub action: Action,
-    /// What the collector answered.
     pub outcome: &'a CommandOutcome,
-    /// How far each target has come, in the order of the outcome's targets; those that were not
-    /// waited for may be missing.
+    /// In the order of the outcome's targets; those that were not waited for may be missing.
     pub progress: &'a [CommandProgress],
 }
 
-/// How far one agent has come with a command.
+/// How far one agent has executed a command. Both times are since it became durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommandProgress {
-    /// From durable to applied, in ms; `None`: not yet.
+    /// Time until it was applied.
     pub delivered_ms: Option<u64>,
-    /// From durable to no task in flight, in ms; `None`: not yet.
+    /// Time until no task was in flight.
     pub obeyed_ms: Option<u64>,
 }
 
-/// What became of a command.
+/// Returns the document of `kill --json` and `resume --json`.
 pub fn command_outcome(report: CommandReport<'_>) -> impl Serialize {
     let CommandReport { action, outcome, progress } = report;
     let targets = outcome.targets.iter().enumerate().map(|(at, target)| {
@@ -51,7 +48,7 @@ pub fn command_outcome(report: CommandReport<'_>) -> impl Serialize {
     }
 }
 
-/// Tokens made and revoked so far.
+/// Returns the document of `token list --json`.
 pub fn tokens(tokens: &[TokenInfo]) -> impl Serialize {
     TokenListJson { schema: SCHEMA, tokens: tokens.iter().map(TokenJson::new).collect() }
 }
@@ -70,7 +67,7 @@ struct CommandJson<'a> {
 struct CommandTargetJson<'a> {
     agent: &'a str,
     generation: u64,
-    /// Its state when the command was taken.
+    /// Its state when the command was accepted.
     state: State,
     changed: bool,
     delivered_ms: Option<u64>,

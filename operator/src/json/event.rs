@@ -7,7 +7,7 @@ use crate::figures::session_text;
 use crate::message::{Event, EventKind};
 use heartline_vocabulary::{Action, GapCause, Reason, State};
 
-/// One line of events.
+/// Returns one line of `events --json`.
 pub fn event(event: &Event) -> impl Serialize {
     EventLineJson { schema: SCHEMA, event: event_json(event) }
 }

@@ -1,7 +1,7 @@
 //! The JSON that scripts rely on: what `--json` prints. Names and order of the fields are a
 //! contract (snapshot-tested); fields may be added at the end of an object.
 //!
-//! Each function gives something to serialize; [`line()`] and [`pretty`] turn it into text.
+//! Each function returns a document to serialize; [`line()`] and [`pretty`] turn it into text.
 
 mod agent;
 mod command;
@@ -17,16 +17,16 @@ use serde::{Serialize, Serializer};
 
 use crate::text;
 
-/// Version of every document.
+/// The `schema` of every document.
 const SCHEMA: u8 = 1;
 
-/// One document on one line, without its line feed.
+/// Prints a document on one line, without its line feed.
 #[must_use]
 pub fn line(document: &impl Serialize) -> String {
     serde_json::to_string(document).expect("the documents have string keys and no failing parts")
 }
 
-/// One document over several lines.
+/// Prints a document over several lines.
 #[must_use]
 pub fn pretty(document: &impl Serialize) -> String {
     serde_json::to_string_pretty(document).expect("as for one line")
@@ -41,7 +41,7 @@ impl Serialize for Timestamp {
     }
 }
 
-/// A share with six decimals: what is shorter in binary is printed as short.
+/// Rounds a share to six decimals, so that it is printed short.
 fn rounded(share: f64) -> f64 {
     (share * 1e6).round() / 1e6
 }

@@ -7,8 +7,8 @@ use super::{SCHEMA, Timestamp, rounded};
 use crate::message::{AgentEntry, CollectorStatus, DatagramCounters, HistoryHealth};
 use heartline_vocabulary::StateCounts;
 
-/// The fleet, or the part of it in `entries` (in their order), at the collector's time `now_ms`.
-/// The summary is always that of the whole fleet.
+/// Returns the document of `status --json` with these agents, at the collector's time `now_ms`. The
+/// summary is that of the whole fleet.
 pub fn status<'a>(
     entries: impl IntoIterator<Item = &'a AgentEntry>,
     collector: &'a CollectorStatus,
@@ -42,7 +42,7 @@ struct CollectorJson<'a> {
     host: &'a str,
     listen: &'a [String],
     beats_per_second: f64,
-    /// Why history is paused; null while it is kept.
+    /// The reason; null while history is kept.
     history_paused: Option<&'a str>,
     last_gap_at: Option<Timestamp>,
     gaps: u32,

@@ -1,19 +1,18 @@
-//! What happened: transitions, commands, starts, and time not observed.
+//! Events: transitions, commands, starts, and time not observed.
 
 use serde::{Deserialize, Serialize};
 
 use heartline_vocabulary::{Action, GapCause, Reason, State};
 
-/// One thing that happened. History, statistics and alerts read the same rows.
+/// A row of history: one transition, command, start or gap.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Its place in the order in which events were stored; grows, with holes.
     pub cursor: i64,
     /// When it became true (not when it was noticed).
     pub at_ms: i64,
-    /// Whom it is about; `None`: the collector.
+    /// `None`: it is about the collector.
     pub agent: Option<String>,
-    /// What it was.
     pub kind: EventKind,
 }
 
@@ -21,92 +20,52 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
-    /// A change of state.
     Transition {
-        /// The state before.
         from: State,
-        /// Why it was in it.
         from_reason: Option<Reason>,
-        /// The state after.
         to: State,
-        /// Why.
         reason: Option<Reason>,
-        /// How long the state before had lasted, in ms.
+        /// How long the state before had lasted.
         lasted_ms: Option<u64>,
-        /// Who caused it, for a command.
+        /// The operator, of a command.
         by: Option<String>,
         /// The cause in words: `3 beats missed (interval 15s)`, `exit code 1`, `oom-killed`.
         cause: Option<String>,
     },
     /// An operator's or policy's command became durable.
-    Command {
-        /// Kill or resume.
-        action: Action,
-        /// The generation it set.
-        generation: u64,
-        /// Who.
-        by: String,
-        /// Why.
-        reason: String,
-    },
-    /// An agent obeys a command.
-    Obeyed {
-        /// Which command.
-        action: Action,
-        /// Its generation.
-        generation: u64,
-        /// From durable to applied, in ms.
-        delivered_ms: u64,
-        /// From durable to no task in flight, in ms.
-        obeyed_ms: u64,
-    },
+    Command { action: Action, generation: u64, by: String, reason: String },
+    /// An agent obeys a command. Both times are since it became durable: until it was applied, and
+    /// until no task was in flight.
+    Obeyed { action: Action, generation: u64, delivered_ms: u64, obeyed_ms: u64 },
     /// A killed agent went on completing work.
-    Disobeyed {
-        /// The generation it disobeys.
-        generation: u64,
-    },
-    /// A new start of an agent's emitter.
-    Session {
-        /// Its session.
-        session: u64,
-        /// How many starts that makes.
-        starts: u32,
-    },
+    Disobeyed { generation: u64 },
+    /// A new start of an agent's emitter; `starts` counts it in.
+    Session { session: u64, starts: u32 },
     /// Time that the collector did not observe.
-    Gap {
-        /// From.
-        from_ms: i64,
-        /// To.
-        to_ms: i64,
-        /// Why.
-        cause: GapCause,
-    },
+    Gap { from_ms: i64, to_ms: i64, cause: GapCause },
     /// An agent was seen for the first time.
     Registered,
     /// An operator removed a retired agent.
-    Forgotten {
-        /// Who.
-        by: String,
-    },
+    Forgotten { by: String },
 }
 
-/// Which events to send.
+/// Selects events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventQuery {
-    /// Only those at or after this time.
+    /// At or after this time.
     pub since_ms: Option<i64>,
-    /// Only those before this time.
+    /// Before this time.
     pub until_ms: Option<i64>,
-    /// Only those after this cursor.
+    /// After this cursor.
     pub after: Option<i64>,
-    /// Only those of this agent (and of the collector).
+    /// Of this agent, and of the collector.
     pub agent: Option<String>,
-    /// At most so many, 1 to 2,000; the newest ones when no cursor is given.
+    /// 1 to 2,000; without a cursor it is the newest ones that are sent.
     pub limit: u32,
 }
 
 impl EventKind {
-    /// Its name in JSON and tables.
+    /// Returns its name in JSON and tables.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What operators and the collector say to each other.
+//! The messages between operators and the collector.
 //!
 //! Every frame carries one [`ClientFrame`] or [`ServerFrame`]. Numbers with a unit name it last.
 //! Times are milliseconds of Unix time by the *collector's* clock (`_ms` after an `at` or `since`),
@@ -23,40 +23,37 @@ pub use event::{Event, EventKind, EventQuery};
 use heartline_vocabulary::AgentRowId;
 use serde::{Deserialize, Serialize};
 
-/// Version of these messages. A client and a collector of different versions say so and part.
+/// Version of these messages. A client and a collector of different versions refuse each other.
 pub const VERSION: u16 = 1;
 
-/// A question, with a number that its answers repeat.
+/// A request, with an id that its replies repeat.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClientFrame {
     /// Chosen by the client, from 1.
     pub id: u32,
-    /// The question.
     pub request: Request,
 }
 
-/// An answer, or news of a subscription.
+/// A reply, or an update of a subscription.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerFrame {
-    /// Number of the question that this answers (for a subscription, of each of its pieces of
-    /// news); 0 when nobody asked.
+    /// Id of the request; 0 for what was not requested.
     pub id: u32,
-    /// The answer.
     pub reply: Reply,
 }
 
-/// What an operator can ask. The first must be [`Request::Hello`].
+/// A request of an operator. The first must be [`Request::Hello`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// Who is there, and in which version.
+    /// Negotiates the version and names the client.
     Hello {
         /// [`VERSION`] of the client.
         version: u16,
         /// Name and version of the client program, for the log.
         client: String,
-        /// Who the operator is where the connection came from (`ops@bastion` over ssh), as far as
-        /// the client knows; recorded beside the peer credentials, never instead of them.
+        /// The operator's identity where the connection came from (`ops@bastion` over ssh), as far
+        /// as the client knows; recorded beside the peer credentials, never instead of them.
         origin: Option<String>,
     },
     /// The fleet now, in pages ([`Reply::Page`]).
@@ -69,32 +66,26 @@ pub enum Request {
     Subscribe {
         /// Only these agents; empty: all.
         agents: Vec<String>,
-        /// Most news a second, 1 to 4.
+        /// Most deltas a second, 1 to 4.
         per_second: u8,
     },
     /// Everything known of one agent ([`Reply::Agent`]).
-    Agent {
-        /// Its id.
-        agent: String,
-    },
-    /// What happened ([`Reply::Events`]), oldest first.
+    Agent { agent: String },
+    /// A page of history ([`Reply::Events`]), oldest first.
     Events(EventQuery),
     /// Kill or resume ([`Reply::Command`]). Control socket only.
     Command(AgentCommand),
     /// Remove retired agents ([`Reply::Forgotten`]); their history stays. Control socket only.
-    Forget {
-        /// Ids of the agents.
-        agents: Vec<String>,
-    },
+    Forget { agents: Vec<String> },
     /// Make, revoke or list tokens ([`Reply::Token`]). Control socket only.
     Token(TokenRequest),
-    /// How the collector is ([`Reply::Collector`]).
+    /// The collector's own status ([`Reply::Collector`]).
     Collector,
     /// Answered at once with [`Reply::Pong`].
     Ping,
 }
 
-/// What the collector answers.
+/// A reply of the collector.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
@@ -102,22 +93,14 @@ pub enum Reply {
     Hello {
         /// [`VERSION`] of the collector.
         version: u16,
-        /// Who the collector takes the operator for, from the socket's peer credentials: `user@host`.
+        /// The operator, from the socket's peer credentials: `user@host`.
         operator: String,
-        /// Whether this connection may change anything.
+        /// The connection is not read-only.
         may_control: bool,
-        /// How the collector is.
         collector: CollectorStatus,
     },
-    /// Part of a snapshot.
-    Page {
-        /// Agents, in no particular order.
-        entries: Vec<AgentEntry>,
-        /// How the collector is.
-        collector: CollectorStatus,
-        /// Whether this was the last page.
-        last: bool,
-    },
+    /// A part of a snapshot, in no particular order.
+    Page { entries: Vec<AgentEntry>, collector: CollectorStatus, last: bool },
     /// What has changed since the page or delta before.
     Delta(FleetDelta),
     /// The client was too slow: what it knows is void, pages follow.
@@ -128,37 +111,27 @@ pub enum Reply {
     Events {
         /// Oldest first.
         events: Vec<Event>,
-        /// Ask again with [`EventQuery::after`] set to this; `None`: these were all.
+        /// The [`EventQuery::after`] of the next page; `None` on the last one.
         next: Option<i64>,
     },
     /// To [`Request::Command`].
     Command(CommandOutcome),
     /// To [`Request::Forget`]: the agents that were removed.
-    Forgotten {
-        /// Their ids.
-        agents: Vec<String>,
-    },
+    Forgotten { agents: Vec<String> },
     /// To [`Request::Token`].
     Token(TokenReply),
     /// To [`Request::Collector`].
     Collector(Box<CollectorStatus>),
     /// To [`Request::Ping`].
-    Pong {
-        /// The collector's time.
-        at_ms: i64,
-    },
-    /// The request could not be done; the connection goes on.
+    Pong { at_ms: i64 },
+    /// The request failed; the connection goes on.
     Error {
-        /// What kind of failure.
         code: ErrorCode,
         /// What was wrong and what to do, for a person.
         message: String,
     },
-    /// The collector ends the connection.
-    Goodbye {
-        /// Why, for a person.
-        why: String,
-    },
+    /// The collector ends the connection, for this reason.
+    Goodbye { why: String },
 }
 
 /// The changes of a fleet since the page or delta before, merged over at least a quarter of a second.
@@ -188,12 +161,12 @@ pub enum ErrorCode {
     Version,
     /// The frame, or a value in it, is not valid.
     BadRequest,
-    /// This connection may look, but not act.
+    /// The connection is read-only.
     NotAllowed,
     /// No such agent.
     NotFound,
-    /// The collector can't do it now: its store is full or failing.
+    /// The store is full or failing.
     Unavailable,
-    /// Too many clients, or requests under way.
+    /// Too many clients, or requests in flight.
     Busy,
 }

@@ -1,47 +1,42 @@
-//! An event in words.
+//! The text of an event.
 
 use super::{span, state_word};
 use crate::message::{Event, EventKind};
 use crate::{age_ms, session_text};
 use heartline_vocabulary::{Action, GapCause};
 
-/// The words of one event. Text of agents and operators in it was scrubbed by the collector.
+/// The text of one event. The collector has scrubbed what agents and operators wrote in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventText {
     /// The agent's id, or `(collector)`.
     pub agent: String,
-    /// What happened.
-    pub what: What,
-    /// How long the state before it lasted, in ms.
+    pub headline: EventHeadline,
+    /// How long the state before it lasted.
     pub lasted_ms: Option<u64>,
-    /// Why; empty when nothing is known.
+    /// Empty when nothing is known.
     pub cause: String,
     /// The operator who did it.
     pub by: Option<String>,
-    /// Who found it out: `collector` or `agent`.
+    /// Its observer: `collector` or `agent`.
     pub source: &'static str,
 }
 
-/// What happened.
+/// The headline of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// One state after another, by their words.
-    Change {
-        /// The one before.
+pub enum EventHeadline {
+    /// The words of both states.
+    Transition {
         from: &'static str,
-        /// The one reached.
         to: &'static str,
     },
-    /// Anything else.
-    Said(String),
+    Text(String),
 }
 
 impl EventText {
-    /// The words of this event.
     #[must_use]
     pub fn of(event: &Event) -> Self {
         let agent = event.agent.clone().unwrap_or_else(|| "(collector)".to_owned());
-        let (what, cause) = (what(&event.kind), cause(&event.kind));
+        let (headline, cause) = (headline(&event.kind), cause(&event.kind));
         let (lasted_ms, by) = match &event.kind {
             EventKind::Transition { lasted_ms, by, .. } => (*lasted_ms, by.clone()),
             EventKind::Command { by, .. } | EventKind::Forgotten { by } => (None, Some(by.clone())),
@@ -53,28 +48,28 @@ impl EventText {
             }
             _ => "collector",
         };
-        Self { agent, what, lasted_ms, cause, by, source }
+        Self { agent, headline, lasted_ms, cause, by, source }
     }
 
-    /// The operator who did it, or who found it out.
+    /// Returns the operator who did it, or the observer.
     #[must_use]
     pub fn who(&self) -> &str {
         self.by.as_deref().unwrap_or(self.source)
     }
 }
 
-impl What {
-    /// The same as one text, with this arrow between two states.
+impl EventHeadline {
+    /// Formats it with this arrow between two states.
     #[must_use]
     pub fn text(&self, arrow: &str) -> String {
         match self {
-            Self::Change { from, to } => format!("{from} {arrow} {to}"),
-            Self::Said(said) => said.clone(),
+            Self::Transition { from, to } => format!("{from} {arrow} {to}"),
+            Self::Text(text) => text.clone(),
         }
     }
 }
 
-/// The word for a command.
+/// Returns the verb of a command.
 #[must_use]
 pub const fn verb(action: Action) -> &'static str {
     match action {
@@ -83,10 +78,10 @@ pub const fn verb(action: Action) -> &'static str {
     }
 }
 
-fn what(kind: &EventKind) -> What {
-    What::Said(match kind {
+fn headline(kind: &EventKind) -> EventHeadline {
+    EventHeadline::Text(match kind {
         EventKind::Transition { from, from_reason, to, reason, .. } => {
-            return What::Change {
+            return EventHeadline::Transition {
                 from: state_word(*from, *from_reason),
                 to: state_word(*to, *reason),
             };
@@ -116,7 +111,7 @@ fn cause(kind: &EventKind) -> String {
         EventKind::Disobeyed { .. } => "it went on completing work".to_owned(),
         EventKind::Session { session, .. } => format!("session {}", session_text(*session)),
         EventKind::Gap { from_ms, to_ms, cause } => {
-            format!("for {}: {}; nobody is blamed", span(age_ms(*from_ms, *to_ms)), gap(*cause))
+            format!("for {}: {}; no agent is blamed", span(age_ms(*from_ms, *to_ms)), gap(*cause))
         }
         _ => String::new(),
     }
@@ -136,12 +131,12 @@ mod tests {
     use crate::{sample, text::age};
 
     #[test]
-    fn every_kind_of_event_has_words() {
+    fn every_kind_of_event_has_a_text() {
         let line = |event: &Event| {
-            let words = EventText::of(event);
-            let lasted = words.lasted_ms.map_or_else(|| "-".to_owned(), age);
-            let (agent, what) = (&words.agent, words.what.text("->"));
-            format!("{agent} | {what} | {lasted} | {} | {}", words.cause, words.who())
+            let text = EventText::of(event);
+            let lasted = text.lasted_ms.map_or_else(|| "-".to_owned(), age);
+            let (agent, headline) = (&text.agent, text.headline.text("->"));
+            format!("{agent} | {headline} | {lasted} | {} | {}", text.cause, text.who())
         };
         let lines: Vec<_> = sample::events_of_every_kind().iter().map(line).collect();
         insta::assert_snapshot!(lines.join("\n"));

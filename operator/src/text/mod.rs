@@ -1,11 +1,11 @@
-//! States, events, times, durations, money and counts as people read them, in tables and on screens.
+//! Formats of states, events, times, durations, money and counts in tables and on screens.
 
 mod duration;
 mod event;
 mod state;
 
 pub use duration::{DurationError, format_duration, parse_duration};
-pub use event::{EventText, What, verb};
+pub use event::{EventHeadline, EventText, verb};
 pub use state::{GlyphSet, state_glyph, state_word, vitals_word};
 
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 const SECOND_US: u64 = 1_000_000;
 const CENT_NANO: u64 = 10_000_000;
 
-/// A length of time in its two largest units: `4s`, `6m12s`, `3h10m`, `2d01h`, `412d`. At most
+/// Formats a length of time in its two largest units: `4s`, `6m12s`, `3h10m`, `2d01h`, `412d`. At most
 /// six columns below 10,000 days; the second unit keeps two digits, so that right-aligned ages stand
 /// still.
 #[must_use]
@@ -30,7 +30,7 @@ pub fn age(ms: u64) -> String {
     }
 }
 
-/// A span of time in ms where fractions of a second matter: `8 ms`, `1.2 s`, `6m12s`.
+/// Formats a span of time where fractions of a second matter: `8 ms`, `1.2 s`, `6m12s`.
 #[must_use]
 pub fn span(ms: u64) -> String {
     match ms {
@@ -40,7 +40,7 @@ pub fn span(ms: u64) -> String {
     }
 }
 
-/// A latency in microseconds: `850us`, `310ms`, `1.9s`, `12.4s`, `2m04s`.
+/// Formats a latency in microseconds: `850us`, `310ms`, `1.9s`, `12.4s`, `2m04s`.
 #[must_use]
 pub fn latency(us: u64) -> String {
     // Each step is taken by the rounded value, so that 999.7 ms is `1.0s` and not `1000ms`.
@@ -57,7 +57,7 @@ pub fn latency(us: u64) -> String {
     }
 }
 
-/// Nano-dollars to the cent: `$12.40`, `$0.00`, `<$0.01`, `$12.4k`, `$3.1M`.
+/// Formats nano-dollars to the cent: `$12.40`, `$0.00`, `<$0.01`, `$12.4k`, `$3.1M`.
 #[must_use]
 pub fn money(nano_usd: u64) -> String {
     let cents = nano_usd.saturating_add(CENT_NANO / 2) / CENT_NANO;
@@ -68,7 +68,7 @@ pub fn money(nano_usd: u64) -> String {
     }
 }
 
-/// A count in at most six columns: `9999`, `12.3k`, `4.0M`.
+/// Formats a count in at most six columns: `9999`, `12.3k`, `4.0M`.
 #[must_use]
 pub fn count(n: u64) -> String {
     const UNITS: [(u64, &str); 4] =
@@ -82,7 +82,7 @@ pub fn count(n: u64) -> String {
     }
 }
 
-/// A share between 0 and 1 as percent: `91.2`, `100`. Rounded down: a single failure among a
+/// Formats a share between 0 and 1 as percent: `91.2`, `100`. Rounded down: a single failure among a
 /// million is not 100.
 #[must_use]
 pub fn percent(share: f64) -> String {
@@ -91,14 +91,14 @@ pub fn percent(share: f64) -> String {
     if tenths >= 1_000.0 { "100".into() } else { format!("{:.1}", tenths / 10.0) }
 }
 
-/// RFC 3339 in UTC with milliseconds: `2026-04-01T14:30:02.120Z`. Times beyond the years that can
+/// Formats a time as RFC 3339 in UTC with milliseconds: `2026-04-01T14:30:02.120Z`. Times beyond the years that can
 /// be written become the first or last of them.
 #[must_use]
 pub fn timestamp(ms: i64) -> String {
     format!("{:.3}", instant(ms))
 }
 
-/// Date in UTC: `2026-04-01`.
+/// Formats the date in UTC: `2026-04-01`.
 #[must_use]
 pub fn date(ms: i64) -> String {
     instant(ms).to_zoned(TimeZone::UTC).date().to_string()

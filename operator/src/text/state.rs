@@ -4,10 +4,9 @@ use crate::message::AgentVitals;
 
 use heartline_vocabulary::{Action, Phase, Reason, State};
 
-/// Which characters may be drawn.
+/// The characters that may be drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GlyphSet {
-    /// Any.
     #[default]
     Unicode,
     /// `--ascii`.
@@ -15,7 +14,6 @@ pub enum GlyphSet {
 }
 
 impl GlyphSet {
-    /// The one of two that may be drawn.
     #[must_use]
     pub const fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
         match self {
@@ -25,7 +23,7 @@ impl GlyphSet {
     }
 }
 
-/// The glyph of a state; one column.
+/// Returns the glyph of a state; one column.
 #[must_use]
 pub const fn state_glyph(state: State, reason: Option<Reason>, charset: GlyphSet) -> &'static str {
     match (state, reason) {
@@ -38,7 +36,8 @@ pub const fn state_glyph(state: State, reason: Option<Reason>, charset: GlyphSet
     }
 }
 
-/// The word of a state, as in a transition: its reason where that says more. At most eight letters.
+/// Returns the word of a state in a transition: its reason where that is more specific. At most
+/// eight letters.
 #[must_use]
 pub const fn state_word(state: State, reason: Option<Reason>) -> &'static str {
     match (state, reason) {
@@ -56,11 +55,11 @@ pub const fn state_word(state: State, reason: Option<Reason>) -> &'static str {
     }
 }
 
-/// How an agent is, in one word of at most eight letters.
+/// Returns the word of an agent's state and command, of at most eight letters.
 ///
-/// 1. A killed agent says how far the kill has come: PENDING, DRAINING, KILLED; or DISOBEYS.
+/// 1. A killed agent has the progress of the kill: PENDING, DRAINING, KILLED; or DISOBEYS.
 /// 2. One that stopped by itself is STOPPED.
-/// 3. A healthy one that waits for somebody is WAITING.
+/// 3. A healthy one that waits for a person is WAITING.
 /// 4. Otherwise the reason, and without one the state.
 #[must_use]
 pub fn vitals_word(vitals: &AgentVitals) -> &'static str {
@@ -74,7 +73,7 @@ pub fn vitals_word(vitals: &AgentVitals) -> &'static str {
     }
 }
 
-/// How far a kill has come, until it is obeyed.
+/// Returns the progress of a kill, until it is obeyed.
 fn kill_progress(vitals: &AgentVitals) -> Option<&'static str> {
     let kill = vitals.command.as_ref().filter(|command| command.action == Action::Kill)?;
     match (kill.disobeyed, kill.delivered_ms, kill.obeyed_ms) {

@@ -93,7 +93,7 @@ fn events(state: &State, pane: &AgentPane, detail: &AgentDetail, area: Rect, buf
 fn event_line(state: &State, area: Rect, row: u16, event: &Event, buffer: &mut Buffer) {
     let Some(mut pen) = Pen::on(state, area, row, buffer) else { return };
     let words = EventText::of(event);
-    let what = words.what.text(state.glyphs.arrow);
+    let what = words.headline.text(state.glyphs.arrow);
     let lasted = words.lasted_ms.map_or_else(|| "-".to_owned(), age);
     pen.gap(1)
         .put(Role::Dim, &fit(&when(state, event.at_ms), 12, Align::Left, ""))

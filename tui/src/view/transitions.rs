@@ -139,7 +139,7 @@ fn first_line(
     buffer: &mut Buffer,
 ) {
     let Some(mut pen) = Pen::on(state, area, line, buffer) else { return };
-    let what = words.what.text(state.glyphs.arrow);
+    let what = words.headline.text(state.glyphs.arrow);
     let lasted = words.lasted_ms.map_or_else(|| "-".to_owned(), age);
     let time = day_clock(event.at_ms, state.now_ms(), &state.zone());
     pen.gap(1)

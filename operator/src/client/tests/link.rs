@@ -15,7 +15,7 @@ async fn until_live(link: &mut Link, mirror: &mut FleetMirror) {
                 live = true;
             }
             LinkEvent::Update(update) => {
-                assert!(live, "news came before the link was live");
+                assert!(live, "an update came before the link was live");
                 let changes = matches!(update, SubscriptionUpdate::Delta(_));
                 mirror.apply(update, Duration::ZERO);
                 if changes {

@@ -108,29 +108,29 @@ async fn a_reader_that_takes_nothing_loses_its_connection_and_not_the_memory() {
         let mut sent = 0_u64;
         while let Ok(Some(ClientFrame { id, request })) = frames.next().await {
             let subscribed = matches!(request, Request::Subscribe { .. });
-            let mut news = replies(request, VERSION, true);
-            while let Some(reply) = news.pop() {
+            let mut next = replies(request, VERSION, true);
+            while let Some(reply) = next.pop() {
                 if writer.write_all(&encode(&ServerFrame { id, reply }).unwrap()).await.is_err() {
                     return sent;
                 }
                 sent += 1;
                 if subscribed {
-                    news = vec![Reply::Resync];
+                    next = vec![Reply::Resync];
                 }
             }
         }
         sent
     });
     let client = connect(&world.endpoint()).await.unwrap();
-    let mut news = client.subscribe(Vec::new(), 4).await.unwrap();
+    let mut updates = client.subscribe(Vec::new(), 4).await.unwrap();
     let sent = timeout(DEADLINE, flood).await.expect("the connection must be cut").unwrap();
     let mut taken = 0;
     let error = loop {
-        match news.next().await {
+        match updates.next().await {
             Ok(_) => taken += 1,
             Err(error) => break error,
         }
     };
-    assert!(error.to_string().contains("did not take its news"), "{error}");
+    assert!(error.to_string().contains("did not take its updates"), "{error}");
     assert!(taken < 100 && sent > taken, "{taken} of {sent}");
 }

@@ -76,7 +76,7 @@ async fn dialled_bytes_pass_both_ways_until_one_side_closes() {
     let (far_out, near_out) = tokio::io::duplex(64);
     let directories = world.directories.clone();
     let dial = tokio::spawn(async move {
-        dial::join(&directories, AccessMode::Control, far_in, far_out).await
+        transport::proxy(&directories, AccessMode::Control, far_in, far_out).await
     });
     let ping = encode(&ClientFrame { id: 9, request: Request::Ping }).unwrap();
     near_in.write_all(&ping).await.unwrap();

@@ -1,16 +1,16 @@
-//! One test of a filter: a field, compared with a value.
+//! A predicate of a filter: a field, compared with a value.
 
 use super::error::{SyntaxError, closest};
 use super::field::{
-    FieldAccessor, FilterField, Labels, NumberAccessor, NumberUnit, TextAccessor, field_of_word,
-    find, names,
+    FieldAccessor, FilterField, NumberAccessor, NumberUnit, TextAccessor, field_of_word, find,
+    names,
 };
+use super::input::FilterInput;
 use super::lexer::ComparisonOperator;
 use super::pattern::TextPattern;
-use super::subject::FilterInput;
 use crate::text::parse_duration;
 
-/// A field, compared with a value. `negated` is `!=`: whatever does not equal, also by being absent.
+/// A field, compared with a value. `negated` is `!=`, which an absent value fulfils.
 #[derive(Clone, Debug)]
 pub(super) struct FieldPredicate {
     negated: bool,
@@ -25,14 +25,14 @@ enum FieldMatcher {
 }
 
 impl FieldPredicate {
-    /// A bare word: part of an agent id, or a glob for all of it.
+    /// Creates the predicate of a bare word: part of an agent id, or a glob for all of it.
     pub(super) fn name(word: &str) -> Self {
         let check =
             FieldMatcher::Text(|subject| subject.name().map(Into::into), TextPattern::loose(word));
         Self { negated: false, check }
     }
 
-    /// `name operator value`, each name and value with its place.
+    /// Creates the predicate of `name operator value`; names and values come with their offsets.
     pub(super) fn field(
         (name, name_at): (&str, usize),
         operator: ComparisonOperator,
@@ -43,7 +43,7 @@ impl FieldPredicate {
             None => (name, None),
         };
         let field = find(name).ok_or_else(|| unknown_field(name, name_at))?;
-        if key.is_some() && !matches!(field.read, FieldAccessor::Labels(_)) {
+        if key.is_some() && !matches!(field.read, FieldAccessor::Labels) {
             let message = format!("{name} has no parts: only labels do, as in label.env:prod");
             return Err(SyntaxError::new(name_at, message));
         }
@@ -56,7 +56,7 @@ impl FieldPredicate {
                 let pattern = text_pattern(field, operator, value, value_at)?;
                 FieldMatcher::Text(read, exact(pattern))
             }
-            FieldAccessor::Labels(Labels) => FieldMatcher::Label {
+            FieldAccessor::Labels => FieldMatcher::Label {
                 key: key.map(str::to_owned),
                 pattern: text_pattern(field, operator, value, value_at)?,
             },
@@ -67,12 +67,12 @@ impl FieldPredicate {
         Ok(Self { negated: operator == ComparisonOperator::NotEqual, check })
     }
 
-    pub(super) fn holds(&self, subject: &FilterInput<'_>) -> bool {
+    pub(super) fn matches(&self, subject: &FilterInput<'_>) -> bool {
         let equal = match &self.check {
             FieldMatcher::Text(read, pattern) => {
                 read(subject).is_some_and(|text| pattern.matches(&text))
             }
-            FieldMatcher::Label { key, pattern } => label_holds(key.as_deref(), pattern, subject),
+            FieldMatcher::Label { key, pattern } => label_matches(key.as_deref(), pattern, subject),
             FieldMatcher::Number(read, operator, value) => {
                 read(subject).is_some_and(|number| compare(number, *operator, *value))
             }
@@ -81,7 +81,7 @@ impl FieldPredicate {
     }
 }
 
-fn label_holds(key: Option<&str>, pattern: &TextPattern, subject: &FilterInput<'_>) -> bool {
+fn label_matches(key: Option<&str>, pattern: &TextPattern, subject: &FilterInput<'_>) -> bool {
     let labels = subject.entry.map_or(&[][..], |entry| &entry.identity.shared.labels);
     labels.iter().any(|(name, value)| match key {
         Some(key) => name.eq_ignore_ascii_case(key) && pattern.matches(value),
@@ -121,7 +121,7 @@ fn text_pattern(
     }
 }
 
-/// Words of a fixed set are meant whole.
+/// Returns the pattern of a word of a fixed set, which must match whole.
 fn exact(pattern: TextPattern) -> TextPattern {
     match pattern {
         TextPattern::Part(word) => TextPattern::Whole(word),
@@ -129,7 +129,7 @@ fn exact(pattern: TextPattern) -> TextPattern {
     }
 }
 
-/// Checks that a value is, or as a glob matches, a word of a fixed set.
+/// Checks that a value is a word of a fixed set, or a glob that matches one.
 fn one_of(field: &FilterField, words: &[&str], value: &str, at: usize) -> Result<(), SyntaxError> {
     let pattern = exact(TextPattern::loose(value));
     if words.iter().any(|word| pattern.matches(word)) {

@@ -1,4 +1,4 @@
-//! What a filter is asked about: an agent, or an event and perhaps its agent.
+//! The input of a filter: an agent, or an event with its agent.
 
 use std::borrow::Cow;
 
@@ -45,7 +45,7 @@ impl<'a> FilterInput<'a> {
         }
     }
 
-    /// Who killed it; of an event, who caused it.
+    /// Returns the operator who killed it; of an event, who caused it.
     pub(super) fn by(&self) -> Option<&'a str> {
         match self.event.map(|event| &event.kind) {
             Some(EventKind::Transition { by, .. }) => by.as_deref(),
@@ -55,7 +55,7 @@ impl<'a> FilterInput<'a> {
         }
     }
 
-    /// Why, in words: an operator's, or the collector's.
+    /// Returns the cause in the words of an operator or the collector.
     pub(super) fn cause(&self) -> Option<Cow<'a, str>> {
         match self.event.map(|event| &event.kind) {
             Some(EventKind::Transition { cause, reason, .. }) => {
