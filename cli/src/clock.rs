@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Monotonic time since this program first looked.
+/// Returns the monotonic time since the first call.
 #[allow(clippy::disallowed_methods, reason = "this is the clock module")]
 pub(crate) fn now() -> Duration {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();

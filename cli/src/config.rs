@@ -10,7 +10,7 @@ use heartline_operator::CollectorDirectories;
 use heartline_tui::{Colour, KeyMap, KeyOverrides, Look, ThemeName, TuiConfig};
 
 use crate::args::GlobalArgs;
-use crate::failure::CliError;
+use crate::error::CliError;
 
 /// Looks up a variable of the environment.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;

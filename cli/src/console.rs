@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use anstream::{AutoStream, ColorChoice};
 use rustix::termios::tcgetwinsize;
 
-use crate::failure::CliError;
+use crate::error::CliError;
 use crate::style::StateFormatter;
 use heartline_operator::text::GlyphSet;
 

@@ -1,8 +1,7 @@
-//! An event as one plain line, for `watch --plain`, `events` and the demo.
+//! Events as plain lines, for `watch --plain`, `events` and the demo.
 
 use heartline_operator::message::{Event, EventKind};
-
-use heartline_operator::text::{self, EventText};
+use heartline_operator::text::{EventText, age, timestamp};
 use heartline_vocabulary::State;
 
 use crate::style::StateFormatter;
@@ -10,16 +9,16 @@ use crate::style::StateFormatter;
 /// Columns of an agent's name; longer ones push the rest to the right.
 const NAME_WIDTH: usize = 20;
 
-/// `2026-04-01T14:30:02.120Z  mail.7  HEALTHY → LATE  after 1h12m  3 beats missed (interval 30s)`.
+/// Formats an event: `2026-04-01T14:30:02.120Z  mail.7  HEALTHY → LATE  after 1h12m  3 beats missed (interval 30s)`.
 ///
-/// All text in an event was scrubbed by the collector when it came in.
+/// The collector has scrubbed all text in an event.
 pub(crate) fn event_line(event: &Event, formatter: StateFormatter) -> String {
-    let words = EventText::of(event);
-    let what = words.headline.text(formatter.arrow());
-    let lasted = words.lasted_ms.map(|ms| format!("after {}", text::age(ms)));
-    let by = words.by.as_ref().map(|by| format!("by {by}"));
-    let cause = cause(event, &words);
-    let mut line = line(event.at_ms, &words.agent, &format!("{what}{}", state_in_full(event)));
+    let text = EventText::of(event);
+    let what = text.headline.text(formatter.arrow());
+    let lasted = text.lasted_ms.map(|ms| format!("after {}", age(ms)));
+    let by = text.by.as_ref().map(|by| format!("by {by}"));
+    let cause = cause(event, &text);
+    let mut line = line(event.at_ms, &text.agent, &format!("{what}{}", state_in_full(event)));
     for more in [lasted, Some(cause), by].into_iter().flatten().filter(|more| !more.is_empty()) {
         line.push_str("  ");
         line.push_str(&more);
@@ -27,16 +26,16 @@ pub(crate) fn event_line(event: &Event, formatter: StateFormatter) -> String {
     line
 }
 
-/// A line of the program itself among events: `(link)`.
-pub(crate) fn note_line(at_ms: i64, what: &str) -> String {
-    line(at_ms, "(link)", what)
+/// Formats a line of the program itself among events, by `(link)`.
+pub(crate) fn note_line(at_ms: i64, note: &str) -> String {
+    line(at_ms, "(link)", note)
 }
 
-fn line(at_ms: i64, who: &str, what: &str) -> String {
-    format!("{}  {who:<NAME_WIDTH$}  {what}", text::timestamp(at_ms))
+fn line(at_ms: i64, agent: &str, headline: &str) -> String {
+    format!("{}  {agent:<NAME_WIDTH$}  {headline}", timestamp(at_ms))
 }
 
-/// Behind the word of the state that was reached: what the word leaves out.
+/// Returns what the word of the state that was reached leaves out.
 fn state_in_full(event: &Event) -> String {
     match &event.kind {
         EventKind::Transition { to: State::Degraded, reason: Some(_), .. } => " (degraded)".into(),
@@ -47,15 +46,15 @@ fn state_in_full(event: &Event) -> String {
     }
 }
 
-/// Why; for a time that was not observed also when it was.
-fn cause(event: &Event, words: &EventText) -> String {
+/// Returns the cause; of a gap also its times.
+fn cause(event: &Event, text: &EventText) -> String {
     match &event.kind {
         EventKind::Transition { cause: None, .. } => String::new(),
         EventKind::Gap { from_ms, to_ms, .. } => {
-            let (from, to) = (text::timestamp(*from_ms), text::timestamp(*to_ms));
-            format!("{}  from {from} to {to}", words.cause)
+            let (from, to) = (timestamp(*from_ms), timestamp(*to_ms));
+            format!("{}  from {from} to {to}", text.cause)
         }
-        _ => words.cause.clone(),
+        _ => text.cause.clone(),
     }
 }
 

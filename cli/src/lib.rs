@@ -1,13 +1,13 @@
-//! `heartline`, the command line: what is typed becomes a question to a collector, and its answer a
-//! table, JSON, or an exit code.
+//! `heartline`, the command line: arguments become requests to a collector, and its replies tables,
+//! JSON and exit codes.
 //!
-//! - `args`: the command line as it is typed; `settings`: what it comes to
+//! - `args`: the command line as it is typed; `settings`: the settings in force
 //! - `commands`: a file for each command
-//! - `act`: what kill and resume have in common
-//! - `feed`: what happens from now on, across lost links
+//! - `act`: the steps of kill and resume
+//! - `event_stream`: new events, across lost links
 //! - `doctor`: why an agent would not be seen
 //!
-//! Results go to standard output and words to standard error. Names, flags, JSON and exit codes are
+//! Results go to standard output and messages to standard error. Names, flags, JSON and exit codes are
 //! a contract, which snapshots hold: a change of it stands in `CHANGELOG.md`.
 
 mod act;
@@ -17,9 +17,9 @@ mod commands;
 mod config;
 mod console;
 mod doctor;
+mod error;
 mod event_line;
-mod failure;
-mod feed;
+mod event_stream;
 mod random;
 mod settings;
 mod style;
@@ -34,26 +34,26 @@ use args::Arguments;
 use console::Console;
 use heartline_protocol::wire::UntrustedText;
 
-/// The program `heartline`: reads the command line of this process and carries it out.
+/// Runs `heartline` with the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut console = Console::of_process();
     match commands::run(arguments, &mut console) {
-        Ok(verdict) => verdict.exit_code(),
-        Err(failure) => {
-            if !failure.is_quiet() {
-                // It may quote what was typed, or what another program said.
-                let lines = failure.to_string();
+        Ok(exit) => exit.exit_code(),
+        Err(error) => {
+            if !error.is_quiet() {
+                // It may quote arguments, or the output of another program.
+                let lines = error.to_string();
                 let lines = lines.split('\n').map(|line| UntrustedText::new(line).scrubbed());
                 console.say(&format!("heartline: {}", lines.collect::<Vec<_>>().join("\n")));
             }
-            failure.exit_code()
+            error.exit_code()
         }
     }
 }
 
-/// The command line, for documentation that is made of it.
+/// Returns the definition of the command line, for documentation.
 #[must_use]
 pub fn command() -> clap::Command {
     Arguments::command()

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
-/// A random number from the system.
+/// Returns a random number from the system.
 ///
 /// # Errors
 /// When `/dev/urandom` can't be read.

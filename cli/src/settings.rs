@@ -1,4 +1,4 @@
-//! What a command runs with, after flags, environment, config file and defaults.
+//! The settings in force, of flags, environment, config file and defaults.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use heartline_operator::{CollectorDirectories, DirectoryOverrides};
 
 use crate::args::GlobalArgs;
 use crate::config::{LoadedConfig, Lookup};
-use crate::failure::CliError;
+use crate::error::CliError;
 use heartline_operator::text::GlyphSet;
 
-/// What a command runs with.
+/// The settings in force.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) config: LoadedConfig,
@@ -27,7 +27,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads the config file and puts it below flags and environment.
+    /// Reads the config file, over which flags and environment have precedence.
     ///
     /// # Errors
     /// [`CliError::Usage`] with file, line and column of what is wrong in it.
@@ -40,10 +40,10 @@ impl Settings {
         Ok(Self { config, ssh, data_dir, socket_dir, access, charset })
     }
 
-    /// The directories of the collector on this machine.
+    /// Returns the directories of the collector on this machine.
     ///
     /// # Errors
-    /// [`CliError::Usage`] when there is no home to look in.
+    /// [`CliError::Usage`] when there is no home directory.
     pub(crate) fn directories(&self, lookup: Lookup<'_>) -> Result<CollectorDirectories, CliError> {
         let flags = DirectoryOverrides {
             data: self.data_dir.as_deref(),
@@ -52,7 +52,7 @@ impl Settings {
         self.config.file.directories(flags, lookup).map_err(CliError::usage)
     }
 
-    /// Where the collector is.
+    /// Returns the address of the collector.
     ///
     /// # Errors
     /// As [`Settings::directories`].
@@ -69,7 +69,6 @@ impl Settings {
         }))
     }
 
-    /// How to connect.
     pub(crate) fn client_options(&self, lookup: Lookup<'_>) -> ClientOptions {
         ClientOptions {
             access: self.access,
@@ -88,11 +87,11 @@ impl Settings {
         Ok(Client::connect(&endpoint, &self.client_options(&environment)).await?)
     }
 
-    /// Connects to the collector, to change something.
+    /// Connects to the collector with control.
     ///
     /// # Errors
-    /// [`CliError::Usage`] under `--read-only`, [`CliError::NotDone`] when this user may only look.
-    pub(crate) async fn connect_to_act(&self) -> Result<Client, CliError> {
+    /// [`CliError::Usage`] under `--read-only`, [`CliError::NotDone`] on a read-only connection.
+    pub(crate) async fn connect_with_control(&self) -> Result<Client, CliError> {
         if self.access == AccessMode::View {
             return Err(CliError::Usage("--read-only: nothing can be changed".to_owned()));
         }
@@ -100,8 +99,8 @@ impl Settings {
         let greeting = client.greeting();
         if !greeting.may_control {
             return Err(CliError::NotDone(format!(
-                "{} may look at this collector, but not act: ask to be named under [access] \
-                 control in its config",
+                "{} has a read-only connection: ask to be named under [access] control in the \
+                 collector's config",
                 greeting.operator
             )));
         }
@@ -109,12 +108,12 @@ impl Settings {
     }
 }
 
-/// The environment of this process.
+/// Looks up a variable of this process's environment.
 pub(crate) fn environment(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
 }
 
-/// Who sits at this end of an ssh: `ops@bastion`.
+/// Returns the operator at this end of an ssh connection: `ops@bastion`.
 fn origin(lookup: Lookup<'_>) -> String {
     let user = ["USER", "LOGNAME"].iter().find_map(|name| lookup(name));
     let user = user.map_or_else(

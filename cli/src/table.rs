@@ -1,9 +1,9 @@
-//! Tables of text, cut to the width of a terminal.
+//! Text tables that fit the width of a terminal.
 
 use anstream::adapter::strip_str;
 use unicode_width::UnicodeWidthStr as _;
 
-/// Between two columns.
+/// The space between two columns.
 const GAP: &str = "  ";
 
 /// A column of a table.
@@ -11,11 +11,11 @@ const GAP: &str = "  ";
 pub(crate) struct TableColumn {
     pub(crate) title: &'static str,
     pub(crate) align: ColumnAlign,
-    /// Columns of least worth are left out first; 0 is never left out.
-    pub(crate) worth: u8,
+    /// The columns of the highest rank are left out first; 0 is never left out.
+    pub(crate) rank: u8,
 }
 
-/// On which side a cell's text stands.
+/// The alignment of the cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ColumnAlign {
     Left,
@@ -23,17 +23,17 @@ pub(crate) enum ColumnAlign {
 }
 
 impl TableColumn {
-    pub(crate) const fn left(title: &'static str, worth: u8) -> Self {
-        Self { title, align: ColumnAlign::Left, worth }
+    pub(crate) const fn left(title: &'static str, rank: u8) -> Self {
+        Self { title, align: ColumnAlign::Left, rank }
     }
 
-    pub(crate) const fn right(title: &'static str, worth: u8) -> Self {
-        Self { title, align: ColumnAlign::Right, worth }
+    pub(crate) const fn right(title: &'static str, rank: u8) -> Self {
+        Self { title, align: ColumnAlign::Right, rank }
     }
 }
 
-/// Draws rows under their titles, in at most so many columns of a terminal. What does not fit is
-/// left out by whole columns, those of the largest `worth` first.
+/// Draws rows under their titles, in at most `limit` columns of a terminal. Table columns that do
+/// not fit are left out, those of the highest rank first.
 pub(crate) fn draw(columns: &[TableColumn], rows: &[Vec<String>], limit: Option<usize>) -> String {
     let widths: Vec<usize> = columns
         .iter()
@@ -42,7 +42,7 @@ pub(crate) fn draw(columns: &[TableColumn], rows: &[Vec<String>], limit: Option<
             rows.iter().map(|row| width(&row[at])).fold(column.title.width(), usize::max)
         })
         .collect();
-    let shown = choose(columns, &widths, limit);
+    let shown = fitting_columns(columns, &widths, limit);
     let mut text = String::new();
     let titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
     for row in std::iter::once(&titles).chain(rows) {
@@ -53,14 +53,14 @@ pub(crate) fn draw(columns: &[TableColumn], rows: &[Vec<String>], limit: Option<
     text
 }
 
-/// Which columns fit.
-fn choose(columns: &[TableColumn], widths: &[usize], limit: Option<usize>) -> Vec<usize> {
+/// Returns the columns that fit.
+fn fitting_columns(columns: &[TableColumn], widths: &[usize], limit: Option<usize>) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..columns.len()).collect();
     let Some(limit) = limit else { return shown };
     let needed = |shown: &[usize]| shown.iter().map(|at| widths[*at] + GAP.len()).sum::<usize>();
     while needed(&shown) > limit + GAP.len() {
-        let least = shown.iter().copied().max_by_key(|at| columns[*at].worth);
-        match least.filter(|at| columns[*at].worth > 0) {
+        let least = shown.iter().copied().max_by_key(|at| columns[*at].rank);
+        match least.filter(|at| columns[*at].rank > 0) {
             Some(least) => shown.retain(|at| *at != least),
             None => break,
         }

@@ -1,15 +1,14 @@
-//! Which agents are meant by names, patterns and filters.
+//! Resolves names, patterns and filters to agents.
 
 use heartline_operator::Filter;
 use heartline_operator::message::{AgentEntry, CollectorStatus};
 
-use crate::failure::CliError;
+use crate::error::CliError;
 
 /// The whole fleet at one moment.
 pub(crate) struct FleetSnapshot {
     /// All agents, worst first, then by name.
     pub(crate) entries: Vec<AgentEntry>,
-    /// The collector; its time is the moment.
     pub(crate) collector: CollectorStatus,
 }
 
@@ -22,21 +21,21 @@ impl FleetSnapshot {
         Self { entries, collector }
     }
 
-    /// The moment, in ms of Unix time by the collector's clock.
+    /// Returns its time by the collector's clock.
     pub(crate) fn now_ms(&self) -> i64 {
         self.collector.at_ms
     }
 
-    /// The agents that a filter picks.
+    /// Returns the agents that match a filter.
     pub(crate) fn matching(&self, filter: &Filter) -> Vec<&AgentEntry> {
         let now_ms = self.now_ms();
         self.entries.iter().filter(|entry| filter.matches(entry, now_ms)).collect()
     }
 
-    /// The agents of these ids and patterns, each once.
+    /// Returns the agents of these ids and patterns, each once.
     ///
     /// # Errors
-    /// [`CliError::NotDone`] when one of them is nobody.
+    /// [`CliError::NotDone`] when one of them matches no agent.
     pub(crate) fn named(&self, names: &[String]) -> Result<Vec<&AgentEntry>, CliError> {
         let mut wanted: Vec<&str> = Vec::new();
         for name in names {
@@ -56,10 +55,12 @@ impl FleetSnapshot {
         Ok(self.entries.iter().filter(|entry| wanted.contains(&entry.agent.as_str())).collect())
     }
 
-    /// That nobody has this name, and who was perhaps meant.
+    /// Returns the message for an unknown name, with similar names.
     pub(crate) fn unknown(&self, name: &str) -> String {
         let near = |entry: &&AgentEntry| {
-            entry.agent.contains(name) || name.contains(&entry.agent) || differ(&entry.agent, name)
+            entry.agent.contains(name)
+                || name.contains(&entry.agent)
+                || is_similar(&entry.agent, name)
         };
         let near: Vec<_> =
             self.entries.iter().filter(near).take(3).map(|entry| entry.agent.as_str()).collect();
@@ -70,7 +71,7 @@ impl FleetSnapshot {
     }
 }
 
-/// A pattern has the letters of ids, and `*` and `?`: anything else would be read as a filter.
+/// Checks that a pattern has only characters of ids, `*` and `?`: others would make it a filter.
 fn check_pattern(pattern: &str) -> Result<(), CliError> {
     let fits = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '*' | '?');
     match pattern.chars().find(|c| !fits(*c)) {
@@ -81,8 +82,8 @@ fn check_pattern(pattern: &str) -> Result<(), CliError> {
     }
 }
 
-/// Whether two names differ by a letter or two in the same place, or by one more or less.
-fn differ(a: &str, b: &str) -> bool {
+/// Returns true for names that differ by at most two letters in the same place.
+fn is_similar(a: &str, b: &str) -> bool {
     let common = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
     let tail = a[common..].bytes().rev().zip(b[common..].bytes().rev());
     let common_tail = tail.take_while(|(x, y)| x == y).count();

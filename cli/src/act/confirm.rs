@@ -1,38 +1,37 @@
-//! Whether a command is meant.
+//! Confirmation of commands.
 
 use heartline_vocabulary::{Action, CommandRefusal};
 
 use super::plan::{CommandPlan, agents};
 use crate::console::Console;
-use crate::failure::CliError;
+use crate::error::CliError;
 
-/// More agents than this need their count confirmed…
+/// More agents than this need their count confirmed.
 const UNCONFIRMED_MAX: usize = 10;
-/// …and so do more than one in so many of the fleet, if they are more than one.
+/// So does more than one in this many of the fleet, if it is more than one agent.
 const UNCONFIRMED_SHARE: usize = 5;
 
-/// Why it must not be done yet: so many agents need their count confirmed, or the count that was
-/// given is wrong. The collector checks the same.
+/// Checks that the count of a large command is confirmed, and that a given count is right. The
+/// collector checks the same.
 pub(crate) fn refusal(plan: &CommandPlan, expected: Option<u32>) -> Option<CommandRefusal> {
     let hits = plan.targets.len();
-    let is_large =
-        hits > UNCONFIRMED_MAX || (hits > 1 && hits.saturating_mul(UNCONFIRMED_SHARE) > plan.total);
+    let is_large = hits > UNCONFIRMED_MAX
+        || (hits > 1 && hits.saturating_mul(UNCONFIRMED_SHARE) > plan.fleet_size);
     let hits = u32::try_from(hits).unwrap_or(u32::MAX);
     let is_wrong = expected.is_some_and(|expected| expected != hits);
     (is_wrong || (is_large && expected.is_none()))
         .then_some(CommandRefusal::CountNotConfirmed { hits, expected })
 }
 
-/// Asks at the terminal. What must be typed changes with the scope, so that a habit confirms
-/// nothing.
+/// Asks at the terminal. The words to type change with the targets, so that no habit confirms them.
 ///
 /// # Errors
-/// [`CliError::Usage`] when nobody can be asked, [`CliError::NotDone`] when it is not confirmed.
+/// [`CliError::Usage`] without a terminal, [`CliError::NotDone`] when it is not confirmed.
 pub(crate) fn confirm(plan: &CommandPlan, console: &mut Console) -> Result<(), CliError> {
     if !console.terminal.is_interactive {
         return Err(CliError::Usage("there is no terminal to ask at: pass --yes".to_owned()));
     }
-    let words = words(plan);
+    let words = confirmation(plan);
     let answer = console.ask(&format!("To confirm, type: {words}\n> "))?;
     if answer.as_deref() == Some(words.as_str()) {
         return Ok(());
@@ -43,7 +42,7 @@ pub(crate) fn confirm(plan: &CommandPlan, console: &mut Console) -> Result<(), C
     )))
 }
 
-fn words(plan: &CommandPlan) -> String {
+fn confirmation(plan: &CommandPlan) -> String {
     match (plan.action, plan.targets.as_slice(), &plan.whole_host) {
         (Action::Kill, [one], _) => one.agent.clone(),
         (Action::Kill, _, Some(host)) => format!("kill all on {host}"),
@@ -84,12 +83,12 @@ mod tests {
 
     #[test]
     fn what_must_be_typed_changes_with_the_scope() {
-        assert_eq!(words(&plan(Action::Kill, 1, 9)), "a.000");
-        assert_eq!(words(&plan(Action::Kill, 3, 9)), "kill 3");
-        assert_eq!(words(&plan(Action::Resume, 3, 9)), "resume 3");
+        assert_eq!(confirmation(&plan(Action::Kill, 1, 9)), "a.000");
+        assert_eq!(confirmation(&plan(Action::Kill, 3, 9)), "kill 3");
+        assert_eq!(confirmation(&plan(Action::Resume, 3, 9)), "resume 3");
         let mut whole = plan(Action::Kill, 3, 9);
         whole.whole_host = Some("m4".into());
-        assert_eq!(words(&whole), "kill all on m4");
+        assert_eq!(confirmation(&whole), "kill all on m4");
     }
 
     #[test]
@@ -101,8 +100,8 @@ mod tests {
             assert_eq!(done.is_ok(), confirmed, "{typed:?}");
             assert_eq!(out.text(), "");
         }
-        let (mut nobody, ..) = console(None);
-        let error = confirm(&plan(Action::Kill, 3, 9), &mut nobody).unwrap_err();
+        let (mut console, ..) = console(None);
+        let error = confirm(&plan(Action::Kill, 3, 9), &mut console).unwrap_err();
         assert!(error.to_string().contains("--yes"));
     }
 }

@@ -1,12 +1,12 @@
-//! Kill and resume: who is meant, whether it is meant, sending it, and waiting until it is obeyed.
+//! Kill and resume: resolving the targets, confirming, sending, and waiting until they obey.
 //!
 //! Decision rules, in this order:
-//! 1. names, patterns or a filter are resolved to ids once; nobody is added or lost after that;
-//! 2. what will be hit, and what will happen, is said;
+//! 1. names, patterns or a filter are resolved to ids once; none is added or removed after that;
+//! 2. the targets, and the effect, are printed;
 //! 3. more than 10 agents, or more than one and more than 20 % of the fleet, need their count
-//!    confirmed: typed, or by `--expect`; a wrong count is refused always;
-//! 4. a person confirms it by words that change with the scope, unless `--yes`;
-//! 5. it is sent with one random number, and again with the same number if the answer gets lost.
+//!    confirmed: typed, or by `--expect`; a wrong count is always refused;
+//! 4. a person confirms it by words that change with the targets, unless `--yes`;
+//! 5. it is sent with a random request id, and again with the same id if the answer gets lost.
 
 mod confirm;
 mod plan;

@@ -1,4 +1,4 @@
-//! What a command will hit and do, in words.
+//! The targets and the effect of a command, in words.
 
 use heartline_operator::message::AgentEntry;
 
@@ -9,19 +9,17 @@ use crate::style::StateFormatter;
 use crate::table::{self, TableColumn};
 use crate::targets::FleetSnapshot;
 
-/// Targets that are listed; the rest is counted.
+/// Most targets that are listed; the rest is counted.
 const LISTED: usize = 50;
-/// An agent that was not heard for so many intervals does not beat.
+/// An agent whose last beat is older than this many intervals does not beat.
 const SILENT_INTERVALS: u64 = 3;
 
 /// A command, before it is sent.
 pub(crate) struct CommandPlan {
     pub(crate) action: Action,
-    /// Whom it hits, fixed.
     pub(crate) targets: Vec<AgentEntry>,
-    /// Agents in the fleet.
-    pub(crate) total: usize,
-    /// All agents of this host, and nobody else.
+    pub(crate) fleet_size: usize,
+    /// Set when the targets are all agents of this host, and no others.
     pub(crate) whole_host: Option<String>,
     now_ms: i64,
 }
@@ -29,11 +27,11 @@ pub(crate) struct CommandPlan {
 impl CommandPlan {
     pub(crate) fn new(action: Action, fleet: &FleetSnapshot, targets: Vec<AgentEntry>) -> Self {
         let whole_host = whole_host(fleet, &targets);
-        let (total, now_ms) = (fleet.entries.len(), fleet.now_ms());
-        Self { action, targets, total, whole_host, now_ms }
+        let (fleet_size, now_ms) = (fleet.entries.len(), fleet.now_ms());
+        Self { action, targets, fleet_size, whole_host, now_ms }
     }
 
-    /// What it will hit, and what will happen then.
+    /// Describes the targets and the effect.
     pub(crate) fn describe(&self, formatter: StateFormatter) -> String {
         const COLUMNS: [TableColumn; 6] = [
             TableColumn::left("STATE", 0),
@@ -59,16 +57,16 @@ impl CommandPlan {
             Action::Kill => "KILL",
             Action::Resume => "RESUME",
         };
-        let mut said = format!("{verb} {}\n", agents(self.targets.len()));
-        said.push_str(&table::draw(&COLUMNS, &rows, None));
+        let mut text = format!("{verb} {}\n", agents(self.targets.len()));
+        text.push_str(&table::draw(&COLUMNS, &rows, None));
         if self.targets.len() > LISTED {
-            said.push_str(&format!("and {} more\n", self.targets.len() - LISTED));
+            text.push_str(&format!("and {} more\n", self.targets.len() - LISTED));
         }
         for effect in self.effects() {
-            said.push_str(&effect);
-            said.push('\n');
+            text.push_str(&effect);
+            text.push('\n');
         }
-        said
+        text
     }
 
     fn effects(&self) -> Vec<String> {
@@ -84,9 +82,9 @@ impl CommandPlan {
         let mut effects = Vec::new();
         if let Some(slowest) = beating.iter().map(|entry| entry.vitals.interval_ms).max() {
             effects.push(format!(
-                "Effect: the order is pushed at once and rides on every answer; at the latest \
-                 with the next beat, within {}. Tasks in flight are finished, no new one starts, \
-                 until somebody resumes it.",
+                "Effect: the kill is pushed at once and repeated with every answer; it arrives with \
+                 the next beat at the latest, within {}. Tasks in flight are finished, and no new \
+                 one starts until it is resumed.",
                 span(u64::from(slowest))
             ));
         }
@@ -94,7 +92,7 @@ impl CommandPlan {
             let names: Vec<_> = silent.iter().take(5).map(|entry| entry.agent.as_str()).collect();
             let more = if silent.len() > names.len() { ", …" } else { "" };
             effects.push(format!(
-                "Not beating: {}{more}. The order stays pending until it beats again.",
+                "Not beating: {}{more}. The kill stays pending until it beats again.",
                 names.join(", ")
             ));
         }
@@ -112,12 +110,12 @@ impl CommandPlan {
     }
 }
 
-/// `1 agent`, `12 agents`.
+/// Formats a count: `1 agent`, `12 agents`.
 pub(crate) fn agents(count: usize) -> String {
     if count == 1 { "1 agent".to_owned() } else { format!("{count} agents") }
 }
 
-/// Who killed an agent, when, and why.
+/// Describes the kill that a resume takes back.
 fn killed_by(entry: &AgentEntry) -> Option<String> {
     let kill = entry.vitals.command.as_ref().filter(|c| c.action == Action::Kill);
     match kill {
@@ -135,7 +133,7 @@ fn killed_by(entry: &AgentEntry) -> Option<String> {
     }
 }
 
-/// The host of which these are all agents, if they are more than one.
+/// Returns the host of which these are all agents, if they are more than one.
 fn whole_host(fleet: &FleetSnapshot, targets: &[AgentEntry]) -> Option<String> {
     let host = targets.first()?.identity.shared.host.as_ref()?;
     let is_there = |entry: &AgentEntry| entry.identity.shared.host.as_ref() == Some(host);

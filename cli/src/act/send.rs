@@ -1,4 +1,4 @@
-//! Sending a command so that it is carried out once, whatever happens to the link.
+//! Sending a command exactly once, also over lost connections.
 
 use std::time::Duration;
 
@@ -6,27 +6,26 @@ use heartline_operator::client::{Client, ClientError};
 use heartline_operator::message::{AgentCommand, CommandOutcome, Reply, Request};
 use tokio::time::sleep;
 
-use crate::failure::CliError;
+use crate::error::CliError;
 use crate::settings::Settings;
 
-/// How often a command is tried.
+/// How often a request is retried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RetryPolicy {
-    /// Attempts in all.
     pub(crate) attempts: u32,
-    /// Wait before the second attempt; doubled for each further one.
+    /// Before the second attempt; doubled for each further one.
     pub(crate) wait: Duration,
 }
 
 impl Default for RetryPolicy {
-    /// Eight seconds in all: a collector that is restarted is back by then.
+    /// Retries for eight seconds: a collector that is restarted is back by then.
     fn default() -> Self {
         Self { attempts: 6, wait: Duration::from_millis(250) }
     }
 }
 
-/// Sends a command, again with the same number after a lost connection. Gives the answer, and the
-/// connection that it came over.
+/// Sends a command, and retries with the same request id after a lost connection. Returns the answer
+/// and its connection.
 ///
 /// # Errors
 /// [`CliError::Client`] when it was refused, or no attempt was answered.
@@ -34,23 +33,23 @@ pub(crate) async fn send(
     mut client: Client,
     command: &AgentCommand,
     settings: &Settings,
-    patience: RetryPolicy,
+    policy: RetryPolicy,
 ) -> Result<(CommandOutcome, Client), CliError> {
-    let mut wait = patience.wait;
+    let mut wait = policy.wait;
     for attempt in 1.. {
         let lost = match client.request(Request::Command(command.clone())).await {
             Ok(Reply::Command(outcome)) => return Ok((outcome, client)),
             Ok(_) => return Err(ClientError::Unexpected { what: "the command" }.into()),
-            // Whether it was carried out is not known: the number makes asking again harmless.
+            // It may have been carried out: the request id makes the retry idempotent.
             Err(error @ (ClientError::Closed { .. } | ClientError::TimedOut { .. })) => error,
             Err(error) => return Err(error.into()),
         };
-        if attempt >= patience.attempts {
+        if attempt >= policy.attempts {
             return Err(lost.into());
         }
         sleep(wait).await;
         wait *= 2;
-        match settings.connect_to_act().await {
+        match settings.connect_with_control().await {
             Ok(again) => client = again,
             // The next request says that this connection is closed, and it is tried once more.
             Err(CliError::Client(error)) if error.is_no_collector() => {}
@@ -76,7 +75,7 @@ mod tests {
     use crate::settings::environment;
     use heartline_operator::sample;
 
-    const HASTE: RetryPolicy = RetryPolicy { attempts: 4, wait: Duration::from_millis(1) };
+    const FAST: RetryPolicy = RetryPolicy { attempts: 4, wait: Duration::from_millis(1) };
 
     fn kill() -> AgentCommand {
         AgentCommand {
@@ -92,8 +91,8 @@ mod tests {
         CommandOutcome { request_id, at_ms: sample::NOW_MS, targets: Vec::new(), refused: None }
     }
 
-    /// A collector that hangs up instead of answering the first `losses` commands. Gives the
-    /// numbers of all that it was sent, when one was answered.
+    /// Closes the connection instead of answering the first `losses` commands. Returns the request
+    /// ids of all commands when one was answered.
     async fn collector(listener: UnixListener, losses: usize) -> Vec<u64> {
         let mut numbers = Vec::new();
         loop {
@@ -135,13 +134,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_command_whose_answer_got_lost_is_sent_again_under_the_same_number() {
+    async fn a_command_whose_answer_got_lost_is_retried_with_the_same_request_id() {
         let dir = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(dir.path().join("ctl.sock")).unwrap();
         let server = tokio::spawn(collector(listener, 2));
         let settings = settings(dir.path());
-        let client = settings.connect_to_act().await.unwrap();
-        let (answer, _client) = send(client, &kill(), &settings, HASTE).await.unwrap();
+        let client = settings.connect_with_control().await.unwrap();
+        let (answer, _client) = send(client, &kill(), &settings, FAST).await.unwrap();
         assert_eq!(answer, outcome(77));
         assert_eq!(server.await.unwrap(), [77, 77, 77]);
     }
@@ -152,9 +151,9 @@ mod tests {
         let listener = UnixListener::bind(dir.path().join("ctl.sock")).unwrap();
         let server = tokio::spawn(collector(listener, usize::MAX));
         let settings = settings(dir.path());
-        let client = settings.connect_to_act().await.unwrap();
+        let client = settings.connect_with_control().await.unwrap();
         server.abort();
-        let error = send(client, &kill(), &settings, HASTE).await.err().unwrap();
+        let error = send(client, &kill(), &settings, FAST).await.err().unwrap();
         assert_eq!(format!("{:?}", error.exit_code()), format!("{:?}", ExitCode::from(3)));
     }
 }

@@ -11,28 +11,28 @@ use heartline_vocabulary::{Action, CommandTarget};
 use tokio::time::{sleep, timeout};
 
 use crate::clock;
-use crate::failure::CliError;
+use crate::error::CliError;
 use crate::settings::Settings;
 
-/// Most news a second: a wait of milliseconds should not be told a second late.
+/// Most deltas a second: a wait of milliseconds should not be reported a second late.
 const PER_SECOND: u8 = 4;
-/// Wait before a lost connection is made anew.
+/// Wait before a lost connection is made again.
 const RETRY: Duration = Duration::from_millis(250);
-/// How long the event that says what a resume took may come after the agent is seen to have obeyed:
-/// events are told once they are on disk, states before.
-const EVENT_PATIENCE: Duration = Duration::from_secs(1);
+/// How long the event with the times of a resume may come after the state that shows it obeyed:
+/// events are sent once they are on disk, states before.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How far each target has come.
+/// Tracks how far each target has executed a command.
 pub(crate) struct CommandTracker {
     action: Action,
     targets: Vec<CommandTarget>,
     at_ms: i64,
-    so_far: Vec<CommandProgress>,
-    /// For resumes that were obeyed by all signs: what they took at most, in ms.
+    progress: Vec<CommandProgress>,
+    /// Upper bounds of the times of resumes that were obeyed, until their event comes.
     at_most_ms: Vec<Option<u64>>,
 }
 
-/// Subscribed to the targets of a command, since before it was sent.
+/// Watches the targets of a command, since before it was sent.
 pub(crate) struct CommandWatcher {
     agents: Vec<String>,
     subscription: Option<Subscription>,
@@ -45,41 +45,41 @@ impl CommandTracker {
             action,
             targets: outcome.targets.clone(),
             at_ms: outcome.at_ms,
-            so_far: vec![CommandProgress::default(); outcome.targets.len()],
+            progress: vec![CommandProgress::default(); outcome.targets.len()],
             at_most_ms: vec![None; outcome.targets.len()],
         }
     }
 
-    /// In the order of the command's targets.
-    pub(crate) fn so_far(&self) -> &[CommandProgress] {
-        &self.so_far
+    /// Returns the progress of each target, in their order.
+    pub(crate) fn progress(&self) -> &[CommandProgress] {
+        &self.progress
     }
 
-    /// The targets, and how far each has come.
+    /// Returns each target with its progress.
     pub(crate) fn targets(&self) -> impl Iterator<Item = (&CommandTarget, CommandProgress)> {
-        self.targets.iter().zip(self.so_far.iter().copied())
+        self.targets.iter().zip(self.progress.iter().copied())
     }
 
     pub(crate) fn is_complete(&self) -> bool {
-        self.so_far.iter().all(|progress| progress.obeyed_ms.is_some())
+        self.progress.iter().all(|progress| progress.obeyed_ms.is_some())
     }
 
-    /// Whether all have obeyed, though what it took may not be known to the millisecond.
-    fn is_settled(&self) -> bool {
-        let mut both = self.so_far.iter().zip(&self.at_most_ms);
+    /// Returns true when all have obeyed, though not all exact times may be known.
+    fn is_obeyed(&self) -> bool {
+        let mut both = self.progress.iter().zip(&self.at_most_ms);
         both.all(|(so_far, at_most_ms)| so_far.obeyed_ms.is_some() || at_most_ms.is_some())
     }
 
-    /// Takes the upper bounds for what is not known better.
-    fn settle(&mut self) {
-        for (so_far, at_most_ms) in self.so_far.iter_mut().zip(&self.at_most_ms) {
+    /// Replaces unknown times by their upper bounds.
+    fn use_upper_bounds(&mut self) {
+        for (so_far, at_most_ms) in self.progress.iter_mut().zip(&self.at_most_ms) {
             if so_far.obeyed_ms.is_none() && at_most_ms.is_some() {
                 *so_far = CommandProgress { delivered_ms: *at_most_ms, obeyed_ms: *at_most_ms };
             }
         }
     }
 
-    /// Takes in that an agent obeyed.
+    /// Applies the event of an agent that obeyed.
     fn on_event(&mut self, agent: Option<&str>, kind: &EventKind) {
         let EventKind::Obeyed { generation, delivered_ms, obeyed_ms, .. } = kind else { return };
         let found = self
@@ -88,13 +88,13 @@ impl CommandTracker {
             .position(|target| Some(&*target.agent) == agent && *generation >= target.generation);
         if let Some(at) = found {
             let (delivered_ms, obeyed_ms) = (Some(*delivered_ms), Some(*obeyed_ms));
-            self.so_far[at] = CommandProgress { delivered_ms, obeyed_ms };
+            self.progress[at] = CommandProgress { delivered_ms, obeyed_ms };
         }
     }
 
-    /// Takes in how the agents are.
-    fn look(&mut self, mirror: &FleetMirror) {
-        let both = self.so_far.iter_mut().zip(&mut self.at_most_ms);
+    /// Applies the states of the agents.
+    fn on_states(&mut self, mirror: &FleetMirror) {
+        let both = self.progress.iter_mut().zip(&mut self.at_most_ms);
         for (target, (so_far, at_most_ms)) in self.targets.iter().zip(both) {
             if so_far.obeyed_ms.is_some() || at_most_ms.is_some() {
                 continue;
@@ -134,7 +134,7 @@ impl CommandWatcher {
         Ok(Self { agents, subscription: Some(subscription), mirror })
     }
 
-    /// Waits until all have obeyed, or the time is over; makes lost connections anew.
+    /// Waits until all have obeyed, or the time is over; reconnects.
     pub(crate) async fn wait(
         mut self,
         progress: &mut CommandTracker,
@@ -142,38 +142,38 @@ impl CommandWatcher {
         settings: &Settings,
     ) {
         let until_complete = async {
-            while !progress.is_settled() {
-                let update = self.news(settings).await;
-                self.take(update, progress);
+            while !progress.is_obeyed() {
+                let update = self.next_update(settings).await;
+                self.apply(update, progress);
             }
             let until_exact = async {
                 while !progress.is_complete() {
-                    let update = self.news(settings).await;
-                    self.take(update, progress);
+                    let update = self.next_update(settings).await;
+                    self.apply(update, progress);
                 }
             };
-            let _over = timeout(EVENT_PATIENCE, until_exact).await;
+            let _over = timeout(EVENT_TIMEOUT, until_exact).await;
         };
         // That the time is over shows in the progress.
         let _over = timeout(limit, until_complete).await;
-        progress.settle();
+        progress.use_upper_bounds();
     }
 
-    fn take(&mut self, update: SubscriptionUpdate, progress: &mut CommandTracker) {
+    fn apply(&mut self, update: SubscriptionUpdate, progress: &mut CommandTracker) {
         // The snapshot from before the command shows how it was then.
         let is_after = matches!(&update, SubscriptionUpdate::Delta(news) if news.collector.at_ms >= progress.at_ms)
             || matches!(&update, SubscriptionUpdate::Page { collector, .. } if collector.at_ms >= progress.at_ms);
-        let applied = self.mirror.apply(update, clock::now());
-        for event in &applied.events {
+        let effect = self.mirror.apply(update, clock::now());
+        for event in &effect.events {
             progress.on_event(event.agent.as_deref(), &event.kind);
         }
         if is_after {
-            progress.look(&self.mirror);
+            progress.on_states(&self.mirror);
         }
     }
 
-    /// The next piece of news, over a new connection if need be.
-    async fn news(&mut self, settings: &Settings) -> SubscriptionUpdate {
+    /// Waits for the next update, over a new connection if need be.
+    async fn next_update(&mut self, settings: &Settings) -> SubscriptionUpdate {
         loop {
             if let Some(subscription) = &mut self.subscription {
                 if let Ok(update) = subscription.next().await {
@@ -231,11 +231,11 @@ mod tests {
         let command = entry.vitals.command.as_mut().unwrap();
         (command.delivered_ms, command.obeyed_ms) = (Some(3), Some(8));
         command.generation = 3;
-        progress.look(&mirror(vec![entry.clone(), sample::healthy_agent(9, "web")]));
-        assert_eq!(progress.so_far()[0], CommandProgress::default());
+        progress.on_states(&mirror(vec![entry.clone(), sample::healthy_agent(9, "web")]));
+        assert_eq!(progress.progress()[0], CommandProgress::default());
         entry.vitals.command.as_mut().unwrap().generation = 4;
-        progress.look(&mirror(vec![entry]));
-        assert_eq!(progress.so_far()[0].obeyed_ms, Some(8));
+        progress.on_states(&mirror(vec![entry]));
+        assert_eq!(progress.progress()[0].obeyed_ms, Some(8));
         assert!(!progress.is_complete());
         let obeyed = EventKind::Obeyed {
             action: Action::Kill,
@@ -251,11 +251,11 @@ mod tests {
     #[test]
     fn a_resume_that_is_no_longer_shown_was_obeyed() {
         let mut progress = progress(Action::Resume);
-        progress.look(&mirror(vec![
+        progress.on_states(&mirror(vec![
             sample::healthy_agent(1, "mail.7"),
             sample::healthy_agent(2, "web"),
         ]));
-        assert!(progress.is_settled() && !progress.is_complete());
+        assert!(progress.is_obeyed() && !progress.is_complete());
         let obeyed = EventKind::Obeyed {
             action: Action::Resume,
             generation: 4,
@@ -263,9 +263,9 @@ mod tests {
             obeyed_ms: 2,
         };
         progress.on_event(Some("web"), &obeyed);
-        progress.settle();
+        progress.use_upper_bounds();
         assert!(progress.is_complete());
-        assert!(progress.so_far()[0].obeyed_ms.unwrap() >= 500);
-        assert_eq!(progress.so_far()[1].obeyed_ms, Some(2));
+        assert!(progress.progress()[0].obeyed_ms.unwrap() >= 500);
+        assert_eq!(progress.progress()[1].obeyed_ms, Some(2));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use heartline_operator::text::parse_duration;
 
-/// Whom a command is for.
+/// The targets of a command.
 #[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = true)]
 pub(crate) struct TargetArgs {
@@ -26,7 +26,7 @@ pub(crate) struct KillArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) how: ExecutionArgs,
+    pub(crate) execution: ExecutionArgs,
 }
 
 /// `resume`
@@ -38,10 +38,10 @@ pub(crate) struct ResumeArgs {
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) reason: String,
     #[command(flatten)]
-    pub(crate) how: ExecutionArgs,
+    pub(crate) execution: ExecutionArgs,
 }
 
-/// How a command is carried out.
+/// Options of the execution of a command.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ExecutionArgs {
     /// Do not ask

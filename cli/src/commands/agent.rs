@@ -1,4 +1,4 @@
-//! `heartline agent`: one agent, everything known of it.
+//! `heartline agent`: everything known of one agent.
 
 use std::fmt::Write as _;
 
@@ -12,16 +12,16 @@ use heartline_vocabulary::Action;
 
 use crate::args::AgentArgs;
 use crate::console::Console;
+use crate::error::{CliError, CommandExit};
 use crate::event_line::event_line;
-use crate::failure::{CliError, CommandExit};
 use crate::settings::Settings;
 use crate::style::StateFormatter;
 use crate::targets::FleetSnapshot;
 
-/// Events and sessions that are shown.
+/// Most events and sessions that are shown.
 const NEWEST: usize = 10;
 
-/// Carries out the command.
+/// Runs the command.
 pub(crate) async fn run(
     args: &AgentArgs,
     settings: &Settings,
@@ -48,7 +48,7 @@ pub(crate) async fn run(
         let formatter = console.formatter;
         console.print(&describe(&detail, now_ms, formatter))?;
     }
-    Ok(CommandExit::Good)
+    Ok(CommandExit::Success)
 }
 
 fn describe(detail: &AgentDetail, now_ms: i64, formatter: StateFormatter) -> String {
@@ -180,7 +180,7 @@ fn work(detail: &AgentDetail) -> Vec<(&'static str, String)> {
     rows
 }
 
-/// A command, by whom and why, and how far it has come.
+/// Formats a command with its operator, reason and progress.
 pub(crate) fn command_line(command: &CommandStatus) -> String {
     let what = match command.action {
         Action::Kill => "killed",

@@ -9,10 +9,10 @@ use heartline_operator::DirectoryOverrides;
 use crate::args::{ConfigCommand, ConfigSection, GlobalArgs};
 use crate::config::path_of;
 use crate::console::Console;
-use crate::failure::{CliError, CommandExit};
+use crate::error::{CliError, CommandExit};
 use crate::settings::{Settings, environment};
 
-/// Carries out the command.
+/// Runs the command.
 pub(crate) fn run(
     command: &ConfigCommand,
     global: &GlobalArgs,
@@ -44,7 +44,7 @@ pub(crate) fn run(
             console.print(&text)?;
         }
     }
-    Ok(CommandExit::Good)
+    Ok(CommandExit::Success)
 }
 
 /// Writes the template, unless there is a file.

@@ -15,8 +15,8 @@ use super::tui;
 use super::watch::item_line;
 use crate::args::DemoRunArgs;
 use crate::console::Console;
-use crate::failure::{CliError, CommandExit};
-use crate::feed::EventStream;
+use crate::error::{CliError, CommandExit};
+use crate::event_stream::EventStream;
 use crate::settings::Settings;
 
 /// How long it lasts without a terminal, unless `--for` says otherwise.
@@ -39,7 +39,7 @@ impl From<DemoError> for CliError {
     }
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub(crate) async fn run(
     args: &DemoRunArgs,
     settings: &Settings,
@@ -62,7 +62,7 @@ pub(crate) async fn run(
     };
     drop(demo);
     console.say(&closing(&ended?));
-    Ok(CommandExit::Good)
+    Ok(CommandExit::Success)
 }
 
 /// Opens the app on a collector, for this long at most.
@@ -92,14 +92,14 @@ async fn print_events(
     let (mut term, mut int) =
         (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
     let everything = Filter::parse("")?;
-    let mut feed = EventStream::open(endpoint, ClientOptions::default(), everything, Some(0));
+    let mut stream = EventStream::open(endpoint, ClientOptions::default(), everything, Some(0));
     let mut over = pin!(sleep(lasting));
     let mut done = Vec::new();
     loop {
         tokio::select! {
-            news = feed.next() => {
-                for told in news? {
-                    console.print(&item_line(&told, console.formatter))?;
+            items = stream.next() => {
+                for item in items? {
+                    console.print(&item_line(&item, console.formatter))?;
                 }
             }
             Some(event) = events.recv() => {

@@ -4,7 +4,7 @@ use clap::CommandFactory as _;
 
 use crate::args::{Arguments, CompletionsArgs, ManArgs};
 use crate::console::Console;
-use crate::failure::{CliError, CommandExit};
+use crate::error::{CliError, CommandExit};
 
 /// Prints the completions for a shell.
 pub(super) fn completions(
@@ -14,7 +14,7 @@ pub(super) fn completions(
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Arguments::command(), "heartline", &mut script);
     console.print(&String::from_utf8_lossy(&script))?;
-    Ok(CommandExit::Good)
+    Ok(CommandExit::Success)
 }
 
 /// Prints the manual page, or writes the pages of all commands to a directory.
@@ -37,7 +37,7 @@ pub(super) fn man(args: &ManArgs, console: &mut Console) -> Result<CommandExit, 
             console.say(&format!("written; read one: man -l {}/heartline.1", dir.display()));
         }
     }
-    Ok(CommandExit::Good)
+    Ok(CommandExit::Success)
 }
 
 #[cfg(test)]

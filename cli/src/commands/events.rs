@@ -1,4 +1,4 @@
-//! `heartline events`: what happened, oldest first, and what happens from now on.
+//! `heartline events`: events oldest first, and with `--follow` new ones.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use super::parse_filter;
 use super::watch::item_line;
 use crate::args::EventsArgs;
 use crate::console::Console;
+use crate::error::{CliError, CommandExit};
 use crate::event_line::event_line;
-use crate::failure::{CliError, CommandExit};
-use crate::feed::{EventStream, EventStreamItem};
+use crate::event_stream::{EventStream, EventStreamItem};
 use crate::settings::{Settings, environment};
 
-/// How far back, unless said otherwise.
+/// The default of `--since`.
 const SINCE: Duration = Duration::from_secs(24 * 3_600);
-/// Most events asked for at a time.
+/// Most events of a request.
 const PAGE: u32 = 1_000;
 
-/// Carries out the command.
+/// Runs the command.
 pub(crate) async fn run(
     args: &EventsArgs,
     settings: &Settings,
@@ -40,23 +40,23 @@ pub(crate) async fn run(
     }
     drop(client);
     if !args.follow {
-        return Ok(CommandExit::Good);
+        return Ok(CommandExit::Success);
     }
     let endpoint = settings.endpoint(&environment)?;
-    let mut feed =
+    let mut stream =
         EventStream::open(endpoint, settings.client_options(&environment), filter, cursor);
     loop {
-        for told in feed.next().await? {
-            match &told {
+        for item in stream.next().await? {
+            match &item {
                 EventStreamItem::Event(event) => print(event, args, console)?,
-                // Words about the link are no events.
-                told => console.say(&item_line(told, console.formatter)),
+                // Lines about the link are no events.
+                item => console.say(&item_line(item, console.formatter)),
             }
         }
     }
 }
 
-/// What has happened.
+/// Past events.
 struct EventHistory<'a> {
     client: &'a Client,
     filter: &'a Filter,
@@ -64,7 +64,7 @@ struct EventHistory<'a> {
 }
 
 impl EventHistory<'_> {
-    /// Prints it, page by page; gives the cursor from which to go on, if that is wanted.
+    /// Prints them page by page. Returns the cursor to follow from, with `--follow`.
     async fn print(
         &self,
         args: &EventsArgs,
@@ -79,7 +79,7 @@ impl EventHistory<'_> {
             limit: PAGE,
             ..EventQuery::default()
         };
-        // Where history ended before it was read: if nothing is that recent, it goes on from there.
+        // The end of history before it is read: the cursor if no event is that recent.
         let mut last = match args.follow {
             true => {
                 let end = EventQuery { limit: 1, ..EventQuery::default() };
@@ -103,7 +103,7 @@ impl EventHistory<'_> {
         }
     }
 
-    /// A page of events, and where the next one begins.
+    /// Requests a page of events. Returns it with the cursor of the next one.
     async fn page(&self, query: EventQuery) -> Result<(Vec<Event>, Option<i64>), CliError> {
         match self.client.request(Request::Events(query)).await? {
             Reply::Events { events, next } => Ok((events, next)),
@@ -112,7 +112,7 @@ impl EventHistory<'_> {
     }
 }
 
-/// The agents by id, if the filter may ask about them.
+/// Returns the agents by id, for a filter that may read their fields.
 async fn entries(
     client: &Client,
     filter: &Filter,

@@ -7,20 +7,20 @@ use heartline_vocabulary::Reason;
 
 use crate::args::ForgetArgs;
 use crate::console::Console;
-use crate::failure::{CliError, CommandExit};
+use crate::error::{CliError, CommandExit};
 use crate::settings::Settings;
 use crate::targets::FleetSnapshot;
 
-/// An agent that was heard within so many intervals still beats.
+/// An agent whose last beat is younger than this many intervals still beats.
 const BEATING_INTERVALS: u64 = 10;
 
-/// Carries out the command.
+/// Runs the command.
 pub(crate) async fn run(
     args: ForgetArgs,
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
-    let client = settings.connect_to_act().await?;
+    let client = settings.connect_with_control().await?;
     let (entries, collector) = client.snapshot(Vec::new()).await?;
     let fleet = FleetSnapshot::new(entries, collector);
     for name in &args.names {
@@ -42,10 +42,10 @@ pub(crate) async fn run(
     for agent in &agents {
         console.say(&format!("forgotten: {agent} (its history stays)"));
     }
-    Ok(CommandExit::bad_if(agents.len() < args.names.len()))
+    Ok(CommandExit::negative_if(agents.len() < args.names.len()))
 }
 
-/// The age of the last beat of an agent that has not ended.
+/// Returns the age of the last beat of an agent that would come back at once.
 fn still_beats(entry: &AgentEntry, now_ms: i64) -> Option<u64> {
     let has_ended = matches!(entry.vitals.reason, Some(Reason::Shutdown | Reason::Crashed));
     let alive_ms = u64::from(entry.vitals.interval_ms) * BEATING_INTERVALS;
@@ -60,7 +60,7 @@ mod tests {
     use heartline_operator::sample::{self, NOW_MS};
 
     #[test]
-    fn only_who_has_ended_or_is_silent_can_be_forgotten() {
+    fn only_agents_that_ended_or_are_silent_can_be_forgotten() {
         assert_eq!(still_beats(&sample::healthy_agent(1, "a"), NOW_MS), Some(3_000));
         assert_eq!(still_beats(&sample::silent_agent(2, "a"), NOW_MS), None);
         let mut stopped = sample::healthy_agent(1, "a");

@@ -14,7 +14,7 @@ use crate::act::{
 };
 use crate::args::{ExecutionArgs, KillArgs, ResumeArgs, TargetArgs};
 use crate::console::Console;
-use crate::failure::{CliError, CommandExit};
+use crate::error::{CliError, CommandExit};
 use crate::random;
 use crate::settings::Settings;
 use crate::targets::FleetSnapshot;
@@ -22,7 +22,7 @@ use crate::targets::FleetSnapshot;
 /// Longest reason, in bytes.
 const REASON_MAX: usize = 512;
 
-/// Carries out `kill`.
+/// Runs `kill`.
 pub(crate) async fn kill(
     args: KillArgs,
     settings: &Settings,
@@ -31,40 +31,40 @@ pub(crate) async fn kill(
     if args.reason.trim().is_empty() {
         return Err(CliError::Usage("--reason: a kill needs a reason".to_owned()));
     }
-    let order = CommandInvocation {
+    let invocation = CommandInvocation {
         action: Action::Kill,
-        whom: args.targets,
+        targets: args.targets,
         reason: args.reason,
-        how: args.how,
+        execution: args.execution,
     };
-    order.carry_out(settings, console).await
+    invocation.run(settings, console).await
 }
 
-/// Carries out `resume`.
+/// Runs `resume`.
 pub(crate) async fn resume(
     args: ResumeArgs,
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
-    let order = CommandInvocation {
+    let invocation = CommandInvocation {
         action: Action::Resume,
-        whom: args.targets,
+        targets: args.targets,
         reason: args.reason,
-        how: args.how,
+        execution: args.execution,
     };
-    order.carry_out(settings, console).await
+    invocation.run(settings, console).await
 }
 
-/// What was asked for.
+/// The arguments of `kill` and `resume`.
 struct CommandInvocation {
     action: Action,
-    whom: TargetArgs,
+    targets: TargetArgs,
     reason: String,
-    how: ExecutionArgs,
+    execution: ExecutionArgs,
 }
 
 impl CommandInvocation {
-    async fn carry_out(
+    async fn run(
         self,
         settings: &Settings,
         console: &mut Console,
@@ -72,8 +72,8 @@ impl CommandInvocation {
         if self.reason.len() > REASON_MAX {
             return Err(CliError::Usage(format!("--reason: at most {REASON_MAX} bytes")));
         }
-        let filter = self.whom.filter.as_deref().map(Filter::parse).transpose()?;
-        let client = settings.connect_to_act().await?;
+        let filter = self.targets.filter.as_deref().map(Filter::parse).transpose()?;
+        let client = settings.connect_with_control().await?;
         let (entries, collector) = client.snapshot(Vec::new()).await?;
         let fleet = FleetSnapshot::new(entries, collector);
         let request_id = random::number()
@@ -84,11 +84,13 @@ impl CommandInvocation {
             targets: Vec::new(),
             refused: Some(refused),
         };
-        let targets = match self.targets(&fleet, filter.as_ref()) {
+        let targets = match self.resolve(&fleet, filter.as_ref()) {
             Ok(targets) => targets,
             Err(failure) => {
-                // A script reads why from the document, a person from the words.
-                if let Some(refused) = self.nobody(&fleet, &failure).filter(|_| self.how.json) {
+                // A script reads the reason in the document, a person in the message.
+                if let Some(refused) =
+                    self.refusal_of(&fleet, &failure).filter(|_| self.execution.json)
+                {
                     self.print_json(&[], &refuse(refused), console)?;
                 }
                 return Err(failure);
@@ -97,16 +99,16 @@ impl CommandInvocation {
 
         let plan = CommandPlan::new(self.action, &fleet, targets);
         console.say(&plan.describe(console.formatter));
-        // Who types the count confirms it; who does not must have said it.
-        let mut expect = self.how.expect;
-        if !self.how.yes && expect.is_none() {
+        // Typing the count confirms it; with `--yes` it must be given.
+        let mut expect = self.execution.expect;
+        if !self.execution.yes && expect.is_none() {
             expect = u32::try_from(plan.targets.len()).ok();
         }
         if let Some(refused) = refusal(&plan, expect) {
             let outcome = refuse(refused);
             return self.report(&CommandTracker::new(self.action, &outcome), &outcome, console);
         }
-        if !self.how.yes {
+        if !self.execution.yes {
             confirm(&plan, console)?;
         }
         let command = AgentCommand {
@@ -119,14 +121,14 @@ impl CommandInvocation {
         self.send(client, command, settings, console).await
     }
 
-    fn targets(
+    fn resolve(
         &self,
         fleet: &FleetSnapshot,
         filter: Option<&Filter>,
     ) -> Result<Vec<AgentEntry>, CliError> {
         let found = match filter {
             Some(filter) => fleet.matching(filter),
-            None => fleet.named(&self.whom.names)?,
+            None => fleet.named(&self.targets.names)?,
         };
         if found.is_empty() {
             return Err(CliError::NotDone("nothing was done: no agent matches".to_owned()));
@@ -134,13 +136,13 @@ impl CommandInvocation {
         Ok(found.into_iter().cloned().collect())
     }
 
-    /// That there is nobody to act on, as the collector would say it.
-    fn nobody(&self, fleet: &FleetSnapshot, failure: &CliError) -> Option<CommandRefusal> {
+    /// Returns the refusal that the collector would send for missing targets.
+    fn refusal_of(&self, fleet: &FleetSnapshot, failure: &CliError) -> Option<CommandRefusal> {
         if !matches!(failure, CliError::NotDone(_)) {
             return None;
         }
         let is_unknown = |name: &&String| fleet.named(std::slice::from_ref(*name)).is_err();
-        let unknown: Vec<_> = self.whom.names.iter().filter(is_unknown).cloned().collect();
+        let unknown: Vec<_> = self.targets.names.iter().filter(is_unknown).cloned().collect();
         Some(match unknown.is_empty() {
             true => CommandRefusal::NoAgents,
             false => CommandRefusal::UnknownAgents(unknown),
@@ -164,15 +166,15 @@ impl CommandInvocation {
         settings: &Settings,
         console: &mut Console,
     ) -> Result<CommandExit, CliError> {
-        // Subscribed before, so that not even the fastest obedience is missed.
-        let watcher = match self.how.wait {
+        // Subscribed before, so that not even the fastest agent is missed.
+        let watcher = match self.execution.wait {
             Some(_) => Some(CommandWatcher::start(&client, command.agents.clone()).await?),
             None => None,
         };
         let (outcome, _client) = send(client, &command, settings, RetryPolicy::default()).await?;
         let mut progress = CommandTracker::new(self.action, &outcome);
         if outcome.refused.is_none()
-            && let (Some(watcher), Some(limit)) = (watcher, self.how.wait)
+            && let (Some(watcher), Some(limit)) = (watcher, self.execution.wait)
         {
             watcher.wait(&mut progress, limit, settings).await;
         }
@@ -185,23 +187,23 @@ impl CommandInvocation {
         outcome: &CommandOutcome,
         console: &mut Console,
     ) -> Result<CommandExit, CliError> {
-        if self.how.json {
-            self.print_json(progress.so_far(), outcome, console)?;
+        if self.execution.json {
+            self.print_json(progress.progress(), outcome, console)?;
         }
         if let Some(refused) = &outcome.refused {
             console.say(&refused.to_string());
-            return Ok(CommandExit::Bad);
+            return Ok(CommandExit::Negative);
         }
-        if !self.how.json {
-            for line in lines(self.action, progress, self.how.wait) {
+        if !self.execution.json {
+            for line in lines(self.action, progress, self.execution.wait) {
                 console.print(&line)?;
             }
         }
-        Ok(CommandExit::bad_if(self.how.wait.is_some() && !progress.is_complete()))
+        Ok(CommandExit::negative_if(self.execution.wait.is_some() && !progress.is_complete()))
     }
 }
 
-/// A line for each target.
+/// Returns a line for each target.
 fn lines(action: Action, progress: &CommandTracker, wait: Option<Duration>) -> Vec<String> {
     let line = |(target, so_far): (&CommandTarget, CommandProgress)| {
         let (verb, agent) = (verb(action), &target.agent);
@@ -209,7 +211,7 @@ fn lines(action: Action, progress: &CommandTracker, wait: Option<Duration>) -> V
             (Some(ms), _, _) if target.changed => format!("obeyed in {}", span(ms)),
             (Some(_), _, _) => "obeyed before: nothing changed".to_owned(),
             (None, Some(ms), Some(_)) => format!("delivered in {}, NOT OBEYED yet", span(ms)),
-            (None, None, Some(_)) => "NOT DELIVERED yet; the order stays".to_owned(),
+            (None, None, Some(_)) => format!("NOT DELIVERED yet; the {verb} stays pending"),
             (None, _, None) if !target.changed => "nothing changed: it was so before".to_owned(),
             (None, _, None) => "ordered, and durable".to_owned(),
         };

@@ -19,17 +19,17 @@ use heartline_operator::client::dial_stdio;
 
 use crate::args::{Arguments, Command, TuiArgs};
 use crate::console::Console;
-use crate::failure::{CliError, CommandExit};
+use crate::error::{CliError, CommandExit};
 use crate::settings::{Settings, environment};
 use crate::style::StateFormatter;
 
-/// Carries out the command line.
+/// Runs the command line.
 ///
 /// # Errors
-/// [`CliError`], which has an exit code and says what to do.
+/// [`CliError`], with its exit code.
 pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<CommandExit, CliError> {
     let Arguments { global, filter, command } = arguments;
-    let before = GlobalFilter(filter);
+    let global_filter = GlobalFilter(filter);
     // These need no settings, and must work with a config file that does not.
     match command {
         Some(Command::Completions(args)) => return docs::completions(&args, console),
@@ -37,12 +37,12 @@ pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Command
         #[cfg(feature = "demo")]
         Some(Command::DemoAgent(args)) => {
             heartline_demo::run_agent(&args)?;
-            return Ok(CommandExit::Good);
+            return Ok(CommandExit::Success);
         }
         #[cfg(feature = "demo")]
         Some(Command::DemoCollector(args)) => {
             heartline_demo::run_collector(&args)?;
-            return Ok(CommandExit::Good);
+            return Ok(CommandExit::Success);
         }
         Some(Command::Config(args)) => return config::run(&args, &global, console),
         _ => {}
@@ -53,42 +53,42 @@ pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Command
         .enable_all()
         .build()
         .map_err(|source| CliError::System { what: "start", source })?;
-    let verdict = runtime.block_on(dispatch(command, before, &settings, console));
-    // Reading standard input takes a thread that can't be stopped; nobody waits for it.
+    let result = runtime.block_on(dispatch(command, global_filter, &settings, console));
+    // Reading standard input takes a thread that can't be stopped.
     runtime.shutdown_background();
-    verdict
+    result
 }
 
 async fn dispatch(
     command: Option<Command>,
-    before: GlobalFilter,
+    global_filter: GlobalFilter,
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
     match command {
-        None => tui::run(&TuiArgs { filter: before.0 }, settings, console).await,
+        None => tui::run(&TuiArgs { filter: global_filter.0 }, settings, console).await,
         Some(Command::Tui(args)) => {
-            let filter = before.or(args.filter)?;
+            let filter = global_filter.or(args.filter)?;
             tui::run(&TuiArgs { filter }, settings, console).await
         }
         Some(Command::Status(mut args)) => {
-            args.filter = before.or(args.filter)?;
+            args.filter = global_filter.or(args.filter)?;
             status::run(&args, settings, console).await
         }
         Some(Command::Events(mut args)) => {
-            args.filter = before.or(args.filter)?;
+            args.filter = global_filter.or(args.filter)?;
             events::run(&args, settings, console).await
         }
         Some(Command::Watch(mut args)) => {
-            args.filter = before.or(args.filter)?;
+            args.filter = global_filter.or(args.filter)?;
             watch::run(&args, settings, console).await
         }
         Some(Command::Snapshot(mut args)) => {
-            args.filter = before.or(args.filter)?;
+            args.filter = global_filter.or(args.filter)?;
             snapshot::run(&args, settings, console).await
         }
         Some(command) => {
-            before.must_be_none()?;
+            global_filter.require_none()?;
             without_filter(command, settings, console).await
         }
     }
@@ -111,7 +111,7 @@ async fn without_filter(
         Command::DialStdio => {
             let directories = settings.directories(&environment)?;
             dial_stdio(&directories, settings.access).await?;
-            Ok(CommandExit::Good)
+            Ok(CommandExit::Success)
         }
         Command::Tui(_)
         | Command::Status(_)
@@ -130,7 +130,7 @@ async fn without_filter(
 struct GlobalFilter(Option<String>);
 
 impl GlobalFilter {
-    /// The filter of a command that takes one.
+    /// Returns the filter of a command that takes one.
     fn or(self, after: Option<String>) -> Result<Option<String>, CliError> {
         match (self.0, after) {
             (Some(_), Some(_)) => {
@@ -140,8 +140,8 @@ impl GlobalFilter {
         }
     }
 
-    /// A filter that a command would not look at is a mistake, and for `kill` a dangerous one.
-    fn must_be_none(self) -> Result<(), CliError> {
+    /// Refuses a filter that the command would ignore; for `kill` that would be dangerous.
+    fn require_none(self) -> Result<(), CliError> {
         match self.0 {
             None => Ok(()),
             Some(_) => Err(CliError::Usage(
@@ -153,7 +153,7 @@ impl GlobalFilter {
     }
 }
 
-/// Reads a filter; none matches everything.
+/// Parses a filter; none matches everything.
 fn parse_filter(text: Option<&str>) -> Result<Filter, CliError> {
     Ok(Filter::parse(text.unwrap_or_default())?)
 }

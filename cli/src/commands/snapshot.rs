@@ -6,13 +6,13 @@ use heartline_tui::{SnapshotData, snapshot};
 
 use crate::args::{Screen, SnapshotArgs};
 use crate::console::Console;
-use crate::failure::{CliError, CommandExit};
+use crate::error::{CliError, CommandExit};
 use crate::settings::Settings;
 
 /// Most events that a screen can show.
 const EVENTS: u32 = 300;
 
-/// Carries out the command.
+/// Runs the command.
 pub(crate) async fn run(
     args: &SnapshotArgs,
     settings: &Settings,
@@ -49,5 +49,5 @@ pub(crate) async fn run(
     let size = (args.size.columns, args.size.rows);
     let filter = args.filter.as_deref().unwrap_or_default();
     console.print(&snapshot(data, screen, size, filter, look)?)?;
-    Ok(CommandExit::Good)
+    Ok(CommandExit::Success)
 }

@@ -8,13 +8,13 @@ use super::parse_filter;
 use crate::act::agents;
 use crate::args::StatusArgs;
 use crate::console::Console;
-use crate::failure::{CliError, CommandExit};
+use crate::error::{CliError, CommandExit};
 use crate::settings::Settings;
 use crate::style::{StateFormatter, alert};
 use crate::table::{self, TableColumn};
 use crate::targets::FleetSnapshot;
 
-/// The columns of the table; on a narrow terminal the ones of most worth stay.
+/// The columns of the table; on a narrow terminal the optional ones are left out.
 const COLUMNS: [TableColumn; 15] = [
     TableColumn::left("STATE", 0),
     TableColumn::left("AGENT", 0),
@@ -33,7 +33,7 @@ const COLUMNS: [TableColumn; 15] = [
     TableColumn::right("STARTS", 9),
 ];
 
-/// Carries out the command.
+/// Runs the command.
 pub(crate) async fn run(
     args: &StatusArgs,
     settings: &Settings,
@@ -57,10 +57,10 @@ pub(crate) async fn run(
         }
     }
     let failed = shown.iter().any(|entry| args.fail_on.contains(&entry.vitals.state));
-    Ok(CommandExit::bad_if(failed))
+    Ok(CommandExit::negative_if(failed))
 }
 
-/// How many there are, by state.
+/// Counts the agents by state.
 fn summary_line(fleet: &FleetSnapshot, shown: usize, formatter: StateFormatter) -> String {
     let summary = &fleet.collector.summary;
     let mut line = match summary.total {
@@ -68,7 +68,7 @@ fn summary_line(fleet: &FleetSnapshot, shown: usize, formatter: StateFormatter) 
         total => agents(total as usize),
     };
     for state in State::ALL {
-        // Unknown is never "all clear": it is said also when there is nothing else to say.
+        // Unknown is never "all clear": it is shown also when all other counts are 0.
         if summary.of(state) > 0 {
             line.push_str(&format!("   {}", formatter.count(state, summary.of(state))));
         }
@@ -79,7 +79,7 @@ fn summary_line(fleet: &FleetSnapshot, shown: usize, formatter: StateFormatter) 
     line
 }
 
-/// How the collector is: what it dropped, refused and did not observe is always said.
+/// Describes the collector, always with what it dropped, refused and did not observe.
 pub(crate) fn collector_lines(collector: &CollectorStatus) -> String {
     let up = text::age(age_ms(collector.started_ms, collector.at_ms));
     let mut text = format!(
@@ -91,18 +91,18 @@ pub(crate) fn collector_lines(collector: &CollectorStatus) -> String {
     );
     let losses = DATAGRAM_COUNTERS.iter().filter(|counter| counter.loss.is_some());
     let losses = losses.map(|counter| (counter.label, counter.read(&collector.datagrams)));
-    let said: Vec<_> = losses
-        .chain([("gaps not observed", u64::from(collector.gaps))])
+    let losses: Vec<_> = losses
+        .chain([("gaps", u64::from(collector.gaps))])
         .filter(|(_, count)| *count > 0)
         .map(|(label, count)| alert(&format!("{label} {}", text::count(count))))
         .collect();
-    match said.as_slice() {
+    match losses.as_slice() {
         [] => text.push_str("nothing dropped, refused or unobserved since its start"),
-        said => text.push_str(&said.join("  ")),
+        losses => text.push_str(&losses.join("  ")),
     }
     if let Some(end) = collector.last_gap_ms {
         let ago = text::age(age_ms(end, collector.at_ms));
-        text.push_str(&format!("\nthe newest time not observed ended {ago} ago"));
+        text.push_str(&format!("\nthe newest gap ended {ago} ago"));
     }
     if let HistoryHealth::Paused(why) = &collector.history {
         text.push_str(&format!("\n{}", alert(&format!("! history is not kept: {why}"))));
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_dropped_or_not_observed_is_said() {
+    fn losses_and_gaps_are_shown() {
         let mut collector = CollectorStatus {
             gaps: 0,
             last_gap_ms: None,
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_agents_are_counted_out() {
+    fn unknown_agents_are_counted_separately() {
         let mut fleet = fleet();
         fleet.collector.summary.unknown = 2;
         let line = summary_line(&fleet, 1, StateFormatter(GlyphSet::Ascii));

@@ -1,4 +1,5 @@
-//! `heartline token`: the collector makes, revokes and lists tokens; nobody handles its master key.
+//! `heartline token`: the collector makes, revokes and lists tokens, so that its master key stays
+//! with it.
 
 use heartline_operator::client::{Client, ClientError};
 use heartline_operator::message::{Reply, Request, TokenInfo, TokenReply, TokenRequest};
@@ -7,11 +8,11 @@ use heartline_protocol::{AgentName, TokenScope};
 
 use crate::args::{ScopeArgs, TokenArgs, TokenCommand, TokenRevokeArgs};
 use crate::console::Console;
-use crate::failure::{CliError, CommandExit};
+use crate::error::{CliError, CommandExit};
 use crate::settings::Settings;
 use crate::table::{self, TableColumn};
 
-/// Carries out the command.
+/// Runs the command.
 pub(crate) async fn run(
     args: TokenArgs,
     settings: &Settings,
@@ -22,9 +23,9 @@ pub(crate) async fn run(
         Some(TokenCommand::Revoke(args)) => revoke(&args, settings, console).await,
         Some(TokenCommand::Reinstate(args)) => {
             let scope = named_scope(&args.scope)?;
-            let client = settings.connect_to_act().await?;
+            let client = settings.connect_with_control().await?;
             let request = TokenRequest::Reinstate { scope: scope.clone() };
-            let whose = speaks_for(&scope);
+            let whose = described(&scope);
             console.say(&match ask(&client, request).await? {
                 TokenReply::Done => format!("reinstated: the token for {whose}"),
                 TokenReply::Unchanged => {
@@ -32,10 +33,10 @@ pub(crate) async fn run(
                 }
                 _ => return Err(ClientError::Unexpected { what: "token" }.into()),
             });
-            Ok(CommandExit::Good)
+            Ok(CommandExit::Success)
         }
         Some(TokenCommand::List(args)) => {
-            let client = settings.connect_to_act().await?;
+            let client = settings.connect_with_control().await?;
             let TokenReply::List(tokens) = ask(&client, TokenRequest::List).await? else {
                 return Err(ClientError::Unexpected { what: "token" }.into());
             };
@@ -43,7 +44,7 @@ pub(crate) async fn run(
                 true => console.print(&json::pretty(&json::tokens(&tokens)))?,
                 false => console.print(&list(&tokens))?,
             }
-            Ok(CommandExit::Good)
+            Ok(CommandExit::Success)
         }
     }
 }
@@ -54,15 +55,15 @@ async fn make(
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
     let scope = scope(args)?.unwrap_or_default();
-    let client = settings.connect_to_act().await?;
+    let client = settings.connect_with_control().await?;
     let TokenReply::Made { token } =
         ask(&client, TokenRequest::Make { scope: scope.clone() }).await?
     else {
         return Err(ClientError::Unexpected { what: "token" }.into());
     };
     console.print(&token)?;
-    console.say(&format!("It speaks for {}: give it to the agent as HEARTLINE_TOKEN, or in a file named by HEARTLINE_TOKEN_FILE.", speaks_for(&scope)));
-    Ok(CommandExit::Good)
+    console.say(&format!("It speaks for {}: give it to the agent as HEARTLINE_TOKEN, or in a file named by HEARTLINE_TOKEN_FILE.", described(&scope)));
+    Ok(CommandExit::Success)
 }
 
 async fn revoke(
@@ -72,9 +73,9 @@ async fn revoke(
 ) -> Result<CommandExit, CliError> {
     let scope = named_scope(&args.scope)?;
     if args.reason.trim().is_empty() {
-        return Err(CliError::Usage("--reason: say why".to_owned()));
+        return Err(CliError::Usage("--reason: a revocation needs a reason".to_owned()));
     }
-    let client = settings.connect_to_act().await?;
+    let client = settings.connect_with_control().await?;
     if !args.yes {
         if !console.terminal.is_interactive {
             return Err(CliError::Usage("there is no terminal to ask at: pass --yes".to_owned()));
@@ -82,7 +83,7 @@ async fn revoke(
         console.say(&format!(
             "Everything signed with the token for {} will be refused: agents that use it become \
              unreachable.",
-            speaks_for(&scope)
+            described(&scope)
         ));
         if console.ask("Type revoke to go on: ")?.as_deref() != Some("revoke") {
             return Err(CliError::NotDone("nothing was done".to_owned()));
@@ -90,8 +91,8 @@ async fn revoke(
     }
     let request = TokenRequest::Revoke { scope: scope.clone(), reason: args.reason.clone() };
     done(&ask(&client, request).await?)?;
-    console.say(&format!("revoked: the token for {}", speaks_for(&scope)));
-    Ok(CommandExit::Good)
+    console.say(&format!("revoked: the token for {}", described(&scope)));
+    Ok(CommandExit::Success)
 }
 
 async fn ask(client: &Client, request: TokenRequest) -> Result<TokenReply, CliError> {
@@ -108,7 +109,7 @@ fn done(reply: &TokenReply) -> Result<(), CliError> {
     }
 }
 
-/// The scope that was asked for, checked.
+/// Parses the scope of the arguments.
 fn scope(args: &ScopeArgs) -> Result<Option<String>, CliError> {
     if let Some(agent) = &args.agent {
         let name = AgentName::new(agent)
@@ -134,16 +135,16 @@ fn scope(args: &ScopeArgs) -> Result<Option<String>, CliError> {
     Ok(Some(checked.as_str().to_owned()))
 }
 
-/// A scope that must be said: the whole fleet is not revoked by leaving a word out.
+/// Parses a scope that is required: leaving out a word must not revoke the whole fleet.
 fn named_scope(args: &ScopeArgs) -> Result<String, CliError> {
     scope(args)?.ok_or_else(|| {
         CliError::Usage(
-            "say which: --agent NAME, --scope PREFIX, or --scope '' for the whole fleet".to_owned(),
+            "pass --agent NAME, --scope PREFIX, or --scope '' for the whole fleet".to_owned(),
         )
     })
 }
 
-fn speaks_for(scope: &str) -> String {
+fn described(scope: &str) -> String {
     match scope {
         "" => "the whole fleet".to_owned(),
         prefix if prefix.ends_with('.') => format!("every agent below {prefix}"),
@@ -163,7 +164,7 @@ fn list(tokens: &[TokenInfo]) -> String {
     let none = || "-".to_owned();
     let row = |token: &TokenInfo| {
         vec![
-            speaks_for(&token.scope),
+            described(&token.scope),
             token.epoch.to_string(),
             token.made_ms.map_or_else(none, text::timestamp),
             token.made_by.clone().unwrap_or_else(none),

@@ -6,10 +6,10 @@ use heartline_tui::{Options, RunError};
 use super::parse_filter;
 use crate::args::TuiArgs;
 use crate::console::Console;
-use crate::failure::{CliError, CommandExit};
+use crate::error::{CliError, CommandExit};
 use crate::settings::{Settings, environment};
 
-/// Carries out the command.
+/// Runs the command.
 pub(crate) async fn run(
     args: &TuiArgs,
     settings: &Settings,
@@ -28,7 +28,7 @@ pub(crate) async fn run(
         ..options(settings.endpoint(&environment)?, settings)?
     };
     heartline_tui::run(options).await.map_err(failure)?;
-    Ok(CommandExit::Good)
+    Ok(CommandExit::Success)
 }
 
 pub(super) fn options(endpoint: Endpoint, settings: &Settings) -> Result<Options, CliError> {

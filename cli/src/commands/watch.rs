@@ -1,4 +1,4 @@
-//! `heartline watch --plain`: a line for each thing that happens.
+//! `heartline watch --plain`: a line for each event.
 
 use heartline_vocabulary::{State, StateCounts};
 
@@ -6,13 +6,13 @@ use super::parse_filter;
 use crate::act::agents;
 use crate::args::WatchArgs;
 use crate::console::Console;
+use crate::error::{CliError, CommandExit};
 use crate::event_line::{event_line, note_line};
-use crate::failure::{CliError, CommandExit};
-use crate::feed::{EventStream, EventStreamItem};
+use crate::event_stream::{EventStream, EventStreamItem};
 use crate::settings::{Settings, environment};
 use crate::style::StateFormatter;
 
-/// Carries out the command; ends with its reader, or by a signal.
+/// Runs the command; ends with its reader, or by a signal.
 pub(crate) async fn run(
     args: &WatchArgs,
     settings: &Settings,
@@ -21,31 +21,31 @@ pub(crate) async fn run(
     let filter = parse_filter(args.filter.as_deref())?;
     let (endpoint, options) =
         (settings.endpoint(&environment)?, settings.client_options(&environment));
-    let mut feed = EventStream::open(endpoint, options, filter, None);
+    let mut stream = EventStream::open(endpoint, options, filter, None);
     let formatter = console.formatter;
     loop {
-        for told in feed.next().await? {
-            console.print(&item_line(&told, formatter))?;
+        for item in stream.next().await? {
+            console.print(&item_line(&item, formatter))?;
         }
     }
 }
 
-/// One line, without escape codes.
-pub(crate) fn item_line(told: &EventStreamItem, formatter: StateFormatter) -> String {
-    match told {
+/// Formats an item as one line, without escape codes.
+pub(crate) fn item_line(item: &EventStreamItem, formatter: StateFormatter) -> String {
+    match item {
         EventStreamItem::Event(event) => event_line(event, formatter),
-        EventStreamItem::Up { at_ms, summary, again } => {
+        EventStreamItem::LinkUp { at_ms, summary, again } => {
             let what = if *again { "link back" } else { "link up" };
-            note_line(*at_ms, &format!("{what}: {}", sum(summary)))
+            note_line(*at_ms, &format!("{what}: {}", format_counts(summary)))
         }
-        EventStreamItem::Lost { at_ms, why } => {
+        EventStreamItem::LinkLost { at_ms, why } => {
             note_line(*at_ms, &format!("link lost: {why}; trying again"))
         }
     }
 }
 
-/// `20 agents, 16 healthy, 2 unknown`.
-pub(crate) fn sum(summary: &StateCounts) -> String {
+/// Formats counts: `20 agents, 16 healthy, 2 unknown`.
+fn format_counts(summary: &StateCounts) -> String {
     let mut parts = vec![agents(summary.total as usize)];
     let counted = State::ALL.into_iter().filter(|state| summary.of(*state) > 0);
     parts.extend(counted.map(|state| format!("{} {}", summary.of(state), state.name())));
@@ -63,11 +63,11 @@ mod tests {
         let at_ms = heartline_operator::sample::NOW_MS;
         let summary = StateCounts { total: 20, healthy: 18, unknown: 2, ..StateCounts::default() };
         let lines = [
-            EventStreamItem::Up { at_ms, summary, again: false },
-            EventStreamItem::Lost { at_ms, why: "the collector hung up".into() },
-            EventStreamItem::Up { at_ms, summary, again: true },
+            EventStreamItem::LinkUp { at_ms, summary, again: false },
+            EventStreamItem::LinkLost { at_ms, why: "the collector hung up".into() },
+            EventStreamItem::LinkUp { at_ms, summary, again: true },
         ]
-        .map(|told| item_line(&told, formatter));
+        .map(|item| item_line(&item, formatter));
         insta::assert_snapshot!(lines.join("\n"));
     }
 }

@@ -1,4 +1,4 @@
-//! What an agent started here would use (`SPEC.md`, section 17), and whether that is right.
+//! Checks of the settings that an agent started here would use (`SPEC.md`, section 17).
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -21,17 +21,17 @@ pub(super) struct AgentSettings {
 enum TokenSource {
     Text(String),
     File(PathBuf),
-    Nowhere,
+    Missing,
 }
 
 impl AgentSettings {
-    /// Reads the environment, and says what it found.
-    pub(super) fn read(lookup: Lookup<'_>, findings: &mut Vec<Diagnostic>) -> Self {
+    /// Reads the environment.
+    pub(super) fn read(lookup: Lookup<'_>, diagnostics: &mut Vec<Diagnostic>) -> Self {
         let set = |name: &str| {
             lookup(name).and_then(|v| v.into_string().ok()).filter(|value| !value.is_empty())
         };
         if set("HEARTLINE_DISABLE").is_some_and(|value| value != "0") {
-            findings.push(Diagnostic::wrong(
+            diagnostics.push(Diagnostic::problem(
                 "HEARTLINE_DISABLE is set: agents send nothing",
                 "Unset it where the agent runs.",
             ));
@@ -39,7 +39,7 @@ impl AgentSettings {
         if let Some(text) = set("HEARTLINE_INTERVAL")
             && parse_duration(&text).is_err()
         {
-            findings.push(Diagnostic::wrong(
+            diagnostics.push(Diagnostic::problem(
                 format!("HEARTLINE_INTERVAL=\"{text}\" is no duration; agents use 30s"),
                 "Write a whole number and its unit, such as 30s or 500ms.",
             ));
@@ -50,24 +50,24 @@ impl AgentSettings {
         let collector = set("HEARTLINE_COLLECTOR");
         let from = if collector.is_some() { "HEARTLINE_COLLECTOR" } else { "the default" };
         let collector = collector.unwrap_or_else(|| DEFAULT_COLLECTOR.to_owned());
-        findings.push(Diagnostic::Right(format!("agents here send to {collector} ({from})")));
+        diagnostics.push(Diagnostic::Ok(format!("agents here send to {collector} ({from})")));
         let token = set("HEARTLINE_TOKEN")
             .map(TokenSource::Text)
             .or_else(|| set("HEARTLINE_TOKEN_FILE").map(|path| TokenSource::File(path.into())))
             .or_else(|| {
                 state_home.map(|home| TokenSource::File(home.join("heartline/local.token")))
             })
-            .unwrap_or(TokenSource::Nowhere);
+            .unwrap_or(TokenSource::Missing);
         Self { collector, token }
     }
 
-    /// The token, if there is one that can be used.
-    pub(super) fn token(&self, findings: &mut Vec<Diagnostic>) -> Option<Token> {
+    /// Returns the token, if there is a valid one.
+    pub(super) fn token(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<Token> {
         let (text, from) = match &self.token {
             TokenSource::Text(text) => (text.clone(), "HEARTLINE_TOKEN".to_owned()),
-            TokenSource::File(path) => (read_file(path, findings)?, path.display().to_string()),
-            TokenSource::Nowhere => {
-                findings.push(Diagnostic::wrong(
+            TokenSource::File(path) => (read_file(path, diagnostics)?, path.display().to_string()),
+            TokenSource::Missing => {
+                diagnostics.push(Diagnostic::problem(
                     "no token, and no place to look for one",
                     "Set HEARTLINE_TOKEN or HEARTLINE_TOKEN_FILE: neither XDG_STATE_HOME nor HOME \
                      is set.",
@@ -83,27 +83,28 @@ impl AgentSettings {
                     agent => format!("the agent {agent} alone"),
                 };
                 let epoch = token.epoch.0;
-                findings.push(Diagnostic::Right(format!(
+                diagnostics.push(Diagnostic::Ok(format!(
                     "the token from {from} is whole; it speaks for {whom} (epoch {epoch})"
                 )));
                 Some(token)
             }
             Err(error) => {
                 let advice = "Copy it again, or make another with `heartline token`.";
-                findings.push(Diagnostic::wrong(format!("the token from {from}: {error}"), advice));
+                diagnostics
+                    .push(Diagnostic::problem(format!("the token from {from}: {error}"), advice));
                 None
             }
         }
     }
 
-    /// The collector's address, if it has one.
-    pub(super) fn address(&self, findings: &mut Vec<Diagnostic>) -> Option<SocketAddr> {
+    /// Resolves the collector's address.
+    pub(super) fn address(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<SocketAddr> {
         let why = match self.collector.to_socket_addrs() {
             Ok(mut addresses) => match addresses.next() {
                 Some(address) => {
                     if address.to_string() != self.collector {
                         let found = format!("{} is {address}", self.collector);
-                        findings.push(Diagnostic::Right(found));
+                        diagnostics.push(Diagnostic::Ok(found));
                     }
                     return Some(address);
                 }
@@ -111,7 +112,7 @@ impl AgentSettings {
             },
             Err(error) => error.to_string(),
         };
-        findings.push(Diagnostic::wrong(
+        diagnostics.push(Diagnostic::problem(
             format!("the collector's address {} can't be resolved: {why}", self.collector),
             "HEARTLINE_COLLECTOR is HOST:PORT, such as collector.internal:4327.",
         ));
@@ -119,12 +120,12 @@ impl AgentSettings {
     }
 }
 
-fn read_file(path: &Path, findings: &mut Vec<Diagnostic>) -> Option<String> {
+fn read_file(path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
     match std::fs::read_to_string(path) {
         Ok(text) => {
             let mode = std::fs::metadata(path).map_or(0, |meta| meta.permissions().mode());
             if mode & 0o077 != 0 {
-                findings.push(Diagnostic::Note(format!(
+                diagnostics.push(Diagnostic::Note(format!(
                     "others can read the token in {}: chmod 600 it",
                     path.display()
                 )));
@@ -139,7 +140,7 @@ fn read_file(path: &Path, findings: &mut Vec<Diagnostic>) -> Option<String> {
                 _ => "Let the agent's user read it, or set HEARTLINE_TOKEN.",
             };
             let what = format!("can't read the token {}: {error}", path.display());
-            findings.push(Diagnostic::wrong(what, advice));
+            diagnostics.push(Diagnostic::problem(what, advice));
             None
         }
     }
@@ -153,16 +154,16 @@ mod tests {
         let lookup = |name: &str| {
             environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into())
         };
-        let mut findings = Vec::new();
-        let agent = AgentSettings::read(&lookup, &mut findings);
-        agent.token(&mut findings);
-        agent.address(&mut findings);
-        findings
+        let mut diagnostics = Vec::new();
+        let agent = AgentSettings::read(&lookup, &mut diagnostics);
+        agent.token(&mut diagnostics);
+        agent.address(&mut diagnostics);
+        diagnostics
     }
 
     fn wrongs(environment: &[(&str, &str)]) -> Vec<String> {
         let is_wrong = |finding| match finding {
-            Diagnostic::Wrong { what, .. } => Some(what),
+            Diagnostic::Problem { what, .. } => Some(what),
             _ => None,
         };
         examine(environment).into_iter().filter_map(is_wrong).collect()

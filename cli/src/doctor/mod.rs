@@ -1,4 +1,4 @@
-//! Finding out why an agent would not be seen.
+//! `heartline doctor`: finds out why an agent would not be seen.
 //!
 //! 1. the environment that an agent started here would use
 //! 2. its token: there, readable, whole, for whom
@@ -18,67 +18,66 @@ mod probe;
 use heartline_protocol::{AgentName, Token};
 
 use crate::console::Console;
-use crate::failure::{CliError, CommandExit};
+use crate::error::{CliError, CommandExit};
 use crate::settings::{Settings, environment};
 use crate::style::alert;
 use agent::AgentSettings;
 use operators::OperatorConnection;
 use probe::ProbeOutcome;
 
-/// Receive buffer that a collector asks for, in bytes.
-const WANTED_BUFFER: u64 = 4 << 20;
+/// Receive buffer that a collector requests, in bytes.
+const RECEIVE_BUFFER: u64 = 4 << 20;
 /// The id of the probe, below the token's scope.
 const PROBE_ID: &str = "heartline-doctor";
 
-/// What was found out.
+/// The result of one check.
 #[derive(Debug, PartialEq, Eq)]
 enum Diagnostic {
-    /// As it should be.
-    Right(String),
-    /// Worth knowing, and not wrong.
+    Ok(String),
     Note(String),
-    /// Wrong, and what to do.
-    Wrong { what: String, advice: String },
+    Problem { what: String, advice: String },
 }
 
 impl Diagnostic {
-    fn wrong(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self::Wrong { what: what.into(), advice: advice.into() }
+    fn problem(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Problem { what: what.into(), advice: advice.into() }
     }
 }
 
-/// Prints the findings, each with advice where something is wrong.
+/// Prints the diagnostics, with advice where something is wrong.
 pub(crate) async fn run(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
-    let findings = examine(settings).await;
-    for finding in &findings {
-        let line = match finding {
-            Diagnostic::Right(what) => format!("{} {what}", console.formatter.tick()),
+    let diagnostics = diagnose(settings).await;
+    for diagnostic in &diagnostics {
+        let line = match diagnostic {
+            Diagnostic::Ok(what) => format!("{} {what}", console.formatter.tick()),
             Diagnostic::Note(what) => format!("{} {what}", alert("!")),
-            Diagnostic::Wrong { what, advice } => {
+            Diagnostic::Problem { what, advice } => {
                 format!("{} {what}\n    {advice}", console.formatter.cross())
             }
         };
         console.print(&line)?;
     }
-    let wrong =
-        findings.iter().filter(|finding| matches!(finding, Diagnostic::Wrong { .. })).count();
+    let wrong = diagnostics
+        .iter()
+        .filter(|diagnostic| matches!(diagnostic, Diagnostic::Problem { .. }))
+        .count();
     match wrong {
         0 => console.say("An agent started here would be seen."),
         wrong => console.say(&format!("{wrong} wrong; the first one is the one to begin with.")),
     }
-    Ok(CommandExit::bad_if(wrong > 0))
+    Ok(CommandExit::negative_if(wrong > 0))
 }
 
-/// Examines everything, as far as each step allows the next.
-async fn examine(settings: &Settings) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
-    let agent = AgentSettings::read(&environment, &mut findings);
-    let token = agent.token(&mut findings);
-    let address = agent.address(&mut findings);
-    let operators = OperatorConnection::reach(settings, &mut findings).await;
+/// Runs the checks, as far as each one allows the next.
+async fn diagnose(settings: &Settings) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    let agent = AgentSettings::read(&environment, &mut diagnostics);
+    let token = agent.token(&mut diagnostics);
+    let address = agent.address(&mut diagnostics);
+    let operators = OperatorConnection::connect(settings, &mut diagnostics).await;
     if let (Some(token), Some(address)) = (token, address)
         && let Some(name) = probe_name(&token)
     {
@@ -90,22 +89,22 @@ async fn examine(settings: &Settings) -> Vec<Diagnostic> {
             Some(operators) => operators.knows(name.as_str()).await,
             None => true,
         };
-        let echo = probe::send(address, &token, &name);
-        let answered = matches!(echo, ProbeOutcome::Answered(_));
+        let outcome = probe::send(address, &token, &name);
+        let answered = matches!(outcome, ProbeOutcome::Answered(_));
         let counted = match (&operators, counted_before) {
             (Some(operators), Some(before)) => operators.refusal_since(before).await,
             _ => None,
         };
-        findings.push(judge(&echo, address, counted));
+        diagnostics.push(diagnose_probe(&outcome, address, counted));
         if answered && !was_known {
-            findings.push(tidy_up(operators.as_ref(), name.as_str()).await);
+            diagnostics.push(forget_probe(operators.as_ref(), name.as_str()).await);
         }
     }
-    findings.push(receive_buffer());
-    findings
+    diagnostics.push(receive_buffer());
+    diagnostics
 }
 
-/// Whom the probe speaks for: an id that no agent has, or, with a token for one agent alone, that
+/// Returns the id of the probe: one that no agent has, or, with a token for one agent alone, that
 /// agent.
 fn probe_name(token: &Token) -> Option<AgentName> {
     let id = match token.scope.as_str() {
@@ -113,30 +112,34 @@ fn probe_name(token: &Token) -> Option<AgentName> {
         prefix if prefix.ends_with('.') => format!("{prefix}{PROBE_ID}"),
         agent => agent.to_owned(),
     };
-    // A prefix can be so long that no id of ours fits below it.
+    // A prefix can be so long that no id fits below it.
     AgentName::new(&id).ok()
 }
 
-fn judge(echo: &ProbeOutcome, address: std::net::SocketAddr, counted: Option<&str>) -> Diagnostic {
-    match (echo, counted) {
-        (ProbeOutcome::Answered(trip), _) => Diagnostic::Right(format!(
+fn diagnose_probe(
+    outcome: &ProbeOutcome,
+    address: std::net::SocketAddr,
+    counter: Option<&str>,
+) -> Diagnostic {
+    match (outcome, counter) {
+        (ProbeOutcome::Answered(trip), _) => Diagnostic::Ok(format!(
             "a signed probe to {address} was answered in {:.1} ms: address and token are right",
             trip.as_secs_f64() * 1e3
         )),
-        (ProbeOutcome::Refused, _) => Diagnostic::wrong(
+        (ProbeOutcome::Refused, _) => Diagnostic::problem(
             format!("nothing listens on {address} (connection refused)"),
             "Start `heartlined` there, or set HEARTLINE_COLLECTOR to where it listens.",
         ),
-        (ProbeOutcome::Failed(why), _) => Diagnostic::wrong(
+        (ProbeOutcome::Failed(why), _) => Diagnostic::problem(
             format!("can't send to {address}: {why}"),
             "Check the network and the address in HEARTLINE_COLLECTOR.",
         ),
-        (ProbeOutcome::Silence, Some(counter)) => Diagnostic::wrong(
+        (ProbeOutcome::Unanswered, Some(counter)) => Diagnostic::problem(
             format!("the probe reached the collector, which refused it ({counter})"),
             "The token is not one of this collector, or is revoked: make another with `heartline \
              token`; `heartline token list` shows what is revoked.",
         ),
-        (ProbeOutcome::Silence, None) => Diagnostic::wrong(
+        (ProbeOutcome::Unanswered, None) => Diagnostic::problem(
             format!("no answer from {address}"),
             "A collector answers nothing that is signed wrongly: the token may be of another \
              collector (make one there: `heartline token`). Or a firewall drops UDP to or from \
@@ -146,13 +149,13 @@ fn judge(echo: &ProbeOutcome, address: std::net::SocketAddr, counted: Option<&st
 }
 
 /// Removes the probe from the fleet again.
-async fn tidy_up(operators: Option<&OperatorConnection>, name: &str) -> Diagnostic {
+async fn forget_probe(operators: Option<&OperatorConnection>, name: &str) -> Diagnostic {
     let is_gone = match operators {
         Some(operators) => operators.forget(name).await,
         None => false,
     };
     match is_gone {
-        true => Diagnostic::Right(format!("the probe's id {name} was forgotten again")),
+        true => Diagnostic::Ok(format!("the probe's id {name} was forgotten again")),
         false => Diagnostic::Note(format!(
             "the probe is listed as {name}, state unknown; remove it there: heartline forget {name}"
         )),
@@ -164,12 +167,12 @@ fn receive_buffer() -> Diagnostic {
     let allowed = std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
     match allowed {
         None => Diagnostic::Note(format!("{path} can't be read: receive buffer not checked")),
-        Some(bytes) if bytes >= WANTED_BUFFER => Diagnostic::Right(format!(
+        Some(bytes) if bytes >= RECEIVE_BUFFER => Diagnostic::Ok(format!(
             "a collector here gets its receive buffer ({bytes} bytes allowed)"
         )),
         Some::<u64>(bytes) => Diagnostic::Note(format!(
             "a collector here gets a receive buffer of {bytes} bytes at most, and loses beats of \
-             large fleets in bursts; as root: sysctl -w net.core.rmem_max={WANTED_BUFFER}"
+             large fleets in bursts; as root: sysctl -w net.core.rmem_max={RECEIVE_BUFFER}"
         )),
     }
 }
@@ -197,8 +200,8 @@ mod tests {
     #[test]
     fn silence_with_a_counter_is_a_wrong_token_and_without_one_may_be_a_firewall() {
         let address = "127.0.0.1:4327".parse().unwrap();
-        let advice = |counted| match judge(&ProbeOutcome::Silence, address, counted) {
-            Diagnostic::Wrong { advice, .. } => advice,
+        let advice = |counted| match diagnose_probe(&ProbeOutcome::Unanswered, address, counted) {
+            Diagnostic::Problem { advice, .. } => advice,
             other => panic!("{other:?}"),
         };
         assert!(advice(Some("bad signature")).contains("another with `heartline token`"));

@@ -1,4 +1,4 @@
-//! The operators' side of the collector, which knows what became of a probe.
+//! Checks of the operators' socket, whose counters show what became of a probe.
 
 use heartline_operator::client::Client;
 use heartline_operator::message::{
@@ -10,18 +10,20 @@ use super::Diagnostic;
 use super::probe::ATTEMPTS;
 use crate::settings::{Settings, environment};
 
-/// A collector that answers operators.
+/// A connection to the collector as an operator.
 pub(super) struct OperatorConnection {
     client: Client,
 }
 
 impl OperatorConnection {
-    /// Connects, and says how that went.
-    pub(super) async fn reach(settings: &Settings, findings: &mut Vec<Diagnostic>) -> Option<Self> {
+    pub(super) async fn connect(
+        settings: &Settings,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Self> {
         let endpoint = match settings.endpoint(&environment) {
             Ok(endpoint) => endpoint,
             Err(error) => {
-                findings.push(Diagnostic::wrong(error.to_string(), "Pass --data-dir."));
+                diagnostics.push(Diagnostic::problem(error.to_string(), "Pass --data-dir."));
                 return None;
             }
         };
@@ -30,21 +32,20 @@ impl OperatorConnection {
             Ok(client) => client,
             Err(error) => {
                 // An agent needs no operators' socket: on another machine there is none.
-                findings.push(Diagnostic::Note(format!("operators: {error}")));
+                diagnostics.push(Diagnostic::Note(format!("operators: {error}")));
                 return None;
             }
         };
         let greeting = client.greeting();
-        let may = if greeting.may_control { "look and act" } else { "look, but not act" };
-        findings.push(Diagnostic::Right(format!(
-            "{} may {may} on the collector at {}",
+        let access = if greeting.may_control { "control" } else { "a read-only connection" };
+        diagnostics.push(Diagnostic::Ok(format!(
+            "{} has {access} on the collector at {}",
             greeting.operator, greeting.collector.host
         )));
-        report(&greeting.collector, findings);
+        report(&greeting.collector, diagnostics);
         Some(Self { client })
     }
 
-    /// What the collector has counted so far.
     pub(super) async fn counters(&self) -> Option<DatagramCounters> {
         match self.client.request(Request::Collector).await {
             Ok(Reply::Collector(status)) => Some(status.datagrams),
@@ -52,7 +53,7 @@ impl OperatorConnection {
         }
     }
 
-    /// Whether an agent is known. If that can't be found out, it is taken to be.
+    /// Returns true when an agent is known, or when that can't be found out.
     pub(super) async fn knows(&self, agent: &str) -> bool {
         match self.client.snapshot(vec![agent.to_owned()]).await {
             Ok((entries, _)) => entries.iter().any(|entry| entry.agent == agent),
@@ -60,7 +61,6 @@ impl OperatorConnection {
         }
     }
 
-    /// Removes an agent again.
     pub(super) async fn forget(&self, agent: &str) -> bool {
         let request = Request::Forget { agents: vec![agent.to_owned()] };
         matches!(self.client.request(request).await, Ok(Reply::Forgotten { agents }) if agents.len() == 1)
@@ -78,20 +78,20 @@ impl OperatorConnection {
     }
 }
 
-fn report(collector: &CollectorStatus, findings: &mut Vec<Diagnostic>) {
+fn report(collector: &CollectorStatus, diagnostics: &mut Vec<Diagnostic>) {
     let ours = env!("CARGO_PKG_VERSION");
-    findings.push(match collector.version.as_str() {
-        theirs if theirs == ours => Diagnostic::Right(format!("collector and client are {ours}")),
+    diagnostics.push(match collector.version.as_str() {
+        theirs if theirs == ours => Diagnostic::Ok(format!("collector and client are {ours}")),
         theirs => Diagnostic::Note(format!("the collector is version {theirs}, this is {ours}")),
     });
-    findings.push(Diagnostic::Right(format!("it receives beats on {}", collector.udp.join(", "))));
+    diagnostics.push(Diagnostic::Ok(format!("it receives beats on {}", collector.udp.join(", "))));
     if collector.datagrams.kernel_dropped > 0 {
-        findings.push(Diagnostic::Note(format!(
+        diagnostics.push(Diagnostic::Note(format!(
             "the kernel has dropped {} datagrams since it started",
             collector.datagrams.kernel_dropped
         )));
     }
     for banner in &collector.banners {
-        findings.push(Diagnostic::Note(banner.clone()));
+        diagnostics.push(Diagnostic::Note(banner.clone()));
     }
 }

@@ -1,4 +1,4 @@
-//! A signed probe, as an agent would send it.
+//! A signed probe, sent as an agent would send it.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
@@ -9,23 +9,22 @@ use heartline_protocol::{AgentName, Token};
 
 use crate::{clock, random};
 
-/// How often it is sent: one may be lost.
+/// Most attempts: one may be lost.
 pub(super) const ATTEMPTS: u32 = 3;
-/// How long each may take.
-const PATIENCE: Duration = Duration::from_millis(700);
+/// Limit of each attempt.
+const TIMEOUT: Duration = Duration::from_millis(700);
 /// Longer than any datagram of the protocol.
 const BUFFER: usize = 2_048;
 
-/// What came back.
+/// The outcome of a probe.
 #[derive(Debug)]
 pub(super) enum ProbeOutcome {
-    /// The collector's answer, signed with the same key, after so long.
+    /// The collector's answer, signed with the same key, came after this time.
     Answered(Duration),
-    /// The machine is there, and nobody listens on the port.
+    /// Nothing listens on the port.
     Refused,
-    /// Nothing.
-    Silence,
-    /// It could not even be sent, and why.
+    Unanswered,
+    /// It could not be sent.
     Failed(String),
 }
 
@@ -58,20 +57,20 @@ fn attempt(address: SocketAddr, token: &Token, name: &AgentName) -> Result<Probe
             Err(error) => return Err(error.to_string()),
         }
         match answer(&socket, &mut engine, sent)? {
-            ProbeOutcome::Silence => {}
-            echo => return Ok(echo),
+            ProbeOutcome::Unanswered => {}
+            outcome => return Ok(outcome),
         }
     }
-    Ok(ProbeOutcome::Silence)
+    Ok(ProbeOutcome::Unanswered)
 }
 
 /// Waits for the answer to what was just sent.
 fn answer(socket: &UdpSocket, engine: &mut Engine, sent: Duration) -> Result<ProbeOutcome, String> {
     let mut buffer = [0; BUFFER];
     loop {
-        let Some(left) = (sent + PATIENCE).checked_sub(clock::now()).filter(|left| !left.is_zero())
+        let Some(left) = (sent + TIMEOUT).checked_sub(clock::now()).filter(|left| !left.is_zero())
         else {
-            return Ok(ProbeOutcome::Silence);
+            return Ok(ProbeOutcome::Unanswered);
         };
         socket.set_read_timeout(Some(left)).map_err(|error| error.to_string())?;
         match socket.recv(&mut buffer) {
@@ -83,7 +82,7 @@ fn answer(socket: &UdpSocket, engine: &mut Engine, sent: Duration) -> Result<Pro
             }
             Err(error) => match error.kind() {
                 ErrorKind::ConnectionRefused => return Ok(ProbeOutcome::Refused),
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(ProbeOutcome::Silence),
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(ProbeOutcome::Unanswered),
                 ErrorKind::Interrupted => {}
                 _ => return Err(error.to_string()),
             },
@@ -111,6 +110,9 @@ mod tests {
         drop(taken);
         assert!(matches!(send(address, &token, &name), ProbeOutcome::Refused));
         let mute = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert!(matches!(send(mute.local_addr().unwrap(), &token, &name), ProbeOutcome::Silence));
+        assert!(matches!(
+            send(mute.local_addr().unwrap(), &token, &name),
+            ProbeOutcome::Unanswered
+        ));
     }
 }

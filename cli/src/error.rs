@@ -1,4 +1,4 @@
-//! How a command ends.
+//! Exit codes and errors of commands.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,52 +7,40 @@ use std::process::ExitCode;
 use heartline_operator::FilterError;
 use heartline_operator::client::ClientError;
 
-/// What a command found out.
+/// The exit of a command that was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommandExit {
-    /// Done, and all is as asked. Exit code 0.
-    Good,
-    /// Done, but the answer is bad. Exit code 1.
-    Bad,
+    /// Exit code 0.
+    Success,
+    /// The answer is bad. Exit code 1.
+    Negative,
 }
 
-/// Why a command was not carried out.
+/// The error of a command that was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
-    /// The command line or the config file can't be meant so.
+    /// The command line or the config file is wrong.
     #[error("{0}")]
     Usage(String),
-    /// A filter that can't be read.
     #[error("--filter:\n{0}")]
     Filter(#[from] FilterError),
-    /// There is no collector, or it did not do as asked.
     #[error("{0}")]
     Client(#[from] ClientError),
     /// The first connection of a link could not be made.
     #[error("{0}")]
     NoCollector(String),
-    /// Nothing was done, because it would not have been what was meant.
+    /// The command was refused or not confirmed, and nothing was done.
     #[error("{0}")]
     NotDone(String),
-    /// A file could not be read or written.
     #[error("can't {what} {}: {source}", path.display())]
     File {
         /// `read` or `write`.
         what: &'static str,
-        /// Which file.
         path: PathBuf,
-        /// What the system said.
         source: io::Error,
     },
-    /// Something on this machine does not work.
     #[error("can't {what}: {source}")]
-    System {
-        /// What was attempted.
-        what: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Standard output takes no more. Whoever read it has gone: `head`, or a pager that was quit.
+    System { what: &'static str, source: io::Error },
     #[error("can't write to standard output: {0}")]
     Output(io::Error),
 }
@@ -76,23 +64,22 @@ impl CliError {
         }
     }
 
-    /// Whether there is anything to say about it.
+    /// Returns true when the reader closed the pipe, as `head` and pagers do.
     pub(crate) fn is_quiet(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
 impl CommandExit {
-    /// Bad if this holds.
-    pub(crate) fn bad_if(is_bad: bool) -> Self {
-        if is_bad { Self::Bad } else { Self::Good }
+    pub(crate) fn negative_if(is_negative: bool) -> Self {
+        if is_negative { Self::Negative } else { Self::Success }
     }
 
     /// Returns the exit code, as `heartline --help` lists them.
     pub(crate) fn exit_code(self) -> ExitCode {
         match self {
-            Self::Good => ExitCode::SUCCESS,
-            Self::Bad => ExitCode::from(1),
+            Self::Success => ExitCode::SUCCESS,
+            Self::Negative => ExitCode::from(1),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What happens from now on, across restarts of the collector and losses of the link.
+//! New events, across restarts of the collector and losses of the link.
 //!
-//! News of the subscription only say *that* something happened; what happened is always asked for
-//! by cursor, so that nothing is told twice and nothing is missed between two connections.
+//! Updates of the subscription are only a signal: events are always requested by cursor, so that none
+//! is repeated and none is missed between two connections.
 
 use heartline_operator::client::{ClientOptions, Endpoint, Link, LinkEvent, LinkState};
 use heartline_operator::message::{Event, EventQuery, Reply, Request};
@@ -9,28 +9,28 @@ use heartline_operator::{Filter, FleetMirror, SubscriptionUpdate};
 use heartline_vocabulary::StateCounts;
 
 use crate::clock;
-use crate::failure::CliError;
+use crate::error::CliError;
 
-/// Most events asked for at a time.
+/// Most events of a request.
 const PAGE: u32 = 500;
-/// After a connection the collector may publish without events for some news; so many of them are
-/// taken as a hint to ask all the same.
-const SETTLING_NEWS: u32 = 8;
+/// After a connection the collector may publish some deltas without events; this many of them are
+/// followed by a request all the same.
+const SETTLING_DELTAS: u32 = 8;
 
-/// Tells what happens, in order.
+/// A stream of new events and states of the link.
 pub(crate) struct EventStream {
     link: Link,
     mirror: FleetMirror,
     filter: Filter,
-    /// The last event told; `None`: wherever history ends at the first connection.
+    /// Of the last event; `None`: the end of history at the first connection.
     cursor: Option<i64>,
-    /// The time of the last event told.
+    /// Of the last event.
     last_at_ms: Option<i64>,
     settling: u32,
     phase: LinkPhase,
 }
 
-/// How the link is.
+/// The state of the link.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LinkPhase {
     First,
@@ -38,19 +38,24 @@ enum LinkPhase {
     Lost,
 }
 
-/// Something to tell.
+/// An event, or a change of the link.
 #[derive(Debug)]
 pub(crate) enum EventStreamItem {
-    /// Something happened in the fleet.
     Event(Event),
-    /// Connected: the fleet as it is, at this time.
-    Up { at_ms: i64, summary: StateCounts, again: bool },
-    /// Not connected any more: since when, and why.
-    Lost { at_ms: i64, why: String },
+    /// Connected, or connected again.
+    LinkUp {
+        at_ms: i64,
+        summary: StateCounts,
+        again: bool,
+    },
+    LinkLost {
+        at_ms: i64,
+        why: String,
+    },
 }
 
 impl EventStream {
-    /// Connects; tells events after `cursor`, or from now on.
+    /// Connects, and streams the events after `cursor`, or from now on.
     pub(crate) fn open(
         endpoint: Endpoint,
         options: ClientOptions,
@@ -68,7 +73,7 @@ impl EventStream {
         }
     }
 
-    /// What is to be told next: nothing, or several things at once. May be cancelled.
+    /// Waits for the next items, which may be none; cancel-safe.
     ///
     /// # Errors
     /// [`CliError::NoCollector`] when the first connection can't be made.
@@ -80,31 +85,31 @@ impl EventStream {
                 let again = self.phase == LinkPhase::Lost;
                 self.phase = LinkPhase::Live;
                 self.mirror.begin();
-                self.settling = SETTLING_NEWS;
+                self.settling = SETTLING_DELTAS;
                 let collector = &greeting.collector;
-                let mut told = vec![EventStreamItem::Up {
+                let mut items = vec![EventStreamItem::LinkUp {
                     at_ms: collector.at_ms,
                     summary: collector.summary,
                     again,
                 }];
-                self.find_place().await;
-                told.extend(self.catch_up().await);
-                Ok(told)
+                self.set_cursor().await;
+                items.extend(self.request_events().await);
+                Ok(items)
             }
             LinkEvent::Update(update) => {
-                let is_change = matches!(update, SubscriptionUpdate::Delta(_));
-                let applied = self.mirror.apply(update, clock::now());
-                let settling = is_change && self.settling > 0;
-                self.settling = self.settling.saturating_sub(u32::from(is_change));
-                if applied.events.is_empty() && !settling {
+                let is_delta = matches!(update, SubscriptionUpdate::Delta(_));
+                let effect = self.mirror.apply(update, clock::now());
+                let settling = is_delta && self.settling > 0;
+                self.settling = self.settling.saturating_sub(u32::from(is_delta));
+                if effect.events.is_empty() && !settling {
                     return Ok(Vec::new());
                 }
-                Ok(self.catch_up().await)
+                Ok(self.request_events().await)
             }
         }
     }
 
-    /// The collector's time now.
+    /// Returns the collector's time.
     pub(crate) fn now_ms(&self) -> i64 {
         self.mirror.now_ms(clock::now()).unwrap_or(0)
     }
@@ -112,19 +117,20 @@ impl EventStream {
     fn lost(&mut self, why: String) -> Result<Vec<EventStreamItem>, CliError> {
         match self.phase {
             LinkPhase::First => Err(CliError::NoCollector(why)),
-            // One line for each loss, not for each attempt.
+            // One item for each loss, not for each attempt.
             LinkPhase::Lost => Ok(Vec::new()),
             LinkPhase::Live => {
                 self.phase = LinkPhase::Lost;
-                Ok(vec![EventStreamItem::Lost { at_ms: self.now_ms(), why }])
+                Ok(vec![EventStreamItem::LinkLost { at_ms: self.now_ms(), why }])
             }
         }
     }
 
-    /// Where history ends, if nothing was told yet; or where it begins anew, if the collector had
-    /// to set its history aside.
-    async fn find_place(&mut self) {
-        let Some((newest, _)) = self.ask(EventQuery { limit: 1, ..EventQuery::default() }).await
+    /// Sets the cursor to the end of history at the first connection; or to its start, if the
+    /// collector had to set its history aside.
+    async fn set_cursor(&mut self) {
+        let Some((newest, _)) =
+            self.request_page(EventQuery { limit: 1, ..EventQuery::default() }).await
         else {
             return;
         };
@@ -136,9 +142,9 @@ impl EventStream {
         }
     }
 
-    /// All events after the last one told.
-    async fn catch_up(&mut self) -> Vec<EventStreamItem> {
-        let mut told = Vec::new();
+    /// Requests all events after the last one.
+    async fn request_events(&mut self) -> Vec<EventStreamItem> {
+        let mut items = Vec::new();
         while let Some(cursor) = self.cursor {
             let query = EventQuery {
                 after: Some(cursor),
@@ -146,28 +152,28 @@ impl EventStream {
                 limit: PAGE,
                 ..EventQuery::default()
             };
-            let Some((events, next)) = self.ask(query).await else { break };
+            let Some((events, next)) = self.request_page(query).await else { break };
             for event in events {
                 self.cursor = Some(event.cursor);
                 self.last_at_ms = Some(event.at_ms);
-                if self.is_wanted(&event) {
-                    told.push(EventStreamItem::Event(event));
+                if self.matches(&event) {
+                    items.push(EventStreamItem::Event(event));
                 }
             }
             if next.is_none() {
                 break;
             }
         }
-        told
+        items
     }
 
-    fn is_wanted(&self, event: &Event) -> bool {
+    fn matches(&self, event: &Event) -> bool {
         let entry = event.agent.as_deref().and_then(|agent| self.mirror.by_name(agent));
         self.filter.is_empty() || self.filter.matches_event(event, entry, self.now_ms())
     }
 
-    /// A page of events; none while the link is lost, for then they are asked for again.
-    async fn ask(&self, query: EventQuery) -> Option<(Vec<Event>, Option<i64>)> {
+    /// Requests a page of events; `None` while the link is lost, after which it is requested again.
+    async fn request_page(&self, query: EventQuery) -> Option<(Vec<Event>, Option<i64>)> {
         match self.link.handle().request(Request::Events(query)).await {
             Ok(Reply::Events { events, next }) => Some((events, next)),
             _ => None,
