@@ -1,71 +1,47 @@
 //! `heartline status --json`.
 
-use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::agent::AgentJson;
-use super::{SCHEMA, Timestamp, rounded};
-use crate::message::{AgentEntry, CollectorStatus, DatagramCounters, HistoryHealth};
-use heartline_vocabulary::StateCounts;
+use super::agent::agent_object;
+use super::{SCHEMA, rounded};
+use crate::message::{AgentEntry, CollectorStatus, HistoryHealth};
+use crate::text::timestamp;
 
 /// Returns the document of `status --json` with these agents, at the collector's time `now_ms`. The
 /// summary is that of the whole fleet.
+#[must_use]
 pub fn status<'a>(
     entries: impl IntoIterator<Item = &'a AgentEntry>,
-    collector: &'a CollectorStatus,
+    collector: &CollectorStatus,
     now_ms: i64,
-) -> impl Serialize {
-    StatusJson {
-        schema: SCHEMA,
-        at: Timestamp(now_ms),
-        collector: CollectorJson::new(collector),
-        summary: &collector.summary,
-        agents: entries.into_iter().map(|entry| AgentJson::new(entry, now_ms)).collect(),
-    }
+) -> Value {
+    let agents = entries.into_iter().map(|entry| agent_object(entry, now_ms));
+    json!({
+        "schema": SCHEMA,
+        "at": timestamp(now_ms),
+        "collector": collector_object(collector),
+        "summary": collector.summary,
+        "agents": agents.collect::<Vec<_>>(),
+    })
 }
 
-#[derive(Serialize)]
-struct StatusJson<'a> {
-    schema: u8,
-    at: Timestamp,
-    collector: CollectorJson<'a>,
-    summary: &'a StateCounts,
-    agents: Vec<AgentJson<'a>>,
-}
-
-#[derive(Serialize)]
-struct CollectorJson<'a> {
-    started_at: Timestamp,
-    version: &'a str,
-    /// The first address it receives on; `listen` has all.
-    udp: Option<&'a str>,
-    datagrams: &'a DatagramCounters,
-    host: &'a str,
-    listen: &'a [String],
-    beats_per_second: f64,
-    /// The reason; null while history is kept.
-    history_paused: Option<&'a str>,
-    last_gap_at: Option<Timestamp>,
-    gaps: u32,
-    banners: &'a [String],
-}
-
-impl<'a> CollectorJson<'a> {
-    fn new(collector: &'a CollectorStatus) -> Self {
-        Self {
-            started_at: Timestamp(collector.started_ms),
-            version: &collector.version,
-            udp: collector.udp.first().map(String::as_str),
-            datagrams: &collector.datagrams,
-            host: &collector.host,
-            listen: &collector.udp,
-            beats_per_second: rounded(f64::from(collector.beats_per_second)),
-            history_paused: match &collector.history {
-                HistoryHealth::Kept => None,
-                HistoryHealth::Paused(why) => Some(why),
-            },
-            last_gap_at: collector.last_gap_ms.map(Timestamp),
-            gaps: collector.gaps,
-            banners: &collector.banners,
-        }
-    }
+fn collector_object(collector: &CollectorStatus) -> Value {
+    let history_paused = match &collector.history {
+        HistoryHealth::Kept => None,
+        HistoryHealth::Paused(why) => Some(why),
+    };
+    json!({
+        "started_at": timestamp(collector.started_ms),
+        "version": collector.version,
+        // The first address; `listen` has all.
+        "udp": collector.udp.first(),
+        "datagrams": collector.datagrams,
+        "host": collector.host,
+        "listen": collector.udp,
+        "beats_per_second": rounded(f64::from(collector.beats_per_second)),
+        "history_paused": history_paused,
+        "last_gap_at": collector.last_gap_ms.map(timestamp),
+        "gaps": collector.gaps,
+        "banners": collector.banners,
+    })
 }
