@@ -29,7 +29,7 @@ pub(crate) struct LoadedConfig {
 /// `$XDG_CONFIG_HOME/heartline/heartline.toml`, `~/.config/heartline/heartline.toml`.
 ///
 /// # Errors
-/// [`CliError::Usage`] when there is no home to look in.
+/// [`CliError::Usage`] when there is no home directory.
 pub(crate) fn path_of(flag: Option<&Path>, lookup: Lookup<'_>) -> Result<PathBuf, CliError> {
     let set = |name| lookup(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     flag.map(Path::to_owned)

@@ -1,7 +1,7 @@
 //! States as glyph, word and colour, for terminals.
 //!
 //! Styled text is always written with its escape codes; [`Console`](crate::console::Console) strips
-//! them where nobody sees colours.
+//! them where no terminal shows colours.
 
 use anstyle::AnsiColor;
 use heartline_operator::message::AgentVitals;

@@ -161,7 +161,7 @@ impl CommandWatcher {
 
     fn apply(&mut self, update: SubscriptionUpdate, progress: &mut CommandTracker) {
         // The snapshot from before the command shows how it was then.
-        let is_after = matches!(&update, SubscriptionUpdate::Delta(news) if news.collector.at_ms >= progress.at_ms)
+        let is_after = matches!(&update, SubscriptionUpdate::Delta(delta) if delta.collector.at_ms >= progress.at_ms)
             || matches!(&update, SubscriptionUpdate::Page { collector, .. } if collector.at_ms >= progress.at_ms);
         let effect = self.mirror.apply(update, clock::now());
         for event in &effect.events {

@@ -68,7 +68,7 @@ impl AgentSettings {
             TokenSource::File(path) => (read_file(path, diagnostics)?, path.display().to_string()),
             TokenSource::Missing => {
                 diagnostics.push(Diagnostic::problem(
-                    "no token, and no place to look for one",
+                    "no token, and no file to read one from",
                     "Set HEARTLINE_TOKEN or HEARTLINE_TOKEN_FILE: neither XDG_STATE_HOME nor HOME \
                      is set.",
                 ));
@@ -175,7 +175,7 @@ mod tests {
         let missing = wrongs(&[home]);
         assert_eq!(missing.len(), 1, "{missing:?}");
         assert!(missing[0].contains("/nonexistent/.local/state/heartline/local.token"));
-        assert!(wrongs(&[])[0].contains("no place"));
+        assert!(wrongs(&[])[0].contains("no file"));
         let damaged = wrongs(&[("HEARTLINE_TOKEN", "hl1.secretsecret")]);
         assert!(damaged[0].contains("damaged") && !damaged[0].contains("secretsecret"));
         let address = wrongs(&[("HEARTLINE_TOKEN", "x"), ("HEARTLINE_COLLECTOR", "nowhere")]);

@@ -8,7 +8,7 @@
 //! 6. the kernel's receive buffer
 //!
 //! The probe is a beat that proves nothing fresh, so it changes no agent's state. A collector lists
-//! whoever signs with a right key, though: the probe has an id of its own under the token's scope,
+//! every agent that signs with a right key, though: the probe has an id of its own under the token's scope,
 //! which is forgotten at the end.
 
 mod agent;

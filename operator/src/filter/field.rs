@@ -213,6 +213,6 @@ fn duration(ms: u64) -> f64 {
     ms as f64 * 1_000.0
 }
 
-fn latency(subject: &FilterInput<'_>, read: fn(&LatencyQuantiles) -> u64) -> Option<f64> {
-    subject.entry?.work.latency.as_ref().map(|latency| read(latency) as f64)
+fn latency(input: &FilterInput<'_>, read: fn(&LatencyQuantiles) -> u64) -> Option<f64> {
+    input.entry?.work.latency.as_ref().map(|latency| read(latency) as f64)
 }

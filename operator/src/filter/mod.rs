@@ -85,12 +85,12 @@ impl Filter {
 }
 
 impl FilterExpression {
-    fn matches(&self, subject: &FilterInput<'_>) -> bool {
+    fn matches(&self, input: &FilterInput<'_>) -> bool {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.matches(subject)),
-            Self::Any(parts) => parts.iter().any(|part| part.matches(subject)),
-            Self::Not(part) => !part.matches(subject),
-            Self::Test(test) => test.matches(subject),
+            Self::All(parts) => parts.iter().all(|part| part.matches(input)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(input)),
+            Self::Not(part) => !part.matches(input),
+            Self::Test(test) => test.matches(input),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::text::parse_duration;
 #[derive(Clone, Debug)]
 pub(super) struct FieldPredicate {
     negated: bool,
-    check: FieldMatcher,
+    matcher: FieldMatcher,
 }
 
 #[derive(Clone, Debug)]
@@ -27,9 +27,9 @@ enum FieldMatcher {
 impl FieldPredicate {
     /// Creates the predicate of a bare word: part of an agent id, or a glob for all of it.
     pub(super) fn name(word: &str) -> Self {
-        let check =
-            FieldMatcher::Text(|subject| subject.name().map(Into::into), TextPattern::loose(word));
-        Self { negated: false, check }
+        let matcher =
+            FieldMatcher::Text(|input| input.name().map(Into::into), TextPattern::loose(word));
+        Self { negated: false, matcher }
     }
 
     /// Creates the predicate of `name operator value`; names and values come with their offsets.
@@ -47,7 +47,7 @@ impl FieldPredicate {
             let message = format!("{name} has no parts: only labels do, as in label.env:prod");
             return Err(SyntaxError::new(name_at, message));
         }
-        let check = match field.read {
+        let matcher = match field.read {
             FieldAccessor::Text(read) => {
                 FieldMatcher::Text(read, text_pattern(field, operator, value, value_at)?)
             }
@@ -64,25 +64,25 @@ impl FieldPredicate {
                 FieldMatcher::Number(read, operator, number(field, unit, value, value_at)?)
             }
         };
-        Ok(Self { negated: operator == ComparisonOperator::NotEqual, check })
+        Ok(Self { negated: operator == ComparisonOperator::NotEqual, matcher })
     }
 
-    pub(super) fn matches(&self, subject: &FilterInput<'_>) -> bool {
-        let equal = match &self.check {
+    pub(super) fn matches(&self, input: &FilterInput<'_>) -> bool {
+        let equal = match &self.matcher {
             FieldMatcher::Text(read, pattern) => {
-                read(subject).is_some_and(|text| pattern.matches(&text))
+                read(input).is_some_and(|text| pattern.matches(&text))
             }
-            FieldMatcher::Label { key, pattern } => label_matches(key.as_deref(), pattern, subject),
+            FieldMatcher::Label { key, pattern } => label_matches(key.as_deref(), pattern, input),
             FieldMatcher::Number(read, operator, value) => {
-                read(subject).is_some_and(|number| compare(number, *operator, *value))
+                read(input).is_some_and(|number| compare(number, *operator, *value))
             }
         };
         equal != self.negated
     }
 }
 
-fn label_matches(key: Option<&str>, pattern: &TextPattern, subject: &FilterInput<'_>) -> bool {
-    let labels = subject.entry.map_or(&[][..], |entry| &entry.identity.shared.labels);
+fn label_matches(key: Option<&str>, pattern: &TextPattern, input: &FilterInput<'_>) -> bool {
+    let labels = input.entry.map_or(&[][..], |entry| &entry.identity.shared.labels);
     labels.iter().any(|(name, value)| match key {
         Some(key) => name.eq_ignore_ascii_case(key) && pattern.matches(value),
         None => pattern.matches(name) || pattern.matches(value),

@@ -201,7 +201,7 @@ fn a_kill_is_pending_until_it_is_obeyed() {
     let said = driver.line("KILL mail.2");
     assert!(said.contains("delivered in 3 ms, DRAINING 2s: 1 task in flight"), "{said}");
     driver.change("mail.2", |vitals| {
-        vitals.command = Some(heartline_operator::sample::kill_command(9))
+        vitals.command = Some(heartline_operator::sample::kill_command(9));
     });
     assert!(driver.line("KILL mail.2").contains("obeyed in 1.2 s"));
     driver.wait(11_000);

@@ -37,9 +37,9 @@ async fn until_lost(link: &mut Link) -> String {
 
 #[tokio::test]
 async fn a_lost_link_comes_back_by_itself() {
-    let world = ClientFixture::new();
-    let collector = world.serve(crate::CONTROL_SOCKET, VERSION);
-    let mut link = Link::open(world.endpoint(), ClientOptions::default());
+    let fixture = ClientFixture::new();
+    let collector = fixture.serve(crate::CONTROL_SOCKET, VERSION);
+    let mut link = Link::open(fixture.endpoint(), ClientOptions::default());
     let handle = link.handle();
     let mut mirror = FleetMirror::default();
     until_live(&mut link, &mut mirror).await;
@@ -52,7 +52,7 @@ async fn a_lost_link_comes_back_by_itself() {
     assert!(until_lost(&mut link).await.starts_with("no collector answers on"));
     assert_eq!(mirror.len(), 2, "what was known stays");
 
-    let _collector = world.serve(crate::CONTROL_SOCKET, VERSION);
+    let _collector = fixture.serve(crate::CONTROL_SOCKET, VERSION);
     handle.reconnect();
     until_live(&mut link, &mut mirror).await;
     assert!(mirror.is_whole());
@@ -61,9 +61,9 @@ async fn a_lost_link_comes_back_by_itself() {
 
 #[tokio::test]
 async fn a_link_measures_its_round_trip() {
-    let world = ClientFixture::new();
-    let _collector = world.serve(crate::CONTROL_SOCKET, VERSION);
-    let mut link = Link::open(world.endpoint(), ClientOptions::default());
+    let fixture = ClientFixture::new();
+    let _collector = fixture.serve(crate::CONTROL_SOCKET, VERSION);
+    let mut link = Link::open(fixture.endpoint(), ClientOptions::default());
     loop {
         if let LinkEvent::RoundTrip(trip) = next(&mut link).await {
             assert!(trip < DEADLINE);

@@ -52,7 +52,7 @@ impl ClientFixture {
         Endpoint::Unix(self.directories.clone())
     }
 
-    /// Serves one connection at a time on a socket of this world.
+    /// Serves one connection at a time on a socket of this fixture.
     fn serve(&self, socket: &str, version: u16) -> MockCollector {
         let path = self.path(socket);
         let _ = std::fs::remove_file(&path);

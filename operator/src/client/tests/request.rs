@@ -6,9 +6,9 @@ use super::*;
 
 #[tokio::test]
 async fn questions_are_answered_each_to_its_own() {
-    let world = ClientFixture::new();
-    let _collector = world.serve(crate::CONTROL_SOCKET, VERSION);
-    let client = connect(&world.endpoint()).await.unwrap();
+    let fixture = ClientFixture::new();
+    let _collector = fixture.serve(crate::CONTROL_SOCKET, VERSION);
+    let client = connect(&fixture.endpoint()).await.unwrap();
     assert!(client.greeting().may_control);
     assert_eq!(client.greeting().operator, "ops@here");
 
@@ -28,9 +28,9 @@ async fn questions_are_answered_each_to_its_own() {
 
 #[tokio::test]
 async fn the_reason_of_the_end_reaches_everybody() {
-    let world = ClientFixture::new();
-    let _collector = world.serve(crate::CONTROL_SOCKET, VERSION);
-    let client = connect(&world.endpoint()).await.unwrap();
+    let fixture = ClientFixture::new();
+    let _collector = fixture.serve(crate::CONTROL_SOCKET, VERSION);
+    let client = connect(&fixture.endpoint()).await.unwrap();
     let (waiting, asking) = tokio::join!(
         client.request(Request::Agent { agent: "mute".into() }),
         client.request(Request::Forget { agents: Vec::new() }),
@@ -42,38 +42,38 @@ async fn the_reason_of_the_end_reaches_everybody() {
 
 #[tokio::test]
 async fn nobody_there_says_where_and_what_to_do() {
-    let world = ClientFixture::new();
-    let error = failure(connect(&world.endpoint()).await);
+    let fixture = ClientFixture::new();
+    let error = failure(connect(&fixture.endpoint()).await);
     let text = error.to_string();
     assert!(error.is_no_collector() && matches!(error, ClientError::NoCollector { .. }));
-    let path = world.path(crate::CONTROL_SOCKET);
+    let path = fixture.path(crate::CONTROL_SOCKET);
     let start = format!("no collector answers on {}: start `heartlined`", path.display());
     assert!(text.starts_with(&start), "{text}");
 
     // A socket that a dead collector left behind.
     drop(std::os::unix::net::UnixListener::bind(path).unwrap());
-    assert!(matches!(failure(connect(&world.endpoint()).await), ClientError::NoCollector { .. }));
+    assert!(matches!(failure(connect(&fixture.endpoint()).await), ClientError::NoCollector { .. }));
 }
 
 #[tokio::test]
 async fn another_version_is_refused_by_name() {
-    let world = ClientFixture::new();
-    let _collector = world.serve(crate::CONTROL_SOCKET, VERSION + 1);
-    let error = failure(connect(&world.endpoint()).await);
+    let fixture = ClientFixture::new();
+    let _collector = fixture.serve(crate::CONTROL_SOCKET, VERSION + 1);
+    let error = failure(connect(&fixture.endpoint()).await);
     assert!(matches!(error, ClientError::Version { theirs: Some(v) } if v == VERSION + 1));
 }
 
 #[tokio::test]
 async fn an_unreadable_greeting_is_another_version() {
-    let world = ClientFixture::new();
-    let listener = UnixListener::bind(world.path(crate::CONTROL_SOCKET)).unwrap();
+    let fixture = ClientFixture::new();
+    let listener = UnixListener::bind(fixture.path(crate::CONTROL_SOCKET)).unwrap();
     let collector = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(&encode(&("hello", 7)).unwrap()).await.unwrap();
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });
     assert!(matches!(
-        failure(connect(&world.endpoint()).await),
+        failure(connect(&fixture.endpoint()).await),
         ClientError::Version { theirs: None }
     ));
     collector.await.unwrap();
@@ -81,26 +81,26 @@ async fn an_unreadable_greeting_is_another_version() {
 
 #[tokio::test]
 async fn who_may_not_act_still_looks() {
-    let world = ClientFixture::new();
-    let _control = world.serve(crate::CONTROL_SOCKET, VERSION);
-    let _view = world.serve(crate::VIEW_SOCKET, VERSION);
+    let fixture = ClientFixture::new();
+    let _control = fixture.serve(crate::CONTROL_SOCKET, VERSION);
+    let _view = fixture.serve(crate::VIEW_SOCKET, VERSION);
     let options = ClientOptions { access: AccessMode::View, ..ClientOptions::default() };
-    let client = Client::connect(&world.endpoint(), &options).await.unwrap();
+    let client = Client::connect(&fixture.endpoint(), &options).await.unwrap();
     assert!(!client.greeting().may_control);
 
-    let path = world.path(crate::CONTROL_SOCKET);
+    let path = fixture.path(crate::CONTROL_SOCKET);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::os::unix::net::UnixStream::connect(&path).is_ok() {
         return; // Root opens everything.
     }
     drop(client);
-    assert!(!connect(&world.endpoint()).await.unwrap().greeting().may_control);
+    assert!(!connect(&fixture.endpoint()).await.unwrap().greeting().may_control);
 }
 
 #[tokio::test]
 async fn a_reader_that_takes_nothing_loses_its_connection_and_not_the_memory() {
-    let world = ClientFixture::new();
-    let listener = UnixListener::bind(world.path(crate::CONTROL_SOCKET)).unwrap();
+    let fixture = ClientFixture::new();
+    let listener = UnixListener::bind(fixture.path(crate::CONTROL_SOCKET)).unwrap();
     let flood = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let (reader, mut writer) = stream.into_split();
@@ -121,7 +121,7 @@ async fn a_reader_that_takes_nothing_loses_its_connection_and_not_the_memory() {
         }
         sent
     });
-    let client = connect(&world.endpoint()).await.unwrap();
+    let client = connect(&fixture.endpoint()).await.unwrap();
     let mut updates = client.subscribe(Vec::new(), 4).await.unwrap();
     let sent = timeout(DEADLINE, flood).await.expect("the connection must be cut").unwrap();
     let mut taken = 0;
