@@ -3,13 +3,12 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use heartline_vocabulary::{AgentStatus, Reason, StateCounts};
+use heartline_vocabulary::{AgentStatus, DatagramCounters, Reason, StateCounts};
 
 use crate::ack::DelayedAcks;
 use crate::agent::Agent;
 use crate::agent_table::{AgentIndex, Deadline};
 use crate::cause::TransitionCause;
-use crate::fleet::MessageCounters;
 use crate::identity::IdentityInterner;
 use crate::judge::{Verdict, cause_of, judge, stalled_for};
 use crate::output::{ControlDbRow, HistoryDbRow, Output, Transition};
@@ -20,7 +19,9 @@ use crate::work::UnconfirmedWorkQueue;
 /// The part of a fleet that the handlers of every agent share.
 pub(crate) struct HandlerContext {
     pub(crate) outputs: VecDeque<Output>,
-    pub(crate) counters: MessageCounters,
+    pub(crate) counters: DatagramCounters,
+    /// Segments that were not taken because the store lags.
+    pub(crate) work_shed: u64,
     pub(crate) state_counts: StateCounts,
     pub(crate) thresholds: ThresholdTable,
     pub(crate) interner: IdentityInterner,
@@ -37,7 +38,8 @@ impl HandlerContext {
     pub(crate) fn new(thresholds: ThresholdTable) -> Self {
         Self {
             outputs: VecDeque::new(),
-            counters: MessageCounters::default(),
+            counters: DatagramCounters::default(),
+            work_shed: 0,
             state_counts: StateCounts::default(),
             thresholds,
             interner: IdentityInterner::default(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use heartline_vocabulary::{AgentRowId, StateCounts};
+use heartline_vocabulary::{AgentRowId, DatagramCounters, StateCounts};
 
 use crate::agent_table::{AgentIndex, AgentTable};
 use crate::cause::TransitionCause;
@@ -33,25 +33,6 @@ impl Default for FleetConfig {
     }
 }
 
-/// Messages since the start; each is in exactly one of the first four counters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MessageCounters {
-    /// Proven fresh.
-    pub live: u64,
-    /// Right tag, not proven fresh.
-    pub unconfirmed: u64,
-    /// Seen before.
-    pub replayed: u64,
-    /// From new agents, or more starts of one agent than can be told apart, while there is no room.
-    pub over_limit: u64,
-    /// Acks not sent because one agent asked too often.
-    pub answers_withheld: u64,
-    /// Segments not taken, to be sent again, because the store lags.
-    pub work_shed: u64,
-    /// Stretches of time that were not observed.
-    pub gaps: u32,
-}
-
 /// All agents, and every judgement about them. See the crate's documentation for its four verbs.
 pub struct Fleet {
     pub(crate) agents: AgentTable,
@@ -62,6 +43,7 @@ pub struct Fleet {
     pub(crate) last_command: WriteTicket,
     pub(crate) next_row_id: AgentRowId,
     pub(crate) gap_detector: GapDetector,
+    pub(crate) gaps: u32,
     pub(crate) last_gap: Option<MonoTime>,
     due: Vec<AgentIndex>,
     last_sweep: MonoTime,
@@ -84,6 +66,7 @@ impl Fleet {
             last_command: WriteTicket(0),
             next_row_id: AgentRowId(1),
             gap_detector: GapDetector::idle(),
+            gaps: 0,
             last_gap: None,
             due: Vec::new(),
             last_sweep: now,
@@ -162,10 +145,22 @@ impl Fleet {
         &self.context.state_counts
     }
 
-    /// Returns the counters of messages.
+    /// Returns the counters of messages: those that were decoded, and acks to them.
     #[must_use]
-    pub fn counters(&self) -> &MessageCounters {
+    pub fn counters(&self) -> &DatagramCounters {
         &self.context.counters
+    }
+
+    /// Returns how often a segment was not taken, to be sent again, because the store lags.
+    #[must_use]
+    pub fn work_shed(&self) -> u64 {
+        self.context.work_shed
+    }
+
+    /// Returns the number of gaps: stretches of time that were not observed.
+    #[must_use]
+    pub fn gaps(&self) -> u32 {
+        self.gaps
     }
 
     /// Returns the number of work rows that are not on disk yet.

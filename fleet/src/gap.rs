@@ -104,7 +104,7 @@ impl Fleet {
     }
 
     pub(crate) fn record_gap(&mut self, Gap { from, to, cause }: Gap) {
-        self.context.counters.gaps += 1;
+        self.gaps += 1;
         self.last_gap = Some(to);
         self.context.record(HistoryDbRow::Gap { from, to, cause });
     }

@@ -37,7 +37,7 @@ mod work;
 pub use agent_table::AgentIndex;
 pub use cause::TransitionCause;
 pub use command::DesiredState;
-pub use fleet::{Fleet, FleetConfig, MessageCounters};
+pub use fleet::{Fleet, FleetConfig};
 pub use gap::HEARTBEAT;
 pub use identity::IdentityInterner;
 pub use input::{CommandRequest, ForgetRequest, Input, Message, RestoredAgent, RestoredSession};

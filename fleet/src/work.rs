@@ -74,7 +74,7 @@ impl AgentMut<'_> {
         }
         let queue = &mut self.context.unconfirmed_work;
         if !queue.has_room() {
-            self.context.counters.work_shed += 1;
+            self.context.work_shed += 1;
             return false;
         }
         session.applied = segment.number;

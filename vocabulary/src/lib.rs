@@ -8,6 +8,7 @@
 
 mod agent;
 mod command;
+mod counter;
 mod gap;
 mod identity;
 mod named;
@@ -17,6 +18,7 @@ mod work;
 
 pub use agent::{AgentRowId, Phase};
 pub use command::{Action, CommandRefusal, CommandTarget, ForgetRefusal};
+pub use counter::{DATAGRAM_COUNTERS, DatagramCounter, DatagramCounters, DatagramLoss};
 pub use gap::GapCause;
 pub use identity::{Identity, SharedIdentity};
 pub use session::{ExitStatus, SessionEnd};

@@ -1,7 +1,9 @@
 //! `heartline status`: the fleet as a table, or JSON.
 
-use heartline_operator::message::{AgentEntry, CollectorStatus, DATAGRAM_COUNTERS, HistoryHealth};
+use heartline_operator::message::{AgentEntry, CollectorStatus, HistoryHealth};
+
 use heartline_operator::{age_ms, json, text};
+use heartline_vocabulary::DATAGRAM_COUNTERS;
 use heartline_vocabulary::State;
 
 use super::parse_filter;
@@ -142,7 +144,7 @@ fn row(entry: &AgentEntry, now_ms: i64, formatter: StateFormatter) -> Vec<String
 #[cfg(test)]
 mod tests {
     use anstream::adapter::strip_str;
-    use heartline_operator::message::DatagramCounters;
+    use heartline_vocabulary::DatagramCounters;
 
     use super::*;
     use heartline_operator::sample;

@@ -1,10 +1,8 @@
 //! Checks of the operators' socket, whose counters show what became of a probe.
 
 use heartline_operator::client::Client;
-use heartline_operator::message::{
-    CollectorStatus, DATAGRAM_COUNTERS, DatagramCounter, DatagramCounters, DatagramLoss, Reply,
-    Request,
-};
+use heartline_operator::message::{CollectorStatus, Reply, Request};
+use heartline_vocabulary::{DATAGRAM_COUNTERS, DatagramCounter, DatagramCounters, DatagramLoss};
 
 use super::Diagnostic;
 use super::probe::ATTEMPTS;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heartline_fleet::MonoTime;
-use heartline_operator::message::{CollectorStatus, DatagramCounters};
+use heartline_operator::message::CollectorStatus;
 
 use super::Driver;
 
@@ -48,7 +48,7 @@ impl BeatRate {
 impl Driver {
     /// Says what was shed because the disk did not keep up, if anything was.
     fn shed_banner(&self) -> Option<String> {
-        let (work, rows) = (self.fleet.counters().work_shed, self.store.shed_rows());
+        let (work, rows) = (self.fleet.work_shed(), self.store.shed_rows());
         (work + rows > 0).then(|| {
             format!(
                 "the disk did not keep up: {work} times an agent was asked to send its work again \
@@ -59,7 +59,6 @@ impl Driver {
 
     pub(super) fn status(&self, now: MonoTime) -> CollectorStatus {
         let (summary, counters) = (self.fleet.state_counts(), self.fleet.counters());
-        let dropped = self.ingest.drop_counters();
         let paused = self.info.control_paused.iter();
         let paused = paused.map(|why| format!("new agents can't be stored: {why}"));
         let shed = self.shed_banner();
@@ -70,21 +69,11 @@ impl Driver {
             host: self.info.host.clone(),
             udp: self.ingest.addresses().iter().map(ToString::to_string).collect(),
             summary: *summary,
-            datagrams: DatagramCounters {
-                live: counters.live,
-                unconfirmed: counters.unconfirmed,
-                bad_tag: dropped.bad_tag,
-                malformed: dropped.malformed,
-                replayed: counters.replayed,
-                revoked: dropped.revoked,
-                over_limit: counters.over_limit,
-                kernel_dropped: dropped.kernel_dropped,
-                answers_withheld: counters.answers_withheld + self.ingest.withheld(),
-            },
+            datagrams: *counters + self.ingest.counters(),
             beats_per_second: self.rate.per_second,
             history: self.history.clone(),
             last_gap_ms: self.fleet.last_gap().map(|gap| self.anchor.wall_ms(gap)),
-            gaps: counters.gaps,
+            gaps: self.fleet.gaps(),
             banners: self.info.banners.iter().cloned().chain(paused).chain(shed).collect(),
         }
     }

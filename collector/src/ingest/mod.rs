@@ -17,6 +17,7 @@ use heartline_fleet::{
 };
 use heartline_protocol::envelope::Datagram;
 use heartline_protocol::{Body, DatagramError};
+use heartline_vocabulary::DatagramCounters;
 
 pub use batch::{BATCH_SIZE, DatagramBatch};
 pub use keyring::Keyring;
@@ -24,26 +25,13 @@ pub use socket::{BindError, IngestSocket, RECEIVE_BUFFER};
 
 use send_queue::SendQueue;
 
-/// Counts of datagrams that never reached the fleet, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DatagramDropCounters {
-    /// Wrong tag, unknown epoch, or a scope that does not cover its agent.
-    pub bad_tag: u64,
-    /// Not a message, or a body that breaks the rules.
-    pub malformed: u64,
-    /// Sealed with a revoked key.
-    pub revoked: u64,
-    /// Dropped by the kernel, because the receive buffer was full.
-    pub kernel_dropped: u64,
-}
-
 /// The sockets, and all that a datagram passes between them and the fleet.
 pub struct Ingest {
     sockets: Vec<IngestSocket>,
     send_queue: SendQueue,
     /// The keys of all agents.
     pub keyring: Keyring,
-    drop_counters: DatagramDropCounters,
+    counters: DatagramCounters,
     /// Datagrams dropped by the kernel that [`Self::take_kernel_drops`] has not returned yet.
     new_kernel_drops: u64,
     /// The agents of a batch, allocated once.
@@ -58,7 +46,7 @@ impl Ingest {
             sockets,
             send_queue: SendQueue::default(),
             keyring,
-            drop_counters: DatagramDropCounters::default(),
+            counters: DatagramCounters::default(),
             new_kernel_drops: 0,
             indices: Vec::new(),
         }
@@ -75,15 +63,10 @@ impl Ingest {
         self.sockets.iter().map(IngestSocket::address).collect()
     }
 
+    /// Returns the counters of datagrams that did not reach the fleet, and of answers not sent.
     #[must_use]
-    pub fn drop_counters(&self) -> &DatagramDropCounters {
-        &self.drop_counters
-    }
-
-    /// Returns how many acks and pushes were not sent.
-    #[must_use]
-    pub fn withheld(&self) -> u64 {
-        self.send_queue.withheld()
+    pub fn counters(&self) -> DatagramCounters {
+        DatagramCounters { answers_withheld: self.send_queue.withheld(), ..self.counters }
     }
 
     /// Allocates the buffers of all sockets, on the thread that will receive.
@@ -104,7 +87,7 @@ impl Ingest {
         fleet: &mut Fleet,
         now: MonoTime,
     ) -> io::Result<usize> {
-        let Self { sockets, keyring, drop_counters, new_kernel_drops, indices, .. } = self;
+        let Self { sockets, keyring, counters, new_kernel_drops, indices, .. } = self;
         let (Some(socket), Some(batch)) = (sockets.get_mut(via), batches.get_mut(via)) else {
             return Ok(0);
         };
@@ -113,7 +96,7 @@ impl Ingest {
         let count = batch.receive(socket)?;
         if let Some(drop_count) = batch.drop_count() {
             let new = socket.record_drop_count(drop_count);
-            drop_counters.kernel_dropped += new;
+            counters.kernel_dropped += new;
             *new_kernel_drops += new;
         }
         let mut parsed = Vec::with_capacity(count);
@@ -121,15 +104,15 @@ impl Ingest {
             let (from, len) = (ReturnAddress { peer, via: via as u8 }, bytes.len() as u16);
             match Datagram::parse(bytes) {
                 Ok(datagram) => parsed.push(ReceivedDatagram { datagram, from, len }),
-                Err(refusal) => drop_counters.count(refusal),
+                Err(error) => count_error(error, counters),
             }
         }
         let agents: Vec<&str> = parsed.iter().map(|it| it.datagram.claimed().agent).collect();
         fleet.find_all(&agents, indices);
         keyring.prefetch(indices);
         for (received, &index) in parsed.iter().zip(&*indices) {
-            if let Err(refusal) = handle_datagram(keyring, fleet, received, index, now) {
-                drop_counters.count(refusal);
+            if let Err(error) = handle_datagram(keyring, fleet, received, index, now) {
+                count_error(error, counters);
             }
         }
         Ok(count)
@@ -139,7 +122,7 @@ impl Ingest {
     /// when no datagram follows.
     pub fn read_kernel_drops(&mut self) {
         let new: u64 = self.sockets.iter_mut().map(IngestSocket::read_drop_count).sum();
-        self.drop_counters.kernel_dropped += new;
+        self.counters.kernel_dropped += new;
         self.new_kernel_drops += new;
     }
 
@@ -222,14 +205,12 @@ fn handle_datagram(
     Ok(())
 }
 
-impl DatagramDropCounters {
-    fn count(&mut self, refusal: DatagramError) {
-        match refusal {
-            DatagramError::BadTag | DatagramError::UnknownEpoch | DatagramError::BadScope => {
-                self.bad_tag += 1;
-            }
-            DatagramError::Revoked => self.revoked += 1,
-            _ => self.malformed += 1,
+fn count_error(error: DatagramError, counters: &mut DatagramCounters) {
+    *match error {
+        DatagramError::BadTag | DatagramError::UnknownEpoch | DatagramError::BadScope => {
+            &mut counters.bad_tag
         }
-    }
+        DatagramError::Revoked => &mut counters.revoked,
+        _ => &mut counters.malformed,
+    } += 1;
 }

@@ -92,7 +92,7 @@ fn a_store_that_lags_sheds_and_loses_nothing() {
     world.forget_outputs();
     let more: fn() -> Say = || beat("a").segment(65_537, 1);
     world.hear(more());
-    assert_eq!(world.fleet.counters().work_shed, 1);
+    assert_eq!(world.fleet.work_shed(), 1);
     assert_eq!((world.work().len(), world.view("a").totals().ok), (0, 65_536));
     world.store(65_536);
     world.hear(more());

@@ -251,7 +251,7 @@ pub(crate) fn known(agent: &str) -> RestoredAgent {
     }
 }
 
-/// HealthRules that differ from the default by this.
+/// Rules that differ from the default by this.
 pub(crate) fn rules(change: impl FnOnce(&mut HealthRules)) -> HealthRules {
     let mut rules = HealthRules::default();
     change(&mut rules);

@@ -3,7 +3,7 @@
 use heartline_vocabulary::StateCounts;
 use serde::{Deserialize, Serialize};
 
-use super::DatagramCounters;
+use heartline_vocabulary::DatagramCounters;
 
 /// The collector's own status.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,6 @@
 mod agent;
 mod collector;
 mod command;
-mod counter;
 mod event;
 
 pub use agent::{
@@ -17,7 +16,6 @@ pub use agent::{
 };
 pub use collector::{CollectorStatus, HistoryHealth};
 pub use command::{AgentCommand, CommandOutcome, TokenInfo, TokenReply, TokenRequest};
-pub use counter::{DATAGRAM_COUNTERS, DatagramCounter, DatagramCounters, DatagramLoss};
 pub use event::{Event, EventKind, EventQuery};
 
 use heartline_vocabulary::AgentRowId;

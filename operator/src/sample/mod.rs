@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use crate::message::*;
 use heartline_vocabulary::{
-    Action, AgentRowId, Identity, Phase, Reason, SharedIdentity, State, StateCounts, WorkTotals,
+    Action, AgentRowId, DatagramCounters, Identity, Phase, Reason, SharedIdentity, State,
+    StateCounts, WorkTotals,
 };
 
 /// 2026-04-01T12:04:31.000Z: the collector's time in these samples.

@@ -106,7 +106,7 @@ impl Proxy {
         self.address
     }
 
-    /// FleetDelta the weather.
+    /// Changes the network conditions.
     pub fn set_weather(&self, weather: Weather) {
         self.shared.control().weather = weather;
     }

@@ -1,9 +1,10 @@
 //! What nobody vouches for meets silence, is counted, and changes nothing.
 
 use fastrand::Rng;
-use heartline_operator::message::{DatagramCounters, EventKind, TokenReply, TokenRequest};
+use heartline_operator::message::{EventKind, TokenReply, TokenRequest};
 use heartline_protocol::{ScopeKey, Token};
 use heartline_tests::world::{Collector, Operator, Puppet, Stranger, World, wait_until};
+use heartline_vocabulary::DatagramCounters;
 use heartline_vocabulary::State;
 
 const LIVING: &str = "shop.1";

@@ -1,6 +1,6 @@
 //! Recorded traffic proves nothing.
 
-use heartline_operator::message::DatagramCounters;
+use heartline_vocabulary::DatagramCounters;
 
 use heartline_tests::world::{Operator, Proxy, Stranger, World, wait_until};
 use heartline_vocabulary::{State, WorkTotals};

@@ -1,6 +1,6 @@
 //! The two lines at the top: the fleet in counts, the link, and what the collector lost.
 
-use heartline_operator::message::DatagramLoss;
+use heartline_vocabulary::DatagramLoss;
 use heartline_vocabulary::State as AgentState;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

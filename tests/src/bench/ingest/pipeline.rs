@@ -84,7 +84,7 @@ impl PipelineBench {
         }
         let healthy = self.driver.fleet.state_counts().of(State::Healthy);
         ensure!(healthy as usize == self.sender.agents(), "only {healthy} agents are healthy");
-        let shed = self.driver.fleet.counters().work_shed;
+        let shed = self.driver.fleet.work_shed();
         ensure!(shed == 0, "{shed} segments were shed");
         Ok(measurement)
     }

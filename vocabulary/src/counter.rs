@@ -1,15 +1,23 @@
 //! The counters of datagrams, declared once: JSON, texts, screens and metrics read this table.
 
-use serde::{Deserialize, Serialize};
+use std::ops::Add;
 
 /// The name, help text, loss and label of each counter, in the order of the JSON.
 macro_rules! datagram_counters {
     ($($name:ident: $loss:expr, $label:literal, $help:literal;)+) => {
         /// Datagrams since the collector's start, by what became of them. Each one is in exactly one
         /// count, except those that the kernel dropped before the collector could read them.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         pub struct DatagramCounters {
             $(#[doc = $help] pub $name: u64,)+
+        }
+
+        impl Add for DatagramCounters {
+            type Output = Self;
+            fn add(self, other: Self) -> Self {
+                Self { $($name: self.$name + other.$name,)+ }
+            }
         }
 
         /// Every counter of [`DatagramCounters`], in the order of its fields.
@@ -59,6 +67,7 @@ pub struct DatagramCounter {
 }
 
 impl DatagramCounter {
+    /// Returns the value of this counter.
     #[must_use]
     pub fn read(&self, counters: &DatagramCounters) -> u64 {
         (self.read)(counters)
@@ -70,9 +79,13 @@ impl DatagramCounter {
 pub enum DatagramLoss {
     /// Refused with a right signature, or without a readable one.
     Dropped,
+    /// Refused for its signature.
     BadSignature,
+    /// Seen before.
     Replayed,
+    /// Dropped by the kernel.
     Kernel,
+    /// Its answer was not sent.
     Unanswered,
 }
 
@@ -89,6 +102,7 @@ impl DatagramCounters {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "serde")]
     #[test]
     fn json_has_exactly_the_names_of_the_table_and_their_values() {
         let json = r#"{"live":1,"unconfirmed":2,"bad_tag":3,"malformed":4,"replayed":5,"revoked":6,
