@@ -16,7 +16,8 @@ mod socket;
 
 pub use figures::{age_ms, dollars, session_text};
 pub use filter::{Filter, FilterError, FilterFieldHelp, fields};
-pub use mirror::{FleetMirror, SubscriptionUpdate, UpdateEffect};
+pub use message::SubscriptionUpdate;
+pub use mirror::{FleetMirror, UpdateEffect};
 pub use socket::{
     CONTROL_SOCKET, CollectorDirectories, DirectoryOverrides, MissingDataDirectory, VIEW_SOCKET,
 };

@@ -3,39 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::message::{AgentEntry, CollectorStatus, Event, FleetDelta, Reply, VitalsUpdate};
+use crate::message::{
+    AgentEntry, CollectorStatus, Event, FleetDelta, SubscriptionUpdate, VitalsUpdate,
+};
 use heartline_vocabulary::{AgentRowId, StateCounts};
-
-/// An update of a subscription.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SubscriptionUpdate {
-    /// A part of a snapshot.
-    Page {
-        entries: Vec<AgentEntry>,
-        collector: Box<CollectorStatus>,
-        last: bool,
-    },
-    Delta(Box<FleetDelta>),
-    /// All entries are void; pages follow.
-    Resync,
-}
-
-impl SubscriptionUpdate {
-    /// Converts a reply to a subscription.
-    ///
-    /// # Errors
-    /// The reply itself, when it belongs to no subscription.
-    pub fn from_reply(reply: Reply) -> Result<Self, Box<Reply>> {
-        match reply {
-            Reply::Page { entries, collector, last } => {
-                Ok(Self::Page { entries, collector: Box::new(collector), last })
-            }
-            Reply::Delta(delta) => Ok(Self::Delta(Box::new(delta))),
-            Reply::Resync => Ok(Self::Resync),
-            other => Err(Box::new(other)),
-        }
-    }
-}
 
 /// The changes that an update made in a mirror.
 #[derive(Clone, Debug, Default, PartialEq)]

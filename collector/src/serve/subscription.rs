@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_operator::message::{FleetDelta, Reply};
+use heartline_operator::message::{FleetDelta, Reply, SubscriptionUpdate};
 use heartline_vocabulary::AgentRowId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until};
@@ -38,7 +38,7 @@ pub async fn serve(
     let mut is_first = true;
     publisher.refresh_work().await;
     loop {
-        if !is_first && writer.send(Reply::Resync).await.is_err() {
+        if !is_first && writer.send(SubscriptionUpdate::Resync).await.is_err() {
             return;
         }
         is_first = false;
@@ -57,7 +57,7 @@ pub async fn serve(
                         }
                     }
                     next = Instant::now() + request.every;
-                    if writer.send(Reply::Delta(delta)).await.is_err() {
+                    if writer.send(SubscriptionUpdate::Delta(Box::new(delta))).await.is_err() {
                         return;
                     }
                 }
@@ -94,7 +94,8 @@ pub async fn send_pages(
         }
         view.last_page = turn;
         let last = from.is_none();
-        writer.send(Reply::Page { entries, collector: status, last }).await?;
+        let collector = Box::new(status);
+        writer.send(SubscriptionUpdate::Page { entries, collector, last }).await?;
     }
     if view.is_partial() {
         view.ids = view.sent_at.keys().copied().collect();
@@ -171,20 +172,26 @@ fn merge(earlier: &mut FleetDelta, later: FleetDelta) {
 
 /// Splits a reply that is too long for one frame; `None`: it can't be split.
 pub fn split(reply: Reply) -> Option<(Reply, Reply)> {
-    match reply {
-        Reply::Page { mut entries, collector, last } if entries.len() > 1 => {
+    let Reply::Update(update) = reply else { return None };
+    let (first, rest) = match update {
+        SubscriptionUpdate::Page { mut entries, collector, last } if entries.len() > 1 => {
             let rest = entries.split_off(entries.len() / 2);
-            let first = Reply::Page { entries, collector: collector.clone(), last: false };
-            Some((first, Reply::Page { entries: rest, collector, last }))
+            let first =
+                SubscriptionUpdate::Page { entries, collector: collector.clone(), last: false };
+            (first, SubscriptionUpdate::Page { entries: rest, collector, last })
         }
-        Reply::Delta(delta) => split_delta(delta),
-        _ => None,
-    }
+        SubscriptionUpdate::Delta(delta) => {
+            let (first, rest) = split_delta(*delta)?;
+            (SubscriptionUpdate::Delta(Box::new(first)), SubscriptionUpdate::Delta(Box::new(rest)))
+        }
+        _ => return None,
+    };
+    Some((first.into(), rest.into()))
 }
 
 /// The lists are applied in a fixed order, so any cut of that sequence gives two deltas that come
 /// to the same.
-fn split_delta(mut first: FleetDelta) -> Option<(Reply, Reply)> {
+fn split_delta(mut first: FleetDelta) -> Option<(FleetDelta, FleetDelta)> {
     let total = first.removed.len()
         + first.entries.len()
         + first.vitals.len()
@@ -203,7 +210,7 @@ fn split_delta(mut first: FleetDelta) -> Option<(Reply, Reply)> {
         work: split_list(&mut first.work, &mut room),
         events: split_list(&mut first.events, &mut room),
     };
-    Some((Reply::Delta(first), Reply::Delta(rest)))
+    Some((first, rest))
 }
 
 /// Leaves as much of a list as there is room for, and returns the rest.
@@ -247,13 +254,10 @@ mod tests {
     #[test]
     fn halves_come_to_the_whole_and_end_with_one() {
         let whole = delta(1, &[7], &[(1, 10), (2, 20), (3, 30)]);
-        let Some((Reply::Delta(first), Reply::Delta(rest))) = split(Reply::Delta(whole.clone()))
-        else {
-            panic!("four changes make two halves");
-        };
+        let (first, rest) = split_delta(whole.clone()).expect("four changes make two halves");
         assert_eq!((first.removed.len() + first.work.len(), rest.work.len()), (2, 2));
         assert_eq!([first.work, rest.work].concat(), whole.work);
-        assert!(split(Reply::Delta(delta(1, &[7], &[]))).is_none());
+        assert!(split_delta(delta(1, &[7], &[])).is_none());
     }
 
     #[test]

@@ -15,10 +15,10 @@ use super::pending::{CloseReason, PendingRequests, ReplySender};
 use super::ssh::SshProcess;
 use super::transport::{BoxedReader, BoxedWriter, Transport};
 use crate::frame::{self, FrameError, FrameReader};
+use crate::message::SubscriptionUpdate;
 use crate::message::{
     AgentEntry, ClientFrame, CollectorStatus, ErrorCode, Reply, Request, ServerFrame, VERSION,
 };
-use crate::mirror::SubscriptionUpdate;
 
 /// Requests that wait to be written.
 const OUTGOING: usize = 16;
@@ -151,14 +151,14 @@ impl Client {
         let waited = self.inner.request_timeout;
         let mut fleet = Vec::new();
         loop {
-            let next = timeout(waited, pages.next_reply()).await;
-            let reply = next.map_err(|_| ClientError::TimedOut { what: "snapshot", waited })??;
-            let Reply::Page { entries, collector, last } = reply else {
+            let next = timeout(waited, pages.next()).await;
+            let update = next.map_err(|_| ClientError::TimedOut { what: "snapshot", waited })??;
+            let SubscriptionUpdate::Page { entries, collector, last } = update else {
                 return Err(ClientError::Unexpected { what: "snapshot" });
             };
             fleet.extend(entries);
             if last {
-                return Ok((fleet, collector));
+                return Ok((fleet, *collector));
             }
         }
     }
@@ -199,9 +199,10 @@ impl Subscription {
     /// [`ClientError::Closed`] at the end of the connection, [`ClientError::Refused`] when the
     /// collector refused to subscribe.
     pub async fn next(&mut self) -> Result<SubscriptionUpdate, ClientError> {
-        let reply = self.next_reply().await?;
-        SubscriptionUpdate::from_reply(reply)
-            .map_err(|_| ClientError::Unexpected { what: "subscribe" })
+        match self.next_reply().await? {
+            Reply::Update(update) => Ok(update),
+            _ => Err(ClientError::Unexpected { what: "subscribe" }),
+        }
     }
 
     async fn next_reply(&mut self) -> Result<Reply, ClientError> {

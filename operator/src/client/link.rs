@@ -11,8 +11,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::connection::{Client, ClientOptions, Greeting};
 use super::endpoint::Endpoint;
 use super::error::ClientError;
+use crate::message::SubscriptionUpdate;
 use crate::message::{Reply, Request};
-use crate::mirror::SubscriptionUpdate;
 
 /// Events that wait to be taken; a screen takes them between two frames.
 const EVENTS: usize = 64;

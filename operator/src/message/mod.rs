@@ -54,13 +54,13 @@ pub enum Request {
         /// as the client knows; recorded beside the peer credentials, never instead of them.
         origin: Option<String>,
     },
-    /// The fleet now, in pages ([`Reply::Page`]).
+    /// The fleet now, in pages ([`SubscriptionUpdate::Page`]).
     Snapshot {
         /// Only these agents; empty: all.
         agents: Vec<String>,
     },
-    /// The fleet now, in pages, then [`Reply::Delta`] until the connection ends. Answered with
-    /// [`Reply::Resync`] and new pages whenever the client was too slow.
+    /// The fleet now, in pages, then [`SubscriptionUpdate::Delta`] until the connection ends. Answered with
+    /// [`SubscriptionUpdate::Resync`] and new pages whenever the client was too slow.
     Subscribe {
         /// Only these agents; empty: all.
         agents: Vec<String>,
@@ -97,12 +97,8 @@ pub enum Reply {
         may_control: bool,
         collector: CollectorStatus,
     },
-    /// A part of a snapshot, in no particular order.
-    Page { entries: Vec<AgentEntry>, collector: CollectorStatus, last: bool },
-    /// What has changed since the page or delta before.
-    Delta(FleetDelta),
-    /// The client was too slow: what it knows is void, pages follow.
-    Resync,
+    /// To [`Request::Snapshot`] and [`Request::Subscribe`].
+    Update(SubscriptionUpdate),
     /// To [`Request::Agent`].
     Agent(Box<AgentDetail>),
     /// To [`Request::Events`]: one page.
@@ -130,6 +126,24 @@ pub enum Reply {
     },
     /// The collector ends the connection, for this reason.
     Goodbye { why: String },
+}
+
+/// An update of a snapshot or subscription.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubscriptionUpdate {
+    /// Part of a snapshot, in no particular order.
+    Page { entries: Vec<AgentEntry>, collector: Box<CollectorStatus>, last: bool },
+    /// What has changed since the page or delta before.
+    Delta(Box<FleetDelta>),
+    /// The client was too slow: all that it knows is void, pages follow.
+    Resync,
+}
+
+impl From<SubscriptionUpdate> for Reply {
+    fn from(update: SubscriptionUpdate) -> Self {
+        Self::Update(update)
+    }
 }
 
 /// The changes of a fleet since the page or delta before, merged over at least a quarter of a second.

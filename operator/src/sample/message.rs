@@ -180,13 +180,13 @@ pub(crate) fn replies() -> Vec<Reply> {
             may_control: true,
             collector: CollectorStatus::default(),
         },
-        Reply::Page {
+        Reply::Update(SubscriptionUpdate::Page {
             entries: vec![busy_agent(), draining_agent()],
-            collector: paused_collector(),
+            collector: Box::new(paused_collector()),
             last: true,
-        },
-        Reply::Delta(delta),
-        Reply::Resync,
+        }),
+        Reply::Update(SubscriptionUpdate::Delta(Box::new(delta))),
+        Reply::Update(SubscriptionUpdate::Resync),
         Reply::Agent(Box::new(busy_agent_detail())),
         Reply::Events { events: events_of_every_kind(), next: Some(7) },
         Reply::Command(command_outcome()),

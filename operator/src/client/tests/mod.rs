@@ -17,7 +17,9 @@ use tokio::time::timeout;
 use super::*;
 use crate::CollectorDirectories;
 use crate::frame::{FrameReader, encode};
-use crate::message::{ClientFrame, ErrorCode, FleetDelta, Reply, Request, ServerFrame, VERSION};
+use crate::message::{
+    ClientFrame, ErrorCode, FleetDelta, Reply, Request, ServerFrame, SubscriptionUpdate, VERSION,
+};
 use crate::sample;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -105,10 +107,12 @@ async fn answer(
 }
 
 fn replies(request: Request, version: u16, may_control: bool) -> Vec<Reply> {
-    let page = |key, agent: &str, last| Reply::Page {
-        entries: vec![sample::idle_agent(key, agent)],
-        collector: sample::paused_collector(),
-        last,
+    let page = |key, agent: &str, last| {
+        Reply::Update(SubscriptionUpdate::Page {
+            entries: vec![sample::idle_agent(key, agent)],
+            collector: Box::new(sample::paused_collector()),
+            last,
+        })
     };
     match request {
         Request::Hello { .. } => vec![Reply::Hello {
@@ -119,13 +123,13 @@ fn replies(request: Request, version: u16, may_control: bool) -> Vec<Reply> {
         }],
         Request::Snapshot { .. } => vec![page(1, "a", false), page(2, "b", true)],
         Request::Subscribe { .. } => {
-            let changes = FleetDelta {
+            let delta = SubscriptionUpdate::Delta(Box::new(FleetDelta {
                 collector: sample::paused_collector(),
                 entries: vec![sample::idle_agent(3, "c")],
                 removed: vec![heartline_vocabulary::AgentRowId(1)],
                 ..FleetDelta::default()
-            };
-            vec![page(1, "a", false), page(2, "b", true), Reply::Delta(changes)]
+            }));
+            vec![page(1, "a", false), page(2, "b", true), delta.into()]
         }
         Request::Agent { agent } if agent == "mute" => Vec::new(),
         Request::Agent { agent } => {
