@@ -32,7 +32,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use args::Arguments;
 use console::Console;
-use heartline_protocol::wire::UntrustedText;
+use heartline_vocabulary::text::scrub;
 
 /// Runs `heartline` with the command line of this process.
 #[must_use]
@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
             if !error.is_quiet() {
                 // It may quote arguments, or the output of another program.
                 let lines = error.to_string();
-                let lines = lines.split('\n').map(|line| UntrustedText::new(line).scrubbed());
+                let lines = lines.split('\n').map(|line| scrub(line).collect::<String>());
                 console.say(&format!("heartline: {}", lines.collect::<Vec<_>>().join("\n")));
             }
             error.exit_code()

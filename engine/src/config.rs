@@ -90,3 +90,34 @@ impl AgentKeys {
         })
     }
 }
+
+/// Parses the interval of the environment (`SPEC.md`, section 17), a whole number and its unit:
+/// `500ms`, `30s`, `2m`, `1h`. `None` for anything else.
+pub fn parse_interval_ms(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit.trim_start() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_a_whole_number_and_a_unit() {
+        for (text, ms) in [("500ms", 500), ("30s", 30_000), ("2m", 120_000), (" 1 h", 3_600_000)] {
+            assert_eq!(parse_interval_ms(text), Some(ms), "{text}");
+        }
+        for text in ["", "30", "s", "1.5s", "-1s", "99999999999999999999s", "5 d"] {
+            assert_eq!(parse_interval_ms(text), None, "{text}");
+        }
+    }
+}

@@ -43,7 +43,7 @@ use std::time::Duration;
 use heartline_protocol::AgentName;
 use heartline_protocol::limits::{CHALLENGE_LEN, GENERATION_MAX, INTERVAL_MS};
 
-pub use self::config::{AgentKeys, DesiredState, EngineConfig, OutOfScopeError};
+pub use self::config::{AgentKeys, DesiredState, EngineConfig, OutOfScopeError, parse_interval_ms};
 pub use self::identity::IdentityConfig;
 pub use self::metrics::{BeatVitals, InMemoryMetrics, MetricsSource};
 pub use self::receive::DatagramOutcome;

@@ -1,7 +1,9 @@
 //! The causes of transitions.
 
-use heartline_vocabulary::ExitStatus;
 use std::fmt;
+
+use heartline_vocabulary::ExitStatus;
+use heartline_vocabulary::text::span;
 
 /// The cause of a change of state. Its `Display` is the sentence that operators read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,14 +45,10 @@ impl fmt::Display for TransitionCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missed { beats, interval_ms } => {
-                write!(
-                    f,
-                    "{beats} beats missed (interval {})",
-                    DisplayMillis(u64::from(*interval_ms))
-                )
+                write!(f, "{beats} beats missed (interval {})", span(u64::from(*interval_ms)))
             }
             Self::NoProgress { age_ms, step } => {
-                write!(f, "beats arrive, no progress for {}", DisplayMillis(*age_ms))?;
+                write!(f, "beats arrive, no progress for {}", span(*age_ms))?;
                 step.as_ref().map_or(Ok(()), |step| write!(f, "; step {step}"))
             }
             Self::TwoProcesses => f.write_str("reported by two processes"),
@@ -62,27 +60,9 @@ impl fmt::Display for TransitionCause {
             Self::Command { reason, .. } if reason.is_empty() => f.write_str("no reason given"),
             Self::Command { reason, .. } => f.write_str(reason),
             Self::NotHeardSinceStart { waited_ms } => {
-                write!(f, "not heard for {} since the collector started", DisplayMillis(*waited_ms))
+                write!(f, "not heard for {} since the collector started", span(*waited_ms))
             }
             Self::Rules => f.write_str("the health rules were changed"),
-        }
-    }
-}
-
-/// Displays a duration for a sentence: `300ms`, `15s`, `5m03s`, `2h00m`.
-struct DisplayMillis(u64);
-
-impl fmt::Display for DisplayMillis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0 / 1_000;
-        match self.0 {
-            0..1_000 => write!(f, "{}ms", self.0),
-            1_000..10_000 if !self.0.is_multiple_of(1_000) => {
-                write!(f, "{}.{}s", seconds, self.0 % 1_000 / 100)
-            }
-            1_000..60_000 => write!(f, "{seconds}s"),
-            60_000..3_600_000 => write!(f, "{}m{:02}s", seconds / 60, seconds % 60),
-            _ => write!(f, "{}h{:02}m", seconds / 3_600, seconds % 3_600 / 60),
         }
     }
 }

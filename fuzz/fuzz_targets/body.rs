@@ -1,10 +1,10 @@
 //! Bodies of each type of message. What was decoded and written again decodes to the same.
 #![no_main]
 
-use heartline_protocol::wire::is_hostile;
 use heartline_protocol::{
     AgentKey, Body, Datagram, DatagramWriter, Header, IdentityView, KeyEpoch, MessageType,
 };
+use heartline_vocabulary::text::is_hostile;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -57,7 +57,8 @@ mod tests {
     use super::*;
     use crate::bucket::{self, PackedHistogram};
     use crate::limits::{GENERATION_MAX, INTERVAL_MS};
-    use crate::wire::{UntrustedText, is_hostile};
+    use crate::wire::UntrustedText;
+    use heartline_vocabulary::text::is_hostile;
 
     /// Beats of numbers alone.
     fn plain() -> impl Strategy<Value = Beat<'static>> {

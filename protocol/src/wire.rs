@@ -7,6 +7,8 @@
 mod reader;
 pub(crate) mod write;
 
+use heartline_vocabulary::text::scrub;
+
 pub(crate) use reader::{ArrayFields, BodyReader};
 
 /// Error of a body.
@@ -57,18 +59,6 @@ pub(crate) type DecodeResult<T> = Result<T, DecodeError>;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UntrustedText<'a>(&'a str);
 
-/// Returns whether a character may change how the text around it is shown: control characters, line
-/// and paragraph separators, bidirectional marks, zero-width and other invisible format characters.
-pub fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
-            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
-            | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}'
-            | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
-}
-
 impl<'a> UntrustedText<'a> {
     /// Wraps free text.
     pub fn new(raw: &'a str) -> Self {
@@ -77,13 +67,13 @@ impl<'a> UntrustedText<'a> {
 
     /// Returns the text with each hostile character replaced by U+FFFD.
     pub fn scrubbed(self) -> String {
-        self.chars().collect()
+        scrub(self.0).collect()
     }
 
     /// Returns the scrubbed text, cut at a character boundary to at most `most` bytes.
     pub fn scrubbed_to(self, most: usize) -> String {
         let mut text = String::new();
-        for c in self.chars() {
+        for c in scrub(self.0) {
             if text.len() + c.len_utf8() > most {
                 break;
             }
@@ -98,21 +88,18 @@ impl<'a> UntrustedText<'a> {
             // Nothing to scrub: the common case, and many times faster than character by character.
             return self.0 == other;
         }
-        self.chars().eq(other.chars())
+        scrub(self.0).eq(other.chars())
     }
 
     /// Returns whether the text is empty.
     pub fn is_empty(self) -> bool {
         self.0.is_empty()
     }
-
-    fn chars(self) -> impl Iterator<Item = char> + 'a {
-        self.0.chars().map(|c| if is_hostile(c) { '\u{FFFD}' } else { c })
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use heartline_vocabulary::text::is_hostile;
     use proptest::collection::vec;
     use proptest::prelude::*;
 

@@ -14,6 +14,7 @@ mod identity;
 mod named;
 mod session;
 mod state;
+pub mod text;
 mod work;
 
 pub use agent::{AgentRowId, Phase};

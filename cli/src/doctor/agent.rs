@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use heartline_operator::text::parse_duration;
+use heartline_engine::parse_interval_ms;
 use heartline_protocol::Token;
 
 use super::Diagnostic;
@@ -37,11 +37,13 @@ impl AgentSettings {
             ));
         }
         if let Some(text) = set("HEARTLINE_INTERVAL")
-            && parse_duration(&text).is_err()
+            && parse_interval_ms(&text).is_none()
         {
             diagnostics.push(Diagnostic::problem(
-                format!("HEARTLINE_INTERVAL=\"{text}\" is no duration; agents use 30s"),
-                "Write a whole number and its unit, such as 30s or 500ms.",
+                format!(
+                    "HEARTLINE_INTERVAL=\"{text}\" is not a whole number and a unit; agents use 30s"
+                ),
+                "Write it as 30s or 500ms; the units are ms, s, m and h.",
             ));
         }
         let state_home = set("XDG_STATE_HOME")
@@ -180,6 +182,11 @@ mod tests {
         assert!(damaged[0].contains("damaged") && !damaged[0].contains("secretsecret"));
         let address = wrongs(&[("HEARTLINE_TOKEN", "x"), ("HEARTLINE_COLLECTOR", "nowhere")]);
         assert!(address[1].contains("can't be resolved"), "{address:?}");
+        for interval in ["1h30m", "1.5s", "1d", "30S"] {
+            let refused = wrongs(&[home, ("HEARTLINE_INTERVAL", interval)]);
+            assert!(refused[0].contains(interval), "{refused:?}");
+        }
+        assert_eq!(wrongs(&[home, ("HEARTLINE_INTERVAL", "500ms")]), missing);
         let disabled = wrongs(&[home, ("HEARTLINE_DISABLE", "1"), ("HEARTLINE_INTERVAL", "30")]);
         assert_eq!(disabled.len(), 3, "{disabled:?}");
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use heartline_fleet::CommandRequest;
 
 use heartline_operator::message::{AgentCommand, ErrorCode, EventQuery, Reply, Request};
-use heartline_protocol::wire::UntrustedText;
 use heartline_vocabulary::CommandRefusal;
 use heartline_vocabulary::Reason;
 
@@ -188,5 +187,5 @@ async fn forget(
 
 /// Scrubs text from an operator, for terminals, logs and the audit.
 pub fn scrubbed(text: &str) -> String {
-    UntrustedText::new(text).scrubbed()
+    heartline_vocabulary::text::scrub(text).collect()
 }

@@ -236,8 +236,7 @@ fn name(user: &str, origin: Option<&str>, host: &str) -> String {
 }
 
 fn scrubbed(text: &str) -> String {
-    let scrubbed = heartline_protocol::wire::UntrustedText::new(text).scrubbed();
-    scrubbed.chars().take(NAME_MAX).collect()
+    heartline_vocabulary::text::scrub(text).take(NAME_MAX).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use heartline_vocabulary::text::is_hostile;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::task::JoinHandle;
@@ -106,14 +107,10 @@ fn scrubbed(stderr: &Mutex<Vec<u8>>) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Replaces runs of whatever could move a cursor or turn text around by one space.
+/// Replaces each run of hostile characters and white space by one space.
 fn one_line(text: &str) -> String {
-    let visible = |c: char| !(c.is_control() || c.is_whitespace() || is_invisible(c));
-    text.split(|c| !visible(c)).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    let words = text.split(|c: char| c.is_whitespace() || is_hostile(c));
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 impl SshMonitor {
@@ -197,6 +194,7 @@ mod tests {
     fn errors_of_the_far_side_can_not_drive_a_terminal() {
         let said = "ssh: \x1b[2Jconnect\r\n  to \u{202e}host\u{9b}1m port 22\n";
         assert_eq!(one_line(said), "ssh: [2Jconnect to host 1m port 22");
+        assert_eq!(one_line("a\u{ad}b\u{2028}c\u{2029}d\u{e0041}\u{e007f}e"), "a b c d e");
         assert_eq!(one_line(" \r\n"), "");
     }
 }

@@ -6,6 +6,7 @@ mod state;
 
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use event::{EventHeadline, EventText, verb};
+pub use heartline_vocabulary::text::{age, span};
 pub use state::{GlyphSet, state_glyph, state_word, vitals_word};
 
 use jiff::Timestamp;
@@ -14,33 +15,8 @@ use jiff::tz::TimeZone;
 const SECOND_US: u64 = 1_000_000;
 const CENT_NANO: u64 = 10_000_000;
 
-/// Formats a length of time in its two largest units: `4s`, `6m12s`, `3h10m`, `2d01h`, `412d`. At most
-/// six columns below 10,000 days; the second unit keeps two digits, so that right-aligned ages stand
-/// still.
-#[must_use]
-pub fn age(ms: u64) -> String {
-    let seconds = ms / 1_000;
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, _) => format!("{minutes}m{:02}s", seconds % 60),
-        (0, _, _) => format!("{hours}h{:02}m", minutes % 60),
-        (1..=99, _, _) => format!("{days}d{:02}h", hours % 24),
-        _ => format!("{days}d"),
-    }
-}
-
-/// Formats a span of time where fractions of a second matter: `8 ms`, `1.2 s`, `6m12s`.
-#[must_use]
-pub fn span(ms: u64) -> String {
-    match ms {
-        0..1_000 => format!("{ms} ms"),
-        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms / 100 % 10),
-        _ => age(ms),
-    }
-}
-
-/// Formats a latency in microseconds: `850us`, `310ms`, `1.9s`, `12.4s`, `2m04s`.
+/// Formats a latency in microseconds: `850us`, `310ms`, `1.9s`, `12.4s`, `2m04s`. Rounds,
+/// and keeps tenths that are zero, so that quantiles line up.
 #[must_use]
 pub fn latency(us: u64) -> String {
     // Each step is taken by the rounded value, so that 999.7 ms is `1.0s` and not `1000ms`.
@@ -112,35 +88,6 @@ fn instant(ms: i64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ages_keep_their_width() {
-        let seconds = [
-            (0, "0s"),
-            (59, "59s"),
-            (60, "1m00s"),
-            (372, "6m12s"),
-            (3_599, "59m59s"),
-            (3_600, "1h00m"),
-            (86_399, "23h59m"),
-            (176_400, "2d01h"),
-            (8_639_999, "99d23h"),
-            (8_640_000, "100d"),
-        ];
-        for (seconds, text) in seconds {
-            assert_eq!(age(seconds * 1_000 + 999), text);
-            assert!(text.len() <= 6);
-        }
-        assert_eq!(age(u64::MAX), "213503982334d");
-    }
-
-    #[test]
-    fn spans_have_fractions_while_they_matter() {
-        let table = [(8, "8 ms"), (999, "999 ms"), (1_299, "1.2 s"), (372_000, "6m12s")];
-        for (ms, text) in table {
-            assert_eq!(span(ms), text);
-        }
-    }
 
     #[test]
     fn latencies_step_up_by_their_rounded_value() {

@@ -1,6 +1,7 @@
 //! `text.json`: scrubbing of free text.
 
-use heartline_protocol::wire::{UntrustedText, is_hostile};
+use heartline_protocol::wire::UntrustedText;
+use heartline_vocabulary::text::is_hostile;
 use serde_json::{Value, json};
 
 use crate::fixture::{list, str};

@@ -6,22 +6,16 @@ use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{Beat, IdentityView};
 use heartline_tests::world::{Operator, Program, Puppet, World, wait_until};
 use heartline_vocabulary::State;
+use heartline_vocabulary::text::is_hostile;
 use rmp::encode as put;
 
 /// What a terminal would obey: clear the screen, set the title, ring, overwrite the line; and what
 /// would turn a line around or hide in it.
-const HOSTILE: &str =
-    "\u{1b}[2J\u{1b}]0;owned\u{7}\r\n\u{9b}31mERROR\u{202e}lanretxe\u{2066}\u{200b}";
-
-fn is_hostile(c: char) -> bool {
-    let is_bidi =
-        matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    (c.is_control() && c != '\n') || is_bidi
-}
+const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\n\u{9b}31mERROR\u{202e}lanretxe\u{2066}\u{200b}\u{ad}\u{2028}\u{e0041}";
 
 #[track_caller]
 fn assert_clean(what: &str, text: &str) {
-    let raw = text.chars().find(|c| is_hostile(*c));
+    let raw = text.chars().find(|&c| is_hostile(c) && c != '\n');
     assert_eq!(raw, None, "{what} has it raw: {text:?}");
 }
 

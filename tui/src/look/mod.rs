@@ -13,7 +13,7 @@ pub(crate) use glyphs::Glyphs;
 pub(crate) use heartline_operator::text::{EventText, GlyphSet, age, count, latency, span};
 pub(crate) use status::{Status, of_state, status};
 #[cfg(test)]
-pub(crate) use text::is_hostile;
+pub(crate) use text::is_unprintable;
 pub(crate) use text::{Align, clean, fit, width, wrap};
 pub use theme::{NoSuchTheme, ThemeName};
 pub(crate) use theme::{Role, Theme};

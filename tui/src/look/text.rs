@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use heartline_vocabulary::text::is_hostile;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// On which side a cell's text is padded.
@@ -14,22 +15,17 @@ pub(crate) enum Align {
     Right,
 }
 
-/// The text without control, bidirectional and zero-width characters.
+/// Returns the text without hostile characters and those that take no column.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(text.chars().filter(|&c| !is_hostile(c)).collect())
+    Cow::Owned(text.chars().filter(|&c| !is_unprintable(c)).collect())
 }
 
-/// Whether a character may not reach a terminal: it moves the cursor, turns the reading direction,
-/// or takes no room.
-pub(crate) fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-        || c.width() == Some(0)
+/// Returns whether a character is hostile, or takes no column: then cells would not have their width.
+pub(crate) fn is_unprintable(c: char) -> bool {
+    is_hostile(c) || c.width() == Some(0)
 }
 
 /// Columns that the text takes.
@@ -91,6 +87,7 @@ mod tests {
     #[test]
     fn hostile_text_loses_what_drives_a_terminal() {
         assert_eq!(clean("a\u{1b}[31mb\u{202e}c\u{200b}\u{7f}\n"), "a[31mbc");
+        assert_eq!(clean("\u{ad}d\u{2028}\u{3164}e\u{301}\u{e0041}"), "de");
         assert!(matches!(clean("plain-name"), Cow::Borrowed(_)));
     }
 

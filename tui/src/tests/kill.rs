@@ -199,13 +199,13 @@ fn a_kill_is_pending_until_it_is_obeyed() {
     });
     assert!(driver.line("■ DRAINING").contains("mail.2"));
     let said = driver.line("KILL mail.2");
-    assert!(said.contains("delivered in 3 ms, DRAINING 2s: 1 task in flight"), "{said}");
+    assert!(said.contains("delivered in 3ms, DRAINING 2s: 1 task in flight"), "{said}");
     driver.change("mail.2", |vitals| {
         vitals.command = Some(heartline_operator::sample::kill_command(9));
     });
-    assert!(driver.line("KILL mail.2").contains("obeyed in 1.2 s"));
+    assert!(driver.line("KILL mail.2").contains("obeyed in 1.2s"));
     driver.wait(11_000);
-    assert!(!driver.screen().contains("obeyed in 1.2 s\n"));
+    assert!(!driver.screen().contains("obeyed in 1.2s\n"));
 }
 
 #[test]

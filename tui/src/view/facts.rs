@@ -78,7 +78,7 @@ fn beats(entry: &AgentEntry) -> Vec<Fact> {
     let sent = vitals.beats.saturating_add(vitals.lost);
     let loss = if sent == 0 { 0.0 } else { vitals.lost as f64 / sent as f64 };
     vec![
-        fact("every", interval(vitals.interval_ms)),
+        fact("every", span(vitals.interval_ms.into())),
         fact("boot", super::cells::boot(entry)),
         // They are counted in memory: a session may be older than its collector.
         fact("since collector start", count(vitals.beats)),
@@ -206,11 +206,6 @@ fn order(state: &State, command: &CommandStatus) -> Vec<Fact> {
         }
     });
     facts
-}
-
-/// The time between beats: `15s`, `500 ms`.
-pub(super) fn interval(ms: u32) -> String {
-    if ms.is_multiple_of(1_000) { age(ms.into()) } else { span(ms.into()) }
 }
 
 /// A time of day in the chosen zone, with the date when it is another day.

@@ -4,9 +4,9 @@ use heartline_operator::message::AgentEntry;
 
 use heartline_vocabulary::{Action, Reason, State as AgentState};
 
-use crate::look::Role;
+use crate::look::{Role, span};
 use crate::state::{Dialog, State};
-use crate::view::facts::{interval, when};
+use crate::view::facts::when;
 
 /// Intervals without a beat after which an agent counts as not heard.
 const HEARD_INTERVALS: u64 = 3;
@@ -35,7 +35,7 @@ fn kill(state: &State, dialog: &Dialog) -> Vec<(Role, String)> {
     let (heard, silent): (Vec<&AgentEntry>, Vec<&AgentEntry>) =
         rest.into_iter().partition(|entry| is_heard(state, entry));
     if let Some(slowest) = heard.iter().map(|entry| entry.vitals.interval_ms).max() {
-        let (whom, by) = (names(&heard), interval(slowest));
+        let (whom, by) = (names(&heard), span(slowest.into()));
         lines.push((Role::Text, format!("        {whom}: told at once, in {by} at the latest.")));
         let busy: u64 = heard.iter().map(|entry| u64::from(entry.vitals.in_flight)).sum();
         // Always a line: the buttons below must not move while somebody aims at them.
