@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use heartline_config::{ConfigError, ConfigFile, ConfigText};
 use heartline_operator::CollectorDirectories;
-use heartline_tui::{Colour, KeyMap, KeyOverrides, Look, ThemeName, TuiConfig};
+use heartline_tui::{ColourPreference, KeyMap, KeyOverrides, ThemeName, TuiConfig, TuiSettings};
 
 use crate::args::GlobalArgs;
 use crate::error::CliError;
@@ -74,12 +74,12 @@ impl LoadedConfig {
         Ok(Self { path: Some(text.path().to_owned()), file, tui })
     }
 
-    /// Returns how the terminal app looks, and its keys.
+    /// Returns the resolved settings of the terminal app.
     ///
     /// # Errors
     /// [`CliError::Usage`] when the keys can't be used.
-    pub(crate) fn look(&self) -> Result<Look, CliError> {
-        self.tui.resolve(Colour::from_env()).map_err(CliError::usage)
+    pub(crate) fn tui_settings(&self) -> Result<TuiSettings, CliError> {
+        self.tui.resolve(ColourPreference::from_env()).map_err(CliError::usage)
     }
 
     /// Prints the settings in force, as a config file that would bring them about.

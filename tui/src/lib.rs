@@ -1,33 +1,31 @@
 //! The terminal app: a fleet on one screen, in an SSH session.
 //!
-//! A key means a named command (`KEYS.md` lists them), a command is applied by
-//! `update(&mut State, Event, now) -> Vec<Effect>`, and `view(&State)` draws. All that can change
-//! is in one `State`; drawing changes nothing; one loop performs the effects.
+//! A key means a named command (`KEYS.md` lists them), `update(&mut AppState, AppEvent, now) ->
+//! Vec<AppEffect>` applies it, and `view(&AppState)` draws. Everything that can change is in one
+//! `AppState`; drawing changes nothing; one event loop runs the effects.
 
 mod clock;
+mod columns;
 mod commands;
-mod event;
 mod keys;
 mod layout;
-mod look;
 mod options;
-mod pace;
 mod run;
 mod snapshot;
 mod state;
 mod terminal;
+mod text;
+mod theme;
 mod update;
 mod view;
 
 pub use keys::{KeyConflict, KeyMap, KeyOverrides};
-pub use look::{NoSuchTheme, ThemeName};
-pub use options::{Colour, Look, TuiConfig};
-pub use run::{ExitReason, Options, RunError, run};
+pub use options::{ColourPreference, TuiConfig, TuiSettings};
+pub use run::{RunError, RunOptions, run};
 pub use snapshot::{SnapshotData, snapshot};
 pub use state::Screen;
 pub use terminal::TerminalError;
+pub use theme::{ParseThemeError, ThemeName};
 
-#[cfg(test)]
-mod sample;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,12 @@
-//! What can be set: by the command line, and in the config file.
+//! The settings of the terminal app.
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{KeyConflict, KeyMap, KeyOverrides};
-use crate::look::{GlyphSet, ThemeName};
-use crate::state::ZoneChoice;
+use crate::state::DisplayTimeZone;
+use crate::text::GlyphSet;
+use crate::theme::ThemeName;
 
 /// The `[tui]` section of the config file. Unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,27 +29,26 @@ impl Default for TuiConfig {
     }
 }
 
-/// How the program looks and which keys it has: the config, resolved.
+/// The resolved [`TuiConfig`].
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct TuiSettings {
     pub(crate) theme: ThemeName,
-    pub(crate) charset: GlyphSet,
-    pub(crate) zone: ZoneChoice,
+    pub(crate) glyph_set: GlyphSet,
+    pub(crate) zone: DisplayTimeZone,
     pub(crate) local_zone: TimeZone,
     pub(crate) keymap: KeyMap,
 }
 
-/// What the environment says about colour.
+/// The preference of the environment for colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Colour {
-    /// Nothing.
+pub enum ColourPreference {
     #[default]
     Allowed,
     /// `NO_COLOR` is set and not empty.
     Unwanted,
 }
 
-impl Colour {
+impl ColourPreference {
     /// Reads `NO_COLOR` (<https://no-color.org>).
     #[must_use]
     pub fn from_env() -> Self {
@@ -60,19 +60,19 @@ impl Colour {
 }
 
 impl TuiConfig {
-    /// Returns the look that this config asks for. A theme that is named wins over `NO_COLOR`.
+    /// Resolves the theme, which wins over `NO_COLOR`, the characters, the zone and the keys.
     ///
     /// # Errors
     /// [`KeyConflict`] when one key would have two meanings.
-    pub fn resolve(&self, colour: Colour) -> Result<Look, KeyConflict> {
+    pub fn resolve(&self, colour: ColourPreference) -> Result<TuiSettings, KeyConflict> {
         let fallback = match colour {
-            Colour::Allowed => ThemeName::Dark,
-            Colour::Unwanted => ThemeName::Mono,
+            ColourPreference::Allowed => ThemeName::Dark,
+            ColourPreference::Unwanted => ThemeName::Mono,
         };
-        Ok(Look {
+        Ok(TuiSettings {
             theme: self.theme.unwrap_or(fallback),
-            charset: if self.ascii { GlyphSet::Ascii } else { GlyphSet::Unicode },
-            zone: if self.utc { ZoneChoice::Utc } else { ZoneChoice::Local },
+            glyph_set: if self.ascii { GlyphSet::Ascii } else { GlyphSet::Unicode },
+            zone: if self.utc { DisplayTimeZone::Utc } else { DisplayTimeZone::Local },
             local_zone: TimeZone::system(),
             keymap: KeyMap::with_overrides(&self.keys)?,
         })
@@ -87,16 +87,16 @@ mod tests {
     fn a_section_is_read_and_unknown_keys_are_refused() {
         let text = "theme = \"colour-blind\"\nascii = true\n[keys]\nfreeze = \"F5\"\nkill = [\"X\", \"F9\"]\n";
         let config: TuiConfig = toml::from_str(text).unwrap();
-        let look = config.resolve(Colour::Unwanted).unwrap();
-        assert_eq!((look.theme, look.charset), (ThemeName::ColourBlind, GlyphSet::Ascii));
-        assert_eq!(look.keymap.table()["kill"], ["X", "F9"]);
+        let settings = config.resolve(ColourPreference::Unwanted).unwrap();
+        assert_eq!((settings.theme, settings.glyph_set), (ThemeName::ColourBlind, GlyphSet::Ascii));
+        assert_eq!(settings.keymap.table()["kill"], ["X", "F9"]);
         assert!(toml::from_str::<TuiConfig>("them = \"dark\"").is_err());
         assert!(toml::from_str::<TuiConfig>("theme = \"solarized\"").is_err());
     }
 
     #[test]
     fn no_color_means_the_mono_theme() {
-        let look = TuiConfig::default().resolve(Colour::Unwanted).unwrap();
-        assert_eq!(look.theme, ThemeName::Mono);
+        let settings = TuiConfig::default().resolve(ColourPreference::Unwanted).unwrap();
+        assert_eq!(settings.theme, ThemeName::Mono);
     }
 }

@@ -1,123 +1,101 @@
-//! The one loop: everything that happens comes through it in one order.
+//! The event loop: everything that happens passes through it in one order.
 
-mod export;
-mod perform;
+mod effects;
 
 use std::future::poll_fn;
+use std::hash::{BuildHasher as _, RandomState};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crossterm::event::{self, EventStream, KeyEventKind, MouseButton, MouseEventKind};
 use futures_core::Stream as _;
 use heartline_operator::FilterError;
-use heartline_operator::client::{
-    AccessMode, ClientOptions, Endpoint, Link, LinkEvent, LinkState, SshPrompts,
-};
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use heartline_operator::client::{ClientOptions, Endpoint, Link, LinkEvent, LinkState, SshPrompts};
 use tokio::sync::mpsc;
 
-use crate::clock::{Clock, MonoTime};
-use crate::event::{Effect, Event, MouseInput};
-use crate::options::Look;
-use crate::pace::{Pace, Urgency};
-use crate::state::{Behind, State};
-use crate::terminal::{Canvas, Guard, Hangup, Signal, Signals, TerminalError};
-use crate::update::{filter_fleet, update};
+use crate::clock::{FramePacer, MonoTime, MonotonicClock, RedrawPriority};
+use crate::options::TuiSettings;
+use crate::state::{AppState, ListStaleness};
+use crate::terminal::{
+    self, DiffRenderer, HangupWatcher, ProcessSignal, SignalListener, TerminalError, TerminalGuard,
+};
+use crate::update::{AppEffect, AppEvent, MouseInput, set_initial_filter, update};
 use crate::view::view;
-use perform::Performer;
+use effects::EffectRunner;
 
-/// Longest wait between two ticks.
+/// The longest time between two ticks.
 const SECOND_MS: i64 = 1_000;
-/// Answers that wait to be taken.
-const ANSWERS: usize = 32;
+/// The most outcomes of requests that wait for the event loop.
+const OUTCOME_QUEUE: usize = 32;
 
-/// What to run on, and how it looks.
+/// What to connect to, and how.
 #[derive(Clone, Debug)]
-pub struct Options {
-    /// Where the collector is.
+pub struct RunOptions {
     pub endpoint: Endpoint,
-    /// How to connect; [`AccessMode::View`] for `--read-only`.
     pub client: ClientOptions,
-    /// Theme, characters, zone and keys.
-    pub look: Look,
-    /// The filter to begin with; empty for none.
+    pub settings: TuiSettings,
+    /// The initial filter; empty for none.
     pub filter: String,
 }
 
-/// Why the program ended, when nothing went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitReason {
-    /// The operator quit.
-    Quit,
-    /// TERM, HUP or INT from outside.
-    Signal,
-    /// The terminal was closed.
-    TerminalClosed,
-}
-
-/// Why the program could not run.
+/// An error of [`run`].
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The terminal.
     #[error(transparent)]
     Terminal(#[from] TerminalError),
-    /// The filter that was given.
     #[error("--filter can't be read:\n{0}")]
     Filter(#[from] FilterError),
 }
 
-/// What woke the loop.
-enum Woken {
-    Signal(Signal),
-    Closed,
-    Input(Option<std::io::Result<event::Event>>),
-    Event(Event),
-    /// It is time to draw or to build the list.
-    Due,
-}
-
-/// Runs the terminal app until the operator leaves it. Must run in a tokio runtime with time, I/O
-/// and signals; a current-thread one will do.
+/// Runs the terminal app until the operator quits, the terminal is closed, or a signal ends it. Must
+/// run in a tokio runtime with time, I/O and signals; a current-thread one will do.
 ///
 /// # Errors
-/// No terminal, or a filter that can't be read. A collector that is not there is no error: it is
-/// tried for ever.
-pub async fn run(options: Options) -> Result<ExitReason, RunError> {
-    let clock = Clock::start();
+/// No terminal, or an invalid filter. An unreachable collector is no error: connecting is tried again
+/// without end.
+pub async fn run(options: RunOptions) -> Result<(), RunError> {
+    let clock = MonotonicClock::start();
     let mut link = Link::open(options.endpoint.clone(), options.client.clone());
     let first = first_attempt(&options.endpoint, &mut link).await;
-    let mut state = State::new(options.look, (0, 0), perform::random_seed());
-    filter_fleet(&mut state, &options.filter)?;
-    let guard = Guard::take()?;
+    let mut state = AppState::new(options.settings, (0, 0), random_seed());
+    set_initial_filter(&mut state, &options.filter)?;
+    let guard = TerminalGuard::acquire()?;
     state.size = guard.size()?;
+    let (sender, outcomes) = mpsc::channel(OUTCOME_QUEUE);
     let app = App {
         clock,
         state,
-        performer: Performer::new(link.handle()),
+        effects: EffectRunner::new(link.handle(), sender),
         link,
         guard,
-        canvas: Canvas::new(),
-        pace: Pace::default(),
-        drawn: 0,
+        renderer: DiffRenderer::new(),
+        pacer: FramePacer::default(),
+        drawn_revision: 0,
         tick_at: MonoTime::default(),
     };
-    match app.run(first).await {
-        // Whoever closed the window wants nothing more of us.
-        Err(TerminalError::Gone(_)) => Ok(ExitReason::TerminalClosed),
+    match app.run(first, outcomes).await {
+        // The terminal was closed, which ends the program as quitting does.
+        Err(TerminalError::Gone(_)) => Ok(()),
         other => Ok(other?),
     }
 }
 
-/// ssh may ask for a passphrase, on the terminal as it was: so its first attempt comes first.
+/// Returns a seed for request ids, so that no two programs use the same ids.
+fn random_seed() -> u64 {
+    RandomState::new().hash_one(std::process::id())
+}
+
+/// Waits for the first attempt to connect by ssh, which may ask for a passphrase on the terminal
+/// before it is set up.
 async fn first_attempt(endpoint: &Endpoint, link: &mut Link) -> Vec<LinkEvent> {
     let mut events = Vec::new();
     if matches!(endpoint, Endpoint::Ssh(ssh) if ssh.prompts == SshPrompts::Allowed) {
         loop {
             let event = link.next().await;
-            let decided =
+            let is_decided =
                 matches!(event, LinkEvent::State(LinkState::Live(_) | LinkState::Lost { .. }));
             events.push(event);
-            if decided {
+            if is_decided {
                 break;
             }
         }
@@ -125,190 +103,172 @@ async fn first_attempt(endpoint: &Endpoint, link: &mut Link) -> Vec<LinkEvent> {
     events
 }
 
+/// The running program.
 struct App {
-    clock: Clock,
-    state: State,
+    clock: MonotonicClock,
+    state: AppState,
     link: Link,
-    performer: Performer,
-    guard: Guard,
-    canvas: Canvas,
-    pace: Pace,
-    /// Revision of the state that the terminal shows.
-    drawn: u64,
+    effects: EffectRunner,
+    guard: TerminalGuard,
+    renderer: DiffRenderer,
+    pacer: FramePacer,
+    /// The revision of the state that the terminal shows.
+    drawn_revision: u64,
     tick_at: MonoTime,
 }
 
 impl App {
-    /// Signals come first, then the end of the terminal, keys, answers, news, and last what is due.
-    async fn run(mut self, first: Vec<LinkEvent>) -> Result<ExitReason, TerminalError> {
-        let mut signals = Signals::listen()?;
-        let mut hangup = Hangup::watch().map_err(TerminalError::SetUp)?;
+    /// Priorities: signals, the end of the terminal, input, outcomes of requests, events of the link,
+    /// and last what is due.
+    async fn run(
+        mut self,
+        first: Vec<LinkEvent>,
+        mut outcomes: mpsc::Receiver<AppEvent>,
+    ) -> Result<(), TerminalError> {
+        let mut signals = SignalListener::install()?;
+        let mut hangup = HangupWatcher::spawn().map_err(TerminalError::SetUp)?;
         let mut input = EventStream::new();
-        let (answers_in, mut answers) = mpsc::channel(ANSWERS);
-        self.performer.answer_to(answers_in);
         for event in first {
-            self.apply(Event::Link(event))?;
+            // Events of the link never quit.
+            let _ = self.apply(AppEvent::Link(event))?;
         }
-        self.pace.want_frame(Urgency::Key);
+        self.pacer.request_frame(RedrawPriority::Input);
         loop {
-            let wait = Duration::from_millis(self.wait_ms());
-            let woken = tokio::select! {
+            let timeout = Duration::from_millis(self.timeout_ms());
+            let event = tokio::select! {
                 biased;
-                signal = signals.next() => Woken::Signal(signal),
-                () = hangup.closed() => Woken::Closed,
+                signal = signals.recv() => match signal {
+                    ProcessSignal::Exit => return Ok(()),
+                    ProcessSignal::Continue => {
+                        self.redraw_all()?;
+                        None
+                    }
+                },
+                () = hangup.closed() => return Ok(()),
                 read = poll_fn(|context| std::pin::Pin::new(&mut input).poll_next(context)) => {
-                    Woken::Input(read)
+                    let Some(Ok(input)) = read else { return Ok(()) };
+                    translate(input)
                 }
-                Some(event) = answers.recv() => Woken::Event(event),
-                event = self.link.next() => Woken::Event(Event::Link(event)),
-                () = tokio::time::sleep(wait) => Woken::Due,
+                Some(event) = outcomes.recv() => Some(event),
+                event = self.link.next() => Some(AppEvent::Link(event)),
+                () = tokio::time::sleep(timeout) => None,
             };
-            if let Some(reason) = self.woken(woken)? {
-                return Ok(reason);
+            if let Some(event) = event
+                && self.apply(event)?.is_break()
+            {
+                return Ok(());
             }
+            self.run_due()?;
         }
     }
 
-    fn woken(&mut self, woken: Woken) -> Result<Option<ExitReason>, TerminalError> {
-        match woken {
-            Woken::Signal(Signal::Continue) => self.redraw_all()?,
-            Woken::Signal(_) => return Ok(Some(ExitReason::Signal)),
-            Woken::Closed | Woken::Input(None | Some(Err(_))) => {
-                return Ok(Some(ExitReason::TerminalClosed));
-            }
-            Woken::Input(Some(Ok(read))) => {
-                if let Some(event) = translate(read) {
-                    return self.apply(event);
-                }
-            }
-            Woken::Event(event) => return self.apply(event),
-            Woken::Due => {}
-        }
-        self.due()?;
-        Ok(None)
-    }
-
-    /// Applies an event, does what comes of it, and draws if that is due.
-    fn apply(&mut self, event: Event) -> Result<Option<ExitReason>, TerminalError> {
-        let urgency = match event {
-            Event::Link(_) => Urgency::News,
-            _ => Urgency::Key,
+    /// Applies an event and runs its effects. Breaks to exit.
+    fn apply(&mut self, event: AppEvent) -> Result<ControlFlow<()>, TerminalError> {
+        let priority = match event {
+            AppEvent::Link(_) => RedrawPriority::Data,
+            _ => RedrawPriority::Input,
         };
         for effect in update(&mut self.state, event, self.clock.now()) {
             match effect {
-                Effect::Exit => return Ok(Some(ExitReason::Quit)),
-                Effect::Suspend => self.suspend()?,
-                Effect::Redraw => self.redraw_all()?,
-                Effect::Copy(text) => self.guard.write(&crate::terminal::copy(&text))?,
-                Effect::Mouse(mode) => self.guard.write(crate::terminal::mouse(mode))?,
-                other => self.performer.perform(other),
+                AppEffect::Exit => return Ok(ControlFlow::Break(())),
+                AppEffect::Suspend => self.suspend()?,
+                AppEffect::Redraw => self.redraw_all()?,
+                AppEffect::CopyToClipboard(text) => self.guard.copy_to_clipboard(&text)?,
+                AppEffect::SetMouseMode(mode) => self.guard.set_mouse_mode(mode)?,
+                other => self.effects.run(other),
             }
         }
-        if self.state.revision != self.drawn {
-            self.pace.want_frame(urgency);
-        }
-        if self.state.list.behind != Behind::Nothing {
-            self.pace.want_settle();
-        }
-        self.due()?;
-        Ok(None)
+        self.schedule(priority);
+        Ok(ControlFlow::Continue(()))
     }
 
-    /// Ticks, builds and draws, as far as it is time.
-    fn due(&mut self) -> Result<(), TerminalError> {
+    /// Schedules what the last update made necessary.
+    fn schedule(&mut self, priority: RedrawPriority) {
+        if self.state.revision != self.drawn_revision {
+            self.pacer.request_frame(priority);
+        }
+        if self.state.list.staleness != ListStaleness::Fresh {
+            self.pacer.request_rebuild();
+        }
+    }
+
+    /// Ticks, rebuilds and draws, as far as that is due.
+    fn run_due(&mut self) -> Result<(), TerminalError> {
         let now = self.clock.now();
         if now >= self.tick_at {
             self.tick_at = now.plus_ms(self.to_next_second(now));
-            let effects = update(&mut self.state, Event::Tick, now);
-            effects.into_iter().for_each(|effect| self.performer.perform(effect));
-            if self.state.revision != self.drawn {
-                self.pace.want_frame(Urgency::Key);
-            }
-            if self.state.list.behind != Behind::Nothing {
-                self.pace.want_settle();
-            }
+            let effects = update(&mut self.state, AppEvent::Tick, now);
+            effects.into_iter().for_each(|effect| self.effects.run(effect));
+            self.schedule(RedrawPriority::Input);
         }
-        if self.pace.settle_due(now) {
-            update(&mut self.state, Event::Settle, now);
-            self.pace.settled(now, self.clock.now());
-            self.pace.want_frame(Urgency::News);
+        if self.pacer.is_rebuild_due(now) {
+            update(&mut self.state, AppEvent::RebuildList, now);
+            self.pacer.record_rebuild(now, self.clock.now());
+            self.pacer.request_frame(RedrawPriority::Data);
         }
         let now = self.clock.now();
-        if self.pace.frame_due(now) {
+        if self.pacer.is_frame_due(now) {
             self.draw()?;
-            self.pace.drew(now, self.clock.now());
+            self.pacer.record_frame(now, self.clock.now());
         }
         Ok(())
     }
 
-    /// One frame, in one write; none when it looks the same.
+    /// Writes a frame at once, if it differs from what the terminal shows.
     fn draw(&mut self) -> Result<(), TerminalError> {
-        let (width, height) = self.state.size;
-        let mut next = Buffer::empty(Rect::new(0, 0, width, height));
-        let cursor = view(&self.state, &mut next);
-        self.drawn = self.state.revision;
-        let bytes = self.canvas.frame(next, cursor);
+        let (next, cursor) = view(&self.state);
+        self.drawn_revision = self.state.revision;
+        let bytes = self.renderer.render(next, cursor);
         if bytes.is_empty() { Ok(()) } else { self.guard.write(&bytes) }
     }
 
-    /// The shell has the terminal until `fg`.
+    /// Leaves the terminal to the shell until `fg`.
     fn suspend(&mut self) -> Result<(), TerminalError> {
-        self.guard.give_back();
-        crate::terminal::stop_self()?;
+        terminal::restore();
+        terminal::stop_process()?;
         self.redraw_all()
     }
 
-    /// Takes the terminal as if for the first time: size, modes and every cell.
+    /// Sets the terminal up again, and draws every cell.
     fn redraw_all(&mut self) -> Result<(), TerminalError> {
-        self.guard.take_again()?;
-        self.guard.write(crate::terminal::mouse(self.state.mouse))?;
+        self.guard.reacquire()?;
+        self.guard.set_mouse_mode(self.state.mouse)?;
         let (width, height) = self.guard.size()?;
-        update(&mut self.state, Event::Resize(width, height), self.clock.now());
-        self.canvas.forget();
-        self.pace.want_frame(Urgency::Key);
+        update(&mut self.state, AppEvent::Resize(width, height), self.clock.now());
+        self.renderer.invalidate();
+        self.pacer.request_frame(RedrawPriority::Input);
         Ok(())
     }
 
-    fn wait_ms(&self) -> u64 {
+    fn timeout_ms(&self) -> u64 {
         let now = self.clock.now();
         let tick = self.tick_at.since(now);
-        self.pace.wait_ms(now).map_or(tick, |wait| wait.min(tick))
+        self.pacer.timeout_ms(now).map_or(tick, |timeout| timeout.min(tick))
     }
 
-    /// Ages tick when the collector's clock does.
+    /// Returns the milliseconds to the next second of the collector's clock, at which ages change.
     fn to_next_second(&self, now: MonoTime) -> u64 {
         let at_ms = self.state.live.exact_now_ms(now);
         u64::try_from(SECOND_MS - at_ms.rem_euclid(SECOND_MS)).unwrap_or(1)
     }
 }
 
-/// What the terminal reports, as an event; what means nothing here is left out.
-fn translate(read: event::Event) -> Option<Event> {
-    match read {
-        event::Event::Key(key) if key.kind != KeyEventKind::Release => Some(Event::Key(key.into())),
-        event::Event::Paste(text) => Some(Event::Paste(text)),
-        event::Event::Resize(width, height) => Some(Event::Resize(width, height)),
+/// Translates what the terminal reports; `None` for what has no meaning here.
+fn translate(input: event::Event) -> Option<AppEvent> {
+    match input {
+        event::Event::Key(key) if key.kind != KeyEventKind::Release => {
+            Some(AppEvent::Key(key.into()))
+        }
+        event::Event::Paste(text) => Some(AppEvent::Paste(text)),
+        event::Event::Resize(width, height) => Some(AppEvent::Resize(width, height)),
         event::Event::Mouse(mouse) => match mouse.kind {
             MouseEventKind::Down(MouseButton::Left) => {
-                Some(Event::Mouse(MouseInput::Click { column: mouse.column, row: mouse.row }))
+                Some(AppEvent::Mouse(MouseInput::Click { column: mouse.column, row: mouse.row }))
             }
-            MouseEventKind::ScrollDown => Some(Event::Mouse(MouseInput::ScrollDown)),
-            MouseEventKind::ScrollUp => Some(Event::Mouse(MouseInput::ScrollUp)),
+            MouseEventKind::ScrollDown => Some(AppEvent::Mouse(MouseInput::ScrollDown)),
+            MouseEventKind::ScrollUp => Some(AppEvent::Mouse(MouseInput::ScrollUp)),
             _ => None,
         },
         event::Event::Key(_) | event::Event::FocusGained | event::Event::FocusLost => None,
-    }
-}
-
-impl Options {
-    /// The usual: look and act if allowed, named for the collector's log.
-    #[must_use]
-    pub fn new(endpoint: Endpoint, access: AccessMode, look: Look) -> Self {
-        let client = ClientOptions {
-            access,
-            client: concat!("heartline-tui ", env!("CARGO_PKG_VERSION")).to_owned(),
-            ..ClientOptions::default()
-        };
-        Self { endpoint, client, look, filter: String::new() }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) async fn run(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
-    let look = settings.config.look()?;
+    let tui_settings = settings.config.tui_settings()?;
     let client = settings.connect().await?;
     let (entries, collector) = client.snapshot(Vec::new()).await?;
     let query = EventQuery { limit: EVENTS, ..EventQuery::default() };
@@ -48,6 +48,6 @@ pub(crate) async fn run(
     };
     let size = (args.size.columns, args.size.rows);
     let filter = args.filter.as_deref().unwrap_or_default();
-    console.print(&snapshot(data, screen, size, filter, look)?)?;
+    console.print(&snapshot(data, screen, size, filter, tui_settings)?)?;
     Ok(CommandExit::Success)
 }

@@ -1,7 +1,7 @@
 //! `heartline` without a command: the terminal app.
 
 use heartline_operator::client::Endpoint;
-use heartline_tui::{Options, RunError};
+use heartline_tui::{RunError, RunOptions};
 
 use super::parse_filter;
 use crate::args::TuiArgs;
@@ -23,7 +23,7 @@ pub(crate) async fn run(
         ));
     }
     let filter = parse_filter(args.filter.as_deref())?;
-    let options = Options {
+    let options = RunOptions {
         filter: filter.as_str().to_owned(),
         ..options(settings.endpoint(&environment)?, settings)?
     };
@@ -31,11 +31,11 @@ pub(crate) async fn run(
     Ok(CommandExit::Success)
 }
 
-pub(super) fn options(endpoint: Endpoint, settings: &Settings) -> Result<Options, CliError> {
-    Ok(Options {
+pub(super) fn options(endpoint: Endpoint, settings: &Settings) -> Result<RunOptions, CliError> {
+    Ok(RunOptions {
         endpoint,
         client: settings.client_options(&environment),
-        look: settings.config.look()?,
+        settings: settings.config.tui_settings()?,
         filter: String::new(),
     })
 }

@@ -1,4 +1,4 @@
-//! One key with its modifiers, and how it is written: `j`, `ctrl-d`, `shift-Tab`, `g g`.
+//! Keys with their modifiers, and how they are written: `j`, `ctrl-d`, `shift-Tab`, `g g`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,29 +8,26 @@ use serde::Deserialize;
 
 /// A key with its modifiers. A capital letter is itself, without `shift`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd)]
-pub(crate) struct Chord {
+pub(crate) struct KeyChord {
     pub code: KeyCode,
     pub ctrl: bool,
     pub alt: bool,
 }
 
-/// Keys pressed one after the other: almost always one, for `g g` two.
+/// Keys pressed one after the other: one, or two as in `g g`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Sequence(pub Vec<Chord>);
+pub(crate) struct KeySequence(pub Vec<KeyChord>);
 
-/// A key that can't be understood.
+/// The error of parsing keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParseKeyError {
-    /// Nothing was written.
     #[error("a key is expected, such as \"j\", \"ctrl-d\", \"F1\" or \"g g\"")]
     Empty,
-    /// It names no key.
     #[error(
         "no key is called {0:?}: write a character, or one of Enter Esc Tab Space Home End PgUp PgDn Up Down Left Right F1 to F12, with ctrl- or alt- in front"
     )]
     Unknown(String),
-    /// More keys in a row than anybody remembers.
     #[error("{0:?} has more than two keys in a row")]
     TooLong(String),
 }
@@ -53,14 +50,14 @@ const NAMED: [(&str, KeyCode); 15] = [
     ("Del", KeyCode::Delete),
 ];
 
-impl Chord {
+impl KeyChord {
     #[cfg(test)]
     pub(crate) fn plain(code: KeyCode) -> Self {
         Self { code, ctrl: false, alt: false }
     }
 
-    /// The character this types into a text field, if it does.
-    pub(crate) fn typed(self) -> Option<char> {
+    /// Returns the character that the key types into a text field.
+    pub(crate) fn typed_char(self) -> Option<char> {
         match self.code {
             KeyCode::Char(c) if !self.ctrl && !self.alt => Some(c),
             _ => None,
@@ -68,9 +65,9 @@ impl Chord {
     }
 }
 
-impl From<KeyEvent> for Chord {
-    /// What a terminal reports, brought to one form: `ctrl-\` and `ctrl-space` arrive from most
-    /// terminals as `ctrl-4` and NUL.
+impl From<KeyEvent> for KeyChord {
+    /// Normalizes what a terminal reports: most report `ctrl-\` and `ctrl-space` as `ctrl-4` and
+    /// NUL.
     fn from(key: KeyEvent) -> Self {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         let code = match key.code {
@@ -84,7 +81,7 @@ impl From<KeyEvent> for Chord {
     }
 }
 
-impl FromStr for Chord {
+impl FromStr for KeyChord {
     type Err = ParseKeyError;
 
     fn from_str(text: &str) -> Result<Self, ParseKeyError> {
@@ -116,7 +113,7 @@ fn code_named(text: &str) -> Option<KeyCode> {
     (1..=12).contains(&number).then_some(KeyCode::F(number))
 }
 
-impl fmt::Display for Chord {
+impl fmt::Display for KeyChord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.ctrl {
             f.write_str("ctrl-")?;
@@ -133,11 +130,11 @@ impl fmt::Display for Chord {
     }
 }
 
-impl FromStr for Sequence {
+impl FromStr for KeySequence {
     type Err = ParseKeyError;
 
     fn from_str(text: &str) -> Result<Self, ParseKeyError> {
-        let chords: Vec<Chord> =
+        let chords: Vec<KeyChord> =
             text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
         match chords.len() {
             0 => Err(ParseKeyError::Empty),
@@ -147,7 +144,7 @@ impl FromStr for Sequence {
     }
 }
 
-impl TryFrom<String> for Sequence {
+impl TryFrom<String> for KeySequence {
     type Error = ParseKeyError;
 
     fn try_from(text: String) -> Result<Self, ParseKeyError> {
@@ -155,15 +152,10 @@ impl TryFrom<String> for Sequence {
     }
 }
 
-impl fmt::Display for Sequence {
+impl fmt::Display for KeySequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (nth, chord) in self.0.iter().enumerate() {
-            if nth > 0 {
-                f.write_str(" ")?;
-            }
-            write!(f, "{chord}")?;
-        }
-        Ok(())
+        let keys: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&keys.join(" "))
     }
 }
 
@@ -172,28 +164,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_written_as_they_are_read() {
+    fn keys_are_formatted_as_they_are_parsed() {
         for text in
             ["j", "G", "g g", "ctrl-d", "ctrl-\\", "ctrl-Space", "shift-Tab", "F1", "alt-x", "-"]
         {
-            let keys: Sequence = text.parse().unwrap();
+            let keys: KeySequence = text.parse().unwrap();
             assert_eq!(keys.to_string(), text);
         }
     }
 
     #[test]
-    fn what_is_no_key_is_named_in_the_error() {
-        assert_eq!("".parse::<Sequence>(), Err(ParseKeyError::Empty));
+    fn an_unknown_key_is_named_in_the_error() {
+        assert_eq!("".parse::<KeySequence>(), Err(ParseKeyError::Empty));
         assert_eq!(
-            "hyper-x".parse::<Sequence>(),
+            "hyper-x".parse::<KeySequence>(),
             Err(ParseKeyError::Unknown("hyper-x".to_owned()))
         );
-        assert_eq!("a b c".parse::<Sequence>(), Err(ParseKeyError::TooLong("a b c".to_owned())));
+        assert_eq!("a b c".parse::<KeySequence>(), Err(ParseKeyError::TooLong("a b c".to_owned())));
     }
 
     #[test]
-    fn a_terminals_ctrl_4_is_ctrl_backslash() {
+    fn ctrl_4_of_a_terminal_is_ctrl_backslash() {
         let key = KeyEvent::new(KeyCode::Char('4'), KeyModifiers::CONTROL);
-        assert_eq!(Chord::from(key).to_string(), "ctrl-\\");
+        assert_eq!(KeyChord::from(key).to_string(), "ctrl-\\");
     }
 }

@@ -1,212 +1,209 @@
-//! All that can change: one struct, changed only by `update`, read only by `view`.
+//! Everything that can change: one struct, changed only by `update`, read only by `view`.
 
-mod agent;
-mod columns;
-mod dialog;
-mod input;
-mod link;
-mod list;
-mod orders;
+mod command_tracker;
+mod fleet_list;
+mod model;
 mod overlay;
-mod transitions;
-mod world;
+mod screens;
 
+use heartline_operator::message::Event;
 use jiff::tz::TimeZone;
 
 use crate::clock::MonoTime;
-use crate::commands::Context;
-use crate::keys::{Chord, KeyMap};
-use crate::look::{GlyphSet, Glyphs, Role, Theme};
-use crate::options::Look;
+use crate::commands::KeyContext;
+use crate::keys::{KeyChord, KeyMap};
+use crate::options::TuiSettings;
+use crate::theme::{ScreenGlyphs, StyleRole, ThemeName};
 
-pub(crate) use agent::{AgentPane, Pane};
-pub(crate) use columns::Column;
-pub(crate) use dialog::{Dialog, Focus, FocusStep, Scope, Target};
-pub(crate) use input::Input;
-pub(crate) use link::{LinkInfo, LinkState, Rights};
-pub(crate) use list::{Behind, Cursor, FleetList, GroupInfo, Grouping, Row, Shown};
-pub(crate) use orders::{Order, Orders, Stage};
-pub(crate) use overlay::{FilterEdit, FilterFault, Overlay, Palette, Picker, PickerKind};
-pub(crate) use transitions::{Follow, Transitions};
-pub(crate) use world::{Impact, World, is_bad};
+pub(crate) use command_tracker::{CommandProgress, CommandTracker, TrackedCommand};
+pub(crate) use fleet_list::{
+    FleetList, FleetRow, GroupBy, GroupSummary, ListFilter, ListStaleness, SelectedRow,
+};
+pub(crate) use model::{ConnectionState, ConnectionStatus, FleetModel, is_problem};
+pub(crate) use overlay::{
+    ColumnPicker, CommandPalette, ConfirmDialog, DialogFocus, FilterEditor, FocusDirection,
+    Overlay, PickerPurpose, TextInput, host_of,
+};
+pub(crate) use screens::{AgentScreen, FocusedList, FollowMode, TransitionList};
 
-/// How long a notice stays.
-const NOTICE_MS: u64 = 6_000;
-/// Screens that `q` goes back through.
-const MOST_BACK: usize = 8;
+/// How long a status message is shown.
+const STATUS_MESSAGE_MS: u64 = 6_000;
+/// The most screens that `q` goes back through.
+const MAX_HISTORY: usize = 8;
 
-/// The screens.
+/// A screen of the terminal app.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Screen {
-    /// All agents.
     #[default]
     Fleet,
-    /// One agent.
     Agent,
-    /// What happened.
+    /// All events.
     Transitions,
 }
 
-/// Which zone times of day are shown in.
+/// The time zone of the times shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum ZoneChoice {
+pub(crate) enum DisplayTimeZone {
     #[default]
     Utc,
     Local,
 }
 
-/// Whether the mouse is ours or the terminal's.
+/// Who handles the mouse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum MouseMode {
+    /// The terminal, to select and copy text.
     #[default]
     Terminal,
+    /// This program, to scroll and select rows.
     Captured,
 }
 
-/// A sentence for the operator, for a while.
+/// A message to the operator that is shown for a while.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Notice {
+pub(crate) struct StatusMessage {
     pub text: String,
-    pub role: Role,
+    pub role: StyleRole,
     pub until: MonoTime,
 }
 
-/// Everything.
+/// The state of the terminal app.
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct AppState {
     pub size: (u16, u16),
     pub now: MonoTime,
-    pub live: World,
-    /// A copy of the world at the moment of `f`.
-    pub frozen: Option<Box<World>>,
-    pub link: LinkInfo,
+    pub live: FleetModel,
+    /// The copy that a frozen screen shows.
+    pub frozen: Option<Box<FleetModel>>,
+    pub connection: ConnectionStatus,
     pub screen: Screen,
-    pub back: Vec<Screen>,
+    /// A stack of the screens to go back to.
+    pub history: Vec<Screen>,
     pub list: FleetList,
-    pub transitions: Transitions,
-    pub agent: Option<AgentPane>,
+    pub transitions: TransitionList,
+    pub agent: Option<AgentScreen>,
     pub overlay: Option<Overlay>,
-    pub orders: Orders,
-    pub notice: Option<Notice>,
+    pub tracker: CommandTracker,
+    pub status_message: Option<StatusMessage>,
     pub keymap: KeyMap,
-    /// Keys of a sequence that is not complete.
-    pub pressed: Vec<Chord>,
-    pub theme: Theme,
-    pub glyphs: &'static Glyphs,
-    pub charset: GlyphSet,
-    pub zone: ZoneChoice,
+    /// Keys of an incomplete sequence.
+    pub pressed: Vec<KeyChord>,
+    pub theme: ThemeName,
+    pub glyphs: &'static ScreenGlyphs,
+    pub zone: DisplayTimeZone,
     pub local_zone: TimeZone,
     pub mouse: MouseMode,
     /// The detail pane has the whole screen.
-    pub expanded: bool,
-    /// Grows whenever something visible changed. A frame with the same number is not drawn again.
+    pub is_expanded: bool,
+    /// Grows with every visible change. The same revision is not drawn twice.
     pub revision: u64,
-    /// For the numbers of commands.
-    pub(crate) seed: u64,
+    /// For the request ids of commands.
+    pub rng: fastrand::Rng,
 }
 
-impl State {
-    pub(crate) fn new(look: Look, size: (u16, u16), seed: u64) -> Self {
+impl AppState {
+    pub(crate) fn new(settings: TuiSettings, size: (u16, u16), seed: u64) -> Self {
         Self {
             size,
             now: MonoTime::default(),
-            live: World::default(),
+            live: FleetModel::default(),
             frozen: None,
-            link: LinkInfo::default(),
+            connection: ConnectionStatus::default(),
             screen: Screen::default(),
-            back: Vec::new(),
+            history: Vec::new(),
             list: FleetList::default(),
-            transitions: Transitions::default(),
+            transitions: TransitionList::default(),
             agent: None,
             overlay: None,
-            orders: Orders::default(),
-            notice: None,
-            keymap: look.keymap,
+            tracker: CommandTracker::default(),
+            status_message: None,
+            keymap: settings.keymap,
             pressed: Vec::new(),
-            theme: Theme::new(look.theme),
-            glyphs: Glyphs::of(look.charset),
-            charset: look.charset,
-            zone: look.zone,
-            local_zone: look.local_zone,
+            theme: settings.theme,
+            glyphs: ScreenGlyphs::for_set(settings.glyph_set),
+            zone: settings.zone,
+            local_zone: settings.local_zone,
             mouse: MouseMode::default(),
-            expanded: false,
+            is_expanded: false,
             revision: 1,
-            seed,
+            rng: fastrand::Rng::with_seed(seed),
         }
     }
 
-    /// The world that is shown: the live one, or the frozen copy.
-    pub(crate) fn world(&self) -> &World {
+    /// Returns the model that is shown: the live one, or the frozen copy.
+    pub(crate) fn model(&self) -> &FleetModel {
         self.frozen.as_deref().unwrap_or(&self.live)
     }
 
-    /// The collector's time that is shown, in ms, in whole seconds.
+    /// Returns the collector's time that is shown, in ms, in whole seconds.
     pub(crate) fn now_ms(&self) -> i64 {
-        self.world().now_ms(self.now)
+        self.model().now_ms(self.now)
     }
 
     pub(crate) fn zone(&self) -> TimeZone {
         match self.zone {
-            ZoneChoice::Utc => TimeZone::UTC,
-            ZoneChoice::Local => self.local_zone.clone(),
+            DisplayTimeZone::Utc => TimeZone::UTC,
+            DisplayTimeZone::Local => self.local_zone.clone(),
         }
     }
 
-    /// Where a command would be given now.
-    pub(crate) fn context(&self) -> Context {
+    /// Returns the context in which a key is looked up.
+    pub(crate) fn key_context(&self) -> KeyContext {
         match &self.overlay {
-            Some(Overlay::Help { .. }) => Context::Help,
-            Some(Overlay::Picker(_)) => Context::Picker,
-            Some(Overlay::Dialog(_)) => Context::Dialog,
+            Some(Overlay::Help { .. }) => KeyContext::Help,
+            Some(Overlay::Picker(_)) => KeyContext::Picker,
+            Some(Overlay::Dialog(_)) => KeyContext::Dialog,
             Some(Overlay::Palette(_) | Overlay::Filter(_)) | None => self.screen_context(),
         }
     }
 
-    pub(crate) fn screen_context(&self) -> Context {
+    pub(crate) fn screen_context(&self) -> KeyContext {
         match self.screen {
-            Screen::Fleet => Context::Fleet,
-            Screen::Agent => Context::Agent,
-            Screen::Transitions => Context::Transitions,
+            Screen::Fleet => KeyContext::Fleet,
+            Screen::Agent => KeyContext::Agent,
+            Screen::Transitions => KeyContext::Transitions,
         }
     }
 
-    /// The agent that a command on this screen is about.
-    pub(crate) fn subject(&self) -> Option<&str> {
+    /// Returns the agent that a command on this screen applies to.
+    pub(crate) fn current_agent(&self) -> Option<&str> {
         match self.screen {
-            Screen::Fleet => self.list.selected(),
+            Screen::Fleet => self.list.selected_agent(),
             Screen::Agent => self.agent.as_ref().map(|pane| pane.id.as_str()),
             Screen::Transitions => self.selected_event().and_then(|event| event.agent.as_deref()),
         }
     }
 
-    pub(crate) fn selected_event(&self) -> Option<&heartline_operator::message::Event> {
+    pub(crate) fn selected_event(&self) -> Option<&Event> {
         let cursor = self.transitions.selected?;
         self.event(cursor)
     }
 
-    pub(crate) fn event(&self, cursor: i64) -> Option<&heartline_operator::message::Event> {
-        let events = &self.world().events;
+    pub(crate) fn event(&self, cursor: i64) -> Option<&Event> {
+        let events = &self.model().events;
         events.binary_search_by_key(&cursor, |event| event.cursor).ok().map(|at| &events[at])
     }
 
-    pub(crate) fn say(&mut self, role: Role, text: impl Into<String>) {
-        let until = self.now.plus_ms(NOTICE_MS);
-        self.notice = Some(Notice { text: text.into(), role, until });
+    pub(crate) fn set_status(&mut self, role: StyleRole, text: impl Into<String>) {
+        let until = self.now.plus_ms(STATUS_MESSAGE_MS);
+        self.status_message = Some(StatusMessage { text: text.into(), role, until });
     }
 
+    /// Switches to a screen, and remembers the one before it.
     pub(crate) fn show(&mut self, screen: Screen) {
         if self.screen != screen {
-            self.back.retain(|earlier| *earlier != screen);
-            self.back.push(self.screen);
-            if self.back.len() > MOST_BACK {
-                self.back.remove(0);
+            self.history.retain(|earlier| *earlier != screen);
+            self.history.push(self.screen);
+            if self.history.len() > MAX_HISTORY {
+                self.history.remove(0);
             }
             self.screen = screen;
-            self.expanded = false;
+            self.is_expanded = false;
         }
     }
 
-    pub(crate) fn touch(&mut self) {
+    /// Notes a visible change.
+    pub(crate) fn mark_changed(&mut self) {
         self.revision += 1;
     }
 }

@@ -1,27 +1,25 @@
-//! What reaches the terminal, byte by byte.
+//! The bytes that reach the terminal.
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-
-use crate::options::TuiConfig;
-use crate::sample::Driver;
-use crate::state::State;
-use crate::terminal::Canvas;
-use crate::view::view;
+use heartline_operator::client::AccessMode;
 use heartline_operator::sample::fleet;
 
-/// Text that would drive a terminal, turn it round, or hide itself.
+use super::harness::AppHarness;
+use crate::options::TuiConfig;
+use crate::state::AppState;
+use crate::terminal::DiffRenderer;
+use crate::view::view;
+
+/// Text that would control a terminal, reverse the reading direction, or be invisible.
 const HOSTILE: &str =
     "x\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}evil\u{200b}\u{9b}31m\r\n\u{2066}\u{ad}\u{2028}\u{e0041}";
 
-fn frame(canvas: &mut Canvas, state: &State) -> Vec<u8> {
-    let mut buffer = Buffer::empty(Rect::new(0, 0, state.size.0, state.size.1));
-    let cursor = view(state, &mut buffer);
-    canvas.frame(buffer, cursor)
+fn frame(renderer: &mut DiffRenderer, state: &AppState) -> Vec<u8> {
+    let (buffer, cursor) = view(state);
+    renderer.render(buffer, cursor)
 }
 
-/// The bytes without the escape sequences that this program writes itself.
-fn without_own_sequences(bytes: &[u8]) -> String {
+/// Removes the escape sequences that this program writes itself.
+fn remove_own_sequences(bytes: &[u8]) -> String {
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     let mut rest = text.as_str();
     let mut plain = String::new();
@@ -35,10 +33,10 @@ fn without_own_sequences(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn hostile_names_and_labels_never_reach_the_terminal_raw() {
+fn unsafe_characters_in_names_and_labels_do_not_reach_the_terminal() {
     let config = TuiConfig::default();
-    let mut driver = Driver::unconnected((160, 50), &config);
-    for entry in &mut driver.agents {
+    let mut app = AppHarness::unconnected((160, 50), &config);
+    for entry in &mut app.agents {
         entry.agent.push_str(HOSTILE);
         std::sync::Arc::make_mut(&mut entry.identity.shared).host = Some(
             format!("{}{HOSTILE}", entry.identity.shared.host.as_deref().unwrap_or("")).into(),
@@ -49,23 +47,23 @@ fn hostile_names_and_labels_never_reach_the_terminal_raw() {
             vec![(HOSTILE.into(), HOSTILE.into())];
         entry.vitals.step = Some(HOSTILE.to_owned());
     }
-    driver.connect(crate::sample::Right::Act);
-    let mut canvas = Canvas::new();
+    app.connect(AccessMode::Control);
+    let mut renderer = DiffRenderer::new();
     for keys in ["j", "K", "Esc", "2", "q", "3", "?"] {
-        driver.keys(keys);
-        let plain = without_own_sequences(&frame(&mut canvas, &driver.app));
-        let bad = plain.chars().find(|c| crate::look::is_unprintable(*c));
+        app.keys(keys);
+        let plain = remove_own_sequences(&frame(&mut renderer, &app.state));
+        let bad = plain.chars().find(|c| crate::text::is_unprintable(*c));
         assert_eq!(bad, None, "after {keys}");
     }
 }
 
 #[test]
-fn a_calm_second_costs_few_bytes() {
-    let mut driver = Driver::live((80, 24));
-    let mut canvas = Canvas::new();
-    frame(&mut canvas, &driver.app);
-    driver.wait(1_000);
-    let bytes = frame(&mut canvas, &driver.app);
+fn a_second_without_updates_costs_few_bytes() {
+    let mut app = AppHarness::connected((80, 24));
+    let mut renderer = DiffRenderer::new();
+    frame(&mut renderer, &app.state);
+    app.wait(1_000);
+    let bytes = frame(&mut renderer, &app.state);
     assert!(!bytes.is_empty() && bytes.len() < 500, "{} bytes", bytes.len());
 }
 
@@ -73,22 +71,22 @@ fn a_calm_second_costs_few_bytes() {
 fn every_size_is_drawn_without_a_panic() {
     for width in [1, 59, 60, 61, 79, 80, 99, 100, 119, 120, 160, 220] {
         for height in [1, 14, 15, 16, 24, 29, 30, 36, 70] {
-            let mut driver = Driver::live((width, height));
+            let mut app = AppHarness::connected((width, height));
             for keys in
                 ["", "K", "Esc", "s", "Esc", ":", "Esc", "/", "x", "Esc", "2", "q", "3", "?"]
             {
-                driver.keys(keys);
-                driver.screen();
+                app.keys(keys);
+                app.screen();
             }
         }
     }
 }
 
 #[test]
-fn a_hundred_thousand_agents_are_drawn_from_the_visible_rows() {
-    let mut driver = Driver::unconnected((120, 36), &TuiConfig::default());
+fn a_fleet_of_100_000_agents_is_drawn() {
+    let mut app = AppHarness::unconnected((120, 36), &TuiConfig::default());
     let model = fleet().remove(4);
-    driver.agents = (0..100_000)
+    app.agents = (0..100_000)
         .map(|key| {
             let mut entry = model.clone();
             entry.id = heartline_vocabulary::AgentRowId(key.into());
@@ -98,8 +96,8 @@ fn a_hundred_thousand_agents_are_drawn_from_the_visible_rows() {
             entry
         })
         .collect();
-    driver.connect(crate::sample::Right::Act);
-    driver.keys("G");
-    assert!(driver.screen().contains("100.0k agents"));
-    assert!(driver.app.list.selected().is_some());
+    app.connect(AccessMode::Control);
+    app.keys("G");
+    assert!(app.screen().contains("100.0k agents"));
+    assert!(app.state.list.selected_agent().is_some());
 }

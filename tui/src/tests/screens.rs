@@ -1,23 +1,23 @@
 //! Every screen as text.
 
+use heartline_operator::sample::agent_detail;
 use insta::assert_snapshot;
 
-use crate::event::{Answer, Event};
+use super::harness::AppHarness;
 use crate::options::TuiConfig;
-use crate::sample::Driver;
-use heartline_operator::sample::agent_detail;
+use crate::update::{AppEvent, RequestOutcome};
 
 const SMALL: (u16, u16) = (80, 24);
 const LARGE: (u16, u16) = (120, 36);
 
-fn agent(size: (u16, u16), id: &str) -> Driver {
-    let mut driver = Driver::live(size);
-    driver.keys("/");
-    driver.types(&format!("agent={id}"));
-    driver.keys("Enter 2");
+fn agent(size: (u16, u16), id: &str) -> AppHarness {
+    let mut app = AppHarness::connected(size);
+    app.keys("/");
+    app.type_text(&format!("agent={id}"));
+    app.keys("Enter 2");
     let result = Ok(Box::new(agent_detail(id)));
-    driver.send(Event::Answer(Answer::Agent { id: id.to_owned(), result }));
-    driver
+    app.send(AppEvent::RequestFinished(RequestOutcome::Agent { id: id.to_owned(), result }));
+    app
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn fleet() {
         ("fleet_160x40", (160, 40)),
         ("fleet_200x60", (200, 60)),
     ] {
-        assert_snapshot!(name, Driver::live(size).screen());
+        assert_snapshot!(name, AppHarness::connected(size).screen());
     }
 }
 
@@ -42,65 +42,65 @@ fn agent_screen() {
 #[test]
 fn transitions() {
     for (name, size) in [("transitions_80x24", SMALL), ("transitions_120x36", LARGE)] {
-        let mut driver = Driver::live(size);
-        driver.keys("3 k");
-        assert_snapshot!(name, driver.screen());
+        let mut app = AppHarness::connected(size);
+        app.keys("3 k");
+        assert_snapshot!(name, app.screen());
     }
 }
 
 #[test]
 fn dialogs() {
     for (name, size) in [("kill_80x24", SMALL), ("kill_120x36", LARGE)] {
-        let mut driver = Driver::live(size);
-        driver.keys("Space Space K");
-        driver.keys("Tab");
-        driver.types("INC-482 stuck on invoices");
-        assert_snapshot!(name, driver.screen());
+        let mut app = AppHarness::connected(size);
+        app.keys("Space Space K");
+        app.keys("Tab");
+        app.type_text("INC-482 stuck on invoices");
+        assert_snapshot!(name, app.screen());
     }
-    let mut driver = Driver::live(SMALL);
-    driver.keys("/");
-    driver.types("scraper");
-    driver.keys("Enter R");
-    assert_snapshot!("resume_80x24", driver.screen());
+    let mut app = AppHarness::connected(SMALL);
+    app.keys("/");
+    app.type_text("scraper");
+    app.keys("Enter R");
+    assert_snapshot!("resume_80x24", app.screen());
 }
 
 #[test]
 fn overlays() {
-    let mut small = Driver::live(SMALL);
+    let mut small = AppHarness::connected(SMALL);
     small.keys("?");
     assert_snapshot!("help_80x24", small.screen());
-    let mut large = Driver::live(LARGE);
+    let mut large = AppHarness::connected(LARGE);
     large.keys("?");
     assert_snapshot!("help_120x36", large.screen());
-    let mut picker = Driver::live(SMALL);
+    let mut picker = AppHarness::connected(SMALL);
     picker.keys("s");
     assert_snapshot!("sort_80x24", picker.screen());
-    let mut palette = Driver::live(SMALL);
+    let mut palette = AppHarness::connected(SMALL);
     palette.keys(":");
-    palette.types("mar");
+    palette.type_text("mar");
     assert_snapshot!("palette_80x24", palette.screen());
 }
 
 #[test]
 fn a_lost_link() {
-    let mut driver = Driver::live(SMALL);
-    driver.lose();
-    driver.wait(43_000);
-    assert_snapshot!("lost_80x24", driver.screen());
+    let mut app = AppHarness::connected(SMALL);
+    app.disconnect();
+    app.wait(43_000);
+    assert_snapshot!("lost_80x24", app.screen());
 }
 
 #[test]
 fn before_the_first_connection() {
-    let mut driver = Driver::unconnected(SMALL, &TuiConfig::default());
-    driver.lose();
-    assert_snapshot!("connecting_80x24", driver.screen());
+    let mut app = AppHarness::unconnected(SMALL, &TuiConfig::default());
+    app.disconnect();
+    assert_snapshot!("connecting_80x24", app.screen());
 }
 
 #[test]
 fn ascii_mono_and_tiny() {
     let ascii = TuiConfig { ascii: true, ..TuiConfig::default() };
-    let screen = Driver::with(LARGE, &ascii).screen();
+    let screen = AppHarness::with(LARGE, &ascii).screen();
     assert!(screen.is_ascii());
     assert_snapshot!("fleet_ascii_120x36", screen);
-    assert_snapshot!("tiny_59x14", Driver::live((59, 14)).screen());
+    assert_snapshot!("tiny_59x14", AppHarness::connected((59, 14)).screen());
 }

@@ -1,150 +1,148 @@
-//! What each command does, on the screen it is given on.
+//! What each command does, on the screen on which it is given.
 
-use super::{dialog, fleet, motion, overlay, rebuild, take, transitions};
-use crate::commands::Command;
-use crate::event::Effect;
-use crate::look::Role;
+use heartline_operator::json;
+use heartline_operator::message::Event;
+use heartline_vocabulary::Action;
+
+use super::{AppEffect, ExportFile, ExportFormat, dialog, keys, lists, navigation, rebuild_fleet};
+use crate::commands::AppCommand;
 use crate::state::{
-    AgentPane, FocusStep, MouseMode, Overlay, Palette, Pane, PickerKind, Screen, State, ZoneChoice,
+    AgentScreen, AppState, CommandPalette, DisplayTimeZone, FocusDirection, FocusedList, MouseMode,
+    Overlay, PickerPurpose, Screen, SelectedRow,
 };
+use crate::text::strip_unsafe;
+use crate::theme::StyleRole;
 
-pub(super) fn run(state: &mut State, command: Command) -> Vec<Effect> {
+pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
     match command {
-        Command::Exit => return vec![Effect::Exit],
-        Command::Suspend => return vec![Effect::Suspend],
-        Command::Redraw => return vec![Effect::Redraw],
-        Command::Reconnect => return vec![Effect::Reconnect],
-        Command::Quit => return quit(state),
-        Command::Back => return back(state),
-        Command::Open => return open(state),
-        Command::ShowAgent => return show_agent(state),
-        Command::CopyId | Command::CopyRow | Command::Export => return take::run(state, command),
-        Command::Mouse => return mouse(state),
-        Command::ShowFleet => state.show(Screen::Fleet),
-        Command::ShowTransitions => {
+        AppCommand::Exit => return vec![AppEffect::Exit],
+        AppCommand::Suspend => return vec![AppEffect::Suspend],
+        AppCommand::Redraw => return vec![AppEffect::Redraw],
+        AppCommand::Reconnect => return vec![AppEffect::Reconnect],
+        AppCommand::Quit => return quit(state),
+        AppCommand::Open => return open(state),
+        AppCommand::ShowAgent => return show_agent(state),
+        AppCommand::CopyId | AppCommand::CopyRow => return copy(state, command),
+        AppCommand::Export => return export(state),
+        AppCommand::Mouse => return toggle_mouse(state),
+        AppCommand::Back => go_back(state),
+        AppCommand::ShowFleet => state.show(Screen::Fleet),
+        AppCommand::ShowTransitions => {
             state.show(Screen::Transitions);
-            transitions::rebuild(state);
+            lists::rebuild_transitions(state);
         }
-        Command::Help => state.overlay = Some(Overlay::Help { scroll: 0 }),
-        Command::Palette => state.overlay = Some(Overlay::Palette(Palette::default())),
-        Command::Freeze => freeze(state),
-        Command::Utc => {
+        AppCommand::Help => state.overlay = Some(Overlay::Help { scroll: 0 }),
+        AppCommand::Palette => state.overlay = Some(Overlay::Palette(CommandPalette::default())),
+        AppCommand::Freeze => toggle_freeze(state),
+        AppCommand::Utc => {
             state.zone = match state.zone {
-                ZoneChoice::Utc => ZoneChoice::Local,
-                ZoneChoice::Local => ZoneChoice::Utc,
+                DisplayTimeZone::Utc => DisplayTimeZone::Local,
+                DisplayTimeZone::Local => DisplayTimeZone::Utc,
             };
         }
-        Command::Expand => expand(state),
-        Command::NextPane => pane(state, FocusStep::Next),
-        Command::PreviousPane => pane(state, FocusStep::Previous),
-        Command::Log => transitions::of_subject(state),
-        Command::Kill | Command::Resume => dialog::open(state, command),
-        Command::Filter => overlay::edit_filter(state),
-        Command::Bad => bad_only(state),
-        Command::Sort => overlay::pick(state, PickerKind::Sort),
-        Command::Columns => overlay::pick(state, PickerKind::Columns),
-        Command::NextMatch | Command::PreviousMatch => motion::match_step(state, command),
-        Command::SortLeft
-        | Command::SortRight
-        | Command::Invert
-        | Command::Group
-        | Command::FoldOpen
-        | Command::FoldClose
-        | Command::FoldAll
-        | Command::Mark
-        | Command::MarkRange
-        | Command::MarkAll
-        | Command::Unmark => fleet::run(state, command),
-        Command::Down
-        | Command::Up
-        | Command::Top
-        | Command::Bottom
-        | Command::HalfDown
-        | Command::HalfUp
-        | Command::PageDown
-        | Command::PageUp => motion::run(state, command),
+        AppCommand::Expand => toggle_expanded(state),
+        AppCommand::NextPane => move_focus(state, FocusDirection::Next),
+        AppCommand::PreviousPane => move_focus(state, FocusDirection::Previous),
+        AppCommand::AgentTransitions => lists::show_agent_transitions(state),
+        AppCommand::Kill => dialog::open(state, Action::Kill),
+        AppCommand::Resume => dialog::open(state, Action::Resume),
+        AppCommand::Filter => keys::edit_filter(state),
+        AppCommand::ProblemsOnly => {
+            lists::change_filter(state, |filter| filter.problems_only ^= true);
+        }
+        AppCommand::Sort => keys::open_picker(state, PickerPurpose::SortOrder),
+        AppCommand::Columns => keys::open_picker(state, PickerPurpose::Visibility),
+        AppCommand::NextMatch | AppCommand::PreviousMatch => {
+            navigation::select_next_match(state, command);
+        }
+        AppCommand::SortLeft
+        | AppCommand::SortRight
+        | AppCommand::Invert
+        | AppCommand::Group
+        | AppCommand::FoldOpen
+        | AppCommand::FoldClose
+        | AppCommand::FoldAll
+        | AppCommand::Mark
+        | AppCommand::MarkRange
+        | AppCommand::MarkAll
+        | AppCommand::Unmark => lists::run_fleet_command(state, command),
+        AppCommand::Down
+        | AppCommand::Up
+        | AppCommand::Top
+        | AppCommand::Bottom
+        | AppCommand::HalfDown
+        | AppCommand::HalfUp
+        | AppCommand::PageDown
+        | AppCommand::PageUp => navigation::move_selection(state, command),
     }
     Vec::new()
 }
 
-/// Back; from the fleet, out.
-fn quit(state: &mut State) -> Vec<Effect> {
+/// Goes back; exits from the fleet.
+fn quit(state: &mut AppState) -> Vec<AppEffect> {
     if state.overlay.take().is_some() {
         return Vec::new();
     }
-    match state.back.pop() {
-        Some(_) if state.screen == Screen::Fleet => vec![Effect::Exit],
-        Some(screen) => {
+    match state.history.pop() {
+        Some(screen) if state.screen != Screen::Fleet => {
             state.screen = screen;
             Vec::new()
         }
-        None => vec![Effect::Exit],
+        _ => vec![AppEffect::Exit],
     }
 }
 
-/// Closes, clears, or goes back, whichever comes first. Never leaves the program.
-fn back(state: &mut State) -> Vec<Effect> {
-    if state.overlay.take().is_some() {
-        return Vec::new();
+/// Closes, clears, or goes back, whichever applies first. Never exits.
+fn go_back(state: &mut AppState) {
+    if state.overlay.take().is_some() || std::mem::take(&mut state.is_expanded) {
+        return;
     }
-    if state.expanded || state.agent.as_ref().is_some_and(|pane| pane.expanded) {
-        state.expanded = false;
-        if let Some(pane) = &mut state.agent {
-            pane.expanded = false;
-        }
-        return Vec::new();
+    if let Some(agent) = state.agent.as_mut().filter(|agent| agent.is_expanded) {
+        agent.is_expanded = false;
+        return;
     }
-    let cleared = match state.screen {
-        Screen::Fleet => fleet::clear_filter(state),
-        Screen::Transitions => transitions::clear_filter(state),
-        Screen::Agent => false,
-    };
-    if cleared {
-        return Vec::new();
+    if lists::clear_filter(state) {
+        return;
     }
     if state.screen == Screen::Fleet {
-        state.notice = None;
-        state.orders.dismiss_all();
+        state.status_message = None;
+        state.tracker.clear();
     } else {
-        state.screen = state.back.pop().unwrap_or_default();
+        state.screen = state.history.pop().unwrap_or_default();
+    }
+}
+
+/// Handles Enter: presses a button, folds a group, or opens the agent of a row.
+fn open(state: &mut AppState) -> Vec<AppEffect> {
+    match (&state.overlay, state.screen) {
+        (Some(Overlay::Dialog(_)), _) => return dialog::press_button(state),
+        (Some(Overlay::Picker(_)), _) => keys::pick_column(state),
+        (Some(Overlay::Help { .. } | Overlay::Palette(_) | Overlay::Filter(_)), _) => {}
+        (None, Screen::Agent) => toggle_expanded(state),
+        (None, Screen::Fleet) if matches!(state.list.cursor, Some(SelectedRow::Group(_))) => {
+            lists::toggle_fold(state);
+        }
+        (None, Screen::Fleet | Screen::Transitions) => return show_agent(state),
     }
     Vec::new()
 }
 
-/// What Enter does: on a group it folds, on a row it opens the agent, on a button it presses.
-fn open(state: &mut State) -> Vec<Effect> {
-    match &state.overlay {
-        Some(Overlay::Dialog(_)) => return dialog::press(state),
-        Some(Overlay::Picker(_)) => return overlay::picked(state),
-        Some(Overlay::Help { .. } | Overlay::Palette(_) | Overlay::Filter(_)) => return Vec::new(),
-        None => {}
-    }
-    if state.screen == Screen::Agent {
-        expand(state);
-        return Vec::new();
-    }
-    if state.screen == Screen::Fleet && fleet::toggle_group(state) {
-        return Vec::new();
-    }
-    show_agent(state)
-}
-
-fn show_agent(state: &mut State) -> Vec<Effect> {
+fn show_agent(state: &mut AppState) -> Vec<AppEffect> {
     if state.screen == Screen::Agent {
         return Vec::new();
     }
-    let Some(id) = state.subject().map(str::to_owned) else {
-        state.say(Role::Text, "no agent is selected");
+    let Some(id) = state.current_agent().map(str::to_owned) else {
+        state.set_status(StyleRole::Text, "no agent is selected");
         return Vec::new();
     };
-    let mut pane = AgentPane::of(id.clone());
-    pane.asked_at(state.now);
-    state.agent = Some(pane);
+    let mut agent = AgentScreen::new(id.clone());
+    agent.set_requested(state.now);
+    state.agent = Some(agent);
     state.show(Screen::Agent);
-    vec![Effect::AskAgent(id)]
+    vec![AppEffect::RequestAgent(id)]
 }
 
-fn mouse(state: &mut State) -> Vec<Effect> {
+fn toggle_mouse(state: &mut AppState) -> Vec<AppEffect> {
     let (mode, text) = match state.mouse {
         MouseMode::Terminal => {
             (MouseMode::Captured, "the mouse scrolls and selects rows; M gives it back")
@@ -152,44 +150,104 @@ fn mouse(state: &mut State) -> Vec<Effect> {
         MouseMode::Captured => (MouseMode::Terminal, "the mouse is the terminal's: drag to copy"),
     };
     state.mouse = mode;
-    state.say(Role::Text, text);
-    vec![Effect::Mouse(mode)]
+    state.set_status(StyleRole::Text, text);
+    vec![AppEffect::SetMouseMode(mode)]
 }
 
-/// Holds a copy of the world still, or lets the live one back in.
-fn freeze(state: &mut State) {
+/// Shows a copy of the model that stands still, or the live one again.
+fn toggle_freeze(state: &mut AppState) {
     state.frozen = match state.frozen.take() {
         Some(_) => None,
         None => Some(Box::new(state.live.frozen_at(state.now))),
     };
-    rebuild(state);
-    transitions::rebuild(state);
+    rebuild_fleet(state);
+    lists::rebuild_transitions(state);
 }
 
-fn expand(state: &mut State) {
+fn toggle_expanded(state: &mut AppState) {
     match (state.screen, &mut state.agent) {
-        (Screen::Fleet, _) => state.expanded = !state.expanded && state.list.selected().is_some(),
-        (Screen::Agent, Some(pane)) => pane.expanded = !pane.expanded,
+        (Screen::Fleet, _) => {
+            state.is_expanded = !state.is_expanded && state.list.selected_agent().is_some();
+        }
+        (Screen::Agent, Some(agent)) => agent.is_expanded = !agent.is_expanded,
         _ => {}
     }
 }
 
-fn pane(state: &mut State, step: FocusStep) {
+fn move_focus(state: &mut AppState, direction: FocusDirection) {
     if let Some(Overlay::Dialog(dialog)) = &mut state.overlay {
-        dialog.step_focus(step);
-    } else if let Some(pane) = &mut state.agent {
-        pane.scroll = 0;
-        pane.focus = match pane.focus {
-            Pane::Events => Pane::Sessions,
-            Pane::Sessions => Pane::Events,
+        dialog.move_focus(direction);
+    } else if let Some(agent) = &mut state.agent {
+        agent.scroll = 0;
+        agent.focus = match agent.focus {
+            FocusedList::Events => FocusedList::Sessions,
+            FocusedList::Sessions => FocusedList::Events,
         };
     }
 }
 
-fn bad_only(state: &mut State) {
-    match state.screen {
-        Screen::Fleet => fleet::toggle_bad(state),
-        Screen::Transitions => transitions::toggle_bad(state),
-        Screen::Agent => {}
+/// Copies the id of the current agent, or the selected row as JSON.
+fn copy(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
+    let text = match command {
+        AppCommand::CopyId => state.current_agent().map(str::to_owned),
+        _ => row_as_json(state),
+    };
+    let Some(text) = text else {
+        state.set_status(StyleRole::Text, "there is nothing to copy here");
+        return Vec::new();
+    };
+    state.set_status(StyleRole::Text, format!("copied {}", strip_unsafe(&text)));
+    vec![AppEffect::CopyToClipboard(text)]
+}
+
+fn row_as_json(state: &AppState) -> Option<String> {
+    if state.screen == Screen::Transitions {
+        return state.selected_event().map(|event| json::line(&json::event(event)));
     }
+    let entry = state.model().agent(state.current_agent()?)?;
+    let collector = state.model().collector()?;
+    Some(json::line(&json::status([entry], collector, state.now_ms())))
+}
+
+fn export(state: &mut AppState) -> Vec<AppEffect> {
+    let file = match state.screen {
+        Screen::Fleet => fleet_file(state),
+        Screen::Transitions => {
+            let rows = state.transitions.rows.iter();
+            event_file("events", rows.filter_map(|cursor| state.event(*cursor)))
+        }
+        Screen::Agent => {
+            let detail = state.agent.as_ref().and_then(|agent| agent.detail.as_ref());
+            let newest_first = detail.map(|detail| detail.events.iter());
+            event_file("agent-events", newest_first.into_iter().flatten().rev())
+        }
+    };
+    if file.is_none() {
+        state.set_status(StyleRole::Text, "there is nothing to write here");
+    }
+    file.map(AppEffect::Export).into_iter().collect()
+}
+
+/// Returns the agents that the filter shows, also in folded groups, as `heartline status --json`.
+fn fleet_file(state: &AppState) -> Option<ExportFile> {
+    let (model, now_ms) = (state.model(), state.now_ms());
+    let visible = model.fleet.entries().filter(|entry| state.list.shows(entry, now_ms));
+    let visible: Vec<_> = visible.collect();
+    let summary = count_of(visible.len(), "agent");
+    let text = json::line(&json::status(visible, model.collector()?, now_ms));
+    Some(ExportFile { stem: "fleet", format: ExportFormat::Json, text: text + "\n", summary })
+}
+
+/// Returns events as `heartline events --json`.
+fn event_file<'a>(
+    stem: &'static str,
+    events: impl Iterator<Item = &'a Event>,
+) -> Option<ExportFile> {
+    let lines: Vec<_> = events.map(|event| json::line(&json::event(event)) + "\n").collect();
+    let (summary, format) = (count_of(lines.len(), "event"), ExportFormat::JsonLines);
+    (!lines.is_empty()).then(|| ExportFile { stem, format, text: lines.concat(), summary })
+}
+
+fn count_of(n: usize, thing: &str) -> String {
+    if n == 1 { format!("1 {thing}") } else { format!("{n} {thing}s") }
 }

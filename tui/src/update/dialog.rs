@@ -1,28 +1,28 @@
-//! Killing and resuming: what the dialog is about, its keys, and the order that comes of it.
+//! The kill and resume dialogs: their targets, their keys, and the command that they send.
 
 use crossterm::event::KeyCode;
+use heartline_operator::client::AccessMode;
 use heartline_operator::message::{AgentCommand, AgentEntry};
-use heartline_vocabulary::{Action, State as AgentState};
+use heartline_vocabulary::{Action, State};
 
-use crate::commands::Command;
-use crate::event::Effect;
-use crate::keys::Chord;
-use crate::look::Role;
+use super::AppEffect;
+use crate::keys::KeyChord;
 use crate::state::{
-    Cursor, Dialog, Focus, FocusStep, Order, Overlay, Rights, Scope, Screen, State, Target,
+    AppState, ConfirmDialog, DialogFocus, FocusDirection, Overlay, Screen, SelectedRow,
+    TrackedCommand,
 };
+use crate::theme::StyleRole;
 
-/// Opens the dialog on what is marked, or on what the cursor is on.
-pub(super) fn open(state: &mut State, command: Command) {
-    let action = if command == Command::Kill { Action::Kill } else { Action::Resume };
-    if state.link.rights == Rights::Look {
-        state.say(Role::Warning, "this connection may look, but not act");
+/// Targets that PgDn and PgUp scroll.
+const SCROLL_ROWS: usize = 4;
+
+/// Opens the dialog on the marked agents, or on what is selected.
+pub(super) fn open(state: &mut AppState, action: Action) {
+    if state.connection.access == AccessMode::View {
+        state.set_status(StyleRole::Warning, "read-only connection: it can't kill or resume");
         return;
     }
-    let mut targets = targets(state);
-    if action == Action::Resume {
-        targets.retain(is_resumable);
-    }
+    let (targets, hidden) = find_targets(state, action);
     if targets.is_empty() {
         let text = match action {
             Action::Kill => "no agent is selected",
@@ -30,90 +30,92 @@ pub(super) fn open(state: &mut State, command: Command) {
                 "nothing here was killed: a stopped agent comes back by its next start"
             }
         };
-        state.say(Role::Text, text);
+        state.set_status(StyleRole::Text, text);
         return;
     }
-    let scope = Scope::of(&targets, &state.live.fleet);
-    let opened_ms = state.live.now_ms(state.now);
-    state.overlay = Some(Overlay::Dialog(Box::new(Dialog::new(action, targets, scope, opened_ms))));
+    let opened_at_ms = state.live.now_ms(state.now);
+    let dialog = ConfirmDialog::new(action, targets, hidden, &state.live.fleet, opened_at_ms);
+    state.overlay = Some(Overlay::Dialog(Box::new(dialog)));
 }
 
-/// Killed by a command: an agent that stopped by itself can't be resumed from here.
-fn is_resumable(target: &Target) -> bool {
-    target.state == AgentState::Killed && target.killed_by.is_some()
-}
-
-/// What the dialog is about, always as the live world knows it:
+/// Returns the targets, always from the live model, and how many of the last ones the filter hides:
 ///
-/// 1. on the Agent screen, that agent;
-/// 2. else all that is marked, whether the filter shows it or not;
-/// 3. else all agents of the group that the cursor is on, whether the filter shows them or not;
-/// 4. else the agent under the cursor.
-fn targets(state: &State) -> Vec<Target> {
-    let now_ms = state.now_ms();
-    let target = |entry: &AgentEntry| {
-        let hidden = state.screen == Screen::Fleet && !state.list.shows(entry, now_ms);
-        Target::of(entry, hidden)
-    };
+/// 1. on the Agent screen that agent;
+/// 2. else all marked agents, whether the filter shows them or not;
+/// 3. else all agents of the selected group, whether the filter shows them or not;
+/// 4. else the selected agent.
+fn find_targets(state: &AppState, action: Action) -> (Vec<AgentEntry>, usize) {
     let fleet = &state.live.fleet;
-    let on_fleet = state.screen == Screen::Fleet;
-    let mut found: Vec<Target> = match &state.list.cursor {
-        _ if on_fleet && !state.list.marks.is_empty() => {
-            state.list.marks.iter().filter_map(|id| fleet.by_name(id)).map(target).collect()
+    let is_fleet_screen = state.screen == Screen::Fleet;
+    let found: Vec<&AgentEntry> = match &state.list.cursor {
+        _ if is_fleet_screen && !state.list.marks.is_empty() => {
+            state.list.marks.iter().filter_map(|id| fleet.by_name(id)).collect()
         }
-        Some(Cursor::Group(name)) if on_fleet => {
-            let in_group = |entry: &&AgentEntry| state.list.grouping.of(entry) == name;
-            fleet.entries().filter(in_group).map(target).collect()
+        Some(SelectedRow::Group(name)) if is_fleet_screen => {
+            let in_group = |entry: &&AgentEntry| state.list.group_by.group_of(entry) == name;
+            fleet.entries().filter(in_group).collect()
         }
-        _ => state.subject().and_then(|id| fleet.by_name(id)).map(target).into_iter().collect(),
+        _ => state.current_agent().and_then(|id| fleet.by_name(id)).into_iter().collect(),
     };
-    found.sort_by(|a, b| (a.hidden, &a.agent).cmp(&(b.hidden, &b.agent)));
-    found
+    let is_target = |entry: &&AgentEntry| action == Action::Kill || is_resumable(entry);
+    let now_ms = state.now_ms();
+    let is_visible = |entry: &&AgentEntry| !is_fleet_screen || state.list.shows(entry, now_ms);
+    let (mut targets, mut hidden): (Vec<_>, Vec<_>) =
+        found.into_iter().filter(is_target).partition(is_visible);
+    targets.sort_by(|a, b| a.agent.cmp(&b.agent));
+    hidden.sort_by(|a, b| a.agent.cmp(&b.agent));
+    let hidden_count = hidden.len();
+    (targets.into_iter().chain(hidden).cloned().collect(), hidden_count)
 }
 
-/// Keys that the dialog takes itself. Enter on a text field only goes on: it never confirms.
-pub(super) fn text_key(dialog: &mut Dialog, chord: Chord) -> Option<Vec<Effect>> {
-    let in_field = matches!(dialog.focus, Focus::Reason | Focus::Typed);
+/// Returns whether a command killed the agent: one that stopped by itself can't be resumed.
+fn is_resumable(entry: &AgentEntry) -> bool {
+    let command = entry.vitals.command.as_ref();
+    entry.vitals.state == State::Killed
+        && command.is_some_and(|command| command.action == Action::Kill)
+}
+
+/// Returns whether the dialog took a key itself. Enter in a text field only goes to the next field.
+pub(super) fn handle_key(dialog: &mut ConfirmDialog, chord: KeyChord) -> bool {
+    let in_field = dialog.focused_field().is_some();
     match chord.code {
-        KeyCode::Enter if in_field => dialog.step_focus(FocusStep::Next),
-        KeyCode::Down => dialog.step_focus(FocusStep::Next),
-        KeyCode::Up => dialog.step_focus(FocusStep::Previous),
-        KeyCode::Left if !in_field => dialog.step_focus(FocusStep::Previous),
-        KeyCode::Right if !in_field => dialog.step_focus(FocusStep::Next),
+        KeyCode::Enter if in_field => dialog.move_focus(FocusDirection::Next),
+        KeyCode::Down => dialog.move_focus(FocusDirection::Next),
+        KeyCode::Up => dialog.move_focus(FocusDirection::Previous),
+        KeyCode::Left if !in_field => dialog.move_focus(FocusDirection::Previous),
+        KeyCode::Right if !in_field => dialog.move_focus(FocusDirection::Next),
         KeyCode::PageDown => {
-            dialog.scroll = (dialog.scroll + 4).min(dialog.targets.len().saturating_sub(1));
+            let last = dialog.targets.len().saturating_sub(1);
+            dialog.scroll = (dialog.scroll + SCROLL_ROWS).min(last);
         }
-        KeyCode::PageUp => dialog.scroll = dialog.scroll.saturating_sub(4),
+        KeyCode::PageUp => dialog.scroll = dialog.scroll.saturating_sub(SCROLL_ROWS),
         _ => {
-            let taken = dialog.field().is_some_and(|field| field.key(chord));
-            // A letter typed while a button has the focus means nothing at all.
-            return (taken || chord.typed().is_some()).then(Vec::new);
+            let is_handled = dialog.focused_field().is_some_and(|field| field.handle_key(chord));
+            // A letter typed while a button has the focus is ignored.
+            return is_handled || chord.typed_char().is_some();
         }
     }
-    Some(Vec::new())
+    true
 }
 
-/// Enter on a button.
-pub(super) fn press(state: &mut State) -> Vec<Effect> {
+/// Handles Enter on a button.
+pub(super) fn press_button(state: &mut AppState) -> Vec<AppEffect> {
     let Some(Overlay::Dialog(dialog)) = &state.overlay else { return Vec::new() };
     match dialog.focus {
-        Focus::Cancel => {
-            state.overlay = None;
-            Vec::new()
+        DialogFocus::Cancel => state.overlay = None,
+        DialogFocus::Confirm if !state.connection.is_live() => {
+            state.set_status(StyleRole::Alert, "the connection is lost: nothing was sent");
         }
-        Focus::Confirm if !state.link.is_live() => {
-            state.say(Role::Alert, "the link is lost: nothing was ordered");
-            Vec::new()
-        }
-        Focus::Confirm if dialog.ready() => confirm(state),
-        Focus::Confirm | Focus::Reason | Focus::Typed => Vec::new(),
+        DialogFocus::Confirm if dialog.is_ready() => return confirm(state),
+        DialogFocus::Confirm | DialogFocus::Reason | DialogFocus::Phrase => {}
     }
+    Vec::new()
 }
 
-fn confirm(state: &mut State) -> Vec<Effect> {
+fn confirm(state: &mut AppState) -> Vec<AppEffect> {
     let Some(Overlay::Dialog(dialog)) = state.overlay.take() else { return Vec::new() };
     let command = AgentCommand {
-        request_id: next_number(&mut state.seed),
+        request_id: state.rng.u64(1..),
         action: dialog.action,
         agents: dialog.targets.iter().map(|target| target.agent.clone()).collect(),
         reason: dialog.reason.text().trim().to_owned(),
@@ -121,15 +123,6 @@ fn confirm(state: &mut State) -> Vec<Effect> {
     };
     state.list.marks.clear();
     state.list.last_mark = None;
-    state.orders.push(Order::new(command.clone(), state.now));
-    vec![Effect::Order(command)]
-}
-
-/// The next number of a sequence without visible order (splitmix64, Steele and others 2014).
-fn next_number(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *seed;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    state.tracker.push(TrackedCommand::new(command.clone(), state.now));
+    vec![AppEffect::SendCommand(command)]
 }

@@ -1,63 +1,150 @@
-//! A key: to whatever takes text, else to the key map.
+//! Keys and pasted text: they go to a text field, a palette, a picker or a dialog, else to the key
+//! map.
 
-use super::{command, dialog, overlay};
-use crate::commands::Command;
-use crate::event::Effect;
-use crate::keys::{Chord, Lookup};
-use crate::state::{Overlay, State};
+use crossterm::event::KeyCode;
+use heartline_operator::Filter;
 
-pub(super) fn key(state: &mut State, chord: Chord) -> Vec<Effect> {
+use super::{AppEffect, command, dialog, lists, rebuild_fleet};
+use crate::columns::FleetColumn;
+use crate::keys::{KeyChord, KeyLookup};
+use crate::state::{
+    AppState, ColumnPicker, FilterEditor, Overlay, PickerPurpose, Screen, TextInput,
+};
+
+pub(super) fn handle_key(state: &mut AppState, chord: KeyChord) -> Vec<AppEffect> {
     if state.pressed.is_empty()
-        && let Some(effects) = text_key(state, chord)
+        && let Some(effects) = handle_overlay_key(state, chord)
     {
         return effects;
     }
     state.pressed.push(chord);
-    match state.keymap.look_up(&state.pressed) {
-        Lookup::Prefix => Vec::new(),
-        Lookup::Nothing => {
-            state.pressed.clear();
-            Vec::new()
+    let found = state.keymap.look_up(&state.pressed);
+    if found != KeyLookup::Prefix {
+        state.pressed.clear();
+    }
+    match found {
+        KeyLookup::Command(found) if found.spec().contexts.contains(&state.key_context()) => {
+            command::run(state, found)
         }
-        Lookup::Command(command) => {
-            state.pressed.clear();
-            given(state, command)
-        }
+        KeyLookup::Command(_) | KeyLookup::Prefix | KeyLookup::Unbound => Vec::new(),
     }
 }
 
-/// Keys that an overlay takes for itself, before they can mean a command.
-fn text_key(state: &mut State, chord: Chord) -> Option<Vec<Effect>> {
+/// Handles a key that an overlay takes itself; `None` when it may be a command.
+fn handle_overlay_key(state: &mut AppState, chord: KeyChord) -> Option<Vec<AppEffect>> {
     match state.overlay.as_mut()? {
-        Overlay::Dialog(dialog) => dialog::text_key(dialog, chord),
-        Overlay::Palette(_) => overlay::palette_key(state, chord),
-        Overlay::Filter(_) => overlay::filter_key(state, chord),
+        Overlay::Dialog(dialog) => dialog::handle_key(dialog, chord).then(Vec::new),
+        Overlay::Palette(_) => handle_palette_key(state, chord),
+        Overlay::Filter(_) => handle_filter_key(state, chord).then(Vec::new),
         Overlay::Help { .. } | Overlay::Picker(_) => None,
     }
 }
 
-/// A command that was given by a key. One that has no meaning here does nothing.
-fn given(state: &mut State, command: Command) -> Vec<Effect> {
-    if !command.spec().contexts.contains(&state.context()) {
-        return Vec::new();
-    }
-    command::run(state, command)
-}
-
-/// Pasted text goes into a text field or nowhere: it is never read as commands.
-pub(super) fn paste(state: &mut State, text: &str) -> Vec<Effect> {
+/// Inserts pasted text into the focused text field. Elsewhere it is ignored, never read as commands.
+pub(super) fn paste(state: &mut AppState, text: &str) {
     match &mut state.overlay {
         Some(Overlay::Dialog(dialog)) => {
-            if let Some(field) = dialog.field() {
+            if let Some(field) = dialog.focused_field() {
                 field.insert(text);
             }
         }
         Some(Overlay::Palette(palette)) => palette.input.insert(text),
-        Some(Overlay::Filter(edit)) => {
-            edit.input.insert(text);
-            overlay::filter_changed(state);
+        Some(Overlay::Filter(editor)) => {
+            editor.input.insert(text);
+            apply_edited_filter(state);
         }
         Some(Overlay::Help { .. } | Overlay::Picker(_)) | None => {}
     }
-    Vec::new()
+}
+
+fn handle_palette_key(state: &mut AppState, chord: KeyChord) -> Option<Vec<AppEffect>> {
+    let context = state.screen_context();
+    let Some(Overlay::Palette(palette)) = &mut state.overlay else { return None };
+    let found = palette.matches(context);
+    let last = found.len().saturating_sub(1);
+    match chord.code {
+        KeyCode::Enter => {
+            let selected = found.get(palette.at.min(last)).map(|spec| spec.command);
+            state.overlay = None;
+            return Some(selected.map_or_else(Vec::new, |selected| command::run(state, selected)));
+        }
+        KeyCode::Down | KeyCode::Tab => palette.at = (palette.at + 1).min(last),
+        KeyCode::Up | KeyCode::BackTab => palette.at = palette.at.saturating_sub(1),
+        _ if palette.input.handle_key(chord) => palette.at = 0,
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+pub(super) fn open_picker(state: &mut AppState, purpose: PickerPurpose) {
+    let at = FleetColumn::ALL.iter().position(|column| *column == state.list.sort).unwrap_or(0);
+    state.overlay = Some(Overlay::Picker(ColumnPicker { purpose, at }));
+}
+
+/// Handles Enter in a picker: sorts and closes it, or shows or hides a column.
+pub(super) fn pick_column(state: &mut AppState) {
+    let Some(Overlay::Picker(picker)) = &state.overlay else { return };
+    let column = picker.selected();
+    match picker.purpose {
+        PickerPurpose::SortOrder => {
+            state.list.sort = column;
+            state.list.is_inverted = false;
+            state.overlay = None;
+            rebuild_fleet(state);
+        }
+        PickerPurpose::Visibility => {
+            let is_fixed = matches!(column, FleetColumn::State | FleetColumn::Agent);
+            if !is_fixed && !state.list.hidden.remove(&column) {
+                state.list.hidden.insert(column);
+            }
+        }
+    }
+}
+
+/// Opens the filter line of the screen's list.
+pub(super) fn edit_filter(state: &mut AppState) {
+    let previous = match state.screen {
+        Screen::Transitions => state.transitions.filter.text(),
+        Screen::Fleet | Screen::Agent => state.list.filter.text(),
+    };
+    state.overlay = Some(Overlay::Filter(FilterEditor {
+        input: TextInput::from_text(previous),
+        previous: previous.to_owned(),
+        cursor: state.list.cursor.clone(),
+        error: None,
+    }));
+}
+
+/// Returns whether the filter line took the key.
+fn handle_filter_key(state: &mut AppState, chord: KeyChord) -> bool {
+    let Some(Overlay::Filter(editor)) = &mut state.overlay else { return false };
+    match chord.code {
+        KeyCode::Enter if editor.error.is_some() => {}
+        KeyCode::Enter => state.overlay = None,
+        KeyCode::Esc => {
+            let previous = parse_query(&editor.previous).ok().flatten();
+            state.list.cursor = editor.cursor.take();
+            state.overlay = None;
+            lists::change_filter(state, |filter| filter.query = previous);
+        }
+        _ if editor.input.handle_key(chord) => apply_edited_filter(state),
+        _ => return false,
+    }
+    true
+}
+
+/// Applies a filter as it is typed. An invalid one leaves the last valid one in force.
+fn apply_edited_filter(state: &mut AppState) {
+    let Some(Overlay::Filter(editor)) = &mut state.overlay else { return };
+    match parse_query(editor.input.text()) {
+        Ok(query) => {
+            editor.error = None;
+            lists::change_filter(state, |filter| filter.query = query);
+        }
+        Err(error) => editor.error = Some(error),
+    }
+}
+
+fn parse_query(text: &str) -> Result<Option<Filter>, heartline_operator::FilterError> {
+    if text.trim().is_empty() { Ok(None) } else { Filter::parse(text).map(Some) }
 }

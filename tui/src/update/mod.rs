@@ -1,121 +1,289 @@
 //! How events change the state: the only place where it changes.
 
-mod answer;
 mod command;
 mod dialog;
-mod fleet;
 mod keys;
-mod link;
-mod motion;
-mod mouse;
-mod overlay;
-mod take;
-mod transitions;
+mod lists;
+mod navigation;
 
-use heartline_operator::{Filter, FilterError};
+use heartline_operator::client::{AccessMode, Greeting, LinkEvent, LinkState};
+use heartline_operator::message::{AgentCommand, AgentDetail, CommandOutcome, Event, EventQuery};
+use heartline_operator::{Filter, FilterError, SubscriptionUpdate};
 
 use crate::clock::MonoTime;
-use crate::event::{Effect, Event};
+use crate::keys::KeyChord;
 use crate::layout;
-use crate::state::{Behind, Screen, State};
+use crate::state::{AppState, ConnectionState, ListStaleness, MouseMode, Screen};
+use crate::theme::StyleRole;
 
-/// Applies one event, and says what is to be done about it.
-pub(crate) fn update(state: &mut State, event: Event, now: MonoTime) -> Vec<Effect> {
+/// The events in one request.
+const EVENT_PAGE: u32 = 2_000;
+
+/// Everything that can happen to the program, in one order.
+#[derive(Debug)]
+pub(crate) enum AppEvent {
+    Key(KeyChord),
+    /// Pasted text, which is never a command.
+    Paste(String),
+    Mouse(MouseInput),
+    Resize(u16, u16),
+    Link(LinkEvent),
+    RequestFinished(RequestOutcome),
+    /// An export ended: the message says what was written, or why nothing was.
+    Exported(Result<String, String>),
+    /// A second of the collector's time has begun.
+    Tick,
+    /// The fleet list may be rebuilt, if it is stale.
+    RebuildList,
+}
+
+/// Mouse input while the mouse is captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MouseInput {
+    Click { column: u16, row: u16 },
+    ScrollDown,
+    ScrollUp,
+}
+
+/// The outcome of a request to the collector.
+#[derive(Debug)]
+pub(crate) enum RequestOutcome {
+    Agent {
+        id: String,
+        result: Result<Box<AgentDetail>, String>,
+    },
+    Events {
+        events: Vec<Event>,
+        next: Option<i64>,
+    },
+    Command(CommandOutcome),
+    /// A command that the collector did not consider.
+    CommandRefused {
+        request_id: u64,
+        why: String,
+    },
+    /// No answer came; the command is sent again once the connection is back.
+    CommandUnanswered,
+    Failed(String),
+}
+
+/// Something to do outside the state, besides drawing.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum AppEffect {
+    Exit,
+    Suspend,
+    Redraw,
+    Reconnect,
+    RequestAgent(String),
+    RequestEvents(EventQuery),
+    SendCommand(AgentCommand),
+    CopyToClipboard(String),
+    Export(ExportFile),
+    SetMouseMode(MouseMode),
+}
+
+/// A file to write.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ExportFile {
+    /// The first part of its name.
+    pub stem: &'static str,
+    pub format: ExportFormat,
+    pub text: String,
+    /// Its content, for a person: `12 agents`.
+    pub summary: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExportFormat {
+    /// One document.
+    Json,
+    /// One object a line.
+    JsonLines,
+}
+
+/// Applies an event, and returns what is to be done about it.
+pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Vec<AppEffect> {
     state.now = now;
-    let effects = match event {
-        Event::Key(chord) => touched(state, |state| keys::key(state, chord)),
-        Event::Paste(text) => touched(state, |state| keys::paste(state, &text)),
-        Event::Mouse(input) => touched(state, |state| mouse::mouse(state, input)),
-        Event::Resize(width, height) => touched(state, |state| {
-            state.size = (width, height);
-            Vec::new()
-        }),
-        Event::Link(event) => touched(state, |state| link::link(state, event)),
-        Event::Answer(answer) => touched(state, |state| answer::answer(state, answer)),
-        Event::Exported(result) => touched(state, |state| take::exported(state, result)),
-        Event::Tick => tick(state),
-        Event::Settle => settle(state),
-    };
-    follow(state);
+    if !matches!(event, AppEvent::Tick | AppEvent::RebuildList) {
+        state.mark_changed();
+    }
+    let mut effects = Vec::new();
+    match event {
+        AppEvent::Key(chord) => effects = keys::handle_key(state, chord),
+        AppEvent::Paste(text) => keys::paste(state, &text),
+        AppEvent::Mouse(input) => navigation::handle_mouse(state, input),
+        AppEvent::Resize(width, height) => state.size = (width, height),
+        AppEvent::Link(event) => effects = handle_link_event(state, event),
+        AppEvent::RequestFinished(outcome) => {
+            effects = handle_outcome(state, outcome).into_iter().collect();
+        }
+        AppEvent::Exported(Ok(written)) => state.set_status(StyleRole::Text, written),
+        AppEvent::Exported(Err(why)) => state.set_status(StyleRole::Alert, why),
+        AppEvent::Tick => effects = tick(state).into_iter().collect(),
+        AppEvent::RebuildList => rebuild_if_stale(state),
+    }
+    scroll_to_selection(state);
     effects
 }
 
-fn touched(state: &mut State, change: impl FnOnce(&mut State) -> Vec<Effect>) -> Vec<Effect> {
-    state.touch();
-    change(state)
-}
-
-/// A second has passed: ages grow, notices go, an open agent is asked for anew.
-fn tick(state: &mut State) -> Vec<Effect> {
+/// Ages grow, status messages expire, and the agent of the Agent screen is requested again.
+fn tick(state: &mut AppState) -> Option<AppEffect> {
     let now = state.now;
-    let expired = state.notice.as_ref().is_some_and(|notice| now >= notice.until);
-    if expired {
-        state.notice = None;
+    let is_expired = state.status_message.as_ref().is_some_and(|message| now >= message.until);
+    if is_expired {
+        state.status_message = None;
     }
-    let tidied = state.orders.tidy(now);
-    let cut_off = !state.link.is_live() || state.link.silent_ms(now).is_some();
-    if state.frozen.is_none() || expired || tidied || cut_off {
-        state.touch();
+    let removed = state.tracker.remove_finished(now);
+    let is_cut_off = !state.connection.is_live() || state.connection.silent_ms(now).is_some();
+    if state.frozen.is_none() || is_expired || removed || is_cut_off {
+        state.mark_changed();
     }
-    // A filter or an order by age answers differently as time goes by.
-    if state.frozen.is_none() {
-        let moves = state.list.sort.moves() || state.list.filter.is_some();
-        let behind = if moves { Behind::Rows } else { Behind::Sums };
-        state.list.behind = state.list.behind.max(behind);
+    if state.frozen.is_some() {
+        return None;
     }
-    let asks = state.screen == Screen::Agent && state.link.is_live() && state.frozen.is_none();
-    match state.agent.as_mut().filter(|_| asks) {
-        Some(pane) if pane.is_due_at(now) => {
-            pane.asked_at(now);
-            vec![Effect::AskAgent(pane.id.clone())]
-        }
-        _ => Vec::new(),
+    // A filter or an order by age has other results as time passes.
+    let is_time_dependent =
+        state.list.sort.is_time_dependent() || state.list.filter.query.is_some();
+    let staleness = if is_time_dependent { ListStaleness::Rows } else { ListStaleness::Totals };
+    state.list.staleness = state.list.staleness.max(staleness);
+    if state.screen != Screen::Agent || !state.connection.is_live() {
+        return None;
     }
+    let agent = state.agent.as_mut().filter(|agent| agent.is_refresh_due(now))?;
+    agent.set_requested(now);
+    Some(AppEffect::RequestAgent(agent.id.clone()))
 }
 
-fn settle(state: &mut State) -> Vec<Effect> {
-    match state.list.behind {
-        Behind::Nothing => return Vec::new(),
-        Behind::Sums => {
-            let now_ms = state.now_ms();
-            let world = state.frozen.as_deref().unwrap_or(&state.live);
-            state.list.sum_up(&world.fleet, now_ms);
-        }
-        Behind::Rows => rebuild(state),
+fn handle_link_event(state: &mut AppState, event: LinkEvent) -> Vec<AppEffect> {
+    if !matches!(event, LinkEvent::State(LinkState::Connecting | LinkState::Lost { .. })) {
+        state.connection.last_received = state.now;
     }
-    state.touch();
+    match event {
+        LinkEvent::State(LinkState::Live(greeting)) => return set_connected(state, &greeting),
+        LinkEvent::State(LinkState::Lost { why, .. }) => state.connection.set_lost(why),
+        LinkEvent::State(LinkState::Connecting) => {}
+        LinkEvent::RoundTrip(time) => {
+            let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            state.connection.round_trip_ms = Some(ms);
+        }
+        LinkEvent::Update(update) => apply_update(state, update),
+    }
     Vec::new()
 }
 
-/// Builds the fleet list anew from the world that is shown.
-fn rebuild(state: &mut State) {
+/// Requests the events since the last connection, and sends commands that were never answered again
+/// under their request ids.
+fn set_connected(state: &mut AppState, greeting: &Greeting) -> Vec<AppEffect> {
+    state.connection.state = ConnectionState::Live;
+    state.connection.operator = Some(greeting.operator.clone());
+    state.connection.access =
+        if greeting.may_control { AccessMode::Control } else { AccessMode::View };
+    state.live.fleet.begin();
+    let mut effects = vec![request_events(state.live.events.back().map(|event| event.cursor))];
+    effects.extend(state.tracker.unanswered().cloned().map(AppEffect::SendCommand));
+    effects.extend(state.agent.as_ref().map(|agent| AppEffect::RequestAgent(agent.id.clone())));
+    effects
+}
+
+fn request_events(after: Option<i64>) -> AppEffect {
+    AppEffect::RequestEvents(EventQuery { after, limit: EVENT_PAGE, ..EventQuery::default() })
+}
+
+fn apply_update(state: &mut AppState, update: SubscriptionUpdate) {
+    let events = match &update {
+        SubscriptionUpdate::Delta(delta) => delta.events.clone(),
+        SubscriptionUpdate::Page { .. } | SubscriptionUpdate::Resync => Vec::new(),
+    };
+    let staleness = state.live.apply(update, state.now);
+    state.tracker.observe(&state.live, &events, state.now);
+    if state.frozen.is_some() {
+        return;
+    }
+    if !events.is_empty() {
+        lists::rebuild_transitions(state);
+    }
+    state.list.staleness = state.list.staleness.max(staleness);
+    if staleness == ListStaleness::Ids {
+        rebuild_fleet(state);
+    }
+}
+
+fn handle_outcome(state: &mut AppState, outcome: RequestOutcome) -> Option<AppEffect> {
+    match outcome {
+        RequestOutcome::Agent { id, result } => {
+            let agent = state.agent.as_mut().filter(|agent| agent.id == id)?;
+            match result {
+                Ok(detail) => (agent.detail, agent.failure) = (Some(detail), None),
+                Err(why) => agent.failure = Some(why),
+            }
+        }
+        RequestOutcome::Events { events, next } => {
+            state.live.add_events(events);
+            if state.frozen.is_none() {
+                lists::rebuild_transitions(state);
+            }
+            return next.map(|after| request_events(Some(after)));
+        }
+        RequestOutcome::Command(outcome) => {
+            state.tracker.record_outcome(&outcome);
+            state.tracker.observe(&state.live, &[], state.now);
+        }
+        RequestOutcome::CommandRefused { request_id, why } => {
+            state.tracker.record_failure(request_id, &why);
+            state.tracker.observe(&state.live, &[], state.now);
+        }
+        RequestOutcome::CommandUnanswered => state.set_status(
+            StyleRole::Warning,
+            "no answer yet: the command is sent again once the connection is back",
+        ),
+        RequestOutcome::Failed(why) => state.set_status(StyleRole::Alert, why),
+    }
+    None
+}
+
+fn rebuild_if_stale(state: &mut AppState) {
+    match state.list.staleness {
+        ListStaleness::Fresh => return,
+        ListStaleness::Totals => {
+            let now_ms = state.now_ms();
+            let model = state.frozen.as_deref().unwrap_or(&state.live);
+            state.list.update_totals(&model.fleet, now_ms);
+        }
+        ListStaleness::Rows | ListStaleness::Ids => rebuild_fleet(state),
+    }
+    state.mark_changed();
+}
+
+/// Rebuilds the fleet list from the model that is shown.
+fn rebuild_fleet(state: &mut AppState) {
     let now_ms = state.now_ms();
-    let world = state.frozen.as_deref().unwrap_or(&state.live);
-    state.list.rebuild(&world.fleet, now_ms);
+    let model = state.frozen.as_deref().unwrap_or(&state.live);
+    state.list.rebuild(&model.fleet, now_ms);
 }
 
 /// Sets the filter of the fleet and of the transitions, as given on the command line.
-pub(crate) fn filter_fleet(state: &mut State, text: &str) -> Result<(), FilterError> {
+pub(crate) fn set_initial_filter(state: &mut AppState, text: &str) -> Result<(), FilterError> {
     if text.trim().is_empty() {
         return Ok(());
     }
-    let filter = Filter::parse(text)?;
-    fleet::set_filter(state, Some(filter.clone()), text);
-    transitions::set_filter(state, Some(filter), text);
-    rebuild(state);
-    follow(state);
+    let query = Filter::parse(text)?;
+    state.list.filter.query = Some(query.clone());
+    state.transitions.filter.query = Some(query);
+    rebuild_fleet(state);
+    lists::rebuild_transitions(state);
+    scroll_to_selection(state);
     Ok(())
 }
 
-/// Keeps the cursors on the screen, whatever moved.
-fn follow(state: &mut State) {
-    let body = layout::regions(state).body;
+/// Keeps the selection of the screen visible.
+fn scroll_to_selection(state: &mut AppState) {
+    let body = layout::areas(state).body;
     let height = usize::from(body.height);
     match state.screen {
-        Screen::Fleet => state.list.scroll(height),
+        Screen::Fleet => state.list.scroll_to_cursor(height),
         Screen::Transitions => {
-            let below = crate::view::lines_below(state, body.width);
-            state.transitions.scroll(height.saturating_sub(below));
+            let detail_lines = crate::view::selected_event_lines(state, body.width);
+            state.transitions.scroll_to_selection(height.saturating_sub(detail_lines));
         }
         Screen::Agent => {}
     }

@@ -1,142 +1,142 @@
-//! The Agent screen: who it is, how it is, its work, its sessions and what happened to it.
+//! The Agent screen: details, sessions and events of one agent.
 
-use heartline_operator::message::{AgentDetail, Event, SessionSummary};
+use heartline_operator::message::{Event, SessionSummary};
 use heartline_operator::session_text;
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::detail::{height, lines};
-use super::facts::{sections, when};
-use super::pen::{Pen, boxed};
-use crate::layout::take_top;
-use crate::look::{Align, EventText, Role, age, age_since, event_role, fit};
-use crate::state::{AgentPane, Pane, State};
+use super::details::{agent_sections, draw_sections, section_lines};
+use super::frame::ScreenFrame;
+use super::zoned_time;
+use crate::layout::split_top;
+use crate::state::{AgentScreen, FocusedList, host_of};
+use crate::text::{EventText, TextAlign, age, age_since, fit};
+use crate::theme::{StyleRole, event_role};
 
 /// From this width on both lists stand side by side.
 const SIDE_BY_SIDE: u16 = 118;
 /// Width of the list of sessions there.
-const SESSIONS: u16 = 56;
-/// Fewest lines left for the lists.
-const LISTS: u16 = 5;
+const SESSIONS_WIDTH: u16 = 56;
+/// The least lines for the lists.
+const MIN_LIST_LINES: u16 = 5;
 
-pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
-    let Some(pane) = &state.agent else {
-        message(state, area, "No agent was opened: choose one on the fleet screen.", buffer);
+pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) {
+    let state = frame.state;
+    let Some(screen) = &state.agent else {
+        draw_message(frame, area, "No agent was opened: choose one on the fleet screen.");
         return;
     };
-    let Some(entry) =
-        state.world().agent(&pane.id).or_else(|| pane.detail.as_ref().map(|detail| &detail.entry))
+    let Some(entry) = state
+        .model()
+        .agent(&screen.id)
+        .or_else(|| screen.detail.as_ref().map(|detail| &detail.entry))
     else {
-        let why = pane.failure.as_deref().unwrap_or("it is not in the fleet");
-        message(state, area, &format!("{}: {why}", pane.id), buffer);
+        let why = screen.failure.as_deref().unwrap_or("it is not in the fleet");
+        draw_message(frame, area, &format!("{}: {why}", screen.id));
         return;
     };
     let mut rest = area;
-    if !pane.expanded {
-        let sections = sections(state, entry, pane.detail.as_deref());
-        let wanted = height(&sections, area.width.saturating_sub(2)) + 2;
-        let top = take_top(&mut rest, wanted.min(area.height.saturating_sub(LISTS)));
-        let host = entry.identity.shared.host.as_deref().unwrap_or("-");
-        let inner = boxed(state, top, &format!("{} @ {host}", entry.agent), buffer);
-        lines(state, inner, &sections, buffer);
+    if !screen.is_expanded {
+        let sections = agent_sections(state, entry, screen.detail.as_deref());
+        let wanted = section_lines(&sections, area.width.saturating_sub(2)) + 2;
+        let top = split_top(&mut rest, wanted.min(area.height.saturating_sub(MIN_LIST_LINES)));
+        let host = host_of(entry).unwrap_or("-");
+        let inner = frame.draw_box(top, &format!("{} @ {host}", entry.agent));
+        draw_sections(frame, inner, &sections);
     }
-    lists(state, pane, rest, buffer);
+    draw_lists(frame, screen, rest);
 }
 
-fn message(state: &State, area: Rect, text: &str, buffer: &mut Buffer) {
-    if let Some(mut pen) = Pen::on(state, area, 1, buffer) {
-        pen.gap(2).put(Role::Text, text);
+fn draw_message(frame: &mut ScreenFrame<'_>, area: Rect, text: &str) {
+    if let Some(mut out) = frame.line(area, 1) {
+        out.gap(2).put(StyleRole::Text, text);
     }
 }
 
-fn lists(state: &State, pane: &AgentPane, area: Rect, buffer: &mut Buffer) {
-    let Some(detail) = &pane.detail else {
-        let why = pane.failure.as_deref().unwrap_or("loading what happened");
-        message(state, area, why, buffer);
+fn draw_lists(frame: &mut ScreenFrame<'_>, screen: &AgentScreen, area: Rect) {
+    let Some(detail) = &screen.detail else {
+        let why = screen.failure.as_deref().unwrap_or("loading events");
+        draw_message(frame, area, why);
         return;
     };
-    if area.width >= SIDE_BY_SIDE && !pane.expanded {
-        let left = Rect { width: area.width - SESSIONS - 1, ..area };
-        let right = Rect { x: area.right() - SESSIONS, width: SESSIONS, ..area };
-        events(state, pane, detail, left, buffer);
-        sessions(state, pane, detail, right, buffer);
+    if area.width >= SIDE_BY_SIDE && !screen.is_expanded {
+        let left = Rect { width: area.width - SESSIONS_WIDTH - 1, ..area };
+        let right = Rect { x: area.right() - SESSIONS_WIDTH, width: SESSIONS_WIDTH, ..area };
+        draw_events(frame, screen, &detail.events, left);
+        draw_sessions(frame, screen, &detail.sessions, right);
     } else {
-        match pane.focus {
-            Pane::Events => events(state, pane, detail, area, buffer),
-            Pane::Sessions => sessions(state, pane, detail, area, buffer),
+        match screen.focus {
+            FocusedList::Events => draw_events(frame, screen, &detail.events, area),
+            FocusedList::Sessions => draw_sessions(frame, screen, &detail.sessions, area),
         }
     }
 }
 
-/// The title of a list; the one that the keys move is marked.
-fn title(pane: &AgentPane, which: Pane, name: &str, count: usize) -> String {
-    let focus = if pane.focus == which { "> " } else { "" };
-    format!("{focus}{name} {count}")
-}
-
-/// First row shown: only the list that has the focus scrolls.
-fn first(pane: &AgentPane, which: Pane, rows: usize, height: u16) -> usize {
-    let last = rows.saturating_sub(usize::from(height));
-    if pane.focus == which { pane.scroll.min(last) } else { 0 }
-}
-
-fn events(state: &State, pane: &AgentPane, detail: &AgentDetail, area: Rect, buffer: &mut Buffer) {
-    let all = &detail.events;
-    let inner =
-        boxed(state, area, &title(pane, Pane::Events, "events, newest first", all.len()), buffer);
-    let skipped = first(pane, Pane::Events, all.len(), inner.height);
-    for (row, event) in (0..inner.height).zip(all.iter().skip(skipped)) {
-        event_line(state, inner, row, event, buffer);
+fn draw_events(frame: &mut ScreenFrame<'_>, screen: &AgentScreen, events: &[Event], area: Rect) {
+    let title = "events, newest first";
+    for (area, event) in list_rows(frame, screen, FocusedList::Events, title, events, area) {
+        draw_event(frame, area, event);
     }
 }
 
-fn event_line(state: &State, area: Rect, row: u16, event: &Event, buffer: &mut Buffer) {
-    let Some(mut pen) = Pen::on(state, area, row, buffer) else { return };
+fn draw_sessions(
+    frame: &mut ScreenFrame<'_>,
+    screen: &AgentScreen,
+    sessions: &[SessionSummary],
+    area: Rect,
+) {
+    for (area, session) in
+        list_rows(frame, screen, FocusedList::Sessions, "sessions", sessions, area)
+    {
+        draw_session(frame, area, session);
+    }
+}
+
+/// Draws the box of a list. Returns the visible items and their rows: only the list that has the
+/// focus scrolls.
+fn list_rows<'a, T>(
+    frame: &mut ScreenFrame<'_>,
+    screen: &AgentScreen,
+    list: FocusedList,
+    title: &str,
+    items: &'a [T],
+    area: Rect,
+) -> impl Iterator<Item = (Rect, &'a T)> + use<'a, T> {
+    let has_focus = screen.focus == list;
+    let mark = if has_focus { "> " } else { "" };
+    let inner = frame.draw_box(area, &format!("{mark}{title} {}", items.len()));
+    let last = items.len().saturating_sub(usize::from(inner.height));
+    let first = if has_focus { screen.scroll.min(last) } else { 0 };
+    inner.rows().zip(items.iter().skip(first))
+}
+
+fn draw_event(frame: &mut ScreenFrame<'_>, area: Rect, event: &Event) {
+    let state = frame.state;
+    let Some(mut out) = frame.line(area, 0) else { return };
     let words = EventText::of(event);
     let what = words.headline.text(state.glyphs.arrow);
     let lasted = words.lasted_ms.map_or_else(|| "-".to_owned(), age);
-    pen.gap(1)
-        .put(Role::Dim, &fit(&when(state, event.at_ms), 12, Align::Left, ""))
+    out.gap(1)
+        .put(StyleRole::Dim, &fit(&zoned_time(state, event.at_ms), 12, TextAlign::Left, ""))
         .gap(1)
-        .cell(event_role(event), &what, 20, Align::Left)
+        .cell(event_role(event), &what, 20, TextAlign::Left)
         .gap(1)
-        .cell(Role::Dim, &lasted, 6, Align::Right)
+        .cell(StyleRole::Dim, &lasted, 6, TextAlign::Right)
         .gap(2)
-        .put(Role::Text, &words.cause);
+        .put(StyleRole::Text, &words.cause);
 }
 
-fn sessions(
-    state: &State,
-    pane: &AgentPane,
-    detail: &AgentDetail,
-    area: Rect,
-    buffer: &mut Buffer,
-) {
-    let all = &detail.sessions;
-    let inner = boxed(state, area, &title(pane, Pane::Sessions, "sessions", all.len()), buffer);
-    let skipped = first(pane, Pane::Sessions, all.len(), inner.height);
-    for (row, session) in (0..inner.height).zip(all.iter().skip(skipped)) {
-        session_line(state, inner, row, session, buffer);
-    }
-}
-
-fn session_line(
-    state: &State,
-    area: Rect,
-    row: u16,
-    session: &SessionSummary,
-    buffer: &mut Buffer,
-) {
-    let Some(mut pen) = Pen::on(state, area, row, buffer) else { return };
-    let end = session.ended.as_deref().unwrap_or("running");
+fn draw_session(frame: &mut ScreenFrame<'_>, area: Rect, session: &SessionSummary) {
+    let state = frame.state;
+    let Some(mut out) = frame.line(area, 0) else { return };
+    let ended = session.ended.as_deref().unwrap_or("running");
     let last = age_since(session.last_beat_ms, state.now_ms());
     let name = session_text(session.session);
-    pen.gap(1)
-        .put(Role::Text, name.get(..4).unwrap_or(&name))
+    out.gap(1)
+        .put(StyleRole::Text, name.get(..4).unwrap_or(&name))
         .gap(1)
-        .put(Role::Dim, &fit(&when(state, session.started_ms), 12, Align::Left, ""))
+        .put(StyleRole::Dim, &fit(&zoned_time(state, session.started_ms), 12, TextAlign::Left, ""))
         .gap(1)
-        .cell(Role::Text, end, 11, Align::Left)
-        .pair("beat", Role::Text, &fit(&last, 6, Align::Right, ""))
-        .pair("seg", Role::Text, &session.applied_segment.to_string());
+        .cell(StyleRole::Text, ended, 11, TextAlign::Left)
+        .put_labelled("beat", StyleRole::Text, &fit(&last, 6, TextAlign::Right, ""))
+        .put_labelled("seg", StyleRole::Text, &session.applied_segment.to_string());
 }

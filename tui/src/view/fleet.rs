@@ -1,130 +1,137 @@
 //! The list of agents. Only the rows on the screen are built.
 
 use heartline_operator::message::AgentEntry;
-
-use heartline_vocabulary::State as AgentState;
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::cells::{MARGIN, cell, columns_shown, width_of};
-use super::pen::Pen;
-use crate::layout::Regions;
-use crate::look::{Role, age_since, cost, of_state};
-use crate::state::{Column, GroupInfo, LinkState, Row, State};
+use super::frame::{RowWriter, ScreenFrame};
+use super::worst_first;
+use crate::columns::{FleetColumn, LEFT_MARGIN, column_width, visible_columns};
+use crate::layout::ScreenAreas;
+use crate::state::{AppState, ConnectionState, FleetRow, GroupSummary};
+use crate::text::{age_since, cost};
+use crate::theme::{StyleRole, state_label};
 
-pub(super) fn draw(state: &State, regions: &Regions, buffer: &mut Buffer) {
-    if regions.body.height == 0 {
+pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &ScreenAreas) {
+    let state = frame.state;
+    if areas.body.height == 0 {
         return;
     }
-    let columns = columns_shown(&state.list, regions.body.width);
-    titles(state, regions.titles, &columns, buffer);
+    let columns = visible_columns(&state.list, areas.body.width);
+    draw_titles(frame, areas.titles, &columns);
     if state.list.rows.is_empty() {
-        nothing(state, regions.body, buffer);
+        draw_placeholder(frame, areas.body);
         return;
     }
-    let pinned = state.list.pinned();
+    let pinned = state.list.pinned_group();
     let rows = state.list.rows.iter().enumerate().skip(state.list.offset);
-    for (line, (at, row)) in (0..regions.body.height).zip(rows) {
+    for (line, (at, row)) in (0..areas.body.height).zip(rows) {
         let selected = at == state.list.at;
         match (row, pinned) {
             (_, Some(group)) if line == 0 => {
-                group_row(state, regions.body, line, &state.list.groups[group], buffer);
+                draw_group_row(frame, areas.body, line, &state.list.groups[group]);
             }
-            (Row::Group(group), _) => {
-                group_row(state, regions.body, line, &state.list.groups[*group], buffer);
+            (FleetRow::Group(group), _) => {
+                draw_group_row(frame, areas.body, line, &state.list.groups[*group]);
             }
-            (Row::Agent { id, .. }, _) => {
-                if let Some(entry) = state.world().fleet.get(*id) {
-                    agent_row(state, regions.body, line, entry, &columns, buffer);
+            (FleetRow::Agent { id, .. }, _) => {
+                if let Some(entry) = state.model().fleet.get(*id) {
+                    draw_agent_row(frame, areas.body, line, entry, &columns);
                 }
             }
         }
         if selected {
-            let line = Rect { y: regions.body.y + line, height: 1, ..regions.body };
-            buffer.set_style(line, state.theme.cursor());
+            frame.select_rows(areas.body, line, 1);
         }
     }
 }
 
-fn titles(state: &State, area: Rect, columns: &[Column], buffer: &mut Buffer) {
-    let Some(mut pen) = Pen::on(state, area, 0, buffer) else { return };
-    pen.gap(MARGIN);
+fn draw_titles(frame: &mut ScreenFrame<'_>, area: Rect, columns: &[FleetColumn]) {
+    let state = frame.state;
+    let Some(mut out) = frame.line(area, 0) else { return };
+    out.gap(LEFT_MARGIN);
     for column in columns {
-        let layout = column.layout();
+        let spec = column.spec();
         let sorted = *column == state.list.sort;
-        let role = if sorted { Role::Title } else { Role::Dim };
-        pen.cell(role, layout.title, width_of(*column, columns, area.width), layout.align).gap(1);
+        let role = if sorted { StyleRole::Title } else { StyleRole::Dim };
+        out.cell(role, spec.title, column_width(*column, columns, area.width), spec.align).gap(1);
     }
 }
 
-fn agent_row(
-    state: &State,
+fn draw_agent_row(
+    frame: &mut ScreenFrame<'_>,
     area: Rect,
     line: u16,
     entry: &AgentEntry,
-    columns: &[Column],
-    buffer: &mut Buffer,
+    columns: &[FleetColumn],
 ) {
-    let Some(mut pen) = Pen::on(state, area, line, buffer) else { return };
-    let selected = state.list.selected() == Some(entry.agent.as_str());
+    let state = frame.state;
+    let Some(mut out) = frame.line(area, line) else { return };
+    let selected = state.list.selected_agent() == Some(entry.agent.as_str());
     let marked = state.list.marks.contains(&entry.agent);
-    pen.put(Role::Key, if selected { ">" } else { " " });
-    pen.put(Role::Key, if marked { state.glyphs.marked } else { " " });
+    out.put(StyleRole::Key, if selected { ">" } else { " " });
+    out.put(StyleRole::Key, if marked { state.glyphs.marked } else { " " });
     for column in columns {
-        let (role, text) = cell(*column, entry, state.now_ms(), state.glyphs);
-        let layout = column.layout();
-        pen.cell(role, &text, width_of(*column, columns, area.width), layout.align).gap(1);
+        let (role, text) = column.cell(entry, state.now_ms(), state.glyphs);
+        let spec = column.spec();
+        out.cell(role, &text, column_width(*column, columns, area.width), spec.align).gap(1);
     }
 }
 
-/// A group's header. A folded one says how its agents are, the worst first.
-fn group_row(state: &State, area: Rect, line: u16, group: &GroupInfo, buffer: &mut Buffer) {
-    let Some(mut pen) = Pen::on(state, area, line, buffer) else { return };
-    let fold = if group.folded { state.glyphs.folded } else { state.glyphs.open };
-    pen.put(Role::Title, fold).gap(1).put(Role::Title, &group.name).gap(2);
-    let wording = if area.width >= 98 { Wording::Full } else { Wording::Short };
-    group_words(state, group, wording, &mut pen);
+/// Draws the header of a group.
+fn draw_group_row(frame: &mut ScreenFrame<'_>, area: Rect, line: u16, group: &GroupSummary) {
+    let state = frame.state;
+    let Some(mut out) = frame.line(area, line) else { return };
+    let fold = if group.is_folded { state.glyphs.folded } else { state.glyphs.open };
+    out.put(StyleRole::Title, fold).gap(1).put(StyleRole::Title, &group.name).gap(2);
+    let length = if area.width >= 98 { SummaryLength::Full } else { SummaryLength::Compact };
+    write_group_summary(state, group, length, &mut out);
 }
 
-/// How much is said of a group.
+/// How much is written about a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wording {
+pub(super) enum SummaryLength {
     Full,
-    Short,
+    Compact,
 }
 
-/// How many agents a group has, how they are, the worst first, and what they cost.
-pub(super) fn group_words(state: &State, group: &GroupInfo, wording: Wording, pen: &mut Pen<'_>) {
+/// Writes the number of agents of a group, their states, the worst first, and their cost.
+pub(super) fn write_group_summary(
+    state: &AppState,
+    group: &GroupSummary,
+    length: SummaryLength,
+    out: &mut RowWriter<'_>,
+) {
     let total = group.counts.total;
-    let agents = match (wording, total) {
-        (Wording::Short, _) => total.to_string(),
-        (Wording::Full, 1) => "1 agent".to_owned(),
-        (Wording::Full, _) => format!("{total} agents"),
+    let agents = match (length, total) {
+        (SummaryLength::Compact, _) => total.to_string(),
+        (SummaryLength::Full, 1) => "1 agent".to_owned(),
+        (SummaryLength::Full, _) => format!("{total} agents"),
     };
-    pen.put(Role::Text, &agents).gap(2);
-    let mut order = AgentState::ALL;
-    order.sort_by_key(|each| std::cmp::Reverse(each.severity()));
-    for each in order.into_iter().filter(|each| group.counts.of(*each) > 0) {
-        let status = of_state(each, None, state.charset);
-        pen.put(status.role, &format!("{} {}", status.glyph, group.counts.of(each))).gap(1);
+    out.put(StyleRole::Text, &agents).gap(2);
+    for each in worst_first().filter(|each| group.counts.of(*each) > 0) {
+        let status = state_label(each, None, state.glyphs.glyph_set);
+        out.put(status.role, &format!("{} {}", status.glyph, group.counts.of(each))).gap(1);
     }
-    if wording == Wording::Full {
-        pen.gap(1).put(Role::Dim, &format!("${} today", cost(group.cost_today_nano_usd))).gap(2);
+    if length == SummaryLength::Full {
+        out.gap(1)
+            .put(StyleRole::Dim, &format!("${} today", cost(group.cost_today_nano_usd)))
+            .gap(2);
         let oldest = age_since(group.oldest_beat_ms, state.now_ms());
-        pen.put(Role::Dim, &format!("oldest beat {oldest}"));
+        out.put(StyleRole::Dim, &format!("oldest beat {oldest}"));
     }
 }
 
-/// Why the list is empty, and what to do about it.
-fn nothing(state: &State, area: Rect, buffer: &mut Buffer) {
-    let lines: Vec<String> = if !state.world().fleet.is_empty() {
+/// Draws why the list is empty, and what to do about it.
+fn draw_placeholder(frame: &mut ScreenFrame<'_>, area: Rect) {
+    let state = frame.state;
+    let lines: Vec<String> = if !state.model().fleet.is_empty() {
         vec!["No agent matches. Esc clears the filter.".to_owned()]
-    } else if let LinkState::Connecting { failure } = &state.link.state {
+    } else if let ConnectionState::Connecting { failure } = &state.connection.state {
         let mut lines =
             vec!["Connecting to the collector. It is tried for ever; q quits.".to_owned()];
         lines.extend(failure.clone());
         lines
-    } else if !state.world().fleet.is_whole() {
+    } else if !state.model().fleet.is_whole() {
         vec!["Loading the fleet.".to_owned()]
     } else {
         vec![
@@ -134,8 +141,8 @@ fn nothing(state: &State, area: Rect, buffer: &mut Buffer) {
         ]
     };
     for (row, text) in (1..).zip(lines) {
-        if let Some(mut pen) = Pen::on(state, area, row, buffer) {
-            pen.gap(MARGIN).put(Role::Text, &text);
+        if let Some(mut out) = frame.line(area, row) {
+            out.gap(LEFT_MARGIN).put(StyleRole::Text, &text);
         }
     }
 }

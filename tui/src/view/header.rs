@@ -1,76 +1,80 @@
-//! The two lines at the top: the fleet in counts, the link, and what the collector lost.
+//! The two lines at the top: the fleet in counts, the connection, and what the collector lost.
 
-use heartline_vocabulary::DatagramLoss;
-use heartline_vocabulary::State as AgentState;
-use ratatui::buffer::Buffer;
+use heartline_vocabulary::{DatagramLoss, State};
 use ratatui::layout::Rect;
 
-use super::pen::Pen;
-use crate::look::{Role, age, clock, count, of_state, rate, width};
-use crate::state::{LinkState, Screen, State, ZoneChoice};
+use super::frame::{RowWriter, ScreenFrame};
+use super::worst_first;
+use crate::state::{AppState, ConnectionState, DisplayTimeZone, Screen};
+use crate::text::{age, count, rate, time_of_day, width};
+use crate::theme::{StyleRole, state_label};
 
-/// From this width on there is room for who and where.
+/// From this width on the operator, the host and more words are shown.
 const WIDE: u16 = 108;
-/// Columns of the screens' names: of all, and of the longest one between the keys of the others.
+/// Columns of the names of all screens.
 const ALL_NAMES: usize = 35;
+/// Columns of the longest name of a screen between the keys of the others.
 const ONE_NAME: usize = 23;
 
-pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
-    first(state, area, buffer);
-    second(state, area, buffer);
+pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) {
+    draw_fleet_line(frame, area);
+    draw_screens_line(frame, area);
 }
 
-fn first(state: &State, area: Rect, buffer: &mut Buffer) {
+fn draw_fleet_line(frame: &mut ScreenFrame<'_>, area: Rect) {
+    let state = frame.state;
     let separator = format!(" {} ", state.glyphs.separator);
-    let Some(mut pen) = Pen::on(state, area, 0, buffer) else { return };
-    let (link_role, link) = link_words(state);
-    let trip = state.link.round_trip_ms.map_or_else(|| "-ms".to_owned(), |ms| format!("{ms}ms"));
-    pen.at_end(&[
-        (Role::Dim, &trip),
-        (Role::Border, &separator),
-        (link_role, &link),
-        (Role::Text, " "),
-        (Role::Strong, &time(state)),
-        (Role::Text, " "),
+    let Some(mut out) = frame.line(area, 0) else { return };
+    let (role, label) = connection_label(state);
+    let trip =
+        state.connection.round_trip_ms.map_or_else(|| "-ms".to_owned(), |ms| format!("{ms}ms"));
+    out.put_right(&[
+        (StyleRole::Dim, &trip),
+        (StyleRole::Border, &separator),
+        (role, &label),
+        (StyleRole::Text, " "),
+        (StyleRole::Strong, &collector_time(state)),
+        (StyleRole::Text, " "),
     ]);
-    pen.gap(1).put(Role::Title, "HEARTLINE").gap(1);
+    out.gap(1).put(StyleRole::Title, "HEARTLINE").gap(1);
     if area.width >= WIDE {
-        let host = state.world().collector().map_or("", |collector| collector.host.as_str());
-        let who = state.link.operator.as_deref().unwrap_or("nobody yet");
+        let host = state.model().collector().map_or("", |collector| collector.host.as_str());
+        let who = state.connection.operator.as_deref().unwrap_or("not connected");
         let who = if who.contains('@') { who.to_owned() } else { format!("{who}@{host}") };
-        pen.put(Role::Text, &who).put(Role::Border, &separator);
+        out.put(StyleRole::Text, &who).put(StyleRole::Border, &separator);
     }
-    counts(state, &mut pen, area.width >= WIDE);
+    write_counts(state, &mut out, area.width >= WIDE);
 }
 
-/// Agents by state. Every state is there even when nobody is in it.
-pub(super) fn counts(state: &State, pen: &mut Pen<'_>, wide: bool) {
-    let summary = state.world().fleet.summary();
-    pen.put(Role::Strong, &count(summary.total.into()));
-    pen.put(
-        Role::Text,
+/// Writes the number of agents in every state, also 0.
+fn write_counts(state: &AppState, out: &mut RowWriter<'_>, wide: bool) {
+    let summary = state.model().fleet.summary();
+    out.put(StyleRole::Strong, &count(summary.total.into()));
+    out.put(
+        StyleRole::Text,
         match (wide, summary.total) {
             (false, _) => "",
             (true, 1) => " agent",
             (true, _) => " agents",
         },
     );
-    for each in AgentState::ALL {
+    for each in State::ALL {
         let n = summary.of(each);
-        let status = of_state(each, None, state.charset);
-        let role = if n == 0 { Role::Dim } else { status.role };
-        pen.gap(if wide { 2 } else { 1 });
-        pen.put(role, &format!("{} {}", status.glyph, count(n.into())));
+        let status = state_label(each, None, state.glyphs.glyph_set);
+        let role = if n == 0 { StyleRole::Dim } else { status.role };
+        out.gap(if wide { 2 } else { 1 });
+        out.put(role, &format!("{} {}", status.glyph, count(n.into())));
     }
 }
 
-fn second(state: &State, area: Rect, buffer: &mut Buffer) {
-    let Some(mut pen) = Pen::on(state, area, 1, buffer) else { return };
-    pen.gap(1);
+fn draw_screens_line(frame: &mut ScreenFrame<'_>, area: Rect) {
+    let state = frame.state;
+    let Some(mut out) = frame.line(area, 1) else { return };
+    out.gap(1);
     let wide = area.width >= WIDE;
     let losses = losses(state);
     let needed = losses.iter().map(|(text, _)| width(text) + 1).sum::<usize>();
-    // What was lost must be read whole: names of other screens give way.
+    // The losses are never truncated: the names of other screens give way.
     let room = usize::from(area.width).saturating_sub(needed);
     for (screen, key, name) in [
         (Screen::Fleet, "1", "1 Fleet"),
@@ -78,24 +82,24 @@ fn second(state: &State, area: Rect, buffer: &mut Buffer) {
         (Screen::Transitions, "3", "3 Transitions"),
     ] {
         if screen == state.screen {
-            pen.put(Role::Title, &format!("[{}]", if room < ONE_NAME { key } else { name }));
+            out.put(StyleRole::Title, &format!("[{}]", if room < ONE_NAME { key } else { name }));
         } else {
-            pen.put(Role::Dim, &format!(" {} ", if room < ALL_NAMES { key } else { name }));
+            out.put(StyleRole::Dim, &format!(" {} ", if room < ALL_NAMES { key } else { name }));
         }
     }
-    pen.gap(if wide { 3 } else { 1 });
+    out.gap(if wide { 3 } else { 1 });
     for (text, role) in losses {
-        pen.put(role, &text).gap(if wide { 2 } else { 1 });
+        out.put(role, &text).gap(if wide { 2 } else { 1 });
     }
-    if let (true, Some(collector)) = (wide, state.world().collector()) {
+    if let (true, Some(collector)) = (wide, state.model().collector()) {
         let beats = rate(f64::from(collector.beats_per_second));
-        pen.put(Role::Dim, &format!("{beats} beats/s"));
+        out.put(StyleRole::Dim, &format!("{beats} beats/s"));
     }
 }
 
-/// What the collector dropped, refused, or did not observe: always there, and loud when not zero.
-fn losses(state: &State) -> Vec<(String, Role)> {
-    let Some(collector) = state.world().collector() else { return Vec::new() };
+/// Returns what the collector dropped, refused or did not observe, highlighted when not 0.
+fn losses(state: &AppState) -> Vec<(String, StyleRole)> {
+    let Some(collector) = state.model().collector() else { return Vec::new() };
     let lost = |loss| collector.datagrams.lost(loss);
     let all = [
         ("drop", lost(DatagramLoss::Dropped)),
@@ -104,29 +108,52 @@ fn losses(state: &State) -> Vec<(String, Role)> {
         ("kernel", lost(DatagramLoss::Kernel)),
         ("gaps", u64::from(collector.gaps)),
     ];
-    let role = |n| if n == 0 { Role::Dim } else { Role::Alert };
+    let role = |n| if n == 0 { StyleRole::Dim } else { StyleRole::Alert };
     all.map(|(label, n)| (format!("{label} {}", count(n)), role(n))).into()
 }
 
-fn link_words(state: &State) -> (Role, String) {
-    let lost = match &state.link.state {
-        LinkState::Live => state.link.silent_ms(state.now).map(|ms| format!("SILENT {}", age(ms))),
-        LinkState::Connecting { .. } => Some("CONNECTING".to_owned()),
-        LinkState::Lost { since, .. } => Some(format!("LOST {}", age(state.now.since(*since)))),
+fn connection_label(state: &AppState) -> (StyleRole, String) {
+    let lost = match &state.connection.state {
+        ConnectionState::Live => {
+            state.connection.silent_ms(state.now).map(|ms| format!("SILENT {}", age(ms)))
+        }
+        ConnectionState::Connecting { .. } => Some("CONNECTING".to_owned()),
+        ConnectionState::Lost { since, .. } => {
+            Some(format!("LOST {}", age(state.now.since(*since))))
+        }
     };
     match (&state.frozen, lost) {
-        (None, None) => (Role::Healthy, "LIVE".to_owned()),
-        (None, Some(lost)) => (Role::Alert, lost),
-        (Some(_), None) => (Role::Warning, "FROZEN".to_owned()),
-        (Some(_), Some(lost)) => (Role::Alert, format!("FROZEN, {lost}")),
+        (None, None) => (StyleRole::Healthy, "LIVE".to_owned()),
+        (None, Some(lost)) => (StyleRole::Alert, lost),
+        (Some(_), None) => (StyleRole::Warning, "FROZEN".to_owned()),
+        (Some(_), Some(lost)) => (StyleRole::Alert, format!("FROZEN, {lost}")),
     }
 }
 
-/// The collector's time; on a frozen screen the time at which it froze.
-fn time(state: &State) -> String {
-    if state.world().collector().is_none() {
+/// Formats the collector's time; on a frozen screen the time at which it was frozen.
+fn collector_time(state: &AppState) -> String {
+    if state.model().collector().is_none() {
         return "--:--:--".to_owned();
     }
-    let zulu = if state.zone == ZoneChoice::Utc { "Z" } else { "" };
-    format!("{}{zulu}", clock(state.now_ms(), &state.zone()))
+    let zulu = if state.zone == DisplayTimeZone::Utc { "Z" } else { "" };
+    format!("{}{zulu}", time_of_day(state.now_ms(), &state.zone()))
+}
+
+/// Draws one line of counts, the worst first, where there is no room for a screen.
+pub(super) fn draw_tiny(frame: &mut ScreenFrame<'_>) {
+    let state = frame.state;
+    let line = Rect { height: 1, ..frame.buffer.area };
+    let Some(mut out) = frame.line(line, 0) else { return };
+    match connection_label(state) {
+        (StyleRole::Healthy, _) => out.put(StyleRole::Title, "HL "),
+        (role, label) => out.put(role, &label).gap(1),
+    };
+    let summary = state.model().fleet.summary();
+    for each in worst_first() {
+        let status = state_label(each, None, state.glyphs.glyph_set);
+        let n = summary.of(each);
+        let role = if n == 0 { StyleRole::Dim } else { status.role };
+        out.put(role, &format!("{}{}", status.glyph, count(n.into()))).gap(1);
+    }
+    out.put(StyleRole::Dim, &format!("of {}", count(summary.total.into())));
 }

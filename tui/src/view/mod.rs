@@ -1,99 +1,126 @@
 //! Drawing: reads the state, changes nothing.
 
 mod agent;
-mod cells;
-mod detail;
+mod details;
 mod dialog;
-mod facts;
 mod filter;
 mod fleet;
+mod footer;
+mod frame;
 mod header;
-mod help;
-mod hints;
-mod notices;
-mod pen;
-mod picker;
-mod tiny;
+mod menus;
 mod transitions;
 
-pub(crate) use cells::columns_shown;
-pub(crate) use transitions::lines_below;
+use std::cmp::Reverse;
 
+use heartline_vocabulary::State;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use crate::layout::{self, Regions};
-use crate::look::GlyphSet;
-use crate::state::{LinkState, Overlay, Screen, State};
+use crate::layout::{self, ScreenAreas};
+use crate::state::{AppState, ConnectionState, DisplayTimeZone, Overlay, Screen};
+use crate::text::{GlyphSet, date_or_time, time_of_day};
 
-/// Draws the whole screen. Returns where the text cursor stands, if it does.
-pub(crate) fn view(state: &State, buffer: &mut Buffer) -> Option<Position> {
+use frame::ScreenFrame;
+pub(crate) use transitions::selected_event_lines;
+
+/// Draws the screen of a state. Returns its cells, and the position of the text cursor, if it is
+/// visible.
+pub(crate) fn view(state: &AppState) -> (Buffer, Option<Position>) {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, state.size.0, state.size.1));
+    let cursor = draw(&mut ScreenFrame { state, buffer: &mut buffer });
+    (buffer, cursor)
+}
+
+fn draw(frame: &mut ScreenFrame<'_>) -> Option<Position> {
+    let state = frame.state;
     if layout::is_tiny(state.size) {
-        tiny::draw(state, buffer);
+        header::draw_tiny(frame);
         return None;
     }
-    let regions = layout::regions(state);
-    header::draw(state, regions.header, buffer);
-    notices::banners(state, regions.banners, buffer);
-    let mut cursor = filter::draw(state, regions.filter, buffer);
-    screen(state, &regions, buffer);
-    let is_lost = matches!(state.link.state, LinkState::Lost { .. });
-    if (is_lost || state.link.silent_ms(state.now).is_some()) && state.frozen.is_none() {
-        // What is below is no longer known to be true.
-        for area in [regions.titles, regions.body, regions.detail] {
-            buffer.set_style(area, state.theme.faded());
+    let areas = layout::areas(state);
+    header::draw(frame, areas.header);
+    footer::draw_banners(frame, areas.banners);
+    let mut cursor = filter::draw(frame, areas.filter);
+    draw_screen(frame, &areas);
+    let is_lost = matches!(state.connection.state, ConnectionState::Lost { .. });
+    if (is_lost || state.connection.silent_ms(state.now).is_some()) && state.frozen.is_none() {
+        // This may be out of date.
+        for area in [areas.titles, areas.body, areas.detail] {
+            frame.buffer.set_style(area, state.theme.stale());
         }
     }
-    notices::draw(state, regions.notices, buffer);
-    hints::draw(state, regions.hints, buffer);
-    if let Some(at) = overlay(state, buffer) {
+    footer::draw_messages(frame, areas.messages);
+    footer::draw_hints(frame, areas.hints);
+    if let Some(at) = draw_overlay(frame) {
         cursor = Some(at);
     }
-    if state.charset == GlyphSet::Ascii {
-        only_ascii(buffer);
+    if state.glyphs.glyph_set == GlyphSet::Ascii {
+        replace_non_ascii(frame.buffer);
     }
     cursor
 }
 
-fn screen(state: &State, regions: &Regions, buffer: &mut Buffer) {
+fn draw_screen(frame: &mut ScreenFrame<'_>, areas: &ScreenAreas) {
+    let state = frame.state;
     match state.screen {
         Screen::Fleet => {
-            fleet::draw(state, regions, buffer);
-            detail::draw(state, regions.detail, buffer);
+            fleet::draw(frame, areas);
+            details::draw_pane(frame, areas.detail);
         }
-        Screen::Agent => agent::draw(state, regions.body, buffer),
-        Screen::Transitions => transitions::draw(state, regions, buffer),
+        Screen::Agent => agent::draw(frame, areas.body),
+        Screen::Transitions => transitions::draw(frame, areas),
     }
 }
 
-fn overlay(state: &State, buffer: &mut Buffer) -> Option<Position> {
+fn draw_overlay(frame: &mut ScreenFrame<'_>) -> Option<Position> {
+    let state = frame.state;
     match state.overlay.as_ref()? {
         Overlay::Help { scroll } => {
-            help::draw(state, *scroll, buffer);
+            menus::draw_help(frame, *scroll);
             None
         }
-        Overlay::Palette(palette) => picker::palette(state, palette, buffer),
+        Overlay::Palette(palette) => menus::draw_palette(frame, palette),
         Overlay::Picker(picker) => {
-            picker::draw(state, picker, buffer);
+            menus::draw_picker(frame, picker);
             None
         }
-        Overlay::Dialog(dialog) => dialog::draw(state, dialog, buffer),
+        Overlay::Dialog(dialog) => dialog::draw(frame, dialog),
         Overlay::Filter(_) => None,
     }
 }
 
-/// An area of at most this size in the middle of the screen.
-fn centred(state: &State, width: u16, height: u16) -> Rect {
+/// Returns an area of at most this size in the middle of the screen.
+fn centred(state: &AppState, width: u16, height: u16) -> Rect {
     let (all_width, all_height) = state.size;
     let (width, height) = (width.min(all_width), height.min(all_height));
     Rect::new((all_width - width) / 2, (all_height - height) / 2, width, height)
 }
 
-/// With `--ascii` nothing else reaches the terminal, whatever the agents' texts hold.
-fn only_ascii(buffer: &mut Buffer) {
+/// Replaces everything that is not ASCII, also in the texts of agents.
+fn replace_non_ascii(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         if !cell.symbol().is_ascii() {
             cell.set_symbol("?");
         }
     }
+}
+
+/// Formats a time of day in the chosen zone, with the date when it is another day.
+fn zoned_time(state: &AppState, ms: i64) -> String {
+    let zulu = if state.zone == DisplayTimeZone::Utc { "Z" } else { "" };
+    let zone = state.zone();
+    let time = date_or_time(ms, state.now_ms(), &zone);
+    if time.contains('.') {
+        format!("{}{zulu}", time_of_day(ms, &zone))
+    } else {
+        format!("{time}{zulu}")
+    }
+}
+
+/// Returns the states of agents, the worst first.
+fn worst_first() -> impl Iterator<Item = State> {
+    let mut states = State::ALL;
+    states.sort_by_key(|state| Reverse(state.severity()));
+    states.into_iter()
 }

@@ -1,23 +1,24 @@
-//! The Transitions screen: what happened, oldest first, the newest at the bottom.
+//! The Transitions screen: all events, the newest at the bottom.
 
 use heartline_operator::message::Event;
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::pen::Pen;
-use crate::layout::Regions;
-use crate::look::{Align, EventText, Role, age, day_clock, event_role, width, wrap};
-use crate::state::{State, ZoneChoice};
+use super::frame::{RowWriter, ScreenFrame};
+use crate::layout::ScreenAreas;
+use crate::state::{AppState, DisplayTimeZone};
+use crate::text::{EventText, TextAlign, age, date_or_time, width, wrap};
+use crate::theme::{StyleRole, event_role};
 
-/// From this width on there is room for who caused it.
-const WITH_BY: u16 = 110;
+/// From this width on there is a column BY.
+const BY_MIN_WIDTH: u16 = 110;
 
-/// Where lines below the selected row begin, and how many there may be.
-const BELOW_FROM: u16 = 14;
-const MOST_BELOW: usize = 4;
+/// The indent of the lines below the selected row.
+const CAUSE_INDENT: u16 = 14;
+/// The most lines below the selected row.
+const MAX_CAUSE_LINES: usize = 4;
 
-/// Widths of the columns but the last one.
-struct Columns {
+/// Widths of the columns.
+struct TransitionColumns {
     time: u16,
     agent: u16,
     what: u16,
@@ -26,134 +27,133 @@ struct Columns {
     by: u16,
 }
 
-impl Columns {
-    fn of(width: u16) -> Self {
-        let by = if width >= WITH_BY { 16 } else { 0 };
+impl TransitionColumns {
+    fn new(width: u16) -> Self {
+        let by = if width >= BY_MIN_WIDTH { 16 } else { 0 };
         let (time, what, lasted) = (12, 21, 6);
-        let agent = if width >= WITH_BY { 26 } else { 18 };
-        let taken = 1 + time + agent + what + lasted + by + 6;
-        Self { time, agent, what, lasted, cause: width.saturating_sub(taken), by }
+        let agent = if width >= BY_MIN_WIDTH { 26 } else { 18 };
+        let used = 1 + time + agent + what + lasted + by + 6;
+        Self { time, agent, what, lasted, cause: width.saturating_sub(used), by }
+    }
+
+    fn write_row(&self, out: &mut RowWriter<'_>, cells: [(StyleRole, &str); 6]) {
+        let [time, agent, what, lasted, cause, by] = cells;
+        out.gap(1).cell(time.0, time.1, self.time, TextAlign::Left);
+        out.gap(1).cell(agent.0, agent.1, self.agent, TextAlign::Left);
+        out.gap(1).cell(what.0, what.1, self.what, TextAlign::Left);
+        out.gap(1).cell(lasted.0, lasted.1, self.lasted, TextAlign::Right);
+        out.gap(2).cell(cause.0, cause.1, self.cause, TextAlign::Left);
+        if self.by > 0 {
+            out.gap(1).put(by.0, by.1);
+        }
     }
 }
 
-pub(super) fn draw(state: &State, regions: &Regions, buffer: &mut Buffer) {
-    let columns = Columns::of(regions.body.width);
-    titles(state, regions.titles, &columns, buffer);
+pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &ScreenAreas) {
+    let state = frame.state;
+    let columns = TransitionColumns::new(areas.body.width);
+    draw_titles(frame, areas.titles, &columns);
     let rows = &state.transitions.rows;
     if rows.is_empty() {
-        let text = if state.world().events.is_empty() {
+        let text = if state.model().events.is_empty() {
             "Nothing has happened yet."
         } else {
             "No event matches. Esc clears the filter."
         };
-        if let Some(mut pen) = Pen::on(state, regions.body, 1, buffer) {
-            pen.gap(2).put(Role::Text, text);
+        if let Some(mut out) = frame.line(areas.body, 1) {
+            out.gap(2).put(StyleRole::Text, text);
         }
         return;
     }
     let mut line = 0;
     for (at, cursor) in rows.iter().enumerate().skip(state.transitions.offset) {
-        if line >= regions.body.height {
+        if line >= areas.body.height {
             break;
         }
         let Some(event) = state.event(*cursor) else { continue };
         let selected = at == state.transitions.at;
-        line += row(state, regions.body, line, event, selected, &columns, buffer);
+        line += draw_event(frame, areas.body, line, event, selected, &columns);
     }
 }
 
-fn titles(state: &State, area: Rect, columns: &Columns, buffer: &mut Buffer) {
-    let Some(mut pen) = Pen::on(state, area, 0, buffer) else { return };
-    let time = if state.zone == ZoneChoice::Utc { "TIME (UTC)" } else { "TIME (local)" };
-    pen.gap(1)
-        .cell(Role::Dim, time, columns.time, Align::Left)
-        .gap(1)
-        .cell(Role::Dim, "AGENT", columns.agent, Align::Left)
-        .gap(1)
-        .cell(Role::Dim, "WHAT", columns.what, Align::Left)
-        .gap(1)
-        .cell(Role::Dim, "LASTED", columns.lasted, Align::Right)
-        .gap(2)
-        .cell(Role::Dim, "CAUSE", columns.cause, Align::Left)
-        .gap(1);
-    if columns.by > 0 {
-        pen.put(Role::Dim, "BY");
+fn draw_titles(frame: &mut ScreenFrame<'_>, area: Rect, columns: &TransitionColumns) {
+    let time = match frame.state.zone {
+        DisplayTimeZone::Utc => "TIME (UTC)",
+        DisplayTimeZone::Local => "TIME (local)",
+    };
+    if let Some(mut out) = frame.line(area, 0) {
+        let titles = [time, "AGENT", "WHAT", "LASTED", "CAUSE", "BY"];
+        columns.write_row(&mut out, titles.map(|title| (StyleRole::Dim, title)));
     }
 }
 
-/// One event; the selected one has its cause below it when that does not fit. Returns the lines.
-fn row(
-    state: &State,
+/// Draws an event, and below the selected one its cause when that does not fit. Returns the lines.
+fn draw_event(
+    frame: &mut ScreenFrame<'_>,
     area: Rect,
     line: u16,
     event: &Event,
     selected: bool,
-    columns: &Columns,
-    buffer: &mut Buffer,
+    columns: &TransitionColumns,
 ) -> u16 {
     let words = EventText::of(event);
-    first_line(state, area, line, event, &words, columns, buffer);
+    draw_row(frame, area, line, event, &words, columns);
     if !selected {
         return 1;
     }
     let mut lines = 1;
-    for text in below(&words, columns, area.width) {
-        let Some(mut pen) = Pen::on(state, area, line + lines, buffer) else { break };
-        pen.gap(BELOW_FROM).put(Role::Text, &text);
+    for text in cause_lines(&words, columns, area.width) {
+        let Some(mut out) = frame.line(area, line + lines) else { break };
+        out.gap(CAUSE_INDENT).put(StyleRole::Text, &text);
         lines += 1;
     }
-    let rows = Rect { y: area.y + line, height: lines, ..area };
-    buffer.set_style(rows, state.theme.cursor());
+    frame.select_rows(area, line, lines);
     lines
 }
 
-/// How many lines the selected event has below its row.
-pub(crate) fn lines_below(state: &State, width: u16) -> usize {
+/// Returns the number of lines below the row of the selected event.
+pub(crate) fn selected_event_lines(state: &AppState, width: u16) -> usize {
     let event = state.selected_event();
-    let lines = event.map(|event| below(&EventText::of(event), &Columns::of(width), width));
+    let lines = event
+        .map(|event| cause_lines(&EventText::of(event), &TransitionColumns::new(width), width));
     lines.map_or(0, |lines| lines.len())
 }
 
-/// What does not fit the row of the selected event.
-fn below(words: &EventText, columns: &Columns, across: u16) -> Vec<String> {
+/// Returns the lines below the row of the selected event: its cause, when that does not fit.
+fn cause_lines(words: &EventText, columns: &TransitionColumns, width_of_list: u16) -> Vec<String> {
     let fits = width(&words.cause) <= usize::from(columns.cause);
     if fits && columns.by > 0 || words.cause.is_empty() && words.by.is_none() {
         return Vec::new();
     }
-    let room = usize::from(across.saturating_sub(BELOW_FROM + 1));
+    let room = usize::from(width_of_list.saturating_sub(CAUSE_INDENT + 1));
     let mut lines = match words.cause.as_str() {
         "" => wrap(&format!("by {}", words.who()), room),
         cause => wrap(&format!("by {}: {cause}", words.who()), room),
     };
-    lines.truncate(MOST_BELOW);
+    lines.truncate(MAX_CAUSE_LINES);
     lines
 }
 
-fn first_line(
-    state: &State,
+fn draw_row(
+    frame: &mut ScreenFrame<'_>,
     area: Rect,
     line: u16,
     event: &Event,
     words: &EventText,
-    columns: &Columns,
-    buffer: &mut Buffer,
+    columns: &TransitionColumns,
 ) {
-    let Some(mut pen) = Pen::on(state, area, line, buffer) else { return };
+    let state = frame.state;
+    let Some(mut out) = frame.line(area, line) else { return };
     let what = words.headline.text(state.glyphs.arrow);
     let lasted = words.lasted_ms.map_or_else(|| "-".to_owned(), age);
-    let time = day_clock(event.at_ms, state.now_ms(), &state.zone());
-    pen.gap(1)
-        .cell(Role::Text, &time, columns.time, Align::Left)
-        .gap(1)
-        .cell(Role::Strong, &words.agent, columns.agent, Align::Left)
-        .gap(1)
-        .cell(event_role(event), &what, columns.what, Align::Left)
-        .gap(1)
-        .cell(Role::Text, &lasted, columns.lasted, Align::Right)
-        .gap(2)
-        .cell(Role::Text, &words.cause, columns.cause, Align::Left)
-        .gap(1);
-    if columns.by > 0 {
-        pen.put(Role::Dim, words.who());
-    }
+    let time = date_or_time(event.at_ms, state.now_ms(), &state.zone());
+    let cells = [
+        (StyleRole::Text, &*time),
+        (StyleRole::Strong, &words.agent),
+        (event_role(event), &what),
+        (StyleRole::Text, &lasted),
+        (StyleRole::Text, &words.cause),
+        (StyleRole::Dim, words.who()),
+    ];
+    columns.write_row(&mut out, cells);
 }

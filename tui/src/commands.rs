@@ -1,0 +1,372 @@
+//! The registry of named commands. Capitals change the fleet or write; no control key kills.
+//!
+//! The key map, the `?` overlay, the hint line, the `:` palette, `KEYS.md` and the `[keys]` section of
+//! the config file are made from it.
+
+use serde::Deserialize;
+
+use AppCommand::{
+    AgentTransitions, Back, Bottom, Columns, CopyId, CopyRow, Down, Exit, Expand, Export, Filter,
+    FoldAll, FoldClose, FoldOpen, Freeze, Group, HalfDown, HalfUp, Help, Invert, Kill, Mark,
+    MarkAll, MarkRange, Mouse, NextMatch, NextPane, Open, PageDown, PageUp, Palette, PreviousMatch,
+    PreviousPane, ProblemsOnly, Quit, Reconnect, Redraw, Resume, ShowAgent, ShowFleet,
+    ShowTransitions, Sort, SortLeft, SortRight, Suspend, Top, Unmark, Up, Utc,
+};
+
+/// A command that a key or the palette gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) enum AppCommand {
+    Help,
+    Palette,
+    Back,
+    Quit,
+    Exit,
+    Suspend,
+    Redraw,
+    Reconnect,
+    ShowFleet,
+    ShowAgent,
+    ShowTransitions,
+    NextPane,
+    PreviousPane,
+    Expand,
+    Freeze,
+    Mouse,
+    Utc,
+    Open,
+    Down,
+    Up,
+    Top,
+    Bottom,
+    HalfDown,
+    HalfUp,
+    PageDown,
+    PageUp,
+    Filter,
+    NextMatch,
+    PreviousMatch,
+    ProblemsOnly,
+    Sort,
+    SortLeft,
+    SortRight,
+    Invert,
+    Columns,
+    Group,
+    FoldOpen,
+    FoldClose,
+    FoldAll,
+    Mark,
+    MarkRange,
+    MarkAll,
+    Unmark,
+    CopyId,
+    CopyRow,
+    Export,
+    AgentTransitions,
+    Kill,
+    Resume,
+}
+
+/// A name that no command has.
+#[derive(Debug, thiserror::Error)]
+#[error("no command is called {0:?}; `heartline config show keys` lists them")]
+pub(crate) struct UnknownCommandError(String);
+
+/// Where keys are pressed, which decides what commands they can mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyContext {
+    Fleet,
+    Agent,
+    Transitions,
+    /// A list of columns.
+    Picker,
+    Help,
+    Dialog,
+}
+
+/// A row of the registry.
+#[derive(Debug)]
+pub(crate) struct CommandSpec {
+    pub command: AppCommand,
+    /// The name in `[keys]`, in the palette and in `KEYS.md`.
+    pub name: &'static str,
+    /// The default keys, as the key parser reads them.
+    pub keys: &'static [&'static str],
+    pub contexts: &'static [KeyContext],
+    /// A line for the help overlay and `KEYS.md`.
+    pub help: &'static str,
+    /// One or two words for the hint line.
+    pub hint: &'static str,
+    /// The higher, the sooner it is in the hint line; 0 is never shown.
+    pub priority: u8,
+    /// Motion within a list is not.
+    pub in_palette: bool,
+    /// The `heartline` subcommand that does the same.
+    pub subcommand: Option<&'static str>,
+}
+
+impl AppCommand {
+    /// Returns the row in the registry.
+    pub(crate) fn spec(self) -> &'static CommandSpec {
+        REGISTRY
+            .iter()
+            .find(|spec| spec.command == self)
+            .expect("every command is registered, which a test checks")
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        self.spec().name
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        REGISTRY.iter().find(|spec| spec.name == name).map(|spec| spec.command)
+    }
+}
+
+impl TryFrom<String> for AppCommand {
+    type Error = UnknownCommandError;
+
+    fn try_from(name: String) -> Result<Self, UnknownCommandError> {
+        Self::from_name(&name).ok_or(UnknownCommandError(name))
+    }
+}
+
+impl KeyContext {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Fleet, Self::Agent, Self::Transitions, Self::Picker, Self::Help, Self::Dialog];
+
+    /// Returns the name in the help overlay and in `KEYS.md`.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Fleet => "Fleet",
+            Self::Agent => "Agent",
+            Self::Transitions => "Transitions",
+            Self::Picker => "Picker",
+            Self::Help => "Help",
+            Self::Dialog => "Dialog",
+        }
+    }
+}
+
+const FLEET: &[KeyContext] = &[KeyContext::Fleet];
+const FLEET_AND_AGENT: &[KeyContext] = &[KeyContext::Fleet, KeyContext::Agent];
+const AGENT_AND_DIALOG: &[KeyContext] = &[KeyContext::Agent, KeyContext::Dialog];
+const TABLES: &[KeyContext] = &[KeyContext::Fleet, KeyContext::Transitions];
+const SCREENS: &[KeyContext] = &[KeyContext::Fleet, KeyContext::Agent, KeyContext::Transitions];
+const ALL_BUT_DIALOG: &[KeyContext] = &[
+    KeyContext::Fleet,
+    KeyContext::Agent,
+    KeyContext::Transitions,
+    KeyContext::Help,
+    KeyContext::Picker,
+];
+const EVERYWHERE: &[KeyContext] = &KeyContext::ALL;
+
+const fn spec(
+    command: AppCommand,
+    name: &'static str,
+    keys: &'static [&'static str],
+    contexts: &'static [KeyContext],
+    help: &'static str,
+) -> CommandSpec {
+    CommandSpec {
+        command,
+        name,
+        keys,
+        contexts,
+        help,
+        hint: name,
+        priority: 0,
+        in_palette: true,
+        subcommand: None,
+    }
+}
+
+impl CommandSpec {
+    const fn hint(mut self, priority: u8, hint: &'static str) -> Self {
+        self.priority = priority;
+        self.hint = hint;
+        self
+    }
+
+    const fn not_in_palette(mut self) -> Self {
+        self.in_palette = false;
+        self
+    }
+
+    const fn subcommand(mut self, subcommand: &'static str) -> Self {
+        self.subcommand = Some(subcommand);
+        self
+    }
+}
+
+/// All commands, in the order of the help overlay and `KEYS.md`.
+pub(crate) const REGISTRY: &[CommandSpec] = &[
+    spec(Open, "open", &["Enter", "d"], EVERYWHERE, "open the agent, or do what is selected")
+        .hint(90, "open")
+        .subcommand("heartline agent NAME"),
+    spec(
+        AgentTransitions,
+        "transitions-of",
+        &["l"],
+        FLEET_AND_AGENT,
+        "the transitions of this agent",
+    )
+    .hint(40, "log")
+    .subcommand("heartline events --filter NAME"),
+    spec(Kill, "kill", &["K"], FLEET_AND_AGENT, "kill this agent, or all marked (asks first)")
+        .hint(70, "kill")
+        .subcommand("heartline kill NAME --reason TEXT"),
+    spec(Resume, "resume", &["R"], FLEET_AND_AGENT, "resume killed agents (asks once)")
+        .hint(60, "resume")
+        .subcommand("heartline resume NAME"),
+    spec(Filter, "filter", &["/"], TABLES, "filter, as state:degraded host:m3* !tag:dev")
+        .hint(85, "filter")
+        .subcommand("heartline status --filter Q"),
+    spec(NextMatch, "next-match", &["n"], TABLES, "next row that matches, opening its group"),
+    spec(PreviousMatch, "previous-match", &["N"], TABLES, "previous row that matches"),
+    spec(ProblemsOnly, "bad-only", &["!"], TABLES, "only what is not healthy, or got worse")
+        .hint(50, "bad")
+        .subcommand("heartline status --filter '!state:healthy'"),
+    spec(Sort, "sort", &["s"], FLEET, "pick the column to sort by").hint(80, "sort"),
+    spec(SortLeft, "sort-left", &["<"], FLEET, "sort by the column to the left"),
+    spec(SortRight, "sort-right", &[">"], FLEET, "sort by the column to the right"),
+    spec(Invert, "invert", &["I"], FLEET, "invert the order"),
+    spec(Columns, "columns", &["o"], FLEET, "pick the columns to show"),
+    spec(Group, "group", &["v"], FLEET, "group by host, group, state, or not at all")
+        .hint(75, "group"),
+    spec(FoldOpen, "fold-open", &["+", "Right"], FLEET, "open this group"),
+    spec(FoldClose, "fold-close", &["-", "Left"], FLEET, "fold this group"),
+    spec(FoldAll, "fold-all", &["*"], FLEET, "fold all groups, or open all"),
+    spec(Mark, "mark", &["Space"], FLEET, "mark or unmark this agent").hint(72, "mark"),
+    spec(MarkRange, "mark-range", &["ctrl-Space"], FLEET, "mark from the last mark to here"),
+    spec(MarkAll, "mark-all", &["A"], FLEET, "mark all agents that are shown"),
+    spec(Unmark, "unmark", &["ctrl-\\"], FLEET, "unmark all"),
+    spec(CopyId, "copy-id", &["y"], SCREENS, "copy the agent's id to the clipboard")
+        .hint(30, "copy"),
+    spec(CopyRow, "copy-row", &["Y"], SCREENS, "copy the row as JSON")
+        .subcommand("heartline agent NAME --json"),
+    spec(Export, "export", &["E"], SCREENS, "write what is listed to a file, as JSON")
+        .subcommand("heartline events --json"),
+    spec(Down, "down", &["j", "Down"], ALL_BUT_DIALOG, "down").not_in_palette(),
+    spec(Up, "up", &["k", "Up"], ALL_BUT_DIALOG, "up").not_in_palette(),
+    spec(Top, "top", &["g g", "Home"], ALL_BUT_DIALOG, "to the first row").not_in_palette(),
+    spec(
+        Bottom,
+        "bottom",
+        &["G", "End"],
+        ALL_BUT_DIALOG,
+        "to the last row; transitions then follow",
+    )
+    .not_in_palette(),
+    spec(HalfDown, "half-page-down", &["ctrl-d"], ALL_BUT_DIALOG, "half a page down")
+        .not_in_palette(),
+    spec(HalfUp, "half-page-up", &["ctrl-u"], ALL_BUT_DIALOG, "half a page up").not_in_palette(),
+    spec(PageDown, "page-down", &["PgDn"], ALL_BUT_DIALOG, "a page down").not_in_palette(),
+    spec(PageUp, "page-up", &["PgUp"], ALL_BUT_DIALOG, "a page up").not_in_palette(),
+    spec(ShowFleet, "fleet", &["1"], SCREENS, "the fleet").subcommand("heartline status"),
+    spec(ShowAgent, "agent", &["2"], SCREENS, "the selected agent")
+        .subcommand("heartline agent NAME"),
+    spec(ShowTransitions, "transitions", &["3"], SCREENS, "all events")
+        .hint(35, "events")
+        .subcommand("heartline events --follow"),
+    spec(NextPane, "next", &["Tab"], AGENT_AND_DIALOG, "next pane, or next field").hint(45, "pane"),
+    spec(PreviousPane, "previous", &["shift-Tab"], AGENT_AND_DIALOG, "previous pane, or field"),
+    spec(Expand, "expand", &["e"], FLEET_AND_AGENT, "give the pane the whole screen, or back"),
+    spec(Freeze, "freeze", &["f"], SCREENS, "hold the screen still, or let it go on")
+        .hint(55, "freeze"),
+    spec(Utc, "utc", &["U"], SCREENS, "times in UTC, or in the local zone"),
+    spec(Mouse, "mouse", &["M"], SCREENS, "the mouse scrolls and selects, or copies"),
+    spec(Palette, "palette", &[":"], SCREENS, "find a command by its name").hint(20, "commands"),
+    spec(Help, "help", &["?", "F1"], SCREENS, "this help").hint(100, "help"),
+    spec(Back, "back", &["Esc"], EVERYWHERE, "back; clears the filter").not_in_palette(),
+    spec(Quit, "quit", &["q"], ALL_BUT_DIALOG, "back; at the top, quit").hint(95, "quit"),
+    spec(Exit, "exit", &["ctrl-c"], EVERYWHERE, "quit at once"),
+    spec(Suspend, "suspend", &["ctrl-z"], EVERYWHERE, "back to the shell; fg returns"),
+    spec(Redraw, "redraw", &["ctrl-l"], EVERYWHERE, "redraw the screen"),
+    spec(Reconnect, "reconnect", &["ctrl-r"], EVERYWHERE, "connect again and reload everything"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::keys::KeySequence;
+
+    #[test]
+    fn every_command_has_a_name_keys_help_and_a_hint() {
+        for spec in REGISTRY {
+            let name = spec.name;
+            assert!(!name.is_empty() && !spec.help.is_empty() && !spec.hint.is_empty(), "{name}");
+            assert!(!spec.contexts.is_empty(), "{name} can be given nowhere");
+            assert!(!spec.keys.is_empty(), "{name} has no key");
+            assert!(spec.help.len() <= 44, "{name}: its help does not fit its line");
+            for keys in spec.keys {
+                assert_eq!(keys.parse::<KeySequence>().unwrap().to_string(), *keys, "{name}");
+            }
+            if let Some(subcommand) = spec.subcommand {
+                assert!(subcommand.starts_with("heartline "), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_is_registered_once_under_one_name() {
+        for (at, spec) in REGISTRY.iter().enumerate() {
+            let rest = &REGISTRY[at + 1..];
+            assert!(rest.iter().all(|other| other.name != spec.name), "{}", spec.name);
+            assert!(rest.iter().all(|other| other.command != spec.command), "{}", spec.name);
+            assert_eq!(AppCommand::from_name(spec.name), Some(spec.command));
+        }
+        assert_eq!(REGISTRY.len(), AppCommand::Resume as usize + 1, "a command is not registered");
+    }
+
+    #[test]
+    fn commands_that_change_the_fleet_are_capitals() {
+        for command in [AppCommand::Kill, AppCommand::Resume] {
+            for key in command.spec().keys {
+                assert!(key.chars().all(|c| c.is_ascii_uppercase()), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_hints_have_the_same_priority() {
+        for spec in REGISTRY.iter().filter(|spec| spec.priority > 0) {
+            let same = REGISTRY.iter().filter(|other| other.priority == spec.priority);
+            assert_eq!(same.count(), 1, "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn keys_md_lists_the_registry() {
+        let committed = include_str!("../KEYS.md");
+        assert_eq!(committed, commands_markdown(), "KEYS.md is out of date");
+    }
+
+    /// Returns every command with its keys as a Markdown document.
+    fn commands_markdown() -> String {
+        let mut page = String::from(
+            "# Keys\n\nMade from the registry of commands; do not edit by hand. Every name below can be \
+             given other keys in the `[keys]` section of the config file.\n\n\
+             | Command | Keys | Where | Does | Same as |\n|---|---|---|---|---|\n",
+        );
+        for spec in REGISTRY {
+            let keys: Vec<String> = spec.keys.iter().map(|key| format!("`{key}`")).collect();
+            let places: Vec<&str> = spec.contexts.iter().map(|context| context.title()).collect();
+            let place = if places.len() == 6 { "everywhere".to_owned() } else { places.join(", ") };
+            let same = spec.subcommand.map_or_else(String::new, |text| format!("`{text}`"));
+            writeln!(
+                page,
+                "| `{}` | {} | {place} | {} | {same} |",
+                spec.name,
+                keys.join(" "),
+                spec.help
+            )
+            .expect("writing to a string does not fail");
+        }
+        page
+    }
+}

@@ -1,0 +1,140 @@
+//! Effects outside the program: requests to the collector, and exported files.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use heartline_operator::client::{ClientError, LinkHandle};
+use heartline_operator::message::{AgentCommand, EventQuery, Reply, Request};
+use tokio::sync::mpsc;
+
+use crate::update::{AppEffect, AppEvent, ExportFile, ExportFormat, RequestOutcome};
+
+/// The most file names that are tried.
+const MAX_NAMES: u32 = 1_000;
+
+/// Runs effects. Their outcomes go back to the event loop as events.
+pub(super) struct EffectRunner {
+    link: LinkHandle,
+    outcomes: mpsc::Sender<AppEvent>,
+}
+
+impl EffectRunner {
+    pub(super) fn new(link: LinkHandle, outcomes: mpsc::Sender<AppEvent>) -> Self {
+        Self { link, outcomes }
+    }
+
+    pub(super) fn run(&self, effect: AppEffect) {
+        match effect {
+            AppEffect::Reconnect => self.link.reconnect(),
+            AppEffect::RequestAgent(id) => self.spawn(request_agent(self.link.clone(), id)),
+            AppEffect::RequestEvents(query) => self.spawn(request_events(self.link.clone(), query)),
+            AppEffect::SendCommand(command) => self.spawn(send_command(self.link.clone(), command)),
+            AppEffect::Export(export) => {
+                self.spawn(async move { AppEvent::Exported(write_export(Path::new(""), &export)) });
+            }
+            // The event loop runs these itself, because they need its terminal.
+            AppEffect::Exit
+            | AppEffect::Suspend
+            | AppEffect::Redraw
+            | AppEffect::CopyToClipboard(_)
+            | AppEffect::SetMouseMode(_) => {}
+        }
+    }
+
+    fn spawn(&self, outcome: impl Future<Output = AppEvent> + Send + 'static) {
+        let outcomes = self.outcomes.clone();
+        tokio::spawn(async move {
+            // The receiver is gone only when the program ends.
+            let _ = outcomes.send(outcome.await).await;
+        });
+    }
+}
+
+async fn request_agent(link: LinkHandle, id: String) -> AppEvent {
+    let reply = link.request(Request::Agent { agent: id.clone() }).await;
+    let result = match reply {
+        Ok(Reply::Agent(detail)) => Ok(detail),
+        Ok(other) => Err(unexpected_reply(&other)),
+        Err(error) => Err(error.to_string()),
+    };
+    AppEvent::RequestFinished(RequestOutcome::Agent { id, result })
+}
+
+async fn request_events(link: LinkHandle, query: EventQuery) -> AppEvent {
+    AppEvent::RequestFinished(match link.request(Request::Events(query)).await {
+        Ok(Reply::Events { events, next }) => RequestOutcome::Events { events, next },
+        Ok(other) => RequestOutcome::Failed(unexpected_reply(&other)),
+        // The request is repeated once the connection is back.
+        Err(ClientError::Closed { .. }) => {
+            RequestOutcome::Events { events: Vec::new(), next: None }
+        }
+        Err(error) => RequestOutcome::Failed(error.to_string()),
+    })
+}
+
+async fn send_command(link: LinkHandle, command: AgentCommand) -> AppEvent {
+    let request_id = command.request_id;
+    AppEvent::RequestFinished(match link.request(Request::Command(command)).await {
+        Ok(Reply::Command(outcome)) => RequestOutcome::Command(outcome),
+        Ok(other) => RequestOutcome::CommandRefused { request_id, why: unexpected_reply(&other) },
+        Err(ClientError::Closed { .. } | ClientError::TimedOut { .. }) => {
+            RequestOutcome::CommandUnanswered
+        }
+        Err(error) => RequestOutcome::CommandRefused { request_id, why: error.to_string() },
+    })
+}
+
+fn unexpected_reply(reply: &Reply) -> String {
+    match reply {
+        Reply::Error { message, .. } => message.clone(),
+        _ => "unexpected reply of the collector".to_owned(),
+    }
+}
+
+/// Writes a new file in a directory (empty: the working directory), never over an existing one.
+/// Returns what was written, or why nothing was.
+fn write_export(dir: &Path, export: &ExportFile) -> Result<String, String> {
+    let extension = match export.format {
+        ExportFormat::Json => "json",
+        ExportFormat::JsonLines => "jsonl",
+    };
+    let name_of = |n| format!("heartline-{}-{n}.{extension}", export.stem);
+    for n in 1..=MAX_NAMES {
+        let name = name_of(n);
+        let cannot = |error| format!("can't write {name} here: {error}");
+        let file = OpenOptions::new().write(true).create_new(true).open(dir.join(&name));
+        let mut file = match file {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+            Err(error) => return Err(cannot(error)),
+        };
+        file.write_all(export.text.as_bytes()).map_err(cannot)?;
+        return Ok(format!("wrote {} to {name}", export.summary));
+    }
+    Err(format!("{} to -{MAX_NAMES} are all there already", name_of(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_is_named_by_its_content_and_overwrites_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (stem, summary) = ("fleet", "2 agents".to_owned());
+        let export =
+            ExportFile { stem, format: ExportFormat::Json, text: "{}\n".to_owned(), summary };
+        let written = write_export(dir.path(), &export);
+        assert_eq!(written, Ok("wrote 2 agents to heartline-fleet-1.json".to_owned()));
+        let lines = ExportFile { format: ExportFormat::JsonLines, ..export.clone() };
+        let written = write_export(dir.path(), &lines);
+        assert_eq!(written, Ok("wrote 2 agents to heartline-fleet-1.jsonl".to_owned()));
+        let again = ExportFile { text: "[]\n".to_owned(), ..export };
+        assert!(write_export(dir.path(), &again).unwrap().ends_with("fleet-2.json"));
+        let first = std::fs::read_to_string(dir.path().join("heartline-fleet-1.json")).unwrap();
+        assert_eq!(first, "{}\n");
+        let error = write_export(&dir.path().join("none"), &again).unwrap_err();
+        assert!(error.contains("can't write heartline-fleet-1.json here: No such"), "{error}");
+    }
+}

@@ -1,0 +1,168 @@
+//! What the collector sent: the fleet, the collector's status and events; and the connection to it.
+
+use std::collections::VecDeque;
+
+use heartline_operator::client::AccessMode;
+use heartline_operator::message::{AgentEntry, CollectorStatus, Event, EventKind, VitalsUpdate};
+use heartline_operator::{FleetMirror, SubscriptionUpdate};
+use heartline_vocabulary::State;
+
+use super::fleet_list::ListStaleness;
+use crate::clock::MonoTime;
+
+/// The most events that are kept; `heartline events` has the older ones.
+pub(crate) const MAX_EVENTS: usize = 5_000;
+/// The collector sends updates four times a second, also for a calm fleet. After this time without
+/// any, the collector or the way to it hangs, and what is shown may be out of date.
+const SILENCE_MS: u64 = 5_000;
+
+/// Everything received from the collector. A frozen screen shows a copy of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FleetModel {
+    pub fleet: FleetMirror,
+    /// Oldest first, each cursor once.
+    pub events: VecDeque<Event>,
+    /// For a frozen copy: the collector's time at which it was made.
+    frozen_at_ms: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectionState {
+    /// Never connected so far; with the error of the last attempt.
+    Connecting {
+        failure: Option<String>,
+    },
+    Live,
+    /// Not connected; tried again without end.
+    Lost {
+        since: MonoTime,
+        why: String,
+    },
+}
+
+/// The state of the connection, and the operator's identity and access on it.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionStatus {
+    pub state: ConnectionState,
+    /// The operator's name, as the collector knows it.
+    pub operator: Option<String>,
+    pub access: AccessMode,
+    pub last_received: MonoTime,
+    pub round_trip_ms: Option<u64>,
+}
+
+impl FleetModel {
+    /// Returns the collector's time in ms of Unix time, in whole seconds so that all ages tick
+    /// together; 0 before the first connection.
+    pub(crate) fn now_ms(&self, now: MonoTime) -> i64 {
+        let exact = self.exact_now_ms(now);
+        exact - exact.rem_euclid(1_000)
+    }
+
+    pub(crate) fn exact_now_ms(&self, now: MonoTime) -> i64 {
+        self.frozen_at_ms.or_else(|| self.fleet.now_ms(now.duration())).unwrap_or(0)
+    }
+
+    /// Returns a copy whose clock stands still.
+    pub(crate) fn frozen_at(&self, now: MonoTime) -> Self {
+        Self { frozen_at_ms: Some(self.exact_now_ms(now)), ..self.clone() }
+    }
+
+    pub(crate) fn collector(&self) -> Option<&CollectorStatus> {
+        self.fleet.collector()
+    }
+
+    pub(crate) fn agent(&self, id: &str) -> Option<&AgentEntry> {
+        self.fleet.by_name(id)
+    }
+
+    /// Applies an update of the subscription. Returns how much of a sorted list it outdates.
+    pub(crate) fn apply(&mut self, update: SubscriptionUpdate, now: MonoTime) -> ListStaleness {
+        let is_last_page = matches!(&update, SubscriptionUpdate::Page { last: true, .. });
+        let reorders = match &update {
+            SubscriptionUpdate::Delta(delta) => {
+                delta.vitals.iter().any(|vitals| self.changes_state(vitals))
+            }
+            SubscriptionUpdate::Page { .. } | SubscriptionUpdate::Resync => false,
+        };
+        let effect = self.fleet.apply(update, now.duration());
+        self.add_events(effect.events);
+        match (is_last_page, reorders || effect.roster_changed) {
+            (true, _) => ListStaleness::Ids,
+            (false, true) => ListStaleness::Rows,
+            (false, false) => ListStaleness::Fresh,
+        }
+    }
+
+    fn changes_state(&self, update: &VitalsUpdate) -> bool {
+        self.fleet.get(update.id).is_some_and(|entry| {
+            let (old, new) = (&entry.vitals, &update.vitals);
+            (old.state, old.since_ms) != (new.state, new.since_ms)
+        })
+    }
+
+    /// Adds events in the order of their cursors, each once.
+    pub(crate) fn add_events(&mut self, events: Vec<Event>) {
+        for event in events {
+            let newest = self.events.back().map_or(i64::MIN, |last| last.cursor);
+            if event.cursor > newest {
+                self.events.push_back(event);
+            } else if let Err(at) = self.events.binary_search_by_key(&event.cursor, |e| e.cursor) {
+                self.events.insert(at, event);
+            }
+        }
+        while self.events.len() > MAX_EVENTS {
+            self.events.pop_front();
+        }
+    }
+}
+
+/// Returns whether an event is a problem: a worse state, time not observed, or a kill disobeyed.
+pub(crate) fn is_problem(event: &Event) -> bool {
+    match &event.kind {
+        EventKind::Transition { to, .. } => matches!(to, State::Degraded | State::Unreachable),
+        EventKind::Gap { .. } | EventKind::Disobeyed { .. } => true,
+        EventKind::Command { .. }
+        | EventKind::Obeyed { .. }
+        | EventKind::Session { .. }
+        | EventKind::Registered
+        | EventKind::Forgotten { .. } => false,
+    }
+}
+
+impl Default for ConnectionStatus {
+    fn default() -> Self {
+        Self {
+            state: ConnectionState::Connecting { failure: None },
+            operator: None,
+            access: AccessMode::View,
+            last_received: MonoTime::default(),
+            round_trip_ms: None,
+        }
+    }
+}
+
+impl ConnectionStatus {
+    pub(crate) fn is_live(&self) -> bool {
+        self.state == ConnectionState::Live
+    }
+
+    /// Returns how long nothing was received on a live connection, in ms, if that is too long.
+    pub(crate) fn silent_ms(&self, now: MonoTime) -> Option<u64> {
+        let silent_ms = now.since(self.last_received);
+        (self.is_live() && silent_ms >= SILENCE_MS).then_some(silent_ms)
+    }
+
+    /// Records that there is no connection. It counts as lost since something was last received;
+    /// further failures do not move that time.
+    pub(crate) fn set_lost(&mut self, why: String) {
+        self.round_trip_ms = None;
+        self.state = match &self.state {
+            ConnectionState::Connecting { .. } => {
+                ConnectionState::Connecting { failure: Some(why) }
+            }
+            ConnectionState::Live => ConnectionState::Lost { since: self.last_received, why },
+            ConnectionState::Lost { since, .. } => ConnectionState::Lost { since: *since, why },
+        };
+    }
+}

@@ -1,0 +1,138 @@
+//! Moving the selection of whatever list has the keys, by keys and by the mouse.
+
+use crate::columns::FleetColumn;
+use crate::commands::{AppCommand, REGISTRY};
+use crate::layout;
+use crate::state::{AppState, FleetRow, Overlay, Screen, SelectedRow};
+
+use super::MouseInput;
+
+/// Rows that one turn of the mouse wheel moves.
+const WHEEL_ROWS: isize = 3;
+
+/// Moves by one row, half a page, a page, or to an end.
+pub(super) fn move_selection(state: &mut AppState, command: AppCommand) {
+    let height = usize::from(layout::areas(state).body.height).max(2);
+    let (at, last) = position(state);
+    let row = match command {
+        AppCommand::Down => at.saturating_add(1),
+        AppCommand::Up => at.saturating_sub(1),
+        AppCommand::HalfDown => at.saturating_add(height / 2),
+        AppCommand::HalfUp => at.saturating_sub(height / 2),
+        AppCommand::PageDown => at.saturating_add(height - 1),
+        AppCommand::PageUp => at.saturating_sub(height - 1),
+        AppCommand::Top => 0,
+        _ => last,
+    };
+    select_row(state, row.min(last));
+}
+
+/// Returns the selected row and the last row.
+fn position(state: &AppState) -> (usize, usize) {
+    let (at, rows) = match (&state.overlay, state.screen) {
+        (Some(Overlay::Help { scroll }), _) => (*scroll, REGISTRY.len() + 1),
+        (Some(Overlay::Picker(picker)), _) => (picker.at, FleetColumn::ALL.len()),
+        (_, Screen::Fleet) => (state.list.at, state.list.rows.len()),
+        (_, Screen::Transitions) => (state.transitions.at, state.transitions.rows.len()),
+        (_, Screen::Agent) => {
+            state.agent.as_ref().map_or((0, 0), |agent| (agent.scroll, agent.row_count()))
+        }
+    };
+    (at, rows.saturating_sub(1))
+}
+
+fn select_row(state: &mut AppState, row: usize) {
+    match (&mut state.overlay, state.screen) {
+        (Some(Overlay::Help { scroll }), _) => *scroll = row,
+        (Some(Overlay::Picker(picker)), _) => picker.at = row,
+        (_, Screen::Fleet) => {
+            let model = state.frozen.as_deref().unwrap_or(&state.live);
+            state.list.select_row(row, &model.fleet);
+        }
+        (_, Screen::Transitions) => state.transitions.select_row(row),
+        (_, Screen::Agent) => {
+            if let Some(agent) = &mut state.agent {
+                agent.scroll = row;
+            }
+        }
+    }
+}
+
+/// Selects a row of the screen's list, if there is one.
+pub(super) fn try_select_row(state: &mut AppState, row: usize) {
+    let (_, last) = position(state);
+    if row <= last {
+        select_row(state, row);
+    }
+}
+
+/// Handles the mouse while it is captured: it scrolls and selects rows, and never kills.
+pub(super) fn handle_mouse(state: &mut AppState, input: MouseInput) {
+    let rows = match input {
+        MouseInput::Click { column, row } => return click(state, column, row),
+        MouseInput::ScrollDown => WHEEL_ROWS,
+        MouseInput::ScrollUp => -WHEEL_ROWS,
+    };
+    let (at, last) = position(state);
+    select_row(state, at.saturating_add_signed(rows).min(last));
+}
+
+fn click(state: &mut AppState, column: u16, row: u16) {
+    let body = layout::areas(state).body;
+    let offset = match state.screen {
+        Screen::Fleet => state.list.offset,
+        Screen::Transitions => state.transitions.offset,
+        Screen::Agent => return,
+    };
+    if state.overlay.is_none() && body.contains((column, row).into()) {
+        try_select_row(state, offset + usize::from(row - body.y));
+    }
+}
+
+/// Selects the next or previous agent, cyclically, and opens its group; among events the next
+/// problem, or under a filter the next row.
+pub(super) fn select_next_match(state: &mut AppState, command: AppCommand) {
+    let forward = command == AppCommand::NextMatch;
+    let next = match state.screen {
+        Screen::Fleet => {
+            unfold_groups(state);
+            let rows = &state.list.rows;
+            let is_agent = |at: usize| matches!(rows.get(at), Some(FleetRow::Agent { .. }));
+            find_cyclic(rows.len(), state.list.at, forward, is_agent)
+        }
+        Screen::Transitions => {
+            let is_filtered = state.transitions.filter.query.is_some();
+            let rows = &state.transitions.rows;
+            let is_match = |at: usize| {
+                let event = rows.get(at).and_then(|cursor| state.event(*cursor));
+                event.is_some_and(|event| is_filtered || crate::state::is_problem(event))
+            };
+            find_cyclic(rows.len(), state.transitions.at, forward, is_match)
+        }
+        Screen::Agent => None,
+    };
+    if let Some(row) = next {
+        select_row(state, row);
+    }
+}
+
+/// Returns the next index after `at`, in either direction, that matches.
+fn find_cyclic(
+    len: usize,
+    at: usize,
+    forward: bool,
+    is_match: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    (1..=len)
+        .map(|step| if forward { (at + step) % len } else { (at + len - step) % len })
+        .find(|&candidate| is_match(candidate))
+}
+
+/// Opens all groups while a filter is on, so that no match is hidden in a folded one.
+fn unfold_groups(state: &mut AppState) {
+    let is_on_group = matches!(state.list.cursor, Some(SelectedRow::Group(_)));
+    if state.list.filter.query.is_some() || is_on_group {
+        state.list.folded.clear();
+        super::rebuild_fleet(state);
+    }
+}
