@@ -8,7 +8,7 @@ use ratatui::layout::{Position, Rect};
 use super::frame::ScreenFrame;
 use super::{centred, zoned_time};
 use crate::state::{AppState, ConfirmDialog, DialogFocus, TextInput, host_of};
-use crate::text::{TextAlign, age, width};
+use crate::text::{TextAlign, age, span, width};
 use crate::theme::{StyleRole, vitals_label};
 
 const WIDTH: u16 = 100;
