@@ -46,7 +46,9 @@ impl VectorFile {
     }
 
     fn generated(&self) -> String {
-        let mut text = serde_json::to_string_pretty(&(self.generate)()).unwrap();
+        let mut value = (self.generate)();
+        value.sort_all_objects();
+        let mut text = serde_json::to_string_pretty(&value).unwrap();
         text.push('\n');
         text
     }
