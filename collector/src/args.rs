@@ -16,7 +16,7 @@ pub struct Args {
     pub run: RunArgs,
     /// What to do instead.
     #[command(subcommand)]
-    pub command: Option<ArgsCommand>,
+    pub command: Option<CollectorCommand>,
 }
 
 /// What to run with.
@@ -57,7 +57,7 @@ pub enum LogFormat {
 
 /// What to do instead of running.
 #[derive(Clone, Debug, Subcommand)]
-pub enum ArgsCommand {
+pub enum CollectorCommand {
     /// Check the config file and say what it comes to
     Check {
         /// Config file (TOML)

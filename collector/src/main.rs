@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use heartline_collector::args::{Args, ArgsCommand, RunArgs};
+use heartline_collector::args::{Args, CollectorCommand, RunArgs};
 
 fn main() -> ExitCode {
     let args = Args::parse();
     match args.command {
         None => heartline_collector::main(&args.run),
-        Some(ArgsCommand::Check { config }) => {
+        Some(CollectorCommand::Check { config }) => {
             check(&RunArgs { config: config.or(args.run.config), ..args.run })
         }
     }

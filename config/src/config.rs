@@ -8,7 +8,7 @@ use heartline_fleet::HealthRules;
 use toml::Spanned;
 
 use crate::file::{AccessLists, AgentSection, ConfigFile, HealthSection, RetentionSection};
-use crate::value::{AgentPattern, ConfigString, DurationSetting, Factor};
+use crate::value::{AgentPattern, ConfigString, DurationSetting, IntervalFactor};
 
 /// What a collector runs with.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,8 +55,8 @@ impl Config {
         let fleet = &self.rules.fleet;
         let agent = self.rules.agents.iter().map(|rule| AgentSection {
             pattern: unplaced(ConfigString(AgentPattern(rule.pattern.clone()))),
-            late_factor: rule.late_factor.map(Factor).map(unplaced),
-            unreachable_factor: rule.unreachable_factor.map(Factor).map(unplaced),
+            late_factor: rule.late_factor.map(IntervalFactor).map(unplaced),
+            unreachable_factor: rule.unreachable_factor.map(IntervalFactor).map(unplaced),
             stall_after: rule.stall_after.map(duration),
         });
         ConfigFile {
@@ -64,8 +64,8 @@ impl Config {
             data_dir: Some(ConfigString(self.data_dir.clone())),
             socket_dir: Some(ConfigString(self.socket_dir.clone())),
             health: HealthSection {
-                late_factor: Some(unplaced(Factor(fleet.late_factor))),
-                unreachable_factor: Some(unplaced(Factor(fleet.unreachable_factor))),
+                late_factor: Some(unplaced(IntervalFactor(fleet.late_factor))),
+                unreachable_factor: Some(unplaced(IntervalFactor(fleet.unreachable_factor))),
                 stall_after: Some(duration(fleet.stall_after)),
             },
             agent: agent.collect(),

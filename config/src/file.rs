@@ -13,7 +13,7 @@ use toml::{Spanned, Table};
 use crate::config::{Config, Retention};
 use crate::text::{ConfigError, ConfigText};
 use crate::value::{
-    AgentPattern, ConfigString, DurationSetting, Factor, StringSetting as _, UserOrGroup,
+    AgentPattern, ConfigString, DurationSetting, IntervalFactor, StringSetting as _, UserOrGroup,
 };
 
 /// Where agents send to unless something else is set.
@@ -50,8 +50,8 @@ pub struct ConfigFile<T = Table, K = Table> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct HealthSection {
-    pub late_factor: Option<Spanned<Factor>>,
-    pub unreachable_factor: Option<Spanned<Factor>>,
+    pub late_factor: Option<Spanned<IntervalFactor>>,
+    pub unreachable_factor: Option<Spanned<IntervalFactor>>,
     pub stall_after: Option<ConfigString<DurationSetting<1>>>,
 }
 
@@ -61,8 +61,8 @@ pub struct HealthSection {
 pub struct AgentSection {
     #[serde(rename = "match")]
     pub pattern: Spanned<ConfigString<AgentPattern>>,
-    pub late_factor: Option<Spanned<Factor>>,
-    pub unreachable_factor: Option<Spanned<Factor>>,
+    pub late_factor: Option<Spanned<IntervalFactor>>,
+    pub unreachable_factor: Option<Spanned<IntervalFactor>>,
     pub stall_after: Option<ConfigString<DurationSetting<1>>>,
 }
 
@@ -191,7 +191,7 @@ impl<T: Serialize, K: Serialize> ConfigFile<T, K> {
 
 impl HealthSection {
     fn limits(&self, inherited: HealthThresholds) -> HealthThresholds {
-        let factor = |factor: &Spanned<Factor>| factor.get_ref().0;
+        let factor = |factor: &Spanned<IntervalFactor>| factor.get_ref().0;
         HealthThresholds {
             late_factor: self.late_factor.as_ref().map_or(inherited.late_factor, factor),
             unreachable_factor: { self.unreachable_factor.as_ref() }
@@ -225,7 +225,7 @@ impl AgentSection {
     }
 
     fn rule(&self) -> AgentHealthRule {
-        let factor = |factor: &Spanned<Factor>| factor.get_ref().0;
+        let factor = |factor: &Spanned<IntervalFactor>| factor.get_ref().0;
         AgentHealthRule {
             pattern: self.pattern.get_ref().0.0.clone(),
             late_factor: self.late_factor.as_ref().map(factor),

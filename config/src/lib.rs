@@ -19,5 +19,6 @@ pub use file::{
 };
 pub use text::{ConfigError, ConfigText};
 pub use value::{
-    AgentPattern, ConfigString, DurationSetting, Factor, StringSetting, UserOrGroup, parse_address,
+    AgentPattern, ConfigString, DurationSetting, IntervalFactor, StringSetting, UserOrGroup,
+    parse_address,
 };

@@ -155,30 +155,30 @@ impl<const MIN_S: u64> StringSetting for DurationSetting<MIN_S> {
 
 /// A number of intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Factor(pub f64);
+pub struct IntervalFactor(pub f64);
 
-impl<'de> Deserialize<'de> for Factor {
+impl<'de> Deserialize<'de> for IntervalFactor {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_f64(FactorVisitor)
+        from.deserialize_f64(IntervalFactorVisitor)
     }
 }
 
-struct FactorVisitor;
+struct IntervalFactorVisitor;
 
-impl Visitor<'_> for FactorVisitor {
-    type Value = Factor;
+impl Visitor<'_> for IntervalFactorVisitor {
+    type Value = IntervalFactor;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a number, 1 <= late_factor < unreachable_factor <= 10000")
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Factor, E> {
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<IntervalFactor, E> {
         self.visit_f64(number as f64)
     }
 
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Factor, E> {
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<IntervalFactor, E> {
         let is_factor = (1.0..=10_000.0).contains(&number);
         let wrong = || E::invalid_value(Unexpected::Float(number), &self);
-        is_factor.then_some(Factor(number)).ok_or_else(wrong)
+        is_factor.then_some(IntervalFactor(number)).ok_or_else(wrong)
     }
 }

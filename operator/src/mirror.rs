@@ -22,10 +22,10 @@ pub struct UpdateEffect {
 /// The fleet as of the last update.
 #[derive(Clone, Debug, Default)]
 pub struct FleetMirror {
-    shown: AgentIndex,
+    shown: AgentMap,
     /// The snapshot under way after a resync. The old fleet stays in view until it is whole, so
     /// that nothing flickers and no agent seems to be gone that only was not sent yet.
-    incoming: Option<AgentIndex>,
+    incoming: Option<AgentMap>,
     collector: Option<CollectorStatus>,
     /// The collector's time in its last update, and the local time of that moment.
     anchor: Option<(i64, Duration)>,
@@ -33,7 +33,7 @@ pub struct FleetMirror {
 }
 
 #[derive(Clone, Debug, Default)]
-struct AgentIndex {
+struct AgentMap {
     entries: BTreeMap<AgentRowId, AgentEntry>,
     ids: BTreeMap<String, AgentRowId>,
 }
@@ -60,7 +60,7 @@ impl FleetMirror {
     /// Prepares for the pages of a new connection, whose keys mean other agents.
     pub fn begin(&mut self) {
         self.whole = false;
-        self.incoming = Some(AgentIndex::default());
+        self.incoming = Some(AgentMap::default());
     }
 
     fn insert_page(&mut self, entries: Vec<AgentEntry>, last: bool) -> UpdateEffect {
@@ -82,7 +82,7 @@ impl FleetMirror {
         UpdateEffect { roster_changed: in_view, agents_changed: in_view, events: Vec::new() }
     }
 
-    fn current(&mut self) -> &mut AgentIndex {
+    fn current(&mut self) -> &mut AgentMap {
         self.incoming.as_mut().unwrap_or(&mut self.shown)
     }
 
@@ -144,7 +144,7 @@ impl FleetMirror {
     }
 }
 
-impl AgentIndex {
+impl AgentMap {
     fn insert(&mut self, entry: AgentEntry) {
         // A forgotten agent's name may be taken over; the agent must not stay behind.
         if let Some(before) = self.ids.insert(entry.agent.clone(), entry.id)

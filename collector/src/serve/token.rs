@@ -52,7 +52,7 @@ pub async fn answer(
 }
 
 async fn list(context: &ServerContext) -> Result<Vec<TokenInfo>, RequestError> {
-    let read = context.readers.read(crate::store::Reader::tokens).await;
+    let read = context.readers.read(crate::store::StoreReader::tokens).await;
     read.map_err(|error| (ErrorCode::Unavailable, format!("tokens can't be listed: {error}")))
 }
 

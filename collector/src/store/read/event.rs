@@ -4,7 +4,7 @@ use heartline_operator::message::{Event, EventKind, EventQuery};
 use heartline_vocabulary::{Action, GapCause, Reason, State};
 use rusqlite::{Connection, Row, ToSql, params};
 
-use super::{ReadError, Reader};
+use super::{ReadError, StoreReader};
 use crate::store::sql;
 
 /// Most events of one page.
@@ -14,7 +14,7 @@ const COLUMNS: &str = "events.cursor, at_ms, agents.name, kind, from_state, from
     to_reason, lasted_ms, \"by\", words, action, generation, delivered_ms, obeyed_ms, session, \
     events.starts, from_ms";
 
-impl Reader {
+impl StoreReader {
     /// Returns one page of events in the order in which they were stored, and the cursor of the
     /// next page if there is one. Without [`EventQuery::after`] it is the newest page.
     ///

@@ -24,7 +24,7 @@ const LIMIT_CHECK_INTERVAL: i32 = 1_000;
 
 /// Read-only connections to both databases, for one thread. A query sees what was committed before
 /// it began, and delays no writer.
-pub struct Reader {
+pub struct StoreReader {
     control: DatabaseReader,
     history: DatabaseReader,
 }
@@ -55,7 +55,7 @@ pub enum ReadError {
     Closed,
 }
 
-impl Reader {
+impl StoreReader {
     /// Opens both databases of a data directory, which [`super::Store::open`] has made.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::time::Duration;
 use heartline_fleet::MonoTime;
 use tokio::sync::oneshot;
 
-use super::{ReadError, Reader};
+use super::{ReadError, StoreReader};
 use crate::clock;
 use crate::priority::{ThreadRole, lower_priority};
 
@@ -32,7 +32,7 @@ impl ReaderPoolConfig {
     pub const WORK: Self = Self { name: "work", threads: 1, timeout: Duration::from_secs(60) };
 }
 
-type QueuedQuery = Box<dyn FnOnce(&mut Reader) + Send>;
+type QueuedQuery = Box<dyn FnOnce(&mut StoreReader) + Send>;
 
 /// Runs queries on threads with connections of their own, in the order in which they come. Cheap to
 /// clone; the threads end with the last clone. The queue is bounded by the callers: a connection
@@ -52,7 +52,7 @@ impl ReaderPool {
         let (queries, queue) = mpsc::channel();
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..config.threads {
-            let (mut reader, queue) = (Reader::open(data_dir)?, Arc::clone(&queue));
+            let (mut reader, queue) = (StoreReader::open(data_dir)?, Arc::clone(&queue));
             let run = move || {
                 lower_priority(ThreadRole::History);
                 while let Some(query) = next_query(&queue) {
@@ -71,11 +71,11 @@ impl ReaderPool {
     /// [`ReadError`]
     pub async fn read<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&mut Reader) -> Result<T, ReadError> + Send + 'static,
+        query: impl FnOnce(&mut StoreReader) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let (limit, guard) = QueryLimit::start(self.timeout);
         let (reply_to, reply) = oneshot::channel();
-        let run = move |reader: &mut Reader| {
+        let run = move |reader: &mut StoreReader| {
             if !reply_to.is_closed() {
                 let _ = reply_to.send(reader.read_within(&limit, query));
             }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     /// A query that never ends by itself.
-    fn count_for_ever(reader: &mut Reader) -> Result<i64, ReadError> {
+    fn count_for_ever(reader: &mut StoreReader) -> Result<i64, ReadError> {
         let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
                    SELECT count(*) FROM n";
         reader.history.read("numbers", |conn| conn.query_row(sql, [], |row| row.get(0)))
@@ -171,7 +171,7 @@ mod tests {
         });
         let mut answered = 0;
         while !slow.is_finished() {
-            assert_eq!(pool.read(Reader::tokens).await.unwrap(), []);
+            assert_eq!(pool.read(StoreReader::tokens).await.unwrap(), []);
             answered += 1;
         }
         assert!(answered > 0, "the other reader was free");
@@ -189,7 +189,7 @@ mod tests {
         let (begun, has_begun) = oneshot::channel();
         let slow = tokio::spawn({
             let pool = pool.clone();
-            let query = move |reader: &mut Reader| {
+            let query = move |reader: &mut StoreReader| {
                 let _ = begun.send(());
                 count_for_ever(reader)
             };
@@ -197,7 +197,7 @@ mod tests {
         });
         has_begun.await.unwrap();
         slow.abort();
-        assert_eq!(pool.read(Reader::tokens).await.unwrap(), [], "long before the deadline");
+        assert_eq!(pool.read(StoreReader::tokens).await.unwrap(), [], "long before the deadline");
     }
 
     #[tokio::test]
@@ -206,24 +206,24 @@ mod tests {
         let pool = pool(&dir, 1, SHORT);
         let error = pool.read(count_for_ever).await.unwrap_err();
         assert!(matches!(error, ReadError::TimedOut { .. }), "{error}");
-        assert_eq!(pool.read(Reader::tokens).await.unwrap(), []);
+        assert_eq!(pool.read(StoreReader::tokens).await.unwrap(), []);
     }
 
     #[test]
     fn a_query_that_is_queued_past_its_deadline_does_not_start() {
         let dir = data_dir();
-        let mut reader = Reader::open(dir.path()).unwrap();
+        let mut reader = StoreReader::open(dir.path()).unwrap();
         let (limit, _guard) = QueryLimit::start(Duration::ZERO);
-        let error = reader.read_within(&limit, Reader::tokens).unwrap_err();
+        let error = reader.read_within(&limit, StoreReader::tokens).unwrap_err();
         assert!(matches!(error, ReadError::Busy { .. }) && error.to_string().contains("try again"));
     }
 
     #[test]
     fn a_limit_of_one_query_does_not_outlive_it() {
         let dir = data_dir();
-        let mut reader = Reader::open(dir.path()).unwrap();
+        let mut reader = StoreReader::open(dir.path()).unwrap();
         let (limit, guard) = QueryLimit::start(LONG);
-        reader.read_within(&limit, Reader::tokens).unwrap();
+        reader.read_within(&limit, StoreReader::tokens).unwrap();
         drop(guard);
         let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) \
                    SELECT count(*) FROM n";

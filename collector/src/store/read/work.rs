@@ -8,7 +8,7 @@ use heartline_protocol::bucket;
 use heartline_vocabulary::AgentRowId;
 use rusqlite::Connection;
 
-use super::{ReadError, Reader};
+use super::{ReadError, StoreReader};
 use crate::store::history::{FoldCursors, RollupResolution};
 use crate::store::rollup::{LatencyHistogram, WorkCounts};
 
@@ -35,7 +35,7 @@ struct WorkSlots {
     cursors: FoldCursors,
 }
 
-impl Reader {
+impl StoreReader {
     /// Returns the work of every agent that did any in the last hour, or cost anything since
     /// midnight UTC.
     ///

@@ -21,7 +21,7 @@ use heartline_protocol::bucket;
 use heartline_vocabulary::{Action, AgentRowId, CommandTarget, Reason, State, WorkTotals};
 use tempfile::TempDir;
 
-use super::{Reader, RestoredState, Store, StoreConfig, StoreError, StoreEvent};
+use super::{RestoredState, Store, StoreConfig, StoreError, StoreEvent, StoreReader};
 use crate::clock::WallClockAnchor;
 
 /// Monotonic zero is 14:30 on the first of April 2026.
@@ -64,8 +64,8 @@ fn open(dir: &Path) -> OpenStore {
     try_open(dir).unwrap()
 }
 
-fn reader(dir: &TempDir) -> Reader {
-    Reader::open(dir.path()).unwrap()
+fn reader(dir: &TempDir) -> StoreReader {
+    StoreReader::open(dir.path()).unwrap()
 }
 
 fn path(dir: &TempDir, file: &str) -> PathBuf {
