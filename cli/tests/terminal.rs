@@ -1,4 +1,4 @@
-//! The terminal app in a real terminal: start, resize, stop, a lost collector, and ways to end.
+//! The terminal app in a pseudo-terminal: start, resize, stop, a lost collector, and ways to end.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write};
@@ -17,21 +17,21 @@ use vt100::Parser;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_heartline");
 const CTRL_Z: &[u8] = b"\x1a";
 
-/// Whether a condition comes to hold within 20 s.
-fn holds_soon(holds: impl Fn() -> bool) -> bool {
+/// Waits up to 20 s for a condition; returns whether it held.
+fn becomes_true(condition: impl Fn() -> bool) -> bool {
     (0..2_000).any(|_| {
-        let does = holds();
-        if !does {
+        let is_true = condition();
+        if !is_true {
             thread::sleep(Duration::from_millis(10));
         }
-        does
+        is_true
     })
 }
 
-/// A collector without agents; killed when it is dropped.
-struct Collector(Child);
+/// A collector without agents, killed on drop.
+struct EmptyCollector(Child);
 
-impl Collector {
+impl EmptyCollector {
     fn start(dir: &Path) -> Self {
         fs::write(dir.join("heartline.toml"), "listen = [\"127.0.0.1:0\"]\n").unwrap();
         let mut command = Command::new(PROGRAM);
@@ -44,21 +44,21 @@ impl Collector {
     }
 }
 
-impl Drop for Collector {
+impl Drop for EmptyCollector {
     fn drop(&mut self) {
         let _ended = self.0.kill().and_then(|()| self.0.wait());
     }
 }
 
-/// The app in a terminal of its own.
-struct Terminal {
+/// The app in a pseudo-terminal.
+struct AppTerminal {
     pty: PtyPair,
     app: Box<dyn portable_pty::Child + Send + Sync>,
     keys: Box<dyn Write + Send>,
     shown: Arc<Mutex<Parser>>,
 }
 
-impl Terminal {
+impl AppTerminal {
     fn open(dir: &Path) -> Self {
         let pty = NativePtySystem::default().openpty(size(80, 24)).unwrap();
         let mut command = CommandBuilder::new(PROGRAM);
@@ -96,7 +96,7 @@ impl Terminal {
     }
 
     fn wait_for(&self, text: &str) {
-        let is_there = holds_soon(|| self.text().contains(text));
+        let is_there = becomes_true(|| self.text().contains(text));
         assert!(is_there, "never {text:?} in\n{}", self.text());
     }
 
@@ -114,8 +114,8 @@ impl Terminal {
         stat.unwrap().rsplit(") ").next().unwrap().starts_with('T')
     }
 
-    /// On the ordinary screen, with a cursor, and with lines and echo as a shell wants them.
-    fn is_given_back(&self) -> bool {
+    /// Returns whether the terminal is as before: main screen, cursor, line mode and echo.
+    fn is_restored(&self) -> bool {
         let modes = local_modes(&*self.pty.master);
         let shown = self.shown.lock().unwrap();
         let screen = shown.screen();
@@ -124,10 +124,10 @@ impl Terminal {
         is_plain && modes.contains(LocalModes::ECHO | LocalModes::ICANON)
     }
 
-    /// Waits for the end of the app, which must give the terminal back. Returns its exit code.
-    fn end(mut self) -> u32 {
+    /// Waits until the app has ended and restored the terminal; returns its exit code.
+    fn wait_for_exit(mut self) -> u32 {
         let code = self.app.wait().unwrap().exit_code();
-        assert!(holds_soon(|| self.is_given_back()), "the terminal is not given back");
+        assert!(becomes_true(|| self.is_restored()), "the terminal is not restored");
         code
     }
 }
@@ -145,52 +145,52 @@ fn local_modes(terminal: &dyn MasterPty) -> LocalModes {
 }
 
 #[test]
-fn it_starts_resizes_stops_goes_on_and_quits() {
+fn the_app_starts_resizes_stops_continues_and_quits() {
     let dir = tempfile::tempdir().unwrap();
-    let _collector = Collector::start(dir.path());
-    let mut terminal = Terminal::open(dir.path());
+    let _collector = EmptyCollector::start(dir.path());
+    let mut terminal = AppTerminal::open(dir.path());
     terminal.wait_for("LIVE");
-    assert!(!terminal.is_given_back());
+    assert!(!terminal.is_restored());
     assert!(!terminal.text().contains("0 agents"), "there is no room for the word");
     terminal.resize(120, 36);
     terminal.wait_for("0 agents");
 
     terminal.press(CTRL_Z);
-    assert!(holds_soon(|| terminal.is_stopped()));
-    assert!(holds_soon(|| terminal.is_given_back()), "the terminal is not given back");
+    assert!(becomes_true(|| terminal.is_stopped()));
+    assert!(becomes_true(|| terminal.is_restored()), "the terminal is not restored");
     terminal.signal(Signal::CONT);
     terminal.wait_for("LIVE");
-    assert!(!terminal.is_given_back());
+    assert!(!terminal.is_restored());
     terminal.press(b"?");
     terminal.wait_for("Keys on the Fleet screen");
     terminal.press(b"q");
     terminal.wait_for("No agent has ever sent a beat");
     terminal.press(b"q");
-    assert_eq!(terminal.end(), 0);
+    assert_eq!(terminal.wait_for_exit(), 0);
 }
 
 #[test]
-fn a_lost_collector_is_said_and_waited_for() {
+fn a_lost_collector_is_shown_and_reconnected_to() {
     let dir = tempfile::tempdir().unwrap();
-    let collector = Collector::start(dir.path());
-    let mut terminal = Terminal::open(dir.path());
+    let collector = EmptyCollector::start(dir.path());
+    let mut terminal = AppTerminal::open(dir.path());
     terminal.wait_for("LIVE");
     drop(collector);
     terminal.wait_for("LOST");
     terminal.wait_for("no collector answers on");
-    let _again = Collector::start(dir.path());
+    let _again = EmptyCollector::start(dir.path());
     terminal.wait_for("LIVE");
     terminal.press(b"\x03");
-    assert_eq!(terminal.end(), 0);
+    assert_eq!(terminal.wait_for_exit(), 0);
 }
 
 #[test]
-fn signals_give_the_terminal_back() {
+fn signals_restore_the_terminal() {
     for signal in [Signal::TERM, Signal::HUP] {
         let dir = tempfile::tempdir().unwrap();
-        let terminal = Terminal::open(dir.path());
+        let terminal = AppTerminal::open(dir.path());
         terminal.wait_for("CONNECTING");
         terminal.signal(signal);
-        terminal.end();
+        terminal.wait_for_exit();
     }
 }

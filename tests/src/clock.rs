@@ -1,23 +1,22 @@
-//! The clocks that benchmarks and the simulation's rate are measured with. What is simulated asks
-//! none of them.
+//! Clocks for benchmarks and the rate of the simulation, which itself reads none of them.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-/// The monotonic clock.
+/// Returns the time of the monotonic clock.
 #[must_use]
 pub fn monotonic() -> Duration {
     duration(clock_gettime(ClockId::Monotonic))
 }
 
-/// CPU time that the calling thread has used.
+/// Returns the CPU time of the calling thread.
 #[must_use]
 pub fn thread_cpu() -> Duration {
     duration(clock_gettime(ClockId::ThreadCPUTime))
 }
 
-/// CPU time that all threads of this process have used.
+/// Returns the CPU time of all threads of this process.
 #[must_use]
 pub fn process_cpu() -> Duration {
     duration(clock_gettime(ClockId::ProcessCPUTime))

@@ -1,8 +1,8 @@
-//! Draws that `fastrand` has no method for.
+//! Random draws that `fastrand` has no method for.
 
 use fastrand::Rng;
 
-/// Extension of a seeded generator.
+/// Extension of [`fastrand::Rng`].
 pub(crate) trait RngExt {
     /// Returns true with a probability of `per_mille` in a thousand.
     fn chance(&mut self, per_mille: u64) -> bool;

@@ -3,16 +3,16 @@
 use heartline_tests::sim;
 
 #[test]
-fn no_promise_breaks() {
+fn the_invariants_hold_in_2000_runs() {
     let report = sim::run(1, 2_000, 60);
     for failure in &report.failures {
-        println!("{failure}\n  again: cargo xtask sim --seed {} --seeds 1", failure.seed);
+        println!("{failure}\n  replay: cargo xtask sim --seed {} --seeds 1", failure.seed);
     }
     assert_eq!((report.runs, report.failures.len()), (2_000, 0));
 }
 
 #[test]
-fn a_seed_is_all_that_a_run_depends_on() {
+fn a_run_depends_on_its_seed_alone() {
     let (one, two) = (sim::run(77, 20, 0), sim::run(77, 20, 0));
     assert_eq!((one.steps, one.simulated_time), (two.steps, two.simulated_time));
 }

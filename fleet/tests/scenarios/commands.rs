@@ -1,108 +1,108 @@
-//! Kill and resume, from the operator's word to the agent's obedience.
+//! Kill and resume, from the command to the agent's obedience.
 
 use heartline_fleet::{ControlDbRow, HistoryDbRow, Input, MonoTime, Output, WriteTicket};
 
 use heartline_vocabulary::{Action, CommandRefusal, Reason};
 
-use crate::say::{beat, goodbye};
-use crate::world::{START, World, ms, request};
+use crate::test_fleet::{START, TestFleet, ms, request};
+use crate::test_message::{beat, goodbye};
 
-/// How far the newest command has come: delivered after, obeyed after.
-fn progress(world: &World) -> (Option<u64>, Option<u64>) {
-    let view = world.view("a");
+/// Returns after how many ms the newest command was delivered, and obeyed.
+fn progress(fleet: &TestFleet) -> (Option<u64>, Option<u64>) {
+    let view = fleet.view("a");
     let desired = view.desired().expect("it was commanded");
     (desired.delivered_ms, desired.obeyed_ms)
 }
 
-fn disobedience(world: &mut World) -> usize {
+fn disobedience_count(fleet: &mut TestFleet) -> usize {
     let is_it = |row: &HistoryDbRow| matches!(row, HistoryDbRow::Disobeyed { .. });
-    world.history().into_iter().filter(is_it).count()
+    fleet.history().into_iter().filter(is_it).count()
 }
 
 #[test]
-fn a_kill_is_nothing_until_it_is_durable() {
-    let mut world = World::with(beat("a"));
-    world.command(Action::Kill, "a");
-    world.pass_ms(500);
-    assert_eq!(world.status("a"), "healthy");
-    world.hear(beat("a"));
-    let outputs = world.outputs();
-    let told = |output: &Output| match output {
+fn a_kill_has_no_effect_until_it_is_durable() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.command(Action::Kill, "a");
+    fleet.advance_ms(500);
+    assert_eq!(fleet.status("a"), "healthy");
+    fleet.receive(beat("a"));
+    let outputs = fleet.outputs();
+    let reveals_kill = |output: &Output| match output {
         Output::Ack(ack) => ack.ack.killed,
         Output::Push(_) | Output::CommandApplied { .. } => true,
         _ => false,
     };
-    assert!(!outputs.iter().any(told), "nobody may hear of it yet");
-    world.tell(Input::Persisted { ticket: WriteTicket(1) });
-    assert_eq!(world.status("a"), "killed operator");
-    assert_eq!(world.pushes().len(), 1);
+    assert!(!outputs.iter().any(reveals_kill), "no agent or operator may learn of it yet");
+    fleet.handle(Input::Persisted { ticket: WriteTicket(1) });
+    assert_eq!(fleet.status("a"), "killed operator");
+    assert_eq!(fleet.pushes().len(), 1);
 }
 
 #[test]
-fn a_kill_that_could_not_be_stored_was_never_given() {
-    let mut world = World::with(beat("a"));
-    world.command(Action::Kill, "a");
-    world.tell(Input::Abandoned { ticket: WriteTicket(1), why: "full".into() });
-    world.tell(Input::Persisted { ticket: WriteTicket(1) });
-    assert_eq!(world.status("a"), "healthy");
-    world.order(Action::Kill, "a");
-    assert_eq!(world.view("a").desired().map(|desired| desired.generation), Some(2));
+fn a_kill_that_was_not_stored_has_no_effect() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.command(Action::Kill, "a");
+    fleet.handle(Input::Abandoned { ticket: WriteTicket(1), why: "full".into() });
+    fleet.handle(Input::Persisted { ticket: WriteTicket(1) });
+    assert_eq!(fleet.status("a"), "healthy");
+    fleet.command_durably(Action::Kill, "a");
+    assert_eq!(fleet.view("a").desired().map(|desired| desired.generation), Some(2));
 }
 
 #[test]
-fn it_is_pushed_five_times_and_rides_on_every_answer() {
-    let mut world = World::with(beat("a"));
-    world.order(Action::Kill, "a");
+fn a_kill_is_pushed_five_times_and_is_in_every_ack() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.command_durably(Action::Kill, "a");
     let mut pushed: Vec<i64> = Vec::new();
     for at in 0..3_000 {
-        let count = world.pushes().len();
+        let count = fleet.pushes().len();
         pushed.extend(std::iter::repeat_n(at, count));
-        world.pass_ms(1);
+        fleet.advance_ms(1);
     }
     assert_eq!(pushed, [0, 100, 200, 400, 800]);
-    world.hear(beat("a"));
-    let ack = world.acks()[0].ack;
+    fleet.receive(beat("a"));
+    let ack = fleet.acks()[0].ack;
     assert_eq!((ack.generation, ack.killed), (1, true));
 }
 
 #[test]
 fn pushes_end_when_a_beat_reports_the_generation() {
-    let mut world = World::with(beat("a"));
-    world.order(Action::Kill, "a");
-    world.pass_ms(150);
-    world.hear(beat("a").applied(1));
-    world.forget_outputs();
-    world.pass_ms(3_000);
-    assert_eq!(world.pushes(), []);
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.command_durably(Action::Kill, "a");
+    fleet.advance_ms(150);
+    fleet.receive(beat("a").applied(1));
+    fleet.discard_outputs();
+    fleet.advance_ms(3_000);
+    assert_eq!(fleet.pushes(), []);
 }
 
 #[test]
-fn pushes_of_a_newer_command_begin_anew() {
-    let mut world = World::with(beat("a"));
-    world.order(Action::Kill, "a");
-    world.pass_ms(150);
-    world.order(Action::Resume, "a");
-    world.forget_outputs();
-    world.pass_ms(3_000);
-    let pushes = world.pushes();
+fn a_newer_command_restarts_the_pushes() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.command_durably(Action::Kill, "a");
+    fleet.advance_ms(150);
+    fleet.command_durably(Action::Resume, "a");
+    fleet.discard_outputs();
+    fleet.advance_ms(3_000);
+    let pushes = fleet.pushes();
     assert_eq!(pushes.len(), 4);
     assert!(pushes.iter().all(|push| push.generation == 2 && !push.killed));
 }
 
 #[test]
-fn it_is_requested_then_delivered_then_quiet() {
-    let mut world = World::with(beat("a").busy(2, 0));
-    world.order(Action::Kill, "a");
-    assert_eq!(progress(&world), (None, None));
-    world.pass_ms(4);
-    world.hear(beat("a").busy(2, 0).applied(1));
-    assert_eq!(progress(&world), (Some(4), None));
-    assert_eq!(world.view("a").command().map(|command| command.draining), Some(2));
-    world.forget_outputs();
-    world.pass_ms(5_000);
-    world.hear(beat("a").applied(1));
-    assert_eq!(progress(&world), (Some(4), Some(5_004)));
-    let rows = world.outputs();
+fn a_kill_is_delivered_and_obeyed_once_no_task_is_in_flight() {
+    let mut fleet = TestFleet::with_agent(beat("a").busy(2, 0));
+    fleet.command_durably(Action::Kill, "a");
+    assert_eq!(progress(&fleet), (None, None));
+    fleet.advance_ms(4);
+    fleet.receive(beat("a").busy(2, 0).applied(1));
+    assert_eq!(progress(&fleet), (Some(4), None));
+    assert_eq!(fleet.view("a").command().map(|command| command.draining), Some(2));
+    fleet.discard_outputs();
+    fleet.advance_ms(5_000);
+    fleet.receive(beat("a").applied(1));
+    assert_eq!(progress(&fleet), (Some(4), Some(5_004)));
+    let rows = fleet.outputs();
     let stored = |output: &Output| match output {
         Output::Persist(ControlDbRow::Progress { delivered_ms, obeyed_ms, .. }) => {
             Some((*delivered_ms, *obeyed_ms))
@@ -113,137 +113,137 @@ fn it_is_requested_then_delivered_then_quiet() {
 }
 
 #[test]
-fn an_agent_that_applied_something_newer_has_not_applied_this() {
-    let mut world = World::with(beat("a"));
-    world.order(Action::Kill, "a");
-    world.hear(beat("a").applied(9));
-    assert_eq!(progress(&world), (None, None));
-    world.order(Action::Resume, "a");
-    assert_eq!(world.view("a").desired().map(|desired| desired.generation), Some(10));
+fn a_newer_applied_generation_does_not_count_as_delivered() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.command_durably(Action::Kill, "a");
+    fleet.receive(beat("a").applied(9));
+    assert_eq!(progress(&fleet), (None, None));
+    fleet.command_durably(Action::Resume, "a");
+    assert_eq!(fleet.view("a").desired().map(|desired| desired.generation), Some(10));
 }
 
 #[test]
-fn killed_goes_before_everything_and_lasts_until_resumed() {
-    let mut world = World::with(beat("a"));
-    world.order(Action::Kill, "a");
-    world.hear(beat("a").session(2));
-    world.hear(goodbye("a").session(2));
-    world.pass_ms(1_000_000);
-    assert_eq!(world.status("a"), "killed operator");
-    world.hear(beat("a").session(3));
-    world.forget_outputs();
-    world.mark();
-    world.order(Action::Resume, "a");
-    assert_eq!(world.transitions(), ["0 killed operator → healthy"]);
+fn killed_overrides_every_other_state_until_the_resume() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.command_durably(Action::Kill, "a");
+    fleet.receive(beat("a").session(2));
+    fleet.receive(goodbye("a").session(2));
+    fleet.advance_ms(1_000_000);
+    assert_eq!(fleet.status("a"), "killed operator");
+    fleet.receive(beat("a").session(3));
+    fleet.discard_outputs();
+    fleet.reset_origin();
+    fleet.command_durably(Action::Resume, "a");
+    assert_eq!(fleet.transitions(), ["0 killed operator → healthy"]);
 }
 
 #[test]
-fn a_resume_of_the_dead_finds_them_dead() {
-    let mut world = World::with(beat("a"));
-    world.order(Action::Kill, "a");
-    world.pass_ms(1_000_000);
-    world.order(Action::Resume, "a");
-    assert_eq!(world.status("a"), "unreachable silent");
+fn a_silent_agent_is_unreachable_after_the_resume() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.command_durably(Action::Kill, "a");
+    fleet.advance_ms(1_000_000);
+    fleet.command_durably(Action::Resume, "a");
+    assert_eq!(fleet.status("a"), "unreachable silent");
 }
 
 #[test]
-fn what_had_become_true_before_the_command_has_its_own_moment() {
-    let mut world = World::with(beat("a").interval_ms(100));
-    world.until_ms(250);
-    world.command(Action::Kill, "a");
-    world.freeze_ms(60);
-    world.persist();
+fn a_deadline_before_the_command_makes_its_own_transition() {
+    let mut fleet = TestFleet::with_agent(beat("a").interval_ms(100));
+    fleet.advance_to_ms(250);
+    fleet.command(Action::Kill, "a");
+    fleet.skip_ms(60);
+    fleet.confirm_commands();
     let expected = ["300 healthy → degraded late", "310 degraded late → killed operator"];
-    assert_eq!(world.transitions(), expected);
+    assert_eq!(fleet.transitions(), expected);
 }
 
 #[test]
-fn who_has_ended_is_quiet() {
-    let mut world = World::with(beat("a").busy(3, 0));
-    world.order(Action::Kill, "a");
-    world.pass_ms(7);
-    world.hear(goodbye("a"));
-    assert_eq!(progress(&world), (Some(7), Some(7)));
+fn a_process_that_has_ended_obeys() {
+    let mut fleet = TestFleet::with_agent(beat("a").busy(3, 0));
+    fleet.command_durably(Action::Kill, "a");
+    fleet.advance_ms(7);
+    fleet.receive(goodbye("a"));
+    assert_eq!(progress(&fleet), (Some(7), Some(7)));
 }
 
 #[test]
 fn work_from_before_the_kill_is_no_disobedience() {
-    let mut world = World::with(beat("a").segment(1, 1));
-    world.order(Action::Kill, "a");
+    let mut fleet = TestFleet::with_agent(beat("a").segment(1, 1));
+    fleet.command_durably(Action::Kill, "a");
     // Quiet, with one segment pending and one still open.
-    world.hear(beat("a").segment(2, 4).applied(1));
-    world.hear(beat("a").segment(3, 2).applied(1));
-    assert_eq!(disobedience(&mut world), 0);
+    fleet.receive(beat("a").segment(2, 4).applied(1));
+    fleet.receive(beat("a").segment(3, 2).applied(1));
+    assert_eq!(disobedience_count(&mut fleet), 0);
 }
 
 #[test]
-fn work_completed_after_it_was_quiet_is() {
-    let mut world = World::with(beat("a").segment(1, 1));
-    world.order(Action::Kill, "a");
-    world.hear(beat("a").segment(2, 4).applied(1));
+fn work_completed_after_the_agent_was_quiet_is_disobedience() {
+    let mut fleet = TestFleet::with_agent(beat("a").segment(1, 1));
+    fleet.command_durably(Action::Kill, "a");
+    fleet.receive(beat("a").segment(2, 4).applied(1));
     for number in 3..6 {
-        world.hear(beat("a").segment(number, 1).applied(1));
+        fleet.receive(beat("a").segment(number, 1).applied(1));
     }
-    assert_eq!(disobedience(&mut world), 1, "and it is said once");
-    assert!(world.view("a").desired().is_some_and(|desired| desired.disobeyed));
+    assert_eq!(disobedience_count(&mut fleet), 1, "and it is recorded once");
+    assert!(fleet.view("a").desired().is_some_and(|desired| desired.disobeyed));
 }
 
 #[test]
-fn a_new_process_may_work_until_it_hears_of_the_kill_and_drain_then() {
-    let mut world = World::with(beat("a"));
-    world.order(Action::Kill, "a");
-    world.hear(beat("a").applied(1));
-    // Its file was lost: it began to work.
-    world.hear(beat("a").session(2).segment(1, 3).busy(1, 0));
-    world.hear(beat("a").session(2).segment(2, 3).busy(1, 0).applied(1));
-    world.hear(beat("a").session(2).segment(3, 1).applied(1));
-    assert_eq!(disobedience(&mut world), 0);
-    world.hear(beat("a").session(2).segment(5, 1).applied(1));
-    assert_eq!(disobedience(&mut world), 1);
+fn a_new_process_may_work_until_it_has_applied_the_kill_and_then_drain() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.command_durably(Action::Kill, "a");
+    fleet.receive(beat("a").applied(1));
+    // Its state file was lost, so it began to work.
+    fleet.receive(beat("a").session(2).segment(1, 3).busy(1, 0));
+    fleet.receive(beat("a").session(2).segment(2, 3).busy(1, 0).applied(1));
+    fleet.receive(beat("a").session(2).segment(3, 1).applied(1));
+    assert_eq!(disobedience_count(&mut fleet), 0);
+    fleet.receive(beat("a").session(2).segment(5, 1).applied(1));
+    assert_eq!(disobedience_count(&mut fleet), 1);
 }
 
 #[test]
-fn killing_the_killed_changes_nothing() {
-    let mut world = World::with(beat("a"));
-    world.order(Action::Kill, "a");
-    world.forget_outputs();
-    world.order(Action::Kill, "a");
-    let changed = world.outputs().into_iter().find_map(|output| match output {
+fn a_second_kill_changes_nothing() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.command_durably(Action::Kill, "a");
+    fleet.discard_outputs();
+    fleet.command_durably(Action::Kill, "a");
+    let changed = fleet.outputs().into_iter().find_map(|output| match output {
         Output::CommandApplied { targets, .. } => Some(targets[0].changed),
         _ => None,
     });
     assert_eq!(changed, Some(false));
-    assert_eq!(world.view("a").desired().map(|desired| desired.generation), Some(1));
+    assert_eq!(fleet.view("a").desired().map(|desired| desired.generation), Some(1));
 }
 
 #[test]
-fn of_two_commands_under_way_the_later_one_wins() {
-    let mut world = World::with(beat("a"));
-    world.command(Action::Kill, "a");
-    world.command(Action::Resume, "a");
-    world.persist();
-    let desired = world.view("a").desired().cloned().expect("it was commanded");
+fn the_later_of_two_pending_commands_wins() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.command(Action::Kill, "a");
+    fleet.command(Action::Resume, "a");
+    fleet.confirm_commands();
+    let desired = fleet.view("a").desired().cloned().expect("it was commanded");
     assert_eq!((desired.generation, desired.killed), (2, false));
-    assert_eq!(world.status("a"), "healthy");
+    assert_eq!(fleet.status("a"), "healthy");
 }
 
 #[test]
-fn a_generation_that_an_agent_makes_up_uses_up_no_numbers() {
+fn an_implausibly_high_applied_generation_is_ignored() {
     let generation = |applied| {
-        let mut world = World::with(beat("a").applied(applied));
-        world.order(Action::Kill, "a");
-        world.view("a").desired().map(|desired| desired.generation)
+        let mut fleet = TestFleet::with_agent(beat("a").applied(applied));
+        fleet.command_durably(Action::Kill, "a");
+        fleet.view("a").desired().map(|desired| desired.generation)
     };
-    // One that a restored copy of the database can't know of is outranked.
+    // A generation that a restored copy of the database lacks is exceeded.
     assert_eq!(generation(1_000), Some(1_001));
     assert_eq!(generation(u64::from(u32::MAX)), Some(1));
 }
 
 #[test]
-fn commands_that_are_refused() {
-    let mut world = World::new();
+fn incomplete_commands_are_refused() {
+    let mut fleet = TestFleet::new();
     for agent in ["a", "b", "c", "d", "e"] {
-        world.hear(beat(agent));
+        fleet.receive(beat(agent));
     }
     let kill = |agents: &[&str]| request(1, Action::Kill, agents);
     let count = |hits, expected| CommandRefusal::CountNotConfirmed { hits, expected };
@@ -261,38 +261,35 @@ fn commands_that_are_refused() {
         ),
     ];
     for (request, expected) in cases {
-        world.forget_outputs();
-        world.tell(Input::Command(request));
-        assert_eq!(world.outputs(), [Output::CommandRefused { request_id: 1, refusal: expected }]);
+        fleet.discard_outputs();
+        fleet.handle(Input::Command(request));
+        assert_eq!(fleet.outputs(), [Output::CommandRefused { request_id: 1, refusal: expected }]);
     }
 }
 
 #[test]
-fn a_policy_kills_in_its_own_name() {
-    let mut world = World::with(beat("a"));
+fn a_kill_by_a_policy_has_its_own_reason() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
     let request = heartline_fleet::CommandRequest {
         cause: Reason::Policy,
         ..request(1, Action::Kill, &["a"])
     };
-    world.tell(Input::Command(request));
-    world.persist();
-    assert_eq!(world.status("a"), "killed policy");
+    fleet.handle(Input::Command(request));
+    fleet.confirm_commands();
+    assert_eq!(fleet.status("a"), "killed policy");
 }
 
 #[test]
-fn what_an_operator_did_has_its_moment_and_its_reason() {
-    let mut world = World::with(beat("a"));
-    world.pass_ms(100);
-    world.order(Action::Kill, "a");
-    let row = world.history().into_iter().find_map(|row| match row {
+fn a_command_is_recorded_with_time_operator_and_reason() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.advance_ms(100);
+    fleet.command_durably(Action::Kill, "a");
+    let row = fleet.history().into_iter().find_map(|row| match row {
         HistoryDbRow::Commanded { at, generation, by, reason, .. } => {
             Some((at, generation, by, reason))
         }
         _ => None,
     });
-    let (at, generation, by, reason): (MonoTime, _, _, _) = row.expect("it is history");
-    assert_eq!(
-        (ms(at, START), generation, &*by, &*reason),
-        (100, 1, "root@desk", "it burns money")
-    );
+    let (at, generation, by, reason): (MonoTime, _, _, _) = row.expect("it is recorded");
+    assert_eq!((ms(at, START), generation, &*by, &*reason), (100, 1, "root@desk", "over budget"));
 }

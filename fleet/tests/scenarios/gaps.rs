@@ -1,98 +1,98 @@
-//! Time in which the collector observed nothing.
+//! Gaps: time that the collector did not observe.
 
 use heartline_fleet::{HistoryDbRow, Input};
 
 use heartline_vocabulary::GapCause;
 
-use crate::say::beat;
-use crate::world::{START, World, ms};
+use crate::test_fleet::{START, TestFleet, ms};
+use crate::test_message::beat;
 
-fn gaps(world: &mut World) -> Vec<(i64, i64, GapCause)> {
+fn gaps(fleet: &mut TestFleet) -> Vec<(i64, i64, GapCause)> {
     let gap = |row| match row {
         HistoryDbRow::Gap { from, to, cause } => Some((ms(from, START), ms(to, START), cause)),
         _ => None,
     };
-    world.history().into_iter().filter_map(gap).collect()
+    fleet.history().into_iter().filter_map(gap).collect()
 }
 
 #[test]
-fn a_freeze_puts_every_deadline_off() {
-    let mut world = World::with(beat("a"));
-    world.until_ms(80_000);
-    world.freeze_ms(60_000);
-    world.tell(Input::Tick);
-    world.until_ms(400_000);
+fn a_freeze_postpones_every_deadline() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.advance_to_ms(80_000);
+    fleet.skip_ms(60_000);
+    fleet.handle(Input::Tick);
+    fleet.advance_to_ms(400_000);
     let expected = ["150000 healthy → degraded late", "360000 degraded late → unreachable silent"];
-    assert_eq!(world.transitions(), expected);
+    assert_eq!(fleet.transitions(), expected);
 }
 
 #[test]
-fn a_freeze_is_history_when_it_is_long() {
-    let mut world = World::with(beat("a"));
-    world.until_ms(10_000);
-    world.freeze_ms(900);
-    world.tell(Input::Tick);
-    assert_eq!(gaps(&mut world), []);
-    world.freeze_ms(5_000);
-    world.tell(Input::Tick);
-    assert_eq!(gaps(&mut world), [(10_900, 15_900, GapCause::Frozen)]);
+fn a_long_freeze_is_recorded_as_a_gap() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.advance_to_ms(10_000);
+    fleet.skip_ms(900);
+    fleet.handle(Input::Tick);
+    assert_eq!(gaps(&mut fleet), []);
+    fleet.skip_ms(5_000);
+    fleet.handle(Input::Tick);
+    assert_eq!(gaps(&mut fleet), [(10_900, 15_900, GapCause::Frozen)]);
 }
 
 #[test]
-fn what_was_due_before_the_freeze_is_not_excused() {
-    let mut world = World::with(beat("a").interval_ms(100));
-    world.until_ms(250);
-    world.freeze_ms(55);
-    // Something looked, but it was no tick.
-    world.tell(Input::KernelDrops { count: 0 });
-    world.freeze_ms(10_000);
-    world.tell(Input::Tick);
-    assert_eq!(world.transitions(), ["300 healthy → degraded late"]);
-    world.pass_ms(2_000);
-    assert_eq!(world.transitions(), ["11000 degraded late → unreachable silent"]);
+fn a_deadline_before_the_freeze_is_not_postponed() {
+    let mut fleet = TestFleet::with_agent(beat("a").interval_ms(100));
+    fleet.advance_to_ms(250);
+    fleet.skip_ms(55);
+    // An input that is no tick.
+    fleet.handle(Input::KernelDrops { count: 0 });
+    fleet.skip_ms(10_000);
+    fleet.handle(Input::Tick);
+    assert_eq!(fleet.transitions(), ["300 healthy → degraded late"]);
+    fleet.advance_ms(2_000);
+    assert_eq!(fleet.transitions(), ["11000 degraded late → unreachable silent"]);
 }
 
 #[test]
-fn what_the_kernel_dropped_puts_deadlines_off_once() {
-    let mut world = World::with(beat("a"));
-    world.until_ms(1_000);
-    world.freeze_ms(200);
-    world.tell(Input::KernelDrops { count: 3 });
-    world.tell(Input::KernelDrops { count: 4 });
-    world.tell(Input::Tick);
-    world.until_ms(100_000);
-    assert_eq!(world.transitions(), ["90200 healthy → degraded late"]);
+fn drops_by_the_kernel_postpone_deadlines_once() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.advance_to_ms(1_000);
+    fleet.skip_ms(200);
+    fleet.handle(Input::KernelDrops { count: 3 });
+    fleet.handle(Input::KernelDrops { count: 4 });
+    fleet.handle(Input::Tick);
+    fleet.advance_to_ms(100_000);
+    assert_eq!(fleet.transitions(), ["90200 healthy → degraded late"]);
 }
 
 #[test]
-fn drops_that_follow_each_other_are_one_gap() {
-    let mut world = World::with(beat("a"));
-    world.until_ms(1_000);
+fn consecutive_drops_are_one_gap() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.advance_to_ms(1_000);
     for _ in 0..8 {
-        world.freeze_ms(200);
-        world.tell(Input::KernelDrops { count: 3 });
-        world.tell(Input::Tick);
+        fleet.skip_ms(200);
+        fleet.handle(Input::KernelDrops { count: 3 });
+        fleet.handle(Input::Tick);
     }
-    assert_eq!(gaps(&mut world), []);
-    world.pass_ms(3_000);
-    assert_eq!(gaps(&mut world), [(1_000, 2_600, GapCause::KernelDrops)]);
+    assert_eq!(gaps(&mut fleet), []);
+    fleet.advance_ms(3_000);
+    assert_eq!(gaps(&mut fleet), [(1_000, 2_600, GapCause::KernelDrops)]);
 }
 
 #[test]
-fn an_absence_makes_nobody_one_way() {
-    let mut world = World::with(beat("a"));
-    world.freeze_ms(20_000);
-    world.tell(Input::Tick);
-    world.until_ms(400_000);
-    assert_eq!(world.status("a"), "unreachable silent");
+fn a_gap_does_not_make_an_agent_one_way() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.skip_ms(20_000);
+    fleet.handle(Input::Tick);
+    fleet.advance_to_ms(400_000);
+    assert_eq!(fleet.status("a"), "unreachable silent");
 }
 
 #[test]
-fn a_restart_says_since_when_nobody_looked() {
-    let mut world = World::new();
-    world.tell(Input::Begin {
+fn a_restart_records_the_time_since_the_last_commit_as_a_gap() {
+    let mut fleet = TestFleet::new();
+    fleet.handle(Input::Begin {
         last_alive: Some(START.minus_millis(7_000)),
         next_id: heartline_vocabulary::AgentRowId(1),
     });
-    assert_eq!(gaps(&mut world), [(-7_000, 0, GapCause::Down)]);
+    assert_eq!(gaps(&mut fleet), [(-7_000, 0, GapCause::Down)]);
 }

@@ -1,83 +1,83 @@
-//! Everything has a limit and a counter.
+//! Limits, and the counters of what exceeds them.
 
 use heartline_fleet::{FleetConfig, HEARTBEAT, Input};
 
-use crate::say::beat;
-use crate::world::{START, World};
+use crate::test_fleet::{START, TestFleet};
+use crate::test_message::beat;
 
 #[test]
-fn no_agent_gets_more_than_64_answers_in_a_second() {
-    let mut world = World::with(beat("a"));
-    world.pass_ms(1_000);
+fn an_agent_gets_at_most_64_acks_a_second() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.advance_ms(1_000);
     for _ in 0..100 {
-        world.hear(beat("a"));
+        fleet.receive(beat("a"));
     }
-    assert_eq!((world.acks().len(), world.fleet.counters().answers_withheld), (64, 36));
-    world.pass_ms(1_000);
-    world.hear(beat("a"));
-    assert_eq!(world.acks().len(), 1);
+    assert_eq!((fleet.acks().len(), fleet.core.counters().answers_withheld), (64, 36));
+    fleet.advance_ms(1_000);
+    fleet.receive(beat("a"));
+    assert_eq!(fleet.acks().len(), 1);
 }
 
 #[test]
-fn strangers_use_up_no_more_than_half_of_them() {
-    let mut world = World::with(beat("a"));
-    world.pass_ms(1_000);
+fn unverified_sessions_use_at_most_half_of_the_acks() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.advance_ms(1_000);
     for sequence in 1..=100 {
-        // Nothing remembers this session, so nothing knows that it is a recording.
-        world.hear(beat("a").session(99).sequence(sequence).unconfirmed());
+        // The session is unknown, so its messages are not known to be replays.
+        fleet.receive(beat("a").session(99).sequence(sequence).unconfirmed());
     }
-    assert_eq!(world.acks().len(), 32);
-    world.hear(beat("a"));
-    assert_eq!(world.acks().len(), 1);
+    assert_eq!(fleet.acks().len(), 32);
+    fleet.receive(beat("a"));
+    assert_eq!(fleet.acks().len(), 1);
 }
 
 #[test]
-fn a_recording_that_is_sent_for_ever_keeps_no_answer_from_a_new_start() {
-    let mut world = World::with(beat("a"));
-    world.pass_ms(1_000);
+fn an_endless_replay_keeps_no_ack_from_a_new_session() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.advance_ms(1_000);
     for _ in 0..1_000 {
-        world.hear(beat("a").session(99).sequence(1).unconfirmed());
+        fleet.receive(beat("a").session(99).sequence(1).unconfirmed());
     }
-    assert_eq!((world.acks().len(), world.fleet.counters().replayed), (1, 999));
-    world.hear(beat("a").session(100).sequence(1).unconfirmed());
-    assert_eq!(world.acks().len(), 1);
+    assert_eq!((fleet.acks().len(), fleet.core.counters().replayed), (1, 999));
+    fleet.receive(beat("a").session(100).sequence(1).unconfirmed());
+    assert_eq!(fleet.acks().len(), 1);
 }
 
 #[test]
-fn a_full_fleet_takes_nobody_in() {
-    let mut world = World::new();
+fn a_full_fleet_rejects_new_agents() {
+    let mut fleet = TestFleet::new();
     let config = FleetConfig { agents_max: 2, ..FleetConfig::default() };
-    world.fleet = heartline_fleet::Fleet::new(config, START);
+    fleet.core = heartline_fleet::Fleet::new(config, START);
     for agent in ["a", "b", "c", "a"] {
-        world.hear(beat(agent));
+        fleet.receive(beat(agent));
     }
-    assert_eq!((world.fleet.find("c"), world.fleet.state_counts().total), (None, 2));
-    assert_eq!(world.fleet.counters().over_limit, 1);
+    assert_eq!((fleet.core.find("c"), fleet.core.state_counts().total), (None, 2));
+    assert_eq!(fleet.core.counters().over_limit, 1);
 }
 
 #[test]
-fn it_never_sleeps_longer_than_a_heartbeat() {
-    let mut world = World::with(beat("a"));
+fn the_timeout_is_never_later_than_a_heartbeat() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
     for _ in 0..100 {
-        assert!(world.fleet.poll_timeout() <= world.now + HEARTBEAT);
-        world.pass_ms(333);
+        assert!(fleet.core.poll_timeout() <= fleet.now + HEARTBEAT);
+        fleet.advance_ms(333);
     }
 }
 
 #[test]
-fn each_change_is_told_once() {
-    let mut world = World::new();
-    world.hear(beat("a").unconfirmed());
-    world.hear(beat("a"));
-    world.hear(beat("b"));
+fn each_changed_agent_is_drained_once() {
+    let mut fleet = TestFleet::new();
+    fleet.receive(beat("a").unconfirmed());
+    fleet.receive(beat("a"));
+    fleet.receive(beat("b"));
     let mut changed = Vec::new();
-    world.fleet.drain_changed(&mut changed);
+    fleet.core.drain_changed(&mut changed);
     assert_eq!(changed.iter().map(|index| index.0).collect::<Vec<_>>(), [0, 1]);
     changed.clear();
-    world.fleet.drain_changed(&mut changed);
+    fleet.core.drain_changed(&mut changed);
     assert_eq!(changed, []);
-    world.tell(Input::Tick);
-    world.hear(beat("b"));
-    world.fleet.drain_changed(&mut changed);
+    fleet.handle(Input::Tick);
+    fleet.receive(beat("b"));
+    fleet.core.drain_changed(&mut changed);
     assert_eq!(changed.len(), 1);
 }

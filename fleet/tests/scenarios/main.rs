@@ -1,13 +1,13 @@
-//! Every rule of the core as a small story: what happens to agents, and what is said of them.
+//! The rules of the core, a scenario each: inputs to a fleet, and the outputs that must follow.
 
 mod commands;
 mod forget;
 mod gaps;
 mod limits;
 mod restart;
-mod say;
 mod sessions;
 mod silence;
 mod stall;
+mod test_fleet;
+mod test_message;
 mod work;
-mod world;

@@ -1,52 +1,52 @@
-//! Starts, ends, and two processes under one id.
+//! Sessions: starts, ends, and two processes under one name.
 
 use heartline_fleet::HistoryDbRow;
 
 use heartline_vocabulary::SessionEnd;
 
-use crate::say::{beat, ended_by_signal, goodbye};
-use crate::world::World;
+use crate::test_fleet::TestFleet;
+use crate::test_message::{beat, exit_by_signal, goodbye};
 
 #[test]
-fn a_goodbye_stops_and_the_next_start_clears_it() {
-    let mut world = World::with(beat("a"));
-    world.pass_ms(1_000);
-    world.hear(goodbye("a"));
-    world.pass_ms(900_000);
-    world.hear(beat("a").session(2));
+fn a_goodbye_makes_stopped_until_the_next_session() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.advance_ms(1_000);
+    fleet.receive(goodbye("a"));
+    fleet.advance_ms(900_000);
+    fleet.receive(beat("a").session(2));
     let expected = ["1000 healthy → killed shutdown", "901000 killed shutdown → healthy"];
-    assert_eq!(world.transitions(), expected);
-    assert_eq!((world.view("a").starts(), world.view("a").session()), (2, 2));
+    assert_eq!(fleet.transitions(), expected);
+    assert_eq!((fleet.view("a").starts(), fleet.view("a").session()), (2, 2));
 }
 
 #[test]
-fn a_beat_behind_its_own_goodbye_changes_nothing() {
-    let mut world = World::with(beat("a"));
-    world.hear(goodbye("a").sequence(3));
-    world.hear(beat("a").sequence(2));
-    world.hear(beat("a").sequence(4));
-    assert_eq!(world.status("a"), "killed shutdown");
+fn a_beat_that_arrives_after_its_goodbye_changes_nothing() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(goodbye("a").sequence(3));
+    fleet.receive(beat("a").sequence(2));
+    fleet.receive(beat("a").sequence(4));
+    assert_eq!(fleet.status("a"), "killed shutdown");
 }
 
 #[test]
-fn an_exit_that_was_reported_is_a_crash() {
-    let mut world = World::with(beat("a").busy(2, 0));
-    world.hear(ended_by_signal("a", 9));
-    assert_eq!(world.status("a"), "unreachable crashed");
-    assert_eq!(world.causes(), ["terminated by signal 9"]);
-    assert_eq!(world.view("a").in_flight(), 0);
-    world.pass_ms(900_000);
-    world.hear(beat("a").session(2));
-    assert_eq!(world.transitions(), ["900000 unreachable crashed → healthy"]);
+fn a_reported_exit_is_a_crash() {
+    let mut fleet = TestFleet::with_agent(beat("a").busy(2, 0));
+    fleet.receive(exit_by_signal("a", 9));
+    assert_eq!(fleet.status("a"), "unreachable crashed");
+    assert_eq!(fleet.causes(), ["terminated by signal 9"]);
+    assert_eq!(fleet.view("a").in_flight(), 0);
+    fleet.advance_ms(900_000);
+    fleet.receive(beat("a").session(2));
+    assert_eq!(fleet.transitions(), ["900000 unreachable crashed → healthy"]);
 }
 
 #[test]
-fn a_new_start_supersedes() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a").session(2).unconfirmed());
-    assert_eq!(world.view("a").session(), 1, "what is not proven changes nothing");
-    world.hear(beat("a").session(2));
-    let rows = world.history();
+fn a_new_session_supersedes_the_old_one() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").session(2).unconfirmed());
+    assert_eq!(fleet.view("a").session(), 1, "an unconfirmed message changes nothing");
+    fleet.receive(beat("a").session(2));
+    let rows = fleet.history();
     assert!(matches!(
         rows[..],
         [
@@ -57,92 +57,92 @@ fn a_new_start_supersedes() {
 }
 
 #[test]
-fn two_processes_are_a_conflict_until_one_of_them_has_gone() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a").session(2));
+fn two_processes_are_a_conflict_until_one_is_silent() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").session(2));
     for _ in 0..5 {
-        world.pass_ms(10_000);
-        world.hear(beat("a").session(1));
-        world.hear(beat("a").session(2));
+        fleet.advance_ms(10_000);
+        fleet.receive(beat("a").session(1));
+        fleet.receive(beat("a").session(2));
     }
-    assert_eq!(world.status("a"), "degraded conflict");
-    assert_eq!(world.view("a").session(), 2, "it never switches back while both live");
+    assert_eq!(fleet.status("a"), "degraded conflict");
+    assert_eq!(fleet.view("a").session(), 2, "it does not switch back while both live");
     for _ in 0..10 {
-        world.pass_ms(10_000);
-        world.hear(beat("a").session(2));
+        fleet.advance_ms(10_000);
+        fleet.receive(beat("a").session(2));
     }
     let expected = ["10000 healthy → degraded conflict", "140000 degraded conflict → healthy"];
-    assert_eq!(world.transitions(), expected);
+    assert_eq!(fleet.transitions(), expected);
 }
 
 #[test]
 fn a_replacement_that_says_goodbye_is_no_conflict() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a").session(2));
-    world.hear(goodbye("a").session(1));
-    assert_eq!(world.status("a"), "healthy");
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").session(2));
+    fleet.receive(goodbye("a").session(1));
+    assert_eq!(fleet.status("a"), "healthy");
 }
 
 #[test]
-fn the_first_process_takes_over_again_when_the_second_was_a_mistake() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a").session(2));
-    world.pass_ms(10_000);
-    world.hear(goodbye("a").session(2));
+fn the_first_process_is_current_again_when_the_second_ends() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").session(2));
+    fleet.advance_ms(10_000);
+    fleet.receive(goodbye("a").session(2));
     for _ in 0..4 {
-        assert_eq!(world.status("a"), "killed shutdown");
-        world.pass_ms(25_000);
-        world.hear(beat("a").session(1));
+        assert_eq!(fleet.status("a"), "killed shutdown");
+        fleet.advance_ms(25_000);
+        fleet.receive(beat("a").session(1));
     }
-    assert_eq!((world.view("a").session(), world.view("a").starts()), (1, 3));
-    world.pass_ms(80_000);
-    assert_eq!(world.status("a"), "healthy");
+    assert_eq!((fleet.view("a").session(), fleet.view("a").starts()), (1, 3));
+    fleet.advance_ms(80_000);
+    assert_eq!(fleet.status("a"), "healthy");
 }
 
 #[test]
-fn a_recording_never_takes_over() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a").sequence(9));
-    world.hear(beat("a").session(2));
-    world.hear(beat("a").session(1).sequence(10));
-    world.pass_ms(400_000);
+fn a_replay_never_becomes_the_current_session() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").sequence(9));
+    fleet.receive(beat("a").session(2));
+    fleet.receive(beat("a").session(1).sequence(10));
+    fleet.advance_ms(400_000);
     for sequence in [1, 9, 10] {
-        world.hear(beat("a").session(1).sequence(sequence));
+        fleet.receive(beat("a").session(1).sequence(sequence));
     }
-    // Held up for minutes, and overtaken: it does not say that its process still runs.
-    world.hear(beat("a").session(1).sequence(5));
-    assert_eq!((world.view("a").session(), world.status("a").as_str()), (2, "unreachable silent"));
+    // Delayed for minutes, and overtaken: it does not prove that its process still runs.
+    fleet.receive(beat("a").session(1).sequence(5));
+    assert_eq!((fleet.view("a").session(), fleet.status("a").as_str()), (2, "unreachable silent"));
 }
 
 #[test]
-fn many_starts_leave_no_recording_worth_anything() {
-    let mut world = World::with(beat("a"));
+fn a_replay_is_recognised_after_many_sessions() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
     for session in 2..40 {
-        world.pass_ms(500);
-        world.hear(beat("a").session(session));
+        fleet.advance_ms(500);
+        fleet.receive(beat("a").session(session));
     }
-    world.hear(beat("a").session(1).sequence(1));
-    assert_eq!(world.view("a").session(), 39);
-    assert_eq!(world.fleet.counters().replayed, 1);
+    fleet.receive(beat("a").session(1).sequence(1));
+    assert_eq!(fleet.view("a").session(), 39);
+    assert_eq!(fleet.core.counters().replayed, 1);
 }
 
 #[test]
-fn more_starts_than_can_be_told_apart_wait() {
-    let mut world = World::with(beat("a"));
+fn sessions_beyond_the_limit_are_rejected_until_older_ones_expire() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
     for session in 2..=70 {
-        world.hear(beat("a").session(session));
+        fleet.receive(beat("a").session(session));
     }
-    assert_eq!((world.view("a").session(), world.fleet.counters().over_limit), (65, 5));
-    world.pass_ms(200_000);
-    world.hear(beat("a").session(71));
-    assert_eq!(world.view("a").session(), 71);
+    assert_eq!((fleet.view("a").session(), fleet.core.counters().over_limit), (65, 5));
+    fleet.advance_ms(200_000);
+    fleet.receive(beat("a").session(71));
+    assert_eq!(fleet.view("a").session(), 71);
 }
 
 #[test]
-fn a_start_with_another_interval_is_challenged_by_its_own() {
-    let mut world = World::with(beat("a").interval_ms(30_000));
-    world.hear(beat("a").session(2).interval_ms(1_000).unconfirmed());
-    let asked = world.acks().pop().expect("whoever proves nothing is challenged");
-    assert_eq!((asked.session, asked.interval_ms), (2, 1_000));
-    assert_eq!(world.view("a").interval_ms(), 30_000, "what is not proven changes nothing");
+fn a_new_session_is_challenged_by_its_own_interval() {
+    let mut fleet = TestFleet::with_agent(beat("a").interval_ms(30_000));
+    fleet.receive(beat("a").session(2).interval_ms(1_000).unconfirmed());
+    let ack = fleet.acks().pop().expect("an unconfirmed message is challenged");
+    assert_eq!((ack.session, ack.interval_ms), (2, 1_000));
+    assert_eq!(fleet.view("a").interval_ms(), 30_000, "an unconfirmed message changes nothing");
 }

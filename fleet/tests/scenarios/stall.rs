@@ -1,74 +1,74 @@
-//! A worker that is stuck although its process beats.
+//! Stalls: workers without progress in processes that beat.
 
 use heartline_vocabulary::Action;
 
-use crate::say::beat;
-use crate::world::World;
+use crate::test_fleet::TestFleet;
+use crate::test_message::beat;
 
 #[test]
-fn only_a_beat_can_say_that_work_is_stuck() {
-    let mut world = World::with(beat("a").busy(1, 295_000));
-    world.pass_ms(25_000);
-    assert_eq!(world.status("a"), "healthy");
-    world.hear(beat("a").busy(1, 320_000));
-    // Since the moment at which the limit passed, between the two beats.
-    assert_eq!(world.transitions(), ["5000 healthy → degraded stalled"]);
-    world.pass_ms(10_000);
-    world.hear(beat("a").busy(1, 100));
-    assert_eq!(world.transitions(), ["35000 degraded stalled → healthy"]);
+fn a_stall_is_detected_by_a_beat_at_the_time_its_limit_passed() {
+    let mut fleet = TestFleet::with_agent(beat("a").busy(1, 295_000));
+    fleet.advance_ms(25_000);
+    assert_eq!(fleet.status("a"), "healthy");
+    fleet.receive(beat("a").busy(1, 320_000));
+    // The limit passed between the two beats.
+    assert_eq!(fleet.transitions(), ["5000 healthy → degraded stalled"]);
+    fleet.advance_ms(10_000);
+    fleet.receive(beat("a").busy(1, 100));
+    assert_eq!(fleet.transitions(), ["35000 degraded stalled → healthy"]);
 }
 
 #[test]
-fn a_stall_is_told_with_its_age() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a").busy(1, 303_000));
-    assert_eq!(world.causes(), ["beats arrive, no progress for 5m03s"]);
+fn the_cause_of_a_stall_names_the_time_without_progress() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").busy(1, 303_000));
+    assert_eq!(fleet.causes(), ["beats arrive, no progress for 5m03s"]);
 }
 
 #[test]
-fn a_backlog_is_work_too() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a").backlog(3, 400_000));
-    assert_eq!(world.status("a"), "degraded stalled");
-    world.hear(beat("a").backlog(0, 400_000));
-    assert_eq!(world.status("a"), "healthy");
+fn a_backlog_without_progress_is_a_stall() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").backlog(3, 400_000));
+    assert_eq!(fleet.status("a"), "degraded stalled");
+    fleet.receive(beat("a").backlog(0, 400_000));
+    assert_eq!(fleet.status("a"), "healthy");
 }
 
 #[test]
-fn who_waits_or_has_nothing_to_do_is_not_stuck() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a").busy(1, 900_000).waiting());
-    assert_eq!(world.status("a"), "healthy");
-    world.hear(beat("a").busy(0, 900_000));
-    assert_eq!(world.status("a"), "healthy");
+fn a_waiting_or_idle_agent_is_not_stalled() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").busy(1, 900_000).waiting());
+    assert_eq!(fleet.status("a"), "healthy");
+    fleet.receive(beat("a").busy(0, 900_000));
+    assert_eq!(fleet.status("a"), "healthy");
 }
 
 #[test]
-fn lateness_goes_before_a_stall() {
-    let mut world = World::with(beat("a").busy(1, 301_000));
-    assert_eq!(world.status("a"), "degraded stalled");
-    world.pass_ms(91_000);
-    world.hear(beat("a").busy(1, 392_000));
+fn late_overrides_stalled() {
+    let mut fleet = TestFleet::with_agent(beat("a").busy(1, 301_000));
+    assert_eq!(fleet.status("a"), "degraded stalled");
+    fleet.advance_ms(91_000);
+    fleet.receive(beat("a").busy(1, 392_000));
     let expected =
         ["90000 degraded stalled → degraded late", "91000 degraded late → degraded stalled"];
-    assert_eq!(world.transitions(), expected);
+    assert_eq!(fleet.transitions(), expected);
 }
 
 #[test]
-fn who_was_killed_has_its_whole_limit_again_after_the_resume() {
-    let mut world = World::with(beat("a").backlog(3, 0));
-    world.order(Action::Kill, "a");
+fn a_resumed_agent_has_its_whole_limit_again() {
+    let mut fleet = TestFleet::with_agent(beat("a").backlog(3, 0));
+    fleet.command_durably(Action::Kill, "a");
     for _ in 0..20 {
-        world.pass_ms(30_000);
-        world.hear(beat("a").backlog(3, 600_000).applied(1));
+        fleet.advance_ms(30_000);
+        fleet.receive(beat("a").backlog(3, 600_000).applied(1));
     }
-    world.order(Action::Resume, "a");
-    world.forget_outputs();
-    assert_eq!(world.status("a"), "healthy");
-    world.mark();
+    fleet.command_durably(Action::Resume, "a");
+    fleet.discard_outputs();
+    assert_eq!(fleet.status("a"), "healthy");
+    fleet.reset_origin();
     for _ in 0..11 {
-        world.pass_ms(30_000);
-        world.hear(beat("a").backlog(3, 990_000).applied(2));
+        fleet.advance_ms(30_000);
+        fleet.receive(beat("a").backlog(3, 990_000).applied(2));
     }
-    assert_eq!(world.transitions(), ["300000 healthy → degraded stalled"]);
+    assert_eq!(fleet.transitions(), ["300000 healthy → degraded stalled"]);
 }

@@ -2,112 +2,116 @@
 
 use heartline_fleet::{Input, WriteTicket};
 
-use crate::say::{Say, beat, goodbye};
-use crate::world::World;
+use crate::test_fleet::TestFleet;
+use crate::test_message::{TestMessage, beat, goodbye};
 
-/// The last segment that each answer since the last look confirms.
-fn confirmed(world: &mut World) -> Vec<u64> {
-    world.acks().iter().map(|answer| answer.ack.durable_segment).collect()
+/// Takes the acks and returns the segment that each confirms.
+fn confirmed_segments(fleet: &mut TestFleet) -> Vec<u64> {
+    fleet.acks().iter().map(|ack| ack.ack.durable_segment).collect()
 }
 
 #[test]
-fn an_answer_to_new_work_waits_for_the_disk() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a").segment(1, 10));
-    assert_eq!(confirmed(&mut world), [0; 0]);
-    world.pass_ms(100);
-    world.store(1);
-    assert_eq!(confirmed(&mut world), [1]);
-    assert_eq!(world.view("a").totals().ok, 10);
+fn the_ack_of_new_work_waits_for_the_disk() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").segment(1, 10));
+    assert_eq!(confirmed_segments(&mut fleet), [0; 0]);
+    fleet.advance_ms(100);
+    fleet.confirm_work(1);
+    assert_eq!(confirmed_segments(&mut fleet), [1]);
+    assert_eq!(fleet.view("a").totals().ok, 10);
 }
 
 #[test]
 fn a_segment_that_comes_again_is_not_counted_again() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a").segment(1, 10));
-    world.hear(beat("a").segment(1, 10));
-    assert_eq!(world.work().len(), 1);
-    world.store(1);
-    assert_eq!(confirmed(&mut world), [1]);
-    world.hear(beat("a").segment(1, 10));
-    assert_eq!(confirmed(&mut world), [1], "and what is on disk is confirmed at once");
-    assert_eq!(world.view("a").totals().ok, 10);
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").segment(1, 10));
+    fleet.receive(beat("a").segment(1, 10));
+    assert_eq!(fleet.work().len(), 1);
+    fleet.confirm_work(1);
+    assert_eq!(confirmed_segments(&mut fleet), [1]);
+    fleet.receive(beat("a").segment(1, 10));
+    assert_eq!(confirmed_segments(&mut fleet), [1], "a stored segment is confirmed at once");
+    assert_eq!(fleet.view("a").totals().ok, 10);
 }
 
 #[test]
-fn work_that_is_not_proven_fresh_does_not_count() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a").segment(1, 10).unconfirmed());
-    assert_eq!((world.work().len(), world.view("a").totals().ok), (0, 0));
+fn unconfirmed_work_does_not_count() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").segment(1, 10).unconfirmed());
+    assert_eq!((fleet.work().len(), fleet.view("a").totals().ok), (0, 0));
 }
 
 #[test]
-fn each_of_two_processes_is_counted_for_itself() {
-    let mut world = World::with(beat("a"));
-    for say in [beat("a").session(2), beat("a").session(1), goodbye("a").session(1)] {
-        world.hear(say.segment(world.view("a").starts().into(), 10));
+fn work_of_two_processes_counts_by_session() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    for message in [beat("a").session(2), beat("a").session(1), goodbye("a").session(1)] {
+        fleet.receive(message.segment(fleet.view("a").starts().into(), 10));
     }
-    let counted = world.work().iter().map(|row| (row.session, row.segment)).collect::<Vec<_>>();
+    let counted = fleet.work().iter().map(|row| (row.session, row.segment)).collect::<Vec<_>>();
     assert_eq!(counted, [(2, 1), (1, 2)]);
-    assert_eq!(world.view("a").totals().ok, 20);
+    assert_eq!(fleet.view("a").totals().ok, 20);
 }
 
 #[test]
-fn an_answer_does_not_wait_for_ever() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a").segment(1, 10));
-    world.pass_ms(399);
-    assert_eq!(confirmed(&mut world), [0; 0]);
-    world.pass_ms(1);
-    assert_eq!(confirmed(&mut world), [0], "it goes without the confirmation");
-    world.store(1);
-    assert_eq!(confirmed(&mut world), [0; 0], "and only once");
+fn an_ack_waits_at_most_400_ms_for_the_disk() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").segment(1, 10));
+    fleet.advance_ms(399);
+    assert_eq!(confirmed_segments(&mut fleet), [0; 0]);
+    fleet.advance_ms(1);
+    assert_eq!(confirmed_segments(&mut fleet), [0], "it is sent without the confirmation");
+    fleet.confirm_work(1);
+    assert_eq!(confirmed_segments(&mut fleet), [0; 0], "and only once");
 }
 
 #[test]
-fn who_beats_faster_than_the_disk_writes_is_answered_all_the_same() {
-    let mut world = World::with(beat("a"));
+fn an_agent_that_beats_faster_than_the_disk_still_gets_acks() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
     for _ in 0..20 {
-        world.hear(beat("a").segment(1, 10));
-        world.pass_ms(100);
+        fleet.receive(beat("a").segment(1, 10));
+        fleet.advance_ms(100);
     }
-    assert_eq!(confirmed(&mut world), [0; 19]);
+    assert_eq!(confirmed_segments(&mut fleet), [0; 19]);
 }
 
 #[test]
-fn what_the_disk_had_from_before_is_taken_back() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a").segment(1, 10));
-    world.hear(beat("a").segment(2, 5));
-    world.tell(Input::Stored { ticket: WriteTicket(2), known: vec![WriteTicket(1)] });
-    assert_eq!(world.view("a").totals().ok, 5);
+fn a_segment_that_was_stored_before_is_subtracted_again() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").segment(1, 10));
+    fleet.receive(beat("a").segment(2, 5));
+    fleet.handle(Input::Stored { ticket: WriteTicket(2), known: vec![WriteTicket(1)] });
+    assert_eq!(fleet.view("a").totals().ok, 5);
 }
 
 #[test]
-fn a_store_that_lags_sheds_and_loses_nothing() {
-    let mut world = World::with(beat("a"));
+fn work_shed_by_a_lagging_store_is_counted_when_sent_again() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
     for number in 1..=65_536 {
-        world.hear(beat("a").segment(number, 1));
+        fleet.receive(beat("a").segment(number, 1));
     }
-    world.forget_outputs();
-    let more: fn() -> Say = || beat("a").segment(65_537, 1);
-    world.hear(more());
-    assert_eq!(world.fleet.work_shed(), 1);
-    assert_eq!((world.work().len(), world.view("a").totals().ok), (0, 65_536));
-    world.store(65_536);
-    world.hear(more());
-    assert_eq!((world.work().len(), world.view("a").totals().ok), (1, 65_537));
+    fleet.discard_outputs();
+    let more: fn() -> TestMessage = || beat("a").segment(65_537, 1);
+    fleet.receive(more());
+    assert_eq!(fleet.core.work_shed(), 1);
+    assert_eq!((fleet.work().len(), fleet.view("a").totals().ok), (0, 65_536));
+    fleet.confirm_work(65_536);
+    fleet.receive(more());
+    assert_eq!((fleet.work().len(), fleet.view("a").totals().ok), (1, 65_537));
 }
 
 #[test]
-fn a_row_says_how_many_beats_came_and_how_many_did_not() {
-    let mut world = World::with(beat("a"));
-    world.hear(beat("a"));
-    world.hear(beat("a").sequence(5));
-    world.hear(beat("a").sequence(7).segment(1, 1));
-    world.hear(beat("a").sequence(6));
-    world.hear(beat("a").sequence(9).segment(2, 1));
-    let rows = world.work();
-    let told = rows.iter().map(|row| (row.beats, row.lost)).collect::<Vec<_>>();
-    assert_eq!(told, [(3, 3), (2, 0)], "one that had been counted as lost stands for the next");
+fn a_work_row_has_the_number_of_received_and_lost_beats() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a"));
+    fleet.receive(beat("a").sequence(5));
+    fleet.receive(beat("a").sequence(7).segment(1, 1));
+    fleet.receive(beat("a").sequence(6));
+    fleet.receive(beat("a").sequence(9).segment(2, 1));
+    let rows = fleet.work();
+    let counts = rows.iter().map(|row| (row.beats, row.lost)).collect::<Vec<_>>();
+    assert_eq!(
+        counts,
+        [(3, 3), (2, 0)],
+        "a late one that was counted as lost stands for the next lost one"
+    );
 }

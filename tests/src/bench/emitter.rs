@@ -1,4 +1,4 @@
-//! What an agent pays: `report()` on one thread and on two, `task()` beside two bare clock reads.
+//! CPU cost of `report()` on one thread and on two, and of `task()` beside two bare clock reads.
 
 use std::hint::black_box;
 use std::net::UdpSocket;
@@ -9,16 +9,16 @@ use anyhow::{Context as _, Result};
 use heartline::{Builder, Heartline, Report};
 use heartline_protocol::{KeyEpoch, MasterKey, Token, TokenScope};
 
-use super::table::Table;
-use super::{Effort, machine};
+use super::table::ResultTable;
+use super::{BenchMode, machine};
 use crate::clock;
 
 const REPETITIONS: usize = 5;
 
-pub(super) fn run(effort: Effort) -> Result<()> {
-    let calls = if effort == Effort::Full { 20_000_000 } else { 200_000 };
+pub(super) fn run(mode: BenchMode) -> Result<()> {
+    let calls = if mode == BenchMode::Full { 20_000_000 } else { 200_000 };
     let state = tempfile::tempdir().context("can't make a state directory")?;
-    // It hears every beat and answers none: the emitter counts all the same.
+    // It receives every beat and answers none: the emitter counts all the same.
     let silent = UdpSocket::bind("127.0.0.1:0").context("can't bind a collector that is silent")?;
     let address = silent.local_addr().context("a bound socket has an address")?;
     let hb = Builder::new("bench")
@@ -41,7 +41,7 @@ pub(super) fn run(effort: Effort) -> Result<()> {
     };
 
     println!("CPU of the calling thread, {calls} calls, a beat each second beside them\n");
-    let mut table = Table::new(&["call", "threads", "ns/call", "goal"]);
+    let mut table = ResultTable::new(&["call", "threads", "ns/call", "goal"]);
     let mut row = |call: &str, threads: usize, ns: f64, goal: &str| {
         table.row(&[call.into(), threads.to_string(), format!("{ns:.1}"), goal.into()]);
     };
@@ -62,8 +62,8 @@ fn token() -> Result<String> {
     Ok(Token { epoch: KeyEpoch(1), scope, key }.encode())
 }
 
-/// CPU of the slowest of so many threads, each on a core of its own, in ns for each call: the median
-/// of some repetitions, because a machine has other things to do.
+/// Returns the CPU time of the slowest thread, each on a core of its own, in ns per call: the median
+/// of some repetitions.
 fn measure(
     hb: &Heartline,
     threads: usize,
@@ -73,13 +73,13 @@ fn measure(
     let calls = calls / REPETITIONS as u32;
     let mut times = Vec::new();
     for _ in 0..REPETITIONS {
-        times.push(once(hb, threads, calls, &call)?);
+        times.push(measure_once(hb, threads, calls, &call)?);
     }
     times.sort();
     Ok(times[REPETITIONS / 2].as_nanos() as f64 / f64::from(calls))
 }
 
-fn once(
+fn measure_once(
     hb: &Heartline,
     threads: usize,
     calls: u32,

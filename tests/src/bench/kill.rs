@@ -1,5 +1,5 @@
-//! Kill on loopback: from the operator's command to the agent's obedience, through a real collector
-//! process with its disk, real emitters and the operators' client.
+//! Latency of a kill on loopback, from the operator's command to the agent's obedience, through a
+//! collector process with its disk, real emitters and the operators' client.
 
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
@@ -9,53 +9,53 @@ use hdrhistogram::Histogram;
 use heartline::Heartline;
 use heartline_vocabulary::Action;
 
-use super::Effort;
-use super::table::Table;
+use super::BenchMode;
+use super::table::ResultTable;
 use crate::clock;
-use crate::world::{Operator, World, wait_until};
+use crate::harness::{TestEnvironment, TestOperator, wait_until};
 
-/// Agents that are killed in turn.
+/// Number of agents, killed in turn.
 const AGENTS: usize = 50;
-/// How often each beats, in ms: it must not be a beat that brings the news.
+/// Interval of each agent, in ms: too long for an ack to bring the command.
 const INTERVAL_MS: u64 = 30_000;
-/// Longest wait for one order to be obeyed.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest wait for one command to be obeyed.
+const OBEY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An agent that tells when it obeys.
-struct Victim {
+/// An agent that reports when it obeys.
+struct MeasuredAgent {
     name: String,
     emitter: Heartline,
-    obeyed: Receiver<Duration>,
+    obeyed_at: Receiver<Duration>,
 }
 
-pub(super) fn run(effort: Effort) -> Result<()> {
-    let kills = if effort == Effort::Full { 1_000 } else { 50 };
-    let world = World::new();
-    let collector = world.start_collector();
-    let operator = world.operator();
-    let victims: Vec<Victim> = (0..AGENTS)
-        .map(|n| Victim::start(&world, format!("victim-{n}"), collector.address()))
+pub(super) fn run(mode: BenchMode) -> Result<()> {
+    let kills = if mode == BenchMode::Full { 1_000 } else { 50 };
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let agents: Vec<MeasuredAgent> = (0..AGENTS)
+        .map(|n| MeasuredAgent::start(&env, format!("agent-{n}"), collector.address()))
         .collect();
-    wait_until("everybody is healthy", || {
+    wait_until("all agents are healthy", || {
         operator.try_fleet().is_ok_and(|(_, status)| status.summary.healthy as usize == AGENTS)
     });
 
     let (mut durable, mut obeyed) = (histogram()?, histogram()?);
     let mut resumed = histogram()?;
     for number in 0..kills {
-        let victim = &victims[number % AGENTS];
+        let agent = &agents[number % AGENTS];
         let id = 2 * number as u64 + 1;
-        let (replied, heard) = order(&operator, victim, Action::Kill, id)?;
-        ensure!(victim.emitter.killed(), "{} goes on", victim.name);
-        durable.saturating_record(replied.as_micros() as u64);
-        obeyed.saturating_record(heard.as_micros() as u64);
-        let (_, heard) = order(&operator, victim, Action::Resume, id + 1)?;
-        resumed.saturating_record(heard.as_micros() as u64);
+        let (confirmed, obeyed_after) = measure_command(&operator, agent, Action::Kill, id)?;
+        ensure!(agent.emitter.killed(), "{} still runs", agent.name);
+        durable.saturating_record(confirmed.as_micros() as u64);
+        obeyed.saturating_record(obeyed_after.as_micros() as u64);
+        let (_, obeyed_after) = measure_command(&operator, agent, Action::Resume, id + 1)?;
+        resumed.saturating_record(obeyed_after.as_micros() as u64);
     }
 
     println!("{kills} kills of {AGENTS} agents one by one, each durable before it is pushed\n");
     let mut table =
-        Table::new(&["from the command to", "p50 ms", "p90 ms", "p99 ms", "max ms", "goal"]);
+        ResultTable::new(&["from the command to", "p50 ms", "p90 ms", "p99 ms", "max ms", "goal"]);
     for (what, histogram, goal) in [
         ("its confirmation: it is durable", &durable, ""),
         ("the agent's obedience", &obeyed, "p99 <= 50"),
@@ -75,32 +75,32 @@ fn histogram() -> Result<Histogram<u64>> {
     Histogram::new_with_bounds(1, 60_000_000, 3).context("bounds of a histogram")
 }
 
-impl Victim {
-    fn start(world: &World, name: String, collector: std::net::SocketAddr) -> Self {
-        let emitter = world.emitter(&name, collector, INTERVAL_MS).start();
-        let (told, obeyed) = mpsc::channel();
-        let on_resume = told.clone();
+impl MeasuredAgent {
+    fn start(env: &TestEnvironment, name: String, collector: std::net::SocketAddr) -> Self {
+        let emitter = env.emitter(&name, collector, INTERVAL_MS).start();
+        let (on_kill, obeyed_at) = mpsc::channel();
+        let on_resume = on_kill.clone();
         emitter.on_kill(move || {
-            let _ = told.send(clock::monotonic());
+            let _ = on_kill.send(clock::monotonic());
         });
         emitter.on_resume(move || {
             let _ = on_resume.send(clock::monotonic());
         });
-        Self { name, emitter, obeyed }
+        Self { name, emitter, obeyed_at }
     }
 }
 
-/// Gives an order; says after what time it was confirmed, and after what time it was obeyed.
-fn order(
-    operator: &Operator,
-    victim: &Victim,
+/// Sends a command; returns the time until it was confirmed, and until it was obeyed.
+fn measure_command(
+    operator: &TestOperator,
+    agent: &MeasuredAgent,
     action: Action,
     request_id: u64,
 ) -> Result<(Duration, Duration)> {
     let begin = clock::monotonic();
-    operator.order(action, &[&victim.name], request_id);
-    let replied = clock::monotonic().saturating_sub(begin);
-    let heard = victim.obeyed.recv_timeout(PATIENCE);
-    let heard = heard.with_context(|| format!("{} never obeyed {action:?}", victim.name))?;
-    Ok((replied, heard.saturating_sub(begin)))
+    operator.command(action, &[&agent.name], request_id);
+    let confirmed = clock::monotonic().saturating_sub(begin);
+    let obeyed = agent.obeyed_at.recv_timeout(OBEY_TIMEOUT);
+    let obeyed = obeyed.with_context(|| format!("{} never obeyed {action:?}", agent.name))?;
+    Ok((confirmed, obeyed.saturating_sub(begin)))
 }

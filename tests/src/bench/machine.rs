@@ -1,4 +1,4 @@
-//! The machine that is measured on.
+//! The machine, and what its kernel reports of processes.
 
 use std::fs;
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// One line about processor, cores, memory and kernel.
+/// Returns one line about processor, cores, memory and kernel.
 pub(super) fn describe() -> String {
     let model = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown CPU".into());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -18,12 +18,12 @@ pub(super) fn describe() -> String {
     format!("{model}, {cores} cores, {memory_gib} GiB, Linux {kernel}{build}")
 }
 
-/// Keeps the calling thread on the `nth` of the cores that it may use.
+/// Pins the calling thread to the `nth` of the cores that it may use.
 ///
 /// # Errors
 /// When the system refuses.
 pub(super) fn pin(nth: usize) -> Result<()> {
-    // Asked once: a thread that is kept on one core may use no other any more.
+    // Asked once: a pinned thread may use no other core.
     static CORES: OnceLock<Vec<usize>> = OnceLock::new();
     let cores = match CORES.get() {
         Some(cores) => cores,
@@ -38,33 +38,32 @@ pub(super) fn pin(nth: usize) -> Result<()> {
     sched_setaffinity(None, &chosen).context("can't choose a core")
 }
 
-/// Memory of this process that is resident, in bytes.
+/// Returns the resident memory of this process, in bytes.
 ///
 /// # Errors
-/// When `/proc` does not tell.
+/// When `/proc` has no such line.
 pub(super) fn resident() -> Result<u64> {
     let kib = kib("/proc/self/status", "VmRSS").context("/proc/self/status has no VmRSS")?;
     Ok(kib << 10)
 }
 
-/// CPU time of all threads of this process that have this name, as `/proc` tells it: in steps of
-/// 10 ms.
+/// Returns the CPU time of all threads of this process with this name, in steps of 10 ms.
 pub(super) fn thread_cpu_of(name: &str) -> Duration {
     let Ok(threads) = fs::read_dir("/proc/self/task") else { return Duration::ZERO };
     let stats = threads.filter_map(|it| fs::read_to_string(it.ok()?.path().join("stat")).ok());
     stats.filter_map(|stat| cpu_of_stat(&stat, Some(name))).sum()
 }
 
-/// CPU time of a process and its children that ended, as `/proc` tells it.
+/// Returns the CPU time of a process and its ended children.
 pub(super) fn process_cpu_of(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     cpu_of_stat(&stat, None).unwrap_or_default()
 }
 
-/// What `/proc` counts CPU time in: Linux shows 100 ticks a second on every machine.
+/// Unit of CPU time in `/proc`: Linux reports 100 ticks a second on every machine.
 const MS_PER_TICK: u64 = 10;
 
-/// User and system time in a `stat` file (proc(5)), if it is about a thread of that name.
+/// Returns user and system time of a `stat` file (proc(5)), if its thread has this name.
 fn cpu_of_stat(stat: &str, name: Option<&str>) -> Option<Duration> {
     let (head, rest) = stat.rsplit_once(") ")?;
     let (_, found) = head.split_once('(')?;
@@ -76,7 +75,7 @@ fn cpu_of_stat(stat: &str, name: Option<&str>) -> Option<Duration> {
     Some(Duration::from_millis(ticks * MS_PER_TICK))
 }
 
-/// Memory of another process that is resident, in bytes; 0 when it has ended.
+/// Returns the resident memory of another process, in bytes; 0 when it has ended.
 pub(super) fn resident_of(pid: u32) -> u64 {
     kib(&format!("/proc/{pid}/status"), "VmRSS").unwrap_or(0) << 10
 }
@@ -85,7 +84,7 @@ fn kib(path: &str, name: &str) -> Option<u64> {
     field(path, name)?.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// The value of the first line `name: value` in a file of `/proc`.
+/// Returns the value of the first line `name: value` in a file of `/proc`.
 fn field(path: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let mut lines = text.lines().filter_map(|line| line.split_once(':'));

@@ -1,5 +1,5 @@
-//! Benchmarks: programs that print a table. They are run by hand, and shortly by the test command,
-//! which looks at nothing but whether they still run. Ratios are taken in one run on one machine.
+//! Benchmarks that print a table. The test command runs them shortly, to check that they still run.
+//! Ratios are measured in one run on one machine.
 
 mod emitter;
 mod ingest;
@@ -14,56 +14,54 @@ use clap::{Parser, Subcommand};
 /// Measures Heartline, and prints a table.
 #[derive(Parser)]
 #[command(name = "bench", bin_name = "cargo xtask bench")]
-pub struct Arguments {
+pub struct BenchArgs {
     #[command(subcommand)]
-    benchmark: Benchmark,
+    benchmark: BenchCommand,
 }
 
 #[derive(Subcommand)]
-enum Benchmark {
+enum BenchCommand {
     /// CPU per beat on its way from the socket to judged state, and memory per agent.
-    Ingest(ingest::Arguments),
-    /// From an operator's kill to the agent's obedience.
-    Kill(EffortArgument),
-    /// What `report()` and `task()` cost an agent.
-    Emitter(EffortArgument),
-    /// Bytes that the terminal app sends while nothing much happens.
-    Tui(EffortArgument),
+    Ingest(ingest::IngestBenchArgs),
+    /// Time from an operator's kill to the agent's obedience.
+    Kill(BenchModeArg),
+    /// CPU cost of `report()` and `task()`.
+    Emitter(BenchModeArg),
+    /// Bytes that the terminal app sends for a calm fleet.
+    Tui(BenchModeArg),
 }
 
-/// Runs what the arguments ask for.
+/// Runs a benchmark.
 ///
 /// # Errors
-/// When it could not be measured; never because of what was measured.
-pub fn run(arguments: &Arguments) -> Result<()> {
+/// When it could not be measured; never because of the result.
+pub fn run(arguments: &BenchArgs) -> Result<()> {
     println!("{}", machine::describe());
     match &arguments.benchmark {
-        Benchmark::Ingest(arguments) => ingest::run(arguments),
-        Benchmark::Kill(effort) => kill::run(effort.effort()),
-        Benchmark::Tui(effort) => tui::run(effort.effort()),
-        Benchmark::Emitter(effort) => emitter::run(effort.effort()),
+        BenchCommand::Ingest(arguments) => ingest::run(arguments),
+        BenchCommand::Kill(mode) => kill::run(mode.mode()),
+        BenchCommand::Tui(mode) => tui::run(mode.mode()),
+        BenchCommand::Emitter(mode) => emitter::run(mode.mode()),
     }
 }
 
-/// How thorough a measurement is.
+/// Duration of a measurement.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Effort {
-    /// Long enough for numbers to be worth something.
+enum BenchMode {
     Full,
-    /// Just enough to see that it still runs.
+    /// Just enough to check that it still runs.
     Smoke,
 }
 
-/// The choice that every benchmark offers.
 #[derive(clap::Args)]
-struct EffortArgument {
-    /// Only see that it runs, in a few seconds: the numbers then mean little.
+struct BenchModeArg {
+    /// Only checks that it runs, in a few seconds; the numbers mean little.
     #[arg(long)]
     smoke: bool,
 }
 
-impl EffortArgument {
-    fn effort(&self) -> Effort {
-        if self.smoke { Effort::Smoke } else { Effort::Full }
+impl BenchModeArg {
+    fn mode(&self) -> BenchMode {
+        if self.smoke { BenchMode::Smoke } else { BenchMode::Full }
     }
 }

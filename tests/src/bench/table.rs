@@ -1,11 +1,11 @@
-//! Tables: the output of every benchmark.
+//! The table that every benchmark prints.
 
 /// Rows of text under headings. The first column is left-aligned, the others right-aligned.
-pub(super) struct Table {
+pub(super) struct ResultTable {
     rows: Vec<Vec<String>>,
 }
 
-impl Table {
+impl ResultTable {
     pub(super) fn new(headings: &[&str]) -> Self {
         Self { rows: vec![headings.iter().map(|&it| it.to_owned()).collect()] }
     }

@@ -3,5 +3,5 @@
 use clap::Parser as _;
 
 fn main() -> anyhow::Result<()> {
-    heartline_tests::bench::run(&heartline_tests::bench::Arguments::parse())
+    heartline_tests::bench::run(&heartline_tests::bench::BenchArgs::parse())
 }

@@ -1,30 +1,31 @@
-//! An agent: its processes, one after the other or by mistake two at a time, and the file in which
-//! they remember a kill.
+//! The agents' side of a run: starts, due work, received datagrams.
 
 use fastrand::Rng;
 use heartline_engine::{AgentKeys, DesiredState, EngineConfig, IdentityConfig};
 use heartline_fleet::MonoTime;
 use heartline_protocol::{AgentName, Token, TokenScope};
 
-use super::process::Process;
-use super::shell::{EPOCH, master};
+use super::collector_instance::{EPOCH, master};
+use super::network::{SimPacket, agent_of_address};
+use super::process::SimProcess;
+use super::violation::{CheckResult, ensure};
+use super::world::SimWorld;
 
-/// An agent.
+/// An agent: its processes, usually one at a time, and the file in which they store a kill.
 #[derive(Debug)]
-pub(super) struct Agent {
-    /// Its id.
+pub(super) struct SimAgent {
     pub(super) name: AgentName,
-    /// Those of its processes that run, the oldest first.
-    pub(super) processes: Vec<Process>,
-    /// What the file says: it outlives every process.
-    pub(super) remembered: DesiredState,
-    /// Every session that it ever had.
+    /// Running processes, oldest first.
+    pub(super) processes: Vec<SimProcess>,
+    /// The desired state in the file, which outlives every process.
+    pub(super) stored_desired: DesiredState,
+    /// Every session it ever had.
     pub(super) sessions: Vec<u64>,
     keys: AgentKeys,
     ports: u16,
 }
 
-impl Agent {
+impl SimAgent {
     pub(super) fn new(number: usize) -> Self {
         let name = AgentName::new(&format!("agent-{number}")).expect("a valid name");
         let token = Token {
@@ -36,14 +37,13 @@ impl Agent {
         Self {
             name,
             processes: Vec::new(),
-            remembered: DesiredState::default(),
+            stored_desired: DesiredState::default(),
             sessions: Vec::new(),
             keys,
             ports: 1_000,
         }
     }
 
-    /// Starts a process.
     pub(super) fn start(&mut self, interval_ms: u32, now: MonoTime, rng: &mut Rng) {
         self.ports += 1;
         let config = EngineConfig {
@@ -52,17 +52,117 @@ impl Agent {
                 host: Some("machine-1".to_owned()),
                 ..IdentityConfig::default()
             },
-            desired: self.remembered,
+            desired: self.stored_desired,
             ..EngineConfig::new(self.name.clone(), self.keys.clone(), rng.u64(..))
         };
         self.sessions.push(config.session);
-        self.processes.push(Process::new(config, self.ports, now, rng));
+        self.processes.push(SimProcess::new(config, self.ports, now, rng));
     }
 
-    /// A process has applied a desired state: the file says so before anything is sent.
-    pub(super) fn remember(&mut self, desired: DesiredState) {
-        if desired.generation > self.remembered.generation {
-            self.remembered = desired;
+    /// Stores an applied desired state, before anything else is sent.
+    pub(super) fn store_desired(&mut self, desired: DesiredState) {
+        if desired.generation > self.stored_desired.generation {
+            self.stored_desired = desired;
         }
+    }
+}
+
+impl SimWorld {
+    pub(super) fn start_agent(&mut self, agent: usize) {
+        if !self.agents[agent].processes.is_empty() {
+            return;
+        }
+        self.start_process(agent);
+    }
+
+    /// Starts a process even if one runs already.
+    pub(super) fn start_process(&mut self, agent: usize) {
+        let interval_ms = self.plan.interval_ms(&mut self.rng);
+        let faults_ended = self.faults_ended;
+        let Self { agents, now, rng, .. } = self;
+        agents[agent].start(interval_ms, *now, rng);
+        let process = agents[agent].processes.last_mut().expect("it was started");
+        process.idle = faults_ended;
+        let session = process.engine.session();
+        self.trace(|| format!("agent-{agent} starts {session:x} every {interval_ms} ms"));
+    }
+
+    /// Lets a process do what is due.
+    pub(super) fn run_process(&mut self, agent: usize, process: usize) -> CheckResult {
+        let Self { agents, now, rng, .. } = self;
+        let it = &mut agents[agent].processes[process];
+        if it.frozen_until.take().is_some() {
+            for packet in std::mem::take(&mut it.inbox) {
+                self.receive_datagram(agent, process, &packet)?;
+            }
+            return Ok(());
+        }
+        let (mut sent, in_flight) = (Vec::new(), it.in_flight());
+        it.run_due(*now, rng, &mut sent);
+        let killed = it.engine.applied().killed;
+        ensure!(!killed || it.in_flight() <= in_flight, "a killed agent has begun a task");
+        self.ledger.record_done(it.engine.session(), it.done);
+        let (port, is_over) = (it.port, it.due().is_none());
+        if is_over {
+            let it = self.agents[agent].processes.remove(process);
+            self.trace(|| format!("agent-{agent} has ended {:x}", it.engine.session()));
+            if it.is_complete() {
+                self.complete.push(it.engine.session());
+            }
+        }
+        self.send_up(agent, port, sent);
+        Ok(())
+    }
+
+    /// Delivers a datagram to an agent's machine.
+    pub(super) fn on_packet_down(&mut self, packet: &SimPacket) -> CheckResult {
+        let Some(agent) = agent_of_address(packet.peer) else { return Ok(()) };
+        let port = packet.peer.port();
+        let found = self.agents[agent].processes.iter().position(|it| it.port == port);
+        let Some(process) = found else { return Ok(()) };
+        self.receive_datagram(agent, process, packet)
+    }
+
+    fn receive_datagram(
+        &mut self,
+        agent: usize,
+        process: usize,
+        packet: &SimPacket,
+    ) -> CheckResult {
+        let now = self.now;
+        let it = &mut self.agents[agent].processes[process];
+        if it.frozen_until.is_some() {
+            it.inbox.push(packet.clone());
+            return Ok(());
+        }
+        let (before, session) = (it.engine.applied(), it.engine.session());
+        let outcome = it.receive(&packet.bytes, now);
+        let applied = it.engine.applied();
+        ensure!(!packet.forged || applied == before, "a forged datagram was obeyed");
+        if let Some(desired) = outcome.desired {
+            ensure!(desired.generation > before.generation, "an agent's generation fell");
+            self.agents[agent].store_desired(desired);
+        }
+        if let Some(segment) = outcome.durable_segment {
+            self.ledger.check_confirmed(session, segment, &self.disk)?;
+        }
+        self.check_applied(agent, applied)?;
+        let it = &mut self.agents[agent].processes[process];
+        let mut sent = Vec::new();
+        it.transmit(now, &mut sent);
+        let port = it.port;
+        self.send_up(agent, port, sent);
+        Ok(())
+    }
+
+    /// Checks that the applied state is the durable one of its generation.
+    fn check_applied(&self, agent: usize, applied: DesiredState) -> CheckResult {
+        let Some(expected) = self.oracle.expected_agent(agent) else { return Ok(()) };
+        let Some(desired) = self.disk.control.desired(expected.id) else { return Ok(()) };
+        ensure!(
+            applied.generation != desired.generation || applied.killed == desired.killed,
+            "agent-{agent} has applied {applied:?}, and {desired:?} is durable"
+        );
+        Ok(())
     }
 }

@@ -1,26 +1,25 @@
-//! Somebody who hears all that is on the wire and has no key.
+//! An attacker who records all datagrams and has no key.
 
 use std::rc::Rc;
 
 use fastrand::Rng;
+use heartline_protocol::Direction;
 
-use super::network::{ATTACKER, Packet, Way};
+use super::network::{ATTACKER, SimPacket};
 use crate::random::RngExt as _;
 
-/// The recordings.
 #[derive(Debug, Default)]
-pub(super) struct Attacker {
-    recorded: Vec<Packet>,
+pub(super) struct SimAttacker {
+    recorded: Vec<SimPacket>,
 }
 
-/// Most recordings kept; from then on a random older one goes.
+/// Largest number of recordings; later ones replace random earlier ones.
 const RECORDED_MAX: usize = 96;
-/// Session and sequence follow a header of ten bytes and the agent's id.
-const AGENT_LEN_AT: usize = 9;
+/// Offset of the agent id's length, which session and sequence follow.
+const AGENT_LEN_OFFSET: usize = 9;
 
-impl Attacker {
-    /// Hears a datagram.
-    pub(super) fn record(&mut self, packet: &Packet, rng: &mut Rng) {
+impl SimAttacker {
+    pub(super) fn record(&mut self, packet: &SimPacket, rng: &mut Rng) {
         if self.recorded.len() < RECORDED_MAX {
             self.recorded.push(packet.clone());
         } else {
@@ -29,8 +28,8 @@ impl Attacker {
         }
     }
 
-    /// Sends something that was recorded, as it was or changed.
-    pub(super) fn send(&self, rng: &mut Rng) -> Option<Packet> {
+    /// Picks a recorded datagram, unchanged or modified.
+    pub(super) fn pick_recording(&self, rng: &mut Rng) -> Option<SimPacket> {
         if self.recorded.is_empty() {
             return None;
         }
@@ -42,14 +41,14 @@ impl Attacker {
                 let at = rng.usize(..bytes.len());
                 bytes[at] ^= 1 << rng.u64(0..=7);
             } else {
-                // The same words under another session.
-                let session_at = AGENT_LEN_AT + 1 + usize::from(bytes[AGENT_LEN_AT]);
+                // The same body under another session.
+                let session_at = AGENT_LEN_OFFSET + 1 + usize::from(bytes[AGENT_LEN_OFFSET]);
                 bytes[session_at] ^= 0x55;
             }
             packet.bytes = Rc::from(bytes);
             packet.forged = true;
         }
-        if packet.way == Way::Up && rng.chance(500) {
+        if packet.direction == Direction::Up && rng.chance(500) {
             packet.peer = ATTACKER;
         }
         Some(packet)

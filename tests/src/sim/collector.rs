@@ -3,169 +3,176 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use heartline_fleet::{AgentIndex, CommandRequest, HistoryDbRow, Input, MonoTime, Output};
-
+use heartline_fleet::{
+    AgentIndex, CommandRequest, ControlDbRow, HistoryDbRow, Input, MonoTime, Output,
+};
+use heartline_protocol::Direction;
 use heartline_vocabulary::CommandRefusal;
 
-use super::disk::Notice;
-use super::network::{Packet, Way};
-use super::oracle::{Frozen, number_of};
-use super::shell::Shell;
-use super::violation::{Checked, hold};
-use super::world::{Event, World};
+use super::collector_instance::CollectorInstance;
+use super::disk::StoreNotice;
+use super::network::SimPacket;
+use super::oracle::{GAP_MIN, ReplaySnapshot, agent_number};
+use super::violation::{CheckResult, ensure};
+use super::world::{SimEvent, SimWorld};
 use crate::random::RngExt as _;
 
-/// The collector, running, frozen or not there.
+/// The collector process and the socket buffer in front of it.
 #[derive(Default)]
-pub(super) struct Collector {
-    pub(super) shell: Option<Shell>,
+pub(super) struct SimCollector {
+    pub(super) instance: Option<CollectorInstance>,
     pub(super) is_frozen: bool,
-    /// DatagramCounters that arrive before then are dropped by the kernel.
+    /// The kernel drops datagrams that arrive before this moment.
     pub(super) drops_until: Option<MonoTime>,
-    backlog: VecDeque<Packet>,
-    /// What the store has told it while it was frozen, in order.
-    told: VecDeque<Notice>,
+    socket_buffer: VecDeque<SimPacket>,
+    /// Notices of the store that arrived during a freeze, in order.
+    pending_notices: VecDeque<StoreNotice>,
     dropped: u64,
-    /// When the last tick was.
-    ticked: Option<MonoTime>,
-    boots: u64,
-    /// By how much this tick comes late, in ms.
+    last_tick: Option<MonoTime>,
+    starts: u64,
+    /// Delay of the next tick, in ms.
     lateness_ms: u64,
     changed: Vec<AgentIndex>,
 }
 
-impl Collector {
-    /// When it must be given a tick.
+impl SimCollector {
+    /// Returns when the core must be given a tick.
     pub(super) fn tick_at(&self) -> MonoTime {
-        match &self.shell {
-            Some(shell) if !self.is_frozen => {
-                shell.fleet.poll_timeout().plus_millis(self.lateness_ms)
+        match &self.instance {
+            Some(instance) if !self.is_frozen => {
+                instance.fleet.poll_timeout().plus_millis(self.lateness_ms)
             }
             _ => MonoTime::NEVER,
         }
     }
 
-    /// It is gone, and all that it had not stored.
-    pub(super) fn vanish(&mut self) {
-        *self = Self { boots: self.boots, ..Self::default() };
+    /// Ends the process, with all that was not stored.
+    pub(super) fn crash(&mut self) {
+        *self = Self { starts: self.starts, ..Self::default() };
     }
 }
 
-impl World {
-    pub(super) fn start_collector(&mut self) -> Checked {
-        if self.collector.shell.is_some() {
+impl SimWorld {
+    pub(super) fn start_collector(&mut self) -> CheckResult {
+        if self.collector.instance.is_some() {
             return Ok(());
         }
-        self.collector.boots += 1;
+        self.collector.starts += 1;
         let mut secret = [0; 32];
         secret[..8].copy_from_slice(&self.rng.u64(..).to_be_bytes());
-        let mut shell = Shell::new(&self.plan, self.collector.boots, secret, self.now);
+        let mut instance =
+            CollectorInstance::new(&self.plan, self.collector.starts, secret, self.now);
         let shift_ms = std::mem::take(&mut self.wall_shift_ms);
         let label = |at: MonoTime| MonoTime::from_nanos(at.nanos() + shift_ms * 1_000_000);
         let restored = self.disk.restore(self.plan.restored_sessions, label);
-        self.oracle.begin(&restored, shift_ms != 0, self.now);
-        self.ledger.begin(&self.disk);
+        self.oracle.on_collector_start(&restored, shift_ms != 0, self.now);
+        self.ledger.on_collector_start(&self.disk);
         for agent in restored {
-            shell.fleet.handle(Input::Restore(Box::new(agent)), self.now);
+            instance.fleet.handle(Input::Restore(Box::new(agent)), self.now);
         }
-        self.collector.shell = Some(shell);
-        self.collector.ticked = Some(self.now);
-        self.note(|| "collector starts".to_owned());
+        self.collector.instance = Some(instance);
+        self.collector.last_tick = Some(self.now);
+        self.trace(|| "collector starts".to_owned());
         let last_alive = self.disk.last_alive.map(label);
-        self.feed(Input::Begin { last_alive, next_id: self.disk.next_id() })
+        self.step_core(Input::Begin { last_alive, next_id: self.disk.next_id() })
     }
 
-    /// Gives the core an input and does what it wants done.
-    pub(super) fn feed(&mut self, input: Input<'_>) -> Checked {
-        let outputs = self.ask(input);
-        self.perform(outputs)
+    /// Gives the core an input and performs its outputs.
+    pub(super) fn step_core(&mut self, input: Input<'_>) -> CheckResult {
+        let outputs = self.handle_input(input);
+        self.perform_outputs(outputs)
     }
 
-    fn ask(&mut self, input: Input<'_>) -> Vec<Output> {
-        let Some(shell) = &mut self.collector.shell else { return Vec::new() };
+    fn handle_input(&mut self, input: Input<'_>) -> Vec<Output> {
+        let Some(instance) = &mut self.collector.instance else { return Vec::new() };
         if !matches!(input, Input::Begin { .. }) {
-            self.oracle.look(shell.looked, self.now);
-            if self.now.since(shell.looked) > super::oracle::ABSENCE {
-                self.collector.ticked = Some(self.now);
+            self.oracle.observe_time(instance.last_input, self.now);
+            if self.now.since(instance.last_input) > GAP_MIN {
+                self.collector.last_tick = Some(self.now);
             }
         }
-        shell.feed(input, self.now)
+        instance.handle(input, self.now)
     }
 
-    fn perform(&mut self, outputs: Vec<Output>) -> Checked {
+    fn perform_outputs(&mut self, outputs: Vec<Output>) -> CheckResult {
         for output in outputs {
-            self.note(|| format!("  {output:?}"));
+            self.trace(|| format!("  {output:?}"));
             self.oracle.check_output(&output, self.now)?;
-            self.perform_one(output)?;
+            self.perform_output(output)?;
         }
-        let Some(shell) = &mut self.collector.shell else { return Ok(()) };
+        let Some(instance) = &mut self.collector.instance else { return Ok(()) };
         self.collector.changed.clear();
-        shell.fleet.drain_changed(&mut self.collector.changed);
-        self.oracle.check(&shell.fleet, &self.collector.changed, self.now)?;
-        for view in shell.fleet.views() {
+        instance.fleet.drain_changed(&mut self.collector.changed);
+        self.oracle.check(&instance.fleet, &self.collector.changed, self.now)?;
+        for view in instance.fleet.views() {
             self.ledger.check(&view)?;
         }
         Ok(())
     }
 
-    fn perform_one(&mut self, output: Output) -> Checked {
-        let Some(shell) = &mut self.collector.shell else { return Ok(()) };
+    fn perform_output(&mut self, output: Output) -> CheckResult {
+        let Some(instance) = &mut self.collector.instance else { return Ok(()) };
         match output {
-            Output::Ack(answer) => {
-                let Some(bytes) = shell.answer(&answer, self.now) else { return Ok(()) };
-                let agent = shell.fleet.view(answer.index).map(|view| number_of(view.name()));
-                let agent = agent.expect("it was answered");
-                self.oracle.answered(agent, &answer, bytes.len(), self.now)?;
-                self.send_down(bytes, answer.to.peer);
+            Output::Ack(ack) => {
+                let Some(bytes) = instance.ack_datagram(&ack, self.now) else { return Ok(()) };
+                let agent = instance.fleet.view(ack.index).map(|view| agent_number(view.name()));
+                let agent = agent.expect("an ack is of a known agent");
+                self.oracle.on_ack(agent, &ack, bytes.len(), self.now)?;
+                self.send_down(bytes, ack.to.peer);
             }
-            Output::Push(order) => {
-                if let Some(bytes) = shell.push(&order) {
-                    self.send_down(bytes, order.to.peer);
+            Output::Push(push) => {
+                if let Some(bytes) = instance.push_datagram(&push) {
+                    self.send_down(bytes, push.to.peer);
                 }
             }
-            Output::Transition(row) => {
-                if self.disk.record(HistoryDbRow::Transition(row)) {
-                    let wait_ms = self.commit_wait_ms();
-                    self.after_ms(wait_ms, Event::CommitHistory);
-                }
-            }
+            Output::Transition(row) => self.record_history(HistoryDbRow::Transition(row)),
             Output::Record(row) => {
-                if let HistoryDbRow::Work(work) = &row {
-                    let remembered = self.oracle.remembers(work.id.0, work.session);
-                    self.ledger.count(work, remembered)?;
+                match &row {
+                    HistoryDbRow::Work(work) => self.ledger.record_counted(work, &self.oracle)?,
+                    HistoryDbRow::Forgotten { id, .. } => self.ledger.check_forgotten(id.0)?,
+                    _ => {}
                 }
-                if self.disk.record(row) {
-                    let wait_ms = self.commit_wait_ms();
-                    self.after_ms(wait_ms, Event::CommitHistory);
-                }
+                self.record_history(row);
             }
             Output::Persist(row) => {
+                if let ControlDbRow::Registered { id, agent, .. } = &row {
+                    self.ledger.record_row_id(id.0, agent_number(agent));
+                }
                 if self.disk.persist(row) {
                     let wait_ms = self.commit_wait_ms();
-                    self.after_ms(wait_ms, Event::CommitControl);
+                    self.after_ms(wait_ms, SimEvent::CommitControl);
                 }
             }
             Output::CommandApplied { request_id, .. } => {
-                hold!(
+                ensure!(
                     self.disk.control.has(request_id),
                     "a command was confirmed before its commit"
                 );
             }
-            Output::CommandRefused { request_id, refusal } => self.refused(request_id, &refusal),
-            Output::ForgetDone { result, .. } => {
-                // All of their sessions: the collector may have dropped some whose processes live.
-                for name in result.unwrap_or_default() {
-                    let agent = &self.agents[number_of(&name)];
-                    agent.sessions.iter().for_each(|&session| self.ledger.blur(session));
-                }
+            Output::CommandRefused { request_id, refusal } => {
+                self.on_command_refused(request_id, &refusal);
             }
-            Output::CommandAbandoned { .. } | Output::AgentRemoved { .. } => {}
+            Output::ForgetDone { .. }
+            | Output::CommandAbandoned { .. }
+            | Output::AgentRemoved { .. } => {}
         }
         Ok(())
     }
 
+    fn record_history(&mut self, row: HistoryDbRow) {
+        if self.disk.record(row) {
+            let wait_ms = self.commit_wait_ms();
+            self.after_ms(wait_ms, SimEvent::CommitHistory);
+        }
+    }
+
     fn send_down(&mut self, bytes: Vec<u8>, peer: std::net::SocketAddr) {
-        self.send(&Packet { bytes: Rc::from(bytes), peer, way: Way::Down, forged: false });
+        self.send(&SimPacket {
+            bytes: Rc::from(bytes),
+            peer,
+            direction: Direction::Down,
+            forged: false,
+        });
     }
 
     fn commit_wait_ms(&mut self) -> u64 {
@@ -176,15 +183,15 @@ impl World {
         }
     }
 
-    /// A datagram reaches the collector's socket.
-    pub(super) fn arrive_up(&mut self, packet: Packet) -> Checked {
+    /// Delivers a datagram to the collector's socket.
+    pub(super) fn on_packet_up(&mut self, packet: SimPacket) -> CheckResult {
         let collector = &mut self.collector;
-        if collector.shell.is_none() {
+        if collector.instance.is_none() {
             return Ok(());
         }
         if collector.is_frozen {
-            if collector.backlog.len() < self.plan.kernel_buffer {
-                collector.backlog.push_back(packet);
+            if collector.socket_buffer.len() < self.plan.kernel_buffer {
+                collector.socket_buffer.push_back(packet);
             } else {
                 collector.dropped += 1;
             }
@@ -197,138 +204,135 @@ impl World {
         self.receive(&packet)
     }
 
-    fn receive(&mut self, packet: &Packet) -> Checked {
-        let Some(shell) = &mut self.collector.shell else { return Ok(()) };
-        let Ok(message) = shell.accept(packet, self.now) else {
-            return Ok(());
-        };
-        hold!(!packet.forged, "a forged datagram was accepted");
+    fn receive(&mut self, packet: &SimPacket) -> CheckResult {
+        let Some(instance) = &mut self.collector.instance else { return Ok(()) };
+        let Ok(message) = instance.verify_and_decode(packet, self.now) else { return Ok(()) };
+        ensure!(!packet.forged, "a forged datagram was accepted");
         let repeated = self.oracle.is_repeated(&packet.bytes);
-        let before = Frozen::of(&shell.fleet, message.agent);
-        self.note(|| {
+        let before = ReplaySnapshot::of(&instance.fleet, message.agent);
+        self.trace(|| {
             let (agent, session, sequence) = (message.agent, message.session, message.sequence);
             let fresh = if message.fresh { "live" } else { "unconfirmed" };
             let again = if repeated { " again" } else { "" };
             format!("{agent} {session:x} #{sequence} {fresh}{again} {:?}", message.body)
         });
-        let outputs = self.ask(Input::Message(&message));
-        let Some(shell) = &mut self.collector.shell else { return Ok(()) };
+        let outputs = self.handle_input(Input::Message(&message));
+        let Some(instance) = &mut self.collector.instance else { return Ok(()) };
         if repeated && before.is_some() {
-            let after = Frozen::of(&shell.fleet, message.agent);
-            hold!(before == after, "a repeated datagram changed {before:?} to {after:?}");
+            let after = ReplaySnapshot::of(&instance.fleet, message.agent);
+            ensure!(before == after, "a repeated datagram changed {before:?} to {after:?}");
         }
-        self.oracle.heard(&message, &shell.fleet, self.now)?;
-        self.perform(outputs)
+        self.oracle.on_message(&message, &instance.fleet, self.now)?;
+        self.perform_outputs(outputs)
     }
 
-    /// Time for a tick.
-    pub(super) fn tick(&mut self) -> Checked {
+    pub(super) fn tick_collector(&mut self) -> CheckResult {
         let dropped = std::mem::take(&mut self.collector.dropped);
         if dropped > 0 {
-            self.note(|| format!("kernel dropped {dropped}"));
-            let outputs = self.ask(Input::KernelDrops { count: dropped });
-            self.oracle.dropped(self.collector.ticked.unwrap_or(self.now), self.now);
-            self.collector.ticked = Some(self.now);
-            self.perform(outputs)?;
+            self.trace(|| format!("kernel dropped {dropped}"));
+            let outputs = self.handle_input(Input::KernelDrops { count: dropped });
+            self.oracle.on_kernel_drops(self.collector.last_tick.unwrap_or(self.now), self.now);
+            self.collector.last_tick = Some(self.now);
+            self.perform_outputs(outputs)?;
         }
         if self.collector.drops_until.is_some_and(|until| until <= self.now) {
             self.collector.drops_until = None;
         }
-        let outputs = self.ask(Input::Tick);
-        self.collector.ticked = Some(self.now);
+        let outputs = self.handle_input(Input::Tick);
+        self.collector.last_tick = Some(self.now);
         self.collector.lateness_ms = self.rng.pick(&[0, 0, 1, 10, 40]);
-        self.oracle.ticked(self.now);
-        self.perform(outputs)
+        self.oracle.on_tick(self.now);
+        self.perform_outputs(outputs)
     }
 
-    /// The collector is no longer frozen: it drains its socket, then goes on.
-    pub(super) fn thaw(&mut self) -> Checked {
+    /// Ends a freeze: the collector drains its socket, then handles what the store reported.
+    pub(super) fn unfreeze_collector(&mut self) -> CheckResult {
         if !std::mem::take(&mut self.collector.is_frozen) {
             return Ok(());
         }
-        self.note(|| "collector thaws".to_owned());
-        while let Some(packet) = self.collector.backlog.pop_front() {
+        self.trace(|| "collector unfreezes".to_owned());
+        while let Some(packet) = self.collector.socket_buffer.pop_front() {
             self.receive(&packet)?;
         }
-        while let Some(notice) = self.collector.told.pop_front() {
-            self.take_in(notice)?;
+        while let Some(notice) = self.collector.pending_notices.pop_front() {
+            self.on_store_notice(notice)?;
         }
-        self.tick()
+        self.tick_collector()
     }
 
-    /// The store tells the collector something.
-    pub(super) fn tell(&mut self, boot: u64, notice: Notice) -> Checked {
-        if self.collector.shell.as_ref().is_none_or(|shell| shell.boot != boot) {
+    /// Delivers a notice of the store to the start of the collector that wrote the rows.
+    pub(super) fn deliver_notice(&mut self, start: u64, notice: StoreNotice) -> CheckResult {
+        if self.collector.instance.as_ref().is_none_or(|instance| instance.number != start) {
             return Ok(());
         }
         if self.collector.is_frozen {
-            self.collector.told.push_back(notice);
+            self.collector.pending_notices.push_back(notice);
             return Ok(());
         }
-        self.take_in(notice)
+        self.on_store_notice(notice)
     }
 
-    fn take_in(&mut self, notice: Notice) -> Checked {
+    fn on_store_notice(&mut self, notice: StoreNotice) -> CheckResult {
         match notice {
-            Notice::Abandoned(ticket) => {
-                self.feed(Input::Abandoned { ticket, why: "refused".into() })
+            StoreNotice::Abandoned(ticket) => {
+                self.step_core(Input::Abandoned { ticket, why: "refused".into() })
             }
-            Notice::Stored(stored) => {
-                self.ledger.stored(&stored);
-                self.feed(Input::Stored { ticket: stored.ticket, known: stored.known })
+            StoreNotice::Stored(stored) => {
+                self.ledger.on_stored(&stored)?;
+                self.step_core(Input::Stored { ticket: stored.ticket, known: stored.known })
             }
-            Notice::Persisted(commands) => {
+            StoreNotice::Persisted(commands) => {
                 let last = commands.iter().map(|it| it.ticket).max().expect("some are durable");
-                let outputs = self.ask(Input::Persisted { ticket: last });
-                self.oracle.persisted(&commands, self.now)?;
-                self.perform(outputs)
+                let outputs = self.handle_input(Input::Persisted { ticket: last });
+                self.oracle.on_commands_durable(&commands, self.now)?;
+                self.perform_outputs(outputs)
             }
         }
     }
 
-    pub(super) fn commit_control(&mut self) -> Checked {
+    pub(super) fn commit_control(&mut self) -> CheckResult {
         if !self.disk.control_queue.is_scheduled {
             return Ok(());
         }
         let (rng, refuses) = (&mut self.rng, self.plan.disk_refuses);
         let notices = self.disk.commit_control(self.now, || rng.chance(refuses));
-        self.tell_soon(notices);
+        self.schedule_notices(notices);
         Ok(())
     }
 
-    pub(super) fn commit_history(&mut self) -> Checked {
+    pub(super) fn commit_history(&mut self) -> CheckResult {
         if !self.disk.history_queue.is_scheduled {
             return Ok(());
         }
         let notices = self.disk.commit_history(self.now);
-        self.tell_soon(notices);
+        self.schedule_notices(notices);
         self.ledger.check_disk(&self.disk)
     }
 
-    fn tell_soon(&mut self, notices: Vec<Notice>) {
-        let boot = self.collector.boots;
+    fn schedule_notices(&mut self, notices: Vec<StoreNotice>) {
+        let start = self.collector.starts;
         for notice in notices {
-            // At one moment and in order: each database has one writer.
-            self.after_ms(1, Event::Tells(boot, notice));
+            // All at one moment and in order: each database has one writer.
+            self.after_ms(1, SimEvent::StoreNotice(start, notice));
         }
     }
 
-    /// An operator's command reaches the collector.
-    pub(super) fn command(&mut self, request: CommandRequest) -> Checked {
+    /// Delivers an operator's command.
+    pub(super) fn send_command(&mut self, request: CommandRequest) -> CheckResult {
         if self.collector.is_frozen {
-            self.after_ms(50, Event::Command(request));
+            self.after_ms(50, SimEvent::Command(request));
             return Ok(());
         }
-        self.note(|| format!("{request:?}"));
-        self.feed(Input::Command(request))
+        self.trace(|| format!("{request:?}"));
+        self.step_core(Input::Command(request))
     }
 
-    /// An operator who is told the number says it, and tries again.
-    fn refused(&mut self, request_id: u64, refusal: &CommandRefusal) {
+    /// Repeats a command whose count was not confirmed, with the count.
+    fn on_command_refused(&mut self, request_id: u64, refusal: &CommandRefusal) {
         if let CommandRefusal::CountNotConfirmed { hits, expected: None } = refusal {
-            let (hits, all) = (*hits, self.everybody());
+            let (hits, all) = (*hits, self.agent_names());
             let request = self.request(request_id, all, Some(hits));
-            self.after_ms(10, Event::Command(request));
+            self.after_ms(10, SimEvent::Command(request));
         }
     }
 }

@@ -1,123 +1,160 @@
-//! The agents' own books, against which the collector's are checked.
+//! The agents' own account of their work, against which the collector's is checked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use heartline_fleet::{AgentView, WorkRow};
+use heartline_vocabulary::WorkTotals;
 
-use super::disk::{Disk, Stored};
-use super::violation::{Checked, hold};
-use super::work::Work;
+use super::disk::{SimDisk, StoredWork};
+use super::oracle::FleetOracle;
+use super::violation::{CheckResult, ensure};
 
-/// What was done, and what the collector has counted of it.
+/// Work as done by the agents, and as counted by the collector.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
-    /// By session: all that its process has done so far.
-    done: BTreeMap<u64, Work>,
-    /// By durable id: what this start of the collector must show.
-    shown: BTreeMap<i64, Work>,
-    /// Rows of this start of the collector that it has not heard of again.
-    under_way: BTreeMap<u64, (i64, Work)>,
-    /// Sessions and segments that were counted and not lost since.
-    counted: BTreeSet<(i64, u64, u64)>,
-    /// Sessions whose agent was forgotten while they lived. A segment that was stored for the old
-    /// agent, and whose ack was lost, counts for the new one too when the collector restarts.
-    blurred: BTreeSet<u64>,
+pub(super) struct WorkLedger {
+    /// All work of each session's process so far.
+    done: BTreeMap<u64, WorkTotals>,
+    /// Totals that this start of the collector must show, by row id.
+    shown: BTreeMap<i64, WorkTotals>,
+    /// Rows that are not reported as stored yet, by ticket: row id and work.
+    unconfirmed: BTreeMap<u64, (i64, WorkTotals)>,
+    /// Row id of each session and segment that was counted and not lost since.
+    counted: BTreeMap<(u64, u64), i64>,
+    /// The agent of each row id.
+    agents: BTreeMap<i64, usize>,
 }
 
-impl Ledger {
-    /// A process of this session has done this much in all.
-    pub(super) fn did(&mut self, session: u64, done: Work) {
+impl WorkLedger {
+    pub(super) fn record_row_id(&mut self, id: i64, agent: usize) {
+        self.agents.insert(id, agent);
+    }
+
+    /// Records all work that a session's process has done so far.
+    pub(super) fn record_done(&mut self, session: u64, done: WorkTotals) {
         self.done.insert(session, done);
     }
 
-    /// Sessions that the agent of that name has lose their exactness.
-    pub(super) fn blur(&mut self, session: u64) {
-        self.blurred.insert(session);
-    }
-
-    /// The collector has started from what is on disk.
-    pub(super) fn begin(&mut self, disk: &Disk) {
-        self.under_way.clear();
+    pub(super) fn on_collector_start(&mut self, disk: &SimDisk) {
+        self.unconfirmed.clear();
         self.shown = disk.history.totals();
         self.counted = disk.history.counted();
     }
 
-    /// The collector counts a segment. `remembered`: it knows the segment's session.
-    pub(super) fn count(&mut self, row: &WorkRow, remembered: bool) -> Checked {
-        let key = (row.id.0, row.session, row.segment);
-        let is_new = self.counted.insert(key);
-        hold!(is_new || !remembered, "segment {} of {:x} counts twice", row.segment, row.session);
-        let work = Work::from(row);
-        self.shown.entry(row.id.0).or_default().add(&work);
-        self.under_way.insert(row.ticket.0, (row.id.0, work));
+    /// Takes in that the collector counts a segment.
+    ///
+    /// A segment counts once, also for an agent and its successor together, unless the collector can
+    /// no longer know that it counted: the segment's session was dropped because of many newer ones,
+    /// or the agent was forgotten before the collector started, as sessions of forgotten agents are
+    /// kept in memory alone.
+    pub(super) fn record_counted(&mut self, row: &WorkRow, oracle: &FleetOracle) -> CheckResult {
+        let (id, session, segment) = (row.id.0, row.session, row.segment);
+        let before = self.counted.insert((session, segment), id);
+        let is_known = before.is_some_and(|before| before == id || oracle.has_forgotten(before));
+        ensure!(
+            !is_known || !oracle.knows_session(id, session),
+            "segment {segment} of {session:x} counts twice"
+        );
+        let shown = self.shown.entry(id).or_default();
+        *shown = shown.saturating_add(&row.work);
+        self.unconfirmed.insert(row.ticket.0, (id, row.work));
         Ok(())
     }
 
-    /// The collector hears what was stored.
-    pub(super) fn stored(&mut self, stored: &Stored) {
-        let still = self.under_way.split_off(&(stored.ticket.0 + 1));
-        let done = std::mem::replace(&mut self.under_way, still);
-        for (ticket, (id, work)) in done {
+    /// Takes in what the collector learns of a commit.
+    pub(super) fn on_stored(&mut self, stored: &StoredWork) -> CheckResult {
+        let later = self.unconfirmed.split_off(&(stored.ticket.0 + 1));
+        let confirmed = std::mem::replace(&mut self.unconfirmed, later);
+        for (ticket, (id, work)) in confirmed {
             if stored.known.iter().any(|known| known.0 == ticket) {
-                self.shown.entry(id).or_default().subtract(&work);
+                let shown = self.shown.entry(id).or_default();
+                ensure!(is_within(&work, shown), "{work:?} was stored before and never counted");
+                *shown = shown.saturating_sub(&work);
             }
         }
+        Ok(())
     }
 
-    /// An agent was told that this segment of its session is durable.
-    pub(super) fn confirmed(&self, session: u64, segment: u64, disk: &Disk) -> Checked {
-        hold!(
+    pub(super) fn check_forgotten(&self, id: i64) -> CheckResult {
+        let is_pending = self.unconfirmed.values().any(|unconfirmed| unconfirmed.0 == id);
+        ensure!(!is_pending, "agent row {id} was forgotten before its work was stored");
+        Ok(())
+    }
+
+    /// Checks that a segment is durable which the collector confirmed to its agent.
+    pub(super) fn check_confirmed(
+        &self,
+        session: u64,
+        segment: u64,
+        disk: &SimDisk,
+    ) -> CheckResult {
+        ensure!(
             disk.history.has(session, segment),
             "segment {segment} of {session:x} was confirmed and is not on disk"
         );
         Ok(())
     }
 
-    /// Checks what the collector shows of an agent.
-    pub(super) fn check(&self, view: &AgentView<'_>) -> Checked {
-        let shown = Work::from(view.totals());
+    /// Checks the totals that the collector shows of an agent.
+    pub(super) fn check(&self, view: &AgentView<'_>) -> CheckResult {
         let expected = self.shown.get(&view.id().0).copied().unwrap_or_default();
-        hold!(shown == expected, "{} shows {shown:?}, not {expected:?}", view.name());
+        ensure!(
+            *view.totals() == expected,
+            "{} shows {:?}, not {expected:?}",
+            view.name(),
+            view.totals()
+        );
         Ok(())
     }
 
-    /// Nothing is on disk that was not done.
-    pub(super) fn check_disk(&self, disk: &Disk) -> Checked {
+    /// Checks that nothing is on disk that was not done.
+    pub(super) fn check_disk(&self, disk: &SimDisk) -> CheckResult {
         for (session, done) in &self.done {
-            let stored = disk.history.of_session(*session);
-            hold!(
-                stored.is_within(done) || self.blurred.contains(session),
-                "session {session:x} did {done:?}, and {stored:?} is on disk"
+            let (once, again) = disk.history.of_session(*session);
+            ensure!(
+                is_within(&once, done),
+                "session {session:x} did {done:?}, and {once:?} is on disk, {again:?} of it twice"
             );
         }
         Ok(())
     }
 
-    /// What is shown of an agent is what is on disk of all its sessions.
-    pub(super) fn check_shown(
+    /// Checks that all work of an agent's sessions is on disk under its own row ids, those before it
+    /// was forgotten included.
+    pub(super) fn check_agent(
         &self,
-        view: &AgentView<'_>,
+        agent: usize,
         sessions: &[u64],
-        disk: &Disk,
-    ) -> Checked {
-        if sessions.iter().any(|session| self.blurred.contains(session)) {
-            return Ok(());
-        }
-        let mut stored = Work::default();
-        sessions.iter().for_each(|&session| stored.add(&disk.history.of_session(session)));
-        let shown = Work::from(view.totals());
-        hold!(shown == stored, "{} shows {shown:?}, and {stored:?} is on disk", view.name());
-        Ok(())
-    }
-
-    /// All that a session did is on disk, exactly.
-    pub(super) fn check_complete(&self, session: u64, disk: &Disk) -> Checked {
-        let (done, stored) = (self.done.get(&session), disk.history.of_session(session));
-        let done = done.copied().unwrap_or_default();
-        hold!(
-            done == stored || self.blurred.contains(&session) && done.is_within(&stored),
-            "session {session:x} did {done:?}, and in the end {stored:?} is on disk"
+        disk: &SimDisk,
+    ) -> CheckResult {
+        let sum = |sum: WorkTotals, work: &WorkTotals| sum.saturating_add(work);
+        let by_session = sessions.iter().fold(WorkTotals::default(), |total, &session| {
+            let (once, again) = disk.history.of_session(session);
+            sum(sum(total, &once), &again)
+        });
+        let of_agent = disk.history.totals().into_iter();
+        let of_agent = of_agent.filter(|(id, _)| self.agents.get(id) == Some(&agent));
+        let by_id = of_agent.fold(WorkTotals::default(), |total, (_, work)| sum(total, &work));
+        ensure!(
+            by_id == by_session,
+            "agent-{agent} has {by_id:?} on disk, and its sessions {by_session:?}"
         );
         Ok(())
     }
+
+    /// Checks that all work of a session is on disk.
+    pub(super) fn check_complete(&self, session: u64, disk: &SimDisk) -> CheckResult {
+        let done = self.done.get(&session).copied().unwrap_or_default();
+        let (once, again) = disk.history.of_session(session);
+        ensure!(
+            done == once,
+            "session {session:x} did {done:?}, and in the end {once:?} is on disk, {again:?} of it \
+             twice"
+        );
+        Ok(())
+    }
+}
+
+/// Returns whether no sum of `part` is above that of `whole`.
+fn is_within(part: &WorkTotals, whole: &WorkTotals) -> bool {
+    part.saturating_sub(whole) == WorkTotals::default()
 }

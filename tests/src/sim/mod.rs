@@ -1,36 +1,31 @@
-//! A seeded simulation of a whole fleet: the real core, the real emitter logic and real datagrams,
-//! around them a network, a disk, processes and people that go wrong.
+//! A seeded simulation of a fleet: the real core, emitter engine and datagrams on a simulated
+//! network, disk and clock, with faults.
 //!
 //! A run follows from its seed alone, so a failing seed replays exactly. Nothing here reads a
-//! clock, opens a socket or starts a thread (but for [`run`], which shares out the seeds).
+//! clock, opens a socket or starts a thread, except for [`run`], which distributes the seeds.
 //!
-//! - `world`: everything there is in one run, and the loop that moves it; `collector`, `agents` and
-//!   `faults` are its three sides
-//! - `plan`, `fault`: what a run is like and what goes wrong in it, drawn from the seed
+//! - `world`: the state of a run and its event loop; `agent`, `collector` and `fault` are its three
+//!   sides
+//! - `plan`: the parameters of a run, drawn from the seed
 //! - `network`, `attacker`: what happens to datagrams
-//! - `shell`, `disk`: the collector around the core, as the real one is
-//! - `agent`, `process`: the emitter's engine with a worker
-//! - `oracle`, `expectation`, `watched`, `ledger`: what must be true, worked out a second time
+//! - `collector_instance`, `disk`: the collector around the core
+//! - `process`: the emitter's engine with a worker
+//! - `oracle`, `expected_agent`, `ledger`: the invariants, computed independently of the core
 
 mod agent;
-mod agents;
 mod attacker;
 mod collector;
+mod collector_instance;
 mod disk;
-mod expectation;
+mod expected_agent;
 mod fault;
-mod faults;
 mod ledger;
 mod network;
 mod oracle;
 mod plan;
 mod process;
 mod report;
-mod shell;
-mod trace;
 mod violation;
-mod watched;
-mod work;
 mod world;
 
-pub use report::{Failure, Report, run};
+pub use report::{SimFailure, SimReport, run};

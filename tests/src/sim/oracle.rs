@@ -1,56 +1,58 @@
-//! Watches the core from outside: what goes in, what comes out, and whether that is right.
+//! The oracle: checks the core's inputs and outputs against the invariants.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use heartline_fleet::{
     AgentIndex, Fleet, HEARTBEAT, HistoryDbRow, Message, MonoTime, OutgoingAck, Output,
-    RestoredAgent,
+    RestoredAgent, Transition,
 };
 
 use heartline_protocol::Body;
-use heartline_vocabulary::{AgentStatus, Reason, State};
+use heartline_vocabulary::{AgentStatus, Reason, State, WorkTotals};
 
-use super::disk::Durable;
-use super::violation::{Checked, hold};
-use super::watched::Watched;
+use super::disk::DurableCommand;
+use super::expected_agent::ExpectedAgent;
+use super::violation::{CheckResult, ensure};
 
-/// Everything that the oracle knows of one start of the collector.
+/// State of all agents as expected since the collector's last start.
 #[derive(Debug)]
-pub(super) struct Oracle {
-    watched: Vec<Option<Watched>>,
-    /// Those that were forgotten and are not back yet.
-    forgotten: Vec<Option<Watched>>,
+pub(super) struct FleetOracle {
+    agents: Vec<Option<ExpectedAgent>>,
+    /// Agents that were forgotten and are not registered again yet.
+    forgotten: Vec<Option<ExpectedAgent>>,
+    /// Row ids of all agents that were forgotten since the collector started.
+    forgotten_ids: BTreeSet<i64>,
     stall_after: Duration,
-    /// Tags of the datagrams that were handled, by any start.
+    /// Tags of all datagrams handled by any start of the collector.
     handled: BTreeSet<[u8; 32]>,
     swept_to: MonoTime,
     wall_was_set: bool,
 }
 
-/// Stands where the current session does of one that has none.
+/// Stands in the place of the current session where there is none.
 pub(super) const NO_SESSION: u64 = 0;
-/// Sweeps of the core are at least this far apart.
-const SWEEP_EVERY_MS: u64 = 20;
-/// What the core lets pass without calling it an absence.
-pub(super) const ABSENCE: Duration = Duration::from_millis(300);
-/// So many superseded sessions are remembered whatever happens.
-pub(super) const REMEMBERED: usize = 8;
-/// Most answers to one agent in a second.
-const ANSWERS_PER_SECOND: u32 = 64;
+/// Shortest time between two sweeps of the core.
+const SWEEP_INTERVAL_MS: u64 = 20;
+/// Shortest time without an input that the core takes for a gap.
+pub(super) const GAP_MIN: Duration = Duration::from_millis(300);
+/// Number of superseded sessions that the core keeps in any case.
+pub(super) const SUPERSEDED_MIN: usize = 8;
+/// Most acks to one agent in a second.
+const ACKS_PER_SECOND: u32 = 64;
 
-/// What a repeated datagram must not change.
+/// State that a repeated datagram must not change.
 #[derive(Debug, PartialEq)]
-pub(super) struct Frozen {
+pub(super) struct ReplaySnapshot {
     session: u64,
     address: Option<std::net::SocketAddr>,
-    totals: heartline_vocabulary::WorkTotals,
+    totals: WorkTotals,
     last_live: Option<MonoTime>,
     in_flight: u32,
     generation: u64,
 }
 
-impl Frozen {
+impl ReplaySnapshot {
     pub(super) fn of(fleet: &Fleet, agent: &str) -> Option<Self> {
         let view = fleet.view(fleet.find(agent)?)?;
         Some(Self {
@@ -64,16 +66,17 @@ impl Frozen {
     }
 }
 
-/// The number in an agent's name.
-pub(super) fn number_of(agent: &str) -> usize {
+/// Returns the number in an agent's name.
+pub(super) fn agent_number(agent: &str) -> usize {
     agent.rsplit('-').next().and_then(|n| n.parse().ok()).expect("agents are named by number")
 }
 
-impl Oracle {
+impl FleetOracle {
     pub(super) fn new(agents: usize, stall_after: Duration) -> Self {
         Self {
-            watched: vec![None; agents],
+            agents: vec![None; agents],
             forgotten: vec![None; agents],
+            forgotten_ids: BTreeSet::new(),
             stall_after,
             handled: BTreeSet::new(),
             swept_to: MonoTime::NEVER_YET,
@@ -81,175 +84,202 @@ impl Oracle {
         }
     }
 
-    /// The agent of that number, if it is known.
-    pub(super) fn watched(&self, agent: usize) -> Option<&Watched> {
-        self.watched[agent].as_ref()
+    pub(super) fn expected_agent(&self, agent: usize) -> Option<&ExpectedAgent> {
+        self.agents[agent].as_ref()
     }
 
-    /// A new start of the collector knows these.
-    pub(super) fn begin(&mut self, restored: &[RestoredAgent], wall_was_set: bool, now: MonoTime) {
-        self.forgotten = vec![None; self.watched.len()];
-        let before = std::mem::replace(&mut self.watched, self.forgotten.clone());
+    /// Takes in the agents that a new start of the collector restores.
+    pub(super) fn on_collector_start(
+        &mut self,
+        restored: &[RestoredAgent],
+        wall_was_set: bool,
+        now: MonoTime,
+    ) {
+        self.forgotten = vec![None; self.agents.len()];
+        self.forgotten_ids.clear();
+        let before = std::mem::replace(&mut self.agents, self.forgotten.clone());
         self.wall_was_set |= wall_was_set;
         self.swept_to = now;
         for agent in restored {
-            let number = number_of(&agent.agent);
-            let mut watched = Watched::new(agent.id.0, agent.interval_ms, now);
-            watched.sessions = agent.sessions.iter().map(|it| it.session).collect();
-            watched.ended = agent.sessions.first().and_then(|it| it.ended);
-            watched.desired =
+            let number = agent_number(&agent.agent);
+            let mut expected = ExpectedAgent::new(agent.id.0, agent.interval_ms, now);
+            expected.sessions = agent.sessions.iter().map(|it| it.session).collect();
+            expected.ended = agent.sessions.first().and_then(|it| it.ended);
+            expected.desired =
                 agent.desired.as_ref().map(|desired| (desired.killed, desired.at.min(now)));
-            watched.generation = agent.desired.as_ref().map_or(0, |desired| desired.generation);
-            watched.restored = Some(agent.status);
-            if let Some(before) = before[number].as_ref().filter(|it| it.id == watched.id) {
-                watched.since = before.since;
+            expected.generation = agent.desired.as_ref().map_or(0, |desired| desired.generation);
+            expected.restored = Some(agent.status);
+            if let Some(before) = before[number].as_ref().filter(|it| it.id == expected.id) {
+                expected.since = before.since;
             }
-            self.watched[number] = Some(watched);
+            self.agents[number] = Some(expected);
         }
     }
 
-    /// The kernel dropped datagrams from `from` to `to`.
-    pub(super) fn dropped(&mut self, from: MonoTime, to: MonoTime) {
-        for watched in self.watched.iter_mut().flatten() {
-            watched.dropped(from, to, self.stall_after);
+    /// Takes in that the kernel dropped datagrams from `from` to `to`.
+    pub(super) fn on_kernel_drops(&mut self, from: MonoTime, to: MonoTime) {
+        for expected in self.agents.iter_mut().flatten() {
+            expected.on_kernel_drops(from, to, self.stall_after);
         }
     }
 
-    /// Time passes to `now`; the core was last asked at `looked`.
-    pub(super) fn look(&mut self, looked: MonoTime, now: MonoTime) {
-        if now.since(looked) > ABSENCE {
-            self.swept_to = self.swept_to.max(looked);
-            self.watched.iter_mut().flatten().for_each(|watched| watched.put_off(looked, now));
+    /// Takes in that time has passed to `now`; the core had its last input at `last_input`.
+    pub(super) fn observe_time(&mut self, last_input: MonoTime, now: MonoTime) {
+        if now.since(last_input) > GAP_MIN {
+            self.swept_to = self.swept_to.max(last_input);
+            self.agents
+                .iter_mut()
+                .flatten()
+                .for_each(|expected| expected.postpone_deadlines(last_input, now));
         }
     }
 
-    /// A tick was handled.
-    pub(super) fn ticked(&mut self, now: MonoTime) {
-        self.swept_to = self.swept_to.max(now.minus_millis(SWEEP_EVERY_MS));
+    pub(super) fn on_tick(&mut self, now: MonoTime) {
+        self.swept_to = self.swept_to.max(now.minus_millis(SWEEP_INTERVAL_MS));
     }
 
-    /// Takes note of a datagram; says whether the same one was handled before.
+    /// Records a datagram; returns whether it was handled before.
     pub(super) fn is_repeated(&mut self, bytes: &[u8]) -> bool {
         let tag = bytes.last_chunk().expect("a verified datagram has a tag");
         !self.handled.insert(*tag)
     }
 
-    /// An authentic datagram was handled.
-    pub(super) fn heard(&mut self, message: &Message<'_>, fleet: &Fleet, now: MonoTime) -> Checked {
-        let number = number_of(message.agent);
+    /// Takes in an authentic datagram.
+    pub(super) fn on_message(
+        &mut self,
+        message: &Message<'_>,
+        fleet: &Fleet,
+        now: MonoTime,
+    ) -> CheckResult {
+        let number = agent_number(message.agent);
         let view = fleet.find(message.agent).and_then(|index| fleet.view(index));
         let Some(view) = view else { return Ok(()) };
-        let watched = self.watched[number].get_or_insert_with(|| {
+        let expected = self.agents[number].get_or_insert_with(|| {
             let interval_ms = match &message.body {
                 Body::Beat(beat) => beat.interval_ms,
                 _ => heartline_protocol::limits::INTERVAL_DEFAULT_MS,
             };
-            let mut watched = Watched::new(view.id().0, interval_ms, now);
+            let mut expected = ExpectedAgent::new(view.id().0, interval_ms, now);
             if let Some(before) = self.forgotten[number].take() {
-                (watched.sessions, watched.taken) = (before.sessions, before.taken);
-                watched.sessions.insert(0, NO_SESSION);
+                (expected.sessions, expected.received) = (before.sessions, before.received);
+                expected.sessions.insert(0, NO_SESSION);
             }
-            watched
+            expected
         });
-        let is_current = watched.sessions.first() == Some(&message.session);
-        let is_known = watched.sessions.contains(&message.session);
-        if is_known && !watched.taken.insert((message.session, message.sequence)) {
+        let is_current = expected.sessions.first() == Some(&message.session);
+        let is_known = expected.sessions.contains(&message.session);
+        if is_known && !expected.received.insert((message.session, message.sequence)) {
             return Ok(());
         }
         if !message.fresh {
-            if !is_known && !watched.is_news_of_stranger(message.session, message.sequence) {
+            if !is_known && !expected.is_new_of_unverified(message.session, message.sequence) {
                 return Ok(());
             }
-            // A recording of before this start is new to it, and proves nothing.
+            // A recording from before this start is new to it, but not proven fresh.
             if is_current || !is_known {
-                watched.heard_at = now;
-                if watched.doubted_from <= watched.silent_from {
-                    watched.doubted_from = now;
+                expected.received_at = now;
+                if expected.unconfirmed_from <= expected.silent_from {
+                    expected.unconfirmed_from = now;
                 }
             }
             return Ok(());
         }
-        watched.live(message, &view, now)
+        expected.on_live_message(message, &view, now)
     }
 
-    /// Whether the core still knows a session: it never counts a segment of it twice.
-    pub(super) fn remembers(&self, id: i64, session: u64) -> bool {
-        let watched = self.watched.iter().flatten().find(|watched| watched.id == id);
-        let at = watched.and_then(|it| it.sessions.iter().position(|&known| known == session));
-        let is_newcomer = watched.is_some_and(|it| it.newcomer == Some(session));
-        at.is_some_and(|at| at <= REMEMBERED) && !is_newcomer
+    /// Returns whether the core must still know a session, and so count none of its segments twice.
+    pub(super) fn knows_session(&self, id: i64, session: u64) -> bool {
+        let expected = self.agents.iter().flatten().find(|expected| expected.id == id);
+        let at = expected.and_then(|it| it.sessions.iter().position(|&known| known == session));
+        let is_new = expected.is_some_and(|it| it.new_session == Some(session));
+        at.is_some_and(|at| at <= SUPERSEDED_MIN) && !is_new
     }
 
-    /// Commands have become durable.
-    pub(super) fn persisted(&mut self, commands: &[Durable], now: MonoTime) -> Checked {
+    /// Returns whether the agent of this row id was forgotten since the collector started.
+    pub(super) fn has_forgotten(&self, id: i64) -> bool {
+        self.forgotten_ids.contains(&id)
+    }
+
+    /// Takes in that commands have become durable.
+    pub(super) fn on_commands_durable(
+        &mut self,
+        commands: &[DurableCommand],
+        now: MonoTime,
+    ) -> CheckResult {
+        for command in commands {
+            let id = command.id.0;
+            ensure!(!self.has_forgotten(id), "a command of forgotten agent row {id} was stored");
+        }
         for command in commands.iter().filter(|command| command.changed) {
-            let watched = self.watched.iter_mut().flatten().find(|it| it.id == command.id.0);
-            if let Some(watched) = watched {
-                hold!(
-                    command.generation > watched.generation,
+            let expected = self.agents.iter_mut().flatten().find(|it| it.id == command.id.0);
+            if let Some(expected) = expected {
+                ensure!(
+                    command.generation > expected.generation,
                     "generation {} after {}",
                     command.generation,
-                    watched.generation
+                    expected.generation
                 );
-                watched.generation = command.generation;
-                watched.desired = Some((command.killed, now));
+                expected.generation = command.generation;
+                expected.desired = Some((command.killed, now));
             }
         }
         Ok(())
     }
 
     /// Checks one output.
-    pub(super) fn check_output(&mut self, output: &Output, now: MonoTime) -> Checked {
+    pub(super) fn check_output(&mut self, output: &Output, now: MonoTime) -> CheckResult {
         match output {
-            Output::Transition(heartline_fleet::Transition { id, at, from, to, .. }) => {
+            Output::Transition(Transition { id, at, from, to, .. }) => {
                 let (stall_after, was_set) = (self.stall_after, self.wall_was_set);
-                let Some(watched) = self.by_id(id.0) else {
-                    return Ok(());
-                };
-                watched.restored = None;
-                hold!(
-                    *from == watched.status,
+                let Some(expected) = self.by_id(id.0) else { return Ok(()) };
+                expected.restored = None;
+                ensure!(
+                    *from == expected.status,
                     "{from:?} → {to:?} although it was {:?}",
-                    watched.status
+                    expected.status
                 );
-                hold!(from != to, "{from:?} became itself");
-                hold!(*at <= now, "{to:?} became true in the future");
-                hold!(
-                    *at >= watched.since || was_set,
+                ensure!(from != to, "{from:?} became itself");
+                ensure!(*at <= now, "{to:?} became true in the future");
+                ensure!(
+                    *at >= expected.since || was_set,
                     "{to:?} became true at {at:?}, before {from:?}"
                 );
-                // From unreachable to late: drops that became known since then excuse the silence,
-                // and the next word of the agent shows it.
+                // From unreachable to late: drops that were reported since then excuse the silence, and the
+                // agent's next message shows it.
                 let is_deadline = !matches!(from.state, State::Killed | State::Unreachable);
                 match to.reason {
-                    Some(Reason::Late) if is_deadline => hold!(
-                        watched.is_late_moment(*at),
+                    Some(Reason::Late) if is_deadline => ensure!(
+                        expected.may_become_late_at(*at),
                         "late at {at:?} and not at its deadline {:?}",
-                        watched.late_at()
+                        expected.late_at()
                     ),
-                    Some(Reason::Silent | Reason::OneWay) if is_deadline => hold!(
-                        watched.is_unreachable_moment(*at),
+                    Some(Reason::Silent | Reason::OneWay) if is_deadline => ensure!(
+                        expected.may_become_unreachable_at(*at),
                         "unreachable at {at:?} and not at its deadline {:?}",
-                        watched.unreachable_at()
+                        expected.unreachable_at()
                     ),
                     Some(Reason::Stalled) if *from == AgentStatus::HEALTHY => {
-                        let due = watched.stalled_at(stall_after).unwrap_or(MonoTime::NEVER);
-                        hold!(*at == due.max(watched.since), "stalled at {at:?}, not at {due:?}");
+                        let due = expected.stalled_at(stall_after).unwrap_or(MonoTime::NEVER);
+                        ensure!(
+                            *at == due.max(expected.since),
+                            "stalled at {at:?}, not at {due:?}"
+                        );
                     }
                     _ => {}
                 }
-                watched.since = *at;
-                watched.status = *to;
+                expected.since = *at;
+                expected.status = *to;
             }
             Output::Record(HistoryDbRow::Disobeyed { .. }) => {
-                hold!(false, "an obedient agent was called disobedient");
+                ensure!(false, "an obedient agent was called disobedient");
             }
             Output::Record(HistoryDbRow::Forgotten { id, .. }) => {
-                for (watched, forgotten) in self.watched.iter_mut().zip(&mut self.forgotten) {
-                    if let Some(gone) = watched.take_if(|watched| watched.id == id.0) {
-                        let is_killed = gone.desired.is_some_and(|(killed, _)| killed);
-                        hold!(!is_killed, "a killed agent was forgotten");
-                        *forgotten = Some(gone);
+                self.forgotten_ids.insert(id.0);
+                for (expected, forgotten) in self.agents.iter_mut().zip(&mut self.forgotten) {
+                    if let Some(agent) = expected.take_if(|expected| expected.id == id.0) {
+                        let is_killed = agent.desired.is_some_and(|(killed, _)| killed);
+                        ensure!(!is_killed, "a killed agent was forgotten");
+                        *forgotten = Some(agent);
                     }
                 }
             }
@@ -258,69 +288,69 @@ impl Oracle {
         Ok(())
     }
 
-    /// An answer goes out; `len` bytes long.
-    pub(super) fn answered(
+    /// Checks an ack that is `len` bytes long.
+    pub(super) fn on_ack(
         &mut self,
         agent: usize,
-        answer: &OutgoingAck,
+        ack: &OutgoingAck,
         len: usize,
         now: MonoTime,
-    ) -> Checked {
-        hold!(len <= usize::from(answer.message_len), "an answer is longer than its question");
-        let Some(watched) = self.watched[agent].as_mut() else { return Ok(()) };
+    ) -> CheckResult {
+        ensure!(len <= usize::from(ack.message_len), "an ack is longer than its request");
+        let Some(expected) = self.agents[agent].as_mut() else { return Ok(()) };
         let second = now.nanos().div_euclid(1_000_000_000);
-        let (of, count) = watched.answers;
-        watched.answers = (second, if of == second { count + 1 } else { 1 });
-        hold!(watched.answers.1 <= ANSWERS_PER_SECOND, "too many answers in one second");
+        let (of, count) = expected.acks_in_second;
+        expected.acks_in_second = (second, if of == second { count + 1 } else { 1 });
+        ensure!(expected.acks_in_second.1 <= ACKS_PER_SECOND, "too many acks in one second");
         Ok(())
     }
 
-    /// Checks everybody's state as it is shown now.
+    /// Checks the shown state of every agent.
     pub(super) fn check(
         &mut self,
         fleet: &Fleet,
         changed: &[AgentIndex],
         now: MonoTime,
-    ) -> Checked {
+    ) -> CheckResult {
         let (stall_after, swept_to) = (self.stall_after, self.swept_to.min(now));
         let mut of = [0; State::ALL.len()];
         let (mut views, mut next) = (0, MonoTime::NEVER);
         for view in fleet.views() {
             views += 1;
             of[view.status().state as usize] += 1;
-            let Some(watched) = self.watched[number_of(view.name())].as_mut() else {
-                hold!(false, "{} is known to nobody", view.name());
+            let Some(expected) = self.agents[agent_number(view.name())].as_mut() else {
+                ensure!(false, "{} is known to the core alone", view.name());
                 return Ok(());
             };
-            watched.check(&view, stall_after, swept_to, now)?;
+            expected.check(&view, stall_after, swept_to, now)?;
             let shown = (view.status(), *view.totals(), view.last_live());
-            let was = watched.shown.replace(shown);
-            hold!(
+            let was = expected.shown.replace(shown);
+            ensure!(
                 was == Some(shown) || changed.contains(&view.index),
-                "{} changed and operators are not told",
+                "{} changed and is not in the list of changed agents",
                 view.name()
             );
-            let boundaries = watched.boundaries();
+            let boundaries = expected.boundaries();
             let to_come = boundaries.into_iter().filter(|&at| at > now);
-            let changes = |at: &MonoTime| watched.expected(*at, stall_after) != view.status();
+            let changes = |at: &MonoTime| expected.expected(*at, stall_after) != view.status();
             next = next.min(to_come.filter(changes).min().unwrap_or(MonoTime::NEVER));
         }
-        hold!(views == self.watched.iter().flatten().count(), "somebody is missing");
+        ensure!(views == self.agents.iter().flatten().count(), "an agent is missing");
         let summary = fleet.state_counts();
-        hold!(summary.total == views as u32, "{} in all states, {views} agents", summary.total);
+        ensure!(summary.total == views as u32, "{} in all states, {views} agents", summary.total);
         for state in State::ALL {
-            hold!(summary.of(state) == of[state as usize], "the sum of {state:?} is wrong");
+            ensure!(summary.of(state) == of[state as usize], "the sum of {state:?} is wrong");
         }
         let timeout = fleet.poll_timeout();
-        hold!(timeout <= now + HEARTBEAT, "it would sleep for longer than a heartbeat");
-        hold!(
-            timeout <= next.max(now.plus_millis(SWEEP_EVERY_MS)),
+        ensure!(timeout <= now + HEARTBEAT, "it would sleep for longer than a heartbeat");
+        ensure!(
+            timeout <= next.max(now.plus_millis(SWEEP_INTERVAL_MS)),
             "it would sleep until {timeout:?}, past a deadline at {next:?}"
         );
         Ok(())
     }
 
-    fn by_id(&mut self, id: i64) -> Option<&mut Watched> {
-        self.watched.iter_mut().flatten().find(|watched| watched.id == id)
+    fn by_id(&mut self, id: i64) -> Option<&mut ExpectedAgent> {
+        self.agents.iter_mut().flatten().find(|expected| expected.id == id)
     }
 }

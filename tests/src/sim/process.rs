@@ -1,4 +1,4 @@
-//! One process of an agent: real emitter logic, and a worker that does tasks.
+//! A process of an agent: the emitter's engine and a worker that does tasks.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,48 +9,44 @@ use heartline_engine::{
 };
 use heartline_fleet::MonoTime;
 use heartline_protocol::bucket;
-use heartline_vocabulary::Phase;
+use heartline_vocabulary::{Phase, WorkTotals};
 
-use super::network::Packet;
-use super::work::Work;
+use super::network::SimPacket;
 use crate::random::RngExt as _;
 
-/// A process that runs.
 #[derive(Debug)]
-pub(super) struct Process {
-    /// Its emitter.
+pub(super) struct SimProcess {
     pub(super) engine: Engine,
-    /// The port that it sends from.
+    /// Source port.
     pub(super) port: u16,
-    /// Frozen until then, with what has arrived meanwhile.
+    /// End of a freeze; datagrams wait in `inbox` meanwhile.
     pub(super) frozen_until: Option<MonoTime>,
-    /// See `frozen_until`.
-    pub(super) inbox: Vec<Packet>,
-    /// Its tasks do not end before then.
-    pub(super) stuck_until: MonoTime,
-    /// It waits for a person until then, and says so.
-    pub(super) waits_until: MonoTime,
-    /// It begins no more tasks.
+    pub(super) inbox: Vec<SimPacket>,
+    /// No task ends before then.
+    pub(super) blocked_until: MonoTime,
+    /// The worker waits for a person until then, and reports it.
+    pub(super) waiting_until: MonoTime,
+    /// No more tasks begin.
     pub(super) idle: bool,
-    /// All that it ever did.
-    pub(super) done: Work,
+    /// All work ever done.
+    pub(super) done: WorkTotals,
     metrics: InMemoryMetrics,
-    tasks: Vec<Task>,
+    tasks: Vec<SimTask>,
     next_task: MonoTime,
     progress: Option<MonoTime>,
     pace_ms: u64,
 }
 
 #[derive(Debug)]
-struct Task {
+struct SimTask {
     began: MonoTime,
     ends: MonoTime,
 }
 
-/// Most tasks of one process at a time.
+/// Most tasks in flight.
 const TASKS_MAX: usize = 3;
 
-impl Process {
+impl SimProcess {
     pub(super) fn new(config: EngineConfig, port: u16, now: MonoTime, rng: &mut Rng) -> Self {
         let pace_ms = u64::from(config.interval_ms) * rng.pick(&[1, 2, 4]) / 2;
         Self {
@@ -58,10 +54,10 @@ impl Process {
             port,
             frozen_until: None,
             inbox: Vec::new(),
-            stuck_until: MonoTime::NEVER_YET,
-            waits_until: MonoTime::NEVER_YET,
+            blocked_until: MonoTime::NEVER_YET,
+            waiting_until: MonoTime::NEVER_YET,
             idle: false,
-            done: Work::default(),
+            done: WorkTotals::default(),
             metrics: InMemoryMetrics::default(),
             tasks: Vec::new(),
             next_task: now,
@@ -70,33 +66,33 @@ impl Process {
         }
     }
 
-    /// When it acts next by itself; `None`: it has said all and ends.
+    /// Returns when it acts next without an input; `None` once it has closed.
     pub(super) fn due(&self) -> Option<MonoTime> {
-        let says = MonoTime::from_nanos(self.engine.poll_timeout()?.get() as i64);
+        let sends = MonoTime::from_nanos(self.engine.poll_timeout()?.get() as i64);
         if let Some(until) = self.frozen_until {
             return Some(until);
         }
         let ends = self.tasks.iter().map(|task| task.ends).min().unwrap_or(MonoTime::NEVER);
         let begins = if self.idle { MonoTime::NEVER } else { self.next_task };
-        Some(says.min(ends).min(begins))
+        Some(sends.min(ends).min(begins))
     }
 
-    /// Works and speaks, as far as it is time for it. What it says goes into `out`.
-    pub(super) fn act(&mut self, now: MonoTime, rng: &mut Rng, out: &mut Vec<Rc<[u8]>>) {
+    /// Does the tasks and sends the datagrams that are due, into `out`.
+    pub(super) fn run_due(&mut self, now: MonoTime, rng: &mut Rng, out: &mut Vec<Rc<[u8]>>) {
         self.end_tasks(now, rng);
         if !self.idle && now >= self.next_task {
             self.next_task = now.plus_millis(rng.u64(1..=2 * self.pace_ms));
             if !self.engine.applied().killed && self.tasks.len() < TASKS_MAX {
                 let ends = now.plus_millis(rng.u64(1..=3 * self.pace_ms));
-                self.tasks.push(Task { began: now, ends: ends.max(self.stuck_until) });
+                self.tasks.push(SimTask { began: now, ends: ends.max(self.blocked_until) });
                 self.progress = Some(now);
             }
         }
-        self.say(now, out);
+        self.transmit(now, out);
     }
 
     /// Sends what is due.
-    pub(super) fn say(&mut self, now: MonoTime, out: &mut Vec<Rc<[u8]>>) {
+    pub(super) fn transmit(&mut self, now: MonoTime, out: &mut Vec<Rc<[u8]>>) {
         let mut bytes = Vec::new();
         self.metrics.vitals = self.vitals(now);
         while self.engine.poll_transmit(engine_time(now), &mut self.metrics, &mut bytes) {
@@ -105,23 +101,23 @@ impl Process {
         }
     }
 
-    /// Takes a datagram in; what is refused is forgotten.
-    pub(super) fn hear(&mut self, bytes: &[u8], now: MonoTime) -> DatagramOutcome {
+    /// Handles a datagram; refused ones have no effect.
+    pub(super) fn receive(&mut self, bytes: &[u8], now: MonoTime) -> DatagramOutcome {
         self.engine.handle_datagram(bytes, engine_time(now)).unwrap_or_default()
     }
 
-    /// Begins to end as it should.
-    pub(super) fn goodbye(&mut self, now: MonoTime) {
+    /// Begins a clean shutdown.
+    pub(super) fn shut_down(&mut self, now: MonoTime) {
         self.idle = true;
         self.engine.close(engine_time(now), Duration::from_secs(1));
     }
 
-    /// Tasks begun and not ended.
+    /// Returns the number of tasks begun and not ended.
     pub(super) fn in_flight(&self) -> usize {
         self.tasks.len()
     }
 
-    /// Whether all that it did was confirmed.
+    /// Returns whether all work was confirmed.
     pub(super) fn is_complete(&self) -> bool {
         let open = &self.metrics.open;
         let sums = [open.ok, open.failed, open.cost_nano_usd, open.tokens_in, open.tokens_out];
@@ -131,15 +127,15 @@ impl Process {
     fn end_tasks(&mut self, now: MonoTime, rng: &mut Rng) {
         let before = self.tasks.len();
         for task in self.tasks.extract_if(.., |task| task.ends <= now) {
-            let did = Work {
+            let did = WorkTotals {
                 ok: u64::from(rng.chance(900)),
                 failed: 0,
                 cost_nano_usd: rng.u64(0..=5_000),
                 tokens_in: rng.u64(0..=300),
                 tokens_out: rng.u64(0..=30),
             };
-            let did = Work { failed: 1 - did.ok, ..did };
-            self.done.add(&did);
+            let did = WorkTotals { failed: 1 - did.ok, ..did };
+            self.done = self.done.saturating_add(&did);
             self.metrics.open.ok += did.ok;
             self.metrics.open.failed += did.failed;
             self.metrics.open.cost_nano_usd += did.cost_nano_usd;
@@ -154,7 +150,7 @@ impl Process {
     }
 
     fn vitals(&self, now: MonoTime) -> BeatVitals {
-        let waits = now < self.waits_until;
+        let waits = now < self.waiting_until;
         BeatVitals {
             phase: if waits { Phase::Waiting } else { Phase::Running },
             in_flight: self.tasks.len() as u32,
@@ -166,18 +162,18 @@ impl Process {
         }
     }
 
-    /// Makes the tasks in flight last at least until then.
-    pub(super) fn stick(&mut self, until: MonoTime) {
-        self.stuck_until = until;
+    /// Keeps the tasks in flight from ending before `until`.
+    pub(super) fn block_tasks(&mut self, until: MonoTime) {
+        self.blocked_until = until;
         for task in &mut self.tasks {
             task.ends = task.ends.max(until);
         }
     }
 
-    /// No task lasts longer than until now.
-    pub(super) fn unstick(&mut self, now: MonoTime) {
-        self.stuck_until = now;
-        self.waits_until = now;
+    /// Ends all tasks now, and begins no more.
+    pub(super) fn unblock_tasks(&mut self, now: MonoTime) {
+        self.blocked_until = now;
+        self.waiting_until = now;
         self.idle = true;
         for task in &mut self.tasks {
             task.ends = now;

@@ -1,26 +1,51 @@
-//! A promise that was broken.
+//! Violated invariants, and the trace of steps that led to them.
 
-use std::fmt;
+use std::collections::VecDeque;
+use std::time::Duration;
 
-/// Which promise, and how.
+/// The text of a violated invariant.
 #[derive(Clone, Debug)]
-pub(super) struct Violation(pub(super) String);
+pub(super) struct InvariantViolation(pub(super) String);
 
-/// What every step of a run gives.
-pub(super) type Checked<T = ()> = Result<T, Violation>;
+pub(super) type CheckResult<T = ()> = Result<T, InvariantViolation>;
 
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Gives back a [`Violation`] with this text unless the condition holds.
-macro_rules! hold {
+/// Returns an [`InvariantViolation`] with this text unless the condition holds.
+macro_rules! ensure {
     ($condition:expr, $($text:tt)+) => {
         if !$condition {
-            return Err($crate::sim::violation::Violation(format!($($text)+)));
+            return Err($crate::sim::violation::InvariantViolation(format!($($text)+)));
         }
     };
 }
-pub(super) use hold;
+pub(super) use ensure;
+
+/// The last steps of a run.
+#[derive(Debug)]
+pub(super) enum StepTrace {
+    Off,
+    /// The last lines, and the largest number of them.
+    On(VecDeque<String>, usize),
+}
+
+impl StepTrace {
+    pub(super) fn on(lines: usize) -> Self {
+        Self::On(VecDeque::new(), lines)
+    }
+
+    pub(super) fn push(&mut self, at: Duration, step: u64, text: impl FnOnce() -> String) {
+        if let Self::On(lines, most) = self {
+            if lines.len() >= *most {
+                lines.pop_front();
+            }
+            lines.push_back(format!("{:>11.4}s step {step:>6}  {}", at.as_secs_f64(), text()));
+        }
+    }
+
+    /// Returns the lines, oldest first.
+    pub(super) fn lines(self) -> Vec<String> {
+        match self {
+            Self::Off => Vec::new(),
+            Self::On(lines, _) => lines.into(),
+        }
+    }
+}

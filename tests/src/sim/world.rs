@@ -1,4 +1,4 @@
-//! Everything that there is in one run, and the one loop that moves it.
+//! The state of one run, and its event loop.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -6,108 +6,102 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use heartline_fleet::{CommandRequest, MonoTime};
+use heartline_protocol::Direction;
 
-use super::agent::Agent;
-use super::attacker::Attacker;
-use super::collector::Collector;
-use super::disk::{Disk, Notice};
-use super::ledger::Ledger;
-use super::network::{Network, Packet, Way, address};
-use super::oracle::Oracle;
-use super::plan::Plan;
-use super::trace::Trace;
-use super::violation::{Checked, hold};
+use super::agent::SimAgent;
+use super::attacker::SimAttacker;
+use super::collector::SimCollector;
+use super::disk::{SimDisk, StoreNotice};
+use super::ledger::WorkLedger;
+use super::network::{SimNetwork, SimPacket, address};
+use super::oracle::FleetOracle;
+use super::plan::RunPlan;
+use super::violation::{CheckResult, StepTrace, ensure};
 
-/// What is to come.
+/// A scheduled event.
 #[derive(Debug)]
-pub(super) enum Event {
-    /// A datagram arrives.
-    Arrives(Packet),
+pub(super) enum SimEvent {
+    PacketArrives(SimPacket),
     /// `control.db` commits.
     CommitControl,
     /// `history.db` commits.
     CommitHistory,
-    /// The store tells this start of the collector.
-    Tells(u64, Notice),
-    /// An operator's command reaches the collector.
+    /// A notice of the store to this start of the collector.
+    StoreNotice(u64, StoreNotice),
     Command(CommandRequest),
-    /// The collector is no longer frozen.
-    CollectorThaws,
-    /// The collector starts.
+    CollectorUnfreezes,
     CollectorStarts,
-    /// An agent's process starts.
     AgentStarts(usize),
-    /// Something goes wrong.
     Fault,
-    /// The attacker sends this, and will so many times more.
-    Attack(Packet, u32),
-    /// From now on nothing goes wrong.
-    Heals,
-    /// All must be well by now.
-    Ends,
+    /// The attacker sends a recording, and as many more times.
+    ReplayFlood(SimPacket, u32),
+    /// From now on there are no faults.
+    FaultsEnd,
+    /// Every agent must be as expected by now.
+    RunEnds,
 }
 
 /// One run.
-pub(super) struct World {
+pub(super) struct SimWorld {
     pub(super) now: MonoTime,
     pub(super) rng: Rng,
-    pub(super) plan: Plan,
-    pub(super) agents: Vec<Agent>,
-    pub(super) network: Network,
-    pub(super) attacker: Attacker,
-    pub(super) collector: Collector,
-    pub(super) disk: Disk,
-    pub(super) oracle: Oracle,
-    pub(super) ledger: Ledger,
-    pub(super) trace: Trace,
+    pub(super) plan: RunPlan,
+    pub(super) agents: Vec<SimAgent>,
+    pub(super) network: SimNetwork,
+    pub(super) attacker: SimAttacker,
+    pub(super) collector: SimCollector,
+    pub(super) disk: SimDisk,
+    pub(super) oracle: FleetOracle,
+    pub(super) ledger: WorkLedger,
+    pub(super) trace: StepTrace,
     pub(super) slow_disk_until: MonoTime,
-    pub(super) healed: bool,
-    /// How far the wall clock was set since the collector started, in ms.
+    pub(super) faults_ended: bool,
+    /// By how much the wall clock was set since the collector started, in ms.
     pub(super) wall_shift_ms: i64,
     pub(super) requests: u64,
-    /// Sessions that ended with everything confirmed.
+    /// Sessions that ended with all work confirmed.
     pub(super) complete: Vec<u64>,
-    events: BTreeMap<(MonoTime, u64), Event>,
+    events: BTreeMap<(MonoTime, u64), SimEvent>,
     serial: u64,
     steps: u64,
-    /// Steps in a row at one moment.
-    rush: u32,
+    /// Consecutive steps at one simulated time.
+    steps_at_now: u32,
 }
 
-/// What acts next.
-enum Next {
+/// What the event loop does next.
+enum NextStep {
     Event,
     Tick,
     Process { agent: usize, process: usize },
 }
 
-/// Most steps at one moment.
-const RUSH_MAX: u32 = 10_000;
-/// Nobody is older than the run, but ages reach back before it.
+/// Most steps at one simulated time.
+const STEPS_AT_ONE_TIME_MAX: u32 = 10_000;
+/// Start of every run; ages reach back before it.
 const START: MonoTime = MonoTime::from_millis(1_000_000_000);
 
-impl World {
-    pub(super) fn new(seed: u64, trace: Trace) -> Self {
+impl SimWorld {
+    pub(super) fn new(seed: u64, trace: StepTrace) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let plan = Plan::draw(&mut rng);
-        let agents = (0..plan.agents).map(Agent::new).collect();
+        let plan = RunPlan::draw(&mut rng);
+        let agents = (0..plan.agents).map(SimAgent::new).collect();
         let mut world = Self {
             now: START,
-            network: Network::new(plan.agents),
-            attacker: Attacker::default(),
-            collector: Collector::default(),
-            disk: Disk::default(),
-            oracle: Oracle::new(plan.agents, plan.stall_after),
-            ledger: Ledger::default(),
+            network: SimNetwork::new(plan.agents),
+            attacker: SimAttacker::default(),
+            collector: SimCollector::default(),
+            disk: SimDisk::default(),
+            oracle: FleetOracle::new(plan.agents, plan.stall_after),
+            ledger: WorkLedger::default(),
             slow_disk_until: START,
-            healed: false,
+            faults_ended: false,
             wall_shift_ms: 0,
             requests: 0,
             complete: Vec::new(),
             events: BTreeMap::new(),
             serial: 0,
             steps: 0,
-            rush: 0,
+            steps_at_now: 0,
             rng,
             plan,
             agents,
@@ -118,117 +112,115 @@ impl World {
     }
 
     fn schedule(&mut self) {
-        let heals = START + self.plan.busy_for;
-        let settled = Duration::from_millis(u64::from(self.plan.interval_ms) * 30 + 20_000);
-        self.after_ms(0, Event::CollectorStarts);
+        let faults_end = START + self.plan.faults_for;
+        let settle_time = Duration::from_millis(u64::from(self.plan.interval_ms) * 30 + 20_000);
+        self.after_ms(0, SimEvent::CollectorStarts);
         for agent in 0..self.plan.agents {
             let wait_ms = self.rng.u64(0..=u64::from(self.plan.interval_ms));
-            self.after_ms(wait_ms, Event::AgentStarts(agent));
+            self.after_ms(wait_ms, SimEvent::AgentStarts(agent));
         }
-        self.after_ms(self.plan.fault_every_ms, Event::Fault);
-        self.at(heals, Event::Heals);
-        self.at(heals + settled, Event::Ends);
+        self.after_ms(self.plan.fault_interval_ms, SimEvent::Fault);
+        self.at(faults_end, SimEvent::FaultsEnd);
+        self.at(faults_end + settle_time, SimEvent::RunEnds);
     }
 
-    /// Lets all of it happen. Gives back how many steps it took, and how long in its own time.
-    pub(super) fn run(&mut self) -> Checked<(u64, Duration)> {
+    /// Runs to the end; returns the number of steps and the simulated time.
+    pub(super) fn run(&mut self) -> CheckResult<(u64, Duration)> {
         loop {
-            let (at, next) = self.next();
-            hold!(at >= self.now, "time runs backwards");
-            self.rush = if at == self.now { self.rush + 1 } else { 0 };
-            hold!(
-                self.rush < RUSH_MAX,
-                "somebody wants to act again and again, and time stands still"
+            let (at, next) = self.next_step();
+            ensure!(at >= self.now, "time runs backwards");
+            self.steps_at_now = if at == self.now { self.steps_at_now + 1 } else { 0 };
+            ensure!(
+                self.steps_at_now < STEPS_AT_ONE_TIME_MAX,
+                "{STEPS_AT_ONE_TIME_MAX} steps, and no time passes"
             );
             self.now = at;
             self.steps += 1;
             match next {
-                Next::Tick => self.tick()?,
-                Next::Process { agent, process } => self.act(agent, process)?,
-                Next::Event => {
+                NextStep::Tick => self.tick_collector()?,
+                NextStep::Process { agent, process } => self.run_process(agent, process)?,
+                NextStep::Event => {
                     let (_, event) = self.events.pop_first().expect("it was chosen");
-                    if matches!(event, Event::Ends) {
+                    if matches!(event, SimEvent::RunEnds) {
                         self.check_end()?;
                         return Ok((self.steps, self.now.since(START)));
                     }
-                    self.happen(event)?;
+                    self.handle_event(event)?;
                 }
             }
         }
     }
 
-    /// What acts next. A tick comes after everything else of its moment: the socket is drained
+    /// Returns the next step. A tick comes after everything else at its time: the socket is drained
     /// first.
-    fn next(&self) -> (MonoTime, Next) {
-        let event = self.events.first_key_value().expect("the end is to come");
-        let mut next = (event.0.0, Next::Event);
+    fn next_step(&self) -> (MonoTime, NextStep) {
+        let event = self.events.first_key_value().expect("the end of the run is scheduled");
+        let mut next = (event.0.0, NextStep::Event);
         for (agent, it) in self.agents.iter().enumerate() {
             for (process, it) in it.processes.iter().enumerate() {
                 let due = it.due().unwrap_or(self.now).max(self.now);
                 if due < next.0 {
-                    next = (due, Next::Process { agent, process });
+                    next = (due, NextStep::Process { agent, process });
                 }
             }
         }
         let tick_at = self.collector.tick_at().max(self.now);
-        if tick_at < next.0 { (tick_at, Next::Tick) } else { next }
+        if tick_at < next.0 { (tick_at, NextStep::Tick) } else { next }
     }
 
-    fn happen(&mut self, event: Event) -> Checked {
+    fn handle_event(&mut self, event: SimEvent) -> CheckResult {
         match event {
-            Event::Arrives(packet) => match packet.way {
-                Way::Up => self.arrive_up(packet),
-                Way::Down => self.arrive_down(&packet),
+            SimEvent::PacketArrives(packet) => match packet.direction {
+                Direction::Up => self.on_packet_up(packet),
+                Direction::Down => self.on_packet_down(&packet),
             },
-            Event::CommitControl => self.commit_control(),
-            Event::CommitHistory => self.commit_history(),
-            Event::Tells(boot, notice) => self.tell(boot, notice),
-            Event::Command(request) => self.command(request),
-            Event::CollectorThaws => self.thaw(),
-            Event::CollectorStarts => self.start_collector(),
-            Event::AgentStarts(agent) => {
+            SimEvent::CommitControl => self.commit_control(),
+            SimEvent::CommitHistory => self.commit_history(),
+            SimEvent::StoreNotice(start, notice) => self.deliver_notice(start, notice),
+            SimEvent::Command(request) => self.send_command(request),
+            SimEvent::CollectorUnfreezes => self.unfreeze_collector(),
+            SimEvent::CollectorStarts => self.start_collector(),
+            SimEvent::AgentStarts(agent) => {
                 self.start_agent(agent);
                 Ok(())
             }
-            Event::Fault => self.fault(),
-            Event::Attack(packet, more) => {
-                self.attack(packet, more);
+            SimEvent::Fault => self.inject_fault(),
+            SimEvent::ReplayFlood(packet, more) => {
+                self.send_recording(packet, more);
                 Ok(())
             }
-            Event::Heals => self.heal(),
-            Event::Ends => Ok(()),
+            SimEvent::FaultsEnd => self.end_faults(),
+            SimEvent::RunEnds => Ok(()),
         }
     }
 
-    /// Schedules an event.
-    pub(super) fn at(&mut self, at: MonoTime, event: Event) {
+    pub(super) fn at(&mut self, at: MonoTime, event: SimEvent) {
         self.serial += 1;
         self.events.insert((at.max(self.now), self.serial), event);
     }
 
-    /// Schedules an event.
-    pub(super) fn after_ms(&mut self, ms: u64, event: Event) {
+    pub(super) fn after_ms(&mut self, ms: u64, event: SimEvent) {
         self.at(self.now.plus_millis(ms), event);
     }
 
-    /// Gives a datagram to the network.
-    pub(super) fn send(&mut self, packet: &Packet) {
+    /// Sends a datagram through the network and past the attacker.
+    pub(super) fn send(&mut self, packet: &SimPacket) {
         self.attacker.record(packet, &mut self.rng);
         for at in self.network.arrivals(packet, &self.plan, &mut self.rng, self.now) {
-            self.at(at, Event::Arrives(packet.clone()));
+            self.at(at, SimEvent::PacketArrives(packet.clone()));
         }
     }
 
-    /// Sends what a process says.
-    pub(super) fn send_up(&mut self, agent: usize, port: u16, said: Vec<Rc<[u8]>>) {
-        for bytes in said {
+    /// Sends the datagrams of a process.
+    pub(super) fn send_up(&mut self, agent: usize, port: u16, datagrams: Vec<Rc<[u8]>>) {
+        for bytes in datagrams {
             let peer = address(agent, port);
-            self.send(&Packet { bytes, peer, way: Way::Up, forged: false });
+            self.send(&SimPacket { bytes, peer, direction: Direction::Up, forged: false });
         }
     }
 
-    /// A note for whoever looks for the fault.
-    pub(super) fn note(&mut self, text: impl FnOnce() -> String) {
-        self.trace.note(self.now.since(START), self.steps, text);
+    /// Adds a line to the trace.
+    pub(super) fn trace(&mut self, text: impl FnOnce() -> String) {
+        self.trace.push(self.now.since(START), self.steps, text);
     }
 }

@@ -1,12 +1,12 @@
-//! Who may depend on whom. A package boundary keeps what a promise would not.
+//! Allowed dependencies of packages.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use crate::files::{assert_none, files, root};
 
-/// What of ours a package may use.
-pub(crate) const OURS: &[(&str, &[&str])] = &[
+/// The packages of this workspace that a package may use.
+pub(crate) const INTERNAL_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("vocabulary", &[]),
     ("protocol", &["heartline-vocabulary"]),
     ("fleet", &["heartline-vocabulary", "heartline-protocol"]),
@@ -51,8 +51,8 @@ pub(crate) const OURS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// All that a pure package may use of others: nothing that opens, waits, draws or asks the time.
-const PURE: &[(&str, &[&str])] = &[
+/// The crates that a pure package may use: none with I/O, clocks, threads or randomness.
+const EXTERNAL_DEPENDENCIES_OF_PURE: &[(&str, &[&str])] = &[
     ("vocabulary", &["serde"]),
     ("protocol", &["base64", "ring", "rmp", "thiserror"]),
     ("fleet", &["ahash", "hashbrown"]),
@@ -70,7 +70,7 @@ fn dependencies(package: &str) -> BTreeSet<String> {
     }
     assert!(
         !manifest.contains_key("target"),
-        "{package}: dependencies of one platform: not looked at"
+        "{package}: platform-specific dependencies are not supported here"
     );
     all
 }
@@ -80,37 +80,36 @@ fn is_ours(name: &str) -> bool {
 }
 
 #[test]
-fn packages_use_of_ours_only_what_they_may() {
-    for (package, allowed) in OURS {
+fn packages_use_only_allowed_packages_of_the_workspace() {
+    for (package, allowed) in INTERNAL_DEPENDENCIES {
         let ours: BTreeSet<_> =
             dependencies(package).into_iter().filter(|it| is_ours(it)).collect();
         let faults: Vec<_> =
             ours.into_iter().filter(|it| !allowed.contains(&it.as_str())).collect();
-        assert_none(&format!("{package}/ may use {allowed:?} of ours"), &faults);
+        assert_none(&format!("{package}/ may use {allowed:?} of the workspace"), &faults);
     }
 }
 
 #[test]
-fn pure_packages_use_pure_crates() {
-    for (package, allowed) in PURE {
+fn pure_packages_use_only_pure_crates() {
+    for (package, allowed) in EXTERNAL_DEPENDENCIES_OF_PURE {
         let others = dependencies(package).into_iter().filter(|it| !is_ours(it));
         let faults: Vec<_> = others.filter(|it| !allowed.contains(&it.as_str())).collect();
-        assert_none(&format!("{package}/ may use {allowed:?} of others"), &faults);
+        assert_none(&format!("{package}/ may use {allowed:?} of crates.io"), &faults);
     }
 }
 
 #[test]
-fn every_package_has_a_rule_or_may_use_all() {
+fn every_package_but_tests_has_a_rule() {
     let everything = ["tests"];
     let manifest: toml::Table =
         std::fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
     let members = manifest["workspace"]["members"].as_array().unwrap().iter();
     let members: BTreeSet<&str> = members.map(|it| it.as_str().unwrap()).collect();
-    let ruled = OURS.iter().map(|(package, _)| *package).chain(everything);
+    let ruled = INTERNAL_DEPENDENCIES.iter().map(|(package, _)| *package).chain(everything);
     assert_eq!(members, ruled.collect());
 }
 
-/// Without its demo, `heartline` brings neither the collector nor SQLite to operators' machines.
 #[test]
 fn heartline_without_its_demo_links_no_collector() {
     let linked = |options: &[&str]| {
@@ -124,12 +123,11 @@ fn heartline_without_its_demo_links_no_collector() {
             .map(|it| names.lines().any(|line| line == it))
     };
     assert_eq!(linked(&["--no-default-features"]), [false; 3]);
-    assert_eq!(linked(&[]), [true; 3], "with its demo it does");
+    assert_eq!(linked(&[]), [true; 3], "with its demo");
 }
 
-/// Versions stand in one place, so that no two packages use different ones.
 #[test]
-fn versions_stand_in_the_workspace() {
+fn dependencies_are_inherited_from_the_workspace() {
     let manifests = files(&["Cargo.toml"]);
     let packages = manifests.iter().filter(|it| {
         it.path.contains('/') && !it.path.starts_with("fuzz/") && it.path.matches('/').count() == 1
@@ -150,8 +148,8 @@ fn versions_stand_in_the_workspace() {
     assert_none("dependencies are inherited from the workspace", &faults);
 }
 
-/// What a pure package may not name: a Cargo.toml can't keep `std` out. Sockets, clocks, threads and
-/// disks; then sources of randomness, and collections whose order differs from run to run.
+/// Names of `std` that a pure package may not use: I/O, clocks and threads; then sources of
+/// randomness, and collections with a random order.
 const IMPURE: &[&str] = &[
     "Instant",
     "SystemTime",
@@ -183,7 +181,7 @@ const IMPURE: &[&str] = &[
     "std::{",
 ];
 
-/// What a pure package may name all the same, because its seed is an argument.
+/// Exceptions: generators whose seed is an argument.
 const SEEDED: &[&str] = &[
     "ahash::RandomState::with_seeds(",
     "ahash::RandomState,",
@@ -211,7 +209,7 @@ fn pure_packages_have_no_io_clock_threads_or_randomness() {
     let mut faults = Vec::new();
     for file in files(&[".rs"]) {
         let (package, path) = file.path.split_once('/').unwrap_or_default();
-        let is_pure = PURE.iter().any(|(pure, _)| *pure == package);
+        let is_pure = EXTERNAL_DEPENDENCIES_OF_PURE.iter().any(|(pure, _)| *pure == package);
         for (at, line) in file.code().filter(|_| is_pure && path.starts_with("src/")) {
             let found = impure_names(line).into_iter();
             faults.extend(found.map(|name| format!("{}:{at}: {name}", file.path)));
@@ -221,13 +219,13 @@ fn pure_packages_have_no_io_clock_threads_or_randomness() {
 }
 
 #[test]
-fn impure_names_are_recognised() {
+fn impure_names_are_found_in_code() {
     for (line, expected) in [
         ("use std::collections::HashSet;", vec!["HashSet"]),
         ("use std::{fs, io};", vec!["std::{"]),
         ("let mut rng = fastrand::Rng::new();", vec!["fastrand"]),
         ("let hasher = ahash::RandomState::new();", vec!["RandomState"]),
-        ("File::open(\"/dev/urandom\")", vec!["/dev/"]),
+        ("RepositoryFile::open(\"/dev/urandom\")", vec!["/dev/"]),
         ("let now = Instant::now();", vec!["Instant"]),
         ("    jitter: fastrand::Rng,", vec![]),
         ("let jitter = fastrand::Rng::with_seed(seed);", vec![]),

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Arg, Command, CommandFactory as _};
 
-use crate::dependencies::OURS;
-use crate::files::{File, assert_none, files, paths, root};
+use crate::dependencies::INTERNAL_DEPENDENCIES;
+use crate::files::{RepositoryFile, assert_none, files, paths, root};
 
 #[path = "../../../xtask/src/args.rs"]
 #[allow(dead_code)]
@@ -15,10 +15,10 @@ mod xtask_args;
 /// Endings of files that texts name.
 const ENDINGS: &[&str] = &[".rs", ".md", ".toml", ".py", ".json"];
 
-/// Paths that look like those of this repository and are not.
+/// Paths that look like those of this repository, but are others.
 const FOREIGN_PATHS: &[&str] = &["heartline.toml", "h.toml", "target/"];
 
-/// Commands that texts name because they do not exist (yet), and texts that only look like commands.
+/// Commands that do not exist, and texts that look like commands.
 const NOT_COMMANDS: &[&str] = &["heartline run", "heartline 1 generation"];
 
 /// The config file that has every setting.
@@ -57,21 +57,21 @@ const NUMBERS: &[(&str, &str, &[&str])] = &[
     ("protocol/SPEC.md", "array of at most {} agent ids", &["limits::DEPENDS_MAX"]),
 ];
 
-/// A text in backticks, or a command in a block of a document.
-struct Span {
+/// A text in backticks, or a command in a code block.
+struct CodeSpan {
     at: String,
     text: String,
 }
 
-fn spans(endings: &[&str]) -> Vec<Span> {
+fn code_spans(endings: &[&str]) -> Vec<CodeSpan> {
     files(endings)
         .iter()
         .filter(|it| !it.path.ends_with("documents.rs"))
-        .flat_map(spans_of)
+        .flat_map(code_spans_of)
         .collect()
 }
 
-fn spans_of(file: &File) -> Vec<Span> {
+fn code_spans_of(file: &RepositoryFile) -> Vec<CodeSpan> {
     let mut spans = Vec::new();
     let mut is_in_block = false;
     for (number, line) in (1..).zip(file.text.lines()) {
@@ -85,7 +85,7 @@ fn spans_of(file: &File) -> Vec<Span> {
             _ => line.split('`').skip(1).step_by(2).collect(),
         };
         let at = format!("{}:{number}", file.path);
-        spans.extend(texts.into_iter().map(|it| Span { at: at.clone(), text: it.to_owned() }));
+        spans.extend(texts.into_iter().map(|it| CodeSpan { at: at.clone(), text: it.to_owned() }));
     }
     spans
 }
@@ -101,7 +101,7 @@ fn paths_in_texts_exist() {
         let is_named = ENDINGS.iter().any(|it| text.ends_with(it)) || text.ends_with('/');
         is_text && !text.starts_with(['/', '.', '*']) && (is_named || starts_in_root)
     };
-    // A text may leave out folders in front, and stand for all that a pattern covers.
+    // A text may omit leading folders, and may be a pattern.
     let exists = |text: &str| {
         let text = text.split('*').next().unwrap_or_default().trim_end_matches('/');
         let inner = format!("/{text}");
@@ -110,10 +110,10 @@ fn paths_in_texts_exist() {
     let links = files(&[".md"]);
     let links = links.iter().flat_map(|file| {
         let targets = file.text.split("](").skip(1).filter_map(|it| it.split(')').next());
-        targets.map(|it| Span { at: file.path.clone(), text: it.to_owned() })
+        targets.map(|it| CodeSpan { at: file.path.clone(), text: it.to_owned() })
     });
     let links = links.filter(|it| !it.text.starts_with("http") && !it.text.starts_with('#'));
-    let named = spans(&[".md", ".rs"]).into_iter().filter(|it| is_path(&it.text));
+    let named = code_spans(&[".md", ".rs"]).into_iter().filter(|it| is_path(&it.text));
     let faults = named.chain(links).filter(|it| !FOREIGN_PATHS.contains(&&*it.text));
     let faults: Vec<_> =
         faults.filter(|it| !exists(&it.text)).map(|it| format!("{}: {}", it.at, it.text)).collect();
@@ -123,7 +123,7 @@ fn paths_in_texts_exist() {
 #[test]
 fn commands_and_flags_in_texts_exist() {
     let mut faults = Vec::new();
-    for Span { at, text } in spans(&[".md", ".rs"]) {
+    for CodeSpan { at, text } in code_spans(&[".md", ".rs"]) {
         let is_exempt = NOT_COMMANDS.iter().any(|it| text.starts_with(it));
         let unknown = if is_exempt { None } else { unknown_word(&text) };
         faults.extend(unknown.map(|word| format!("{at}: `{text}`: {word}")));
@@ -137,7 +137,7 @@ fn programs() -> [(&'static str, Command); 4] {
         ("heartline", heartline_cli::command()),
         ("heartlined", heartline_collector::args::Args::command()),
         ("cargo xtask", xtask_args::XtaskArgs::command()),
-        ("cargo xtask bench", heartline_tests::bench::Arguments::command()),
+        ("cargo xtask bench", heartline_tests::bench::BenchArgs::command()),
     ]
 }
 
@@ -209,7 +209,7 @@ fn all_of(command: &Command) -> Vec<&Command> {
 #[test]
 fn settings_in_texts_are_in_the_template() {
     let known = template_settings();
-    let named = spans(&[".md", ".rs"]).into_iter().filter(|it| section_of(&it.text).is_some());
+    let named = code_spans(&[".md", ".rs"]).into_iter().filter(|it| section_of(&it.text).is_some());
     let is_known = |text: &str| known.contains_key(&text.replace("[[", "[").replace("]]", "]"));
     let faults = named.filter(|it| !is_known(&it.text));
     let faults: Vec<_> = faults.map(|it| format!("{}: {}", it.at, it.text)).collect();
@@ -244,7 +244,7 @@ fn variables_in_texts_are_read() {
         words.filter(|it| it.starts_with("HEARTLINE_")).map(str::to_owned).collect()
     };
     let sources = files(&[".rs"]);
-    let code = sources.iter().filter(|it| it.path.contains("/src/")).flat_map(File::code);
+    let code = sources.iter().filter(|it| it.path.contains("/src/")).flat_map(RepositoryFile::code);
     let read: BTreeSet<String> =
         code.filter(|it| it.1.contains('"')).flat_map(|it| named(it.1)).collect();
     let mut faults = Vec::new();
@@ -256,7 +256,7 @@ fn variables_in_texts_are_read() {
 }
 
 #[test]
-fn invariants_in_texts_are_in_the_map() {
+fn invariants_in_texts_are_in_architecture_md() {
     let map = document("ARCHITECTURE.md");
     let section =
         map.split("## Invariants").nth(1).and_then(|it| it.split("\n## ").next()).unwrap();
@@ -276,20 +276,20 @@ fn invariants_in_texts_are_in_the_map() {
 }
 
 #[test]
-fn the_map_has_the_dependencies_that_are_allowed() {
+fn architecture_md_has_the_allowed_dependencies() {
     let map = document("ARCHITECTURE.md");
     let mut faults = Vec::new();
-    for (folder, allowed) in OURS {
+    for (folder, allowed) in INTERNAL_DEPENDENCIES {
         let row = map.lines().find(|it| it.starts_with(&format!("| `{folder}/` |")));
         let cell =
             row.and_then(|it| it.trim_end_matches(" |").rsplit(" | ").next()).unwrap_or_default();
         let named: BTreeSet<&str> = cell.split(", ").filter(|it| *it != "–").collect();
         let folders = allowed.iter().map(|it| it.strip_prefix("heartline-").unwrap_or("emitter"));
         if named != folders.collect() {
-            faults.push(format!("{folder}/: the map has {cell:?}, the test {allowed:?}"));
+            faults.push(format!("{folder}/: ARCHITECTURE.md has {cell:?}, the test {allowed:?}"));
         }
     }
-    assert_none("ARCHITECTURE.md says who may use whom", &faults);
+    assert_none("ARCHITECTURE.md has the allowed dependencies", &faults);
 }
 
 #[test]

@@ -1,17 +1,16 @@
-//! The files that rules are about.
+//! The files of the repository.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A file of this repository.
-pub(crate) struct File {
-    /// From the root, such as `fleet/src/time.rs`.
+pub(crate) struct RepositoryFile {
+    /// Relative to the root, such as `fleet/src/time.rs`.
     pub(crate) path: String,
     pub(crate) text: String,
 }
 
-impl File {
-    /// Its lines of code with their numbers, without comments.
+impl RepositoryFile {
+    /// Returns the numbered lines without comments.
     pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.text.lines().enumerate().map(|(at, line)| (at + 1, line));
         lines.map(|(at, line)| (at, line.split("//").next().unwrap_or_default()))
@@ -22,27 +21,27 @@ impl File {
     }
 }
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-/// All files with one of these endings, outside of folders that tools make.
-pub(crate) fn files(endings: &[&str]) -> Vec<File> {
+/// Returns all files with one of these endings, except in folders that tools make.
+pub(crate) fn files(endings: &[&str]) -> Vec<RepositoryFile> {
     let mut found = Vec::new();
     walk(&root(), &mut |path| {
         let path = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
         if endings.iter().any(|ending| path.ends_with(ending)) {
             let text = fs::read_to_string(root().join(&path)).unwrap();
-            found.push(File { path, text });
+            found.push(RepositoryFile { path, text });
         }
     });
-    assert!(!found.is_empty(), "no files that end in {endings:?}: a rule about nothing");
+    assert!(!found.is_empty(), "no files that end in {endings:?}");
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }
 
-/// All files and folders from the root, folders with a slash at their end.
+/// Returns the paths of all files and folders, folders with a slash at their end.
 pub(crate) fn paths() -> Vec<String> {
     let mut found = Vec::new();
     walk(&root(), &mut |path| {
@@ -68,8 +67,8 @@ fn walk(folder: &Path, found: &mut impl FnMut(&Path)) {
     }
 }
 
-/// Fails with all that breaks a rule.
+/// Panics with all violations of a rule.
 #[track_caller]
-pub(crate) fn assert_none(rule: &str, faults: &[String]) {
-    assert!(faults.is_empty(), "{rule}:\n  {}", faults.join("\n  "));
+pub(crate) fn assert_none(rule: &str, violations: &[String]) {
+    assert!(violations.is_empty(), "{rule}:\n  {}", violations.join("\n  "));
 }

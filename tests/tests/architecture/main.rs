@@ -1,5 +1,5 @@
-//! The rules of this repository that a compiler does not know: who may depend on whom, how a
-//! file must look, and that documents name what exists. Every rule names what breaks it.
+//! Rules of this repository that the compiler does not check: allowed dependencies, the form of
+//! files, and that documents name what exists.
 
 mod dependencies;
 mod documents;

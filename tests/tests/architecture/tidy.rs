@@ -1,22 +1,22 @@
-//! How a file must look.
+//! The form of source files.
 
-use crate::files::{File, assert_none, files};
+use crate::files::{RepositoryFile, assert_none, files};
 
 /// Longest source file, in lines.
 const LINES_MAX: usize = 500;
 
-fn sources() -> Vec<File> {
+fn sources() -> Vec<RepositoryFile> {
     files(&[".rs"])
 }
 
-/// What ships: the sources without tests, which stand last in a file or in a module of their own.
-fn shipped() -> Vec<File> {
+/// Returns the sources without tests, which stand last in a file or in a module of their own.
+fn shipped() -> Vec<RepositoryFile> {
     let sources = sources();
     let tests: Vec<String> = sources.iter().flat_map(test_modules).collect();
-    let is_test = |it: &File| {
+    let is_test = |it: &RepositoryFile| {
         it.path.contains("/tests/") || tests.iter().any(|module| it.path.starts_with(module))
     };
-    let mut shipped: Vec<File> = sources.into_iter().filter(|it| !is_test(it)).collect();
+    let mut shipped: Vec<RepositoryFile> = sources.into_iter().filter(|it| !is_test(it)).collect();
     for file in &mut shipped {
         let tests = file.text.match_indices("\n#[cfg(test)]\n");
         let is_body =
@@ -28,8 +28,8 @@ fn shipped() -> Vec<File> {
     shipped
 }
 
-/// The modules that a file declares for tests alone, as the start of their paths.
-fn test_modules(file: &File) -> Vec<String> {
+/// Returns the prefixes of the paths of modules that a file declares for tests alone.
+fn test_modules(file: &RepositoryFile) -> Vec<String> {
     let (folder, name) = file.path.rsplit_once('/').unwrap_or_default();
     let folder = match name {
         "lib.rs" | "main.rs" | "mod.rs" => folder.to_owned(),
@@ -41,7 +41,7 @@ fn test_modules(file: &File) -> Vec<String> {
     names.flat_map(|name| [format!("{folder}/{name}.rs"), format!("{folder}/{name}/")]).collect()
 }
 
-fn matching(files: &[File], is_fault: impl Fn(&str) -> bool) -> Vec<String> {
+fn matching(files: &[RepositoryFile], is_fault: impl Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     for file in files {
         let faults = file.code().filter(|(_, line)| is_fault(line));
@@ -51,17 +51,17 @@ fn matching(files: &[File], is_fault: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 #[test]
-fn a_file_is_a_room() {
+fn no_source_file_is_longer_than_500_lines() {
     let too_long = sources().into_iter().filter(|it| it.text.lines().count() > LINES_MAX);
     let faults: Vec<_> = too_long.map(|it| it.path).collect();
     assert_none("no source file is longer than 500 lines", &faults);
 }
 
 #[test]
-fn every_file_says_what_it_is() {
+fn every_source_file_starts_with_its_documentation() {
     let silent = shipped().into_iter().filter(|it| !it.text.starts_with("//!"));
     let faults: Vec<_> = silent.map(|it| it.path).collect();
-    assert_none("every source file starts with what it is about", &faults);
+    assert_none("every source file starts with its documentation", &faults);
 }
 
 /// A lint forbids it in the workspace; this covers `fuzz/`, too.
@@ -75,7 +75,7 @@ fn no_source_has_unsafe_code() {
 }
 
 #[test]
-fn nothing_is_left_for_later() {
+fn no_unfinished_code_is_left() {
     let words =
         [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("HA", "CK")];
     let mut faults = Vec::new();
@@ -88,25 +88,26 @@ fn nothing_is_left_for_later() {
     let macros = [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("dbg", "!(")];
     let unfinished = |line: &str| macros.iter().any(|it| line.contains(it));
     faults.extend(matching(&sources(), unfinished));
-    assert_none("nothing is left for later", &faults);
+    assert_none("no unfinished code is left", &faults);
 }
 
 #[test]
-fn the_time_is_asked_for_in_one_place() {
-    let asks = [
+fn clocks_are_read_in_clock_rs_alone() {
+    let reads = [
         concat!("SystemTime::", "now"),
         concat!("Timestamp::", "now"),
         concat!("Zoned::", "now"),
         concat!("clock_", "gettime("),
     ];
-    let others: Vec<File> = shipped().into_iter().filter(|it| it.name() != "clock.rs").collect();
-    let mut faults = matching(&others, |line| asks.iter().any(|it| line.contains(it)));
-    // Asking tokio's clock is how one waits there, with a deadline.
+    let others: Vec<RepositoryFile> =
+        shipped().into_iter().filter(|it| it.name() != "clock.rs").collect();
+    let mut faults = matching(&others, |line| reads.iter().any(|it| line.contains(it)));
+    // Deadlines of async code are in tokio's clock.
     let (waiting, others): (Vec<_>, Vec<_>) =
         others.into_iter().partition(|it| it.text.contains("tokio::time"));
     faults.extend(matching(&others, |line| line.contains(concat!("Instant::", "now"))));
     faults.extend(matching(&waiting, |line| line.contains(concat!("std::time::", "Instant"))));
-    assert_none("the time is an argument, asked for in a package's clock.rs", &faults);
+    assert_none("clocks are read in a package's clock.rs alone", &faults);
     let clocks = shipped();
     let clocks = clocks.iter().filter(|it| it.name() == "clock.rs");
     let mut packages: Vec<_> = clocks.filter_map(|it| it.path.split_once("/src/")).collect();
@@ -119,7 +120,6 @@ fn the_time_is_asked_for_in_one_place() {
     assert_none("a package has one clock.rs", &twice);
 }
 
-/// Outside tests nothing is unwrapped: `expect` names what is known instead.
 #[test]
 fn nothing_is_unwrapped_outside_tests() {
     let mut shipped = shipped();
@@ -129,7 +129,7 @@ fn nothing_is_unwrapped_outside_tests() {
 }
 
 #[test]
-fn texts_are_about_any_machine() {
+fn no_path_of_one_machine_is_in_the_repository() {
     let (work, target) = (concat!("/wo", "rk/"), concat!("/tmp/", "target"));
     let mut faults = Vec::new();
     for file in files(&[".rs", ".py", ".md", ".toml", ".json"]) {
@@ -139,5 +139,5 @@ fn texts_are_about_any_machine() {
             }
         }
     }
-    assert_none("no path of one machine stands in the repository", &faults);
+    assert_none("no path of one machine is in the repository", &faults);
 }

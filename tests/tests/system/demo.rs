@@ -1,21 +1,21 @@
-//! The demo: a fleet of real processes, of which nothing is left.
+//! The demo: a fleet of real processes that leaves nothing behind.
 
 use std::fs;
 use std::path::Path;
 
-use heartline_tests::world::{Process, Program, World, wait_until};
+use heartline_tests::harness::{TestEnvironment, TestProcess, TestedProgram, wait_until};
 use rustix::process::Signal;
 
-/// Starts the demo, with its directory in the world.
-fn start(world: &World, lasting: &str) -> Process {
-    let mut command = world.command(Program::Heartline.path());
-    command.env("TMPDIR", world.path());
-    Process::start(command.args(["demo", "--headless", "--for", lasting, "--agents", "8"]))
+/// Starts the demo with its directory in the environment.
+fn start(env: &TestEnvironment, lasting: &str) -> TestProcess {
+    let mut command = env.command(TestedProgram::Heartline.path());
+    command.env("TMPDIR", env.path());
+    TestProcess::start(command.args(["demo", "--headless", "--for", lasting, "--agents", "8"]))
 }
 
-/// The processes that were started in a world, by their environment: a demo hands its own on.
-fn processes_of(world: &Path) -> Vec<String> {
-    let marker = format!("TMPDIR={}", world.display());
+/// Returns the command lines of a demo's processes, which inherit its environment.
+fn processes_of(env: &Path) -> Vec<String> {
+    let marker = format!("TMPDIR={}", env.display());
     let is_of = |path: &Path| {
         let environ = fs::read(path.join("environ")).unwrap_or_default();
         environ.split(|byte| *byte == 0).any(|it| it == marker.as_bytes())
@@ -29,9 +29,9 @@ fn processes_of(world: &Path) -> Vec<String> {
     found.filter(|words| !words.is_empty()).collect()
 }
 
-fn assert_nothing_is_left(world: &World) {
-    wait_until("no process of the demo is left", || processes_of(world.path()).is_empty());
-    let left: Vec<_> = fs::read_dir(world.path()).unwrap().flatten().collect();
+fn assert_nothing_is_left(env: &TestEnvironment) {
+    wait_until("no process of the demo is left", || processes_of(env.path()).is_empty());
+    let left: Vec<_> = fs::read_dir(env.path()).unwrap().flatten().collect();
     let left = left
         .iter()
         .filter(|it| !["home", "state", "run"].iter().any(|name| it.file_name() == *name));
@@ -39,9 +39,9 @@ fn assert_nothing_is_left(world: &World) {
 }
 
 #[test]
-fn within_a_minute_one_dies_one_stalls_and_one_is_killed_and_obeys() {
-    let world = World::new();
-    let mut demo = start(&world, "48s");
+fn the_demo_shows_a_death_a_stall_and_an_obeyed_kill_within_a_minute() {
+    let env = TestEnvironment::new();
+    let mut demo = start(&env, "48s");
     for (what, words) in [
         ("a death", ["report-generator", "unreach"]),
         ("a kill", ["scraper-eu", "kill"]),
@@ -52,7 +52,7 @@ fn within_a_minute_one_dies_one_stalls_and_one_is_killed_and_obeys() {
             let line = line.to_lowercase();
             words.iter().all(|word| line.contains(word)).then_some(())
         };
-        // Longer than one patience: the demo takes its time.
+        // The demo may take longer than one timeout.
         let is_over = || demo.stdout().iter().any(|line| has(line).is_some());
         for _ in 0..2 {
             if is_over() {
@@ -64,26 +64,26 @@ fn within_a_minute_one_dies_one_stalls_and_one_is_killed_and_obeys() {
         demo.wait_for_line(what, has);
     }
     assert_eq!(demo.wait().code(), Some(0));
-    assert_nothing_is_left(&world);
+    assert_nothing_is_left(&env);
 }
 
 #[test]
-fn a_demo_that_is_interrupted_leaves_nothing() {
+fn an_interrupted_demo_leaves_nothing_behind() {
     for signal in [Signal::INT, Signal::TERM] {
-        let world = World::new();
-        let mut demo = start(&world, "60s");
-        wait_until("its agents run", || processes_of(world.path()).len() >= 10);
+        let env = TestEnvironment::new();
+        let mut demo = start(&env, "60s");
+        wait_until("its agents run", || processes_of(env.path()).len() >= 10);
         demo.signal(signal);
         demo.wait();
-        assert_nothing_is_left(&world);
+        assert_nothing_is_left(&env);
     }
 }
 
 #[test]
-fn not_even_a_demo_that_is_killed_leaves_a_process() {
-    let world = World::new();
-    let mut demo = start(&world, "60s");
-    wait_until("its agents run", || processes_of(world.path()).len() >= 10);
+fn a_demo_that_is_killed_leaves_no_process() {
+    let env = TestEnvironment::new();
+    let mut demo = start(&env, "60s");
+    wait_until("its agents run", || processes_of(env.path()).len() >= 10);
     demo.kill_9();
-    wait_until("no process is left", || processes_of(world.path()).is_empty());
+    wait_until("no process is left", || processes_of(env.path()).is_empty());
 }

@@ -1,20 +1,20 @@
-//! Kill means killed.
+//! Kill and resume, from the command to the agent.
 
 use heartline_operator::client::ClientError;
 use heartline_operator::message::{
     AgentCommand, AgentVitals, CommandOutcome, ErrorCode, EventKind, Reply, Request,
 };
-use heartline_tests::world::{Operator, World, wait_until};
+use heartline_tests::harness::{TestEnvironment, TestOperator, wait_until};
 use heartline_vocabulary::{Action, CommandRefusal, Reason, State};
 use serde_json::Value;
 
 const AGENT: &str = "doomed";
 
-fn vitals(operator: &Operator) -> AgentVitals {
+fn vitals(operator: &TestOperator) -> AgentVitals {
     operator.agent(AGENT).expect("it is known").vitals
 }
 
-fn wait_until_state(operator: &Operator, state: State) {
+fn wait_until_state(operator: &TestOperator, state: State) {
     wait_until(&format!("it is {state:?}"), || {
         operator.agent(AGENT).is_some_and(|it| it.vitals.state == state)
     });
@@ -22,39 +22,41 @@ fn wait_until_state(operator: &Operator, state: State) {
 
 #[test]
 fn a_kill_is_durable_before_it_is_acknowledged() {
-    let world = World::new();
-    let mut collector = world.start_collector();
-    let operator = world.operator();
-    let _agent = world.emitter(AGENT, collector.address(), 60_000).start();
+    let env = TestEnvironment::new();
+    let mut collector = env.start_collector();
+    let operator = env.operator();
+    let _agent = env.emitter(AGENT, collector.address(), 60_000).start();
     wait_until_state(&operator, State::Healthy);
     let address = collector.address();
-    // Kill and resume in turn: whatever was acknowledged last must be what the next one knows.
+    // Kill and resume in turn: the next start must restore whatever was acknowledged last.
     for generation in 1..=6 {
         let action = if generation % 2 == 1 { Action::Kill } else { Action::Resume };
-        let outcome = operator.order(action, &[AGENT], generation);
+        let outcome = operator.command(action, &[AGENT], generation);
         collector.kill_9();
         assert_eq!(outcome.targets[0].generation, generation);
 
-        collector = world.start_collector_at(address);
+        collector = env.start_collector_at(address);
         let is_killed = vitals(&operator).state == State::Killed;
         assert_eq!(is_killed, action == Action::Kill, "after the crash that followed {action:?}");
-        // The same command again, as an operator sends it whose answer was lost.
-        let again = operator.order(action, &[AGENT], generation);
+        // The same command again, as after a lost reply.
+        let again = operator.command(action, &[AGENT], generation);
         assert_eq!(again.targets, outcome.targets, "a repeated command is answered as before");
     }
 }
 
 #[test]
 fn a_kill_is_obeyed_and_outlives_collector_and_agent() {
-    let world = World::new();
-    let mut collector = world.start_collector();
-    let operator = world.operator();
-    let mut agent = world.start_agent(AGENT, collector.address(), 200);
+    let env = TestEnvironment::new();
+    let mut collector = env.start_collector();
+    let operator = env.operator();
+    let mut agent = env.start_agent(AGENT, collector.address(), 200);
     wait_until("it works", || operator.agent(AGENT).is_some_and(|it| it.total.ok > 2));
 
-    operator.order(Action::Kill, &[AGENT], 1);
-    agent.wait_for_line("it is told", |line| line.starts_with("killed").then_some(()));
-    wait_until("it says that it obeys", || {
+    operator.command(Action::Kill, &[AGENT], 1);
+    agent.wait_for_line("it has applied the command", |line| {
+        line.starts_with("killed").then_some(())
+    });
+    wait_until("it reports that it obeys", || {
         vitals(&operator).command.is_some_and(|it| it.obeyed_ms.is_some())
     });
     let command = vitals(&operator).command.unwrap();
@@ -65,7 +67,7 @@ fn a_kill_is_obeyed_and_outlives_collector_and_agent() {
         (State::Killed, Some(Reason::Operator))
     );
 
-    // Its restart is no escape, and its silence is no outage.
+    // It stays killed when it restarts, and its silence is no outage.
     agent.kill_9();
     let last_beat_ms = vitals(&operator).last_beat_ms.unwrap();
     wait_until("it is silent for far more than 10 intervals", || {
@@ -73,21 +75,23 @@ fn a_kill_is_obeyed_and_outlives_collector_and_agent() {
     });
     assert_eq!(vitals(&operator).state, State::Killed);
     let done = operator.agent(AGENT).unwrap().total;
-    let mut agent = world.start_agent(AGENT, collector.address(), 200);
+    let mut agent = env.start_agent(AGENT, collector.address(), 200);
     agent.wait_for_line("it remembers", |line| line.starts_with("killed").then_some(()));
     wait_until("it beats again", || vitals(&operator).starts == 2);
 
-    // Nor is the collector's.
+    // It stays killed when the collector restarts.
     let address = collector.address();
     assert_eq!(collector.terminate().code(), Some(0));
-    let _collector = world.start_collector_at(address);
+    let _collector = env.start_collector_at(address);
     let beats = vitals(&operator).beats;
     wait_until("it beats on", || vitals(&operator).beats > beats + 5);
     assert_eq!(vitals(&operator).state, State::Killed);
     assert_eq!(operator.agent(AGENT).unwrap().total, done, "a killed agent did something");
 
-    operator.order(Action::Resume, &[AGENT], 2);
-    agent.wait_for_line("it is told", |line| line.starts_with("resumed").then_some(()));
+    operator.command(Action::Resume, &[AGENT], 2);
+    agent.wait_for_line("it has applied the command", |line| {
+        line.starts_with("resumed").then_some(())
+    });
     wait_until_state(&operator, State::Healthy);
     wait_until("it works again", || operator.agent(AGENT).unwrap().total.ok > done.ok);
     let obeyed = |kind: &EventKind| matches!(kind, EventKind::Obeyed { .. });
@@ -102,52 +106,52 @@ fn a_kill_is_obeyed_and_outlives_collector_and_agent() {
 }
 
 #[test]
-fn a_killed_emitter_begins_nothing_and_ends_what_it_began() {
-    let world = World::new();
-    let collector = world.start_collector();
-    let operator = world.operator();
-    let mut worker = world.start_worker(AGENT, collector.address(), 1);
-    let held = worker.emitter().task();
+fn a_killed_emitter_begins_no_task_and_may_end_those_in_flight() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let mut worker = env.start_worker(AGENT, collector.address(), 1);
+    let held_task = worker.emitter().task();
     wait_until("it works", || worker.begun() > 20);
     wait_until("it is known", || operator.agent(AGENT).is_some_and(|it| it.vitals.in_flight > 0));
 
-    operator.order(Action::Kill, &[AGENT], 1);
+    operator.command(Action::Kill, &[AGENT], 1);
     wait_until("it is killed", || worker.emitter().killed());
     wait_until("one task is still in flight", || {
         vitals(&operator).command.is_some_and(|it| it.draining == 1 && it.delivered_ms.is_some())
     });
     let begun = worker.begun();
     assert_eq!(vitals(&operator).command.unwrap().obeyed_ms, None, "it is not quiet yet");
-    held.fail();
+    held_task.fail();
     wait_until("it is quiet", || {
         vitals(&operator).command.is_some_and(|it| it.obeyed_ms.is_some())
     });
     assert_eq!(worker.begun(), begun, "it began a task after it was killed");
     assert!(!vitals(&operator).command.unwrap().disobeyed);
 
-    operator.order(Action::Resume, &[AGENT], 2);
+    operator.command(Action::Resume, &[AGENT], 2);
     wait_until("it works again", || worker.begun() > begun + 20);
-    let deeds = worker.finish();
+    let done = worker.finish();
     let total = || operator.agent(AGENT).unwrap().total;
-    wait_until("all of it is counted", || total().ok >= deeds.0.ok);
-    assert_eq!(total().failed, deeds.0.failed + 1, "the task that was held counts too");
+    wait_until("all of it is counted", || total().ok >= done.ok);
+    assert_eq!(total().failed, done.failed + 1, "the task that was held counts too");
 }
 
 #[test]
-fn what_an_order_must_say() {
-    let world = World::new();
-    let collector = world.start_collector();
-    let operator = world.operator();
+fn incomplete_commands_are_refused() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
     let agents: Vec<_> = (0..6)
-        .map(|n| world.emitter(&format!("mail.{n}"), collector.address(), 60_000).start())
+        .map(|n| env.emitter(&format!("mail.{n}"), collector.address(), 60_000).start())
         .collect();
     wait_until("all are healthy", || operator.collector().summary.healthy == 6);
     let mut id = 100;
-    let mut answer = |operator: &Operator, agents: &[&str], reason: &str, expect| {
+    let mut answer = |operator: &TestOperator, agents: &[&str], reason: &str, expect| {
         id += 1;
         let agents = agents.iter().map(ToString::to_string).collect();
         let reason = reason.to_owned();
-        operator.ask(&Request::Command(AgentCommand {
+        operator.request(&Request::Command(AgentCommand {
             request_id: id,
             action: Action::Kill,
             agents,
@@ -172,12 +176,12 @@ fn what_an_order_must_say() {
         let not_confirmed = CommandRefusal::CountNotConfirmed { hits: 2, expected };
         assert_eq!(refusal(&two, "why", expected), not_confirmed, "two of six");
     }
-    let looking = world.operator().looking_only();
-    match answer(&looking, &two, "why", Some(2)) {
+    let read_only = env.operator().read_only();
+    match answer(&read_only, &two, "why", Some(2)) {
         Err(ClientError::Refused { code: ErrorCode::NotAllowed, .. }) => {}
-        other => panic!("who may only look has killed: {other:?}"),
+        other => panic!("killed through a read-only connection: {other:?}"),
     }
-    assert_eq!(operator.collector().summary.killed, 0, "nothing of this was done");
+    assert_eq!(operator.collector().summary.killed, 0, "none of these was applied");
 
     match answer(&operator, &two, "why", Some(2)) {
         Ok(Reply::Command(CommandOutcome { refused: None, targets, .. })) => {
@@ -185,7 +189,7 @@ fn what_an_order_must_say() {
         }
         other => panic!("{other:?}"),
     }
-    let once_more = operator.order(Action::Kill, &["mail.1"], 1);
+    let once_more = operator.command(Action::Kill, &["mail.1"], 1);
     assert!(!once_more.targets[0].changed, "it was killed before");
     assert_eq!(operator.collector().summary.killed, 2);
     drop(agents);
@@ -193,32 +197,32 @@ fn what_an_order_must_say() {
 
 #[test]
 fn the_command_line_kills_and_resumes() {
-    let world = World::new();
-    let collector = world.start_collector();
-    let operator = world.operator();
-    let _agent = world.emitter(AGENT, collector.address(), 200).start();
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let _agent = env.emitter(AGENT, collector.address(), 200).start();
     wait_until_state(&operator, State::Healthy);
-    let run = |words: &str| {
-        let output = world.heartline(words);
+    let run = |args: &str| {
+        let output = env.heartline(args);
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
-    let (code, said) = run("kill doomed --reason test --yes --expect 2");
-    assert_eq!(code, Some(1), "with a wrong count: {said}");
+    let (code, stderr) = run("kill doomed --reason test --yes --expect 2");
+    assert_eq!(code, Some(1), "with a wrong count: {stderr}");
     assert_eq!(run("kill doomed --yes").0, Some(2), "without a reason");
-    let (code, said) = run("--read-only kill doomed --reason test --yes --expect 1");
-    assert_ne!(code, Some(0), "{said}");
+    let (code, stderr) = run("--read-only kill doomed --reason test --yes --expect 1");
+    assert_ne!(code, Some(0), "{stderr}");
     assert_eq!(vitals(&operator).state, State::Healthy);
 
-    let (code, said) = run("kill doomed --reason test --yes --expect 1 --wait 20s --json");
-    assert_eq!(code, Some(0), "{said}");
+    let (code, stderr) = run("kill doomed --reason test --yes --expect 1 --wait 20s --json");
+    assert_eq!(code, Some(0), "{stderr}");
     assert_eq!(vitals(&operator).state, State::Killed);
     assert_eq!(run("status --fail-on killed").0, Some(1));
-    let (code, said) = run("resume doomed --yes --expect 1 --wait 20s");
-    assert_eq!(code, Some(0), "{said}");
+    let (code, stderr) = run("resume doomed --yes --expect 1 --wait 20s");
+    assert_eq!(code, Some(0), "{stderr}");
     assert_eq!(run("status --fail-on killed,degraded,unreachable").0, Some(0));
     let all = ["kill", "resume", "obeyed", "session", "registered", "transition"];
-    wait_until("all of it is told", || {
-        let events = world.heartline("events --json --since 1h").stdout;
+    wait_until("all of it is in the events", || {
+        let events = env.heartline("events --json --since 1h").stdout;
         let events = String::from_utf8(events).expect("JSON is UTF-8");
         let kind = |line: &str| serde_json::from_str::<Value>(line).unwrap()["kind"].clone();
         let kinds: Vec<Value> = events.lines().map(kind).collect();

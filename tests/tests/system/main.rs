@@ -1,21 +1,21 @@
 //! The whole system, in real parts: `heartlined` and agents as processes, UDP, SQLite, operators.
 //!
-//! What a test needs of the programs under test must be built before: `cargo xtask test` does.
+//! The programs under test must be built before: `cargo xtask test` does.
 
-mod bad_start;
 mod conflict;
-mod death;
 mod demo;
-mod disk;
+mod exactly_once;
 mod forgery;
 mod freeze;
-mod hostile;
+mod full_disk;
+mod hostile_text;
 mod kill;
-mod network;
-mod once;
+mod late_and_unreachable;
+mod network_partition;
 mod remote;
 mod replay;
 mod slow_operator;
-mod spec;
+mod spec_emitter;
 mod stall;
+mod startup;
 mod zero_setup;

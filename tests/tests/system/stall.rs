@@ -1,21 +1,21 @@
-//! A stuck agent is noticed, though it beats; one that waits for a person is not stuck.
+//! Stalls of agents that beat, and waits that are none.
 
-use heartline_tests::world::{World, wait_until};
+use heartline_tests::harness::{TestEnvironment, wait_until};
 use heartline_vocabulary::{Phase, Reason, State};
 
 #[test]
-fn a_task_that_gets_nowhere_is_a_stall_and_a_wait_is_none() {
-    let world = World::new();
-    world.configure(
+fn a_task_without_progress_is_a_stall_and_waiting_for_a_person_is_none() {
+    let env = TestEnvironment::new();
+    env.configure(
         "[health]\nstall_after = \"2s\"\n[[agent]]\nmatch = \"patient\"\nstall_after = \"1h\"\n",
     );
-    let collector = world.start_collector();
-    let start = |name: &str| world.emitter(name, collector.address(), 100).start();
+    let collector = env.start_collector();
+    let start = |name: &str| env.emitter(name, collector.address(), 100).start();
     let (stuck, patient, waiting) = (start("stuck"), start("patient"), start("waiting"));
     let task = stuck.task();
-    let _patience = patient.task();
+    let _patient_task = patient.task();
     let _waits = (waiting.task(), waiting.waiting("approval"));
-    let operator = world.operator();
+    let operator = env.operator();
     let vitals = |name: &str| operator.agent(name).unwrap().vitals;
     wait_until("all are healthy", || operator.collector().summary.healthy == 3);
     wait_until("the stuck one is stalled", || vitals("stuck").reason == Some(Reason::Stalled));
@@ -36,10 +36,10 @@ fn a_task_that_gets_nowhere_is_a_stall_and_a_wait_is_none() {
 
 #[test]
 fn a_goodbye_is_no_outage_and_the_next_start_clears_it() {
-    let world = World::new();
-    let collector = world.start_collector();
-    let operator = world.operator();
-    let start = || world.emitter("shift", collector.address(), 100).start();
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let start = || env.emitter("shift", collector.address(), 100).start();
     let vitals = || operator.agent("shift").unwrap().vitals;
     for shift in 1..=3 {
         let agent = start();

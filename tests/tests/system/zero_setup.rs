@@ -1,26 +1,28 @@
-//! On one machine nothing has to be set.
+//! Collector, agent and operator on one machine without any setting.
 
 use std::net::UdpSocket;
 
-use heartline_tests::world::{Collector, Process, Program, World, wait_until};
+use heartline_tests::harness::{
+    CollectorProcess, TestEnvironment, TestProcess, TestedProgram, wait_until,
+};
 use heartline_vocabulary::State;
 use serde_json::Value;
 
-/// The one port that programs find by themselves: of all tests, this one alone uses it.
+/// The default port, which no other test uses.
 const DEFAULT_PORT: &str = "127.0.0.1:4327";
 
 #[test]
 fn collector_agent_and_operator_find_each_other() {
     wait_until("no other collector has the default port", || UdpSocket::bind(DEFAULT_PORT).is_ok());
-    let world = World::new();
-    let _collector = Collector::start(&mut world.command(Program::Heartlined.path()));
-    let agent = Process::start(&mut world.command(Program::MinimalAgent.path()));
+    let env = TestEnvironment::new();
+    let _collector = CollectorProcess::start(&mut env.command(TestedProgram::Heartlined.path()));
+    let agent = TestProcess::start(&mut env.command(TestedProgram::MinimalAgent.path()));
 
-    let operator = world.operator();
+    let operator = env.operator();
     wait_until("the agent is healthy", || {
         operator.agent("minimal-agent").is_some_and(|entry| entry.vitals.state == State::Healthy)
     });
-    let shown = world.heartline("status --json");
+    let shown = env.heartline("status --json");
     assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
     let shown: Value = serde_json::from_slice(&shown.stdout).expect("status --json is JSON");
     assert_eq!(shown["summary"]["total"], 1);
@@ -32,11 +34,11 @@ fn collector_agent_and_operator_find_each_other() {
 }
 
 #[test]
-fn what_the_smallest_agent_does_is_counted() {
-    let world = World::new();
-    let collector = world.start_collector();
-    let _agent = world.start_agent("small", collector.address(), 200);
-    let operator = world.operator();
+fn work_of_the_minimal_agent_is_counted() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let _agent = env.start_agent("small", collector.address(), 200);
+    let operator = env.operator();
     wait_until("some work is counted", || {
         operator.agent("small").is_some_and(|entry| entry.total.ok >= 3)
     });

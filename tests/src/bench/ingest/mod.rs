@@ -21,13 +21,13 @@ use self::measurement::CpuMeasurement;
 use self::pipeline::PipelineBench;
 use self::rate::RateConfig;
 use self::report::IngestReport;
-use super::{Effort, EffortArgument, machine};
+use super::{BenchMode, BenchModeArg, machine};
 
 /// Options of the ingest benchmark.
 #[derive(clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct IngestBenchArgs {
     #[command(flatten)]
-    effort: EffortArgument,
+    mode: BenchModeArg,
     /// Sizes of the fleets, smallest first.
     #[arg(long, value_delimiter = ',')]
     agents: Vec<u32>,
@@ -66,15 +66,15 @@ enum PipelineStage {
     Durable,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<()> {
+pub(super) fn run(arguments: &IngestBenchArgs) -> Result<()> {
     if let Some(per_second) = arguments.rate {
         let work = if arguments.busy { WorkPattern::Busy } else { WorkPattern::Idle };
         let span = Duration::from_secs(arguments.seconds);
         return rate::run(&RateConfig { per_second, span, work, is_watched: arguments.watched });
     }
-    let (sizes, packets): (&[u32], u64) = match arguments.effort.effort() {
-        Effort::Full => (&[1_000, 100_000, 1_000_000], 400_000),
-        Effort::Smoke => (&[100, 1_000], 2_000),
+    let (sizes, packets): (&[u32], u64) = match arguments.mode.mode() {
+        BenchMode::Full => (&[1_000, 100_000, 1_000_000], 400_000),
+        BenchMode::Smoke => (&[100, 1_000], 2_000),
     };
     let sizes = if arguments.agents.is_empty() { sizes } else { &arguments.agents };
     let stages =

@@ -13,8 +13,8 @@ use heartline_operator::message::CollectorStatus;
 
 use super::live_agents::{BeatCounters, LiveAgents, WorkPattern};
 use crate::bench::machine;
-use crate::bench::table::Table;
-use crate::world::World;
+use crate::bench::table::ResultTable;
+use crate::harness::TestEnvironment;
 
 /// The interval of each agent, in ms: there are as many agents as beats a second.
 const INTERVAL_MS: u32 = 1_000;
@@ -36,20 +36,20 @@ pub(super) struct RateConfig {
 pub(super) fn run(config: &RateConfig) -> Result<()> {
     let RateConfig { per_second, span, work, is_watched } = *config;
     machine::pin(0)?;
-    let world = World::new();
+    let env = TestEnvironment::new();
     // It inherits the core; everything else moves to the other one.
-    let mut collector = world.start_collector();
+    let mut collector = env.start_collector();
     machine::pin(1)?;
     let pid = collector.process().pid();
-    let operator = world.operator();
-    let (token, address) = (world.token(), collector.address());
+    let operator = env.operator();
+    let (token, address) = (env.token(), collector.address());
     let mut agents = LiveAgents::new(per_second, INTERVAL_MS, &token, address, work)?;
     let rate = u64::from(per_second);
     let first_beats = Duration::from_secs(rate.div_ceil(FIRST_BEATS_PER_SECOND));
     agents.beat(FIRST_BEATS_PER_SECOND.min(rate), first_beats)?;
     agents.beat(rate, WARM_UP)?;
     agents.pause(Duration::from_millis(500))?;
-    let viewer = is_watched.then(|| BenchViewer::attach(world.directories())).transpose()?;
+    let viewer = is_watched.then(|| BenchViewer::attach(env.directories())).transpose()?;
 
     let before = operator.collector();
     let cpu_before = machine::process_cpu_of(pid);
@@ -86,7 +86,7 @@ fn print(config: &RateConfig, measurement: &RateMeasurement) {
             WorkPattern::Busy => "new work in them as fast as it becomes durable",
         }
     );
-    let mut table = Table::new(&["", "measured", "goal"]);
+    let mut table = ResultTable::new(&["", "measured", "goal"]);
     let mut row = |name: &str, value: String, goal: &str| {
         table.row(&[name.into(), value, goal.into()]);
     };

@@ -2,7 +2,7 @@
 
 use super::PipelineStage;
 use super::measurement::CpuMeasurement;
-use crate::bench::table::Table;
+use crate::bench::table::ResultTable;
 
 const GOAL_RATIO: f64 = 0.6;
 const GOAL_GROWTH: f64 = 1.6;
@@ -10,8 +10,8 @@ const GOAL_BYTES: f64 = 600.0;
 
 /// The tables of CPU per stage and of goals.
 pub(super) struct IngestReport {
-    stages: Table,
-    goals: Table,
+    stages: ResultTable,
+    goals: ResultTable,
     agents: u32,
     /// Stage (b) at the current fleet size, to which ratios are taken.
     base: Option<CpuMeasurement>,
@@ -22,8 +22,15 @@ pub(super) struct IngestReport {
 impl IngestReport {
     pub(super) fn new() -> Self {
         Self {
-            stages: Table::new(&["path", "agents", "ns/packet", "packets/s", "of (b)", "lost"]),
-            goals: Table::new(&["", "agents", "measured", "goal"]),
+            stages: ResultTable::new(&[
+                "path",
+                "agents",
+                "ns/packet",
+                "packets/s",
+                "of (b)",
+                "lost",
+            ]),
+            goals: ResultTable::new(&["", "agents", "measured", "goal"]),
             agents: 0,
             base: None,
             smallest: None,

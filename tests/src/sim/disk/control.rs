@@ -1,4 +1,4 @@
-//! `control.db`: who is known, and what they shall be.
+//! `control.db`: registered agents and their desired states.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,66 +6,60 @@ use heartline_fleet::{CommandRow, ControlDbRow, DesiredState, MonoTime, WriteTic
 
 use heartline_vocabulary::{AgentRowId, Identity, Reason};
 
-use super::Notice;
+use super::StoreNotice;
 
-/// An agent's entry in the roster.
 #[derive(Debug)]
-pub(in crate::sim) struct Known {
+pub(in crate::sim) struct RegisteredAgent {
     pub(super) agent: Box<str>,
     pub(super) first_seen: MonoTime,
     pub(super) interval_ms: u32,
     pub(super) identity: Option<Identity>,
 }
 
-/// A command of one agent that is durable.
+/// The durable command of one agent.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::sim) struct Durable {
-    /// Of the command.
+pub(in crate::sim) struct DurableCommand {
     pub(in crate::sim) ticket: WriteTicket,
-    /// Whose.
     pub(in crate::sim) id: AgentRowId,
-    /// The generation that it sets.
     pub(in crate::sim) generation: u64,
-    /// Whether it kills.
     pub(in crate::sim) killed: bool,
-    /// Whether it changes anything.
     pub(in crate::sim) changed: bool,
 }
 
-/// The committed tables.
+/// Committed rows.
 #[derive(Debug, Default)]
-pub(in crate::sim) struct Control {
-    agents: BTreeMap<i64, Known>,
+pub(in crate::sim) struct ControlTables {
+    agents: BTreeMap<i64, RegisteredAgent>,
     desired: BTreeMap<i64, DesiredState>,
     requests: BTreeSet<u64>,
     forgotten: BTreeSet<i64>,
     last_id: i64,
 }
 
-impl Control {
-    /// Whether a command is durable.
+impl ControlTables {
+    /// Returns whether a command is durable.
     pub(in crate::sim) fn has(&self, request_id: u64) -> bool {
         self.requests.contains(&request_id)
     }
 
-    /// The desired state of an agent.
+    /// Returns the desired state of an agent.
     pub(in crate::sim) fn desired(&self, id: i64) -> Option<&DesiredState> {
         self.desired.get(&id)
     }
 
-    /// Everybody that was not forgotten.
-    pub(in crate::sim) fn agents(&self) -> impl Iterator<Item = (i64, &Known)> {
+    /// Returns the agents that were not forgotten.
+    pub(in crate::sim) fn agents(&self) -> impl Iterator<Item = (i64, &RegisteredAgent)> {
         self.agents.iter().map(|(&id, known)| (id, known))
     }
 
-    /// Removes an agent of which only `history.db` knows that it was forgotten.
+    /// Removes an agent that `history.db` has as forgotten.
     pub(super) fn forget(&mut self, id: i64) {
         self.agents.remove(&id);
         self.desired.remove(&id);
         self.forgotten.insert(id);
     }
 
-    /// Takes in an agent of `history.db` whose registration was lost here.
+    /// Registers an agent of `history.db` whose registration was lost here.
     pub(super) fn adopt(&mut self, id: i64, agent: &str, first_seen: MonoTime) {
         let is_taken = self.agents.values().any(|known| &*known.agent == agent);
         if !is_taken && !self.forgotten.contains(&id) && !self.agents.contains_key(&id) {
@@ -75,7 +69,7 @@ impl Control {
 
     fn register(&mut self, id: i64, agent: Box<str>, first_seen: MonoTime) {
         let interval_ms = heartline_protocol::limits::INTERVAL_DEFAULT_MS;
-        self.agents.insert(id, Known { agent, first_seen, interval_ms, identity: None });
+        self.agents.insert(id, RegisteredAgent { agent, first_seen, interval_ms, identity: None });
         self.last_id = self.last_id.max(id);
     }
 
@@ -88,7 +82,7 @@ impl Control {
         rows: Vec<ControlDbRow>,
         now: MonoTime,
         mut refuses: impl FnMut() -> bool,
-    ) -> Vec<Notice> {
+    ) -> Vec<StoreNotice> {
         let (mut abandoned, mut durable) = (Vec::new(), Vec::new());
         for row in rows {
             match row {
@@ -111,7 +105,7 @@ impl Control {
                 ControlDbRow::Command(row)
                     if self.requests.contains(&row.request_id) || refuses() =>
                 {
-                    abandoned.push(Notice::Abandoned(row.ticket));
+                    abandoned.push(StoreNotice::Abandoned(row.ticket));
                 }
                 ControlDbRow::Command(row) => {
                     let CommandRow { ticket, action, by, reason, targets, .. } = row;
@@ -119,10 +113,20 @@ impl Control {
                     for (id, target) in targets {
                         let (killed, generation) = (action.kills(), target.generation);
                         let changed = target.changed;
-                        durable.push(Durable { ticket, id, generation, killed, changed });
+                        durable.push(DurableCommand { ticket, id, generation, killed, changed });
                         if changed && self.agents.contains_key(&id.0) {
-                            let (by, reason) = (by.clone(), reason.clone());
-                            let desired = desired(generation, killed, by, reason, now);
+                            let desired = DesiredState {
+                                generation,
+                                killed,
+                                cause: Reason::Operator,
+                                by: by.clone(),
+                                reason: reason.clone(),
+                                at: now,
+                                delivered_ms: None,
+                                obeyed_ms: None,
+                                last_segment: u64::MAX,
+                                disobeyed: false,
+                            };
                             self.desired.insert(id.0, desired);
                         }
                     }
@@ -130,29 +134,8 @@ impl Control {
             }
         }
         if !durable.is_empty() {
-            abandoned.push(Notice::Persisted(durable));
+            abandoned.push(StoreNotice::Persisted(durable));
         }
         abandoned
-    }
-}
-
-fn desired(
-    generation: u64,
-    killed: bool,
-    by: Box<str>,
-    reason: Box<str>,
-    at: MonoTime,
-) -> DesiredState {
-    DesiredState {
-        generation,
-        killed,
-        cause: Reason::Operator,
-        by,
-        reason,
-        at,
-        delivered_ms: None,
-        obeyed_ms: None,
-        last_segment: u64::MAX,
-        disobeyed: false,
     }
 }

@@ -1,61 +1,60 @@
-//! `history.db`: sessions, standings, and work counted once.
+//! `history.db`: sessions, transitions, and work counted once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use heartline_fleet::{HistoryDbRow, MonoTime, RestoredSession, WorkRow, WriteTicket};
 
-use heartline_vocabulary::{AgentRowId, AgentStatus};
-
-use crate::sim::work::Work;
+use heartline_vocabulary::{AgentRowId, AgentStatus, WorkTotals};
 
 /// All that is stored of one agent.
 #[derive(Clone, Debug)]
-pub(in crate::sim) struct Past {
+pub(in crate::sim) struct AgentHistory {
     pub(super) status: AgentStatus,
     pub(super) since: MonoTime,
     pub(super) last_live: Option<MonoTime>,
     pub(super) starts: u32,
-    pub(super) work: Work,
+    pub(super) work: WorkTotals,
     sessions: Vec<RestoredSession>,
-    /// Its name and when it was first seen, unless it was forgotten.
+    /// Name and time of first contact.
     registered: Option<(Box<str>, MonoTime)>,
     forgotten: bool,
 }
 
 /// A commit of work.
 #[derive(Clone, Debug)]
-pub(in crate::sim) struct Stored {
-    /// The highest ticket.
+pub(in crate::sim) struct StoredWork {
+    /// Highest committed ticket.
     pub(in crate::sim) ticket: WriteTicket,
-    /// Those that were stored from before.
+    /// Tickets whose segments had been stored before.
     pub(in crate::sim) known: Vec<WriteTicket>,
 }
 
-/// The committed tables.
+/// Committed rows.
 #[derive(Debug, Default)]
-pub(in crate::sim) struct History {
-    past: BTreeMap<i64, Past>,
-    segments: BTreeSet<(u64, u64)>,
-    counted: BTreeSet<(i64, u64, u64)>,
-    by_session: BTreeMap<u64, Work>,
+pub(in crate::sim) struct HistoryTables {
+    past: BTreeMap<i64, AgentHistory>,
+    /// The row id under which each session's segment was counted last.
+    counted: BTreeMap<(u64, u64), i64>,
+    /// Work of each session as counted first, and what was counted again for a successor.
+    by_session: BTreeMap<u64, (WorkTotals, WorkTotals)>,
     last_id: i64,
 }
 
-impl Past {
+impl AgentHistory {
     fn new() -> Self {
         Self {
             status: AgentStatus::UNKNOWN,
             since: MonoTime::from_nanos(0),
             last_live: None,
             starts: 0,
-            work: Work::default(),
+            work: WorkTotals::default(),
             sessions: Vec::new(),
             registered: None,
             forgotten: false,
         }
     }
 
-    /// The current session, and at most so many that it superseded.
+    /// Returns the current session and at most `superseded` earlier ones.
     pub(super) fn newest_first(&self, superseded: usize) -> Vec<RestoredSession> {
         self.sessions.iter().rev().take(1 + superseded).copied().collect()
     }
@@ -69,13 +68,13 @@ impl Past {
     }
 }
 
-impl History {
-    /// All that is stored of an agent.
-    pub(super) fn past(&self, id: i64) -> Past {
-        self.past.get(&id).cloned().unwrap_or_else(Past::new)
+impl HistoryTables {
+    /// Returns all that is stored of an agent.
+    pub(super) fn past(&self, id: i64) -> AgentHistory {
+        self.past.get(&id).cloned().unwrap_or_else(AgentHistory::new)
     }
 
-    /// Everybody that was registered and not forgotten.
+    /// Returns the agents that were registered and not forgotten.
     pub(super) fn registered(&self) -> impl Iterator<Item = (i64, &str, MonoTime)> {
         self.past.iter().filter_map(|(&id, past)| {
             let (agent, at) = past.registered.as_ref()?;
@@ -83,7 +82,7 @@ impl History {
         })
     }
 
-    /// Everybody that was forgotten.
+    /// Returns the agents that were forgotten.
     pub(super) fn forgotten(&self) -> impl Iterator<Item = i64> {
         self.past.iter().filter(|(_, past)| past.forgotten).map(|(&id, _)| id)
     }
@@ -92,28 +91,28 @@ impl History {
         self.last_id
     }
 
-    /// Whether a segment is durable.
+    /// Returns whether a segment is durable.
     pub(in crate::sim) fn has(&self, session: u64, segment: u64) -> bool {
-        self.segments.contains(&(session, segment))
+        self.counted.contains_key(&(session, segment))
     }
 
-    /// The work of one session that is durable.
-    pub(in crate::sim) fn of_session(&self, session: u64) -> Work {
+    /// Returns the durable work of a session, and what of it is counted for a second row id too.
+    pub(in crate::sim) fn of_session(&self, session: u64) -> (WorkTotals, WorkTotals) {
         self.by_session.get(&session).copied().unwrap_or_default()
     }
 
-    /// The work of every agent that is durable.
-    pub(in crate::sim) fn totals(&self) -> BTreeMap<i64, Work> {
+    /// Returns the durable work of each row id.
+    pub(in crate::sim) fn totals(&self) -> BTreeMap<i64, WorkTotals> {
         self.past.iter().map(|(&id, past)| (id, past.work)).collect()
     }
 
-    /// Every segment that is durable, with its agent and session.
-    pub(in crate::sim) fn counted(&self) -> BTreeSet<(i64, u64, u64)> {
+    /// Returns the row id under which each durable segment was counted last.
+    pub(in crate::sim) fn counted(&self) -> BTreeMap<(u64, u64), i64> {
         self.counted.clone()
     }
 
-    pub(super) fn commit(&mut self, rows: Vec<HistoryDbRow>) -> Option<Stored> {
-        let mut stored: Option<Stored> = None;
+    pub(super) fn commit(&mut self, rows: Vec<HistoryDbRow>) -> Option<StoredWork> {
+        let mut stored: Option<StoredWork> = None;
         for row in rows {
             match row {
                 HistoryDbRow::Registered { id, agent, at } => {
@@ -140,7 +139,7 @@ impl History {
                 HistoryDbRow::LastBeat { id, at, .. } => self.of(id).last_live = Some(at),
                 HistoryDbRow::Work(row) => {
                     let stored =
-                        stored.get_or_insert(Stored { ticket: row.ticket, known: Vec::new() });
+                        stored.get_or_insert(StoredWork { ticket: row.ticket, known: Vec::new() });
                     stored.ticket = row.ticket;
                     if !self.add(&row) {
                         stored.known.push(row.ticket);
@@ -155,24 +154,24 @@ impl History {
         stored
     }
 
-    /// Adds a segment, unless its session has got as far already.
+    /// Adds a segment, unless this agent's session has got as far already.
     fn add(&mut self, row: &WorkRow) -> bool {
-        let work = Work::from(row);
         let past = self.of(row.id);
         let session = past.session(row.session);
         if row.segment <= session.applied_segment {
             return false;
         }
         session.applied_segment = row.segment;
-        past.work.add(&work);
-        self.segments.insert((row.session, row.segment));
-        self.counted.insert((row.id.0, row.session, row.segment));
-        self.by_session.entry(row.session).or_default().add(&work);
+        past.work = past.work.saturating_add(&row.work);
+        let is_first = self.counted.insert((row.session, row.segment), row.id.0).is_none();
+        let (once, again) = self.by_session.entry(row.session).or_default();
+        let sum = if is_first { once } else { again };
+        *sum = sum.saturating_add(&row.work);
         true
     }
 
-    fn of(&mut self, id: AgentRowId) -> &mut Past {
+    fn of(&mut self, id: AgentRowId) -> &mut AgentHistory {
         self.last_id = self.last_id.max(id.0);
-        self.past.entry(id.0).or_insert_with(Past::new)
+        self.past.entry(id.0).or_insert_with(AgentHistory::new)
     }
 }

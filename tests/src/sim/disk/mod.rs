@@ -1,5 +1,5 @@
-//! The two databases, as far as the core can tell: rows become durable in groups and in order, some
-//! time after they were written, and a crash leaves exactly what was durable.
+//! The two databases as the core sees them: rows become durable in groups and in order, some time
+//! after they were written, and a crash leaves what was durable.
 
 mod control;
 mod history;
@@ -8,101 +8,93 @@ use heartline_fleet::{ControlDbRow, HistoryDbRow, MonoTime, RestoredAgent, Write
 
 use heartline_vocabulary::AgentRowId;
 
-pub(super) use self::control::{Control, Durable};
-pub(super) use self::history::{History, Stored};
+pub(super) use self::control::{ControlTables, DurableCommand};
+pub(super) use self::history::{HistoryTables, StoredWork};
 
 /// Rows that wait for their group's commit.
 #[derive(Debug)]
-pub(super) struct Queue<Row> {
+pub(super) struct CommitQueue<Row> {
     rows: Vec<Row>,
-    /// Whether a commit is to come.
     pub(super) is_scheduled: bool,
 }
 
-impl<Row> Default for Queue<Row> {
+impl<Row> Default for CommitQueue<Row> {
     fn default() -> Self {
         Self { rows: Vec::new(), is_scheduled: false }
     }
 }
 
-impl<Row> Queue<Row> {
+impl<Row> CommitQueue<Row> {
     fn take(&mut self) -> Vec<Row> {
         self.is_scheduled = false;
         std::mem::take(&mut self.rows)
     }
 }
 
-/// Both databases and what waits for them.
+/// Both databases and the rows that wait for them.
 #[derive(Debug, Default)]
-pub(super) struct Disk {
-    /// `control.db`.
-    pub(super) control: Control,
-    /// `history.db`.
-    pub(super) history: History,
-    /// Waits for `control.db`.
-    pub(super) control_queue: Queue<ControlDbRow>,
-    /// Waits for `history.db`.
-    pub(super) history_queue: Queue<HistoryDbRow>,
-    /// When anything was last committed.
+pub(super) struct SimDisk {
+    pub(super) control: ControlTables,
+    pub(super) history: HistoryTables,
+    pub(super) control_queue: CommitQueue<ControlDbRow>,
+    pub(super) history_queue: CommitQueue<HistoryDbRow>,
+    /// Time of the last commit.
     pub(super) last_alive: Option<MonoTime>,
 }
 
-/// What the store tells the collector.
+/// A report of the store to the collector.
 #[derive(Clone, Debug)]
-pub(super) enum Notice {
-    /// See [`heartline_fleet::Input::Persisted`].
-    Persisted(Vec<Durable>),
-    /// See [`heartline_fleet::Input::Abandoned`].
+pub(super) enum StoreNotice {
+    Persisted(Vec<DurableCommand>),
     Abandoned(WriteTicket),
-    /// See [`heartline_fleet::Input::Stored`].
-    Stored(Stored),
+    Stored(StoredWork),
 }
 
-impl Disk {
-    /// Writes a row for `control.db`; says whether a commit must be scheduled.
+impl SimDisk {
+    /// Queues a row for `control.db`; returns whether a commit must be scheduled.
     pub(super) fn persist(&mut self, row: ControlDbRow) -> bool {
         self.control_queue.rows.push(row);
         !std::mem::replace(&mut self.control_queue.is_scheduled, true)
     }
 
-    /// Writes a row for `history.db`; says whether a commit must be scheduled.
+    /// Queues a row for `history.db`; returns whether a commit must be scheduled.
     pub(super) fn record(&mut self, row: HistoryDbRow) -> bool {
         self.history_queue.rows.push(row);
         !std::mem::replace(&mut self.history_queue.is_scheduled, true)
     }
 
-    /// Commits what waits for `control.db`. `refuses` says for each command whether it fails.
+    /// Commits the rows for `control.db`. `refuses` decides for each command whether it fails.
     pub(super) fn commit_control(
         &mut self,
         now: MonoTime,
         refuses: impl FnMut() -> bool,
-    ) -> Vec<Notice> {
+    ) -> Vec<StoreNotice> {
         self.last_alive = Some(now);
         let rows = self.control_queue.take();
         self.control.commit(rows, now, refuses)
     }
 
-    /// Commits what waits for `history.db`.
-    pub(super) fn commit_history(&mut self, now: MonoTime) -> Vec<Notice> {
+    /// Commits the rows for `history.db`.
+    pub(super) fn commit_history(&mut self, now: MonoTime) -> Vec<StoreNotice> {
         self.last_alive = Some(now);
         let rows = self.history_queue.take();
-        self.history.commit(rows).map(Notice::Stored).into_iter().collect()
+        self.history.commit(rows).map(StoreNotice::Stored).into_iter().collect()
     }
 
-    /// What was not committed is gone.
+    /// Drops all rows that were not committed.
     pub(super) fn crash(&mut self) {
-        self.control_queue = Queue::default();
-        self.history_queue = Queue::default();
+        self.control_queue = CommitQueue::default();
+        self.history_queue = CommitQueue::default();
     }
 
-    /// The smallest id that no agent ever had.
+    /// Returns the smallest row id that no agent ever had.
     pub(super) fn next_id(&self) -> AgentRowId {
         let last = self.control.last_id().max(self.history.last_id());
         AgentRowId(last + 1)
     }
 
-    /// Everybody that is known, with at most so many superseded sessions each. Labels are off by
-    /// what the wall clock was set by since.
+    /// Returns every registered agent with at most `superseded` earlier sessions. `label` moves
+    /// stored times by what the wall clock was set by since.
     pub(super) fn restore(
         &mut self,
         superseded: usize,
@@ -131,7 +123,7 @@ impl Disk {
                     last_live: past.last_live.map(&label),
                     starts: past.starts,
                     sessions: past.newest_first(superseded),
-                    totals: past.work.into(),
+                    totals: past.work,
                     desired,
                 }
             })

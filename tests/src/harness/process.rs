@@ -1,4 +1,4 @@
-//! A running program.
+//! A running program and its output.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -9,17 +9,17 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::wait::wait_for;
 
-/// A running program, whose output is collected. It is killed when this is dropped.
-pub struct Process {
+/// A running program whose output is collected; killed on drop.
+pub struct TestProcess {
     name: String,
     child: Child,
-    stdout: Lines,
-    stderr: Lines,
+    stdout: OutputLines,
+    stderr: OutputLines,
 }
 
-type Lines = Arc<Mutex<Vec<String>>>;
+type OutputLines = Arc<Mutex<Vec<String>>>;
 
-impl Process {
+impl TestProcess {
     /// Starts a program without standard input.
     ///
     /// # Panics
@@ -31,33 +31,33 @@ impl Process {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("can't start {name}: {error}"));
-        let stdout = collect(child.stdout.take().expect("it was piped"));
-        let stderr = collect(child.stderr.take().expect("it was piped"));
+        let stdout = collect_lines(child.stdout.take().expect("it was piped"));
+        let stderr = collect_lines(child.stderr.take().expect("it was piped"));
         Self { name, child, stdout, stderr }
     }
 
-    /// Its process id.
+    /// Returns the process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// The lines that it has printed so far.
+    /// Returns the lines of standard output so far.
     #[must_use]
     pub fn stdout(&self) -> Vec<String> {
         lock(&self.stdout).clone()
     }
 
-    /// The lines that it has printed so far to standard error.
+    /// Returns the lines of standard error so far.
     #[must_use]
     pub fn stderr(&self) -> Vec<String> {
         lock(&self.stderr).clone()
     }
 
-    /// Waits for a line on standard output for which `pick` gives something.
+    /// Waits for a line on standard output for which `pick` returns a value.
     ///
     /// # Panics
-    /// If none comes in time, or the program ends before.
+    /// If there is none in time, or the program ends before.
     #[track_caller]
     pub fn wait_for_line<T>(&mut self, what: &str, pick: impl Fn(&str) -> Option<T>) -> T {
         wait_for(what, || {
@@ -70,7 +70,7 @@ impl Process {
         })
     }
 
-    /// Whether it has ended.
+    /// Returns whether it has ended.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
@@ -78,7 +78,7 @@ impl Process {
     /// Sends a signal.
     ///
     /// # Panics
-    /// If the process is not there.
+    /// If the process has ended.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
@@ -88,31 +88,31 @@ impl Process {
     /// Waits until it has ended.
     ///
     /// # Panics
-    /// If it does not.
+    /// If it does not end.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
         let what = format!("{} ends", self.name);
         wait_for(&what, || self.child.try_wait().expect("it is a child of this process"))
     }
 
-    /// Kills it in the middle of whatever it does.
+    /// Ends it with SIGKILL.
     pub fn kill_9(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-impl Drop for Process {
+impl Drop for TestProcess {
     fn drop(&mut self) {
         self.kill_9();
         if thread::panicking() {
-            eprintln!("--- {} said:\n{}", self.name, self.stderr().join("\n"));
+            eprintln!("--- standard error of {}:\n{}", self.name, self.stderr().join("\n"));
         }
     }
 }
 
-fn collect(pipe: impl Read + Send + 'static) -> Lines {
-    let lines = Lines::default();
+fn collect_lines(pipe: impl Read + Send + 'static) -> OutputLines {
+    let lines = OutputLines::default();
     let into = Arc::clone(&lines);
     thread::spawn(move || {
         let mut pipe = BufReader::new(pipe);
@@ -126,6 +126,6 @@ fn collect(pipe: impl Read + Send + 'static) -> Lines {
     lines
 }
 
-fn lock(lines: &Lines) -> MutexGuard<'_, Vec<String>> {
+fn lock(lines: &OutputLines) -> MutexGuard<'_, Vec<String>> {
     lines.lock().unwrap_or_else(PoisonError::into_inner)
 }

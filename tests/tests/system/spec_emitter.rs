@@ -1,14 +1,14 @@
 //! An emitter in another language, written from the specification alone.
 
-use heartline_tests::world::{World, wait_until};
+use heartline_tests::harness::{TestEnvironment, wait_until};
 use heartline_vocabulary::{Action, Reason, State, WorkTotals};
 use serde_json::Value;
 
 #[test]
-fn its_work_is_counted_and_its_goodbye_understood() {
-    let world = World::new();
-    let collector = world.start_collector();
-    let mut agent = world.start_spec_emitter(
+fn work_and_goodbye_of_the_spec_emitter_are_understood() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let mut agent = env.start_spec_emitter(
         "pythonic",
         collector.address(),
         &[
@@ -21,16 +21,16 @@ fn its_work_is_counted_and_its_goodbye_understood() {
             "--goodbye",
         ],
     );
-    let operator = world.operator();
+    let operator = env.operator();
     let agent_is = |state| operator.agent("pythonic").is_some_and(|it| it.vitals.state == state);
     wait_until("it is live", || agent_is(State::Healthy));
     let status = agent.wait();
-    let end = agent.wait_for_line("it says what it did", |line| {
+    let end = agent.wait_for_line("it prints its totals", |line| {
         let event: Value = serde_json::from_str(line).ok()?;
         (event["event"] == "end").then_some(event)
     });
     assert!(status.success(), "{end}");
-    wait_until("its goodbye was heard", || agent_is(State::Killed));
+    wait_until("its goodbye was received", || agent_is(State::Killed));
     let entry = operator.agent("pythonic").unwrap();
     assert_eq!(entry.vitals.reason, Some(Reason::Shutdown));
     let total = WorkTotals { ok: 36, failed: 12, cost_nano_usd: 84, ..WorkTotals::default() };
@@ -40,25 +40,25 @@ fn its_work_is_counted_and_its_goodbye_understood() {
 }
 
 #[test]
-fn it_is_killed_and_resumed() {
-    let world = World::new();
-    let collector = world.start_collector();
+fn the_spec_emitter_obeys_kill_and_resume() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
     let options = ["--interval-ms=200", "--ok=1"];
-    let mut agent = world.start_spec_emitter("pythonic", collector.address(), &options);
-    let operator = world.operator();
+    let mut agent = env.start_spec_emitter("pythonic", collector.address(), &options);
+    let operator = env.operator();
     wait_until("it works", || operator.agent("pythonic").is_some_and(|it| it.total.ok > 0));
-    let said = |event: &'static str| {
+    let generation_of = |event: &'static str| {
         move |line: &str| {
-            let said: Value = serde_json::from_str(line).ok()?;
-            (said["event"] == event).then(|| said["generation"].clone())
+            let line: Value = serde_json::from_str(line).ok()?;
+            (line["event"] == event).then(|| line["generation"].clone())
         }
     };
     for (id, action, event) in [(1, Action::Kill, "killed"), (2, Action::Resume, "resumed")] {
-        let outcome = operator.order(action, &["pythonic"], id);
-        let generation = agent.wait_for_line(event, said(event));
+        let outcome = operator.command(action, &["pythonic"], id);
+        let generation = agent.wait_for_line(event, generation_of(event));
         assert_eq!(generation, outcome.targets[0].generation);
         let expected = if action == Action::Kill { State::Killed } else { State::Healthy };
-        wait_until("it says that it obeys", || {
+        wait_until("it reports that it obeys", || {
             let vitals = operator.agent("pythonic").unwrap().vitals;
             let is_obeyed = vitals.command.is_none_or(|it| it.obeyed_ms.is_some());
             vitals.state == expected && is_obeyed

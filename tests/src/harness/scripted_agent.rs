@@ -1,4 +1,4 @@
-//! Those who send just what they are told, byte for byte.
+//! Senders of datagrams that a test writes byte for byte.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
@@ -8,73 +8,71 @@ use heartline_protocol::{
     Ack, Beat, Body, Datagram, DatagramWriter, Direction, Header, MessageType, Token,
 };
 
-/// Somebody on the network with no business there.
-pub struct Stranger {
+/// A UDP socket connected to the collector, for arbitrary bytes.
+pub struct RawUdpClient {
     socket: UdpSocket,
 }
 
-impl Stranger {
-    /// One who speaks to this collector.
+impl RawUdpClient {
+    /// Binds any port.
     ///
     /// # Panics
-    /// If there is no port to be had.
+    /// If there is none.
     #[must_use]
     pub fn new(collector: SocketAddr) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port can be had");
         socket.connect(collector).expect("loopback works");
-        socket.set_nonblocking(true).expect("a socket can be told not to block");
+        socket.set_nonblocking(true).expect("a socket can be made non-blocking");
         Self { socket }
     }
 
-    /// Sends these bytes.
+    /// Sends a datagram.
     pub fn send(&self, bytes: &[u8]) {
         // A collector that is down just now refuses: nothing is lost that UDP would have kept.
         let _ = self.socket.send(bytes);
     }
 
-    /// What has come back and was not heard yet.
+    /// Returns the next datagram received, if there is one.
     #[must_use]
-    pub fn hear(&self) -> Option<Vec<u8>> {
+    pub fn receive(&self) -> Option<Vec<u8>> {
         let mut buffer = [0; 2_048];
         self.socket.recv(&mut buffer).ok().map(|len| buffer[..len].to_vec())
     }
 }
 
-/// An agent on strings: it holds a token and says what a test has it say.
-pub struct Puppet {
-    stranger: Stranger,
+/// An agent with a valid token that sends only what a test has it send.
+pub struct ScriptedAgent {
+    client: RawUdpClient,
     token: Token,
-    /// Its id.
-    pub agent: String,
-    /// Its session.
+    pub name: String,
     pub session: u64,
-    /// Number of its last message.
+    /// Sequence of the last message.
     pub sequence: u64,
-    /// What it echoes.
+    /// The challenge to be echoed.
     pub challenge: [u8; CHALLENGE_LEN],
 }
 
-impl Puppet {
-    /// An agent that has not said anything yet.
+impl ScriptedAgent {
+    /// Returns an agent that has not sent anything yet.
     ///
     /// # Panics
-    /// If there is no port to be had.
+    /// If there is no port to bind.
     #[must_use]
-    pub fn new(collector: SocketAddr, token: Token, agent: &str, seed: u64) -> Self {
+    pub fn new(collector: SocketAddr, token: Token, name: &str, seed: u64) -> Self {
         Self {
-            stranger: Stranger::new(collector),
+            client: RawUdpClient::new(collector),
             token,
-            agent: agent.to_owned(),
+            name: name.to_owned(),
             session: Rng::with_seed(seed).u64(..),
             sequence: 0,
             challenge: [0; CHALLENGE_LEN],
         }
     }
 
-    /// A signed datagram, with the next number, of whatever body is written.
+    /// Returns a signed beat with the next sequence and any body.
     ///
     /// # Panics
-    /// If it does not fit.
+    /// If it does not fit a datagram.
     #[track_caller]
     pub fn seal(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         self.sequence += 1;
@@ -82,40 +80,40 @@ impl Puppet {
             kind: MessageType::Beat,
             epoch: self.token.epoch,
             scope_len: u8::try_from(self.token.scope.as_str().len()).expect("a scope is short"),
-            agent: &self.agent,
+            agent: &self.name,
             session: self.session,
             sequence: self.sequence,
             challenge: self.challenge,
         };
         let mut datagram = Vec::new();
-        let mut sealer = DatagramWriter::new(&mut datagram, &header);
-        write(sealer.body());
-        let key = self.token.key.agent_key(Direction::Up, &self.agent);
-        sealer.seal(&key).expect("what a test says fits a datagram");
+        let mut writer = DatagramWriter::new(&mut datagram, &header);
+        write(writer.body());
+        let key = self.token.key.agent_key(Direction::Up, &self.name);
+        writer.seal(&key).expect("a test's body fits a datagram");
         datagram
     }
 
-    /// A beat that says little.
+    /// Returns the smallest useful beat.
     #[must_use]
-    pub fn plain_beat() -> Beat<'static> {
+    pub fn minimal_beat() -> Beat<'static> {
         Beat { interval_ms: 60_000, uptime_ms: 1, ..Beat::default() }
     }
 
-    /// Sends these bytes from the agent's address.
+    /// Sends a datagram from the agent's address.
     pub fn send(&self, bytes: &[u8]) {
-        self.stranger.send(bytes);
+        self.client.send(bytes);
     }
 
-    /// Beats once.
+    /// Sends a beat.
     pub fn beat(&mut self, beat: &Beat<'_>) {
         let datagram = self.seal(|out| beat.write(out));
         self.send(&datagram);
     }
 
-    /// Hears the next answer, if one has come, and keeps its challenge.
-    pub fn hear(&mut self) -> Option<Ack> {
-        let bytes = self.stranger.hear()?;
-        let key = self.token.key.agent_key(Direction::Down, &self.agent);
+    /// Returns the next ack received, if there is one, and keeps its challenge.
+    pub fn receive(&mut self) -> Option<Ack> {
+        let bytes = self.client.receive()?;
+        let key = self.token.key.agent_key(Direction::Down, &self.name);
         let verified = Datagram::parse(&bytes).ok()?.verify(&key).ok()?;
         let challenge = verified.header.challenge;
         match verified.decode().ok()? {
@@ -127,24 +125,24 @@ impl Puppet {
         }
     }
 
-    /// Beats until the collector takes it as live.
+    /// Beats until the collector takes a beat as live.
     ///
     /// # Panics
-    /// If the collector never does.
+    /// If it never does.
     #[track_caller]
-    pub fn go_live(&mut self, beat: &Beat<'_>) {
-        let mut ticks: u32 = 0;
-        super::wait_until("the collector takes a puppet's beat as live", || {
-            if ticks.is_multiple_of(20) {
+    pub fn beat_until_live(&mut self, beat: &Beat<'_>) {
+        let mut polls: u32 = 0;
+        super::wait_until("the collector takes a scripted beat as live", || {
+            if polls.is_multiple_of(20) {
                 self.beat(beat);
             }
-            ticks += 1;
-            match self.hear() {
+            polls += 1;
+            match self.receive() {
                 Some(ack) if ack.unconfirmed => {
-                    ticks = 0;
+                    polls = 0;
                     false
                 }
-                heard => heard.is_some(),
+                ack => ack.is_some(),
             }
         });
     }

@@ -1,4 +1,4 @@
-//! The collector around the core, as the real one is: keys, challenges, datagrams.
+//! The collector around the core: keys, challenges, datagrams.
 
 use std::collections::BTreeMap;
 
@@ -12,63 +12,59 @@ use heartline_protocol::{
     MasterKey, MessageType, Push, ScopeKey, VerifiedDatagram,
 };
 
-use super::network::Packet;
-use super::plan::Plan;
+use super::network::SimPacket;
+use super::plan::RunPlan;
 
-/// The master key of every run.
 pub(super) fn master() -> MasterKey {
     MasterKey::new([7; 32])
 }
 
-/// The epoch of every key.
 pub(super) const EPOCH: KeyEpoch = KeyEpoch(1);
 
 /// One start of the collector.
-pub(super) struct Shell {
-    /// The core.
+pub(super) struct CollectorInstance {
     pub(super) fleet: Fleet,
-    /// Which start it is, from 1.
-    pub(super) boot: u64,
-    /// When it last had anything to do.
-    pub(super) looked: MonoTime,
+    /// Number of the start, from 1.
+    pub(super) number: u64,
+    /// When the core last had an input.
+    pub(super) last_input: MonoTime,
     began: MonoTime,
-    boot_key: ChallengeKey,
+    challenge_key: ChallengeKey,
     scope_key: ScopeKey,
-    keys: BTreeMap<String, Keys>,
+    keys: BTreeMap<String, AgentKeyPair>,
 }
 
-struct Keys {
+struct AgentKeyPair {
     up: AgentKey,
     down: AgentKey,
 }
 
-impl Shell {
-    pub(super) fn new(plan: &Plan, boot: u64, secret: [u8; 32], now: MonoTime) -> Self {
+impl CollectorInstance {
+    pub(super) fn new(plan: &RunPlan, number: u64, secret: [u8; 32], now: MonoTime) -> Self {
         let limits =
             HealthThresholds { stall_after: plan.stall_after, ..HealthThresholds::default() };
         let rules = HealthRules { fleet: limits, agents: Vec::new() };
         Self {
             fleet: Fleet::new(FleetConfig { rules, ..FleetConfig::default() }, now),
-            boot,
-            looked: now,
+            number,
+            last_input: now,
             began: now,
-            boot_key: ChallengeKey::new(&secret),
+            challenge_key: ChallengeKey::new(&secret),
             scope_key: master().scope_key(EPOCH, ""),
             keys: BTreeMap::new(),
         }
     }
 
-    /// Gives the core one input and collects all that it wants done.
-    pub(super) fn feed(&mut self, input: Input<'_>, now: MonoTime) -> Vec<Output> {
-        self.looked = now;
+    /// Gives the core one input and returns its outputs.
+    pub(super) fn handle(&mut self, input: Input<'_>, now: MonoTime) -> Vec<Output> {
+        self.last_input = now;
         self.fleet.handle(input, now);
         std::iter::from_fn(|| self.fleet.poll_output()).collect()
     }
 
-    /// Verifies and decodes a datagram.
-    pub(super) fn accept<'a>(
+    pub(super) fn verify_and_decode<'a>(
         &mut self,
-        packet: &'a Packet,
+        packet: &'a SimPacket,
         now: MonoTime,
     ) -> Result<Message<'a>, DatagramError> {
         let datagram = Datagram::parse(&packet.bytes)?.check_direction(Direction::Up)?;
@@ -94,31 +90,29 @@ impl Shell {
         })
     }
 
-    /// The datagram of an answer.
-    pub(super) fn answer(&mut self, answer: &OutgoingAck, now: MonoTime) -> Option<Vec<u8>> {
-        let agent = self.fleet.view(answer.index)?.name().to_owned();
-        let step = self.step(answer.interval_ms, now);
-        let step_ms = step_ms(answer.interval_ms);
-        let challenge = self.boot_key.challenge(&agent, answer.session, step, step_ms);
-        let header = Header {
-            challenge,
-            ..header(MessageType::Ack, &agent, answer.session, answer.sequence)
-        };
-        Some(self.seal(&header, |out| answer.ack.write(out)))
+    /// Encodes an ack.
+    pub(super) fn ack_datagram(&mut self, ack: &OutgoingAck, now: MonoTime) -> Option<Vec<u8>> {
+        let agent = self.fleet.view(ack.index)?.name().to_owned();
+        let step = self.step(ack.interval_ms, now);
+        let step_ms = step_ms(ack.interval_ms);
+        let challenge = self.challenge_key.challenge(&agent, ack.session, step, step_ms);
+        let header =
+            Header { challenge, ..header(MessageType::Ack, &agent, ack.session, ack.sequence) };
+        Some(self.seal(&header, |out| ack.ack.write(out)))
     }
 
-    /// The datagram of a push.
-    pub(super) fn push(&mut self, order: &OutgoingPush) -> Option<Vec<u8>> {
-        let agent = self.fleet.view(order.index)?.name().to_owned();
-        let push = Push { generation: order.generation, killed: order.killed };
-        Some(self.seal(&header(MessageType::Push, &agent, order.session, 1), |out| push.write(out)))
+    /// Encodes a push.
+    pub(super) fn push_datagram(&mut self, push: &OutgoingPush) -> Option<Vec<u8>> {
+        let agent = self.fleet.view(push.index)?.name().to_owned();
+        let body = Push { generation: push.generation, killed: push.killed };
+        Some(self.seal(&header(MessageType::Push, &agent, push.session, 1), |out| body.write(out)))
     }
 
     fn seal(&mut self, header: &Header<'_>, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut sealer = DatagramWriter::new(&mut bytes, header);
         body(sealer.body());
-        sealer.seal(&self.keys_of(header.agent).down).expect("no answer is long");
+        sealer.seal(&self.keys_of(header.agent).down).expect("acks and pushes are short");
         bytes
     }
 
@@ -126,7 +120,8 @@ impl Shell {
         let step = self.step(interval_ms, now);
         [Some(step), step.checked_sub(1)].into_iter().flatten().any(|step| {
             let step_ms = step_ms(interval_ms);
-            header.challenge == self.boot_key.challenge(header.agent, header.session, step, step_ms)
+            header.challenge
+                == self.challenge_key.challenge(header.agent, header.session, step, step_ms)
         })
     }
 
@@ -134,9 +129,9 @@ impl Shell {
         now.millis_since(self.began) / step_ms(interval_ms)
     }
 
-    fn keys_of(&mut self, agent: &str) -> &Keys {
+    fn keys_of(&mut self, agent: &str) -> &AgentKeyPair {
         if !self.keys.contains_key(agent) {
-            let keys = Keys {
+            let keys = AgentKeyPair {
                 up: self.scope_key.agent_key(Direction::Up, agent),
                 down: self.scope_key.agent_key(Direction::Down, agent),
             };

@@ -1,4 +1,4 @@
-//! Who asks and commands, through the same client as `heartline`.
+//! An operator's connection, through the same client as `heartline`.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,19 +14,19 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::wait::wait_for;
 
-/// An operator, who connects anew whenever the connection was lost.
-pub struct Operator {
+/// An operator, who reconnects whenever the connection was lost.
+pub struct TestOperator {
     runtime: Runtime,
     endpoint: Endpoint,
     access: AccessMode,
     client: Mutex<Option<Client>>,
 }
 
-impl Operator {
-    /// One who may look and act.
+impl TestOperator {
+    /// Returns one with control access.
     ///
     /// # Panics
-    /// If there is no runtime to be had.
+    /// If no runtime can be started.
     #[must_use]
     pub fn new(directories: CollectorDirectories) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
@@ -38,29 +38,29 @@ impl Operator {
         }
     }
 
-    /// One who comes in through the socket for looking.
+    /// Returns one with a read-only connection.
     #[must_use]
-    pub fn looking_only(self) -> Self {
+    pub fn read_only(self) -> Self {
         Self { access: AccessMode::View, ..self }
     }
 
-    /// Asks; once more on a new connection if the old one was cut.
+    /// Sends a request, again on a new connection if the old one was closed.
     ///
     /// # Errors
     /// As [`Client::request`] and [`Client::connect`].
-    pub fn ask(&self, request: &Request) -> Result<Reply, ClientError> {
-        self.with(|runtime, client| runtime.block_on(client.request(request.clone())))
+    pub fn request(&self, request: &Request) -> Result<Reply, ClientError> {
+        self.with_client(|runtime, client| runtime.block_on(client.request(request.clone())))
     }
 
-    /// The fleet, if there is a collector.
+    /// Returns all agents and the collector's status.
     ///
     /// # Errors
     /// As [`Client::snapshot`] and [`Client::connect`].
     pub fn try_fleet(&self) -> Result<(Vec<AgentEntry>, CollectorStatus), ClientError> {
-        self.with(|runtime, client| runtime.block_on(client.snapshot(Vec::new())))
+        self.with_client(|runtime, client| runtime.block_on(client.snapshot(Vec::new())))
     }
 
-    /// The fleet.
+    /// Returns all agents.
     ///
     /// # Panics
     /// If the collector does not answer.
@@ -70,40 +70,40 @@ impl Operator {
         self.try_fleet().expect("the collector shows its fleet").0
     }
 
-    /// The collector's own condition.
+    /// Returns the collector's status.
     ///
     /// # Panics
     /// If the collector does not answer.
     #[must_use]
     #[track_caller]
     pub fn collector(&self) -> CollectorStatus {
-        match self.ask(&Request::Collector) {
+        match self.request(&Request::Collector) {
             Ok(Reply::Collector(status)) => *status,
-            other => panic!("the collector does not say how it is: {other:?}"),
+            other => panic!("the collector does not report its status: {other:?}"),
         }
     }
 
-    /// One agent; `None`: it is not known, or there is no collector just now.
+    /// Returns an agent; `None` if it is not known or no collector answers.
     #[must_use]
     pub fn agent(&self, name: &str) -> Option<AgentEntry> {
         let (fleet, _) = self.try_fleet().ok()?;
         fleet.into_iter().find(|entry| entry.agent == name)
     }
 
-    /// Everything known of one agent.
+    /// Returns the details of an agent.
     ///
     /// # Panics
     /// If the collector does not answer, or does not know it.
     #[must_use]
     #[track_caller]
     pub fn detail(&self, name: &str) -> AgentDetail {
-        match self.ask(&Request::Agent { agent: name.to_owned() }) {
+        match self.request(&Request::Agent { agent: name.to_owned() }) {
             Ok(Reply::Agent(detail)) => *detail,
-            other => panic!("the collector does not tell of {name}: {other:?}"),
+            other => panic!("the collector has no details of {name}: {other:?}"),
         }
     }
 
-    /// All that has happened, oldest first.
+    /// Returns all events, oldest first.
     ///
     /// # Panics
     /// If the collector does not answer.
@@ -113,18 +113,18 @@ impl Operator {
         let (mut all, mut after) = (Vec::new(), Some(0));
         while after.is_some() {
             let query = EventQuery { after, limit: 500, ..EventQuery::default() };
-            match self.ask(&Request::Events(query)) {
+            match self.request(&Request::Events(query)) {
                 Ok(Reply::Events { events, next }) => {
                     all.extend(events);
                     after = next;
                 }
-                other => panic!("the collector does not tell what happened: {other:?}"),
+                other => panic!("the collector has no events: {other:?}"),
             }
         }
         all
     }
 
-    /// What has happened to one agent, oldest first.
+    /// Returns the events of an agent, oldest first.
     ///
     /// # Panics
     /// If the collector does not answer.
@@ -136,15 +136,15 @@ impl Operator {
         events
     }
 
-    /// All that has happened, the newest included. What happens is stored a moment later, in its
-    /// order: so an agent is killed at the end, and what is stored before that is all.
+    /// Kills an agent and returns all events up to that. Events are stored in order, some time later:
+    /// once the kill is stored, all events before it are.
     ///
     /// # Panics
-    /// As [`Self::order`] and [`Self::events`].
+    /// As [`Self::command`] and [`Self::events`].
     #[must_use]
     #[track_caller]
-    pub fn events_up_to_a_kill_of(&self, agent: &str, request_id: u64) -> Vec<Event> {
-        self.order(Action::Kill, &[agent], request_id);
+    pub fn events_until_kill_of(&self, agent: &str, request_id: u64) -> Vec<Event> {
+        self.command(Action::Kill, &[agent], request_id);
         let is_end = |event: &Event| {
             matches!(event.kind, EventKind::Command { action: Action::Kill, .. })
                 && event.agent.as_deref() == Some(agent)
@@ -155,20 +155,20 @@ impl Operator {
         })
     }
 
-    /// Kills or resumes these agents, and no more than these.
+    /// Kills or resumes exactly these agents.
     ///
     /// # Panics
     /// If the collector does not answer, or refuses.
     #[track_caller]
-    pub fn order(&self, action: Action, agents: &[&str], request_id: u64) -> CommandOutcome {
+    pub fn command(&self, action: Action, agents: &[&str], request_id: u64) -> CommandOutcome {
         let command = AgentCommand {
             request_id,
             action,
             agents: agents.iter().map(ToString::to_string).collect(),
-            reason: "because the test says so".to_owned(),
+            reason: "for a test".to_owned(),
             expect: u32::try_from(agents.len()).ok(),
         };
-        match self.ask(&Request::Command(command)) {
+        match self.request(&Request::Command(command)) {
             Ok(Reply::Command(outcome)) if outcome.refused.is_none() => outcome,
             other => panic!("the collector does not {action:?} {agents:?}: {other:?}"),
         }
@@ -180,21 +180,21 @@ impl Operator {
     /// If the collector does not answer, or refuses.
     #[track_caller]
     pub fn token(&self, request: TokenRequest) -> TokenReply {
-        match self.ask(&Request::Token(request)) {
+        match self.request(&Request::Token(request)) {
             Ok(Reply::Token(reply)) => reply,
             other => panic!("the collector refuses: {other:?}"),
         }
     }
 
-    fn with<T>(
+    fn with_client<T>(
         &self,
-        ask: impl Fn(&Runtime, &Client) -> Result<T, ClientError>,
+        request: impl Fn(&Runtime, &Client) -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
         let mut client = self.client();
         if let Some(client) = client.as_ref() {
-            match ask(&self.runtime, client) {
+            match request(&self.runtime, client) {
                 Err(ClientError::Closed { .. }) => {}
-                answered => return answered,
+                result => return result,
             }
         }
         let options = ClientOptions {
@@ -203,7 +203,7 @@ impl Operator {
             ..ClientOptions::default()
         };
         let fresh = self.runtime.block_on(Client::connect(&self.endpoint, &options))?;
-        ask(&self.runtime, client.insert(fresh))
+        request(&self.runtime, client.insert(fresh))
     }
 
     fn client(&self) -> MutexGuard<'_, Option<Client>> {

@@ -1,4 +1,4 @@
-//! A fleet, time as a number, and what came out, in words that a test can compare.
+//! A fleet on a simulated clock, with its outputs as texts to compare.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,137 +11,138 @@ use heartline_fleet::{
 
 use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Reason};
 
-use crate::say::Say;
+use crate::test_message::TestMessage;
 
-/// A fleet that is told things.
-pub(crate) struct World {
-    pub(crate) fleet: Fleet,
+/// A fleet on a simulated clock.
+pub(crate) struct TestFleet {
+    pub(crate) core: Fleet,
     pub(crate) now: MonoTime,
-    began: MonoTime,
+    /// Times in transitions count from here.
+    origin: MonoTime,
     outputs: Vec<Output>,
     sequences: BTreeMap<(&'static str, u64), u64>,
     requests: u64,
 }
 
-/// When every scenario begins.
+/// Start of every scenario.
 pub(crate) const START: MonoTime = MonoTime::from_millis(1_000_000_000);
 
-impl World {
-    /// A collector that knows nobody and has just begun.
+impl TestFleet {
+    /// Returns an empty fleet that has just begun.
     pub(crate) fn new() -> Self {
         Self::restored(Vec::new())
     }
 
-    /// A collector that knows these from before.
+    /// Returns a fleet with restored agents that has just begun.
     pub(crate) fn restored(agents: Vec<RestoredAgent>) -> Self {
-        let mut fleet = Fleet::new(FleetConfig::default(), START);
+        let mut core = Fleet::new(FleetConfig::default(), START);
         for agent in agents {
-            fleet.handle(Input::Restore(Box::new(agent)), START);
+            core.handle(Input::Restore(Box::new(agent)), START);
         }
-        let mut world = Self {
-            fleet,
+        let mut fleet = Self {
+            core,
             now: START,
-            began: START,
+            origin: START,
             outputs: Vec::new(),
             sequences: BTreeMap::new(),
             requests: 0,
         };
-        world.tell(Input::Begin { last_alive: None, next_id: AgentRowId(1) });
-        world
+        fleet.handle(Input::Begin { last_alive: None, next_id: AgentRowId(1) });
+        fleet
     }
 
-    /// With one agent, whose first beat was just now.
-    pub(crate) fn with(agent: Say) -> Self {
-        let mut world = Self::new();
-        world.hear(agent);
-        world.forget_outputs();
-        world
+    /// Returns a fleet with one agent that has sent one message.
+    pub(crate) fn with_agent(agent: TestMessage) -> Self {
+        let mut fleet = Self::new();
+        fleet.receive(agent);
+        fleet.discard_outputs();
+        fleet
     }
 
-    pub(crate) fn tell(&mut self, input: Input<'_>) {
-        self.fleet.handle(input, self.now);
-        self.outputs.extend(std::iter::from_fn(|| self.fleet.poll_output()));
+    pub(crate) fn handle(&mut self, input: Input<'_>) {
+        self.core.handle(input, self.now);
+        self.outputs.extend(std::iter::from_fn(|| self.core.poll_output()));
     }
 
-    pub(crate) fn hear(&mut self, say: Say) {
-        let next = self.sequences.entry((say.agent, say.session)).or_insert(0);
-        let sequence = say.sequence.unwrap_or(*next + 1);
+    pub(crate) fn receive(&mut self, message: TestMessage) {
+        let next = self.sequences.entry((message.agent, message.session)).or_insert(0);
+        let sequence = message.sequence.unwrap_or(*next + 1);
         *next = sequence.max(*next);
         let message = Message {
-            index: self.fleet.find(say.agent),
-            agent: say.agent,
-            session: say.session,
+            index: self.core.find(message.agent),
+            agent: message.agent,
+            session: message.session,
             sequence,
-            fresh: say.fresh,
-            from: ReturnAddress { peer: peer(say.port), via: 0 },
+            fresh: message.fresh,
+            from: ReturnAddress { peer: peer(message.port), via: 0 },
             len: 190,
-            body: say.body,
+            body: message.body,
         };
-        self.tell(Input::Message(&message));
+        self.handle(Input::Message(&message));
     }
 
-    /// Time passes, with a tick whenever the fleet wants one.
-    pub(crate) fn pass_ms(&mut self, ms: u64) {
+    /// Advances the clock, with a tick at each timeout of the fleet.
+    pub(crate) fn advance_ms(&mut self, ms: u64) {
         let end = self.now.plus_millis(ms);
         while self.now < end {
-            self.now = self.fleet.poll_timeout().max(self.now.plus_millis(1)).min(end);
-            self.tell(Input::Tick);
+            self.now = self.core.poll_timeout().max(self.now.plus_millis(1)).min(end);
+            self.handle(Input::Tick);
         }
     }
 
-    /// Time passes to so many milliseconds after the beginning.
-    pub(crate) fn until_ms(&mut self, ms: u64) {
-        self.pass_ms(self.began.plus_millis(ms).millis_since(self.now));
+    /// Advances to so many milliseconds after the origin.
+    pub(crate) fn advance_to_ms(&mut self, ms: u64) {
+        self.advance_ms(self.origin.plus_millis(ms).millis_since(self.now));
     }
 
-    /// Time passes, and nobody looks.
-    pub(crate) fn freeze_ms(&mut self, ms: u64) {
+    /// Advances the clock without ticks.
+    pub(crate) fn skip_ms(&mut self, ms: u64) {
         self.now = self.now.plus_millis(ms);
     }
 
-    /// From here on moments count from now.
-    pub(crate) fn mark(&mut self) {
-        self.began = self.now;
+    /// Makes now the origin of times.
+    pub(crate) fn reset_origin(&mut self) {
+        self.origin = self.now;
     }
 
     pub(crate) fn view(&self, agent: &str) -> AgentView<'_> {
-        self.fleet.view(self.fleet.find(agent).expect("known")).expect("known")
+        self.core.view(self.core.find(agent).expect("known")).expect("known")
     }
 
     /// `healthy`, `degraded late`, …
     pub(crate) fn status(&self, agent: &str) -> String {
-        words(self.view(agent).status())
+        status_text(self.view(agent).status())
     }
 
-    /// Commands one agent, as an operator.
+    /// Sends an operator's command for one agent.
     pub(crate) fn command(&mut self, action: Action, agent: &str) -> u64 {
         self.requests += 1;
         let request = request(self.requests, action, &[agent]);
-        self.tell(Input::Command(request));
+        self.handle(Input::Command(request));
         self.requests
     }
 
-    /// Everything that was handed to `control.db` is there.
-    pub(crate) fn persist(&mut self) {
+    /// Confirms that all commands so far are durable.
+    pub(crate) fn confirm_commands(&mut self) {
         let ticket = self.outputs.iter().rev().find_map(|output| match output {
             Output::Persist(ControlDbRow::Command(row)) => Some(row.ticket),
             _ => None,
         });
-        self.tell(Input::Persisted { ticket: ticket.expect("a command is under way") });
+        self.handle(Input::Persisted { ticket: ticket.expect("a command is pending") });
     }
 
-    /// Commands, and the command is durable at once.
-    pub(crate) fn order(&mut self, action: Action, agent: &str) {
+    /// Sends a command that is durable at once.
+    pub(crate) fn command_durably(&mut self, action: Action, agent: &str) {
         self.command(action, agent);
-        self.persist();
+        self.confirm_commands();
     }
 
-    /// `history.db` has the work up to this ticket.
-    pub(crate) fn store(&mut self, ticket: u64) {
-        self.tell(Input::Stored { ticket: WriteTicket(ticket), known: Vec::new() });
+    /// Confirms that work is stored up to this ticket.
+    pub(crate) fn confirm_work(&mut self, ticket: u64) {
+        self.handle(Input::Stored { ticket: WriteTicket(ticket), known: Vec::new() });
     }
 
-    pub(crate) fn forget_outputs(&mut self) {
+    pub(crate) fn discard_outputs(&mut self) {
         self.outputs.clear();
     }
 
@@ -149,33 +150,33 @@ impl World {
         &self.outputs
     }
 
-    /// What came out since the last look.
+    /// Takes all outputs.
     pub(crate) fn outputs(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.outputs)
     }
 
-    /// The rows of history since the last look: `90000 healthy → degraded late`.
+    /// Takes the transitions, as `90000 healthy → degraded late`.
     pub(crate) fn transitions(&mut self) -> Vec<String> {
-        let began = self.began;
-        let word = |row| match row {
+        let origin = self.origin;
+        let text = |row| match row {
             HistoryDbRow::Transition(Transition { at, from, to, .. }) => {
-                Some(format!("{} {} → {}", ms(at, began), words(from), words(to)))
+                Some(format!("{} {} → {}", ms(at, origin), status_text(from), status_text(to)))
             }
             _ => None,
         };
-        self.history().into_iter().filter_map(word).collect()
+        self.history().into_iter().filter_map(text).collect()
     }
 
-    /// Why each transition since the last look came about.
+    /// Takes the causes of the transitions.
     pub(crate) fn causes(&mut self) -> Vec<String> {
-        let word = |row| match row {
+        let text = |row| match row {
             HistoryDbRow::Transition(row) => Some(row.cause.to_string()),
             _ => None,
         };
-        self.history().into_iter().filter_map(word).collect()
+        self.history().into_iter().filter_map(text).collect()
     }
 
-    /// The rows for `history.db` since the last look.
+    /// Takes the rows for `history.db`.
     pub(crate) fn history(&mut self) -> Vec<HistoryDbRow> {
         let row = |output| match output {
             Output::Record(row) => Some(row),
@@ -185,7 +186,7 @@ impl World {
         self.outputs().into_iter().filter_map(row).collect()
     }
 
-    /// The rows of work since the last look.
+    /// Takes the rows of work.
     pub(crate) fn work(&mut self) -> Vec<WorkRow> {
         let row = |row| match row {
             HistoryDbRow::Work(row) => Some(*row),
@@ -194,16 +195,16 @@ impl World {
         self.history().into_iter().filter_map(row).collect()
     }
 
-    /// The answers since the last look.
+    /// Takes the acks.
     pub(crate) fn acks(&mut self) -> Vec<OutgoingAck> {
-        let answer = |output| match output {
+        let ack = |output| match output {
             Output::Ack(ack) => Some(ack),
             _ => None,
         };
-        self.outputs().into_iter().filter_map(answer).collect()
+        self.outputs().into_iter().filter_map(ack).collect()
     }
 
-    /// The pushes since the last look.
+    /// Takes the pushes.
     pub(crate) fn pushes(&mut self) -> Vec<OutgoingPush> {
         let push = |output| match output {
             Output::Push(push) => Some(push),
@@ -213,27 +214,27 @@ impl World {
     }
 }
 
-/// An operator's command.
+/// Returns an operator's command.
 pub(crate) fn request(request_id: u64, action: Action, agents: &[&str]) -> CommandRequest {
     CommandRequest {
         request_id,
         action,
         cause: Reason::Operator,
         agents: agents.iter().map(|&agent| agent.to_owned()).collect(),
-        reason: "it burns money".into(),
+        reason: "over budget".into(),
         by: "root@desk".into(),
         expect: None,
     }
 }
 
-/// An agent as the databases know it: one session, 1, healthy.
-pub(crate) fn known(agent: &str) -> RestoredAgent {
+/// Returns an agent to restore: healthy, with the one session 1.
+pub(crate) fn restored_agent(agent: &str) -> RestoredAgent {
     RestoredAgent {
         id: AgentRowId(7),
         agent: agent.into(),
         first_seen: START.minus_millis(9_000_000),
         identity: None,
-        interval_ms: crate::say::INTERVAL_MS,
+        interval_ms: crate::test_message::INTERVAL_MS,
         status: AgentStatus::HEALTHY,
         since: START.minus_millis(8_000_000),
         last_live: Some(START.minus_millis(60_000)),
@@ -251,7 +252,7 @@ pub(crate) fn known(agent: &str) -> RestoredAgent {
     }
 }
 
-/// Rules that differ from the default by this.
+/// Returns changed default rules.
 pub(crate) fn rules(change: impl FnOnce(&mut HealthRules)) -> HealthRules {
     let mut rules = HealthRules::default();
     change(&mut rules);
@@ -262,12 +263,12 @@ pub(crate) fn peer(port: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], port))
 }
 
-/// Milliseconds from one moment to another, before or after it.
+/// Returns the milliseconds from `from` to `at`; negative if `at` is earlier.
 pub(crate) fn ms(at: MonoTime, from: MonoTime) -> i64 {
     (at.nanos() - from.nanos()) / 1_000_000
 }
 
-fn words(standing: AgentStatus) -> String {
-    let reason = standing.reason.map_or(String::new(), |reason| format!(" {}", reason.name()));
-    format!("{}{reason}", standing.state.name())
+fn status_text(status: AgentStatus) -> String {
+    let reason = status.reason.map_or(String::new(), |reason| format!(" {}", reason.name()));
+    format!("{}{reason}", status.state.name())
 }

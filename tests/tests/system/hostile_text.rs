@@ -1,25 +1,27 @@
-//! Hostile texts never reach a terminal or a log raw.
+//! Texts of agents reach terminals and logs scrubbed.
 
 use heartline_operator::message::AgentEntry;
 
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{Beat, IdentityView};
-use heartline_tests::world::{Operator, Program, Puppet, World, wait_until};
+use heartline_tests::harness::{
+    ScriptedAgent, TestEnvironment, TestOperator, TestedProgram, wait_until,
+};
 use heartline_vocabulary::State;
 use heartline_vocabulary::text::is_hostile;
 use rmp::encode as put;
 
-/// What a terminal would obey: clear the screen, set the title, ring, overwrite the line; and what
-/// would turn a line around or hide in it.
+/// Control sequences (clear the screen, set the title, bell, carriage return), and characters that
+/// reverse text or are invisible.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\n\u{9b}31mERROR\u{202e}lanretxe\u{2066}\u{200b}\u{ad}\u{2028}\u{e0041}";
 
 #[track_caller]
-fn assert_clean(what: &str, text: &str) {
+fn assert_scrubbed(what: &str, text: &str) {
     let raw = text.chars().find(|&c| is_hostile(c) && c != '\n');
-    assert_eq!(raw, None, "{what} has it raw: {text:?}");
+    assert_eq!(raw, None, "{what} is not scrubbed: {text:?}");
 }
 
-/// A beat with a map as its identity, written by hand: the protocol crate would scrub it.
+/// Returns a beat with this identity, encoded by hand: the protocol crate would scrub it.
 fn beat_with(identity: impl FnOnce(&mut Vec<u8>)) -> impl FnOnce(&mut Vec<u8>) {
     move |out| {
         put::write_array_len(out, 12).unwrap();
@@ -51,30 +53,30 @@ fn hostile_identity(out: &mut Vec<u8>) {
 }
 
 #[test]
-fn what_an_agent_says_drives_no_terminal_and_forges_no_line() {
-    let world = World::new();
-    let collector = world.start_collector();
-    let operator = world.operator();
-    let mut puppet = Puppet::new(collector.address(), world.token(), "nasty", 1);
-    puppet.go_live(&Puppet::plain_beat());
-    let hostile = puppet.seal(beat_with(hostile_identity));
-    puppet.send(&hostile);
+fn texts_of_agents_are_scrubbed_on_every_output() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let mut agent = ScriptedAgent::new(collector.address(), env.token(), "nasty", 1);
+    agent.beat_until_live(&ScriptedAgent::minimal_beat());
+    let hostile = agent.seal(beat_with(hostile_identity));
+    agent.send(&hostile);
     let entry = || operator.agent("nasty").unwrap();
     wait_until("its identity is known", || entry().identity.shared.host.is_some());
     assert_eq!(entry().vitals.state, State::Healthy);
     let AgentEntry { identity, vitals, .. } = entry();
-    assert_clean("the message to operators", identity.shared.host.as_deref().unwrap());
-    assert_clean(
+    assert_scrubbed("the message to operators", identity.shared.host.as_deref().unwrap());
+    assert_scrubbed(
         "a label",
         &format!("{}={}", identity.shared.labels[0].0, identity.shared.labels[0].1),
     );
-    assert_clean("the step", &vitals.step.unwrap());
+    assert_scrubbed("the step", &vitals.step.unwrap());
 
     let kill = ["kill", "nasty", "--yes", "--reason", HOSTILE];
-    let mut command = world.command(Program::Heartline.path());
+    let mut command = env.command(TestedProgram::Heartline.path());
     let killed = command.args(kill).output().unwrap();
     assert!(killed.status.success(), "{}", String::from_utf8_lossy(&killed.stderr));
-    for words in [
+    for args in [
         "status",
         "status --json",
         "agent nasty",
@@ -86,24 +88,24 @@ fn what_an_agent_says_drives_no_terminal_and_forges_no_line() {
         "agent nasty\u{202e}",
         "status --filter host:\u{1b}[2J~(",
     ] {
-        let output = world.heartline(words);
-        let said = [output.stdout, output.stderr].concat();
-        assert!(!said.is_empty(), "{words} says nothing");
-        assert_clean(words, &String::from_utf8(said).unwrap());
+        let output = env.heartline(args);
+        let printed = [output.stdout, output.stderr].concat();
+        assert!(!printed.is_empty(), "{args} prints nothing");
+        assert_scrubbed(args, &String::from_utf8(printed).unwrap());
     }
-    assert_clean("the log", &collector.log());
+    assert_scrubbed("the log", &collector.log());
     assert!(!collector.log().contains("owned\n"), "{}", collector.log());
 }
 
 #[test]
 fn texts_over_their_limits_are_refused_and_counted() {
-    let world = World::new();
-    let collector = world.start_collector();
-    let operator = world.operator();
-    let mut puppet = Puppet::new(collector.address(), world.token(), "wordy", 1);
-    puppet.go_live(&Puppet::plain_beat());
-    let heard = |operator: &Operator| operator.collector().datagrams;
-    let before = heard(&operator);
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let mut agent = ScriptedAgent::new(collector.address(), env.token(), "wordy", 1);
+    agent.beat_until_live(&ScriptedAgent::minimal_beat());
+    let datagrams_of = |operator: &TestOperator| operator.collector().datagrams;
+    let before = datagrams_of(&operator);
     let long = "x".repeat(129);
     let host = |out: &mut Vec<u8>| {
         put::write_map_len(out, 1).unwrap();
@@ -124,24 +126,23 @@ fn texts_over_their_limits_are_refused_and_counted() {
             put::write_str(out, "m3").unwrap();
         }
     };
-    let datagrams = [
-        puppet.seal(beat_with(host)),
-        puppet.seal(beat_with(label)),
-        puppet.seal(beat_with(twice)),
-    ];
+    let datagrams =
+        [agent.seal(beat_with(host)), agent.seal(beat_with(label)), agent.seal(beat_with(twice))];
     for datagram in &datagrams {
-        puppet.send(datagram);
+        agent.send(datagram);
     }
-    // 10 kB fit no datagram: the kernel hands over what is longer, and it is refused by its length.
-    puppet.send(&[&datagrams[0][..], &[b'x'; 10_000]].concat());
-    wait_until("all four are counted", || heard(&operator).malformed == before.malformed + 4);
-    assert_eq!(heard(&operator).live, before.live);
+    // Longer than any valid datagram: refused by its length.
+    agent.send(&[&datagrams[0][..], &[b'x'; 10_000]].concat());
+    wait_until("all four are counted", || {
+        datagrams_of(&operator).malformed == before.malformed + 4
+    });
+    assert_eq!(datagrams_of(&operator).live, before.live);
     assert_eq!(operator.agent("wordy").unwrap().identity.shared.host, None);
 
-    // The protocol crate cuts what is too long: such an agent is heard, with what fits.
+    // The protocol crate truncates texts that are too long.
     let identity =
         IdentityView { host: Some(UntrustedText::new(&long)), ..IdentityView::default() };
-    puppet.beat(&Beat { identity: Some(Box::new(identity)), ..Puppet::plain_beat() });
+    agent.beat(&Beat { identity: Some(Box::new(identity)), ..ScriptedAgent::minimal_beat() });
     wait_until("its host is known", || {
         operator.agent("wordy").unwrap().identity.shared.host.is_some()
     });

@@ -1,42 +1,42 @@
-//! What an agent says.
+//! Messages of agents.
 
 use heartline_protocol::body::SegmentView;
 use heartline_protocol::{Beat, Body, ExitReport, Goodbye};
 use heartline_vocabulary::Phase;
 
-/// A message, in the words of a scenario.
+/// A message with default values for what a scenario is not about.
 #[derive(Clone, Debug)]
-pub(crate) struct Say {
+pub(crate) struct TestMessage {
     pub(crate) agent: &'static str,
     pub(crate) session: u64,
-    /// Of its own, or the next one of its session.
+    /// By default the next one of its session.
     pub(crate) sequence: Option<u64>,
     pub(crate) fresh: bool,
     pub(crate) port: u16,
     pub(crate) body: Body<'static>,
 }
 
-/// The interval of all agents that say nothing else, in ms.
+/// Default interval, in ms.
 pub(crate) const INTERVAL_MS: u32 = 30_000;
 
-/// An everyday beat of the agent's first session.
-pub(crate) fn beat(agent: &'static str) -> Say {
+/// Returns a live beat of session 1.
+pub(crate) fn beat(agent: &'static str) -> TestMessage {
     let beat = Beat { interval_ms: INTERVAL_MS, uptime_ms: 1, ..Beat::default() };
-    Say { agent, session: 1, sequence: None, fresh: true, port: 1, body: Body::Beat(beat) }
+    TestMessage { agent, session: 1, sequence: None, fresh: true, port: 1, body: Body::Beat(beat) }
 }
 
-/// A goodbye.
-pub(crate) fn goodbye(agent: &'static str) -> Say {
-    Say { body: Body::Goodbye(Goodbye::default()), ..beat(agent) }
+/// Returns a goodbye of session 1.
+pub(crate) fn goodbye(agent: &'static str) -> TestMessage {
+    TestMessage { body: Body::Goodbye(Goodbye::default()), ..beat(agent) }
 }
 
-/// A supervisor's word that its process was ended by a signal.
-pub(crate) fn ended_by_signal(agent: &'static str, signal: u32) -> Say {
+/// Returns a supervisor's report that the process was ended by a signal.
+pub(crate) fn exit_by_signal(agent: &'static str, signal: u32) -> TestMessage {
     let report = ExitReport { signal: Some(signal), ..ExitReport::default() };
-    Say { body: Body::ExitReport(report), ..beat(agent) }
+    TestMessage { body: Body::ExitReport(report), ..beat(agent) }
 }
 
-impl Say {
+impl TestMessage {
     pub(crate) fn session(self, session: u64) -> Self {
         Self { session, ..self }
     }
@@ -45,7 +45,7 @@ impl Say {
         Self { sequence: Some(sequence), ..self }
     }
 
-    /// It echoes no challenge that is valid now.
+    /// Without a valid challenge.
     pub(crate) fn unconfirmed(self) -> Self {
         Self { fresh: false, ..self }
     }
@@ -58,7 +58,7 @@ impl Say {
         self.with(|beat| beat.interval_ms = interval_ms)
     }
 
-    /// So many tasks in flight, and no progress for so long.
+    /// With tasks in flight, and the time since their last progress.
     pub(crate) fn busy(self, in_flight: u32, progress_age_ms: u64) -> Self {
         self.with(|beat| {
             beat.in_flight = in_flight;
@@ -66,7 +66,7 @@ impl Say {
         })
     }
 
-    /// A backlog, and no progress for so long.
+    /// With a backlog, and the time since its last progress.
     pub(crate) fn backlog(self, queue: u32, progress_age_ms: u64) -> Self {
         self.with(|beat| {
             beat.queue = Some(queue);
@@ -82,7 +82,7 @@ impl Say {
         self.with(|beat| beat.applied_generation = generation)
     }
 
-    /// A segment with so many tasks that went well.
+    /// With a segment of successful tasks.
     pub(crate) fn segment(mut self, number: u64, ok: u64) -> Self {
         let segment = Some(SegmentView { number, ok, ..SegmentView::default() });
         match &mut self.body {
@@ -96,7 +96,7 @@ impl Say {
     fn with(mut self, change: impl FnOnce(&mut Beat<'static>)) -> Self {
         match &mut self.body {
             Body::Beat(beat) => change(beat),
-            _ => panic!("only a beat says that"),
+            _ => panic!("only a beat has this field"),
         }
         self
     }

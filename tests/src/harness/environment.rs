@@ -1,4 +1,4 @@
-//! The directory in which everything of one test lives.
+//! The directory and environment of one test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,48 +8,49 @@ use heartline_operator::CollectorDirectories;
 use heartline_protocol::Token;
 use tempfile::TempDir;
 
-use super::operator::Operator;
-use super::program::Program;
+use super::operator::TestOperator;
+use super::program::TestedProgram;
 
-/// A home of its own: programs that run in it find each other, and nothing else of this machine.
-pub struct World {
+/// A home directory for the programs of one test: they find each other, and nothing else of this
+/// machine.
+pub struct TestEnvironment {
     dir: TempDir,
 }
 
-impl World {
-    /// An empty one.
+impl TestEnvironment {
+    /// Creates an empty one.
     ///
     /// # Panics
-    /// If there is no room for temporary files.
+    /// If no temporary directory can be made.
     #[must_use]
     pub fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("heartline-test-").tempdir();
-        let world = Self { dir: dir.expect("a temporary directory can be made") };
+        let env = Self { dir: dir.expect("a temporary directory can be made") };
         for part in ["home", "state", "run"] {
-            fs::create_dir(world.path().join(part)).expect("a directory can be made there");
+            fs::create_dir(env.path().join(part)).expect("a directory can be made there");
         }
-        world
+        env
     }
 
-    /// Its root, for files of the test's own.
+    /// Returns the root, for further files of the test.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Where the collector keeps what it stores.
+    /// Returns the collector's data directory.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.path().join("state/heartline")
     }
 
-    /// Where the collector's sockets are.
+    /// Returns the directories by which operators find the collector.
     #[must_use]
     pub fn directories(&self) -> CollectorDirectories {
         CollectorDirectories { data: self.data_dir(), sockets: self.path().join("run/heartline") }
     }
 
-    /// A program that knows nothing but this home.
+    /// Returns a command that runs in this environment alone.
     #[must_use]
     #[track_caller]
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
@@ -62,18 +63,18 @@ impl World {
         command
     }
 
-    /// Runs `heartline` with these words, split at spaces, to its end.
+    /// Runs `heartline` to its end; `args` are split at spaces.
     ///
     /// # Panics
     /// If it can't be started.
     #[must_use]
     #[track_caller]
-    pub fn heartline(&self, words: &str) -> Output {
-        let mut command = self.command(Program::Heartline.path());
-        command.args(words.split(' ')).output().expect("heartline can be started")
+    pub fn heartline(&self, args: &str) -> Output {
+        let mut command = self.command(TestedProgram::Heartline.path());
+        command.args(args.split(' ')).output().expect("heartline can be started")
     }
 
-    /// The fleet-wide token, which the collector made at its first start.
+    /// Returns the fleet-wide token, which the collector made at its first start.
     ///
     /// # Panics
     /// If there is none yet.
@@ -85,14 +86,14 @@ impl World {
         Token::decode(text.trim()).expect("local.token is a token")
     }
 
-    /// An operator on this machine.
+    /// Returns an operator on this machine.
     #[must_use]
-    pub fn operator(&self) -> Operator {
-        Operator::new(self.directories())
+    pub fn operator(&self) -> TestOperator {
+        TestOperator::new(self.directories())
     }
 }
 
-impl Default for World {
+impl Default for TestEnvironment {
     fn default() -> Self {
         Self::new()
     }

@@ -1,7 +1,6 @@
-//! An agent in this process that keeps its own books.
+//! An agent in the test's process that counts its own work.
 
 use std::net::SocketAddr;
-use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle, sleep};
@@ -11,31 +10,19 @@ use fastrand::Rng;
 use heartline::{Builder, Heartline, Report};
 use heartline_vocabulary::WorkTotals;
 
-use super::place::World;
+use super::environment::TestEnvironment;
 use crate::random::RngExt as _;
 
-/// Work that was done, counted by the one who did it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Deeds(pub WorkTotals);
-
-impl Deeds {
-    /// Tasks that ended, well or badly.
-    #[must_use]
-    pub fn tasks(&self) -> u64 {
-        self.0.ok + self.0.failed
-    }
-}
-
-/// An agent that works, at random, until it is told to stop.
-pub struct Worker {
+/// An agent that does random tasks until it is finished.
+pub struct WorkerAgent {
     emitter: Heartline,
     begun: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Deeds>>,
+    thread: Option<JoinHandle<WorkTotals>>,
 }
 
-impl World {
-    /// An emitter in this process, to be finished by the caller.
+impl TestEnvironment {
+    /// Returns an emitter to be started by the caller.
     pub fn emitter(&self, name: &str, collector: SocketAddr, interval_ms: u64) -> Builder {
         Builder::new(name)
             .collector(collector.to_string())
@@ -44,48 +31,47 @@ impl World {
             .state_dir(self.path().join("agents"))
     }
 
-    /// Starts a worker, whose work follows from the seed.
+    /// Starts a worker, whose tasks follow from the seed.
     #[must_use]
-    pub fn start_worker(&self, name: &str, collector: SocketAddr, seed: u64) -> Worker {
-        Worker::start(self.emitter(name, collector, 100).start(), Rng::with_seed(seed))
+    pub fn start_worker(&self, name: &str, collector: SocketAddr, seed: u64) -> WorkerAgent {
+        WorkerAgent::start(self.emitter(name, collector, 100).start(), Rng::with_seed(seed))
     }
 }
 
-impl Worker {
+impl WorkerAgent {
     fn start(emitter: Heartline, rng: Rng) -> Self {
         let (begun, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let thread = thread::spawn({
             let (emitter, begun, stop) = (emitter.clone(), Arc::clone(&begun), Arc::clone(&stop));
-            move || work(&emitter, rng, &begun, &stop)
+            move || do_tasks(&emitter, rng, &begun, &stop)
         });
         Self { emitter, begun, stop, thread: Some(thread) }
     }
 
-    /// Its emitter.
     #[must_use]
     pub fn emitter(&self) -> &Heartline {
         &self.emitter
     }
 
-    /// How many tasks it has begun so far.
+    /// Returns the number of tasks begun so far.
     #[must_use]
     pub fn begun(&self) -> u64 {
         self.begun.load(Ordering::Acquire)
     }
 
-    /// Ends the work, not the beats; gives what was done.
+    /// Ends the work, but not the beats; returns all work done.
     ///
     /// # Panics
     /// If it was called before.
     #[track_caller]
-    pub fn finish(&mut self) -> Deeds {
+    pub fn finish(&mut self) -> WorkTotals {
         self.stop.store(true, Ordering::Release);
         let thread = self.thread.take().expect("it is finished once");
         thread.join().expect("work does not panic")
     }
 }
 
-impl Drop for Worker {
+impl Drop for WorkerAgent {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
@@ -94,8 +80,14 @@ impl Drop for Worker {
     }
 }
 
-fn work(emitter: &Heartline, mut rng: Rng, begun: &AtomicU64, stop: &AtomicBool) -> Deeds {
-    let mut deeds = Deeds::default();
+/// Returns the number of tasks that ended, successfully or not.
+#[must_use]
+pub fn task_count(work: &WorkTotals) -> u64 {
+    work.ok + work.failed
+}
+
+fn do_tasks(emitter: &Heartline, mut rng: Rng, begun: &AtomicU64, stop: &AtomicBool) -> WorkTotals {
+    let mut total = WorkTotals::default();
     while !stop.load(Ordering::Acquire) {
         let Ok(mut task) = emitter.try_task() else {
             sleep(Duration::from_millis(1));
@@ -106,33 +98,22 @@ fn work(emitter: &Heartline, mut rng: Rng, begun: &AtomicU64, stop: &AtomicBool)
         task.cost_nano_usd(cost);
         task.tokens(read, written);
         sleep(Duration::from_micros(rng.u64(100..=4_000)));
-        let (mut ok, mut failed) = (0, 0);
         if rng.chance(150) {
             task.fail();
-            failed = 1;
+            total.failed += 1;
         } else {
             drop(task);
-            ok = 1;
+            total.ok += 1;
         }
+        total.cost_nano_usd += cost;
+        total.tokens_in += read;
+        total.tokens_out += written;
         if rng.chance(300) {
             let latency = Duration::from_micros(rng.u64(1..=90_000_000));
             emitter.report(Report::ok().latency(latency).cost_nano_usd(1));
-            deeds += Deeds(WorkTotals { ok: 1, cost_nano_usd: 1, ..WorkTotals::default() });
+            total.ok += 1;
+            total.cost_nano_usd += 1;
         }
-        let done =
-            WorkTotals { ok, failed, cost_nano_usd: cost, tokens_in: read, tokens_out: written };
-        deeds += Deeds(done);
     }
-    deeds
-}
-
-impl AddAssign for Deeds {
-    fn add_assign(&mut self, Self(more): Self) {
-        let Self(sum) = self;
-        sum.ok += more.ok;
-        sum.failed += more.failed;
-        sum.cost_nano_usd += more.cost_nano_usd;
-        sum.tokens_in += more.tokens_in;
-        sum.tokens_out += more.tokens_out;
-    }
+    total
 }

@@ -1,0 +1,26 @@
+//! Test harness for the whole system: collectors and agents as processes in a directory of their
+//! own, a lossy network between them, and a client for operators.
+//!
+//! Everything ends with the value that stands for it, also when a test panics. [`wait_until`] waits
+//! for a condition, up to a deadline; nothing waits for a fixed time. These helpers panic with what
+//! they were about, as their failure is the test's.
+
+mod collector;
+mod environment;
+mod operator;
+mod process;
+mod program;
+mod proxy;
+mod scripted_agent;
+mod wait;
+mod worker_agent;
+
+pub use collector::{CollectorProcess, rollup_totals};
+pub use environment::TestEnvironment;
+pub use operator::TestOperator;
+pub use process::TestProcess;
+pub use program::TestedProgram;
+pub use proxy::{AckDelivery, NetworkConditions, UdpProxy};
+pub use scripted_agent::{RawUdpClient, ScriptedAgent};
+pub use wait::{WAIT_TIMEOUT, wait_for, wait_until};
+pub use worker_agent::{WorkerAgent, task_count};

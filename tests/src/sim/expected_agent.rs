@@ -1,0 +1,329 @@
+//! The expected state of an agent: the core's rules, implemented a second time and independently
+//! of its code.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use heartline_fleet::{AgentView, Message, MonoTime};
+use heartline_protocol::window::WINDOW;
+use heartline_protocol::{Beat, Body};
+use heartline_vocabulary::{AgentStatus, Phase, Reason, SessionEnd, WorkTotals};
+
+use super::oracle::{NO_SESSION, SUPERSEDED_MIN};
+use super::violation::{CheckResult, ensure};
+
+/// All that the state of one agent may depend on.
+#[derive(Clone, Debug)]
+pub(super) struct ExpectedAgent {
+    pub(super) id: i64,
+    pub(super) interval_ms: u32,
+    /// Start of the silence that counts.
+    pub(super) silent_from: MonoTime,
+    /// The same before the last gap postponed it.
+    pub(super) silent_from_before: MonoTime,
+    /// Receipt of the last authentic and new message.
+    pub(super) received_at: MonoTime,
+    /// The first unconfirmed message since the last live one.
+    pub(super) unconfirmed_from: MonoTime,
+    /// A live message was received since the collector started.
+    pub(super) has_been_live: bool,
+    /// Until when two processes are shown as a conflict.
+    pub(super) conflict_until: MonoTime,
+    /// The status that a deadline may have caused before the kernel's drops were reported.
+    pub(super) premature: Option<AgentStatus>,
+    pub(super) ended: Option<SessionEnd>,
+    /// Whether it is to be killed, and since when that holds.
+    pub(super) desired: Option<(bool, MonoTime)>,
+    /// Its sessions, the current one first.
+    pub(super) sessions: Vec<u64>,
+    /// The current session, if the message handled last was the first of it.
+    pub(super) new_session: Option<u64>,
+    /// Newest beat of the current session.
+    pub(super) newest_beat: Option<NewestBeat>,
+    /// Sessions that were never live, newest first, with the sequences received of them.
+    pub(super) unverified_sessions: Vec<(u64, BTreeSet<u64>)>,
+    /// Session and sequence of each message received since the collector started.
+    pub(super) received: BTreeSet<(u64, u64)>,
+    /// Sequence of the newest message of the current session.
+    pub(super) newest_sequence: u64,
+    /// Status before the collector started, until the agent is judged.
+    pub(super) restored: Option<AgentStatus>,
+    /// Status after the newest transition.
+    pub(super) status: AgentStatus,
+    /// When the newest transition became true.
+    pub(super) since: MonoTime,
+    pub(super) generation: u64,
+    /// Values shown last.
+    pub(super) shown: Option<(AgentStatus, WorkTotals, Option<MonoTime>)>,
+    /// A second, and the number of acks in it.
+    pub(super) acks_in_second: (i64, u32),
+}
+
+/// What a beat reports of the worker.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NewestBeat {
+    at: MonoTime,
+    progress_age: Duration,
+    has_work: bool,
+    waits: bool,
+}
+
+/// Number of never-live sessions of which repeated messages are known.
+const UNVERIFIED_MAX: usize = 4;
+/// Intervals without a live beat until late, and until unreachable.
+const LATE_AND_UNREACHABLE: (u32, u32) = (3, 10);
+
+impl ExpectedAgent {
+    pub(super) fn new(id: i64, interval_ms: u32, now: MonoTime) -> Self {
+        Self {
+            id,
+            interval_ms,
+            silent_from: now,
+            silent_from_before: now,
+            received_at: MonoTime::NEVER_YET,
+            unconfirmed_from: MonoTime::NEVER_YET,
+            has_been_live: false,
+            conflict_until: MonoTime::NEVER_YET,
+            premature: None,
+            ended: None,
+            desired: None,
+            sessions: Vec::new(),
+            new_session: None,
+            newest_beat: None,
+            unverified_sessions: Vec::new(),
+            received: BTreeSet::new(),
+            newest_sequence: 0,
+            restored: None,
+            status: AgentStatus::UNKNOWN,
+            since: MonoTime::NEVER_YET,
+            generation: 0,
+            shown: None,
+            acks_in_second: (0, 0),
+        }
+    }
+
+    fn intervals(&self, count: u32) -> Duration {
+        Duration::from_millis(u64::from(self.interval_ms) * u64::from(count))
+    }
+
+    /// Returns when the agent becomes late.
+    pub(super) fn late_at(&self) -> MonoTime {
+        self.silent_from + self.intervals(LATE_AND_UNREACHABLE.0)
+    }
+
+    /// Returns whether a transition to late may carry this time.
+    pub(super) fn may_become_late_at(&self, at: MonoTime) -> bool {
+        self.is_deadline(at, LATE_AND_UNREACHABLE.0)
+    }
+
+    /// Returns whether a transition to unreachable may carry this time.
+    pub(super) fn may_become_unreachable_at(&self, at: MonoTime) -> bool {
+        self.is_deadline(at, LATE_AND_UNREACHABLE.1)
+    }
+
+    fn is_deadline(&self, at: MonoTime, factor: u32) -> bool {
+        let after = self.intervals(factor);
+        at == self.silent_from + after || at == self.silent_from_before + after
+    }
+
+    /// Returns when the agent becomes unreachable.
+    pub(super) fn unreachable_at(&self) -> MonoTime {
+        self.silent_from + self.intervals(LATE_AND_UNREACHABLE.1)
+    }
+
+    /// Returns when not even unconfirmed messages count as received any more.
+    fn unreceived_at(&self) -> MonoTime {
+        self.received_at + self.intervals(LATE_AND_UNREACHABLE.1)
+    }
+
+    /// Returns whether unconfirmed messages have gone on for longer than one burst.
+    fn is_doubtful(&self) -> bool {
+        self.received_at >= self.unconfirmed_from + self.intervals(LATE_AND_UNREACHABLE.0)
+    }
+
+    /// Returns after what time without a live beat a process is late, which is also how long a
+    /// conflict is shown.
+    fn late_after(interval_ms: u32) -> Duration {
+        Duration::from_millis(u64::from(interval_ms)) * LATE_AND_UNREACHABLE.0
+    }
+
+    /// Returns the times at which the status may change without an input.
+    pub(super) fn boundaries(&self) -> [MonoTime; 4] {
+        [self.late_at(), self.unreachable_at(), self.unreceived_at(), self.conflict_until]
+    }
+
+    /// Returns the status that is expected at `at`.
+    pub(super) fn expected(&self, at: MonoTime, stall_after: Duration) -> AgentStatus {
+        if self.desired.is_some_and(|(killed, _)| killed) {
+            return AgentStatus::killed(Reason::Operator);
+        }
+        match self.ended {
+            Some(SessionEnd::Shutdown) => return AgentStatus::killed(Reason::Shutdown),
+            Some(SessionEnd::Crashed) => return AgentStatus::unreachable(Reason::Crashed),
+            Some(SessionEnd::Superseded) | None => {}
+        }
+        if at >= self.unreachable_at() {
+            let is_receiving = self.received_at > self.silent_from && at < self.unreceived_at();
+            let is_one_way = is_receiving && self.is_doubtful();
+            return AgentStatus::unreachable(if is_one_way {
+                Reason::OneWay
+            } else {
+                Reason::Silent
+            });
+        }
+        if !self.has_been_live {
+            AgentStatus::UNKNOWN
+        } else if at >= self.late_at() {
+            AgentStatus::degraded(Reason::Late)
+        } else if self.stalled_at(stall_after).is_some() {
+            AgentStatus::degraded(Reason::Stalled)
+        } else if at < self.conflict_until {
+            AgentStatus::degraded(Reason::Conflict)
+        } else {
+            AgentStatus::HEALTHY
+        }
+    }
+
+    /// Returns since when the worker is stalled, according to its newest beat.
+    pub(super) fn stalled_at(&self, stall_after: Duration) -> Option<MonoTime> {
+        let beat = self.newest_beat.filter(|beat| beat.has_work && !beat.waits)?;
+        let obliged_from = self.desired.map_or(MonoTime::NEVER_YET, |(_, at)| at);
+        let progress_at = (beat.at - beat.progress_age).max(obliged_from);
+        let stalled_at = progress_at + stall_after;
+        (beat.at >= stalled_at).then_some(stalled_at)
+    }
+
+    /// Returns whether a message of a never-live session is new.
+    pub(super) fn is_new_of_unverified(&mut self, session: u64, sequence: u64) -> bool {
+        let known = self.unverified_sessions.iter().position(|(known, _)| *known == session);
+        let at = known.unwrap_or_else(|| {
+            self.unverified_sessions.insert(0, (session, BTreeSet::new()));
+            self.unverified_sessions.truncate(UNVERIFIED_MAX);
+            0
+        });
+        let taken = &mut self.unverified_sessions[at].1;
+        let is_outdated = taken.last().is_some_and(|&last| sequence + WINDOW <= last);
+        !is_outdated && taken.insert(sequence)
+    }
+
+    /// Postpones every deadline: nothing could be received from `from` to `to`.
+    pub(super) fn postpone_deadlines(&mut self, from: MonoTime, to: MonoTime) {
+        let lost = to.since(from);
+        self.silent_from_before = self.silent_from;
+        self.silent_from = self.silent_from + lost;
+        for moment in [&mut self.received_at, &mut self.unconfirmed_from] {
+            if *moment != MonoTime::NEVER_YET {
+                *moment = *moment + lost;
+            }
+        }
+        if self.conflict_until > from {
+            self.conflict_until = self.conflict_until + lost;
+        }
+    }
+
+    /// Takes in the report that the kernel dropped datagrams from `from` to `to`.
+    pub(super) fn on_kernel_drops(&mut self, from: MonoTime, to: MonoTime, stall_after: Duration) {
+        let was_due = self.boundaries().into_iter().any(|at| from < at && at <= to);
+        self.premature = was_due.then(|| self.expected(to, stall_after));
+        self.postpone_deadlines(from, to);
+    }
+
+    /// Takes in a beat of the current session that no newer one has overtaken.
+    fn on_newest_beat(&mut self, beat: &Beat<'_>, now: MonoTime) {
+        self.interval_ms = beat.interval_ms;
+        self.newest_beat = Some(NewestBeat {
+            at: now,
+            progress_age: Duration::from_millis(beat.progress_age_ms.unwrap_or(beat.uptime_ms)),
+            has_work: beat.in_flight > 0 || beat.queue.is_some_and(|queue| queue > 0),
+            waits: beat.phase == Phase::Waiting,
+        });
+    }
+
+    /// Takes in a message that is proven fresh and was not received before.
+    pub(super) fn on_live_message(
+        &mut self,
+        message: &Message<'_>,
+        view: &AgentView<'_>,
+        now: MonoTime,
+    ) -> CheckResult {
+        let current = self.sessions.first().copied();
+        self.new_session = None;
+        let is_switch = view.session() == message.session && current != Some(message.session);
+        if is_switch {
+            let at = self.sessions.iter().position(|&known| known == message.session);
+            ensure!(
+                at.is_none_or(|at| at > SUPERSEDED_MIN)
+                    || current == Some(NO_SESSION)
+                    || self.ended.is_some()
+                    || now >= self.late_at(),
+                "an old session took over from one that lives"
+            );
+            self.new_session = at.is_none().then_some(message.session);
+            self.sessions.retain(|&known| known != message.session && known != NO_SESSION);
+            self.sessions.insert(0, message.session);
+            self.ended = None;
+            self.unverified_sessions.clear();
+            self.newest_sequence = 0;
+            self.received.insert((message.session, message.sequence));
+        }
+        if view.session() != message.session {
+            ensure!(
+                self.sessions.contains(&message.session),
+                "a live message of a new session did not make it the current one"
+            );
+            if let Body::Beat(beat) = &message.body {
+                let shown_until = now + ExpectedAgent::late_after(beat.interval_ms);
+                self.conflict_until = self.conflict_until.max(shown_until);
+            }
+            return Ok(());
+        }
+        (self.received_at, self.silent_from, self.has_been_live) = (now, now, true);
+        self.premature = None;
+        let is_news = message.sequence > self.newest_sequence;
+        self.newest_sequence = self.newest_sequence.max(message.sequence);
+        match &message.body {
+            Body::Beat(beat) if is_news && self.ended.is_none() => self.on_newest_beat(beat, now),
+            Body::Goodbye(_) => self.ended = Some(SessionEnd::Shutdown),
+            Body::ExitReport(_) => self.ended = Some(SessionEnd::Crashed),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Checks the shown state; until `swept_to`, no passed deadline may be unhandled.
+    pub(super) fn check(
+        &mut self,
+        view: &AgentView<'_>,
+        stall_after: Duration,
+        swept_to: MonoTime,
+        now: MonoTime,
+    ) -> CheckResult {
+        let shown = view.status();
+        if shown != self.status {
+            ensure!(
+                self.restored.take() == Some(shown),
+                "{} is {shown:?}, and {:?} in history",
+                view.name(),
+                self.status
+            );
+            self.status = shown;
+        }
+        let overdue = self.boundaries().into_iter().filter(|&at| swept_to <= at && at <= now);
+        let allowed =
+            overdue.chain([now, swept_to]).any(|at| self.expected(at, stall_after) == shown);
+        ensure!(
+            allowed || self.premature == Some(shown),
+            "{} is {shown:?} and should be {:?}: {self:?}",
+            view.name(),
+            self.expected(now, stall_after)
+        );
+        let generation = view.desired().map_or(0, |desired| desired.generation);
+        ensure!(
+            generation == self.generation,
+            "{} has generation {generation}, durable is {}",
+            view.name(),
+            self.generation
+        );
+        Ok(())
+    }
+}
