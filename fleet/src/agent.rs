@@ -12,8 +12,8 @@ use crate::time::{MonoTime, ObservedTime};
 /// The value of [`Agent::queue`] when no backlog was reported.
 pub(crate) const NO_QUEUE: u32 = u32::MAX;
 
-/// One agent.
-pub(crate) struct Agent {
+/// One agent, to read; only the fleet changes it.
+pub struct Agent {
     pub(crate) name: Box<str>,
     pub(crate) id: AgentRowId,
     /// Number of its thresholds in the table.

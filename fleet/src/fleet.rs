@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use heartline_vocabulary::{AgentRowId, DatagramCounters, StateCounts};
 
+use crate::agent::Agent;
 use crate::agent_table::{AgentIndex, AgentTable};
 use crate::cause::TransitionCause;
 use crate::context::{AgentMut, HandlerContext};
@@ -14,7 +15,6 @@ use crate::input::Input;
 use crate::output::{CommandRow, HistoryDbRow, Output, WriteTicket};
 use crate::thresholds::{HealthRules, ThresholdTable};
 use crate::time::MonoTime;
-use crate::view::AgentView;
 
 /// The settings of a fleet.
 #[derive(Clone, Debug)]
@@ -124,8 +124,8 @@ impl Fleet {
 
     /// Returns one agent to read.
     #[must_use]
-    pub fn view(&self, index: AgentIndex) -> Option<AgentView<'_>> {
-        self.agents.get(index).map(|agent| AgentView::new(index, agent))
+    pub fn agent(&self, index: AgentIndex) -> Option<&Agent> {
+        self.agents.get(index)
     }
 
     /// Returns the number of places: every [`AgentIndex`] is below it.
@@ -134,9 +134,9 @@ impl Fleet {
         self.agents.places()
     }
 
-    /// Returns all agents to read.
-    pub fn views(&self) -> impl Iterator<Item = AgentView<'_>> {
-        self.agents.indices().filter_map(|index| self.view(index))
+    /// Returns all agents to read, with their indices.
+    pub fn agents(&self) -> impl Iterator<Item = (AgentIndex, &Agent)> {
+        self.agents.indices().filter_map(|index| Some((index, self.agents.get(index)?)))
     }
 
     /// Returns the number of agents in each state.

@@ -7,7 +7,7 @@ use heartline_vocabulary::{AgentRowId, ForgetRefusal};
 use crate::agent::Agent;
 use crate::agent_table::AgentIndex;
 use crate::fleet::Fleet;
-use crate::input::{ForgetRequest, Message};
+use crate::input::{AgentMessage, ForgetRequest};
 use crate::output::{ControlDbRow, HistoryDbRow, Output};
 use crate::session::SupersededSessions;
 use crate::time::MonoTime;
@@ -27,7 +27,7 @@ const KEPT: usize = 1_024;
 
 impl Tombstones {
     /// Returns whether the message was received before its agent was forgotten.
-    pub(crate) fn is_replay(&self, message: &Message<'_>) -> bool {
+    pub(crate) fn is_replay(&self, message: &AgentMessage<'_>) -> bool {
         let sessions = self.by_name.get(message.agent);
         let session = sessions.and_then(|sessions| sessions.get(message.session));
         session.is_some_and(|session| !session.window.is_new(message.sequence))

@@ -20,7 +20,7 @@ use heartline_vocabulary::{AgentStatus, Reason};
 #[derive(Clone, Debug)]
 pub enum Input<'a> {
     /// A verified and decoded datagram from an agent.
-    Message(&'a Message<'a>),
+    Message(&'a AgentMessage<'a>),
     /// An agent known from before. Only before [`Input::Begin`].
     Restore(Box<RestoredAgent>),
     /// The socket is bound: from now on agents can be heard.
@@ -58,7 +58,7 @@ pub enum Input<'a> {
 
 /// A verified and decoded datagram from an agent.
 #[derive(Clone, Debug)]
-pub struct Message<'a> {
+pub struct AgentMessage<'a> {
     /// The agent, if [`crate::Fleet::find`] knew it.
     pub index: Option<AgentIndex>,
     pub agent: &'a str,

@@ -7,13 +7,14 @@
 //! 1. [`Fleet::handle`] takes one [`Input`] and the time, and changes the fleet;
 //! 2. [`Fleet::poll_output`] returns what is to be done about it, until there is nothing left;
 //! 3. [`Fleet::poll_timeout`] returns when to call again with [`Input::Tick`] at the latest;
-//! 4. the reads ([`Fleet::view`], [`Fleet::state_counts`], …) change nothing.
+//! 4. the reads ([`Fleet::agent`], [`Fleet::state_counts`], …) change nothing.
 //!
 //! Mutate once, drain fully, then wait. The times that leave it are monotonic ([`MonoTime`]); wall-clock
 //! time joins at the edge, through one anchor.
 
 mod ack;
 mod agent;
+mod agent_reads;
 mod agent_table;
 mod cause;
 mod command;
@@ -31,16 +32,19 @@ mod return_address;
 mod session;
 mod thresholds;
 mod time;
-mod view;
 mod work;
 
+pub use agent::Agent;
+pub use agent_reads::CommandProgress;
 pub use agent_table::AgentIndex;
 pub use cause::TransitionCause;
 pub use command::DesiredState;
 pub use fleet::{Fleet, FleetConfig};
 pub use gap::HEARTBEAT;
 pub use identity::IdentityInterner;
-pub use input::{CommandRequest, ForgetRequest, Input, Message, RestoredAgent, RestoredSession};
+pub use input::{
+    AgentMessage, CommandRequest, ForgetRequest, Input, RestoredAgent, RestoredSession,
+};
 pub use output::{
     CommandRow, ControlDbRow, HistoryDbRow, OutgoingAck, OutgoingPush, Output, Transition, WorkRow,
     WriteTicket,
@@ -48,4 +52,3 @@ pub use output::{
 pub use return_address::ReturnAddress;
 pub use thresholds::{AgentHealthRule, HealthRules, HealthThresholds};
 pub use time::MonoTime;
-pub use view::{AgentView, CommandProgress};

@@ -22,14 +22,14 @@ use crate::agent_table::AgentIndex;
 use crate::cause::TransitionCause;
 use crate::context::AgentMut;
 use crate::fleet::Fleet;
-use crate::input::Message;
+use crate::input::AgentMessage;
 use crate::judge::late_after;
 use crate::output::{ControlDbRow, HistoryDbRow};
 use crate::session::Session;
 use crate::time::MonoTime;
 
 impl Fleet {
-    pub(crate) fn on_message(&mut self, message: &Message<'_>, now: MonoTime) {
+    pub(crate) fn on_message(&mut self, message: &AgentMessage<'_>, now: MonoTime) {
         if message.index.is_none() && self.tombstones.is_replay(message) {
             self.context.counters.replayed += 1;
             return;
@@ -42,7 +42,7 @@ impl Fleet {
     }
 
     /// Adds an unknown agent; `None`: there is no room.
-    fn register(&mut self, message: &Message<'_>, now: MonoTime) -> Option<AgentIndex> {
+    fn register(&mut self, message: &AgentMessage<'_>, now: MonoTime) -> Option<AgentIndex> {
         if let Some(index) = self.agents.find(message.agent) {
             return Some(index);
         }
@@ -69,7 +69,7 @@ impl Fleet {
 }
 
 impl AgentMut<'_> {
-    fn on_message(&mut self, message: &Message<'_>, now: MonoTime) {
+    fn on_message(&mut self, message: &AgentMessage<'_>, now: MonoTime) {
         let mut kind = self.agent.session_kind(message.session);
         if !self.accept_sequence(kind, message) {
             self.context.counters.replayed += 1;
@@ -115,7 +115,7 @@ impl AgentMut<'_> {
     }
 
     /// Takes a sequence number in; returns whether it was new in its session.
-    fn accept_sequence(&mut self, kind: SessionKind, message: &Message<'_>) -> bool {
+    fn accept_sequence(&mut self, kind: SessionKind, message: &AgentMessage<'_>) -> bool {
         match kind {
             SessionKind::Current | SessionKind::Superseded => self
                 .agent
@@ -146,7 +146,7 @@ impl AgentMut<'_> {
 
     /// Makes the message's session the current one; `false` when there is no room to remember the
     /// one that it supersedes.
-    fn begin_session(&mut self, message: &Message<'_>, now: MonoTime) -> bool {
+    fn begin_session(&mut self, message: &AgentMessage<'_>, now: MonoTime) -> bool {
         if self.agent.starts > 0 {
             let superseded = self.agent.superseded.get_or_insert_default();
             if !superseded.has_room(now) {
@@ -184,7 +184,7 @@ impl AgentMut<'_> {
 
     /// Makes the message's session, which was superseded, the current one again, if the current one
     /// has been silent for its late limit.
-    fn reinstate_session(&mut self, message: &Message<'_>, now: MonoTime) -> bool {
+    fn reinstate_session(&mut self, message: &AgentMessage<'_>, now: MonoTime) -> bool {
         // One that was forgotten and comes back has no current session.
         let is_free = self.agent.starts == 0;
         if !is_free {
@@ -212,7 +212,7 @@ impl AgentMut<'_> {
         true
     }
 
-    fn on_superseded(&mut self, message: &Message<'_>, now: MonoTime) {
+    fn on_superseded(&mut self, message: &AgentMessage<'_>, now: MonoTime) {
         // A goodbye of the old process is how a replacement should go.
         if let Body::Beat(beat) = &message.body {
             let shown_for = late_after(beat.interval_ms, self.thresholds());
@@ -228,7 +228,7 @@ impl AgentMut<'_> {
         self.mark_changed();
     }
 
-    fn on_current(&mut self, message: &Message<'_>, kind: SessionKind, now: MonoTime) {
+    fn on_current(&mut self, message: &AgentMessage<'_>, kind: SessionKind, now: MonoTime) {
         let agent = &mut *self.agent;
         agent.silent_since = self.context.clock.observed(now);
         agent.is_confirmed = true;

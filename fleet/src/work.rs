@@ -7,7 +7,7 @@ use heartline_vocabulary::{AgentRowId, WorkTotals};
 use crate::agent_table::AgentIndex;
 use crate::context::AgentMut;
 use crate::fleet::Fleet;
-use crate::input::Message;
+use crate::input::AgentMessage;
 use crate::message::segment_of;
 use crate::output::{HistoryDbRow, WorkRow, WriteTicket};
 use crate::time::MonoTime;
@@ -63,7 +63,7 @@ impl UnconfirmedWorkQueue {
 impl AgentMut<'_> {
     /// Counts the segment that a live message carries, if it is new; returns whether the ack must
     /// wait for the disk.
-    pub(crate) fn count_segment(&mut self, message: &Message<'_>, now: MonoTime) -> bool {
+    pub(crate) fn count_segment(&mut self, message: &AgentMessage<'_>, now: MonoTime) -> bool {
         let agent = &mut *self.agent;
         let Some(segment) = segment_of(&message.body) else { return false };
         let (id, last_lost) = (agent.id, agent.lost_reported);

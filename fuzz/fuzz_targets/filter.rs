@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use heartline_operator::Filter;
-use heartline_operator::message::{AgentEntry, AgentVitals, WorkWindow};
+use heartline_operator::message::{AgentEntry, AgentVitals, RecentWork};
 use heartline_vocabulary::{Phase, SharedIdentity, State, WorkTotals};
 use libfuzzer_sys::fuzz_target;
 
@@ -33,7 +33,7 @@ static AGENT: LazyLock<AgentEntry> = LazyLock::new(|| AgentEntry {
         lost: 0,
         command: None,
     },
-    work: WorkWindow::default(),
+    work: RecentWork::default(),
     total: WorkTotals::default(),
 });
 

@@ -1,6 +1,6 @@
 //! Derived figures: one formula for filters, JSON and screens.
 
-use crate::message::{AgentEntry, AgentVitals, WorkWindow};
+use crate::message::{AgentEntry, AgentVitals, RecentWork};
 
 /// How long after its last progress the first minute of work may still be incomplete: a minute, and
 /// as much again for rare beats.
@@ -13,7 +13,7 @@ const RATE_MINUTES: usize = 5;
 const NANO: f64 = 1e9;
 const HOUR_MS: f64 = 3_600_000.0;
 
-impl WorkWindow {
+impl RecentWork {
     /// Returns the share of tasks that succeeded, 0 to 1; `None` without any.
     #[must_use]
     pub fn success_rate(&self) -> Option<f64> {
@@ -51,7 +51,7 @@ impl WorkWindow {
 }
 
 impl AgentEntry {
-    /// Returns [`WorkWindow::rate_of_whole_minutes`]; `None` while the agent works, and no whole minute of it has
+    /// Returns [`RecentWork::rate_of_whole_minutes`]; `None` while the agent works, and no whole minute of it has
     /// passed yet.
     #[must_use]
     pub fn tasks_per_minute(&self, now_ms: i64) -> Option<f64> {
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn the_rate_of_tasks_is_that_of_the_last_minutes() {
         let rate =
-            |per_minute| WorkWindow { per_minute, ..WorkWindow::default() }.rate_of_whole_minutes();
+            |per_minute| RecentWork { per_minute, ..RecentWork::default() }.rate_of_whole_minutes();
         assert_eq!(rate(vec![]), 0.0);
         assert_eq!(rate(vec![4, 8]), 6.0);
         assert_eq!(rate(vec![900, 900, 1, 2, 3, 4, 5]), 3.0);
@@ -144,13 +144,13 @@ mod tests {
 
     #[test]
     fn cost_an_hour_follows_the_window() {
-        let work = WorkWindow {
+        let work = RecentWork {
             window_ms: 900_000,
             cost_nano_usd: 1_000_000_000,
-            ..WorkWindow::default()
+            ..RecentWork::default()
         };
         assert_eq!(work.cost_per_hour_usd(), 4.0);
-        assert_eq!(WorkWindow::default().cost_per_hour_usd(), 0.0);
+        assert_eq!(RecentWork::default().cost_per_hour_usd(), 0.0);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What operators are sent of the fleet: pages of it as it is, and deltas since the last one.
 
-use heartline_fleet::{AgentIndex, AgentView, Fleet};
+use heartline_fleet::{Agent, AgentIndex, Fleet};
 use heartline_operator::message::{
-    AgentEntry, AgentVitals, CollectorStatus, CommandStatus, FleetDelta, VitalsUpdate, WorkWindow,
+    AgentEntry, AgentVitals, CollectorStatus, CommandStatus, FleetDelta, RecentWork, VitalsUpdate,
 };
 use heartline_vocabulary::{AgentRowId, Identity};
 
@@ -37,8 +37,8 @@ impl DeltaTracker {
                 self.last_sent.resize(index.get() + 1, None);
             }
             let last_sent = &mut self.last_sent[index.get()];
-            let view = fleet.view(index);
-            let id = view.as_ref().map(AgentView::id);
+            let view = fleet.agent(index);
+            let id = view.map(Agent::id);
             if let Some((gone, _)) = last_sent.take_if(|(sent, _)| Some(*sent) != id) {
                 delta.removed.push(gone);
             }
@@ -47,12 +47,12 @@ impl DeltaTracker {
             if last_sent.as_ref() == Some(&identity) {
                 delta.vitals.push(VitalsUpdate {
                     id: view.id(),
-                    vitals: vitals(&view, anchor),
+                    vitals: vitals(view, anchor),
                     total: *view.totals(),
                 });
             } else {
                 *last_sent = Some(identity);
-                delta.entries.push(entry(&view, anchor));
+                delta.entries.push(entry(view, anchor));
             }
         }
         self.changed = changed;
@@ -66,33 +66,33 @@ pub(super) fn page(
     request: PageRequest,
     anchor: WallClockAnchor,
 ) -> (Vec<AgentEntry>, Option<u32>) {
-    let entry = |view: AgentView<'_>| entry(&view, anchor);
+    let entry = |agent: &Agent| entry(agent, anchor);
     match request {
         PageRequest::From(from, limit) => {
             let until = from.saturating_add(limit.clamp(1, PAGE_MAX)).min(fleet.places());
-            let views = (from..until).filter_map(|index| fleet.view(AgentIndex(index)));
+            let views = (from..until).filter_map(|index| fleet.agent(AgentIndex(index)));
             (views.map(entry).collect(), (until < fleet.places()).then_some(until))
         }
         PageRequest::Named(names) => {
-            let views = names.iter().filter_map(|name| fleet.view(fleet.find(name)?));
+            let views = names.iter().filter_map(|name| fleet.agent(fleet.find(name)?));
             (views.map(entry).collect(), None)
         }
     }
 }
 
 /// Returns one agent. Its work is left empty.
-pub(super) fn entry(view: &AgentView<'_>, anchor: WallClockAnchor) -> AgentEntry {
+pub(super) fn entry(view: &Agent, anchor: WallClockAnchor) -> AgentEntry {
     AgentEntry {
         id: view.id(),
         agent: view.name().to_owned(),
         identity: view.identity().cloned().unwrap_or_default(),
         vitals: vitals(view, anchor),
-        work: WorkWindow::default(),
+        work: RecentWork::default(),
         total: *view.totals(),
     }
 }
 
-fn vitals(view: &AgentView<'_>, anchor: WallClockAnchor) -> AgentVitals {
+fn vitals(view: &Agent, anchor: WallClockAnchor) -> AgentVitals {
     let wall = |moment| anchor.wall_ms(moment);
     let status = view.status();
     AgentVitals {

@@ -347,10 +347,11 @@ impl Driver {
     }
 
     fn agent_detail(&self, agent: &str) -> Option<AgentDetail> {
-        let view = self.fleet.view(self.fleet.find(agent)?)?;
-        let (epoch, scope_len) = self.ingest.keyring.scope_of(view.index).unwrap_or_default();
+        let index = self.fleet.find(agent)?;
+        let view = self.fleet.agent(index)?;
+        let (epoch, scope_len) = self.ingest.keyring.scope_of(index).unwrap_or_default();
         Some(AgentDetail {
-            entry: delta::entry(&view, self.anchor),
+            entry: delta::entry(view, self.anchor),
             first_seen_ms: self.anchor.wall_ms(view.first_seen()),
             address: view.address().map(|address| address.to_string()),
             scope: agent[..usize::from(scope_len).min(agent.len())].to_owned(),

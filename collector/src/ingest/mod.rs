@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use heartline_fleet::{
-    AgentIndex, Fleet, Input, Message, MonoTime, OutgoingAck, OutgoingPush, ReturnAddress,
+    AgentIndex, AgentMessage, Fleet, Input, MonoTime, OutgoingAck, OutgoingPush, ReturnAddress,
 };
 use heartline_protocol::envelope::Datagram;
 use heartline_protocol::{Body, DatagramError};
@@ -133,7 +133,7 @@ impl Ingest {
 
     /// Queues an ack for the next [`Self::flush`].
     pub fn queue_ack(&mut self, fleet: &Fleet, answer: &OutgoingAck, now: MonoTime) {
-        let Some(view) = fleet.view(answer.index) else { return };
+        let Some(view) = fleet.agent(answer.index) else { return };
         self.send_queue.queue_ack(&mut self.keyring, view.name(), answer, now);
         if self.send_queue.is_full() {
             self.flush();
@@ -142,7 +142,7 @@ impl Ingest {
 
     /// Queues a push for the next [`Self::flush`].
     pub fn queue_push(&mut self, fleet: &Fleet, order: &OutgoingPush) {
-        let Some(view) = fleet.view(order.index) else { return };
+        let Some(view) = fleet.agent(order.index) else { return };
         self.send_queue.queue_push(&self.keyring, view.name(), order);
         if self.send_queue.is_full() {
             self.flush();
@@ -176,7 +176,7 @@ fn handle_datagram(
     let header = &verified.header;
     let interval_ms = match &body {
         Body::Beat(beat) => beat.interval_ms,
-        _ => index.and_then(|it| fleet.view(it)).map_or(0, |view| view.interval_ms()),
+        _ => index.and_then(|it| fleet.agent(it)).map_or(0, |view| view.interval_ms()),
     };
     let fresh = keyring.is_fresh(index, header, interval_ms, now);
     if let (Some(index), Some(derived)) = (index, &derived) {
@@ -186,7 +186,7 @@ fn handle_datagram(
             keyring.keep_transient(index, header, derived);
         }
     }
-    let message = Message {
+    let message = AgentMessage {
         index,
         agent: header.agent,
         session: header.session,

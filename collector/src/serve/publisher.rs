@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_operator::message::{Event, EventQuery, FleetDelta, WorkWindow};
+use heartline_operator::message::{Event, EventQuery, FleetDelta, RecentWork};
 use heartline_vocabulary::AgentRowId;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -29,7 +29,7 @@ const REFRESH_WITHIN: Duration = Duration::from_millis(500);
 const EVENTS_MAX: u32 = 500;
 
 /// Every agent's work of the last hour; agents without any are left out.
-type WorkByAgent = Arc<BTreeMap<AgentRowId, WorkWindow>>;
+type WorkByAgent = Arc<BTreeMap<AgentRowId, RecentWork>>;
 
 /// A handle to subscribe with. Cheap to clone.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ impl Publisher {
 
     /// Returns an agent's work of the last hour, as far as it was computed.
     #[must_use]
-    pub fn work_of(&self, agent: AgentRowId) -> WorkWindow {
+    pub fn work_of(&self, agent: AgentRowId) -> RecentWork {
         self.work.borrow().get(&agent).cloned().unwrap_or_else(no_work)
     }
 
@@ -80,8 +80,8 @@ impl Publisher {
 }
 
 /// Returns the work of an agent that did none in the last hour.
-fn no_work() -> WorkWindow {
-    WorkWindow { window_ms: 3_600_000, ..WorkWindow::default() }
+fn no_work() -> RecentWork {
+    RecentWork { window_ms: 3_600_000, ..RecentWork::default() }
 }
 
 async fn publish(publisher: Publisher, driver: DriverHandle, reader: ReaderPool) {
@@ -131,7 +131,7 @@ async fn new_events(reader: &ReaderPool, cursor: &mut Option<i64>) -> Vec<Event>
 fn add_work(
     publisher: &Publisher,
     delta: &mut FleetDelta,
-    last_sent: &mut BTreeMap<AgentRowId, WorkWindow>,
+    last_sent: &mut BTreeMap<AgentRowId, RecentWork>,
 ) {
     for entry in &mut delta.entries {
         entry.work = publisher.work_of(entry.id);

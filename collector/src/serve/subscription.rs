@@ -222,12 +222,12 @@ fn split_list<T>(list: &mut Vec<T>, room: &mut usize) -> Vec<T> {
 
 #[cfg(test)]
 mod tests {
-    use heartline_operator::message::{CollectorStatus, WorkWindow};
+    use heartline_operator::message::{CollectorStatus, RecentWork};
 
     use super::*;
 
     fn delta(turn: u64, removed: &[i64], work: &[(i64, u64)]) -> FleetDelta {
-        let window = |&(id, ok)| (AgentRowId(id), WorkWindow { ok, ..WorkWindow::default() });
+        let window = |&(id, ok)| (AgentRowId(id), RecentWork { ok, ..RecentWork::default() });
         FleetDelta {
             turn,
             collector: CollectorStatus::default(),

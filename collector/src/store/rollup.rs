@@ -14,7 +14,7 @@ const COUNT_CAP: u64 = i64::MAX as u64;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rollup {
     pub(super) counts: WorkCounts,
-    pub(super) latency: LatencyHistogram,
+    pub(super) latency: WorkLatencyHistogram,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl WorkCounts {
     }
 }
 
-impl LatencyHistogram {
+impl WorkLatencyHistogram {
     /// Adds a packed histogram; bytes that are not one add nothing.
     pub(super) fn add_packed(&mut self, bytes: &[u8]) {
         let Ok(packed) = PackedHistogram::new(bytes) else { return };
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn histograms_add_up_exactly() {
-        let mut sum = LatencyHistogram::default();
+        let mut sum = WorkLatencyHistogram::default();
         sum.add_packed(&packed(&[(0, 1), (70, 5), (1_032, 2)]));
         sum.add_packed(&packed(&[(0, 2), (69, 1), (71, 9)]));
         sum.add_packed(&[]);
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn counts_saturate() {
-        let mut sum = LatencyHistogram::default();
+        let mut sum = WorkLatencyHistogram::default();
         for _ in 0..3 {
             sum.add_packed(&packed(&[(5, COUNT_MAX - 1), (6, 1)]));
         }

@@ -9,7 +9,7 @@ use crate::test_message::{beat, goodbye};
 
 /// Returns after how many ms the newest command was delivered, and obeyed.
 fn progress(fleet: &TestFleet) -> (Option<u64>, Option<u64>) {
-    let view = fleet.view("a");
+    let view = fleet.agent("a");
     let desired = view.desired().expect("it was commanded");
     (desired.delivered_ms, desired.obeyed_ms)
 }
@@ -46,7 +46,7 @@ fn a_kill_that_was_not_stored_has_no_effect() {
     fleet.handle(Input::Persisted { ticket: WriteTicket(1) });
     assert_eq!(fleet.status("a"), "healthy");
     fleet.command_durably(Action::Kill, "a");
-    assert_eq!(fleet.view("a").desired().map(|desired| desired.generation), Some(2));
+    assert_eq!(fleet.agent("a").desired().map(|desired| desired.generation), Some(2));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_kill_is_delivered_and_obeyed_once_no_task_is_in_flight() {
     fleet.advance_ms(4);
     fleet.receive(beat("a").busy(2, 0).applied(1));
     assert_eq!(progress(&fleet), (Some(4), None));
-    assert_eq!(fleet.view("a").command().map(|command| command.draining), Some(2));
+    assert_eq!(fleet.agent("a").command().map(|command| command.draining), Some(2));
     fleet.discard_outputs();
     fleet.advance_ms(5_000);
     fleet.receive(beat("a").applied(1));
@@ -119,7 +119,7 @@ fn a_newer_applied_generation_does_not_count_as_delivered() {
     fleet.receive(beat("a").applied(9));
     assert_eq!(progress(&fleet), (None, None));
     fleet.command_durably(Action::Resume, "a");
-    assert_eq!(fleet.view("a").desired().map(|desired| desired.generation), Some(10));
+    assert_eq!(fleet.agent("a").desired().map(|desired| desired.generation), Some(10));
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn work_completed_after_the_agent_was_quiet_is_disobedience() {
         fleet.receive(beat("a").segment(number, 1).applied(1));
     }
     assert_eq!(disobedience_count(&mut fleet), 1, "and it is recorded once");
-    assert!(fleet.view("a").desired().is_some_and(|desired| desired.disobeyed));
+    assert!(fleet.agent("a").desired().is_some_and(|desired| desired.disobeyed));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_second_kill_changes_nothing() {
         _ => None,
     });
     assert_eq!(changed, Some(false));
-    assert_eq!(fleet.view("a").desired().map(|desired| desired.generation), Some(1));
+    assert_eq!(fleet.agent("a").desired().map(|desired| desired.generation), Some(1));
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn the_later_of_two_pending_commands_wins() {
     fleet.command(Action::Kill, "a");
     fleet.command(Action::Resume, "a");
     fleet.confirm_commands();
-    let desired = fleet.view("a").desired().cloned().expect("it was commanded");
+    let desired = fleet.agent("a").desired().cloned().expect("it was commanded");
     assert_eq!((desired.generation, desired.killed), (2, false));
     assert_eq!(fleet.status("a"), "healthy");
 }
@@ -232,7 +232,7 @@ fn an_implausibly_high_applied_generation_is_ignored() {
     let generation = |applied| {
         let mut fleet = TestFleet::with_agent(beat("a").applied(applied));
         fleet.command_durably(Action::Kill, "a");
-        fleet.view("a").desired().map(|desired| desired.generation)
+        fleet.agent("a").desired().map(|desired| desired.generation)
     };
     // A generation that a restored copy of the database lacks is exceeded.
     assert_eq!(generation(1_000), Some(1_001));

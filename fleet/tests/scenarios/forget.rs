@@ -31,10 +31,10 @@ fn a_forgotten_agent_is_removed() {
 fn a_forgotten_agent_that_lives_is_registered_again_by_its_next_beat() {
     let mut fleet = TestFleet::with_agent(beat("a").segment(1, 10));
     fleet.confirm_work(1);
-    let before = fleet.view("a").id();
+    let before = fleet.agent("a").id();
     assert_eq!(forget(&mut fleet, "a"), Ok(vec!["a".to_owned()]));
     fleet.receive(beat("a"));
-    let view = fleet.view("a");
+    let view = fleet.agent("a");
     assert_eq!((fleet.status("a").as_str(), view.session(), view.starts()), ("healthy", 1, 1));
     assert!(view.id() > before);
     assert_eq!(view.totals().ok, 0, "earlier work stays with the forgotten row id");
@@ -51,7 +51,7 @@ fn a_replay_does_not_register_a_forgotten_agent_again() {
     assert_eq!((fleet.core.find("a"), fleet.core.counters().replayed), (None, 2));
     fleet.receive(beat("a").session(2));
     fleet.receive(beat("a").sequence(2));
-    assert_eq!(fleet.view("a").session(), 2);
+    assert_eq!(fleet.agent("a").session(), 2);
     assert_eq!(fleet.status("a"), "healthy");
 }
 
@@ -114,7 +114,7 @@ fn pushes_of_a_forgotten_agent_do_not_reach_its_successor() {
     fleet.command_durably(Action::Resume, "a");
     assert_eq!(forget(&mut fleet, "a"), Ok(vec!["a".to_owned()]));
     fleet.receive(beat("b"));
-    assert_eq!(fleet.core.view(heartline_fleet::AgentIndex(0)).map(|it| it.name()), Some("b"));
+    assert_eq!(fleet.core.agent(heartline_fleet::AgentIndex(0)).map(|it| it.name()), Some("b"));
     fleet.advance_ms(50);
     fleet.command_durably(Action::Kill, "b");
     fleet.discard_outputs();
@@ -132,7 +132,7 @@ fn forgetting_does_not_lower_the_generation() {
     assert_eq!(forget(&mut fleet, "a"), Ok(vec!["a".to_owned()]));
     fleet.receive(beat("a").applied(2).unconfirmed());
     fleet.command_durably(Action::Kill, "a");
-    assert_eq!(fleet.view("a").desired().map(|desired| desired.generation), Some(3));
+    assert_eq!(fleet.agent("a").desired().map(|desired| desired.generation), Some(3));
 }
 
 #[test]

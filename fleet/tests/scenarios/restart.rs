@@ -37,7 +37,7 @@ fn an_unchanged_status_makes_no_transition_and_keeps_its_time() {
     fleet.receive(beat("a"));
     assert_eq!(fleet.status("a"), "healthy");
     assert_eq!(fleet.transitions(), [""; 0]);
-    assert_eq!(ms(fleet.view("a").since(), START), -8_000_000);
+    assert_eq!(ms(fleet.agent("a").since(), START), -8_000_000);
     fleet.advance_ms(90_000);
     assert_eq!(fleet.transitions(), ["90000 healthy → degraded late"]);
 }
@@ -94,7 +94,7 @@ fn obedience_is_measured_across_the_restart() {
         TestFleet::restored(vec![RestoredAgent { desired: Some(killed()), ..restored_agent("a") }]);
     fleet.advance_ms(500);
     fleet.receive(beat("a").applied(4));
-    let view = fleet.view("a");
+    let view = fleet.agent("a");
     let desired = view.desired().expect("it was killed");
     assert_eq!((desired.delivered_ms, desired.obeyed_ms), (Some(1_500), Some(1_500)));
 }
@@ -117,10 +117,10 @@ fn a_stopped_or_crashed_agent_keeps_its_status() {
 fn a_stored_segment_is_confirmed_and_not_counted_again() {
     let mut fleet = TestFleet::restored(vec![restored_agent("a")]);
     fleet.receive(beat("a").segment(5, 10));
-    assert_eq!(fleet.view("a").totals().ok, 50);
+    assert_eq!(fleet.agent("a").totals().ok, 50);
     assert_eq!(fleet.acks()[0].ack.durable_segment, 5);
     fleet.receive(beat("a").segment(6, 1));
-    assert_eq!(fleet.view("a").totals().ok, 51);
+    assert_eq!(fleet.agent("a").totals().ok, 51);
 }
 
 #[test]
@@ -131,8 +131,8 @@ fn superseded_sessions_are_restored() {
         TestFleet::restored(vec![RestoredAgent { sessions, starts: 2, ..restored_agent("a") }]);
     fleet.receive(beat("a").session(3));
     fleet.receive(beat("a").session(2).segment(2, 10));
-    assert_eq!((fleet.view("a").session(), fleet.status("a").as_str()), (3, "degraded conflict"));
-    assert_eq!(fleet.view("a").totals().ok, 50);
+    assert_eq!((fleet.agent("a").session(), fleet.status("a").as_str()), (3, "degraded conflict"));
+    assert_eq!(fleet.agent("a").totals().ok, 50);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn times_after_now_are_restored_as_now() {
 fn a_row_id_is_never_reused() {
     let mut fleet = TestFleet::restored(vec![restored_agent("a")]);
     fleet.receive(beat("b"));
-    assert_eq!(fleet.view("b").id().0, 8);
+    assert_eq!(fleet.agent("b").id().0, 8);
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn a_goodbye_makes_stopped_until_the_next_session() {
     fleet.receive(beat("a").session(2));
     let expected = ["1000 healthy → killed shutdown", "901000 killed shutdown → healthy"];
     assert_eq!(fleet.transitions(), expected);
-    assert_eq!((fleet.view("a").starts(), fleet.view("a").session()), (2, 2));
+    assert_eq!((fleet.agent("a").starts(), fleet.agent("a").session()), (2, 2));
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_reported_exit_is_a_crash() {
     fleet.receive(exit_by_signal("a", 9));
     assert_eq!(fleet.status("a"), "unreachable crashed");
     assert_eq!(fleet.causes(), ["terminated by signal 9"]);
-    assert_eq!(fleet.view("a").in_flight(), 0);
+    assert_eq!(fleet.agent("a").in_flight(), 0);
     fleet.advance_ms(900_000);
     fleet.receive(beat("a").session(2));
     assert_eq!(fleet.transitions(), ["900000 unreachable crashed → healthy"]);
@@ -44,7 +44,7 @@ fn a_reported_exit_is_a_crash() {
 fn a_new_session_supersedes_the_old_one() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     fleet.receive(beat("a").session(2).unconfirmed());
-    assert_eq!(fleet.view("a").session(), 1, "an unconfirmed message changes nothing");
+    assert_eq!(fleet.agent("a").session(), 1, "an unconfirmed message changes nothing");
     fleet.receive(beat("a").session(2));
     let rows = fleet.history();
     assert!(matches!(
@@ -66,7 +66,7 @@ fn two_processes_are_a_conflict_until_one_is_silent() {
         fleet.receive(beat("a").session(2));
     }
     assert_eq!(fleet.status("a"), "degraded conflict");
-    assert_eq!(fleet.view("a").session(), 2, "it does not switch back while both live");
+    assert_eq!(fleet.agent("a").session(), 2, "it does not switch back while both live");
     for _ in 0..10 {
         fleet.advance_ms(10_000);
         fleet.receive(beat("a").session(2));
@@ -94,7 +94,7 @@ fn the_first_process_is_current_again_when_the_second_ends() {
         fleet.advance_ms(25_000);
         fleet.receive(beat("a").session(1));
     }
-    assert_eq!((fleet.view("a").session(), fleet.view("a").starts()), (1, 3));
+    assert_eq!((fleet.agent("a").session(), fleet.agent("a").starts()), (1, 3));
     fleet.advance_ms(80_000);
     assert_eq!(fleet.status("a"), "healthy");
 }
@@ -111,7 +111,7 @@ fn a_replay_never_becomes_the_current_session() {
     }
     // Delayed for minutes, and overtaken: it does not prove that its process still runs.
     fleet.receive(beat("a").session(1).sequence(5));
-    assert_eq!((fleet.view("a").session(), fleet.status("a").as_str()), (2, "unreachable silent"));
+    assert_eq!((fleet.agent("a").session(), fleet.status("a").as_str()), (2, "unreachable silent"));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_replay_is_recognised_after_many_sessions() {
         fleet.receive(beat("a").session(session));
     }
     fleet.receive(beat("a").session(1).sequence(1));
-    assert_eq!(fleet.view("a").session(), 39);
+    assert_eq!(fleet.agent("a").session(), 39);
     assert_eq!(fleet.core.counters().replayed, 1);
 }
 
@@ -132,10 +132,10 @@ fn sessions_beyond_the_limit_are_rejected_until_older_ones_expire() {
     for session in 2..=70 {
         fleet.receive(beat("a").session(session));
     }
-    assert_eq!((fleet.view("a").session(), fleet.core.counters().over_limit), (65, 5));
+    assert_eq!((fleet.agent("a").session(), fleet.core.counters().over_limit), (65, 5));
     fleet.advance_ms(200_000);
     fleet.receive(beat("a").session(71));
-    assert_eq!(fleet.view("a").session(), 71);
+    assert_eq!(fleet.agent("a").session(), 71);
 }
 
 #[test]
@@ -144,5 +144,5 @@ fn a_new_session_is_challenged_by_its_own_interval() {
     fleet.receive(beat("a").session(2).interval_ms(1_000).unconfirmed());
     let ack = fleet.acks().pop().expect("an unconfirmed message is challenged");
     assert_eq!((ack.session, ack.interval_ms), (2, 1_000));
-    assert_eq!(fleet.view("a").interval_ms(), 30_000, "an unconfirmed message changes nothing");
+    assert_eq!(fleet.agent("a").interval_ms(), 30_000, "an unconfirmed message changes nothing");
 }

@@ -114,7 +114,7 @@ fn an_overtaken_beat_postpones_deadlines_and_changes_no_values() {
     fleet.receive(beat("a").sequence(3).busy(1, 0).port(3));
     fleet.advance_ms(50_000);
     fleet.receive(beat("a").sequence(2).busy(7, 0).port(2));
-    let view = fleet.view("a");
+    let view = fleet.agent("a");
     assert_eq!((view.in_flight(), view.address().map(|it| it.port())), (1, Some(3)));
     fleet.advance_to_ms(139_000);
     assert_eq!(fleet.status("a"), "healthy");
@@ -141,7 +141,7 @@ fn a_repeated_beat_changes_nothing() {
     let expected = ["90000 healthy → degraded late", "300000 degraded late → unreachable silent"];
     assert_eq!(fleet.transitions(), expected);
     assert_eq!(fleet.core.counters().replayed, 40);
-    assert_eq!(fleet.view("a").address().map(|it| it.port()), Some(1));
+    assert_eq!(fleet.agent("a").address().map(|it| it.port()), Some(1));
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use heartline_fleet::{
-    AgentView, CommandRequest, ControlDbRow, Fleet, FleetConfig, HealthRules, HistoryDbRow, Input,
-    Message, MonoTime, OutgoingAck, OutgoingPush, Output, RestoredAgent, ReturnAddress, Transition,
-    WorkRow, WriteTicket,
+    Agent, AgentMessage, CommandRequest, ControlDbRow, Fleet, FleetConfig, HealthRules,
+    HistoryDbRow, Input, MonoTime, OutgoingAck, OutgoingPush, Output, RestoredAgent, ReturnAddress,
+    Transition, WorkRow, WriteTicket,
 };
 
 use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Reason};
@@ -68,7 +68,7 @@ impl TestFleet {
         let next = self.sequences.entry((message.agent, message.session)).or_insert(0);
         let sequence = message.sequence.unwrap_or(*next + 1);
         *next = sequence.max(*next);
-        let message = Message {
+        let message = AgentMessage {
             index: self.core.find(message.agent),
             agent: message.agent,
             session: message.session,
@@ -105,13 +105,13 @@ impl TestFleet {
         self.origin = self.now;
     }
 
-    pub(crate) fn view(&self, agent: &str) -> AgentView<'_> {
-        self.core.view(self.core.find(agent).expect("known")).expect("known")
+    pub(crate) fn agent(&self, agent: &str) -> &Agent {
+        self.core.agent(self.core.find(agent).expect("known")).expect("known")
     }
 
     /// `healthy`, `degraded late`, …
     pub(crate) fn status(&self, agent: &str) -> String {
-        status_text(self.view(agent).status())
+        status_text(self.agent(agent).status())
     }
 
     /// Sends an operator's command for one agent.

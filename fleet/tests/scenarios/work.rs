@@ -18,7 +18,7 @@ fn the_ack_of_new_work_waits_for_the_disk() {
     fleet.advance_ms(100);
     fleet.confirm_work(1);
     assert_eq!(confirmed_segments(&mut fleet), [1]);
-    assert_eq!(fleet.view("a").totals().ok, 10);
+    assert_eq!(fleet.agent("a").totals().ok, 10);
 }
 
 #[test]
@@ -31,25 +31,25 @@ fn a_segment_that_comes_again_is_not_counted_again() {
     assert_eq!(confirmed_segments(&mut fleet), [1]);
     fleet.receive(beat("a").segment(1, 10));
     assert_eq!(confirmed_segments(&mut fleet), [1], "a stored segment is confirmed at once");
-    assert_eq!(fleet.view("a").totals().ok, 10);
+    assert_eq!(fleet.agent("a").totals().ok, 10);
 }
 
 #[test]
 fn unconfirmed_work_does_not_count() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     fleet.receive(beat("a").segment(1, 10).unconfirmed());
-    assert_eq!((fleet.work().len(), fleet.view("a").totals().ok), (0, 0));
+    assert_eq!((fleet.work().len(), fleet.agent("a").totals().ok), (0, 0));
 }
 
 #[test]
 fn work_of_two_processes_counts_by_session() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     for message in [beat("a").session(2), beat("a").session(1), goodbye("a").session(1)] {
-        fleet.receive(message.segment(fleet.view("a").starts().into(), 10));
+        fleet.receive(message.segment(fleet.agent("a").starts().into(), 10));
     }
     let counted = fleet.work().iter().map(|row| (row.session, row.segment)).collect::<Vec<_>>();
     assert_eq!(counted, [(2, 1), (1, 2)]);
-    assert_eq!(fleet.view("a").totals().ok, 20);
+    assert_eq!(fleet.agent("a").totals().ok, 20);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_segment_that_was_stored_before_is_subtracted_again() {
     fleet.receive(beat("a").segment(1, 10));
     fleet.receive(beat("a").segment(2, 5));
     fleet.handle(Input::Stored { ticket: WriteTicket(2), known: vec![WriteTicket(1)] });
-    assert_eq!(fleet.view("a").totals().ok, 5);
+    assert_eq!(fleet.agent("a").totals().ok, 5);
 }
 
 #[test]
@@ -93,10 +93,10 @@ fn work_shed_by_a_lagging_store_is_counted_when_sent_again() {
     let more: fn() -> TestMessage = || beat("a").segment(65_537, 1);
     fleet.receive(more());
     assert_eq!(fleet.core.work_shed(), 1);
-    assert_eq!((fleet.work().len(), fleet.view("a").totals().ok), (0, 65_536));
+    assert_eq!((fleet.work().len(), fleet.agent("a").totals().ok), (0, 65_536));
     fleet.confirm_work(65_536);
     fleet.receive(more());
-    assert_eq!((fleet.work().len(), fleet.view("a").totals().ok), (1, 65_537));
+    assert_eq!((fleet.work().len(), fleet.agent("a").totals().ok), (1, 65_537));
 }
 
 #[test]

@@ -133,7 +133,7 @@ struct LinkTask {
 }
 
 /// The error of a task whose [`Link`] was dropped.
-struct LinkDropped;
+struct LinkHandleDropped;
 
 impl LinkTask {
     async fn run(mut self) {
@@ -160,16 +160,16 @@ impl LinkTask {
         &self,
         backoff: &mut Backoff,
         lost_since: &mut Option<Instant>,
-    ) -> Result<LinkDropped, ClientError> {
+    ) -> Result<LinkHandleDropped, ClientError> {
         let Ok(()) = self.send(LinkEvent::State(LinkState::Connecting)).await else {
-            return Ok(LinkDropped);
+            return Ok(LinkHandleDropped);
         };
         let client = Client::connect(&self.endpoint, &self.options).await?;
         let mut subscription = client.subscribe(Vec::new(), PER_SECOND).await?;
         self.client.send_replace(Some(client.clone()));
         let greeting = Arc::new(client.greeting().clone());
         let Ok(()) = self.send(LinkEvent::State(LinkState::Live(greeting))).await else {
-            return Ok(LinkDropped);
+            return Ok(LinkHandleDropped);
         };
         *backoff = Backoff::default();
         *lost_since = None;
@@ -192,12 +192,12 @@ impl LinkTask {
                 }
                 () = self.reconnect.notified() => return Err(ClientError::Closed { why: "a new connection was asked for".into() }),
             };
-            let Ok(()) = self.send(event).await else { return Ok(LinkDropped) };
+            let Ok(()) = self.send(event).await else { return Ok(LinkHandleDropped) };
         }
     }
 
-    async fn send(&self, event: LinkEvent) -> Result<(), LinkDropped> {
-        self.events.send(event).await.map_err(|_| LinkDropped)
+    async fn send(&self, event: LinkEvent) -> Result<(), LinkHandleDropped> {
+        self.events.send(event).await.map_err(|_| LinkHandleDropped)
     }
 }
 

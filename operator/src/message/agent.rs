@@ -13,7 +13,7 @@ pub struct AgentEntry {
     pub identity: Identity,
     pub vitals: AgentVitals,
     /// Its work of the last hour.
-    pub work: WorkWindow,
+    pub work: RecentWork,
     /// Its work since it was first seen.
     pub total: WorkTotals,
 }
@@ -87,7 +87,7 @@ pub struct CommandStatus {
 
 /// Work over a window of time that ends now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct WorkWindow {
+pub struct RecentWork {
     pub window_ms: u64,
     /// Tasks that succeeded.
     pub ok: u64,

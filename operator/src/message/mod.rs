@@ -11,8 +11,8 @@ mod command;
 mod event;
 
 pub use agent::{
-    AgentDetail, AgentEntry, AgentVitals, CommandStatus, LatencyQuantiles, SessionSummary,
-    VitalsUpdate, WorkWindow,
+    AgentDetail, AgentEntry, AgentVitals, CommandStatus, LatencyQuantiles, RecentWork,
+    SessionSummary, VitalsUpdate,
 };
 pub use collector::{CollectorStatus, HistoryHealth};
 pub use command::{AgentCommand, CommandOutcome, TokenInfo, TokenReply, TokenRequest};
@@ -161,7 +161,7 @@ pub struct FleetDelta {
     /// Agents whose vitals have changed.
     pub vitals: Vec<VitalsUpdate>,
     /// Agents whose work of the last hour has changed.
-    pub work: Vec<(AgentRowId, WorkWindow)>,
+    pub work: Vec<(AgentRowId, RecentWork)>,
     pub events: Vec<Event>,
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn idle_agent(key: u32, agent: &str) -> AgentEntry {
             lost: 0,
             ..healthy.vitals
         },
-        work: WorkWindow::default(),
+        work: RecentWork::default(),
         total: WorkTotals::default(),
         ..healthy
     }
@@ -48,7 +48,7 @@ pub(crate) fn busy_agent() -> AgentEntry {
         starts: 3,
         ..entry.vitals
     };
-    entry.work = WorkWindow {
+    entry.work = RecentWork {
         window_ms: 3_600_000,
         ok: 812,
         failed: 78,
@@ -62,7 +62,7 @@ pub(crate) fn busy_agent() -> AgentEntry {
         cost_nano_usd: 3_750_000_000,
         cost_today_nano_usd: 9_100_000_000,
         per_minute: vec![0, 0, 4, 6, 9, 12, 41, 3, 0, 0, 0, 0, 0, 0, 0],
-        ..WorkWindow::default()
+        ..RecentWork::default()
     };
     entry.total = WorkTotals {
         ok: 5210,

@@ -74,9 +74,9 @@ pub fn healthy_agent(key: u32, agent: &str) -> AgentEntry {
     }
 }
 
-fn work(key: u32) -> WorkWindow {
+fn work(key: u32) -> RecentWork {
     let k = u64::from(key);
-    WorkWindow {
+    RecentWork {
         window_ms: 3_600_000,
         ok: 2_400 + k,
         failed: k % 5,
@@ -221,7 +221,7 @@ fn third_host() -> Vec<AgentEntry> {
         since_ms: NOW_MS - 40 * SECOND,
         ..unknown.vitals
     };
-    unknown.work = WorkWindow::default();
+    unknown.work = RecentWork::default();
     let mut all = vec![conflicting, unknown];
     all.extend(numbered(16..20, "edge-worker"));
     all

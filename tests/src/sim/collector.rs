@@ -104,8 +104,8 @@ impl SimWorld {
         self.collector.changed.clear();
         instance.fleet.drain_changed(&mut self.collector.changed);
         self.oracle.check(&instance.fleet, &self.collector.changed, self.now)?;
-        for view in instance.fleet.views() {
-            self.ledger.check(&view)?;
+        for (_, agent) in instance.fleet.agents() {
+            self.ledger.check(agent)?;
         }
         Ok(())
     }
@@ -115,7 +115,7 @@ impl SimWorld {
         match output {
             Output::Ack(ack) => {
                 let Some(bytes) = instance.ack_datagram(&ack, self.now) else { return Ok(()) };
-                let agent = instance.fleet.view(ack.index).map(|view| agent_number(view.name()));
+                let agent = instance.fleet.agent(ack.index).map(|view| agent_number(view.name()));
                 let agent = agent.expect("an ack is of a known agent");
                 self.oracle.on_ack(agent, &ack, bytes.len(), self.now)?;
                 self.send_down(bytes, ack.to.peer);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use heartline_fleet::{
-    Fleet, FleetConfig, HealthRules, HealthThresholds, Input, Message, MonoTime, OutgoingAck,
+    AgentMessage, Fleet, FleetConfig, HealthRules, HealthThresholds, Input, MonoTime, OutgoingAck,
     OutgoingPush, Output, ReturnAddress,
 };
 use heartline_protocol::challenge::{ChallengeKey, step_ms};
@@ -66,19 +66,19 @@ impl CollectorInstance {
         &mut self,
         packet: &'a SimPacket,
         now: MonoTime,
-    ) -> Result<Message<'a>, DatagramError> {
+    ) -> Result<AgentMessage<'a>, DatagramError> {
         let datagram = Datagram::parse(&packet.bytes)?.check_direction(Direction::Up)?;
         let agent = datagram.claimed().agent;
         let verified: VerifiedDatagram<'a> = datagram.verify(&self.keys_of(agent).up)?;
         let body = verified.decode()?;
         let header = verified.header;
         let index = self.fleet.find(agent);
-        let known_ms = index.and_then(|index| self.fleet.view(index)).map(|it| it.interval_ms());
+        let known_ms = index.and_then(|index| self.fleet.agent(index)).map(|it| it.interval_ms());
         let interval_ms = match &body {
             Body::Beat(beat) => beat.interval_ms,
             _ => known_ms.unwrap_or(heartline_protocol::limits::INTERVAL_DEFAULT_MS),
         };
-        Ok(Message {
+        Ok(AgentMessage {
             index,
             agent,
             session: header.session,
@@ -92,7 +92,7 @@ impl CollectorInstance {
 
     /// Encodes an ack.
     pub(super) fn ack_datagram(&mut self, ack: &OutgoingAck, now: MonoTime) -> Option<Vec<u8>> {
-        let agent = self.fleet.view(ack.index)?.name().to_owned();
+        let agent = self.fleet.agent(ack.index)?.name().to_owned();
         let step = self.step(ack.interval_ms, now);
         let step_ms = step_ms(ack.interval_ms);
         let challenge = self.challenge_key.challenge(&agent, ack.session, step, step_ms);
@@ -103,7 +103,7 @@ impl CollectorInstance {
 
     /// Encodes a push.
     pub(super) fn push_datagram(&mut self, push: &OutgoingPush) -> Option<Vec<u8>> {
-        let agent = self.fleet.view(push.index)?.name().to_owned();
+        let agent = self.fleet.agent(push.index)?.name().to_owned();
         let body = Push { generation: push.generation, killed: push.killed };
         Some(self.seal(&header(MessageType::Push, &agent, push.session, 1), |out| body.write(out)))
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use heartline_fleet::{AgentView, Message, MonoTime};
+use heartline_fleet::{Agent, AgentMessage, MonoTime};
 use heartline_protocol::window::WINDOW;
 use heartline_protocol::{Beat, Body};
 use heartline_vocabulary::{AgentStatus, Phase, Reason, SessionEnd, WorkTotals};
@@ -242,8 +242,8 @@ impl ExpectedAgent {
     /// Takes in a message that is proven fresh and was not received before.
     pub(super) fn on_live_message(
         &mut self,
-        message: &Message<'_>,
-        view: &AgentView<'_>,
+        message: &AgentMessage<'_>,
+        view: &Agent,
         now: MonoTime,
     ) -> CheckResult {
         let current = self.sessions.first().copied();
@@ -293,7 +293,7 @@ impl ExpectedAgent {
     /// Checks the shown state; until `swept_to`, no passed deadline may be unhandled.
     pub(super) fn check(
         &mut self,
-        view: &AgentView<'_>,
+        view: &Agent,
         stall_after: Duration,
         swept_to: MonoTime,
         now: MonoTime,

@@ -296,7 +296,7 @@ impl SimWorld {
             let engine = &agent.processes[0].engine;
             self.ledger.check_complete(engine.session(), &self.disk)?;
             let view =
-                instance.fleet.find(&agent.name).and_then(|index| instance.fleet.view(index));
+                instance.fleet.find(&agent.name).and_then(|index| instance.fleet.agent(index));
             let Some(view) = view else {
                 ensure!(false, "{} is not known", agent.name);
                 return Ok(());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use heartline_fleet::{AgentView, WorkRow};
+use heartline_fleet::{Agent, WorkRow};
 use heartline_vocabulary::WorkTotals;
 
 use super::disk::{SimDisk, StoredWork};
@@ -95,7 +95,7 @@ impl WorkLedger {
     }
 
     /// Checks the totals that the collector shows of an agent.
-    pub(super) fn check(&self, view: &AgentView<'_>) -> CheckResult {
+    pub(super) fn check(&self, view: &Agent) -> CheckResult {
         let expected = self.shown.get(&view.id().0).copied().unwrap_or_default();
         ensure!(
             *view.totals() == expected,

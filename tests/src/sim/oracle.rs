@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use heartline_fleet::{
-    AgentIndex, Fleet, HEARTBEAT, HistoryDbRow, Message, MonoTime, OutgoingAck, Output,
+    AgentIndex, AgentMessage, Fleet, HEARTBEAT, HistoryDbRow, MonoTime, OutgoingAck, Output,
     RestoredAgent, Transition,
 };
 
@@ -54,7 +54,7 @@ pub(super) struct ReplaySnapshot {
 
 impl ReplaySnapshot {
     pub(super) fn of(fleet: &Fleet, agent: &str) -> Option<Self> {
-        let view = fleet.view(fleet.find(agent)?)?;
+        let view = fleet.agent(fleet.find(agent)?)?;
         Some(Self {
             session: view.session(),
             address: view.address(),
@@ -147,12 +147,12 @@ impl FleetOracle {
     /// Takes in an authentic datagram.
     pub(super) fn on_message(
         &mut self,
-        message: &Message<'_>,
+        message: &AgentMessage<'_>,
         fleet: &Fleet,
         now: MonoTime,
     ) -> CheckResult {
         let number = agent_number(message.agent);
-        let view = fleet.find(message.agent).and_then(|index| fleet.view(index));
+        let view = fleet.find(message.agent).and_then(|index| fleet.agent(index));
         let Some(view) = view else { return Ok(()) };
         let expected = self.agents[number].get_or_insert_with(|| {
             let interval_ms = match &message.body {
@@ -314,30 +314,30 @@ impl FleetOracle {
     ) -> CheckResult {
         let (stall_after, swept_to) = (self.stall_after, self.swept_to.min(now));
         let mut of = [0; State::ALL.len()];
-        let (mut views, mut next) = (0, MonoTime::NEVER);
-        for view in fleet.views() {
-            views += 1;
-            of[view.status().state as usize] += 1;
-            let Some(expected) = self.agents[agent_number(view.name())].as_mut() else {
-                ensure!(false, "{} is known to the core alone", view.name());
+        let (mut agents, mut next) = (0, MonoTime::NEVER);
+        for (index, agent) in fleet.agents() {
+            agents += 1;
+            of[agent.status().state as usize] += 1;
+            let Some(expected) = self.agents[agent_number(agent.name())].as_mut() else {
+                ensure!(false, "{} is known to the core alone", agent.name());
                 return Ok(());
             };
-            expected.check(&view, stall_after, swept_to, now)?;
-            let shown = (view.status(), *view.totals(), view.last_live());
+            expected.check(agent, stall_after, swept_to, now)?;
+            let shown = (agent.status(), *agent.totals(), agent.last_live());
             let was = expected.shown.replace(shown);
             ensure!(
-                was == Some(shown) || changed.contains(&view.index),
+                was == Some(shown) || changed.contains(&index),
                 "{} changed and is not in the list of changed agents",
-                view.name()
+                agent.name()
             );
             let boundaries = expected.boundaries();
             let to_come = boundaries.into_iter().filter(|&at| at > now);
-            let changes = |at: &MonoTime| expected.expected(*at, stall_after) != view.status();
+            let changes = |at: &MonoTime| expected.expected(*at, stall_after) != agent.status();
             next = next.min(to_come.filter(changes).min().unwrap_or(MonoTime::NEVER));
         }
-        ensure!(views == self.agents.iter().flatten().count(), "an agent is missing");
+        ensure!(agents == self.agents.iter().flatten().count(), "an agent is missing");
         let summary = fleet.state_counts();
-        ensure!(summary.total == views as u32, "{} in all states, {views} agents", summary.total);
+        ensure!(summary.total == agents as u32, "{} in all states, {agents} agents", summary.total);
         for state in State::ALL {
             ensure!(summary.of(state) == of[state as usize], "the sum of {state:?} is wrong");
         }

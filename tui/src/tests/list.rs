@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heartline_operator::client::{AccessMode, LinkEvent};
-use heartline_operator::message::{AgentVitals, FleetDelta, WorkWindow};
+use heartline_operator::message::{AgentVitals, FleetDelta, RecentWork};
 use heartline_vocabulary::{Reason, State};
 
 use super::harness::AppHarness;
@@ -259,7 +259,7 @@ fn the_sums_of_a_group_follow_its_agents() {
     app.connect(AccessMode::Control);
     assert!(app.line("edge-17  6 agents").contains("$0.00 today  oldest beat 0s"));
     let ids: Vec<_> = app.agents.iter().map(|entry| entry.id).collect();
-    let spent = WorkWindow { cost_today_nano_usd: 2_000_000_000, ..WorkWindow::default() };
+    let spent = RecentWork { cost_today_nano_usd: 2_000_000_000, ..RecentWork::default() };
     let work = ids.iter().map(|id| (*id, spent.clone())).collect();
     app.update_fleet(FleetDelta { work, ..app.no_changes() });
     app.wait(1_000);

@@ -3,25 +3,25 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use heartline_operator::message::{LatencyQuantiles, WorkWindow};
+use heartline_operator::message::{LatencyQuantiles, RecentWork};
 use heartline_protocol::bucket;
 use heartline_vocabulary::AgentRowId;
 use rusqlite::Connection;
 
 use super::{ReadError, StoreReader};
 use crate::store::history::{FoldCursors, RollupResolution};
-use crate::store::rollup::{LatencyHistogram, WorkCounts};
+use crate::store::rollup::{WorkCounts, WorkLatencyHistogram};
 
-/// Length of a [`WorkWindow`] in minutes, with the current one.
+/// Length of a [`RecentWork`] in minutes, with the current one.
 const WINDOW_MINUTES: i64 = 60;
-/// Whole minutes whose numbers of tasks are part of a [`WorkWindow`].
+/// Whole minutes whose numbers of tasks are part of a [`RecentWork`].
 const SPARKLINE_MINUTES: usize = 15;
 
 /// One agent's work as it adds up.
 #[derive(Default)]
-struct WorkWindowSum {
+struct RecentWorkSum {
     window: WorkCounts,
-    latency: LatencyHistogram,
+    latency: WorkLatencyHistogram,
     today_nano_usd: u64,
     per_minute: [u32; SPARKLINE_MINUTES],
 }
@@ -40,7 +40,7 @@ impl StoreReader {
     /// midnight UTC.
     ///
     /// # Errors [`ReadError`]
-    pub fn work(&mut self, now_ms: i64) -> Result<BTreeMap<AgentRowId, WorkWindow>, ReadError> {
+    pub fn work(&mut self, now_ms: i64) -> Result<BTreeMap<AgentRowId, RecentWork>, ReadError> {
         let mut sums = BTreeMap::new();
         self.history.read("work", |conn| {
             WorkSlots::new(conn, now_ms)?.add_agents(conn, &(0..=i64::MAX), &mut sums)
@@ -56,8 +56,8 @@ impl StoreReader {
         &mut self,
         agents: &[AgentRowId],
         now_ms: i64,
-    ) -> Result<BTreeMap<AgentRowId, WorkWindow>, ReadError> {
-        let mut sums = agents.iter().map(|id| (id.0, WorkWindowSum::default())).collect();
+    ) -> Result<BTreeMap<AgentRowId, RecentWork>, ReadError> {
+        let mut sums = agents.iter().map(|id| (id.0, RecentWorkSum::default())).collect();
         self.history.read("work", |conn| {
             let slots = WorkSlots::new(conn, now_ms)?;
             agents.iter().try_for_each(|id| slots.add_agents(conn, &(id.0..=id.0), &mut sums))
@@ -66,7 +66,7 @@ impl StoreReader {
     }
 }
 
-fn finish(sums: &BTreeMap<i64, WorkWindowSum>) -> BTreeMap<AgentRowId, WorkWindow> {
+fn finish(sums: &BTreeMap<i64, RecentWorkSum>) -> BTreeMap<AgentRowId, RecentWork> {
     sums.iter().map(|(&agent, sum)| (AgentRowId(agent), sum.finish())).collect()
 }
 
@@ -84,7 +84,7 @@ impl WorkSlots {
         &self,
         conn: &Connection,
         agents: &RangeInclusive<i64>,
-        sums: &mut BTreeMap<i64, WorkWindowSum>,
+        sums: &mut BTreeMap<i64, RecentWorkSum>,
     ) -> rusqlite::Result<()> {
         for slot in self.minutes() {
             RollupResolution::Minute.visit(conn, slot, agents, |agent, counts, latency| {
@@ -115,7 +115,7 @@ impl WorkSlots {
 
     fn add_minute(
         &self,
-        sum: &mut WorkWindowSum,
+        sum: &mut RecentWorkSum,
         slot: i64,
         agent: i64,
         counts: &WorkCounts,
@@ -137,14 +137,14 @@ impl WorkSlots {
     }
 }
 
-impl WorkWindowSum {
+impl RecentWorkSum {
     fn add_cost_of_today(&mut self, counts: &WorkCounts) {
         self.today_nano_usd = self.today_nano_usd.saturating_add(counts.cost_nano_usd);
     }
 
-    fn finish(&self) -> WorkWindow {
+    fn finish(&self) -> RecentWork {
         let is_idle = self.per_minute.iter().all(|&tasks| tasks == 0);
-        WorkWindow {
+        RecentWork {
             window_ms: (WINDOW_MINUTES * RollupResolution::Minute.slot_ms()).cast_unsigned(),
             ok: self.window.ok,
             failed: self.window.failed,
@@ -161,7 +161,7 @@ impl WorkWindowSum {
 /// Returns the quantiles, each as the midpoint of its bucket (off by 1.6 % at most); `None` without
 /// any count. Defined as in `hdrhistogram`, and read from the buckets that are not empty: filling
 /// and scanning such a histogram costs twenty times as much.
-fn latency_quantiles(buckets: &LatencyHistogram) -> Option<LatencyQuantiles> {
+fn latency_quantiles(buckets: &WorkLatencyHistogram) -> Option<LatencyQuantiles> {
     let total = buckets.pairs().fold(0u64, |total, (_, count)| total.saturating_add(count));
     let (largest, _) = buckets.pairs().last()?;
     let at = |percent: u64| {
@@ -186,7 +186,7 @@ mod tests {
     fn quantiles_are_those_of_hdrhistogram() {
         let mut histogram =
             hdrhistogram::Histogram::<u64>::new_with_bounds(1, bucket::MAX_US, 3).unwrap();
-        let (mut buckets, mut us) = (LatencyHistogram::default(), 1.0f64);
+        let (mut buckets, mut us) = (WorkLatencyHistogram::default(), 1.0f64);
         for number in 0..500u64 {
             let (index, count) = (bucket::index(us as u64), 1 + number % 7);
             let mut one = Vec::new();
@@ -206,6 +206,6 @@ mod tests {
 
     #[test]
     fn an_empty_histogram_has_no_quantiles() {
-        assert_eq!(latency_quantiles(&LatencyHistogram::default()), None);
+        assert_eq!(latency_quantiles(&WorkLatencyHistogram::default()), None);
     }
 }

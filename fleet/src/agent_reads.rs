@@ -1,25 +1,13 @@
-//! A read-only view of an agent.
+//! The reads of an agent: its fields as other packages see them.
 
 use std::net::SocketAddr;
 
-use heartline_vocabulary::{Phase, WorkTotals};
+use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Identity, Phase, WorkTotals};
 
 use crate::agent::{Agent, NO_QUEUE};
-use crate::agent_table::AgentIndex;
 use crate::command::DesiredState;
 use crate::return_address::ReturnAddress;
 use crate::time::MonoTime;
-use heartline_vocabulary::Action;
-use heartline_vocabulary::AgentRowId;
-use heartline_vocabulary::AgentStatus;
-use heartline_vocabulary::Identity;
-
-/// A read-only view of an agent.
-#[derive(Clone, Copy)]
-pub struct AgentView<'a> {
-    pub index: AgentIndex,
-    agent: &'a Agent,
-}
 
 /// A command that still kills, or is not obeyed yet.
 #[derive(Clone, Copy, Debug)]
@@ -30,152 +18,148 @@ pub struct CommandProgress<'a> {
     pub draining: u32,
 }
 
-impl<'a> AgentView<'a> {
-    pub(crate) fn new(index: AgentIndex, agent: &'a Agent) -> Self {
-        Self { index, agent }
-    }
-
+impl Agent {
     /// Returns the agent's id.
     #[must_use]
-    pub fn name(&self) -> &'a str {
-        &self.agent.name
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Returns the number of the agent in both databases.
     #[must_use]
     pub fn id(&self) -> AgentRowId {
-        self.agent.id
+        self.id
     }
 
     /// Returns its state and the reason for it.
     #[must_use]
     pub fn status(&self) -> AgentStatus {
-        self.agent.status
+        self.status
     }
 
     /// Returns when its status became true.
     #[must_use]
     pub fn since(&self) -> MonoTime {
-        self.agent.since
+        self.since
     }
 
     /// Returns when it was first seen.
     #[must_use]
     pub fn first_seen(&self) -> MonoTime {
-        self.agent.first_seen
+        self.first_seen
     }
 
     /// Returns when its last live message came.
     #[must_use]
     pub fn last_live(&self) -> Option<MonoTime> {
-        self.agent.last_live.known()
+        self.last_live.known()
     }
 
     /// Returns when its work last made progress.
     #[must_use]
     pub fn progress_at(&self) -> Option<MonoTime> {
-        self.agent.progress_at.known()
+        self.progress_at.known()
     }
 
     /// Returns when its oldest task in flight began.
     #[must_use]
     pub fn oldest_task_at(&self) -> Option<MonoTime> {
-        self.agent.oldest_task_at.known()
+        self.oldest_task_at.known()
     }
 
     /// Returns the number of tasks in flight.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
-        self.agent.in_flight
+        self.in_flight
     }
 
     /// Returns the length of its backlog.
     #[must_use]
     pub fn queue(&self) -> Option<u32> {
-        (self.agent.queue != NO_QUEUE).then_some(self.agent.queue)
+        (self.queue != NO_QUEUE).then_some(self.queue)
     }
 
     /// Returns its current step, or what it waits for. Scrubbed.
     #[must_use]
-    pub fn step(&self) -> Option<&'a str> {
-        self.agent.step.as_deref()
+    pub fn step(&self) -> Option<&str> {
+        self.step.as_deref()
     }
 
     /// Returns the phase that it reports.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.agent.phase
+        self.phase
     }
 
     /// Returns the time between its beats, in ms.
     #[must_use]
     pub fn interval_ms(&self) -> u32 {
-        self.agent.interval_ms
+        self.interval_ms
     }
 
     /// Returns its current session; 0 before the first.
     #[must_use]
     pub fn session(&self) -> u64 {
-        self.agent.session.id
+        self.session.id
     }
 
     /// Returns how often it has started.
     #[must_use]
     pub fn starts(&self) -> u32 {
-        self.agent.starts
+        self.starts
     }
 
     /// Returns the number of messages of this session that arrived since the collector started.
     #[must_use]
     pub fn received(&self) -> u64 {
-        self.agent.session.received
+        self.session.received
     }
 
     /// Returns the number of messages of this session that never arrived since the collector started.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.agent.session.lost()
+        self.session.lost()
     }
 
     /// Returns the last segment of its current session that was counted, and the last one on disk.
     #[must_use]
     pub fn segments(&self) -> (u64, u64) {
-        (self.agent.session.applied, self.agent.session.durable)
+        (self.session.applied, self.session.durable)
     }
 
     /// Returns the identity that it reported.
     #[must_use]
-    pub fn identity(&self) -> Option<&'a Identity> {
-        self.agent.identity.as_ref()
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// Returns where its last live message came from.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        self.agent.address.map(|packed| ReturnAddress::from(packed).peer)
+        self.address.map(|packed| ReturnAddress::from(packed).peer)
     }
 
     /// Returns its work since it was first seen.
     #[must_use]
-    pub fn totals(&self) -> &'a WorkTotals {
-        &self.agent.totals
+    pub fn totals(&self) -> &WorkTotals {
+        &self.totals
     }
 
     /// Returns its desired state, if one was ever set.
     #[must_use]
-    pub fn desired(&self) -> Option<&'a DesiredState> {
-        self.agent.desired.as_deref()
+    pub fn desired(&self) -> Option<&DesiredState> {
+        self.desired.as_deref()
     }
 
     /// Returns the newest command, while it kills or until it is obeyed.
     #[must_use]
-    pub fn command(&self) -> Option<CommandProgress<'a>> {
-        let desired = self.agent.desired.as_deref()?;
+    pub fn command(&self) -> Option<CommandProgress<'_>> {
+        let desired = self.desired.as_deref()?;
         if !desired.killed && desired.obeyed_ms.is_some() {
             return None;
         }
         let action = desired.action();
-        let draining = if desired.killed { self.agent.in_flight } else { 0 };
+        let draining = if desired.killed { self.in_flight } else { 0 };
         Some(CommandProgress { action, desired, draining })
     }
 }
