@@ -30,7 +30,7 @@ pub(super) struct WorkCounts {
 
 /// `(bucket, count)` pairs, buckets ascending, without empty ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct LatencyHistogram(Vec<(u16, u64)>);
+pub(super) struct WorkLatencyHistogram(Vec<(u16, u64)>);
 
 const COUNT_COLUMNS: usize = 7;
 /// The columns of a [`Rollup`] in a result row: those of [`WorkCounts`] in its order, then the
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     fn packed(pairs: &[(u16, u64)]) -> Vec<u8> {
-        LatencyHistogram(pairs.to_vec()).pack()
+        WorkLatencyHistogram(pairs.to_vec()).pack()
     }
 
     #[test]
