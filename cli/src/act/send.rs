@@ -105,7 +105,7 @@ mod tests {
                         version: VERSION,
                         operator: "ops@test".into(),
                         may_control: true,
-                        collector: sample::collector(&[]),
+                        collector: Box::new(sample::collector(&[])),
                     },
                     Request::Command(command) => {
                         numbers.push(command.request_id);

@@ -13,7 +13,8 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use heartline_fleet::{
-    AgentIndex, AgentMessage, Fleet, Input, MonoTime, OutgoingAck, OutgoingPush, ReturnAddress,
+    Agent, AgentIndex, AgentMessage, Fleet, Input, MonoTime, OutgoingAck, OutgoingPush,
+    ReturnAddress,
 };
 use heartline_protocol::envelope::Datagram;
 use heartline_protocol::{Body, DatagramError};
@@ -176,7 +177,7 @@ fn handle_datagram(
     let header = &verified.header;
     let interval_ms = match &body {
         Body::Beat(beat) => beat.interval_ms,
-        _ => index.and_then(|it| fleet.agent(it)).map_or(0, |view| view.interval_ms()),
+        _ => index.and_then(|it| fleet.agent(it)).map_or(0, Agent::interval_ms),
     };
     let fresh = keyring.is_fresh(index, header, interval_ms, now);
     if let (Some(index), Some(derived)) = (index, &derived) {

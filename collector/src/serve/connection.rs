@@ -220,7 +220,7 @@ async fn greet(
         version: VERSION,
         operator: operator.name.clone(),
         may_control: role == SocketRole::Control,
-        collector,
+        collector: Box::new(collector),
     };
     writer.send(reply).await?;
     Ok(operator)

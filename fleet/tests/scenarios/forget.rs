@@ -114,7 +114,10 @@ fn pushes_of_a_forgotten_agent_do_not_reach_its_successor() {
     fleet.command_durably(Action::Resume, "a");
     assert_eq!(forget(&mut fleet, "a"), Ok(vec!["a".to_owned()]));
     fleet.receive(beat("b"));
-    assert_eq!(fleet.core.agent(heartline_fleet::AgentIndex(0)).map(|it| it.name()), Some("b"));
+    assert_eq!(
+        fleet.core.agent(heartline_fleet::AgentIndex(0)).map(heartline_fleet::Agent::name),
+        Some("b")
+    );
     fleet.advance_ms(50);
     fleet.command_durably(Action::Kill, "b");
     fleet.discard_outputs();

@@ -117,7 +117,7 @@ impl Client {
         if version != VERSION {
             return Err(ClientError::Version { theirs: Some(version) });
         }
-        let greeting = Arc::new(Greeting { operator, may_control, collector });
+        let greeting = Arc::new(Greeting { operator, may_control, collector: *collector });
         Ok(Self { inner: Arc::new(inner), greeting })
     }
 

@@ -95,7 +95,7 @@ pub enum Reply {
         operator: String,
         /// The connection is not read-only.
         may_control: bool,
-        collector: CollectorStatus,
+        collector: Box<CollectorStatus>,
     },
     /// To [`Request::Snapshot`] and [`Request::Subscribe`].
     Update(SubscriptionUpdate),

@@ -178,7 +178,7 @@ pub(crate) fn replies() -> Vec<Reply> {
             version: VERSION,
             operator: "ops@host".into(),
             may_control: true,
-            collector: CollectorStatus::default(),
+            collector: Box::default(),
         },
         Reply::Update(SubscriptionUpdate::Page {
             entries: vec![busy_agent(), draining_agent()],

@@ -73,7 +73,9 @@ impl CollectorInstance {
         let body = verified.decode()?;
         let header = verified.header;
         let index = self.fleet.find(agent);
-        let known_ms = index.and_then(|index| self.fleet.agent(index)).map(|it| it.interval_ms());
+        let known_ms = index
+            .and_then(|index| self.fleet.agent(index))
+            .map(heartline_fleet::Agent::interval_ms);
         let interval_ms = match &body {
             Body::Beat(beat) => beat.interval_ms,
             _ => known_ms.unwrap_or(heartline_protocol::limits::INTERVAL_DEFAULT_MS),

@@ -184,7 +184,7 @@ impl FleetOracle {
             }
             return Ok(());
         }
-        expected.on_live_message(message, &view, now)
+        expected.on_live_message(message, view, now)
     }
 
     /// Returns whether the core must still know a session, and so count none of its segments twice.

@@ -119,7 +119,7 @@ fn replies(request: Request, version: u16, may_control: bool) -> Vec<Reply> {
             version,
             operator: "ops@here".into(),
             may_control,
-            collector: sample::paused_collector(),
+            collector: Box::new(sample::paused_collector()),
         }],
         Request::Snapshot { .. } => vec![page(1, "a", false), page(2, "b", true)],
         Request::Subscribe { .. } => {
