@@ -20,7 +20,6 @@ mod doctor;
 mod error;
 mod event_line;
 mod event_stream;
-mod random;
 mod settings;
 mod style;
 mod table;

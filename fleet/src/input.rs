@@ -9,12 +9,9 @@ use crate::output::WriteTicket;
 use crate::return_address::ReturnAddress;
 use crate::thresholds::HealthRules;
 use crate::time::MonoTime;
-use heartline_vocabulary::Action;
-use heartline_vocabulary::AgentRowId;
-use heartline_vocabulary::Identity;
-use heartline_vocabulary::SessionEnd;
-use heartline_vocabulary::WorkTotals;
-use heartline_vocabulary::{AgentStatus, Reason};
+use heartline_vocabulary::{
+    Action, AgentRowId, AgentStatus, Identity, Reason, SessionEnd, WorkTotals,
+};
 
 /// One input of a fleet.
 #[derive(Clone, Debug)]

@@ -13,13 +13,12 @@
 
 use std::time::Duration;
 
-use heartline_vocabulary::Phase;
+use heartline_vocabulary::{AgentStatus, Phase, Reason};
 
 use crate::agent::{Agent, NO_QUEUE, ProcessEnd};
 use crate::cause::TransitionCause;
 use crate::thresholds::HealthThresholds;
 use crate::time::{MonoTime, ObservedTime};
-use heartline_vocabulary::{AgentStatus, Reason};
 
 /// A judgement at one moment.
 #[derive(Debug, PartialEq)]

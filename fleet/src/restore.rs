@@ -6,10 +6,7 @@ use crate::gap::Gap;
 use crate::input::RestoredAgent;
 use crate::session::{Session, SupersededSessions};
 use crate::time::MonoTime;
-use heartline_vocabulary::AgentRowId;
-use heartline_vocabulary::GapCause;
-use heartline_vocabulary::SessionEnd;
-use heartline_vocabulary::{AgentStatus, ExitStatus};
+use heartline_vocabulary::{AgentRowId, AgentStatus, ExitStatus, GapCause, SessionEnd};
 
 impl Fleet {
     pub(crate) fn on_restore(&mut self, restored: RestoredAgent, now: MonoTime) {

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use heartline_operator::age_ms;
 use heartline_operator::client::{Client, Subscription};
 use heartline_operator::json::CommandProgress;
 use heartline_operator::message::{CommandOutcome, EventKind};
-use heartline_operator::{FleetMirror, SubscriptionUpdate};
+use heartline_operator::{FleetMirror, SubscriptionUpdate, age_ms};
 use heartline_vocabulary::{Action, CommandTarget};
 use tokio::time::{sleep, timeout};
 

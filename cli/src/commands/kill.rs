@@ -15,7 +15,6 @@ use crate::act::{
 use crate::args::{ExecutionArgs, KillArgs, ResumeArgs, TargetArgs};
 use crate::console::Console;
 use crate::error::{CliError, CommandExit};
-use crate::random;
 use crate::settings::Settings;
 use crate::targets::FleetSnapshot;
 
@@ -76,8 +75,10 @@ impl CommandInvocation {
         let client = settings.connect_with_control().await?;
         let (entries, collector) = client.snapshot(Vec::new()).await?;
         let fleet = FleetSnapshot::new(entries, collector);
-        let request_id = random::number()
-            .map_err(|source| CliError::System { what: "read /dev/urandom", source })?;
+        let request_id = getrandom::u64().map_err(|error| CliError::System {
+            what: "draw a random number",
+            source: error.into(),
+        })?;
         let refuse = |refused| CommandOutcome {
             request_id,
             at_ms: fleet.now_ms(),

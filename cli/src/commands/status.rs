@@ -3,8 +3,7 @@
 use heartline_operator::message::{AgentEntry, CollectorStatus, HistoryHealth};
 
 use heartline_operator::{age_ms, json, text};
-use heartline_vocabulary::DATAGRAM_COUNTERS;
-use heartline_vocabulary::State;
+use heartline_vocabulary::{DATAGRAM_COUNTERS, State};
 
 use super::parse_filter;
 use crate::act::agents;

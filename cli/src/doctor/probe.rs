@@ -1,13 +1,13 @@
 //! A signed probe, sent as an agent would send it.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use heartline_engine::{AgentKeys, Engine, EngineConfig, InMemoryMetrics, MonoNanos};
 use heartline_protocol::{AgentName, Token};
 
-use crate::{clock, random};
+use crate::clock;
 
 /// Most attempts: one may be lost.
 pub(super) const ATTEMPTS: u32 = 3;
@@ -44,7 +44,7 @@ fn attempt(address: SocketAddr, token: &Token, name: &AgentName) -> Result<Probe
     socket.connect(address).map_err(said)?;
     for _ in 0..ATTEMPTS {
         // A session of its own for each, so that every answer is to the attempt that waits for it.
-        let session = random::number().map_err(said)?;
+        let session = getrandom::u64().map_err(io::Error::from).map_err(said)?;
         let mut engine = Engine::new(EngineConfig::new(name.clone(), keys.clone(), session), now());
         let mut datagram = Vec::new();
         engine.poll_transmit(now(), &mut InMemoryMetrics::default(), &mut datagram);

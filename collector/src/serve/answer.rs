@@ -6,8 +6,7 @@ use std::time::Duration;
 use heartline_fleet::CommandRequest;
 
 use heartline_operator::message::{AgentCommand, ErrorCode, EventQuery, Reply, Request};
-use heartline_vocabulary::CommandRefusal;
-use heartline_vocabulary::Reason;
+use heartline_vocabulary::{CommandRefusal, Reason};
 
 use super::ServerContext;
 use super::access::SocketRole;

@@ -15,9 +15,9 @@ use super::pending::{CloseReason, PendingRequests, ReplySender};
 use super::ssh::SshProcess;
 use super::transport::{BoxedReader, BoxedWriter, Transport};
 use crate::frame::{self, FrameError, FrameReader};
-use crate::message::SubscriptionUpdate;
 use crate::message::{
-    AgentEntry, ClientFrame, CollectorStatus, ErrorCode, Reply, Request, ServerFrame, VERSION,
+    AgentEntry, ClientFrame, CollectorStatus, ErrorCode, Reply, Request, ServerFrame,
+    SubscriptionUpdate, VERSION,
 };
 
 /// Requests that wait to be written.

@@ -1,6 +1,5 @@
 //! A connection that reconnects whenever it is lost.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,8 +10,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::connection::{Client, ClientOptions, Greeting};
 use super::endpoint::Endpoint;
 use super::error::ClientError;
-use crate::message::SubscriptionUpdate;
-use crate::message::{Reply, Request};
+use crate::message::{Reply, Request, SubscriptionUpdate};
 
 /// Events that wait to be taken; a screen takes them between two frames.
 const EVENTS: usize = 64;
@@ -149,7 +147,7 @@ impl LinkTask {
                 return;
             }
             tokio::select! {
-                () = sleep(backoff.next(random())) => {}
+                () = sleep(backoff.next(fastrand::u64(..))) => {}
                 () = self.reconnect.notified() => {}
             }
         }
@@ -235,12 +233,6 @@ impl Backoff {
     }
 }
 
-/// Returns a random number: good enough for jitter, not for a secret.
-fn random() -> u64 {
-    // The keys of the standard hash maps are random, and differ from one to the next.
-    RandomState::new().hash_one(0_u8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,10 +245,5 @@ mod tests {
         };
         assert_eq!(waits(u64::MAX), [500, 1000, 2000, 4000, 8000, 10000, 10000, 10000]);
         assert_eq!(waits(0), [500, 500, 1000, 2000, 4000, 5000, 5000, 5000]);
-    }
-
-    #[test]
-    fn random_numbers_differ() {
-        assert_ne!(random(), random());
     }
 }

@@ -1,9 +1,7 @@
 //! The collector's own status: what it dropped, refused or did not observe is never hidden.
 
-use heartline_vocabulary::StateCounts;
+use heartline_vocabulary::{DatagramCounters, StateCounts};
 use serde::{Deserialize, Serialize};
-
-use heartline_vocabulary::DatagramCounters;
 
 /// The collector's own status.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,12 +1,11 @@
 //! `messages.json`: every kind of message, with its fields and its bytes.
 
-use heartline_protocol::Phase;
 use heartline_protocol::body::COUNT_MAX;
 use heartline_protocol::bucket::{self, PackedHistogram};
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{
     Ack, AgentKey, Beat, Body, Datagram, DatagramWriter, Direction, ExitReport, Goodbye, Header,
-    IdentityView, KeyEpoch, MessageType, Push, SegmentView,
+    IdentityView, KeyEpoch, MessageType, Phase, Push, SegmentView,
 };
 use serde_json::{Value, json};
 

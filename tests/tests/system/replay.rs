@@ -1,9 +1,8 @@
 //! Replayed datagrams change nothing.
 
-use heartline_vocabulary::DatagramCounters;
+use heartline_vocabulary::{DatagramCounters, State, WorkTotals};
 
 use heartline_tests::harness::{RawUdpClient, TestEnvironment, TestOperator, UdpProxy, wait_until};
-use heartline_vocabulary::{State, WorkTotals};
 
 const AGENT: &str = "recorded";
 

@@ -15,12 +15,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
-use crate::CollectorDirectories;
 use crate::frame::{FrameReader, encode};
 use crate::message::{
     ClientFrame, ErrorCode, FleetDelta, Reply, Request, ServerFrame, SubscriptionUpdate, VERSION,
 };
-use crate::sample;
+use crate::{CollectorDirectories, sample};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
