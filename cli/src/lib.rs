@@ -34,7 +34,6 @@ use console::Console;
 use heartline_vocabulary::text::scrub;
 
 /// Runs `heartline` with the command line of this process.
-#[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut console = Console::of_process();
@@ -53,7 +52,6 @@ pub fn main() -> ExitCode {
 }
 
 /// Returns the definition of the command line, for documentation.
-#[must_use]
 pub fn command() -> clap::Command {
     Arguments::command()
 }

@@ -7,14 +7,12 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Returns the monotonic time. It includes the time in which the machine was suspended
 /// (`CLOCK_BOOTTIME`), which must show as a gap in observation.
-#[must_use]
 pub fn now() -> MonoTime {
     let now = clock_gettime(ClockId::Boottime);
     MonoTime::from_nanos(now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec))
 }
 
 /// Returns the wall-clock time, in milliseconds of Unix time.
-#[must_use]
 pub fn wall_ms() -> i64 {
     wall_nanos().div_euclid(1_000_000)
 }
@@ -37,7 +35,6 @@ pub struct WallClockAnchor {
 
 impl WallClockAnchor {
     /// Reads both clocks.
-    #[must_use]
     pub fn read() -> Self {
         let offset = wall_nanos().saturating_sub(now().nanos());
         Self { offset_ms: offset.div_euclid(1_000_000) }
@@ -45,26 +42,22 @@ impl WallClockAnchor {
 
     /// Reads both clocks again. Returns a new anchor if the wall clock was set, and `self` if only
     /// rounding differs: otherwise the label of one moment would change from reading to reading.
-    #[must_use]
     pub fn updated(self) -> Self {
         let read = Self::read();
         if read.offset_ms.abs_diff(self.offset_ms) > ROUNDING_MS { read } else { self }
     }
 
     /// Creates an anchor at which `mono` is `wall_ms` of Unix time.
-    #[must_use]
     pub fn new(mono: MonoTime, wall_ms: i64) -> Self {
         Self { offset_ms: wall_ms - mono.nanos().div_euclid(1_000_000) }
     }
 
     /// Returns the wall-clock time of a moment, in milliseconds of Unix time.
-    #[must_use]
     pub fn wall_ms(self, mono: MonoTime) -> i64 {
         mono.nanos().div_euclid(1_000_000).saturating_add(self.offset_ms)
     }
 
     /// Returns the moment of a wall-clock time.
-    #[must_use]
     pub fn mono(self, wall_ms: i64) -> MonoTime {
         MonoTime::from_millis(wall_ms.saturating_sub(self.offset_ms))
     }

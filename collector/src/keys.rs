@@ -57,7 +57,6 @@ pub struct CollectorKeys {
 
 impl KeyError {
     /// Returns the exit code of the process: 4 for invalid stored data, otherwise 3.
-    #[must_use]
     pub fn exit_code(&self) -> u8 {
         if matches!(self, Self::Malformed { .. }) { 4 } else { 3 }
     }
@@ -92,7 +91,6 @@ impl CollectorKeys {
     }
 
     /// Returns the token of a scope under the newest key, or `None` if the scope is invalid.
-    #[must_use]
     pub fn token(&self, scope: &str) -> Option<Token> {
         let (epoch, master) = self.masters.last()?;
         let scope = TokenScope::new(scope).ok()?;

@@ -25,7 +25,6 @@ pub use run::{ReloadConfig, RunError, run};
 
 /// The program `heartlined`, once its arguments are read: starts the log, runs, and says in one
 /// line what went wrong, if anything did.
-#[must_use]
 pub fn main(args: &args::RunArgs) -> ExitCode {
     log::start(args.log_format, args.verbose);
     let config = match args.resolve() {

@@ -68,7 +68,6 @@ pub enum RunError {
 
 impl RunError {
     /// Returns the exit code: 3 can't bind or open, 4 stored data refused.
-    #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Store(error) => error.exit_code(),

@@ -50,7 +50,6 @@ impl Default for Retention {
 
 impl Config {
     /// The config file that brings these settings about.
-    #[must_use]
     pub fn to_file<T, K>(&self) -> ConfigFile<T, K> {
         let fleet = &self.rules.fleet;
         let agent = self.rules.agents.iter().map(|rule| AgentSection {

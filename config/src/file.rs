@@ -144,7 +144,6 @@ impl<T, K> ConfigFile<T, K> {
 
     /// The settings that come of this file, the addresses of flags where there are some, and the
     /// defaults.
-    #[must_use]
     pub fn resolve(&self, listen: &[SocketAddr], directories: CollectorDirectories) -> Config {
         let in_file = || self.listen.as_ref().map(|list| list.get_ref().iter().map(|it| it.0));
         let listen = match listen {
@@ -173,7 +172,6 @@ impl<T, K> ConfigFile<T, K> {
 }
 
 /// Returns a config file that has every setting with its default, commented out.
-#[must_use]
 pub fn template(default: &CollectorDirectories) -> String {
     let quoted = |path: &PathBuf| toml::Value::String(path.print()).to_string();
     include_str!("template.toml")
@@ -183,7 +181,6 @@ pub fn template(default: &CollectorDirectories) -> String {
 
 impl<T: Serialize, K: Serialize> ConfigFile<T, K> {
     /// Prints the file.
-    #[must_use]
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("strings, numbers, lists and tables are TOML")
     }

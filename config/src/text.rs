@@ -55,13 +55,11 @@ impl ConfigText {
     }
 
     /// Takes the text of a file that has been read.
-    #[must_use]
     pub fn new(path: &Path, text: String) -> Self {
         Self { path: path.to_owned(), text }
     }
 
     /// Where the file is.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -75,7 +73,6 @@ impl ConfigText {
     }
 
     /// Returns [`ConfigError::Malformed`] for the byte at `offset`.
-    #[must_use]
     pub fn error_at(&self, offset: usize, message: &str) -> ConfigError {
         let before = self.text.get(..offset).unwrap_or(&self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);

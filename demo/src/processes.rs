@@ -71,13 +71,11 @@ impl DemoProcesses {
     }
 
     /// Returns where the collector has its sockets.
-    #[must_use]
     pub fn directories(&self) -> CollectorDirectories {
         CollectorDirectories { data: self.path().to_owned(), sockets: self.path().to_owned() }
     }
 
     /// Returns the directory of the demo.
-    #[must_use]
     pub fn path(&self) -> &Path {
         self.dir.path()
     }

@@ -20,139 +20,116 @@ pub struct CommandProgress<'a> {
 
 impl Agent {
     /// Returns the agent's id.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// Returns the number of the agent in both databases.
-    #[must_use]
     pub fn id(&self) -> AgentRowId {
         self.id
     }
 
     /// Returns its state and the reason for it.
-    #[must_use]
     pub fn status(&self) -> AgentStatus {
         self.status
     }
 
     /// Returns when its status became true.
-    #[must_use]
     pub fn since(&self) -> MonoTime {
         self.since
     }
 
     /// Returns when it was first seen.
-    #[must_use]
     pub fn first_seen(&self) -> MonoTime {
         self.first_seen
     }
 
     /// Returns when its last live message came.
-    #[must_use]
     pub fn last_live(&self) -> Option<MonoTime> {
         self.last_live.known()
     }
 
     /// Returns when its work last made progress.
-    #[must_use]
     pub fn progress_at(&self) -> Option<MonoTime> {
         self.progress_at.known()
     }
 
     /// Returns when its oldest task in flight began.
-    #[must_use]
     pub fn oldest_task_at(&self) -> Option<MonoTime> {
         self.oldest_task_at.known()
     }
 
     /// Returns the number of tasks in flight.
-    #[must_use]
     pub fn in_flight(&self) -> u32 {
         self.in_flight
     }
 
     /// Returns the length of its backlog.
-    #[must_use]
     pub fn queue(&self) -> Option<u32> {
         (self.queue != NO_QUEUE).then_some(self.queue)
     }
 
     /// Returns its current step, or what it waits for. Scrubbed.
-    #[must_use]
     pub fn step(&self) -> Option<&str> {
         self.step.as_deref()
     }
 
     /// Returns the phase that it reports.
-    #[must_use]
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
     /// Returns the time between its beats, in ms.
-    #[must_use]
     pub fn interval_ms(&self) -> u32 {
         self.interval_ms
     }
 
     /// Returns its current session; 0 before the first.
-    #[must_use]
     pub fn session(&self) -> u64 {
         self.session.id
     }
 
     /// Returns how often it has started.
-    #[must_use]
     pub fn starts(&self) -> u32 {
         self.starts
     }
 
     /// Returns the number of messages of this session that arrived since the collector started.
-    #[must_use]
     pub fn received(&self) -> u64 {
         self.session.received
     }
 
     /// Returns the number of messages of this session that never arrived since the collector started.
-    #[must_use]
     pub fn lost(&self) -> u64 {
         self.session.lost()
     }
 
     /// Returns the last segment of its current session that was counted, and the last one on disk.
-    #[must_use]
     pub fn segments(&self) -> (u64, u64) {
         (self.session.applied, self.session.durable)
     }
 
     /// Returns the identity that it reported.
-    #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
     }
 
     /// Returns where its last live message came from.
-    #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.address.map(|packed| ReturnAddress::from(packed).peer)
     }
 
     /// Returns its work since it was first seen.
-    #[must_use]
     pub fn totals(&self) -> &WorkTotals {
         &self.totals
     }
 
     /// Returns its desired state, if one was ever set.
-    #[must_use]
     pub fn desired(&self) -> Option<&DesiredState> {
         self.desired.as_deref()
     }
 
     /// Returns the newest command, while it kills or until it is obeyed.
-    #[must_use]
     pub fn command(&self) -> Option<CommandProgress<'_>> {
         let desired = self.desired.as_deref()?;
         if !desired.killed && desired.obeyed_ms.is_some() {

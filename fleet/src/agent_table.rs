@@ -11,7 +11,6 @@ pub struct AgentIndex(pub u32);
 
 impl AgentIndex {
     /// Returns the index into arrays parallel to the fleet's.
-    #[must_use]
     pub fn get(self) -> usize {
         self.0 as usize
     }

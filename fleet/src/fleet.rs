@@ -56,7 +56,6 @@ const SWEEP_EVERY: Duration = Duration::from_millis(20);
 
 impl Fleet {
     /// Returns a fleet without agents. Restore the known ones, then [`Input::Begin`].
-    #[must_use]
     pub fn new(config: FleetConfig, now: MonoTime) -> Self {
         Self {
             agents: AgentTable::new(config.hash_seed, config.agents_max),
@@ -101,7 +100,6 @@ impl Fleet {
     }
 
     /// Returns when to call [`Self::handle`] again at the latest, with [`Input::Tick`].
-    #[must_use]
     pub fn poll_timeout(&self) -> MonoTime {
         let due = self.context.clock.mono(self.agents.earliest_deadline());
         let sweep = due.max(self.last_sweep + SWEEP_EVERY);
@@ -111,7 +109,6 @@ impl Fleet {
     }
 
     /// Finds an agent by its id.
-    #[must_use]
     pub fn find(&self, agent: &str) -> Option<AgentIndex> {
         self.agents.find(agent)
     }
@@ -123,13 +120,11 @@ impl Fleet {
     }
 
     /// Returns one agent to read.
-    #[must_use]
     pub fn agent(&self, index: AgentIndex) -> Option<&Agent> {
         self.agents.get(index)
     }
 
     /// Returns the number of places: every [`AgentIndex`] is below it.
-    #[must_use]
     pub fn places(&self) -> u32 {
         self.agents.places()
     }
@@ -140,37 +135,31 @@ impl Fleet {
     }
 
     /// Returns the number of agents in each state.
-    #[must_use]
     pub fn state_counts(&self) -> &StateCounts {
         &self.context.state_counts
     }
 
     /// Returns the counters of messages: those that were decoded, and acks to them.
-    #[must_use]
     pub fn counters(&self) -> &DatagramCounters {
         &self.context.counters
     }
 
     /// Returns how often a segment was not taken, to be sent again, because the store lags.
-    #[must_use]
     pub fn work_shed(&self) -> u64 {
         self.context.work_shed
     }
 
     /// Returns the number of gaps: stretches of time that were not observed.
-    #[must_use]
     pub fn gaps(&self) -> u32 {
         self.gaps
     }
 
     /// Returns the number of work rows that are not on disk yet.
-    #[must_use]
     pub fn unconfirmed_work(&self) -> usize {
         self.context.unconfirmed_work.len()
     }
 
     /// Returns the end of the newest stretch of time that was not observed.
-    #[must_use]
     pub fn last_gap(&self) -> Option<MonoTime> {
         self.last_gap
     }

@@ -45,7 +45,6 @@ pub struct HealthRules {
 
 impl HealthRules {
     /// Returns the thresholds of one agent.
-    #[must_use]
     pub fn thresholds(&self, agent: &str) -> HealthThresholds {
         let matching = || self.agents.iter().filter(|rule| glob_matches(&rule.pattern, agent));
         HealthThresholds {

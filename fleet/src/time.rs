@@ -16,49 +16,41 @@ impl MonoTime {
     pub const NEVER: Self = Self(i64::MAX);
 
     /// A moment so many nanoseconds after the origin.
-    #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
 
     /// A moment so many milliseconds after the origin.
-    #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
 
     /// Nanoseconds since the origin.
-    #[must_use]
     pub const fn nanos(self) -> i64 {
         self.0
     }
 
     /// The time from `earlier` to here; zero if it is not earlier.
-    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     /// [`Self::since`] in whole milliseconds.
-    #[must_use]
     pub fn millis_since(self, earlier: Self) -> u64 {
         u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0) / NANOS_PER_MILLI
     }
 
     /// This moment, unless it is one of the two that are none.
-    #[must_use]
     pub fn known(self) -> Option<Self> {
         (self != Self::NEVER_YET && self != Self::NEVER).then_some(self)
     }
 
     /// So many milliseconds earlier.
-    #[must_use]
     pub fn minus_millis(self, millis: u64) -> Self {
         Self(self.0.saturating_sub(nanos_of(millis)).max(OLDEST))
     }
 
     /// So many milliseconds later.
-    #[must_use]
     pub fn plus_millis(self, millis: u64) -> Self {
         Self(self.0.saturating_add(nanos_of(millis)))
     }

@@ -15,7 +15,6 @@ const HOUR_MS: f64 = 3_600_000.0;
 
 impl RecentWork {
     /// Returns the share of tasks that succeeded, 0 to 1; `None` without any.
-    #[must_use]
     pub fn success_rate(&self) -> Option<f64> {
         heartline_vocabulary::success_rate(self.ok, self.failed)
     }
@@ -23,7 +22,6 @@ impl RecentWork {
     /// Returns the tasks a minute, over the last five whole minutes, or over as many of them as have passed
     /// since the agent's first task of the last quarter of an hour. 0 also in the first minute of
     /// all, which [`AgentEntry::tasks_per_minute`] tells apart.
-    #[must_use]
     pub fn rate_of_whole_minutes(&self) -> f64 {
         let idle = self.per_minute.iter().take_while(|&&count| count == 0).count();
         let from = self.per_minute.len().saturating_sub(RATE_MINUTES).max(idle);
@@ -32,19 +30,16 @@ impl RecentWork {
         sum as f64 / recent.len().max(1) as f64
     }
 
-    #[must_use]
     pub fn cost_usd(&self) -> f64 {
         dollars(self.cost_nano_usd)
     }
 
     /// Returns the cost since midnight UTC.
-    #[must_use]
     pub fn cost_today_usd(&self) -> f64 {
         dollars(self.cost_today_nano_usd)
     }
 
     /// Returns the cost an hour, over the window.
-    #[must_use]
     pub fn cost_per_hour_usd(&self) -> f64 {
         if self.window_ms == 0 { 0.0 } else { self.cost_usd() * HOUR_MS / self.window_ms as f64 }
     }
@@ -53,7 +48,6 @@ impl RecentWork {
 impl AgentEntry {
     /// Returns [`RecentWork::rate_of_whole_minutes`]; `None` while the agent works, and no whole minute of it has
     /// passed yet.
-    #[must_use]
     pub fn tasks_per_minute(&self, now_ms: i64) -> Option<f64> {
         let work = &self.work;
         let has_worked = work.ok > 0 || work.failed > 0;
@@ -65,22 +59,18 @@ impl AgentEntry {
 }
 
 impl AgentVitals {
-    #[must_use]
     pub fn beat_age_ms(&self, now_ms: i64) -> Option<u64> {
         self.last_beat_ms.map(|at| age_ms(at, now_ms))
     }
 
-    #[must_use]
     pub fn progress_age_ms(&self, now_ms: i64) -> Option<u64> {
         self.progress_ms.map(|at| age_ms(at, now_ms))
     }
 
-    #[must_use]
     pub fn oldest_task_age_ms(&self, now_ms: i64) -> Option<u64> {
         self.oldest_task_ms.map(|at| age_ms(at, now_ms))
     }
 
-    #[must_use]
     pub fn state_age_ms(&self, now_ms: i64) -> u64 {
         age_ms(self.since_ms, now_ms)
     }
@@ -88,26 +78,22 @@ impl AgentVitals {
 
 impl AgentEntry {
     /// Formats its session; `None` before the first.
-    #[must_use]
     pub fn session_text(&self) -> Option<String> {
         (self.vitals.session != 0).then(|| session_text(self.vitals.session))
     }
 }
 
 /// Formats a session as 16 hexadecimal digits.
-#[must_use]
 pub fn session_text(session: u64) -> String {
     format!("{session:016x}")
 }
 
 /// Returns the age at `now_ms` of a moment; 0 for one in the future.
-#[must_use]
 pub fn age_ms(at_ms: i64, now_ms: i64) -> u64 {
     u64::try_from(now_ms.saturating_sub(at_ms)).unwrap_or(0)
 }
 
 /// Converts nano-dollars to dollars.
-#[must_use]
 pub fn dollars(nano_usd: u64) -> f64 {
     nano_usd as f64 / NANO
 }

@@ -92,7 +92,6 @@ impl FleetMirror {
     }
 
     /// Returns true when a whole snapshot has come since the connection, or the last resync, began.
-    #[must_use]
     pub fn is_whole(&self) -> bool {
         self.whole
     }
@@ -102,33 +101,27 @@ impl FleetMirror {
         self.shown.entries.values()
     }
 
-    #[must_use]
     pub fn len(&self) -> usize {
         self.shown.entries.len()
     }
 
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.shown.entries.is_empty()
     }
 
-    #[must_use]
     pub fn get(&self, id: AgentRowId) -> Option<&AgentEntry> {
         self.shown.entries.get(&id)
     }
 
-    #[must_use]
     pub fn by_name(&self, agent: &str) -> Option<&AgentEntry> {
         self.get(*self.shown.ids.get(agent)?)
     }
 
-    #[must_use]
     pub fn collector(&self) -> Option<&CollectorStatus> {
         self.collector.as_ref()
     }
 
     /// Returns the agents by state, as the collector counts them.
-    #[must_use]
     pub fn summary(&self) -> StateCounts {
         self.collector.as_ref().map(|collector| collector.summary).unwrap_or_default()
     }
@@ -136,7 +129,6 @@ impl FleetMirror {
     /// Returns the collector's time in ms of Unix time at the client's monotonic time `local`; `None`
     /// before the first update. Ages are right however wrong the client's clock is, and go on
     /// while the link is lost.
-    #[must_use]
     pub fn now_ms(&self, local: Duration) -> Option<i64> {
         let (at_ms, then) = self.anchor?;
         let passed = i64::try_from(local.saturating_sub(then).as_millis()).unwrap_or(i64::MAX);

@@ -73,12 +73,10 @@ impl CollectorDirectories {
         Ok(Self { data, sockets })
     }
 
-    #[must_use]
     pub fn control_socket(&self) -> PathBuf {
         self.sockets.join(CONTROL_SOCKET)
     }
 
-    #[must_use]
     pub fn view_socket(&self) -> PathBuf {
         self.sockets.join(VIEW_SOCKET)
     }

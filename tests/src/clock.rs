@@ -5,19 +5,16 @@ use std::time::Duration;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// Returns the time of the monotonic clock.
-#[must_use]
 pub fn monotonic() -> Duration {
     duration(clock_gettime(ClockId::Monotonic))
 }
 
 /// Returns the CPU time of the calling thread.
-#[must_use]
 pub fn thread_cpu() -> Duration {
     duration(clock_gettime(ClockId::ThreadCPUTime))
 }
 
 /// Returns the CPU time of all threads of this process.
-#[must_use]
 pub fn process_cpu() -> Duration {
     duration(clock_gettime(ClockId::ProcessCPUTime))
 }

@@ -50,7 +50,6 @@ pub enum ColourPreference {
 
 impl ColourPreference {
     /// Reads `NO_COLOR` (<https://no-color.org>).
-    #[must_use]
     pub fn from_env() -> Self {
         match std::env::var_os("NO_COLOR") {
             Some(value) if !value.is_empty() => Self::Unwanted,

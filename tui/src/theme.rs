@@ -54,7 +54,6 @@ impl ThemeName {
     pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::Mono, Self::ColourBlind];
 
     /// Returns the name in flags and in the config file.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Dark => "dark",

@@ -17,7 +17,6 @@ named! {
 
 impl Action {
     /// Returns whether the desired state that it sets is killed.
-    #[must_use]
     pub const fn kills(self) -> bool {
         matches!(self, Self::Kill)
     }

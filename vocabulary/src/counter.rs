@@ -68,7 +68,6 @@ pub struct DatagramCounter {
 
 impl DatagramCounter {
     /// Returns the value of this counter.
-    #[must_use]
     pub fn read(&self, counters: &DatagramCounters) -> u64 {
         (self.read)(counters)
     }
@@ -91,7 +90,6 @@ pub enum DatagramLoss {
 
 impl DatagramCounters {
     /// Returns the sum of all counters of this loss.
-    #[must_use]
     pub fn lost(&self, loss: DatagramLoss) -> u64 {
         let counters = DATAGRAM_COUNTERS.iter().filter(|counter| counter.loss == Some(loss));
         counters.map(|counter| counter.read(self)).sum()

@@ -23,7 +23,6 @@ macro_rules! named {
             pub const NAMES: &[&'static str] = &[$($name),+];
 
             /// Returns the name in the database, in JSON, filters and tables.
-            #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$value => $name,)+
@@ -31,7 +30,6 @@ macro_rules! named {
             }
 
             /// Returns the value of that name.
-            #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
                 match name {
                     $($name => Some(Self::$value),)+

@@ -44,7 +44,6 @@ named! {
 
 impl State {
     /// Returns how bad the state is for an operator; larger is worse. Lists are sorted by it.
-    #[must_use]
     pub const fn severity(self) -> u8 {
         match self {
             Self::Unreachable => 4,
@@ -72,19 +71,16 @@ impl AgentStatus {
     pub const HEALTHY: Self = Self { state: State::Healthy, reason: None };
 
     /// Returns degraded with its reason.
-    #[must_use]
     pub const fn degraded(reason: Reason) -> Self {
         Self { state: State::Degraded, reason: Some(reason) }
     }
 
     /// Returns unreachable with its reason.
-    #[must_use]
     pub const fn unreachable(reason: Reason) -> Self {
         Self { state: State::Unreachable, reason: Some(reason) }
     }
 
     /// Returns killed with its reason.
-    #[must_use]
     pub const fn killed(reason: Reason) -> Self {
         Self { state: State::Killed, reason: Some(reason) }
     }
@@ -110,7 +106,6 @@ pub struct StateCounts {
 
 impl StateCounts {
     /// Returns the number of agents in a state.
-    #[must_use]
     pub const fn of(&self, state: State) -> u32 {
         match state {
             State::Healthy => self.healthy,

@@ -17,7 +17,6 @@ pub struct WorkTotals {
 }
 
 /// Returns the share of tasks that succeeded, 0 to 1; `None` without any task.
-#[must_use]
 pub fn success_rate(ok: u64, failed: u64) -> Option<f64> {
     let tasks = ok.saturating_add(failed);
     (tasks > 0).then(|| ok as f64 / tasks as f64)
@@ -25,19 +24,16 @@ pub fn success_rate(ok: u64, failed: u64) -> Option<f64> {
 
 impl WorkTotals {
     /// Returns the share of tasks that succeeded, 0 to 1; `None` without any task.
-    #[must_use]
     pub fn success_rate(&self) -> Option<f64> {
         success_rate(self.ok, self.failed)
     }
 
     /// Returns the sum, saturating.
-    #[must_use]
     pub fn saturating_add(&self, more: &Self) -> Self {
         self.combine(more, u64::saturating_add)
     }
 
     /// Returns the difference, saturating.
-    #[must_use]
     pub fn saturating_sub(&self, less: &Self) -> Self {
         self.combine(less, u64::saturating_sub)
     }

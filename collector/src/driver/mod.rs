@@ -70,7 +70,6 @@ pub struct Driver {
 
 impl Driver {
     /// A driver of a fleet that has begun, and was restored by this anchor.
-    #[must_use]
     pub fn new(
         fleet: Fleet,
         ingest: Ingest,

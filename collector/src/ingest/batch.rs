@@ -34,7 +34,6 @@ enum BatchHeaders {
 
 impl DatagramBatch {
     /// Allocates the buffers for a socket.
-    #[must_use]
     pub fn new(socket: &IngestSocket) -> Self {
         let headers = if socket.address().is_ipv4() {
             BatchHeaders::Ipv4(new_headers())
@@ -73,7 +72,6 @@ impl DatagramBatch {
 
     /// Returns the socket's count of dropped datagrams, if the newest datagram carries it. It only
     /// grows, and wraps at 2^32.
-    #[must_use]
     pub fn drop_count(&self) -> Option<u32> {
         self.drop_count
     }

@@ -74,7 +74,6 @@ pub struct Keyring {
 
 impl Keyring {
     /// Creates a keyring of the valid master keys and a boot key drawn for this start alone.
-    #[must_use]
     pub fn new(masters: Vec<(KeyEpoch, MasterKey)>, boot: ChallengeKey, started: MonoTime) -> Self {
         Self {
             masters,
@@ -162,7 +161,6 @@ impl Keyring {
     }
 
     /// Returns `true` if keys of an agent are cached.
-    #[must_use]
     pub fn has_keys(&self, index: AgentIndex) -> bool {
         self.slot(index).is_some()
     }
@@ -191,7 +189,6 @@ impl Keyring {
 
     /// Returns the key that seals datagrams to one session of an agent, with its epoch and the length
     /// of its scope.
-    #[must_use]
     pub fn down_key(&self, index: AgentIndex, session: u64) -> Option<(AgentKey, KeyEpoch, u8)> {
         let transient =
             if self.transient.is_empty() { None } else { self.transient.get(&(index, session)) };
@@ -200,7 +197,6 @@ impl Keyring {
     }
 
     /// Returns epoch and scope length of the key that an agent uses.
-    #[must_use]
     pub fn scope_of(&self, index: AgentIndex) -> Option<(KeyEpoch, u8)> {
         self.slot(index).map(|slot| (KeyEpoch(slot.epoch), slot.scope_len))
     }

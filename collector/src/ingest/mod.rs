@@ -41,7 +41,6 @@ pub struct Ingest {
 
 impl Ingest {
     /// Creates the ingest of bound sockets.
-    #[must_use]
     pub fn new(sockets: Vec<IngestSocket>, keyring: Keyring) -> Self {
         Self {
             sockets,
@@ -59,19 +58,16 @@ impl Ingest {
     }
 
     /// Returns the addresses that beats arrive on.
-    #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.sockets.iter().map(IngestSocket::address).collect()
     }
 
     /// Returns the counters of datagrams that did not reach the fleet, and of answers not sent.
-    #[must_use]
     pub fn counters(&self) -> DatagramCounters {
         DatagramCounters { answers_withheld: self.send_queue.withheld(), ..self.counters }
     }
 
     /// Allocates the buffers of all sockets, on the thread that will receive.
-    #[must_use]
     pub fn new_batches(&self) -> Vec<DatagramBatch> {
         self.sockets.iter().map(DatagramBatch::new).collect()
     }

@@ -27,12 +27,10 @@ pub struct SendQueue {
 impl SendQueue {
     /// Returns how many acks were not sent because they were longer than their question, and how
     /// many datagrams the kernel did not take.
-    #[must_use]
     pub fn withheld(&self) -> u64 {
         self.withheld
     }
 
-    #[must_use]
     pub fn is_full(&self) -> bool {
         self.destinations.len() >= BATCH_SIZE
     }

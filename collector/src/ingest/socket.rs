@@ -80,13 +80,11 @@ impl IngestSocket {
     }
 
     /// Returns the bound address, with the actual port.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Returns a warning for operators if the kernel granted a small receive buffer.
-    #[must_use]
     pub fn receive_buffer_warning(&self) -> Option<String> {
         (self.receive_buffer < RECEIVE_BUFFER_MIN).then(|| {
             format!(

@@ -21,13 +21,11 @@ pub struct AccessPolicy {
 
 impl AccessPolicy {
     /// Creates the policy of the configured lists, for a collector of this user.
-    #[must_use]
     pub fn new(lists: AccessLists) -> Self {
         Self { lists, own_uid: Uid::effective().as_raw() }
     }
 
     /// Returns the permission bits of a socket: closed to others unless the config names some.
-    #[must_use]
     pub fn mode(&self, role: SocketRole) -> u32 {
         if self.listed(role).next().is_some() { 0o666 } else { 0o600 }
     }

@@ -43,7 +43,6 @@ pub struct Publisher {
 impl Publisher {
     /// Starts publishing on the current runtime. Events and work are read by pools of their own: no
     /// query of an operator holds up the events, nor does work, which may take long.
-    #[must_use]
     pub fn start(driver: DriverHandle, events: ReaderPool, work_reader: ReaderPool) -> Self {
         let (deltas, _) = broadcast::channel(BACKLOG);
         let (work_tx, work) = watch::channel(WorkByAgent::default());
@@ -54,13 +53,11 @@ impl Publisher {
     }
 
     /// Subscribes to everything that changes from now on.
-    #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<FleetDelta>> {
         self.deltas.subscribe()
     }
 
     /// Returns an agent's work of the last hour, as far as it was computed.
-    #[must_use]
     pub fn work_of(&self, agent: AgentRowId) -> RecentWork {
         self.work.borrow().get(&agent).cloned().unwrap_or_else(no_work)
     }

@@ -35,7 +35,6 @@ pub enum StoreError {
 impl StoreError {
     /// Returns the exit code of the collector: 4 when stored data was refused, 3 when something
     /// could not be opened.
-    #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::ControlRefused { .. } | Self::Newer { .. } | Self::Foreign { .. } => 4,

@@ -127,19 +127,16 @@ impl Store {
     }
 
     /// Returns a handle for writes that are not the fleet's.
-    #[must_use]
     pub fn handle(&self) -> StoreHandle {
         StoreHandle { control: Arc::clone(&self.control) }
     }
 
     /// Returns the number of rows that were shed because the disk did not keep up.
-    #[must_use]
     pub fn shed_rows(&self) -> u64 {
         self.shed_rows.load(Ordering::Relaxed)
     }
 
     /// Returns whether both writers run. Without one of them nothing can be confirmed.
-    #[must_use]
     pub fn is_alive(&self) -> bool {
         !self.threads.iter().any(JoinHandle::is_finished)
     }

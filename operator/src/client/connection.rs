@@ -121,7 +121,6 @@ impl Client {
         Ok(Self { inner: Arc::new(inner), greeting })
     }
 
-    #[must_use]
     pub fn greeting(&self) -> &Greeting {
         &self.greeting
     }

@@ -49,7 +49,6 @@ pub enum AccessMode {
 
 impl Endpoint {
     /// Returns the same collector, without prompts on the terminal.
-    #[must_use]
     pub fn without_prompts(&self) -> Self {
         match self.clone() {
             Self::Ssh(ssh) => Self::Ssh(SshEndpoint { prompts: SshPrompts::Never, ..ssh }),
@@ -60,7 +59,6 @@ impl Endpoint {
 
 impl SshEndpoint {
     /// Returns the collector in the default directories of `host`, by way of the `ssh` in `PATH`.
-    #[must_use]
     pub fn new(host: &str) -> Self {
         Self {
             program: "ssh".into(),

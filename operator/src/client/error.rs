@@ -68,7 +68,6 @@ pub enum ClientError {
 
 impl ClientError {
     /// Returns true when no collector was reached (exit code 3), as opposed to one that refused.
-    #[must_use]
     pub fn is_no_collector(&self) -> bool {
         matches!(
             self,

@@ -66,7 +66,6 @@ impl Link {
     /// Over ssh only the first attempt may prompt for a passphrase (await its outcome before taking
     /// the terminal); later ones would draw over a screen, and run with
     /// [`SshPrompts::Never`](super::SshPrompts::Never).
-    #[must_use]
     pub fn open(endpoint: Endpoint, options: ClientOptions) -> Self {
         let (events_in, events) = mpsc::channel(EVENTS);
         let (client_in, client) = watch::channel(None);
@@ -91,7 +90,6 @@ impl Link {
         }
     }
 
-    #[must_use]
     pub fn handle(&self) -> LinkHandle {
         self.handle.clone()
     }

@@ -39,13 +39,11 @@ impl FilterError {
     }
 
     /// Returns its place in characters, from 1. One past the last when something is missing at the end.
-    #[must_use]
     pub fn column(&self) -> usize {
         self.column
     }
 
     /// Returns what is wrong and what was expected, on one line.
-    #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }

@@ -58,19 +58,16 @@ impl Filter {
     }
 
     /// Returns the filter as it was written.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Returns true for the filter that matches everything.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
     /// Returns true when an agent matches, at the collector's time `now_ms`.
-    #[must_use]
     pub fn matches(&self, entry: &AgentEntry, now_ms: i64) -> bool {
         self.expression.matches(&FilterInput::agent(entry, now_ms))
     }
@@ -78,7 +75,6 @@ impl Filter {
     /// Returns true when an event matches. `agent`, `state` (the one it led to), `reason`, `cause`, `kind` and
     /// `by` are the event's own; all else is read from `entry`, its agent at `now_ms`, if it is
     /// known.
-    #[must_use]
     pub fn matches_event(&self, event: &Event, entry: Option<&AgentEntry>, now_ms: i64) -> bool {
         self.expression.matches(&FilterInput::event(event, entry, now_ms))
     }

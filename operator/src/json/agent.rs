@@ -10,7 +10,6 @@ use crate::text::timestamp;
 use heartline_vocabulary::Action;
 
 /// Returns the document of `agent --json`, at the collector's time `now_ms`.
-#[must_use]
 pub fn agent(detail: &AgentDetail, now_ms: i64) -> Value {
     joined([
         json!({ "schema": SCHEMA, "at": timestamp(now_ms) }),

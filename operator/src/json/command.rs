@@ -26,7 +26,6 @@ pub struct CommandProgress {
 }
 
 /// Returns the document of `kill --json` and `resume --json`.
-#[must_use]
 pub fn command_outcome(report: CommandReport<'_>) -> Value {
     let CommandReport { action, outcome, progress } = report;
     let progress = progress.iter().copied().chain(std::iter::repeat(CommandProgress::default()));
@@ -42,7 +41,6 @@ pub fn command_outcome(report: CommandReport<'_>) -> Value {
 }
 
 /// Returns the document of `token list --json`.
-#[must_use]
 pub fn tokens(tokens: &[TokenInfo]) -> Value {
     json!({ "schema": SCHEMA, "tokens": tokens.iter().map(token_object).collect::<Vec<_>>() })
 }

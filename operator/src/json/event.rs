@@ -8,7 +8,6 @@ use crate::message::{Event, EventKind};
 use crate::text::timestamp;
 
 /// Returns one line of `events --json`.
-#[must_use]
 pub fn event(event: &Event) -> Value {
     joined([json!({ "schema": SCHEMA }), event_object(event)])
 }

@@ -17,13 +17,11 @@ use serde_json::{Map, Value};
 const SCHEMA: u8 = 1;
 
 /// Prints a document on one line, without its line feed.
-#[must_use]
 pub fn line(document: &Value) -> String {
     document.to_string()
 }
 
 /// Prints a document over several lines.
-#[must_use]
 pub fn pretty(document: &Value) -> String {
     format!("{document:#}")
 }

@@ -9,7 +9,6 @@ use crate::text::timestamp;
 
 /// Returns the document of `status --json` with these agents, at the collector's time `now_ms`. The
 /// summary is that of the whole fleet.
-#[must_use]
 pub fn status<'a>(
     entries: impl IntoIterator<Item = &'a AgentEntry>,
     collector: &CollectorStatus,

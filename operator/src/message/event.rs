@@ -66,7 +66,6 @@ pub struct EventQuery {
 
 impl EventKind {
     /// Returns its name in JSON and tables.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Transition { .. } => "transition",

@@ -5,7 +5,6 @@ use crate::message::{Event, EventKind};
 use heartline_vocabulary::{Action, GapCause, Reason, State};
 
 /// Returns what happened to [`fleet`](super::fleet) in one morning, oldest first.
-#[must_use]
 pub fn events() -> Vec<Event> {
     let gap = EventKind::Gap {
         from_ms: NOW_MS - 24 * MINUTE - 14 * SECOND,
@@ -80,7 +79,6 @@ fn transition(from: (State, Reason), to: (State, Reason), cause: &str) -> EventK
 }
 
 /// Returns the transition of an agent whose beats are late.
-#[must_use]
 pub fn late_transition() -> EventKind {
     EventKind::Transition {
         from: State::Healthy,
@@ -94,7 +92,6 @@ pub fn late_transition() -> EventKind {
 }
 
 /// Returns one event of every kind, and a second transition, without a cause.
-#[must_use]
 pub fn events_of_every_kind() -> Vec<Event> {
     let (by, reason) = (String::from("root@host"), String::from("INC-482"));
     let event = |cursor, kind| {

@@ -27,7 +27,6 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
 /// Returns an agent in good health on `m3-gpu-01`.
-#[must_use]
 pub fn healthy_agent(key: u32, agent: &str) -> AgentEntry {
     let n = i64::from(key);
     AgentEntry {
@@ -103,7 +102,6 @@ fn in_state(mut entry: AgentEntry, state: State, reason: Reason, ago_ms: i64) ->
 }
 
 /// Returns the command that killed `scraper-eu`.
-#[must_use]
 pub fn kill_command(generation: u64) -> CommandStatus {
     CommandStatus {
         action: Action::Kill,
@@ -120,7 +118,6 @@ pub fn kill_command(generation: u64) -> CommandStatus {
 }
 
 /// Returns an agent whose beats stopped 8 minutes ago.
-#[must_use]
 pub fn silent_agent(key: u32, agent: &str) -> AgentEntry {
     let ago_ms = 6 * MINUTE + 12 * SECOND;
     let mut entry = in_state(healthy_agent(key, agent), State::Unreachable, Reason::Silent, ago_ms);
@@ -133,7 +130,6 @@ pub fn silent_agent(key: u32, agent: &str) -> AgentEntry {
 }
 
 /// Returns an agent that has obeyed a kill.
-#[must_use]
 pub fn killed_agent(key: u32, agent: &str) -> AgentEntry {
     let mut entry =
         in_state(healthy_agent(key, agent), State::Killed, Reason::Operator, 23 * MINUTE);
@@ -144,7 +140,6 @@ pub fn killed_agent(key: u32, agent: &str) -> AgentEntry {
 }
 
 /// Returns twenty agents on four hosts: every state, and most reasons.
-#[must_use]
 pub fn fleet() -> Vec<AgentEntry> {
     let mut all = first_host();
     all.extend(on_host("m3-cpu-04", second_host()));
@@ -228,7 +223,6 @@ fn third_host() -> Vec<AgentEntry> {
 }
 
 /// Returns the status of the collector of `fleet`, with some datagrams dropped.
-#[must_use]
 pub fn collector(fleet: &[AgentEntry]) -> CollectorStatus {
     let mut summary =
         StateCounts { total: u32::try_from(fleet.len()).unwrap(), ..StateCounts::default() };
@@ -258,7 +252,6 @@ pub fn collector(fleet: &[AgentEntry]) -> CollectorStatus {
 }
 
 /// Returns everything known of one agent of [`fleet`].
-#[must_use]
 pub fn agent_detail(agent: &str) -> AgentDetail {
     let entry = fleet().into_iter().find(|entry| entry.agent == agent).unwrap();
     let session = |n: u64, ended: Option<&str>| SessionSummary {

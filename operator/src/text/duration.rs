@@ -39,7 +39,6 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 }
 
 /// Prints a duration exactly, as [`parse_duration`] reads it: `2d`, `1h30m`, `1s500ms`.
-#[must_use]
 pub fn format_duration(duration: Duration) -> String {
     let days = duration.as_secs() / DAY_S;
     let rest = duration - Duration::from_secs(days * DAY_S);

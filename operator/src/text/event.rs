@@ -33,7 +33,6 @@ pub enum EventHeadline {
 }
 
 impl EventText {
-    #[must_use]
     pub fn of(event: &Event) -> Self {
         let agent = event.agent.clone().unwrap_or_else(|| "(collector)".to_owned());
         let (headline, cause) = (headline(&event.kind), cause(&event.kind));
@@ -52,7 +51,6 @@ impl EventText {
     }
 
     /// Returns the operator who did it, or the observer.
-    #[must_use]
     pub fn who(&self) -> &str {
         self.by.as_deref().unwrap_or(self.source)
     }
@@ -60,7 +58,6 @@ impl EventText {
 
 impl EventHeadline {
     /// Formats it with this arrow between two states.
-    #[must_use]
     pub fn text(&self, arrow: &str) -> String {
         match self {
             Self::Transition { from, to } => format!("{from} {arrow} {to}"),
@@ -70,7 +67,6 @@ impl EventHeadline {
 }
 
 /// Returns the verb of a command.
-#[must_use]
 pub const fn verb(action: Action) -> &'static str {
     match action {
         Action::Kill => "kill",

@@ -17,7 +17,6 @@ const CENT_NANO: u64 = 10_000_000;
 
 /// Formats a latency in microseconds: `850us`, `310ms`, `1.9s`, `12.4s`, `2m04s`. Rounds,
 /// and keeps tenths that are zero, so that quantiles line up.
-#[must_use]
 pub fn latency(us: u64) -> String {
     // Each step is taken by the rounded value, so that 999.7 ms is `1.0s` and not `1000ms`.
     let rounded_ms = us.saturating_add(500) / 1_000;
@@ -34,7 +33,6 @@ pub fn latency(us: u64) -> String {
 }
 
 /// Formats nano-dollars to the cent: `$12.40`, `$0.00`, `<$0.01`, `$12.4k`, `$3.1M`.
-#[must_use]
 pub fn money(nano_usd: u64) -> String {
     let cents = nano_usd.saturating_add(CENT_NANO / 2) / CENT_NANO;
     match cents {
@@ -45,7 +43,6 @@ pub fn money(nano_usd: u64) -> String {
 }
 
 /// Formats a count in at most six columns: `9999`, `12.3k`, `4.0M`.
-#[must_use]
 pub fn count(n: u64) -> String {
     const UNITS: [(u64, &str); 4] =
         [(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];
@@ -60,7 +57,6 @@ pub fn count(n: u64) -> String {
 
 /// Formats a share between 0 and 1 as percent: `91.2`, `100`. Rounded down: a single failure among a
 /// million is not 100.
-#[must_use]
 pub fn percent(share: f64) -> String {
     // 0.912 is 911.99… tenths in binary.
     let tenths = (share.clamp(0.0, 1.0) * 1_000.0 + 1e-9).floor();
@@ -69,13 +65,11 @@ pub fn percent(share: f64) -> String {
 
 /// Formats a time as RFC 3339 in UTC with milliseconds: `2026-04-01T14:30:02.120Z`. Times beyond the years that can
 /// be written become the first or last of them.
-#[must_use]
 pub fn timestamp(ms: i64) -> String {
     format!("{:.3}", instant(ms))
 }
 
 /// Formats the date in UTC: `2026-04-01`.
-#[must_use]
 pub fn date(ms: i64) -> String {
     instant(ms).to_zoned(TimeZone::UTC).date().to_string()
 }

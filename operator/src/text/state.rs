@@ -14,7 +14,6 @@ pub enum GlyphSet {
 }
 
 impl GlyphSet {
-    #[must_use]
     pub const fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
         match self {
             Self::Unicode => unicode,
@@ -24,7 +23,6 @@ impl GlyphSet {
 }
 
 /// Returns the glyph of a state; one column.
-#[must_use]
 pub const fn state_glyph(state: State, reason: Option<Reason>, charset: GlyphSet) -> &'static str {
     match (state, reason) {
         (State::Healthy, _) => charset.pick("●", "+"),
@@ -38,7 +36,6 @@ pub const fn state_glyph(state: State, reason: Option<Reason>, charset: GlyphSet
 
 /// Returns the word of a state in a transition: its reason where that is more specific. At most
 /// eight letters.
-#[must_use]
 pub const fn state_word(state: State, reason: Option<Reason>) -> &'static str {
     match (state, reason) {
         (State::Healthy, _) => "HEALTHY",
@@ -61,7 +58,6 @@ pub const fn state_word(state: State, reason: Option<Reason>) -> &'static str {
 /// 2. One that stopped by itself is STOPPED.
 /// 3. A healthy one that waits for a person is WAITING.
 /// 4. Otherwise the reason, and without one the state.
-#[must_use]
 pub fn vitals_word(vitals: &AgentVitals) -> &'static str {
     let plain = state_word(vitals.state, vitals.reason);
     match vitals.state {

@@ -22,7 +22,6 @@ pub struct CollectorProcess {
 impl TestEnvironment {
     /// Returns a command for `heartlined` on a port that the kernel picks, with the config file of
     /// [`Self::configure`], if there is one.
-    #[must_use]
     #[track_caller]
     pub fn heartlined(&self, listen: &str) -> Command {
         let mut command = self.command(TestedProgram::Heartlined.path());
@@ -44,14 +43,12 @@ impl TestEnvironment {
     }
 
     /// Starts a collector on any port, and waits until it is ready.
-    #[must_use]
     #[track_caller]
     pub fn start_collector(&self) -> CollectorProcess {
         CollectorProcess::start(&mut self.heartlined("127.0.0.1:0"))
     }
 
     /// Starts a collector at an address, and waits until it is ready.
-    #[must_use]
     #[track_caller]
     pub fn start_collector_at(&self, address: SocketAddr) -> CollectorProcess {
         CollectorProcess::start(&mut self.heartlined(&address.to_string()))
@@ -61,7 +58,6 @@ impl TestEnvironment {
     ///
     /// # Panics
     /// If it becomes ready.
-    #[must_use]
     #[track_caller]
     pub fn start_expecting_failure(&self, listen: &str) -> (Option<i32>, String) {
         let mut process = TestProcess::start(&mut self.heartlined(listen));
@@ -78,7 +74,6 @@ impl CollectorProcess {
     ///
     /// # Panics
     /// If it ends, or does not become ready.
-    #[must_use]
     #[track_caller]
     pub fn start(command: &mut Command) -> Self {
         let mut process = TestProcess::start(command);
@@ -90,19 +85,16 @@ impl CollectorProcess {
     }
 
     /// Returns the address that receives beats.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Returns the process.
-    #[must_use]
     pub fn process(&mut self) -> &mut TestProcess {
         &mut self.process
     }
 
     /// Returns the log so far.
-    #[must_use]
     pub fn log(&self) -> String {
         self.process.stderr().join("\n")
     }
@@ -140,7 +132,6 @@ impl CollectorProcess {
 ///
 /// # Panics
 /// If `history.db` can't be read.
-#[must_use]
 #[track_caller]
 pub fn rollup_totals(data_dir: &Path, agent: &str) -> WorkTotals {
     let database = data_dir.join("history.db");

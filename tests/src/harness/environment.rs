@@ -22,7 +22,6 @@ impl TestEnvironment {
     ///
     /// # Panics
     /// If no temporary directory can be made.
-    #[must_use]
     pub fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("heartline-test-").tempdir();
         let env = Self { dir: dir.expect("a temporary directory can be made") };
@@ -33,25 +32,21 @@ impl TestEnvironment {
     }
 
     /// Returns the root, for further files of the test.
-    #[must_use]
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
 
     /// Returns the collector's data directory.
-    #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.path().join("state/heartline")
     }
 
     /// Returns the directories by which operators find the collector.
-    #[must_use]
     pub fn directories(&self) -> CollectorDirectories {
         CollectorDirectories { data: self.data_dir(), sockets: self.path().join("run/heartline") }
     }
 
     /// Returns a command that runs in this environment alone.
-    #[must_use]
     #[track_caller]
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
@@ -67,7 +62,6 @@ impl TestEnvironment {
     ///
     /// # Panics
     /// If it can't be started.
-    #[must_use]
     #[track_caller]
     pub fn heartline(&self, args: &str) -> Output {
         let mut command = self.command(TestedProgram::Heartline.path());
@@ -78,7 +72,6 @@ impl TestEnvironment {
     ///
     /// # Panics
     /// If there is none yet.
-    #[must_use]
     #[track_caller]
     pub fn token(&self) -> Token {
         let text = fs::read_to_string(self.data_dir().join("local.token"));
@@ -87,7 +80,6 @@ impl TestEnvironment {
     }
 
     /// Returns an operator on this machine.
-    #[must_use]
     pub fn operator(&self) -> TestOperator {
         TestOperator::new(self.directories())
     }

@@ -27,7 +27,6 @@ impl TestOperator {
     ///
     /// # Panics
     /// If no runtime can be started.
-    #[must_use]
     pub fn new(directories: CollectorDirectories) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
         Self {
@@ -39,7 +38,6 @@ impl TestOperator {
     }
 
     /// Returns one with a read-only connection.
-    #[must_use]
     pub fn read_only(self) -> Self {
         Self { access: AccessMode::View, ..self }
     }
@@ -64,7 +62,6 @@ impl TestOperator {
     ///
     /// # Panics
     /// If the collector does not answer.
-    #[must_use]
     #[track_caller]
     pub fn fleet(&self) -> Vec<AgentEntry> {
         self.try_fleet().expect("the collector shows its fleet").0
@@ -74,7 +71,6 @@ impl TestOperator {
     ///
     /// # Panics
     /// If the collector does not answer.
-    #[must_use]
     #[track_caller]
     pub fn collector(&self) -> CollectorStatus {
         match self.request(&Request::Collector) {
@@ -84,7 +80,6 @@ impl TestOperator {
     }
 
     /// Returns an agent; `None` if it is not known or no collector answers.
-    #[must_use]
     pub fn agent(&self, name: &str) -> Option<AgentEntry> {
         let (fleet, _) = self.try_fleet().ok()?;
         fleet.into_iter().find(|entry| entry.agent == name)
@@ -94,7 +89,6 @@ impl TestOperator {
     ///
     /// # Panics
     /// If the collector does not answer, or does not know it.
-    #[must_use]
     #[track_caller]
     pub fn detail(&self, name: &str) -> AgentDetail {
         match self.request(&Request::Agent { agent: name.to_owned() }) {
@@ -107,7 +101,6 @@ impl TestOperator {
     ///
     /// # Panics
     /// If the collector does not answer.
-    #[must_use]
     #[track_caller]
     pub fn events(&self) -> Vec<Event> {
         let (mut all, mut after) = (Vec::new(), Some(0));
@@ -128,7 +121,6 @@ impl TestOperator {
     ///
     /// # Panics
     /// If the collector does not answer.
-    #[must_use]
     #[track_caller]
     pub fn events_of(&self, agent: &str) -> Vec<Event> {
         let mut events = self.events();
@@ -141,7 +133,6 @@ impl TestOperator {
     ///
     /// # Panics
     /// As [`Self::command`] and [`Self::events`].
-    #[must_use]
     #[track_caller]
     pub fn events_until_kill_of(&self, agent: &str, request_id: u64) -> Vec<Event> {
         self.command(Action::Kill, &[agent], request_id);

@@ -24,7 +24,6 @@ impl TestProcess {
     ///
     /// # Panics
     /// If it can't be started.
-    #[must_use]
     #[track_caller]
     pub fn start(command: &mut Command) -> Self {
         let name = command.get_program().to_string_lossy().into_owned();
@@ -37,19 +36,16 @@ impl TestProcess {
     }
 
     /// Returns the process id.
-    #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Returns the lines of standard output so far.
-    #[must_use]
     pub fn stdout(&self) -> Vec<String> {
         lock(&self.stdout).clone()
     }
 
     /// Returns the lines of standard error so far.
-    #[must_use]
     pub fn stderr(&self) -> Vec<String> {
         lock(&self.stderr).clone()
     }

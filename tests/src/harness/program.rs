@@ -20,7 +20,6 @@ impl TestedProgram {
     ///
     /// # Panics
     /// If it has not been built.
-    #[must_use]
     #[track_caller]
     pub fn path(self) -> PathBuf {
         let own = std::env::current_exe().expect("a program knows its own file");
@@ -44,7 +43,6 @@ impl TestedProgram {
 
 impl TestEnvironment {
     /// Starts `minimal_agent`, which beats every `interval_ms`.
-    #[must_use]
     #[track_caller]
     pub fn start_agent(&self, name: &str, collector: SocketAddr, interval_ms: u32) -> TestProcess {
         let mut command = self.command(TestedProgram::MinimalAgent.path());
@@ -55,7 +53,6 @@ impl TestEnvironment {
     }
 
     /// Starts the emitter that was written from the specification alone.
-    #[must_use]
     #[track_caller]
     pub fn start_spec_emitter(
         &self,

@@ -79,7 +79,6 @@ impl UdpProxy {
     ///
     /// # Panics
     /// If there is no port to bind.
-    #[must_use]
     pub fn start(collector: SocketAddr, seed: u64) -> Self {
         let front = bind_any_port().expect("a port can be had");
         let address = front.local_addr().expect("a bound socket has an address");
@@ -105,7 +104,6 @@ impl UdpProxy {
     }
 
     /// Returns the address that agents send to.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -121,7 +119,6 @@ impl UdpProxy {
     }
 
     /// Returns all datagrams of agents so far, in order, including lost ones.
-    #[must_use]
     pub fn recorded(&self) -> Vec<Vec<u8>> {
         self.shared.control().recorded.clone()
     }

@@ -18,7 +18,6 @@ impl RawUdpClient {
     ///
     /// # Panics
     /// If there is none.
-    #[must_use]
     pub fn new(collector: SocketAddr) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port can be had");
         socket.connect(collector).expect("loopback works");
@@ -33,7 +32,6 @@ impl RawUdpClient {
     }
 
     /// Returns the next datagram received, if there is one.
-    #[must_use]
     pub fn receive(&self) -> Option<Vec<u8>> {
         let mut buffer = [0; 2_048];
         self.socket.recv(&mut buffer).ok().map(|len| buffer[..len].to_vec())
@@ -57,7 +55,6 @@ impl ScriptedAgent {
     ///
     /// # Panics
     /// If there is no port to bind.
-    #[must_use]
     pub fn new(collector: SocketAddr, token: Token, name: &str, seed: u64) -> Self {
         Self {
             client: RawUdpClient::new(collector),
@@ -94,7 +91,6 @@ impl ScriptedAgent {
     }
 
     /// Returns the smallest useful beat.
-    #[must_use]
     pub fn minimal_beat() -> Beat<'static> {
         Beat { interval_ms: 60_000, uptime_ms: 1, ..Beat::default() }
     }

@@ -32,7 +32,6 @@ impl TestEnvironment {
     }
 
     /// Starts a worker, whose tasks follow from the seed.
-    #[must_use]
     pub fn start_worker(&self, name: &str, collector: SocketAddr, seed: u64) -> WorkerAgent {
         WorkerAgent::start(self.emitter(name, collector, 100).start(), Rng::with_seed(seed))
     }
@@ -48,13 +47,11 @@ impl WorkerAgent {
         Self { emitter, begun, stop, thread: Some(thread) }
     }
 
-    #[must_use]
     pub fn emitter(&self) -> &Heartline {
         &self.emitter
     }
 
     /// Returns the number of tasks begun so far.
-    #[must_use]
     pub fn begun(&self) -> u64 {
         self.begun.load(Ordering::Acquire)
     }
@@ -81,7 +78,6 @@ impl Drop for WorkerAgent {
 }
 
 /// Returns the number of tasks that ended, successfully or not.
-#[must_use]
 pub fn task_count(work: &WorkTotals) -> u64 {
     work.ok + work.failed
 }

@@ -37,7 +37,6 @@ const TRACED_MAX: usize = 3;
 const THREADS: usize = 2;
 
 /// Runs `count` seeds from `first_seed` on; keeps the last `lines` steps of the first failures.
-#[must_use]
 pub fn run(first_seed: u64, count: u64, lines: usize) -> SimReport {
     let next = AtomicU64::new(0);
     let run_share = || {

@@ -82,7 +82,6 @@ impl KeyMap {
     }
 
     /// Returns the name and keys of every command, as in the `[keys]` section of the config file.
-    #[must_use]
     pub fn table(&self) -> BTreeMap<String, Vec<String>> {
         let keys_of = |command| self.keys(command).map(ToString::to_string).collect();
         REGISTRY.iter().map(|spec| (spec.name.to_owned(), keys_of(spec.command))).collect()

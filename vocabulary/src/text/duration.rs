@@ -3,7 +3,6 @@
 /// Formats a duration for a column, in its two largest units: `4s`, `6m12s`, `3h10m`, `2d01h`,
 /// `412d`. At most six columns below 10,000 days; the second unit keeps two digits, so that
 /// right-aligned ages stand still.
-#[must_use]
 pub fn age(ms: u64) -> String {
     let seconds = ms / 1_000;
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
@@ -18,7 +17,6 @@ pub fn age(ms: u64) -> String {
 
 /// Formats a duration for a sentence, with fractions of a second up to a minute: `8ms`, `1.2s`,
 /// `30s`, `6m12s`.
-#[must_use]
 pub fn span(ms: u64) -> String {
     match (ms, ms / 100 % 10) {
         (0..1_000, _) => format!("{ms}ms"),

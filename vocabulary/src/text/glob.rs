@@ -6,7 +6,6 @@ use std::str::Chars;
 /// letters match in either case.
 ///
 /// Backtracks to the last `*` only, so that it takes at most glob times text steps.
-#[must_use]
 pub fn glob_matches(glob: &str, text: &str) -> bool {
     let (mut glob, mut text) = (glob.chars(), text.chars());
     // Behind the last `*`, and the text from where it stopped.

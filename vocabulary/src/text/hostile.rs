@@ -4,7 +4,6 @@
 /// and paragraph separators, bidirectional marks, zero-width and other invisible format characters.
 ///
 /// The table is that of the protocol's specification, `protocol/SPEC.md`, section 8.
-#[must_use]
 pub fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c,
