@@ -3,7 +3,7 @@
 use hashbrown::HashTable;
 
 use crate::agent::Agent;
-use crate::time::ObservedTime;
+use crate::gap::ObservedTime;
 
 /// The index of an agent in the fleet's arrays. Reused after the agent is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,11 +9,12 @@ use crate::ack::DelayedAcks;
 use crate::agent::Agent;
 use crate::agent_table::{AgentIndex, Deadline};
 use crate::cause::TransitionCause;
+use crate::gap::ObservationClock;
 use crate::identity::IdentityInterner;
 use crate::judge::{Verdict, cause_of, judge, stalled_for};
 use crate::output::{ControlDbRow, HistoryDbRow, Output, Transition};
 use crate::thresholds::{HealthThresholds, ThresholdTable};
-use crate::time::{MonoTime, ObservationClock};
+use crate::time::MonoTime;
 use crate::work::UnconfirmedWorkQueue;
 
 /// The part of a fleet that the handlers of every agent share.

@@ -17,8 +17,9 @@ use heartline_vocabulary::{AgentStatus, Phase, Reason};
 
 use crate::agent::{Agent, NO_QUEUE, ProcessEnd};
 use crate::cause::TransitionCause;
+use crate::gap::ObservedTime;
 use crate::thresholds::HealthThresholds;
-use crate::time::{MonoTime, ObservedTime};
+use crate::time::MonoTime;
 
 /// A judgement at one moment.
 #[derive(Debug, PartialEq)]

@@ -14,7 +14,6 @@
 
 mod ack;
 mod agent;
-mod agent_reads;
 mod agent_table;
 mod cause;
 mod command;
@@ -34,8 +33,7 @@ mod thresholds;
 mod time;
 mod work;
 
-pub use agent::Agent;
-pub use agent_reads::CommandProgress;
+pub use agent::{Agent, CommandProgress};
 pub use agent_table::AgentIndex;
 pub use cause::TransitionCause;
 pub use command::DesiredState;
