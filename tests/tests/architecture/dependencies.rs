@@ -41,7 +41,6 @@ pub(crate) const INTERNAL_DEPENDENCIES: &[(&str, &[&str])] = &[
             "heartline-vocabulary",
             "heartline-protocol",
             "heartline-engine",
-            "heartline",
             "heartline-operator",
             "heartline-config",
             "heartline-tui",
