@@ -76,6 +76,8 @@ fn texts_of_agents_are_scrubbed_on_every_output() {
     let mut command = env.command(TestedProgram::Heartline.path());
     let killed = command.args(kill).output().unwrap();
     assert!(killed.status.success(), "{}", String::from_utf8_lossy(&killed.stderr));
+    // History is committed in groups, up to 250 ms later.
+    wait_until("its history is stored", || !env.heartline("events").stdout.is_empty());
     for args in [
         "status",
         "status --json",
