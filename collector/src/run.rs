@@ -27,7 +27,7 @@ use crate::store::{
     StoreConfig, StoreError, StoreEventSink,
 };
 
-/// Why a collector could not start, or could not go on.
+/// The reason why a collector could not start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// Another collector has the data directory.
@@ -53,17 +53,11 @@ pub enum RunError {
     Directory {
         /// The directory.
         path: PathBuf,
-        /// What the system said.
         source: std::io::Error,
     },
     /// A thread, a signal handler or a descriptor can't be had, or a socket has failed.
     #[error("can't {verb}: {source}")]
-    System {
-        /// What was attempted.
-        verb: &'static str,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    System { verb: &'static str, source: std::io::Error },
 }
 
 impl RunError {
@@ -77,7 +71,7 @@ impl RunError {
     }
 }
 
-/// How a running collector learns of a changed configuration: called at HUP.
+/// Reads the changed configuration of a running collector, at HUP.
 pub type ReloadConfig = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
 
 /// Runs a collector until TERM or INT: then everything is committed and its clients are told.

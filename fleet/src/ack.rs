@@ -23,7 +23,7 @@ pub(crate) struct PendingAck {
     pub(crate) len: u16,
 }
 
-/// How far a message was proven fresh.
+/// The degree to which a message was proven fresh.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
     Live,
@@ -57,7 +57,7 @@ impl AckRateLimit {
     }
 }
 
-/// How long an ack waits for the disk. After that it goes without the new work's confirmation: a
+/// Longest wait of an ack for the disk. After that it goes without the new work's confirmation: a
 /// slow disk must not keep challenges from agents, or they would all look one-way.
 pub(crate) const ACK_DELAY_MAX_MS: u64 = 400;
 

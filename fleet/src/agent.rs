@@ -23,18 +23,18 @@ pub struct Agent {
     pub(crate) thresholds: u16,
 
     pub(crate) status: AgentStatus,
-    /// When `status` became true.
+    /// Begin of `status`.
     pub(crate) since: MonoTime,
     /// The status before the collector started, and since when, until the first judgement.
     pub(crate) restored: Option<Box<(AgentStatus, MonoTime)>>,
 
-    /// When the last live message came; shown, never judged by.
+    /// Time of the last live message; shown, never judged by.
     pub(crate) last_live: MonoTime,
     /// From when silence counts: the last live message.
     pub(crate) silent_since: ObservedTime,
-    /// When the last authentic message with a new sequence came, live or not.
+    /// Time of the last authentic message with a new sequence, live or not.
     pub(crate) heard_at: ObservedTime,
-    /// When the first message after the last live one came that was not proven fresh.
+    /// Time of the first message after the last live one that was not proven fresh.
     pub(crate) unproven_since: ObservedTime,
     /// A live message has come since the collector started.
     pub(crate) is_confirmed: bool,
@@ -59,7 +59,7 @@ pub struct Agent {
     /// The current session has sent its identity.
     pub(crate) identity_known: bool,
     pub(crate) identity: Option<Identity>,
-    /// Where the last live message came from.
+    /// Source of the last live message.
     pub(crate) address: Option<PackedReturnAddress>,
 
     pub(crate) desired: Option<Box<DesiredState>>,

@@ -42,7 +42,7 @@ pub struct DesiredState {
     pub by: Box<str>,
     /// Scrubbed.
     pub reason: Box<str>,
-    /// When it became durable.
+    /// Time at which it became durable.
     pub at: MonoTime,
     /// Time until a beat reported it as applied.
     pub delivered_ms: Option<u64>,
@@ -61,11 +61,11 @@ impl DesiredState {
     }
 }
 
-/// How far above ours a generation may be that an agent reports. A restored copy of a database is
+/// Largest lead over ours of a generation that an agent may report. A restored copy of a database is
 /// never further behind; an agent that makes one up must not use up the numbers that outrank it.
 const LEAP_MAX: u64 = 1 << 20;
 
-/// When an agent is sent its desired state again.
+/// The next push of its desired state to an agent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PushSchedule {
     sent: u8,

@@ -29,7 +29,7 @@ pub(crate) struct HandlerContext {
     pub(crate) clock: ObservationClock,
     pub(crate) unconfirmed_work: UnconfirmedWorkQueue,
     pub(crate) delayed_acks: DelayedAcks,
-    /// When the next push to an agent is due.
+    /// The time at which the next push to each agent is due.
     pub(crate) pushes_due: BTreeSet<(MonoTime, AgentIndex)>,
     /// Agents that changed since somebody asked.
     pub(crate) changed: Vec<AgentIndex>,

@@ -61,7 +61,7 @@ pub struct AgentMessage<'a> {
     pub agent: &'a str,
     pub session: u64,
     pub sequence: u64,
-    /// Whether it echoes a current or previous challenge of this session.
+    /// It echoes a current or previous challenge of this session.
     pub fresh: bool,
     pub from: ReturnAddress,
     /// Length of the datagram, in bytes.
@@ -107,7 +107,7 @@ pub struct RestoredAgent {
     /// Its status when the collector ended, from its last transition.
     pub status: AgentStatus,
     pub since: MonoTime,
-    /// When its last live beat came, as far as it is known.
+    /// Time of its last live beat, as far as it is known.
     pub last_live: Option<MonoTime>,
     pub starts: u32,
     /// Its sessions, newest first: that one is current.
@@ -123,6 +123,6 @@ pub struct RestoredSession {
     pub session: u64,
     /// Last segment applied, and durable.
     pub applied_segment: u64,
-    /// How it ended, if it did.
+    /// Its end, if it has one.
     pub ended: Option<SessionEnd>,
 }

@@ -76,11 +76,11 @@ pub struct OutgoingPush {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
     pub id: AgentRowId,
-    /// When it became true.
+    /// The moment at which it became true.
     pub at: MonoTime,
     pub from: AgentStatus,
     pub to: AgentStatus,
-    /// How long the state before had lasted, if that is known.
+    /// Duration of the state before, if that is known.
     pub lasted: Option<Duration>,
     pub cause: TransitionCause,
 }
@@ -149,7 +149,7 @@ pub enum HistoryDbRow {
     },
     /// Work to be counted once, awaiting [`crate::Input::Stored`].
     Work(Box<WorkRow>),
-    /// When an agent's last live beat came: written when the collector ends.
+    /// The time of an agent's last live beat: written when the collector ends.
     LastBeat {
         id: AgentRowId,
         session: u64,
@@ -165,7 +165,7 @@ pub struct WorkRow {
     pub session: u64,
     /// Its number in the session.
     pub segment: u64,
-    /// When it was received.
+    /// Time of its receipt.
     pub at: MonoTime,
     pub work: WorkTotals,
     /// Latencies as packed `(bucket, count)` pairs ([`heartline_protocol::bucket`]), checked.
@@ -198,7 +198,7 @@ pub enum ControlDbRow {
         by: Box<str>,
     },
     Command(CommandRow),
-    /// How far an agent obeys its newest command.
+    /// Progress of an agent in obeying its newest command.
     Progress {
         id: AgentRowId,
         generation: u64,
@@ -215,7 +215,7 @@ pub struct CommandRow {
     pub ticket: WriteTicket,
     /// Unique for ever.
     pub request_id: u64,
-    /// When it was taken.
+    /// Time at which it was taken.
     pub at: MonoTime,
     pub action: Action,
     /// [`Reason::Operator`] or [`Reason::Policy`].

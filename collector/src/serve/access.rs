@@ -3,7 +3,7 @@
 use heartline_config::AccessLists;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
-/// What a socket's connections may do.
+/// The rights of a socket's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketRole {
     /// Read.

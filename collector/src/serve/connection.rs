@@ -19,9 +19,9 @@ use super::answer::{OperatorIdentity, answer};
 use super::subscription::{self, ClientGone, SubscriptionRequest};
 use crate::driver::DriverRequest;
 
-/// How long a client may take for its hello.
+/// Longest time that a client may take for its hello.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
-/// How long a client may leave what it was sent unread before it is cut.
+/// Longest time that a client may leave replies unread before it is cut.
 const READ_WITHIN: Duration = Duration::from_secs(30);
 /// Longest name of a client or origin that is kept.
 const NAME_MAX: usize = 64;
@@ -226,7 +226,7 @@ async fn greet(
     Ok(operator)
 }
 
-/// Who the operator is, for the audit: the user of the peer credentials on this host, and behind it
+/// Returns the operator's name for the audit: the user of the peer credentials on this host, and behind it
 /// where the client says that it came from.
 fn name(user: &str, origin: Option<&str>, host: &str) -> String {
     match origin.map(scrubbed).filter(|origin| !origin.is_empty()) {

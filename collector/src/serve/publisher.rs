@@ -15,15 +15,15 @@ use crate::clock;
 use crate::driver::{DriverHandle, DriverRequest};
 use crate::store::ReaderPool;
 
-/// How often deltas go out, at most.
+/// Shortest time between two deltas.
 const DELTA_EVERY: Duration = Duration::from_millis(250);
 /// Deltas that a subscriber may be behind before it is cut and resynchronised: eight seconds.
 const BACKLOG: usize = 32;
-/// How often the work of the last hour is computed…
+/// Time between two computations of the work of the last hour…
 const WORK_EVERY: Duration = Duration::from_secs(5);
 /// …unless that took so long that it would take more than this share of a core.
 const WORK_SHARE: u32 = 20;
-/// How long a snapshot waits for work to be computed again.
+/// Longest wait of a snapshot for work to be computed again.
 const REFRESH_WITHIN: Duration = Duration::from_millis(500);
 /// Most events in one delta; the rest comes with the next.
 const EVENTS_MAX: u32 = 500;

@@ -32,13 +32,13 @@ pub struct AgentVitals {
     pub state: State,
     /// `None` when healthy or unknown.
     pub reason: Option<Reason>,
-    /// When the state began.
+    /// Begin of the state.
     pub since_ms: i64,
-    /// When its last live beat came.
+    /// Time of its last live beat.
     pub last_beat_ms: Option<i64>,
-    /// When its work last made progress.
+    /// Time of the last progress of its work.
     pub progress_ms: Option<i64>,
-    /// When its oldest task in flight began.
+    /// Begin of its oldest task in flight.
     pub oldest_task_ms: Option<i64>,
     /// Tasks in flight.
     pub in_flight: u32,
@@ -73,7 +73,7 @@ pub struct CommandStatus {
     pub by: String,
     /// The operator's words. Scrubbed.
     pub reason: String,
-    /// When it became durable.
+    /// Time at which it became durable.
     pub at_ms: i64,
     /// Time from then until a beat reported it as applied.
     pub delivered_ms: Option<u64>,
@@ -135,11 +135,11 @@ pub struct AgentDetail {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionSummary {
     pub session: u64,
-    /// When its first live beat came.
+    /// Time of its first live beat.
     pub started_ms: i64,
-    /// When its last live beat came, as far as it is known.
+    /// Time of its last live beat, as far as it is known.
     pub last_beat_ms: Option<i64>,
     pub applied_segment: u64,
-    /// How it ended, if it did: `shutdown`, `crashed`, `superseded`.
+    /// Its end, if it has one: `shutdown`, `crashed`, `superseded`.
     pub ended: Option<String>,
 }
