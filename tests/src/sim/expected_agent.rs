@@ -29,8 +29,8 @@ pub(super) struct ExpectedAgent {
     pub(super) has_been_live: bool,
     /// Until when two processes are shown as a conflict.
     pub(super) conflict_until: MonoTime,
-    /// The status that a deadline may have caused before the kernel's drops were reported.
-    pub(super) premature: Option<AgentStatus>,
+    /// Every status that deadlines may have caused before the kernel's drops were reported.
+    pub(super) premature: Vec<AgentStatus>,
     pub(super) ended: Option<SessionEnd>,
     /// Whether it is to be killed, and since when that holds.
     pub(super) desired: Option<(bool, MonoTime)>,
@@ -38,6 +38,8 @@ pub(super) struct ExpectedAgent {
     pub(super) sessions: Vec<u64>,
     /// The current session, if the message handled last was the first of it.
     pub(super) new_session: Option<u64>,
+    /// Sessions that were new to the collector since it started.
+    pub(super) new_sessions: BTreeSet<u64>,
     /// Newest beat of the current session.
     pub(super) newest_beat: Option<NewestBeat>,
     /// Sessions that were never live, newest first, with the sequences received of them.
@@ -84,11 +86,12 @@ impl ExpectedAgent {
             unconfirmed_from: MonoTime::NEVER_YET,
             has_been_live: false,
             conflict_until: MonoTime::NEVER_YET,
-            premature: None,
+            premature: Vec::new(),
             ended: None,
             desired: None,
             sessions: Vec::new(),
             new_session: None,
+            new_sessions: BTreeSet::new(),
             newest_beat: None,
             unverified_sessions: Vec::new(),
             received: BTreeSet::new(),
@@ -223,8 +226,8 @@ impl ExpectedAgent {
 
     /// Takes in the report that the kernel dropped datagrams from `from` to `to`.
     pub(super) fn on_kernel_drops(&mut self, from: MonoTime, to: MonoTime, stall_after: Duration) {
-        let was_due = self.boundaries().into_iter().any(|at| from < at && at <= to);
-        self.premature = was_due.then(|| self.expected(to, stall_after));
+        let passed = self.boundaries().into_iter().filter(|&at| from < at && at <= to);
+        self.premature = passed.map(|at| self.expected(at, stall_after)).collect();
         self.postpone_deadlines(from, to);
     }
 
@@ -259,6 +262,7 @@ impl ExpectedAgent {
                 "an old session took over from one that lives"
             );
             self.new_session = at.is_none().then_some(message.session);
+            self.new_sessions.extend(self.new_session);
             self.sessions.retain(|&known| known != message.session && known != NO_SESSION);
             self.sessions.insert(0, message.session);
             self.ended = None;
@@ -278,7 +282,7 @@ impl ExpectedAgent {
             return Ok(());
         }
         (self.received_at, self.silent_from, self.has_been_live) = (now, now, true);
-        self.premature = None;
+        self.premature.clear();
         let is_news = message.sequence > self.newest_sequence;
         self.newest_sequence = self.newest_sequence.max(message.sequence);
         match &message.body {
@@ -312,7 +316,7 @@ impl ExpectedAgent {
         let allowed =
             overdue.chain([now, swept_to]).any(|at| self.expected(at, stall_after) == shown);
         ensure!(
-            allowed || self.premature == Some(shown),
+            allowed || self.premature.contains(&shown),
             "{} is {shown:?} and should be {:?}: {self:?}",
             view.name(),
             self.expected(now, stall_after)

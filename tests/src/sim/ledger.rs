@@ -18,7 +18,9 @@ pub(super) struct WorkLedger {
     shown: BTreeMap<i64, WorkTotals>,
     /// Rows that are not reported as stored yet, by ticket: row id and work.
     unconfirmed: BTreeMap<u64, (i64, WorkTotals)>,
-    /// Row id of each session and segment that was counted and not lost since.
+    /// Row id of each session and segment that was stored before the collector started.
+    counted_before: BTreeMap<(u64, u64), i64>,
+    /// The same for those that were counted since.
     counted: BTreeMap<(u64, u64), i64>,
     /// The agent of each row id.
     agents: BTreeMap<i64, usize>,
@@ -37,7 +39,8 @@ impl WorkLedger {
     pub(super) fn on_collector_start(&mut self, disk: &SimDisk) {
         self.unconfirmed.clear();
         self.shown = disk.history.totals();
-        self.counted = disk.history.counted();
+        self.counted_before = disk.history.counted();
+        self.counted.clear();
     }
 
     /// Takes in that the collector counts a segment.
@@ -45,11 +48,15 @@ impl WorkLedger {
     /// A segment counts once, also for an agent and its successor together, unless the collector can
     /// no longer know that it counted: the segment's session was dropped because of many newer ones,
     /// or the agent was forgotten before the collector started, as sessions of forgotten agents are
-    /// kept in memory alone.
+    /// kept in memory alone, or the session was not among those that it restored: then the store
+    /// finds that it has the segment.
     pub(super) fn record_counted(&mut self, row: &WorkRow, oracle: &FleetOracle) -> CheckResult {
         let (id, session, segment) = (row.id.0, row.session, row.segment);
-        let before = self.counted.insert((session, segment), id);
-        let is_known = before.is_some_and(|before| before == id || oracle.has_forgotten(before));
+        let is_of_agent = |of: &i64| *of == id || oracle.has_forgotten(*of);
+        let since = self.counted.insert((session, segment), id);
+        let before = self.counted_before.get(&(session, segment));
+        let is_known = since.as_ref().is_some_and(is_of_agent)
+            || before.is_some_and(is_of_agent) && !oracle.is_new_session(id, session);
         ensure!(
             !is_known || !oracle.knows_session(id, session),
             "segment {segment} of {session:x} counts twice"

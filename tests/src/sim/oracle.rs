@@ -195,6 +195,13 @@ impl FleetOracle {
         at.is_some_and(|at| at <= SUPERSEDED_MIN) && !is_new
     }
 
+    /// Returns whether a session was new to the collector since it started: then it knows no segment
+    /// that was counted before.
+    pub(super) fn is_new_session(&self, id: i64, session: u64) -> bool {
+        let expected = self.agents.iter().flatten().find(|expected| expected.id == id);
+        expected.is_some_and(|it| it.new_sessions.contains(&session))
+    }
+
     /// Returns whether the agent of this row id was forgotten since the collector started.
     pub(super) fn has_forgotten(&self, id: i64) -> bool {
         self.forgotten_ids.contains(&id)
