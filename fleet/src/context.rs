@@ -110,21 +110,18 @@ impl AgentMut<'_> {
         match restored {
             // As it was when the last collector ended: nothing has happened to the agent.
             Some((before, since)) if before == to => self.agent.since = since,
-            _ => {
-                // A row of its own says how long the state before lasted, except the first.
-                let is_first = restored.is_some();
-                self.transition(from, at, trigger, is_first);
-            }
+            _ => self.record_transition(from, at, trigger, restored),
         }
         self.mark_changed();
     }
 
-    fn transition(
+    /// Records that the agent left `from`; `restored`: for the first time since the collector started.
+    fn record_transition(
         &mut self,
         from: AgentStatus,
         at: MonoTime,
         trigger: Option<TransitionCause>,
-        is_first: bool,
+        restored: Option<(AgentStatus, MonoTime)>,
     ) {
         let (observed, to) = (self.context.clock.observed(at), self.agent.status);
         let thresholds = self.context.thresholds.get(self.agent.thresholds);
@@ -142,7 +139,8 @@ impl AgentMut<'_> {
         let trigger =
             trigger.filter(|it| *it != TransitionCause::NewSession || to == AgentStatus::HEALTHY);
         let cause = trigger.unwrap_or_else(|| cause_of(agent, thresholds, to, observed));
-        let lasted = (!is_first && agent.first_seen != at).then_some(lasted);
+        // Unknown since the collector started, or since the agent was first seen, is no duration.
+        let lasted = (restored.is_none() && agent.first_seen != at).then_some(lasted);
         let id = agent.id;
         self.context.outputs.push_back(Output::Transition(Transition {
             id,

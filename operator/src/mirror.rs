@@ -12,7 +12,7 @@ use heartline_vocabulary::{AgentRowId, StateCounts};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateEffect {
     /// Agents came, went, or have another identity: lists and groups must be built anew.
-    pub roster_changed: bool,
+    pub membership_changed: bool,
     /// Vitals or work of agents changed.
     pub agents_changed: bool,
     /// Oldest first.
@@ -79,7 +79,7 @@ impl FleetMirror {
             }
         }
         let in_view = self.incoming.is_none();
-        UpdateEffect { roster_changed: in_view, agents_changed: in_view, events: Vec::new() }
+        UpdateEffect { membership_changed: in_view, agents_changed: in_view, events: Vec::new() }
     }
 
     fn current(&mut self) -> &mut AgentMap {
@@ -155,7 +155,7 @@ impl AgentMap {
 
     fn apply(&mut self, delta: FleetDelta) -> UpdateEffect {
         let effect = UpdateEffect {
-            roster_changed: !delta.entries.is_empty() || !delta.removed.is_empty(),
+            membership_changed: !delta.entries.is_empty() || !delta.removed.is_empty(),
             agents_changed: !delta.vitals.is_empty() || !delta.work.is_empty(),
             events: delta.events,
         };
@@ -211,7 +211,9 @@ mod tests {
     fn the_first_snapshot_shows_while_it_comes() {
         let mut mirror = FleetMirror::default();
         mirror.begin();
-        assert!(mirror.apply(page(vec![sample::idle_agent(1, "a")], false), START).roster_changed);
+        assert!(
+            mirror.apply(page(vec![sample::idle_agent(1, "a")], false), START).membership_changed
+        );
         assert_eq!(names(&mirror), ["a"]);
         assert!(!mirror.is_whole());
         mirror.apply(page(vec![sample::idle_agent(2, "b")], true), START);
@@ -225,10 +227,10 @@ mod tests {
         let mut mirror = mirror_of(&[(1, "a"), (2, "b")]);
         mirror.apply(SubscriptionUpdate::Resync, START);
         let applied = mirror.apply(page(vec![sample::idle_agent(1, "b")], false), START);
-        assert_eq!((names(&mirror), applied.roster_changed), (vec!["a", "b"], false));
+        assert_eq!((names(&mirror), applied.membership_changed), (vec!["a", "b"], false));
         assert!(!mirror.is_whole());
         let applied = mirror.apply(page(vec![sample::idle_agent(9, "c")], true), START);
-        assert_eq!((names(&mirror), applied.roster_changed), (vec!["b", "c"], true));
+        assert_eq!((names(&mirror), applied.membership_changed), (vec!["b", "c"], true));
         assert_eq!(mirror.by_name("b").unwrap().id, AgentRowId(1));
         assert_eq!(mirror.by_name("a"), None);
     }
@@ -255,7 +257,7 @@ mod tests {
         assert_eq!(names(&mirror), ["b", "c"]);
         let b = mirror.by_name("b").unwrap();
         assert_eq!((b.vitals.state, b.work.ok, b.total.ok), (State::Killed, 812, 5210));
-        assert!(applied.roster_changed && applied.agents_changed);
+        assert!(applied.membership_changed && applied.agents_changed);
         assert_eq!(applied.events, sample::events_of_every_kind());
     }
 

@@ -29,7 +29,16 @@ const REFRESH_WITHIN: Duration = Duration::from_millis(500);
 const EVENTS_MAX: u32 = 500;
 
 /// Every agent's work of the last hour; agents without any are left out.
-type WorkByAgent = Arc<BTreeMap<AgentRowId, RecentWork>>;
+#[derive(Clone, Debug, Default)]
+pub struct WorkByAgent(Arc<BTreeMap<AgentRowId, RecentWork>>);
+
+impl WorkByAgent {
+    /// Returns the work of one agent.
+    pub fn of(&self, agent: AgentRowId) -> RecentWork {
+        let work = self.0.get(&agent).cloned();
+        work.unwrap_or_else(|| RecentWork { window_ms: 3_600_000, ..RecentWork::default() })
+    }
+}
 
 /// A handle to subscribe with. Cheap to clone.
 #[derive(Clone)]
@@ -57,9 +66,9 @@ impl Publisher {
         self.deltas.subscribe()
     }
 
-    /// Returns an agent's work of the last hour, as far as it was computed.
-    pub fn work_of(&self, agent: AgentRowId) -> RecentWork {
-        self.work.borrow().get(&agent).cloned().unwrap_or_else(no_work)
+    /// Returns every agent's work of the last hour, as far as it was computed.
+    pub fn work(&self) -> WorkByAgent {
+        self.work.borrow().clone()
     }
 
     /// Has the work of the last hour computed again, and waits for it, but not for long: a snapshot
@@ -74,11 +83,6 @@ impl Publisher {
     fn has_subscribers(&self) -> bool {
         self.deltas.receiver_count() > 0
     }
-}
-
-/// Returns the work of an agent that did none in the last hour.
-fn no_work() -> RecentWork {
-    RecentWork { window_ms: 3_600_000, ..RecentWork::default() }
 }
 
 async fn publish(publisher: Publisher, driver: DriverHandle, reader: ReaderPool) {
@@ -130,11 +134,12 @@ fn add_work(
     delta: &mut FleetDelta,
     last_sent: &mut BTreeMap<AgentRowId, RecentWork>,
 ) {
+    let work_by_agent = publisher.work();
     for entry in &mut delta.entries {
-        entry.work = publisher.work_of(entry.id);
+        entry.work = work_by_agent.of(entry.id);
     }
     for update in &delta.vitals {
-        let work = publisher.work_of(update.id);
+        let work = work_by_agent.of(update.id);
         if last_sent.get(&update.id) != Some(&work) {
             last_sent.insert(update.id, work.clone());
             delta.work.push((update.id, work));
@@ -152,7 +157,7 @@ async fn compute_work(
     loop {
         let begun = Instant::now();
         match reader.read(|reader| reader.work(clock::wall_ms())).await {
-            Ok(work) => drop(computed.send_replace(Arc::new(work))),
+            Ok(work) => drop(computed.send_replace(WorkByAgent(Arc::new(work)))),
             Err(error) => tracing::warn!("can't compute the work of the last hour: {error}"),
         }
         let pause = WORK_EVERY.max(begun.elapsed() * WORK_SHARE);

@@ -88,8 +88,9 @@ pub async fn send_pages(
         let page = driver.request(|reply_to| DriverRequest::Page(page, reply_to)).await;
         let FleetPage { turn, mut entries, status, next } = page.ok_or(ClientGone)?;
         from = if view.is_partial() { (names.len() > 0).then_some(0) } else { next };
+        let work = publisher.work();
         for entry in &mut entries {
-            entry.work = publisher.work_of(entry.id);
+            entry.work = work.of(entry.id);
             view.sent_at.insert(entry.id, turn);
         }
         view.last_page = turn;

@@ -34,7 +34,8 @@ pub async fn answer(
             for epoch in epochs(context) {
                 let kind = TokenChangeKind::Revoked { reason: scrubbed(&reason) };
                 change(kind, epoch, &scope, operator, context).await?;
-                set_revoked(context, epoch, &scope, true);
+                let scope = scope.as_str().into();
+                context.driver.send(DriverRequest::Revoked { epoch, scope, is_revoked: true });
             }
             Ok(TokenReply::Done)
         }
@@ -43,7 +44,8 @@ pub async fn answer(
             let revoked = revoked_epochs(&scope, context).await?;
             for &epoch in &revoked {
                 change(TokenChangeKind::Reinstated, epoch, &scope, operator, context).await?;
-                set_revoked(context, epoch, &scope, false);
+                let scope = scope.as_str().into();
+                context.driver.send(DriverRequest::Revoked { epoch, scope, is_revoked: false });
             }
             Ok(if revoked.is_empty() { TokenReply::Unchanged } else { TokenReply::Done })
         }
@@ -77,11 +79,6 @@ fn bad_scope(scope: &str) -> RequestError {
 
 fn epochs(context: &ServerContext) -> Vec<u8> {
     context.keys.masters.iter().map(|(epoch, _)| epoch.0).collect()
-}
-
-/// Has the driver refuse a scope's key of an epoch, or accept it again.
-fn set_revoked(context: &ServerContext, epoch: u8, scope: &str, is_revoked: bool) {
-    context.driver.send(DriverRequest::Revoked { epoch, scope: scope.into(), is_revoked });
 }
 
 /// Stores a change; returns once it is on disk.

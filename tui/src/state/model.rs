@@ -87,7 +87,7 @@ impl FleetModel {
         };
         let effect = self.fleet.apply(update, now.duration());
         self.add_events(effect.events);
-        match (is_last_page, reorders || effect.roster_changed) {
+        match (is_last_page, reorders || effect.membership_changed) {
             (true, _) => ListStaleness::Ids,
             (false, true) => ListStaleness::Rows,
             (false, false) => ListStaleness::Fresh,
