@@ -3,8 +3,8 @@
 //!
 //! An [`Engine`] is driven by its owner, always in this order:
 //!
-//! 1. pass in received datagrams ([`Engine::handle_datagram`]) and apply their outcome *before* the
-//!    next step: a new desired state must be on disk before a beat reports it;
+//! 1. pass in received datagrams ([`Engine::handle_datagram`]) and apply the desired state they bring
+//!    *before* the next step: it must be on disk before a beat reports it;
 //! 2. call [`Engine::poll_transmit`] until it returns false;
 //! 3. wait until [`Engine::poll_timeout`], or until a datagram is received.
 //!
@@ -46,7 +46,6 @@ use heartline_protocol::limits::{CHALLENGE_LEN, GENERATION_MAX, INTERVAL_MS};
 pub use self::config::{AgentKeys, DesiredState, EngineConfig, OutOfScopeError, parse_interval_ms};
 pub use self::identity::IdentityConfig;
 pub use self::metrics::{BeatVitals, InMemoryMetrics, MetricsSource};
-pub use self::receive::DatagramOutcome;
 use self::schedule::SendSchedule;
 use self::segment::PendingSegment;
 pub use self::segment::SegmentBuilder;

@@ -5,17 +5,9 @@ use heartline_protocol::{Body, Datagram, DatagramError, Direction, Header};
 
 use crate::{ConnectionState, DesiredState, Engine, MonoNanos, ShutdownState};
 
-/// Changes that a received datagram made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DatagramOutcome {
-    /// New desired state, to be stored before anything more is sent.
-    pub desired: Option<DesiredState>,
-    /// Number of the pending segment, if it is now durable.
-    pub durable_segment: Option<u64>,
-}
-
 impl Engine {
-    /// Handles a received datagram.
+    /// Handles a received datagram. Returns the desired state if it is new: it must be stored before
+    /// anything more is sent.
     ///
     /// # Errors
     /// [`DatagramError`] when it is not from this agent's collector. Nothing has changed then, and
@@ -24,7 +16,7 @@ impl Engine {
         &mut self,
         bytes: &[u8],
         now: MonoNanos,
-    ) -> Result<DatagramOutcome, DatagramError> {
+    ) -> Result<Option<DesiredState>, DatagramError> {
         let datagram = Datagram::parse(bytes)?.check_direction(Direction::Down)?;
         if datagram.claimed().agent != self.agent.as_str() {
             return Err(DatagramError::BadAgent);
@@ -32,7 +24,7 @@ impl Engine {
         let verified = datagram.verify(&self.keys.down)?;
         let body = verified.decode()?;
         if verified.header.session != self.session {
-            return Ok(DatagramOutcome::default());
+            return Ok(None);
         }
         Ok(match body {
             Body::Ack(ack) => self.on_ack(&verified.header, ack, now),
@@ -43,26 +35,24 @@ impl Engine {
         })
     }
 
-    fn on_push(&mut self, push: Push, now: MonoNanos) -> DatagramOutcome {
+    fn on_push(&mut self, push: Push, now: MonoNanos) -> Option<DesiredState> {
         if push.generation == self.applied.generation && self.unacked_change.is_some() {
             // A repeated push: the beat that reported this generation was lost.
             self.schedule.expedite(now);
         }
         let desired = DesiredState { generation: push.generation, killed: push.killed };
-        DatagramOutcome { desired: self.apply(desired, now), durable_segment: None }
+        self.apply(desired, now)
     }
 
-    fn on_ack(&mut self, header: &Header<'_>, ack: Ack, now: MonoNanos) -> DatagramOutcome {
+    fn on_ack(&mut self, header: &Header<'_>, ack: Ack, now: MonoNanos) -> Option<DesiredState> {
         if header.sequence > self.last_sent_sequence {
-            return DatagramOutcome::default();
+            return None;
         }
         self.last_answer = Some(now);
         self.unanswered_since = None;
         let desired = DesiredState { generation: ack.generation, killed: ack.killed };
-        let outcome = DatagramOutcome {
-            durable_segment: self.segment.acknowledge(ack.durable_segment),
-            desired: self.apply(desired, now),
-        };
+        self.segment.acknowledge(ack.durable_segment);
+        let new_desired = self.apply(desired, now);
         // A late or replayed ack must not bring back an older challenge.
         if header.sequence >= self.highest_acked_sequence {
             self.highest_acked_sequence = header.sequence;
@@ -72,7 +62,7 @@ impl Engine {
                 self.on_confirmed(header, ack, now);
             }
         }
-        outcome
+        new_desired
     }
 
     fn on_unconfirmed(&mut self, header: &Header<'_>, ack: Ack, now: MonoNanos) {

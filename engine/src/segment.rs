@@ -74,13 +74,11 @@ impl PendingSegment {
         self.pending.is_some()
     }
 
-    /// Drops the pending segment if the collector has all up to `durable` on disk; returns its
-    /// number.
-    pub(crate) fn acknowledge(&mut self, durable: u64) -> Option<u64> {
-        if durable < self.last_number {
-            return None;
+    /// Drops the pending segment if the collector has all up to `durable` on disk.
+    pub(crate) fn acknowledge(&mut self, durable: u64) {
+        if durable >= self.last_number {
+            self.pending = None;
         }
-        self.pending.take().map(|_| self.last_number)
     }
 
     /// Returns the number of the pending segment.

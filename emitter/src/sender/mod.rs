@@ -143,14 +143,13 @@ impl SenderThread {
         for _ in 0..RECEIVE_BATCH {
             let Some(datagram) = self.socket.receive(&mut buffer) else { break };
             match engine.handle_datagram(datagram, now) {
-                Ok(outcome) => {
-                    if let Some(desired) = outcome.desired {
-                        // At once for the agent; on disk before any beat reports it.
-                        self.shared.apply(desired);
-                        self.is_draining = desired.killed;
-                        store(&self.shared, &self.settings, desired);
-                    }
+                Ok(Some(desired)) => {
+                    // At once for the agent; on disk before any beat reports it.
+                    self.shared.apply(desired);
+                    self.is_draining = desired.killed;
+                    store(&self.shared, &self.settings, desired);
                 }
+                Ok(None) => {}
                 Err(_) => self.shared.sender_status().refused_datagrams += 1,
             }
         }

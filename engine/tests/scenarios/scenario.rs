@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heartline_engine::{
-    AgentKeys, DatagramOutcome, DesiredState, Engine, EngineConfig, IdentityConfig,
-    InMemoryMetrics, MonoNanos,
+    AgentKeys, DesiredState, Engine, EngineConfig, IdentityConfig, InMemoryMetrics, MonoNanos,
 };
 use heartline_protocol::body::{Ack, Push};
 use heartline_protocol::{
@@ -134,12 +133,17 @@ impl Scenario {
         self.now = self.now.plus(time);
     }
 
-    pub(super) fn ack(&mut self, sequence: u64, challenge: [u8; 16], ack: Ack) -> DatagramOutcome {
+    pub(super) fn ack(
+        &mut self,
+        sequence: u64,
+        challenge: [u8; 16],
+        ack: Ack,
+    ) -> Option<DesiredState> {
         let bytes = self.seal(MessageType::Ack, SESSION, sequence, challenge, |out| ack.write(out));
         self.engine.handle_datagram(&bytes, self.now).unwrap()
     }
 
-    pub(super) fn push(&mut self, generation: u64, killed: bool) -> DatagramOutcome {
+    pub(super) fn push(&mut self, generation: u64, killed: bool) -> Option<DesiredState> {
         let push = Push { generation, killed };
         let bytes = self.seal(MessageType::Push, SESSION, 1, [0; 16], |out| push.write(out));
         self.engine.handle_datagram(&bytes, self.now).unwrap()

@@ -136,14 +136,16 @@ impl SimWorld {
             return Ok(());
         }
         let (before, session) = (it.engine.applied(), it.engine.session());
-        let outcome = it.receive(&packet.bytes, now);
+        let pending = it.engine.pending_segment();
+        let new_desired = it.receive(&packet.bytes, now);
+        let confirmed = pending.filter(|_| it.engine.pending_segment().is_none());
         let applied = it.engine.applied();
         ensure!(!packet.forged || applied == before, "a forged datagram was obeyed");
-        if let Some(desired) = outcome.desired {
+        if let Some(desired) = new_desired {
             ensure!(desired.generation > before.generation, "an agent's generation fell");
             self.agents[agent].store_desired(desired);
         }
-        if let Some(segment) = outcome.durable_segment {
+        if let Some(segment) = confirmed {
             self.ledger.check_confirmed(session, segment, &self.disk)?;
         }
         self.check_applied(agent, applied)?;

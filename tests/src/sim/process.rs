@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use heartline_engine::{
-    BeatVitals, DatagramOutcome, Engine, EngineConfig, InMemoryMetrics, MonoNanos,
+    BeatVitals, DesiredState, Engine, EngineConfig, InMemoryMetrics, MonoNanos,
 };
 use heartline_fleet::MonoTime;
 use heartline_protocol::bucket;
@@ -102,7 +102,7 @@ impl SimProcess {
     }
 
     /// Handles a datagram; refused ones have no effect.
-    pub(super) fn receive(&mut self, bytes: &[u8], now: MonoTime) -> DatagramOutcome {
+    pub(super) fn receive(&mut self, bytes: &[u8], now: MonoTime) -> Option<DesiredState> {
         self.engine.handle_datagram(bytes, engine_time(now)).unwrap_or_default()
     }
 
