@@ -8,7 +8,7 @@ use ratatui::buffer::Buffer;
 use crate::clock::MonoTime;
 use crate::options::TuiSettings;
 use crate::state::{AgentScreen, AppState, Screen};
-use crate::update::{AppEvent, RequestOutcome, set_initial_filter, update};
+use crate::update::{AppEvent, set_initial_filter, update};
 use crate::view::view;
 
 /// The data to draw a screen from.
@@ -46,14 +46,15 @@ pub fn snapshot(
     };
     state.screen = screen;
     state.agent = data.agent.as_ref().map(|detail| AgentScreen::new(detail.entry.agent.clone()));
-    let agent = data
-        .agent
-        .map(|detail| RequestOutcome::Agent { id: detail.entry.agent.clone(), result: Ok(detail) });
+    let agent = data.agent.map(|detail| AppEvent::AgentReceived {
+        id: detail.entry.agent.clone(),
+        result: Ok(detail),
+    });
     let events = [
         Some(AppEvent::Link(LinkEvent::State(LinkState::Live(greeting.into())))),
         Some(AppEvent::Link(LinkEvent::Update(page))),
-        Some(AppEvent::RequestFinished(RequestOutcome::Events { events: data.events, next: None })),
-        agent.map(AppEvent::RequestFinished),
+        Some(AppEvent::EventsReceived { events: data.events, next: None }),
+        agent,
     ];
     for event in events.into_iter().flatten() {
         update(&mut state, event, now);

@@ -8,7 +8,7 @@ use heartline_operator::client::{ClientError, LinkHandle};
 use heartline_operator::message::{AgentCommand, EventQuery, Reply, Request};
 use tokio::sync::mpsc;
 
-use crate::update::{AppEffect, AppEvent, ExportFile, ExportFormat, RequestOutcome};
+use crate::update::{AppEffect, AppEvent, ExportFile, ExportFormat};
 
 /// The most file names that are tried.
 const MAX_NAMES: u32 = 1_000;
@@ -58,31 +58,31 @@ async fn request_agent(link: LinkHandle, id: String) -> AppEvent {
         Ok(other) => Err(unexpected_reply(&other)),
         Err(error) => Err(error.to_string()),
     };
-    AppEvent::RequestFinished(RequestOutcome::Agent { id, result })
+    AppEvent::AgentReceived { id, result }
 }
 
 async fn request_events(link: LinkHandle, query: EventQuery) -> AppEvent {
-    AppEvent::RequestFinished(match link.request(Request::Events(query)).await {
-        Ok(Reply::Events { events, next }) => RequestOutcome::Events { events, next },
-        Ok(other) => RequestOutcome::Failed(unexpected_reply(&other)),
+    match link.request(Request::Events(query)).await {
+        Ok(Reply::Events { events, next }) => AppEvent::EventsReceived { events, next },
+        Ok(other) => AppEvent::RequestFailed(unexpected_reply(&other)),
         // The request is repeated once the connection is back.
         Err(ClientError::Closed { .. }) => {
-            RequestOutcome::Events { events: Vec::new(), next: None }
+            AppEvent::EventsReceived { events: Vec::new(), next: None }
         }
-        Err(error) => RequestOutcome::Failed(error.to_string()),
-    })
+        Err(error) => AppEvent::RequestFailed(error.to_string()),
+    }
 }
 
 async fn send_command(link: LinkHandle, command: AgentCommand) -> AppEvent {
     let request_id = command.request_id;
-    AppEvent::RequestFinished(match link.request(Request::Command(command)).await {
-        Ok(Reply::Command(outcome)) => RequestOutcome::Command(outcome),
-        Ok(other) => RequestOutcome::CommandRefused { request_id, why: unexpected_reply(&other) },
+    match link.request(Request::Command(command)).await {
+        Ok(Reply::Command(outcome)) => AppEvent::CommandAnswered(outcome),
+        Ok(other) => AppEvent::CommandRefused { request_id, why: unexpected_reply(&other) },
         Err(ClientError::Closed { .. } | ClientError::TimedOut { .. }) => {
-            RequestOutcome::CommandUnanswered
+            AppEvent::CommandUnanswered
         }
-        Err(error) => RequestOutcome::CommandRefused { request_id, why: error.to_string() },
-    })
+        Err(error) => AppEvent::CommandRefused { request_id, why: error.to_string() },
+    }
 }
 
 fn unexpected_reply(reply: &Reply) -> String {

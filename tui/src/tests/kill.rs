@@ -7,7 +7,7 @@ use heartline_vocabulary::{Action, CommandRefusal, CommandTarget, Reason, State}
 use super::harness::AppHarness;
 use crate::options::TuiConfig;
 use crate::state::{DialogFocus, Overlay};
-use crate::update::{AppEffect, AppEvent, RequestOutcome};
+use crate::update::{AppEffect, AppEvent};
 
 fn app() -> AppHarness {
     AppHarness::connected((120, 36))
@@ -69,7 +69,7 @@ fn accept(app: &mut AppHarness, command: &AgentCommand, generation: u64) {
         targets: command.agents.iter().map(target).collect(),
         refused: None,
     };
-    app.send(AppEvent::RequestFinished(RequestOutcome::Command(outcome)));
+    app.send(AppEvent::CommandAnswered(outcome));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_command_without_an_answer_is_sent_again_with_its_request_id() {
     let effects = confirm(&mut app);
     let command = sent_command(&effects).unwrap().clone();
     app.disconnect();
-    app.send(AppEvent::RequestFinished(RequestOutcome::CommandUnanswered));
+    app.send(AppEvent::CommandUnanswered);
     assert!(app.line("KILL mail.2").contains("sent again when it is back"));
     assert_eq!(sent_command(&app.connect(AccessMode::Control)), Some(&command));
     accept(&mut app, &command, 9);
@@ -247,7 +247,7 @@ fn a_refused_command_is_shown_as_not_carried_out() {
     let request_id = sent_command(&effects).unwrap().request_id;
     let refused = Some(CommandRefusal::CountNotConfirmed { hits: 12, expected: Some(1) });
     let outcome = CommandOutcome { request_id, at_ms: 0, targets: Vec::new(), refused };
-    app.send(AppEvent::RequestFinished(RequestOutcome::Command(outcome)));
+    app.send(AppEvent::CommandAnswered(outcome));
     assert!(app.line("KILL mail.2").contains("REFUSED, nothing was done"));
 }
 

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 
 use super::harness::AppHarness;
 use crate::options::TuiConfig;
-use crate::update::{AppEvent, RequestOutcome};
+use crate::update::AppEvent;
 
 const SMALL: (u16, u16) = (80, 24);
 const LARGE: (u16, u16) = (120, 36);
@@ -16,7 +16,7 @@ fn agent(size: (u16, u16), id: &str) -> AppHarness {
     app.type_text(&format!("agent={id}"));
     app.keys("Enter 2");
     let result = Ok(Box::new(agent_detail(id)));
-    app.send(AppEvent::RequestFinished(RequestOutcome::Agent { id: id.to_owned(), result }));
+    app.send(AppEvent::AgentReceived { id: id.to_owned(), result });
     app
 }
 

@@ -28,7 +28,24 @@ pub(crate) enum AppEvent {
     Mouse(MouseInput),
     Resize(u16, u16),
     Link(LinkEvent),
-    RequestFinished(RequestOutcome),
+    /// A request for an agent's details has ended.
+    AgentReceived {
+        id: String,
+        result: Result<Box<AgentDetail>, String>,
+    },
+    EventsReceived {
+        events: Vec<Event>,
+        next: Option<i64>,
+    },
+    CommandAnswered(CommandOutcome),
+    /// The collector did not consider a command.
+    CommandRefused {
+        request_id: u64,
+        why: String,
+    },
+    /// No answer came to a command; it is sent again once the connection is back.
+    CommandUnanswered,
+    RequestFailed(String),
     /// An export ended: the message says what was written, or why nothing was.
     Exported(Result<String, String>),
     /// A second of the collector's time has begun.
@@ -43,28 +60,6 @@ pub(crate) enum MouseInput {
     Click { column: u16, row: u16 },
     ScrollDown,
     ScrollUp,
-}
-
-/// The outcome of a request to the collector.
-#[derive(Debug)]
-pub(crate) enum RequestOutcome {
-    Agent {
-        id: String,
-        result: Result<Box<AgentDetail>, String>,
-    },
-    Events {
-        events: Vec<Event>,
-        next: Option<i64>,
-    },
-    Command(CommandOutcome),
-    /// A command that the collector did not consider.
-    CommandRefused {
-        request_id: u64,
-        why: String,
-    },
-    /// No answer came; the command is sent again once the connection is back.
-    CommandUnanswered,
-    Failed(String),
 }
 
 /// Something to do outside the state, besides drawing.
@@ -114,11 +109,27 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
         AppEvent::Mouse(input) => navigation::handle_mouse(state, input),
         AppEvent::Resize(width, height) => state.size = (width, height),
         AppEvent::Link(event) => effects = handle_link_event(state, event),
-        AppEvent::RequestFinished(outcome) => {
-            effects = handle_outcome(state, outcome).into_iter().collect();
+        AppEvent::AgentReceived { id, result } => set_agent_detail(state, &id, result),
+        AppEvent::EventsReceived { events, next } => {
+            add_events(state, events);
+            effects.extend(next.map(|after| request_events(Some(after))));
         }
+        AppEvent::CommandAnswered(outcome) => {
+            state.tracker.record_outcome(&outcome);
+            state.tracker.observe(&state.live, &[], state.now);
+        }
+        AppEvent::CommandRefused { request_id, why } => {
+            state.tracker.record_failure(request_id, &why);
+            state.tracker.observe(&state.live, &[], state.now);
+        }
+        AppEvent::CommandUnanswered => state.set_status(
+            StyleRole::Warning,
+            "no answer yet: the command is sent again once the connection is back",
+        ),
         AppEvent::Exported(Ok(written)) => state.set_status(StyleRole::Text, written),
-        AppEvent::Exported(Err(why)) => state.set_status(StyleRole::Alert, why),
+        AppEvent::RequestFailed(why) | AppEvent::Exported(Err(why)) => {
+            state.set_status(StyleRole::Alert, why);
+        }
         AppEvent::Tick => effects = tick(state).into_iter().collect(),
         AppEvent::RebuildList => rebuild_if_stale(state),
     }
@@ -208,37 +219,19 @@ fn apply_update(state: &mut AppState, update: SubscriptionUpdate) {
     }
 }
 
-fn handle_outcome(state: &mut AppState, outcome: RequestOutcome) -> Option<AppEffect> {
-    match outcome {
-        RequestOutcome::Agent { id, result } => {
-            let agent = state.agent.as_mut().filter(|agent| agent.id == id)?;
-            match result {
-                Ok(detail) => (agent.detail, agent.failure) = (Some(detail), None),
-                Err(why) => agent.failure = Some(why),
-            }
-        }
-        RequestOutcome::Events { events, next } => {
-            state.live.add_events(events);
-            if state.frozen.is_none() {
-                lists::rebuild_transitions(state);
-            }
-            return next.map(|after| request_events(Some(after)));
-        }
-        RequestOutcome::Command(outcome) => {
-            state.tracker.record_outcome(&outcome);
-            state.tracker.observe(&state.live, &[], state.now);
-        }
-        RequestOutcome::CommandRefused { request_id, why } => {
-            state.tracker.record_failure(request_id, &why);
-            state.tracker.observe(&state.live, &[], state.now);
-        }
-        RequestOutcome::CommandUnanswered => state.set_status(
-            StyleRole::Warning,
-            "no answer yet: the command is sent again once the connection is back",
-        ),
-        RequestOutcome::Failed(why) => state.set_status(StyleRole::Alert, why),
+fn set_agent_detail(state: &mut AppState, id: &str, result: Result<Box<AgentDetail>, String>) {
+    let Some(agent) = state.agent.as_mut().filter(|agent| agent.id == id) else { return };
+    match result {
+        Ok(detail) => (agent.detail, agent.failure) = (Some(detail), None),
+        Err(why) => agent.failure = Some(why),
     }
-    None
+}
+
+fn add_events(state: &mut AppState, events: Vec<Event>) {
+    state.live.add_events(events);
+    if state.frozen.is_none() {
+        lists::rebuild_transitions(state);
+    }
 }
 
 fn rebuild_if_stale(state: &mut AppState) {
