@@ -24,7 +24,7 @@ use crate::serve::{
 };
 use crate::store::{
     DataDirLock, DataDirLockError, ReadError, ReaderPool, ReaderPoolConfig, RestoredState, Store,
-    StoreConfig, StoreError, StoreEventSink,
+    StoreConfig, StoreError,
 };
 
 /// The reason why a collector could not start or go on.
@@ -92,7 +92,7 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
     let anchor = WallClockAnchor::read();
     let store_config =
         StoreConfig { data_dir: config.data_dir.clone(), retention: config.retention };
-    let (store, restored) = Store::open(&store_config, anchor, to_driver(driver_handle.clone()))?;
+    let (store, restored) = Store::open(&store_config, anchor, driver_handle.store_event_sink())?;
     let open_readers = |pool| ReaderPool::open(&config.data_dir, &pool);
     let readers = open_readers(ReaderPoolConfig::OPERATORS)?;
     let event_reader = open_readers(ReaderPoolConfig::PUBLISHER)?;
@@ -204,10 +204,6 @@ fn reconfigure(handle: &DriverHandle, reload: &ReloadConfig, access: &watch::Sen
         }
         Err(error) => tracing::error!("the config is as it was: {error}"),
     }
-}
-
-fn to_driver(handle: DriverHandle) -> StoreEventSink {
-    Arc::new(move |event| handle.send(DriverRequest::Store(event)))
 }
 
 fn info(

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::message::{
-    AgentEntry, CollectorStatus, Event, FleetDelta, SubscriptionUpdate, VitalsUpdate,
-};
+use crate::message::{AgentEntry, CollectorStatus, Event, FleetDelta, SubscriptionUpdate};
 use heartline_vocabulary::{AgentRowId, StateCounts};
 
 /// The changes that an update made in a mirror.
@@ -165,9 +163,9 @@ impl AgentMap {
         for entry in delta.entries {
             self.insert(entry);
         }
-        for VitalsUpdate { id, vitals, total } in delta.vitals {
+        for (id, vitals) in delta.vitals {
             if let Some(entry) = self.entries.get_mut(&id) {
-                (entry.vitals, entry.total) = (vitals, total);
+                entry.vitals = vitals;
             }
         }
         for (id, work) in delta.work {
@@ -182,6 +180,7 @@ impl AgentMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::AgentVitals;
     use crate::sample::{self, NOW_MS};
     use heartline_vocabulary::State;
 
@@ -238,10 +237,9 @@ mod tests {
     #[test]
     fn changes_are_folded_in() {
         let mut mirror = mirror_of(&[(1, "a"), (2, "b")]);
-        let killed = |id| VitalsUpdate {
-            id: AgentRowId(id),
-            vitals: sample::draining_agent().vitals,
-            total: sample::busy_agent().total,
+        let killed = |id| {
+            let total = sample::busy_agent().vitals.total;
+            (AgentRowId(id), AgentVitals { total, ..sample::draining_agent().vitals })
         };
         let applied = mirror.apply(
             SubscriptionUpdate::Delta(Box::new(FleetDelta {
@@ -256,7 +254,7 @@ mod tests {
         );
         assert_eq!(names(&mirror), ["b", "c"]);
         let b = mirror.by_name("b").unwrap();
-        assert_eq!((b.vitals.state, b.work.ok, b.total.ok), (State::Killed, 812, 5210));
+        assert_eq!((b.vitals.state, b.work.ok, b.vitals.total.ok), (State::Killed, 812, 5_210));
         assert!(applied.membership_changed && applied.agents_changed);
         assert_eq!(applied.events, sample::events_of_every_kind());
     }

@@ -143,7 +143,7 @@ fn pulse(detail: &AgentDetail, now_ms: i64) -> Vec<(&'static str, String)> {
 }
 
 fn work(detail: &AgentDetail) -> Vec<(&'static str, String)> {
-    let (work, total) = (&detail.entry.work, &detail.entry.total);
+    let (work, total) = (&detail.entry.work, &detail.entry.vitals.total);
     let mut rows = vec![(
         "last hour",
         format!(

@@ -2,7 +2,7 @@
 
 use heartline_fleet::{Agent, AgentIndex, Fleet};
 use heartline_operator::message::{
-    AgentEntry, AgentVitals, CollectorStatus, CommandStatus, FleetDelta, RecentWork, VitalsUpdate,
+    AgentEntry, AgentVitals, CollectorStatus, CommandStatus, FleetDelta, RecentWork,
 };
 use heartline_vocabulary::{AgentRowId, Identity};
 
@@ -45,11 +45,7 @@ impl DeltaTracker {
             let Some(view) = view else { continue };
             let identity = (view.id(), view.identity().cloned());
             if last_sent.as_ref() == Some(&identity) {
-                delta.vitals.push(VitalsUpdate {
-                    id: view.id(),
-                    vitals: vitals(view, anchor),
-                    total: *view.totals(),
-                });
+                delta.vitals.push((view.id(), vitals(view, anchor)));
             } else {
                 *last_sent = Some(identity);
                 delta.entries.push(entry(view, anchor));
@@ -88,7 +84,6 @@ pub(super) fn entry(view: &Agent, anchor: WallClockAnchor) -> AgentEntry {
         identity: view.identity().cloned().unwrap_or_default(),
         vitals: vitals(view, anchor),
         work: RecentWork::default(),
-        total: *view.totals(),
     }
 }
 
@@ -123,5 +118,6 @@ fn vitals(view: &Agent, anchor: WallClockAnchor) -> AgentVitals {
             draining: command.draining,
             disobeyed: command.desired.disobeyed,
         }),
+        total: *view.totals(),
     }
 }

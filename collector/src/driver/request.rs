@@ -12,7 +12,7 @@ use heartline_vocabulary::ForgetRefusal;
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::oneshot;
 
-use crate::store::StoreEvent;
+use crate::store::{StoreEvent, StoreEventSink};
 
 /// The sender of one reply.
 pub type ReplyTo<T> = oneshot::Sender<T>;
@@ -101,6 +101,12 @@ impl DriverHandle {
             // Fails only when the counter is full, and then the driver is awake anyway.
             let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
         }
+    }
+
+    /// Returns a sink that passes the events of the store on to the driver.
+    pub fn store_event_sink(&self) -> StoreEventSink {
+        let handle = self.clone();
+        Arc::new(move |event| handle.send(DriverRequest::Store(event)))
     }
 
     /// Sends a request and waits for the reply. `None`: the driver has ended.

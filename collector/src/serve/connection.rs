@@ -36,8 +36,8 @@ pub struct ReplyWriter {
 impl ReplyWriter {
     /// Sends one answer, in several frames where it is too long for one. Waits for a client that
     /// reads slowly, but not for ever.
-    pub async fn send(&self, reply: impl Into<Reply>) -> Result<(), ClientGone> {
-        let mut pieces = vec![reply.into()];
+    pub async fn send(&self, reply: Reply) -> Result<(), ClientGone> {
+        let mut pieces = vec![reply];
         while let Some(reply) = pieces.pop() {
             let frame = ServerFrame { id: self.id, reply };
             match frame::encode(&frame) {
@@ -256,7 +256,7 @@ mod tests {
         theirs.readable().await.unwrap();
         sending.abort();
         let sending = tokio::spawn(async move {
-            writer.send(heartline_operator::SubscriptionUpdate::Resync).await.is_ok()
+            writer.send(Reply::Update(heartline_operator::SubscriptionUpdate::Resync)).await.is_ok()
         });
         let mut frames = FrameReader::new(theirs);
         let mut next = async || frames.next::<ServerFrame>().await.unwrap().unwrap().reply;

@@ -138,11 +138,11 @@ fn add_work(
     for entry in &mut delta.entries {
         entry.work = work_by_agent.of(entry.id);
     }
-    for update in &delta.vitals {
-        let work = work_by_agent.of(update.id);
-        if last_sent.get(&update.id) != Some(&work) {
-            last_sent.insert(update.id, work.clone());
-            delta.work.push((update.id, work));
+    for (id, _) in &delta.vitals {
+        let work = work_by_agent.of(*id);
+        if last_sent.get(id) != Some(&work) {
+            last_sent.insert(*id, work.clone());
+            delta.work.push((*id, work));
         }
     }
 }

@@ -38,7 +38,7 @@ pub async fn serve(
     let mut is_first = true;
     publisher.refresh_work().await;
     loop {
-        if !is_first && writer.send(SubscriptionUpdate::Resync).await.is_err() {
+        if !is_first && writer.send(Reply::Update(SubscriptionUpdate::Resync)).await.is_err() {
             return;
         }
         is_first = false;
@@ -57,7 +57,11 @@ pub async fn serve(
                         }
                     }
                     next = Instant::now() + request.every;
-                    if writer.send(SubscriptionUpdate::Delta(Box::new(delta))).await.is_err() {
+                    if writer
+                        .send(Reply::Update(SubscriptionUpdate::Delta(Box::new(delta))))
+                        .await
+                        .is_err()
+                    {
                         return;
                     }
                 }
@@ -96,7 +100,7 @@ pub async fn send_pages(
         view.last_page = turn;
         let last = from.is_none();
         let collector = Box::new(status);
-        writer.send(SubscriptionUpdate::Page { entries, collector, last }).await?;
+        writer.send(Reply::Update(SubscriptionUpdate::Page { entries, collector, last })).await?;
     }
     if view.is_partial() {
         view.ids = view.sent_at.keys().copied().collect();
@@ -145,7 +149,7 @@ impl SubscriptionView {
             collector: delta.collector.clone(),
             removed: delta.removed.iter().copied().filter(|&id| is_new(id)).collect(),
             entries: delta.entries.iter().filter(|it| is_new(it.id)).cloned().collect(),
-            vitals: delta.vitals.iter().filter(|it| is_new(it.id)).cloned().collect(),
+            vitals: delta.vitals.iter().filter(|(id, _)| is_new(*id)).cloned().collect(),
             work: delta.work.iter().filter(|(id, _)| is_new(*id)).cloned().collect(),
             events: delta.events.iter().filter(|it| is_about(&it.agent)).cloned().collect(),
         })
@@ -158,10 +162,10 @@ fn merge(earlier: &mut FleetDelta, later: FleetDelta) {
     let FleetDelta { turn, collector, removed, entries, vitals, work, events } = later;
     let replaced: BTreeSet<AgentRowId> =
         removed.iter().copied().chain(entries.iter().map(|entry| entry.id)).collect();
-    let updated: BTreeSet<AgentRowId> = vitals.iter().map(|update| update.id).collect();
+    let updated: BTreeSet<AgentRowId> = vitals.iter().map(|(id, _)| *id).collect();
     let reworked: BTreeSet<AgentRowId> = work.iter().map(|(id, _)| *id).collect();
     earlier.entries.retain(|it| !replaced.contains(&it.id));
-    earlier.vitals.retain(|it| !replaced.contains(&it.id) && !updated.contains(&it.id));
+    earlier.vitals.retain(|(id, _)| !replaced.contains(id) && !updated.contains(id));
     earlier.work.retain(|(id, _)| !replaced.contains(id) && !reworked.contains(id));
     earlier.removed.extend(removed);
     earlier.entries.extend(entries);
@@ -187,7 +191,7 @@ pub fn split(reply: Reply) -> Option<(Reply, Reply)> {
         }
         _ => return None,
     };
-    Some((first.into(), rest.into()))
+    Some((Reply::Update(first), Reply::Update(rest)))
 }
 
 /// The lists are applied in a fixed order, so any cut of that sequence gives two deltas that come

@@ -26,7 +26,7 @@ pub fn agent(detail: &AgentDetail, now_ms: i64) -> Value {
 }
 
 pub(super) fn agent_object(entry: &AgentEntry, now_ms: i64) -> Value {
-    let AgentEntry { agent, identity, vitals, total, .. } = entry;
+    let AgentEntry { agent, identity, vitals, .. } = entry;
     let shared = &identity.shared;
     let labels = shared.labels.iter().map(|(key, value)| (key.to_string(), json!(value)));
     let command = |action| {
@@ -53,7 +53,7 @@ pub(super) fn agent_object(entry: &AgentEntry, now_ms: i64) -> Value {
         "session": entry.session_text(),
         "starts": vitals.starts,
         "work": work_object(entry, now_ms),
-        "total": total,
+        "total": vitals.total,
         "kill": command(Action::Kill),
         // A resume that is not obeyed yet.
         "resume": command(Action::Resume),

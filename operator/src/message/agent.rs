@@ -14,19 +14,9 @@ pub struct AgentEntry {
     pub vitals: AgentVitals,
     /// Its work of the last hour.
     pub work: RecentWork,
-    /// Its work since it was first seen.
-    pub total: WorkTotals,
 }
 
-/// An agent's vitals and totals, as they are now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VitalsUpdate {
-    pub id: AgentRowId,
-    pub vitals: AgentVitals,
-    pub total: WorkTotals,
-}
-
-/// The state of an agent and what it is judged by.
+/// The state of an agent, what it is judged by, and its work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentVitals {
     pub state: State,
@@ -59,6 +49,8 @@ pub struct AgentVitals {
     pub lost: u64,
     /// The newest command, while it kills, or until it is obeyed.
     pub command: Option<CommandStatus>,
+    /// Its work since it was first seen.
+    pub total: WorkTotals,
 }
 
 /// A kill or resume and how far its execution has come.

@@ -12,7 +12,7 @@ mod event;
 
 pub use agent::{
     AgentDetail, AgentEntry, AgentVitals, CommandStatus, LatencyQuantiles, RecentWork,
-    SessionSummary, VitalsUpdate,
+    SessionSummary,
 };
 pub use collector::{CollectorStatus, HistoryHealth};
 pub use command::{AgentCommand, CommandOutcome, TokenInfo, TokenReply, TokenRequest};
@@ -140,12 +140,6 @@ pub enum SubscriptionUpdate {
     Resync,
 }
 
-impl From<SubscriptionUpdate> for Reply {
-    fn from(update: SubscriptionUpdate) -> Self {
-        Self::Update(update)
-    }
-}
-
 /// The changes of a fleet since the page or delta before, merged over at least a quarter of a second.
 /// They are applied in the order of the fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -159,7 +153,7 @@ pub struct FleetDelta {
     /// Agents that are new, or whose identity has changed.
     pub entries: Vec<AgentEntry>,
     /// Agents whose vitals have changed.
-    pub vitals: Vec<VitalsUpdate>,
+    pub vitals: Vec<(AgentRowId, AgentVitals)>,
     /// Agents whose work of the last hour has changed.
     pub work: Vec<(AgentRowId, RecentWork)>,
     pub events: Vec<Event>,

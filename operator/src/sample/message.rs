@@ -22,10 +22,10 @@ pub(crate) fn idle_agent(key: u32, agent: &str) -> AgentEntry {
             starts: 1,
             beats: 120,
             lost: 0,
+            total: WorkTotals::default(),
             ..healthy.vitals
         },
         work: RecentWork::default(),
-        total: WorkTotals::default(),
         ..healthy
     }
 }
@@ -64,7 +64,7 @@ pub(crate) fn busy_agent() -> AgentEntry {
         per_minute: vec![0, 0, 4, 6, 9, 12, 41, 3, 0, 0, 0, 0, 0, 0, 0],
         ..RecentWork::default()
     };
-    entry.total = WorkTotals {
+    entry.vitals.total = WorkTotals {
         ok: 5210,
         failed: 120,
         cost_nano_usd: 41_200_000_000,
@@ -164,11 +164,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         turn: 7,
         collector: paused_collector(),
         entries: vec![idle_agent(3, "new")],
-        vitals: vec![VitalsUpdate {
-            id: AgentRowId(1),
-            vitals: draining_agent().vitals,
-            total: WorkTotals::default(),
-        }],
+        vitals: vec![(AgentRowId(1), draining_agent().vitals)],
         work: vec![(AgentRowId(1), busy_agent().work)],
         removed: vec![AgentRowId(2)],
         events: events_of_every_kind(),

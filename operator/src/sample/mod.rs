@@ -61,15 +61,15 @@ pub fn healthy_agent(key: u32, agent: &str) -> AgentEntry {
             beats: 4_000 + u64::from(key),
             lost: u64::from(key % 7),
             command: None,
+            total: WorkTotals {
+                ok: 41_000 + u64::from(key),
+                failed: 120,
+                cost_nano_usd: 41_200_000_000,
+                tokens_in: 8_000_000,
+                tokens_out: 900_000,
+            },
         },
         work: work(key),
-        total: WorkTotals {
-            ok: 41_000 + u64::from(key),
-            failed: 120,
-            cost_nano_usd: 41_200_000_000,
-            tokens_in: 8_000_000,
-            tokens_out: 900_000,
-        },
     }
 }
 

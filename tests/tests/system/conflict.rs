@@ -17,7 +17,7 @@ fn two_processes_under_one_name_are_a_conflict_and_the_work_of_both_counts() {
         operator.agent("twin").is_some_and(|it| it.vitals.reason == Some(Reason::Conflict))
     });
     assert_eq!(operator.agent("twin").unwrap().vitals.state, State::Degraded);
-    let counted = || operator.agent("twin").unwrap().total;
+    let counted = || operator.agent("twin").unwrap().vitals.total;
     let together = counted();
     wait_until("both go on", || counted().ok > together.ok + 200);
 

@@ -27,9 +27,9 @@ fn work_counts_once_across_packet_loss_and_crashes_of_the_collector() {
     let operator = env.operator();
     for _ in 0..CRASHES {
         // Without stored work, a crash has nothing to lose.
-        let before = operator.fleet().iter().map(|entry| entry.total.ok).sum::<u64>();
+        let before = operator.fleet().iter().map(|entry| entry.vitals.total.ok).sum::<u64>();
         wait_until("work goes on", || {
-            operator.fleet().iter().map(|entry| entry.total.ok).sum::<u64>() > before
+            operator.fleet().iter().map(|entry| entry.vitals.total.ok).sum::<u64>() > before
         });
         sleep(Duration::from_millis(rng.u64(0..=600)));
         collector.kill_9();
@@ -44,12 +44,14 @@ fn work_counts_once_across_packet_loss_and_crashes_of_the_collector() {
         let stored = || rollup_totals(&env.data_dir(), &name(n));
         wait_until("the last of its work is stored", || task_count(&stored()) >= task_count(&done));
         assert_eq!(stored(), done, "{}: minutes", name(n));
-        let shown = operator.agent(&name(n)).map(|entry| entry.total);
+        let shown = operator.agent(&name(n)).map(|entry| entry.vitals.total);
         assert_eq!(shown, Some(done), "{}: totals", name(n));
     }
-    let before: Vec<_> = operator.fleet().into_iter().map(|it| (it.agent, it.total)).collect();
+    let before: Vec<_> =
+        operator.fleet().into_iter().map(|it| (it.agent, it.vitals.total)).collect();
     assert_eq!(collector.terminate().code(), Some(0));
     let _collector = env.start_collector();
-    let after: Vec<_> = operator.fleet().into_iter().map(|it| (it.agent, it.total)).collect();
+    let after: Vec<_> =
+        operator.fleet().into_iter().map(|it| (it.agent, it.vitals.total)).collect();
     assert_eq!(after, before, "a restart changes nothing");
 }

@@ -151,7 +151,7 @@ fn a_full_disk_pauses_history_and_nothing_else() {
         task_count(&rollup_totals(&copies, "worker")) >= task_count(&done)
     });
     assert_eq!(rollup_totals(&copies, "worker"), done);
-    assert_eq!(operator.agent("worker").unwrap().total, done);
+    assert_eq!(operator.agent("worker").unwrap().vitals.total, done);
     let events = operator.events_of("other");
     assert!(!events.is_empty(), "events of that time were not lost");
 }

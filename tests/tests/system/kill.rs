@@ -50,7 +50,7 @@ fn a_kill_is_obeyed_and_outlives_collector_and_agent() {
     let mut collector = env.start_collector();
     let operator = env.operator();
     let mut agent = env.start_agent(AGENT, collector.address(), 200);
-    wait_until("it works", || operator.agent(AGENT).is_some_and(|it| it.total.ok > 2));
+    wait_until("it works", || operator.agent(AGENT).is_some_and(|it| it.vitals.total.ok > 2));
 
     operator.command(Action::Kill, &[AGENT], 1);
     agent.wait_for_line("it has applied the command", |line| {
@@ -74,7 +74,7 @@ fn a_kill_is_obeyed_and_outlives_collector_and_agent() {
         operator.collector().at_ms > last_beat_ms + 3_000
     });
     assert_eq!(vitals(&operator).state, State::Killed);
-    let done = operator.agent(AGENT).unwrap().total;
+    let done = operator.agent(AGENT).unwrap().vitals.total;
     let mut agent = env.start_agent(AGENT, collector.address(), 200);
     agent.wait_for_line("it remembers", |line| line.starts_with("killed").then_some(()));
     wait_until("it beats again", || vitals(&operator).starts == 2);
@@ -86,14 +86,14 @@ fn a_kill_is_obeyed_and_outlives_collector_and_agent() {
     let beats = vitals(&operator).beats;
     wait_until("it beats on", || vitals(&operator).beats > beats + 5);
     assert_eq!(vitals(&operator).state, State::Killed);
-    assert_eq!(operator.agent(AGENT).unwrap().total, done, "a killed agent did something");
+    assert_eq!(operator.agent(AGENT).unwrap().vitals.total, done, "a killed agent did something");
 
     operator.command(Action::Resume, &[AGENT], 2);
     agent.wait_for_line("it has applied the command", |line| {
         line.starts_with("resumed").then_some(())
     });
     wait_until_state(&operator, State::Healthy);
-    wait_until("it works again", || operator.agent(AGENT).unwrap().total.ok > done.ok);
+    wait_until("it works again", || operator.agent(AGENT).unwrap().vitals.total.ok > done.ok);
     let obeyed = |kind: &EventKind| matches!(kind, EventKind::Obeyed { .. });
     wait_until("that it obeyed both is stored", || {
         operator.events_of(AGENT).iter().filter(|it| obeyed(&it.kind)).count() == 2
@@ -132,7 +132,7 @@ fn a_killed_emitter_begins_no_task_and_may_end_those_in_flight() {
     operator.command(Action::Resume, &[AGENT], 2);
     wait_until("it works again", || worker.begun() > begun + 20);
     let done = worker.finish();
-    let total = || operator.agent(AGENT).unwrap().total;
+    let total = || operator.agent(AGENT).unwrap().vitals.total;
     wait_until("all of it is counted", || total().ok >= done.ok);
     assert_eq!(total().failed, done.failed + 1, "the task that was held counts too");
 }

@@ -30,7 +30,7 @@ fn a_disconnected_agent_is_silent_and_its_work_counts_when_it_returns() {
     let done = worker.finish();
     proxy.set_conditions(NetworkConditions::RELIABLE);
     wait_until_it_is(&operator, State::Healthy, None);
-    let total = || operator.agent(AGENT).unwrap().total;
+    let total = || operator.agent(AGENT).unwrap().vitals.total;
     wait_until("all of it is counted", || task_count(&total()) >= task_count(&done));
     assert_eq!(total(), done);
     assert_eq!(operator.agent(AGENT).unwrap().vitals.starts, 1, "it is the same session");

@@ -14,12 +14,12 @@ fn replayed_beats_never_make_a_dead_agent_healthy() {
     let mut agent = env.start_agent(AGENT, proxy.address(), 150);
     let operator = env.operator();
     wait_until("some work is counted", || {
-        operator.agent(AGENT).is_some_and(|entry| entry.total.ok > 5)
+        operator.agent(AGENT).is_some_and(|entry| entry.vitals.total.ok > 5)
     });
     agent.kill_9();
     wait_until("it is unreachable", || is_in_state(&operator, State::Unreachable));
     let recorded = proxy.recorded();
-    let total = operator.agent(AGENT).unwrap().total;
+    let total = operator.agent(AGENT).unwrap().vitals.total;
 
     // The same start of the collector has received these sequences.
     let before = operator.collector().datagrams;
@@ -64,7 +64,7 @@ fn replay(
     });
     let entry = operator.agent(AGENT).unwrap();
     assert!(!is_alive(), "a replay made it healthy: {entry:?}");
-    assert_eq!(entry.total, total, "work was counted twice");
+    assert_eq!(entry.vitals.total, total, "work was counted twice");
     assert_eq!(entry.vitals.starts, 1);
     operator.collector().datagrams
 }

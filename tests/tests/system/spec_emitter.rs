@@ -34,7 +34,7 @@ fn work_and_goodbye_of_the_spec_emitter_are_understood() {
     let entry = operator.agent("pythonic").unwrap();
     assert_eq!(entry.vitals.reason, Some(Reason::Shutdown));
     let total = WorkTotals { ok: 36, failed: 12, cost_nano_usd: 84, ..WorkTotals::default() };
-    assert_eq!(entry.total, total, "12 beats, each with 3 and 1");
+    assert_eq!(entry.vitals.total, total, "12 beats, each with 3 and 1");
     let latency = operator.detail("pythonic").entry.work.latency.unwrap();
     assert!(latency.p50.abs_diff(1_500) <= 24, "within 1.6 %: {latency:?}");
 }
@@ -46,7 +46,7 @@ fn the_spec_emitter_obeys_kill_and_resume() {
     let options = ["--interval-ms=200", "--ok=1"];
     let mut agent = env.start_spec_emitter("pythonic", collector.address(), &options);
     let operator = env.operator();
-    wait_until("it works", || operator.agent("pythonic").is_some_and(|it| it.total.ok > 0));
+    wait_until("it works", || operator.agent("pythonic").is_some_and(|it| it.vitals.total.ok > 0));
     let generation_of = |event: &'static str| {
         move |line: &str| {
             let line: Value = serde_json::from_str(line).ok()?;

@@ -50,6 +50,6 @@ fn a_goodbye_is_no_outage_and_the_next_start_clears_it() {
         agent.report(heartline::Report::ok());
         agent.stop();
         wait_until("it has stopped", || vitals().reason == Some(Reason::Shutdown));
-        assert_eq!(operator.agent("shift").unwrap().total.ok, u64::from(shift));
+        assert_eq!(operator.agent("shift").unwrap().vitals.total.ok, u64::from(shift));
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use heartline_operator::message::{AgentEntry, EventKind};
+use heartline_operator::message::{AgentEntry, AgentVitals, EventKind};
 
 use heartline_tests::harness::{TestEnvironment, wait_until};
 use heartline_vocabulary::{Action, Identity, State, WorkTotals};
@@ -173,9 +173,10 @@ struct DurableAgentState {
 }
 
 fn durable_state(entry: AgentEntry) -> DurableAgentState {
-    let AgentEntry { agent, identity, vitals, total, .. } = entry;
-    let kill = vitals.command.map(|it| (it.by, it.reason, it.obeyed_ms));
-    DurableAgentState { agent, identity, total, starts: vitals.starts, state: vitals.state, kill }
+    let AgentEntry { agent, identity, vitals, .. } = entry;
+    let AgentVitals { total, starts, state, command, .. } = vitals;
+    let kill = command.map(|it| (it.by, it.reason, it.obeyed_ms));
+    DurableAgentState { agent, identity, total, starts, state, kill }
 }
 
 #[test]
@@ -187,14 +188,16 @@ fn a_restart_restores_everything() {
         (0..3).map(|n| env.start_worker(&format!("worker-{n}"), collector.address(), n)).collect();
     wait_until("all work", || {
         let fleet = operator.fleet();
-        fleet.len() == 3 && fleet.iter().all(|it| it.total.ok > 20)
+        fleet.len() == 3 && fleet.iter().all(|it| it.vitals.total.ok > 20)
     });
     operator.command(Action::Kill, &["worker-1"], 1);
     let done: Vec<_> = workers.iter_mut().map(|it| it.finish()).collect();
     wait_until("all of it is counted", || {
         let fleet = operator.fleet();
         (0..3).all(|n| {
-            fleet.iter().any(|it| it.agent == format!("worker-{n}") && it.total.ok == done[n].ok)
+            fleet
+                .iter()
+                .any(|it| it.agent == format!("worker-{n}") && it.vitals.total.ok == done[n].ok)
         })
     });
     for worker in &workers {

@@ -40,11 +40,15 @@ fn work_of_the_minimal_agent_is_counted() {
     let _agent = env.start_agent("small", collector.address(), 200);
     let operator = env.operator();
     wait_until("some work is counted", || {
-        operator.agent("small").is_some_and(|entry| entry.total.ok >= 3)
+        operator.agent("small").is_some_and(|entry| entry.vitals.total.ok >= 3)
     });
     let entry = operator.agent("small").unwrap();
-    assert_eq!(entry.total.cost_nano_usd, entry.total.ok * 200_000, "every task costs $0.0002");
-    assert_eq!(entry.total.failed, 0);
+    assert_eq!(
+        entry.vitals.total.cost_nano_usd,
+        entry.vitals.total.ok * 200_000,
+        "every task costs $0.0002"
+    );
+    assert_eq!(entry.vitals.total.failed, 0);
     let detail = operator.detail("small");
     assert_eq!(detail.scope, "", "it found the fleet's own token");
     assert_eq!(detail.entry.vitals.state, State::Healthy);

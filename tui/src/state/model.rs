@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use heartline_operator::client::AccessMode;
-use heartline_operator::message::{AgentEntry, CollectorStatus, Event, EventKind, VitalsUpdate};
+use heartline_operator::message::{AgentEntry, AgentVitals, CollectorStatus, Event, EventKind};
 use heartline_operator::{FleetMirror, SubscriptionUpdate};
-use heartline_vocabulary::State;
+use heartline_vocabulary::{AgentRowId, State};
 
 use super::fleet_list::ListStaleness;
 use crate::clock::MonoTime;
@@ -81,7 +81,7 @@ impl FleetModel {
         let is_last_page = matches!(&update, SubscriptionUpdate::Page { last: true, .. });
         let reorders = match &update {
             SubscriptionUpdate::Delta(delta) => {
-                delta.vitals.iter().any(|vitals| self.changes_state(vitals))
+                delta.vitals.iter().any(|(id, vitals)| self.changes_state(*id, vitals))
             }
             SubscriptionUpdate::Page { .. } | SubscriptionUpdate::Resync => false,
         };
@@ -94,9 +94,9 @@ impl FleetModel {
         }
     }
 
-    fn changes_state(&self, update: &VitalsUpdate) -> bool {
-        self.fleet.get(update.id).is_some_and(|entry| {
-            let (old, new) = (&entry.vitals, &update.vitals);
+    fn changes_state(&self, id: AgentRowId, new: &AgentVitals) -> bool {
+        self.fleet.get(id).is_some_and(|entry| {
+            let old = &entry.vitals;
             (old.state, old.since_ms) != (new.state, new.since_ms)
         })
     }

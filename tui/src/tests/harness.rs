@@ -10,7 +10,7 @@ use crate::keys::KeyChord;
 use crate::options::{ColourPreference, TuiConfig};
 use crate::snapshot::text;
 use crate::state::AppState;
-use crate::update::{AppEffect, AppEvent, RequestOutcome, update};
+use crate::update::{AppEffect, AppEvent, update};
 use crate::view::view;
 
 /// The app on the sample fleet.
@@ -52,8 +52,8 @@ impl AppHarness {
         };
         effects.extend(self.link(LinkEvent::Update(page)));
         effects.extend(self.link(LinkEvent::RoundTrip(std::time::Duration::from_millis(38))));
-        let loaded = RequestOutcome::Events { events: events(), next: None };
-        effects.extend(self.send(AppEvent::RequestFinished(loaded)));
+        let loaded = AppEvent::EventsReceived { events: events(), next: None };
+        effects.extend(self.send(loaded));
         effects
     }
 
@@ -104,8 +104,7 @@ impl AppHarness {
     pub(crate) fn change(&mut self, agent: &str, change: impl FnOnce(&mut AgentVitals)) {
         let entry = self.agents.iter_mut().find(|entry| entry.agent == agent).unwrap();
         change(&mut entry.vitals);
-        let AgentEntry { id, vitals, total, .. } = entry.clone();
-        let vitals = vec![VitalsUpdate { id, vitals, total }];
+        let vitals = vec![(entry.id, entry.vitals.clone())];
         self.update_fleet(FleetDelta { vitals, ..self.no_changes() });
     }
 

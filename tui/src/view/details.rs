@@ -249,7 +249,7 @@ fn cost_fields(
     entry: &AgentEntry,
     detail: Option<&AgentDetail>,
 ) -> Vec<DetailField> {
-    let (work, total) = (&entry.work, &entry.total);
+    let (work, total) = (&entry.work, &entry.vitals.total);
     let (ok, failed, cost) = (count(total.ok), count(total.failed), money(total.cost_nano_usd));
     let mut fields = vec![
         field("today", money(work.cost_today_nano_usd)),

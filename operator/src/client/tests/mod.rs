@@ -128,7 +128,7 @@ fn replies(request: Request, version: u16, may_control: bool) -> Vec<Reply> {
                 removed: vec![heartline_vocabulary::AgentRowId(1)],
                 ..FleetDelta::default()
             }));
-            vec![page(1, "a", false), page(2, "b", true), delta.into()]
+            vec![page(1, "a", false), page(2, "b", true), Reply::Update(delta)]
         }
         Request::Agent { agent } if agent == "mute" => Vec::new(),
         Request::Agent { agent } => {

@@ -115,7 +115,7 @@ async fn a_reader_that_takes_nothing_loses_its_connection_and_not_the_memory() {
                 }
                 sent += 1;
                 if subscribed {
-                    next = vec![crate::SubscriptionUpdate::Resync.into()];
+                    next = vec![Reply::Update(crate::SubscriptionUpdate::Resync)];
                 }
             }
         }
