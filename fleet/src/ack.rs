@@ -1,4 +1,4 @@
-//! Acks: how many an agent gets, and those that wait for the disk, but not for ever.
+//! Acks: their rate limit, and their delay until the work that they confirm is committed.
 
 use std::collections::VecDeque;
 
@@ -30,7 +30,7 @@ pub(crate) enum Freshness {
     Unconfirmed,
     /// Unconfirmed, and of a session that was never live here. Somebody may have recorded many of
     /// them, so these must not use up the acks of the others.
-    Unverified,
+    NeverLive,
 }
 
 /// The acks that one agent was sent in the current second.
@@ -40,18 +40,18 @@ pub(crate) struct AckRateLimit {
     used: u16,
 }
 
-/// Most acks to one agent in one second: far above what any emitter asks for, and too few to be
-/// a weapon against one whose messages are replayed.
+/// Most acks to one agent in one second: far above what any emitter needs, and low enough that
+/// replayed messages cannot flood the agent's address.
 pub(crate) const ACKS_PER_SECOND: u16 = 64;
 
 impl AckRateLimit {
-    /// Takes one, if fewer than `most` were taken in this second.
-    pub(crate) fn take(&mut self, now: MonoTime, most: u16) -> bool {
+    /// Takes a permit, if fewer than `limit` were taken in this second.
+    pub(crate) fn try_acquire(&mut self, now: MonoTime, limit: u16) -> bool {
         let second = now.nanos().div_euclid(1_000_000_000) as u32;
         if second != self.second {
             *self = Self { second, used: 0 };
         }
-        let allowed = self.used < most;
+        let allowed = self.used < limit;
         self.used += u16::from(allowed);
         allowed
     }
@@ -87,12 +87,12 @@ impl DelayedAcks {
 impl AgentMut<'_> {
     /// Sends an ack now, if the agent has not had too many in this second.
     pub(crate) fn send_ack(&mut self, pending: &PendingAck, freshness: Freshness, now: MonoTime) {
-        let most = match freshness {
+        let limit = match freshness {
             Freshness::Live | Freshness::Unconfirmed => ACKS_PER_SECOND,
-            Freshness::Unverified => ACKS_PER_SECOND / 2,
+            Freshness::NeverLive => ACKS_PER_SECOND / 2,
         };
         let agent = &mut *self.agent;
-        if !agent.ack_rate.take(now, most) {
+        if !agent.ack_rate.try_acquire(now, limit) {
             self.context.counters.answers_withheld += 1;
             return;
         }
@@ -123,7 +123,7 @@ impl AgentMut<'_> {
     /// Lets an ack wait for the disk.
     pub(crate) fn delay_ack(&mut self, pending: PendingAck, now: MonoTime) {
         let (id, sequence) = (self.agent.id, pending.sequence);
-        // One that beats faster than the disk writes must not wait for ever.
+        // An agent that beats faster than the disk writes must not wait for ever.
         if let Some(earlier) = self.agent.pending_ack.replace(Box::new(pending)) {
             self.send_ack(&earlier, Freshness::Live, now);
         }
@@ -132,13 +132,13 @@ impl AgentMut<'_> {
         self.context.delayed_acks.0.push_back(delayed);
     }
 
-    /// Sends the ack that waits, if it is the one that `is_it` describes.
+    /// Sends the ack that waits, if it is the one that `matches` describes.
     pub(crate) fn send_pending_ack(
         &mut self,
-        is_it: impl FnOnce(&PendingAck) -> bool,
+        matches: impl FnOnce(&PendingAck) -> bool,
         now: MonoTime,
     ) {
-        if let Some(pending) = self.agent.pending_ack.take_if(|pending| is_it(pending)) {
+        if let Some(pending) = self.agent.pending_ack.take_if(|pending| matches(pending)) {
             self.send_ack(&pending, Freshness::Live, now);
         }
     }
@@ -163,7 +163,8 @@ mod tests {
     #[test]
     fn acks_are_limited_by_the_second() {
         let mut rate = AckRateLimit::default();
-        let mut taken = |ms| (0..100).filter(|_| rate.take(MonoTime::from_millis(ms), 64)).count();
+        let mut taken =
+            |ms| (0..100).filter(|_| rate.try_acquire(MonoTime::from_millis(ms), 64)).count();
         assert_eq!(taken(5_000), 64);
         assert_eq!(taken(5_999), 0);
         assert_eq!(taken(6_000), 64);

@@ -5,7 +5,7 @@ use crate::ack::{AckRateLimit, PendingAck};
 use crate::command::{DesiredState, PushSchedule};
 use crate::gap::ObservedTime;
 use crate::return_address::{PackedReturnAddress, ReturnAddress};
-use crate::session::{Session, SupersededSessions, UnverifiedSessions};
+use crate::session::{NeverLiveSessions, Session, SupersededSessions};
 use crate::time::MonoTime;
 use heartline_vocabulary::{
     Action, AgentRowId, AgentStatus, ExitStatus, Identity, Phase, WorkTotals,
@@ -19,28 +19,28 @@ pub(crate) const NO_QUEUE: u32 = u32::MAX;
 pub struct Agent {
     pub(crate) name: Box<str>,
     pub(crate) id: AgentRowId,
-    /// Number of its thresholds in the table.
+    /// Index of its thresholds in the [`crate::thresholds::ThresholdTable`].
     pub(crate) thresholds: u16,
 
     pub(crate) status: AgentStatus,
-    /// Begin of `status`.
+    /// Time at which `status` began.
     pub(crate) since: MonoTime,
     /// The status before the collector started, and since when, until the first judgement.
     pub(crate) restored: Option<Box<(AgentStatus, MonoTime)>>,
 
     /// Time of the last live message; shown, never judged by.
     pub(crate) last_live: MonoTime,
-    /// From when silence counts: the last live message.
+    /// Start of the silence that it is judged by: the last live message.
     pub(crate) silent_since: ObservedTime,
     /// Time of the last authentic message with a new sequence, live or not.
     pub(crate) heard_at: ObservedTime,
     /// Time of the first message after the last live one that was not proven fresh.
     pub(crate) unproven_since: ObservedTime,
-    /// A live message has come since the collector started.
-    pub(crate) is_confirmed: bool,
-    /// Until when two processes report as this agent.
+    /// A live message was received since the collector started.
+    pub(crate) heard_since_start: bool,
+    /// End of the time in which it counts as reported by two processes.
     pub(crate) conflict_until: ObservedTime,
-    /// It said goodbye, or its supervisor reported its exit; a new session clears it.
+    /// End of its process, if it was reported; a new session clears it.
     pub(crate) ended: Option<Box<ProcessEnd>>,
 
     pub(crate) interval_ms: u32,
@@ -54,7 +54,7 @@ pub struct Agent {
     pub(crate) session: Session,
     pub(crate) superseded: Option<Box<SupersededSessions>>,
     /// Sessions that have not been live yet, since the current one became so.
-    pub(crate) unverified: Option<Box<UnverifiedSessions>>,
+    pub(crate) never_live: Option<Box<NeverLiveSessions>>,
     pub(crate) starts: u32,
     /// The current session has sent its identity.
     pub(crate) identity_known: bool,
@@ -73,7 +73,7 @@ pub struct Agent {
     pub(crate) lost_reported: u32,
     pub(crate) pending_ack: Option<Box<PendingAck>>,
     pub(crate) ack_rate: AckRateLimit,
-    /// It stands in the list of changed agents.
+    /// It is in `HandlerContext::changed`.
     pub(crate) changed: bool,
     pub(crate) first_seen: MonoTime,
 }
@@ -113,7 +113,7 @@ impl Agent {
             silent_since: ObservedTime::NEVER_YET,
             heard_at: ObservedTime::NEVER_YET,
             unproven_since: ObservedTime::NEVER_YET,
-            is_confirmed: false,
+            heard_since_start: false,
             conflict_until: ObservedTime::NEVER_YET,
             ended: None,
             interval_ms: heartline_protocol::limits::INTERVAL_DEFAULT_MS,
@@ -125,7 +125,7 @@ impl Agent {
             step: None,
             session,
             superseded: None,
-            unverified: None,
+            never_live: None,
             starts: 0,
             identity_known: false,
             identity: None,
@@ -166,10 +166,10 @@ impl Agent {
     }
 
     /// Returns whether work of it is on its way to the disk.
-    pub(crate) fn has_unconfirmed_work(&self) -> bool {
+    pub(crate) fn has_uncommitted_work(&self) -> bool {
         let superseded = self.superseded.as_ref();
         self.session.applied > self.session.durable
-            || superseded.is_some_and(|old| old.has_unconfirmed_work())
+            || superseded.is_some_and(|old| old.has_uncommitted_work())
     }
 
     /// Returns the kind of session that `id` is.

@@ -66,7 +66,7 @@ impl AgentTable {
         self.by_name.len()
     }
 
-    pub(crate) fn places(&self) -> u32 {
+    pub(crate) fn slot_count(&self) -> u32 {
         u32::try_from(self.agents.len()).unwrap_or(u32::MAX)
     }
 

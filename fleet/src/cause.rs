@@ -8,7 +8,7 @@ use heartline_vocabulary::text::span;
 /// The cause of a change of state. Its `Display` is the sentence that operators read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransitionCause {
-    /// So many beats in a row are missing.
+    /// Beats are missing in a row.
     Missed {
         beats: u32,
         interval_ms: u32,

@@ -13,15 +13,15 @@ use crate::input::CommandRequest;
 use crate::output::{CommandRow, ControlDbRow, HistoryDbRow, OutgoingPush, Output, WriteTicket};
 use crate::time::MonoTime;
 
-/// More agents than this need their count confirmed…
-const UNCONFIRMED_MAX: usize = 10;
-/// …and so do more than one in so many of the fleet, if they are more than one.
-const UNCONFIRMED_SHARE: usize = 5;
+/// Largest number of targets that needs no count.
+const COUNT_REQUIRED_ABOVE: usize = 10;
+/// Inverse of the largest share of the fleet that needs no count; a single agent never does.
+const COUNT_REQUIRED_SHARE: usize = 5;
 
 /// Checks whether a command that hits `hits` agents of `total` may go ahead.
 fn check_count(hits: usize, total: usize, expected: Option<u32>) -> Result<(), CommandRefusal> {
-    let is_large =
-        hits > UNCONFIRMED_MAX || (hits > 1 && hits.saturating_mul(UNCONFIRMED_SHARE) > total);
+    let is_large = hits > COUNT_REQUIRED_ABOVE
+        || (hits > 1 && hits.saturating_mul(COUNT_REQUIRED_SHARE) > total);
     let hits = u32::try_from(hits).unwrap_or(u32::MAX);
     let is_wrong = expected.is_some_and(|expected| expected != hits);
     if is_wrong || (is_large && expected.is_none()) {
@@ -61,8 +61,8 @@ impl DesiredState {
     }
 }
 
-/// Largest lead over ours of a generation that an agent may report. A restored copy of a database is
-/// never further behind; an agent that makes one up must not use up the numbers that outrank it.
+/// Bounds how far a reported generation may raise ours: a restored `control.db` lags by less, and a
+/// forged value must not exhaust the range.
 const LEAP_MAX: u64 = 1 << 20;
 
 /// The next push of its desired state to an agent.
@@ -149,7 +149,7 @@ impl Fleet {
         Ok(found.into_iter().filter_map(target).collect())
     }
 
-    /// A command is on disk: from here on it holds.
+    /// Applies every command that `control.db` committed up to `ticket`.
     pub(crate) fn on_persisted(&mut self, ticket: WriteTicket, now: MonoTime) {
         while let Some(entry) = self.pending_commands.first_entry().filter(|it| *it.key() <= ticket)
         {
@@ -169,7 +169,7 @@ impl Fleet {
         }
     }
 
-    /// A command did not become durable, and never will.
+    /// Drops a command that could not be stored, and reports it.
     pub(crate) fn on_abandoned(&mut self, ticket: WriteTicket, why: Box<str>) {
         if let Some(CommandRow { request_id, .. }) = self.pending_commands.remove(&ticket) {
             self.context.outputs.push_back(Output::CommandAbandoned { request_id, why });
@@ -247,7 +247,7 @@ impl AgentMut<'_> {
         }
     }
 
-    /// Takes in what a live beat reports of the newest command.
+    /// Records what a live beat reports of the newest command.
     pub(crate) fn record_ack_of_command(&mut self, beat: &Beat<'_>, now: MonoTime) {
         let agent = &mut *self.agent;
         // A copy of `control.db` from before the newest command may have been restored: the next
@@ -263,7 +263,7 @@ impl AgentMut<'_> {
         self.check_obedience(beat, now);
     }
 
-    /// Notices work that a killed agent completed after it was quiet.
+    /// Detects work that a killed agent completed after it was quiet.
     fn check_obedience(&mut self, beat: &Beat<'_>, now: MonoTime) {
         let agent = &mut *self.agent;
         let Some(desired) = agent.desired.as_mut().filter(|desired| desired.killed) else { return };

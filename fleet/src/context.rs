@@ -1,4 +1,5 @@
-//! One agent at work: looked up once for each input, with all that its handlers change besides it.
+//! Context of the handlers: one agent, looked up once for each input, its deadline, and the state
+//! that all agents share.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::judge::{Verdict, cause_of, judge, stalled_for};
 use crate::output::{ControlDbRow, HistoryDbRow, Output, Transition};
 use crate::thresholds::{HealthThresholds, ThresholdTable};
 use crate::time::MonoTime;
-use crate::work::UnconfirmedWorkQueue;
+use crate::work::UncommittedWorkQueue;
 
 /// The part of a fleet that the handlers of every agent share.
 pub(crate) struct HandlerContext {
@@ -27,7 +28,7 @@ pub(crate) struct HandlerContext {
     pub(crate) thresholds: ThresholdTable,
     pub(crate) interner: IdentityInterner,
     pub(crate) clock: ObservationClock,
-    pub(crate) unconfirmed_work: UnconfirmedWorkQueue,
+    pub(crate) uncommitted_work: UncommittedWorkQueue,
     pub(crate) delayed_acks: DelayedAcks,
     /// The time at which the next push to each agent is due.
     pub(crate) pushes_due: BTreeSet<(MonoTime, AgentIndex)>,
@@ -45,21 +46,21 @@ impl HandlerContext {
             thresholds,
             interner: IdentityInterner::default(),
             clock: ObservationClock::default(),
-            unconfirmed_work: UnconfirmedWorkQueue::default(),
+            uncommitted_work: UncommittedWorkQueue::default(),
             delayed_acks: DelayedAcks::default(),
             pushes_due: BTreeSet::new(),
             changed: Vec::new(),
         }
     }
 
-    /// Hands a row to `history.db`.
+    /// Emits a row for `history.db`.
     pub(crate) fn record(&mut self, row: HistoryDbRow) {
-        self.outputs.push_back(Output::Record(row));
+        self.outputs.push_back(Output::WriteHistory(row));
     }
 
-    /// Hands a row to `control.db`.
+    /// Emits a row for `control.db`.
     pub(crate) fn persist(&mut self, row: ControlDbRow) {
-        self.outputs.push_back(Output::Persist(row));
+        self.outputs.push_back(Output::WriteControl(row));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::agent_table::{AgentIndex, AgentTable};
 use crate::cause::TransitionCause;
 use crate::context::{AgentMut, HandlerContext};
 use crate::forget::Tombstones;
-use crate::gap::{GapDetector, HEARTBEAT};
+use crate::gap::{GapDetector, TICK_INTERVAL_MAX};
 use crate::input::Input;
 use crate::output::{CommandRow, HistoryDbRow, Output, WriteTicket};
 use crate::thresholds::{HealthRules, ThresholdTable};
@@ -47,7 +47,7 @@ pub struct Fleet {
     pub(crate) last_gap: Option<MonoTime>,
     due: Vec<AgentIndex>,
     last_sweep: MonoTime,
-    /// Up to here all that was sent to us was received, or is accounted for.
+    /// Time up to which the socket was drained, or a gap recorded: drops found later began after it.
     pub(crate) observed_to: MonoTime,
 }
 
@@ -81,9 +81,9 @@ impl Fleet {
         match input {
             Input::Message(message) => self.on_message(message, now),
             Input::Tick => self.on_tick(now),
-            Input::Stored { ticket, known } => self.on_stored(ticket, &known, now),
+            Input::HistoryCommitted { ticket, known } => self.on_stored(ticket, &known, now),
             Input::Command(request) => self.on_command(request, now),
-            Input::Persisted { ticket } => self.on_persisted(ticket, now),
+            Input::ControlCommitted { ticket } => self.on_persisted(ticket, now),
             Input::Abandoned { ticket, why } => self.on_abandoned(ticket, why),
             Input::KernelDrops { count } => self.on_kernel_drops(count, now),
             Input::Forget(request) => self.on_forget(request, now),
@@ -105,7 +105,7 @@ impl Fleet {
         let sweep = due.max(self.last_sweep + SWEEP_EVERY);
         let push = self.context.pushes_due.first().map_or(MonoTime::NEVER, |&(at, _)| at);
         let delayed_ack = self.context.delayed_acks.next_due();
-        sweep.min(push).min(delayed_ack).min(self.gap_detector.last_observed() + HEARTBEAT)
+        sweep.min(push).min(delayed_ack).min(self.gap_detector.last_observed() + TICK_INTERVAL_MAX)
     }
 
     /// Finds an agent by its id.
@@ -124,9 +124,9 @@ impl Fleet {
         self.agents.get(index)
     }
 
-    /// Returns the number of places: every [`AgentIndex`] is below it.
-    pub fn places(&self) -> u32 {
-        self.agents.places()
+    /// Returns the exclusive upper bound of every [`AgentIndex`].
+    pub fn slot_count(&self) -> u32 {
+        self.agents.slot_count()
     }
 
     /// Returns all agents to read, with their indices.
@@ -155,8 +155,8 @@ impl Fleet {
     }
 
     /// Returns the number of work rows that are not on disk yet.
-    pub fn unconfirmed_work(&self) -> usize {
-        self.context.unconfirmed_work.len()
+    pub fn uncommitted_work(&self) -> usize {
+        self.context.uncommitted_work.len()
     }
 
     /// Returns the end of the newest stretch of time that was not observed.
@@ -233,7 +233,7 @@ impl Fleet {
         self.sweep(now);
         self.context.thresholds = ThresholdTable::new(rules);
         self.for_each_agent(|mut it| {
-            it.agent.thresholds = it.context.thresholds.number_of(&it.agent.name);
+            it.agent.thresholds = it.context.thresholds.intern(&it.agent.name);
             it.rejudge(now, Some(TransitionCause::Rules));
         });
     }

@@ -22,8 +22,8 @@ pub(crate) struct Tombstones {
     sweep_at: usize,
 }
 
-/// So many are kept at least; more only while a challenge of theirs could still be echoed.
-const KEPT: usize = 1_024;
+/// Number of tombstones that are always kept; more only while a challenge of theirs can be echoed.
+const TOMBSTONES_MIN: usize = 1_024;
 
 impl Tombstones {
     /// Returns whether the message was received before its agent was forgotten.
@@ -44,7 +44,7 @@ impl Tombstones {
             sessions.push(agent.session);
         }
         self.generation = self.generation.max(agent.generation);
-        if self.by_name.len() >= self.sweep_at.max(KEPT) {
+        if self.by_name.len() >= self.sweep_at.max(TOMBSTONES_MIN) {
             self.by_name.retain(|_, sessions| sessions.challenged_until() > now);
             // When many are forgotten at once, none of them has expired: don't sweep for each.
             self.sweep_at = 2 * self.by_name.len();
@@ -100,7 +100,7 @@ fn refusal(agent: &Agent, commanded: &BTreeSet<AgentRowId>) -> Option<ForgetRefu
         ForgetRefusal::Killed
     } else if commanded.contains(&agent.id) {
         ForgetRefusal::CommandPending
-    } else if agent.has_unconfirmed_work() {
+    } else if agent.has_uncommitted_work() {
         ForgetRefusal::WorkPending
     } else {
         return None;

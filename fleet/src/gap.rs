@@ -1,5 +1,5 @@
-//! Time in which the collector observed nothing, and must accuse no agent: its detection, and the clock
-//! by which silence is measured, which stands still meanwhile.
+//! Gaps: time in which the collector observed nothing. Their detection, and the clock by which silence
+//! is measured, which excludes them.
 
 use std::ops::Add;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use crate::fleet::Fleet;
 use crate::output::HistoryDbRow;
 use crate::time::MonoTime;
 
-/// A tick comes at least this often; [`crate::Fleet::poll_timeout`] sees to it.
-pub const HEARTBEAT: Duration = Duration::from_millis(250);
-/// So much later than that a tick may come before the collector counts as frozen.
+/// Longest time between two ticks, as [`crate::Fleet::poll_timeout`] asks for them.
+pub const TICK_INTERVAL_MAX: Duration = Duration::from_millis(250);
+/// How much later than that a tick may be before the collector counts as frozen.
 const TOLERANCE: Duration = Duration::from_millis(50);
 /// Shorter freezes postpone deadlines, but are not recorded.
 const RECORDED_FROM: Duration = Duration::from_secs(1);
 /// Drops that follow each other this closely are one gap.
-const MERGED_WITHIN: Duration = Duration::from_secs(2);
+const DROP_MERGE_WINDOW: Duration = Duration::from_secs(2);
 
 /// A stretch of time that was not observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl GapDetector {
     pub(crate) fn observe(&mut self, now: MonoTime) -> Option<Gap> {
         let from = self.last_observed.known()?;
         self.last_observed = from.max(now);
-        let was_frozen = now.since(from) > HEARTBEAT + TOLERANCE;
+        let was_frozen = now.since(from) > TICK_INTERVAL_MAX + TOLERANCE;
         was_frozen.then_some(Gap { from, to: now, cause: GapCause::Frozen })
     }
 
@@ -68,7 +68,7 @@ impl GapDetector {
 
     /// Returns the gap of drops, once they have ended.
     pub(crate) fn take_ended_drops(&mut self, now: MonoTime) -> Option<Gap> {
-        self.drops.take_if(|gap| now.since(gap.to) > MERGED_WITHIN)
+        self.drops.take_if(|gap| now.since(gap.to) > DROP_MERGE_WINDOW)
     }
 
     /// Returns the gap of drops as far as it has come.
@@ -123,7 +123,7 @@ impl ObservationClock {
 }
 
 impl Fleet {
-    /// The kernel dropped datagrams at some time since the tick before.
+    /// Postpones deadlines by the time since the tick before, in which the kernel dropped datagrams.
     pub(crate) fn on_kernel_drops(&mut self, count: u64, now: MonoTime) {
         if count > 0 {
             let from = self.observed_to;
@@ -132,7 +132,7 @@ impl Fleet {
         }
     }
 
-    /// The collector was frozen.
+    /// Postpones deadlines by the time in which the collector was frozen.
     pub(crate) fn on_frozen(&mut self, gap: Gap) {
         self.postpone_deadlines(gap.from, gap.to);
         if gap.to.since(gap.from) >= RECORDED_FROM {

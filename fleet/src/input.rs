@@ -27,21 +27,21 @@ pub enum Input<'a> {
         /// The smallest row id that no agent ever had.
         next_id: AgentRowId,
     },
-    /// An operator's command. Answered with [`crate::Output::CommandApplied`],
+    /// A command of an operator. The outcome is [`crate::Output::CommandApplied`],
     /// [`crate::Output::CommandRefused`] or [`crate::Output::CommandAbandoned`].
     Command(CommandRequest),
     /// `control.db` has the command of this ticket, and all before it.
-    Persisted { ticket: WriteTicket },
+    ControlCommitted { ticket: WriteTicket },
     /// The command of this ticket did not become durable, and never will: as if it had not come.
     Abandoned { ticket: WriteTicket, why: Box<str> },
     /// `history.db` has the work of this ticket, and all before it.
-    Stored {
+    HistoryCommitted {
         ticket: WriteTicket,
         /// Rows among them that it had before, by another path: not to be counted again.
         known: Vec<WriteTicket>,
     },
-    /// An operator forgets retired agents; those that are still alive come back by their next beat.
-    /// Answered with [`crate::Output::ForgetDone`].
+    /// A request to forget retired agents; those that are still alive come back by their next beat.
+    /// The outcome is [`crate::Output::ForgetDone`].
     Forget(ForgetRequest),
     /// The kernel dropped datagrams since the tick before.
     KernelDrops { count: u64 },

@@ -68,7 +68,7 @@ pub(crate) fn judge(agent: &Agent, thresholds: &HealthThresholds, at: ObservedTi
             Verdict::lasting(AgentStatus::unreachable(Reason::Silent))
         };
     }
-    if !agent.is_confirmed {
+    if !agent.heard_since_start {
         return Verdict::until(AgentStatus::UNKNOWN, unreachable_at);
     }
     let late_at = agent.silent_since + late_after(agent.interval_ms, thresholds);
@@ -120,7 +120,7 @@ pub(crate) fn cause_of(
             beats: thresholds.late_factor.floor() as u32,
             interval_ms: agent.interval_ms,
         },
-        Some(Reason::Silent) if agent.is_confirmed => TransitionCause::Missed {
+        Some(Reason::Silent) if agent.heard_since_start => TransitionCause::Missed {
             beats: thresholds.unreachable_factor.floor() as u32,
             interval_ms: agent.interval_ms,
         },

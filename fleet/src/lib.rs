@@ -38,7 +38,7 @@ pub use agent_table::AgentIndex;
 pub use cause::TransitionCause;
 pub use command::DesiredState;
 pub use fleet::{Fleet, FleetConfig};
-pub use gap::HEARTBEAT;
+pub use gap::TICK_INTERVAL_MAX;
 pub use identity::IdentityInterner;
 pub use input::{
     AgentMessage, CommandRequest, ForgetRequest, Input, RestoredAgent, RestoredSession,

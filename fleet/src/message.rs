@@ -50,7 +50,7 @@ impl Fleet {
             return None;
         }
         let id = self.take_row_id();
-        let thresholds = self.context.thresholds.number_of(message.agent);
+        let thresholds = self.context.thresholds.intern(message.agent);
         let mut agent = Agent::new(message.agent, id, thresholds, Session::new(0, 0), now);
         if let Body::Beat(beat) = &message.body {
             agent.interval_ms = beat.interval_ms;
@@ -114,7 +114,7 @@ impl AgentMut<'_> {
         }
     }
 
-    /// Takes a sequence number in; returns whether it was new in its session.
+    /// Records the sequence; returns whether it was new in its session.
     fn accept_sequence(&mut self, kind: SessionKind, message: &AgentMessage<'_>) -> bool {
         match kind {
             SessionKind::Current | SessionKind::Superseded => self
@@ -123,8 +123,8 @@ impl AgentMut<'_> {
                 .is_none_or(|session| session.accept(message.sequence)),
             SessionKind::Unknown if message.fresh => true,
             SessionKind::Unknown => {
-                let unverified = self.agent.unverified.get_or_insert_default();
-                unverified.accept(message.session, message.sequence)
+                let never_live = self.agent.never_live.get_or_insert_default();
+                never_live.accept(message.session, message.sequence)
             }
         }
     }
@@ -139,7 +139,7 @@ impl AgentMut<'_> {
         self.rejudge(now, None);
         let freshness = match kind {
             SessionKind::Current | SessionKind::Superseded => Freshness::Unconfirmed,
-            SessionKind::Unknown => Freshness::Unverified,
+            SessionKind::Unknown => Freshness::NeverLive,
         };
         self.send_ack(pending_ack, freshness, now);
     }
@@ -149,7 +149,7 @@ impl AgentMut<'_> {
     fn begin_session(&mut self, message: &AgentMessage<'_>, now: MonoTime) -> bool {
         if self.agent.starts > 0 {
             let superseded = self.agent.superseded.get_or_insert_default();
-            if !superseded.has_room(now) {
+            if !superseded.make_room(now) {
                 return false;
             }
             superseded.push(self.agent.session);
@@ -161,13 +161,13 @@ impl AgentMut<'_> {
         true
     }
 
-    /// Another session has become the agent's current one.
+    /// Resets what belonged to the session before, after another one became current.
     fn on_session_changed(&mut self, before: u64, at: MonoTime) {
         let agent = &mut *self.agent;
         let had_ended = agent.ended.take().is_some();
         agent.starts += 1;
         agent.identity_known = false;
-        agent.unverified = None;
+        agent.never_live = None;
         agent.pending_ack = None;
         agent.lost_reported = u32::try_from(agent.session.lost()).unwrap_or(u32::MAX);
         if let Some(desired) = agent.desired.as_mut() {
@@ -213,7 +213,7 @@ impl AgentMut<'_> {
     }
 
     fn on_superseded(&mut self, message: &AgentMessage<'_>, now: MonoTime) {
-        // A goodbye of the old process is how a replacement should go.
+        // A goodbye of the old process is an orderly replacement, not a conflict.
         if let Body::Beat(beat) = &message.body {
             let shown_for = late_after(beat.interval_ms, self.thresholds());
             let shown_until = self.context.clock.observed(now) + shown_for;
@@ -231,7 +231,7 @@ impl AgentMut<'_> {
     fn on_current(&mut self, message: &AgentMessage<'_>, kind: SessionKind, now: MonoTime) {
         let agent = &mut *self.agent;
         agent.silent_since = self.context.clock.observed(now);
-        agent.is_confirmed = true;
+        agent.heard_since_start = true;
         agent.beats_since_row = agent.beats_since_row.saturating_add(1);
         let is_newest = message.sequence > agent.session.last_sequence;
         if is_newest {
@@ -241,7 +241,7 @@ impl AgentMut<'_> {
         }
         let trigger = match &message.body {
             Body::Beat(_) if !is_newest => None,
-            // Reordered behind the goodbye of its own session: that holds.
+            // A beat reordered behind its own goodbye does not reopen the session.
             Body::Beat(_) if agent.ended.is_some() => None,
             Body::Beat(beat) => {
                 self.on_beat(beat, now);

@@ -25,15 +25,15 @@ pub enum Output {
     Ack(OutgoingAck),
     /// Send an agent its desired state, unasked.
     Push(OutgoingPush),
-    /// Write a change of state into `history.db`, in order with [`Output::Record`]. It must reach
+    /// Write a change of state into `history.db`, in order with [`Output::WriteHistory`]. It must reach
     /// operators and alerts also where history is paused.
     Transition(Transition),
     /// Write into `history.db`, in this order. Only [`HistoryDbRow::Work`] awaits an
-    /// [`crate::Input::Stored`].
-    Record(HistoryDbRow),
+    /// [`crate::Input::HistoryCommitted`].
+    WriteHistory(HistoryDbRow),
     /// Write into `control.db`, in this order. [`ControlDbRow::Command`] awaits an
-    /// [`crate::Input::Persisted`] or [`crate::Input::Abandoned`].
-    Persist(ControlDbRow),
+    /// [`crate::Input::ControlCommitted`] or [`crate::Input::Abandoned`].
+    WriteControl(ControlDbRow),
     /// A command is durable, and its pushes are on their way.
     CommandApplied { request_id: u64, at: MonoTime, targets: Vec<CommandTarget> },
     /// A command was refused: nothing was changed.
@@ -147,7 +147,7 @@ pub enum HistoryDbRow {
         to: MonoTime,
         cause: GapCause,
     },
-    /// Work to be counted once, awaiting [`crate::Input::Stored`].
+    /// Work to be counted once, awaiting [`crate::Input::HistoryCommitted`].
     Work(Box<WorkRow>),
     /// The time of an agent's last live beat: written when the collector ends.
     LastBeat {

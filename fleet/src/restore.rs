@@ -17,7 +17,7 @@ impl Fleet {
         let newest = sessions.next();
         let session =
             newest.map_or(Session::new(0, 0), |it| Session::new(it.session, it.applied_segment));
-        let thresholds = self.context.thresholds.number_of(&restored.agent);
+        let thresholds = self.context.thresholds.intern(&restored.agent);
         let mut agent = Agent::new(&restored.agent, restored.id, thresholds, session, now);
         let superseded = SupersededSessions::restored(
             sessions.map(|old| Session::new(old.session, old.applied_segment)),
@@ -28,8 +28,8 @@ impl Fleet {
             Some(SessionEnd::Crashed) => Some(Box::new(ProcessEnd::Crashed(ExitStatus::default()))),
             Some(SessionEnd::Superseded) | None => None,
         };
-        // The database has labels: a wall clock that was put back makes moments of them that are
-        // still to come.
+        // Stored times are wall-clock times: if the clock was set back, they convert to times after
+        // `now`.
         agent.restored = Some(Box::new((restored.status, restored.since.min(now))));
         agent.last_live = restored.last_live.unwrap_or(MonoTime::NEVER_YET).min(now);
         agent.interval_ms = restored.interval_ms;
@@ -48,7 +48,7 @@ impl Fleet {
         self.context.state_counts.add(AgentStatus::UNKNOWN.state);
     }
 
-    /// The socket is bound: each agent has its own limit from here to be heard.
+    /// Starts the judgement: each agent gets its full unreachable limit from now.
     pub(crate) fn on_begin(
         &mut self,
         last_alive: Option<MonoTime>,

@@ -15,7 +15,7 @@ pub(crate) struct Session {
     pub(crate) applied: u64,
     /// The last segment that is on disk; never above `applied`.
     pub(crate) durable: u64,
-    /// Until when a challenge that it was given can be echoed.
+    /// Time until which a challenge that it was sent can be echoed.
     pub(crate) challenged_until: MonoTime,
     /// The highest sequence whose content was applied: an overtaken message is older than it.
     pub(crate) last_sequence: u64,
@@ -38,7 +38,7 @@ impl Session {
         }
     }
 
-    /// Takes a sequence in; returns whether it was new.
+    /// Records a sequence; returns whether it was new.
     pub(crate) fn accept(&mut self, sequence: u64) -> bool {
         let is_new = self.window.accept(sequence);
         if is_new {
@@ -62,10 +62,10 @@ impl Session {
     }
 }
 
-/// Superseded sessions that an agent keeps at least: what they counted, and that they are old.
-const KEPT: usize = 8;
-/// Superseded sessions that it keeps at most, while their challenges could still be echoed.
-const KEPT_MAX: usize = 64;
+/// Superseded sessions that an agent keeps even when their challenges have expired.
+const SUPERSEDED_MIN: usize = 8;
+/// Largest number of superseded sessions that it keeps while their challenges can be echoed.
+const SUPERSEDED_MAX: usize = 64;
 
 /// The sessions that were superseded, newest first.
 #[derive(Clone, Debug, Default)]
@@ -74,11 +74,11 @@ pub(crate) struct SupersededSessions(Vec<Session>);
 impl SupersededSessions {
     /// Returns the sessions of before this start, newest first.
     pub(crate) fn restored(sessions: impl Iterator<Item = Session>) -> Self {
-        Self(sessions.take(KEPT_MAX).collect())
+        Self(sessions.take(SUPERSEDED_MAX).collect())
     }
 
     /// Returns whether work of any of them is on its way to the disk.
-    pub(crate) fn has_unconfirmed_work(&self) -> bool {
+    pub(crate) fn has_uncommitted_work(&self) -> bool {
         self.0.iter().any(|session| session.applied > session.durable)
     }
 
@@ -96,7 +96,7 @@ impl SupersededSessions {
         Some(self.0.remove(at))
     }
 
-    /// Returns until when a challenge of any of them can be echoed.
+    /// Returns the time until which a challenge of any of them can be echoed.
     pub(crate) fn challenged_until(&self) -> MonoTime {
         let moments = self.0.iter().map(|session| session.challenged_until);
         moments.max().unwrap_or(MonoTime::NEVER_YET)
@@ -106,12 +106,12 @@ impl SupersededSessions {
         self.0.iter_mut().find(|session| session.id == id)
     }
 
-    /// Makes room for one more. A session goes only when no recording of it can be live any more:
-    /// otherwise a replay would look like a new start. `false`: there is no room now.
-    pub(crate) fn has_room(&mut self, now: MonoTime) -> bool {
-        while self.0.len() >= KEPT {
+    /// Evicts expired sessions; returns whether there is room for one more. A session expires when no
+    /// recording of it can be live any more: evicted earlier, a replay would look like a new start.
+    pub(crate) fn make_room(&mut self, now: MonoTime) -> bool {
+        while self.0.len() >= SUPERSEDED_MIN {
             if self.0.last().is_some_and(|oldest| oldest.challenged_until > now) {
-                return self.0.len() < KEPT_MAX;
+                return self.0.len() < SUPERSEDED_MAX;
             }
             self.0.pop();
         }
@@ -129,17 +129,17 @@ impl SupersededSessions {
 /// A recording can be sent for ever. If it were acknowledged each time, it would use up the acks
 /// that a new start of the agent waits for.
 #[derive(Debug, Default)]
-pub(crate) struct UnverifiedSessions(Vec<(u64, ReplayWindow)>);
+pub(crate) struct NeverLiveSessions(Vec<(u64, ReplayWindow)>);
 
-/// Unverified sessions that are told apart: the newest.
-const UNVERIFIED_KEPT: usize = 4;
+/// Largest number of sessions that are told apart: the newest.
+const NEVER_LIVE_MAX: usize = 4;
 
-impl UnverifiedSessions {
-    /// Takes a message in; returns whether its sequence was new in its session.
+impl NeverLiveSessions {
+    /// Records a message; returns whether its sequence was new in its session.
     pub(crate) fn accept(&mut self, session: u64, sequence: u64) -> bool {
         let known = self.0.iter().position(|&(known, _)| known == session);
         let at = known.unwrap_or_else(|| {
-            self.0.truncate(UNVERIFIED_KEPT - 1);
+            self.0.truncate(NEVER_LIVE_MAX - 1);
             self.0.insert(0, (session, ReplayWindow::default()));
             0
         });
@@ -153,12 +153,12 @@ mod tests {
 
     #[test]
     fn a_recording_is_new_once() {
-        let mut unverified = UnverifiedSessions::default();
-        assert!(unverified.accept(7, 1) && unverified.accept(7, 2) && unverified.accept(8, 1));
-        assert!(!unverified.accept(7, 1) && !unverified.accept(8, 1));
+        let mut never_live = NeverLiveSessions::default();
+        assert!(never_live.accept(7, 1) && never_live.accept(7, 2) && never_live.accept(8, 1));
+        assert!(!never_live.accept(7, 1) && !never_live.accept(8, 1));
         for session in 10..14 {
-            assert!(unverified.accept(session, 1));
+            assert!(never_live.accept(session, 1));
         }
-        assert!(unverified.accept(7, 1), "only the newest few are remembered");
+        assert!(never_live.accept(7, 1), "only the newest few are remembered");
     }
 }

@@ -73,7 +73,7 @@ impl ThresholdTable {
         Self { distinct: vec![rules.fleet], rules }
     }
 
-    pub(crate) fn number_of(&mut self, agent: &str) -> u16 {
+    pub(crate) fn intern(&mut self, agent: &str) -> u16 {
         if self.rules.agents.is_empty() {
             return 0;
         }

@@ -14,49 +14,49 @@ impl MonoTime {
     /// Later than any other moment: *it will not happen by itself*.
     pub const NEVER: Self = Self(i64::MAX);
 
-    /// A moment so many nanoseconds after the origin.
+    /// Creates the time `nanos` after the origin.
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
 
-    /// A moment so many milliseconds after the origin.
+    /// Creates the time `millis` after the origin; saturates.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
 
-    /// Nanoseconds since the origin.
+    /// Returns the nanoseconds since the origin.
     pub const fn nanos(self) -> i64 {
         self.0
     }
 
-    /// The time from `earlier` to here; zero if it is not earlier.
+    /// Returns the time elapsed since `earlier`; zero if that is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// [`Self::since`] in whole milliseconds.
+    /// Returns [`since`](Self::since) in whole milliseconds.
     pub fn millis_since(self, earlier: Self) -> u64 {
         u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0) / NANOS_PER_MILLI
     }
 
-    /// This moment, unless it is one of the two that are none.
+    /// Returns the time, or `None` for [`Self::NEVER`] and [`Self::NEVER_YET`].
     pub fn known(self) -> Option<Self> {
         (self != Self::NEVER_YET && self != Self::NEVER).then_some(self)
     }
 
-    /// So many milliseconds earlier.
+    /// Returns the time `millis` earlier; saturates.
     pub fn minus_millis(self, millis: u64) -> Self {
         Self(self.0.saturating_sub(nanos_of(millis)).max(OLDEST))
     }
 
-    /// So many milliseconds later.
+    /// Returns the time `millis` later; saturates.
     pub fn plus_millis(self, millis: u64) -> Self {
         Self(self.0.saturating_add(nanos_of(millis)))
     }
 }
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
-/// The earliest moment that is one.
+/// The earliest value that is not [`MonoTime::NEVER_YET`].
 const OLDEST: i64 = i64::MIN + 1;
 
 fn nanos(span: Duration) -> i64 {
@@ -64,7 +64,7 @@ fn nanos(span: Duration) -> i64 {
     whole.saturating_add(i64::from(span.subsec_nanos()))
 }
 
-/// Without the way through a [`Duration`]: every beat is several times that far from something.
+/// Avoids the conversion through [`Duration`]: every beat calls this several times.
 fn nanos_of(millis: u64) -> i64 {
     i64::try_from(millis.saturating_mul(NANOS_PER_MILLI)).unwrap_or(i64::MAX)
 }
@@ -78,7 +78,7 @@ impl Add<Duration> for MonoTime {
 
 impl Sub<Duration> for MonoTime {
     type Output = Self;
-    /// Never reaches [`Self::NEVER_YET`]: an age that an agent made up is still an age.
+    /// Saturates above [`Self::NEVER_YET`], which means something else than a great age.
     fn sub(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(nanos(span)).max(OLDEST))
     }

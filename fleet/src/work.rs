@@ -12,13 +12,13 @@ use crate::message::segment_of;
 use crate::output::{HistoryDbRow, WorkRow, WriteTicket};
 use crate::time::MonoTime;
 
-/// Most rows on their way to the disk. Past it, segments are not applied: they stay pending in their
+/// Largest number of uncommitted rows. Past it, segments are not applied: they stay pending in their
 /// emitters, which send them again. That is how the store sheds load without losing anything.
-const UNCONFIRMED_MAX: usize = 65_536;
+const UNCOMMITTED_ROWS_MAX: usize = 65_536;
 
-/// A row that was handed to the store and is not confirmed yet.
+/// A row that was passed to the store and is not committed yet.
 #[derive(Clone, Copy, Debug)]
-struct UnconfirmedWork {
+struct UncommittedWork {
     ticket: WriteTicket,
     index: AgentIndex,
     id: AgentRowId,
@@ -28,16 +28,16 @@ struct UnconfirmedWork {
     added: WorkTotals,
 }
 
-/// The rows that are not confirmed yet, oldest first, and the last ticket given out.
+/// The rows that are not committed yet, oldest first, and the last ticket given out.
 #[derive(Debug, Default)]
-pub(crate) struct UnconfirmedWorkQueue {
-    rows: VecDeque<UnconfirmedWork>,
+pub(crate) struct UncommittedWorkQueue {
+    rows: VecDeque<UncommittedWork>,
     last: WriteTicket,
 }
 
-impl UnconfirmedWorkQueue {
+impl UncommittedWorkQueue {
     fn has_room(&self) -> bool {
-        self.rows.len() < UNCONFIRMED_MAX
+        self.rows.len() < UNCOMMITTED_ROWS_MAX
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -48,14 +48,14 @@ impl UnconfirmedWorkQueue {
         WriteTicket(self.last.0 + 1)
     }
 
-    fn push(&mut self, row: UnconfirmedWork) {
+    fn push(&mut self, row: UncommittedWork) {
         debug_assert_eq!(row.ticket, self.next_ticket());
         self.last = row.ticket;
         self.rows.push_back(row);
     }
 
-    /// Returns the oldest row, if `ticket` confirms it.
-    fn pop_through(&mut self, ticket: WriteTicket) -> Option<UnconfirmedWork> {
+    /// Removes and returns the oldest row, if it was committed with `ticket`.
+    fn pop_through(&mut self, ticket: WriteTicket) -> Option<UncommittedWork> {
         if self.rows.front()?.ticket > ticket { None } else { self.rows.pop_front() }
     }
 }
@@ -72,7 +72,7 @@ impl AgentMut<'_> {
         if segment.number <= session.applied {
             return segment.number > session.durable;
         }
-        let queue = &mut self.context.unconfirmed_work;
+        let queue = &mut self.context.uncommitted_work;
         if !queue.has_room() {
             self.context.work_shed += 1;
             return false;
@@ -87,8 +87,9 @@ impl AgentMut<'_> {
             tokens_out: segment.tokens_out,
         };
         let (index, session, segment_number) = (self.index, message.session, segment.number);
-        queue.push(UnconfirmedWork { ticket, index, id, session, segment: segment_number, added });
-        // An overtaken message had been counted as lost, and the next lost one stands for it.
+        queue.push(UncommittedWork { ticket, index, id, session, segment: segment_number, added });
+        // A reordered message lowers the number of lost ones again; what was reported must not fall, or a
+        // loss would be reported twice.
         agent.lost_reported = lost.max(last_lost);
         agent.totals = agent.totals.saturating_add(&added);
         let row = WorkRow {
@@ -107,8 +108,8 @@ impl AgentMut<'_> {
         true
     }
 
-    /// Takes in that a row is on disk; `is_known`: it was there before, so it counts no further.
-    fn on_work_stored(&mut self, row: &UnconfirmedWork, is_known: bool, now: MonoTime) {
+    /// Records that a row is committed; `is_known`: it was there before, so it counts no further.
+    fn on_work_stored(&mut self, row: &UncommittedWork, is_known: bool, now: MonoTime) {
         if is_known {
             self.agent.totals = self.agent.totals.saturating_sub(&row.added);
             self.mark_changed();
@@ -122,9 +123,9 @@ impl AgentMut<'_> {
 }
 
 impl Fleet {
-    /// The disk has everything up to `ticket`: confirms it to the agents that wait.
+    /// Confirms everything that was committed up to `ticket` to the agents that wait for it.
     pub(crate) fn on_stored(&mut self, ticket: WriteTicket, known: &[WriteTicket], now: MonoTime) {
-        while let Some(row) = self.context.unconfirmed_work.pop_through(ticket) {
+        while let Some(row) = self.context.uncommitted_work.pop_through(ticket) {
             if let Some(mut agent) = self.agent_mut_if(row.index, row.id) {
                 agent.on_work_stored(&row, known.contains(&row.ticket), now);
             }

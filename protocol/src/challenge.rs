@@ -29,7 +29,7 @@ impl ChallengeKey {
     }
 
     /// Returns the challenge of one step: the first 16 bytes of
-    /// `HMAC-SHA256(boot key, step (8) ‖ step length in ms (8) ‖ session (8) ‖ agent id)`.
+    /// `HMAC-SHA256(challenge key, step (8) ‖ step length in ms (8) ‖ session (8) ‖ agent id)`.
     pub fn challenge(
         &self,
         agent: &str,

@@ -56,7 +56,7 @@ impl DeltaTracker {
     }
 }
 
-/// Returns part of the fleet, and where to go on. Work is left empty.
+/// Returns a page of the fleet, and the start of the next one. Work is left empty.
 pub(super) fn page(
     fleet: &Fleet,
     request: PageRequest,
@@ -64,10 +64,10 @@ pub(super) fn page(
 ) -> (Vec<AgentEntry>, Option<u32>) {
     let entry = |agent: &Agent| entry(agent, anchor);
     match request {
-        PageRequest::From(from, limit) => {
-            let until = from.saturating_add(limit.clamp(1, PAGE_MAX)).min(fleet.places());
-            let views = (from..until).filter_map(|index| fleet.agent(AgentIndex(index)));
-            (views.map(entry).collect(), (until < fleet.places()).then_some(until))
+        PageRequest::Range { start, limit } => {
+            let until = start.saturating_add(limit.clamp(1, PAGE_MAX)).min(fleet.slot_count());
+            let views = (start..until).filter_map(|index| fleet.agent(AgentIndex(index)));
+            (views.map(entry).collect(), (until < fleet.slot_count()).then_some(until))
         }
         PageRequest::Named(names) => {
             let views = names.iter().filter_map(|name| fleet.agent(fleet.find(name)?));

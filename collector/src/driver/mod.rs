@@ -41,7 +41,7 @@ const BATCHES_PER_TURN: usize = 64;
 const REQUESTS_PER_TURN: usize = 8;
 /// How often the kernel's table is read for drops, and the store's writers are checked.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
-/// So many reads of the sockets may fail in a row, out of memory say, before the collector ends.
+/// Largest number of consecutive failures to read the sockets before the collector exits.
 const FAILURES_MAX: u32 = 1_000;
 
 /// The one owner of the fleet.
@@ -69,7 +69,8 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A driver of a fleet that has begun, and was restored by this anchor.
+    /// Creates the driver. `fleet` must have handled [`Input::Begin`]; `anchor` is the one by which it
+    /// was restored.
     pub fn new(
         fleet: Fleet,
         ingest: Ingest,
@@ -174,7 +175,7 @@ impl Driver {
         Ok(())
     }
 
-    /// A socket could not be read. That may pass; when it does not, nothing is observed any more.
+    /// Counts a failure to read a socket. One may pass; when they go on, nothing is observed any more.
     fn on_failure(&mut self, error: io::Error) -> io::Result<()> {
         self.failures += 1;
         if self.failures == 1 {
@@ -186,7 +187,7 @@ impl Driver {
     fn check_drops(&mut self, now: MonoTime) {
         if now.since(self.checked) >= CHECK_EVERY {
             self.checked = now;
-            // Later labels change when the wall clock is set.
+            // Wall-clock times of what follows change when the clock was set.
             self.anchor = self.anchor.updated();
             self.ingest.read_kernel_drops();
         }
@@ -207,8 +208,8 @@ impl Driver {
                 Output::Ack(ack) => self.ingest.queue_ack(&self.fleet, &ack, now),
                 Output::Push(push) => self.ingest.queue_push(&self.fleet, &push),
                 Output::Transition(row) => self.history_rows.push(HistoryDbRow::Transition(row)),
-                Output::Record(row) => self.history_rows.push(row),
-                Output::Persist(row) => self.control_rows.push(row),
+                Output::WriteHistory(row) => self.history_rows.push(row),
+                Output::WriteControl(row) => self.control_rows.push(row),
                 Output::CommandApplied { request_id, at, targets } => {
                     let at_ms = self.anchor.wall_ms(at);
                     self.reply(Ok(CommandOutcome { request_id, at_ms, targets, refused: None }));
@@ -287,10 +288,10 @@ impl Driver {
     fn on_store(&mut self, event: StoreEvent, now: MonoTime) {
         match event {
             StoreEvent::HistoryStored { ticket, known } => {
-                self.handle(Input::Stored { ticket, known }, now);
+                self.handle(Input::HistoryCommitted { ticket, known }, now);
             }
             StoreEvent::Persisted { ticket } => {
-                self.handle(Input::Persisted { ticket }, now);
+                self.handle(Input::ControlCommitted { ticket }, now);
             }
             StoreEvent::Duplicate { ticket, outcome } => {
                 self.reply(Ok(outcome));

@@ -51,8 +51,10 @@ pub enum DriverRequest {
 /// The part of the fleet that a page holds.
 #[derive(Clone, Debug)]
 pub enum PageRequest {
-    /// Agents from this place on, at most so many.
-    From(u32, u32),
+    Range {
+        start: u32,
+        limit: u32,
+    },
     /// The agents of these ids.
     Named(Vec<String>),
 }
@@ -64,7 +66,7 @@ pub struct FleetPage {
     pub turn: u64,
     pub entries: Vec<AgentEntry>,
     pub status: CollectorStatus,
-    /// Where to go on; `None`: there is no more.
+    /// Start of the next page; `None` after the last one.
     pub next: Option<u32>,
 }
 

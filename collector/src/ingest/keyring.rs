@@ -59,7 +59,7 @@ pub struct DerivedAgentKeys {
     down: [u8; 32],
 }
 
-/// The keys of a running collector: its master keys, its boot key and those of its agents.
+/// The keys of a running collector: its master keys, its challenge key and those of its agents.
 pub struct Keyring {
     masters: Vec<(KeyEpoch, MasterKey)>,
     revoked: BTreeSet<(u8, Box<str>)>,
@@ -73,7 +73,7 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Creates a keyring of the valid master keys and a boot key drawn for this start alone.
+    /// Creates a keyring of the valid master keys and a challenge key drawn for this start alone.
     pub fn new(masters: Vec<(KeyEpoch, MasterKey)>, boot: ChallengeKey, started: MonoTime) -> Self {
         Self {
             masters,

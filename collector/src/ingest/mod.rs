@@ -129,18 +129,18 @@ impl Ingest {
     }
 
     /// Queues an ack for the next [`Self::flush`].
-    pub fn queue_ack(&mut self, fleet: &Fleet, answer: &OutgoingAck, now: MonoTime) {
-        let Some(view) = fleet.agent(answer.index) else { return };
-        self.send_queue.queue_ack(&mut self.keyring, view.name(), answer, now);
+    pub fn queue_ack(&mut self, fleet: &Fleet, ack: &OutgoingAck, now: MonoTime) {
+        let Some(view) = fleet.agent(ack.index) else { return };
+        self.send_queue.queue_ack(&mut self.keyring, view.name(), ack, now);
         if self.send_queue.is_full() {
             self.flush();
         }
     }
 
     /// Queues a push for the next [`Self::flush`].
-    pub fn queue_push(&mut self, fleet: &Fleet, order: &OutgoingPush) {
-        let Some(view) = fleet.agent(order.index) else { return };
-        self.send_queue.queue_push(&self.keyring, view.name(), order);
+    pub fn queue_push(&mut self, fleet: &Fleet, push: &OutgoingPush) {
+        let Some(view) = fleet.agent(push.index) else { return };
+        self.send_queue.queue_push(&self.keyring, view.name(), push);
         if self.send_queue.is_full() {
             self.flush();
         }

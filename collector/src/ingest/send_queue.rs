@@ -25,8 +25,8 @@ pub struct SendQueue {
 }
 
 impl SendQueue {
-    /// Returns how many acks were not sent because they were longer than their question, and how
-    /// many datagrams the kernel did not take.
+    /// Returns how many acks were not sent because they were longer than the message, and how many
+    /// datagrams the kernel did not take.
     pub fn withheld(&self) -> u64 {
         self.withheld
     }
@@ -40,10 +40,10 @@ impl SendQueue {
         &mut self,
         keyring: &mut Keyring,
         agent: &str,
-        answer: &OutgoingAck,
+        ack: &OutgoingAck,
         now: MonoTime,
     ) {
-        let OutgoingAck { index, to, session, sequence, interval_ms, message_len, ack } = *answer;
+        let OutgoingAck { index, to, session, sequence, interval_ms, message_len, ack } = *ack;
         let Some((key, epoch, scope_len)) = keyring.down_key(index, session) else { return };
         let challenge = keyring.challenge(Some(index), agent, session, interval_ms, now);
         let header = Header {
@@ -68,8 +68,8 @@ impl SendQueue {
     }
 
     /// Seals a push to `agent`.
-    pub fn queue_push(&mut self, keyring: &Keyring, agent: &str, order: &OutgoingPush) {
-        let Some((key, epoch, scope_len)) = keyring.down_key(order.index, order.session) else {
+    pub fn queue_push(&mut self, keyring: &Keyring, agent: &str, push: &OutgoingPush) {
+        let Some((key, epoch, scope_len)) = keyring.down_key(push.index, push.session) else {
             return;
         };
         let header = Header {
@@ -77,14 +77,14 @@ impl SendQueue {
             epoch,
             scope_len,
             agent,
-            session: order.session,
-            sequence: order.generation.max(1),
+            session: push.session,
+            sequence: push.generation.max(1),
             challenge: [0; CHALLENGE_LEN],
         };
         let mut sealer = DatagramWriter::new(self.next_buffer(), &header);
-        Push { generation: order.generation, killed: order.killed }.write(sealer.body());
+        Push { generation: push.generation, killed: push.killed }.write(sealer.body());
         if sealer.seal(&key).is_ok() {
-            self.destinations.push((order.to.peer, order.to.via));
+            self.destinations.push((push.to.peer, push.to.via));
         }
     }
 

@@ -87,7 +87,7 @@ pub async fn send_pages(
         let page = if view.is_partial() {
             PageRequest::Named(names.by_ref().take(NAMES_MAX).cloned().collect())
         } else {
-            PageRequest::From(start, u32::MAX)
+            PageRequest::Range { start, limit: u32::MAX }
         };
         let page = driver.request(|reply_to| DriverRequest::Page(page, reply_to)).await;
         let FleetPage { turn, mut entries, status, next } = page.ok_or(ClientGone)?;

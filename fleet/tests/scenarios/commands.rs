@@ -33,7 +33,7 @@ fn a_kill_has_no_effect_until_it_is_durable() {
         _ => false,
     };
     assert!(!outputs.iter().any(reveals_kill), "no agent or operator may learn of it yet");
-    fleet.handle(Input::Persisted { ticket: WriteTicket(1) });
+    fleet.handle(Input::ControlCommitted { ticket: WriteTicket(1) });
     assert_eq!(fleet.status("a"), "killed operator");
     assert_eq!(fleet.pushes().len(), 1);
 }
@@ -43,7 +43,7 @@ fn a_kill_that_was_not_stored_has_no_effect() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     fleet.command(Action::Kill, "a");
     fleet.handle(Input::Abandoned { ticket: WriteTicket(1), why: "full".into() });
-    fleet.handle(Input::Persisted { ticket: WriteTicket(1) });
+    fleet.handle(Input::ControlCommitted { ticket: WriteTicket(1) });
     assert_eq!(fleet.status("a"), "healthy");
     fleet.command_durably(Action::Kill, "a");
     assert_eq!(fleet.agent("a").desired().map(|desired| desired.generation), Some(2));
@@ -104,7 +104,7 @@ fn a_kill_is_delivered_and_obeyed_once_no_task_is_in_flight() {
     assert_eq!(progress(&fleet), (Some(4), Some(5_004)));
     let rows = fleet.outputs();
     let stored = |output: &Output| match output {
-        Output::Persist(ControlDbRow::Progress { delivered_ms, obeyed_ms, .. }) => {
+        Output::WriteControl(ControlDbRow::Progress { delivered_ms, obeyed_ms, .. }) => {
             Some((*delivered_ms, *obeyed_ms))
         }
         _ => None,

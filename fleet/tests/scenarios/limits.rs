@@ -1,6 +1,6 @@
 //! Limits, and the counters of what exceeds them.
 
-use heartline_fleet::{FleetConfig, HEARTBEAT, Input};
+use heartline_fleet::{FleetConfig, Input, TICK_INTERVAL_MAX};
 
 use crate::test_fleet::{START, TestFleet};
 use crate::test_message::beat;
@@ -59,7 +59,7 @@ fn a_full_fleet_rejects_new_agents() {
 fn the_timeout_is_never_later_than_a_heartbeat() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     for _ in 0..100 {
-        assert!(fleet.core.poll_timeout() <= fleet.now + HEARTBEAT);
+        assert!(fleet.core.poll_timeout() <= fleet.now + TICK_INTERVAL_MAX);
         fleet.advance_ms(333);
     }
 }

@@ -125,10 +125,10 @@ impl TestFleet {
     /// Confirms that all commands so far are durable.
     pub(crate) fn confirm_commands(&mut self) {
         let ticket = self.outputs.iter().rev().find_map(|output| match output {
-            Output::Persist(ControlDbRow::Command(row)) => Some(row.ticket),
+            Output::WriteControl(ControlDbRow::Command(row)) => Some(row.ticket),
             _ => None,
         });
-        self.handle(Input::Persisted { ticket: ticket.expect("a command is pending") });
+        self.handle(Input::ControlCommitted { ticket: ticket.expect("a command is pending") });
     }
 
     /// Sends a command that is durable at once.
@@ -139,7 +139,7 @@ impl TestFleet {
 
     /// Confirms that work is stored up to this ticket.
     pub(crate) fn confirm_work(&mut self, ticket: u64) {
-        self.handle(Input::Stored { ticket: WriteTicket(ticket), known: Vec::new() });
+        self.handle(Input::HistoryCommitted { ticket: WriteTicket(ticket), known: Vec::new() });
     }
 
     pub(crate) fn discard_outputs(&mut self) {
@@ -179,7 +179,7 @@ impl TestFleet {
     /// Takes the rows for `history.db`.
     pub(crate) fn history(&mut self) -> Vec<HistoryDbRow> {
         let row = |output| match output {
-            Output::Record(row) => Some(row),
+            Output::WriteHistory(row) => Some(row),
             Output::Transition(row) => Some(HistoryDbRow::Transition(row)),
             _ => None,
         };

@@ -79,7 +79,7 @@ fn a_segment_that_was_stored_before_is_subtracted_again() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     fleet.receive(beat("a").segment(1, 10));
     fleet.receive(beat("a").segment(2, 5));
-    fleet.handle(Input::Stored { ticket: WriteTicket(2), known: vec![WriteTicket(1)] });
+    fleet.handle(Input::HistoryCommitted { ticket: WriteTicket(2), known: vec![WriteTicket(1)] });
     assert_eq!(fleet.agent("a").totals().ok, 5);
 }
 

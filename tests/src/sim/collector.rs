@@ -126,7 +126,7 @@ impl SimWorld {
                 }
             }
             Output::Transition(row) => self.record_history(HistoryDbRow::Transition(row)),
-            Output::Record(row) => {
+            Output::WriteHistory(row) => {
                 match &row {
                     HistoryDbRow::Work(work) => self.ledger.record_counted(work, &self.oracle)?,
                     HistoryDbRow::Forgotten { id, .. } => self.ledger.check_forgotten(id.0)?,
@@ -134,7 +134,7 @@ impl SimWorld {
                 }
                 self.record_history(row);
             }
-            Output::Persist(row) => {
+            Output::WriteControl(row) => {
                 if let ControlDbRow::Registered { id, agent, .. } = &row {
                     self.ledger.record_row_id(id.0, agent_number(agent));
                 }
@@ -279,11 +279,14 @@ impl SimWorld {
             }
             StoreNotice::Stored(stored) => {
                 self.ledger.on_stored(&stored)?;
-                self.step_core(Input::Stored { ticket: stored.ticket, known: stored.known })
+                self.step_core(Input::HistoryCommitted {
+                    ticket: stored.ticket,
+                    known: stored.known,
+                })
             }
             StoreNotice::Persisted(commands) => {
                 let last = commands.iter().map(|it| it.ticket).max().expect("some are durable");
-                let outputs = self.handle_input(Input::Persisted { ticket: last });
+                let outputs = self.handle_input(Input::ControlCommitted { ticket: last });
                 self.oracle.on_commands_durable(&commands, self.now)?;
                 self.perform_outputs(outputs)
             }

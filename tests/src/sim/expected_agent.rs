@@ -43,7 +43,7 @@ pub(super) struct ExpectedAgent {
     /// Newest beat of the current session.
     pub(super) newest_beat: Option<NewestBeat>,
     /// Sessions that were never live, newest first, with the sequences received of them.
-    pub(super) unverified_sessions: Vec<(u64, BTreeSet<u64>)>,
+    pub(super) never_live_sessions: Vec<(u64, BTreeSet<u64>)>,
     /// Session and sequence of each message received since the collector started.
     pub(super) received: BTreeSet<(u64, u64)>,
     /// Sequence of the newest message of the current session.
@@ -71,7 +71,7 @@ pub(super) struct NewestBeat {
 }
 
 /// Number of never-live sessions of which repeated messages are known.
-const UNVERIFIED_MAX: usize = 4;
+const NEVER_LIVE_MAX: usize = 4;
 /// Intervals without a live beat until late, and until unreachable.
 const LATE_AND_UNREACHABLE: (u32, u32) = (3, 10);
 
@@ -93,7 +93,7 @@ impl ExpectedAgent {
             new_session: None,
             new_sessions: BTreeSet::new(),
             newest_beat: None,
-            unverified_sessions: Vec::new(),
+            never_live_sessions: Vec::new(),
             received: BTreeSet::new(),
             newest_sequence: 0,
             restored: None,
@@ -198,13 +198,13 @@ impl ExpectedAgent {
 
     /// Returns whether a message of a never-live session is new.
     pub(super) fn is_new_of_unverified(&mut self, session: u64, sequence: u64) -> bool {
-        let known = self.unverified_sessions.iter().position(|(known, _)| *known == session);
+        let known = self.never_live_sessions.iter().position(|(known, _)| *known == session);
         let at = known.unwrap_or_else(|| {
-            self.unverified_sessions.insert(0, (session, BTreeSet::new()));
-            self.unverified_sessions.truncate(UNVERIFIED_MAX);
+            self.never_live_sessions.insert(0, (session, BTreeSet::new()));
+            self.never_live_sessions.truncate(NEVER_LIVE_MAX);
             0
         });
-        let taken = &mut self.unverified_sessions[at].1;
+        let taken = &mut self.never_live_sessions[at].1;
         let is_outdated = taken.last().is_some_and(|&last| sequence + WINDOW <= last);
         !is_outdated && taken.insert(sequence)
     }
@@ -266,7 +266,7 @@ impl ExpectedAgent {
             self.sessions.retain(|&known| known != message.session && known != NO_SESSION);
             self.sessions.insert(0, message.session);
             self.ended = None;
-            self.unverified_sessions.clear();
+            self.never_live_sessions.clear();
             self.newest_sequence = 0;
             self.received.insert((message.session, message.sequence));
         }

@@ -290,7 +290,7 @@ impl SimWorld {
             ensure!(false, "no collector runs");
             return Ok(());
         };
-        ensure!(instance.fleet.unconfirmed_work() == 0, "work is never stored");
+        ensure!(instance.fleet.uncommitted_work() == 0, "work is never stored");
         for (number, agent) in self.agents.iter().enumerate() {
             ensure!(agent.processes.len() == 1, "{} does not run", agent.name);
             let engine = &agent.processes[0].engine;

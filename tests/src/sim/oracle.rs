@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use heartline_fleet::{
-    AgentIndex, AgentMessage, Fleet, HEARTBEAT, HistoryDbRow, MonoTime, OutgoingAck, Output,
-    RestoredAgent, Transition,
+    AgentIndex, AgentMessage, Fleet, HistoryDbRow, MonoTime, OutgoingAck, Output, RestoredAgent,
+    TICK_INTERVAL_MAX, Transition,
 };
 
 use heartline_protocol::Body;
@@ -277,10 +277,10 @@ impl FleetOracle {
                 expected.since = *at;
                 expected.status = *to;
             }
-            Output::Record(HistoryDbRow::Disobeyed { .. }) => {
+            Output::WriteHistory(HistoryDbRow::Disobeyed { .. }) => {
                 ensure!(false, "an obedient agent was called disobedient");
             }
-            Output::Record(HistoryDbRow::Forgotten { id, .. }) => {
+            Output::WriteHistory(HistoryDbRow::Forgotten { id, .. }) => {
                 self.forgotten_ids.insert(id.0);
                 for (expected, forgotten) in self.agents.iter_mut().zip(&mut self.forgotten) {
                     if let Some(agent) = expected.take_if(|expected| expected.id == id.0) {
@@ -349,7 +349,7 @@ impl FleetOracle {
             ensure!(summary.of(state) == of[state as usize], "the sum of {state:?} is wrong");
         }
         let timeout = fleet.poll_timeout();
-        ensure!(timeout <= now + HEARTBEAT, "it would sleep for longer than a heartbeat");
+        ensure!(timeout <= now + TICK_INTERVAL_MAX, "it would sleep for longer than a heartbeat");
         ensure!(
             timeout <= next.max(now.plus_millis(SWEEP_INTERVAL_MS)),
             "it would sleep until {timeout:?}, past a deadline at {next:?}"

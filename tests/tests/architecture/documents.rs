@@ -32,7 +32,7 @@ const NUMBERS: &[(&str, &str, &[&str])] = &[
     (
         "ARCHITECTURE.md",
         "at least {} and at most {} of them for an agent",
-        &["session::KEPT", "session::KEPT_MAX"],
+        &["session::SUPERSEDED_MIN", "session::SUPERSEDED_MAX"],
     ),
     ("ARCHITECTURE.md", "goes without it after {} ms", &["ack::ACK_DELAY_MAX_MS"]),
     ("ARCHITECTURE.md", "falls {} deltas behind", &["publisher::BACKLOG"]),

@@ -54,14 +54,14 @@ impl BenchStore {
     /// Reports durable rows to the fleet. Waits for them while too many are under way.
     pub(super) fn confirm(&self, fleet: &mut Fleet, now: MonoTime) -> Result<()> {
         loop {
-            let event = if fleet.unconfirmed_work() > UNDER_WAY_MAX {
+            let event = if fleet.uncommitted_work() > UNDER_WAY_MAX {
                 Some(self.events.recv_timeout(DISK_TIMEOUT).context("the store does not keep up")?)
             } else {
                 self.events.try_recv().ok()
             };
             match event {
                 Some(StoreEvent::HistoryStored { ticket, known }) => {
-                    fleet.handle(Input::Stored { ticket, known }, now);
+                    fleet.handle(Input::HistoryCommitted { ticket, known }, now);
                 }
                 Some(StoreEvent::HistoryPaused { why }) => bail!("{why}"),
                 Some(_) => {}
@@ -72,11 +72,11 @@ impl BenchStore {
 
     /// Waits until nothing is under way.
     pub(super) fn wait_until_durable(&self, fleet: &mut Fleet, now: MonoTime) -> Result<()> {
-        while fleet.unconfirmed_work() > 0 {
+        while fleet.uncommitted_work() > 0 {
             let event =
                 self.events.recv_timeout(DISK_TIMEOUT).context("the store does not keep up")?;
             if let StoreEvent::HistoryStored { ticket, known } = event {
-                fleet.handle(Input::Stored { ticket, known }, now);
+                fleet.handle(Input::HistoryCommitted { ticket, known }, now);
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
 //! The agents' side of the socket: a thread on a core of its own that sends bursts of beats on
-//! request. It knows the collector's boot key, so that even first beats are live.
+//! request. It knows the collector's challenge key, so that even first beats are live.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -16,7 +16,7 @@ use crate::bench::machine;
 /// Beats sent at once: they all fit the receive buffer, so that draining it can be measured alone.
 pub(super) const BURST_LEN: usize = 4_096;
 
-/// The collector's boot key.
+/// The collector's challenge key.
 pub(super) const BOOT_KEY: [u8; 32] = [0xb0; 32];
 
 /// One beat of every agent.

@@ -142,7 +142,7 @@ impl InProcessDriver {
             store.hand_over();
             store.confirm(&mut self.fleet, self.now)?;
         } else {
-            let stored = Input::Stored { ticket: self.newest_work, known: Vec::new() };
+            let stored = Input::HistoryCommitted { ticket: self.newest_work, known: Vec::new() };
             self.fleet.handle(stored, self.now);
         }
         self.drain_outputs(stage);
@@ -171,7 +171,7 @@ impl InProcessDriver {
                 Output::Ack(answer) if stage >= PipelineStage::Answered => {
                     self.ingest.queue_ack(&self.fleet, &answer, self.now);
                 }
-                Output::Record(row) => {
+                Output::WriteHistory(row) => {
                     if let HistoryDbRow::Work(work) = &row {
                         self.newest_work = work.ticket;
                     }
@@ -179,7 +179,7 @@ impl InProcessDriver {
                         store.history.push(row);
                     }
                 }
-                Output::Persist(row) => {
+                Output::WriteControl(row) => {
                     if let Some(store) = &mut self.store {
                         store.control.push(row);
                     }
