@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use heartline_config::{Config, ConfigError, ConfigFile, LISTEN_MAX, parse_address};
 use heartline_operator::DirectoryOverrides;
 
-/// Receives the heartbeats of AI agents, judges them, remembers, and answers operators.
+/// Receives the heartbeats of AI agents, keeps their health and history, and serves operators.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "heartlined", version, about, args_conflicts_with_subcommands = true)]
 pub struct Args {
@@ -37,15 +37,15 @@ pub struct RunArgs {
     /// Where the operators' sockets are
     #[arg(long, value_name = "DIR", env = "HEARTLINE_SOCKET_DIR")]
     pub socket_dir: Option<PathBuf>,
-    /// How the log on standard error looks
+    /// Format of the log on standard error
     #[arg(long, value_name = "FORMAT", env = "HEARTLINE_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
-    /// Say more; twice for everything
+    /// Log more; twice for everything
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
 
-/// How the log looks.
+/// Format of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// A line for people.
@@ -58,7 +58,7 @@ pub enum LogFormat {
 /// What to do instead of running.
 #[derive(Clone, Debug, Subcommand)]
 pub enum CollectorCommand {
-    /// Check the config file and say what it comes to
+    /// Check the config file and print the resulting settings
     Check {
         /// Config file (TOML)
         #[arg(long, value_name = "FILE", env = "HEARTLINE_CONFIG")]
@@ -93,7 +93,7 @@ impl RunArgs {
     /// [`ConfigError`]: exit code 2.
     pub fn check(&self) -> Result<String, ConfigError> {
         let file: ConfigFile = self.resolve()?.to_file();
-        Ok(format!("# valid; what it comes to:\n{}", file.to_toml()))
+        Ok(format!("# valid; resulting settings:\n{}", file.to_toml()))
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_check_prints_brings_about_the_same_settings() {
+    fn printed_settings_round_trip() {
         let dir = tempfile::tempdir().unwrap();
         let run = |text: &str| {
             let config = dir.path().join("heartline.toml");

@@ -198,11 +198,11 @@ fn reconfigure(handle: &DriverHandle, reload: &ReloadConfig, access: &watch::Sen
             access.send_replace(AccessPolicy::new(config.access));
             handle.send(DriverRequest::Rules(config.rules));
             tracing::info!(
-                "took the changed config; addresses, directories, retention and the mode of the \
+                "configuration reloaded; addresses, directories, retention and the mode of the \
                  operators' sockets change with a restart"
             );
         }
-        Err(error) => tracing::error!("the config is as it was: {error}"),
+        Err(error) => tracing::error!("configuration not reloaded: {error}"),
     }
 }
 
@@ -242,14 +242,14 @@ fn restore(config: &Config, restored: RestoredState, now: MonoTime) -> Result<Fl
     let RestoredState { last_alive, next_id, .. } = restored;
     fleet.handle(Input::Begin { last_alive, next_id }, clock::now());
     if known > 0 {
-        tracing::info!("{known} agents are known from before; each is unknown until it is heard");
+        tracing::info!("restored {known} agents; each is unknown until its next beat");
     }
     Ok(fleet)
 }
 
 fn announce_created_files(keys: &CollectorKeys) {
     for file in &keys.created_files {
-        tracing::info!("made {}", file.display());
+        tracing::info!("created {}", file.display());
     }
     if !keys.created_files.is_empty() {
         tracing::info!(

@@ -138,7 +138,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_a_program_calls_itself_can_be_read(
+        fn any_identity_round_trips(
             step in any::<String>(),
             host in vec(any::<char>(), 0..300),
             labels in vec((vec("[\u{1b}\u{202e}\u{200b}a]", 0..50), any::<String>()), 0..30),
@@ -170,7 +170,7 @@ mod tests {
         }
 
         #[test]
-        fn an_ending_is_as_long_as_its_answer_may_be(
+        fn goodbyes_and_exit_reports_are_at_least_as_long_as_an_ack(
             uptime_ms in any::<u64>(),
             code in option::of(any::<u32>()),
             signal in option::of(any::<u32>()),

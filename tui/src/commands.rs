@@ -274,8 +274,7 @@ pub(crate) const REGISTRY: &[CommandSpec] = &[
     spec(NextPane, "next", &["Tab"], AGENT_AND_DIALOG, "next pane, or next field").hint(45, "pane"),
     spec(PreviousPane, "previous", &["shift-Tab"], AGENT_AND_DIALOG, "previous pane, or field"),
     spec(Expand, "expand", &["e"], FLEET_AND_AGENT, "give the pane the whole screen, or back"),
-    spec(Freeze, "freeze", &["f"], SCREENS, "hold the screen still, or let it go on")
-        .hint(55, "freeze"),
+    spec(Freeze, "freeze", &["f"], SCREENS, "freeze or unfreeze the screen").hint(55, "freeze"),
     spec(Utc, "utc", &["U"], SCREENS, "times in UTC, or in the local zone"),
     spec(Mouse, "mouse", &["M"], SCREENS, "the mouse scrolls and selects, or copies"),
     spec(Palette, "palette", &[":"], SCREENS, "find a command by its name").hint(20, "commands"),

@@ -49,7 +49,7 @@ pub(crate) fn banners(state: &AppState) -> Vec<String> {
     }
     if let Some(collector) = state.model().collector() {
         if let HistoryHealth::Paused(why) = &collector.history {
-            all.push(format!("history is not being kept: {why}"));
+            all.push(format!("history is paused: {why}"));
         }
         all.extend(collector.banners.iter().cloned());
     }

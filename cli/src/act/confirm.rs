@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_does_nothing() {
+    fn a_wrong_confirmation_is_refused() {
         let answers = [("kill 3\n", true), ("kill 2\n", false), ("y\n", false), ("", false)];
         for (typed, confirmed) in answers {
             let (mut console, out, _) = console(Some(typed));

@@ -82,7 +82,7 @@ impl CommandPlan {
         let mut effects = Vec::new();
         if let Some(slowest) = beating.iter().map(|entry| entry.vitals.interval_ms).max() {
             effects.push(format!(
-                "Effect: the kill is pushed at once and repeated with every answer; it arrives with \
+                "Effect: the kill is sent at once and repeated with every ack; it arrives with \
                  the next beat at the latest, within {}. Tasks in flight are finished, and no new \
                  one starts until it is resumed.",
                 span(u64::from(slowest))
@@ -92,13 +92,13 @@ impl CommandPlan {
             let names: Vec<_> = silent.iter().take(5).map(|entry| entry.agent.as_str()).collect();
             let more = if silent.len() > names.len() { ", …" } else { "" };
             effects.push(format!(
-                "Not beating: {}{more}. The kill stays pending until it beats again.",
+                "Not beating: {}{more}. The kill stays pending until its next beat.",
                 names.join(", ")
             ));
         }
         let stopped = self.targets.iter().any(|e| e.vitals.reason == Some(Reason::Shutdown));
         if stopped {
-            effects.push("A stopped agent obeys at its next start.".to_owned());
+            effects.push("A stopped agent applies it at its next start.".to_owned());
         }
         effects
     }

@@ -80,7 +80,7 @@ pub(crate) struct TokenArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[group(multiple = false)]
 pub(crate) struct ScopeArgs {
-    /// All agents whose id begins so; ends in a dot, such as 'mail.'; '' is the whole fleet
+    /// All agents whose id starts with this prefix; ends in a dot, such as 'mail.'; '' is the whole fleet
     #[arg(long, value_name = "PREFIX")]
     pub(crate) scope: Option<String>,
     /// This agent alone
@@ -93,7 +93,7 @@ pub(crate) struct ScopeArgs {
 pub(crate) enum TokenCommand {
     /// From now on, refuse everything that is signed with this token
     Revoke(TokenRevokeArgs),
-    /// Take a revocation back
+    /// Undo a revocation
     Reinstate(TokenReinstateArgs),
     /// Tokens made and revoked so far
     List(TokenListArgs),

@@ -45,7 +45,7 @@ pub(crate) struct EventsArgs {
     /// How far back, e.g. 30m, 2h, 7d [default: 24h; with --follow: from now on]
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     pub(crate) since: Option<Duration>,
-    /// Go on with what happens from now on; survives restarts of the collector
+    /// Follow new events, across restarts of the collector
     #[arg(long)]
     pub(crate) follow: bool,
     /// Print one JSON object a line

@@ -34,12 +34,12 @@ pub(crate) struct Arguments {
     pub(crate) command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 the answer is bad (--fail-on matched, not obeyed in \
-                          time, a refused kill); 2 usage; 3 no collector there";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 condition failed (--fail-on matched, not obeyed in \
+                          time, a refused kill); 2 usage; 3 no collector";
 
 const LONG_AFTER: &str = "\
-Exit codes: 0 done; 1 the answer is bad (--fail-on matched, not obeyed in time, a refused kill); \
-2 usage; 3 no collector there.
+Exit codes: 0 done; 1 condition failed (--fail-on matched, not obeyed in time, a refused kill); \
+2 usage; 3 no collector.
 
 Environment: HEARTLINE_DATA_DIR, HEARTLINE_SOCKET_DIR, HEARTLINE_SSH, HEARTLINE_CONFIG and
 NO_COLOR. Flags win over the environment, the environment over the config file.
@@ -53,10 +53,10 @@ const GLOBAL: &str = "Options of every command";
 /// Flags of every command.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct GlobalArgs {
-    /// The collector's data directory (with --ssh: over there) [env: HEARTLINE_DATA_DIR]
+    /// The collector's data directory (with --ssh: on that host) [env: HEARTLINE_DATA_DIR]
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Directory of the collector's sockets (with --ssh: over there) [env: HEARTLINE_SOCKET_DIR]
+    /// Directory of the collector's sockets (with --ssh: on that host) [env: HEARTLINE_SOCKET_DIR]
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) socket_dir: Option<PathBuf>,
     /// Reach the collector on this host through ssh
@@ -87,7 +87,7 @@ pub(crate) struct GlobalArgs {
 pub(crate) enum Command {
     /// Open the terminal app (as without a command)
     Tui(TuiArgs),
-    /// Watch a fleet of 20 real agents on loopback, with a scripted morning
+    /// Watch a fleet of 20 real agents on loopback, with scripted failures
     ///
     /// A collector of its own in a temporary directory, and 20 agent processes on 4 pretend hosts:
     /// one dies, one deadlocks in its worker while it goes on beating, one burns money, one is
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_arguments_make_sense_to_clap() {
+    fn the_definition_of_the_arguments_is_valid() {
         Arguments::command().debug_assert();
     }
 

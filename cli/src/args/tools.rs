@@ -15,7 +15,7 @@ pub(crate) struct DemoRunArgs {
     /// Without the terminal app: print what happens, a line each
     #[arg(long)]
     pub(crate) headless: bool,
-    /// End by itself after this time [default: 60s with --headless, else never]
+    /// Stop after this time [default: 60s with --headless, else never]
     #[arg(long = "for", value_name = "DUR", value_parser = parse_duration)]
     pub(crate) lasting: Option<Duration>,
     /// How many agents

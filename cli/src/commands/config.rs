@@ -26,7 +26,7 @@ pub(crate) fn run(
         ConfigCommand::Check => {
             let settings = Settings::resolve(global, &environment)?;
             match &settings.config.path {
-                Some(path) => console.say(&format!("{}: right", path.display())),
+                Some(path) => console.say(&format!("{}: valid", path.display())),
                 None => {
                     let path = path_of(None, &environment)?;
                     console
@@ -59,7 +59,7 @@ fn init(global: &GlobalArgs, console: &mut Console) -> Result<(), CliError> {
     let opened = OpenOptions::new().write(true).create_new(true).open(&path);
     let mut file = opened.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            CliError::Usage(format!("{} is there already; it was not touched", path.display()))
+            CliError::Usage(format!("{} already exists; it was not overwritten", path.display()))
         }
         _ => cannot(error),
     })?;
@@ -83,8 +83,8 @@ mod tests {
         run(&ConfigCommand::Check, &global, &mut console).unwrap();
         std::fs::write(&path, "[tui]\nascii = true\n").unwrap();
         let error = run(&ConfigCommand::Init, &global, &mut console).unwrap_err().to_string();
-        assert!(error.contains("not touched"), "{error}");
+        assert!(error.contains("already exists"), "{error}");
         assert!(std::fs::read_to_string(&path).unwrap().contains("ascii"));
-        assert!(said.text().contains("right") && out.text().is_empty());
+        assert!(said.text().contains("valid") && out.text().is_empty());
     }
 }

@@ -213,8 +213,8 @@ fn lines(action: Action, progress: &CommandTracker, wait: Option<Duration>) -> V
             (Some(_), _, _) => "obeyed before: nothing changed".to_owned(),
             (None, Some(ms), Some(_)) => format!("delivered in {}, NOT OBEYED yet", span(ms)),
             (None, None, Some(_)) => format!("NOT DELIVERED yet; the {verb} stays pending"),
-            (None, _, None) if !target.changed => "nothing changed: it was so before".to_owned(),
-            (None, _, None) => "ordered, and durable".to_owned(),
+            (None, _, None) if !target.changed => "no change: already in effect".to_owned(),
+            (None, _, None) => "accepted and stored".to_owned(),
         };
         format!("{verb} {agent} (#{}): {what}", target.generation)
     };

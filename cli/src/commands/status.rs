@@ -106,7 +106,7 @@ pub(crate) fn collector_lines(collector: &CollectorStatus) -> String {
         text.push_str(&format!("\nthe newest gap ended {ago} ago"));
     }
     if let HistoryHealth::Paused(why) = &collector.history {
-        text.push_str(&format!("\n{}", alert(&format!("! history is not kept: {why}"))));
+        text.push_str(&format!("\n{}", alert(&format!("! history is paused: {why}"))));
     }
     for banner in &collector.banners {
         text.push_str(&format!("\n{}", alert(&format!("! {banner}"))));

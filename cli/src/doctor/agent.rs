@@ -86,7 +86,7 @@ impl AgentSettings {
                 };
                 let epoch = token.epoch.0;
                 diagnostics.push(Diagnostic::Ok(format!(
-                    "the token from {from} is whole; it speaks for {whom} (epoch {epoch})"
+                    "the token from {from} is valid for {whom} (epoch {epoch})"
                 )));
                 Some(token)
             }

@@ -65,8 +65,8 @@ pub(crate) async fn run(
         .filter(|diagnostic| matches!(diagnostic, Diagnostic::Problem { .. }))
         .count();
     match wrong {
-        0 => console.say("An agent started here would be seen."),
-        wrong => console.say(&format!("{wrong} wrong; the first one is the one to begin with.")),
+        0 => console.say("No problems: the collector would receive an agent started here."),
+        wrong => console.say(&format!("Problems: {wrong}. Fix the first one first.")),
     }
     Ok(CommandExit::negative_if(wrong > 0))
 }

@@ -149,7 +149,7 @@ impl Driver {
         self.flush_rows();
         self.rate.update(self.fleet.counters().live, now);
         if self.checked == now && !self.store.is_alive() {
-            return Err(io::Error::other("a writer of the databases has ended"));
+            return Err(io::Error::other("a database writer thread has ended"));
         }
         Ok(())
     }
@@ -301,11 +301,11 @@ impl Driver {
                 self.handle(Input::Abandoned { ticket, why: why.into() }, now);
             }
             StoreEvent::HistoryPaused { why } => {
-                tracing::error!("history pauses: {why}");
+                tracing::error!("history paused: {why}");
                 self.history = HistoryHealth::Paused(why);
             }
             StoreEvent::HistoryResumed => {
-                tracing::info!("history is kept again");
+                tracing::info!("history resumed");
                 self.history = HistoryHealth::Kept;
             }
             StoreEvent::HistorySetAside { why } => {

@@ -95,7 +95,7 @@ fn may_control(operator: &OperatorIdentity) -> Result<(), RequestError> {
 }
 
 fn ending() -> RequestError {
-    (ErrorCode::Unavailable, "the collector is ending".to_owned())
+    (ErrorCode::Unavailable, "the collector is shutting down".to_owned())
 }
 
 fn unavailable(error: &impl std::fmt::Display) -> RequestError {

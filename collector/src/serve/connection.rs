@@ -96,7 +96,7 @@ pub async fn serve(
         let next = tokio::select! {
             next = next_frame(&mut frames, &mut read_ahead) => next,
             () = super::ended(&mut ending) => {
-                let why = "the collector is ending".to_owned();
+                let why = "the collector is shutting down".to_owned();
                 let _ = writer(0).send(Reply::Goodbye { why }).await;
                 break;
             }
@@ -214,7 +214,7 @@ async fn greet(
         return Err(ClientGone);
     }
     let operator = OperatorIdentity { role, name: name(&user, origin.as_deref(), &context.host) };
-    tracing::debug!(operator = operator.name, client = scrubbed(&client), "an operator came in");
+    tracing::debug!(operator = operator.name, client = scrubbed(&client), "operator connected");
     let collector = context.driver.request(DriverRequest::Status).await.ok_or(ClientGone)?;
     let reply = Reply::Hello {
         version: VERSION,
@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_frame_is_whole_whoever_stops_waiting_for_it() {
+    async fn cancelling_a_send_does_not_truncate_its_frame() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (_reader, writer) = ours.into_split();
         let writer = ReplyWriter { writer: Arc::new(Mutex::new(writer)), id: 7 };

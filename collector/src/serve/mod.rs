@@ -98,7 +98,7 @@ impl OperatorListener {
                     Ok((stream, _)) => stream,
                     Err(error) => {
                         // Out of file descriptors, most likely: some will be closed.
-                        tracing::warn!("can't accept an operator: {error}");
+                        tracing::warn!("can't accept a connection: {error}");
                         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
                         continue;
                     }

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_come_to_the_whole_and_end_with_one() {
+    fn split_halves_add_up_and_a_single_change_is_not_split() {
         let whole = delta(1, &[7], &[(1, 10), (2, 20), (3, 30)]);
         let (first, rest) = split_delta(whole.clone()).expect("four changes make two halves");
         assert_eq!((first.removed.len() + first.work.len(), rest.work.len()), (2, 2));
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delta_of_before_a_page_brings_nothing_new_of_its_agents() {
+    fn deltas_older_than_a_page_skip_the_agents_on_it() {
         let sent_at = BTreeMap::from([(AgentRowId(1), 5), (AgentRowId(2), 6)]);
         let mut view = SubscriptionView { sent_at, last_page: 6, ..SubscriptionView::default() };
         let mut select = |turn| {

@@ -70,7 +70,7 @@ fn check(scope: &str) -> Result<String, RequestError> {
 
 fn bad_scope(scope: &str) -> RequestError {
     let message = format!(
-        "\"{}\" is no scope: expected an agent id, a prefix of ids that ends in a dot, or nothing \
+        "\"{}\" is not a scope: expected an agent id, a prefix of ids that ends in a dot, or nothing \
          for the whole fleet",
         scrubbed(scope)
     );

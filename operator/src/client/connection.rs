@@ -256,7 +256,9 @@ impl ClientInner {
 
     fn closed_error(&self) -> ClientError {
         let reason = self.pending.close_reason();
-        ClientError::Closed { why: reason.map_or("it was cut".into(), |reason| reason.to_string()) }
+        ClientError::Closed {
+            why: reason.map_or("it broke off".into(), |reason| reason.to_string()),
+        }
     }
 }
 
@@ -325,7 +327,7 @@ async fn read(
                 Ok(()) => {}
                 Err(mpsc::error::SendTimeoutError::Closed(_)) => pending.remove(id),
                 Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
-                    return CloseReason::Closed("this program did not take its updates".into());
+                    return CloseReason::Closed("this client read its updates too slowly".into());
                 }
             }
         }

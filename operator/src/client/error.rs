@@ -27,7 +27,7 @@ pub enum ClientError {
     #[error("can't run {}: {source}", program.display())]
     NoSsh { program: PathBuf, source: std::io::Error },
     /// ssh would read it as an option.
-    #[error("\"{host}\" is no host name: it must not be empty or start with a dash")]
+    #[error("\"{host}\" is not a host name: it must not be empty or start with a dash")]
     BadHost { host: String },
     #[error("{}", explain_version(*theirs))]
     Version {

@@ -110,7 +110,7 @@ impl LinkHandle {
         let client = self.client.borrow().clone();
         match client {
             Some(client) => client.request(request).await,
-            None => Err(ClientError::Closed { why: "there is no link now".into() }),
+            None => Err(ClientError::Closed { why: "not connected".into() }),
         }
     }
 
@@ -186,7 +186,7 @@ impl LinkTask {
                     pinging = true;
                     continue;
                 }
-                () = self.reconnect.notified() => return Err(ClientError::Closed { why: "a new connection was asked for".into() }),
+                () = self.reconnect.notified() => return Err(ClientError::Closed { why: "reconnecting on request".into() }),
             };
             let Ok(()) = self.send(event).await else { return Ok(LinkHandleDropped) };
         }

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_has_the_terminal_open_has_prompt() {
+    fn an_open_terminal_counts_as_a_prompt() {
         let proc = tempfile::tempdir().unwrap();
         let process = |pid: u32, comm: &str, files: &[&str], below: &str| {
             let dir = proc.path().join(pid.to_string());

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wild_time_is_still_a_document() {
+    fn out_of_range_times_are_serialized() {
         let mut entry = sample::idle_agent(1, "a");
         entry.vitals.since_ms = i64::MIN;
         entry.vitals.last_beat_ms = Some(i64::MAX);

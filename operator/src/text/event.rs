@@ -83,7 +83,7 @@ fn headline(kind: &EventKind) -> EventHeadline {
             };
         }
         EventKind::Command { action, generation, .. } => {
-            format!("{} ordered (#{generation})", verb(*action))
+            format!("{} requested (#{generation})", verb(*action))
         }
         EventKind::Obeyed { action, generation, .. } => {
             format!("{} obeyed (#{generation})", verb(*action))
@@ -107,7 +107,11 @@ fn cause(kind: &EventKind) -> String {
         EventKind::Disobeyed { .. } => "it went on completing work".to_owned(),
         EventKind::Session { session, .. } => format!("session {}", session_text(*session)),
         EventKind::Gap { from_ms, to_ms, cause } => {
-            format!("for {}: {}; no agent is blamed", span(age_ms(*from_ms, *to_ms)), gap(*cause))
+            format!(
+                "for {}: {}; deadlines were postponed",
+                span(age_ms(*from_ms, *to_ms)),
+                gap(*cause)
+            )
         }
         _ => String::new(),
     }

@@ -136,7 +136,7 @@ fn a_full_disk_pauses_history_and_nothing_else() {
     assert_eq!(worker.status().lost_observations, 0);
 
     small_disk.empty();
-    wait_until("history is kept again", || !is_paused(&operator));
+    wait_until("history resumed", || !is_paused(&operator));
     if is_killed {
         operator.command(Action::Resume, &["worker"], 3);
     }

@@ -88,7 +88,7 @@ async fn send_command(link: LinkHandle, command: AgentCommand) -> AppEvent {
 fn unexpected_reply(reply: &Reply) -> String {
     match reply {
         Reply::Error { message, .. } => message.clone(),
-        _ => "unexpected reply of the collector".to_owned(),
+        _ => "unexpected reply from the collector".to_owned(),
     }
 }
 
@@ -112,7 +112,7 @@ fn write_export(dir: &Path, export: &ExportFile) -> Result<String, String> {
         file.write_all(export.text.as_bytes()).map_err(cannot)?;
         return Ok(format!("wrote {} to {name}", export.summary));
     }
-    Err(format!("{} to -{MAX_NAMES} are all there already", name_of(1)))
+    Err(format!("{} to -{MAX_NAMES} all exist already", name_of(1)))
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ impl AppHarness {
         // The app does not use this time.
         #[allow(clippy::disallowed_methods, reason = "the link's event carries an instant")]
         let since = std::time::Instant::now();
-        let why = "the connection to the collector ended: it was cut".to_owned();
+        let why = "the connection to the collector ended: it broke off".to_owned();
         self.link(LinkEvent::State(LinkState::Lost { since, why }));
     }
 

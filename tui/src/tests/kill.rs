@@ -172,7 +172,7 @@ fn marked_agents_that_the_filter_hides_are_listed_and_counted() {
     app.type_text("edge");
     app.keys("Enter j Space K");
     assert!(app.screen().contains("KILL 3 agents"));
-    assert!(app.line("of them not on your screen").contains("2 of them"));
+    assert!(app.line("of them hidden by the filter").contains("2 of them"));
     assert!(app.line("inventory-sync").contains("hidden"));
     assert_eq!(phrase(&app), "kill 3");
 }
@@ -233,7 +233,7 @@ fn a_command_without_an_answer_is_sent_again_with_its_request_id() {
     let command = sent_command(&effects).unwrap().clone();
     app.disconnect();
     app.send(AppEvent::CommandUnanswered);
-    assert!(app.line("KILL mail.2").contains("sent again when it is back"));
+    assert!(app.line("KILL mail.2").contains("sent again after reconnecting"));
     assert_eq!(sent_command(&app.connect(AccessMode::Control)), Some(&command));
     accept(&mut app, &command, 9);
     assert_eq!(sent_command(&app.connect(AccessMode::Control)), None);
@@ -295,7 +295,7 @@ fn an_agent_that_stopped_by_itself_can_not_be_resumed() {
 fn the_effect_of_a_kill_says_which_agents_it_reaches_and_when() {
     let mut app = app();
     app.keys("Space Space K");
-    assert!(app.line("inventory-sync: reached").contains("in 15s at the latest"));
+    assert!(app.line("inventory-sync: delivered now").contains("within 15s"));
     assert!(app.line("report-generator: not beating").contains("PENDING"));
 }
 

@@ -151,7 +151,7 @@ fn a_lost_connection_shows_its_duration_and_ages_go_on() {
     app.wait(23_000);
     let screen = app.screen();
     assert!(screen.contains("LOST 43s"), "a further failed attempt moved the start");
-    assert!(screen.contains("the connection to the collector ended: it was cut"));
+    assert!(screen.contains("the connection to the collector ended: it broke off"));
     assert!(app.line("approval-bot").contains("55s"));
     app.connect(AccessMode::Control);
     assert!(app.screen().contains("LIVE"));

@@ -145,9 +145,11 @@ fn show_agent(state: &mut AppState) -> Vec<AppEffect> {
 fn toggle_mouse(state: &mut AppState) -> Vec<AppEffect> {
     let (mode, text) = match state.mouse {
         MouseMode::Terminal => {
-            (MouseMode::Captured, "the mouse scrolls and selects rows; M gives it back")
+            (MouseMode::Captured, "the mouse scrolls and selects rows; M releases it")
         }
-        MouseMode::Captured => (MouseMode::Terminal, "the mouse is the terminal's: drag to copy"),
+        MouseMode::Captured => {
+            (MouseMode::Terminal, "mouse released to the terminal: drag to copy")
+        }
     };
     state.mouse = mode;
     state.set_status(StyleRole::Text, text);

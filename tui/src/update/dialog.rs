@@ -27,7 +27,7 @@ pub(super) fn open(state: &mut AppState, action: Action) {
         let text = match action {
             Action::Kill => "no agent is selected",
             Action::Resume => {
-                "nothing here was killed: a stopped agent comes back by its next start"
+                "nothing here was killed: a stopped agent runs again when it is restarted"
             }
         };
         state.set_status(StyleRole::Text, text);

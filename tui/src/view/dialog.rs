@@ -71,16 +71,14 @@ fn draw_heading(frame: &mut ScreenFrame<'_>, dialog: &ConfirmDialog, area: Rect)
     if let Some(mut out) = frame.line(area, 0) {
         out.gap(1).put(StyleRole::Strong, &format!("{verb} {agents}"));
         let fixed = zoned_time(state, dialog.opened_at_ms);
-        out.gap(2).put(StyleRole::Dim, &format!("fixed at {fixed}; it will not change under you"));
+        out.gap(2).put(StyleRole::Dim, &format!("list fixed at {fixed}"));
     }
     let hidden = dialog.hidden;
     if hidden == 0 {
         return 1;
     }
     if let Some(mut out) = frame.line(area, 1) {
-        let text = format!(
-            " {hidden} of them not on your screen: the filter hides what is marked (hidden) "
-        );
+        let text = format!(" {hidden} of them hidden by the filter, marked (hidden) ");
         out.gap(1).put(StyleRole::Warning, &text);
     }
     2
@@ -230,7 +228,7 @@ fn draw_buttons(frame: &mut ScreenFrame<'_>, dialog: &ConfirmDialog, area: Rect,
     let Some(mut out) = frame.line(area, row) else { return };
     let is_ready = dialog.is_ready();
     let (word, off) = match dialog.action {
-        Action::Kill => (" Kill ", "off until both are filled"),
+        Action::Kill => (" Kill ", "disabled until both are filled"),
         Action::Resume => (" Resume ", ""),
     };
     out.gap(area.width / 2 - 16);
@@ -262,7 +260,7 @@ fn kill_effect(state: &AppState, dialog: &ConfirmDialog) -> Vec<(StyleRole, Stri
     let mut push = |role, text: String| lines.push((role, text));
     push(
         StyleRole::Text,
-        "Effect  No new task starts; those in flight may end. It stays so until".to_owned(),
+        "Effect  No new task starts; those in flight may finish. It lasts until".to_owned(),
     );
     push(
         StyleRole::Text,
@@ -274,7 +272,7 @@ fn kill_effect(state: &AppState, dialog: &ConfirmDialog) -> Vec<(StyleRole, Stri
         rest.into_iter().partition(|entry| is_reachable(state, entry));
     if let Some(slowest) = reachable.iter().map(|entry| entry.vitals.interval_ms).max() {
         let (whom, by) = (names(&reachable), span(slowest.into()));
-        let text = format!("        {whom}: reached at once, in {by} at the latest.");
+        let text = format!("        {whom}: delivered now, or with the next beat within {by}.");
         push(StyleRole::Text, text);
         let busy: u64 = reachable.iter().map(|entry| u64::from(entry.vitals.in_flight)).sum();
         // Always a line, so that the buttons below do not move.
@@ -287,12 +285,12 @@ fn kill_effect(state: &AppState, dialog: &ConfirmDialog) -> Vec<(StyleRole, Stri
     }
     if !unreachable.is_empty() {
         let whom = names(&unreachable);
-        let text = format!("        {whom}: not beating, PENDING until it beats again.");
+        let text = format!("        {whom}: not beating, PENDING until its next beat.");
         push(StyleRole::Degraded, text);
     }
     if !killed.is_empty() {
         let whom = names(&killed);
-        push(StyleRole::Dim, format!("        {whom}: killed already, nothing changes."));
+        push(StyleRole::Dim, format!("        {whom}: already killed, no change."));
     }
     lines
 }

@@ -103,7 +103,7 @@ fn arrow(state: &AppState) -> &'static str {
 fn transitions_summary(state: &AppState) -> String {
     let follow = match state.transitions.follow {
         FollowMode::Tail => format!("following {}", state.glyphs.down),
-        FollowMode::Paused => "held (G follows)".to_owned(),
+        FollowMode::Paused => "paused (G follows)".to_owned(),
     };
     let (shown, all) = (state.transitions.rows.len(), state.model().events.len());
     format!("{} of {} {} {follow} ", count(shown as u64), count(all as u64), state.glyphs.separator)

@@ -128,7 +128,7 @@ fn draw_placeholder(frame: &mut ScreenFrame<'_>, area: Rect) {
         vec!["No agent matches. Esc clears the filter.".to_owned()]
     } else if let ConnectionState::Connecting { failure } = &state.connection.state {
         let mut lines =
-            vec!["Connecting to the collector. It is tried for ever; q quits.".to_owned()];
+            vec!["Connecting to the collector. Retrying until it answers; q quits.".to_owned()];
         lines.extend(failure.clone());
         lines
     } else if !state.model().fleet.is_whole() {

@@ -73,7 +73,8 @@ fn progress(state: &AppState, tracked: &TrackedCommand) -> (StyleRole, String) {
         CommandProgress::Sent => (
             StyleRole::Alert,
             format!(
-                "no answer for {waited}: the connection is lost, it is sent again when it is back"
+                "no answer for {waited}: connection lost; the command is sent again after \
+                 reconnecting"
             ),
         ),
         CommandProgress::Refused(why) => {
@@ -182,7 +183,7 @@ fn overlay_hint(state: &AppState) -> Option<&'static str> {
     Some(match state.overlay.as_ref()? {
         Overlay::Help { .. } => "j k move   esc closes",
         Overlay::Palette(_) => "type a name   up down choose   enter runs it   esc closes",
-        Overlay::Filter(_) => "enter keeps the filter   esc takes it back",
+        Overlay::Filter(_) => "enter keeps the filter   esc restores the filter before",
         Overlay::Picker(_) => "j k choose   enter picks   esc closes",
         Overlay::Dialog(_) => {
             "tab moves   enter presses a button, never from a text field   esc cancels"

@@ -134,7 +134,7 @@ pub(super) fn draw_palette(
     if found.is_empty()
         && let Some(mut out) = frame.line(inner, 1)
     {
-        out.gap(1).put(StyleRole::Dim, "no command of this screen has such a name");
+        out.gap(1).put(StyleRole::Dim, "no such command on this screen");
     }
     let mut out = frame.line(inner, 0)?;
     out.gap(1).put(StyleRole::Key, ":");

@@ -36,7 +36,7 @@ pub enum TokenChangeError {
     #[error("{}", disk::failure_message("store the change of tokens in", path, source))]
     Write { path: PathBuf, source: rusqlite::Error },
     /// The store is closed.
-    #[error("the collector is ending")]
+    #[error("the collector is shutting down")]
     Closed,
 }
 

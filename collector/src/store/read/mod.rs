@@ -51,7 +51,7 @@ pub enum ReadError {
     #[error("can't start a thread that reads the databases: {0}; raise the limit on processes")]
     Thread(io::Error),
     /// The readers have ended, as they do with the collector.
-    #[error("the collector is ending")]
+    #[error("the collector is shutting down")]
     Closed,
 }
 

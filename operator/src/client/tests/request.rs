@@ -5,7 +5,7 @@ use tokio::io::AsyncReadExt as _;
 use super::*;
 
 #[tokio::test]
-async fn questions_are_answered_each_to_its_own() {
+async fn replies_are_matched_to_requests_by_id() {
     let fixture = ClientFixture::new();
     let _collector = fixture.serve(crate::CONTROL_SOCKET, VERSION);
     let client = connect(&fixture.endpoint()).await.unwrap();
@@ -41,7 +41,7 @@ async fn the_reason_of_the_end_reaches_everybody() {
 }
 
 #[tokio::test]
-async fn nobody_there_says_where_and_what_to_do() {
+async fn connecting_without_a_collector_names_the_socket_and_the_remedy() {
     let fixture = ClientFixture::new();
     let error = failure(connect(&fixture.endpoint()).await);
     let text = error.to_string();
@@ -80,7 +80,7 @@ async fn an_unreadable_greeting_is_another_version() {
 }
 
 #[tokio::test]
-async fn who_may_not_act_still_looks() {
+async fn falls_back_to_the_view_socket_without_control_access() {
     let fixture = ClientFixture::new();
     let _control = fixture.serve(crate::CONTROL_SOCKET, VERSION);
     let _view = fixture.serve(crate::VIEW_SOCKET, VERSION);
@@ -131,6 +131,6 @@ async fn a_reader_that_takes_nothing_loses_its_connection_and_not_the_memory() {
             Err(error) => break error,
         }
     };
-    assert!(error.to_string().contains("did not take its updates"), "{error}");
+    assert!(error.to_string().contains("read its updates too slowly"), "{error}");
     assert!(taken < 100 && sent > taken, "{taken} of {sent}");
 }
