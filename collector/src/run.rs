@@ -232,6 +232,7 @@ fn restore(config: &Config, restored: RestoredState, now: MonoTime) -> Result<Fl
     let fleet_config = FleetConfig {
         rules: config.rules.clone(),
         hash_seed: [word(0), word(1), word(2), word(3)],
+        control: restored.control,
         ..FleetConfig::default()
     };
     let mut fleet = Fleet::new(fleet_config, now);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use heartline_engine::{DesiredState, IdentityConfig};
+use heartline_engine::{AppliedStates, IdentityConfig};
 
 use crate::handle::Heartline;
 use crate::kill::{HookEvent, KillHooks};
@@ -171,7 +171,7 @@ fn launch(
         settings.state_file.as_ref().map_or(Ok(Default::default()), DesiredStateFile::read);
     let stored = stored.unwrap_or_else(|problem| {
         problems.push(problem);
-        DesiredState::default()
+        AppliedStates::default()
     });
     let keys = settings.token.keys(&settings.agent);
     let waker = match &keys {
@@ -184,7 +184,7 @@ fn launch(
     let shared = Arc::new(SharedState::new(waker.clone(), hooks));
     // Before the agent has the handle, so that not one task starts: a kill outlives a restart, also
     // one with an invalid token.
-    shared.apply(stored);
+    shared.apply(&stored);
     if let Some(waker) = waker {
         let sender = SenderThread::new(Arc::clone(&shared), settings, stored, keys, waker);
         let spawned = thread::Builder::new().name("heartline".to_owned()).spawn(|| sender.run());

@@ -58,7 +58,7 @@ mod token;
 
 pub use builder::Builder;
 pub use handle::Heartline;
-pub use heartline_engine::{ConnectionState, DesiredState};
+pub use heartline_engine::ConnectionState;
 pub use problem::EmitterProblem;
 pub use report::{Report, TaskOutcome};
 pub use status::EmitterStatus;

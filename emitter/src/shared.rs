@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use heartline_engine::DesiredState;
+use heartline_engine::AppliedStates;
 
 use crate::activity::AgentActivity;
 use crate::clock::MonotonicClock;
@@ -66,15 +66,18 @@ impl SharedState {
         self.sender_status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Applies a desired state: the gate for new tasks, then the hooks.
-    pub(crate) fn apply(&self, desired: DesiredState) {
-        if desired.killed {
+    /// Applies desired states: the gate for new tasks, then the hooks, if it was not so before.
+    pub(crate) fn apply(&self, applied: &AppliedStates) {
+        let killed = applied.is_killed();
+        let was_killed = std::mem::replace(&mut self.sender_status().killed, killed);
+        if killed {
             self.gate.close();
         } else {
             self.gate.open();
         }
-        self.sender_status().desired = desired;
-        self.hooks.fire(if desired.killed { HookEvent::Killed } else { HookEvent::Resumed });
+        if killed != was_killed {
+            self.hooks.fire(if killed { HookEvent::Killed } else { HookEvent::Resumed });
+        }
     }
 
     pub(crate) fn stop_request(&self) -> StopRequest {
@@ -111,7 +114,7 @@ impl SharedState {
         }
         EmitterStatus {
             connection: sender.connection,
-            desired: sender.desired,
+            killed: sender.killed,
             last_answer_age: sender.last_answer.map(|at| self.clock.now().since(at)),
             in_flight: self.counters.in_flight(),
             lost_observations: self.counters.total(CounterId::Lost),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use heartline_engine::{ConnectionState, DesiredState, MonoNanos};
+use heartline_engine::{ConnectionState, MonoNanos};
 
 use crate::problem::EmitterProblem;
 
@@ -12,8 +12,8 @@ use crate::problem::EmitterProblem;
 pub struct EmitterStatus {
     /// State of the session with the collector; `None` while nothing is sent at all.
     pub connection: Option<ConnectionState>,
-    /// The desired state that is applied.
-    pub desired: DesiredState,
+    /// Killed: no new task starts.
+    pub killed: bool,
     /// Time since the collector's last answer.
     pub last_answer_age: Option<Duration>,
     /// Tasks begun and not ended.
@@ -41,7 +41,7 @@ impl fmt::Display for EmitterStatus {
             Some(ConnectionState::Unconfirmed) => "connecting",
             Some(ConnectionState::Confirmed) => "live",
         })?;
-        if self.desired.killed {
+        if self.killed {
             f.write_str(", killed")?;
         }
         for problem in &self.problems {
@@ -55,7 +55,7 @@ impl fmt::Display for EmitterStatus {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SenderStatus {
     pub(crate) connection: Option<ConnectionState>,
-    pub(crate) desired: DesiredState,
+    pub(crate) killed: bool,
     pub(crate) last_answer: Option<MonoNanos>,
     pub(crate) refused_datagrams: u64,
     pub(crate) settings_problems: Vec<EmitterProblem>,

@@ -3,16 +3,8 @@
 use heartline_protocol::limits::INTERVAL_DEFAULT_MS;
 use heartline_protocol::{AgentKey, AgentName, Direction, KeyEpoch, Token};
 
+use crate::applied::AppliedStates;
 use crate::identity::IdentityConfig;
-
-/// State that an operator wants an agent to be in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DesiredState {
-    /// Number of the command that set it; 0 before the first command.
-    pub generation: u64,
-    /// True: start no work.
-    pub killed: bool,
-}
 
 /// Configuration of an [`Engine`](crate::Engine).
 #[derive(Clone, Debug)]
@@ -27,8 +19,8 @@ pub struct EngineConfig {
     pub interval_ms: u32,
     /// Identity that the first beats carry.
     pub identity: IdentityConfig,
-    /// Desired state restored from an earlier session.
-    pub desired: DesiredState,
+    /// Desired states restored from an earlier session.
+    pub applied: AppliedStates,
     /// Seed of the jitter, so that emitters started together beat apart.
     pub jitter_seed: u64,
 }
@@ -42,7 +34,7 @@ impl EngineConfig {
             session,
             interval_ms: INTERVAL_DEFAULT_MS,
             identity: IdentityConfig::default(),
-            desired: DesiredState::default(),
+            applied: AppliedStates::default(),
             jitter_seed: session,
         }
     }

@@ -3,8 +3,8 @@
 //!
 //! An [`Engine`] is driven by its owner, always in this order:
 //!
-//! 1. pass in received datagrams ([`Engine::handle_datagram`]) and apply the desired state they bring
-//!    *before* the next step: it must be on disk before a beat reports it;
+//! 1. pass in received datagrams ([`Engine::handle_datagram`]) and store the desired states *before*
+//!    the next step, if they changed: they must be on disk before a beat reports them;
 //! 2. call [`Engine::poll_transmit`] until it returns false;
 //! 3. wait until [`Engine::poll_timeout`], or until a datagram is received.
 //!
@@ -29,6 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod applied;
 mod config;
 mod identity;
 mod metrics;
@@ -40,10 +41,11 @@ mod transmit;
 
 use std::time::Duration;
 
-use heartline_protocol::AgentName;
-use heartline_protocol::limits::{CHALLENGE_LEN, GENERATION_MAX, INTERVAL_MS};
+use heartline_protocol::limits::{CHALLENGE_LEN, INTERVAL_MS};
+use heartline_protocol::{AgentName, ControlId};
 
-pub use self::config::{AgentKeys, DesiredState, EngineConfig, OutOfScopeError, parse_interval_ms};
+pub use self::applied::AppliedStates;
+pub use self::config::{AgentKeys, EngineConfig, OutOfScopeError, parse_interval_ms};
 pub use self::identity::IdentityConfig;
 pub use self::metrics::{BeatVitals, InMemoryMetrics, MetricsSource};
 use self::schedule::SendSchedule;
@@ -70,7 +72,9 @@ pub struct Engine {
     challenge: [u8; CHALLENGE_LEN],
     connection: ConnectionState,
     was_confirmed: bool,
-    applied: DesiredState,
+    /// Control id of the collector, once it was received.
+    control: Option<ControlId>,
+    applied: AppliedStates,
     /// First sequence that carries an urgent change, while none from there on is acknowledged.
     unacked_change: Option<u64>,
     segment: PendingSegment,
@@ -123,10 +127,8 @@ impl Engine {
             challenge: [0; CHALLENGE_LEN],
             connection: ConnectionState::Unanswered,
             was_confirmed: false,
-            applied: DesiredState {
-                generation: config.desired.generation.min(GENERATION_MAX),
-                ..config.desired
-            },
+            control: None,
+            applied: config.applied,
             unacked_change: None,
             segment: PendingSegment::default(),
             schedule: SendSchedule::new(interval, config.jitter_seed, now),
@@ -174,9 +176,18 @@ impl Engine {
         self.connection
     }
 
-    /// Returns the desired state that is applied.
-    pub fn applied(&self) -> DesiredState {
-        self.applied
+    /// Returns the desired states that are applied.
+    pub fn applied(&self) -> &AppliedStates {
+        &self.applied
+    }
+
+    /// Replaces the desired states that are applied, after the engine of another collector has
+    /// applied one, and reports that soon.
+    pub fn set_applied(&mut self, applied: &AppliedStates, now: MonoNanos) {
+        if self.applied != *applied {
+            self.applied.clone_from(applied);
+            self.notify_change(now);
+        }
     }
 
     /// Returns the session's id.

@@ -1,22 +1,20 @@
 //! Handling of the collector's messages.
 
 use heartline_protocol::body::{Ack, Push};
-use heartline_protocol::{Body, Datagram, DatagramError, Direction, Header};
+use heartline_protocol::{
+    Body, ControlId, Datagram, DatagramError, DesiredState, Direction, Header,
+};
 
-use crate::{ConnectionState, DesiredState, Engine, MonoNanos, ShutdownState};
+use crate::{ConnectionState, Engine, MonoNanos, ShutdownState};
 
 impl Engine {
-    /// Handles a received datagram. Returns the desired state if it is new: it must be stored before
-    /// anything more is sent.
+    /// Handles a received datagram. Returns whether the applied states changed: they must be stored
+    /// before anything more is sent.
     ///
     /// # Errors
     /// [`DatagramError`] when it is not from this agent's collector. Nothing has changed then, and
     /// there is nothing to do but to count it.
-    pub fn handle_datagram(
-        &mut self,
-        bytes: &[u8],
-        now: MonoNanos,
-    ) -> Result<Option<DesiredState>, DatagramError> {
+    pub fn handle_datagram(&mut self, bytes: &[u8], now: MonoNanos) -> Result<bool, DatagramError> {
         let datagram = Datagram::parse(bytes)?.check_direction(Direction::Down)?;
         if datagram.claimed().agent != self.agent.as_str() {
             return Err(DatagramError::BadAgent);
@@ -24,7 +22,7 @@ impl Engine {
         let verified = datagram.verify(&self.keys.down)?;
         let body = verified.decode()?;
         if verified.header.session != self.session {
-            return Ok(None);
+            return Ok(false);
         }
         Ok(match body {
             Body::Ack(ack) => self.on_ack(&verified.header, ack, now),
@@ -35,34 +33,33 @@ impl Engine {
         })
     }
 
-    fn on_push(&mut self, push: Push, now: MonoNanos) -> Option<DesiredState> {
-        if push.generation == self.applied.generation && self.unacked_change.is_some() {
-            // A repeated push: the beat that reported this generation was lost.
+    fn on_push(&mut self, push: Push, now: MonoNanos) -> bool {
+        if self.applied.of(push.desired.control) == push.desired && self.unacked_change.is_some() {
+            // A repeated push: the beat that reported this state was lost.
             self.schedule.expedite(now);
         }
-        let desired = DesiredState { generation: push.generation, killed: push.killed };
-        self.apply(desired, now)
+        self.apply(push.desired, push.lifts, now)
     }
 
-    fn on_ack(&mut self, header: &Header<'_>, ack: Ack, now: MonoNanos) -> Option<DesiredState> {
+    fn on_ack(&mut self, header: &Header<'_>, ack: Ack, now: MonoNanos) -> bool {
         if header.sequence > self.last_sent_sequence {
-            return None;
+            return false;
         }
         self.last_answer = Some(now);
         self.unanswered_since = None;
-        let desired = DesiredState { generation: ack.generation, killed: ack.killed };
         self.segment.acknowledge(ack.durable_segment);
-        let new_desired = self.apply(desired, now);
-        // A late or replayed ack must not bring back an older challenge.
+        let has_changed = self.apply(ack.desired, ack.lifts, now);
+        // A late or replayed ack must not bring back an older challenge, nor the control id of before.
         if header.sequence >= self.highest_acked_sequence {
             self.highest_acked_sequence = header.sequence;
+            self.control = ack.desired.control.or(self.control);
             if ack.unconfirmed {
                 self.on_unconfirmed(header, ack, now);
             } else {
                 self.on_confirmed(header, ack, now);
             }
         }
-        new_desired
+        has_changed
     }
 
     fn on_unconfirmed(&mut self, header: &Header<'_>, ack: Ack, now: MonoNanos) {
@@ -104,13 +101,12 @@ impl Engine {
         }
     }
 
-    /// Applies a desired state if it is newer, and returns it then.
-    fn apply(&mut self, desired: DesiredState, now: MonoNanos) -> Option<DesiredState> {
-        if desired.generation <= self.applied.generation {
-            return None;
+    /// Applies a desired state if it is newer; returns whether it was.
+    fn apply(&mut self, state: DesiredState, lifts: Option<ControlId>, now: MonoNanos) -> bool {
+        let has_changed = self.applied.apply(state, lifts);
+        if has_changed {
+            self.notify_change(now);
         }
-        self.applied = desired;
-        self.notify_change(now);
-        Some(desired)
+        has_changed
     }
 }

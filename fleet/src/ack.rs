@@ -101,11 +101,10 @@ impl AgentMut<'_> {
             session.challenged_until = session.challenged_until.max(challenged_until);
             session.durable
         });
-        let desired = agent.desired.as_deref();
         let ack = Ack {
             durable_segment,
-            generation: desired.map_or(0, |desired| desired.generation),
-            killed: desired.is_some_and(|desired| desired.killed),
+            desired: agent.desired_state(self.context.control),
+            lifts: agent.desired.as_ref().and_then(|desired| desired.lifts),
             unconfirmed: freshness != Freshness::Live,
             wants_identity: freshness == Freshness::Live && !agent.identity_known,
         };

@@ -2,11 +2,13 @@
 //! rare things are boxed.
 
 use crate::ack::{AckRateLimit, PendingAck};
-use crate::command::{DesiredState, PushSchedule};
+use crate::command::{CommandRecord, PushSchedule};
 use crate::gap::ObservedTime;
+use crate::reported_state::ReportedState;
 use crate::return_address::{PackedReturnAddress, ReturnAddress};
 use crate::session::{NeverLiveSessions, Session, SupersededSessions};
 use crate::time::MonoTime;
+use heartline_protocol::{ControlId, DesiredState};
 use heartline_vocabulary::{
     Action, AgentRowId, AgentStatus, ExitStatus, Identity, Phase, WorkTotals,
 };
@@ -62,9 +64,12 @@ pub struct Agent {
     /// Source of the last live message.
     pub(crate) address: Option<PackedReturnAddress>,
 
-    pub(crate) desired: Option<Box<DesiredState>>,
-    /// The highest generation ever given out for this agent, or reported by it.
+    pub(crate) desired: Option<Box<CommandRecord>>,
+    /// The highest generation given out for this agent; above that of `desired` while a command is
+    /// on its way to the disk.
     pub(crate) generation: u64,
+    /// What it reports of desired states, once there is anything.
+    pub(crate) reported: Option<Box<ReportedState>>,
     pub(crate) push_schedule: Option<Box<PushSchedule>>,
     pub(crate) totals: WorkTotals,
     /// Beats received since the last work row.
@@ -132,6 +137,7 @@ impl Agent {
             address: None,
             desired: None,
             generation: 0,
+            reported: None,
             push_schedule: None,
             totals: WorkTotals::default(),
             beats_since_row: 0,
@@ -158,6 +164,12 @@ impl Agent {
     pub(crate) fn prefetch_texts(&self) -> u64 {
         let last = |text: &str| text.as_bytes().last().map_or(0, |&byte| u64::from(byte));
         last(&self.name) ^ self.step.as_deref().map_or(0, last)
+    }
+
+    /// Returns the state that it is to be in.
+    pub(crate) fn desired_state(&self, control: ControlId) -> DesiredState {
+        let none = DesiredState { control: Some(control), ..DesiredState::default() };
+        self.desired.as_ref().map_or(none, |command| command.state(control))
     }
 
     /// Returns whether its desired state is killed.
@@ -196,7 +208,7 @@ impl Agent {
 #[derive(Clone, Copy, Debug)]
 pub struct CommandProgress<'a> {
     pub action: Action,
-    pub desired: &'a DesiredState,
+    pub desired: &'a CommandRecord,
     /// Tasks that a kill still waits for.
     pub draining: u32,
 }
@@ -308,7 +320,7 @@ impl Agent {
     }
 
     /// Returns its desired state, if one was ever set.
-    pub fn desired(&self) -> Option<&DesiredState> {
+    pub fn desired(&self) -> Option<&CommandRecord> {
         self.desired.as_deref()
     }
 

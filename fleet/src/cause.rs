@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use heartline_protocol::ControlId;
 use heartline_vocabulary::ExitStatus;
 use heartline_vocabulary::text::span;
 
@@ -21,6 +22,11 @@ pub enum TransitionCause {
     },
     /// A live beat of a session that another had superseded.
     TwoProcesses,
+    /// A kill keeps the agent from work that is not ours.
+    Blocked {
+        /// The control id that gave it; `None`: ours, as it claims, but far above our commands.
+        by: Option<ControlId>,
+    },
     /// Beats arrive that never echo a challenge.
     OneWay,
     /// The agent's supervisor reported its exit.
@@ -52,6 +58,12 @@ impl fmt::Display for TransitionCause {
                 step.as_ref().map_or(Ok(()), |step| write!(f, "; step {step}"))
             }
             Self::TwoProcesses => f.write_str("reported by two processes"),
+            Self::Blocked { by: Some(by) } => {
+                write!(f, "kept from work by a kill of control id {by}; a resume here lifts it")
+            }
+            Self::Blocked { by: None } => f.write_str(
+                "kept from work by a kill that is numbered far above this collector's commands",
+            ),
             Self::OneWay => f.write_str("beats arrive, but answers never reach the agent"),
             Self::Exited(exit) => write!(f, "{exit}"),
             Self::Goodbye => f.write_str("said goodbye"),

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use heartline_protocol::Beat;
 use heartline_protocol::limits::GENERATION_MAX;
-use heartline_vocabulary::{Action, AgentRowId, CommandRefusal, CommandTarget, Reason};
+use heartline_protocol::{Beat, ControlId, DesiredState};
+use heartline_vocabulary::{Action, CommandRefusal, CommandTarget, Reason};
 
 use crate::cause::TransitionCause;
 use crate::context::AgentMut;
 use crate::fleet::Fleet;
 use crate::input::CommandRequest;
-use crate::output::{CommandRow, ControlDbRow, HistoryDbRow, OutgoingPush, Output, WriteTicket};
+use crate::output::{
+    CommandRow, CommandRowTarget, ControlDbRow, HistoryDbRow, OutgoingPush, Output, WriteTicket,
+};
 use crate::time::MonoTime;
 
 /// Largest number of targets that needs no count.
@@ -30,9 +32,9 @@ fn check_count(hits: usize, total: usize, expected: Option<u32>) -> Result<(), C
     Ok(())
 }
 
-/// The desired state of an agent, who set it, and how far the agent obeys.
+/// The newest command to an agent: its desired state, who set it, and how far the agent obeys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DesiredState {
+pub struct CommandRecord {
     /// Grows with every command.
     pub generation: u64,
     pub killed: bool,
@@ -53,17 +55,21 @@ pub struct DesiredState {
     pub last_segment: u64,
     /// It went on completing work after it was quiet.
     pub disobeyed: bool,
+    /// Control id whose kill it lifts.
+    pub lifts: Option<ControlId>,
 }
 
-impl DesiredState {
+impl CommandRecord {
+    /// Returns the state that the agent is to be in, under our control id.
+    pub fn state(&self, control: ControlId) -> DesiredState {
+        let Self { generation, killed, .. } = *self;
+        DesiredState { control: Some(control), generation, killed }
+    }
+
     pub(crate) fn action(&self) -> Action {
         if self.killed { Action::Kill } else { Action::Resume }
     }
 }
-
-/// Bounds how far a reported generation may raise ours: a restored `control.db` lags by less, and a
-/// forged value must not exhaust the range.
-const LEAP_MAX: u64 = 1 << 20;
 
 /// The next push of its desired state to an agent.
 #[derive(Clone, Copy, Debug)]
@@ -103,18 +109,23 @@ impl Fleet {
             }
         };
         let CommandRequest { request_id, action, cause, reason, by, .. } = request;
+        let ticket = WriteTicket(0);
+        self.issue(CommandRow { ticket, request_id, at: now, action, cause, by, reason, targets });
+    }
+
+    /// Passes a command to `control.db`, under the next ticket.
+    pub(crate) fn issue(&mut self, mut row: CommandRow) {
         self.last_command.0 += 1;
-        let ticket = self.last_command;
-        let row = CommandRow { ticket, request_id, at: now, action, cause, by, reason, targets };
+        row.ticket = self.last_command;
         self.context.persist(ControlDbRow::Command(row.clone()));
-        self.pending_commands.insert(ticket, row);
+        self.pending_commands.insert(row.ticket, row);
     }
 
     /// Finds the agents of a command, checks it, and gives out their generations.
     fn resolve_targets(
         &mut self,
         request: &CommandRequest,
-    ) -> Result<Vec<(AgentRowId, CommandTarget)>, CommandRefusal> {
+    ) -> Result<Vec<CommandRowTarget>, CommandRefusal> {
         if request.agents.is_empty() {
             return Err(CommandRefusal::NoAgents);
         }
@@ -134,17 +145,23 @@ impl Fleet {
         check_count(found.len(), self.agents.len(), request.expect)?;
         let target = |index| {
             let agent = self.agents.get_mut(index)?;
-            let durable = agent.desired.as_ref().map_or(0, |desired| desired.generation);
+            let lifts = agent.blocked_by().filter(|_| !request.action.kills());
             // With another command on its way to the disk, only a further one can be sure to win.
-            let changed = agent.generation > durable || agent.is_killed() != request.action.kills();
-            agent.generation = (agent.generation + u64::from(changed)).min(GENERATION_MAX);
+            let changed = agent.generation > agent.durable_generation()
+                || agent.is_killed() != request.action.kills()
+                || lifts.is_some();
+            if changed {
+                // It must outrank what the agent has applied, which our database may have forgotten.
+                let applied = agent.plausible_claim().unwrap_or(0);
+                agent.generation = (agent.generation.max(applied) + 1).min(GENERATION_MAX);
+            }
             let target = CommandTarget {
                 agent: agent.name.clone(),
                 generation: agent.generation,
                 state: agent.status.state,
                 changed,
             };
-            Some((agent.id, target))
+            Some(CommandRowTarget { id: agent.id, target, lifts })
         };
         Ok(found.into_iter().filter_map(target).collect())
     }
@@ -154,17 +171,17 @@ impl Fleet {
         while let Some(entry) = self.pending_commands.first_entry().filter(|it| *it.key() <= ticket)
         {
             let command = entry.remove();
-            for (id, target) in command.targets.iter().filter(|(_, target)| target.changed) {
-                let index = self.agents.find(&target.agent);
-                if let Some(mut agent) = index.and_then(|index| self.agent_mut_if(index, *id)) {
-                    agent.set_desired(&command, target.generation, now);
+            for row in command.targets.iter().filter(|row| row.target.changed) {
+                let index = self.agents.find(&row.target.agent);
+                if let Some(mut agent) = index.and_then(|index| self.agent_mut_if(index, row.id)) {
+                    agent.set_desired(&command, row, now);
                 }
             }
             self.send_due_pushes(now);
             self.context.outputs.push_back(Output::CommandApplied {
                 request_id: command.request_id,
                 at: now,
-                targets: command.targets.into_iter().map(|(_, target)| target).collect(),
+                targets: command.targets.into_iter().map(|row| row.target).collect(),
             });
         }
     }
@@ -189,10 +206,11 @@ impl Fleet {
 }
 
 impl AgentMut<'_> {
-    fn set_desired(&mut self, command: &CommandRow, generation: u64, now: MonoTime) {
+    fn set_desired(&mut self, command: &CommandRow, row: &CommandRowTarget, now: MonoTime) {
         self.catch_up(now);
+        let generation = row.target.generation;
         let (by, reason) = (command.by.clone(), command.reason.clone());
-        self.agent.desired = Some(Box::new(DesiredState {
+        self.agent.desired = Some(Box::new(CommandRecord {
             generation,
             killed: command.action.kills(),
             cause: command.cause,
@@ -203,6 +221,7 @@ impl AgentMut<'_> {
             obeyed_ms: None,
             last_segment: u64::MAX,
             disobeyed: false,
+            lifts: row.lifts,
         }));
         let schedule = Box::new(PushSchedule::new(now));
         if let Some(before) = self.agent.push_schedule.replace(schedule) {
@@ -236,8 +255,8 @@ impl AgentMut<'_> {
                 index: self.index,
                 to: to.into(),
                 session: agent.session.id,
-                generation: desired.generation,
-                killed: desired.killed,
+                desired: desired.state(self.context.control),
+                lifts: desired.lifts,
             }));
         }
         if schedule.advance(now) {
@@ -247,24 +266,8 @@ impl AgentMut<'_> {
         }
     }
 
-    /// Records what a live beat reports of the newest command.
-    pub(crate) fn record_ack_of_command(&mut self, beat: &Beat<'_>, now: MonoTime) {
-        let agent = &mut *self.agent;
-        // A copy of `control.db` from before the newest command may have been restored: the next
-        // command must outrank what the agent has applied.
-        if beat.applied_generation <= agent.generation.saturating_add(LEAP_MAX) {
-            agent.generation = agent.generation.max(beat.applied_generation);
-        }
-        // An agent that applied a generation above ours has not applied ours.
-        if agent.desired.as_ref().is_none_or(|it| it.generation != beat.applied_generation) {
-            return;
-        }
-        self.record_command_progress(now);
-        self.check_obedience(beat, now);
-    }
-
     /// Detects work that a killed agent completed after it was quiet.
-    fn check_obedience(&mut self, beat: &Beat<'_>, now: MonoTime) {
+    pub(crate) fn check_obedience(&mut self, beat: &Beat<'_>, now: MonoTime) {
         let agent = &mut *self.agent;
         let Some(desired) = agent.desired.as_mut().filter(|desired| desired.killed) else { return };
         if desired.last_segment == u64::MAX {
@@ -282,34 +285,6 @@ impl AgentMut<'_> {
             desired.disobeyed = true;
             let (id, generation) = (agent.id, desired.generation);
             self.context.record(HistoryDbRow::Disobeyed { id, at: now, generation });
-        }
-    }
-
-    /// Records that the agent has applied the newest command, and that it is quiet if it is.
-    pub(crate) fn record_command_progress(&mut self, now: MonoTime) {
-        let agent = &mut *self.agent;
-        let unobeyed = agent.desired.as_mut().filter(|desired| desired.obeyed_ms.is_none());
-        let Some(desired) = unobeyed else { return };
-        let elapsed_ms = now.millis_since(desired.at);
-        let is_first = desired.delivered_ms.is_none();
-        let delivered_ms = *desired.delivered_ms.get_or_insert(elapsed_ms);
-        let is_quiet = !desired.killed || agent.in_flight == 0;
-        desired.obeyed_ms = is_quiet.then_some(elapsed_ms);
-        let (id, generation, obeyed_ms) = (agent.id, desired.generation, desired.obeyed_ms);
-        let action = desired.action();
-        if is_first || is_quiet {
-            let row = ControlDbRow::Progress { id, generation, delivered_ms, obeyed_ms };
-            self.context.persist(row);
-        }
-        if let Some(obeyed_ms) = obeyed_ms {
-            self.context.record(HistoryDbRow::Obeyed {
-                id,
-                at: now,
-                action,
-                generation,
-                delivered_ms,
-                obeyed_ms,
-            });
         }
     }
 }

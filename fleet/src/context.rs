@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use heartline_protocol::ControlId;
 use heartline_vocabulary::{AgentStatus, DatagramCounters, Reason, StateCounts};
 
 use crate::ack::DelayedAcks;
@@ -13,7 +14,7 @@ use crate::cause::TransitionCause;
 use crate::gap::ObservationClock;
 use crate::identity::IdentityInterner;
 use crate::judge::{Verdict, cause_of, judge, stalled_for};
-use crate::output::{ControlDbRow, HistoryDbRow, Output, Transition};
+use crate::output::{CommandRow, ControlDbRow, HistoryDbRow, Output, Transition};
 use crate::thresholds::{HealthThresholds, ThresholdTable};
 use crate::time::MonoTime;
 use crate::work::UncommittedWorkQueue;
@@ -24,7 +25,11 @@ pub(crate) struct HandlerContext {
     pub(crate) counters: DatagramCounters,
     /// Segments that were not taken because the store lags.
     pub(crate) work_shed: u64,
+    /// Reports of generations too far above the durable one to be believed.
+    pub(crate) implausible_reports: u64,
     pub(crate) state_counts: StateCounts,
+    /// The series of this collector's commands.
+    pub(crate) control: ControlId,
     pub(crate) thresholds: ThresholdTable,
     pub(crate) interner: IdentityInterner,
     pub(crate) clock: ObservationClock,
@@ -32,23 +37,28 @@ pub(crate) struct HandlerContext {
     pub(crate) delayed_acks: DelayedAcks,
     /// The time at which the next push to each agent is due.
     pub(crate) pushes_due: BTreeSet<(MonoTime, AgentIndex)>,
+    /// Commands that follow from what agents reported, to be issued.
+    pub(crate) adopted: Vec<CommandRow>,
     /// Agents that changed since somebody asked.
     pub(crate) changed: Vec<AgentIndex>,
 }
 
 impl HandlerContext {
-    pub(crate) fn new(thresholds: ThresholdTable) -> Self {
+    pub(crate) fn new(control: ControlId, thresholds: ThresholdTable) -> Self {
         Self {
             outputs: VecDeque::new(),
             counters: DatagramCounters::default(),
             work_shed: 0,
+            implausible_reports: 0,
             state_counts: StateCounts::default(),
+            control,
             thresholds,
             interner: IdentityInterner::default(),
             clock: ObservationClock::default(),
             uncommitted_work: UncommittedWorkQueue::default(),
             delayed_acks: DelayedAcks::default(),
             pushes_due: BTreeSet::new(),
+            adopted: Vec::new(),
             changed: Vec::new(),
         }
     }

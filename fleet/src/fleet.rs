@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use heartline_protocol::ControlId;
 use heartline_vocabulary::{AgentRowId, DatagramCounters, StateCounts};
 
 use crate::agent::Agent;
@@ -23,13 +24,20 @@ pub struct FleetConfig {
     pub rules: HealthRules,
     /// Seed of the name table's hash; random, so that names can't be chosen to collide.
     pub hash_seed: [u64; 4],
+    /// The series that generations of commands belong to.
+    pub control: ControlId,
     /// Largest number of agents; beats of further ones are counted and dropped.
     pub agents_max: usize,
 }
 
 impl Default for FleetConfig {
     fn default() -> Self {
-        Self { rules: HealthRules::default(), hash_seed: [1, 2, 3, 4], agents_max: 4_000_000 }
+        Self {
+            rules: HealthRules::default(),
+            hash_seed: [1, 2, 3, 4],
+            control: const { ControlId::new(1).expect("it is not 0") },
+            agents_max: 4_000_000,
+        }
     }
 }
 
@@ -59,7 +67,7 @@ impl Fleet {
     pub fn new(config: FleetConfig, now: MonoTime) -> Self {
         Self {
             agents: AgentTable::new(config.hash_seed, config.agents_max),
-            context: HandlerContext::new(ThresholdTable::new(config.rules)),
+            context: HandlerContext::new(config.control, ThresholdTable::new(config.rules)),
             tombstones: Tombstones::default(),
             pending_commands: BTreeMap::new(),
             last_command: WriteTicket(0),
@@ -147,6 +155,11 @@ impl Fleet {
     /// Returns how often a segment was not taken, to be sent again, because the store lags.
     pub fn work_shed(&self) -> u64 {
         self.context.work_shed
+    }
+
+    /// Returns how many live beats reported a command too far above ours to be believed.
+    pub fn implausible_reports(&self) -> u64 {
+        self.context.implausible_reports
     }
 
     /// Returns the number of gaps: stretches of time that were not observed.

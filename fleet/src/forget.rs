@@ -16,8 +16,6 @@ use crate::time::MonoTime;
 #[derive(Debug, Default)]
 pub(crate) struct Tombstones {
     by_name: BTreeMap<Box<str>, SupersededSessions>,
-    /// The highest generation of any of them: an agent that comes back may remember it.
-    pub(crate) generation: u64,
     /// The number of tombstones at which expired ones are removed.
     sweep_at: usize,
 }
@@ -43,7 +41,6 @@ impl Tombstones {
         if agent.starts > 0 {
             sessions.push(agent.session);
         }
-        self.generation = self.generation.max(agent.generation);
         if self.by_name.len() >= self.sweep_at.max(TOMBSTONES_MIN) {
             self.by_name.retain(|_, sessions| sessions.challenged_until() > now);
             // When many are forgotten at once, none of them has expired: don't sweep for each.
@@ -69,7 +66,7 @@ impl Fleet {
         let known = agents.iter().filter_map(|agent| self.agents.find(agent));
         let found: Vec<AgentIndex> = known.filter(|&index| seen.insert(index)).collect();
         let targets = self.pending_commands.values().flat_map(|command| &command.targets);
-        let commanded: BTreeSet<AgentRowId> = targets.map(|(id, _)| *id).collect();
+        let commanded: BTreeSet<AgentRowId> = targets.map(|row| row.id).collect();
         let refusal = found.iter().find_map(|&it| refusal(self.agents.get(it)?, &commanded));
         let result = match refusal {
             Some(refusal) => Err(refusal),

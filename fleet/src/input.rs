@@ -2,7 +2,7 @@
 
 use heartline_protocol::Body;
 
-use crate::command::DesiredState;
+use crate::command::CommandRecord;
 
 use crate::agent_table::AgentIndex;
 use crate::output::WriteTicket;
@@ -114,7 +114,7 @@ pub struct RestoredAgent {
     pub sessions: Vec<RestoredSession>,
     pub totals: WorkTotals,
     /// Its desired state, if one was ever set.
-    pub desired: Option<Box<DesiredState>>,
+    pub desired: Option<Box<CommandRecord>>,
 }
 
 /// A session known from before.

@@ -7,9 +7,10 @@
 //! 4. no live beat for `unreachable_factor` intervals: unreachable, one-way while beats arrive that
 //!    echo nothing of ours and have done so for `late_factor` intervals, otherwise silent;
 //! 5. no live beat for `late_factor` intervals: degraded (late);
-//! 6. its last beat reported that work makes no progress: degraded (stalled);
-//! 7. two processes report as this agent: degraded (conflict);
-//! 8. healthy.
+//! 6. its last beat reported a kill that is not ours: degraded (blocked);
+//! 7. its last beat reported that work makes no progress: degraded (stalled);
+//! 8. two processes report as this agent: degraded (conflict);
+//! 9. healthy.
 
 use std::time::Duration;
 
@@ -75,6 +76,9 @@ pub(crate) fn judge(agent: &Agent, thresholds: &HealthThresholds, at: ObservedTi
     if at >= late_at {
         return Verdict::until(AgentStatus::degraded(Reason::Late), unreachable_at);
     }
+    if is_blocked(agent) {
+        return Verdict::until(AgentStatus::degraded(Reason::Blocked), late_at);
+    }
     if stalled_for(agent, thresholds).is_some() {
         return Verdict::until(AgentStatus::degraded(Reason::Stalled), late_at);
     }
@@ -83,6 +87,12 @@ pub(crate) fn judge(agent: &Agent, thresholds: &HealthThresholds, at: ObservedTi
         return Verdict::until(AgentStatus::degraded(Reason::Conflict), next);
     }
     Verdict::until(AgentStatus::HEALTHY, late_at)
+}
+
+/// Returns whether a kill keeps the agent from work that it is not known to have from us.
+fn is_blocked(agent: &Agent) -> bool {
+    let is_unbelieved = agent.reported_state().killed && agent.plausible_claim().is_none();
+    agent.blocked_by().is_some() || is_unbelieved
 }
 
 /// Returns how long after its last live beat an agent of this interval is late.
@@ -133,6 +143,7 @@ pub(crate) fn cause_of(
             step: agent.step.clone(),
         },
         Some(Reason::Conflict) => TransitionCause::TwoProcesses,
+        Some(Reason::Blocked) => TransitionCause::Blocked { by: agent.blocked_by() },
         Some(Reason::Crashed) => match agent.ended.as_deref() {
             Some(ProcessEnd::Crashed(exit)) => TransitionCause::Exited(*exit),
             _ => TransitionCause::Exited(heartline_vocabulary::ExitStatus::default()),

@@ -26,6 +26,7 @@ mod input;
 mod judge;
 mod message;
 mod output;
+mod reported_state;
 mod restore;
 mod return_address;
 mod session;
@@ -36,7 +37,7 @@ mod work;
 pub use agent::{Agent, CommandProgress};
 pub use agent_table::AgentIndex;
 pub use cause::TransitionCause;
-pub use command::DesiredState;
+pub use command::CommandRecord;
 pub use fleet::{Fleet, FleetConfig};
 pub use gap::TICK_INTERVAL_MAX;
 pub use identity::IdentityInterner;
@@ -44,8 +45,8 @@ pub use input::{
     AgentMessage, CommandRequest, ForgetRequest, Input, RestoredAgent, RestoredSession,
 };
 pub use output::{
-    CommandRow, ControlDbRow, HistoryDbRow, OutgoingAck, OutgoingPush, Output, Transition, WorkRow,
-    WriteTicket,
+    CommandRow, CommandRowTarget, ControlDbRow, HistoryDbRow, OutgoingAck, OutgoingPush, Output,
+    Transition, WorkRow, WriteTicket,
 };
 pub use return_address::ReturnAddress;
 pub use thresholds::{AgentHealthRule, HealthRules, HealthThresholds};

@@ -39,6 +39,9 @@ impl Fleet {
             Some(mut agent) => agent.on_message(message, now),
             None => self.context.counters.over_limit += 1,
         }
+        while let Some(command) = self.context.adopted.pop() {
+            self.issue(command);
+        }
     }
 
     /// Adds an unknown agent; `None`: there is no room.
@@ -56,7 +59,6 @@ impl Fleet {
             agent.interval_ms = beat.interval_ms;
         }
         agent.superseded = self.tombstones.take(message.agent);
-        agent.generation = self.tombstones.generation;
         agent.silent_since = self.context.clock.observed(now);
         let index = self.agents.insert(agent);
         self.context.state_counts.add(AgentStatus::UNKNOWN.state);
@@ -218,9 +220,13 @@ impl AgentMut<'_> {
             let shown_for = late_after(beat.interval_ms, self.thresholds());
             let shown_until = self.context.clock.observed(now) + shown_for;
             self.agent.conflict_until = self.agent.conflict_until.max(shown_until);
+            self.record_rival(message.session, beat, shown_until);
         }
         if let Some(session) = self.agent.session_mut(message.session) {
             session.last_sequence = session.last_sequence.max(message.sequence);
+        }
+        if self.agent.reported_state() == self.agent.desired_state(self.context.control) {
+            self.record_command_progress(now);
         }
         self.catch_up(now);
         self.rejudge(now, None);
@@ -274,7 +280,7 @@ impl AgentMut<'_> {
             let identity = agent.identity.clone();
             self.context.persist(ControlDbRow::Profile { id, interval_ms, identity });
         }
-        self.record_ack_of_command(beat, now);
+        self.record_reported_state(beat, now);
     }
 
     fn on_process_end(&mut self, ended: ProcessEnd, now: MonoTime) -> TransitionCause {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heartline_protocol::Ack;
+use heartline_protocol::{Ack, ControlId, DesiredState};
 use heartline_vocabulary::{
     Action, AgentRowId, AgentStatus, CommandRefusal, CommandTarget, ForgetRefusal, GapCause,
     Identity, Reason, SessionEnd, WorkTotals,
@@ -67,9 +67,9 @@ pub struct OutgoingPush {
     pub index: AgentIndex,
     pub to: ReturnAddress,
     pub session: u64,
-    pub generation: u64,
-    /// The desired state.
-    pub killed: bool,
+    pub desired: DesiredState,
+    /// Control id whose kill this command lifts.
+    pub lifts: Option<ControlId>,
 }
 
 /// A change of an agent's state.
@@ -222,6 +222,15 @@ pub struct CommandRow {
     pub cause: Reason,
     pub by: Box<str>,
     pub reason: Box<str>,
-    /// Each agent with the generation that its desired state gets.
-    pub targets: Vec<(AgentRowId, CommandTarget)>,
+    pub targets: Vec<CommandRowTarget>,
+}
+
+/// An agent that a command is for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommandRowTarget {
+    pub id: AgentRowId,
+    /// With the generation that its desired state gets.
+    pub target: CommandTarget,
+    /// Control id whose kill the command lifts.
+    pub lifts: Option<ControlId>,
 }

@@ -56,15 +56,22 @@ mod tests {
     use super::upward::PHASES;
     use super::*;
     use crate::bucket::{self, PackedHistogram};
-    use crate::limits::{GENERATION_MAX, INTERVAL_MS};
+    use crate::control::{ControlId, DesiredState};
+    use crate::limits::{BODY_MIN, GENERATION_MAX, INTERVAL_MS};
     use crate::wire::UntrustedText;
     use heartline_vocabulary::text::is_hostile;
+
+    fn desired() -> impl Strategy<Value = DesiredState> {
+        (any::<u64>(), 0..=GENERATION_MAX, any::<bool>()).prop_map(|(id, generation, killed)| {
+            DesiredState { control: ControlId::new(id), generation, killed }
+        })
+    }
 
     /// Beats of numbers alone.
     fn plain() -> impl Strategy<Value = Beat<'static>> {
         let ages = (any::<u64>(), option::of(any::<u64>()), option::of(any::<u64>()));
         let sizes = (any::<u32>(), option::of(any::<u32>()));
-        let rest = (prop::sample::select(&PHASES), 0..=GENERATION_MAX, any::<u64>());
+        let rest = (prop::sample::select(&PHASES), desired(), any::<u64>(), any::<u64>());
         (INTERVAL_MS, ages, sizes, rest).prop_map(|(interval_ms, ages, sizes, rest)| Beat {
             interval_ms,
             uptime_ms: ages.0,
@@ -73,8 +80,9 @@ mod tests {
             oldest_in_flight_ms: ages.1,
             progress_age_ms: ages.2,
             queue: sizes.1,
-            applied_generation: rest.1,
-            lost_observations: rest.2,
+            applied: rest.1,
+            blocked_by: ControlId::new(rest.2),
+            lost_observations: rest.3,
             ..Beat::default()
         })
     }
@@ -133,7 +141,7 @@ mod tests {
             let step = step.as_deref().map(UntrustedText::new);
             let beat = Beat { step, segment, identity, ..plain };
             let bytes = written(&beat);
-            prop_assert!(bytes.len() >= ACK_BODY_MAX);
+            prop_assert!(bytes.len() >= BODY_MIN);
             prop_assert_eq!(read(&bytes), beat);
         }
 
@@ -181,7 +189,7 @@ mod tests {
             let (mut first, mut second) = (Vec::new(), Vec::new());
             report.write(&mut first);
             goodbye.write(&mut second);
-            prop_assert!(first.len().min(second.len()) >= ACK_BODY_MAX);
+            prop_assert!(first.len().min(second.len()) >= BODY_MIN);
             prop_assert_eq!(BodyReader::new(&first).body(ExitReport::read), Ok(report));
             prop_assert_eq!(BodyReader::new(&second).body(Goodbye::read), Ok(goodbye));
         }
@@ -189,14 +197,18 @@ mod tests {
         #[test]
         fn an_answer_survives_the_wire(
             durable_segment in any::<u64>(),
-            generation in 0..=GENERATION_MAX,
-            [killed, unconfirmed, wants_identity] in any::<[bool; 3]>(),
+            (desired, lifts) in (desired(), any::<u64>()),
+            [unconfirmed, wants_identity] in any::<[bool; 2]>(),
         ) {
-            let ack = Ack { durable_segment, generation, killed, unconfirmed, wants_identity };
+            let lifts = ControlId::new(lifts);
+            let ack = Ack { durable_segment, desired, unconfirmed, wants_identity, lifts };
             let mut bytes = Vec::new();
             ack.write(&mut bytes);
             prop_assert!(bytes.len() <= ACK_BODY_MAX);
             prop_assert_eq!(BodyReader::new(&bytes).body(Ack::read), Ok(ack));
+            let (push, mut bytes) = (Push { desired, lifts }, Vec::new());
+            push.write(&mut bytes);
+            prop_assert_eq!(BodyReader::new(&bytes).body(Push::read), Ok(push));
         }
     }
 }

@@ -13,12 +13,14 @@
 //! - [`window`]: the replay window
 //! - [`bucket`]: the latency buckets
 //! - [`challenge`]: freshness without clocks
+//! - [`control`]: desired states of agents, and control ids
 
 #![warn(missing_docs)]
 
 pub mod body;
 pub mod bucket;
 pub mod challenge;
+pub mod control;
 pub mod envelope;
 pub mod key;
 pub mod limits;
@@ -27,6 +29,7 @@ pub mod window;
 pub mod wire;
 
 pub use body::{Ack, Beat, Body, ExitReport, Goodbye, IdentityView, Push, SegmentView};
+pub use control::{ControlId, DesiredState};
 pub use envelope::{
     Datagram, DatagramError, DatagramWriter, Header, MessageType, VerifiedDatagram,
 };

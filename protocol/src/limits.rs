@@ -41,5 +41,9 @@ pub const COUNT_MAX: u64 = 1 << 53;
 pub const INTERVAL_MS: std::ops::RangeInclusive<u32> = 100..=3_600_000;
 /// Default interval between beats, in milliseconds.
 pub const INTERVAL_DEFAULT_MS: u32 = 30_000;
-/// Largest generation of a desired state.
-pub const GENERATION_MAX: u64 = u32::MAX as u64;
+/// Largest generation of a desired state: what SQLite's signed integers hold.
+pub const GENERATION_MAX: u64 = i64::MAX as u64;
+
+/// Shortest body of a message from an agent, in bytes, so that an ack has room for what it may come
+/// to carry and is still never longer than the message that it answers.
+pub const BODY_MIN: usize = 64;

@@ -2,7 +2,7 @@
 
 from buckets import COUNT_MAX, unpack_histogram
 from keys import is_id
-from packing import Reader, Refused, Wide, pack
+from packing import Reader, Refused, pack, pack_padded
 
 BEAT, GOODBYE, EXIT_REPORT, ACK, PUSH = 0x01, 0x02, 0x03, 0x81, 0x82
 
@@ -17,6 +17,20 @@ def u32(reader):
 
 def count(reader):
     return reader.uint(most=COUNT_MAX)
+
+
+def generation(reader):
+    return reader.uint(most=2**63 - 1)
+
+
+def killed(reader):
+    return bool(reader.uint(0, 1))
+
+
+def control(reader):
+    """A control id as 16 digits; None for none."""
+    number = reader.uint()
+    return f"{number:016x}" if number else None
 
 
 def record(reader, most, schema):
@@ -100,7 +114,10 @@ SCHEMAS = {
         ("progress_age_ms", Reader.uint, None),
         ("queue", u32, None),
         ("step", lambda reader: reader.text(64), None),
-        ("applied_generation", u32, 0),
+        ("generation", generation, 0),
+        ("killed", killed, False),
+        ("control", control, None),
+        ("blocked_by", control, None),
         ("lost_observations", Reader.uint, 0),
         ("segment", segment, None),
         ("identity", identity, None),
@@ -115,11 +132,18 @@ SCHEMAS = {
     ],
     ACK: [
         ("durable_segment", Reader.uint, REQUIRED),
-        ("generation", u32, 0),
-        ("killed", lambda reader: reader.uint(0, 1), 0),
+        ("generation", generation, 0),
+        ("killed", killed, False),
+        ("control", control, None),
         ("flags", Reader.uint, 0),
+        ("lifts", control, None),
     ],
-    PUSH: [("generation", u32, REQUIRED), ("killed", lambda reader: reader.uint(0, 1), REQUIRED)],
+    PUSH: [
+        ("generation", generation, REQUIRED),
+        ("killed", killed, REQUIRED),
+        ("control", control, None),
+        ("lifts", control, None),
+    ],
 }
 
 
@@ -134,28 +158,26 @@ def decode(kind, body):
     if kind == ACK:
         flags = fields.pop("flags")
         fields.update(unconfirmed=bool(flags & 1), wants_identity=bool(flags & 2))
-    if "killed" in fields:
-        fields["killed"] = bool(fields["killed"])
     return fields
 
 
 def encode(kind, fields):
     """The body, from fields as `decode` gives them."""
-    values = dict(fields, uptime_ms=Wide(fields.get("uptime_ms", 0)))
+    values = dict(fields)
+    for name in {"control", "blocked_by", "lifts"} & fields.keys():
+        values[name] = int(fields[name] or "0", 16)
     if values.get("segment"):
         values["segment"] = [values["segment"][name] for name, _, _ in SEGMENT]
     if values.get("identity") is not None:
         values["identity"] = {k: v for k, v in values["identity"].items() if v not in (None, {}, [])}
-    if kind in (ACK, PUSH):
+    if "killed" in fields:
         values["killed"] = int(fields["killed"])
     if kind == ACK:
         values["flags"] = fields["unconfirmed"] | fields["wants_identity"] << 1
     array = [values[name] for name, _, _ in SCHEMAS[kind]]
-    if kind == BEAT and array[11] is None:
+    if kind == BEAT and array[-1] is None:
         array.pop()
-    if kind in (GOODBYE, EXIT_REPORT):
-        array += [None] * (10 - len(array))
-    return pack(array)
+    return pack(array) if kind in (ACK, PUSH) else pack_padded(array)
 
 
 # 8 Free text

@@ -88,7 +88,7 @@ class Emitter:
         self.socket, self.address = socket.socket(family, kind), address
         self.session, self.sequence, self.started = os.urandom(8), 0, now_ms()
         self.challenge, self.carried, self.answered = NO_CHALLENGE, None, 0
-        self.applied, self.killed = 0, False
+        self.held, self.lifted, self.control = {}, set(), None  # held: control id: (generation, killed)
         self.wants_identity, self.beats, self.regular = True, 0, 0
         self.due, self.repeats, self.out_of_turn = self.started, 0, collections.deque()
         self.is_regular, self.confirmed = True, 0
@@ -120,7 +120,7 @@ class Emitter:
         options = self.options
         if self.is_regular:
             self.regular += 1
-            if not self.killed:
+            if not self.is_killed():
                 self.work.add(options.ok, options.failed, options.latency_us, options.cost_nano)
         fields = {
             "interval_ms": options.interval_ms,
@@ -131,7 +131,7 @@ class Emitter:
             "progress_age_ms": 0 if self.work.counted else None,
             "queue": None,
             "step": "spec",
-            "applied_generation": self.applied,
+            **self.desired(),
             "lost_observations": 0,
             "segment": self.work.freeze(),
             "identity": self.identity() if self.wants_identity else None,
@@ -144,6 +144,24 @@ class Emitter:
             self.wants_identity = False
         self.due = now_ms() + options.interval_ms * random.uniform(0.9, 1.1)
         self.is_regular = True
+
+    def is_killed(self):
+        return any(killed and control not in self.lifted for control, (_, killed) in self.held.items())
+
+    def desired(self):
+        """What a beat says of section 12."""
+        generation, killed = self.held.get(self.control, (0, False))
+        others = [
+            control
+            for control, (_, is_kill) in self.held.items()
+            if is_kill and control not in self.lifted and control != self.control
+        ]
+        return {
+            "generation": generation,
+            "killed": killed and self.control not in self.lifted,
+            "control": self.control,
+            "blocked_by": others[-1] if others else None,
+        }
 
     def at_once(self, delay_ms=0):
         at = now_ms() + delay_ms
@@ -172,15 +190,21 @@ class Emitter:
         fields = message["fields"]
         if message["type"] == bodies.ACK:
             self.take_ack(message, fields)
-        if fields["generation"] > self.applied:
-            self.applied, self.killed = fields["generation"], fields["killed"]
-            say("killed" if self.killed else "resumed", generation=self.applied)
+        control, newest = fields["control"], (fields["generation"], fields["killed"])
+        if control and newest > self.held.get(control, (0, False)):
+            self.held.pop(control, None)
+            self.held[control] = newest
+            self.lifted.discard(control)
+            if not newest[1] and fields["lifts"] in self.held:
+                self.lifted.add(fields["lifts"])
+            say("killed" if self.is_killed() else "resumed", generation=newest[0])
             self.at_once()
 
     def take_ack(self, message, fields):
         say("ack", sequence=message["sequence"], **fields)
         if self.answered <= message["sequence"] <= self.sequence:
             self.answered, self.challenge = message["sequence"], message["challenge"]
+            self.control = fields["control"] or self.control
         if fields["wants_identity"] or not fields["unconfirmed"]:
             self.wants_identity = fields["wants_identity"]
         self.work.told_durable(fields["durable_segment"])

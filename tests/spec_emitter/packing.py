@@ -12,18 +12,12 @@ class Refused(Exception):
         self.reason, self.stage = reason, stage
 
 
-class Wide(int):
-    """A number that is written as uint 64 whatever its value."""
-
-
 def pack(value):
     """A value in its shortest encoding."""
     if value is None:
         return b"\xc0"
     if isinstance(value, bool):
         return b"\xc3" if value else b"\xc2"
-    if isinstance(value, Wide):
-        return struct.pack(">BQ", 0xCF, value)
     if isinstance(value, int):
         if value < 0x80:
             return bytes([value])
@@ -36,6 +30,13 @@ def pack(value):
     if isinstance(value, dict):
         return _pack_head(len(value), 0x80, 0xDE) + b"".join(pack(k) + pack(v) for k, v in value.items())
     return _pack_head(len(value), 0x90, 0xDC) + b"".join(map(pack, value))
+
+
+def pack_padded(array, least=64):
+    """The body of a message from an agent: its header in 3 bytes, nils at its end."""
+    fields = b"".join(map(pack, array))
+    nils = max(0, least - 3 - len(fields))
+    return struct.pack(">BH", 0xDC, len(array) + nils) + fields + b"\xc0" * nils
 
 
 def _pack_sized(raw, short, long):

@@ -27,6 +27,8 @@ named! {
         Stalled = "stalled",
         /// Degraded: two processes report as this agent.
         Conflict = "conflict",
+        /// Degraded: a kill that this collector did not give keeps the agent from work.
+        Blocked = "blocked",
         /// Unreachable: no live beat for `unreachable_factor` intervals.
         Silent = "silent",
         /// Unreachable: beats arrive, but never echo a challenge.

@@ -78,11 +78,11 @@ impl SendQueue {
             scope_len,
             agent,
             session: push.session,
-            sequence: push.generation.max(1),
+            sequence: push.desired.generation.max(1),
             challenge: [0; CHALLENGE_LEN],
         };
         let mut sealer = DatagramWriter::new(self.next_buffer(), &header);
-        Push { generation: push.generation, killed: push.killed }.write(sealer.body());
+        Push { desired: push.desired, lifts: push.lifts }.write(sealer.body());
         if sealer.seal(&key).is_ok() {
             self.destinations.push((push.to.peer, push.to.via));
         }

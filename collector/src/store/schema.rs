@@ -82,6 +82,9 @@ CREATE TABLE agents (
 ) STRICT;
 CREATE INDEX agents_forgotten ON agents (forgotten_ms) WHERE forgotten_ms IS NOT NULL;
 
+-- One row: the id of the series that generations belong to, drawn when this file was created.
+CREATE TABLE control (control_id INTEGER NOT NULL) STRICT;
+
 -- The newest desired state of each agent that ever had one.
 CREATE TABLE desired (
     agent_id INTEGER PRIMARY KEY,
@@ -93,7 +96,8 @@ CREATE TABLE desired (
     at_ms INTEGER NOT NULL,
     request_id INTEGER NOT NULL,
     delivered_ms INTEGER,
-    obeyed_ms INTEGER
+    obeyed_ms INTEGER,
+    lifts INTEGER
 ) STRICT;
 
 -- The audit: commands and their targets.

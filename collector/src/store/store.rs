@@ -225,6 +225,7 @@ fn restore_state(
         conn.execute_batch("PRAGMA shrink_memory").map_err(failed)?;
     }
     let restored = RestoredState {
+        control: control.control,
         next_id: restore::next_id(&control, &history),
         agents: restore::merge(control, &history, anchor),
         last_alive: history.alive_at_ms.map(|at_ms| anchor.mono(at_ms)),

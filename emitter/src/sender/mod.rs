@@ -8,7 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_engine::{AgentKeys, ConnectionState, DesiredState, Engine, EngineConfig, MonoNanos};
+use heartline_engine::{
+    AgentKeys, AppliedStates, ConnectionState, Engine, EngineConfig, MonoNanos,
+};
 use heartline_protocol::limits::DATAGRAM_MAX;
 
 #[cfg(test)]
@@ -33,7 +35,7 @@ const GOODBYE_TIMEOUT_UNANSWERED: Duration = Duration::from_millis(250);
 pub(crate) struct SenderThread {
     shared: Arc<SharedState>,
     settings: EmitterSettings,
-    restored: DesiredState,
+    restored: AppliedStates,
     /// `None` until there is a token.
     engine: Option<Engine>,
     socket: CollectorSocket,
@@ -50,7 +52,7 @@ impl SenderThread {
     pub(crate) fn new(
         shared: Arc<SharedState>,
         settings: EmitterSettings,
-        restored: DesiredState,
+        restored: AppliedStates,
         keys: Result<AgentKeys, EmitterProblem>,
         waker: Arc<SenderWaker>,
     ) -> Self {
@@ -121,7 +123,7 @@ impl SenderThread {
             let config = EngineConfig {
                 interval_ms: self.settings.interval_ms,
                 identity: self.settings.identity.clone(),
-                desired: self.restored,
+                applied: self.restored.clone(),
                 ..EngineConfig::new(self.settings.agent.clone(), keys, session)
             };
             self.engine = Some(Engine::new(config, now));
@@ -143,13 +145,13 @@ impl SenderThread {
         for _ in 0..RECEIVE_BATCH {
             let Some(datagram) = self.socket.receive(&mut buffer) else { break };
             match engine.handle_datagram(datagram, now) {
-                Ok(Some(desired)) => {
+                Ok(true) => {
                     // At once for the agent; on disk before any beat reports it.
-                    self.shared.apply(desired);
-                    self.is_draining = desired.killed;
-                    store(&self.shared, &self.settings, desired);
+                    self.shared.apply(engine.applied());
+                    self.is_draining = engine.applied().is_killed();
+                    store(&self.shared, &self.settings, engine.applied());
                 }
-                Ok(None) => {}
+                Ok(false) => {}
                 Err(_) => self.shared.sender_status().refused_datagrams += 1,
             }
         }
@@ -192,9 +194,9 @@ impl SenderThread {
     }
 }
 
-fn store(shared: &SharedState, settings: &EmitterSettings, desired: DesiredState) {
+fn store(shared: &SharedState, settings: &EmitterSettings, applied: &AppliedStates) {
     let Some(file) = &settings.state_file else { return };
-    let problem = file.write(desired).err();
+    let problem = file.write(applied).err();
     if let Some(problem) = &problem {
         tracing::warn!(agent = %settings.agent, "heartline: {problem}");
     }

@@ -9,8 +9,8 @@ use heartline_protocol::challenge::ChallengeKey;
 use heartline_protocol::limits::DATAGRAM_MAX;
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{
-    Ack, Body, Datagram, DatagramWriter, Direction, Header, KeyEpoch, MasterKey, MessageType,
-    Phase, Push, SegmentView, Token, TokenScope,
+    Ack, Body, ControlId, Datagram, DatagramWriter, DesiredState, Direction, Header, KeyEpoch,
+    MasterKey, MessageType, Phase, Push, SegmentView, Token, TokenScope,
 };
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -101,7 +101,9 @@ impl TestCollector {
             sequence: 1,
             challenge: [0; 16],
         };
-        let push = seal(&header, |out| Push { generation, killed }.write(out));
+        let push = seal(&header, |out| {
+            Push { desired: desired(generation, killed), lifts: None }.write(out);
+        });
         self.running.as_ref().unwrap().0.send_to(&push, peer).unwrap();
     }
 
@@ -174,10 +176,10 @@ fn answer(
     }
     let ack = Ack {
         durable_segment: received.segment,
-        generation: received.desired.0,
-        killed: received.desired.1,
+        desired: desired(received.desired.0, received.desired.1),
         unconfirmed: !is_live,
         wants_identity: is_live && received.host.is_none(),
+        lifts: None,
     };
     let header = Header { kind: MessageType::Ack, challenge, ..claimed };
     Some(seal(&header, |out| ack.write(out)))
@@ -201,7 +203,7 @@ impl ReceivedTotals {
                 self.step = beat.step.map(UntrustedText::scrubbed);
                 self.queue = beat.queue;
                 self.in_flight = beat.in_flight;
-                self.generation = beat.applied_generation;
+                self.generation = beat.applied.generation;
                 if let Some(identity) = &beat.identity {
                     self.host = identity.host.map(UntrustedText::scrubbed);
                 }
@@ -225,4 +227,8 @@ impl ReceivedTotals {
         self.tokens_out += segment.tokens_out;
         self.latencies += segment.latency.pairs().map(|(_, count)| count).sum::<u64>();
     }
+}
+
+fn desired(generation: u64, killed: bool) -> DesiredState {
+    DesiredState { control: ControlId::new(0xc0), generation, killed }
 }

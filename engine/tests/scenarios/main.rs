@@ -4,13 +4,13 @@ mod scenario;
 
 use std::time::Duration;
 
-use heartline_engine::{ConnectionState, DesiredState};
+use heartline_engine::{AppliedStates, ConnectionState};
 use heartline_protocol::body::Ack;
 use heartline_protocol::bucket::BUCKETS;
-use heartline_protocol::{DatagramError, MessageType};
+use heartline_protocol::{ControlId, DatagramError, DesiredState, MessageType};
 use proptest::prelude::*;
 
-use self::scenario::{A, B, SESSION, Scenario, ms};
+use self::scenario::{A, B, SESSION, Scenario, ms, state};
 
 fn unconfirmed() -> Ack {
     Ack { unconfirmed: true, ..Ack::default() }
@@ -159,34 +159,64 @@ fn the_identity_is_sent_again_on_request() {
 #[test]
 fn an_applied_kill_is_reported_at_once_until_acknowledged() {
     let mut scenario = Scenario::live();
-    let killed = DesiredState { generation: 4, killed: true };
-    assert_eq!(scenario.push(4, true), Some(killed));
-    assert_eq!(scenario.send().generation, 4);
-    assert_eq!(scenario.push(4, true), None);
+    let killed = state(4, true);
+    assert!(scenario.push(4, true));
+    assert_eq!(scenario.send().applied, killed);
+    assert!(!scenario.push(4, true));
     assert_eq!(scenario.wait(), 0, "a repeated push means that the report was lost");
-    assert_eq!(scenario.send().generation, 4);
+    assert_eq!(scenario.send().applied, killed);
     assert_eq!(scenario.wait(), 400 * 2);
     scenario.send();
-    scenario.ack(5, A, Ack { generation: 4, killed: true, ..Ack::default() });
+    scenario.ack(5, A, Ack { desired: killed, ..Ack::default() });
     scenario.push(4, true);
-    assert_eq!(scenario.push(3, false), None, "an older generation is ignored");
+    assert!(!scenario.push(3, false), "an older generation is ignored");
+    assert!(!scenario.push(4, false), "of one generation the kill wins");
     assert_eq!(scenario.poll(), None, "acknowledged: a replayed push costs nothing");
     assert!(scenario.wait() > 20_000);
-    assert_eq!(scenario.engine.applied(), killed);
-    scenario.ack(5, A, Ack { generation: 5, killed: false, ..Ack::default() });
-    assert_eq!(scenario.engine.applied(), DesiredState { generation: 5, killed: false });
-    assert_eq!(scenario.send().generation, 5);
+    assert_eq!(scenario.engine.applied().as_slice(), [killed]);
+    scenario.ack(5, A, Ack { desired: state(5, false), ..Ack::default() });
+    assert_eq!(scenario.engine.applied().as_slice(), [state(5, false)]);
+    assert_eq!(scenario.send().applied, state(5, false));
 }
 
 #[test]
 fn a_restored_kill_is_reported_and_outlives_older_commands() {
-    let killed = DesiredState { generation: 7, killed: true };
-    let mut scenario = Scenario::restoring(killed);
-    assert_eq!(scenario.send().generation, 7);
+    let killed = state(7, true);
+    let mut scenario = Scenario::restoring([killed]);
+    let first = scenario.send();
+    assert_eq!((first.applied, first.blocked_by), (DesiredState::default(), killed.control));
     scenario.ack(1, A, unconfirmed());
-    assert_eq!(scenario.engine.applied(), killed);
-    let resumed = scenario.ack(1, A, Ack { generation: 8, ..unconfirmed() });
-    assert_eq!(resumed, Some(DesiredState { generation: 8, killed: false }));
+    let second = scenario.send();
+    assert_eq!((second.applied, second.blocked_by), (killed, None));
+    assert!(scenario.ack(2, A, Ack { desired: state(8, false), ..Ack::default() }));
+    assert!(!scenario.engine.applied().is_killed());
+}
+
+#[test]
+fn a_kill_of_another_control_id_blocks_until_a_command_lifts_it() {
+    let other = DesiredState { control: ControlId::new(7), generation: 3, killed: true };
+    let mut scenario = Scenario::restoring([other]);
+    scenario.send();
+    scenario.ack(1, A, Ack { desired: state(40, false), ..unconfirmed() });
+    let beat = scenario.send();
+    assert_eq!((beat.applied, beat.blocked_by), (state(40, false), other.control));
+    let lift = Ack { desired: state(41, false), lifts: other.control, ..Ack::default() };
+    assert!(scenario.ack(2, A, lift));
+    let beat = scenario.send();
+    assert_eq!((beat.applied, beat.blocked_by), (state(41, false), None));
+    assert!(!scenario.engine.applied().is_killed());
+}
+
+#[test]
+fn states_applied_for_another_collector_are_reported_at_once() {
+    let mut scenario = Scenario::live();
+    let other = DesiredState { control: ControlId::new(7), generation: 3, killed: true };
+    let applied = AppliedStates::restored([other]);
+    scenario.engine.set_applied(&applied, scenario.now);
+    assert_eq!(scenario.send().blocked_by, other.control);
+    scenario.ack(3, A, Ack::default());
+    scenario.engine.set_applied(&applied, scenario.now);
+    assert_eq!(scenario.poll(), None, "nothing has changed");
 }
 
 #[test]

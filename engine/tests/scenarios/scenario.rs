@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heartline_engine::{
-    AgentKeys, DesiredState, Engine, EngineConfig, IdentityConfig, InMemoryMetrics, MonoNanos,
+    AgentKeys, AppliedStates, Engine, EngineConfig, IdentityConfig, InMemoryMetrics, MonoNanos,
 };
 use heartline_protocol::body::{Ack, Push};
 use heartline_protocol::{
-    AgentName, Body, Datagram, DatagramWriter, Direction, Header, KeyEpoch, MasterKey, MessageType,
-    Phase, ScopeKey, Token, TokenScope,
+    AgentName, Body, ControlId, Datagram, DatagramWriter, DesiredState, Direction, Header,
+    KeyEpoch, MasterKey, MessageType, Phase, ScopeKey, Token, TokenScope,
 };
 
 pub(super) const AGENT: &str = "order-processor";
@@ -25,7 +25,8 @@ pub(super) struct SentMessage {
     pub(super) challenge: [u8; 16],
     pub(super) segment: Option<(u64, u64)>,
     pub(super) identity: bool,
-    pub(super) generation: u64,
+    pub(super) applied: DesiredState,
+    pub(super) blocked_by: Option<ControlId>,
     pub(super) stopping: bool,
 }
 
@@ -41,27 +42,32 @@ pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn config(desired: DesiredState) -> (EngineConfig, ScopeKey) {
+/// Returns a state that this collector's operators want.
+pub(super) fn state(generation: u64, killed: bool) -> DesiredState {
+    DesiredState { control: ControlId::new(0xc0), generation, killed }
+}
+
+fn config(applied: AppliedStates) -> (EngineConfig, ScopeKey) {
     let agent = AgentName::new(AGENT).unwrap();
     let key = MasterKey::new([7; 32]).scope_key(KeyEpoch(1), "");
     let token = Token { epoch: KeyEpoch(1), scope: TokenScope::default(), key: key.clone() };
     let keys = AgentKeys::new(&token, &agent).unwrap();
     let identity = IdentityConfig { host: Some("machine-3".into()), ..IdentityConfig::default() };
-    (EngineConfig { desired, identity, ..EngineConfig::new(agent, keys, SESSION) }, key)
+    (EngineConfig { applied, identity, ..EngineConfig::new(agent, keys, SESSION) }, key)
 }
 
 impl Scenario {
     pub(super) fn new() -> Self {
-        Self::restoring(DesiredState::default())
+        Self::restoring([])
     }
 
-    pub(super) fn restoring(desired: DesiredState) -> Self {
-        Self::with_config(config(desired))
+    pub(super) fn restoring(states: impl IntoIterator<Item = DesiredState>) -> Self {
+        Self::with_config(config(AppliedStates::restored(states)))
     }
 
     /// A session whose identity has these labels.
     pub(super) fn with_labels(labels: BTreeMap<String, String>) -> Self {
-        let (mut config, key) = config(DesiredState::default());
+        let (mut config, key) = config(AppliedStates::default());
         config.identity.labels = labels;
         Self::with_config((config, key))
     }
@@ -109,7 +115,8 @@ impl Scenario {
             Body::Beat(beat) => {
                 sent.segment = beat.segment.map(|segment| (segment.number, segment.ok));
                 sent.identity = beat.identity.is_some_and(|id| id.host.unwrap().is("machine-3"));
-                sent.generation = beat.applied_generation;
+                sent.applied = beat.applied;
+                sent.blocked_by = beat.blocked_by;
                 sent.stopping = beat.phase == Phase::Stopping;
             }
             Body::Goodbye(goodbye) => {
@@ -133,18 +140,16 @@ impl Scenario {
         self.now = self.now.plus(time);
     }
 
-    pub(super) fn ack(
-        &mut self,
-        sequence: u64,
-        challenge: [u8; 16],
-        ack: Ack,
-    ) -> Option<DesiredState> {
+    /// Receives an ack, with this collector's control id if it names none; returns whether the
+    /// applied states changed.
+    pub(super) fn ack(&mut self, sequence: u64, challenge: [u8; 16], mut ack: Ack) -> bool {
+        ack.desired.control = ack.desired.control.or(state(0, false).control);
         let bytes = self.seal(MessageType::Ack, SESSION, sequence, challenge, |out| ack.write(out));
         self.engine.handle_datagram(&bytes, self.now).unwrap()
     }
 
-    pub(super) fn push(&mut self, generation: u64, killed: bool) -> Option<DesiredState> {
-        let push = Push { generation, killed };
+    pub(super) fn push(&mut self, generation: u64, killed: bool) -> bool {
+        let push = Push { desired: state(generation, killed), lifts: None };
         let bytes = self.seal(MessageType::Push, SESSION, 1, [0; 16], |out| push.write(out));
         self.engine.handle_datagram(&bytes, self.now).unwrap()
     }

@@ -5,7 +5,7 @@ use heartline_fleet::{ControlDbRow, HistoryDbRow, Input, MonoTime, Output, Write
 use heartline_vocabulary::{Action, CommandRefusal, Reason};
 
 use crate::test_fleet::{START, TestFleet, ms, request};
-use crate::test_message::{beat, goodbye};
+use crate::test_message::{beat, goodbye, ours};
 
 /// Returns after how many ms the newest command was delivered, and obeyed.
 fn progress(fleet: &TestFleet) -> (Option<u64>, Option<u64>) {
@@ -28,7 +28,7 @@ fn a_kill_has_no_effect_until_it_is_durable() {
     fleet.receive(beat("a"));
     let outputs = fleet.outputs();
     let reveals_kill = |output: &Output| match output {
-        Output::Ack(ack) => ack.ack.killed,
+        Output::Ack(ack) => ack.ack.desired.killed,
         Output::Push(_) | Output::CommandApplied { .. } => true,
         _ => false,
     };
@@ -62,7 +62,7 @@ fn a_kill_is_pushed_five_times_and_is_in_every_ack() {
     assert_eq!(pushed, [0, 100, 200, 400, 800]);
     fleet.receive(beat("a"));
     let ack = fleet.acks()[0].ack;
-    assert_eq!((ack.generation, ack.killed), (1, true));
+    assert_eq!(ack.desired, ours(1, true));
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn pushes_end_when_a_beat_reports_the_generation() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     fleet.command_durably(Action::Kill, "a");
     fleet.advance_ms(150);
-    fleet.receive(beat("a").applied(1));
+    fleet.receive(beat("a").killed(1));
     fleet.discard_outputs();
     fleet.advance_ms(3_000);
     assert_eq!(fleet.pushes(), []);
@@ -86,7 +86,7 @@ fn a_newer_command_restarts_the_pushes() {
     fleet.advance_ms(3_000);
     let pushes = fleet.pushes();
     assert_eq!(pushes.len(), 4);
-    assert!(pushes.iter().all(|push| push.generation == 2 && !push.killed));
+    assert!(pushes.iter().all(|push| push.desired == ours(2, false)));
 }
 
 #[test]
@@ -95,12 +95,12 @@ fn a_kill_is_delivered_and_obeyed_once_no_task_is_in_flight() {
     fleet.command_durably(Action::Kill, "a");
     assert_eq!(progress(&fleet), (None, None));
     fleet.advance_ms(4);
-    fleet.receive(beat("a").busy(2, 0).applied(1));
+    fleet.receive(beat("a").busy(2, 0).killed(1));
     assert_eq!(progress(&fleet), (Some(4), None));
     assert_eq!(fleet.agent("a").command().map(|command| command.draining), Some(2));
     fleet.discard_outputs();
     fleet.advance_ms(5_000);
-    fleet.receive(beat("a").applied(1));
+    fleet.receive(beat("a").killed(1));
     assert_eq!(progress(&fleet), (Some(4), Some(5_004)));
     let rows = fleet.outputs();
     let stored = |output: &Output| match output {
@@ -110,16 +110,6 @@ fn a_kill_is_delivered_and_obeyed_once_no_task_is_in_flight() {
         _ => None,
     };
     assert_eq!(rows.iter().filter_map(stored).collect::<Vec<_>>(), [(4, Some(5_004))]);
-}
-
-#[test]
-fn a_newer_applied_generation_does_not_count_as_delivered() {
-    let mut fleet = TestFleet::with_agent(beat("a"));
-    fleet.command_durably(Action::Kill, "a");
-    fleet.receive(beat("a").applied(9));
-    assert_eq!(progress(&fleet), (None, None));
-    fleet.command_durably(Action::Resume, "a");
-    assert_eq!(fleet.agent("a").desired().map(|desired| desired.generation), Some(10));
 }
 
 #[test]
@@ -171,8 +161,8 @@ fn work_from_before_the_kill_is_no_disobedience() {
     let mut fleet = TestFleet::with_agent(beat("a").segment(1, 1));
     fleet.command_durably(Action::Kill, "a");
     // Quiet, with one segment pending and one still open.
-    fleet.receive(beat("a").segment(2, 4).applied(1));
-    fleet.receive(beat("a").segment(3, 2).applied(1));
+    fleet.receive(beat("a").segment(2, 4).killed(1));
+    fleet.receive(beat("a").segment(3, 2).killed(1));
     assert_eq!(disobedience_count(&mut fleet), 0);
 }
 
@@ -180,9 +170,9 @@ fn work_from_before_the_kill_is_no_disobedience() {
 fn work_completed_after_the_agent_was_quiet_is_disobedience() {
     let mut fleet = TestFleet::with_agent(beat("a").segment(1, 1));
     fleet.command_durably(Action::Kill, "a");
-    fleet.receive(beat("a").segment(2, 4).applied(1));
+    fleet.receive(beat("a").segment(2, 4).killed(1));
     for number in 3..6 {
-        fleet.receive(beat("a").segment(number, 1).applied(1));
+        fleet.receive(beat("a").segment(number, 1).killed(1));
     }
     assert_eq!(disobedience_count(&mut fleet), 1, "and it is recorded once");
     assert!(fleet.agent("a").desired().is_some_and(|desired| desired.disobeyed));
@@ -192,13 +182,13 @@ fn work_completed_after_the_agent_was_quiet_is_disobedience() {
 fn a_new_process_may_work_until_it_has_applied_the_kill_and_then_drain() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     fleet.command_durably(Action::Kill, "a");
-    fleet.receive(beat("a").applied(1));
+    fleet.receive(beat("a").killed(1));
     // Its state file was lost, so it began to work.
     fleet.receive(beat("a").session(2).segment(1, 3).busy(1, 0));
-    fleet.receive(beat("a").session(2).segment(2, 3).busy(1, 0).applied(1));
-    fleet.receive(beat("a").session(2).segment(3, 1).applied(1));
+    fleet.receive(beat("a").session(2).segment(2, 3).busy(1, 0).killed(1));
+    fleet.receive(beat("a").session(2).segment(3, 1).killed(1));
     assert_eq!(disobedience_count(&mut fleet), 0);
-    fleet.receive(beat("a").session(2).segment(5, 1).applied(1));
+    fleet.receive(beat("a").session(2).segment(5, 1).killed(1));
     assert_eq!(disobedience_count(&mut fleet), 1);
 }
 
@@ -225,18 +215,6 @@ fn the_later_of_two_pending_commands_wins() {
     let desired = fleet.agent("a").desired().cloned().expect("it was commanded");
     assert_eq!((desired.generation, desired.killed), (2, false));
     assert_eq!(fleet.status("a"), "healthy");
-}
-
-#[test]
-fn an_implausibly_high_applied_generation_is_ignored() {
-    let generation = |applied| {
-        let mut fleet = TestFleet::with_agent(beat("a").applied(applied));
-        fleet.command_durably(Action::Kill, "a");
-        fleet.agent("a").desired().map(|desired| desired.generation)
-    };
-    // A generation that a restored copy of the database lacks is exceeded.
-    assert_eq!(generation(1_000), Some(1_001));
-    assert_eq!(generation(u64::from(u32::MAX)), Some(1));
 }
 
 #[test]

@@ -128,12 +128,12 @@ fn pushes_of_a_forgotten_agent_do_not_reach_its_successor() {
 }
 
 #[test]
-fn forgetting_does_not_lower_the_generation() {
+fn a_command_after_forgetting_outranks_what_the_agent_has_applied() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     fleet.command_durably(Action::Kill, "a");
     fleet.command_durably(Action::Resume, "a");
     assert_eq!(forget(&mut fleet, "a"), Ok(vec!["a".to_owned()]));
-    fleet.receive(beat("a").applied(2).unconfirmed());
+    fleet.receive(beat("a").applied(2).sequence(2));
     fleet.command_durably(Action::Kill, "a");
     assert_eq!(fleet.agent("a").desired().map(|desired| desired.generation), Some(3));
 }

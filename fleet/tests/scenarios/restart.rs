@@ -1,14 +1,14 @@
 //! Restarts: the fleet goes on from what was stored.
 
-use heartline_fleet::{DesiredState, HistoryDbRow, Input, RestoredAgent, RestoredSession};
+use heartline_fleet::{CommandRecord, HistoryDbRow, Input, RestoredAgent, RestoredSession};
 
 use heartline_vocabulary::{AgentStatus, Reason, SessionEnd};
 
 use crate::test_fleet::{START, TestFleet, ms, restored_agent};
-use crate::test_message::beat;
+use crate::test_message::{beat, ours};
 
-fn killed() -> Box<DesiredState> {
-    Box::new(DesiredState {
+fn killed() -> Box<CommandRecord> {
+    Box::new(CommandRecord {
         generation: 4,
         killed: true,
         cause: Reason::Operator,
@@ -19,6 +19,7 @@ fn killed() -> Box<DesiredState> {
         obeyed_ms: None,
         last_segment: u64::MAX,
         disobeyed: false,
+        lifts: None,
     })
 }
 
@@ -78,7 +79,7 @@ fn a_restored_kill_holds_from_the_start() {
     assert_eq!(fleet.status("a"), "killed operator");
     fleet.receive(beat("a").unconfirmed());
     let ack = fleet.acks()[0].ack;
-    assert_eq!((ack.generation, ack.killed), (4, true), "even an unconfirmed message gets it");
+    assert_eq!(ack.desired, ours(4, true), "even an unconfirmed message gets it");
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn obedience_is_measured_across_the_restart() {
     let mut fleet =
         TestFleet::restored(vec![RestoredAgent { desired: Some(killed()), ..restored_agent("a") }]);
     fleet.advance_ms(500);
-    fleet.receive(beat("a").applied(4));
+    fleet.receive(beat("a").killed(4));
     let view = fleet.agent("a");
     let desired = view.desired().expect("it was killed");
     assert_eq!((desired.delivered_ms, desired.obeyed_ms), (Some(1_500), Some(1_500)));
@@ -138,7 +139,7 @@ fn superseded_sessions_are_restored() {
 #[test]
 fn times_after_now_are_restored_as_now() {
     let later = START.plus_millis(3_600_000);
-    let desired = Box::new(DesiredState { at: later, killed: false, ..*killed() });
+    let desired = Box::new(CommandRecord { at: later, killed: false, ..*killed() });
     let agent = RestoredAgent {
         since: later,
         first_seen: later,

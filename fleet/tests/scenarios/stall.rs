@@ -60,7 +60,7 @@ fn a_resumed_agent_has_its_whole_limit_again() {
     fleet.command_durably(Action::Kill, "a");
     for _ in 0..20 {
         fleet.advance_ms(30_000);
-        fleet.receive(beat("a").backlog(3, 600_000).applied(1));
+        fleet.receive(beat("a").backlog(3, 600_000).killed(1));
     }
     fleet.command_durably(Action::Resume, "a");
     fleet.discard_outputs();

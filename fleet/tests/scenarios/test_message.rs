@@ -1,7 +1,7 @@
 //! Messages of agents.
 
 use heartline_protocol::body::SegmentView;
-use heartline_protocol::{Beat, Body, ExitReport, Goodbye};
+use heartline_protocol::{Beat, Body, ControlId, DesiredState, ExitReport, Goodbye};
 use heartline_vocabulary::Phase;
 
 /// A message with default values for what a scenario is not about.
@@ -34,6 +34,11 @@ pub(crate) fn goodbye(agent: &'static str) -> TestMessage {
 pub(crate) fn exit_by_signal(agent: &'static str, signal: u32) -> TestMessage {
     let report = ExitReport { signal: Some(signal), ..ExitReport::default() };
     TestMessage { body: Body::ExitReport(report), ..beat(agent) }
+}
+
+/// Returns a state under the control id of the tests.
+pub(crate) fn ours(generation: u64, killed: bool) -> DesiredState {
+    DesiredState { control: ControlId::new(1), generation, killed }
 }
 
 impl TestMessage {
@@ -78,8 +83,19 @@ impl TestMessage {
         self.with(|beat| beat.phase = Phase::Waiting)
     }
 
+    /// Of an agent that runs, and has applied this generation.
     pub(crate) fn applied(self, generation: u64) -> Self {
-        self.with(|beat| beat.applied_generation = generation)
+        self.with(|beat| beat.applied = ours(generation, false))
+    }
+
+    /// Of an agent that is killed, and has applied this generation.
+    pub(crate) fn killed(self, generation: u64) -> Self {
+        self.with(|beat| beat.applied = ours(generation, true))
+    }
+
+    /// Kept from work by a kill of another control id.
+    pub(crate) fn blocked_by(self, control: u64) -> Self {
+        self.with(|beat| beat.blocked_by = ControlId::new(control))
     }
 
     /// With a segment of successful tasks.

@@ -1,6 +1,7 @@
 //! Messages of the collector: acks, pushes.
 
-use crate::limits::GENERATION_MAX;
+use crate::control::{ControlId, DesiredState};
+use crate::limits::BODY_MIN;
 use crate::wire::{ArrayFields, BodyReader, DecodeResult, write};
 
 /// The collector's answer to a message.
@@ -8,70 +9,66 @@ use crate::wire::{ArrayFields, BodyReader, DecodeResult, write};
 pub struct Ack {
     /// Highest segment of this session that is on disk. Field 0, required.
     pub durable_segment: u64,
-    /// Generation of the desired state; 0 before the first command. Field 1.
-    pub generation: u64,
-    /// The desired state; true: start no work. Field 2.
-    pub killed: bool,
-    /// The message was not live: send the next one at once. Field 3, bit 0.
+    /// The desired state. Fields 1 to 3.
+    pub desired: DesiredState,
+    /// The message was not live: send the next one at once. Field 4, bit 0.
     pub unconfirmed: bool,
-    /// Send the identity with the next beat. Field 3, bit 1.
+    /// Send the identity with the next beat. Field 4, bit 1.
     pub wants_identity: bool,
+    /// Control id whose kill this command lifts. Field 5.
+    pub lifts: Option<ControlId>,
 }
 
 /// Notification that the desired state has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Push {
-    /// Generation of the desired state. Field 0, required.
-    pub generation: u64,
-    /// The desired state; true: start no work. Field 1, required.
-    pub killed: bool,
+    /// The desired state. Fields 0 to 2, of which the first two are required.
+    pub desired: DesiredState,
+    /// Control id whose kill this command lifts. Field 3.
+    pub lifts: Option<ControlId>,
 }
 
-/// Longest body of an ack, and so the shortest of the messages that it answers.
-pub const ACK_BODY_MAX: usize = 1 + 9 + 5 + 1 + 1;
+/// Longest body of an ack of this version. No ack of any version is longer than the shortest body
+/// that it answers, [`BODY_MIN`].
+pub const ACK_BODY_MAX: usize = 1 + 9 + 9 + 1 + 9 + 1 + 9;
+const _: () = assert!(ACK_BODY_MAX <= BODY_MIN);
 
 impl Ack {
     pub(super) fn read(fields: &mut ArrayFields<'_, '_>) -> DecodeResult<Self> {
         let durable_segment = fields.required(BodyReader::u64)?;
-        let generation = fields.optional(|reader| reader.u64_up_to(GENERATION_MAX))?.unwrap_or(0);
-        let killed = fields.optional(read_desired)?.unwrap_or(false);
+        let desired = DesiredState::read(fields)?;
         let flags = fields.optional(BodyReader::u64)?.unwrap_or(0);
         Ok(Self {
             durable_segment,
-            generation,
-            killed,
+            desired,
             unconfirmed: flags & 1 != 0,
             wants_identity: flags & 2 != 0,
+            lifts: fields.optional(ControlId::read)?.flatten(),
         })
     }
 
     /// Appends the body: at most [`ACK_BODY_MAX`] bytes.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write::array(out, 4);
+        write::array(out, 6);
         write::uint(out, self.durable_segment);
-        write::uint(out, self.generation);
-        write::uint(out, u64::from(self.killed));
+        self.desired.write(out);
         write::uint(out, u64::from(self.unconfirmed) | u64::from(self.wants_identity) << 1);
+        ControlId::write(self.lifts, out);
     }
 }
 
 impl Push {
     pub(super) fn read(fields: &mut ArrayFields<'_, '_>) -> DecodeResult<Self> {
         Ok(Self {
-            generation: fields.required(|reader| reader.u64_up_to(GENERATION_MAX))?,
-            killed: fields.required(read_desired)?,
+            desired: DesiredState::read_required(fields)?,
+            lifts: fields.optional(ControlId::read)?.flatten(),
         })
     }
 
     /// Appends the body.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write::array(out, 2);
-        write::uint(out, self.generation);
-        write::uint(out, u64::from(self.killed));
+        write::array(out, 4);
+        self.desired.write(out);
+        ControlId::write(self.lifts, out);
     }
-}
-
-/// Reads the desired state: 0 running, 1 killed.
-fn read_desired(reader: &mut BodyReader<'_>) -> DecodeResult<bool> {
-    Ok(reader.u64_up_to(1)? == 1)
 }

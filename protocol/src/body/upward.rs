@@ -2,8 +2,9 @@
 
 use heartline_vocabulary::Phase;
 
-use super::{ACK_BODY_MAX, IdentityView, SegmentView};
-use crate::limits::{GENERATION_MAX, INTERVAL_MS, STEP_MAX};
+use super::{IdentityView, SegmentView};
+use crate::control::{ControlId, DesiredState};
+use crate::limits::{INTERVAL_MS, STEP_MAX};
 use crate::wire::{ArrayFields, BodyReader, DecodeError, DecodeResult, UntrustedText, write};
 
 /// Heartbeat: vitals, and work not durable yet.
@@ -25,13 +26,16 @@ pub struct Beat<'a> {
     pub queue: Option<u32>,
     /// Name of the current step, or of what is waited for. Field 7.
     pub step: Option<UntrustedText<'a>>,
-    /// Generation of the desired state that the agent has applied; 0: none. Field 8.
-    pub applied_generation: u64,
-    /// Observations of this session that could not be counted. Field 9.
+    /// The desired state of the receiver's control id, as far as it is known, that the agent has
+    /// applied. Fields 8 to 10.
+    pub applied: DesiredState,
+    /// Another control id whose kill keeps the agent from work. Field 11.
+    pub blocked_by: Option<ControlId>,
+    /// Observations of this session that could not be counted. Field 12.
     pub lost_observations: u64,
-    /// The pending segment of work. Field 10.
+    /// The pending segment of work. Field 13.
     pub segment: Option<SegmentView<'a>>,
-    /// The agent's identity; boxed, because only the first beats of a session have one. Field 11.
+    /// The agent's identity; boxed, because only the first beats of a session have one. Field 14.
     pub identity: Option<Box<IdentityView<'a>>>,
 }
 
@@ -70,29 +74,31 @@ impl<'a> Beat<'a> {
             progress_age_ms: fields.optional(BodyReader::u64)?,
             queue: fields.optional(BodyReader::u32)?,
             step: fields.optional(|reader| reader.text(STEP_MAX))?,
-            applied_generation: fields
-                .optional(|reader| reader.u64_up_to(GENERATION_MAX))?
-                .unwrap_or(0),
+            applied: DesiredState::read(fields)?,
+            blocked_by: fields.optional(ControlId::read)?.flatten(),
             lost_observations: fields.optional(BodyReader::u64)?.unwrap_or(0),
             segment: fields.optional(SegmentView::read)?,
             identity: fields.optional(IdentityView::read)?.map(Box::new),
         })
     }
 
-    /// Appends the body. `uptime_ms` always takes nine bytes, so that no answer is longer than the
-    /// message it answers.
+    /// Appends the body, padded.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let len = if self.identity.is_some() { 12 } else { 11 };
-        write::array(out, len);
+        let fields = if self.identity.is_some() { 15 } else { 14 };
+        write::padded_array(out, fields, |out| self.write_fields(out));
+    }
+
+    fn write_fields(&self, out: &mut Vec<u8>) {
         write::uint(out, u64::from(self.interval_ms));
-        write::wide_uint(out, self.uptime_ms);
+        write::uint(out, self.uptime_ms);
         write::uint(out, phase_number(self.phase));
         write::uint(out, u64::from(self.in_flight));
         write::optional(out, self.oldest_in_flight_ms, write::uint);
         write::optional(out, self.progress_age_ms, write::uint);
         write::optional(out, self.queue.map(u64::from), write::uint);
         write::optional(out, self.step, |out, step| write::text(out, step, STEP_MAX));
-        write::uint(out, self.applied_generation);
+        self.applied.write(out);
+        ControlId::write(self.blocked_by, out);
         write::uint(out, self.lost_observations);
         write::optional(out, self.segment, |out, segment| segment.write(out));
         if let Some(identity) = &self.identity {
@@ -133,13 +139,12 @@ impl<'a> Goodbye<'a> {
         })
     }
 
-    /// Appends the body, padded so that no answer is longer than the message it answers.
+    /// Appends the body, padded.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let from = out.len();
-        write::array(out, PADDED);
-        write::wide_uint(out, self.uptime_ms);
-        write::optional(out, self.segment, |out, segment| segment.write(out));
-        pad(out, from, PADDED - 2);
+        write::padded_array(out, 2, |out| {
+            write::uint(out, self.uptime_ms);
+            write::optional(out, self.segment, |out, segment| segment.write(out));
+        });
     }
 }
 
@@ -154,25 +159,14 @@ impl<'a> ExitReport<'a> {
         })
     }
 
-    /// Appends the body, padded so that no answer is longer than the message it answers.
+    /// Appends the body, padded.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let from = out.len();
-        write::array(out, PADDED);
-        write::wide_uint(out, self.uptime_ms);
-        write::optional(out, self.code.map(u64::from), write::uint);
-        write::optional(out, self.signal.map(u64::from), write::uint);
-        write::bool(out, self.oom_killed);
-        write::optional(out, self.segment, |out, segment| segment.write(out));
-        pad(out, from, PADDED - 5);
+        write::padded_array(out, 5, |out| {
+            write::uint(out, self.uptime_ms);
+            write::optional(out, self.code.map(u64::from), write::uint);
+            write::optional(out, self.signal.map(u64::from), write::uint);
+            write::bool(out, self.oom_killed);
+            write::optional(out, self.segment, |out, segment| segment.write(out));
+        });
     }
-}
-
-/// Fields of a goodbye or exit report, with the nils at its end.
-const PADDED: usize = 10;
-
-fn pad(out: &mut Vec<u8>, from: usize, nils: usize) {
-    for _ in 0..nils {
-        write::nil(out);
-    }
-    debug_assert!(out.len() - from >= ACK_BODY_MAX);
 }

@@ -46,7 +46,10 @@ impl<'a> BodyReader<'a> {
         let value = read(&mut fields)?;
         while fields.left > 0 {
             fields.left -= 1;
-            fields.reader.skip()?;
+            // Most of what is skipped is the padding of short bodies.
+            if !fields.reader.nil() {
+                fields.reader.skip()?;
+            }
         }
         self.depth -= 1;
         Ok(value)

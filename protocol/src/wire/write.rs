@@ -3,7 +3,10 @@
 use rmp::encode;
 
 use super::UntrustedText;
+use crate::limits::BODY_MIN;
 
+const ARRAY_16: u8 = 0xdc;
+const NIL: u8 = 0xc0;
 const INFALLIBLE: &str = "a Vec takes every write";
 
 pub(crate) fn array(out: &mut Vec<u8>, len: usize) {
@@ -18,9 +21,17 @@ pub(crate) fn uint(out: &mut Vec<u8>, value: u64) {
     encode::write_uint(out, value).expect(INFALLIBLE);
 }
 
-/// Writes nine bytes, whatever the value.
-pub(crate) fn wide_uint(out: &mut Vec<u8>, value: u64) {
-    encode::write_u64(out, value).expect(INFALLIBLE);
+/// Writes the body of a message from an agent: an array of `fields` fields, and as many nils behind
+/// them as it takes to make it [`BODY_MIN`] bytes long. Its header always takes three bytes, so that
+/// the number of nils needs no second look.
+pub(crate) fn padded_array(out: &mut Vec<u8>, fields: usize, put: impl FnOnce(&mut Vec<u8>)) {
+    let from = out.len();
+    out.extend_from_slice(&[ARRAY_16, 0, 0]);
+    put(out);
+    let nils = BODY_MIN.saturating_sub(out.len() - from);
+    out.resize(out.len() + nils, NIL);
+    // At most 14 fields and 61 nils.
+    out[from + 2] = (fields + nils) as u8;
 }
 
 pub(crate) fn bool(out: &mut Vec<u8>, value: bool) {

@@ -39,7 +39,10 @@ pub(crate) fn body(body: &Body<'_>) -> Value {
             "progress_age_ms": beat.progress_age_ms.map(number),
             "queue": beat.queue,
             "step": beat.step.map(UntrustedText::scrubbed),
-            "applied_generation": beat.applied_generation,
+            "generation": number(beat.applied.generation),
+            "killed": beat.applied.killed,
+            "control": beat.applied.control.map(|id| id.to_string()),
+            "blocked_by": beat.blocked_by.map(|id| id.to_string()),
             "lost_observations": number(beat.lost_observations),
             "segment": beat.segment.as_ref().map(segment),
             "identity": beat.identity.as_deref().map(identity),
@@ -57,12 +60,19 @@ pub(crate) fn body(body: &Body<'_>) -> Value {
         }),
         Body::Ack(ack) => json!({
             "durable_segment": number(ack.durable_segment),
-            "generation": ack.generation,
-            "killed": ack.killed,
+            "generation": number(ack.desired.generation),
+            "killed": ack.desired.killed,
+            "control": ack.desired.control.map(|id| id.to_string()),
             "unconfirmed": ack.unconfirmed,
             "wants_identity": ack.wants_identity,
+            "lifts": ack.lifts.map(|id| id.to_string()),
         }),
-        Body::Push(push) => json!({ "generation": push.generation, "killed": push.killed }),
+        Body::Push(push) => json!({
+            "generation": number(push.desired.generation),
+            "killed": push.desired.killed,
+            "control": push.desired.control.map(|id| id.to_string()),
+            "lifts": push.lifts.map(|id| id.to_string()),
+        }),
     }
 }
 

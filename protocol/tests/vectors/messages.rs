@@ -2,10 +2,11 @@
 
 use heartline_protocol::body::COUNT_MAX;
 use heartline_protocol::bucket::{self, PackedHistogram};
+use heartline_protocol::limits::GENERATION_MAX;
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{
-    Ack, AgentKey, Beat, Body, Datagram, DatagramWriter, Direction, ExitReport, Goodbye, Header,
-    IdentityView, KeyEpoch, MessageType, Phase, Push, SegmentView,
+    Ack, AgentKey, Beat, Body, ControlId, Datagram, DatagramWriter, DesiredState, Direction,
+    ExitReport, Goodbye, Header, IdentityView, KeyEpoch, MessageType, Phase, Push, SegmentView,
 };
 use serde_json::{Value, json};
 
@@ -13,6 +14,12 @@ use crate::fields;
 use crate::fixture::{
     AGENT, CHALLENGE, header, hex, key32, list, number, scope_key, sealed, str, unhex,
 };
+
+/// The control id of some collector.
+const CONTROL: Option<ControlId> = ControlId::new(0x7d1c_5b03_92e6_4fa8);
+/// A state with every number at its limit.
+const LARGEST: DesiredState =
+    DesiredState { control: ControlId::new(u64::MAX), generation: GENERATION_MAX, killed: true };
 
 pub(crate) fn generate() -> Value {
     let mut messages = worked_example();
@@ -22,8 +29,8 @@ pub(crate) fn generate() -> Value {
     messages.extend(other_versions());
     json!({
         "about": "SPEC.md sections 3 and 7. Decoding a datagram gives its fields; where `canonical` \
-                  is true, writing the fields in shortest encodings, uptime_ms in nine bytes, gives \
-                  the datagram. Texts in the fields are scrubbed. Numbers above 2^53 are decimal \
+                  is true, writing the fields in shortest encodings, padded where the agent sends it, \
+                  gives the datagram. Texts in the fields are scrubbed. Numbers above 2^53 are decimal \
                   text; bytes, sessions and challenges are hexadecimal.",
         "messages": messages,
     })
@@ -95,7 +102,8 @@ fn worked_example() -> Vec<Value> {
     };
     let beat = Beat { interval_ms: 30_000, uptime_ms: 12, ..Beat::default() };
     let answer = Header { kind: MessageType::Ack, challenge: CHALLENGE, ..first };
-    let ack = Ack { unconfirmed: true, ..Ack::default() };
+    let desired = DesiredState { control: CONTROL, ..DesiredState::default() };
+    let ack = Ack { desired, unconfirmed: true, ..Ack::default() };
     vec![
         written("worked example: first beat", &first, &Body::Beat(beat)),
         written("worked example: its ack", &answer, &Body::Ack(ack)),
@@ -120,7 +128,7 @@ fn everyday() -> Beat<'static> {
         progress_age_ms: Some(120),
         queue: Some(17),
         step: Some(UntrustedText::new("fetch invoices")),
-        applied_generation: 4,
+        applied: DesiredState { control: CONTROL, generation: 4, killed: false },
         ..Beat::default()
     }
 }
@@ -170,6 +178,7 @@ fn beats() -> Vec<Value> {
             "waiting for a person",
             &beat(Beat {
                 phase: Phase::Waiting,
+                blocked_by: ControlId::new(0xabc),
                 step: Some(UntrustedText::new("approval by Zoë 🔏")),
                 ..everyday()
             }),
@@ -192,7 +201,7 @@ fn largest() -> Value {
         challenge: [0xff; 16],
         ..header(MessageType::Beat)
     };
-    let pairs: Vec<_> = (0..440).map(|n| (2 * n, 100)).collect();
+    let pairs: Vec<_> = (0..425).map(|n| (2 * n, 100)).collect();
     let latency = packed(&pairs);
     let step = "é".repeat(32);
     let beat = Beat {
@@ -204,7 +213,8 @@ fn largest() -> Value {
         progress_age_ms: Some(u64::MAX),
         queue: Some(u32::MAX),
         step: Some(UntrustedText::new(&step)),
-        applied_generation: u64::from(u32::MAX),
+        applied: LARGEST,
+        blocked_by: ControlId::new(u64::MAX - 1),
         lost_observations: u64::MAX,
         segment: Some(SegmentView {
             number: COUNT_MAX,
@@ -248,20 +258,24 @@ fn endings() -> Vec<Value> {
 fn answers() -> Vec<Value> {
     let largest = Ack {
         durable_segment: u64::MAX,
-        generation: u64::from(u32::MAX),
-        killed: true,
+        desired: LARGEST,
         unconfirmed: true,
         wants_identity: true,
+        lifts: ControlId::new(u64::MAX - 1),
     };
-    let killed = Ack { durable_segment: 211, generation: 5, killed: true, ..Ack::default() };
-    let push = |killed| Body::Push(Push { generation: 5, killed });
+    let desired = DesiredState { control: CONTROL, generation: 5, killed: true };
+    let nothing = DesiredState { control: CONTROL, ..DesiredState::default() };
+    let killed = Ack { durable_segment: 211, desired, ..Ack::default() };
+    let running = DesiredState { killed: false, ..desired };
+    let push = |desired, lifts| Body::Push(Push { desired, lifts });
     let unasked = Header { sequence: 1, challenge: [0; 16], ..header(MessageType::Push) };
     vec![
-        usual("ack, nothing to say", &Body::Ack(Ack::default())),
+        usual("ack, nothing to say", &Body::Ack(Ack { desired: nothing, ..Ack::default() })),
         usual("ack: durable, killed", &Body::Ack(killed)),
         usual("ack at its limits", &Body::Ack(largest)),
-        written("push: kill", &unasked, &push(true)),
-        written("push: resume", &unasked, &push(false)),
+        written("push: kill", &unasked, &push(desired, None)),
+        written("push: resume", &unasked, &push(running, None)),
+        written("push: resume, and lift another", &unasked, &push(running, ControlId::new(0xabc))),
     ]
 }
 
@@ -274,20 +288,20 @@ fn other_versions() -> Vec<Value> {
         beat("older: ends within the optional fields", format!("95 cd7530 {uptime} 02 05 c0")),
         beat(
             "older: a segment of three fields",
-            format!("9b cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 93 01 02 03"),
+            format!("9e cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 00 00 00 93 01 02 03"),
         ),
-        beat("nil for every optional field", format!("9c cd7530 {uptime} {}", "c0".repeat(10))),
+        beat("nil for every optional field", format!("9f cd7530 {uptime} {}", "c0".repeat(13))),
         beat(
             "newer: trailing fields of every type",
             format!(
-                "dc0016 cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 c0 c0 \
+                "dc0019 cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 00 00 00 c0 c0 \
                  07 ff c3 ca3fc00000 cb3ff8000000000000 a161 c40200ff 9101 81a16b81a16b9102 d1fffe"
             ),
         ),
         beat(
             "newer: a segment and an identity with more in them",
             format!(
-                "9c cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 98 01 02 03 00 00 00 c0 c3 \
+                "9f cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 00 00 00 98 01 02 03 00 00 00 c0 c3 \
                  82a4686f7374a16d a6726567696f6e81a16101"
             ),
         ),
@@ -298,16 +312,16 @@ fn other_versions() -> Vec<Value> {
         beat(
             "hostile texts",
             format!(
-                "9c cd7530 {uptime} 01 00 c0 c0 c0 a41b5b324a 00 00 c0 81 a6 6c6162656c73 81 a3e280ae a20d0a"
+                "9f cd7530 {uptime} 01 00 c0 c0 c0 a41b5b324a 00 00 00 00 00 c0 81 a6 6c6162656c73 81 a3e280ae a20d0a"
             ),
         ),
         foreign("older ack: one field", MessageType::Ack, "91 05"),
         foreign(
             "newer ack: an unknown flag and field",
             MessageType::Ack,
-            "95 05 03 01 ccf1 a3616263",
+            "97 05 03 01 07 ccf1 00 a3616263",
         ),
-        foreign("newer push", MessageType::Push, "93 05 01 c0"),
+        foreign("newer push", MessageType::Push, "95 05 01 07 00 c0"),
         foreign("older goodbye", MessageType::Goodbye, &format!("91 {uptime}")),
     ]
 }

@@ -8,7 +8,7 @@ use crate::refused::RefusedDatagram;
 /// The required fields of a beat.
 const START: &str = "cd7530 cf0000000000001388";
 /// The fields of a beat up to the segment.
-const TO_SEGMENT: &str = "cd7530 cf0000000000001388 01 00 c0 c0 c0 c0 00 00";
+const TO_SEGMENT: &str = "cd7530 cf0000000000001388 01 00 c0 c0 c0 c0 00 00 00 00 00";
 
 fn case(kind: MessageType, name: &str, fault: &str, body: &str) -> RefusedDatagram {
     RefusedDatagram {
@@ -26,15 +26,15 @@ fn beat(name: &str, fault: &str, body: &str) -> RefusedDatagram {
 
 /// A beat with one field behind those that are known.
 fn newer(name: &str, fault: &str, field: &str) -> RefusedDatagram {
-    beat(name, fault, &format!("9d {TO_SEGMENT} c0 c0 {field}"))
+    beat(name, fault, &format!("dc0010 {TO_SEGMENT} c0 c0 {field}"))
 }
 
 fn segment(name: &str, fault: &str, segment: &str) -> RefusedDatagram {
-    beat(name, fault, &format!("9b {TO_SEGMENT} {segment}"))
+    beat(name, fault, &format!("9e {TO_SEGMENT} {segment}"))
 }
 
 fn identity(name: &str, fault: &str, identity: &str) -> RefusedDatagram {
-    beat(name, fault, &format!("9c {TO_SEGMENT} c0 {identity}"))
+    beat(name, fault, &format!("9f {TO_SEGMENT} c0 {identity}"))
 }
 
 pub(crate) fn cases() -> Vec<RefusedDatagram> {
@@ -56,7 +56,7 @@ fn wholes() -> Vec<RefusedDatagram> {
         beat("a map for the array", "WrongType", "80"),
         beat("a number for the array", "WrongType", "05"),
         beat("text for the array", "WrongType", "a568656c6c6f"),
-        beat("a byte after the array", "Trailing", &format!("9b {TO_SEGMENT} c0 00")),
+        beat("a byte after the array", "Trailing", &format!("9e {TO_SEGMENT} c0 00")),
         beat("a second array after the first", "Trailing", &format!("92 {START} 90")),
         beat("an array of 65 fields", "TooMany", &format!("dc0041 {START} {}", "c0".repeat(63))),
         beat(
@@ -95,10 +95,13 @@ fn fields() -> Vec<RefusedDatagram> {
         beat("a step with a surrogate", "NotUtf8", &rest("01 00 c0 c0 c0 a3eda080", 6)),
         beat("a step in over-long UTF-8", "NotUtf8", &rest("01 00 c0 c0 c0 a2c09b", 6)),
         beat("bytes for the step", "WrongType", &rest("01 00 c0 c0 c0 c40161", 6)),
+        beat("an applied state of 2", "OutOfRange", &rest("01 00 c0 c0 c0 c0 05 02", 8)),
+        beat("text for a control id", "WrongType", &rest("01 00 c0 c0 c0 c0 05 01 a161", 9)),
+        beat("a negative control id", "OutOfRange", &rest("01 00 c0 c0 c0 c0 05 01 00 ff", 10)),
         beat(
-            "a generation above 32 bits",
+            "a generation above 63 bits",
             "OutOfRange",
-            &rest("01 00 c0 c0 c0 c0 cf0000000100000000", 7),
+            &rest("01 00 c0 c0 c0 c0 cf8000000000000000", 7),
         ),
     ]
 }
@@ -259,9 +262,9 @@ fn others() -> Vec<RefusedDatagram> {
         case(MessageType::Ack, "an ack with a truth for a number", "WrongType", "93 00 01 c3"),
         case(
             MessageType::Ack,
-            "an ack with a generation above 32 bits",
+            "an ack with a generation above 63 bits",
             "OutOfRange",
-            "92 00 cf0000000100000000",
+            "92 00 cf8000000000000000",
         ),
         case(MessageType::Push, "a push without a state", "Missing", "91 05"),
         case(MessageType::Push, "a push with nil for a state", "WrongType", "92 05 c0"),
@@ -271,7 +274,7 @@ fn others() -> Vec<RefusedDatagram> {
 /// A rich beat's body, cut off at every byte and signed each time.
 fn cut_bodies() -> Vec<RefusedDatagram> {
     let body = format!(
-        "9c {START} 02 03 cd0102 78 c0 a561e282ac62 04 00 9707 cd0102 0000 00 00 c404 0a01 6403 \
+        "9f {START} 02 03 cd0102 78 c0 a561e282ac62 04 01 cd0c0d cf0123456789abcdef 00 9707 cd0102 0000 00 00 c404 0a01 6403 \
          83 a4686f7374 a16d a3706964 cd113b a66c6162656c73 81 a3656e76 a470726f64"
     );
     let bytes = unhex(&body);

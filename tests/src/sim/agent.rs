@@ -1,11 +1,11 @@
 //! The agents' side of a run: starts, due work, received datagrams.
 
 use fastrand::Rng;
-use heartline_engine::{AgentKeys, DesiredState, EngineConfig, IdentityConfig};
+use heartline_engine::{AgentKeys, AppliedStates, EngineConfig, IdentityConfig};
 use heartline_fleet::MonoTime;
 use heartline_protocol::{AgentName, Token, TokenScope};
 
-use super::collector_instance::{EPOCH, master};
+use super::collector_instance::{CONTROL, EPOCH, master};
 use super::network::{SimPacket, agent_of_address};
 use super::process::SimProcess;
 use super::violation::{CheckResult, ensure};
@@ -17,8 +17,8 @@ pub(super) struct SimAgent {
     pub(super) name: AgentName,
     /// Running processes, oldest first.
     pub(super) processes: Vec<SimProcess>,
-    /// The desired state in the file, which outlives every process.
-    pub(super) stored_desired: DesiredState,
+    /// The applied states in the file, which outlives every process.
+    pub(super) stored: AppliedStates,
     /// Every session it ever had.
     pub(super) sessions: Vec<u64>,
     keys: AgentKeys,
@@ -37,7 +37,7 @@ impl SimAgent {
         Self {
             name,
             processes: Vec::new(),
-            stored_desired: DesiredState::default(),
+            stored: AppliedStates::default(),
             sessions: Vec::new(),
             keys,
             ports: 1_000,
@@ -52,17 +52,18 @@ impl SimAgent {
                 host: Some("machine-1".to_owned()),
                 ..IdentityConfig::default()
             },
-            desired: self.stored_desired,
+            applied: self.stored.clone(),
             ..EngineConfig::new(self.name.clone(), self.keys.clone(), rng.u64(..))
         };
         self.sessions.push(config.session);
         self.processes.push(SimProcess::new(config, self.ports, now, rng));
     }
 
-    /// Stores an applied desired state, before anything else is sent.
-    pub(super) fn store_desired(&mut self, desired: DesiredState) {
-        if desired.generation > self.stored_desired.generation {
-            self.stored_desired = desired;
+    /// Stores applied states, before anything else is sent. Another process may have stored newer
+    /// ones.
+    pub(super) fn store(&mut self, applied: &AppliedStates) {
+        for state in applied.as_slice() {
+            self.stored.apply(*state, None);
         }
     }
 }
@@ -99,7 +100,7 @@ impl SimWorld {
         }
         let (mut sent, in_flight) = (Vec::new(), it.in_flight());
         it.run_due(*now, rng, &mut sent);
-        let killed = it.engine.applied().killed;
+        let killed = it.engine.applied().is_killed();
         ensure!(!killed || it.in_flight() <= in_flight, "a killed agent has begun a task");
         self.ledger.record_done(it.engine.session(), it.done);
         let (port, is_over) = (it.port, it.due().is_none());
@@ -135,20 +136,23 @@ impl SimWorld {
             it.inbox.push(packet.clone());
             return Ok(());
         }
-        let (before, session) = (it.engine.applied(), it.engine.session());
+        let (before, session) = (it.engine.applied().clone(), it.engine.session());
         let pending = it.engine.pending_segment();
-        let new_desired = it.receive(&packet.bytes, now);
+        let has_changed = it.receive(&packet.bytes, now);
         let confirmed = pending.filter(|_| it.engine.pending_segment().is_none());
-        let applied = it.engine.applied();
+        let applied = it.engine.applied().clone();
         ensure!(!packet.forged || applied == before, "a forged datagram was obeyed");
-        if let Some(desired) = new_desired {
-            ensure!(desired.generation > before.generation, "an agent's generation fell");
-            self.agents[agent].store_desired(desired);
+        for state in before.as_slice() {
+            let is_kept = !state.outranks(&applied.of(state.control));
+            ensure!(is_kept, "an agent's state fell behind {state:?}");
+        }
+        if has_changed {
+            self.agents[agent].store(&applied);
         }
         if let Some(segment) = confirmed {
             self.ledger.check_confirmed(session, segment, &self.disk)?;
         }
-        self.check_applied(agent, applied)?;
+        self.check_applied(agent, &applied)?;
         let it = &mut self.agents[agent].processes[process];
         let mut sent = Vec::new();
         it.transmit(now, &mut sent);
@@ -158,9 +162,10 @@ impl SimWorld {
     }
 
     /// Checks that the applied state is the durable one of its generation.
-    fn check_applied(&self, agent: usize, applied: DesiredState) -> CheckResult {
+    fn check_applied(&self, agent: usize, applied: &AppliedStates) -> CheckResult {
         let Some(expected) = self.oracle.expected_agent(agent) else { return Ok(()) };
         let Some(desired) = self.disk.control.desired(expected.id) else { return Ok(()) };
+        let applied = applied.of(Some(CONTROL));
         ensure!(
             applied.generation != desired.generation || applied.killed == desired.killed,
             "agent-{agent} has applied {applied:?}, and {desired:?} is durable"

@@ -8,8 +8,8 @@ use heartline_fleet::{
 };
 use heartline_protocol::challenge::{ChallengeKey, step_ms};
 use heartline_protocol::{
-    AgentKey, Body, Datagram, DatagramError, DatagramWriter, Direction, Header, KeyEpoch,
-    MasterKey, MessageType, Push, ScopeKey, VerifiedDatagram,
+    AgentKey, Body, ControlId, Datagram, DatagramError, DatagramWriter, Direction, Header,
+    KeyEpoch, MasterKey, MessageType, Push, ScopeKey, VerifiedDatagram,
 };
 
 use super::network::SimPacket;
@@ -20,6 +20,8 @@ pub(super) fn master() -> MasterKey {
 }
 
 pub(super) const EPOCH: KeyEpoch = KeyEpoch(1);
+/// The control id of every collector: they share one `control.db`.
+pub(super) const CONTROL: ControlId = ControlId::new(1).expect("it is not 0");
 
 /// One start of the collector.
 pub(super) struct CollectorInstance {
@@ -45,7 +47,10 @@ impl CollectorInstance {
             HealthThresholds { stall_after: plan.stall_after, ..HealthThresholds::default() };
         let rules = HealthRules { fleet: limits, agents: Vec::new() };
         Self {
-            fleet: Fleet::new(FleetConfig { rules, ..FleetConfig::default() }, now),
+            fleet: Fleet::new(
+                FleetConfig { rules, control: CONTROL, ..FleetConfig::default() },
+                now,
+            ),
             number,
             last_input: now,
             began: now,
@@ -106,7 +111,7 @@ impl CollectorInstance {
     /// Encodes a push.
     pub(super) fn push_datagram(&mut self, push: &OutgoingPush) -> Option<Vec<u8>> {
         let agent = self.fleet.agent(push.index)?.name().to_owned();
-        let body = Push { generation: push.generation, killed: push.killed };
+        let body = Push { desired: push.desired, lifts: push.lifts };
         Some(self.seal(&header(MessageType::Push, &agent, push.session, 1), |out| body.write(out)))
     }
 

@@ -5,6 +5,7 @@ use heartline_fleet::{CommandRequest, ForgetRequest, Input, MonoTime};
 use heartline_protocol::Direction;
 use heartline_vocabulary::{Action, AgentStatus, Reason};
 
+use super::collector_instance::CONTROL;
 use super::network::SimPacket;
 use super::violation::{CheckResult, ensure};
 use super::world::{SimEvent, SimWorld};
@@ -308,7 +309,7 @@ impl SimWorld {
             self.ledger.check_agent(number, &agent.sessions, &self.disk)?;
             ensure!(view.session() == engine.session(), "{} has another session", agent.name);
             let Some(desired) = view.desired() else { continue };
-            let applied = engine.applied();
+            let applied = engine.applied().of(Some(CONTROL));
             // An agent that was forgotten may remember a higher generation than the collector.
             let is_applied = applied.generation >= desired.generation;
             ensure!(is_applied, "{} never applied {desired:?}", agent.name);

@@ -4,9 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use heartline_engine::{
-    BeatVitals, DesiredState, Engine, EngineConfig, InMemoryMetrics, MonoNanos,
-};
+use heartline_engine::{BeatVitals, Engine, EngineConfig, InMemoryMetrics, MonoNanos};
 use heartline_fleet::MonoTime;
 use heartline_protocol::bucket;
 use heartline_vocabulary::{Phase, WorkTotals};
@@ -82,7 +80,7 @@ impl SimProcess {
         self.end_tasks(now, rng);
         if !self.idle && now >= self.next_task {
             self.next_task = now.plus_millis(rng.u64(1..=2 * self.pace_ms));
-            if !self.engine.applied().killed && self.tasks.len() < TASKS_MAX {
+            if !self.engine.applied().is_killed() && self.tasks.len() < TASKS_MAX {
                 let ends = now.plus_millis(rng.u64(1..=3 * self.pace_ms));
                 self.tasks.push(SimTask { began: now, ends: ends.max(self.blocked_until) });
                 self.progress = Some(now);
@@ -101,8 +99,8 @@ impl SimProcess {
         }
     }
 
-    /// Handles a datagram; refused ones have no effect.
-    pub(super) fn receive(&mut self, bytes: &[u8], now: MonoTime) -> Option<DesiredState> {
+    /// Handles a datagram; refused ones have no effect. Returns whether the applied states changed.
+    pub(super) fn receive(&mut self, bytes: &[u8], now: MonoTime) -> bool {
         self.engine.handle_datagram(bytes, engine_time(now)).unwrap_or_default()
     }
 

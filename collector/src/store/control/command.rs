@@ -1,6 +1,6 @@
 //! Commands: desired states and audit, written in one transaction.
 
-use heartline_fleet::CommandRow;
+use heartline_fleet::{CommandRow, CommandRowTarget};
 use heartline_operator::message::CommandOutcome;
 use heartline_vocabulary::{CommandTarget, State};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
@@ -32,21 +32,24 @@ pub(super) fn write(
     )?;
     // The generation never falls.
     let mut set_desired = tx.prepare_cached(
-        "INSERT INTO desired (agent_id, generation, killed, cause, \"by\", reason, at_ms, request_id) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+        "INSERT INTO desired (agent_id, generation, killed, cause, \"by\", reason, at_ms, request_id, lifts) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
          ON CONFLICT (agent_id) DO UPDATE SET generation = excluded.generation, \
             killed = excluded.killed, cause = excluded.cause, \"by\" = excluded.\"by\", \
             reason = excluded.reason, at_ms = excluded.at_ms, request_id = excluded.request_id, \
+            lifts = excluded.lifts, \
             delivered_ms = NULL, obeyed_ms = NULL \
          WHERE excluded.generation >= desired.generation",
     )?;
-    for (id, target) in &command.targets {
+    for CommandRowTarget { id, target, lifts } in &command.targets {
         let (generation, state) = (sql::to_count(target.generation), target.state.name());
         audit.execute(params![command_id, id.0, generation, state, target.changed])?;
         // What changes nothing leaves the command before in place.
         if target.changed {
             let (killed, cause) = (action.kills(), cause.name());
-            let row = params![id.0, generation, killed, cause, by, reason, at_ms, request_id];
+            let lifts = lifts.map(|control| sql::to_bits(control.get()));
+            let row =
+                params![id.0, generation, killed, cause, by, reason, at_ms, request_id, lifts];
             set_desired.execute(row)?;
         }
     }

@@ -51,7 +51,18 @@ fn open_as(path: &Path, wanted: &DatabaseSchema) -> Result<Connection, StoreErro
             .map_err(|error| refused(path, format!("before its migration, {error}")))?;
     }
     schema::migrate(&mut conn, wanted, from).map_err(failed("migrate"))?;
+    if from == 0 {
+        draw_control_id(&conn).map_err(failed("create"))?;
+    }
     Ok(conn)
+}
+
+/// Draws the id of a new series of commands. A copy of the file continues the series.
+fn draw_control_id(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch(
+        "INSERT INTO control SELECT random() WHERE NOT EXISTS (SELECT 1 FROM control);
+         UPDATE control SET control_id = 1 WHERE control_id = 0;",
+    )
 }
 
 /// Returns whether there must have been a `control.db`: nothing else is ever written before it.

@@ -78,7 +78,7 @@ mod tests {
                 SELECT i * 86400000, 'made', '', 1, 'me' FROM n WHERE i <= 10;
              INSERT INTO agents (id, name, first_seen_ms, interval_ms, forgotten_ms) \
                 SELECT i, 'a' || i, 0, 1, iif(i <= 10, i * 86400000, NULL) FROM n WHERE i <= 20;
-             INSERT INTO desired SELECT i, 1, 1, 'operator', 'me', '', 0, i, NULL, NULL FROM n;
+             INSERT INTO desired SELECT i, 1, 1, 'operator', 'me', '', 0, i, NULL, NULL, NULL FROM n;
              INSERT INTO tokens (scope, epoch, revoked_ms) VALUES ('', 1, 0)",
         )
         .unwrap();

@@ -1,6 +1,7 @@
 //! The rows of `control.db` that a start needs, each table in one pass.
 
 use heartline_fleet::IdentityInterner;
+use heartline_protocol::ControlId;
 use heartline_vocabulary::{AgentRowId, Identity, Reason};
 use rusqlite::Connection;
 
@@ -11,6 +12,8 @@ use crate::store::sql;
 /// The agents and desired states of `control.db`, by ascending id.
 #[derive(Debug)]
 pub(crate) struct ControlDbState {
+    /// The series that generations belong to.
+    pub(crate) control: ControlId,
     pub(super) agents: Vec<ControlAgentRow>,
     pub(super) desired: Vec<DesiredStateRow>,
 }
@@ -33,11 +36,18 @@ pub(super) struct DesiredStateRow {
     pub(super) at_ms: i64,
     pub(super) delivered_ms: Option<u64>,
     pub(super) obeyed_ms: Option<u64>,
+    pub(super) lifts: Option<ControlId>,
 }
 
 impl ControlDbState {
     pub(crate) fn read(conn: &Connection) -> rusqlite::Result<Self> {
-        Ok(Self { agents: read_agents(conn)?, desired: read_desired(conn)? })
+        let control = conn.query_row("SELECT control_id FROM control", [], |row| row.get(0))?;
+        Ok(Self {
+            control: ControlId::new(sql::from_bits(control))
+                .ok_or(rusqlite::Error::IntegralValueOutOfRange(0, control))?,
+            agents: read_agents(conn)?,
+            desired: read_desired(conn)?,
+        })
     }
 }
 
@@ -59,8 +69,8 @@ fn read_agents(conn: &Connection) -> rusqlite::Result<Vec<ControlAgentRow>> {
 
 fn read_desired(conn: &Connection) -> rusqlite::Result<Vec<DesiredStateRow>> {
     let mut statement = conn.prepare(
-        "SELECT agent_id, generation, killed, cause, \"by\", reason, at_ms, delivered_ms, obeyed_ms \
-         FROM desired ORDER BY agent_id",
+        "SELECT agent_id, generation, killed, cause, \"by\", reason, at_ms, delivered_ms, obeyed_ms, \
+         lifts          FROM desired ORDER BY agent_id",
     )?;
     let rows = statement.query_map([], |row| {
         Ok(DesiredStateRow {
@@ -73,6 +83,7 @@ fn read_desired(conn: &Connection) -> rusqlite::Result<Vec<DesiredStateRow>> {
             at_ms: row.get(6)?,
             delivered_ms: row.get::<_, Option<i64>>(7)?.map(sql::from_count),
             obeyed_ms: row.get::<_, Option<i64>>(8)?.map(sql::from_count),
+            lifts: row.get::<_, Option<i64>>(9)?.map(sql::from_bits).and_then(ControlId::new),
         })
     })?;
     rows.collect()

@@ -6,7 +6,8 @@ mod history;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use heartline_fleet::{DesiredState, MonoTime, RestoredAgent, RestoredSession};
+use heartline_fleet::{CommandRecord, MonoTime, RestoredAgent, RestoredSession};
+use heartline_protocol::ControlId;
 use heartline_vocabulary::AgentRowId;
 
 use super::history::AgentRecord;
@@ -21,6 +22,8 @@ pub(super) use history::HistoryDbState;
 /// The state of the last run, as the store gives it when it is opened.
 #[derive(Debug)]
 pub struct RestoredState {
+    /// The series that generations of commands belong to.
+    pub control: ControlId,
     /// Every agent that was not forgotten, by ascending id.
     pub agents: Vec<RestoredAgent>,
     /// When the collector of the last run was last known to be alive.
@@ -150,8 +153,8 @@ fn restore_desired(
     row: &DesiredStateRow,
     history: &HistoryAgentRow,
     anchor: WallClockAnchor,
-) -> DesiredState {
-    DesiredState {
+) -> CommandRecord {
+    CommandRecord {
         generation: row.generation,
         killed: row.killed,
         cause: row.cause,
@@ -162,6 +165,7 @@ fn restore_desired(
         obeyed_ms: row.obeyed_ms,
         last_segment: u64::MAX,
         disobeyed: history.disobeyed_generation == row.generation,
+        lifts: row.lifts,
     }
 }
 

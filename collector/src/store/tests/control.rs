@@ -106,7 +106,7 @@ fn a_generation_never_falls_and_an_unchanged_target_keeps_its_desired_state() {
     opened.persist([command(2, 2, Action::Resume, &[(1, 4)])]);
     let mut unchanging = command(3, 3, Action::Resume, &[(2, 0)]);
     if let ControlDbRow::Command(row) = &mut unchanging {
-        row.targets[0].1.changed = false;
+        row.targets[0].target.changed = false;
     }
     opened.persist([unchanging]);
     let opened = opened.again(&dir);

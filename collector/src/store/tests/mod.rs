@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use heartline_config::Retention;
 use heartline_fleet::{
-    CommandRow, ControlDbRow, HistoryDbRow, MonoTime, RestoredAgent, WorkRow, WriteTicket,
+    CommandRow, CommandRowTarget, ControlDbRow, HistoryDbRow, MonoTime, RestoredAgent, WorkRow,
+    WriteTicket,
 };
 
 use heartline_protocol::bucket;
@@ -167,7 +168,7 @@ fn command(ticket: u64, request_id: u64, action: Action, targets: &[(i64, u64)])
             state: State::Healthy,
             changed: true,
         };
-        (AgentRowId(id), target)
+        CommandRowTarget { id: AgentRowId(id), target, lifts: None }
     };
     ControlDbRow::Command(CommandRow {
         ticket: WriteTicket(ticket),

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heartline_fleet::{CommandRow, ControlDbRow, DesiredState, MonoTime, WriteTicket};
+use heartline_fleet::{
+    CommandRecord, CommandRow, CommandRowTarget, ControlDbRow, MonoTime, WriteTicket,
+};
 
 use heartline_vocabulary::{AgentRowId, Identity, Reason};
 
@@ -30,7 +32,7 @@ pub(in crate::sim) struct DurableCommand {
 #[derive(Debug, Default)]
 pub(in crate::sim) struct ControlTables {
     agents: BTreeMap<i64, RegisteredAgent>,
-    desired: BTreeMap<i64, DesiredState>,
+    desired: BTreeMap<i64, CommandRecord>,
     requests: BTreeSet<u64>,
     forgotten: BTreeSet<i64>,
     last_id: i64,
@@ -43,7 +45,7 @@ impl ControlTables {
     }
 
     /// Returns the desired state of an agent.
-    pub(in crate::sim) fn desired(&self, id: i64) -> Option<&DesiredState> {
+    pub(in crate::sim) fn desired(&self, id: i64) -> Option<&CommandRecord> {
         self.desired.get(&id)
     }
 
@@ -110,12 +112,12 @@ impl ControlTables {
                 ControlDbRow::Command(row) => {
                     let CommandRow { ticket, action, by, reason, targets, .. } = row;
                     self.requests.insert(row.request_id);
-                    for (id, target) in targets {
+                    for CommandRowTarget { id, target, lifts } in targets {
                         let (killed, generation) = (action.kills(), target.generation);
                         let changed = target.changed;
                         durable.push(DurableCommand { ticket, id, generation, killed, changed });
                         if changed && self.agents.contains_key(&id.0) {
-                            let desired = DesiredState {
+                            let desired = CommandRecord {
                                 generation,
                                 killed,
                                 cause: Reason::Operator,
@@ -126,6 +128,7 @@ impl ControlTables {
                                 obeyed_ms: None,
                                 last_segment: u64::MAX,
                                 disobeyed: false,
+                                lifts,
                             };
                             self.desired.insert(id.0, desired);
                         }

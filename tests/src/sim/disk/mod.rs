@@ -110,7 +110,7 @@ impl SimDisk {
                 let past = self.history.past(id);
                 let desired = self.control.desired(id).map(|desired| {
                     let at = label(desired.at);
-                    Box::new(heartline_fleet::DesiredState { at, ..desired.clone() })
+                    Box::new(heartline_fleet::CommandRecord { at, ..desired.clone() })
                 });
                 RestoredAgent {
                     id: AgentRowId(id),
