@@ -126,6 +126,10 @@ fn killed_by(entry: &AgentEntry) -> Option<String> {
             text::timestamp(kill.at_ms),
             kill.reason
         )),
+        None if entry.vitals.reason == Some(Reason::Blocked) => Some(format!(
+            "{} is kept from work by a kill that this collector did not give: the resume lifts it",
+            entry.agent
+        )),
         None if entry.vitals.state != State::Killed => {
             Some(format!("{} is not killed: nothing will change", entry.agent))
         }

@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 use heartline_operator::client::AccessMode;
 use heartline_operator::message::{AgentCommand, AgentEntry};
-use heartline_vocabulary::{Action, State};
+use heartline_vocabulary::{Action, Reason, State};
 
 use super::AppEffect;
 use crate::keys::KeyChord;
@@ -68,11 +68,13 @@ fn find_targets(state: &AppState, action: Action) -> (Vec<AgentEntry>, usize) {
     (targets.into_iter().chain(hidden).cloned().collect(), hidden_count)
 }
 
-/// Returns whether a command killed the agent: one that stopped by itself can't be resumed.
+/// Returns whether a command keeps the agent from work, ours or another collector's: one that
+/// stopped by itself can't be resumed.
 fn is_resumable(entry: &AgentEntry) -> bool {
     let command = entry.vitals.command.as_ref();
-    entry.vitals.state == State::Killed
-        && command.is_some_and(|command| command.action == Action::Kill)
+    let is_killed = entry.vitals.state == State::Killed
+        && command.is_some_and(|command| command.action == Action::Kill);
+    is_killed || entry.vitals.reason == Some(Reason::Blocked)
 }
 
 /// Returns whether the dialog took a key itself. Enter in a text field only goes to the next field.
