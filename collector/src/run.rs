@@ -233,6 +233,7 @@ fn restore(config: &Config, restored: RestoredState, now: MonoTime) -> Result<Fl
         rules: config.rules.clone(),
         hash_seed: [word(0), word(1), word(2), word(3)],
         control: restored.control,
+        limits: config.registration,
         ..FleetConfig::default()
     };
     let mut fleet = Fleet::new(fleet_config, now);

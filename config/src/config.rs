@@ -1,13 +1,16 @@
 //! The settings in force.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use heartline_fleet::HealthRules;
+use heartline_fleet::{HealthRules, RegistrationLimits};
 use toml::Spanned;
 
-use crate::file::{AccessLists, AgentSection, ConfigFile, HealthSection, RetentionSection};
+use crate::file::{
+    AccessLists, AgentSection, ConfigFile, HealthSection, LimitsSection, RetentionSection,
+};
 use crate::value::{AgentPattern, ConfigString, DurationSetting, IntervalFactor};
 
 /// What a collector runs with.
@@ -21,6 +24,7 @@ pub struct Config {
     pub socket_dir: PathBuf,
     pub rules: HealthRules,
     pub retention: Retention,
+    pub registration: RegistrationLimits,
     pub access: AccessLists,
 }
 
@@ -73,6 +77,10 @@ impl Config {
                 hours: Some(duration(self.retention.hours)),
                 days: Some(duration(self.retention.days)),
                 events: Some(duration(self.retention.events)),
+                agents: Some(duration(self.registration.retention)),
+            },
+            limits: LimitsSection {
+                new_agents_per_minute: NonZero::new(self.registration.new_agents_per_minute),
             },
             access: self.access.clone(),
             tui: None,

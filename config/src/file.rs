@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use heartline_fleet::{AgentHealthRule, HealthRules, HealthThresholds};
+use heartline_fleet::{AgentHealthRule, HealthRules, HealthThresholds, RegistrationLimits};
 use heartline_operator::{CollectorDirectories, DirectoryOverrides, MissingDataDirectory};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,8 @@ pub struct ConfigFile<T = Table, K = Table> {
     #[serde(default)]
     pub retention: RetentionSection,
     #[serde(default)]
+    pub limits: LimitsSection,
+    #[serde(default)]
     pub access: AccessLists,
     pub tui: Option<T>,
     pub keys: Option<K>,
@@ -76,6 +79,15 @@ pub struct RetentionSection {
     pub hours: Option<ConfigString<DurationSetting<172_800>>>,
     pub days: Option<ConfigString<DurationSetting<172_800>>>,
     pub events: Option<ConfigString<DurationSetting<172_800>>>,
+    /// At least an hour, so that a restart of a fleet forgets nothing.
+    pub agents: Option<ConfigString<DurationSetting<3_600>>>,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct LimitsSection {
+    pub new_agents_per_minute: Option<NonZero<u32>>,
 }
 
 /// `[access]`: the unix users, and groups with an `@` before them, that a collector serves beside its
@@ -151,7 +163,7 @@ impl<T, K> ConfigFile<T, K> {
             flags => flags.to_owned(),
         };
         let fleet = self.health.limits(HealthThresholds::default());
-        let retention = Retention::default();
+        let (retention, registration) = (Retention::default(), RegistrationLimits::default());
         Config {
             listen,
             data_dir: directories.data,
@@ -165,6 +177,12 @@ impl<T, K> ConfigFile<T, K> {
                 hours: self.retention.hours.as_ref().map_or(retention.hours, |it| it.0.0),
                 days: self.retention.days.as_ref().map_or(retention.days, |it| it.0.0),
                 events: self.retention.events.as_ref().map_or(retention.events, |it| it.0.0),
+            },
+            registration: RegistrationLimits {
+                new_agents_per_minute: (self.limits.new_agents_per_minute)
+                    .map_or(registration.new_agents_per_minute, NonZero::get),
+                retention: (self.retention.agents.as_ref())
+                    .map_or(registration.retention, |it| it.0.0),
             },
             access: self.access.clone(),
         }

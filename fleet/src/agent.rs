@@ -78,6 +78,8 @@ pub struct Agent {
     pub(crate) lost_reported: u32,
     pub(crate) pending_ack: Option<Box<PendingAck>>,
     pub(crate) ack_rate: AckRateLimit,
+    /// The databases have it: it was live, or commanded.
+    pub(crate) is_stored: bool,
     /// It is in `HandlerContext::changed`.
     pub(crate) changed: bool,
     pub(crate) first_seen: MonoTime,
@@ -144,6 +146,7 @@ impl Agent {
             lost_reported: 0,
             pending_ack: None,
             ack_rate: AckRateLimit::default(),
+            is_stored: false,
             changed: false,
             first_seen: now,
         }
@@ -343,6 +346,6 @@ mod tests {
     #[test]
     fn a_million_of_them_fit() {
         let bytes = size_of::<Option<Agent>>();
-        assert!(bytes <= 384, "an agent takes {bytes} bytes");
+        assert!(bytes <= 400, "an agent takes {bytes} bytes");
     }
 }

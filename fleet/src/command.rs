@@ -143,8 +143,10 @@ impl Fleet {
             return Err(CommandRefusal::UnknownAgents(unknown));
         }
         check_count(found.len(), self.agents.len(), request.expect)?;
-        let target = |index| {
-            let agent = self.agents.get_mut(index)?;
+        let mut target = |index| {
+            let mut it = self.agent_mut(index)?;
+            it.store();
+            let agent = it.agent;
             let lifts = agent.blocked_by().filter(|_| !request.action.kills());
             // With another command on its way to the disk, only a further one can be sure to win.
             let changed = agent.generation > agent.durable_generation()
@@ -163,7 +165,7 @@ impl Fleet {
             };
             Some(CommandRowTarget { id: agent.id, target, lifts })
         };
-        Ok(found.into_iter().filter_map(target).collect())
+        Ok(found.into_iter().filter_map(&mut target).collect())
     }
 
     /// Applies every command that `control.db` committed up to `ticket`.

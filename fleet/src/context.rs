@@ -127,7 +127,7 @@ impl AgentMut<'_> {
     }
 
     /// Records that the agent left `from`; `restored`: for the first time since the collector started.
-    fn record_transition(
+    pub(crate) fn record_transition(
         &mut self,
         from: AgentStatus,
         at: MonoTime,
@@ -153,6 +153,10 @@ impl AgentMut<'_> {
         // Unknown since the collector started, or since the agent was first seen, is no duration.
         let lasted = (restored.is_none() && agent.first_seen != at).then_some(lasted);
         let id = agent.id;
+        if !agent.is_stored {
+            // History does not know it, and made-up ids must not fill it.
+            return;
+        }
         self.context.outputs.push_back(Output::Transition(Transition {
             id,
             at,

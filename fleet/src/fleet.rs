@@ -14,6 +14,7 @@ use crate::forget::Tombstones;
 use crate::gap::{GapDetector, TICK_INTERVAL_MAX};
 use crate::input::Input;
 use crate::output::{CommandRow, HistoryDbRow, Output, WriteTicket};
+use crate::registration::{RegistrationLimits, Registrations};
 use crate::thresholds::{HealthRules, ThresholdTable};
 use crate::time::MonoTime;
 
@@ -26,6 +27,7 @@ pub struct FleetConfig {
     pub hash_seed: [u64; 4],
     /// The series that generations of commands belong to.
     pub control: ControlId,
+    pub limits: RegistrationLimits,
     /// Largest number of agents; beats of further ones are counted and dropped.
     pub agents_max: usize,
 }
@@ -36,6 +38,7 @@ impl Default for FleetConfig {
             rules: HealthRules::default(),
             hash_seed: [1, 2, 3, 4],
             control: const { ControlId::new(1).expect("it is not 0") },
+            limits: RegistrationLimits::default(),
             agents_max: 4_000_000,
         }
     }
@@ -46,6 +49,8 @@ pub struct Fleet {
     pub(crate) agents: AgentTable,
     pub(crate) context: HandlerContext,
     pub(crate) tombstones: Tombstones,
+    pub(crate) registrations: Registrations,
+    pub(crate) limits: RegistrationLimits,
     /// Commands on their way to the disk.
     pub(crate) pending_commands: BTreeMap<WriteTicket, CommandRow>,
     pub(crate) last_command: WriteTicket,
@@ -69,6 +74,8 @@ impl Fleet {
             agents: AgentTable::new(config.hash_seed, config.agents_max),
             context: HandlerContext::new(config.control, ThresholdTable::new(config.rules)),
             tombstones: Tombstones::default(),
+            registrations: Registrations::default(),
+            limits: config.limits,
             pending_commands: BTreeMap::new(),
             last_command: WriteTicket(0),
             next_row_id: AgentRowId(1),
@@ -157,6 +164,12 @@ impl Fleet {
         self.context.work_shed
     }
 
+    /// Returns the scopes of which new agents were refused in the last minute, with how many were
+    /// refused since the collector started.
+    pub fn refused_registrations(&self, now: MonoTime) -> impl Iterator<Item = (&str, u64)> {
+        self.registrations.refused(now)
+    }
+
     /// Returns how many live beats reported a command too far above ours to be believed.
     pub fn implausible_reports(&self) -> u64 {
         self.context.implausible_reports
@@ -228,6 +241,7 @@ impl Fleet {
         }
         self.send_due_pushes(now);
         self.send_delayed_acks(now);
+        self.remove_aged(now);
     }
 
     /// Judges every agent whose deadline has passed, each as of that deadline.

@@ -75,7 +75,14 @@ impl Fleet {
         self.context.outputs.push_back(Output::ForgetDone { request_id, result });
     }
 
-    fn forget(&mut self, index: AgentIndex, by: &str, at: MonoTime) -> Option<String> {
+    /// Returns whether nothing would be lost with an agent.
+    pub(crate) fn may_forget(&self, index: AgentIndex) -> bool {
+        let targets = self.pending_commands.values().flat_map(|command| &command.targets);
+        let commanded: BTreeSet<AgentRowId> = targets.map(|row| row.id).collect();
+        self.agents.get(index).is_some_and(|agent| refusal(agent, &commanded).is_none())
+    }
+
+    pub(crate) fn forget(&mut self, index: AgentIndex, by: &str, at: MonoTime) -> Option<String> {
         self.agent_mut(index)?.mark_changed();
         let agent = self.agents.remove(index)?;
         let (id, name): (AgentRowId, String) = (agent.id, agent.name.to_string());
@@ -83,9 +90,12 @@ impl Fleet {
         if let Some(pushes) = &agent.push_schedule {
             self.context.pushes_due.remove(&(pushes.next, index));
         }
+        let is_stored = agent.is_stored;
         self.tombstones.insert(agent, at);
-        self.context.persist(ControlDbRow::Forgotten { id, at, by: by.into() });
-        self.context.record(HistoryDbRow::Forgotten { id, at, by: by.into() });
+        if is_stored {
+            self.context.persist(ControlDbRow::Forgotten { id, at, by: by.into() });
+            self.context.record(HistoryDbRow::Forgotten { id, at, by: by.into() });
+        }
         self.context.outputs.push_back(Output::AgentRemoved { index });
         Some(name)
     }

@@ -59,6 +59,8 @@ pub struct AgentMessage<'a> {
     /// The agent, if [`crate::Fleet::find`] knew it.
     pub index: Option<AgentIndex>,
     pub agent: &'a str,
+    /// Scope of the key that it is signed with.
+    pub scope: &'a str,
     pub session: u64,
     pub sequence: u64,
     /// It echoes a current or previous challenge of this session.

@@ -26,6 +26,7 @@ mod input;
 mod judge;
 mod message;
 mod output;
+mod registration;
 mod reported_state;
 mod restore;
 mod return_address;
@@ -48,6 +49,7 @@ pub use output::{
     CommandRow, CommandRowTarget, ControlDbRow, HistoryDbRow, OutgoingAck, OutgoingPush, Output,
     Transition, WorkRow, WriteTicket,
 };
+pub use registration::RegistrationLimits;
 pub use return_address::ReturnAddress;
 pub use thresholds::{AgentHealthRule, HealthRules, HealthThresholds};
 pub use time::MonoTime;

@@ -1,7 +1,7 @@
 //! What a message from an agent does.
 //!
 //! Decision rules, in the order of the code:
-//! 1. an unknown agent is registered, if there is room;
+//! 1. an unknown agent is registered, if there is room and its scope has not too many new ones;
 //! 2. a sequence seen before in its session does nothing and is not acknowledged, also where the
 //!    session was never live;
 //! 3. a message that is not proven fresh is answered with a challenge, and changes no more than
@@ -14,11 +14,10 @@
 //!    network counts as heard, and its content is older than what is known.
 
 use heartline_protocol::{Beat, Body, ExitReport, SegmentView};
-use heartline_vocabulary::{AgentStatus, ExitStatus, SessionEnd};
+use heartline_vocabulary::{ExitStatus, SessionEnd};
 
 use crate::ack::{Freshness, PendingAck};
 use crate::agent::{Agent, NO_QUEUE, ProcessEnd, SessionKind};
-use crate::agent_table::AgentIndex;
 use crate::cause::TransitionCause;
 use crate::context::AgentMut;
 use crate::fleet::Fleet;
@@ -42,31 +41,6 @@ impl Fleet {
         while let Some(command) = self.context.adopted.pop() {
             self.issue(command);
         }
-    }
-
-    /// Adds an unknown agent; `None`: there is no room.
-    fn register(&mut self, message: &AgentMessage<'_>, now: MonoTime) -> Option<AgentIndex> {
-        if let Some(index) = self.agents.find(message.agent) {
-            return Some(index);
-        }
-        if self.agents.is_full() {
-            return None;
-        }
-        let id = self.take_row_id();
-        let thresholds = self.context.thresholds.intern(message.agent);
-        let mut agent = Agent::new(message.agent, id, thresholds, Session::new(0, 0), now);
-        if let Body::Beat(beat) = &message.body {
-            agent.interval_ms = beat.interval_ms;
-        }
-        agent.superseded = self.tombstones.take(message.agent);
-        agent.silent_since = self.context.clock.observed(now);
-        let index = self.agents.insert(agent);
-        self.context.state_counts.add(AgentStatus::UNKNOWN.state);
-        let agent: Box<str> = message.agent.into();
-        self.context.persist(ControlDbRow::Registered { id, agent: agent.clone(), at: now });
-        self.context.record(HistoryDbRow::Registered { id, agent, at: now });
-        self.agent_mut(index).into_iter().for_each(|mut agent| agent.mark_changed());
-        Some(index)
     }
 }
 
@@ -95,6 +69,7 @@ impl AgentMut<'_> {
             self.on_unconfirmed(kind, &pending_ack, now);
             return;
         }
+        self.store();
         if kind == SessionKind::Unknown && !self.begin_session(message, now) {
             self.context.counters.over_limit += 1;
             return;

@@ -43,6 +43,7 @@ impl Fleet {
             desired
         });
         agent.totals = restored.totals;
+        agent.is_stored = true;
         self.next_row_id = self.next_row_id.max(AgentRowId(restored.id.0 + 1));
         self.agents.insert(agent);
         self.context.state_counts.add(AgentStatus::UNKNOWN.state);

@@ -57,11 +57,29 @@ impl Driver {
         })
     }
 
+    /// Names the scopes that register too many agents, and reports that are not believed.
+    fn report_banners(&self, now: MonoTime) -> Vec<String> {
+        let refused = self.fleet.refused_registrations(now).map(|(scope, count)| {
+            format!(
+                "the tokens of scope \"{scope}\" bring too many new agents: {count} datagrams of \
+                 such were refused ([limits] new_agents_per_minute)"
+            )
+        });
+        let unbelieved = self.fleet.implausible_reports();
+        let unbelieved = (unbelieved > 0).then(|| {
+            format!(
+                "{unbelieved} beats reported commands that are numbered far above this collector's; \
+                 they were not believed: a key may be misused"
+            )
+        });
+        refused.chain(unbelieved).collect()
+    }
+
     pub(super) fn status(&self, now: MonoTime) -> CollectorStatus {
         let (summary, counters) = (self.fleet.state_counts(), self.fleet.counters());
         let paused = self.info.control_paused.iter();
         let paused = paused.map(|why| format!("new agents can't be stored: {why}"));
-        let shed = self.shed_banner();
+        let shed = self.shed_banner().into_iter().chain(self.report_banners(now));
         CollectorStatus {
             at_ms: self.anchor.wall_ms(now),
             started_ms: self.info.started_ms,

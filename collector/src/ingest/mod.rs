@@ -186,6 +186,7 @@ fn handle_datagram(
     let message = AgentMessage {
         index,
         agent: header.agent,
+        scope: header.scope(),
         session: header.session,
         sequence: header.sequence,
         fresh,

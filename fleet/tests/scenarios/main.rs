@@ -4,6 +4,7 @@ mod commands;
 mod forget;
 mod gaps;
 mod limits;
+mod registration;
 mod reported_state;
 mod restart;
 mod sessions;

@@ -35,7 +35,16 @@ impl TestFleet {
 
     /// Returns a fleet with restored agents that has just begun.
     pub(crate) fn restored(agents: Vec<RestoredAgent>) -> Self {
-        let mut core = Fleet::new(FleetConfig::default(), START);
+        Self::begun(FleetConfig::default(), agents)
+    }
+
+    /// Returns an empty fleet with a configuration.
+    pub(crate) fn with_config(config: FleetConfig) -> Self {
+        Self::begun(config, Vec::new())
+    }
+
+    fn begun(config: FleetConfig, agents: Vec<RestoredAgent>) -> Self {
+        let mut core = Fleet::new(config, START);
         for agent in agents {
             core.handle(Input::Restore(Box::new(agent)), START);
         }
@@ -71,6 +80,7 @@ impl TestFleet {
         let message = AgentMessage {
             index: self.core.find(message.agent),
             agent: message.agent,
+            scope: message.scope,
             session: message.session,
             sequence,
             fresh: message.fresh,

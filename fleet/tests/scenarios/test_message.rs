@@ -8,6 +8,8 @@ use heartline_vocabulary::Phase;
 #[derive(Clone, Debug)]
 pub(crate) struct TestMessage {
     pub(crate) agent: &'static str,
+    /// Scope of its key.
+    pub(crate) scope: &'static str,
     pub(crate) session: u64,
     /// By default the next one of its session.
     pub(crate) sequence: Option<u64>,
@@ -22,7 +24,8 @@ pub(crate) const INTERVAL_MS: u32 = 30_000;
 /// Returns a live beat of session 1.
 pub(crate) fn beat(agent: &'static str) -> TestMessage {
     let beat = Beat { interval_ms: INTERVAL_MS, uptime_ms: 1, ..Beat::default() };
-    TestMessage { agent, session: 1, sequence: None, fresh: true, port: 1, body: Body::Beat(beat) }
+    let body = Body::Beat(beat);
+    TestMessage { agent, scope: "", session: 1, sequence: None, fresh: true, port: 1, body }
 }
 
 /// Returns a goodbye of session 1.

@@ -88,6 +88,7 @@ impl CollectorInstance {
         Ok(AgentMessage {
             index,
             agent,
+            scope: "",
             session: header.session,
             sequence: header.sequence,
             fresh: self.is_fresh(&header, interval_ms, now),
