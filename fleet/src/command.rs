@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use heartline_protocol::limits::GENERATION_MAX;
 use heartline_protocol::{Beat, ControlId, DesiredState};
-use heartline_vocabulary::{Action, CommandRefusal, CommandTarget, Reason};
+use heartline_vocabulary::{Action, AgentRowId, CommandRefusal, CommandTarget, Reason};
 
 use crate::cause::TransitionCause;
 use crate::context::AgentMut;
@@ -69,6 +69,18 @@ impl CommandRecord {
     pub(crate) fn action(&self) -> Action {
         if self.killed { Action::Kill } else { Action::Resume }
     }
+}
+
+/// Most agents that a durable command is applied to in one turn: a few milliseconds.
+const APPLIED_AT_ONCE: usize = 1_024;
+/// Most pushes in one turn.
+const PUSHED_AT_ONCE: usize = 512;
+
+/// A durable command, and how many of its targets it was applied to.
+#[derive(Debug)]
+pub(crate) struct ApplyingCommand {
+    row: CommandRow,
+    applied: usize,
 }
 
 /// The next push of its desired state to an agent.
@@ -168,24 +180,50 @@ impl Fleet {
         Ok(found.into_iter().filter_map(&mut target).collect())
     }
 
-    /// Applies every command that `control.db` committed up to `ticket`.
+    /// Applies every command that `control.db` committed up to `ticket`, as far as one turn goes.
     pub(crate) fn on_persisted(&mut self, ticket: WriteTicket, now: MonoTime) {
         while let Some(entry) = self.pending_commands.first_entry().filter(|it| *it.key() <= ticket)
         {
-            let command = entry.remove();
-            for row in command.targets.iter().filter(|row| row.target.changed) {
+            self.applying_commands.push_back(ApplyingCommand { row: entry.remove(), applied: 0 });
+        }
+        self.apply_commands(now);
+    }
+
+    /// Applies durable commands to the next agents; the rest follow with later ticks, so that a
+    /// command for a whole fleet does not keep it from observing.
+    pub(crate) fn apply_commands(&mut self, now: MonoTime) {
+        let mut left = APPLIED_AT_ONCE;
+        while left > 0
+            && let Some(mut command) = self.applying_commands.pop_front()
+        {
+            let from = command.applied;
+            command.applied = (from + left).min(command.row.targets.len());
+            left -= command.applied - from;
+            let targets = &command.row.targets[from..command.applied];
+            for row in targets.iter().filter(|row| row.target.changed) {
                 let index = self.agents.find(&row.target.agent);
                 if let Some(mut agent) = index.and_then(|index| self.agent_mut_if(index, row.id)) {
-                    agent.set_desired(&command, row, now);
+                    agent.set_desired(&command.row, row, now);
                 }
             }
-            self.send_due_pushes(now);
-            self.context.outputs.push_back(Output::CommandApplied {
-                request_id: command.request_id,
-                at: now,
-                targets: command.targets.into_iter().map(|row| row.target).collect(),
-            });
+            if command.applied < command.row.targets.len() {
+                self.applying_commands.push_front(command);
+            } else {
+                self.context.outputs.push_back(Output::CommandApplied {
+                    request_id: command.row.request_id,
+                    at: now,
+                    targets: command.row.targets.into_iter().map(|row| row.target).collect(),
+                });
+            }
         }
+        self.send_due_pushes(now);
+    }
+
+    /// Returns the agents that have commands which are not applied yet.
+    pub(crate) fn commanded_agents(&self) -> BTreeSet<AgentRowId> {
+        let pending = self.pending_commands.values();
+        let applying = self.applying_commands.iter().map(|command| &command.row);
+        pending.chain(applying).flat_map(|row| &row.targets).map(|row| row.id).collect()
     }
 
     /// Drops a command that could not be stored, and reports it.
@@ -195,10 +233,11 @@ impl Fleet {
         }
     }
 
-    /// Sends the pushes that are due.
+    /// Sends pushes that are due; the rest follow with later ticks.
     pub(crate) fn send_due_pushes(&mut self, now: MonoTime) {
-        while let Some(&(at, index)) = self.context.pushes_due.first().filter(|&&(at, _)| at <= now)
-        {
+        for _ in 0..PUSHED_AT_ONCE {
+            let due = self.context.pushes_due.first().filter(|&&(at, _)| at <= now);
+            let Some(&(at, index)) = due else { break };
             self.context.pushes_due.remove(&(at, index));
             if let Some(mut agent) = self.agent_mut(index) {
                 agent.push(now);

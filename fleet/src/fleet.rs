@@ -1,6 +1,6 @@
 //! The fleet: one owner of all agents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use heartline_protocol::ControlId;
@@ -9,6 +9,7 @@ use heartline_vocabulary::{AgentRowId, DatagramCounters, StateCounts};
 use crate::agent::Agent;
 use crate::agent_table::{AgentIndex, AgentTable};
 use crate::cause::TransitionCause;
+use crate::command::ApplyingCommand;
 use crate::context::{AgentMut, HandlerContext};
 use crate::forget::Tombstones;
 use crate::gap::{GapDetector, TICK_INTERVAL_MAX};
@@ -53,6 +54,8 @@ pub struct Fleet {
     pub(crate) limits: RegistrationLimits,
     /// Commands on their way to the disk.
     pub(crate) pending_commands: BTreeMap<WriteTicket, CommandRow>,
+    /// Durable commands that are not applied to all of their agents yet.
+    pub(crate) applying_commands: VecDeque<ApplyingCommand>,
     pub(crate) last_command: WriteTicket,
     pub(crate) next_row_id: AgentRowId,
     pub(crate) gap_detector: GapDetector,
@@ -77,6 +80,7 @@ impl Fleet {
             registrations: Registrations::default(),
             limits: config.limits,
             pending_commands: BTreeMap::new(),
+            applying_commands: VecDeque::new(),
             last_command: WriteTicket(0),
             next_row_id: AgentRowId(1),
             gap_detector: GapDetector::idle(),
@@ -116,6 +120,9 @@ impl Fleet {
 
     /// Returns when to call [`Self::handle`] again at the latest, with [`Input::Tick`].
     pub fn poll_timeout(&self) -> MonoTime {
+        if !self.applying_commands.is_empty() {
+            return self.gap_detector.last_observed();
+        }
         let due = self.context.clock.mono(self.agents.earliest_deadline());
         let sweep = due.max(self.last_sweep + SWEEP_EVERY);
         let push = self.context.pushes_due.first().map_or(MonoTime::NEVER, |&(at, _)| at);
@@ -239,7 +246,7 @@ impl Fleet {
         if is_due && now >= self.last_sweep + SWEEP_EVERY {
             self.sweep(now);
         }
-        self.send_due_pushes(now);
+        self.apply_commands(now);
         self.send_delayed_acks(now);
         self.remove_aged(now);
     }

@@ -65,8 +65,7 @@ impl Fleet {
         let mut seen = BTreeSet::new();
         let known = agents.iter().filter_map(|agent| self.agents.find(agent));
         let found: Vec<AgentIndex> = known.filter(|&index| seen.insert(index)).collect();
-        let targets = self.pending_commands.values().flat_map(|command| &command.targets);
-        let commanded: BTreeSet<AgentRowId> = targets.map(|row| row.id).collect();
+        let commanded = self.commanded_agents();
         let refusal = found.iter().find_map(|&it| refusal(self.agents.get(it)?, &commanded));
         let result = match refusal {
             Some(refusal) => Err(refusal),
@@ -77,8 +76,7 @@ impl Fleet {
 
     /// Returns whether nothing would be lost with an agent.
     pub(crate) fn may_forget(&self, index: AgentIndex) -> bool {
-        let targets = self.pending_commands.values().flat_map(|command| &command.targets);
-        let commanded: BTreeSet<AgentRowId> = targets.map(|row| row.id).collect();
+        let commanded = self.commanded_agents();
         self.agents.get(index).is_some_and(|agent| refusal(agent, &commanded).is_none())
     }
 

@@ -271,3 +271,30 @@ fn a_command_is_recorded_with_time_operator_and_reason() {
     let (at, generation, by, reason): (MonoTime, _, _, _) = row.expect("it is recorded");
     assert_eq!((ms(at, START), generation, &*by, &*reason), (100, 1, "root@desk", "over budget"));
 }
+
+#[test]
+fn a_command_for_a_large_fleet_is_applied_and_pushed_in_slices() {
+    let names: Vec<&'static str> = (0..5_000).map(|n| &*format!("a{n}").leak()).collect();
+    let mut fleet = TestFleet::new();
+    names.iter().for_each(|name| fleet.receive(beat(name)));
+    fleet.discard_outputs();
+    let expect = Some(5_000);
+    fleet.handle(Input::Command(heartline_fleet::CommandRequest {
+        expect,
+        ..request(1, Action::Kill, &names)
+    }));
+    fleet.confirm_commands();
+    let (mut turns, mut pushed, mut is_applied) = (0, 0, false);
+    while !is_applied || pushed < names.len() {
+        let outputs = fleet.outputs();
+        let pushes = outputs.iter().filter(|it| matches!(it, Output::Push(_))).count();
+        assert!(pushes <= 512, "{pushes} pushes in one turn");
+        pushed += pushes;
+        is_applied |= outputs.iter().any(|it| matches!(it, Output::CommandApplied { .. }));
+        assert!(fleet.core.poll_timeout() <= fleet.now || (is_applied && pushed == names.len()));
+        fleet.handle(Input::Tick);
+        turns += 1;
+    }
+    assert!(turns >= 10, "{turns}");
+    assert!(names.iter().all(|name| fleet.status(name) == "killed operator"));
+}
