@@ -317,6 +317,11 @@ impl Agent {
         self.address.map(|packed| ReturnAddress::from(packed).peer)
     }
 
+    /// Returns whether it is in the databases: it was live, or commanded.
+    pub fn is_stored(&self) -> bool {
+        self.is_stored
+    }
+
     /// Returns its work since it was first seen.
     pub fn totals(&self) -> &WorkTotals {
         &self.totals

@@ -228,8 +228,18 @@ impl Fleet {
 
     /// Drops a command that could not be stored, and reports it.
     pub(crate) fn on_abandoned(&mut self, ticket: WriteTicket, why: Box<str>) {
-        if let Some(CommandRow { request_id, .. }) = self.pending_commands.remove(&ticket) {
-            self.context.outputs.push_back(Output::CommandAbandoned { request_id, why });
+        let Some(row) = self.pending_commands.remove(&ticket) else { return };
+        let request_id = row.request_id;
+        self.context.outputs.push_back(Output::CommandAbandoned { request_id, why });
+        // Their numbers were never seen outside, and are free again.
+        let still_commanded = self.commanded_agents();
+        for CommandRowTarget { id, target, .. } in row.targets {
+            let index = self.agents.find(&target.agent);
+            if !still_commanded.contains(&id)
+                && let Some(it) = index.and_then(|index| self.agent_mut_if(index, id))
+            {
+                it.agent.generation = it.agent.durable_generation();
+            }
         }
     }
 

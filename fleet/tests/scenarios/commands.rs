@@ -46,7 +46,7 @@ fn a_kill_that_was_not_stored_has_no_effect() {
     fleet.handle(Input::ControlCommitted { ticket: WriteTicket(1) });
     assert_eq!(fleet.status("a"), "healthy");
     fleet.command_durably(Action::Kill, "a");
-    assert_eq!(fleet.agent("a").desired().map(|desired| desired.generation), Some(2));
+    assert_eq!(fleet.agent("a").desired().map(|desired| desired.generation), Some(1));
 }
 
 #[test]

@@ -48,6 +48,20 @@ fn an_unknown_kill_is_adopted_durably_and_a_resume_lifts_it() {
 }
 
 #[test]
+fn a_kill_that_could_not_be_adopted_is_adopted_later() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.discard_outputs();
+    fleet.receive(beat("a").killed(9));
+    let rows = commands(&mut fleet);
+    fleet.handle(Input::Abandoned { ticket: rows[0].ticket, why: "full".into() });
+    fleet.advance_ms(30_000);
+    fleet.receive(beat("a").killed(9));
+    let rows = commands(&mut fleet);
+    confirm(&mut fleet, &rows);
+    assert_eq!((fleet.status("a").as_str(), generation(&fleet)), ("killed operator", Some(9)));
+}
+
+#[test]
 fn of_two_commands_with_one_generation_the_kill_wins() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     fleet.command_durably(Action::Kill, "a");

@@ -5,7 +5,7 @@ use heartline_engine::{AgentKeys, AppliedStates, EngineConfig, IdentityConfig};
 use heartline_fleet::MonoTime;
 use heartline_protocol::{AgentName, Token, TokenScope};
 
-use super::collector_instance::{CONTROL, EPOCH, master};
+use super::collector_instance::{EPOCH, master};
 use super::network::{SimPacket, agent_of_address};
 use super::process::SimProcess;
 use super::violation::{CheckResult, ensure};
@@ -143,9 +143,10 @@ impl SimWorld {
         let applied = it.engine.applied().clone();
         ensure!(!packet.forged || applied == before, "a forged datagram was obeyed");
         for state in before.as_slice() {
-            let is_kept = !state.outranks(&applied.of(state.control));
-            ensure!(is_kept, "an agent's state fell behind {state:?}");
+            let is_kept = applied.of(state.control).generation >= state.generation;
+            ensure!(is_kept, "an agent's generation fell behind {state:?}");
         }
+        self.oracle.check_applied_change(agent, &before, &applied)?;
         if has_changed {
             self.agents[agent].store(&applied);
         }
@@ -165,7 +166,11 @@ impl SimWorld {
     fn check_applied(&self, agent: usize, applied: &AppliedStates) -> CheckResult {
         let Some(expected) = self.oracle.expected_agent(agent) else { return Ok(()) };
         let Some(desired) = self.disk.control.desired(expected.id) else { return Ok(()) };
-        let applied = applied.of(Some(CONTROL));
+        if self.disk.control.was_restored {
+            // The numbers of lost commands are given out again, until the agent's beats come.
+            return Ok(());
+        }
+        let applied = applied.of(Some(self.disk.control.id));
         ensure!(
             applied.generation != desired.generation || applied.killed == desired.killed,
             "agent-{agent} has applied {applied:?}, and {desired:?} is durable"

@@ -60,12 +60,17 @@ impl SimWorld {
         self.collector.starts += 1;
         let mut secret = [0; 32];
         secret[..8].copy_from_slice(&self.rng.u64(..).to_be_bytes());
-        let mut instance =
-            CollectorInstance::new(&self.plan, self.collector.starts, secret, self.now);
+        let mut instance = CollectorInstance::new(
+            &self.plan,
+            self.disk.control.id,
+            self.collector.starts,
+            secret,
+            self.now,
+        );
         let shift_ms = std::mem::take(&mut self.wall_shift_ms);
         let label = |at: MonoTime| MonoTime::from_nanos(at.nanos() + shift_ms * 1_000_000);
         let restored = self.disk.restore(self.plan.restored_sessions, label);
-        self.oracle.on_collector_start(&restored, shift_ms != 0, self.now);
+        self.oracle.on_collector_start(&restored, self.disk.control.id, shift_ms != 0, self.now);
         self.ledger.on_collector_start(&self.disk);
         for agent in restored {
             instance.fleet.handle(Input::Restore(Box::new(agent)), self.now);
@@ -222,7 +227,7 @@ impl SimWorld {
             let after = ReplaySnapshot::of(&instance.fleet, message.agent);
             ensure!(before == after, "a repeated datagram changed {before:?} to {after:?}");
         }
-        self.oracle.on_message(&message, &instance.fleet, self.now)?;
+        self.oracle.on_message(&message, &instance.fleet, self.disk.control.id, self.now)?;
         self.perform_outputs(outputs)
     }
 
@@ -287,7 +292,7 @@ impl SimWorld {
             StoreNotice::Persisted(commands) => {
                 let last = commands.iter().map(|it| it.ticket).max().expect("some are durable");
                 let outputs = self.handle_input(Input::ControlCommitted { ticket: last });
-                self.oracle.on_commands_durable(&commands, self.now)?;
+                self.oracle.on_commands_durable(&commands, self.disk.control.id, self.now)?;
                 self.perform_outputs(outputs)
             }
         }

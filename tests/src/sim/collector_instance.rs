@@ -20,8 +20,6 @@ pub(super) fn master() -> MasterKey {
 }
 
 pub(super) const EPOCH: KeyEpoch = KeyEpoch(1);
-/// The control id of every collector: they share one `control.db`.
-pub(super) const CONTROL: ControlId = ControlId::new(1).expect("it is not 0");
 
 /// One start of the collector.
 pub(super) struct CollectorInstance {
@@ -42,15 +40,18 @@ struct AgentKeyPair {
 }
 
 impl CollectorInstance {
-    pub(super) fn new(plan: &RunPlan, number: u64, secret: [u8; 32], now: MonoTime) -> Self {
+    pub(super) fn new(
+        plan: &RunPlan,
+        control: ControlId,
+        number: u64,
+        secret: [u8; 32],
+        now: MonoTime,
+    ) -> Self {
         let limits =
             HealthThresholds { stall_after: plan.stall_after, ..HealthThresholds::default() };
         let rules = HealthRules { fleet: limits, agents: Vec::new() };
         Self {
-            fleet: Fleet::new(
-                FleetConfig { rules, control: CONTROL, ..FleetConfig::default() },
-                now,
-            ),
+            fleet: Fleet::new(FleetConfig { rules, control, ..FleetConfig::default() }, now),
             number,
             last_input: now,
             began: now,

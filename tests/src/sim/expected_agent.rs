@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use heartline_fleet::{Agent, AgentMessage, MonoTime};
 use heartline_protocol::window::WINDOW;
-use heartline_protocol::{Beat, Body};
+use heartline_protocol::{Beat, Body, ControlId};
 use heartline_vocabulary::{AgentStatus, Phase, Reason, SessionEnd, WorkTotals};
 
 use super::oracle::{NO_SESSION, SUPERSEDED_MIN};
@@ -40,6 +40,10 @@ pub(super) struct ExpectedAgent {
     pub(super) new_session: Option<u64>,
     /// Sessions that were new to the collector since it started.
     pub(super) new_sessions: BTreeSet<u64>,
+    /// The databases have it.
+    pub(super) is_stored: bool,
+    /// Its newest beat reported that a kill of another control id keeps it from work.
+    pub(super) is_blocked: bool,
     /// Newest beat of the current session.
     pub(super) newest_beat: Option<NewestBeat>,
     /// Sessions that were never live, newest first, with the sequences received of them.
@@ -92,6 +96,8 @@ impl ExpectedAgent {
             sessions: Vec::new(),
             new_session: None,
             new_sessions: BTreeSet::new(),
+            is_stored: false,
+            is_blocked: false,
             newest_beat: None,
             never_live_sessions: Vec::new(),
             received: BTreeSet::new(),
@@ -178,6 +184,8 @@ impl ExpectedAgent {
             AgentStatus::UNKNOWN
         } else if at >= self.late_at() {
             AgentStatus::degraded(Reason::Late)
+        } else if self.is_blocked {
+            AgentStatus::degraded(Reason::Blocked)
         } else if self.stalled_at(stall_after).is_some() {
             AgentStatus::degraded(Reason::Stalled)
         } else if at < self.conflict_until {
@@ -232,7 +240,8 @@ impl ExpectedAgent {
     }
 
     /// Takes in a beat of the current session that no newer one has overtaken.
-    fn on_newest_beat(&mut self, beat: &Beat<'_>, now: MonoTime) {
+    fn on_newest_beat(&mut self, beat: &Beat<'_>, control: ControlId, now: MonoTime) {
+        self.is_blocked = beat.blocked_by.is_some_and(|other| other != control);
         self.interval_ms = beat.interval_ms;
         self.newest_beat = Some(NewestBeat {
             at: now,
@@ -247,6 +256,7 @@ impl ExpectedAgent {
         &mut self,
         message: &AgentMessage<'_>,
         view: &Agent,
+        control: ControlId,
         now: MonoTime,
     ) -> CheckResult {
         let current = self.sessions.first().copied();
@@ -286,7 +296,9 @@ impl ExpectedAgent {
         let is_news = message.sequence > self.newest_sequence;
         self.newest_sequence = self.newest_sequence.max(message.sequence);
         match &message.body {
-            Body::Beat(beat) if is_news && self.ended.is_none() => self.on_newest_beat(beat, now),
+            Body::Beat(beat) if is_news && self.ended.is_none() => {
+                self.on_newest_beat(beat, control, now);
+            }
             Body::Goodbye(_) => self.ended = Some(SessionEnd::Shutdown),
             Body::ExitReport(_) => self.ended = Some(SessionEnd::Crashed),
             _ => {}
@@ -303,7 +315,8 @@ impl ExpectedAgent {
         now: MonoTime,
     ) -> CheckResult {
         let shown = view.status();
-        if shown != self.status {
+        self.is_stored = view.is_stored();
+        if self.is_stored && shown != self.status {
             ensure!(
                 self.restored.take() == Some(shown),
                 "{} is {shown:?}, and {:?} in history",

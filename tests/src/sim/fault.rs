@@ -5,7 +5,6 @@ use heartline_fleet::{CommandRequest, ForgetRequest, Input, MonoTime};
 use heartline_protocol::Direction;
 use heartline_vocabulary::{Action, AgentStatus, Reason};
 
-use super::collector_instance::CONTROL;
 use super::network::SimPacket;
 use super::violation::{CheckResult, ensure};
 use super::world::{SimEvent, SimWorld};
@@ -44,12 +43,18 @@ pub(super) enum FaultKind {
     Kill,
     Resume,
     Forget,
+    /// `control.db` is copied.
+    ControlCopied,
+    /// SIGKILL; starts again with the last copy of `control.db`.
+    ControlRestored,
+    /// SIGKILL; starts again without any command, under a new control id.
+    ControlLost,
     /// The wall clock is set.
     ClockStep,
 }
 
 /// All kinds, the frequent ones more than once.
-const FREQUENCIES: [FaultKind; 30] = [
+const FREQUENCIES: [FaultKind; 34] = [
     FaultKind::CollectorCrash,
     FaultKind::CollectorCrash,
     FaultKind::CollectorStop,
@@ -80,6 +85,10 @@ const FREQUENCIES: [FaultKind; 30] = [
     FaultKind::Resume,
     FaultKind::Resume,
     FaultKind::Forget,
+    FaultKind::ControlCopied,
+    FaultKind::ControlCopied,
+    FaultKind::ControlRestored,
+    FaultKind::ControlLost,
 ];
 
 impl FaultKind {
@@ -131,6 +140,15 @@ impl SimWorld {
                 if let Some(packet) = self.attacker.pick_recording(&mut self.rng) {
                     self.send_recording(packet, more as u32);
                 }
+            }
+            FaultKind::ControlCopied => self.disk.control.copy(),
+            FaultKind::ControlRestored => {
+                self.crash_collector();
+                self.disk.control.restore_copy();
+            }
+            FaultKind::ControlLost => {
+                self.crash_collector();
+                self.disk.control.lose_commands();
             }
             FaultKind::ClockStep => {
                 self.wall_shift_ms += self.rng.u64(0..=7_200_000) as i64 - 3_600_000;
@@ -303,13 +321,19 @@ impl SimWorld {
                 return Ok(());
             };
             let killed = view.desired().is_some_and(|desired| desired.killed);
-            let expected =
-                if killed { AgentStatus::killed(Reason::Operator) } else { AgentStatus::HEALTHY };
+            let is_blocked = engine.applied().blocked_by(Some(self.disk.control.id)).is_some();
+            let expected = match (killed, is_blocked) {
+                (true, _) => AgentStatus::killed(Reason::Operator),
+                (false, true) => AgentStatus::degraded(Reason::Blocked),
+                (false, false) => AgentStatus::HEALTHY,
+            };
+            let is_killed = engine.applied().is_killed();
+            ensure!(is_killed == (killed || is_blocked), "{} is killed: {is_killed}", agent.name);
             ensure!(view.status() == expected, "{} is {:?}", agent.name, view.status());
             self.ledger.check_agent(number, &agent.sessions, &self.disk)?;
             ensure!(view.session() == engine.session(), "{} has another session", agent.name);
             let Some(desired) = view.desired() else { continue };
-            let applied = engine.applied().of(Some(CONTROL));
+            let applied = engine.applied().of(Some(self.disk.control.id));
             // An agent that was forgotten may remember a higher generation than the collector.
             let is_applied = applied.generation >= desired.generation;
             ensure!(is_applied, "{} never applied {desired:?}", agent.name);

@@ -1,6 +1,6 @@
 //! The oracle: checks the core's inputs and outputs against the invariants.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use heartline_fleet::{
@@ -8,7 +8,8 @@ use heartline_fleet::{
     TICK_INTERVAL_MAX, Transition,
 };
 
-use heartline_protocol::Body;
+use heartline_engine::AppliedStates;
+use heartline_protocol::{Body, ControlId, DesiredState};
 use heartline_vocabulary::{AgentStatus, Reason, State, WorkTotals};
 
 use super::disk::DurableCommand;
@@ -28,6 +29,10 @@ pub(super) struct FleetOracle {
     handled: BTreeSet<[u8; 32]>,
     swept_to: MonoTime,
     wall_was_set: bool,
+    /// Time at which each kill became durable first, by agent, control id and generation.
+    kills: BTreeMap<(usize, ControlId, u64), MonoTime>,
+    /// The same of each resume.
+    resumes: BTreeMap<(usize, ControlId, u64), MonoTime>,
 }
 
 /// Stands in the place of the current session where there is none.
@@ -81,6 +86,8 @@ impl FleetOracle {
             handled: BTreeSet::new(),
             swept_to: MonoTime::NEVER_YET,
             wall_was_set: false,
+            kills: BTreeMap::new(),
+            resumes: BTreeMap::new(),
         }
     }
 
@@ -92,6 +99,7 @@ impl FleetOracle {
     pub(super) fn on_collector_start(
         &mut self,
         restored: &[RestoredAgent],
+        control: ControlId,
         wall_was_set: bool,
         now: MonoTime,
     ) {
@@ -109,6 +117,10 @@ impl FleetOracle {
                 agent.desired.as_ref().map(|desired| (desired.killed, desired.at.min(now)));
             expected.generation = agent.desired.as_ref().map_or(0, |desired| desired.generation);
             expected.restored = Some(agent.status);
+            // Its collector may have ended before it heard of the commit.
+            if let Some(command) = &agent.desired {
+                self.record_durable(number, command.state(control), now);
+            }
             if let Some(before) = before[number].as_ref().filter(|it| it.id == expected.id) {
                 expected.since = before.since;
             }
@@ -149,6 +161,7 @@ impl FleetOracle {
         &mut self,
         message: &AgentMessage<'_>,
         fleet: &Fleet,
+        control: ControlId,
         now: MonoTime,
     ) -> CheckResult {
         let number = agent_number(message.agent);
@@ -184,7 +197,7 @@ impl FleetOracle {
             }
             return Ok(());
         }
-        expected.on_live_message(message, view, now)
+        expected.on_live_message(message, view, control, now)
     }
 
     /// Returns whether the core must still know a session, and so count none of its segments twice.
@@ -211,6 +224,7 @@ impl FleetOracle {
     pub(super) fn on_commands_durable(
         &mut self,
         commands: &[DurableCommand],
+        control: ControlId,
         now: MonoTime,
     ) -> CheckResult {
         for command in commands {
@@ -218,6 +232,14 @@ impl FleetOracle {
             ensure!(!self.has_forgotten(id), "a command of forgotten agent row {id} was stored");
         }
         for command in commands.iter().filter(|command| command.changed) {
+            let is_it =
+                |it: &Option<ExpectedAgent>| it.as_ref().is_some_and(|it| it.id == command.id.0);
+            let number = self.agents.iter().position(is_it);
+            if let Some(number) = number {
+                let DurableCommand { generation, killed, .. } = *command;
+                let state = DesiredState { control: Some(control), generation, killed };
+                self.record_durable(number, state, now);
+            }
             let expected = self.agents.iter_mut().flatten().find(|it| it.id == command.id.0);
             if let Some(expected) = expected {
                 ensure!(
@@ -229,6 +251,41 @@ impl FleetOracle {
                 expected.generation = command.generation;
                 expected.desired = Some((command.killed, now));
             }
+        }
+        Ok(())
+    }
+
+    fn record_durable(&mut self, agent: usize, state: DesiredState, now: MonoTime) {
+        let commands = if state.killed { &mut self.kills } else { &mut self.resumes };
+        let control = state.control.expect("a durable command has one");
+        commands.entry((agent, control, state.generation)).or_insert(now);
+    }
+
+    /// Checks a change of the states that an agent has applied: only a durable kill kills it, and only
+    /// a resume that is newer than the kill lets it go on.
+    pub(super) fn check_applied_change(
+        &self,
+        agent: usize,
+        before: &AppliedStates,
+        after: &AppliedStates,
+    ) -> CheckResult {
+        let durable_at = |kill: &DesiredState| {
+            let control = kill.control.expect("an applied state has one");
+            self.kills.get(&(agent, control, kill.generation)).copied()
+        };
+        for kill in after.as_slice().iter().filter(|state| state.killed) {
+            ensure!(
+                durable_at(kill).is_some(),
+                "agent-{agent} applied {kill:?}: it is not durable"
+            );
+        }
+        if !before.is_killed() || after.is_killed() {
+            return Ok(());
+        }
+        let resumed_at =
+            self.resumes.iter().filter(|(key, _)| key.0 == agent).map(|(_, at)| *at).max();
+        for kill in before.as_slice().iter().filter(|state| state.killed) {
+            ensure!(resumed_at >= durable_at(kill), "{kill:?} of agent-{agent} was undone");
         }
         Ok(())
     }
@@ -253,7 +310,9 @@ impl FleetOracle {
                 );
                 // From unreachable to late: drops that were reported since then excuse the silence, and the
                 // agent's next message shows it.
-                let is_deadline = !matches!(from.state, State::Killed | State::Unreachable);
+                // What an agent was before its first live beat is recorded with that beat.
+                let is_deadline =
+                    expected.is_stored && !matches!(from.state, State::Killed | State::Unreachable);
                 match to.reason {
                     Some(Reason::Late) if is_deadline => ensure!(
                         expected.may_become_late_at(*at),
@@ -341,6 +400,14 @@ impl FleetOracle {
             let to_come = boundaries.into_iter().filter(|&at| at > now);
             let changes = |at: &MonoTime| expected.expected(*at, stall_after) != agent.status();
             next = next.min(to_come.filter(changes).min().unwrap_or(MonoTime::NEVER));
+        }
+        if agents < self.agents.iter().flatten().count() {
+            // Only an agent that was never live is removed without a word.
+            for (number, expected) in self.agents.iter_mut().enumerate() {
+                if fleet.find(&format!("agent-{number}")).is_none() {
+                    self.forgotten[number] = expected.take_if(|expected| !expected.is_stored);
+                }
+            }
         }
         ensure!(agents == self.agents.iter().flatten().count(), "an agent is missing");
         let summary = fleet.state_counts();

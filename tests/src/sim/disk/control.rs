@@ -6,6 +6,7 @@ use heartline_fleet::{
     CommandRecord, CommandRow, CommandRowTarget, ControlDbRow, MonoTime, WriteTicket,
 };
 
+use heartline_protocol::ControlId;
 use heartline_vocabulary::{AgentRowId, Identity, Reason};
 
 use super::StoreNotice;
@@ -29,8 +30,14 @@ pub(in crate::sim) struct DurableCommand {
 }
 
 /// Committed rows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::sim) struct ControlTables {
+    /// The series that generations belong to.
+    pub(in crate::sim) id: ControlId,
+    /// The commands of an older copy were restored since the last loss.
+    pub(in crate::sim) was_restored: bool,
+    /// Desired states and requests at the time of the last copy.
+    copied: Option<(BTreeMap<i64, CommandRecord>, BTreeSet<u64>)>,
     agents: BTreeMap<i64, RegisteredAgent>,
     desired: BTreeMap<i64, CommandRecord>,
     requests: BTreeSet<u64>,
@@ -38,7 +45,46 @@ pub(in crate::sim) struct ControlTables {
     last_id: i64,
 }
 
+impl Default for ControlTables {
+    fn default() -> Self {
+        Self {
+            id: ControlId::new(1).expect("it is not 0"),
+            was_restored: false,
+            copied: None,
+            agents: BTreeMap::new(),
+            desired: BTreeMap::new(),
+            requests: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
+            last_id: 0,
+        }
+    }
+}
+
 impl ControlTables {
+    /// Copies the desired states.
+    pub(in crate::sim) fn copy(&mut self) {
+        self.copied = Some((self.desired.clone(), self.requests.clone()));
+    }
+
+    /// Goes back to the last copy, if there is one: later commands are lost. Agents are registered
+    /// anew from `history.db`.
+    pub(in crate::sim) fn restore_copy(&mut self) {
+        if let Some((desired, requests)) = &self.copied {
+            self.was_restored = true;
+            self.desired.clone_from(desired);
+            self.requests.clone_from(requests);
+            self.desired.retain(|id, _| self.agents.contains_key(id));
+        }
+    }
+
+    /// Loses all commands: a new file has another control id.
+    pub(in crate::sim) fn lose_commands(&mut self) {
+        self.id = ControlId::new(self.id.get() + 1).expect("it is not 0");
+        (self.was_restored, self.copied) = (false, None);
+        self.desired.clear();
+        self.requests.clear();
+    }
+
     /// Returns whether a command is durable.
     pub(in crate::sim) fn has(&self, request_id: u64) -> bool {
         self.requests.contains(&request_id)
