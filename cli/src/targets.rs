@@ -1,23 +1,24 @@
 //! Resolves names, patterns and filters to agents.
 
+use std::cmp::Ordering;
+
 use heartline_operator::Filter;
 use heartline_operator::message::{AgentEntry, CollectorStatus};
+use heartline_operator::text::natural_order;
+use heartline_vocabulary::State;
 
 use crate::error::CliError;
 
 /// The whole fleet at one moment.
 pub(crate) struct FleetSnapshot {
-    /// All agents, worst first, then by name.
+    /// All agents, as [`compare_worst_first`] orders them.
     pub(crate) entries: Vec<AgentEntry>,
     pub(crate) collector: CollectorStatus,
 }
 
 impl FleetSnapshot {
     pub(crate) fn new(mut entries: Vec<AgentEntry>, collector: CollectorStatus) -> Self {
-        entries.sort_by(|a, b| {
-            let worst = b.vitals.state.severity().cmp(&a.vitals.state.severity());
-            worst.then(a.vitals.since_ms.cmp(&b.vitals.since_ms)).then(a.agent.cmp(&b.agent))
-        });
+        entries.sort_by(compare_worst_first);
         Self { entries, collector }
     }
 
@@ -71,6 +72,18 @@ impl FleetSnapshot {
     }
 }
 
+/// Compares two agents: the worst state comes first. Of those that are in trouble, the one that has been
+/// for longest comes first; of the others, which have nothing to say by their age, the first by name.
+fn compare_worst_first(a: &AgentEntry, b: &AgentEntry) -> Ordering {
+    let state = a.vitals.state;
+    let worst = b.vitals.state.severity().cmp(&state.severity());
+    let longest = match state {
+        State::Degraded | State::Unreachable => a.vitals.since_ms.cmp(&b.vitals.since_ms),
+        State::Healthy | State::Killed | State::Unknown => Ordering::Equal,
+    };
+    worst.then(longest).then_with(|| natural_order(&a.agent, &b.agent))
+}
+
 /// Checks that a pattern has only characters of ids, `*` and `?`: others would make it a filter.
 fn check_pattern(pattern: &str) -> Result<(), CliError> {
     let fits = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '*' | '?');
@@ -121,6 +134,24 @@ mod tests {
         );
         assert!(named(&["nobody*"]).is_err());
         assert!(named(&["* or state:healthy"]).unwrap_err().contains("--filter"));
+    }
+
+    #[test]
+    fn the_worst_come_first_and_agents_without_trouble_by_name() {
+        let mut late = sample::silent_agent(1, "z.1");
+        late.vitals.since_ms -= 1;
+        let arrived = |(at, name): (i64, &&str)| {
+            let mut entry = sample::healthy_agent(2, name);
+            entry.vitals.since_ms = at;
+            entry
+        };
+        let healthy = (0..).zip(&["mail.10", "billing.10", "mail.11", "billing.2"]).map(arrived);
+        let mut entries: Vec<_> = healthy.collect();
+        entries.extend([sample::silent_agent(1, "y.2"), late, sample::silent_agent(1, "y.10")]);
+        let collector = sample::collector(&entries);
+        let fleet = FleetSnapshot::new(entries, collector);
+        let names: Vec<_> = fleet.entries.iter().map(|entry| entry.agent.as_str()).collect();
+        assert_eq!(names, ["z.1", "y.2", "y.10", "billing.2", "billing.10", "mail.10", "mail.11"]);
     }
 
     #[test]
