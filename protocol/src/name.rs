@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::limits::AGENT_MAX;
 
-/// An agent id: 1 to 63 bytes of `[a-z0-9._-]` (`SPEC.md`, "Agent ids").
+/// An agent id: 1 to 63 bytes of `[a-z0-9._-]`, of which the first is neither `-` nor `.`
+/// (`SPEC.md`, "Agent ids").
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AgentName(Box<str>);
 
@@ -25,6 +26,9 @@ pub enum NameError {
         /// The invalid byte.
         byte: u8,
     },
+    /// It starts with `-`, which commands take for a flag, or with `.`, which file systems hide.
+    #[error("an agent id must not start with `{0}`; let it begin with one of a-z 0-9 _")]
+    BadStart(char),
 }
 
 impl AgentName {
@@ -59,6 +63,7 @@ pub fn check(bytes: &[u8]) -> Result<&str, NameError> {
     }
     match bytes.iter().position(|&byte| !is_name_byte(byte)) {
         Some(at) => Err(NameError::BadByte { at: at + 1, byte: bytes[at] }),
+        None if matches!(bytes[0], b'-' | b'.') => Err(NameError::BadStart(bytes[0].into())),
         None => Ok(std::str::from_utf8(bytes).expect("the alphabet is ASCII")),
     }
 }

@@ -12,7 +12,7 @@ ALPHABET = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
 def is_id(raw):
-    return 1 <= len(raw) <= 63 and all(byte in ALPHABET for byte in raw)
+    return 1 <= len(raw) <= 63 and all(byte in ALPHABET for byte in raw) and raw[0] not in b"-."
 
 
 def covers(scope, agent):

@@ -22,7 +22,7 @@ pub(crate) fn generate() -> Value {
 
 fn ids() -> Value {
     let longest = "a".repeat(63);
-    let valid = ["a", "order-processor", "mail.eu.3", "0_0", ".", "..", "-", &longest];
+    let valid = ["a", "order-processor", "mail.eu.3", "0_0", "_", "a-.", "mail.-.", &longest];
     let too_long = "a".repeat(64);
     let invalid = [
         "",
@@ -34,6 +34,11 @@ fn ids() -> Value {
         "é",
         "a:b",
         "\u{1b}[2j",
+        "-rf",
+        "-",
+        ".",
+        "..",
+        ".hidden",
         &too_long,
     ];
     json!({ "valid": valid, "invalid": invalid })
@@ -143,6 +148,8 @@ fn refused_tokens() -> Value {
         (&with_scope(b"Mail."), "BadScope", "its scope has an upper-case letter"),
         (&with_scope(b"a b"), "BadScope", "its scope has a space"),
         (&with_scope("\u{1b}[2J".as_bytes()), "BadScope", "its scope drives a terminal"),
+        (&with_scope(b"-mail."), "BadScope", "its scope begins with a hyphen: no id does"),
+        (&with_scope(b"."), "BadScope", "its scope begins with a dot: no id does"),
     ];
     cases.map(|(token, reason, why)| json!({"token": token, "reason": reason, "why": why})).into()
 }

@@ -113,6 +113,8 @@ fn framing() -> Vec<RefusedDatagram> {
         parse("an escape sequence as id", "BadAgent", renamed("\u{1b}[2j", 0)),
         parse("a nul in the id", "BadAgent", renamed("order\0processor", 0)),
         parse("a line feed in the id", "BadAgent", renamed("order\nprocessor", 0)),
+        parse("an id that begins with a hyphen", "BadAgent", renamed("-rf", 0)),
+        parse("an id that begins with a dot", "BadAgent", renamed(".hidden", 0)),
         parse("an id that is not ASCII", "BadAgent", renamed("ordér", 0)),
         parse("an id that is not UTF-8", "BadAgent", with(10, &[0xff, 0xfe])),
         parse("scope `order` of `order-processor`: no boundary", "BadScope", renamed(AGENT, 5)),
