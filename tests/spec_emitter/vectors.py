@@ -139,8 +139,9 @@ def check_buckets():
 
 def check_text():
     file = load("text")
-    ranges = [(int(first, 16), int(last, 16)) for first, last in file["hostile"]]
-    yield "hostile characters", ranges == bodies.HOSTILE
+    for name, table in ("dropped", bodies.DROPPED), ("replaced", bodies.REPLACED):
+        ranges = [(int(first, 16), int(last, 16)) for first, last in file[name]]
+        yield f"{name} characters", ranges == table
     for case in file["cases"]:
         yield case["name"], bodies.scrub(case["raw"]) == case["scrubbed"]
 
