@@ -32,10 +32,11 @@ pub const fn lowest(index: u16) -> u64 {
     ((index as u64 & 31) + 32) << shift
 }
 
-/// Returns the middle of a bucket's range in microseconds, rounded down.
+/// Returns the middle of a bucket's range in microseconds, rounded down, at most [`MAX_US`].
 pub const fn midpoint(index: u16) -> u64 {
     let width = lowest(index + 1) - lowest(index);
-    lowest(index) + (width - 1) / 2
+    let middle = lowest(index) + (width - 1) / 2;
+    if middle > MAX_US { MAX_US } else { middle }
 }
 
 /// Appends one `(bucket, count)` pair to a packed histogram: the step from the bucket before

@@ -18,7 +18,9 @@ def lowest(index):
 
 
 def midpoint(index):
-    return index if index < 64 else lowest(index) + ((1 << (index // 32 - 1)) - 1) // 2
+    if index < 64:
+        return index
+    return min(lowest(index) + ((1 << (index // 32 - 1)) - 1) // 2, 86_400_000_000)
 
 
 def leb128(value):

@@ -1,5 +1,9 @@
 //! Work that agents report.
 
+/// The largest total: that of the 64-bit integers of SQLite, so that totals in memory and on disk stop
+/// at the same number.
+const TOTAL_MAX: u64 = i64::MAX as u64;
+
 /// An agent's work since it was first seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -28,9 +32,9 @@ impl WorkTotals {
         success_rate(self.ok, self.failed)
     }
 
-    /// Returns the sum, saturating.
+    /// Returns the sum, saturating at 2⁶³ − 1.
     pub fn saturating_add(&self, more: &Self) -> Self {
-        self.combine(more, u64::saturating_add)
+        self.combine(more, |total, more| total.saturating_add(more).min(TOTAL_MAX))
     }
 
     /// Returns the difference, saturating.
@@ -46,5 +50,19 @@ impl WorkTotals {
             tokens_in: operation(self.tokens_in, other.tokens_in),
             tokens_out: operation(self.tokens_out, other.tokens_out),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_stop_at_what_the_database_can_hold() {
+        let most = WorkTotals { ok: TOTAL_MAX - 1, ..WorkTotals::default() };
+        let more = WorkTotals { ok: 2, failed: u64::MAX, ..WorkTotals::default() };
+        let sum = most.saturating_add(&more);
+        assert_eq!((sum.ok, sum.failed), (TOTAL_MAX, TOTAL_MAX));
+        assert_eq!(i64::try_from(sum.ok), Ok(i64::MAX));
     }
 }

@@ -205,6 +205,16 @@ mod tests {
     }
 
     #[test]
+    fn a_latency_of_a_day_and_more_is_shown_as_a_day() {
+        let mut buckets = WorkLatencyHistogram::default();
+        let mut packed = Vec::new();
+        bucket::pack(&mut packed, bucket::index(u64::MAX), 1);
+        buckets.add_packed(&packed);
+        let ours = latency_quantiles(&buckets).unwrap();
+        assert_eq!((ours.p50, ours.max), (86_400_000_000, 86_400_000_000));
+    }
+
+    #[test]
     fn an_empty_histogram_has_no_quantiles() {
         assert_eq!(latency_quantiles(&WorkLatencyHistogram::default()), None);
     }
