@@ -22,6 +22,8 @@ pub struct SnapshotData {
     /// The agent of [`Screen::Agent`].
     pub agent: Option<Box<AgentDetail>>,
     pub operator: String,
+    /// Time in which the collector answered.
+    pub round_trip_ms: u64,
 }
 
 /// Draws a screen of `size` columns and lines as text, a line feed after each line.
@@ -59,6 +61,7 @@ pub fn snapshot(
     for event in events.into_iter().flatten() {
         update(&mut state, event, now);
     }
+    state.connection.round_trip_ms = Some(data.round_trip_ms);
     set_initial_filter(&mut state, filter)?;
     Ok(text(&view(&state).0))
 }

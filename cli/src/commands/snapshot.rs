@@ -1,10 +1,11 @@
 //! `heartline snapshot`: one screen of the terminal app as text.
 
-use heartline_operator::client::ClientError;
+use heartline_operator::client::{Client, ClientError};
 use heartline_operator::message::{EventQuery, Reply, Request};
 use heartline_tui::{SnapshotData, snapshot};
 
 use crate::args::{Screen, SnapshotArgs};
+use crate::clock;
 use crate::console::Console;
 use crate::error::{CliError, CommandExit};
 use crate::settings::Settings;
@@ -20,6 +21,7 @@ pub(crate) async fn run(
 ) -> Result<CommandExit, CliError> {
     let tui_settings = settings.config.tui_settings()?;
     let client = settings.connect().await?;
+    let round_trip_ms = measure_round_trip(&client).await?;
     let (entries, collector) = client.snapshot(Vec::new()).await?;
     let query = EventQuery { limit: EVENTS, ..EventQuery::default() };
     let Reply::Events { events, .. } = client.request(Request::Events(query)).await? else {
@@ -40,6 +42,7 @@ pub(crate) async fn run(
         events,
         agent,
         operator: client.greeting().operator.clone(),
+        round_trip_ms,
     };
     let screen = match args.screen {
         Screen::Fleet => heartline_tui::Screen::Fleet,
@@ -50,4 +53,15 @@ pub(crate) async fn run(
     let filter = args.filter.as_deref().unwrap_or_default();
     console.print(&snapshot(data, screen, size, filter, tui_settings)?)?;
     Ok(CommandExit::Success)
+}
+
+/// Returns how long the collector takes to answer, in ms.
+async fn measure_round_trip(client: &Client) -> Result<u64, CliError> {
+    let asked_at = clock::now();
+    match client.request(Request::Ping).await? {
+        Reply::Pong { .. } => {}
+        _ => return Err(ClientError::Unexpected { what: "ping" }.into()),
+    }
+    let round_trip = clock::now().saturating_sub(asked_at);
+    Ok(u64::try_from(round_trip.as_millis()).unwrap_or(u64::MAX))
 }
