@@ -37,9 +37,25 @@ datagram_counters! {
     unconfirmed: None, "unconfirmed",
         "Datagrams with a valid tag that were not proven fresh, and answered with a challenge.";
     bad_tag: Some(DatagramLoss::BadSignature), "bad signature",
-        "Datagrams with a wrong tag, an unknown key epoch, or a scope that does not cover the agent.";
-    malformed: Some(DatagramLoss::Dropped), "malformed",
-        "Datagrams that are no message, or whose body breaks the rules.";
+        "Datagrams with a wrong tag: signed with another key, or changed on their way.";
+    unknown_epoch: Some(DatagramLoss::BadSignature), "unknown key epoch",
+        "Datagrams whose key epoch has no master key here.";
+    bad_scope: Some(DatagramLoss::BadSignature), "wrong scope",
+        "Datagrams whose scope does not cover their agent.";
+    bad_length: Some(DatagramLoss::Dropped), "wrong length",
+        "Datagrams that are shorter or longer than any message.";
+    bad_magic: Some(DatagramLoss::Dropped), "another protocol",
+        "Datagrams of another protocol, or of another version of this one.";
+    bad_kind: Some(DatagramLoss::Dropped), "unknown type",
+        "Datagrams of an unknown type, or of one that is not sent to a collector.";
+    bad_agent: Some(DatagramLoss::Dropped), "invalid id",
+        "Datagrams whose agent id breaks the rules.";
+    bad_body_length: Some(DatagramLoss::Dropped), "wrong body length",
+        "Datagrams whose body is not as long as they say.";
+    bad_sequence: Some(DatagramLoss::Dropped), "sequence 0",
+        "Datagrams with the sequence number 0.";
+    bad_body: Some(DatagramLoss::Dropped), "malformed body",
+        "Datagrams with a right tag and a body that breaks the rules.";
     replayed: Some(DatagramLoss::Replayed), "replayed",
         "Datagrams with a valid tag whose sequence number was seen before.";
     revoked: Some(DatagramLoss::Dropped), "revoked",
@@ -103,14 +119,17 @@ mod tests {
     #[cfg(feature = "serde")]
     #[test]
     fn json_has_exactly_the_names_of_the_table_and_their_values() {
-        let json = r#"{"live":1,"unconfirmed":2,"bad_tag":3,"malformed":4,"replayed":5,"revoked":6,
-            "kernel_dropped":7,"over_limit":8,"answers_withheld":9}"#;
+        let json = r#"{"live":1,"unconfirmed":2,"bad_tag":3,"unknown_epoch":10,"bad_scope":11,
+            "bad_length":12,"bad_magic":13,"bad_kind":14,"bad_agent":15,"bad_body_length":16,
+            "bad_sequence":17,"bad_body":18,"replayed":5,"revoked":6,"kernel_dropped":7,
+            "over_limit":8,"answers_withheld":9}"#;
         let counters: DatagramCounters = serde_json::from_str(json).unwrap();
         let pairs = DATAGRAM_COUNTERS.iter().map(|one| (one.name, one.read(&counters)));
         let written: Vec<_> = pairs.map(|(name, value)| format!("\"{name}\":{value}")).collect();
         let table = format!("{{{}}}", written.join(","));
         assert_eq!(serde_json::to_string(&counters).unwrap(), table);
-        assert_eq!(counters.lost(DatagramLoss::Dropped), 4 + 6 + 8);
+        assert_eq!(counters.lost(DatagramLoss::BadSignature), 3 + 10 + 11);
+        assert_eq!(counters.lost(DatagramLoss::Dropped), (12..=18).sum::<u64>() + 6 + 8);
     }
 
     #[test]

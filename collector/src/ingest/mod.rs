@@ -205,10 +205,16 @@ fn handle_datagram(
 
 fn count_error(error: DatagramError, counters: &mut DatagramCounters) {
     *match error {
-        DatagramError::BadTag | DatagramError::UnknownEpoch | DatagramError::BadScope => {
-            &mut counters.bad_tag
-        }
+        DatagramError::BadLength => &mut counters.bad_length,
+        DatagramError::BadMagic => &mut counters.bad_magic,
+        DatagramError::BadKind => &mut counters.bad_kind,
+        DatagramError::BadBodyLength => &mut counters.bad_body_length,
+        DatagramError::BadAgent => &mut counters.bad_agent,
+        DatagramError::BadScope => &mut counters.bad_scope,
+        DatagramError::BadSequence => &mut counters.bad_sequence,
+        DatagramError::UnknownEpoch => &mut counters.unknown_epoch,
         DatagramError::Revoked => &mut counters.revoked,
-        _ => &mut counters.malformed,
+        DatagramError::BadTag => &mut counters.bad_tag,
+        DatagramError::BadBody(_) => &mut counters.bad_body,
     } += 1;
 }

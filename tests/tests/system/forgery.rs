@@ -6,14 +6,19 @@ use heartline_protocol::{ScopeKey, Token};
 use heartline_tests::harness::{
     CollectorProcess, RawUdpClient, ScriptedAgent, TestEnvironment, TestOperator, wait_until,
 };
-use heartline_vocabulary::{DatagramCounters, State};
+use heartline_vocabulary::{DATAGRAM_COUNTERS, DatagramCounters, State};
 
 const LIVE_AGENT: &str = "shop.1";
 
 /// Offsets in the header.
 const TYPE: usize = 4;
 const EPOCH: usize = 5;
-const SESSION: usize = 10 + LIVE_AGENT.len();
+const SCOPE_LEN: usize = 8;
+const ID: usize = 10;
+const SESSION: usize = ID + LIVE_AGENT.len();
+const SEQUENCE: usize = SESSION + 8;
+/// Length of the shortest message.
+const SHORTEST: usize = 75;
 
 /// A collector with one live agent.
 struct ForgeryTest {
@@ -86,7 +91,9 @@ fn forged_datagrams_are_counted_and_not_answered() {
     let last = good.len() - 1;
     test.assert_refused("a flipped bit", &[bits(last), bits(last - 40)], |it| &mut it.bad_tag);
     test.assert_refused("another session", &[bits(SESSION)], |it| &mut it.bad_tag);
-    test.assert_refused("an unknown epoch", &[with_byte(&good, EPOCH, 9)], |it| &mut it.bad_tag);
+    test.assert_refused("an unknown epoch", &[with_byte(&good, EPOCH, 9)], |it| {
+        &mut it.unknown_epoch
+    });
 
     let forged = Token { key: ScopeKey::new([7; 32]), ..test.env.token() };
     test.assert_refused("a made-up key", &[test.sealed_beat(forged, LIVE_AGENT)], |it| {
@@ -97,16 +104,25 @@ fn forged_datagrams_are_counted_and_not_answered() {
     test.assert_refused("outside of its scope", &[outside], |it| &mut it.bad_tag);
 
     let cut = (0..good.len()).map(|len| good[..len].to_vec()).collect::<Vec<_>>();
-    test.assert_refused("cut short", &cut[1..], |it| &mut it.malformed);
+    test.assert_refused("cut short", &cut[1..SHORTEST], |it| &mut it.bad_length);
+    test.assert_refused("cut in its body", &cut[SHORTEST..], |it| &mut it.bad_body_length);
     let mut long = good.clone();
     long.resize(1_201, 0);
-    test.assert_refused("too long", &[long, [&good[..], &[0]].concat()], |it| &mut it.malformed);
-    test.assert_refused("of another type", &[with_byte(&good, TYPE, 0x81)], |it| &mut it.malformed);
-    test.assert_refused("not ours at all", &[b"GET / HTTP/1.1\r\n\r\n".to_vec()], |it| {
-        &mut it.malformed
+    test.assert_refused("too long", &[long], |it| &mut it.bad_length);
+    let padded = [&good[..], &[0]].concat();
+    test.assert_refused("padded", &[padded], |it| &mut it.bad_body_length);
+    test.assert_refused("of another type", &[with_byte(&good, TYPE, 0x81)], |it| &mut it.bad_kind);
+    let http = b"GET / HTTP/1.1\r\n\r\n".repeat(8);
+    test.assert_refused("not ours at all", &[http], |it| &mut it.bad_magic);
+    test.assert_refused("a flag as its id", &[with_byte(&good, ID, b'-')], |it| &mut it.bad_agent);
+    test.assert_refused("another agent's scope", &[with_byte(&good, SCOPE_LEN, 1)], |it| {
+        &mut it.bad_scope
     });
+    let mut unnumbered = good.clone();
+    unnumbered[SEQUENCE..SEQUENCE + 8].fill(0);
+    test.assert_refused("without a number", &[unnumbered], |it| &mut it.bad_sequence);
     let bad_body = living.seal(|out| out.extend_from_slice(&[0x92, 0xc0, 0xff]));
-    test.assert_refused("signed nonsense", &[bad_body], |it| &mut it.malformed);
+    test.assert_refused("signed nonsense", &[bad_body], |it| &mut it.bad_body);
 
     let revoked = test.sealed_beat(mail, "mail.1");
     let (scope, reason) = ("mail.".to_owned(), "stolen".to_owned());
@@ -176,8 +192,9 @@ fn a_flood_of_garbage_makes_no_agent_late() {
         client.send(&garbage[..len]);
     }
     wait_until("every datagram is in a count", || {
-        let it = operator.collector().datagrams;
-        it.malformed + it.bad_tag + it.kernel_dropped >= FLOOD
+        let counters = operator.collector().datagrams;
+        let losses = DATAGRAM_COUNTERS.iter().filter(|counter| counter.loss.is_some());
+        losses.map(|counter| counter.read(&counters)).sum::<u64>() >= FLOOD
     });
     assert_eq!(client.receive(), None, "garbage was answered");
     assert!(!collector.process().has_ended(), "the collector died:\n{}", collector.log());

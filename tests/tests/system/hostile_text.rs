@@ -136,7 +136,8 @@ fn texts_over_their_limits_are_refused_and_counted() {
     // Longer than any valid datagram: refused by its length.
     agent.send(&[&datagrams[0][..], &[b'x'; 10_000]].concat());
     wait_until("all four are counted", || {
-        datagrams_of(&operator).malformed == before.malformed + 4
+        let (now, refused) = (datagrams_of(&operator), before.bad_body + 3);
+        (now.bad_body, now.bad_length) == (refused, before.bad_length + 1)
     });
     assert_eq!(datagrams_of(&operator).live, before.live);
     assert_eq!(operator.agent("wordy").unwrap().identity.shared.host, None);

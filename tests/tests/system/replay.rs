@@ -1,6 +1,6 @@
 //! Replayed datagrams change nothing.
 
-use heartline_vocabulary::{DatagramCounters, State, WorkTotals};
+use heartline_vocabulary::{DATAGRAM_COUNTERS, DatagramCounters, State, WorkTotals};
 
 use heartline_tests::harness::{RawUdpClient, TestEnvironment, TestOperator, UdpProxy, wait_until};
 
@@ -74,6 +74,7 @@ fn is_in_state(operator: &TestOperator, state: State) -> bool {
 }
 
 /// Returns the number of datagrams received or dropped.
-fn total_of(it: DatagramCounters) -> u64 {
-    it.live + it.unconfirmed + it.replayed + it.bad_tag + it.malformed + it.kernel_dropped
+fn total_of(counters: DatagramCounters) -> u64 {
+    let all: u64 = DATAGRAM_COUNTERS.iter().map(|counter| counter.read(&counters)).sum();
+    all - counters.answers_withheld
 }
