@@ -14,6 +14,6 @@ mod send;
 mod wait;
 
 pub(crate) use confirm::{confirm, refusal};
-pub(crate) use plan::{CommandPlan, agents};
+pub(crate) use plan::{CommandPlan, agents, tasks};
 pub(crate) use send::{RetryPolicy, send};
 pub(crate) use wait::{CommandTracker, CommandWatcher};

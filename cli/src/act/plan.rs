@@ -115,6 +115,11 @@ pub(crate) fn agents(count: usize) -> String {
     if count == 1 { "1 agent".to_owned() } else { format!("{count} agents") }
 }
 
+/// Formats a count: `1 task`, `12 tasks`.
+pub(crate) fn tasks(count: u32) -> String {
+    if count == 1 { "1 task".to_owned() } else { format!("{count} tasks") }
+}
+
 /// Describes the kill that a resume takes back.
 fn killed_by(entry: &AgentEntry) -> Option<String> {
     let kill = entry.vitals.command.as_ref().filter(|c| c.action == Action::Kill);

@@ -59,7 +59,12 @@ impl CommandTracker {
         self.targets.iter().zip(self.progress.iter().copied())
     }
 
-    pub(crate) fn is_complete(&self) -> bool {
+    /// Returns whether each target has obeyed, or finishes the tasks that it has in flight.
+    pub(crate) fn is_on_its_way(&self) -> bool {
+        self.progress.iter().all(CommandProgress::is_on_its_way)
+    }
+
+    fn is_complete(&self) -> bool {
         self.progress.iter().all(|progress| progress.obeyed_ms.is_some())
     }
 
@@ -72,8 +77,8 @@ impl CommandTracker {
     /// Replaces unknown times by their upper bounds.
     fn use_upper_bounds(&mut self) {
         for (so_far, at_most_ms) in self.progress.iter_mut().zip(&self.at_most_ms) {
-            if so_far.obeyed_ms.is_none() && at_most_ms.is_some() {
-                *so_far = CommandProgress { delivered_ms: *at_most_ms, obeyed_ms: *at_most_ms };
+            if let (None, Some(at_most_ms)) = (so_far.obeyed_ms, *at_most_ms) {
+                *so_far = CommandProgress::obeyed(at_most_ms, at_most_ms);
             }
         }
     }
@@ -86,8 +91,7 @@ impl CommandTracker {
             .iter()
             .position(|target| Some(&*target.agent) == agent && *generation >= target.generation);
         if let Some(at) = found {
-            let (delivered_ms, obeyed_ms) = (Some(*delivered_ms), Some(*obeyed_ms));
-            self.progress[at] = CommandProgress { delivered_ms, obeyed_ms };
+            self.progress[at] = CommandProgress::obeyed(*delivered_ms, *obeyed_ms);
         }
     }
 
@@ -101,18 +105,23 @@ impl CommandTracker {
             let Some(entry) = mirror.by_name(&target.agent) else { continue };
             match &entry.vitals.command {
                 Some(command) if command.generation >= target.generation => {
-                    so_far.delivered_ms = command.delivered_ms;
-                    so_far.obeyed_ms = command.obeyed_ms;
+                    let draining = if command.obeyed_ms.is_some() { 0 } else { command.draining };
+                    *so_far = CommandProgress {
+                        delivered_ms: command.delivered_ms,
+                        obeyed_ms: command.obeyed_ms,
+                        draining: if command.delivered_ms.is_some() { draining } else { 0 },
+                        disobeyed: command.disobeyed,
+                    };
                 }
                 // A resume that is obeyed is no longer shown. What it took is in its event, which
                 // may be on its way; if it was missed, it took no longer than until now.
                 None if self.action == Action::Resume && mirror.is_whole() => {
                     let now_ms = mirror.now_ms(clock::now()).unwrap_or(self.at_ms);
-                    *at_most_ms = Some(age_ms(self.at_ms, now_ms));
+                    let passed_ms = age_ms(self.at_ms, now_ms);
+                    *at_most_ms = Some(passed_ms);
                     if !target.changed {
                         // Nothing was ordered, so there is no event to wait for.
-                        *so_far =
-                            CommandProgress { delivered_ms: *at_most_ms, obeyed_ms: *at_most_ms };
+                        *so_far = CommandProgress::obeyed(passed_ms, passed_ms);
                     }
                 }
                 _ => {}
@@ -245,6 +254,32 @@ mod tests {
         progress.on_event(Some("web"), &obeyed);
         assert!(progress.is_complete());
         assert_eq!(progress.targets().last().unwrap().1.obeyed_ms, Some(5));
+    }
+
+    #[test]
+    fn a_kill_with_tasks_in_flight_is_on_its_way_once_it_is_applied() {
+        let mut progress = progress(Action::Kill);
+        progress.on_event(
+            Some("web"),
+            &EventKind::Obeyed {
+                action: Action::Kill,
+                generation: 4,
+                delivered_ms: 2,
+                obeyed_ms: 5,
+            },
+        );
+        let mut entry = sample::killed_agent(3, "mail.7");
+        let mut is_on_its_way = |delivered_ms, draining, disobeyed| {
+            let command = entry.vitals.command.as_mut().unwrap();
+            (command.generation, command.delivered_ms, command.obeyed_ms) = (4, delivered_ms, None);
+            (command.draining, command.disobeyed) = (draining, disobeyed);
+            progress.on_states(&mirror(vec![entry.clone()]));
+            (progress.is_on_its_way(), progress.is_complete())
+        };
+        assert_eq!(is_on_its_way(None, 1, false), (false, false), "not even delivered");
+        assert_eq!(is_on_its_way(Some(2), 1, false), (true, false));
+        assert_eq!(is_on_its_way(Some(2), 0, false), (false, false), "nothing to finish");
+        assert_eq!(is_on_its_way(Some(2), 1, true), (false, false), "it does not obey");
     }
 
     #[test]

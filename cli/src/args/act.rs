@@ -50,7 +50,8 @@ pub(crate) struct ExecutionArgs {
     /// Confirm how many agents it will hit: needed for more than 10, or 20 % of the fleet
     #[arg(long, value_name = "N")]
     pub(crate) expect: Option<u32>,
-    /// Wait until it is obeyed and say how long that took; exit with 1 if it takes longer than this
+    /// Wait until it is obeyed and say how long that took; exit with 1 if it is not within this time,
+    /// unless only tasks in flight are left to end
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     pub(crate) wait: Option<Duration>,
     /// Print one JSON document

@@ -10,7 +10,7 @@ use heartline_operator::text::{span, verb};
 use heartline_vocabulary::{Action, CommandRefusal, CommandTarget};
 
 use crate::act::{
-    CommandPlan, CommandTracker, CommandWatcher, RetryPolicy, confirm, refusal, send,
+    CommandPlan, CommandTracker, CommandWatcher, RetryPolicy, confirm, refusal, send, tasks,
 };
 use crate::args::{ExecutionArgs, KillArgs, ResumeArgs, TargetArgs};
 use crate::console::Console;
@@ -200,7 +200,7 @@ impl CommandInvocation {
                 console.print(&line)?;
             }
         }
-        Ok(CommandExit::negative_if(self.execution.wait.is_some() && !progress.is_complete()))
+        Ok(CommandExit::negative_if(self.execution.wait.is_some() && !progress.is_on_its_way()))
     }
 }
 
@@ -209,8 +209,12 @@ fn lines(action: Action, progress: &CommandTracker, wait: Option<Duration>) -> V
     let line = |(target, so_far): (&CommandTarget, CommandProgress)| {
         let (verb, agent) = (verb(action), &target.agent);
         let what = match (so_far.obeyed_ms, so_far.delivered_ms, wait) {
+            _ if so_far.disobeyed => "DISOBEYED: it goes on completing work".to_owned(),
             (Some(ms), _, _) if target.changed => format!("obeyed in {}", span(ms)),
             (Some(_), _, _) => "obeyed before: nothing changed".to_owned(),
+            (None, Some(ms), Some(_)) if so_far.draining > 0 => {
+                format!("delivered in {}, draining {}", span(ms), tasks(so_far.draining))
+            }
             (None, Some(ms), Some(_)) => format!("delivered in {}, NOT OBEYED yet", span(ms)),
             (None, None, Some(_)) => format!("NOT DELIVERED yet; the {verb} stays pending"),
             (None, _, None) if !target.changed => "no change: already in effect".to_owned(),

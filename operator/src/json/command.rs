@@ -23,6 +23,24 @@ pub struct CommandProgress {
     pub delivered_ms: Option<u64>,
     /// Time until no task was in flight.
     pub obeyed_ms: Option<u64>,
+    /// Tasks in flight that it still finishes, once it has applied a kill.
+    pub draining: u32,
+    /// It went on completing work after it had obeyed.
+    pub disobeyed: bool,
+}
+
+impl CommandProgress {
+    /// Returns the progress of an agent that has obeyed. Both times are since the command became durable.
+    pub fn obeyed(delivered_ms: u64, obeyed_ms: u64) -> Self {
+        let (delivered_ms, obeyed_ms) = (Some(delivered_ms), Some(obeyed_ms));
+        Self { delivered_ms, obeyed_ms, ..Self::default() }
+    }
+
+    /// Returns whether the agent has obeyed, or has applied a kill and finishes what is in flight.
+    pub fn is_on_its_way(&self) -> bool {
+        let is_draining = self.delivered_ms.is_some() && self.draining > 0;
+        !self.disobeyed && (self.obeyed_ms.is_some() || is_draining)
+    }
 }
 
 /// Returns the document of `kill --json` and `resume --json`.
@@ -54,6 +72,8 @@ fn target_object((target, progress): (&CommandTarget, CommandProgress)) -> Value
         "changed": target.changed,
         "delivered_ms": progress.delivered_ms,
         "obeyed_ms": progress.obeyed_ms,
+        "draining": progress.draining,
+        "disobeyed": progress.disobeyed,
     })
 }
 

@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn commands_and_their_refusals_are_documents() {
-        let obeyed = CommandProgress { delivered_ms: Some(3), obeyed_ms: Some(8) };
+        let obeyed = CommandProgress::obeyed(3, 8);
         let mut documents = vec![line(&command_outcome(CommandReport {
             action: heartline_vocabulary::Action::Kill,
             outcome: &sample::command_outcome(),

@@ -196,6 +196,31 @@ fn incomplete_commands_are_refused() {
 }
 
 #[test]
+fn the_command_line_says_how_many_tasks_a_kill_still_waits_for() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let agent = env.emitter(AGENT, collector.address(), 200).start();
+    let held_tasks = [agent.task(), agent.task()];
+    wait_until("both are known", || {
+        operator.agent(AGENT).is_some_and(|it| it.vitals.in_flight == 2)
+    });
+
+    let output = env.heartline("kill doomed --reason test --yes --expect 1 --wait 1s");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains("delivered in ") && stdout.contains("draining 2 tasks"), "{stdout}");
+    assert_eq!(output.status.code(), Some(0), "it is on its way: {stdout}");
+    let output = env.heartline("kill doomed --reason test --yes --expect 1 --wait 1s --json");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((json["targets"][0]["draining"].as_u64(), output.status.code()), (Some(2), Some(0)));
+
+    held_tasks.into_iter().for_each(heartline::Task::fail);
+    let output = env.heartline("kill doomed --reason test --yes --expect 1 --wait 20s");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains("obeyed"), "{stdout}");
+}
+
+#[test]
 fn the_command_line_kills_and_resumes() {
     let env = TestEnvironment::new();
     let collector = env.start_collector();
@@ -217,6 +242,9 @@ fn the_command_line_kills_and_resumes() {
     assert_eq!(code, Some(0), "{stderr}");
     assert_eq!(vitals(&operator).state, State::Killed);
     assert_eq!(run("status --fail-on killed").0, Some(1));
+    let screen = String::from_utf8(env.heartline("snapshot").stdout).unwrap();
+    let header = screen.lines().next().unwrap();
+    assert!(header.contains("ms │ ") && !header.contains("-ms"), "its round trip: {header}");
     let (code, stderr) = run("resume doomed --yes --expect 1 --wait 20s");
     assert_eq!(code, Some(0), "{stderr}");
     assert_eq!(run("status --fail-on killed,degraded,unreachable").0, Some(0));
