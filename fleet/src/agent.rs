@@ -48,6 +48,7 @@ pub struct Agent {
     pub(crate) interval_ms: u32,
     pub(crate) in_flight: u32,
     pub(crate) queue: u32,
+    pub(crate) lost_observations: u64,
     pub(crate) phase: Phase,
     pub(crate) progress_at: MonoTime,
     pub(crate) oldest_task_at: MonoTime,
@@ -126,6 +127,7 @@ impl Agent {
             interval_ms: heartline_protocol::limits::INTERVAL_DEFAULT_MS,
             in_flight: 0,
             queue: NO_QUEUE,
+            lost_observations: 0,
             phase: Phase::Starting,
             progress_at: MonoTime::NEVER_YET,
             oldest_task_at: MonoTime::NEVER_YET,
@@ -272,9 +274,15 @@ impl Agent {
         self.step.as_deref()
     }
 
-    /// Returns the phase that it reports.
-    pub fn phase(&self) -> Phase {
-        self.phase
+    /// Returns the phase that it reports; `None` until it was heard since the collector started.
+    pub fn phase(&self) -> Option<Phase> {
+        self.heard_since_start.then_some(self.phase)
+    }
+
+    /// Returns the observations that its emitter could not count since it started; `None` until it
+    /// was heard since the collector started.
+    pub fn lost_observations(&self) -> Option<u64> {
+        self.heard_since_start.then_some(self.lost_observations)
     }
 
     /// Returns the time between its beats, in ms.

@@ -282,6 +282,7 @@ impl Agent {
         self.phase = beat.phase;
         self.in_flight = beat.in_flight;
         self.queue = beat.queue.unwrap_or(NO_QUEUE);
+        self.lost_observations = beat.lost_observations;
         // Never any progress: it is as old as the emitter.
         let progress_age_ms = beat.progress_age_ms.unwrap_or(beat.uptime_ms);
         self.progress_at = now.minus_millis(progress_age_ms);

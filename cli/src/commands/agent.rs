@@ -10,6 +10,7 @@ use heartline_operator::text::{self, span};
 use heartline_operator::{json, session_text};
 use heartline_vocabulary::Action;
 
+use crate::act::tasks;
 use crate::args::AgentArgs;
 use crate::console::Console;
 use crate::error::{CliError, CommandExit};
@@ -103,10 +104,11 @@ fn identity(detail: &AgentDetail) -> Vec<(&'static str, String)> {
 fn pulse(detail: &AgentDetail, now_ms: i64) -> Vec<(&'static str, String)> {
     let vitals = &detail.entry.vitals;
     let age = |ms: Option<u64>| ms.map_or_else(|| "never".to_owned(), |ms| text::age(ms) + " ago");
-    let scope = match detail.scope.as_str() {
-        "" => "the whole fleet".to_owned(),
-        scope => format!("\"{scope}\""),
-    };
+    let not_heard = || "not heard since the collector's start".to_owned();
+    let key = detail.key.as_ref().map_or_else(not_heard, |key| match key.scope.as_str() {
+        "" => format!("for the whole fleet, epoch {}", key.epoch),
+        scope => format!("for \"{scope}\", epoch {}", key.epoch),
+    });
     let mut rows = vec![
         (
             "beat",
@@ -117,7 +119,7 @@ fn pulse(detail: &AgentDetail, now_ms: i64) -> Vec<(&'static str, String)> {
             ),
         ),
         ("progress", age(vitals.progress_age_ms(now_ms))),
-        ("phase", vitals.phase.name().to_owned()),
+        ("phase", vitals.phase.map_or_else(not_heard, |phase| phase.name().to_owned())),
         ("in flight", vitals.in_flight.to_string()),
         (
             "beats",
@@ -126,9 +128,15 @@ fn pulse(detail: &AgentDetail, now_ms: i64) -> Vec<(&'static str, String)> {
                 vitals.beats, vitals.lost
             ),
         ),
+        (
+            "uncounted",
+            vitals.lost_observations.map_or_else(not_heard, |lost| {
+                format!("{lost} observations that its emitter had no room for, since it started")
+            }),
+        ),
         ("starts", vitals.starts.to_string()),
         ("first seen", text::timestamp(detail.first_seen_ms)),
-        ("key", format!("for {scope}, epoch {}", detail.epoch)),
+        ("key", key),
     ];
     if let Some(oldest) = vitals.oldest_task_age_ms(now_ms) {
         rows.insert(4, ("oldest", format!("{} in flight", text::age(oldest))));
@@ -194,7 +202,7 @@ pub(crate) fn command_line(command: &CommandStatus) -> String {
         _ if command.disobeyed => "DISOBEYED: it goes on completing work".to_owned(),
         (_, Some(obeyed_ms)) => format!("obeyed in {}", span(obeyed_ms)),
         (Some(delivered_ms), None) => {
-            format!("delivered in {}, draining {} tasks", span(delivered_ms), command.draining)
+            format!("delivered in {}, draining {}", span(delivered_ms), tasks(command.draining))
         }
         (None, None) => "pending: not delivered yet".to_owned(),
     };
@@ -225,6 +233,7 @@ mod tests {
     use anstream::adapter::strip_str;
 
     use super::*;
+    use heartline_operator::message::AgentKeyInfo;
     use heartline_operator::sample;
     use heartline_operator::text::GlyphSet;
 
@@ -235,7 +244,7 @@ mod tests {
         (kill.delivered_ms, kill.obeyed_ms) = (None, None);
         let detail = AgentDetail {
             entry,
-            scope: "mail.".into(),
+            key: Some(AgentKeyInfo { scope: "mail.".into(), epoch: 1 }),
             events: sample::events_of_every_kind(),
             ..sample::agent_detail("scraper-eu")
         };

@@ -191,17 +191,15 @@ mod tests {
         assert_eq!(of(Some("mail."), None), Ok(Some("mail.".into())));
         assert_eq!(of(None, Some("mail")), Ok(Some("mail".into())));
         assert!(of(Some("mail"), None).unwrap_err().contains("\"mail.\""));
-        for refused in ["Mail", "", "mail 3", &"a".repeat(64)] {
+        for refused in ["Mail", "", "mail 3", ".", "-rf", &"a".repeat(64)] {
             assert!(of(None, Some(refused)).unwrap_err().contains("--agent"), "{refused}");
         }
     }
 
     #[test]
     fn the_token_of_one_agent_is_never_that_of_a_group() {
-        for group in ["mail.", "."] {
-            let error = of(None, Some(group)).unwrap_err();
-            assert!(error.contains("every agent below") && error.contains("--scope"), "{error}");
-        }
+        let error = of(None, Some("mail.")).unwrap_err();
+        assert!(error.contains("every agent below") && error.contains("--scope"), "{error}");
     }
 
     #[test]

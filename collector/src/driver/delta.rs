@@ -106,6 +106,7 @@ fn vitals(view: &Agent, anchor: WallClockAnchor) -> AgentVitals {
         starts: view.starts(),
         beats: view.received(),
         lost: view.lost(),
+        lost_observations: view.lost_observations(),
         command: view.command().map(|command| CommandStatus {
             action: command.action,
             cause: command.desired.cause,

@@ -19,7 +19,9 @@ use std::time::Duration;
 use heartline_fleet::{
     CommandRequest, ControlDbRow, Fleet, ForgetRequest, HistoryDbRow, Input, MonoTime, Output,
 };
-use heartline_operator::message::{AgentDetail, CommandOutcome, ErrorCode, HistoryHealth};
+use heartline_operator::message::{
+    AgentDetail, AgentKeyInfo, CommandOutcome, ErrorCode, HistoryHealth,
+};
 use heartline_vocabulary::ForgetRefusal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -349,13 +351,15 @@ impl Driver {
     fn agent_detail(&self, agent: &str) -> Option<AgentDetail> {
         let index = self.fleet.find(agent)?;
         let view = self.fleet.agent(index)?;
-        let (epoch, scope_len) = self.ingest.keyring.scope_of(index).unwrap_or_default();
+        let key = self.ingest.keyring.scope_of(index).map(|(epoch, scope_len)| AgentKeyInfo {
+            scope: agent[..usize::from(scope_len).min(agent.len())].to_owned(),
+            epoch: epoch.0,
+        });
         Some(AgentDetail {
             entry: delta::entry(view, self.anchor),
             first_seen_ms: self.anchor.wall_ms(view.first_seen()),
             address: view.address().map(|address| address.to_string()),
-            scope: agent[..usize::from(scope_len).min(agent.len())].to_owned(),
-            epoch: epoch.0,
+            key,
             sessions: Vec::new(),
             events: Vec::new(),
         })

@@ -2,7 +2,7 @@
 
 use heartline_fleet::{CommandRecord, HistoryDbRow, Input, RestoredAgent, RestoredSession};
 
-use heartline_vocabulary::{AgentStatus, Reason, SessionEnd};
+use heartline_vocabulary::{AgentStatus, Phase, Reason, SessionEnd};
 
 use crate::test_fleet::{START, TestFleet, ms, restored_agent};
 use crate::test_message::{beat, ours};
@@ -30,6 +30,16 @@ fn a_restored_agent_is_unknown_until_its_first_live_beat() {
     fleet.receive(beat("a").unconfirmed());
     assert_eq!(fleet.status("a"), "unknown");
     assert_eq!(fleet.transitions(), [""; 0]);
+}
+
+#[test]
+fn what_only_a_beat_can_tell_is_unknown_until_one_is_heard() {
+    let mut fleet = TestFleet::restored(vec![restored_agent("a")]);
+    fleet.receive(beat("a").unconfirmed());
+    assert_eq!((fleet.agent("a").phase(), fleet.agent("a").lost_observations()), (None, None));
+    fleet.receive(beat("a").lost_observations(3));
+    let agent = fleet.agent("a");
+    assert_eq!((agent.phase(), agent.lost_observations()), (Some(Phase::Running), Some(3)));
 }
 
 #[test]

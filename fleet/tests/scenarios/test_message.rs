@@ -82,6 +82,11 @@ impl TestMessage {
         })
     }
 
+    /// With observations that its emitter could not count.
+    pub(crate) fn lost_observations(self, lost: u64) -> Self {
+        self.with(|beat| beat.lost_observations = lost)
+    }
+
     pub(crate) fn waiting(self) -> Self {
         self.with(|beat| beat.phase = Phase::Waiting)
     }

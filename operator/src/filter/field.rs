@@ -147,7 +147,7 @@ static FIELDS: &[FilterField] = &[
     },
     text("doing", "name of its current step", |s| s.entry?.vitals.step.as_deref().map(Into::into)),
     one_of("phase", "what it says it is doing", Phase::NAMES, |s| {
-        Some(s.entry?.vitals.phase.name().into())
+        Some(s.entry?.vitals.phase?.name().into())
     }),
     number("beat", NumberUnit::Duration, "age of its last beat", |s| {
         s.entry?.vitals.beat_age_ms(s.now_ms).map(duration)
@@ -170,6 +170,9 @@ static FIELDS: &[FilterField] = &[
     }),
     number("queue", NumberUnit::Count, "length of its backlog", |s| {
         s.entry?.vitals.queue.map(Into::into)
+    }),
+    number("lost_observations", NumberUnit::Count, "what its emitter could not count", |s| {
+        Some(s.entry?.vitals.lost_observations? as f64)
     }),
     number("starts", NumberUnit::Count, "how often it has started", |s| {
         Some(s.entry?.vitals.starts.into())

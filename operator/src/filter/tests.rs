@@ -13,7 +13,7 @@ fn filter(text: &str) -> Filter {
 fn hits(text: &str) -> String {
     let mut idle = sample::idle_agent(3, "idle");
     std::sync::Arc::make_mut(&mut idle.identity.shared).host = None;
-    idle.vitals.phase = Phase::Waiting;
+    idle.vitals.phase = Some(Phase::Waiting);
     let filter = filter(text);
     [('o', sample::busy_agent()), ('m', sample::draining_agent()), ('i', idle)]
         .into_iter()

@@ -17,8 +17,8 @@ pub fn agent(detail: &AgentDetail, now_ms: i64) -> Value {
         json!({
             "first_seen_at": timestamp(detail.first_seen_ms),
             "address": detail.address,
-            "scope": detail.scope,
-            "epoch": detail.epoch,
+            "scope": detail.key.as_ref().map(|key| &key.scope),
+            "epoch": detail.key.as_ref().map(|key| key.epoch),
             "sessions": detail.sessions.iter().map(session_object).collect::<Vec<_>>(),
             "events": detail.events.iter().map(event_object).collect::<Vec<_>>(),
         }),
@@ -64,6 +64,7 @@ pub(super) fn agent_object(entry: &AgentEntry, now_ms: i64) -> Value {
         "framework": shared.framework,
         "sdk": shared.sdk,
         "depends": shared.depends,
+        "lost_observations": vitals.lost_observations,
     })
 }
 

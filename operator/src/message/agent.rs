@@ -36,7 +36,8 @@ pub struct AgentVitals {
     pub queue: Option<u32>,
     /// Its current step, or what it waits for. Scrubbed.
     pub step: Option<String>,
-    pub phase: Phase,
+    /// `None` until it was heard since the collector started.
+    pub phase: Option<Phase>,
     /// Time between its beats.
     pub interval_ms: u32,
     /// 0 before the first session.
@@ -47,6 +48,9 @@ pub struct AgentVitals {
     pub beats: u64,
     /// Beats of this session that were lost.
     pub lost: u64,
+    /// Observations that its emitter could not count since it started; `None` until it was heard
+    /// since the collector started.
+    pub lost_observations: Option<u64>,
     /// The newest command, while it kills, or until it is obeyed.
     pub command: Option<CommandStatus>,
     /// Its work since it was first seen.
@@ -113,14 +117,20 @@ pub struct AgentDetail {
     pub first_seen_ms: i64,
     /// Source address of its last live beat.
     pub address: Option<String>,
-    /// Scope of the token it uses; empty: the whole fleet's.
-    pub scope: String,
-    /// Epoch of the key it uses.
-    pub epoch: u8,
+    /// The key that it signs with; `None` until it was heard since the collector started.
+    pub key: Option<AgentKeyInfo>,
     /// Newest first, at most 20.
     pub sessions: Vec<SessionSummary>,
     /// Newest first, at most 50.
     pub events: Vec<super::Event>,
+}
+
+/// The key that an agent signs with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentKeyInfo {
+    /// Scope of its token; empty: the whole fleet's.
+    pub scope: String,
+    pub epoch: u8,
 }
 
 /// One run of an agent's emitter.

@@ -11,8 +11,8 @@ mod command;
 mod event;
 
 pub use agent::{
-    AgentDetail, AgentEntry, AgentVitals, CommandStatus, LatencyQuantiles, RecentWork,
-    SessionSummary,
+    AgentDetail, AgentEntry, AgentKeyInfo, AgentVitals, CommandStatus, LatencyQuantiles,
+    RecentWork, SessionSummary,
 };
 pub use collector::{CollectorStatus, HistoryHealth};
 pub use command::{AgentCommand, CommandOutcome, TokenInfo, TokenReply, TokenRequest};

@@ -22,6 +22,7 @@ pub(crate) fn idle_agent(key: u32, agent: &str) -> AgentEntry {
             starts: 1,
             beats: 120,
             lost: 0,
+            lost_observations: Some(2),
             total: WorkTotals::default(),
             ..healthy.vitals
         },
@@ -96,7 +97,7 @@ pub(crate) fn paused_collector() -> CollectorStatus {
 pub(crate) fn busy_agent_detail() -> AgentDetail {
     AgentDetail {
         entry: busy_agent(),
-        scope: "order-".into(),
+        key: Some(AgentKeyInfo { scope: "order-".into(), epoch: 1 }),
         events: events_of_every_kind(),
         ..agent_detail("report-generator")
     }

@@ -54,12 +54,13 @@ pub fn healthy_agent(key: u32, agent: &str) -> AgentEntry {
             in_flight: 1,
             queue: Some(key % 5),
             step: Some("fetch_invoices".to_owned()),
-            phase: Phase::Running,
+            phase: Some(Phase::Running),
             interval_ms: 15_000,
             session: 0x5be1_0000_0000_0000 + (u64::from(key) << 48),
             starts: 1 + key % 4,
             beats: 4_000 + u64::from(key),
             lost: u64::from(key % 7),
+            lost_observations: Some(0),
             command: None,
             total: WorkTotals {
                 ok: 41_000 + u64::from(key),
@@ -175,7 +176,7 @@ fn first_host() -> Vec<AgentEntry> {
     late.vitals.last_beat_ms = Some(NOW_MS - 58 * SECOND);
     late.vitals.progress_ms = Some(NOW_MS - 58 * SECOND);
     let mut waiting = healthy_agent(4, "approval-bot");
-    waiting.vitals.phase = Phase::Waiting;
+    waiting.vitals.phase = Some(Phase::Waiting);
     waiting.vitals.step = Some("a person's approval".to_owned());
     let mut all = vec![silent_agent(1, "report-generator"), stalled, late, waiting];
     all.extend(numbered(5..8, "order-processor"));
@@ -211,6 +212,8 @@ fn third_host() -> Vec<AgentEntry> {
         starts: 0,
         beats: 0,
         lost: 0,
+        lost_observations: None,
+        phase: None,
         in_flight: 0,
         step: None,
         since_ms: NOW_MS - 40 * SECOND,
@@ -267,8 +270,7 @@ pub fn agent_detail(agent: &str) -> AgentDetail {
     AgentDetail {
         first_seen_ms: NOW_MS - 40 * 24 * HOUR,
         address: Some("10.3.0.14:41822".to_owned()),
-        scope: String::new(),
-        epoch: 1,
+        key: Some(AgentKeyInfo { scope: String::new(), epoch: 1 }),
         sessions: vec![session(0, None), session(1, Some("crashed")), session(2, Some("shutdown"))],
         events,
         entry,

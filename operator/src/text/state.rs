@@ -65,7 +65,7 @@ pub fn vitals_word(vitals: &AgentVitals) -> &'static str {
         State::Killed if vitals.reason != Some(Reason::Shutdown) => {
             kill_progress(vitals).unwrap_or(plain)
         }
-        State::Healthy if vitals.phase == Phase::Waiting => "WAITING",
+        State::Healthy if vitals.phase == Some(Phase::Waiting) => "WAITING",
         _ => plain,
     }
 }

@@ -142,7 +142,7 @@ fn a_stolen_token_is_valid_in_its_scope_until_it_is_revoked() {
         ScriptedAgent::new(test.collector.address(), test.make_token("mail."), "mail.1", 3);
     intruder.beat_until_live(&ScriptedAgent::minimal_beat());
     assert_eq!(test.operator.agent("mail.1").unwrap().vitals.state, State::Healthy);
-    assert_eq!(test.operator.detail("mail.1").scope, "mail.");
+    assert_eq!(test.operator.detail("mail.1").key.unwrap().scope, "mail.");
     let (scope, reason) = ("mail.".to_owned(), "stolen".to_owned());
     test.operator.token(TokenRequest::Revoke { scope, reason });
     let before = test.operator.collector().datagrams;

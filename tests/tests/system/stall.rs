@@ -25,7 +25,7 @@ fn a_task_without_progress_is_a_stall_and_waiting_for_a_person_is_none() {
     wait_until("it beats all the same", || vitals("stuck").last_beat_ms.unwrap() > beat_ms);
     assert_eq!(vitals("patient").state, State::Healthy, "its own limit is longer");
     assert_eq!(
-        (vitals("waiting").state, vitals("waiting").phase),
+        (vitals("waiting").state, vitals("waiting").phase.unwrap()),
         (State::Healthy, Phase::Waiting)
     );
     assert_eq!(vitals("waiting").step.as_deref(), Some("approval"));

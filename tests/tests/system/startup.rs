@@ -6,10 +6,12 @@ use std::path::Path;
 
 use heartline_operator::message::{AgentEntry, AgentVitals, EventKind};
 
-use heartline_tests::harness::{TestEnvironment, wait_until};
+use heartline_protocol::Beat;
+use heartline_tests::harness::{ScriptedAgent, TestEnvironment, wait_until};
 use heartline_vocabulary::{Action, Identity, State, WorkTotals};
 use rusqlite::Connection;
 use rustix::process::Signal;
+use serde_json::{Value, json};
 
 /// Returns an environment in which a collector has run and an agent was killed.
 fn environment_after_kill() -> TestEnvironment {
@@ -177,6 +179,34 @@ fn durable_state(entry: AgentEntry) -> DurableAgentState {
     let AgentVitals { total, starts, state, command, .. } = vitals;
     let kill = command.map(|it| (it.by, it.reason, it.obeyed_ms));
     DurableAgentState { agent, identity, total, starts, state, kill }
+}
+
+#[test]
+fn a_restarted_collector_says_what_it_has_not_heard_yet() {
+    let env = TestEnvironment::new();
+    let mut collector = env.start_collector();
+    let mut agent = ScriptedAgent::new(collector.address(), env.token(), "quiet", 1);
+    let beat = Beat { lost_observations: 7, ..ScriptedAgent::minimal_beat() };
+    agent.beat_until_live(&beat);
+    let agent_json = || -> Value {
+        serde_json::from_slice(&env.heartline("agent quiet --json").stdout).expect("JSON")
+    };
+    let agent_text = || String::from_utf8(env.heartline("agent quiet").stdout).unwrap();
+    let heard = |json: &Value| {
+        ["phase", "scope", "epoch", "lost_observations"].map(|name| json[name].clone())
+    };
+    assert_eq!(heard(&agent_json()), [json!("running"), json!(""), json!(1), json!(7)]);
+    assert!(agent_text().contains("7 observations that its emitter had no room for"));
+
+    let address = collector.address();
+    assert_eq!(collector.terminate().code(), Some(0));
+    let _collector = env.start_collector_at(address);
+    assert_eq!(heard(&agent_json()), [(); 4].map(|()| Value::Null));
+    let text = agent_text();
+    let not_heard = text.matches("not heard since the collector's start").count();
+    assert!(not_heard == 3 && !text.contains("epoch 0"), "{text}");
+    agent.beat_until_live(&beat);
+    assert_eq!(heard(&agent_json()), [json!("running"), json!(""), json!(1), json!(7)]);
 }
 
 #[test]

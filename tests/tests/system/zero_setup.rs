@@ -50,7 +50,7 @@ fn work_of_the_minimal_agent_is_counted() {
     );
     assert_eq!(entry.vitals.total.failed, 0);
     let detail = operator.detail("small");
-    assert_eq!(detail.scope, "", "it found the fleet's own token");
+    assert_eq!(detail.key.unwrap().scope, "", "it found the fleet's own token");
     assert_eq!(detail.entry.vitals.state, State::Healthy);
     let latency = detail.entry.work.latency.expect("work was timed");
     assert!(latency.p50 >= 147_600, "a task takes 150 ms, and a bucket errs by 1.6 %: {latency:?}");

@@ -203,12 +203,13 @@ fn beat_fields(entry: &AgentEntry) -> Vec<DetailField> {
 fn task_fields(state: &AppState, entry: &AgentEntry) -> Vec<DetailField> {
     let vitals = &entry.vitals;
     let phase = match vitals.phase {
-        Phase::Starting => "starting",
-        Phase::Running => "running",
-        Phase::Waiting => "waiting",
-        Phase::Stopping => "stopping",
+        Some(Phase::Starting) => "starting",
+        Some(Phase::Running) => "running",
+        Some(Phase::Waiting) => "waiting",
+        Some(Phase::Stopping) => "stopping",
+        None => "not heard yet",
     };
-    let step_label = if vitals.phase == Phase::Waiting { "for" } else { "at" };
+    let step_label = if vitals.phase == Some(Phase::Waiting) { "for" } else { "at" };
     let mut fields = vec![field("", phase)];
     fields.extend(optional_field(step_label, vitals.step.as_deref()));
     fields.push(field("in flight", vitals.in_flight.to_string()));
@@ -275,8 +276,14 @@ fn identity_fields(entry: &AgentEntry, detail: Option<&AgentDetail>) -> Vec<Deta
     fields.extend(optional_field("sdk", shared.sdk.as_deref()));
     if let Some(detail) = detail {
         fields.extend(optional_field("from", detail.address.as_deref()));
-        let scope = if detail.scope.is_empty() { "whole fleet" } else { &detail.scope };
-        fields.push(field("token", format!("{scope}, key {}", detail.epoch)));
+        let key = detail.key.as_ref().map_or_else(
+            || "not heard yet".to_owned(),
+            |key| {
+                let scope = if key.scope.is_empty() { "whole fleet" } else { &key.scope };
+                format!("{scope}, key {}", key.epoch)
+            },
+        );
+        fields.push(field("token", key));
     }
     fields
 }
