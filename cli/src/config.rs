@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use heartline_config::{ConfigError, ConfigFile, ConfigText};
 use heartline_operator::CollectorDirectories;
+use heartline_operator::text::GlyphSet;
 use heartline_tui::{ColourPreference, KeyMap, KeyOverrides, ThemeName, TuiConfig, TuiSettings};
 
 use crate::args::GlobalArgs;
 use crate::error::CliError;
+use crate::terminal::{self, TerminalKind};
 
 /// Looks up a variable of the environment.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -39,8 +41,8 @@ pub(crate) fn path_of(flag: Option<&Path>, lookup: Lookup<'_>) -> Result<PathBuf
 }
 
 impl LoadedConfig {
-    /// Reads the file that `--config` names, or the default one if it is there. `--theme` and
-    /// `--ascii` win over it.
+    /// Reads the file that `--config` names, or the default one if it is there. `--theme`, `--ascii`
+    /// and `--unicode` win over it.
     ///
     /// # Errors
     /// [`CliError::Usage`], with file, line and column where it is about its text.
@@ -56,7 +58,8 @@ impl LoadedConfig {
             Ok(Err(error)) => return Err(CliError::usage(error)),
             Err(_no_home) => Self::default(),
         };
-        config.tui.ascii |= global.ascii;
+        let is_ascii = config.tui.ascii || terminal::glyph_set(lookup) == GlyphSet::Ascii;
+        config.tui.ascii = global.ascii || (is_ascii && !global.unicode);
         if let Some(name) = &global.theme {
             let theme = ThemeName::parse(name);
             config.tui.theme =
@@ -78,8 +81,12 @@ impl LoadedConfig {
     ///
     /// # Errors
     /// [`CliError::Usage`] when the keys can't be used.
-    pub(crate) fn tui_settings(&self) -> Result<TuiSettings, CliError> {
-        self.tui.resolve(ColourPreference::from_env()).map_err(CliError::usage)
+    pub(crate) fn tui_settings(&self, lookup: Lookup<'_>) -> Result<TuiSettings, CliError> {
+        let colour = match TerminalKind::of(lookup).has_colours() {
+            true => ColourPreference::from_env(),
+            false => ColourPreference::Unwanted,
+        };
+        self.tui.resolve(colour).map_err(CliError::usage)
     }
 
     /// Prints the settings in force, as a config file that would bring them about.
@@ -178,6 +185,29 @@ mod tests {
         assert_eq!((tui.theme, tui.ascii), (Some(ThemeName::Mono), true));
         let error = load("pink").unwrap_err().to_string();
         assert!(error.contains("colour-blind"), "{error}");
+    }
+
+    #[test]
+    fn terminal_and_locale_choose_the_characters_unless_a_flag_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("h.toml");
+        let is_ascii = |file: &str, locale: &str, flags: (bool, bool)| {
+            fs::write(&config, file).unwrap();
+            let (ascii, unicode) = flags;
+            let config = Some(config.clone());
+            let global = GlobalArgs { config, ascii, unicode, ..GlobalArgs::default() };
+            let lookup = |name: &str| match name {
+                "TERM" => Some("xterm".into()),
+                "LANG" => Some(locale.into()),
+                _ => None,
+            };
+            LoadedConfig::load(&global, &lookup).unwrap().tui.ascii
+        };
+        let (none, ascii, unicode) = ((false, false), (true, false), (false, true));
+        assert!(!is_ascii("", "C.UTF-8", none) && is_ascii("", "C", none));
+        assert!(is_ascii("[tui]\nascii = true\n", "C.UTF-8", none));
+        assert!(is_ascii("", "C.UTF-8", ascii));
+        assert!(!is_ascii("[tui]\nascii = true\n", "C", unicode));
     }
 
     #[test]

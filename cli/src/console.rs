@@ -6,7 +6,9 @@ use anstream::{AutoStream, ColorChoice};
 use rustix::termios::tcgetwinsize;
 
 use crate::error::CliError;
+use crate::settings::environment;
 use crate::style::StateFormatter;
+use crate::terminal::{self, TerminalKind};
 use heartline_operator::text::GlyphSet;
 
 /// The streams that a command prints to and reads answers from.
@@ -23,17 +25,33 @@ pub(crate) struct Console {
 pub(crate) struct TerminalInfo {
     /// A person can be asked, on standard input and error.
     pub(crate) is_interactive: bool,
-    /// Standard input and output are a terminal that an app can take over.
-    pub(crate) is_screen: bool,
-    /// Width of standard output, if it is a terminal.
+    /// Standard input and output are a terminal.
+    pub(crate) is_terminal: bool,
+    pub(crate) kind: TerminalKind,
+    /// Width of standard output, if it is a terminal, else that of `COLUMNS`.
     pub(crate) columns: Option<usize>,
+}
+
+impl TerminalInfo {
+    /// Returns why no app can take over the terminal.
+    pub(crate) fn refusal(self) -> Option<&'static str> {
+        match (self.is_terminal, self.kind.has_screen()) {
+            (false, _) => Some("there is no terminal to open the app on"),
+            (true, false) => Some(
+                "the app can't draw on this terminal: TERM is \"dumb\", \"unknown\" or not set",
+            ),
+            (true, true) => None,
+        }
+    }
 }
 
 impl Console {
     /// Returns the console of this process, with Unicode glyphs.
     pub(crate) fn of_process() -> Self {
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
-        let choice = |is_terminal: bool| match is_terminal && !is_no_color_set() {
+        let kind = TerminalKind::of(&environment);
+        let has_colours = kind.has_colours() && !is_no_color_set();
+        let choice = |is_terminal: bool| match is_terminal && has_colours {
             true => ColorChoice::Always,
             false => ColorChoice::Never,
         };
@@ -42,11 +60,13 @@ impl Console {
             .then(|| tcgetwinsize(&stdout).ok())
             .flatten()
             .map(|size| usize::from(size.ws_col))
-            .filter(|columns| *columns > 0);
+            .filter(|columns| *columns > 0)
+            .or_else(|| terminal::columns(&environment));
         Self {
             terminal: TerminalInfo {
                 is_interactive: stdin.is_terminal() && is_err,
-                is_screen: stdin.is_terminal() && is_out,
+                is_terminal: stdin.is_terminal() && is_out,
+                kind,
                 columns,
             },
             formatter: StateFormatter(GlyphSet::Unicode),
@@ -125,7 +145,8 @@ pub(crate) mod tests {
             input: Box::new(Cursor::new(input.unwrap_or_default().to_owned())),
             terminal: TerminalInfo {
                 is_interactive: input.is_some(),
-                is_screen: false,
+                is_terminal: false,
+                kind: TerminalKind::Dumb,
                 columns: None,
             },
             formatter: StateFormatter(GlyphSet::Unicode),

@@ -2,6 +2,7 @@
 //! JSON and exit codes.
 //!
 //! - `args`: the command line as it is typed; `settings`: the settings in force
+//! - `terminal`: what the terminal can draw; `console`: what is printed on it and asked there
 //! - `commands`: a file for each command
 //! - `act`: the steps of kill and resume
 //! - `event_stream`: new events, across lost links
@@ -24,6 +25,7 @@ mod settings;
 mod style;
 mod table;
 mod targets;
+mod terminal;
 
 use std::process::ExitCode;
 

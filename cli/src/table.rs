@@ -53,6 +53,25 @@ pub(crate) fn draw(columns: &[TableColumn], rows: &[Vec<String>], limit: Option<
     text
 }
 
+/// Joins parts into lines of at most `limit` columns of a terminal. A part that is longer than that
+/// stands on a line of its own.
+pub(crate) fn wrap(parts: &[String], gap: &str, limit: Option<usize>) -> String {
+    let mut text = String::new();
+    let mut used = 0;
+    for part in parts {
+        let needed = gap.len() + width(part);
+        let fits = limit.is_none_or(|limit| used + needed <= limit);
+        match (text.is_empty(), fits) {
+            (true, _) => {}
+            (false, true) => text.push_str(gap),
+            (false, false) => text.push('\n'),
+        }
+        used = if fits && !text.is_empty() { used + needed } else { needed - gap.len() };
+        text.push_str(part);
+    }
+    text
+}
+
 /// Returns the columns that fit.
 fn fitting_columns(columns: &[TableColumn], widths: &[usize], limit: Option<usize>) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..columns.len()).collect();
@@ -100,6 +119,17 @@ mod tests {
             text,
             "NAME      AGE  STEP\n\u{1b}[31mmail\u{1b}[0m       4s  fetch\nweb-1  12m04s  日本\n"
         );
+    }
+
+    #[test]
+    fn parts_are_wrapped_between_each_other() {
+        let parts = ["20 agents", "\u{1b}[31m16 healthy\u{1b}[0m", "1 日本"].map(str::to_owned);
+        let lines = |limit| strip_str(&wrap(&parts, "   ", limit)).to_string();
+        assert_eq!(lines(None), "20 agents   16 healthy   1 日本");
+        assert_eq!(lines(Some(31)), "20 agents   16 healthy   1 日本");
+        assert_eq!(lines(Some(30)), "20 agents   16 healthy\n1 日本");
+        assert_eq!(lines(Some(21)), "20 agents\n16 healthy   1 日本");
+        assert_eq!(lines(Some(5)), "20 agents\n16 healthy\n1 日本");
     }
 
     #[test]

@@ -32,14 +32,14 @@ impl CommandPlan {
     }
 
     /// Describes the targets and the effect.
-    pub(crate) fn describe(&self, formatter: StateFormatter) -> String {
+    pub(crate) fn describe(&self, formatter: StateFormatter, columns: Option<usize>) -> String {
         const COLUMNS: [TableColumn; 6] = [
             TableColumn::left("STATE", 0),
             TableColumn::left("AGENT", 0),
-            TableColumn::left("HOST", 0),
-            TableColumn::right("PID", 0),
-            TableColumn::left("SESSION", 0),
-            TableColumn::right("SINCE", 0),
+            TableColumn::left("HOST", 1),
+            TableColumn::right("PID", 2),
+            TableColumn::left("SESSION", 3),
+            TableColumn::right("SINCE", 4),
         ];
         let none = || "-".to_owned();
         let row = |entry: &AgentEntry| {
@@ -58,7 +58,7 @@ impl CommandPlan {
             Action::Resume => "RESUME",
         };
         let mut text = format!("{verb} {}\n", agents(self.targets.len()));
-        text.push_str(&table::draw(&COLUMNS, &rows, None));
+        text.push_str(&table::draw(&COLUMNS, &rows, columns));
         if self.targets.len() > LISTED {
             text.push_str(&format!("and {} more\n", self.targets.len() - LISTED));
         }
@@ -171,9 +171,9 @@ mod tests {
         let formatter = StateFormatter(GlyphSet::Unicode);
         let targets =
             vec![sample::silent_agent(2, "report-generator"), sample::healthy_agent(1, "mail.1")];
-        let kill = plan(Action::Kill, targets, vec![]).describe(formatter);
+        let kill = plan(Action::Kill, targets, vec![]).describe(formatter, None);
         let resume = plan(Action::Resume, vec![sample::killed_agent(3, "mail.7")], vec![])
-            .describe(formatter);
+            .describe(formatter, None);
         insta::assert_snapshot!(strip_str(&format!("{kill}\n{resume}")));
     }
 

@@ -42,7 +42,9 @@ Exit codes: 0 done; 1 condition failed (--fail-on matched, not obeyed in time, a
 2 usage; 3 no collector.
 
 Environment: HEARTLINE_DATA_DIR, HEARTLINE_SOCKET_DIR, HEARTLINE_SSH, HEARTLINE_CONFIG and
-NO_COLOR. Flags win over the environment, the environment over the config file.
+NO_COLOR. Flags win over the environment, the environment over the config file. TERM decides on
+colours, TERM and the locale (LC_ALL, LC_CTYPE, LANG) on --ascii, and COLUMNS, where standard output
+is no terminal, on the width.
 
 Filters: a bare word matches names; state:degraded host:m3* group:mail step>5m p95>2s !tag:dev,
 joined by 'and' (or nothing), 'or', '!', and parentheses.";
@@ -74,9 +76,12 @@ pub(crate) struct GlobalArgs {
     /// Only look: nothing can be killed, resumed or changed
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) read_only: bool,
-    /// Draw with ASCII characters only
+    /// Draw with ASCII characters only; so it is where terminal or locale have no others
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) ascii: bool,
+    /// Draw with Unicode characters, whatever terminal, locale and config file say
+    #[arg(long, global = true, help_heading = GLOBAL, conflicts_with = "ascii")]
+    pub(crate) unicode: bool,
     /// Theme of the terminal app: dark, light, mono or colour-blind
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME")]
     pub(crate) theme: Option<String>,

@@ -45,10 +45,8 @@ pub(crate) async fn run(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
-    if !args.headless && !console.terminal.is_screen {
-        return Err(CliError::Usage(
-            "there is no terminal to open the app on; try `heartline demo --headless`".to_owned(),
-        ));
+    if let Some(why) = console.terminal.refusal().filter(|_| !args.headless) {
+        return Err(CliError::Usage(format!("{why}; try `heartline demo --headless`")));
     }
     let processes = DemoProcesses::start_collector()?;
     let endpoint = Endpoint::Unix(processes.directories());

@@ -99,7 +99,7 @@ impl CommandInvocation {
         };
 
         let plan = CommandPlan::new(self.action, &fleet, targets);
-        console.say(&plan.describe(console.formatter));
+        console.say(&plan.describe(console.formatter, console.terminal.columns));
         // Typing the count confirms it; with `--yes` it must be given.
         let mut expect = self.execution.expect;
         if !self.execution.yes && expect.is_none() {

@@ -8,7 +8,7 @@ use crate::args::{Screen, SnapshotArgs};
 use crate::clock;
 use crate::console::Console;
 use crate::error::{CliError, CommandExit};
-use crate::settings::Settings;
+use crate::settings::{Settings, environment};
 
 /// Most events that a screen can show.
 const EVENTS: u32 = 300;
@@ -19,7 +19,7 @@ pub(crate) async fn run(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
-    let tui_settings = settings.config.tui_settings()?;
+    let tui_settings = settings.config.tui_settings(&environment)?;
     let client = settings.connect().await?;
     let round_trip_ms = measure_round_trip(&client).await?;
     let (entries, collector) = client.snapshot(Vec::new()).await?;

@@ -34,6 +34,8 @@ const COLUMNS: [TableColumn; 15] = [
     TableColumn::right("STARTS", 9),
 ];
 
+const START_ONE: &str = "Start one: cargo run --example minimal_agent";
+
 /// Runs the command.
 pub(crate) async fn run(
     args: &StatusArgs,
@@ -50,8 +52,8 @@ pub(crate) async fn run(
         console.print(&json::pretty(&document))?;
     } else {
         let (formatter, columns) = (console.formatter, console.terminal.columns);
-        console.print(&summary_line(&fleet, shown.len(), formatter))?;
-        console.print(&collector_lines(&fleet.collector))?;
+        console.print(&summary(&fleet, shown.len(), formatter, columns))?;
+        console.print(&collector_lines(&fleet.collector, columns))?;
         if !shown.is_empty() {
             let rows: Vec<_> = shown.iter().map(|e| row(e, fleet.now_ms(), formatter)).collect();
             console.print(&format!("\n{}", table::draw(&COLUMNS, &rows, columns)))?;
@@ -62,34 +64,37 @@ pub(crate) async fn run(
 }
 
 /// Counts the agents by state.
-fn summary_line(fleet: &FleetSnapshot, shown: usize, formatter: StateFormatter) -> String {
+fn summary(
+    fleet: &FleetSnapshot,
+    shown: usize,
+    formatter: StateFormatter,
+    columns: Option<usize>,
+) -> String {
     let summary = &fleet.collector.summary;
-    let mut line = match summary.total {
-        0 => "No agents yet. Start one: cargo run --example minimal_agent".to_owned(),
-        total => agents(total as usize),
+    let mut parts = match summary.total {
+        0 => vec!["No agents yet.".to_owned(), START_ONE.to_owned()],
+        total => vec![agents(total as usize)],
     };
-    for state in State::ALL {
-        // Unknown is never "all clear": it is shown also when all other counts are 0.
-        if summary.of(state) > 0 {
-            line.push_str(&format!("   {}", formatter.count(state, summary.of(state))));
-        }
-    }
+    // Unknown is never "all clear": it is shown also when all other counts are 0.
+    let counted = State::ALL.into_iter().filter(|state| summary.of(*state) > 0);
+    parts.extend(counted.map(|state| formatter.count(state, summary.of(state))));
     if shown != fleet.entries.len() {
-        line.push_str(&format!("   ({shown} shown)"));
+        parts.push(format!("({shown} shown)"));
     }
-    line
+    table::wrap(&parts, "   ", columns)
 }
 
 /// Describes the collector, always with what it dropped, refused and did not observe.
-pub(crate) fn collector_lines(collector: &CollectorStatus) -> String {
+fn collector_lines(collector: &CollectorStatus, columns: Option<usize>) -> String {
     let up = text::age(age_ms(collector.started_ms, collector.at_ms));
-    let mut text = format!(
-        "collector {} {}  up {up}  {:.1} beat/s  listens on {}\n",
-        collector.host,
-        collector.version,
-        collector.beats_per_second,
-        collector.udp.join(", ")
-    );
+    let facts = [
+        format!("collector {} {}", collector.host, collector.version),
+        format!("up {up}"),
+        format!("{:.1} beat/s", collector.beats_per_second),
+        format!("listens on {}", collector.udp.join(", ")),
+    ];
+    let mut text = table::wrap(&facts, "  ", columns);
+    text.push('\n');
     let losses = DATAGRAM_COUNTERS.iter().filter(|counter| counter.loss.is_some());
     let losses = losses.map(|counter| (counter.label, counter.read(&collector.datagrams)));
     let losses: Vec<_> = losses
@@ -98,20 +103,30 @@ pub(crate) fn collector_lines(collector: &CollectorStatus) -> String {
         .map(|(label, count)| alert(&format!("{label} {}", text::count(count))))
         .collect();
     match losses.as_slice() {
-        [] => text.push_str("nothing dropped, refused or unobserved since its start"),
-        losses => text.push_str(&losses.join("  ")),
+        [] => text.push_str(&wrap_words(
+            "nothing dropped, refused or unobserved since its start",
+            columns,
+        )),
+        losses => text.push_str(&table::wrap(losses, "  ", columns)),
     }
     if let Some(end) = collector.last_gap_ms {
         let ago = text::age(age_ms(end, collector.at_ms));
         text.push_str(&format!("\nthe newest gap ended {ago} ago"));
     }
     if let HistoryHealth::Paused(why) = &collector.history {
-        text.push_str(&format!("\n{}", alert(&format!("! history is paused: {why}"))));
+        let banner = wrap_words(&format!("! history is paused: {why}"), columns);
+        text.push_str(&format!("\n{}", alert(&banner)));
     }
     for banner in &collector.banners {
-        text.push_str(&format!("\n{}", alert(&format!("! {banner}"))));
+        let banner = wrap_words(&format!("! {banner}"), columns);
+        text.push_str(&format!("\n{}", alert(&banner)));
     }
     text
+}
+
+fn wrap_words(text: &str, columns: Option<usize>) -> String {
+    let words: Vec<_> = text.split(' ').map(ToOwned::to_owned).collect();
+    table::wrap(&words, " ", columns)
 }
 
 fn row(entry: &AgentEntry, now_ms: i64, formatter: StateFormatter) -> Vec<String> {
@@ -179,7 +194,7 @@ mod tests {
             datagrams: DatagramCounters::default(),
             ..sample::collector(&[])
         };
-        let calm = collector_lines(&collector);
+        let calm = collector_lines(&collector, None);
         assert!(calm.contains("nothing dropped"), "{calm}");
         collector.datagrams =
             DatagramCounters { bad_tag: 3, kernel_dropped: 12_000, ..DatagramCounters::default() };
@@ -187,14 +202,16 @@ mod tests {
         collector.last_gap_ms = Some(sample::NOW_MS - 60_000);
         collector.history = HistoryHealth::Paused("the disk is full".into());
         collector.banners = vec!["receive buffer clipped".into()];
-        insta::assert_snapshot!(strip_str(&collector_lines(&collector)));
+        insta::assert_snapshot!(strip_str(&collector_lines(&collector, None)));
+        let narrow = strip_str(&collector_lines(&collector, Some(30))).to_string();
+        assert!(narrow.lines().all(|line| line.chars().count() <= 30), "{narrow}");
     }
 
     #[test]
     fn unknown_agents_are_counted_separately() {
         let mut fleet = fleet();
         fleet.collector.summary.unknown = 2;
-        let line = summary_line(&fleet, 1, StateFormatter(GlyphSet::Ascii));
+        let line = summary(&fleet, 1, StateFormatter(GlyphSet::Ascii), None);
         assert_eq!(
             strip_str(&line).to_string(),
             "3 agents   + 1 healthy   X 1 unreachable   # 1 killed   ? 2 unknown   (1 shown)"

@@ -15,12 +15,10 @@ pub(crate) async fn run(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
-    if !console.terminal.is_screen {
-        return Err(CliError::Usage(
-            "there is no terminal to open the app on; try `heartline status`, `heartline watch \
-             --plain` or `heartline snapshot`"
-                .to_owned(),
-        ));
+    if let Some(why) = console.terminal.refusal() {
+        return Err(CliError::Usage(format!(
+            "{why}; try `heartline status`, `heartline watch --plain` or `heartline snapshot`"
+        )));
     }
     let filter = parse_filter(args.filter.as_deref())?;
     let options = RunOptions {
@@ -35,7 +33,7 @@ pub(super) fn options(endpoint: Endpoint, settings: &Settings) -> Result<RunOpti
     Ok(RunOptions {
         endpoint,
         client: settings.client_options(&environment),
-        settings: settings.config.tui_settings()?,
+        settings: settings.config.tui_settings(&environment)?,
         filter: String::new(),
     })
 }

@@ -52,7 +52,7 @@ impl TestEnvironment {
         let mut command = Command::new(program);
         command.env_clear().current_dir(self.path());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("HOME", self.path().join("home"));
+        command.env("HOME", self.path().join("home")).env("LANG", "C.UTF-8");
         command.env("XDG_STATE_HOME", self.path().join("state"));
         command.env("XDG_RUNTIME_DIR", self.path().join("run"));
         command

@@ -18,4 +18,5 @@ mod slow_operator;
 mod spec_emitter;
 mod stall;
 mod startup;
+mod terminal_kinds;
 mod zero_setup;
