@@ -6,6 +6,7 @@
 //! - `commands`: a file for each command
 //! - `act`: the steps of kill and resume
 //! - `event_stream`: new events, across lost links
+//! - `completion`: what shells offer at a Tab
 //! - `doctor`: why an agent would not be seen
 //!
 //! Results go to standard output and messages to standard error. Names, flags, JSON and exit codes are
@@ -15,6 +16,7 @@ mod act;
 mod args;
 mod clock;
 mod commands;
+mod completion;
 mod config;
 mod console;
 mod doctor;
@@ -37,6 +39,7 @@ use heartline_vocabulary::text::scrub;
 
 /// Runs `heartline` with the command line of this process.
 pub fn main() -> ExitCode {
+    completion::answer_shell();
     let arguments = Arguments::parse();
     let mut console = Console::of_process();
     match commands::run(arguments, &mut console) {

@@ -15,7 +15,7 @@ mod mirror;
 mod socket;
 
 pub use figures::{age_ms, dollars, session_text};
-pub use filter::{Filter, FilterError, FilterFieldHelp, fields};
+pub use filter::{Filter, FilterError, FilterFieldHelp, FilterFieldKind, fields};
 pub use message::SubscriptionUpdate;
 pub use mirror::{FleetMirror, UpdateEffect};
 pub use socket::{

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::cargo::{self, cargo, program};
 use crate::clock::Stopwatch;
-use crate::tools::{CARGO_DENY, CARGO_MACHETE};
+use crate::tools::{self, CARGO_DENY, CARGO_MACHETE};
 
 struct TestStep {
     title: &'static str,
@@ -25,6 +25,7 @@ const STEPS: &[TestStep] = &[
     TestStep { title: "known answers, in Python", run: check_vectors },
     TestStep { title: "clippy", run: check_lints },
     TestStep { title: "documentation", run: build_documentation },
+    TestStep { title: "shells for the completions", run: |_| tools::install_shells() },
     TestStep { title: "programs", run: build_programs },
     TestStep { title: "tests, with 2,000 simulated fleets", run: run_tests },
     TestStep { title: "examples in the documentation", run: run_doc_tests },

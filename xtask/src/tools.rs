@@ -1,9 +1,10 @@
-//! Cargo subcommands that the tests need, installed once into the user's cache where missing.
+//! Programs that the tests need, installed where they are missing: cargo subcommands once into the
+//! user's cache, shells by the system.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::cargo::{self, program};
 
@@ -54,6 +55,29 @@ impl CargoTool {
         }
         Ok(path)
     }
+}
+
+/// Shells that the completions are tested in, by their names as programs and as packages.
+const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
+
+/// Installs the shells that are missing, if this is root on a system with apt.
+///
+/// # Errors
+/// When a shell is missing and can't be installed; says what to do.
+pub(crate) fn install_shells() -> Result<()> {
+    for shell in SHELLS {
+        let is_there = || search_path().into_iter().any(|dir| dir.join(shell).is_file());
+        if is_there() {
+            continue;
+        }
+        println!("    {shell} is not installed: trying `apt-get install {shell}`");
+        let _offline = cargo::run(&mut program("apt-get", "update --quiet=2"));
+        let mut install = program("apt-get", "install --yes --quiet=2 --no-install-recommends");
+        // Where it fails, so does what it was to bring.
+        let _failed = cargo::run(install.arg(shell).env("DEBIAN_FRONTEND", "noninteractive"));
+        ensure!(is_there(), "{shell} is missing, and only root can install it: install it first");
+    }
+    Ok(())
 }
 
 fn search_path() -> Vec<PathBuf> {

@@ -5,15 +5,17 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use heartline_operator::text::parse_duration;
 
+use crate::completion;
+
 /// The targets of a command.
 #[derive(Args, Clone, Debug)]
 #[group(required = true, multiple = true)]
 pub(crate) struct TargetArgs {
     /// Ids of agents, or patterns such as 'mail.*'
-    #[arg(value_name = "NAME", conflicts_with = "filter")]
+    #[arg(value_name = "NAME", conflicts_with = "filter", add = completion::agent_names())]
     pub(crate) names: Vec<String>,
     /// All agents that match
-    #[arg(long, value_name = "Q")]
+    #[arg(long, value_name = "Q", add = completion::filter_parts())]
     pub(crate) filter: Option<String>,
 }
 
@@ -63,7 +65,7 @@ pub(crate) struct ExecutionArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ForgetArgs {
     /// Ids of the agents
-    #[arg(value_name = "NAME", required = true)]
+    #[arg(value_name = "NAME", required = true, add = completion::agent_names())]
     pub(crate) names: Vec<String>,
 }
 
@@ -85,7 +87,7 @@ pub(crate) struct ScopeArgs {
     #[arg(long, value_name = "PREFIX")]
     pub(crate) scope: Option<String>,
     /// This agent alone
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion::agent_names())]
     pub(crate) agent: Option<String>,
 }
 

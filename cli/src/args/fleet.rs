@@ -7,11 +7,13 @@ use clap::{Args, ValueEnum};
 use heartline_operator::text::parse_duration;
 use heartline_vocabulary::State;
 
+use crate::completion;
+
 /// `tui`
 #[derive(Args, Debug, Default)]
 pub(crate) struct TuiArgs {
     /// Only agents that match
-    #[arg(long, value_name = "Q")]
+    #[arg(long, value_name = "Q", add = completion::filter_parts())]
     pub(crate) filter: Option<String>,
 }
 
@@ -22,10 +24,13 @@ pub(crate) struct StatusArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Only agents that match
-    #[arg(long, value_name = "Q")]
+    #[arg(long, value_name = "Q", add = completion::filter_parts())]
     pub(crate) filter: Option<String>,
     /// Exit with 1 if an agent that is shown is in one of these states
-    #[arg(long, value_name = "STATE,…", value_delimiter = ',', value_parser = parse_state)]
+    #[arg(
+        long, value_name = "STATE,…", value_delimiter = ',', value_parser = parse_state,
+        add = completion::state_names()
+    )]
     pub(crate) fail_on: Vec<State>,
 }
 
@@ -33,6 +38,7 @@ pub(crate) struct StatusArgs {
 #[derive(Args, Debug)]
 pub(crate) struct AgentArgs {
     /// The agent's id
+    #[arg(add = completion::agent_names())]
     pub(crate) name: String,
     /// Print one JSON document
     #[arg(long)]
@@ -52,7 +58,7 @@ pub(crate) struct EventsArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Only events, or agents, that match
-    #[arg(long, value_name = "Q")]
+    #[arg(long, value_name = "Q", add = completion::filter_parts())]
     pub(crate) filter: Option<String>,
 }
 
@@ -63,7 +69,7 @@ pub(crate) struct WatchArgs {
     #[arg(long)]
     pub(crate) plain: bool,
     /// Only events, or agents, that match
-    #[arg(long, value_name = "Q")]
+    #[arg(long, value_name = "Q", add = completion::filter_parts())]
     pub(crate) filter: Option<String>,
 }
 
@@ -74,13 +80,16 @@ pub(crate) struct SnapshotArgs {
     #[arg(long, value_enum, default_value_t = Screen::Fleet)]
     pub(crate) screen: Screen,
     /// The agent of the agent screen
-    #[arg(long, value_name = "NAME", required_if_eq("screen", "agent"))]
+    #[arg(
+        long, value_name = "NAME", required_if_eq("screen", "agent"),
+        add = completion::agent_names()
+    )]
     pub(crate) agent: Option<String>,
     /// Columns and rows
     #[arg(long, value_name = "WxH", default_value = "120x36")]
     pub(crate) size: ScreenSize,
     /// Only agents that match
-    #[arg(long, value_name = "Q")]
+    #[arg(long, value_name = "Q", add = completion::filter_parts())]
     pub(crate) filter: Option<String>,
 }
 

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
+use crate::completion;
+
 pub(crate) use act::{
     ExecutionArgs, ForgetArgs, KillArgs, ResumeArgs, ScopeArgs, TargetArgs, TokenArgs,
     TokenCommand, TokenRevokeArgs,
@@ -28,7 +30,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
     /// Only agents that match, e.g. 'state:degraded host:m3* p95>2s'
-    #[arg(long, value_name = "Q")]
+    #[arg(long, value_name = "Q", add = completion::filter_parts())]
     pub(crate) filter: Option<String>,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -83,7 +85,10 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, help_heading = GLOBAL, conflicts_with = "ascii")]
     pub(crate) unicode: bool,
     /// Theme of the terminal app: dark, light, mono or colour-blind
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME")]
+    #[arg(
+        long, global = true, help_heading = GLOBAL, value_name = "NAME",
+        add = completion::theme_names()
+    )]
     pub(crate) theme: Option<String>,
 }
 
@@ -132,7 +137,12 @@ pub(crate) enum Command {
     /// Check, make or show the config file
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Print completions for a shell
+    /// Print completions for a shell: commands, flags and their values, and the agents there are
+    ///
+    /// To try them in bash or zsh: source <(heartline completions bash). To keep them:
+    /// heartline completions bash > ~/.local/share/bash-completion/completions/heartline,
+    /// heartline completions fish > ~/.config/fish/completions/heartline.fish, or for zsh into a
+    /// file _heartline in a directory of $fpath.
     Completions(CompletionsArgs),
     /// Print the manual page, or write all of them to a directory
     Man(ManArgs),

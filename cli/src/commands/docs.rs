@@ -3,6 +3,7 @@
 use clap::CommandFactory as _;
 
 use crate::args::{Arguments, CompletionsArgs, ManArgs};
+use crate::completion;
 use crate::console::Console;
 use crate::error::{CliError, CommandExit};
 
@@ -11,8 +12,8 @@ pub(super) fn completions(
     args: &CompletionsArgs,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Arguments::command(), "heartline", &mut script);
+    let script = completion::script(args.shell)
+        .map_err(|source| CliError::System { what: "write the completions", source })?;
     console.print(&String::from_utf8_lossy(&script))?;
     Ok(CommandExit::Success)
 }

@@ -53,8 +53,19 @@ pub struct FilterFieldHelp {
     pub name: &'static str,
     pub aliases: &'static [&'static str],
     pub help: &'static str,
-    /// The kind of value that it is compared with.
+    /// The kind of value that it is compared with, in words.
     pub takes: &'static str,
+    pub kind: FilterFieldKind,
+}
+
+/// The kind of value that a field is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterFieldKind {
+    Text,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    Labels,
+    Number,
 }
 
 /// Returns all fields of the filter language, in the order of the help.
@@ -68,6 +79,12 @@ pub fn fields() -> impl Iterator<Item = FilterFieldHelp> {
             FieldAccessor::OneOf(..) => "a word",
             FieldAccessor::Labels => "a key or value; label.KEY: a value of this key",
             FieldAccessor::Number(unit, _) => unit.expected(),
+        },
+        kind: match field.read {
+            FieldAccessor::Text(_) => FilterFieldKind::Text,
+            FieldAccessor::OneOf(_, words) => FilterFieldKind::Word(words),
+            FieldAccessor::Labels => FilterFieldKind::Labels,
+            FieldAccessor::Number(..) => FilterFieldKind::Number,
         },
     })
 }

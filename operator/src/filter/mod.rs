@@ -21,7 +21,7 @@ mod pattern;
 mod predicate;
 
 pub use error::FilterError;
-pub use field::{FilterFieldHelp, fields};
+pub use field::{FilterFieldHelp, FilterFieldKind, fields};
 
 use crate::message::{AgentEntry, Event};
 use input::FilterInput;

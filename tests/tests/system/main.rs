@@ -14,6 +14,7 @@ mod late_and_unreachable;
 mod network_partition;
 mod remote;
 mod replay;
+mod shell_completion;
 mod slow_operator;
 mod spec_emitter;
 mod stall;

@@ -1,0 +1,142 @@
+//! What can be written for an argument.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+
+use clap_complete::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
+use heartline_operator::message::AgentEntry;
+use heartline_operator::text::{natural_order, vitals_word};
+use heartline_operator::{FilterFieldHelp, FilterFieldKind, fields};
+use heartline_tui::ThemeName;
+use heartline_vocabulary::State;
+
+use super::fleet;
+
+/// Most names that are offered: a shell asks before it lists more than some hundred.
+const NAMES_MAX: usize = 500;
+
+/// Offers the ids of agents, each with its state.
+pub(crate) fn agent_names() -> ArgValueCompleter {
+    ArgValueCompleter::new(names)
+}
+
+/// Offers the themes of the terminal app.
+pub(crate) fn theme_names() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| candidates(ThemeName::ALL.map(ThemeName::name)))
+}
+
+/// Offers the states of agents.
+pub(crate) fn state_names() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| candidates(State::ALL.map(State::name)))
+}
+
+/// Offers the fields of filters, and the values of those whose values are known.
+pub(crate) fn filter_parts() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        typed.to_str().map(|typed| complete_filter(typed, fleet::agents)).unwrap_or_default()
+    })
+}
+
+fn names(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(typed) = typed.to_str() else { return Vec::new() };
+    let mut agents = fleet::agents();
+    agents.retain(|agent| agent.agent.starts_with(typed));
+    agents.sort_unstable_by(|a, b| natural_order(&a.agent, &b.agent));
+    let candidate = |agent: &AgentEntry| {
+        CompletionCandidate::new(&agent.agent).help(Some(vitals_word(&agent.vitals).into()))
+    };
+    agents.iter().take(NAMES_MAX).map(candidate).collect()
+}
+
+fn candidates<const N: usize>(names: [&'static str; N]) -> Vec<CompletionCandidate> {
+    names.map(CompletionCandidate::new).into()
+}
+
+/// Completes the last test of a filter.
+fn complete_filter(
+    typed: &str,
+    agents: impl FnOnce() -> Vec<AgentEntry>,
+) -> Vec<CompletionCandidate> {
+    // Shells keep an open quote around the word that is typed, or not.
+    let typed = typed.trim_start_matches(['\'', '"']);
+    let last_word = typed.rfind([' ', '(']).map_or(0, |at| at + 1);
+    let test = typed[last_word..].trim_start_matches('!');
+    let before = &typed[..typed.len() - test.len()];
+    let Some(operator_at) = test.find([':', '=', '!', '<', '>']) else {
+        return complete_field(test, before);
+    };
+    let (name, rest) = test.split_at(operator_at);
+    let value = rest.trim_start_matches([':', '=', '!', '<', '>']);
+    let before = format!("{before}{}", &test[..test.len() - value.len()]);
+    let fits = |one: &&str| one.starts_with(value);
+    let offer = |one: &str| CompletionCandidate::new(format!("{before}{one}"));
+    let Some(field) = fields().find(|field| has_name(field, name)) else { return Vec::new() };
+    match field.kind {
+        FilterFieldKind::Word(words) => words.iter().copied().filter(fits).map(offer).collect(),
+        FilterFieldKind::Text => {
+            let values = known_values(field.name, &agents());
+            values.iter().map(String::as_str).filter(fits).take(NAMES_MAX).map(offer).collect()
+        }
+        FilterFieldKind::Labels | FilterFieldKind::Number => Vec::new(),
+    }
+}
+
+/// Offers the fields that begin so, with the operator that goes with most of their tests.
+fn complete_field(begun: &str, before: &str) -> Vec<CompletionCandidate> {
+    let fitting = fields().filter(|field| field.name.starts_with(begun));
+    let offer = |field: FilterFieldHelp| {
+        let operator = if field.kind == FilterFieldKind::Number { '>' } else { ':' };
+        let candidate = CompletionCandidate::new(format!("{before}{}{operator}", field.name));
+        candidate.help(Some(field.help.into()))
+    };
+    fitting.map(offer).collect()
+}
+
+fn has_name(field: &FilterFieldHelp, name: &str) -> bool {
+    field.name == name || field.aliases.contains(&name)
+}
+
+/// Returns the values of a field in the fleet, for fields with few of them.
+fn known_values(field: &str, agents: &[AgentEntry]) -> BTreeSet<String> {
+    let value = |agent: &AgentEntry| match field {
+        "agent" => Some(agent.agent.clone()),
+        "host" => agent.identity.shared.host.as_deref().map(ToOwned::to_owned),
+        "group" => agent.identity.shared.group.as_deref().map(ToOwned::to_owned),
+        "version" => agent.identity.shared.version.as_deref().map(ToOwned::to_owned),
+        _ => None,
+    };
+    agents.iter().filter_map(value).filter(|value| is_one_word(value)).collect()
+}
+
+/// Returns whether a value needs no quotes, neither in a filter nor in a shell.
+fn is_one_word(value: &str) -> bool {
+    value.chars().all(|c| c.is_alphanumeric() || "_-./:@+".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heartline_operator::sample;
+
+    fn offered(typed: &str) -> Vec<String> {
+        let found = complete_filter(typed, sample::fleet);
+        found.iter().map(|one| one.get_value().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn fields_of_filters_and_their_values_are_offered() {
+        assert_eq!(offered("sta"), ["state:", "starts>"]);
+        assert_eq!(offered("state:deg"), ["state:degraded"]);
+        assert_eq!(offered("'state:deg"), ["state:degraded"]);
+        assert_eq!(offered("state!=h"), ["state!=healthy"]);
+        assert_eq!(offered("host:m3 and (!phase:w"), ["host:m3 and (!phase:waiting"]);
+        assert_eq!(offered("p95>2s kill"), ["p95>2s killed_by:"]);
+        assert_eq!(offered("agent:scraper-"), ["agent:scraper-eu"]);
+        assert_eq!(offered("p95>"), [""; 0]);
+        assert_eq!(offered("nothing:"), [""; 0]);
+        assert!(offered("").len() > 20);
+        let mut nasty = sample::healthy_agent(1, "a");
+        std::sync::Arc::make_mut(&mut nasty.identity.shared).host = Some("$(reboot) x".into());
+        assert_eq!(complete_filter("host:", || vec![nasty]), []);
+    }
+}
