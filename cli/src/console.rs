@@ -1,6 +1,6 @@
 //! The terminal, or what stands in for it: results go to standard output, messages to standard error.
 
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use rustix::termios::tcgetwinsize;
@@ -9,11 +9,18 @@ use crate::error::CliError;
 use crate::settings::environment;
 use crate::style::StateFormatter;
 use crate::terminal::{self, TerminalKind};
+use heartline_operator::json;
 use heartline_operator::text::GlyphSet;
+use serde::Serialize;
+
+/// Bytes of a document that are written at once.
+const BUFFER: usize = 64 * 1_024;
 
 /// The streams that a command prints to and reads answers from.
 pub(crate) struct Console {
     out: Box<dyn Write>,
+    /// Standard output as it is, for what has no escape codes.
+    plain: Box<dyn Write>,
     err: Box<dyn Write>,
     input: Box<dyn BufRead>,
     pub(crate) terminal: TerminalInfo,
@@ -70,6 +77,7 @@ impl Console {
                 columns,
             },
             formatter: StateFormatter(GlyphSet::Unicode),
+            plain: Box::new(io::stdout()),
             out: Box::new(AutoStream::new(stdout, choice(is_out))),
             err: Box::new(AutoStream::new(stderr, choice(is_err))),
             input: Box::new(BufReader::new(stdin)),
@@ -83,6 +91,16 @@ impl Console {
     pub(crate) fn print(&mut self, text: &str) -> Result<(), CliError> {
         let ended = if text.ends_with('\n') { "" } else { "\n" };
         write!(self.out, "{text}{ended}").and_then(|()| self.out.flush()).map_err(CliError::Output)
+    }
+
+    /// Prints a JSON document piece by piece: that of a large fleet takes hundreds of megabytes.
+    ///
+    /// # Errors
+    /// As [`Self::print`].
+    pub(crate) fn print_json(&mut self, document: &impl Serialize) -> Result<(), CliError> {
+        let mut out = BufWriter::with_capacity(BUFFER, &mut self.plain);
+        let written = json::write_pretty(document, &mut out).and_then(|()| out.write_all(b"\n"));
+        written.and_then(|()| out.flush()).map_err(CliError::Output)
     }
 
     /// Prints a message for the operator. A closed standard error is no failure.
@@ -140,6 +158,7 @@ pub(crate) mod tests {
     pub(crate) fn console(input: Option<&str>) -> (Console, SharedBuffer, SharedBuffer) {
         let (out, err) = (SharedBuffer::default(), SharedBuffer::default());
         let console = Console {
+            plain: Box::new(out.clone()),
             out: Box::new(AutoStream::never(Box::new(out.clone()) as Box<dyn Write>)),
             err: Box::new(AutoStream::never(Box::new(err.clone()) as Box<dyn Write>)),
             input: Box::new(Cursor::new(input.unwrap_or_default().to_owned())),

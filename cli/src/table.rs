@@ -1,7 +1,7 @@
 //! Text tables that fit the width of a terminal.
 
 use anstream::adapter::strip_str;
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::UnicodeWidthStr;
 
 /// The space between two columns.
 const GAP: &str = "  ";
@@ -34,23 +34,72 @@ impl TableColumn {
 
 /// Draws rows under their titles, in at most `limit` columns of a terminal. Table columns that do
 /// not fit are left out, those of the highest rank first.
-pub(crate) fn draw(columns: &[TableColumn], rows: &[Vec<String>], limit: Option<usize>) -> String {
-    let widths: Vec<usize> = columns
-        .iter()
-        .enumerate()
-        .map(|(at, column)| {
-            rows.iter().map(|row| width(&row[at])).fold(column.title.width(), usize::max)
-        })
-        .collect();
+pub(crate) fn draw(
+    columns: &[TableColumn],
+    rows: impl Iterator<Item = Vec<String>>,
+    limit: Option<usize>,
+) -> String {
+    let mut cells = CellBuffer::default();
+    columns.iter().for_each(|column| cells.push(column.title));
+    rows.flatten().for_each(|cell| cells.push(&cell));
+    let widths = cells.column_widths(columns.len());
     let shown = fitting_columns(columns, &widths, limit);
-    let mut text = String::new();
-    let titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
-    for row in std::iter::once(&titles).chain(rows) {
-        let cells = shown.iter().map(|at| pad(&row[*at], widths[*at], columns[*at].align));
-        text.push_str(cells.collect::<Vec<_>>().join(GAP).trim_end());
+    let mut text = String::with_capacity(cells.text.len() * 2);
+    for row in 0..cells.ends.len() / columns.len() {
+        let line = text.len();
+        for &at in &shown {
+            if text.len() > line {
+                text.push_str(GAP);
+            }
+            let (cell, width) = cells.get(row * columns.len() + at);
+            let blank = std::iter::repeat_n(' ', widths[at].saturating_sub(width));
+            match columns[at].align {
+                ColumnAlign::Left => {
+                    text.push_str(cell);
+                    text.extend(blank);
+                }
+                ColumnAlign::Right => {
+                    text.extend(blank);
+                    text.push_str(cell);
+                }
+            }
+        }
+        text.truncate(text.trim_end_matches(' ').len());
         text.push('\n');
     }
     text
+}
+
+/// The cells of all rows, one after the other, in one text: a large fleet has millions of them.
+#[derive(Default)]
+struct CellBuffer {
+    text: String,
+    /// The end of each cell in `text`, and its width.
+    ends: Vec<(usize, usize)>,
+}
+
+impl CellBuffer {
+    fn push(&mut self, cell: &str) {
+        self.text.push_str(cell);
+        self.ends.push((self.text.len(), width(cell)));
+    }
+
+    /// Returns the text of a cell, and its width.
+    fn get(&self, at: usize) -> (&str, usize) {
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before].0);
+        let (end, width) = self.ends[at];
+        (&self.text[start..end], width)
+    }
+
+    /// Returns the width of the widest cell of each column.
+    fn column_widths(&self, columns: usize) -> Vec<usize> {
+        let mut widths = vec![0; columns];
+        for (number, (_, width)) in self.ends.iter().enumerate() {
+            let widest = &mut widths[number % columns];
+            *widest = (*widest).max(*width);
+        }
+        widths
+    }
 }
 
 /// Joins parts into lines of at most `limit` columns of a terminal. A part that is longer than that
@@ -87,17 +136,13 @@ fn fitting_columns(columns: &[TableColumn], widths: &[usize], limit: Option<usiz
     shown
 }
 
-fn pad(text: &str, to: usize, align: ColumnAlign) -> String {
-    let blank = " ".repeat(to.saturating_sub(width(text)));
-    match align {
-        ColumnAlign::Left => format!("{text}{blank}"),
-        ColumnAlign::Right => format!("{blank}{text}"),
-    }
-}
-
 /// Returns how many columns a text takes; its escape codes take none.
 fn width(text: &str) -> usize {
-    strip_str(text).to_string().width()
+    match text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        // Nearly every cell is so, and there are millions in a large fleet.
+        true => text.len(),
+        false => strip_str(text).map(UnicodeWidthStr::width).sum(),
+    }
 }
 
 #[cfg(test)]
@@ -114,7 +159,7 @@ mod tests {
 
     #[test]
     fn cells_stand_below_each_other_whatever_their_colour_or_script() {
-        let text = draw(&COLUMNS, &rows(), None);
+        let text = draw(&COLUMNS, rows().into_iter(), None);
         assert_eq!(
             text,
             "NAME      AGE  STEP\n\u{1b}[31mmail\u{1b}[0m       4s  fetch\nweb-1  12m04s  日本\n"
@@ -134,7 +179,9 @@ mod tests {
 
     #[test]
     fn the_least_columns_go_first_and_the_first_never() {
-        let heads = |limit| draw(&COLUMNS, &rows(), Some(limit)).lines().next().unwrap().to_owned();
+        let heads = |limit| {
+            draw(&COLUMNS, rows().into_iter(), Some(limit)).lines().next().unwrap().to_owned()
+        };
         assert_eq!(heads(20), "NAME      AGE  STEP");
         assert_eq!(heads(19), "NAME      AGE");
         assert_eq!(heads(1), "NAME");

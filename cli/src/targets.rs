@@ -17,8 +17,12 @@ pub(crate) struct FleetSnapshot {
 }
 
 impl FleetSnapshot {
-    pub(crate) fn new(mut entries: Vec<AgentEntry>, collector: CollectorStatus) -> Self {
-        entries.sort_by(compare_worst_first);
+    pub(crate) fn new(entries: Vec<AgentEntry>, collector: CollectorStatus) -> Self {
+        // Entries are large: their places are sorted, and each is moved once.
+        let mut order: Vec<usize> = (0..entries.len()).collect();
+        order.sort_by(|a, b| compare_worst_first(&entries[*a], &entries[*b]));
+        let mut slots: Vec<_> = entries.into_iter().map(Some).collect();
+        let entries = order.iter().filter_map(|&place| slots[place].take()).collect();
         Self { entries, collector }
     }
 

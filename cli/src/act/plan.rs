@@ -52,13 +52,13 @@ impl CommandPlan {
                 text::age(entry.vitals.state_age_ms(self.now_ms)),
             ]
         };
-        let rows: Vec<_> = self.targets.iter().take(LISTED).map(row).collect();
+        let rows = self.targets.iter().take(LISTED).map(row);
         let verb = match self.action {
             Action::Kill => "KILL",
             Action::Resume => "RESUME",
         };
         let mut text = format!("{verb} {}\n", agents(self.targets.len()));
-        text.push_str(&table::draw(&COLUMNS, &rows, columns));
+        text.push_str(&table::draw(&COLUMNS, rows, columns));
         if self.targets.len() > LISTED {
             text.push_str(&format!("and {} more\n", self.targets.len() - LISTED));
         }

@@ -44,7 +44,7 @@ pub(crate) async fn run(
         return Err(ClientError::Unexpected { what: "ping" }.into());
     };
     if args.json {
-        console.print(&json::pretty(&json::agent(&detail, now_ms)))?;
+        console.print_json(&json::agent(&detail, now_ms))?;
     } else {
         let formatter = console.formatter;
         console.print(&describe(&detail, now_ms, formatter))?;

@@ -49,14 +49,14 @@ pub(crate) async fn run(
     let shown = fleet.matching(&filter);
     if args.json {
         let document = json::status(shown.iter().copied(), &fleet.collector, fleet.now_ms());
-        console.print(&json::pretty(&document))?;
+        console.print_json(&document)?;
     } else {
         let (formatter, columns) = (console.formatter, console.terminal.columns);
         console.print(&summary(&fleet, shown.len(), formatter, columns))?;
         console.print(&collector_lines(&fleet.collector, columns))?;
         if !shown.is_empty() {
-            let rows: Vec<_> = shown.iter().map(|e| row(e, fleet.now_ms(), formatter)).collect();
-            console.print(&format!("\n{}", table::draw(&COLUMNS, &rows, columns)))?;
+            let rows = shown.iter().map(|entry| row(entry, fleet.now_ms(), formatter));
+            console.print(&format!("\n{}", table::draw(&COLUMNS, rows, columns)))?;
         }
     }
     let failed = shown.iter().any(|entry| args.fail_on.contains(&entry.vitals.state));
@@ -178,9 +178,8 @@ mod tests {
     fn the_table_has_what_fits_and_the_worst_first() {
         let formatter = StateFormatter(GlyphSet::Unicode);
         let fleet = fleet();
-        let rows: Vec<_> =
-            fleet.entries.iter().map(|entry| row(entry, fleet.now_ms(), formatter)).collect();
-        let draw = |limit| strip_str(&table::draw(&COLUMNS, &rows, limit)).to_string();
+        let rows = || fleet.entries.iter().map(|entry| row(entry, fleet.now_ms(), formatter));
+        let draw = |limit| strip_str(&table::draw(&COLUMNS, rows(), limit)).to_string();
         let tables = [None, Some(80), Some(60)].map(draw);
         assert!(tables[1].lines().all(|line| line.chars().count() <= 80));
         insta::assert_snapshot!(tables.join("\n"));

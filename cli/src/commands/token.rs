@@ -172,7 +172,7 @@ fn list(tokens: &[TokenInfo]) -> String {
             token.revoked_reason.clone().unwrap_or_else(none),
         ]
     };
-    table::draw(&COLUMNS, &tokens.iter().map(row).collect::<Vec<_>>(), None)
+    table::draw(&COLUMNS, tokens.iter().map(row), None)
 }
 
 #[cfg(test)]

@@ -9,21 +9,32 @@ mod status;
 pub use agent::agent;
 pub use command::{CommandProgress, CommandReport, command_outcome, tokens};
 pub use event::event;
-pub use status::status;
+pub use status::{StatusDocument, status};
 
+use std::io::{self, Write};
+
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// The `schema` of every document.
 const SCHEMA: u8 = 1;
 
 /// Prints a document on one line, without its line feed.
-pub fn line(document: &Value) -> String {
-    document.to_string()
+pub fn line(document: &impl Serialize) -> String {
+    serde_json::to_string(document).expect("documents have texts for keys")
 }
 
 /// Prints a document over several lines.
-pub fn pretty(document: &Value) -> String {
-    format!("{document:#}")
+pub fn pretty(document: &impl Serialize) -> String {
+    serde_json::to_string_pretty(document).expect("documents have texts for keys")
+}
+
+/// Writes a document over several lines.
+///
+/// # Errors
+/// That of the writer.
+pub fn write_pretty(document: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    Ok(serde_json::to_writer_pretty(out, document)?)
 }
 
 /// Joins the fields of objects, in their order.
