@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use heartline_operator::client::{Client, Subscription};
 use heartline_operator::json::CommandProgress;
-use heartline_operator::message::{CommandOutcome, EventKind};
+use heartline_operator::message::{
+    AgentDetail, CommandOutcome, CommandStatus, EventKind, Reply, Request,
+};
 use heartline_operator::{FleetMirror, SubscriptionUpdate, age_ms};
 use heartline_vocabulary::{Action, CommandTarget};
 use tokio::time::{sleep, timeout};
@@ -21,6 +23,12 @@ const RETRY: Duration = Duration::from_millis(250);
 /// events are sent once they are on disk, states before.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Pauses before the agents themselves are asked about, in ms: most obey within some of them, and a
+/// delta may be a quarter of a second away.
+const PAUSES_MS: [u64; 7] = [2, 4, 8, 16, 32, 64, 128];
+/// Most agents that are asked about one by one.
+const ASKED_MAX: usize = 10;
+
 /// Tracks how far each target has executed a command.
 pub(crate) struct CommandTracker {
     action: Action,
@@ -34,6 +42,7 @@ pub(crate) struct CommandTracker {
 /// Watches the targets of a command, since before it was sent.
 pub(crate) struct CommandWatcher {
     agents: Vec<String>,
+    client: Client,
     subscription: Option<Subscription>,
     mirror: FleetMirror,
 }
@@ -95,6 +104,28 @@ impl CommandTracker {
         }
     }
 
+    /// Returns the agents that have not obeyed yet.
+    fn waited_for(&self) -> Vec<String> {
+        let waited_for = self.targets().filter(|(_, progress)| progress.obeyed_ms.is_none());
+        waited_for.map(|(target, _)| target.agent.to_string()).collect()
+    }
+
+    /// Applies what is known of one agent.
+    fn on_detail(&mut self, detail: &AgentDetail) {
+        let agent = detail.entry.agent.as_str();
+        for (target, so_far) in self.targets.iter().zip(&mut self.progress) {
+            if let Some(command) = &detail.entry.vitals.command
+                && *target.agent == *agent
+                && command.generation >= target.generation
+            {
+                *so_far = progress_of(command);
+            }
+        }
+        for event in &detail.events {
+            self.on_event(event.agent.as_deref(), &event.kind);
+        }
+    }
+
     /// Applies the states of the agents.
     fn on_states(&mut self, mirror: &FleetMirror) {
         let both = self.progress.iter_mut().zip(&mut self.at_most_ms);
@@ -105,13 +136,7 @@ impl CommandTracker {
             let Some(entry) = mirror.by_name(&target.agent) else { continue };
             match &entry.vitals.command {
                 Some(command) if command.generation >= target.generation => {
-                    let draining = if command.obeyed_ms.is_some() { 0 } else { command.draining };
-                    *so_far = CommandProgress {
-                        delivered_ms: command.delivered_ms,
-                        obeyed_ms: command.obeyed_ms,
-                        draining: if command.delivered_ms.is_some() { draining } else { 0 },
-                        disobeyed: command.disobeyed,
-                    };
+                    *so_far = progress_of(command);
                 }
                 // A resume that is obeyed is no longer shown. What it took is in its event, which
                 // may be on its way; if it was missed, it took no longer than until now.
@@ -130,6 +155,17 @@ impl CommandTracker {
     }
 }
 
+/// Returns how far an agent has executed its newest command.
+fn progress_of(command: &CommandStatus) -> CommandProgress {
+    let is_draining = command.delivered_ms.is_some() && command.obeyed_ms.is_none();
+    CommandProgress {
+        delivered_ms: command.delivered_ms,
+        obeyed_ms: command.obeyed_ms,
+        draining: if is_draining { command.draining } else { 0 },
+        disobeyed: command.disobeyed,
+    }
+}
+
 impl CommandWatcher {
     /// Subscribes to the agents.
     ///
@@ -139,7 +175,7 @@ impl CommandWatcher {
         let subscription = client.subscribe(agents.clone(), PER_SECOND).await?;
         let mut mirror = FleetMirror::default();
         mirror.begin();
-        Ok(Self { agents, subscription: Some(subscription), mirror })
+        Ok(Self { agents, client: client.clone(), subscription: Some(subscription), mirror })
     }
 
     /// Waits until all have obeyed, or the time is over; reconnects.
@@ -150,6 +186,7 @@ impl CommandWatcher {
         settings: &Settings,
     ) {
         let until_complete = async {
+            self.ask_at_once(progress).await;
             while !progress.is_obeyed() {
                 let update = self.next_update(settings).await;
                 self.apply(update, progress);
@@ -165,6 +202,25 @@ impl CommandWatcher {
         // That the time is over shows in the progress.
         let _over = timeout(limit, until_complete).await;
         progress.use_upper_bounds();
+    }
+
+    /// Asks about few agents at short intervals, until all have obeyed or deltas come as fast.
+    async fn ask_at_once(&self, progress: &mut CommandTracker) {
+        if progress.targets.len() > ASKED_MAX {
+            return;
+        }
+        for pause_ms in PAUSES_MS {
+            sleep(Duration::from_millis(pause_ms)).await;
+            for agent in progress.waited_for() {
+                let asked = Request::Agent { agent };
+                // A lost connection is made anew with the next update.
+                let Ok(Reply::Agent(detail)) = self.client.request(asked).await else { return };
+                progress.on_detail(&detail);
+            }
+            if progress.is_complete() {
+                return;
+            }
+        }
     }
 
     fn apply(&mut self, update: SubscriptionUpdate, progress: &mut CommandTracker) {
@@ -203,7 +259,7 @@ impl CommandWatcher {
 
 #[cfg(test)]
 mod tests {
-    use heartline_operator::message::AgentEntry;
+    use heartline_operator::message::{AgentEntry, Event};
     use heartline_vocabulary::State;
 
     use super::*;
@@ -280,6 +336,33 @@ mod tests {
         assert_eq!(is_on_its_way(Some(2), 1, false), (true, false));
         assert_eq!(is_on_its_way(Some(2), 0, false), (false, false), "nothing to finish");
         assert_eq!(is_on_its_way(Some(2), 1, true), (false, false), "it does not obey");
+    }
+
+    #[test]
+    fn an_agent_that_is_asked_about_tells_of_kill_and_resume() {
+        let mut kill = progress(Action::Kill);
+        let mut entry = sample::killed_agent(3, "mail.7");
+        let command = entry.vitals.command.as_mut().unwrap();
+        (command.generation, command.delivered_ms, command.obeyed_ms) = (4, Some(3), Some(8));
+        let mut detail = AgentDetail { entry, ..sample::agent_detail("scraper-eu") };
+        detail.events.clear();
+        kill.on_detail(&detail);
+        assert_eq!(kill.waited_for(), ["web"]);
+
+        let mut resume = progress(Action::Resume);
+        detail.entry.vitals.command = None;
+        resume.on_detail(&detail);
+        assert_eq!(resume.waited_for(), ["mail.7", "web"], "its event is not there yet");
+        let obeyed = EventKind::Obeyed {
+            action: Action::Resume,
+            generation: 4,
+            delivered_ms: 1,
+            obeyed_ms: 2,
+        };
+        let (cursor, at_ms, agent) = (1, NOW_MS, Some("mail.7".to_owned()));
+        detail.events = vec![Event { cursor, at_ms, agent, kind: obeyed }];
+        resume.on_detail(&detail);
+        assert_eq!(resume.waited_for(), ["web"]);
     }
 
     #[test]
