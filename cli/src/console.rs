@@ -78,7 +78,7 @@ impl Console {
             },
             formatter: StateFormatter(GlyphSet::Unicode),
             plain: Box::new(io::stdout()),
-            out: Box::new(AutoStream::new(stdout, choice(is_out))),
+            out: Box::new(AutoStream::new(buffered(stdout), choice(is_out))),
             err: Box::new(AutoStream::new(stderr, choice(is_err))),
             input: Box::new(BufReader::new(stdin)),
         }
@@ -119,6 +119,11 @@ impl Console {
         let read = self.input.read_line(&mut answer).map_err(cannot)?;
         Ok((read > 0).then(|| answer.trim().to_owned()))
     }
+}
+
+/// Buffers standard output until it is flushed: without escape codes text is written in many pieces.
+fn buffered(stdout: io::Stdout) -> Box<dyn Write> {
+    Box::new(BufWriter::with_capacity(BUFFER, stdout))
 }
 
 /// Follows <https://no-color.org>.

@@ -1,9 +1,9 @@
 //! Resolves names, patterns and filters to agents.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use heartline_operator::Filter;
-use heartline_operator::message::{AgentEntry, CollectorStatus};
+use heartline_operator::message::{AgentEntry, AgentVitals, CollectorStatus};
 use heartline_operator::text::natural_order;
 use heartline_vocabulary::State;
 
@@ -11,16 +11,18 @@ use crate::error::CliError;
 
 /// The whole fleet at one moment.
 pub(crate) struct FleetSnapshot {
-    /// All agents, as [`compare_worst_first`] orders them.
+    /// All agents, as [`WorstFirst`] orders them.
     pub(crate) entries: Vec<AgentEntry>,
     pub(crate) collector: CollectorStatus,
 }
 
 impl FleetSnapshot {
     pub(crate) fn new(entries: Vec<AgentEntry>, collector: CollectorStatus) -> Self {
-        // Entries are large: their places are sorted, and each is moved once.
-        let mut order: Vec<usize> = (0..entries.len()).collect();
-        order.sort_by(|a, b| compare_worst_first(&entries[*a], &entries[*b]));
+        // Entries are large: what is compared stands together, and each entry is moved once.
+        let keys = entries.iter().map(WorstFirst::of);
+        let mut order: Vec<_> = keys.zip(0_usize..).collect();
+        order.sort_unstable();
+        let order: Vec<usize> = order.into_iter().map(|(_, place)| place).collect();
         let mut slots: Vec<_> = entries.into_iter().map(Some).collect();
         let entries = order.iter().filter_map(|&place| slots[place].take()).collect();
         Self { entries, collector }
@@ -76,16 +78,42 @@ impl FleetSnapshot {
     }
 }
 
-/// Compares two agents: the worst state comes first. Of those that are in trouble, the one that has been
-/// for longest comes first; of the others, which have nothing to say by their age, the first by name.
-fn compare_worst_first(a: &AgentEntry, b: &AgentEntry) -> Ordering {
-    let state = a.vitals.state;
-    let worst = b.vitals.state.severity().cmp(&state.severity());
-    let longest = match state {
-        State::Degraded | State::Unreachable => a.vitals.since_ms.cmp(&b.vitals.since_ms),
-        State::Healthy | State::Killed | State::Unknown => Ordering::Equal,
-    };
-    worst.then(longest).then_with(|| natural_order(&a.agent, &b.agent))
+/// The place of an agent in lists: the worst state comes first. Of those that are in trouble, the one
+/// that has been for longest comes first; of the others, which have nothing to say by their age, the
+/// first by name.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct WorstFirst<'a> {
+    severity: Reverse<u8>,
+    since_ms: Option<i64>,
+    name: NaturalName<'a>,
+}
+
+/// A name in its natural order.
+#[derive(PartialEq, Eq)]
+struct NaturalName<'a>(&'a str);
+
+impl<'a> WorstFirst<'a> {
+    fn of(entry: &'a AgentEntry) -> Self {
+        let AgentVitals { state, since_ms, .. } = entry.vitals;
+        let in_trouble = matches!(state, State::Degraded | State::Unreachable);
+        Self {
+            severity: Reverse(state.severity()),
+            since_ms: in_trouble.then_some(since_ms),
+            name: NaturalName(&entry.agent),
+        }
+    }
+}
+
+impl PartialOrd for NaturalName<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for NaturalName<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        natural_order(self.0, other.0)
+    }
 }
 
 /// Checks that a pattern has only characters of ids, `*` and `?`: others would make it a filter.

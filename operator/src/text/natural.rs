@@ -5,7 +5,11 @@ use std::cmp::Ordering;
 /// Compares names as people count: runs of digits by their value, so that `billing.2` comes before
 /// `billing.10`. Names that differ only in leading zeros are compared as text.
 pub fn natural_order(a: &str, b: &str) -> Ordering {
-    let (mut rest_a, mut rest_b) = (a.as_bytes(), b.as_bytes());
+    // Names of a fleet have much in common: that is passed over, up to a number that goes on.
+    let equal = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    let number = a.as_bytes()[..equal].iter().rev().take_while(|byte| byte.is_ascii_digit());
+    let start = equal - number.count();
+    let (mut rest_a, mut rest_b) = (&a.as_bytes()[start..], &b.as_bytes()[start..]);
     while let (Some(first_a), Some(first_b)) = (rest_a.first(), rest_b.first()) {
         let (run_a, run_b) = (digits(rest_a), digits(rest_b));
         let (order, taken_a, taken_b) = match run_a.is_empty() || run_b.is_empty() {
