@@ -24,7 +24,7 @@ fn assert_scrubbed(what: &str, text: &str) {
 /// Returns a beat with this identity, encoded by hand: the protocol crate would scrub it.
 fn beat_with(identity: impl FnOnce(&mut Vec<u8>)) -> impl FnOnce(&mut Vec<u8>) {
     move |out| {
-        put::write_array_len(out, 12).unwrap();
+        put::write_array_len(out, 15).unwrap();
         for interval_uptime_phase_in_flight in [60_000, 1, 1, 0] {
             put::write_uint(out, interval_uptime_phase_in_flight).unwrap();
         }
@@ -32,7 +32,7 @@ fn beat_with(identity: impl FnOnce(&mut Vec<u8>)) -> impl FnOnce(&mut Vec<u8>) {
             put::write_nil(out).unwrap();
         }
         put::write_str(out, HOSTILE).unwrap();
-        for _generation_lost in 0..2 {
+        for _generation_killed_control_blocked_lost in 0..5 {
             put::write_uint(out, 0).unwrap();
         }
         put::write_nil(out).unwrap();
