@@ -17,11 +17,13 @@ pub mod store;
 
 mod log;
 mod priority;
+mod private;
 mod run;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
-pub use run::{ReloadConfig, RunError, run};
+pub use run::{DirectoryError, ReloadConfig, RunError, run};
 
 /// The program `heartlined`, once its arguments are read: starts the log, runs, and says in one
 /// line what went wrong, if anything did.
@@ -30,7 +32,7 @@ pub fn main(args: &args::RunArgs) -> ExitCode {
     let config = match args.resolve() {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("heartlined: {error}");
+            log::fail(&error);
             return ExitCode::from(2);
         }
     };
@@ -39,10 +41,28 @@ pub fn main(args: &args::RunArgs) -> ExitCode {
         Box::new(move || args.resolve())
     };
     match run(&config, &reload) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            log::flush();
+            ExitCode::SUCCESS
+        }
         Err(error) => {
-            eprintln!("heartlined: {error}");
+            log::fail(&error);
             ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// The program `heartlined check`: prints the settings in force, or says what is wrong with them.
+pub fn check(args: &args::RunArgs) -> ExitCode {
+    match args.check() {
+        // A reader that has seen enough is no failure.
+        Ok(text) => {
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            log::fail(&error);
+            ExitCode::from(2)
         }
     }
 }

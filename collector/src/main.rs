@@ -10,20 +10,7 @@ fn main() -> ExitCode {
     match args.command {
         None => heartline_collector::main(&args.run),
         Some(CollectorCommand::Check { config }) => {
-            check(&RunArgs { config: config.or(args.run.config), ..args.run })
-        }
-    }
-}
-
-fn check(args: &RunArgs) -> ExitCode {
-    match args.check() {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("heartlined: {error}");
-            ExitCode::from(2)
+            heartline_collector::check(&RunArgs { config: config.or(args.run.config), ..args.run })
         }
     }
 }

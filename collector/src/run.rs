@@ -1,16 +1,16 @@
 //! A collector from its first look at the disk to its last commit.
 
-use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use heartline_config::{Config, ConfigError};
 use heartline_fleet::{Fleet, FleetConfig, Input, MonoTime};
 use heartline_operator::{CONTROL_SOCKET, VIEW_SOCKET};
 use heartline_protocol::challenge::ChallengeKey;
+use rustix::fs::Mode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -19,6 +19,8 @@ use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_c
 use crate::ingest::{BindError, Ingest, IngestSocket, Keyring};
 use crate::keys::{self, CollectorKeys, KeyError};
 use crate::priority::{ThreadRole, lower_priority};
+pub use crate::private::DirectoryError;
+use crate::private::private_dir;
 use crate::serve::{
     AccessPolicy, OperatorListener, Publisher, ServeError, ServerContext, SocketRole,
 };
@@ -26,6 +28,9 @@ use crate::store::{
     DataDirLock, DataDirLockError, ReadError, ReaderPool, ReaderPoolConfig, RestoredState, Store,
     StoreConfig, StoreError,
 };
+
+/// How often the files with the keys are looked at.
+const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The reason why a collector could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -49,12 +54,8 @@ pub enum RunError {
     #[error(transparent)]
     Serve(#[from] ServeError),
     /// A directory can't be made or used.
-    #[error("can't use the directory {path}: {source}")]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// A thread, a signal handler or a descriptor can't be had, or a socket has failed.
     #[error("can't {verb}: {source}")]
     System { verb: &'static str, source: std::io::Error },
@@ -80,14 +81,17 @@ pub type ReloadConfig = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
 /// [`RunError`] says what was attempted, on what, and what to do.
 pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
     let system = |verb| move |source| RunError::System { verb, source };
-    private_dir(&config.data_dir)?;
-    private_dir(&config.socket_dir)?;
+    // What this process creates is for its user alone, whatever it was started with.
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+    private_dir(&config.data_dir, "--data-dir")?;
+    private_dir(&config.socket_dir, "--socket-dir")?;
     let _lock = DataDirLock::acquire(&config.data_dir)?;
     let keys = CollectorKeys::load(&config.data_dir)?;
     announce_created_files(&keys);
     let addresses = config.listen.iter();
     let udp_sockets: Vec<IngestSocket> =
         addresses.map(|&address| IngestSocket::bind(address)).collect::<Result<_, _>>()?;
+    announce_families(&udp_sockets);
     let (driver_handle, inbox) = driver_channel().map_err(system("make an event descriptor"))?;
     let anchor = WallClockAnchor::read();
     let store_config =
@@ -129,8 +133,11 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
         .name("driver".into())
         .spawn(move || driver.run())
         .map_err(system("start the driver's thread"))?;
-    println!("ready udp={} ctl={} view={}", udp.join(","), ctl_path.display(), view_path.display());
-    let _ = std::io::stdout().flush();
+    // Whoever started this may not read it.
+    let (ctl_path, view_path) = (ctl_path.display(), view_path.display());
+    let mut stdout = std::io::stdout();
+    let _ = writeln!(stdout, "ready udp={} ctl={ctl_path} view={view_path}", udp.join(","))
+        .and_then(|()| stdout.flush());
 
     lower_priority(ThreadRole::Operators);
     let (ending_tx, ending_rx) = watch::channel(false);
@@ -139,14 +146,16 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
         let keys = Arc::new(keys);
         let handle = driver_handle.clone();
         let store = store_handle;
+        let secrets = Arc::clone(&keys);
         let context = ServerContext { driver: handle, readers, store, publisher, keys, host };
         for listener in [ctl, view] {
             tokio::spawn(listener.serve(context.clone(), access_rx.clone(), ending_rx.clone()));
         }
-        signals.obey(&driver_handle, reload, &access_tx, &driver).await;
+        let files = (&*secrets, &*config.data_dir);
+        signals.obey(&driver_handle, reload, &access_tx, &driver, files).await;
         // Clients are told first; the last commits do not need them.
         ending_tx.send_replace(true);
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     });
     driver_handle.send(DriverRequest::End);
     match driver.join() {
@@ -178,14 +187,20 @@ impl Signals {
         reload: &ReloadConfig,
         access: &watch::Sender<AccessPolicy>,
         driver: &thread::JoinHandle<std::io::Result<()>>,
+        (keys, data_dir): (&CollectorKeys, &Path),
     ) {
-        let mut look = tokio::time::interval(std::time::Duration::from_secs(1));
+        let mut look = tokio::time::interval(FILE_CHECK_INTERVAL);
         loop {
             tokio::select! {
                 _ = self.term.recv() => return,
                 _ = self.int.recv() => return,
                 _ = self.hup.recv() => reconfigure(handle, reload, access),
-                _ = look.tick() => if driver.is_finished() { return },
+                _ = look.tick() => {
+                    if driver.is_finished() {
+                        return;
+                    }
+                    handle.report_condition(keys::MASTER_FILE, keys.check_files(data_dir));
+                }
             }
         }
     }
@@ -221,6 +236,7 @@ fn info(
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         banners: small_buffer.into_iter().chain(restored.banners.iter().cloned()).collect(),
         control_paused: None,
+        conditions: Default::default(),
     }
 }
 
@@ -249,6 +265,17 @@ fn restore(config: &Config, restored: RestoredState, now: MonoTime) -> Result<Fl
     Ok(fleet)
 }
 
+/// Says which addresses take one family alone, where one might expect both.
+fn announce_families(sockets: &[IngestSocket]) {
+    let addresses = || sockets.iter().map(IngestSocket::address);
+    for address in addresses().filter(|it| it.is_ipv6() && it.ip().is_unspecified()) {
+        let port = address.port();
+        if !addresses().any(|it| it.is_ipv4() && it.ip().is_unspecified() && it.port() == port) {
+            tracing::info!("{address} takes IPv6 alone; for both add --listen 0.0.0.0:{port}");
+        }
+    }
+}
+
 fn announce_created_files(keys: &CollectorKeys) {
     for file in &keys.created_files {
         tracing::info!("created {}", file.display());
@@ -260,21 +287,4 @@ fn announce_created_files(keys: &CollectorKeys) {
             keys::LOCAL_TOKEN_FILE
         );
     }
-}
-
-/// Makes a directory for its owner alone, or checks the one that is there.
-fn private_dir(path: &Path) -> Result<(), RunError> {
-    let directory = |source| RunError::Directory { path: path.to_owned(), source };
-    if !path.exists() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(directory)?;
-    }
-    let metadata = fs::metadata(path).map_err(directory)?;
-    if !metadata.is_dir() {
-        return Err(directory(std::io::ErrorKind::NotADirectory.into()));
-    }
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o022 != 0 {
-        tracing::warn!("{} can be written by others (mode {mode:03o})", path.display());
-    }
-    Ok(())
 }

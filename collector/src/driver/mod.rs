@@ -282,6 +282,9 @@ impl Driver {
             DriverRequest::Revoked { epoch, scope, is_revoked } => {
                 self.ingest.keyring.set_revoked(epoch, &scope, is_revoked);
             }
+            DriverRequest::Condition { about, sentence } => {
+                self.info.set_condition(about, sentence);
+            }
             DriverRequest::Rules(rules) => self.handle(Input::Rules(rules), now),
             DriverRequest::End => self.ending = true,
         }
@@ -314,6 +317,7 @@ impl Driver {
                 tracing::error!("{why}");
                 self.info.banners.push(why);
             }
+            StoreEvent::Condition { about, sentence } => self.info.set_condition(about, sentence),
             StoreEvent::ControlPaused { why } => {
                 tracing::error!("control.db can't be written: {why}");
                 self.info.control_paused = Some(why);

@@ -42,6 +42,13 @@ pub enum DriverRequest {
         scope: Box<str>,
         is_revoked: bool,
     },
+    /// Something that operators must see is so, or no longer.
+    Condition {
+        /// What it is about, such as the name of a file.
+        about: &'static str,
+        /// A sentence for a banner; `None`: all is well again.
+        sentence: Option<String>,
+    },
     /// Judge by other rules from now on.
     Rules(HealthRules),
     /// Commit everything and end.
@@ -103,6 +110,11 @@ impl DriverHandle {
             // Fails only when the counter is full, and then the driver is awake anyway.
             let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
         }
+    }
+
+    /// Reports something that operators must see for as long as it is so.
+    pub fn report_condition(&self, about: &'static str, sentence: Option<String>) {
+        self.send(DriverRequest::Condition { about, sentence });
     }
 
     /// Returns a sink that passes the events of the store on to the driver.

@@ -1,5 +1,6 @@
 //! The collector's own status.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heartline_fleet::MonoTime;
@@ -17,6 +18,27 @@ pub struct CollectorInfo {
     pub banners: Vec<String>,
     /// Why `control.db` can't be written at the moment.
     pub control_paused: Option<String>,
+    /// What is wrong at the moment, by what it is about: sentences, as the banners are.
+    pub conditions: BTreeMap<&'static str, String>,
+}
+
+impl CollectorInfo {
+    /// Takes what is wrong at the moment; logs what is new.
+    pub(super) fn set_condition(&mut self, about: &'static str, sentence: Option<String>) {
+        match sentence {
+            Some(sentence) => {
+                if self.conditions.get(about) != Some(&sentence) {
+                    tracing::warn!("{sentence}");
+                    self.conditions.insert(about, sentence);
+                }
+            }
+            None => {
+                if self.conditions.remove(about).is_some() {
+                    tracing::info!("{about}: all is well again");
+                }
+            }
+        }
+    }
 }
 
 /// Live beats a second, over the last few seconds.
@@ -92,7 +114,15 @@ impl Driver {
             history: self.history.clone(),
             last_gap_ms: self.fleet.last_gap().map(|gap| self.anchor.wall_ms(gap)),
             gaps: self.fleet.gaps(),
-            banners: self.info.banners.iter().cloned().chain(paused).chain(shed).collect(),
+            banners: self
+                .info
+                .banners
+                .iter()
+                .chain(self.info.conditions.values())
+                .cloned()
+                .chain(paused)
+                .chain(shed)
+                .collect(),
         }
     }
 }

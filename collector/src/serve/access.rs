@@ -1,6 +1,7 @@
 //! Access control of operators: file modes and peer credentials decide, nothing else.
 
 use heartline_config::AccessLists;
+use heartline_operator::{CONTROL_SOCKET, VIEW_SOCKET};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
 /// The rights of a socket's connections.
@@ -10,6 +11,16 @@ pub enum SocketRole {
     View,
     /// Read, kill, resume, forget, change tokens.
     Control,
+}
+
+impl SocketRole {
+    /// Returns the name of the socket's file.
+    pub fn socket_name(self) -> &'static str {
+        match self {
+            Self::View => VIEW_SOCKET,
+            Self::Control => CONTROL_SOCKET,
+        }
+    }
 }
 
 /// The users that may connect to each socket.

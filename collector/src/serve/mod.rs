@@ -5,15 +5,15 @@ mod access;
 mod answer;
 mod connection;
 mod publisher;
+mod socket_file;
 mod subscription;
 mod token;
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
@@ -22,9 +22,11 @@ pub use access::{AccessPolicy, SocketRole};
 pub use publisher::Publisher;
 
 use heartline_operator::message::ErrorCode;
+use socket_file::SocketFile;
 
 use crate::driver::DriverHandle;
 use crate::keys::CollectorKeys;
+use crate::private::private_dir;
 use crate::store::{ReaderPool, StoreHandle};
 
 /// Most connections at once; further ones are refused with a reason.
@@ -52,13 +54,29 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
+    /// Something else has the socket's name.
+    #[error(
+        "can't serve operators on {path}: what is there is no socket, and is left alone; move it away, \
+         or choose another place with --socket-dir"
+    )]
+    NotASocket {
+        /// Where the socket would be.
+        path: PathBuf,
+    },
 }
+
+/// How often a socket looks whether operators still find it.
+const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Checks for which operators are told that a socket was swept away.
+const SWEPT_BANNER_CHECKS: u32 = 600;
 
 /// One of the two sockets. Its file is removed when this is dropped.
 pub struct OperatorListener {
     role: SocketRole,
-    path: PathBuf,
+    file: SocketFile,
     listener: UnixListener,
+    /// Checks until the banner about a swept file is taken down.
+    banner_checks: u32,
 }
 
 impl OperatorListener {
@@ -66,40 +84,60 @@ impl OperatorListener {
     /// directory says that no other collector lives.
     ///
     /// # Errors
-    /// [`ServeError::Bind`].
+    /// [`ServeError`].
     pub fn bind(path: &Path, role: SocketRole, access: &AccessPolicy) -> Result<Self, ServeError> {
-        let bind = |source| ServeError::Bind { path: path.to_owned(), source };
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            let source =
-                io::Error::new(io::ErrorKind::AddrInUse, "another collector answers there");
-            return Err(bind(source));
+        let (file, listener) = SocketFile::bind(path, access.mode(role))?;
+        Ok(Self { role, file, listener, banner_checks: 0 })
+    }
+
+    /// Binds the socket again if its file was removed or replaced, and says so.
+    fn check_file(&mut self, driver: &DriverHandle, access: &AccessPolicy) {
+        if self.file.is_in_place() {
+            self.banner_checks = self.banner_checks.saturating_sub(1);
+            if self.banner_checks == 1 {
+                driver.report_condition(self.role.socket_name(), None);
+            }
+            return;
         }
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(bind(error)),
-            _ => {}
-        }
-        let listener = UnixListener::bind(path).map_err(bind)?;
-        let mode = fs::Permissions::from_mode(access.mode(role));
-        fs::set_permissions(path, mode).map_err(bind)?;
-        Ok(Self { role, path: path.to_owned(), listener })
+        let path = self.file.path().to_owned();
+        // Its directory may be gone, too; what is wrong with it shows when the socket is bound.
+        let made = path.parent().map(|dir| private_dir(dir, "--socket-dir"));
+        let bound = SocketFile::bind(&path, access.mode(self.role));
+        let path = path.display();
+        let sentence = match (bound, made) {
+            (Ok((file, listener)), _) => {
+                (self.file, self.listener) = (file, listener);
+                format!("{path} was removed while heartlined runs, and is there again")
+            }
+            (Err(_), Some(Err(error))) => format!("{path} was removed, and {error}"),
+            (Err(error), _) => format!("{path} was removed or replaced: {error}"),
+        };
+        self.banner_checks = SWEPT_BANNER_CHECKS;
+        driver.report_condition(self.role.socket_name(), Some(sentence));
     }
 
     /// Accepts and serves connections until `ending` is true.
     pub async fn serve(
-        self,
+        mut self,
         context: ServerContext,
         access: watch::Receiver<AccessPolicy>,
         mut ending: watch::Receiver<bool>,
     ) {
         let open = Arc::new(AtomicUsize::new(0));
+        let mut look = tokio::time::interval(FILE_CHECK_INTERVAL);
         loop {
             let stream = tokio::select! {
+                _ = look.tick() => {
+                    let access = access.borrow().clone();
+                    self.check_file(&context.driver, &access);
+                    continue;
+                }
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => stream,
                     Err(error) => {
                         // Out of file descriptors, most likely: some will be closed.
                         tracing::warn!("can't accept a connection: {error}");
-                        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                        tokio::time::sleep(Duration::from_millis(200)).await;
                         continue;
                     }
                 },
@@ -122,12 +160,6 @@ impl OperatorListener {
                 open.fetch_sub(1, Ordering::Relaxed);
             });
         }
-    }
-}
-
-impl Drop for OperatorListener {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
     }
 }
 

@@ -1,12 +1,12 @@
 //! Copies of `control.db`: one a day, and one before each migration.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::file;
+use crate::private;
 
 /// Number of daily copies that are kept.
 const DAILY_COPIES: usize = 7;
@@ -78,11 +78,7 @@ pub(super) fn make(database: &Path, to: &Path) -> Result<(), DatabaseCopyError> 
     let placing = |source| DatabaseCopyError::File { to: to.into(), source };
     remove_if_there(&partial).map_err(placing)?;
     // SQLite fills an empty file; made here so that only its owner can read it.
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&partial)
+    private::create_new(&partial)
         .and_then(|_| fill(database, &partial))
         .map_err(placing)?
         .map_err(|source| DatabaseCopyError::Sqlite {
@@ -90,7 +86,7 @@ pub(super) fn make(database: &Path, to: &Path) -> Result<(), DatabaseCopyError> 
             to: to.into(),
             source,
         })?;
-    fs::rename(&partial, to).and_then(|()| file::sync_dir(to)).map_err(placing)?;
+    fs::rename(&partial, to).and_then(|()| private::sync_dir_of(to)).map_err(placing)?;
     for old in daily_copies(database).into_iter().skip(DAILY_COPIES) {
         remove_if_there(&old).map_err(placing)?;
     }

@@ -33,11 +33,11 @@ pub(super) fn classify(error: &Error) -> SqliteFault {
 /// Aborts the process if an fsync failed.
 pub(super) fn abort_if_sync_failed(error: &Error, path: &Path) {
     if classify(error) == SqliteFault::SyncFailed {
-        eprintln!(
-            "heartlined: syncing {} failed ({error}); what is on the disk is unknown, so heartlined \
-             ends here. Check the disk, then start it again.",
+        crate::log::fail(&format_args!(
+            "syncing {} failed ({error}); what is on the disk is unknown, so heartlined ends here. \
+             Check the disk, then start it again.",
             path.display()
-        );
+        ));
         std::process::abort();
     }
 }

@@ -42,6 +42,13 @@ pub enum StoreEvent {
         why: String,
     },
     ControlResumed,
+    /// Something is wrong with a file, or no longer.
+    Condition {
+        /// The file's name.
+        about: &'static str,
+        /// What is wrong, and what to do; `None`: all is well again.
+        sentence: Option<String>,
+    },
 }
 
 /// Receives the events. Called by the writer threads, which wait for it.

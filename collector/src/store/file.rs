@@ -1,12 +1,13 @@
 //! Database files: opening, checking, renaming.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+
+use crate::private;
 
 pub(super) const CONTROL_FILE: &str = "control.db";
 pub(super) const HISTORY_FILE: &str = "history.db";
@@ -24,12 +25,15 @@ const WAL_SIZE_LIMIT: i64 = 64 << 20;
 /// Page cache of a writer, in KiB (negative, as SQLite wants it).
 const CACHE_KIB: i64 = -65_536;
 
+/// Databases that are set aside within one second, at most.
+const NAMES_MAX: usize = 1_000;
+
 /// Opens a database for its one writer; makes an empty file, readable by its owner only, if there
 /// is none. Changes nothing in it.
 pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
     // SQLite gives the WAL and its index the permissions of the file, but makes files for
     // everybody. Failures show when SQLite opens the file.
-    let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let _ = private::create_new(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(WRITER_BUSY_TIMEOUT)?;
@@ -62,6 +66,17 @@ pub(super) fn find_damage(conn: &Connection) -> rusqlite::Result<Option<String>>
     Ok((verdict != "ok").then_some(verdict))
 }
 
+/// Describes what is under the path of a database if it is there and is no regular file.
+pub(super) fn find_wrong_type(path: &Path) -> Option<String> {
+    fs::symlink_metadata(path).ok()?;
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => None,
+        Ok(found) if found.is_dir() => Some("it is a directory".into()),
+        Ok(_) => Some("it is no regular file".into()),
+        Err(_) => Some("it is a link to nothing".into()),
+    }
+}
+
 /// Returns the length of a file in bytes; 0 if it does not exist.
 pub(super) fn len(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |meta| meta.len())
@@ -76,7 +91,12 @@ pub(super) fn sibling(path: &Path, suffix: &str) -> PathBuf {
 
 /// Renames a damaged database with its WAL, so that it can be examined later.
 pub(super) fn set_aside(path: &Path, stamp: &str) -> io::Result<PathBuf> {
-    let aside = sibling(path, &format!(".corrupt-{stamp}"));
+    let names = (1..).map(|n| match n {
+        1 => sibling(path, &format!(".corrupt-{stamp}")),
+        n => sibling(path, &format!(".corrupt-{stamp}-{n}")),
+    });
+    let is_free = |aside: &PathBuf| fs::symlink_metadata(aside).is_err();
+    let aside = names.take(NAMES_MAX).find(is_free).ok_or(io::ErrorKind::AlreadyExists)?;
     for suffix in ["-wal", "-shm"] {
         match fs::rename(sibling(path, suffix), sibling(&aside, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -84,14 +104,8 @@ pub(super) fn set_aside(path: &Path, stamp: &str) -> io::Result<PathBuf> {
         }
     }
     fs::rename(path, &aside)?;
-    sync_dir(path)?;
+    private::sync_dir_of(path)?;
     Ok(aside)
-}
-
-/// Syncs the directory of a file, which makes renames in it durable.
-pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    fs::File::open(dir.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Formats a time for file names, in UTC. The first eight characters are the date.

@@ -5,13 +5,17 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
 /// The exclusive lock of a data directory. The kernel releases it when the process ends, however it
 /// ends; the file stays.
+///
+/// The directory itself is locked, too: a lock file that somebody removes lets nobody in. Where a
+/// network file system can't lock directories, the file alone counts.
 #[derive(Debug)]
 pub struct DataDirLock {
+    _dir: File,
     _file: File,
 }
 
@@ -44,21 +48,29 @@ impl DataDirLock {
     pub fn acquire(data_dir: &Path) -> Result<Self, DataDirLockError> {
         let path = data_dir.join(LOCK_FILE);
         let failed = |source| DataDirLockError::File { path: path.clone(), source };
+        let dir = File::open(data_dir)
+            .map_err(|source| DataDirLockError::File { path: data_dir.into(), source })?;
+        let is_dir_free =
+            flock(&dir, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK);
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut file = options.open(&path).map_err(failed)?;
+        options.read(true).write(true).create(is_dir_free).truncate(false).mode(0o600);
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+        let file = options.open(&path);
+        let held = |file: Option<&mut File>| DataDirLockError::Held {
+            pid: file.and_then(read_pid),
+            dir: data_dir.into(),
+        };
+        if !is_dir_free {
+            return Err(held(file.ok().as_mut()));
+        }
+        let mut file = file.map_err(failed)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                return Err(DataDirLockError::Held {
-                    pid: read_pid(&mut file),
-                    dir: data_dir.into(),
-                });
-            }
+            Err(Errno::WOULDBLOCK) => return Err(held(Some(&mut file))),
             Err(errno) => return Err(failed(errno.into())),
         }
         write_pid(&mut file).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { _dir: dir, _file: file })
     }
 }
 
@@ -97,5 +109,28 @@ mod tests {
         DataDirLock::acquire(dir.path()).unwrap();
         let text = std::fs::read_to_string(dir.path().join(LOCK_FILE)).unwrap();
         assert_eq!(text.trim(), std::process::id().to_string());
+    }
+
+    #[test]
+    fn a_removed_lock_file_lets_nobody_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = DataDirLock::acquire(dir.path()).unwrap();
+        std::fs::remove_file(dir.path().join(LOCK_FILE)).unwrap();
+        let refused = DataDirLock::acquire(dir.path()).unwrap_err();
+        assert!(matches!(refused, DataDirLockError::Held { pid: None, .. }), "{refused}");
+        assert!(!dir.path().join(LOCK_FILE).exists());
+        drop(first);
+        DataDirLock::acquire(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_lock_file_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("target");
+        std::fs::write(&target, "of somebody else").unwrap();
+        std::os::unix::fs::symlink(&target, dir.path().join(LOCK_FILE)).unwrap();
+        let refused = DataDirLock::acquire(dir.path()).unwrap_err();
+        assert!(matches!(refused, DataDirLockError::File { .. }), "{refused}");
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "of somebody else");
     }
 }

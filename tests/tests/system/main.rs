@@ -5,12 +5,14 @@
 mod conflict;
 mod demo;
 mod exactly_once;
+mod files;
 mod forgery;
 mod freeze;
 mod full_disk;
 mod hostile_text;
 mod kill;
 mod late_and_unreachable;
+mod log;
 mod network_partition;
 mod remote;
 mod replay;
