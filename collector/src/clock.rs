@@ -1,5 +1,6 @@
 //! The collector's clocks. No other file of this package reads one.
 
+use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use heartline_fleet::MonoTime;
@@ -63,6 +64,117 @@ impl WallClockAnchor {
     }
 }
 
+/// Returns a number that stands for this boot of the machine: monotonic times of one boot can be
+/// compared. `None` where the kernel does not say.
+pub fn boot_id() -> Option<i64> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).take(16).collect();
+    u64::from_str_radix(&digits, 16).ok().map(u64::cast_signed)
+}
+
+/// A moment in which the collector was alive, as a later start can place it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AliveMoment {
+    /// In milliseconds of Unix time.
+    pub wall_ms: i64,
+    /// By the monotonic clock of the boot.
+    pub boot_ms: i64,
+    pub boot_id: Option<i64>,
+    /// By the [`RetentionClock`].
+    pub retention_ms: i64,
+}
+
+impl AliveMoment {
+    /// Returns the moment on the monotonic clock. Within one boot no wall clock counts; beyond it a
+    /// moment that seems to lie ahead was just now.
+    pub fn mono(&self, anchor: WallClockAnchor) -> MonoTime {
+        let is_same_boot = self.boot_id.is_some() && self.boot_id == boot_id();
+        let at = if is_same_boot {
+            MonoTime::from_millis(self.boot_ms)
+        } else {
+            anchor.mono(self.wall_ms)
+        };
+        at.min(now())
+    }
+}
+
+/// Difference up to which a wall clock is followed at once.
+const STEP_MS: u64 = 60_000;
+/// How long a clock that was set must run on before old rows are removed by it.
+const STEP_CONFIRMED_AFTER: Duration = Duration::from_secs(6 * 3_600);
+
+/// The time by which history grows old.
+///
+/// It is counted on by the monotonic clock from the last wall-clock time that was believed, which
+/// history stores. A wall clock that was set by more than a minute is believed once it has run on for
+/// six hours; until then nothing is older than either clock says. So a clock that is wrong for a
+/// while removes nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct RetentionClock {
+    /// Of the believed wall clock to the monotonic one, in milliseconds.
+    offset_ms: i64,
+    /// Another offset, and since when the wall clock has had it.
+    step: Option<(i64, MonoTime)>,
+}
+
+impl RetentionClock {
+    /// Creates a clock that goes on from where the last collector was.
+    pub fn new(
+        last: Option<AliveMoment>,
+        boot_id: Option<i64>,
+        now: MonoTime,
+        wall_ms: i64,
+    ) -> Self {
+        let offset_ms = match last {
+            None => wall_ms.saturating_sub(millis(now)),
+            Some(last) if boot_id.is_some() && last.boot_id == boot_id => {
+                last.retention_ms.saturating_sub(last.boot_ms)
+            }
+            Some(last) => last.retention_ms.saturating_sub(millis(now)),
+        };
+        Self { offset_ms, step: None }
+    }
+
+    /// Returns the time at which a row is new, in milliseconds of Unix time.
+    pub fn now_ms(&mut self, now: MonoTime, wall_ms: i64) -> i64 {
+        let offset_ms = wall_ms.saturating_sub(millis(now));
+        let is_near = |other: i64| offset_ms.abs_diff(other) <= STEP_MS;
+        if is_near(self.offset_ms) {
+            (self.offset_ms, self.step) = (offset_ms, None);
+        } else {
+            match self.step {
+                Some((step_ms, since)) if is_near(step_ms) => {
+                    if now.since(since) >= STEP_CONFIRMED_AFTER {
+                        (self.offset_ms, self.step) = (offset_ms, None);
+                    }
+                }
+                _ => self.step = Some((offset_ms, now)),
+            }
+        }
+        wall_ms.min(self.believed_ms(now))
+    }
+
+    /// Returns this moment, to be stored.
+    pub fn alive_moment(&self, boot_id: Option<i64>, now: MonoTime, wall_ms: i64) -> AliveMoment {
+        let retention_ms = self.believed_ms(now);
+        // A clock that was set back would make a gap of what was lived through.
+        AliveMoment {
+            wall_ms: wall_ms.max(retention_ms),
+            boot_ms: millis(now),
+            boot_id,
+            retention_ms,
+        }
+    }
+
+    fn believed_ms(&self, now: MonoTime) -> i64 {
+        self.offset_ms.saturating_add(millis(now))
+    }
+}
+
+fn millis(now: MonoTime) -> i64 {
+    now.nanos().div_euclid(1_000_000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +186,79 @@ mod tests {
         assert_eq!(shifted(1).updated(), shifted(1));
         let updated = shifted(3_600_000).updated();
         assert!(updated.offset_ms.abs_diff(anchor.offset_ms) <= ROUNDING_MS, "{updated:?}");
+    }
+
+    const DAY_MS: i64 = 86_400_000;
+    /// Some day in 2026.
+    const START_MS: i64 = 1_775_000_000_000;
+
+    fn at(ms: i64) -> MonoTime {
+        MonoTime::from_millis(ms)
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_for_a_while_makes_nothing_old() {
+        for wrong_ms in [100 * DAY_MS, -400 * DAY_MS, 2 * DAY_MS, 70_000] {
+            let mut clock = RetentionClock::new(None, None, at(0), START_MS);
+            assert_eq!(clock.now_ms(at(1_000), START_MS + 1_000), START_MS + 1_000);
+            for s in 1..3_600 {
+                let now_ms = clock.now_ms(at(s * 1_000), START_MS + s * 1_000 + wrong_ms);
+                assert!(now_ms <= START_MS + s * 1_000, "{wrong_ms}");
+            }
+            let later = 2 * 3_600_000;
+            assert_eq!(clock.now_ms(at(later), START_MS + later), START_MS + later);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_right_is_believed_after_six_hours() {
+        // Booted without a clock: 1970, until the network sets it.
+        let mut clock = RetentionClock::new(None, None, at(0), 0);
+        assert_eq!(clock.now_ms(at(10_000), 10_000), 10_000);
+        let hours = |hours: i64| hours * 3_600_000;
+        for hour in 1..=6 {
+            let now_ms = clock.now_ms(at(hours(hour)), START_MS + hours(hour));
+            assert_eq!(now_ms, hours(hour));
+        }
+        assert_eq!(clock.now_ms(at(hours(7)), START_MS + hours(7)), START_MS + hours(7));
+    }
+
+    #[test]
+    fn a_clock_that_drifts_is_followed() {
+        let mut clock = RetentionClock::new(None, None, at(0), START_MS);
+        for s in 0..100_000 {
+            let wall_ms = START_MS + s * 1_100;
+            assert_eq!(clock.now_ms(at(s * 1_000), wall_ms), wall_ms);
+        }
+    }
+
+    #[test]
+    fn a_start_goes_on_from_the_believed_time_of_the_one_before() {
+        let first = RetentionClock::new(None, Some(7), at(0), START_MS);
+        // The wall clock is 400 days behind when the first one ends.
+        let wall_ms = START_MS + 5_000 - 400 * DAY_MS;
+        let last = first.alive_moment(Some(7), at(5_000), wall_ms);
+        assert_eq!((last.wall_ms, last.retention_ms), (START_MS + 5_000, START_MS + 5_000));
+        let mut same_boot = RetentionClock::new(Some(last), Some(7), at(9_000), START_MS + 9_000);
+        assert_eq!(same_boot.now_ms(at(9_000), START_MS + 9_000), START_MS + 9_000);
+        // A start with a clock that is ahead.
+        let ahead = START_MS + 100 * DAY_MS;
+        let mut rebooted = RetentionClock::new(Some(last), Some(8), at(1_000), ahead);
+        assert_eq!(rebooted.now_ms(at(1_000), ahead), START_MS + 5_000);
+        assert!(rebooted.now_ms(at(60_000), ahead + 59_000) <= START_MS + 64_000);
+    }
+
+    #[test]
+    fn a_moment_of_this_boot_is_placed_by_the_monotonic_clock() {
+        let (now, anchor) = (now(), WallClockAnchor::read());
+        let boot_ms = millis(now) - 5_000;
+        let wall_ms = wall_ms() - 400 * DAY_MS;
+        let last = AliveMoment { wall_ms, boot_ms, boot_id: boot_id(), retention_ms: wall_ms };
+        assert!(last.boot_id.is_some(), "Linux has boot ids");
+        assert_eq!(last.mono(anchor), MonoTime::from_millis(boot_ms));
+        let before = AliveMoment { boot_id: Some(1), ..last };
+        assert_eq!(before.mono(anchor), anchor.mono(wall_ms), "of an earlier boot");
+        let ahead = AliveMoment { wall_ms: wall_ms + 800 * DAY_MS, boot_id: Some(1), ..last };
+        assert!(ahead.mono(anchor) >= now, "a gap of no length");
     }
 }

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use rusqlite::Connection;
+
 use super::file;
 use crate::private;
 
@@ -74,18 +76,25 @@ pub(super) fn migration_path(database: &Path, version: usize) -> PathBuf {
 /// Copies a database as of its last commit, while its writer goes on; the copy appears whole or not
 /// at all. Then removes daily copies beyond the newest seven.
 pub(super) fn make(database: &Path, to: &Path) -> Result<(), DatabaseCopyError> {
+    let copying =
+        |source| DatabaseCopyError::Sqlite { from: database.into(), to: to.into(), source };
+    let conn = file::open_reader(database).map_err(copying)?;
+    make_from(&conn, database, to)
+}
+
+/// Copies what a connection has open, which need not be under its path any more.
+pub(super) fn make_from(
+    conn: &Connection,
+    database: &Path,
+    to: &Path,
+) -> Result<(), DatabaseCopyError> {
     let partial = file::sibling(to, ".partial");
     let placing = |source| DatabaseCopyError::File { to: to.into(), source };
     remove_if_there(&partial).map_err(placing)?;
     // SQLite fills an empty file; made here so that only its owner can read it.
-    private::create_new(&partial)
-        .and_then(|_| fill(database, &partial))
-        .map_err(placing)?
-        .map_err(|source| DatabaseCopyError::Sqlite {
-            from: database.into(),
-            to: to.into(),
-            source,
-        })?;
+    private::create_new(&partial).and_then(|_| fill(conn, &partial)).map_err(placing)?.map_err(
+        |source| DatabaseCopyError::Sqlite { from: database.into(), to: to.into(), source },
+    )?;
     fs::rename(&partial, to).and_then(|()| private::sync_dir_of(to)).map_err(placing)?;
     for old in daily_copies(database).into_iter().skip(DAILY_COPIES) {
         remove_if_there(&old).map_err(placing)?;
@@ -93,10 +102,9 @@ pub(super) fn make(database: &Path, to: &Path) -> Result<(), DatabaseCopyError> 
     Ok(())
 }
 
-fn fill(database: &Path, partial: &Path) -> io::Result<rusqlite::Result<()>> {
+fn fill(conn: &Connection, partial: &Path) -> io::Result<rusqlite::Result<()>> {
     let target = partial.to_str().ok_or(io::ErrorKind::InvalidFilename)?;
-    let copied = file::open_reader(database)
-        .and_then(|conn| conn.execute("VACUUM INTO ?1", [target]).map(|_| ()));
+    let copied = conn.execute("VACUUM INTO ?1", [target]).map(|_| ());
     fs::File::open(partial)?.sync_all()?;
     Ok(copied)
 }

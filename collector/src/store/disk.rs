@@ -44,7 +44,11 @@ pub(super) fn abort_if_sync_failed(error: &Error, path: &Path) {
 
 /// Returns a sentence for operators about a write that failed, with what to do.
 pub(super) fn failure_message(what: &str, path: &Path, error: &Error) -> String {
+    let is_moved = |error: &ffi::Error| error.extended_code == ffi::SQLITE_READONLY_DBMOVED;
     let hint = match error.sqlite_error_code() {
+        _ if error.sqlite_error().is_some_and(is_moved) => {
+            "put the file back that was there, or restart heartlined, which says what to do"
+        }
         Some(ErrorCode::DiskFull) => "free some space on its disk",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another program holds it locked; end that program"
@@ -60,10 +64,20 @@ pub(super) fn failure_message(what: &str, path: &Path, error: &Error) -> String 
 /// Returns whether history may be written without using up the reserve of `control.db`. A disk that
 /// can't be asked has room: a failed write is handled, too.
 pub(super) fn has_room(dir: &Path) -> bool {
+    has_free(dir, 1)
+}
+
+/// Returns whether half of the reserve is free: what was judged is spilled into the other half.
+pub(super) fn has_room_for_spill(dir: &Path) -> bool {
+    has_free(dir, 2)
+}
+
+/// Returns whether this part of the reserve is free.
+fn has_free(dir: &Path, divisor: u64) -> bool {
     rustix::fs::statvfs(dir).map_or(true, |disk| {
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         let size = disk.f_blocks.saturating_mul(disk.f_frsize);
-        free > RESERVE_MAX.min(size / RESERVE_SHARE)
+        free > RESERVE_MAX.min(size / RESERVE_SHARE) / divisor
     })
 }
 

@@ -13,13 +13,13 @@ pub(super) const CONTROL_FILE: &str = "control.db";
 pub(super) const HISTORY_FILE: &str = "history.db";
 
 /// How long a writer waits for a lock of another process before it fails.
-const WRITER_BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const WRITER_BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 const READER_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements that a connection keeps: more than either writer has.
 const STATEMENTS: usize = 64;
 /// Pages of the WAL that cause a checkpoint: a page that many commits change is then written to the
 /// database once.
-const AUTOCHECKPOINT_PAGES: i64 = 8_192;
+pub(super) const AUTOCHECKPOINT_PAGES: i64 = 8_192;
 /// Size to which a longer WAL is truncated after a checkpoint, in bytes.
 const WAL_SIZE_LIMIT: i64 = 64 << 20;
 /// Page cache of a writer, in KiB (negative, as SQLite wants it).

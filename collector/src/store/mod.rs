@@ -8,6 +8,8 @@
 //! Rows are queued in memory without blocking the caller; a [`StoreEvent`] reports what has become
 //! durable. Readers have connections of their own.
 
+mod checkpoint;
+mod commit_number;
 mod control;
 mod copy;
 mod disk;
@@ -16,6 +18,8 @@ mod event;
 mod file;
 mod history;
 mod lock;
+mod meta;
+mod place;
 mod prune;
 mod queue;
 mod read;
@@ -23,6 +27,7 @@ mod restore;
 mod rollup;
 mod schema;
 mod sql;
+mod startup;
 #[allow(clippy::module_inception, reason = "the store itself")]
 mod store;
 #[cfg(test)]

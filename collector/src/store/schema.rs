@@ -16,7 +16,7 @@ pub(super) struct DatabaseSchema {
 }
 
 pub(super) const CONTROL: DatabaseSchema =
-    DatabaseSchema { application_id: i32::from_be_bytes(*b"HLNc"), steps: &[CONTROL_1] };
+    DatabaseSchema { application_id: i32::from_be_bytes(*b"HLNc"), steps: &[CONTROL_1, CONTROL_2] };
 
 pub(super) const HISTORY: DatabaseSchema =
     DatabaseSchema { application_id: i32::from_be_bytes(*b"HLNh"), steps: &[HISTORY_1] };
@@ -67,6 +67,29 @@ pub(super) fn migrate(
         tx.commit()?;
     }
     Ok(())
+}
+
+/// Returns what of the schema a database lacks: a table or an index that somebody dropped or changed.
+pub(super) fn find_difference(
+    conn: &Connection,
+    schema: &DatabaseSchema,
+) -> rusqlite::Result<Option<String>> {
+    let wanted = Connection::open_in_memory()?;
+    for step in schema.steps {
+        wanted.execute_batch(step)?;
+    }
+    let found = objects(conn)?;
+    let missing = objects(&wanted)?.into_iter().find(|object| !found.contains(object));
+    Ok(missing.map(|(name, _)| format!("{name} is missing or was changed")))
+}
+
+/// Returns the name and the SQL of every table and index.
+fn objects(conn: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let sql = "SELECT type || ' ' || name, sql FROM sqlite_schema \
+               WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'";
+    let mut statement = conn.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
 }
 
 const CONTROL_1: &str = "
@@ -139,6 +162,13 @@ CREATE TABLE token_changes (
     \"by\" TEXT NOT NULL,
     reason TEXT
 ) STRICT;
+";
+
+const CONTROL_2: &str = "
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 macro_rules! rollup_table {
@@ -275,6 +305,27 @@ mod tests {
         let mut conn = Connection::open_in_memory().unwrap();
         assert!(migrate(&mut conn, &BROKEN, 0).is_err());
         assert_eq!(read_version(&conn, &BROKEN).unwrap(), SchemaVersion::Known(1));
+    }
+
+    #[test]
+    fn what_was_dropped_or_changed_is_found() {
+        let open = |schema| {
+            let mut conn = Connection::open_in_memory().unwrap();
+            migrate(&mut conn, schema, 0).unwrap();
+            conn
+        };
+        for schema in [&CONTROL, &HISTORY] {
+            let found = |sql: &str| {
+                let conn = open(schema);
+                conn.execute_batch(sql).unwrap();
+                find_difference(&conn, schema).unwrap()
+            };
+            assert_eq!(found(""), None);
+            assert_eq!(found("CREATE INDEX of_an_operator ON agents (name)"), None);
+            assert_eq!(found("DROP TABLE meta").unwrap(), "table meta is missing or was changed");
+            assert!(found("DROP INDEX agents_forgotten").is_some());
+            assert!(found("ALTER TABLE agents DROP COLUMN first_seen_ms").is_some());
+        }
     }
 
     #[test]

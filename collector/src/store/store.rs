@@ -1,24 +1,24 @@
 //! The open store: its queues and its two writer threads.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use heartline_config::Retention;
 use heartline_fleet::{ControlDbRow, HistoryDbRow};
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::control::{self, ControlWrite, ControlWriter, TokenChange, TokenChangeError};
-use super::disk::{self, SqliteFault};
+use super::commit_number::CommitNumbers;
+use super::control::{ControlWrite, ControlWriter, TokenChange, TokenChangeError};
 use super::error::StoreError;
 use super::event::StoreEventSink;
 use super::file::{CONTROL_FILE, HISTORY_FILE};
-use super::history::{self, HistoryBatch, HistoryWriter};
+use super::history::{HistoryBatch, HistoryWriter};
 use super::queue::{FlushMode, WriteQueue};
-use super::restore::{self, ControlDbState, HistoryDbState, RestoredState};
-use crate::clock::{self, WallClockAnchor};
+use super::restore::RestoredState;
+use super::startup::{self, OpenDatabases};
+use crate::clock::{self, RetentionClock, WallClockAnchor};
 use crate::priority::{ThreadRole, lower_priority};
 
 /// Number of queued history rows above which details are shed.
@@ -30,6 +30,15 @@ pub struct StoreConfig {
     /// ([`super::DataDirLock`]).
     pub data_dir: PathBuf,
     pub retention: Retention,
+}
+
+/// What both writers have in common.
+#[derive(Clone)]
+pub(super) struct WriterContext {
+    pub(super) notify: StoreEventSink,
+    pub(super) numbers: Arc<CommitNumbers>,
+    pub(super) retention: Retention,
+    pub(super) retention_clock: RetentionClock,
 }
 
 /// The open store. Queued rows are written before it is dropped.
@@ -52,30 +61,36 @@ impl Store {
     ) -> Result<(Self, RestoredState), StoreError> {
         let control_path = config.data_dir.join(CONTROL_FILE);
         let history_path = config.data_dir.join(HISTORY_FILE);
-        let mut control_conn = control::open(&control_path)?;
-        let (history_conn, restored) =
-            restore_state(&mut control_conn, &control_path, &history_path, anchor)?;
+        let OpenDatabases { control, history, spill, numbers, last_alive, restored } =
+            startup::open(&config.data_dir, anchor)?;
         let mut store = Self {
             control: Arc::new(WriteQueue::new()),
             history: Arc::new(WriteQueue::new()),
             threads: Vec::new(),
             shed_rows: AtomicU64::new(0),
         };
+        let boot_id = clock::boot_id();
+        let retention_clock =
+            RetentionClock::new(last_alive, boot_id, clock::now(), clock::wall_ms());
+        let shared = WriterContext {
+            notify,
+            numbers: Arc::new(numbers),
+            retention: config.retention,
+            retention_clock,
+        };
         let writer = ControlWriter::new(
-            control_conn,
+            control,
             control_path.clone(),
             Arc::clone(&store.control),
-            Arc::clone(&notify),
-            config.retention,
+            shared.clone(),
         );
         store.spawn("control-writer", control_path, ThreadRole::Operators, move || writer.run())?;
-        let writer = HistoryWriter {
-            conn: history_conn,
-            path: history_path.clone(),
-            queue: Arc::clone(&store.history),
-            notify,
-            retention: config.retention,
-        };
+        let writer = HistoryWriter::new(
+            (history, spill),
+            history_path.clone(),
+            Arc::clone(&store.history),
+            shared,
+        );
         store.spawn("history-writer", history_path, ThreadRole::History, move || writer.run())?;
         Ok((store, restored))
     }
@@ -189,69 +204,4 @@ fn is_detail(row: &HistoryDbRow) -> bool {
             | HistoryDbRow::Disobeyed { .. }
             | HistoryDbRow::LastBeat { .. }
     )
-}
-
-/// Reads both databases, and brings each up to date with the agents of the other.
-fn restore_state(
-    control_conn: &mut Connection,
-    control_path: &Path,
-    history_path: &Path,
-    anchor: WallClockAnchor,
-) -> Result<(Connection, RestoredState), StoreError> {
-    let failed = |source| StoreError::Sqlite { what: "read", path: control_path.into(), source };
-    let mut control = ControlDbState::read(control_conn).map_err(failed)?;
-    let (mut history_conn, history, banner) = open_history(history_path)?;
-
-    let forgotten = history.forgotten_in_history(&control);
-    if !forgotten.is_empty() {
-        control::forget_agents(control_conn, &forgotten).map_err(failed)?;
-        control = ControlDbState::read(control_conn).map_err(failed)?;
-    }
-    let missing = history.missing_in_control(&control);
-    if !missing.is_empty() {
-        control::insert_agents(control_conn, &missing).map_err(failed)?;
-        control = ControlDbState::read(control_conn).map_err(failed)?;
-    }
-    history::merge_agents(&mut history_conn, history.missing_in_history(&control)).map_err(
-        |source| StoreError::Sqlite {
-            what: "write the agents' names to",
-            path: history_path.into(),
-            source,
-        },
-    )?;
-    let revocations = restore::read_revocations(control_conn).map_err(failed)?;
-    // The writers don't need the pages that were read for this.
-    for conn in [&*control_conn, &history_conn] {
-        conn.execute_batch("PRAGMA shrink_memory").map_err(failed)?;
-    }
-    let restored = RestoredState {
-        control: control.control,
-        next_id: restore::next_id(&control, &history),
-        agents: restore::merge(control, &history, anchor),
-        last_alive: history.alive_at_ms.map(|at_ms| anchor.mono(at_ms)),
-        revocations,
-        banners: Vec::from_iter(banner),
-    };
-    Ok((history_conn, restored))
-}
-
-/// Opens and reads `history.db`; one with damage is replaced, with a sentence for a banner.
-fn open_history(path: &Path) -> Result<(Connection, HistoryDbState, Option<String>), StoreError> {
-    let now_ms = clock::wall_ms();
-    let (conn, banner) = history::open(path, now_ms)?;
-    match HistoryDbState::read(&conn) {
-        Ok(state) => Ok((conn, state, banner)),
-        Err(source) if is_damage(&source) => {
-            drop(conn);
-            let (conn, banner) = history::open_replacement(path, &source.to_string(), now_ms)?;
-            Ok((conn, HistoryDbState::default(), Some(banner)))
-        }
-        Err(source) => Err(StoreError::Sqlite { what: "read", path: path.into(), source }),
-    }
-}
-
-/// Returns whether pages can't be read, or hold values that the store never writes.
-fn is_damage(error: &rusqlite::Error) -> bool {
-    !matches!(error, rusqlite::Error::SqliteFailure(..))
-        || disk::classify(error) == SqliteFault::Corrupt
 }

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
-use heartline_tests::harness::{TestEnvironment, wait_until};
+use heartline_operator::message::EventKind;
+use heartline_tests::harness::{TestEnvironment, rollup_totals, task_count, wait_until};
+use heartline_vocabulary::{Action, State};
 
 fn make_dir(path: &Path, mode: u32) {
     fs::DirBuilder::new().recursive(true).mode(0o755).create(path).unwrap();
@@ -149,4 +151,122 @@ fn an_address_that_takes_one_family_alone_is_said() {
     let env = TestEnvironment::new();
     let collector = env.start_collector_at("[::]:0".parse().unwrap());
     wait_until("it is logged", || collector.log().contains("takes IPv6 alone"));
+}
+
+/// Returns the files of a data directory whose names begin so.
+fn files_beginning(dir: &Path, prefix: &str) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let is_it = |path: &std::path::PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+    };
+    entries.filter(is_it).collect()
+}
+
+#[test]
+fn a_control_db_that_is_removed_takes_no_kill_and_nothing_is_forgotten() {
+    let env = TestEnvironment::new();
+    let mut collector = env.start_collector();
+    let operator = env.operator();
+    let _agents = ["one", "two"].map(|name| env.emitter(name, collector.address(), 60_000).start());
+    wait_until("they are healthy", || operator.collector().summary.healthy == 2);
+    operator.command(Action::Kill, &["one"], 1);
+    for path in files_beginning(&env.data_dir(), "control.db") {
+        fs::remove_file(path).unwrap();
+    }
+    let output = env.heartline("kill two --reason now --yes");
+    assert_ne!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("removed while heartlined runs"), "{text}");
+    wait_until("operators are told", || {
+        operator.collector().banners.iter().any(|it| it.contains("control.db was removed"))
+    });
+    collector.kill_9();
+    let (code, stderr) = env.start_expecting_failure("127.0.0.1:0");
+    assert_eq!(code, Some(4), "{stderr}");
+    let from = stderr.find("copy: ").unwrap() + "copy: ".len();
+    let to = stderr.find(". Kills given").unwrap();
+    let shell = std::process::Command::new("sh").args(["-ec", &stderr[from..to]]).status();
+    assert!(shell.unwrap().success(), "{stderr}");
+    let _collector = env.start_collector();
+    let operator = env.operator();
+    let killed = operator.fleet().into_iter().filter(|it| it.vitals.state == State::Killed);
+    assert_eq!(killed.map(|it| it.agent).collect::<Vec<_>>(), ["one"]);
+}
+
+#[test]
+fn a_history_that_is_removed_is_whole_after_a_kill_of_the_collector() {
+    let env = TestEnvironment::new();
+    let mut collector = env.start_collector();
+    let operator = env.operator();
+    let mut worker = env.start_worker("worker", collector.address(), 7);
+    wait_until("it has worked", || {
+        operator.agent("worker").is_some_and(|it| task_count(&it.vitals.total) > 20)
+    });
+    for path in files_beginning(&env.data_dir(), "history.db") {
+        fs::remove_file(path).unwrap();
+    }
+    wait_until("operators are told", || {
+        operator.collector().banners.iter().any(|it| it.contains("history.db was removed"))
+    });
+    let done = worker.finish();
+    wait_until("everything is acknowledged", || {
+        operator.agent("worker").is_some_and(|it| it.vitals.total == done)
+            && rollup_totals(&env.data_dir(), "worker") == done
+    });
+    collector.kill_9();
+    let _collector = env.start_collector();
+    let operator = env.operator();
+    assert_eq!(operator.agent("worker").unwrap().vitals.total, done);
+    assert_eq!(operator.collector().banners, [""; 0]);
+}
+
+#[test]
+fn what_was_judged_while_history_was_locked_is_there_after_a_stop_and_leaves_no_gap() {
+    let env = TestEnvironment::new();
+    let mut collector = env.start_collector();
+    let operator = env.operator();
+    let mut agent = env.start_agent("someone", collector.address(), 100);
+    wait_until("it is healthy", || operator.collector().summary.healthy == 1);
+    wait_until("its registration is stored", || !operator.events_of("someone").is_empty());
+    let other = rusqlite::Connection::open(env.data_dir().join("history.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    agent.kill_9();
+    wait_until("it is unreachable", || operator.collector().summary.unreachable == 1);
+    assert_eq!(collector.terminate().code(), Some(0));
+    drop(other);
+    let _collector = env.start_collector();
+    let operator = env.operator();
+    let events = operator.events();
+    let judged = events.iter().filter_map(|it| match &it.kind {
+        EventKind::Transition { to, .. } => Some((*to, it.at_ms)),
+        _ => None,
+    });
+    let judged: Vec<(State, i64)> = judged.collect();
+    let [.., (State::Degraded, _), (State::Unreachable, at_ms)] = judged[..] else {
+        panic!("{judged:?}")
+    };
+    let mut gaps = events.iter().filter_map(|it| match it.kind {
+        EventKind::Gap { from_ms, .. } => Some(from_ms),
+        _ => None,
+    });
+    assert!(gaps.all(|from_ms| from_ms >= at_ms), "no gap over time that was observed: {events:?}");
+}
+
+#[test]
+fn a_history_that_lost_its_wal_is_said_after_the_start() {
+    let env = TestEnvironment::new();
+    let mut collector = env.start_collector();
+    let mut worker = env.start_worker("worker", collector.address(), 7);
+    let control = env.data_dir().join("control.db");
+    wait_until("each database knows of the other", || {
+        let conn = rusqlite::Connection::open(&control).unwrap();
+        let sql = "SELECT value FROM meta WHERE key = 'other_commits'";
+        conn.query_row(sql, [], |row| row.get::<_, i64>(0)).is_ok_and(|number| number > 1)
+    });
+    collector.kill_9();
+    worker.finish();
+    fs::remove_file(env.data_dir().join("history.db-wal")).unwrap();
+    let _collector = env.start_collector();
+    let banners = env.operator().collector().banners.join("\n");
+    assert!(banners.contains("history.db lacks its last"), "{banners}");
 }

@@ -2,10 +2,11 @@
 
 use heartline_fleet::{CommandRow, CommandRowTarget};
 use heartline_operator::message::CommandOutcome;
-use heartline_vocabulary::{CommandTarget, State};
+use heartline_vocabulary::{CommandTarget, Reason, State};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use crate::clock::WallClockAnchor;
+use crate::store::history::RecordedCommand;
 use crate::store::sql::{self, execute};
 
 /// Writes a command. If its request id was used before, only returns the outcome of that command.
@@ -54,6 +55,30 @@ pub(super) fn write(
         }
     }
     Ok(None)
+}
+
+/// Puts commands in force that history has and `control.db` has lost; returns how many.
+pub(crate) fn restore_commands(
+    conn: &mut Connection,
+    commands: &[RecordedCommand],
+) -> rusqlite::Result<usize> {
+    let tx = conn.transaction()?;
+    let mut restored = 0;
+    for RecordedCommand { id, action, generation, by, reason, at_ms } in commands {
+        restored += execute(
+            &tx,
+            "INSERT INTO desired (agent_id, generation, killed, cause, \"by\", reason, at_ms, request_id) \
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 0 FROM agents WHERE id = ?1 AND forgotten_ms IS NULL \
+             ON CONFLICT (agent_id) DO UPDATE SET generation = excluded.generation, \
+                killed = excluded.killed, cause = excluded.cause, \"by\" = excluded.\"by\", \
+                reason = excluded.reason, at_ms = excluded.at_ms, request_id = excluded.request_id, \
+                delivered_ms = NULL, obeyed_ms = NULL, lifts = NULL \
+             WHERE excluded.generation > desired.generation",
+            params![id.0, generation, action.kills(), Reason::Operator.name(), by, reason, at_ms],
+        )?;
+    }
+    tx.commit()?;
+    Ok(restored)
 }
 
 /// Returns the outcome of a command by its request id.

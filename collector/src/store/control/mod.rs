@@ -5,10 +5,11 @@ mod command;
 mod open;
 mod prune;
 mod token;
+mod watch;
 mod writer;
 
 pub(super) use agents::{forget_agents, insert_agents};
-pub(super) use command::outcome;
+pub(super) use command::{outcome, restore_commands};
 pub(super) use open::open;
 pub(super) use writer::{ControlWrite, ControlWriter};
 

@@ -1,5 +1,6 @@
 //! Opens `control.db`, or refuses to.
 
+use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -11,7 +12,8 @@ use crate::store::schema::{self, CONTROL, DatabaseSchema, SchemaVersion};
 
 /// Opens `control.db` for its writer, or creates it.
 ///
-/// 1. A file that SQLite can't read, or whose pages are damaged, is refused.
+/// 1. A file that SQLite can't read, or whose pages are damaged, is refused, and one in which a table
+///    is missing.
 /// 2. So is one that is empty or missing although a history or copies say that there was one:
 ///    beginning anew would forget every kill.
 /// 3. So are one of a newer version and another program's.
@@ -21,6 +23,9 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn open_as(path: &Path, wanted: &DatabaseSchema) -> Result<Connection, StoreError> {
+    if let Some(what) = file::find_wrong_type(path) {
+        return Err(refused(path, what));
+    }
     let existed = file::len(path) > 0;
     if !existed && must_exist(path) {
         return Err(refused(path, "it is missing or empty".into()));
@@ -54,7 +59,11 @@ fn open_as(path: &Path, wanted: &DatabaseSchema) -> Result<Connection, StoreErro
     if from == 0 {
         draw_control_id(&conn).map_err(failed("create"))?;
     }
-    Ok(conn)
+    match schema::find_difference(&conn, wanted) {
+        Ok(None) => Ok(conn),
+        Ok(Some(difference)) => Err(refused(path, difference)),
+        Err(error) => Err(refused(path, error.to_string())),
+    }
 }
 
 /// Draws the id of a new series of commands. A copy of the file continues the series.
@@ -73,10 +82,14 @@ fn must_exist(path: &Path) -> bool {
 fn refused(path: &Path, why: String) -> StoreError {
     let how_to_restore = match copy::newest_undamaged(path) {
         Some(copy) => format!(
-            "To restore the newest good copy: mv {0} {0}.damaged; rm -f {0}-wal {0}-shm; cp -p {1} {0}. \
-             Kills given since then are not in it",
+            "To restore the newest good copy: {2}rm -f {0}-wal {0}-shm; cp -p {1} {0}. Kills given since \
+             then are taken from history.db where it is whole",
             path.display(),
-            copy.display()
+            copy.display(),
+            match fs::symlink_metadata(path) {
+                Ok(_) => format!("mv {0} {0}.damaged; ", path.display()),
+                Err(_) => String::new(),
+            }
         ),
         None => format!(
             "There is no good copy beside it: restore {0} from a backup, or move the whole data \
@@ -89,7 +102,6 @@ fn refused(path: &Path, why: String) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::path::PathBuf;
 
     use super::*;
@@ -151,21 +163,33 @@ mod tests {
 
     #[test]
     fn the_restore_commands_of_the_message_work() {
-        let (dir, path) = created();
-        fs::write(&path, [0x5a; 8_192]).unwrap();
-        let message = assert_refused(&path);
-        let from = message.find("mv ").unwrap();
-        let to = message.find(". Kills given").unwrap();
-        let status = std::process::Command::new("sh")
-            .args(["-c", &message[from..to]])
-            .current_dir(dir.path())
-            .status()
-            .unwrap();
-        assert!(status.success());
-        let conn = open(&path).unwrap();
-        let count: i64 =
-            conn.query_row("SELECT count(*) FROM agents", [], |row| row.get(0)).unwrap();
-        assert_eq!(count, 5_000);
+        let overwrite = |path: &Path| fs::write(path, [0x5a; 8_192]).unwrap();
+        let remove = |path: &Path| fs::remove_file(path).unwrap();
+        let make_dir = |path: &Path| {
+            fs::remove_file(path).unwrap();
+            fs::create_dir(path).unwrap();
+        };
+        let drop_table = |path: &Path| {
+            file::open_writer(path).unwrap().execute_batch("DROP TABLE tokens").unwrap();
+        };
+        let ways: [&dyn Fn(&Path); 4] = [&overwrite, &remove, &make_dir, &drop_table];
+        for damage in ways {
+            let (dir, path) = created();
+            damage(&path);
+            let message = assert_refused(&path);
+            let from = message.find("copy: ").unwrap() + "copy: ".len();
+            let to = message.find(". Kills given").unwrap();
+            let status = std::process::Command::new("sh")
+                .args(["-ec", &message[from..to]])
+                .current_dir(dir.path())
+                .status()
+                .unwrap();
+            assert!(status.success(), "{message}");
+            let conn = open(&path).unwrap();
+            let count: i64 =
+                conn.query_row("SELECT count(*) FROM agents", [], |row| row.get(0)).unwrap();
+            assert_eq!(count, 5_000);
+        }
     }
 
     #[test]
@@ -175,7 +199,7 @@ mod tests {
         conn.pragma_update(None, "user_version", 99).unwrap();
         drop(conn);
         let refused = open(&path).unwrap_err();
-        assert!(matches!(refused, StoreError::Newer { found: 99, known: 1, .. }), "{refused}");
+        assert!(matches!(refused, StoreError::Newer { found: 99, known: 2, .. }), "{refused}");
         assert_eq!(refused.exit_code(), 4);
     }
 
@@ -183,7 +207,7 @@ mod tests {
     fn a_migration_leaves_a_copy_of_what_was_before() {
         const NEXT: DatabaseSchema = DatabaseSchema {
             application_id: CONTROL.application_id,
-            steps: &[CONTROL.steps[0], "DELETE FROM agents WHERE id > 10"],
+            steps: &[CONTROL.steps[0], CONTROL.steps[1], "DELETE FROM agents WHERE id > 10"],
         };
         let (_dir, path) = created();
         let count = |path: &Path| -> i64 {
@@ -192,6 +216,6 @@ mod tests {
         };
         drop(open_as(&path, &NEXT).unwrap());
         assert_eq!(count(&path), 10);
-        assert_eq!(count(&copy::migration_path(&path, 1)), 5_000);
+        assert_eq!(count(&copy::migration_path(&path, 2)), 5_000);
     }
 }

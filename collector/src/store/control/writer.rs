@@ -4,18 +4,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_config::Retention;
 use heartline_fleet::{CommandRow, ControlDbRow, MonoTime};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::token::{self, TokenChange, TokenChangeError};
+use super::watch::FileWatch;
 use super::{agents, command, prune};
 use crate::clock::{self, WallClockAnchor};
+use crate::store::checkpoint::{WalBacklog, checkpoint};
 use crate::store::copy::DailyCopy;
 use crate::store::disk;
-use crate::store::event::{StoreEvent, StoreEventSink};
+use crate::store::event::StoreEvent;
+use crate::store::file::CONTROL_FILE;
+use crate::store::place::{self, DatabaseFiles, FileFault};
 use crate::store::queue::{GroupCommit, WriteQueue};
+use crate::store::store::WriterContext;
 
 /// A batch of writes to `control.db`.
 pub(crate) enum ControlWrite {
@@ -33,6 +37,12 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause between two steps of pruning.
 const PRUNE_PAUSE: Duration = Duration::from_millis(20);
 
+/// How often the number of history's commits is stored at most.
+const NUMBER_INTERVAL: Duration = Duration::from_secs(4);
+/// Keys of conditions.
+const WAL_REMOVED: &str = "control.db-wal removed";
+const BACKLOG: &str = "control.db-wal";
+
 /// The writer of `control.db`.
 ///
 /// The transaction of a command holds every row that was queued before it, so that a command is
@@ -40,13 +50,19 @@ const PRUNE_PAUSE: Duration = Duration::from_millis(20);
 pub(crate) struct ControlWriter {
     conn: Connection,
     path: PathBuf,
+    files: DatabaseFiles,
     queue: Arc<WriteQueue<ControlWrite>>,
-    notify: StoreEventSink,
+    shared: WriterContext,
     /// Rows that no reply depends on, not yet written.
     pending_rows: Vec<(ControlDbRow, WallClockAnchor)>,
     is_paused: bool,
     daily_copy: DailyCopy,
-    retention: Retention,
+    file_watch: FileWatch,
+    /// Whether the WAL may hold something.
+    is_wal_used: bool,
+    /// The last number of history's commits that was stored, and when.
+    stored_history: (u64, MonoTime),
+    backlog: WalBacklog,
 }
 
 impl ControlWriter {
@@ -54,18 +70,21 @@ impl ControlWriter {
         conn: Connection,
         path: PathBuf,
         queue: Arc<WriteQueue<ControlWrite>>,
-        notify: StoreEventSink,
-        retention: Retention,
+        shared: WriterContext,
     ) -> Self {
         Self {
             conn,
+            files: DatabaseFiles::of(&path),
             path,
             queue,
-            notify,
+            shared,
             pending_rows: Vec::new(),
             is_paused: false,
             daily_copy: DailyCopy::default(),
-            retention,
+            file_watch: FileWatch::default(),
+            is_wal_used: true,
+            stored_history: (0, MonoTime::NEVER_YET),
+            backlog: WalBacklog::new(),
         }
     }
 
@@ -89,10 +108,16 @@ impl ControlWriter {
             if drained.is_last {
                 break;
             }
-            self.daily_copy.start_if_due(&self.path, clock::wall_ms());
+            let now_ms = self.shared.retention_clock.now_ms(clock::now(), clock::wall_ms());
+            self.daily_copy.start_if_due(&self.path, now_ms);
             if is_idle || clock::now().since(pruned_at) >= IDLE_TIMEOUT {
-                is_prune_due = self.prune();
+                self.look_at_files(now_ms);
+                is_prune_due = self.prune(now_ms);
                 pruned_at = clock::now();
+            }
+            if is_idle && !is_prune_due {
+                self.store_history_number();
+                self.checkpoint();
             }
             if self.is_paused {
                 self.queue.wait_closed(COMMIT_DELAY);
@@ -103,6 +128,10 @@ impl ControlWriter {
             tracing::error!(rows, "new agents and profiles could not be stored");
         }
         self.daily_copy.join();
+        if self.files.fault().is_some() {
+            // Closing it would remove the WAL of the file that is there now.
+            std::mem::forget(self.conn);
+        }
     }
 
     fn write(&mut self, batch: ControlWrite) {
@@ -128,7 +157,9 @@ impl ControlWriter {
     fn write_command(&mut self, command: &CommandRow, anchor: WallClockAnchor) {
         let ticket = command.ticket;
         let written = self.commit(|tx| command::write(tx, command, anchor));
-        (self.notify)(match written {
+        // A command is acknowledged if it is durable under the path of the database.
+        let written = written.and_then(|outcome| self.files.check().map(|()| outcome));
+        (self.shared.notify)(match written {
             Ok(None) => StoreEvent::Persisted { ticket },
             Ok(Some(outcome)) => StoreEvent::Duplicate { ticket, outcome },
             Err(error) => {
@@ -138,12 +169,75 @@ impl ControlWriter {
         });
     }
 
+    /// Looks whether the database is still under its path, and tells operators.
+    fn look_at_files(&mut self, now_ms: i64) {
+        self.restore_wal();
+        let fault = self.files.fault();
+        if let Some(sentence) = self.file_watch.sentence(fault, &self.conn, &self.path, now_ms) {
+            self.tell(CONTROL_FILE, sentence);
+        }
+        match self.backlog.check(&self.conn, &self.path, clock::now()) {
+            Ok(Some(sentence)) => self.tell(BACKLOG, sentence),
+            Ok(None) => {}
+            Err(error) => disk::abort_if_sync_failed(&error, &self.path),
+        }
+    }
+
+    /// Moves what was in a WAL that was removed into the database.
+    fn restore_wal(&mut self) {
+        if self.files.fault() != Some(FileFault::WalRemoved) {
+            return;
+        }
+        match place::reopen_without_wal(&self.conn, &self.path) {
+            Ok(conn) => {
+                self.conn = conn;
+                self.files = DatabaseFiles::of(&self.path);
+                let path = self.path.display();
+                let sentence = format!(
+                    "{path}-wal was removed while heartlined ran; what was in it is in {path}"
+                );
+                self.tell(WAL_REMOVED, Some(sentence));
+            }
+            Err(error) => disk::abort_if_sync_failed(&error, &self.path),
+        }
+    }
+
+    fn tell(&self, about: &'static str, sentence: Option<String>) {
+        (self.shared.notify)(StoreEvent::Condition { about, sentence });
+    }
+
+    /// Stores how far history has come, every few seconds while it goes on.
+    fn store_history_number(&mut self) {
+        let (stored, at) = self.stored_history;
+        let (number, now) = (self.shared.numbers.history(), clock::now());
+        if number != stored && now.since(at) >= NUMBER_INTERVAL && !self.is_paused {
+            self.stored_history = (number, now);
+            // It is tried again with the next number.
+            let _ = self.commit(|_| Ok(()));
+        }
+    }
+
+    /// Moves what is in the WAL into the database: then a copy of that file alone has everything.
+    fn checkpoint(&mut self) {
+        if !self.is_wal_used || self.files.fault().is_some() {
+            return;
+        }
+        match checkpoint(&self.conn) {
+            Ok(result) => self.is_wal_used = !result.is_empty,
+            Err(error) => {
+                disk::abort_if_sync_failed(&error, &self.path);
+                tracing::debug!(%error, "control.db-wal could not be written back");
+            }
+        }
+    }
+
     /// Prunes one chunk; returns whether there may be more.
-    fn prune(&mut self) -> bool {
+    fn prune(&mut self, now_ms: i64) -> bool {
         if self.is_paused || !self.path.parent().is_none_or(disk::has_room) {
             return false;
         }
-        let pruned = prune::step(&mut self.conn, &self.retention, clock::wall_ms());
+        let pruned = prune::step(&mut self.conn, &self.shared.retention, now_ms);
+        self.is_wal_used |= !matches!(pruned, Ok(false));
         pruned.unwrap_or_else(|error| {
             disk::abort_if_sync_failed(&error, &self.path);
             tracing::debug!(%error, "control.db could not be pruned");
@@ -156,19 +250,33 @@ impl ControlWriter {
         &mut self,
         write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
-        let written = transact(&mut self.conn, &self.pending_rows, write);
+        self.restore_wal();
+        let numbers = &self.shared.numbers;
+        let written = self.files.check().and_then(|()| {
+            transact(&mut self.conn, &self.pending_rows, |tx| {
+                Ok((write(tx)?, numbers.write_to_control(tx)?))
+            })
+        });
+        let written = written.map(|(result, number)| {
+            numbers.control_committed(number);
+            self.is_wal_used = true;
+            result
+        });
         match &written {
             Ok(_) => {
                 self.pending_rows.clear();
                 if std::mem::take(&mut self.is_paused) {
-                    (self.notify)(StoreEvent::ControlResumed);
+                    (self.shared.notify)(StoreEvent::ControlResumed);
                 }
             }
             Err(error) => {
                 disk::abort_if_sync_failed(error, &self.path);
-                if !self.pending_rows.is_empty() && !std::mem::replace(&mut self.is_paused, true) {
+                // Operators are told of a file that was moved by itself.
+                let is_told = self.files.fault().is_some();
+                let has_rows = !self.pending_rows.is_empty();
+                if has_rows && !is_told && !std::mem::replace(&mut self.is_paused, true) {
                     let why = disk::failure_message("write new agents to", &self.path, error);
-                    (self.notify)(StoreEvent::ControlPaused { why });
+                    (self.shared.notify)(StoreEvent::ControlPaused { why });
                 }
             }
         }

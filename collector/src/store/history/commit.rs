@@ -8,7 +8,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use super::fold::{self, FoldCursors};
 use super::resolution::RollupResolution;
 use super::{agents, event, open};
-use crate::clock::WallClockAnchor;
+use crate::clock::{AliveMoment, WallClockAnchor};
+use crate::store::commit_number::CommitNumbers;
 use crate::store::rollup::{Rollup, WorkCounts};
 use crate::store::sql;
 
@@ -32,14 +33,28 @@ pub(super) struct CommittedWork {
     pub(super) duplicates: Vec<WriteTicket>,
 }
 
-/// Writes rows in one transaction, with the time at which the collector was alive.
+/// What every transaction writes beside its rows.
+#[derive(Debug)]
+pub(super) struct CommitContext<'a> {
+    /// When the collector was alive.
+    pub(super) alive: AliveMoment,
+    pub(super) numbers: &'a CommitNumbers,
+}
+
+/// Writes rows in one transaction, with the time at which the collector was alive. A transaction
+/// without rows has no number.
 pub(super) fn commit<'a>(
     conn: &mut Connection,
     rows: impl Iterator<Item = (&'a HistoryDbRow, WallClockAnchor)>,
-    now_ms: i64,
+    context: &CommitContext<'_>,
 ) -> rusqlite::Result<CommittedWork> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut work = WorkBatch::default();
+    let mut rows = rows.peekable();
+    let number = match rows.peek() {
+        Some(_) => Some(context.numbers.write_to_history(&tx)?),
+        None => None,
+    };
     for (row, anchor) in rows {
         if let HistoryDbRow::Work(row) = row {
             work.add(&tx, row, anchor.wall_ms(row.at))?;
@@ -49,8 +64,11 @@ pub(super) fn commit<'a>(
         }
     }
     let committed = work.write(&tx)?;
-    open::set_alive_at(&tx, now_ms)?;
+    open::set_alive(&tx, &context.alive)?;
     tx.commit()?;
+    if let Some(number) = number {
+        context.numbers.history_committed(number);
+    }
     Ok(committed)
 }
 

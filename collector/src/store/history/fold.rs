@@ -177,7 +177,8 @@ mod tests {
     use heartline_vocabulary::{AgentRowId, WorkTotals};
 
     use super::*;
-    use crate::clock::WallClockAnchor;
+    use crate::clock::{AliveMoment, WallClockAnchor};
+    use crate::store::commit_number::CommitNumbers;
     use crate::store::history::{commit, open, prune};
     use crate::store::rollup::WorkCounts;
 
@@ -250,6 +251,8 @@ mod tests {
         conn.execute("INSERT INTO agents (id, name, first_seen_ms) VALUES (999, 'last', 0)", [])
             .unwrap();
         let anchor = WallClockAnchor::new(MonoTime::from_nanos(0), 0);
+        let numbers = CommitNumbers::default();
+        let context = commit::CommitContext { alive: AliveMoment::default(), numbers: &numbers };
         let retention = Retention {
             minutes: std::time::Duration::from_secs(2 * 3_600),
             hours: std::time::Duration::from_secs(48 * 3_600),
@@ -270,7 +273,7 @@ mod tests {
             let entry = expected.entry(id).or_default();
             entry.add(&rollup.counts, &rollup.latency.pack());
             let row = HistoryDbRow::Work(Box::new(row));
-            commit::commit(&mut conn, [(&row, anchor)].into_iter(), now_ms).unwrap();
+            commit::commit(&mut conn, [(&row, anchor)].into_iter(), &context).unwrap();
             step(&mut conn, now_ms).unwrap();
             prune::step(&mut conn, &retention, now_ms).unwrap();
             if number % 50 == 0 {
@@ -301,6 +304,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (mut conn, _) = open::open(&dir.path().join("history.db"), 0).unwrap();
         let anchor = WallClockAnchor::new(MonoTime::from_nanos(0), 0);
+        let numbers = CommitNumbers::default();
+        let context = commit::CommitContext { alive: AliveMoment::default(), numbers: &numbers };
         let rows: Vec<HistoryDbRow> = (1..=3_000)
             .map(|number| HistoryDbRow::Work(Box::new(work(number, number as i64, 0, number).0)))
             .collect();
@@ -310,14 +315,15 @@ mod tests {
         };
         limit(&conn, pages + 10);
         let refused =
-            commit::commit(&mut conn, rows.iter().map(|row| (row, anchor)), 1).unwrap_err();
+            commit::commit(&mut conn, rows.iter().map(|row| (row, anchor)), &context).unwrap_err();
         assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::DiskFull));
         let count = |conn: &Connection| -> i64 {
             conn.query_row("SELECT count(*) FROM sessions", [], |row| row.get(0)).unwrap()
         };
         assert_eq!(count(&conn), 0);
         limit(&conn, 1 << 30);
-        let done = commit::commit(&mut conn, rows.iter().map(|row| (row, anchor)), 1).unwrap();
+        let done =
+            commit::commit(&mut conn, rows.iter().map(|row| (row, anchor)), &context).unwrap();
         assert_eq!(
             (count(&conn), done.highest, done.duplicates),
             (3_000, Some(WriteTicket(3_000)), vec![])

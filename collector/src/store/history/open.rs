@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::Connection;
 
+use crate::clock::AliveMoment;
 use crate::store::disk::{self, SqliteFault};
 use crate::store::error::StoreError;
-use crate::store::file;
 use crate::store::schema::{self, HISTORY, SchemaVersion};
-use crate::store::sql::execute;
+use crate::store::{file, meta};
 
 /// Size up to which a file is checked at every start.
 const CHECK_ALWAYS_MAX: u64 = 64 << 20;
@@ -18,6 +18,9 @@ const CHECK_UNCLEAN_MAX: u64 = 1 << 30;
 
 /// Keys of the table `meta`.
 const ALIVE_AT: &str = "alive_at_ms";
+const ALIVE_BOOT: &str = "alive_boot_ms";
+const BOOT_ID: &str = "boot_id";
+const RETENTION_AT: &str = "retention_at_ms";
 const CLEAN: &str = "clean";
 
 /// Opens `history.db` for its writer, or creates it. A damaged one is replaced; then a sentence for
@@ -53,31 +56,29 @@ pub(crate) fn open_replacement(
     }
 }
 
-/// Writes the time at which the collector was alive.
-pub(super) fn set_alive_at(conn: &Connection, wall_ms: i64) -> rusqlite::Result<usize> {
-    set_meta(conn, ALIVE_AT, wall_ms)
+/// Writes the moment in which the collector was alive.
+pub(super) fn set_alive(conn: &Connection, alive: &AliveMoment) -> rusqlite::Result<()> {
+    meta::set(conn, ALIVE_AT, alive.wall_ms)?;
+    meta::set(conn, ALIVE_BOOT, alive.boot_ms)?;
+    meta::set(conn, BOOT_ID, alive.boot_id.unwrap_or(0))?;
+    meta::set(conn, RETENTION_AT, alive.retention_ms)?;
+    Ok(())
 }
 
-/// Returns when the collector was last known to be alive, in ms of Unix time.
-pub(crate) fn alive_at(conn: &Connection) -> rusqlite::Result<Option<i64>> {
-    meta(conn, ALIVE_AT)
+/// Returns when the collector was last known to be alive.
+pub(crate) fn last_alive(conn: &Connection) -> rusqlite::Result<Option<AliveMoment>> {
+    let Some(wall_ms) = meta::get(conn, ALIVE_AT)? else { return Ok(None) };
+    Ok(Some(AliveMoment {
+        wall_ms,
+        boot_ms: meta::get(conn, ALIVE_BOOT)?.unwrap_or(0),
+        boot_id: meta::get(conn, BOOT_ID)?.filter(|&id| id != 0),
+        retention_ms: meta::get(conn, RETENTION_AT)?.unwrap_or(wall_ms),
+    }))
 }
 
 /// Writes whether the collector ends in order.
 pub(super) fn set_clean(conn: &Connection, is_clean: bool) -> rusqlite::Result<usize> {
-    set_meta(conn, CLEAN, i64::from(is_clean))
-}
-
-fn set_meta(conn: &Connection, key: &str, value: i64) -> rusqlite::Result<usize> {
-    let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2) \
-               ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    execute(conn, sql, params![key, value])
-}
-
-fn meta(conn: &Connection, key: &str) -> rusqlite::Result<Option<i64>> {
-    conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?
-        .query_row([key], |row| row.get(0))
-        .optional()
+    meta::set(conn, CLEAN, i64::from(is_clean))
 }
 
 fn failed(path: &Path, what: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
@@ -86,6 +87,9 @@ fn failed(path: &Path, what: &'static str) -> impl FnOnce(rusqlite::Error) -> St
 
 /// Opens the database, or describes its damage.
 fn open_existing(path: &Path) -> Result<Result<Connection, String>, StoreError> {
+    if let Some(what) = file::find_wrong_type(path) {
+        return Ok(Err(what));
+    }
     let mut conn = file::open_writer(path).map_err(failed(path, "open"))?;
     let from = match schema::read_version(&conn, &HISTORY) {
         Ok(SchemaVersion::Empty) => 0,
@@ -123,6 +127,9 @@ fn prepare(conn: &mut Connection, path: &Path, from: usize) -> rusqlite::Result<
         return Ok(Some(damage));
     }
     schema::migrate(conn, &HISTORY, from)?;
+    if let Some(difference) = schema::find_difference(conn, &HISTORY)? {
+        return Ok(Some(difference));
+    }
     // On a full disk this fails, and the collector must start all the same.
     if let Err(error) = set_clean(conn, false) {
         tracing::warn!(%error, path = %path.display(), "history can't be written yet");
@@ -132,5 +139,5 @@ fn prepare(conn: &mut Connection, path: &Path, from: usize) -> rusqlite::Result<
 
 fn is_check_due(conn: &Connection, path: &Path) -> rusqlite::Result<bool> {
     let len = file::len(path);
-    Ok(len <= CHECK_ALWAYS_MAX || (len <= CHECK_UNCLEAN_MAX && meta(conn, CLEAN)? != Some(1)))
+    Ok(len <= CHECK_ALWAYS_MAX || (len <= CHECK_UNCLEAN_MAX && meta::get(conn, CLEAN)? != Some(1)))
 }

@@ -1,21 +1,23 @@
 //! The thread that writes `history.db`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_config::Retention;
 use heartline_fleet::{HistoryDbRow, MonoTime};
 use rusqlite::{Connection, ffi};
 
-use super::agents::{self, AgentRecord};
-use super::commit::{CommittedWork, commit};
+use super::commit::{CommitContext, CommittedWork, commit};
+use super::replace::failure;
+use super::spill::Spill;
 use super::{fold, open, prune};
-use crate::clock::{self, WallClockAnchor};
+use crate::clock::{self, AliveMoment, WallClockAnchor};
+use crate::store::checkpoint::WalBacklog;
 use crate::store::disk::{self, SqliteFault};
-use crate::store::event::{StoreEvent, StoreEventSink};
-use crate::store::file::{self, CONTROL_FILE};
+use crate::store::event::StoreEvent;
+use crate::store::place::DatabaseFiles;
 use crate::store::queue::{GroupCommit, WriteQueue};
+use crate::store::store::WriterContext;
 
 /// Rows, with the anchor that turns their times into wall-clock time.
 pub(crate) type HistoryBatch = (Vec<HistoryDbRow>, WallClockAnchor);
@@ -31,17 +33,37 @@ const ALIVE_INTERVAL: Duration = Duration::from_secs(4);
 /// Pause between two steps of folding and pruning.
 const MAINTENANCE_PAUSE: Duration = Duration::from_millis(5);
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Whatever is queued, without waiting.
+const DRAIN_AT_ONCE: GroupCommit =
+    GroupCommit { idle_timeout: Duration::ZERO, delay: Duration::ZERO, max_rows: COMMIT_ROWS };
+
+/// Key of the condition of a WAL that can't be written back.
+const BACKLOG: &str = "history.db-wal";
 
 /// The writer of `history.db`, which also folds and prunes it.
 pub(crate) struct HistoryWriter {
-    pub(crate) conn: Connection,
-    pub(crate) path: PathBuf,
-    pub(crate) queue: Arc<WriteQueue<HistoryBatch>>,
-    pub(crate) notify: StoreEventSink,
-    pub(crate) retention: Retention,
+    pub(super) conn: Connection,
+    pub(super) path: PathBuf,
+    pub(super) files: DatabaseFiles,
+    pub(super) shared: WriterContext,
+    queue: Arc<WriteQueue<HistoryBatch>>,
+    spill: Spill,
+    boot_id: Option<i64>,
+    backlog: WalBacklog,
 }
 
 impl HistoryWriter {
+    pub(crate) fn new(
+        (conn, spill): (Connection, Spill),
+        path: PathBuf,
+        queue: Arc<WriteQueue<HistoryBatch>>,
+        shared: WriterContext,
+    ) -> Self {
+        let (files, boot_id) = (DatabaseFiles::of(&path), clock::boot_id());
+        let backlog = WalBacklog::new();
+        Self { conn, path, files, shared, queue, spill, boot_id, backlog }
+    }
+
     /// Writes until the queue is closed and empty. A group that the disk refuses is kept and tried
     /// again; what comes meanwhile stays queued.
     pub(crate) fn run(mut self) {
@@ -55,7 +77,7 @@ impl HistoryWriter {
             });
             let is_due = clock::now().since(committed_at) >= ALIVE_INTERVAL;
             if !drained.batches.is_empty() || is_due || drained.is_last {
-                self.write(&drained.batches);
+                self.write(drained.batches);
                 committed_at = clock::now();
             }
             if drained.is_last {
@@ -66,17 +88,19 @@ impl HistoryWriter {
         self.close();
     }
 
-    /// Writes a group, however long that takes; gives up only when the queue is closed meanwhile.
-    fn write(&mut self, batches: &[HistoryBatch]) {
+    /// Writes a group, however long that takes; gives up only when the queue is closed meanwhile. What
+    /// was judged is spilled, so that it survives whatever comes.
+    fn write(&mut self, mut batches: Vec<HistoryBatch>) {
         let mut is_paused = false;
         loop {
-            match self.try_write(batches) {
+            match self.try_write(&batches) {
                 Ok(CommittedWork { highest, duplicates }) => {
                     if is_paused {
-                        (self.notify)(StoreEvent::HistoryResumed);
+                        (self.shared.notify)(StoreEvent::HistoryResumed);
                     }
                     if let Some(ticket) = highest {
-                        (self.notify)(StoreEvent::HistoryStored { ticket, known: duplicates });
+                        let stored = StoreEvent::HistoryStored { ticket, known: duplicates };
+                        (self.shared.notify)(stored);
                     }
                     return;
                 }
@@ -87,15 +111,18 @@ impl HistoryWriter {
                     }
                     if !std::mem::replace(&mut is_paused, true) {
                         let why = disk::failure_message("write history to", &self.path, &error);
-                        (self.notify)(StoreEvent::HistoryPaused { why });
+                        (self.shared.notify)(StoreEvent::HistoryPaused { why });
                     }
                 }
             }
+            let is_spilled = self.spill(&mut batches);
             if self.queue.wait_closed(RETRY_INTERVAL) {
-                if let Err(error) = self.try_write(batches) {
-                    tracing::error!(%error, "the last rows of history are lost");
-                }
+                self.give_up(batches);
                 return;
+            }
+            if is_spilled {
+                // Further rows are no safer in memory.
+                batches.extend(self.queue.drain(&DRAIN_AT_ONCE).batches);
             }
         }
     }
@@ -104,9 +131,56 @@ impl HistoryWriter {
         if !self.has_room() {
             return Err(failure(ffi::SQLITE_FULL));
         }
-        self.reopen_if_closed()?;
+        self.ensure_in_place()?;
+        self.merge_spill()?;
         let rows = batches.iter().flat_map(|(rows, anchor)| rows.iter().map(|row| (row, *anchor)));
-        commit(&mut self.conn, rows, clock::wall_ms())
+        let alive = self.alive_moment();
+        let context = CommitContext { alive, numbers: &self.shared.numbers };
+        commit(&mut self.conn, rows, &context)
+    }
+
+    fn alive_moment(&self) -> AliveMoment {
+        let (now, wall_ms) = (clock::now(), clock::wall_ms());
+        self.shared.retention_clock.alive_moment(self.boot_id, now, wall_ms)
+    }
+
+    /// Adds what was spilled, before anything that is newer. A damaged spill is set aside.
+    fn merge_spill(&mut self) -> rusqlite::Result<()> {
+        let Err(error) = self.spill.merge_into(&mut self.conn) else { return Ok(()) };
+        if disk::classify(&error) != SqliteFault::Corrupt {
+            return Err(error);
+        }
+        let aside = self.spill.set_aside().map_err(|_| failure(ffi::SQLITE_CANTOPEN))?;
+        tracing::error!("what history.db had not taken is damaged, and is now {}", aside.display());
+        Ok(())
+    }
+
+    /// Spills the rows of a group that are not work; returns whether that was done.
+    fn spill(&mut self, batches: &mut Vec<HistoryBatch>) -> bool {
+        let rows: Vec<_> = batches
+            .iter()
+            .flat_map(|(rows, anchor)| rows.iter().map(|row| (row.clone(), *anchor)))
+            .filter(|(row, _)| !is_work(row))
+            .collect();
+        if let Err(error) = self.spill.add(&rows, self.alive_moment()) {
+            tracing::debug!(%error, "what history.db does not take can't be spilled");
+            return false;
+        }
+        for (rows, _) in &mut *batches {
+            rows.retain(is_work);
+        }
+        batches.retain(|(rows, _)| !rows.is_empty());
+        true
+    }
+
+    /// Makes a last attempt before the collector ends.
+    fn give_up(&mut self, mut batches: Vec<HistoryBatch>) {
+        let Err(error) = self.try_write(&batches) else { return };
+        if self.spill(&mut batches) {
+            tracing::warn!("history.db takes at the next start what it does not take now: {error}");
+        } else {
+            tracing::error!(%error, "the last rows of history are lost");
+        }
     }
 
     /// Returns whether the disk has more free space than the reserve of `control.db`.
@@ -114,52 +188,16 @@ impl HistoryWriter {
         self.path.parent().is_none_or(disk::has_room)
     }
 
-    /// Opens the file again where [`Self::replace`] left none open.
-    fn reopen_if_closed(&mut self) -> rusqlite::Result<()> {
-        if self.conn.path().is_some_and(|path| !path.is_empty()) {
-            return Ok(());
-        }
-        match open::open(&self.path, clock::wall_ms()) {
-            Ok((conn, _)) => {
-                self.conn = conn;
-                merge_from_control(&mut self.conn, &self.path)
-            }
-            Err(error) => {
-                tracing::debug!(%error, "history.db can't be opened again");
-                Err(failure(ffi::SQLITE_CANTOPEN))
-            }
-        }
-    }
-
-    /// Replaces a damaged file by an empty one; returns whether that could be done.
-    fn replace(&mut self, damage: &rusqlite::Error) -> bool {
-        // The old file is closed before it is renamed: its WAL goes with it.
-        let Ok(nothing) = Connection::open_in_memory() else { return false };
-        drop(std::mem::replace(&mut self.conn, nothing));
-        match open::open_replacement(&self.path, &damage.to_string(), clock::wall_ms()) {
-            Ok((conn, why)) => {
-                self.conn = conn;
-                if let Err(error) = merge_from_control(&mut self.conn, &self.path) {
-                    tracing::warn!(%error, "agents have no names in the new history.db until the next start");
-                }
-                (self.notify)(StoreEvent::HistorySetAside { why });
-                true
-            }
-            Err(error) => {
-                tracing::error!(%error, "history.db is damaged and can't be set aside");
-                false
-            }
-        }
-    }
-
     /// Folds and prunes one chunk; returns whether there may be more.
     fn maintain(&mut self) -> bool {
         if !self.has_room() {
             return false;
         }
-        let now_ms = clock::wall_ms();
-        let done = fold::step(&mut self.conn, now_ms)
-            .and_then(|more| Ok(more | prune::step(&mut self.conn, &self.retention, now_ms)?));
+        self.check_backlog();
+        let now_ms = self.shared.retention_clock.now_ms(clock::now(), clock::wall_ms());
+        let done = fold::step(&mut self.conn, now_ms).and_then(|more| {
+            Ok(more | prune::step(&mut self.conn, &self.shared.retention, now_ms)?)
+        });
         done.unwrap_or_else(|error| {
             disk::abort_if_sync_failed(&error, &self.path);
             tracing::debug!(%error, "history could not be folded and pruned");
@@ -167,7 +205,25 @@ impl HistoryWriter {
         })
     }
 
+    fn check_backlog(&mut self) {
+        match self.backlog.check(&self.conn, &self.path, clock::now()) {
+            Ok(Some(sentence)) => {
+                (self.shared.notify)(StoreEvent::Condition { about: BACKLOG, sentence });
+            }
+            Ok(None) => {}
+            Err(error) => {
+                disk::abort_if_sync_failed(&error, &self.path);
+                tracing::debug!(%error, "history.db-wal could not be written back");
+            }
+        }
+    }
+
     fn close(self) {
+        if self.files.fault().is_some() {
+            // Closing it would remove the WAL of the file that is there now.
+            std::mem::forget(self.conn);
+            return;
+        }
         let closed = open::set_clean(&self.conn, true)
             .and_then(|_| self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
         if let Err(error) = closed {
@@ -176,15 +232,7 @@ impl HistoryWriter {
     }
 }
 
-fn failure(code: i32) -> rusqlite::Error {
-    rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)
-}
-
-/// Inserts the agents of `control.db` into a new `history.db`.
-fn merge_from_control(history: &mut Connection, path: &Path) -> rusqlite::Result<()> {
-    let control = file::open_reader(&path.with_file_name(CONTROL_FILE))?;
-    let sql = format!("SELECT {} FROM agents", AgentRecord::COLUMNS);
-    let mut statement = control.prepare(&sql)?;
-    let records = statement.query_map([], AgentRecord::read)?;
-    agents::merge_agents(history, records.collect::<rusqlite::Result<Vec<_>>>()?.iter())
+/// What can be queued for again at any time.
+fn is_work(row: &HistoryDbRow) -> bool {
+    matches!(row, HistoryDbRow::Work(_))
 }

@@ -5,7 +5,6 @@ mod pool;
 mod work;
 
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use heartline_vocabulary::AgentRowId;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::file::{self, CONTROL_FILE, HISTORY_FILE};
+use super::place::DatabaseFiles;
 use super::{control, sql};
 
 use pool::QueryLimit;
@@ -150,17 +150,17 @@ impl StoreReader {
 struct DatabaseReader {
     path: PathBuf,
     conn: Connection,
-    /// Identifies the file: a damaged history is replaced while the collector runs.
-    inode: u64,
+    /// A damaged or removed history is replaced while the collector runs.
+    files: DatabaseFiles,
     /// The limit of the queries that run.
     limit: Option<QueryLimit>,
 }
 
 impl DatabaseReader {
     fn open(path: PathBuf) -> Result<Self, ReadError> {
-        let inode = inode(&path);
+        let files = DatabaseFiles::of(&path);
         match file::open_reader(&path) {
-            Ok(conn) => Ok(Self { path, conn, inode, limit: None }),
+            Ok(conn) => Ok(Self { path, conn, files, limit: None }),
             Err(source) => Err(ReadError::Open { path, source }),
         }
     }
@@ -171,7 +171,7 @@ impl DatabaseReader {
         what: &'static str,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, ReadError> {
-        if inode(&self.path) != self.inode {
+        if self.files.fault().is_some() {
             let limit = self.limit.take();
             *self = Self { limit, ..Self::open(self.path.clone())? };
         }
@@ -192,8 +192,4 @@ impl DatabaseReader {
         let handler = limit.map(|limit| move || limit.is_exceeded());
         self.conn.progress_handler(LIMIT_CHECK_INTERVAL, handler)
     }
-}
-
-fn inode(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |meta| meta.ino())
 }

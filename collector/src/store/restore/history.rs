@@ -3,7 +3,7 @@
 use heartline_vocabulary::{AgentRowId, AgentStatus, Reason, SessionEnd, State, WorkTotals};
 use rusqlite::Connection;
 
-use crate::store::history::{self, AgentRecord};
+use crate::store::history::AgentRecord;
 use crate::store::sql;
 
 /// The agents and sessions of `history.db`, by ascending id.
@@ -11,8 +11,6 @@ use crate::store::sql;
 pub(crate) struct HistoryDbState {
     pub(super) agents: Vec<HistoryAgentRow>,
     pub(super) sessions: Vec<SessionRow>,
-    /// When the collector was last known to be alive, in ms of Unix time.
-    pub(crate) alive_at_ms: Option<i64>,
 }
 
 /// The default is an agent of which history knows nothing.
@@ -53,11 +51,7 @@ impl Default for HistoryAgentRow {
 
 impl HistoryDbState {
     pub(crate) fn read(conn: &Connection) -> rusqlite::Result<Self> {
-        Ok(Self {
-            agents: read_agents(conn)?,
-            sessions: read_sessions(conn)?,
-            alive_at_ms: history::alive_at(conn)?,
-        })
+        Ok(Self { agents: read_agents(conn)?, sessions: read_sessions(conn)? })
     }
 }
 

@@ -1,0 +1,37 @@
+//! Commands as history has them, for a `control.db` that has lost some.
+
+use heartline_vocabulary::{Action, AgentRowId};
+use rusqlite::Connection;
+
+use crate::store::sql;
+
+/// The newest command that history has for an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RecordedCommand {
+    pub(crate) id: AgentRowId,
+    pub(crate) action: Action,
+    pub(crate) generation: i64,
+    pub(crate) by: Box<str>,
+    pub(crate) reason: Box<str>,
+    pub(crate) at_ms: i64,
+}
+
+/// Returns the newest command of every agent, by its generation.
+pub(crate) fn newest_commands(conn: &Connection) -> rusqlite::Result<Vec<RecordedCommand>> {
+    // SQLite takes the other columns from the row with the maximum.
+    let mut statement = conn.prepare(
+        "SELECT agent_id, action, max(generation), \"by\", words, at_ms FROM events \
+         WHERE kind IN ('kill', 'resume') AND agent_id IS NOT NULL GROUP BY agent_id",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(RecordedCommand {
+            id: AgentRowId(row.get(0)?),
+            action: sql::read_named(row, 1, Action::from_name)?,
+            generation: row.get(2)?,
+            by: row.get(3)?,
+            reason: row.get(4)?,
+            at_ms: row.get(5)?,
+        })
+    })?;
+    rows.collect()
+}

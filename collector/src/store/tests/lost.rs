@@ -1,0 +1,391 @@
+//! Files that are lost, replaced or damaged, and what the databases know of each other.
+
+use std::fs;
+
+use heartline_vocabulary::AgentStatus;
+use rusqlite::Connection;
+
+use super::*;
+
+/// Copies the databases without their WALs, as a killed process and somebody with `rm` leave them.
+fn copy_without(dir: &TempDir, without: &[&str]) -> TempDir {
+    let left = tempfile::tempdir().unwrap();
+    for file in ["history.db-wal", "control.db-wal", "history.db", "control.db"] {
+        if !without.contains(&file) {
+            fs::copy(path(dir, file), path(&left, file)).unwrap();
+        }
+    }
+    left
+}
+
+/// Waits until a database stores at least this number of the other one's commits.
+fn wait_for_number(dir: &TempDir, file: &str, least: i64) {
+    let deadline = crate::clock::now() + EVENT_TIMEOUT;
+    loop {
+        let conn = Connection::open(path(dir, file)).unwrap();
+        let sql = "SELECT value FROM meta WHERE key = 'other_commits'";
+        let number: i64 = conn.query_row(sql, [], |row| row.get(0)).unwrap_or(0);
+        if number >= least {
+            return;
+        }
+        assert!(crate::clock::now() < deadline, "{file} knows {number} commits");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A store with one killed agent and its work, all of which both databases know.
+fn store_with_a_kill(dir: &TempDir) -> OpenStore {
+    let opened = open(dir.path());
+    register(&opened, 1, "agent-1");
+    opened.record([segment(1, 1, 7, 1)]);
+    opened.wait_stored(1);
+    opened.persist([command(1, 1, Action::Kill, &[(1, 1)])]);
+    opened.wait_persisted(1);
+    opened.record([HistoryDbRow::Commanded {
+        id: AgentRowId(1),
+        at: at(5_000),
+        action: Action::Kill,
+        generation: 1,
+        by: "root@host".into(),
+        reason: "burns money".into(),
+    }]);
+    opened
+}
+
+#[test]
+fn a_history_that_is_gone_is_said_at_the_start() {
+    for way in ["removed", "emptied", "its wal removed"] {
+        let dir = tempfile::tempdir().unwrap();
+        let opened = store_with_a_kill(&dir);
+        wait_for_number(&dir, "control.db", 1);
+        let without: &[&str] = match way {
+            "removed" => &["history.db", "history.db-wal"],
+            _ => &["history.db-wal"],
+        };
+        let left = copy_without(&dir, without);
+        if way == "emptied" {
+            fs::write(path(&left, "history.db"), "").unwrap();
+        }
+        drop(opened);
+        let after = open(left.path());
+        let [banner] = &after.restored.banners[..] else { panic!("{:?}", after.restored.banners) };
+        assert!(banner.contains("history.db lacks its last"), "{way}: {banner}");
+        assert!(after.agent(1).desired.as_deref().unwrap().killed, "control.db is whole: {way}");
+        let after = after.again(&left);
+        assert_eq!(after.restored.banners, [""; 0], "{way}: a banner once");
+    }
+}
+
+#[test]
+fn kills_that_control_db_lost_are_taken_from_history() {
+    let dir = tempfile::tempdir().unwrap();
+    // In the WAL alone, as it is until nothing was written for a second.
+    let before = {
+        let opened = open(dir.path());
+        register(&opened, 1, "agent-1");
+        opened.store.close();
+        fs::read(path(&dir, "control.db")).unwrap()
+    };
+    let opened = store_with_a_kill(&dir);
+    wait_for_number(&dir, "history.db", 2);
+    opened.store.close();
+    fs::write(path(&dir, "control.db"), before).unwrap();
+
+    let opened = open(dir.path());
+    let [banner] = &opened.restored.banners[..] else { panic!("{:?}", opened.restored.banners) };
+    assert!(banner.contains("control.db lacks its last"), "{banner}");
+    assert!(banner.contains("1 kills and resumes"), "{banner}");
+    let desired = opened.agent(1).desired.as_deref().unwrap();
+    assert_eq!((desired.killed, desired.generation, &*desired.by), (true, 1, "root@host"));
+    assert_eq!(&*desired.reason, "burns money");
+    let opened = opened.again(&dir);
+    assert_eq!(opened.restored.banners, [""; 0], "a banner once");
+    assert!(opened.agent(1).desired.as_deref().unwrap().killed);
+}
+
+#[test]
+fn nothing_is_said_after_a_crash_that_lost_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store_with_a_kill(&dir);
+    wait_for_number(&dir, "control.db", 1);
+    opened.store.close();
+    for _ in 0..3 {
+        let opened = open(dir.path());
+        assert_eq!(opened.restored.banners, [""; 0]);
+        opened.store.close();
+    }
+}
+
+#[test]
+fn control_db_alone_has_everything_soon_after_the_last_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store_with_a_kill(&dir);
+    let deadline = crate::clock::now() + EVENT_TIMEOUT;
+    loop {
+        let copy = tempfile::tempdir().unwrap();
+        fs::copy(path(&dir, "control.db"), path(&copy, "control.db")).unwrap();
+        let conn = Connection::open(path(&copy, "control.db")).unwrap();
+        let sql = "SELECT killed FROM desired WHERE agent_id = 1";
+        if conn.query_row(sql, [], |row| row.get(0)).unwrap_or(false) {
+            break;
+        }
+        assert!(crate::clock::now() < deadline);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    opened.store.close();
+}
+
+#[test]
+fn a_removed_control_db_takes_no_command_and_is_saved() {
+    for way in ["removed", "replaced"] {
+        let dir = tempfile::tempdir().unwrap();
+        let opened = store_with_a_kill(&dir);
+        let control = path(&dir, "control.db");
+        fs::rename(&control, path(&dir, "aside")).unwrap();
+        if way == "replaced" {
+            fs::copy(path(&dir, "aside"), &control).unwrap();
+        }
+        opened.persist([command(2, 2, Action::Resume, &[(1, 2)])]);
+        let (mut failed, mut told) = (None, None);
+        let (why, sentence) = opened.wait_for(|event| {
+            match event {
+                StoreEvent::CommandFailed { ticket: WriteTicket(2), why } => failed = Some(why),
+                StoreEvent::Condition { about: "control.db", sentence } => told = sentence,
+                StoreEvent::Persisted { ticket: WriteTicket(2) } => panic!("acknowledged: {way}"),
+                _ => {}
+            }
+            failed.clone().zip(told.clone())
+        });
+        assert!(why.contains(&format!("it was {way} while heartlined runs")), "{why}");
+        assert!(sentence.contains(&format!("was {way} while")), "{sentence}");
+        assert!(sentence.contains("control.db.copy-"), "{sentence}");
+
+        fs::rename(path(&dir, "aside"), &control).unwrap();
+        opened.wait_for(|event| match event {
+            StoreEvent::Condition { about: "control.db", sentence } => {
+                sentence.is_none().then_some(())
+            }
+            _ => None,
+        });
+        opened.persist([command(3, 3, Action::Resume, &[(1, 2)])]);
+        opened.wait_persisted(3);
+        let opened = opened.again(&dir);
+        assert!(!opened.agent(1).desired.as_deref().unwrap().killed, "{way}");
+    }
+}
+
+#[test]
+fn what_was_saved_of_a_removed_control_db_is_started_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store_with_a_kill(&dir);
+    for file in ["control.db", "control.db-wal", "control.db-shm"] {
+        fs::remove_file(path(&dir, file)).unwrap();
+    }
+    opened.wait_for(|event| match event {
+        StoreEvent::Condition { about: "control.db", sentence } => sentence,
+        _ => None,
+    });
+    opened.store.close();
+    let refused = try_open(dir.path()).err().unwrap().to_string();
+    let from = refused.find("copy: ").unwrap() + "copy: ".len();
+    let to = refused.find(". Kills given").unwrap();
+    let shell = std::process::Command::new("sh").args(["-ec", &refused[from..to]]).status();
+    assert!(shell.unwrap().success(), "{refused}");
+    let opened = open(dir.path());
+    assert!(opened.agent(1).desired.as_deref().unwrap().killed);
+}
+
+#[test]
+fn a_removed_wal_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store_with_a_kill(&dir);
+    for file in ["control.db-wal", "history.db-wal"] {
+        fs::remove_file(path(&dir, file)).unwrap();
+    }
+    opened.persist([command(2, 2, Action::Resume, &[(1, 2)])]);
+    opened.record([segment(2, 1, 7, 2)]);
+    let mut left = ["control.db-wal removed", "history.db"].to_vec();
+    let (mut is_persisted, mut is_stored) = (false, false);
+    opened.wait_for(|event| {
+        match event {
+            StoreEvent::Condition { about, sentence: Some(_) } => left.retain(|it| *it != about),
+            StoreEvent::Persisted { ticket: WriteTicket(2) } => is_persisted = true,
+            StoreEvent::HistoryStored { ticket: WriteTicket(2), .. } => is_stored = true,
+            StoreEvent::CommandFailed { why, .. } => panic!("{why}"),
+            _ => {}
+        }
+        (left.is_empty() && is_persisted && is_stored).then_some(())
+    });
+    // As a killed process leaves the files.
+    let after = open(copy_without(&dir, &[]).path());
+    assert_eq!(after.restored.banners, [""; 0]);
+    assert_eq!(after.agent(1).totals.ok, 2);
+    assert!(!after.agent(1).desired.as_deref().unwrap().killed);
+}
+
+#[test]
+fn a_removed_history_is_written_again() {
+    for without in [&["history.db"][..], &["history.db", "history.db-wal", "history.db-shm"]] {
+        let dir = tempfile::tempdir().unwrap();
+        let opened = store_with_a_kill(&dir);
+        let mut reader = reader(&dir);
+        for file in without {
+            fs::remove_file(path(&dir, file)).unwrap();
+        }
+        opened.record([segment(2, 1, 7, 2)]);
+        let sentence = opened.wait_for(|event| match event {
+            StoreEvent::Condition { about: "history.db", sentence } => sentence,
+            _ => None,
+        });
+        assert!(sentence.contains("written again, whole"), "{sentence}");
+        opened.wait_stored(2);
+        assert_eq!(reader.sessions(AgentRowId(1), 9).unwrap().len(), 1, "a reader follows");
+        let after = open(copy_without(&dir, &[]).path());
+        assert_eq!(after.restored.banners, [""; 0]);
+        assert_eq!(after.agent(1).totals.ok, 2);
+        let opened = opened.again(&dir);
+        assert_eq!(opened.agent(1).totals.ok, 2);
+    }
+}
+
+#[test]
+fn a_replaced_history_is_left_alone_and_nothing_is_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store_with_a_kill(&dir);
+    let (history, aside) = (path(&dir, "history.db"), path(&dir, "aside"));
+    fs::rename(&history, &aside).unwrap();
+    fs::write(&history, "of somebody else").unwrap();
+    opened.record([segment(2, 1, 7, 2)]);
+    let why = opened.wait_for(|event| match event {
+        StoreEvent::HistoryPaused { why } => Some(why),
+        StoreEvent::HistoryStored { ticket: WriteTicket(2), .. } => panic!("acknowledged"),
+        _ => None,
+    });
+    assert!(why.contains("it was replaced while heartlined runs"), "{why}");
+    assert_eq!(fs::read_to_string(&history).unwrap(), "of somebody else");
+    fs::rename(&aside, &history).unwrap();
+    opened.wait_stored(2);
+    assert_eq!(opened.again(&dir).agent(1).totals.ok, 2);
+}
+
+#[test]
+fn a_history_that_is_no_database_of_ours_is_set_aside() {
+    let make_dir = |path: &Path| {
+        fs::remove_file(path).unwrap();
+        fs::create_dir(path).unwrap();
+        fs::write(path.join("notes"), "notes").unwrap();
+    };
+    let sql = |path: &Path, sql: &str| Connection::open(path).unwrap().execute_batch(sql).unwrap();
+    let drop_table = |path: &Path| sql(path, "DROP TABLE minutes");
+    let drop_meta = |path: &Path| sql(path, "DROP TABLE meta");
+    let drop_column = |path: &Path| sql(path, "ALTER TABLE agents DROP COLUMN tokens_out");
+    let link = |path: &Path| {
+        fs::remove_file(path).unwrap();
+        std::os::unix::fs::symlink("nowhere", path).unwrap();
+    };
+    let damages: [&dyn Fn(&Path); 5] = [&make_dir, &drop_table, &drop_meta, &drop_column, &link];
+    for damage in damages {
+        let dir = tempfile::tempdir().unwrap();
+        store_with_a_kill(&dir).store.close();
+        damage(&path(&dir, "history.db"));
+        let opened = open(dir.path());
+        let [banner] = &opened.restored.banners[..] else {
+            panic!("{:?}", opened.restored.banners)
+        };
+        assert!(banner.contains("history.db.corrupt-20"), "{banner}");
+        assert!(opened.agent(1).desired.as_deref().unwrap().killed);
+        opened.record([segment(1, 1, 7, 2)]);
+        opened.wait_stored(1);
+    }
+}
+
+/// What is judged while another program holds `history.db` is stored beside it, and is there after a
+/// kill and after a stop.
+#[test]
+fn what_was_judged_while_history_was_locked_survives() {
+    for end in ["kill", "stop", "resume"] {
+        let dir = tempfile::tempdir().unwrap();
+        let opened = store_with_a_kill(&dir);
+        let other = Connection::open(path(&dir, "history.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let silent = AgentStatus { state: State::Unreachable, reason: Some(Reason::Silent) };
+        let transition = heartline_fleet::Transition {
+            id: AgentRowId(1),
+            at: at(70_000),
+            from: AgentStatus::UNKNOWN,
+            to: silent,
+            lasted: None,
+            cause: heartline_fleet::TransitionCause::TwoProcesses,
+        };
+        register(&opened, 2, "agent-2");
+        opened.record([
+            HistoryDbRow::Transition(transition),
+            HistoryDbRow::Session { id: AgentRowId(1), session: 8, at: at(60_000), starts: 2 },
+            segment(2, 1, 7, 2),
+        ]);
+        opened.wait_for(|event| matches!(event, StoreEvent::HistoryPaused { .. }).then_some(()));
+        let spill = path(&dir, "history.db.pending");
+        let deadline = crate::clock::now() + EVENT_TIMEOUT;
+        let is_spilled = || {
+            let sql = "SELECT count(*) FROM events WHERE kind IN ('transition', 'registered')";
+            let conn = Connection::open(&spill).unwrap();
+            conn.query_row(sql, [], |row| row.get(0)).unwrap_or(0) == 2
+        };
+        while !spill.exists() || !is_spilled() {
+            assert!(crate::clock::now() < deadline);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let killed = copy_without(&dir, &[]);
+        for suffix in ["", "-wal"] {
+            let name = format!("history.db.pending{suffix}");
+            fs::copy(path(&dir, &name), path(&killed, &name)).unwrap();
+        }
+        let after = match end {
+            "kill" => open(killed.path()),
+            "stop" => {
+                opened.store.close();
+                drop(other);
+                open(dir.path())
+            }
+            _ => {
+                other.execute_batch("ROLLBACK").unwrap();
+                opened.wait_stored(2);
+                assert!(!spill.exists());
+                opened.again(&dir)
+            }
+        };
+        let agent = after.agent(1);
+        assert_eq!((agent.status, agent.since, agent.starts), (silent, at(70_000), 2), "{end}");
+        assert_eq!(agent.totals.ok, if end == "resume" { 2 } else { 1 }, "{end}");
+        let into = if end == "kill" { &killed } else { &dir };
+        assert!(!path(into, "history.db.pending").exists());
+        let query = heartline_operator::message::EventQuery { limit: 99, ..Default::default() };
+        let events = reader(into).events(&query).unwrap().0;
+        assert_eq!(events.len(), 5, "{end}: {events:?}");
+        assert_eq!(after.restored.banners, [""; 0]);
+    }
+}
+
+#[test]
+fn a_spill_that_was_merged_before_a_crash_is_not_merged_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store_with_a_kill(&dir);
+    let other = Connection::open(path(&dir, "history.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    register(&opened, 2, "agent-2");
+    opened.wait_for(|event| matches!(event, StoreEvent::HistoryPaused { .. }).then_some(()));
+    opened.store.close();
+    drop(other);
+    let spill = fs::read(path(&dir, "history.db.pending")).unwrap();
+    let count = || {
+        let conn = Connection::open(path(&dir, "history.db")).unwrap();
+        let sql = "SELECT count(*) FROM events WHERE kind = 'registered'";
+        conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    open(dir.path()).store.close();
+    assert_eq!(count(), 2);
+    // As if the crash had come before the file was removed.
+    fs::write(path(&dir, "history.db.pending"), spill).unwrap();
+    open(dir.path()).store.close();
+    assert_eq!(count(), 2);
+}
