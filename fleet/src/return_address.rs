@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-/// Where a datagram came from, and where its answer goes: the peer, and which of the collector's
-/// sockets it used, since an agent takes answers only from the address that it sent to.
+/// Where a datagram came from, and where its answer goes: the peer, and by which of the collector's
+/// routes (socket and local address), since an agent takes answers only from the address that it sent
+/// to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReturnAddress {
     pub peer: SocketAddr,
-    /// Number of the collector's socket.
+    /// Number of the collector's route.
     pub via: u8,
 }
 

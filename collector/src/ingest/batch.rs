@@ -1,5 +1,5 @@
-//! Receives many datagrams with one system call (`recvmmsg`), with their senders and the kernel's
-//! count of those that it dropped.
+//! Receives many datagrams with one system call (`recvmmsg`), with their senders, the local addresses
+//! that they were sent to, and the kernel's count of those that it dropped.
 
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
@@ -7,12 +7,14 @@ use std::os::fd::AsRawFd as _;
 
 use heartline_protocol::limits::DATAGRAM_MAX;
 use nix::errno::Errno;
+use nix::libc::in6_pktinfo;
 use nix::sys::socket::{
     CmsgIterator, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6,
     SockaddrLike, recvmmsg,
 };
 
 use super::IngestSocket;
+use super::route::LocalAddress;
 
 /// Datagrams received or sent with one system call at most.
 pub const BATCH_SIZE: usize = 64;
@@ -23,8 +25,16 @@ const BUFFER_LEN: usize = DATAGRAM_MAX + 1;
 pub struct DatagramBatch {
     buffers: Box<[[u8; BUFFER_LEN]; BATCH_SIZE]>,
     headers: BatchHeaders,
-    received: Vec<(usize, SocketAddr)>,
+    received: Vec<ReceivedMessage>,
     drop_count: Option<u32>,
+}
+
+#[derive(Clone, Copy)]
+struct ReceivedMessage {
+    len: usize,
+    from: SocketAddr,
+    /// Known of sockets that are bound to the wildcard address.
+    local: Option<LocalAddress>,
 }
 
 enum BatchHeaders {
@@ -67,7 +77,12 @@ impl DatagramBatch {
     /// Returns the received datagrams with their senders.
     pub fn datagrams(&self) -> impl Iterator<Item = (&[u8], SocketAddr)> {
         let received = self.buffers.iter().zip(&self.received);
-        received.map(|(buffer, &(len, from))| (&buffer[..len.min(BUFFER_LEN)], from))
+        received.map(|(buffer, it)| (&buffer[..it.len.min(BUFFER_LEN)], it.from))
+    }
+
+    /// Returns the local address to answer each datagram from, where the socket has many.
+    pub(super) fn local_addresses(&self) -> impl Iterator<Item = Option<LocalAddress>> {
+        self.received.iter().map(|it| it.local)
     }
 
     /// Returns the socket's count of dropped datagrams, if the newest datagram carries it. It only
@@ -78,37 +93,56 @@ impl DatagramBatch {
 }
 
 fn new_headers<S: SockaddrLike + Copy>() -> MultiHeaders<S> {
-    MultiHeaders::preallocate(BATCH_SIZE, Some(nix::cmsg_space!(u32)))
+    MultiHeaders::preallocate(BATCH_SIZE, Some(nix::cmsg_space!(u32, in6_pktinfo)))
 }
 
 fn receive_into<S: SockaddrLike + Copy + Into<SocketAddr>>(
     socket: &IngestSocket,
     headers: &mut MultiHeaders<S>,
     buffers: &mut [[u8; BUFFER_LEN]; BATCH_SIZE],
-    received: &mut Vec<(usize, SocketAddr)>,
+    received: &mut Vec<ReceivedMessage>,
 ) -> nix::Result<Option<u32>> {
     let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
     let flags = MsgFlags::MSG_DONTWAIT;
-    let mut newest = None;
+    let is_wildcard = socket.address().ip().is_unspecified();
+    let (mut newest, mut is_truncated) = (None, false);
     for message in recvmmsg(socket.as_raw_fd(), headers, &mut slices, flags, None)? {
-        received.extend(message.address.map(|from| (message.bytes, from.into())));
+        let local = if is_wildcard {
+            let messages = message.cmsgs();
+            is_truncated |= messages.is_err();
+            messages.ok().and_then(local_address)
+        } else {
+            None
+        };
+        let sender = message.address.map(Into::into);
+        received.extend(sender.map(|from| ReceivedMessage { len: message.bytes, from, local }));
         newest = Some(message);
     }
     let Some(newest) = newest else { return Ok(None) };
-    if let Ok(messages) = newest.cmsgs() {
-        return Ok(rxq_ovfl(messages));
+    let drop_count = newest.cmsgs().map(rxq_ovfl);
+    if is_truncated || drop_count.is_err() {
+        // The kernel shortens the room for control messages to what it wrote, and nix does not restore
+        // it (github.com/nix-rust/nix/pull/2813): once a datagram came without a count, as they all do
+        // before the first drop, there is none left for it. The first count then shows as a truncated
+        // control message; from the next batch on there is room for it. Until then local addresses,
+        // which stand behind it, are missing, and answers leave from the address that the kernel
+        // chooses: an agent that does not hear one asks again.
+        *headers = new_headers();
     }
-    // The kernel shortens the room for control messages to what it wrote, and nix does not restore
-    // it (github.com/nix-rust/nix/pull/2813): none is left once a datagram came without a count, as
-    // they all do before the first drop. The first count then shows as a truncated control message;
-    // from the next batch on there is room for it.
-    *headers = new_headers();
-    Ok(None)
+    Ok(drop_count.ok().flatten())
 }
 
 fn rxq_ovfl(mut messages: CmsgIterator<'_>) -> Option<u32> {
     messages.find_map(|message| match message {
         ControlMessageOwned::RxqOvfl(count) => Some(count),
+        _ => None,
+    })
+}
+
+fn local_address(mut messages: CmsgIterator<'_>) -> Option<LocalAddress> {
+    messages.find_map(|message| match message {
+        ControlMessageOwned::Ipv4PacketInfo(info) => Some(LocalAddress::from_ipv4(&info)),
+        ControlMessageOwned::Ipv6PacketInfo(info) => LocalAddress::from_ipv6(&info),
         _ => None,
     })
 }
@@ -193,5 +227,32 @@ mod tests {
             })
             .collect();
         assert_eq!(counts[1..], [Some(SENT - received); 3]);
+    }
+
+    #[test]
+    fn a_wildcard_socket_says_which_address_was_asked_also_while_datagrams_are_dropped() {
+        let receiver = IngestSocket::bind("0.0.0.0:0".parse().unwrap()).unwrap();
+        let port = receiver.address().port();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut batch = DatagramBatch::new(&receiver);
+        let mut asked = |ip: &str| {
+            sender.send_to(b"x", (ip, port)).unwrap();
+            let mut locals = Vec::new();
+            while batch.receive(&receiver).unwrap() > 0 {
+                locals.extend(batch.local_addresses());
+            }
+            *locals.last().unwrap()
+        };
+        let first = asked("127.0.0.1");
+        assert!(first.is_some());
+        assert_ne!(asked("127.0.0.2"), first);
+        assert_eq!(asked("127.0.0.1"), first);
+        for _ in 0..60_000 {
+            sender.send_to(&[0; 1_000], ("127.0.0.1", port)).unwrap();
+        }
+        asked("127.0.0.1");
+        asked("127.0.0.1");
+        assert_eq!(asked("127.0.0.1"), first, "beside the count of drops");
+        assert_ne!(asked("127.0.0.2"), first);
     }
 }

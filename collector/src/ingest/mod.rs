@@ -5,6 +5,7 @@
 
 mod batch;
 mod keyring;
+mod route;
 mod send_queue;
 mod socket;
 
@@ -24,11 +25,13 @@ pub use batch::{BATCH_SIZE, DatagramBatch};
 pub use keyring::Keyring;
 pub use socket::{BindError, IngestSocket, RECEIVE_BUFFER};
 
+use route::{Route, RouteTable};
 use send_queue::SendQueue;
 
 /// The sockets, and all that a datagram passes between them and the fleet.
 pub struct Ingest {
     sockets: Vec<IngestSocket>,
+    routes: RouteTable,
     send_queue: SendQueue,
     /// The keys of all agents.
     pub keyring: Keyring,
@@ -43,6 +46,7 @@ impl Ingest {
     /// Creates the ingest of bound sockets.
     pub fn new(sockets: Vec<IngestSocket>, keyring: Keyring) -> Self {
         Self {
+            routes: RouteTable::new(sockets.len()),
             sockets,
             send_queue: SendQueue::default(),
             keyring,
@@ -84,7 +88,7 @@ impl Ingest {
         fleet: &mut Fleet,
         now: MonoTime,
     ) -> io::Result<usize> {
-        let Self { sockets, keyring, counters, new_kernel_drops, indices, .. } = self;
+        let Self { sockets, routes, keyring, counters, new_kernel_drops, indices, .. } = self;
         let (Some(socket), Some(batch)) = (sockets.get_mut(via), batches.get_mut(via)) else {
             return Ok(0);
         };
@@ -97,8 +101,10 @@ impl Ingest {
             *new_kernel_drops += new;
         }
         let mut parsed = Vec::with_capacity(count);
-        for (bytes, peer) in batch.datagrams() {
-            let (from, len) = (ReturnAddress { peer, via: via as u8 }, bytes.len() as u16);
+        routes.begin_batch();
+        for ((bytes, peer), local) in batch.datagrams().zip(batch.local_addresses()) {
+            let via = routes.number(Route { socket: via as u8, local });
+            let (from, len) = (ReturnAddress { peer, via }, bytes.len() as u16);
             match Datagram::parse(bytes) {
                 Ok(datagram) => parsed.push(ReceivedDatagram { datagram, from, len }),
                 Err(error) => count_error(error, counters),
@@ -148,7 +154,7 @@ impl Ingest {
 
     /// Sends all queued acks and pushes.
     pub fn flush(&mut self) {
-        self.send_queue.flush(&self.sockets);
+        self.send_queue.flush(&self.sockets, &self.routes);
     }
 }
 

@@ -3,23 +3,25 @@
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 
 use heartline_fleet::{MonoTime, OutgoingAck, OutgoingPush};
 use heartline_protocol::limits::CHALLENGE_LEN;
 use heartline_protocol::{DatagramWriter, Header, MessageType, Push};
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
 use rustix::io::Errno;
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
 
 use super::IngestSocket;
 use super::batch::BATCH_SIZE;
 use super::keyring::Keyring;
+use super::route::{LocalAddress, PacketInfo, RouteTable};
 
 /// Sealed datagrams to be sent together.
 #[derive(Default)]
 pub struct SendQueue {
     buffers: Vec<Vec<u8>>,
-    /// Destination and socket of each datagram, in the order of the buffers.
+    /// Destination and route of each datagram, in the order of the buffers.
     destinations: Vec<(SocketAddr, u8)>,
     withheld: u64,
 }
@@ -88,17 +90,27 @@ impl SendQueue {
         }
     }
 
-    /// Sends all queued datagrams, each through the socket that its agent uses.
-    pub fn flush(&mut self, sockets: &[IngestSocket]) {
+    /// Sends all queued datagrams, each through the socket and from the address that its agent uses.
+    pub(super) fn flush(&mut self, sockets: &[IngestSocket], routes: &RouteTable) {
         if self.destinations.is_empty() {
             return;
         }
         for (number, socket) in sockets.iter().enumerate() {
             let queued = self.buffers.iter().zip(&self.destinations);
-            let own = queued.filter(|(_, (_, via))| usize::from(*via) == number);
-            let datagrams: Vec<_> = own.map(|(bytes, &(to, _))| (&bytes[..], to)).collect();
-            let sent = send_datagrams(socket.as_fd(), &datagrams);
-            self.withheld += (datagrams.len() - sent) as u64;
+            let routed = queued.filter_map(|(bytes, &(to, via))| {
+                let route = routes.route(via).filter(|it| usize::from(it.socket) == number)?;
+                Some((&bytes[..], to, route.local))
+            });
+            let (mut plain, mut sourced) = (Vec::new(), Vec::new());
+            for (bytes, to, local) in routed {
+                match local {
+                    None => plain.push((bytes, to)),
+                    Some(local) => sourced.push((bytes, to, local)),
+                }
+            }
+            let mut sent = send_datagrams(socket.as_fd(), &plain);
+            sent += send_in_parts(&mut sourced, |rest| send_from(socket, &rest[0]));
+            self.withheld += (plain.len() + sourced.len() - sent) as u64;
         }
         self.destinations.clear();
     }
@@ -123,6 +135,27 @@ fn send_datagrams(socket: BorrowedFd<'_>, datagrams: &[(&[u8], SocketAddr)]) -> 
         .map(|((to, slices), control)| MMsgHdr::new_with_addr(to, slices, control))
         .collect();
     send_in_parts(&mut headers, |rest| sendmmsg(socket, rest, SendFlags::DONTWAIT))
+}
+
+/// Sends one datagram from a local address; returns that it was one. `sendmmsg` is not used here:
+/// rustix has no such control message, and nix does not count safely what `sendmmsg` took.
+fn send_from(
+    socket: &IngestSocket,
+    (bytes, to, local): &(&[u8], SocketAddr, LocalAddress),
+) -> rustix::io::Result<usize> {
+    let (slices, flags) = ([IoSlice::new(bytes)], MsgFlags::MSG_DONTWAIT);
+    let (to, fd) = (SockaddrStorage::from(*to), socket.as_raw_fd());
+    let sent = match local.packet_info() {
+        PacketInfo::Ipv4(info) => {
+            let control = [ControlMessage::Ipv4PacketInfo(&info)];
+            sendmsg(fd, &slices, &control, flags, Some(&to))
+        }
+        PacketInfo::Ipv6(info) => {
+            let control = [ControlMessage::Ipv6PacketInfo(&info)];
+            sendmsg(fd, &slices, &control, flags, Some(&to))
+        }
+    };
+    sent.map(|_| 1).map_err(|error| Errno::from_raw_os_error(error as i32))
 }
 
 /// Calls `send` until all messages were tried or the socket is full. A message that can't be sent,

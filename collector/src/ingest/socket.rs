@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::RxqOvfl;
+use nix::sys::socket::sockopt::{Ipv4PacketInfo, Ipv6RecvPacketInfo, RxqOvfl};
 use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -70,6 +70,13 @@ impl IngestSocket {
         let _ = set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER);
         // Where the kernel lacks this option, drops are read from `/proc/net/udp` alone.
         let _ = setsockopt(&socket, RxqOvfl, &1);
+        if address.ip().is_unspecified() {
+            // Each datagram says to which of the machine's addresses it was sent.
+            match address {
+                SocketAddr::V4(_) => setsockopt(&socket, Ipv4PacketInfo, &true)?,
+                SocketAddr::V6(_) => setsockopt(&socket, Ipv6RecvPacketInfo, &true)?,
+            }
+        }
         socket.bind(&address.into())?;
         // Linux reports twice what is usable, for its own bookkeeping (socket(7), SO_RCVBUF).
         let receive_buffer = socket.recv_buffer_size()? / 2;

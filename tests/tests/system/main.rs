@@ -12,6 +12,7 @@ mod full_disk;
 mod hostile_text;
 mod kill;
 mod late_and_unreachable;
+mod local_address;
 mod log;
 mod network_partition;
 mod remote;

@@ -60,9 +60,8 @@ fn a_start_with_a_clock_that_is_ahead_removes_nothing_new() {
             "UPDATE meta SET value = {last_ms} WHERE key IN ('alive_at_ms', 'retention_at_ms');
              UPDATE meta SET value = 1 WHERE key = 'boot_id';
              INSERT INTO events (at_ms, kind) VALUES \
-                ({} - 40 * 86400000, 'registered'), ({} - 1000, 'registered');
-             INSERT INTO minutes VALUES ({} / 60000, 1, 1, 0, 0, 0, 0, 0, 0, x'')",
-            last_ms, last_ms, last_ms
+                ({last_ms} - 40 * 86400000, 'registered'), ({last_ms} - 1000, 'registered');
+             INSERT INTO minutes VALUES ({last_ms} / 60000, 1, 1, 0, 0, 0, 0, 0, 0, x'')"
         ))
         .unwrap();
     let day = Duration::from_secs(86_400);
