@@ -1,31 +1,30 @@
 //! The queue of a writer thread.
 
-use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
+use crossbeam_queue::SegQueue;
 use heartline_fleet::MonoTime;
 
 use crate::clock;
 
-/// Batches for a writer thread, first in, first out. A push takes a lock for an instant and never
-/// waits for the disk.
+/// Batches for a writer thread, first in, first out. A push takes no lock: the driver, which pushes,
+/// has a higher priority than the writer, and must never wait for it to be scheduled.
 ///
 /// The queue has no bound of its own. For `history.db` the core bounds the work rows in flight and
 /// [`super::Store::record`] sheds details; rows for `control.db` are neither bounded nor shed.
 #[derive(Debug)]
 pub(super) struct WriteQueue<T> {
-    state: Mutex<QueueState<T>>,
-    changed: Condvar,
-}
-
-#[derive(Debug)]
-struct QueueState<T> {
     /// Each batch with its number of rows.
-    batches: VecDeque<(T, usize)>,
-    rows: usize,
-    flush_now: bool,
-    is_closed: bool,
+    batches: SegQueue<(T, usize)>,
+    rows: AtomicUsize,
+    flush_now: AtomicBool,
+    is_closed: AtomicBool,
+    /// Set when the writer takes nothing more.
+    is_drained: AtomicBool,
+    writer: OnceLock<Thread>,
 }
 
 /// When a batch is flushed to disk.
@@ -58,84 +57,105 @@ pub(super) struct DrainedBatches<T> {
 
 impl<T> WriteQueue<T> {
     pub(super) fn new() -> Self {
-        let state =
-            QueueState { batches: VecDeque::new(), rows: 0, flush_now: false, is_closed: false };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        Self {
+            batches: SegQueue::new(),
+            rows: AtomicUsize::new(0),
+            flush_now: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+            is_drained: AtomicBool::new(false),
+            writer: OnceLock::new(),
+        }
     }
 
     /// Appends a batch; drops it when the queue is closed.
     pub(super) fn push(&self, batch: T, rows: usize, flush: FlushMode) {
-        let mut state = self.lock();
-        if state.is_closed {
+        if self.is_closed.load(Ordering::SeqCst) {
             return;
         }
-        state.batches.push_back((batch, rows));
-        state.rows += rows;
-        state.flush_now |= flush == FlushMode::Immediate;
-        self.changed.notify_one();
+        self.rows.fetch_add(rows, Ordering::SeqCst);
+        self.batches.push((batch, rows));
+        if flush == FlushMode::Immediate {
+            self.flush_now.store(true, Ordering::SeqCst);
+        }
+        if self.is_drained.load(Ordering::SeqCst) {
+            // It was closed meanwhile, and nobody takes this.
+            self.clear();
+        }
+        self.wake_writer();
     }
 
     /// Returns the number of queued rows.
     pub(super) fn rows(&self) -> usize {
-        self.lock().rows
+        self.rows.load(Ordering::SeqCst)
     }
 
     /// Refuses further batches, and wakes the writer to write those that are queued.
     pub(super) fn close(&self) {
-        self.lock().is_closed = true;
-        self.changed.notify_all();
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.wake_writer();
     }
 
     /// Drops the batches that a writer that panicked has left, with the senders in them.
     pub(super) fn clear(&self) {
-        self.lock().batches.clear();
+        while self.batches.pop().is_some() {}
     }
 
-    /// Collects the next group commit.
+    /// Collects the next group commit. For the writer's thread alone.
     pub(super) fn drain(&self, group: &GroupCommit) -> DrainedBatches<T> {
-        let state = self.wait(self.lock(), group.idle_timeout, |state| !state.batches.is_empty());
-        let is_ready = |state: &QueueState<T>| {
-            state.batches.is_empty() || state.flush_now || state.rows >= group.max_rows
-        };
-        let mut state = self.wait(state, group.delay, is_ready);
+        self.wait(group.idle_timeout, || !self.batches.is_empty());
+        self.wait(group.delay, || {
+            self.batches.is_empty()
+                || self.flush_now.load(Ordering::SeqCst)
+                || self.rows() >= group.max_rows
+        });
+        // A batch that comes from here on is taken now, or flushed with the next group.
+        let was_flush = self.flush_now.swap(false, Ordering::SeqCst);
         let (mut batches, mut drained_rows) = (Vec::new(), 0);
         while drained_rows < group.max_rows {
-            let Some((batch, rows)) = state.batches.pop_front() else { break };
+            let Some((batch, rows)) = self.batches.pop() else { break };
             drained_rows += rows;
-            state.rows -= rows;
             batches.push(batch);
         }
-        let is_empty = state.batches.is_empty();
-        state.flush_now &= !is_empty;
-        DrainedBatches { batches, is_last: state.is_closed && is_empty }
+        self.rows.fetch_sub(drained_rows, Ordering::SeqCst);
+        let is_closed = self.is_closed.load(Ordering::SeqCst);
+        if is_closed && self.batches.is_empty() {
+            self.is_drained.store(true, Ordering::SeqCst);
+        }
+        // One that was pushed in between finds the mark, or is found here.
+        let is_empty = self.batches.is_empty();
+        if was_flush && !is_empty {
+            self.flush_now.store(true, Ordering::SeqCst);
+        }
+        DrainedBatches { batches, is_last: is_closed && is_empty }
     }
 
-    /// Waits until the queue is closed, at most `timeout`; returns whether it is.
+    /// Waits until the queue is closed, at most `timeout`; returns whether it is. For the writer's
+    /// thread alone.
     pub(super) fn wait_closed(&self, timeout: Duration) -> bool {
-        self.wait(self.lock(), timeout, |_| false).is_closed
+        self.wait(timeout, || false);
+        self.is_closed.load(Ordering::SeqCst)
     }
 
     /// Waits until `is_ready`, until the queue is closed, or until the timeout.
-    fn wait<'a>(
-        &self,
-        mut state: MutexGuard<'a, QueueState<T>>,
-        timeout: Duration,
-        is_ready: impl Fn(&QueueState<T>) -> bool,
-    ) -> MutexGuard<'a, QueueState<T>> {
+    fn wait(&self, timeout: Duration, is_ready: impl Fn() -> bool) {
+        self.writer.get_or_init(thread::current);
+        // Either a producer sees who waits, or this sees what it pushed.
+        fence(Ordering::SeqCst);
         let deadline: MonoTime = clock::now() + timeout;
         loop {
             let left = deadline.since(clock::now());
-            if is_ready(&state) || state.is_closed || left.is_zero() {
-                return state;
+            if is_ready() || self.is_closed.load(Ordering::SeqCst) || left.is_zero() {
+                return;
             }
-            let woken = self.changed.wait_timeout(state, left);
-            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+            thread::park_timeout(left);
         }
     }
 
-    /// A poisoned lock is used all the same: every change under it is one step.
-    fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn wake_writer(&self) {
+        fence(Ordering::SeqCst);
+        if let Some(writer) = self.writer.get() {
+            writer.unpark();
+        }
     }
 }
 
@@ -182,5 +202,39 @@ mod tests {
         queue.push((), 1, FlushMode::Immediate);
         let group = GroupCommit { idle_timeout: LONG, delay: LONG, max_rows: 1 };
         assert!(queue.drain(&group).batches.is_empty());
+    }
+
+    #[test]
+    fn many_producers_wake_the_writer_and_nothing_is_left() {
+        const BATCHES: usize = 20_000;
+        let queue = WriteQueue::new();
+        let group = GroupCommit { idle_timeout: LONG, delay: Duration::ZERO, max_rows: 100 };
+        let drained = thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut count = 0;
+                loop {
+                    let drained = queue.drain(&group);
+                    count += drained.batches.len();
+                    if drained.is_last {
+                        return count;
+                    }
+                }
+            });
+            let producers: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        for _ in 0..BATCHES {
+                            queue.push((), 1, FlushMode::Immediate);
+                        }
+                    })
+                })
+                .collect();
+            for producer in producers {
+                producer.join().unwrap();
+            }
+            queue.close();
+            writer.join().unwrap()
+        });
+        assert_eq!((drained, queue.rows()), (4 * BATCHES, 0));
     }
 }
