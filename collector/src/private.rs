@@ -172,7 +172,7 @@ fn user() -> u32 {
 }
 
 /// Returns whether an owner is neither this process's user nor root.
-fn is_foreign(owner: u32) -> bool {
+pub(crate) fn is_foreign(owner: u32) -> bool {
     owner != 0 && owner != user()
 }
 

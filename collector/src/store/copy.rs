@@ -20,6 +20,8 @@ const DAILY_INFIX: &str = ".copy-";
 pub(super) enum DatabaseCopyError {
     #[error("can't copy {} to {}: {source}", from.display(), to.display())]
     Sqlite { from: PathBuf, to: PathBuf, source: rusqlite::Error },
+    #[error("{} is empty: an older copy of it is kept as it is", from.display())]
+    Empty { from: PathBuf },
     #[error("can't put the copy {} in place: {source}", to.display())]
     File { to: PathBuf, source: io::Error },
 }
@@ -95,6 +97,10 @@ pub(super) fn make_from(
     private::create_new(&partial).and_then(|_| fill(conn, &partial)).map_err(placing)?.map_err(
         |source| DatabaseCopyError::Sqlite { from: database.into(), to: to.into(), source },
     )?;
+    if !is_ours(&partial) {
+        remove_if_there(&partial).map_err(placing)?;
+        return Err(DatabaseCopyError::Empty { from: database.into() });
+    }
     fs::rename(&partial, to).and_then(|()| private::sync_dir_of(to)).map_err(placing)?;
     for old in daily_copies(database).into_iter().skip(DAILY_COPIES) {
         remove_if_there(&old).map_err(placing)?;
@@ -107,6 +113,14 @@ fn fill(conn: &Connection, partial: &Path) -> io::Result<rusqlite::Result<()>> {
     let copied = conn.execute("VACUUM INTO ?1", [target]).map(|_| ());
     fs::File::open(partial)?.sync_all()?;
     Ok(copied)
+}
+
+/// Returns whether a database is of this program, which marks every one when it begins it.
+fn is_ours(path: &Path) -> bool {
+    let id = file::open_reader(path).and_then(|conn| {
+        conn.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))
+    });
+    id.is_ok_and(|id| id != 0)
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
@@ -135,7 +149,7 @@ pub(super) fn daily_copies(database: &Path) -> Vec<PathBuf> {
 
 /// Returns the newest daily copy without damage.
 pub(super) fn newest_undamaged(database: &Path) -> Option<PathBuf> {
-    daily_copies(database).into_iter().find(|copy| {
+    daily_copies(database).into_iter().filter(|copy| is_ours(copy)).find(|copy| {
         file::open_reader(copy)
             .and_then(|conn| file::find_damage(&conn))
             .is_ok_and(|found| found.is_none())
@@ -154,7 +168,10 @@ mod tests {
         let database = dir.path().join(file::CONTROL_FILE);
         let conn = file::open_writer(&database).unwrap();
         file::make_durable(&conn).unwrap();
-        conn.execute_batch("CREATE TABLE a (x); INSERT INTO a VALUES (42)").unwrap();
+        conn.execute_batch(
+            "PRAGMA application_id = 7; CREATE TABLE a (x); INSERT INTO a VALUES (42)",
+        )
+        .unwrap();
         for day in 20_260_401..=20_260_409 {
             make(&database, &daily_path(&database, &day.to_string())).unwrap();
         }
@@ -168,5 +185,22 @@ mod tests {
         let copied = file::open_reader(&copies[1]).unwrap();
         let x: i64 = copied.query_row("SELECT x FROM a", [], |row| row.get(0)).unwrap();
         assert_eq!(x, 42, "what was committed, though the WAL was not yet checkpointed");
+    }
+
+    #[test]
+    fn an_empty_database_is_no_copy_and_takes_the_place_of_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join(file::CONTROL_FILE);
+        let conn = file::open_writer(&database).unwrap();
+        file::make_durable(&conn).unwrap();
+        conn.execute_batch("PRAGMA application_id = 7; CREATE TABLE a (x)").unwrap();
+        let copy = daily_path(&database, "20260401");
+        make(&database, &copy).unwrap();
+        let empty = dir.path().join("empty");
+        fs::write(&empty, "").unwrap();
+        let error = make(&empty, &copy).unwrap_err();
+        assert!(matches!(error, DatabaseCopyError::Empty { .. }), "{error}");
+        fs::write(daily_path(&database, "20260402"), "").unwrap();
+        assert_eq!(newest_undamaged(&database), Some(copy));
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn failure_message(what: &str, path: &Path, error: &Error) -> String 
     let is_moved = |error: &ffi::Error| error.extended_code == ffi::SQLITE_READONLY_DBMOVED;
     let hint = match error.sqlite_error_code() {
         _ if error.sqlite_error().is_some_and(is_moved) => {
-            "put the file back that was there, or restart heartlined, which says what to do"
+            "put back the file that was there, or restart heartlined, which says what to do"
         }
         Some(ErrorCode::DiskFull) => "free some space on its disk",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -66,15 +67,26 @@ pub(super) fn find_damage(conn: &Connection) -> rusqlite::Result<Option<String>>
     Ok((verdict != "ok").then_some(verdict))
 }
 
-/// Describes what is under the path of a database if it is there and is no regular file.
-pub(super) fn find_wrong_type(path: &Path) -> Option<String> {
-    fs::symlink_metadata(path).ok()?;
-    match fs::metadata(path) {
-        Ok(found) if found.is_file() => None,
-        Ok(found) if found.is_dir() => Some("it is a directory".into()),
-        Ok(_) => Some("it is no regular file".into()),
-        Err(_) => Some("it is a link to nothing".into()),
+/// Describes what is under the path of a database, or beside it, if it is there and must not be used:
+/// something that is no regular file, or is another user's, who can change it.
+pub(super) fn find_wrong_file(path: &Path) -> Option<String> {
+    if fs::symlink_metadata(path).is_ok() {
+        // The database itself may be a link, to another disk for example.
+        match fs::metadata(path) {
+            Ok(found) if found.is_dir() => return Some("it is a directory".into()),
+            Ok(found) if !found.is_file() => return Some("it is no regular file".into()),
+            Ok(found) if private::is_foreign(found.uid()) => {
+                return Some(format!("it belongs to uid {}", found.uid()));
+            }
+            Ok(_) => {}
+            Err(_) => return Some("it is a link to nothing".into()),
+        }
     }
+    ["-wal", "-shm", "-journal"].into_iter().find_map(|suffix| {
+        let found = fs::symlink_metadata(sibling(path, suffix)).ok()?;
+        let is_ours = found.is_file() && !private::is_foreign(found.uid());
+        (!is_ours).then(|| format!("its {suffix} file is no regular file, or another user's"))
+    })
 }
 
 /// Returns the length of a file in bytes; 0 if it does not exist.

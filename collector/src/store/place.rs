@@ -3,6 +3,7 @@
 //! A file that is removed or replaced stays open, and SQLite goes on writing to it: everything would
 //! be lost with the process, and nobody would be told.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ffi};
@@ -16,6 +17,8 @@ pub(super) struct DatabaseFiles {
     path: PathBuf,
     database: Option<FileId>,
     wal: Option<FileId>,
+    /// Whether the database has had a length: everything is in the WAL at first.
+    has_len: Cell<bool>,
 }
 
 /// What happened to the files of an open database.
@@ -25,6 +28,8 @@ pub(super) enum FileFault {
     Removed,
     /// Another file is.
     Replaced,
+    /// The database was cut off to nothing. A shorter one may have been vacuumed.
+    Emptied,
     /// The database is in place, and its write-ahead log is not.
     WalRemoved,
 }
@@ -32,7 +37,8 @@ pub(super) enum FileFault {
 impl DatabaseFiles {
     /// Reads the identities of a database that was just opened in WAL mode, which has made its WAL.
     pub(super) fn of(path: &Path) -> Self {
-        Self { path: path.into(), database: FileId::behind(path), wal: wal_id(path) }
+        let has_len = Cell::new(file::len(path) > 0);
+        Self { path: path.into(), database: FileId::behind(path), wal: wal_id(path), has_len }
     }
 
     /// Returns what happened to the files, if anything did.
@@ -40,9 +46,15 @@ impl DatabaseFiles {
         match FileId::behind(&self.path) {
             None => Some(FileFault::Removed),
             found if found != self.database => Some(FileFault::Replaced),
+            _ if self.is_emptied() => Some(FileFault::Emptied),
             _ if wal_id(&self.path) != self.wal => Some(FileFault::WalRemoved),
             _ => None,
         }
+    }
+
+    fn is_emptied(&self) -> bool {
+        let has_len = file::len(&self.path) > 0;
+        self.has_len.replace(self.has_len.get() || has_len) && !has_len
     }
 
     /// Returns an error of SQLite unless the files are in place.
@@ -60,6 +72,7 @@ fn moved(fault: FileFault) -> rusqlite::Error {
     let message = match fault {
         FileFault::Removed => "it was removed while heartlined runs",
         FileFault::Replaced => "it was replaced while heartlined runs",
+        FileFault::Emptied => "it was emptied while heartlined runs",
         FileFault::WalRemoved => "its -wal file was removed while heartlined runs",
     };
     let code = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
@@ -100,6 +113,10 @@ mod tests {
         assert_eq!(files.fault(), None);
         conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO a VALUES (2)").unwrap();
         assert_eq!(files.fault(), None, "SQLite itself replaces no file");
+        let sql = "INSERT INTO a VALUES (zeroblob(1000000)); DELETE FROM a WHERE x != 1; \
+                   PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)";
+        file::open_writer(&path).unwrap().execute_batch(sql).unwrap();
+        assert_eq!(files.fault(), None, "one that is vacuumed is shorter");
         let aside = dir.path().join("aside");
         fs::rename(&path, &aside).unwrap();
         assert_eq!(files.fault(), Some(FileFault::Removed));
@@ -109,6 +126,8 @@ mod tests {
         assert!(error.contains("replaced while"), "{error}");
         fs::rename(&aside, &path).unwrap();
         assert_eq!(files.fault(), None, "the same file is back");
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+        assert_eq!(files.fault(), Some(FileFault::Emptied));
     }
 
     #[test]

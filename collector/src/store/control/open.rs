@@ -23,7 +23,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn open_as(path: &Path, wanted: &DatabaseSchema) -> Result<Connection, StoreError> {
-    if let Some(what) = file::find_wrong_type(path) {
+    if let Some(what) = file::find_wrong_file(path) {
         return Err(refused(path, what));
     }
     let existed = file::len(path) > 0;

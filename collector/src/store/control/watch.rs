@@ -31,6 +31,7 @@ impl FileWatch {
         let what = match fault {
             FileFault::Removed => format!("{} was removed", path.display()),
             FileFault::Replaced => format!("{} was replaced", path.display()),
+            FileFault::Emptied => format!("{} was emptied", path.display()),
             FileFault::WalRemoved => format!("{}-wal was removed", path.display()),
         };
         let copy = copy::daily_path(path, &file::stamp(now_ms)[..8]);
@@ -41,7 +42,10 @@ impl FileWatch {
                 copy.display(),
                 path.display()
             ),
-            Err(error) => format!("it could not be saved ({error}): put the file back"),
+            Err(error) => format!(
+                "it could not be saved ({error}): put the file back, or restart heartlined, which says \
+                 how to restore it"
+            ),
         };
         Some(Some(format!("{what} while heartlined runs: no kill and no resume is taken; {saved}")))
     }

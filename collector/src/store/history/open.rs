@@ -87,7 +87,7 @@ fn failed(path: &Path, what: &'static str) -> impl FnOnce(rusqlite::Error) -> St
 
 /// Opens the database, or describes its damage.
 fn open_existing(path: &Path) -> Result<Result<Connection, String>, StoreError> {
-    if let Some(what) = file::find_wrong_type(path) {
+    if let Some(what) = file::find_wrong_file(path) {
         return Ok(Err(what));
     }
     let mut conn = file::open_writer(path).map_err(failed(path, "open"))?;

@@ -22,13 +22,15 @@ impl HistoryWriter {
     /// 1. A file that was removed is still open: it is written again under its path, and nothing is
     ///    lost. Where that can't be done, a new one is begun.
     /// 2. What was in a WAL that was removed is moved into the database.
-    /// 3. A file that somebody put in its place is left alone: nothing is written, and nothing is
+    /// 3. One that was emptied is damaged, and will be set aside.
+    /// 4. A file that somebody put in its place is left alone: nothing is written, and nothing is
     ///    acknowledged, until there is a restart.
     pub(super) fn ensure_in_place(&mut self) -> rusqlite::Result<()> {
         self.reopen_if_closed()?;
         match self.files.fault() {
             None => Ok(()),
             Some(FileFault::Replaced) => self.files.check(),
+            Some(FileFault::Emptied) => Err(failure(ffi::SQLITE_CORRUPT)),
             Some(FileFault::WalRemoved) => {
                 self.conn = place::reopen_without_wal(&self.conn, &self.path)?;
                 self.has_opened();

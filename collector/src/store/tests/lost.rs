@@ -283,7 +283,13 @@ fn a_history_that_is_no_database_of_ours_is_set_aside() {
         fs::remove_file(path).unwrap();
         std::os::unix::fs::symlink("nowhere", path).unwrap();
     };
-    let damages: [&dyn Fn(&Path); 5] = [&make_dir, &drop_table, &drop_meta, &drop_column, &link];
+    let link_wal = |path: &Path| {
+        let mut wal = path.as_os_str().to_owned();
+        wal.push("-wal");
+        std::os::unix::fs::symlink("nowhere", wal).unwrap();
+    };
+    let damages: [&dyn Fn(&Path); 6] =
+        [&make_dir, &drop_table, &drop_meta, &drop_column, &link, &link_wal];
     for damage in damages {
         let dir = tempfile::tempdir().unwrap();
         store_with_a_kill(&dir).store.close();
@@ -388,4 +394,111 @@ fn a_spill_that_was_merged_before_a_crash_is_not_merged_twice() {
     fs::write(path(&dir, "history.db.pending"), spill).unwrap();
     open(dir.path()).store.close();
     assert_eq!(count(), 2);
+}
+
+#[test]
+fn a_database_that_is_emptied_while_it_is_open_is_noticed() {
+    let empty = |path: PathBuf| {
+        fs::OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap();
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store_with_a_kill(&dir);
+    empty(path(&dir, "history.db"));
+    let why = opened.wait_for(|event| match event {
+        StoreEvent::HistorySetAside { why } => Some(why),
+        _ => None,
+    });
+    assert!(why.contains("history.db.corrupt-20"), "{why}");
+    opened.record([segment(2, 1, 7, 2)]);
+    opened.wait_stored(2);
+
+    empty(path(&dir, "control.db"));
+    let sentence = opened.wait_for(|event| match event {
+        StoreEvent::Condition { about: "control.db", sentence } => sentence,
+        _ => None,
+    });
+    assert!(sentence.contains("control.db was emptied"), "{sentence}");
+    opened.persist([command(2, 2, Action::Resume, &[(1, 2)])]);
+    opened.wait_for(|event| match event {
+        StoreEvent::CommandFailed { ticket: WriteTicket(2), .. } => Some(()),
+        StoreEvent::Persisted { ticket: WriteTicket(2) } => panic!("acknowledged"),
+        _ => None,
+    });
+}
+
+#[test]
+fn a_database_of_another_user_is_not_used() {
+    for file in ["control.db", "history.db"] {
+        let dir = tempfile::tempdir().unwrap();
+        store_with_a_kill(&dir).store.close();
+        // Only root can give a file away, and only for root this is a danger: others can't open it.
+        let given = std::os::unix::fs::chown(path(&dir, file), Some(65_534), None).is_ok();
+        assert_eq!(given, rustix::process::geteuid().is_root());
+        if !given {
+            continue;
+        }
+        match try_open(dir.path()) {
+            Ok(opened) => {
+                assert_eq!(file, "history.db");
+                assert!(opened.restored.banners[0].contains("belongs to uid 65534"));
+            }
+            Err(refused) => {
+                assert_eq!((file, refused.exit_code()), ("control.db", 4));
+                assert!(refused.to_string().contains("belongs to uid 65534"), "{refused}");
+            }
+        }
+    }
+}
+
+/// Some 50 MiB of history while another program reads what was there before.
+#[test]
+fn a_reader_that_pins_the_wal_is_told_of_until_it_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store_with_a_kill(&dir);
+    let other = Connection::open(path(&dir, "history.db")).unwrap();
+    other.execute_batch("BEGIN; SELECT count(*) FROM events").unwrap();
+    let reason: Box<str> = "x".repeat(2_000).into();
+    let row = |generation| HistoryDbRow::Commanded {
+        id: AgentRowId(1),
+        at: at(5_000),
+        action: Action::Kill,
+        generation,
+        by: "root@host".into(),
+        reason: reason.clone(),
+    };
+    opened.record((2..25_000).map(row).collect::<Vec<_>>());
+    let wait = || {
+        opened.wait_for(|event| match event {
+            StoreEvent::Condition { about: "history.db-wal", sentence } => Some(sentence),
+            _ => None,
+        })
+    };
+    let sentence = wait().expect("it can't be written back");
+    assert!(sentence.contains("end that program"), "{sentence}");
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(wait(), None);
+}
+
+#[test]
+fn the_copy_of_the_day_outlives_a_control_db_that_is_emptied() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store_with_a_kill(&dir);
+    let control = path(&dir, "control.db");
+    // With the kill in it.
+    let (control_path, copy) = (control.clone(), path(&dir, "control.db.copy-29990101"));
+    crate::store::copy::make(&control_path, &copy).unwrap();
+    fs::OpenOptions::new().write(true).open(&control).unwrap().set_len(0).unwrap();
+    opened.wait_for(|event| match event {
+        StoreEvent::Condition { about: "control.db", sentence } => sentence,
+        _ => None,
+    });
+    opened.store.close();
+    let refused = try_open(dir.path()).err().unwrap().to_string();
+    assert!(refused.contains("copy-29990101"), "{refused}");
+    fs::remove_file(&control).unwrap();
+    fs::copy(&copy, &control).unwrap();
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(path(&dir, &format!("control.db{suffix}")));
+    }
+    assert!(open(dir.path()).agent(1).desired.as_deref().unwrap().killed);
 }
