@@ -92,7 +92,12 @@ impl RunArgs {
     /// # Errors
     /// [`ConfigError`]: exit code 2.
     pub fn check(&self) -> Result<String, ConfigError> {
-        let file: ConfigFile = self.resolve()?.to_file();
+        let config = self.resolve()?;
+        let mut directories = [&config.data_dir, &config.socket_dir].into_iter();
+        if let Some(path) = directories.find(|path| path.to_str().is_none()) {
+            return Err(ConfigError::NotText(path.clone()));
+        }
+        let file: ConfigFile = config.to_file();
         Ok(format!("# valid; resulting settings:\n{}", file.to_toml()))
     }
 }
@@ -150,5 +155,15 @@ mod tests {
             assert_eq!(again, config, "{printed}");
             assert_eq!(same, printed);
         }
+    }
+
+    #[test]
+    fn what_a_config_file_cannot_say_is_not_printed_as_something_else() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let data_dir = std::ffi::OsString::from_vec(b"/d\xff".to_vec());
+        let run = RunArgs { data_dir: Some(data_dir.into()), ..RunArgs::default() };
+        assert!(run.resolve().is_ok());
+        let error = run.check().unwrap_err().to_string();
+        assert!(error.contains("not UTF-8"), "{error}");
     }
 }

@@ -29,6 +29,11 @@ pub enum ConfigError {
     Malformed { path: PathBuf, line: usize, column: usize, message: String },
     #[error("--listen: expected at most {LISTEN_MAX} addresses, found {0}")]
     TooManyAddresses(usize),
+    #[error(
+        "the directory {0:?} is not UTF-8, which a config file must be; choose another one, or set it with \
+         a flag or the environment alone"
+    )]
+    NotText(PathBuf),
     #[error(transparent)]
     NoDirectory(#[from] MissingDataDirectory),
 }

@@ -138,6 +138,7 @@ impl ControlWriter {
         match batch {
             ControlWrite::Token(change, reply_to) => {
                 let written = self.commit(|tx| token::write(tx, &change));
+                let written = written.and_then(|()| self.files.check());
                 let path = &self.path;
                 let reply = written
                     .map_err(|source| TokenChangeError::Write { path: path.clone(), source });
