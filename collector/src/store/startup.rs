@@ -142,7 +142,8 @@ fn merge_spill(spill: &mut Spill, history: &mut Connection, banners: &mut Vec<St
 fn lost_history(path: &Path, lost: LostCommits) -> String {
     format!(
         "{0} lacks its last {1} commits, of which control.db knows: it, or its -wal file, was removed or \
-         damaged, or it is an older copy; totals and events of that time are missing",
+         damaged, or it is an older copy; totals and events of that time are missing, and if control.db lost \
+         kills of that time as well, nobody knows: look at the killed agents",
         path.display(),
         lost.history
     )

@@ -34,6 +34,8 @@ const COMMIT_DELAY: Duration = Duration::from_millis(50);
 const COMMIT_ROWS: usize = 1_000;
 /// How often the writer prunes at least, and an idle one checks whether the daily copy is due.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time without writes after which the WAL is written back: then a kill no longer depends on it.
+const CHECKPOINT_DELAY: Duration = Duration::from_millis(100);
 /// Pause between two steps of pruning.
 const PRUNE_PAUSE: Duration = Duration::from_millis(20);
 
@@ -93,7 +95,11 @@ impl ControlWriter {
         let (mut pruned_at, mut is_prune_due) = (MonoTime::NEVER_YET, false);
         loop {
             let drained = self.queue.drain(&GroupCommit {
-                idle_timeout: if is_prune_due { PRUNE_PAUSE } else { IDLE_TIMEOUT },
+                idle_timeout: match (is_prune_due, self.is_wal_used) {
+                    (true, _) => PRUNE_PAUSE,
+                    (false, true) => CHECKPOINT_DELAY,
+                    (false, false) => IDLE_TIMEOUT,
+                },
                 delay: COMMIT_DELAY,
                 max_rows: COMMIT_ROWS,
             });
