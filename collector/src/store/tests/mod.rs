@@ -3,6 +3,7 @@
 mod control;
 mod crash;
 mod history;
+mod locked;
 mod lost;
 mod once;
 mod retention;
