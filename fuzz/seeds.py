@@ -27,6 +27,13 @@ FILTERS = [
     "!(a or (b c)) *a*a*a*b? p99<=1h",
 ]
 
+TERMINAL_INPUT = [
+    "\x1b[A\x1bOP\x1b[1;5C\x1b[<0;4;8M",
+    "\x1b[?2026;2$y\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\",
+    "\x1b[200~pasted\x1b[201~",
+    "\x1bP>|xterm(388)\x1b\\\x1b_Gi=31;OK\x1b\\",
+]
+
 
 def read(name):
     return json.loads((VECTORS / f"{name}.json").read_text())
@@ -60,6 +67,7 @@ def main():
     write("histogram", [bytes.fromhex(case["packed"]) for case in buckets["packed"] + buckets["refused"]])
     write("frames", [bytes.fromhex(frame) for frame in FRAMES])
     write("filter", [text.encode() for text in FILTERS])
+    write("terminal_input", [text.encode() for text in TERMINAL_INPUT])
 
 
 if __name__ == "__main__":

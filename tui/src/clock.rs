@@ -115,7 +115,13 @@ impl FramePacer {
 
     /// Returns the milliseconds until the next frame or rebuild, if one is scheduled.
     pub(crate) fn timeout_ms(&self, now: MonoTime) -> Option<u64> {
-        [self.frame_at, self.rebuild_at].into_iter().flatten().map(|at| at.since(now)).min()
+        let frame = self.frame_at.map(|at| at.since(now));
+        frame.into_iter().chain(self.rebuild_timeout_ms(now)).min()
+    }
+
+    /// Returns the milliseconds until the next rebuild, if one is scheduled.
+    pub(crate) fn rebuild_timeout_ms(&self, now: MonoTime) -> Option<u64> {
+        self.rebuild_at.map(|at| at.since(now))
     }
 }
 

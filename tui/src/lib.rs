@@ -24,7 +24,7 @@ pub use options::{ColourPreference, TuiConfig, TuiSettings};
 pub use run::{RunError, RunOptions, run};
 pub use snapshot::{SnapshotData, snapshot};
 pub use state::Screen;
-pub use terminal::TerminalError;
+pub use terminal::{InputEvent, InputParser, TerminalError};
 pub use theme::{ParseThemeError, ThemeName};
 
 #[cfg(test)]

@@ -2,13 +2,10 @@
 
 mod effects;
 
-use std::future::poll_fn;
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crossterm::event::{self, EventStream, KeyEventKind, MouseButton, MouseEventKind};
-use futures_core::Stream as _;
 use heartline_operator::FilterError;
 use heartline_operator::client::{ClientOptions, Endpoint, Link, LinkEvent, LinkState, SshPrompts};
 use tokio::sync::mpsc;
@@ -17,9 +14,9 @@ use crate::clock::{FramePacer, MonoTime, MonotonicClock, RedrawPriority};
 use crate::options::TuiSettings;
 use crate::state::{AppState, ListStaleness};
 use crate::terminal::{
-    self, DiffRenderer, HangupWatcher, ProcessSignal, SignalListener, TerminalError, TerminalGuard,
+    self, DiffRenderer, InputEvent, ProcessSignal, SignalListener, Terminal, TerminalError, osc_52,
 };
-use crate::update::{AppEffect, AppEvent, MouseInput, set_initial_filter, update};
+use crate::update::{AppEffect, AppEvent, set_initial_filter, update};
 use crate::view::view;
 use effects::EffectRunner;
 
@@ -59,21 +56,23 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let first = first_attempt(&options.endpoint, &mut link).await;
     let mut state = AppState::new(options.settings, (0, 0), random_seed());
     set_initial_filter(&mut state, &options.filter)?;
-    let guard = TerminalGuard::acquire()?;
-    state.size = guard.size()?;
+    let signals = SignalListener::install()?;
+    let terminal = Terminal::acquire(state.keymap.alt_keys())?;
+    state.size = terminal.guard.size();
     let (sender, outcomes) = mpsc::channel(OUTCOME_QUEUE);
     let app = App {
         clock,
         state,
         effects: EffectRunner::new(link.handle(), sender),
         link,
-        guard,
+        terminal,
         renderer: DiffRenderer::new(),
         pacer: FramePacer::default(),
         drawn_revision: 0,
         tick_at: MonoTime::default(),
+        frame_began: None,
     };
-    match app.run(first, outcomes).await {
+    match app.run(first, signals, outcomes).await {
         // The terminal was closed, which ends the program as quitting does.
         Err(TerminalError::Gone(_)) => Ok(()),
         other => Ok(other?),
@@ -109,25 +108,25 @@ struct App {
     state: AppState,
     link: Link,
     effects: EffectRunner,
-    guard: TerminalGuard,
+    terminal: Terminal,
     renderer: DiffRenderer,
     pacer: FramePacer,
     /// The revision of the state that the terminal shows.
     drawn_revision: u64,
     tick_at: MonoTime,
+    /// When the frame began that the terminal has not taken whole.
+    frame_began: Option<MonoTime>,
 }
 
 impl App {
-    /// Priorities: signals, the end of the terminal, input, outcomes of requests, events of the link,
-    /// and last what is due.
+    /// Priorities: signals, input, what is still to be written, outcomes of requests, events of the
+    /// link, and last what is due.
     async fn run(
         mut self,
         first: Vec<LinkEvent>,
+        mut signals: SignalListener,
         mut outcomes: mpsc::Receiver<AppEvent>,
     ) -> Result<(), TerminalError> {
-        let mut signals = SignalListener::install()?;
-        let mut hangup = HangupWatcher::spawn().map_err(TerminalError::SetUp)?;
-        let mut input = EventStream::new();
         for event in first {
             // Events of the link never quit.
             let _ = self.apply(AppEvent::Link(event))?;
@@ -135,28 +134,32 @@ impl App {
         self.pacer.request_frame(RedrawPriority::Input);
         loop {
             let timeout = Duration::from_millis(self.timeout_ms());
-            let event = tokio::select! {
+            let events = tokio::select! {
                 biased;
                 signal = signals.recv() => match signal {
                     ProcessSignal::Exit => return Ok(()),
                     ProcessSignal::Continue => {
                         self.redraw_all()?;
-                        None
+                        Vec::new()
                     }
+                    ProcessSignal::Resize => vec![self.resized()],
                 },
-                () = hangup.closed() => return Ok(()),
-                read = poll_fn(|context| std::pin::Pin::new(&mut input).poll_next(context)) => {
-                    let Some(Ok(input)) = read else { return Ok(()) };
-                    translate(input)
+                read = self.terminal.input.read() => {
+                    read?.into_iter().filter_map(translate).collect()
                 }
-                Some(event) = outcomes.recv() => Some(event),
-                event = self.link.next() => Some(AppEvent::Link(event)),
-                () = tokio::time::sleep(timeout) => None,
+                drained = self.terminal.output.drain(), if self.frame_began.is_some() => {
+                    drained?;
+                    self.record_frame();
+                    Vec::new()
+                }
+                Some(event) = outcomes.recv() => vec![event],
+                event = self.link.next() => vec![AppEvent::Link(event)],
+                () = tokio::time::sleep(timeout) => Vec::new(),
             };
-            if let Some(event) = event
-                && self.apply(event)?.is_break()
-            {
-                return Ok(());
+            for event in events {
+                if self.apply(event)?.is_break() {
+                    return Ok(());
+                }
             }
             self.run_due()?;
         }
@@ -173,8 +176,8 @@ impl App {
                 AppEffect::Exit => return Ok(ControlFlow::Break(())),
                 AppEffect::Suspend => self.suspend()?,
                 AppEffect::Redraw => self.redraw_all()?,
-                AppEffect::CopyToClipboard(text) => self.guard.copy_to_clipboard(&text)?,
-                AppEffect::SetMouseMode(mode) => self.guard.set_mouse_mode(mode)?,
+                AppEffect::SendToClipboard(text) => self.terminal.output.write(&osc_52(&text))?,
+                AppEffect::SetMouseMode(mode) => self.terminal.set_mouse_mode(mode)?,
                 other => self.effects.run(other),
             }
         }
@@ -206,20 +209,30 @@ impl App {
             self.pacer.record_rebuild(now, self.clock.now());
             self.pacer.request_frame(RedrawPriority::Data);
         }
-        let now = self.clock.now();
-        if self.pacer.is_frame_due(now) {
+        if self.frame_began.is_none() && self.pacer.is_frame_due(self.clock.now()) {
             self.draw()?;
-            self.pacer.record_frame(now, self.clock.now());
         }
         Ok(())
     }
 
-    /// Writes a frame at once, if it differs from what the terminal shows.
+    /// Begins to write a frame, if it differs from what the terminal shows. The next one waits until
+    /// the terminal has taken it: a slow one gets fewer frames, never old ones.
     fn draw(&mut self) -> Result<(), TerminalError> {
+        self.frame_began = Some(self.clock.now());
         let (next, cursor) = view(&self.state);
         self.drawn_revision = self.state.revision;
-        let bytes = self.renderer.render(next, cursor);
-        if bytes.is_empty() { Ok(()) } else { self.guard.write(&bytes) }
+        self.terminal.output.write(&self.renderer.render(next, cursor))?;
+        if self.terminal.output.is_drained() {
+            self.record_frame();
+        }
+        Ok(())
+    }
+
+    fn record_frame(&mut self) {
+        if let Some(began) = self.frame_began.take() {
+            self.pacer.record_frame(began, self.clock.now());
+            self.schedule(RedrawPriority::Data);
+        }
     }
 
     /// Leaves the terminal to the shell until `fg`.
@@ -231,19 +244,28 @@ impl App {
 
     /// Sets the terminal up again, and draws every cell.
     fn redraw_all(&mut self) -> Result<(), TerminalError> {
-        self.guard.reacquire()?;
-        self.guard.set_mouse_mode(self.state.mouse)?;
-        let (width, height) = self.guard.size()?;
-        update(&mut self.state, AppEvent::Resize(width, height), self.clock.now());
+        self.terminal.reacquire(self.state.mouse)?;
+        self.frame_began = None;
+        let resized = self.resized();
+        update(&mut self.state, resized, self.clock.now());
         self.renderer.invalidate();
         self.pacer.request_frame(RedrawPriority::Input);
         Ok(())
     }
 
+    fn resized(&self) -> AppEvent {
+        let (width, height) = self.terminal.guard.size();
+        AppEvent::Resize(width, height)
+    }
+
     fn timeout_ms(&self) -> u64 {
         let now = self.clock.now();
         let tick = self.tick_at.since(now);
-        self.pacer.timeout_ms(now).map_or(tick, |timeout| timeout.min(tick))
+        let due = match self.frame_began {
+            None => self.pacer.timeout_ms(now),
+            Some(_) => self.pacer.rebuild_timeout_ms(now),
+        };
+        due.map_or(tick, |timeout| timeout.min(tick))
     }
 
     /// Returns the milliseconds to the next second of the collector's clock, at which ages change.
@@ -254,21 +276,11 @@ impl App {
 }
 
 /// Translates what the terminal reports; `None` for what has no meaning here.
-fn translate(input: event::Event) -> Option<AppEvent> {
+fn translate(input: InputEvent) -> Option<AppEvent> {
     match input {
-        event::Event::Key(key) if key.kind != KeyEventKind::Release => {
-            Some(AppEvent::Key(key.into()))
-        }
-        event::Event::Paste(text) => Some(AppEvent::Paste(text)),
-        event::Event::Resize(width, height) => Some(AppEvent::Resize(width, height)),
-        event::Event::Mouse(mouse) => match mouse.kind {
-            MouseEventKind::Down(MouseButton::Left) => {
-                Some(AppEvent::Mouse(MouseInput::Click { column: mouse.column, row: mouse.row }))
-            }
-            MouseEventKind::ScrollDown => Some(AppEvent::Mouse(MouseInput::ScrollDown)),
-            MouseEventKind::ScrollUp => Some(AppEvent::Mouse(MouseInput::ScrollUp)),
-            _ => None,
-        },
-        event::Event::Key(_) | event::Event::FocusGained | event::Event::FocusLost => None,
+        InputEvent::Key(chord) => Some(AppEvent::Key(chord)),
+        InputEvent::Paste(text) => Some(AppEvent::Paste(text)),
+        InputEvent::Mouse(input) => Some(AppEvent::Mouse(input)),
+        InputEvent::DeviceReady => None,
     }
 }

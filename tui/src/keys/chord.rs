@@ -3,12 +3,34 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use serde::Deserialize;
+
+/// A key of the keyboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd)]
+pub enum KeyCode {
+    Char(char),
+    Enter,
+    Esc,
+    Tab,
+    /// Shift and Tab.
+    BackTab,
+    Backspace,
+    Delete,
+    Home,
+    End,
+    PageUp,
+    PageDown,
+    Up,
+    Down,
+    Left,
+    Right,
+    /// F1 to F12.
+    F(u8),
+}
 
 /// A key with its modifiers. A capital letter is itself, without `shift`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd)]
-pub(crate) struct KeyChord {
+pub struct KeyChord {
     pub code: KeyCode,
     pub ctrl: bool,
     pub alt: bool,
@@ -21,7 +43,7 @@ pub(crate) struct KeySequence(pub Vec<KeyChord>);
 
 /// The error of parsing keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ParseKeyError {
+pub enum ParseKeyError {
     #[error("a key is expected, such as \"j\", \"ctrl-d\", \"F1\" or \"g g\"")]
     Empty,
     #[error(
@@ -62,22 +84,6 @@ impl KeyChord {
             KeyCode::Char(c) if !self.ctrl && !self.alt => Some(c),
             _ => None,
         }
-    }
-}
-
-impl From<KeyEvent> for KeyChord {
-    /// Normalizes what a terminal reports: most report `ctrl-\` and `ctrl-space` as `ctrl-4` and
-    /// NUL.
-    fn from(key: KeyEvent) -> Self {
-        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
-        let code = match key.code {
-            KeyCode::Char('4') if ctrl => KeyCode::Char('\\'),
-            KeyCode::Null => return Self { code: KeyCode::Char(' '), ctrl: true, alt: false },
-            KeyCode::Char(c) if ctrl => KeyCode::Char(c.to_ascii_lowercase()),
-            KeyCode::Tab if key.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
-            code => code,
-        };
-        Self { code, ctrl, alt: key.modifiers.contains(KeyModifiers::ALT) }
     }
 }
 
@@ -181,11 +187,5 @@ mod tests {
             Err(ParseKeyError::Unknown("hyper-x".to_owned()))
         );
         assert_eq!("a b c".parse::<KeySequence>(), Err(ParseKeyError::TooLong("a b c".to_owned())));
-    }
-
-    #[test]
-    fn ctrl_4_of_a_terminal_is_ctrl_backslash() {
-        let key = KeyEvent::new(KeyCode::Char('4'), KeyModifiers::CONTROL);
-        assert_eq!(KeyChord::from(key).to_string(), "ctrl-\\");
     }
 }

@@ -11,7 +11,8 @@ use toml::Spanned;
 
 use crate::commands::{AppCommand, REGISTRY};
 
-pub(crate) use chord::{KeyChord, KeySequence};
+pub(crate) use chord::KeySequence;
+pub use chord::{KeyChord, KeyCode};
 
 /// The keys of all commands.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,6 +91,12 @@ impl KeyMap {
     /// Returns the keys of a command.
     pub(crate) fn keys(&self, command: AppCommand) -> impl Iterator<Item = &KeySequence> {
         self.bound.iter().filter(move |(_, bound)| *bound == command).map(|(keys, _)| keys)
+    }
+
+    /// Returns the keys that mean something with alt.
+    pub(crate) fn alt_keys(&self) -> Vec<KeyChord> {
+        let chords = self.bound.iter().flat_map(|(keys, _)| keys.0.iter());
+        chords.filter(|chord| chord.alt).copied().collect()
     }
 
     pub(crate) fn look_up(&self, pressed: &[KeyChord]) -> KeyLookup {

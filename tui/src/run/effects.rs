@@ -8,6 +8,7 @@ use heartline_operator::client::{ClientError, LinkHandle};
 use heartline_operator::message::{AgentCommand, EventQuery, Reply, Request};
 use tokio::sync::mpsc;
 
+use crate::terminal::Clipboard;
 use crate::update::{AppEffect, AppEvent, ExportFile, ExportFormat};
 
 /// The most file names that are tried.
@@ -17,11 +18,12 @@ const MAX_NAMES: u32 = 1_000;
 pub(super) struct EffectRunner {
     link: LinkHandle,
     outcomes: mpsc::Sender<AppEvent>,
+    clipboard: Clipboard,
 }
 
 impl EffectRunner {
     pub(super) fn new(link: LinkHandle, outcomes: mpsc::Sender<AppEvent>) -> Self {
-        Self { link, outcomes }
+        Self { link, outcomes, clipboard: Clipboard::of_environment() }
     }
 
     pub(super) fn run(&self, effect: AppEffect) {
@@ -33,11 +35,18 @@ impl EffectRunner {
             AppEffect::Export(export) => {
                 self.spawn(async move { AppEvent::Exported(write_export(Path::new(""), &export)) });
             }
+            AppEffect::CopyToClipboard(text) => {
+                let clipboard = self.clipboard;
+                self.spawn(async move {
+                    let outcome = clipboard.copy(&text).await;
+                    AppEvent::Copied { text, outcome }
+                });
+            }
             // The event loop runs these itself, because they need its terminal.
             AppEffect::Exit
             | AppEffect::Suspend
             | AppEffect::Redraw
-            | AppEffect::CopyToClipboard(_)
+            | AppEffect::SendToClipboard(_)
             | AppEffect::SetMouseMode(_) => {}
         }
     }

@@ -9,7 +9,6 @@
 
 use std::collections::BTreeSet;
 
-use crossterm::event::KeyCode;
 use heartline_operator::message::AgentEntry;
 use heartline_operator::{FilterError, FleetMirror};
 use heartline_vocabulary::Action;
@@ -17,7 +16,7 @@ use heartline_vocabulary::Action;
 use super::fleet_list::SelectedRow;
 use crate::columns::FleetColumn;
 use crate::commands::{AppCommand, CommandSpec, KeyContext, REGISTRY};
-use crate::keys::KeyChord;
+use crate::keys::{KeyChord, KeyCode};
 use crate::text::strip_unsafe;
 
 /// The longest line, in bytes: a kill's reason.

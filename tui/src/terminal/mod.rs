@@ -1,28 +1,26 @@
-//! The terminal: set up and restored, written to in whole frames, and watched for hang-ups.
+//! The terminal: taken over and given back, read, written to, and how it answers signals.
 
+mod clipboard;
+mod input;
+mod output;
 mod screen;
 mod signals;
+mod tty;
 
-use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{self, IsTerminal as _};
 
-use base64::Engine as _;
 use rustix::process::{self, Signal};
 
+use crate::keys::KeyChord;
 use crate::state::MouseMode;
 
+pub(crate) use clipboard::{Clipboard, CopyOutcome, osc_52};
+pub(crate) use input::TerminalInput;
+pub use input::{InputEvent, InputParser};
+pub(crate) use output::TerminalOutput;
 pub(crate) use screen::DiffRenderer;
-pub(crate) use signals::{HangupWatcher, ProcessSignal, SignalListener};
-
-/// Alternate screen, no cursor, bracketed paste.
-const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h";
-/// Undoes [`ENTER`] and every other mode that this program sets.
-const LEAVE: &[u8] = b"\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[m\x1b[?25h\x1b[?1049l";
-
-/// Set while the terminal is in raw mode; whoever clears it restores the terminal.
-static IS_RAW: AtomicBool = AtomicBool::new(false);
-static PANIC_HOOK: Once = Once::new();
+pub(crate) use signals::{ProcessSignal, SignalListener};
+pub(crate) use tty::{TerminalGuard, restore};
 
 /// An error of setting up, reading or writing the terminal.
 #[derive(Debug, thiserror::Error)]
@@ -41,85 +39,52 @@ pub enum TerminalError {
     Signals(#[source] io::Error),
 }
 
-/// Holds the terminal in raw mode, and restores it when dropped or when the program panics.
+/// The terminal of this process, taken over until the guard is dropped.
 #[derive(Debug)]
-pub(crate) struct TerminalGuard(());
+pub(crate) struct Terminal {
+    pub input: TerminalInput,
+    pub output: TerminalOutput,
+    pub guard: TerminalGuard,
+}
 
-impl TerminalGuard {
-    /// Sets the terminal up: raw mode, alternate screen, hidden cursor.
+impl Terminal {
+    /// Takes the terminal over: raw mode, alternate screen, hidden cursor. ESC and one of `alt_keys`
+    /// is that key with alt.
     ///
     /// # Errors
     /// There is no terminal, or it can't be set up.
-    pub(crate) fn acquire() -> Result<Self, TerminalError> {
-        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+    pub(crate) fn acquire(alt_keys: Vec<KeyChord>) -> Result<Self, TerminalError> {
+        let (stdin, stdout) = (io::stdin(), io::stdout());
+        if !stdin.is_terminal() || !stdout.is_terminal() {
             return Err(TerminalError::NoTerminal);
         }
-        PANIC_HOOK.call_once(restore_on_panic);
-        let guard = Self(());
-        match guard.reacquire() {
-            Err(TerminalError::Gone(error)) => Err(TerminalError::SetUp(error)),
-            Err(other) => Err(other),
-            Ok(()) => Ok(guard),
-        }
+        let set_up = TerminalError::SetUp;
+        let input = tty::open_again(&stdin).map_err(set_up)?;
+        let input = TerminalInput::new(input, alt_keys).map_err(set_up)?;
+        let output = tty::open_again(&stdout).map_err(set_up)?;
+        let output = TerminalOutput::new(output).map_err(set_up)?;
+        let guard = TerminalGuard::acquire().map_err(set_up)?;
+        let mut terminal = Self { input, output, guard };
+        terminal.output.write(tty::ENTER)?;
+        Ok(terminal)
     }
 
-    /// Sets the terminal up again after [`restore`], or after a stop, during which a shell may have
-    /// changed it.
-    pub(crate) fn reacquire(&self) -> Result<(), TerminalError> {
-        IS_RAW.store(true, Ordering::SeqCst);
-        crossterm::terminal::disable_raw_mode().map_err(TerminalError::Gone)?;
-        crossterm::terminal::enable_raw_mode().map_err(TerminalError::Gone)?;
-        self.write(ENTER)
-    }
-
-    /// Writes all bytes at once.
-    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), TerminalError> {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(TerminalError::Gone)
+    /// Takes the terminal over again after [`restore`], or after a stop, during which a shell may
+    /// have changed it.
+    pub(crate) fn reacquire(&mut self, mouse: MouseMode) -> Result<(), TerminalError> {
+        self.guard.set_raw().map_err(TerminalError::Gone)?;
+        self.output.discard();
+        self.output.write(tty::ENTER)?;
+        self.set_mouse_mode(mouse)
     }
 
     /// Captures the mouse (clicks and wheel, in SGR form), or leaves it to the terminal.
-    pub(crate) fn set_mouse_mode(&self, mode: MouseMode) -> Result<(), TerminalError> {
-        self.write(match mode {
+    pub(crate) fn set_mouse_mode(&mut self, mode: MouseMode) -> Result<(), TerminalError> {
+        self.output.write(match mode {
             MouseMode::Captured => b"\x1b[?1000h\x1b[?1006h",
             MouseMode::Terminal => b"\x1b[?1006l\x1b[?1000l",
         })
     }
-
-    /// Puts text on the clipboard of the terminal's user, also over ssh (OSC 52).
-    pub(crate) fn copy_to_clipboard(&self, text: &str) -> Result<(), TerminalError> {
-        let encoded = base64::engine::general_purpose::STANDARD.encode(text);
-        self.write(format!("\x1b]52;c;{encoded}\x07").as_bytes())
-    }
-
-    /// Returns columns and lines.
-    pub(crate) fn size(&self) -> Result<(u16, u16), TerminalError> {
-        crossterm::terminal::size().map_err(TerminalError::Gone)
-    }
-}
-
-impl Drop for TerminalGuard {
-    fn drop(&mut self) {
-        restore();
-    }
-}
-
-/// Restores the terminal, until [`TerminalGuard::reacquire`].
-pub(crate) fn restore() {
-    if IS_RAW.swap(false, Ordering::SeqCst) {
-        // An error means that the terminal is gone: there is nothing left to restore.
-        let mut stdout = io::stdout().lock();
-        let _ = stdout.write_all(LEAVE).and_then(|()| stdout.flush());
-        let _ = crossterm::terminal::disable_raw_mode();
-    }
-}
-
-fn restore_on_panic() {
-    let previous = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        restore();
-        previous(panic);
-    }));
 }
 
 /// Stops this program as ctrl-z does where the terminal is not raw: with its whole process group,

@@ -90,7 +90,7 @@ impl AppHarness {
 
     /// Types a text, letter by letter.
     pub(crate) fn type_text(&mut self, text: &str) -> Vec<AppEffect> {
-        let chord = |c| KeyChord::plain(crossterm::event::KeyCode::Char(c));
+        let chord = |c| KeyChord::plain(crate::keys::KeyCode::Char(c));
         text.chars().flat_map(|c| self.send(AppEvent::Key(chord(c)))).collect()
     }
 

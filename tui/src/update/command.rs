@@ -10,7 +10,6 @@ use crate::state::{
     AgentScreen, AppState, CommandPalette, DisplayTimeZone, FocusDirection, FocusedList, MouseMode,
     Overlay, PickerPurpose, Screen, SelectedRow,
 };
-use crate::text::strip_unsafe;
 use crate::theme::StyleRole;
 
 pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
@@ -198,7 +197,6 @@ fn copy(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
         state.set_status(StyleRole::Text, "there is nothing to copy here");
         return Vec::new();
     };
-    state.set_status(StyleRole::Text, format!("copied {}", strip_unsafe(&text)));
     vec![AppEffect::CopyToClipboard(text)]
 }
 

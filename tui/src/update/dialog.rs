@@ -1,12 +1,11 @@
 //! The kill and resume dialogs: their targets, their keys, and the command that they send.
 
-use crossterm::event::KeyCode;
 use heartline_operator::client::AccessMode;
 use heartline_operator::message::{AgentCommand, AgentEntry};
 use heartline_vocabulary::{Action, Reason, State};
 
 use super::AppEffect;
-use crate::keys::KeyChord;
+use crate::keys::{KeyChord, KeyCode};
 use crate::state::{
     AppState, ConfirmDialog, DialogFocus, FocusDirection, Overlay, Screen, SelectedRow,
     TrackedCommand,

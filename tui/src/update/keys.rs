@@ -1,12 +1,11 @@
 //! Keys and pasted text: they go to a text field, a palette, a picker or a dialog, else to the key
 //! map.
 
-use crossterm::event::KeyCode;
 use heartline_operator::Filter;
 
 use super::{AppEffect, command, dialog, lists, rebuild_fleet};
 use crate::columns::FleetColumn;
-use crate::keys::{KeyChord, KeyLookup};
+use crate::keys::{KeyChord, KeyCode, KeyLookup};
 use crate::state::{
     AppState, ColumnPicker, FilterEditor, Overlay, PickerPurpose, Screen, TextInput,
 };
@@ -20,7 +19,12 @@ pub(super) fn handle_key(state: &mut AppState, chord: KeyChord) -> Vec<AppEffect
     state.pressed.push(chord);
     let found = state.keymap.look_up(&state.pressed);
     if found != KeyLookup::Prefix {
+        let had_begun = state.pressed.len() > 1;
         state.pressed.clear();
+        if had_begun && found == KeyLookup::Unbound {
+            // No sequence goes on like this: the key means what it means alone.
+            return handle_key(state, chord);
+        }
     }
     match found {
         KeyLookup::Command(found) if found.spec().contexts.contains(&state.key_context()) => {

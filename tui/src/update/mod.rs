@@ -14,6 +14,8 @@ use crate::clock::MonoTime;
 use crate::keys::KeyChord;
 use crate::layout;
 use crate::state::{AppState, ConnectionState, ListStaleness, MouseMode, Screen};
+use crate::terminal::CopyOutcome;
+use crate::text::strip_unsafe;
 use crate::theme::StyleRole;
 
 /// The events in one request.
@@ -46,6 +48,11 @@ pub(crate) enum AppEvent {
     /// No answer came to a command; it is sent again once the connection is back.
     CommandUnanswered,
     RequestFailed(String),
+    /// A text was handed to the clipboard.
+    Copied {
+        text: String,
+        outcome: CopyOutcome,
+    },
     /// An export ended: the message says what was written, or why nothing was.
     Exported(Result<String, String>),
     /// A second of the collector's time has begun.
@@ -56,7 +63,7 @@ pub(crate) enum AppEvent {
 
 /// Mouse input while the mouse is captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MouseInput {
+pub enum MouseInput {
     Click { column: u16, row: u16 },
     ScrollDown,
     ScrollUp,
@@ -73,6 +80,8 @@ pub(crate) enum AppEffect {
     RequestEvents(EventQuery),
     SendCommand(AgentCommand),
     CopyToClipboard(String),
+    /// Asks the terminal to put text on its clipboard.
+    SendToClipboard(String),
     Export(ExportFile),
     SetMouseMode(MouseMode),
 }
@@ -106,6 +115,8 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
     match event {
         AppEvent::Key(chord) => effects = keys::handle_key(state, chord),
         AppEvent::Paste(text) => keys::paste(state, &text),
+        // A program before this one may have left reports on.
+        AppEvent::Mouse(_) if state.mouse == MouseMode::Terminal => {}
         AppEvent::Mouse(input) => navigation::handle_mouse(state, input),
         AppEvent::Resize(width, height) => state.size = (width, height),
         AppEvent::Link(event) => effects = handle_link_event(state, event),
@@ -126,6 +137,7 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
             StyleRole::Warning,
             "no answer yet: the command is sent again once the connection is back",
         ),
+        AppEvent::Copied { text, outcome } => effects.extend(copied(state, text, &outcome)),
         AppEvent::Exported(Ok(written)) => state.set_status(StyleRole::Text, written),
         AppEvent::RequestFailed(why) | AppEvent::Exported(Err(why)) => {
             state.set_status(StyleRole::Alert, why);
@@ -135,6 +147,20 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
     }
     scroll_to_selection(state);
     effects
+}
+
+/// Says what became of a copied text, and sends it to the terminal unless tmux did.
+fn copied(state: &mut AppState, text: String, outcome: &CopyOutcome) -> Option<AppEffect> {
+    let shown = strip_unsafe(&text);
+    let said = match outcome {
+        CopyOutcome::InTmux => format!("copied to tmux and its clipboard: {shown}"),
+        CopyOutcome::ForTerminal => format!("sent to the terminal's clipboard: {shown}"),
+        CopyOutcome::Refused(why) => {
+            format!("tmux did not take it ({why}); sent to the terminal's clipboard: {shown}")
+        }
+    };
+    state.set_status(StyleRole::Text, said);
+    (*outcome != CopyOutcome::InTmux).then_some(AppEffect::SendToClipboard(text))
 }
 
 /// Ages grow, status messages expire, and the agent of the Agent screen is requested again.
