@@ -11,6 +11,9 @@ use crate::theme::{ScreenGlyphs, StateLabel, StyleRole, vitals_label};
 /// Cells before the first column: the cursor and the mark.
 pub(crate) const LEFT_MARGIN: u16 = 2;
 
+/// Width of a list with all columns; a test says so.
+pub(crate) const ALL_COLUMNS_WIDTH: u16 = 126;
+
 /// Digits of a session that are shown in a row.
 const SESSION_DIGITS: usize = 4;
 
@@ -68,7 +71,7 @@ impl FleetColumn {
     pub(crate) fn spec(self) -> ColumnSpec {
         use TextAlign::{Left, Right};
         let (title, width, align, min_list_width, help) = match self {
-            Self::State => ("STATE", 10, Left, 0, "worst state first, then the longest in it"),
+            Self::State => ("STATE", 10, Left, 0, "worst first, then longest; healthy by name"),
             Self::Agent => ("AGENT", Self::MIN_NAME_WIDTH, Left, 0, "the agent's id"),
             Self::Host => ("HOST", 12, Left, 100, "the host it runs on"),
             Self::Beat => ("BEAT", 6, Right, 0, "age of the last live beat: is it alive"),
@@ -94,6 +97,8 @@ impl FleetColumn {
             (work.latency.as_ref().map_or(1, |latency| large(of(latency))), 0)
         };
         match self {
+            // Healthy agents by name: when each came tells nothing.
+            Self::State if vitals.state == State::Healthy => (0, 0),
             Self::State => (-i64::from(vitals.state.severity()), vitals.since_ms),
             Self::Agent | Self::Host => (0, 0),
             Self::Beat => (vitals.last_beat_ms.unwrap_or(i64::MIN), 0),
@@ -166,7 +171,7 @@ impl FleetColumn {
 /// Returns the columns that fit a list of this width, from left to right, without the one by which
 /// the rows are grouped.
 pub(crate) fn visible_columns(list: &FleetList, width: u16) -> Vec<FleetColumn> {
-    let by_host = list.group_by == GroupBy::Host;
+    let by_host = list.group_by() == GroupBy::Host;
     let wanted = |column: &FleetColumn| {
         let repeated = by_host && *column == FleetColumn::Host;
         !repeated && !list.hidden.contains(column) && column.spec().min_list_width <= width
@@ -215,4 +220,23 @@ pub(crate) fn session_label(entry: &AgentEntry) -> String {
 pub(crate) fn load_bars(per_minute: &[u32], glyphs: &ScreenGlyphs) -> String {
     let most = per_minute.iter().copied().max().unwrap_or(0);
     per_minute.iter().map(|&tasks| glyphs.bar(tasks, most)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wider_list_has_all_columns_of_a_narrower_one() {
+        assert_eq!(total_width(&FleetColumn::ALL), ALL_COLUMNS_WIDTH);
+        for group_by in [GroupBy::Host, GroupBy::None] {
+            let list = FleetList { chosen_groups: group_by, ..FleetList::default() };
+            for width in 40..200 {
+                let (narrow, wide) =
+                    (visible_columns(&list, width), visible_columns(&list, width + 1));
+                let is_lost = |column: &&FleetColumn| !wide.contains(column);
+                assert_eq!(narrow.iter().find(is_lost), None, "from {width} to {}", width + 1);
+            }
+        }
+    }
 }

@@ -3,24 +3,31 @@
 use heartline_operator::message::HistoryHealth;
 use ratatui::layout::Rect;
 
+use crate::columns::ALL_COLUMNS_WIDTH;
 use crate::state::{AppState, ConnectionState, Overlay, Screen};
-use crate::text::wrap;
+use crate::text::{wrap, wrap_at_most};
 
-/// The least size of a screen; below it there is one line of counts.
-const MIN_SIZE: (u16, u16) = (60, 15);
+/// The least size of a whole screen; below it, it is compact.
+pub(crate) const MIN_SIZE: (u16, u16) = (60, 15);
+/// The least size of a compact screen; below it there is one line of counts.
+const MIN_COMPACT_SIZE: (u16, u16) = (30, 4);
 /// From this height on there is a detail pane below the list.
 const DETAIL_MIN_HEIGHT: u16 = 30;
-/// From this width on the detail pane stands beside the list.
-const SIDE_DETAIL_MIN_WIDTH: u16 = 160;
+/// The detail pane stands beside the list where the list has room for all its columns.
+const SIDE_DETAIL_MIN_WIDTH: u16 = ALL_COLUMNS_WIDTH + 1 + MIN_DETAIL_WIDTH;
 const DETAIL_HEIGHT: u16 = 8;
 /// From this height on the detail pane is higher.
 const TALL_DETAIL_MIN_HEIGHT: u16 = 36;
 const TALL_DETAIL_HEIGHT: u16 = 10;
-const DETAIL_WIDTH: u16 = 58;
+const MIN_DETAIL_WIDTH: u16 = 40;
+const MAX_DETAIL_WIDTH: u16 = 58;
 /// The most lines for the error of a filter.
 const MAX_ERROR_LINES: u16 = 3;
-/// The most banners shown at once.
+/// The most banners shown at once, and the most lines of each.
 const MAX_BANNERS: usize = 3;
+const MAX_BANNER_LINES: usize = 5;
+/// The most lines of a status message.
+const MAX_MESSAGE_LINES: usize = 3;
 
 /// The areas of a screen. Empty ones are not drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,13 +43,35 @@ pub(crate) struct ScreenAreas {
     pub hints: Rect,
 }
 
-/// Returns whether there is only room for one line of counts.
-pub(crate) fn is_tiny(size: (u16, u16)) -> bool {
-    size.0 < MIN_SIZE.0 || size.1 < MIN_SIZE.1
+/// How much of a screen there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ScreenLayout {
+    Full,
+    /// A short form of each screen, for a split pane.
+    Compact,
+    /// One line of counts, and no key but those that leave.
+    Counts,
 }
 
-/// Returns why the connection is lost, and the collector's warnings.
+impl ScreenLayout {
+    pub(crate) fn of(size: (u16, u16)) -> Self {
+        let has = |least: (u16, u16)| size.0 >= least.0 && size.1 >= least.1;
+        match size {
+            _ if has(MIN_SIZE) => Self::Full,
+            _ if has(MIN_COMPACT_SIZE) => Self::Compact,
+            _ => Self::Counts,
+        }
+    }
+}
+
+/// Returns the lines of why the connection is lost, and of the collector's warnings.
 pub(crate) fn banners(state: &AppState) -> Vec<String> {
+    let columns = usize::from(state.size.0.saturating_sub(3));
+    let wrapped = |text: &String| wrap_at_most(text, columns, MAX_BANNER_LINES);
+    banner_texts(state).iter().flat_map(wrapped).collect()
+}
+
+fn banner_texts(state: &AppState) -> Vec<String> {
     let mut all = Vec::new();
     if let ConnectionState::Lost { why, .. } = &state.connection.state {
         all.push(why.clone());
@@ -61,17 +90,32 @@ pub(crate) fn banners(state: &AppState) -> Vec<String> {
     all
 }
 
+/// Returns the lines of the status message.
+pub(crate) fn status_lines(state: &AppState) -> Vec<String> {
+    let columns = usize::from(state.size.0.saturating_sub(2));
+    let message = state.status_message.as_ref();
+    message.map_or_else(Vec::new, |it| wrap_at_most(&it.text, columns, MAX_MESSAGE_LINES))
+}
+
 /// Returns the number of lines above the hints, for commands and status messages.
 fn message_lines(state: &AppState) -> u16 {
-    u16::from(state.status_message.is_some()) + u16::from(!state.tracker.is_empty())
+    line_count(&status_lines(state)) + u16::from(!state.tracker.is_empty())
 }
 
 /// Returns the areas of the current screen.
 pub(crate) fn areas(state: &AppState) -> ScreenAreas {
+    match ScreenLayout::of(state.size) {
+        ScreenLayout::Full => full_areas(state),
+        ScreenLayout::Compact => compact_areas(state),
+        ScreenLayout::Counts => ScreenAreas::default(),
+    }
+}
+
+fn full_areas(state: &AppState) -> ScreenAreas {
     let (width, height) = state.size;
     let mut rest = Rect::new(0, 0, width, height);
     let header = split_top(&mut rest, 2);
-    let banners = split_top(&mut rest, u16::try_from(banners(state).len()).unwrap_or(0));
+    let banners = split_top(&mut rest, line_count(&banners(state)));
     let hints = split_bottom(&mut rest, 1);
     let messages = split_bottom(&mut rest, message_lines(state));
     let mut areas = ScreenAreas { header, banners, hints, messages, ..ScreenAreas::default() };
@@ -87,6 +131,41 @@ pub(crate) fn areas(state: &AppState) -> ScreenAreas {
         }
     }
     areas
+}
+
+/// Half of the rows between the first and the last is for the list; banners and messages share the
+/// rest.
+fn compact_areas(state: &AppState) -> ScreenAreas {
+    let (width, height) = state.size;
+    let mut rest = Rect::new(0, 0, width, height);
+    let header = split_top(&mut rest, 1);
+    let hints = split_bottom(&mut rest, 1);
+    let filter = match state.screen {
+        Screen::Agent => Rect::default(),
+        _ if !has_filter(state) => Rect::default(),
+        _ => {
+            let most = rest.height / 2;
+            split_top(&mut rest, filter_lines(state).min(most))
+        }
+    };
+    let spare = rest.height / 2;
+    let messages = split_bottom(&mut rest, message_lines(state).min(spare.saturating_sub(1)));
+    let banners = split_top(&mut rest, line_count(&banners(state)).min(spare - messages.height));
+    ScreenAreas { header, banners, filter, body: rest, messages, hints, ..ScreenAreas::default() }
+}
+
+/// Returns whether the screen's filter is typed, or leaves something out.
+fn has_filter(state: &AppState) -> bool {
+    let is_active = match state.screen {
+        Screen::Fleet => state.list.filter.is_active(),
+        Screen::Transitions => state.transitions.filter.is_active(),
+        Screen::Agent => false,
+    };
+    is_active || matches!(state.overlay, Some(Overlay::Filter(_)))
+}
+
+fn line_count(lines: &[String]) -> u16 {
+    u16::try_from(lines.len()).unwrap_or(u16::MAX)
 }
 
 fn filter_lines(state: &AppState) -> u16 {
@@ -106,7 +185,8 @@ fn place_fleet(state: &AppState, mut rest: Rect, areas: &mut ScreenAreas) {
         return;
     }
     if width >= SIDE_DETAIL_MIN_WIDTH {
-        areas.detail = split_right(&mut rest, DETAIL_WIDTH);
+        let columns = (width - ALL_COLUMNS_WIDTH - 1).min(MAX_DETAIL_WIDTH);
+        areas.detail = split_right(&mut rest, columns);
         rest.width = rest.width.saturating_sub(1);
     } else if height >= DETAIL_MIN_HEIGHT {
         let rows =

@@ -4,6 +4,7 @@
 //! Vec<AppEffect>` applies it, and `view(&AppState)` draws. Everything that can change is in one
 //! `AppState`; drawing changes nothing; one event loop runs the effects.
 
+mod availability;
 mod clock;
 mod columns;
 mod commands;

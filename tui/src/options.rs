@@ -35,7 +35,8 @@ pub struct TuiSettings {
     pub(crate) theme: ThemeName,
     pub(crate) glyph_set: GlyphSet,
     pub(crate) zone: DisplayTimeZone,
-    pub(crate) local_zone: TimeZone,
+    /// `None` when this machine has a zone that is not known.
+    pub(crate) local_zone: Option<TimeZone>,
     pub(crate) keymap: KeyMap,
 }
 
@@ -72,7 +73,7 @@ impl TuiConfig {
             theme: self.theme.unwrap_or(fallback),
             glyph_set: if self.ascii { GlyphSet::Ascii } else { GlyphSet::Unicode },
             zone: if self.utc { DisplayTimeZone::Utc } else { DisplayTimeZone::Local },
-            local_zone: TimeZone::system(),
+            local_zone: TimeZone::try_system().ok().filter(|zone| !zone.is_unknown()),
             keymap: KeyMap::with_overrides(&self.keys)?,
         })
     }

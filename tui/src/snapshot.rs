@@ -39,8 +39,9 @@ pub fn snapshot(
 ) -> Result<String, FilterError> {
     let mut state = AppState::new(settings, size, 0);
     let now = MonoTime::default();
+    // As for an operator who may act: a picture takes no keys.
     let greeting =
-        Greeting { operator: data.operator, may_control: false, collector: data.collector.clone() };
+        Greeting { operator: data.operator, may_control: true, collector: data.collector.clone() };
     let page = SubscriptionUpdate::Page {
         entries: data.entries,
         collector: Box::new(data.collector),

@@ -67,19 +67,36 @@ pub(crate) fn fit(text: &str, columns: usize, align: TextAlign, ellipsis: &str) 
     cut
 }
 
-/// Breaks a text between words into safe lines of at most `columns`; at least one.
+/// Breaks a text between words into safe lines of at most `columns`; at least one. A word that is
+/// longer is broken, too.
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in strip_unsafe(text).split_whitespace() {
         let last = lines.last_mut().expect("there is always a line");
         if !last.is_empty() && width(last) + 1 + width(word) > columns {
-            lines.push(word.to_owned());
-        } else {
-            if !last.is_empty() {
-                last.push(' ');
-            }
-            last.push_str(word);
+            lines.push(String::new());
+        } else if !last.is_empty() {
+            last.push(' ');
         }
+        for c in word.chars() {
+            let last = lines.last_mut().expect("there is always a line");
+            if !last.is_empty() && width(last) + c.width().unwrap_or(0) > columns {
+                lines.push(c.to_string());
+            } else {
+                last.push(c);
+            }
+        }
+    }
+    lines
+}
+
+/// Breaks a text as [`wrap`], into at most `most` lines: the last one then has all the rest, which is
+/// truncated where it is drawn.
+pub(crate) fn wrap_at_most(text: &str, columns: usize, most: usize) -> Vec<String> {
+    let mut lines = wrap(text, columns);
+    if lines.len() > most {
+        let rest = lines.split_off(most - 1);
+        lines.push(rest.join(" "));
     }
     lines
 }
@@ -116,6 +133,11 @@ pub(crate) fn rate_if_known(per_minute: Option<f64>) -> String {
 /// Formats the time of day in a zone: `12:04:31`.
 pub(crate) fn time_of_day(ms: i64, zone: &TimeZone) -> String {
     format_time(ms, zone, "%H:%M:%S")
+}
+
+/// Formats the short name of a zone at a time: `UTC`, `CEST`, `+0530`.
+pub(crate) fn zone_abbreviation(ms: i64, zone: &TimeZone) -> String {
+    format_time(ms, zone, "%Z")
 }
 
 /// Formats the time of day with milliseconds, or on another day than `today_ms` the date and time.
@@ -159,7 +181,9 @@ mod tests {
     #[test]
     fn lines_are_broken_between_words() {
         assert_eq!(wrap("a bc  def g", 4), ["a bc", "def", "g"]);
-        assert_eq!(wrap("abcdefgh i", 4), ["abcdefgh", "i"]);
+        assert_eq!(wrap("abcdefgh i", 4), ["abcd", "efgh", "i"]);
+        assert_eq!(wrap("日本語 x", 4), ["日本", "語 x"]);
+        assert_eq!(wrap_at_most("a b c d", 1, 2), ["a", "b c d"]);
         assert_eq!(wrap("", 4), [""]);
     }
 

@@ -64,6 +64,14 @@ impl EventHeadline {
             Self::Text(text) => text.clone(),
         }
     }
+
+    /// Returns the new state of a transition, or the text.
+    pub fn outcome(&self) -> &str {
+        match self {
+            Self::Transition { to, .. } => to,
+            Self::Text(text) => text,
+        }
+    }
 }
 
 /// Returns the verb of a command.

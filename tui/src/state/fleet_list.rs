@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use heartline_operator::message::AgentEntry;
+use heartline_operator::text::natural_order;
 use heartline_operator::{Filter, FleetMirror};
 use heartline_vocabulary::{AgentRowId, State, StateCounts};
 
@@ -20,6 +21,16 @@ pub(crate) enum GroupBy {
     Group,
     State,
     None,
+}
+
+/// Who decides on order and groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ListOrder {
+    /// The operator.
+    #[default]
+    Chosen,
+    /// A compact screen: worst first, without groups.
+    WorstFirst,
 }
 
 /// A row of the fleet list.
@@ -83,7 +94,9 @@ pub(crate) struct FleetList {
     pub offset: usize,
     pub sort: FleetColumn,
     pub is_inverted: bool,
-    pub group_by: GroupBy,
+    /// The groups that the operator has chosen; [`Self::group_by`] says what is shown.
+    pub chosen_groups: GroupBy,
+    pub order: ListOrder,
     pub folded: BTreeSet<String>,
     pub marks: BTreeSet<String>,
     /// The agent marked last, where a range begins.
@@ -148,6 +161,14 @@ impl GroupSummary {
 }
 
 impl FleetList {
+    /// Returns by what the rows are grouped.
+    pub(crate) fn group_by(&self) -> GroupBy {
+        match self.order {
+            ListOrder::Chosen => self.chosen_groups,
+            ListOrder::WorstFirst => GroupBy::None,
+        }
+    }
+
     /// Returns whether the filter shows an agent.
     pub(crate) fn shows(&self, entry: &AgentEntry, now_ms: i64) -> bool {
         let ListFilter { query, problems_only } = &self.filter;
@@ -164,6 +185,10 @@ impl FleetList {
         let groups = self.group_agents(&agents);
         self.set_rows(groups);
         self.staleness = ListStaleness::Fresh;
+        if fleet.is_whole() {
+            // Who was forgotten is not marked any more.
+            self.marks.retain(|id| fleet.by_name(id).is_some());
+        }
         self.find_cursor(fleet);
     }
 
@@ -178,7 +203,7 @@ impl FleetList {
         let names = groups.iter().map(|group| group.name.clone());
         let indices: HashMap<String, usize> = names.zip(0..).collect();
         for entry in fleet.entries().filter(|entry| self.shows(entry, now_ms)) {
-            if let Some(&index) = indices.get(self.group_by.group_of(entry)) {
+            if let Some(&index) = indices.get(self.group_by().group_of(entry)) {
                 groups[index].add(entry);
             }
         }
@@ -186,16 +211,25 @@ impl FleetList {
     }
 
     fn sort_agents(&self, agents: &mut [&AgentEntry]) {
-        match self.sort {
-            FleetColumn::Agent => agents.sort_unstable_by(|a, b| a.agent.cmp(&b.agent)),
-            FleetColumn::Host => {
-                agents.sort_unstable_by(|a, b| (host_of(a), &a.agent).cmp(&(host_of(b), &b.agent)));
-            }
+        let by_name = |a: &AgentEntry, b: &AgentEntry| natural_order(&a.agent, &b.agent);
+        let (sort, is_inverted) = match self.order {
+            ListOrder::Chosen => (self.sort, self.is_inverted),
+            ListOrder::WorstFirst => (FleetColumn::State, false),
+        };
+        match sort {
+            FleetColumn::Agent => agents.sort_unstable_by(|a, b| by_name(a, b)),
+            FleetColumn::Host => agents.sort_unstable_by(|a, b| {
+                let hosts = match (host_of(a), host_of(b)) {
+                    (Some(a), Some(b)) => natural_order(a, b),
+                    (a, b) => a.cmp(&b),
+                };
+                hosts.then_with(|| by_name(a, b))
+            }),
             column => agents.sort_unstable_by(|a, b| {
-                column.sort_key(a).cmp(&column.sort_key(b)).then_with(|| a.agent.cmp(&b.agent))
+                column.sort_key(a).cmp(&column.sort_key(b)).then_with(|| by_name(a, b))
             }),
         }
-        if self.is_inverted {
+        if is_inverted {
             agents.reverse();
         }
     }
@@ -205,7 +239,7 @@ impl FleetList {
         let mut indices = HashMap::new();
         let mut groups: Vec<(GroupSummary, Vec<AgentRowId>)> = Vec::new();
         for entry in agents {
-            let name = self.group_by.group_of(entry);
+            let name = self.group_by().group_of(entry);
             let index = *indices.entry(name).or_insert_with(|| {
                 let is_folded = self.folded.contains(name);
                 let group =
@@ -219,7 +253,9 @@ impl FleetList {
         if self.sort == FleetColumn::State && !self.is_inverted {
             // By the worst agent, then by name: a stable order matters more than ages.
             let worst = |group: &GroupSummary| std::cmp::Reverse(worst_severity(&group.counts));
-            groups.sort_by(|(a, _), (b, _)| (worst(a), &a.name).cmp(&(worst(b), &b.name)));
+            groups.sort_by(|(a, _), (b, _)| {
+                worst(a).cmp(&worst(b)).then_with(|| natural_order(&a.name, &b.name))
+            });
         }
         groups
     }
@@ -228,10 +264,10 @@ impl FleetList {
         self.rows.clear();
         self.groups.clear();
         for (index, (group, ids)) in groups.into_iter().enumerate() {
-            if self.group_by != GroupBy::None {
+            if self.group_by() != GroupBy::None {
                 self.rows.push(FleetRow::Group(index));
             }
-            if !group.is_folded || self.group_by == GroupBy::None {
+            if !group.is_folded || self.group_by() == GroupBy::None {
                 self.rows.extend(ids.into_iter().map(|id| FleetRow::Agent { id, group: index }));
             }
             self.groups.push(group);
@@ -277,7 +313,7 @@ impl FleetList {
     /// once its header has scrolled away.
     pub(crate) fn pinned_group(&self) -> Option<usize> {
         match self.rows.get(self.offset) {
-            Some(FleetRow::Agent { group, .. }) if self.group_by != GroupBy::None => Some(*group),
+            Some(FleetRow::Agent { group, .. }) if self.group_by() != GroupBy::None => Some(*group),
             _ => None,
         }
     }

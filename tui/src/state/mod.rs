@@ -17,7 +17,7 @@ use crate::theme::{ScreenGlyphs, StyleRole, ThemeName};
 
 pub(crate) use command_tracker::{CommandProgress, CommandTracker, TrackedCommand};
 pub(crate) use fleet_list::{
-    FleetList, FleetRow, GroupBy, GroupSummary, ListFilter, ListStaleness, SelectedRow,
+    FleetList, FleetRow, GroupBy, GroupSummary, ListFilter, ListOrder, ListStaleness, SelectedRow,
 };
 pub(crate) use model::{ConnectionState, ConnectionStatus, FleetModel, is_problem};
 pub(crate) use overlay::{
@@ -91,7 +91,8 @@ pub(crate) struct AppState {
     pub theme: ThemeName,
     pub glyphs: &'static ScreenGlyphs,
     pub zone: DisplayTimeZone,
-    pub local_zone: TimeZone,
+    /// Known whenever it is shown.
+    pub local_zone: Option<TimeZone>,
     pub mouse: MouseMode,
     /// The detail pane has the whole screen.
     pub is_expanded: bool,
@@ -103,7 +104,8 @@ pub(crate) struct AppState {
 
 impl AppState {
     pub(crate) fn new(settings: TuiSettings, size: (u16, u16), seed: u64) -> Self {
-        Self {
+        let wanted_zone = settings.zone;
+        let mut state = Self {
             size,
             now: MonoTime::default(),
             live: FleetModel::default(),
@@ -121,13 +123,27 @@ impl AppState {
             pressed: Vec::new(),
             theme: settings.theme,
             glyphs: ScreenGlyphs::for_set(settings.glyph_set),
-            zone: settings.zone,
+            zone: DisplayTimeZone::Utc,
             local_zone: settings.local_zone,
             mouse: MouseMode::default(),
             is_expanded: false,
             revision: 1,
             rng: fastrand::Rng::with_seed(seed),
+        };
+        if wanted_zone == DisplayTimeZone::Local {
+            state.show_local_times();
         }
+        state
+    }
+
+    /// Shows times in the local zone, or says why that can't be.
+    pub(crate) fn show_local_times(&mut self) {
+        if self.local_zone.is_some() {
+            self.zone = DisplayTimeZone::Local;
+            return;
+        }
+        let text = "the local time zone is not known (see TZ and /etc/localtime): times are in UTC";
+        self.set_status(StyleRole::Warning, text);
     }
 
     /// Returns the model that is shown: the live one, or the frozen copy.
@@ -141,9 +157,9 @@ impl AppState {
     }
 
     pub(crate) fn zone(&self) -> TimeZone {
-        match self.zone {
-            DisplayTimeZone::Utc => TimeZone::UTC,
-            DisplayTimeZone::Local => self.local_zone.clone(),
+        match (self.zone, &self.local_zone) {
+            (DisplayTimeZone::Local, Some(zone)) => zone.clone(),
+            _ => TimeZone::UTC,
         }
     }
 

@@ -147,6 +147,11 @@ impl ConnectionStatus {
         self.state == ConnectionState::Live
     }
 
+    /// Returns whether the collector lets this operator look and not act.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.operator.is_some() && self.access == AccessMode::View
+    }
+
     /// Returns how long nothing was received on a live connection, in ms, if that is too long.
     pub(crate) fn silent_ms(&self, now: MonoTime) -> Option<u64> {
         let silent_ms = now.since(self.last_received);

@@ -13,9 +13,10 @@ use heartline_operator::message::AgentEntry;
 use heartline_operator::{FilterError, FleetMirror};
 use heartline_vocabulary::Action;
 
+use super::AppState;
 use super::fleet_list::SelectedRow;
 use crate::columns::FleetColumn;
-use crate::commands::{AppCommand, CommandSpec, KeyContext, REGISTRY};
+use crate::commands::{AppCommand, CommandSpec, REGISTRY};
 use crate::keys::{KeyChord, KeyCode};
 use crate::text::strip_unsafe;
 
@@ -108,12 +109,14 @@ pub(crate) struct ConfirmDialog {
 impl CommandPalette {
     /// Returns the commands of a screen whose name has all the typed letters in their order, or
     /// whose help has the typed text.
-    pub(crate) fn matches(&self, context: KeyContext) -> Vec<&'static CommandSpec> {
+    pub(crate) fn matches(&self, state: &AppState) -> Vec<&'static CommandSpec> {
+        let context = state.screen_context();
         let typed = self.input.text().trim().to_lowercase();
         let matches = |spec: &&CommandSpec| {
             spec.in_palette
                 && spec.contexts.contains(&context)
                 && spec.command != AppCommand::Palette
+                && state.offers(spec.command)
                 && (is_subsequence(&typed, spec.name) || spec.help.to_lowercase().contains(&typed))
         };
         let mut found: Vec<&'static CommandSpec> = REGISTRY.iter().filter(matches).collect();

@@ -71,10 +71,15 @@ impl AppHarness {
     }
 
     pub(crate) fn disconnect(&mut self) {
+        self.lose("the connection to the collector ended: it broke off");
+    }
+
+    /// Ends the connection, or the attempt to connect, with an error.
+    pub(crate) fn lose(&mut self, why: &str) {
         // The app does not use this time.
         #[allow(clippy::disallowed_methods, reason = "the link's event carries an instant")]
         let since = std::time::Instant::now();
-        let why = "the connection to the collector ended: it broke off".to_owned();
+        let why = why.to_owned();
         self.link(LinkEvent::State(LinkState::Lost { since, why }));
     }
 

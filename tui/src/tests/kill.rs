@@ -300,6 +300,44 @@ fn the_effect_of_a_kill_says_which_agents_it_reaches_and_when() {
 }
 
 #[test]
+fn a_silent_collector_is_not_mistaken_for_silent_agents() {
+    let mut app = app_on("mail.2");
+    app.wait(45_000);
+    app.keys("K");
+    let line = app.line("the collector has been silent for 45s");
+    assert!(line.contains("mail.2") && !app.screen().contains("not beating"), "{}", app.screen());
+}
+
+#[test]
+fn without_a_connection_kill_says_that_there_is_none() {
+    let mut app = AppHarness::unconnected((80, 24), &TuiConfig::default());
+    app.keys("K");
+    assert!(app.screen().contains("no connection to a collector"), "{}", app.screen());
+    assert_eq!(focus(&app), None);
+}
+
+#[test]
+fn a_read_only_connection_is_shown_and_offers_no_kill_and_no_resume() {
+    for size in [(60, 15), (80, 24), (120, 36), (40, 10)] {
+        let mut app = AppHarness::unconnected(size, &TuiConfig::default());
+        assert!(!app.screen().contains("READ-ONLY"), "before it is known");
+        app.connect(AccessMode::View);
+        for keys in ["", "2", "?", "q :"] {
+            app.keys(keys);
+            let screen = app.screen();
+            assert!(!screen.contains("K kill") && !screen.contains("R resume"), "{screen}");
+            assert!(!screen.contains("kill this agent"), "{screen}");
+        }
+        app.keys("Esc Esc");
+        assert!(app.screen().contains("READ-ONLY"), "{}", app.screen());
+        app.connect(AccessMode::Control);
+        assert!(!app.screen().contains("READ-ONLY"));
+        app.keys("?");
+        assert!(app.screen().contains("kill this agent") || size.1 < 15, "{}", app.screen());
+    }
+}
+
+#[test]
 fn pasted_text_is_never_read_as_keys() {
     let mut app = app_on("mail.2");
     app.send(AppEvent::Paste("K\nmail.2\nq".to_owned()));

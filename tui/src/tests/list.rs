@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use heartline_operator::client::{AccessMode, LinkEvent};
 use heartline_operator::message::{AgentVitals, FleetDelta, RecentWork};
+use heartline_operator::sample::fleet;
 use heartline_vocabulary::{Reason, State};
 
 use super::harness::AppHarness;
+use crate::options::TuiConfig;
 use crate::state::Screen;
+use crate::terminal::CopyOutcome;
 use crate::update::{AppEffect, AppEvent, ExportFormat};
 
 fn app() -> AppHarness {
@@ -309,4 +312,116 @@ fn losses_are_never_truncated() {
             assert!(line.contains(&format!("[{screen}")), "{columns}: {line}");
         }
     }
+}
+
+#[test]
+fn the_number_of_marks_is_that_of_now() {
+    let mut app = app();
+    app.keys("A");
+    assert!(app.screen().contains("20 marked"));
+    app.keys("ctrl-\\");
+    assert!(!app.screen().contains("marked"), "{}", app.screen());
+    app.keys("A");
+    // One of them is forgotten.
+    let gone = app.agents.remove(0).agent;
+    app.connect(AccessMode::Control);
+    assert!(!app.state.list.marks.contains(&gone));
+    assert!(app.screen().contains("19 marked"), "{}", app.screen());
+}
+
+#[test]
+fn names_are_listed_as_people_count() {
+    let mut app = AppHarness::unconnected((80, 24), &TuiConfig::default());
+    let model = fleet().remove(4);
+    app.agents = [11, 2, 10, 1, 12]
+        .into_iter()
+        .map(|n| {
+            let mut entry = model.clone();
+            entry.id = heartline_vocabulary::AgentRowId(n);
+            entry.agent = format!("mail.{n}");
+            // Whoever came first stands not before the others.
+            entry.vitals.since_ms -= n % 7;
+            entry
+        })
+        .collect();
+    app.connect(AccessMode::Control);
+    for keys in ["", ">", "v v v"] {
+        app.keys(keys);
+        let screen = app.screen();
+        let names = screen
+            .lines()
+            .filter_map(|line| line.split_whitespace().find(|word| word.starts_with("mail.")));
+        let names: Vec<_> = names.collect();
+        assert_eq!(names, ["mail.1", "mail.2", "mail.10", "mail.11", "mail.12"], "{keys}");
+    }
+}
+
+#[test]
+fn a_wider_screen_shows_no_fewer_columns() {
+    for keys in ["", "v v v"] {
+        for height in [24, 36] {
+            let mut titles = Vec::new();
+            for width in 60..240 {
+                let mut app = AppHarness::connected((width, height));
+                app.keys(keys);
+                let line = app.line("STATE   ");
+                let shown: Vec<String> =
+                    line.replace("$ DAY", "DAY").split_whitespace().map(str::to_owned).collect();
+                let lost = titles.iter().find(|title| !shown.contains(title));
+                assert_eq!(lost, None, "at {width}x{height}: {line}");
+                titles = shown.into_iter().filter(|it| !it.contains(['─', '┌', '@'])).collect();
+                titles.retain(|title| title != "report-generator" && title != "m3-gpu-01");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_error_is_shown_to_its_end() {
+    let why = "no collector answers on /run/user/1000/heartline/ctl.sock: start `heartlined`, or \
+               pass --data-dir with the directory of the one that runs";
+    for size in [(80, 24), (120, 36), (40, 16), (60, 15)] {
+        let mut app = AppHarness::unconnected(size, &TuiConfig::default());
+        app.lose(why);
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words(&app.screen()).replace("- ", "-").contains("of the one that runs"));
+        app.connect(AccessMode::Control);
+        app.lose(why);
+        assert!(words(&app.screen()).contains("of the one that runs"), "{}", app.screen());
+        app.send(AppEvent::RequestFailed(format!("can't be asked: {why}")));
+        assert!(words(&app.screen()).contains("can't be asked: no collector"), "{}", app.screen());
+    }
+}
+
+#[test]
+fn a_copied_text_is_said_to_be_where_it_is() {
+    let mut app = app();
+    let copied = app.keys("y");
+    let text = "report-generator".to_owned();
+    assert_eq!(copied, [AppEffect::CopyToClipboard(text.clone())]);
+    assert!(!app.screen().contains("copied"), "nothing was copied yet");
+    let mut outcome = |outcome| app.send(AppEvent::Copied { text: text.clone(), outcome });
+    assert_eq!(outcome(CopyOutcome::InTmux), []);
+    let sent = [AppEffect::SendToClipboard(text.clone())];
+    assert_eq!(outcome(CopyOutcome::ForTerminal), sent);
+    assert_eq!(outcome(CopyOutcome::Refused("no server running".to_owned())), sent);
+    let line = app.line("sent to the terminal's clipboard");
+    assert!(line.contains("no server running") && !line.contains("copied"), "{line}");
+}
+
+#[test]
+fn local_times_name_their_zone_and_an_unknown_zone_is_said() {
+    let mut app = app();
+    app.state.local_zone = Some(jiff::tz::TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap());
+    app.keys("U");
+    assert!(app.screen().contains("LIVE 14:04:31 CEST"), "{}", app.screen());
+    assert!(app.line("since 13:58:19").contains("13:58:19 CEST"));
+    app.keys("3");
+    assert!(app.screen().contains("TIME (CEST)"));
+    app.keys("1 U");
+    assert!(app.screen().contains("LIVE 12:04:31Z"));
+    app.state.local_zone = None;
+    app.keys("U");
+    assert!(app.screen().contains("LIVE 12:04:31Z"));
+    assert!(app.screen().contains("the local time zone is not known"), "{}", app.screen());
 }

@@ -5,3 +5,4 @@ mod harness;
 mod kill;
 mod list;
 mod screens;
+mod small;

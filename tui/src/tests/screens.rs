@@ -97,10 +97,10 @@ fn before_the_first_connection() {
 }
 
 #[test]
-fn ascii_mono_and_tiny() {
+fn ascii_and_counts() {
     let ascii = TuiConfig { ascii: true, ..TuiConfig::default() };
     let screen = AppHarness::with(LARGE, &ascii).screen();
     assert!(screen.is_ascii());
     assert_snapshot!("fleet_ascii_120x36", screen);
-    assert_snapshot!("tiny_59x14", AppHarness::connected((59, 14)).screen());
+    assert_snapshot!("counts_29x3", AppHarness::connected((29, 3)).screen());
 }

@@ -5,15 +5,28 @@ use heartline_operator::message::Event;
 use heartline_vocabulary::Action;
 
 use super::{AppEffect, ExportFile, ExportFormat, dialog, keys, lists, navigation, rebuild_fleet};
+use crate::availability::refusal;
 use crate::commands::AppCommand;
+use crate::layout::ScreenLayout;
 use crate::state::{
     AgentScreen, AppState, CommandPalette, DisplayTimeZone, FocusDirection, FocusedList, MouseMode,
     Overlay, PickerPurpose, Screen, SelectedRow,
 };
 use crate::theme::StyleRole;
 
+/// The help where only counts are drawn.
+const COUNTS_HELP: &str = "q quits; 30x4 shows agents";
+
 pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
+    if let Some(why) = refusal(state, command) {
+        state.set_status(StyleRole::Warning, why);
+        return Vec::new();
+    }
+    let is_counts = ScreenLayout::of(state.size) == ScreenLayout::Counts;
     match command {
+        // There is no screen to go back from, and no room for help.
+        AppCommand::Quit if is_counts => return vec![AppEffect::Exit],
+        AppCommand::Help if is_counts => state.set_status(StyleRole::Text, COUNTS_HELP),
         AppCommand::Exit => return vec![AppEffect::Exit],
         AppCommand::Suspend => return vec![AppEffect::Suspend],
         AppCommand::Redraw => return vec![AppEffect::Redraw],
@@ -33,12 +46,10 @@ pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
         AppCommand::Help => state.overlay = Some(Overlay::Help { scroll: 0 }),
         AppCommand::Palette => state.overlay = Some(Overlay::Palette(CommandPalette::default())),
         AppCommand::Freeze => toggle_freeze(state),
-        AppCommand::Utc => {
-            state.zone = match state.zone {
-                DisplayTimeZone::Utc => DisplayTimeZone::Local,
-                DisplayTimeZone::Local => DisplayTimeZone::Utc,
-            };
-        }
+        AppCommand::Utc => match state.zone {
+            DisplayTimeZone::Utc => state.show_local_times(),
+            DisplayTimeZone::Local => state.zone = DisplayTimeZone::Utc,
+        },
         AppCommand::Expand => toggle_expanded(state),
         AppCommand::NextPane => move_focus(state, FocusDirection::Next),
         AppCommand::PreviousPane => move_focus(state, FocusDirection::Previous),
@@ -178,7 +189,7 @@ fn toggle_expanded(state: &mut AppState) {
 fn move_focus(state: &mut AppState, direction: FocusDirection) {
     if let Some(Overlay::Dialog(dialog)) = &mut state.overlay {
         dialog.move_focus(direction);
-    } else if let Some(agent) = &mut state.agent {
+    } else if let Some(agent) = state.agent.as_mut().filter(|agent| agent.detail.is_some()) {
         agent.scroll = 0;
         agent.focus = match agent.focus {
             FocusedList::Events => FocusedList::Sessions,

@@ -1,7 +1,7 @@
 //! The kill and resume dialogs: their targets, their keys, and the command that they send.
 
-use heartline_operator::client::AccessMode;
 use heartline_operator::message::{AgentCommand, AgentEntry};
+use heartline_operator::text::natural_order;
 use heartline_vocabulary::{Action, Reason, State};
 
 use super::AppEffect;
@@ -11,15 +11,17 @@ use crate::state::{
     TrackedCommand,
 };
 use crate::theme::StyleRole;
+use crate::view::dialog_size_needed;
 
 /// Targets that PgDn and PgUp scroll.
 const SCROLL_ROWS: usize = 4;
 
 /// Opens the dialog on the marked agents, or on what is selected.
 pub(super) fn open(state: &mut AppState, action: Action) {
-    if state.connection.access == AccessMode::View {
-        state.set_status(StyleRole::Warning, "read-only connection: it can't kill or resume");
-        return;
+    if !state.connection.is_live() {
+        let text =
+            format!("no connection to a collector: nobody can be asked to {}", action.name());
+        return state.set_status(StyleRole::Warning, text);
     }
     let (targets, hidden) = find_targets(state, action);
     if targets.is_empty() {
@@ -34,6 +36,9 @@ pub(super) fn open(state: &mut AppState, action: Action) {
     }
     let opened_at_ms = state.live.now_ms(state.now);
     let dialog = ConfirmDialog::new(action, targets, hidden, &state.live.fleet, opened_at_ms);
+    if let Some(needed) = dialog_size_needed(state, &dialog) {
+        return state.set_status(StyleRole::Warning, needed);
+    }
     state.overlay = Some(Overlay::Dialog(Box::new(dialog)));
 }
 
@@ -51,7 +56,7 @@ fn find_targets(state: &AppState, action: Action) -> (Vec<AgentEntry>, usize) {
             state.list.marks.iter().filter_map(|id| fleet.by_name(id)).collect()
         }
         Some(SelectedRow::Group(name)) if is_fleet_screen => {
-            let in_group = |entry: &&AgentEntry| state.list.group_by.group_of(entry) == name;
+            let in_group = |entry: &&AgentEntry| state.list.group_by().group_of(entry) == name;
             fleet.entries().filter(in_group).collect()
         }
         _ => state.current_agent().and_then(|id| fleet.by_name(id)).into_iter().collect(),
@@ -61,8 +66,8 @@ fn find_targets(state: &AppState, action: Action) -> (Vec<AgentEntry>, usize) {
     let is_visible = |entry: &&AgentEntry| !is_fleet_screen || state.list.shows(entry, now_ms);
     let (mut targets, mut hidden): (Vec<_>, Vec<_>) =
         found.into_iter().filter(is_target).partition(is_visible);
-    targets.sort_by(|a, b| a.agent.cmp(&b.agent));
-    hidden.sort_by(|a, b| a.agent.cmp(&b.agent));
+    targets.sort_by(|a, b| natural_order(&a.agent, &b.agent));
+    hidden.sort_by(|a, b| natural_order(&a.agent, &b.agent));
     let hidden_count = hidden.len();
     (targets.into_iter().chain(hidden).cloned().collect(), hidden_count)
 }

@@ -12,6 +12,7 @@ use crate::state::{
 
 pub(super) fn handle_key(state: &mut AppState, chord: KeyChord) -> Vec<AppEffect> {
     if state.pressed.is_empty()
+        && state.is_overlay_drawn()
         && let Some(effects) = handle_overlay_key(state, chord)
     {
         return effects;
@@ -62,9 +63,9 @@ pub(super) fn paste(state: &mut AppState, text: &str) {
 }
 
 fn handle_palette_key(state: &mut AppState, chord: KeyChord) -> Option<Vec<AppEffect>> {
-    let context = state.screen_context();
+    let Some(Overlay::Palette(palette)) = &state.overlay else { return None };
+    let found = palette.matches(state);
     let Some(Overlay::Palette(palette)) = &mut state.overlay else { return None };
-    let found = palette.matches(context);
     let last = found.len().saturating_sub(1);
     match chord.code {
         KeyCode::Enter => {

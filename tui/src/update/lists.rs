@@ -16,7 +16,7 @@ pub(super) fn run_fleet_command(state: &mut AppState, command: AppCommand) {
         AppCommand::SortRight => sort_by_neighbour(state, 1),
         AppCommand::Invert => state.list.is_inverted = !state.list.is_inverted,
         AppCommand::Group => {
-            state.list.group_by = state.list.group_by.next();
+            state.list.chosen_groups = state.list.chosen_groups.next();
             state.list.folded.clear();
             if matches!(state.list.cursor, Some(SelectedRow::Group(_))) {
                 state.list.cursor = None;
@@ -51,7 +51,7 @@ fn current_group_name(state: &AppState) -> Option<String> {
 }
 
 fn fold(state: &mut AppState, command: AppCommand) {
-    let Some(name) = current_group_name(state).filter(|_| state.list.group_by != GroupBy::None)
+    let Some(name) = current_group_name(state).filter(|_| state.list.group_by() != GroupBy::None)
     else {
         return;
     };
@@ -64,7 +64,7 @@ fn fold(state: &mut AppState, command: AppCommand) {
 }
 
 fn fold_all(state: &mut AppState) {
-    if state.list.group_by == GroupBy::None {
+    if state.list.group_by() == GroupBy::None {
         return;
     }
     if state.list.folded.is_empty() {
@@ -96,7 +96,7 @@ fn mark(state: &mut AppState) {
             navigation::try_select_row(state, state.list.at + 1);
         }
         Some(SelectedRow::Group(name)) => {
-            let ids = visible_agents(state, |entry| state.list.group_by.group_of(entry) == name);
+            let ids = visible_agents(state, |entry| state.list.group_by().group_of(entry) == name);
             let all_marked = ids.iter().all(|id| state.list.marks.contains(id));
             for id in ids {
                 if all_marked {
@@ -137,7 +137,6 @@ fn mark_range(state: &mut AppState) {
 
 fn mark_all(state: &mut AppState) {
     let ids = visible_agents(state, |_| true);
-    state.set_status(StyleRole::Text, format!("{} marked", ids.len()));
     state.list.marks.extend(ids);
 }
 

@@ -12,8 +12,8 @@ use heartline_operator::{Filter, FilterError, SubscriptionUpdate};
 
 use crate::clock::MonoTime;
 use crate::keys::KeyChord;
-use crate::layout;
-use crate::state::{AppState, ConnectionState, ListStaleness, MouseMode, Screen};
+use crate::layout::{self, ScreenLayout};
+use crate::state::{AppState, ConnectionState, ListOrder, ListStaleness, MouseMode, Screen};
 use crate::terminal::CopyOutcome;
 use crate::text::strip_unsafe;
 use crate::theme::StyleRole;
@@ -114,11 +114,16 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
     let mut effects = Vec::new();
     match event {
         AppEvent::Key(chord) => effects = keys::handle_key(state, chord),
-        AppEvent::Paste(text) => keys::paste(state, &text),
+        // What is not drawn takes no text.
+        AppEvent::Paste(text) if state.is_overlay_drawn() => keys::paste(state, &text),
+        AppEvent::Paste(_) => {}
         // A program before this one may have left reports on.
         AppEvent::Mouse(_) if state.mouse == MouseMode::Terminal => {}
         AppEvent::Mouse(input) => navigation::handle_mouse(state, input),
-        AppEvent::Resize(width, height) => state.size = (width, height),
+        AppEvent::Resize(width, height) => {
+            state.size = (width, height);
+            rebuild_fleet(state);
+        }
         AppEvent::Link(event) => effects = handle_link_event(state, event),
         AppEvent::AgentReceived { id, result } => set_agent_detail(state, &id, result),
         AppEvent::EventsReceived { events, next } => {
@@ -277,6 +282,10 @@ fn rebuild_if_stale(state: &mut AppState) {
 fn rebuild_fleet(state: &mut AppState) {
     let now_ms = state.now_ms();
     let model = state.frozen.as_deref().unwrap_or(&state.live);
+    state.list.order = match ScreenLayout::of(state.size) {
+        ScreenLayout::Full => ListOrder::Chosen,
+        ScreenLayout::Compact | ScreenLayout::Counts => ListOrder::WorstFirst,
+    };
     state.list.rebuild(&model.fleet, now_ms);
 }
 
@@ -304,6 +313,11 @@ fn scroll_to_selection(state: &mut AppState) {
             let detail_lines = crate::view::selected_event_lines(state, body.width);
             state.transitions.scroll_to_selection(height.saturating_sub(detail_lines));
         }
-        Screen::Agent => {}
+        Screen::Agent => {
+            let rows = crate::view::agent_list_rows(state, body);
+            if let Some(agent) = &mut state.agent {
+                agent.scroll = agent.scroll.min(agent.row_count().saturating_sub(rows));
+            }
+        }
     }
 }

@@ -1,15 +1,15 @@
 //! The Agent screen: details, sessions and events of one agent.
 
-use heartline_operator::message::{Event, SessionSummary};
+use heartline_operator::message::{AgentEntry, Event, SessionSummary};
 use heartline_operator::session_text;
 use ratatui::layout::Rect;
 
-use super::details::{agent_sections, draw_sections, section_lines};
+use super::details::{DetailSection, agent_sections, draw_sections, section_lines};
 use super::frame::ScreenFrame;
-use super::zoned_time;
+use super::{short_time, zone_name};
 use crate::layout::split_top;
-use crate::state::{AgentScreen, FocusedList, host_of};
-use crate::text::{EventText, TextAlign, age, age_since, fit};
+use crate::state::{AgentScreen, AppState, DisplayTimeZone, FocusedList, host_of};
+use crate::text::{EventText, TextAlign, age, age_since, fit, wrap};
 use crate::theme::{StyleRole, event_role};
 
 /// From this width on both lists stand side by side.
@@ -25,11 +25,7 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) {
         draw_message(frame, area, "No agent was opened: choose one on the fleet screen.");
         return;
     };
-    let Some(entry) = state
-        .model()
-        .agent(&screen.id)
-        .or_else(|| screen.detail.as_ref().map(|detail| &detail.entry))
-    else {
+    let Some(entry) = shown_entry(state, screen) else {
         let why = screen.failure.as_deref().unwrap_or("it is not in the fleet");
         draw_message(frame, area, &format!("{}: {why}", screen.id));
         return;
@@ -37,8 +33,7 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) {
     let mut rest = area;
     if !screen.is_expanded {
         let sections = agent_sections(state, entry, screen.detail.as_deref());
-        let wanted = section_lines(&sections, area.width.saturating_sub(2)) + 2;
-        let top = split_top(&mut rest, wanted.min(area.height.saturating_sub(MIN_LIST_LINES)));
+        let top = split_top(&mut rest, details_height(&sections, area));
         let host = host_of(entry).unwrap_or("-");
         let inner = frame.draw_box(top, &format!("{} @ {host}", entry.agent));
         draw_sections(frame, inner, &sections);
@@ -46,9 +41,36 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) {
     draw_lists(frame, screen, rest);
 }
 
+fn shown_entry<'a>(state: &'a AppState, screen: &'a AgentScreen) -> Option<&'a AgentEntry> {
+    let received = screen.detail.as_ref().map(|detail| &detail.entry);
+    state.model().agent(&screen.id).or(received)
+}
+
+/// Returns the lines of the box with the details: the lists below it keep some.
+fn details_height(sections: &[DetailSection], area: Rect) -> u16 {
+    let wanted = section_lines(sections, area.width.saturating_sub(2)) + 2;
+    wanted.min(area.height.saturating_sub(MIN_LIST_LINES))
+}
+
+/// Returns the rows of the list that has the focus.
+pub(crate) fn agent_list_rows(state: &AppState, area: Rect) -> usize {
+    let Some(screen) = &state.agent else { return 0 };
+    let details = match shown_entry(state, screen) {
+        Some(entry) if !screen.is_expanded => {
+            details_height(&agent_sections(state, entry, screen.detail.as_deref()), area)
+        }
+        _ => 0,
+    };
+    usize::from(area.height.saturating_sub(details + 2))
+}
+
 fn draw_message(frame: &mut ScreenFrame<'_>, area: Rect, text: &str) {
-    if let Some(mut out) = frame.line(area, 1) {
-        out.gap(2).put(StyleRole::Text, text);
+    let lines = wrap(text, usize::from(area.width.saturating_sub(4)));
+    let first = u16::from(usize::from(area.height) > lines.len());
+    for (row, line) in (first..).zip(lines) {
+        if let Some(mut out) = frame.line(area, row) {
+            out.gap(2).put(StyleRole::Text, &line);
+        }
     }
 }
 
@@ -72,8 +94,8 @@ fn draw_lists(frame: &mut ScreenFrame<'_>, screen: &AgentScreen, area: Rect) {
 }
 
 fn draw_events(frame: &mut ScreenFrame<'_>, screen: &AgentScreen, events: &[Event], area: Rect) {
-    let title = "events, newest first";
-    for (area, event) in list_rows(frame, screen, FocusedList::Events, title, events, area) {
+    let title = timed_title(frame.state, "events, newest first");
+    for (area, event) in list_rows(frame, screen, FocusedList::Events, &title, events, area) {
         draw_event(frame, area, event);
     }
 }
@@ -84,10 +106,17 @@ fn draw_sessions(
     sessions: &[SessionSummary],
     area: Rect,
 ) {
-    for (area, session) in
-        list_rows(frame, screen, FocusedList::Sessions, "sessions", sessions, area)
-    {
+    let title = timed_title(frame.state, "sessions");
+    for (area, session) in list_rows(frame, screen, FocusedList::Sessions, &title, sessions, area) {
         draw_session(frame, area, session);
+    }
+}
+
+/// Returns a title that names the zone of the times below it, if they do not.
+fn timed_title(state: &AppState, title: &str) -> String {
+    match state.zone {
+        DisplayTimeZone::Utc => title.to_owned(),
+        DisplayTimeZone::Local => format!("{title}, {}", zone_name(state, state.now_ms())),
     }
 }
 
@@ -116,7 +145,7 @@ fn draw_event(frame: &mut ScreenFrame<'_>, area: Rect, event: &Event) {
     let what = words.headline.text(state.glyphs.arrow);
     let lasted = words.lasted_ms.map_or_else(|| "-".to_owned(), age);
     out.gap(1)
-        .put(StyleRole::Dim, &fit(&zoned_time(state, event.at_ms), 12, TextAlign::Left, ""))
+        .put(StyleRole::Dim, &fit(&short_time(state, event.at_ms), 12, TextAlign::Left, ""))
         .gap(1)
         .cell(event_role(event), &what, 20, TextAlign::Left)
         .gap(1)
@@ -134,7 +163,7 @@ fn draw_session(frame: &mut ScreenFrame<'_>, area: Rect, session: &SessionSummar
     out.gap(1)
         .put(StyleRole::Text, name.get(..4).unwrap_or(&name))
         .gap(1)
-        .put(StyleRole::Dim, &fit(&zoned_time(state, session.started_ms), 12, TextAlign::Left, ""))
+        .put(StyleRole::Dim, &fit(&short_time(state, session.started_ms), 12, TextAlign::Left, ""))
         .gap(1)
         .cell(StyleRole::Text, ended, 11, TextAlign::Left)
         .put_labelled("beat", StyleRole::Text, &fit(&last, 6, TextAlign::Right, ""))

@@ -59,7 +59,7 @@ fn draw_nothing_selected(frame: &mut ScreenFrame<'_>, area: Rect) {
 /// Draws a group, and the keys for it.
 fn draw_group(frame: &mut ScreenFrame<'_>, area: Rect, group: &GroupSummary) {
     let state = frame.state;
-    let kind = state.list.group_by.name();
+    let kind = state.list.group_by().name();
     let inner = frame.draw_box(area, &format!("{kind} {}", group.name));
     if let Some(mut out) = frame.line(inner, 0) {
         write_group_summary(state, group, SummaryLength::Full, out.gap(1));

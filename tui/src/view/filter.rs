@@ -92,7 +92,7 @@ fn fleet_summary(state: &AppState) -> String {
         "{marks}{} of {} {separator} sort {title} {order} {separator} group {} ",
         count(list.matched as u64),
         count(total as u64),
-        list.group_by.name()
+        list.group_by().name()
     )
 }
 

@@ -8,7 +8,7 @@ use super::worst_first;
 use crate::columns::{FleetColumn, LEFT_MARGIN, column_width, visible_columns};
 use crate::layout::ScreenAreas;
 use crate::state::{AppState, ConnectionState, FleetRow, GroupSummary};
-use crate::text::{age_since, cost};
+use crate::text::{age_since, cost, wrap};
 use crate::theme::{StyleRole, state_label};
 
 pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &ScreenAreas) {
@@ -122,14 +122,15 @@ pub(super) fn write_group_summary(
 }
 
 /// Draws why the list is empty, and what to do about it.
-fn draw_placeholder(frame: &mut ScreenFrame<'_>, area: Rect) {
+pub(super) fn draw_placeholder(frame: &mut ScreenFrame<'_>, area: Rect) {
     let state = frame.state;
+    let columns = usize::from(area.width.saturating_sub(LEFT_MARGIN));
     let lines: Vec<String> = if !state.model().fleet.is_empty() {
         vec!["No agent matches. Esc clears the filter.".to_owned()]
     } else if let ConnectionState::Connecting { failure } = &state.connection.state {
         let mut lines =
-            vec!["Connecting to the collector. Retrying until it answers; q quits.".to_owned()];
-        lines.extend(failure.clone());
+            wrap("Connecting to the collector. Retrying until it answers; q quits.", columns);
+        lines.extend(failure.iter().flat_map(|why| wrap(why, columns)));
         lines
     } else if !state.model().fleet.is_whole() {
         vec!["Loading the fleet.".to_owned()]
@@ -140,7 +141,9 @@ fn draw_placeholder(frame: &mut ScreenFrame<'_>, area: Rect) {
                 .to_owned(),
         ]
     };
-    for (row, text) in (1..).zip(lines) {
+    // Below a blank line, where there is room for one.
+    let first = u16::from(usize::from(area.height) > lines.len());
+    for (row, text) in (first..).zip(lines) {
         if let Some(mut out) = frame.line(area, row) {
             out.gap(LEFT_MARGIN).put(StyleRole::Text, &text);
         }

@@ -11,6 +11,8 @@ use crate::state::{AppState, CommandProgress, Overlay, TrackedCommand};
 use crate::text::{GlyphSet, age, span, width};
 use crate::theme::StyleRole;
 
+/// Columns of the whole hint of a dialog.
+const DIALOG_HINT_WIDTH: u16 = 76;
 /// The most agents that are named on the line of a command.
 const MAX_NAMED: usize = 3;
 
@@ -32,8 +34,23 @@ pub(super) fn draw_messages(frame: &mut ScreenFrame<'_>, area: Rect) {
         draw_command(frame, area);
         row = 1;
     }
-    if let (Some(message), Some(mut out)) = (&state.status_message, frame.line(area, row)) {
-        out.gap(1).put(message.role, &message.text);
+    let role = state.status_message.as_ref().map_or(StyleRole::Text, |message| message.role);
+    for (row, line) in (row..).zip(layout::status_lines(state)) {
+        if let Some(mut out) = frame.line(area, row) {
+            out.gap(1).put(role, &line);
+        }
+    }
+}
+
+/// Draws the status message, or else the newest command, on one line.
+pub(super) fn draw_newest_message(frame: &mut ScreenFrame<'_>, area: Rect) {
+    match &frame.state.status_message {
+        Some(message) => {
+            if let Some(mut out) = frame.line(area, 0) {
+                out.gap(1).put(message.role, &message.text);
+            }
+        }
+        None => draw_command(frame, area),
     }
 }
 
@@ -137,7 +154,9 @@ pub(super) fn draw_hints(frame: &mut ScreenFrame<'_>, area: Rect) {
         return;
     }
     let context = state.key_context();
-    let is_hint = |spec: &&CommandSpec| spec.priority > 0 && spec.contexts.contains(&context);
+    let is_hint = |spec: &&CommandSpec| {
+        spec.priority > 0 && spec.contexts.contains(&context) && state.offers(spec.command)
+    };
     let pinned = [AppCommand::Help, AppCommand::Quit];
     let pinned_hints: Vec<(String, &str)> =
         pinned.iter().map(|c| (key_label(state, *c), c.spec().hint)).collect();
@@ -185,6 +204,9 @@ fn overlay_hint(state: &AppState) -> Option<&'static str> {
         Overlay::Palette(_) => "type a name   up down choose   enter runs it   esc closes",
         Overlay::Filter(_) => "enter keeps the filter   esc restores the filter before",
         Overlay::Picker(_) => "j k choose   enter picks   esc closes",
+        Overlay::Dialog(_) if state.size.0 < DIALOG_HINT_WIDTH => {
+            "tab moves  enter presses  esc cancels"
+        }
         Overlay::Dialog(_) => {
             "tab moves   enter presses a button, never from a text field   esc cancels"
         }

@@ -4,7 +4,7 @@ use heartline_vocabulary::{DatagramLoss, State};
 use ratatui::layout::Rect;
 
 use super::frame::{RowWriter, ScreenFrame};
-use super::worst_first;
+use super::zone_name;
 use crate::state::{AppState, ConnectionState, DisplayTimeZone, Screen};
 use crate::text::{age, count, rate, time_of_day, width};
 use crate::theme::{StyleRole, state_label};
@@ -26,11 +26,12 @@ fn draw_fleet_line(frame: &mut ScreenFrame<'_>, area: Rect) {
     let separator = format!(" {} ", state.glyphs.separator);
     let Some(mut out) = frame.line(area, 0) else { return };
     let (role, label) = connection_label(state);
-    let trip =
-        state.connection.round_trip_ms.map_or_else(|| "-ms".to_owned(), |ms| format!("{ms}ms"));
+    let trip = state.connection.round_trip_ms.map(|ms| format!("{ms}ms{separator}"));
+    let access = if state.connection.is_read_only() { "READ-ONLY " } else { "" };
     out.put_right(&[
-        (StyleRole::Dim, &trip),
-        (StyleRole::Border, &separator),
+        (StyleRole::Dim, trip.as_deref().unwrap_or_default()),
+        (StyleRole::Warning, access),
+        (StyleRole::Text, if access.is_empty() { "" } else { " " }),
         (role, &label),
         (StyleRole::Text, " "),
         (StyleRole::Strong, &collector_time(state)),
@@ -112,7 +113,7 @@ fn losses(state: &AppState) -> Vec<(String, StyleRole)> {
     all.map(|(label, n)| (format!("{label} {}", count(n)), role(n))).into()
 }
 
-fn connection_label(state: &AppState) -> (StyleRole, String) {
+pub(super) fn connection_label(state: &AppState) -> (StyleRole, String) {
     let lost = match &state.connection.state {
         ConnectionState::Live => {
             state.connection.silent_ms(state.now).map(|ms| format!("SILENT {}", age(ms)))
@@ -135,25 +136,10 @@ fn collector_time(state: &AppState) -> String {
     if state.model().collector().is_none() {
         return "--:--:--".to_owned();
     }
-    let zulu = if state.zone == DisplayTimeZone::Utc { "Z" } else { "" };
-    format!("{}{zulu}", time_of_day(state.now_ms(), &state.zone()))
-}
-
-/// Draws one line of counts, the worst first, where there is no room for a screen.
-pub(super) fn draw_tiny(frame: &mut ScreenFrame<'_>) {
-    let state = frame.state;
-    let line = Rect { height: 1, ..frame.buffer.area };
-    let Some(mut out) = frame.line(line, 0) else { return };
-    match connection_label(state) {
-        (StyleRole::Healthy, _) => out.put(StyleRole::Title, "HL "),
-        (role, label) => out.put(role, &label).gap(1),
-    };
-    let summary = state.model().fleet.summary();
-    for each in worst_first() {
-        let status = state_label(each, None, state.glyphs.glyph_set);
-        let n = summary.of(each);
-        let role = if n == 0 { StyleRole::Dim } else { status.role };
-        out.put(role, &format!("{}{}", status.glyph, count(n.into()))).gap(1);
+    let now_ms = state.now_ms();
+    let time = time_of_day(now_ms, &state.zone());
+    match state.zone {
+        DisplayTimeZone::Utc => format!("{time}Z"),
+        DisplayTimeZone::Local => format!("{time} {}", zone_name(state, now_ms)),
     }
-    out.put(StyleRole::Dim, &format!("of {}", count(summary.total.into())));
 }

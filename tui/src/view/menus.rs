@@ -8,6 +8,7 @@ use super::footer::key_label;
 use super::frame::ScreenFrame;
 use crate::columns::FleetColumn;
 use crate::commands::{AppCommand, CommandSpec, REGISTRY};
+use crate::layout::ScreenLayout;
 use crate::state::{AppState, ColumnPicker, CommandPalette, PickerPurpose};
 use crate::text::{TextAlign, width};
 use crate::theme::{StateLabel, StyleRole, state_label};
@@ -16,6 +17,8 @@ const HELP_WIDTH: u16 = 118;
 /// From this width on commands stand in two columns.
 const TWO_COLUMNS_MIN_WIDTH: u16 = 112;
 const KEYS_WIDTH: u16 = 11;
+/// From this height on the last line explains the glyphs.
+const LEGEND_MIN_HEIGHT: u16 = 6;
 const PICKER_WIDTH: u16 = 64;
 /// The most commands that the palette shows at once.
 const MAX_PALETTE_ROWS: u16 = 12;
@@ -24,17 +27,20 @@ const MAX_PALETTE_ROWS: u16 = 12;
 pub(super) fn draw_help(frame: &mut ScreenFrame<'_>, scroll: usize) {
     let state = frame.state;
     let context = state.screen_context();
-    let specs: Vec<&CommandSpec> =
-        REGISTRY.iter().filter(|spec| spec.contexts.contains(&context)).collect();
+    let is_offered =
+        |spec: &&CommandSpec| spec.contexts.contains(&context) && state.offers(spec.command);
+    let specs: Vec<&CommandSpec> = REGISTRY.iter().filter(is_offered).collect();
     let columns = if state.size.0 >= TWO_COLUMNS_MIN_WIDTH { 2 } else { 1 };
     let rows = specs.len().div_ceil(columns);
     let height = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(3);
-    let area = centred(state, HELP_WIDTH, height.min(state.size.1.saturating_sub(1)));
+    let most = room_for_overlay(state);
+    let area = centred(state, HELP_WIDTH, height.min(most));
     let title = format!("Keys on the {} screen", context.title());
     let mut inner = frame.draw_box(area, &title);
     inner.x += 1;
     inner.width = inner.width.saturating_sub(2);
-    let height = usize::from(inner.height.saturating_sub(1));
+    let legend = u16::from(inner.height >= LEGEND_MIN_HEIGHT);
+    let height = usize::from(inner.height - legend);
     let scroll = scroll.min(rows.saturating_sub(height));
     let width = inner.width / u16::try_from(columns).unwrap_or(1);
     for (column, part) in specs.chunks(rows.max(1)).enumerate() {
@@ -44,7 +50,17 @@ pub(super) fn draw_help(frame: &mut ScreenFrame<'_>, scroll: usize) {
             draw_help_line(frame, area, row, spec);
         }
     }
-    draw_legend(frame, inner, scroll + height < rows);
+    if legend > 0 {
+        draw_legend(frame, inner, scroll + height < rows);
+    }
+}
+
+/// Returns the rows that an overlay may take: all but the line of hints, if there are many.
+fn room_for_overlay(state: &AppState) -> u16 {
+    match ScreenLayout::of(state.size) {
+        ScreenLayout::Full => state.size.1.saturating_sub(1),
+        ScreenLayout::Compact | ScreenLayout::Counts => state.size.1,
+    }
 }
 
 fn draw_help_line(frame: &mut ScreenFrame<'_>, area: Rect, row: u16, spec: &CommandSpec) {
@@ -81,8 +97,11 @@ pub(super) fn draw_picker(frame: &mut ScreenFrame<'_>, picker: &ColumnPicker) {
         PickerPurpose::Visibility => "Columns (as far as the screen has room)",
     };
     let height = u16::try_from(FleetColumn::ALL.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let height = height.min(room_for_overlay(state));
     let inner = frame.draw_box(centred(state, PICKER_WIDTH, height), title);
-    for (row, (at, column)) in (0..).zip(FleetColumn::ALL.into_iter().enumerate()) {
+    let skipped = (picker.at + 1).saturating_sub(usize::from(inner.height));
+    let columns = FleetColumn::ALL.into_iter().enumerate().skip(skipped);
+    for (row, (at, column)) in (0..inner.height).zip(columns) {
         let spec = column.spec();
         if let Some(mut out) = frame.line(inner, row) {
             out.gap(1).put(StyleRole::Key, column_mark(state, picker.purpose, column)).gap(1);
@@ -113,12 +132,14 @@ pub(super) fn draw_palette(
     palette: &CommandPalette,
 ) -> Option<Position> {
     let state = frame.state;
-    let found = palette.matches(state.screen_context());
-    let area = centred(state, PICKER_WIDTH + 14, MAX_PALETTE_ROWS + 3);
+    let found = palette.matches(state);
+    let height = (MAX_PALETTE_ROWS + 3).min(room_for_overlay(state));
+    let area = centred(state, PICKER_WIDTH + 14, height);
     let inner = frame.draw_box(area, "Commands");
     let at = palette.at.min(found.len().saturating_sub(1));
-    let skipped = (at + 1).saturating_sub(usize::from(MAX_PALETTE_ROWS));
-    for (row, spec) in (1..inner.height).zip(found.iter().skip(skipped)) {
+    let rows = inner.height.saturating_sub(1).min(MAX_PALETTE_ROWS);
+    let skipped = (at + 1).saturating_sub(usize::from(rows));
+    for (row, spec) in (1..=rows).zip(found.iter().skip(skipped)) {
         if let Some(mut out) = frame.line(inner, row) {
             let keys: Vec<String> =
                 state.keymap.keys(spec.command).map(ToString::to_string).collect();

@@ -1,6 +1,7 @@
 //! Drawing: reads the state, changes nothing.
 
 mod agent;
+mod compact;
 mod details;
 mod dialog;
 mod filter;
@@ -17,10 +18,12 @@ use heartline_vocabulary::State;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use crate::layout::{self, ScreenAreas};
+use crate::layout::{self, ScreenAreas, ScreenLayout};
 use crate::state::{AppState, ConnectionState, DisplayTimeZone, Overlay, Screen};
-use crate::text::{GlyphSet, date_or_time, time_of_day};
+use crate::text::{GlyphSet, date_or_time, time_of_day, zone_abbreviation};
 
+pub(crate) use agent::agent_list_rows;
+pub(crate) use dialog::dialog_size_needed;
 use frame::ScreenFrame;
 pub(crate) use transitions::selected_event_lines;
 
@@ -34,15 +37,22 @@ pub(crate) fn view(state: &AppState) -> (Buffer, Option<Position>) {
 
 fn draw(frame: &mut ScreenFrame<'_>) -> Option<Position> {
     let state = frame.state;
-    if layout::is_tiny(state.size) {
-        header::draw_tiny(frame);
+    let areas = layout::areas(state);
+    let screen_layout = ScreenLayout::of(state.size);
+    if screen_layout == ScreenLayout::Counts {
+        compact::draw_counts(frame, frame.buffer.area);
+        compact::draw_size_hint(frame);
+        replace_for_glyph_set(frame);
         return None;
     }
-    let areas = layout::areas(state);
-    header::draw(frame, areas.header);
     footer::draw_banners(frame, areas.banners);
     let mut cursor = filter::draw(frame, areas.filter);
-    draw_screen(frame, &areas);
+    if screen_layout == ScreenLayout::Compact {
+        compact::draw(frame, &areas);
+    } else {
+        header::draw(frame, areas.header);
+        draw_screen(frame, &areas);
+    }
     let is_lost = matches!(state.connection.state, ConnectionState::Lost { .. });
     if (is_lost || state.connection.silent_ms(state.now).is_some()) && state.frozen.is_none() {
         // This may be out of date.
@@ -51,13 +61,15 @@ fn draw(frame: &mut ScreenFrame<'_>) -> Option<Position> {
         }
     }
     footer::draw_messages(frame, areas.messages);
-    footer::draw_hints(frame, areas.hints);
+    if screen_layout == ScreenLayout::Compact {
+        compact::draw_last_line(frame, &areas);
+    } else {
+        footer::draw_hints(frame, areas.hints);
+    }
     if let Some(at) = draw_overlay(frame) {
         cursor = Some(at);
     }
-    if state.glyphs.glyph_set == GlyphSet::Ascii {
-        replace_non_ascii(frame.buffer);
-    }
+    replace_for_glyph_set(frame);
     cursor
 }
 
@@ -97,25 +109,46 @@ fn centred(state: &AppState, width: u16, height: u16) -> Rect {
     Rect::new((all_width - width) / 2, (all_height - height) / 2, width, height)
 }
 
-/// Replaces everything that is not ASCII, also in the texts of agents.
-fn replace_non_ascii(buffer: &mut Buffer) {
-    for cell in &mut buffer.content {
+/// Replaces for `--ascii` everything that is not ASCII, also in the texts of agents.
+fn replace_for_glyph_set(frame: &mut ScreenFrame<'_>) {
+    if frame.state.glyphs.glyph_set != GlyphSet::Ascii {
+        return;
+    }
+    for cell in &mut frame.buffer.content {
         if !cell.symbol().is_ascii() {
             cell.set_symbol("?");
         }
     }
 }
 
-/// Formats a time of day in the chosen zone, with the date when it is another day.
+/// Formats a time of day and its zone, with the date when it is another day.
 fn zoned_time(state: &AppState, ms: i64) -> String {
+    match state.zone {
+        DisplayTimeZone::Utc => short_time(state, ms),
+        DisplayTimeZone::Local => format!("{} {}", short_time(state, ms), zone_name(state, ms)),
+    }
+}
+
+/// Formats a time of day in at most 12 columns, with the date when it is another day. Its zone is in
+/// the title above it, if it is not UTC.
+fn short_time(state: &AppState, ms: i64) -> String {
     let zulu = if state.zone == DisplayTimeZone::Utc { "Z" } else { "" };
     let zone = state.zone();
     let time = date_or_time(ms, state.now_ms(), &zone);
-    if time.contains('.') {
-        format!("{}{zulu}", time_of_day(ms, &zone))
-    } else {
-        format!("{time}{zulu}")
-    }
+    let time = if time.contains('.') { time_of_day(ms, &zone) } else { time };
+    format!("{time}{zulu}")
+}
+
+/// Formats the time of day, or of another day its date, in nine columns.
+fn list_time(state: &AppState, ms: i64) -> String {
+    let time = short_time(state, ms);
+    let (date, of_day) = time.split_once(' ').unwrap_or(("", &time));
+    if date.is_empty() { of_day.to_owned() } else { date.to_owned() }
+}
+
+/// Returns the short name of the chosen zone at a time: `UTC`, `CEST`.
+fn zone_name(state: &AppState, ms: i64) -> String {
+    zone_abbreviation(ms, &state.zone())
 }
 
 /// Returns the states of agents, the worst first.

@@ -4,8 +4,9 @@ use heartline_operator::message::Event;
 use ratatui::layout::Rect;
 
 use super::frame::{RowWriter, ScreenFrame};
-use crate::layout::ScreenAreas;
-use crate::state::{AppState, DisplayTimeZone};
+use super::zone_name;
+use crate::layout::{ScreenAreas, ScreenLayout};
+use crate::state::AppState;
 use crate::text::{EventText, TextAlign, age, date_or_time, width, wrap};
 use crate::theme::{StyleRole, event_role};
 
@@ -77,12 +78,9 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &ScreenAreas) {
 }
 
 fn draw_titles(frame: &mut ScreenFrame<'_>, area: Rect, columns: &TransitionColumns) {
-    let time = match frame.state.zone {
-        DisplayTimeZone::Utc => "TIME (UTC)",
-        DisplayTimeZone::Local => "TIME (local)",
-    };
+    let time = format!("TIME ({})", zone_name(frame.state, frame.state.now_ms()));
     if let Some(mut out) = frame.line(area, 0) {
-        let titles = [time, "AGENT", "WHAT", "LASTED", "CAUSE", "BY"];
+        let titles = [&*time, "AGENT", "WHAT", "LASTED", "CAUSE", "BY"];
         columns.write_row(&mut out, titles.map(|title| (StyleRole::Dim, title)));
     }
 }
@@ -113,6 +111,9 @@ fn draw_event(
 
 /// Returns the number of lines below the row of the selected event.
 pub(crate) fn selected_event_lines(state: &AppState, width: u16) -> usize {
+    if ScreenLayout::of(state.size) != ScreenLayout::Full {
+        return 0;
+    }
     let event = state.selected_event();
     let lines = event
         .map(|event| cause_lines(&EventText::of(event), &TransitionColumns::new(width), width));

@@ -1,0 +1,122 @@
+//! Which commands can be given: those whose effect is drawn, and that the connection allows.
+
+use crate::commands::AppCommand;
+use crate::layout::{MIN_SIZE, ScreenLayout};
+use crate::state::{AppState, Overlay, Screen};
+use crate::view::dialog_size_needed;
+
+/// Whether a command can be given now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Availability {
+    Available,
+    /// What it changes is not drawn.
+    NotDrawn,
+    /// The connection may look and not act.
+    ReadOnly,
+}
+
+impl AppState {
+    /// Returns whether a command can be given:
+    ///
+    /// 1. where only counts are drawn, or an open dialog is not: to quit, suspend, or get help, and
+    ///    to leave that dialog;
+    /// 2. on a compact screen: all that change what it shows;
+    /// 3. on a read-only connection: all but killing and resuming.
+    pub(crate) fn availability(&self, command: AppCommand) -> Availability {
+        let layout = ScreenLayout::of(self.size);
+        let is_hidden = match layout {
+            ScreenLayout::Counts => !is_always_available(command),
+            _ if !self.is_overlay_drawn() => {
+                !is_always_available(command) && command != AppCommand::Back
+            }
+            ScreenLayout::Compact => self.overlay.is_none() && self.is_left_out(command),
+            ScreenLayout::Full => false,
+        };
+        if is_hidden {
+            Availability::NotDrawn
+        } else if self.connection.is_read_only() && is_control(command) {
+            Availability::ReadOnly
+        } else {
+            Availability::Available
+        }
+    }
+
+    /// Returns whether help, hints and the palette offer a command of this screen.
+    pub(crate) fn offers(&self, command: AppCommand) -> bool {
+        let is_compact = ScreenLayout::of(self.size) != ScreenLayout::Full;
+        let is_left_out = is_compact && self.is_left_out(command);
+        let is_refused = self.connection.is_read_only() && is_control(command);
+        !is_left_out && !is_refused
+    }
+
+    /// Returns whether all of the open overlay that takes keys is drawn; true without one.
+    pub(crate) fn is_overlay_drawn(&self) -> bool {
+        match &self.overlay {
+            None => true,
+            _ if ScreenLayout::of(self.size) == ScreenLayout::Counts => false,
+            Some(Overlay::Dialog(dialog)) => dialog_size_needed(self, dialog).is_none(),
+            Some(_) => true,
+        }
+    }
+
+    /// Returns whether the compact form of this screen leaves out what a command changes.
+    fn is_left_out(&self, command: AppCommand) -> bool {
+        use AppCommand::{
+            Bottom, Columns, Down, Expand, Export, FoldAll, FoldClose, FoldOpen, Group, HalfDown,
+            HalfUp, Invert, NextPane, Open, PageDown, PageUp, PreviousPane, Sort, SortLeft,
+            SortRight, Top, Up, Utc,
+        };
+        match self.screen {
+            Screen::Fleet => matches!(
+                command,
+                Sort | SortLeft
+                    | SortRight
+                    | Invert
+                    | Columns
+                    | Group
+                    | FoldOpen
+                    | FoldClose
+                    | FoldAll
+                    | Expand
+                    | Utc
+            ),
+            Screen::Agent => matches!(
+                command,
+                Open | Expand
+                    | Utc
+                    | NextPane
+                    | PreviousPane
+                    | Export
+                    | Down
+                    | Up
+                    | Top
+                    | Bottom
+                    | HalfDown
+                    | HalfUp
+                    | PageDown
+                    | PageUp
+            ),
+            Screen::Transitions => false,
+        }
+    }
+}
+
+/// Returns why a command can't be given; `None` when it can.
+pub(crate) fn refusal(state: &AppState, command: AppCommand) -> Option<String> {
+    match state.availability(command) {
+        Availability::Available => None,
+        Availability::ReadOnly => Some("read-only connection: it can't kill or resume".to_owned()),
+        Availability::NotDrawn => {
+            let (columns, rows) = MIN_SIZE;
+            Some(format!("{} needs a screen of {columns}x{rows}", command.name()))
+        }
+    }
+}
+
+const fn is_always_available(command: AppCommand) -> bool {
+    matches!(command, AppCommand::Exit | AppCommand::Quit | AppCommand::Suspend | AppCommand::Help)
+}
+
+const fn is_control(command: AppCommand) -> bool {
+    matches!(command, AppCommand::Kill | AppCommand::Resume)
+}
