@@ -4,8 +4,10 @@ use heartline_operator::message::HistoryHealth;
 use ratatui::layout::Rect;
 
 use crate::columns::ALL_COLUMNS_WIDTH;
+use crate::progress::newest_command;
 use crate::state::{AppState, ConnectionState, Overlay, Screen};
 use crate::text::{wrap, wrap_at_most};
+use crate::theme::StyleRole;
 
 /// The least size of a whole screen; below it, it is compact.
 pub(crate) const MIN_SIZE: (u16, u16) = (60, 15);
@@ -26,7 +28,7 @@ const MAX_ERROR_LINES: u16 = 3;
 /// The most banners shown at once, and the most lines of each.
 const MAX_BANNERS: usize = 3;
 const MAX_BANNER_LINES: usize = 5;
-/// The most lines of a status message.
+/// The most lines of a status message, and of a command.
 const MAX_MESSAGE_LINES: usize = 3;
 
 /// The areas of a screen. Empty ones are not drawn.
@@ -97,9 +99,17 @@ pub(crate) fn status_lines(state: &AppState) -> Vec<String> {
     message.map_or_else(Vec::new, |it| wrap_at_most(&it.text, columns, MAX_MESSAGE_LINES))
 }
 
+/// Returns the lines of the newest command, each with its style.
+pub(crate) fn command_lines(state: &AppState) -> Vec<(StyleRole, String)> {
+    let columns = usize::from(state.size.0.saturating_sub(2));
+    let Some((role, text)) = newest_command(state) else { return Vec::new() };
+    let lines = wrap_at_most(&text, columns, MAX_MESSAGE_LINES).into_iter();
+    lines.map(|line| (role, line)).collect()
+}
+
 /// Returns the number of lines above the hints, for commands and status messages.
 fn message_lines(state: &AppState) -> u16 {
-    line_count(&status_lines(state)) + u16::from(!state.tracker.is_empty())
+    line_count(&status_lines(state)) + line_count(&command_lines(state))
 }
 
 /// Returns the areas of the current screen.
@@ -133,13 +143,15 @@ fn full_areas(state: &AppState) -> ScreenAreas {
     areas
 }
 
-/// Half of the rows between the first and the last is for the list; banners and messages share the
-/// rest.
+/// A message takes the place of the hints, and as many rows above them as it needs and leave one to
+/// the list. Banners take at most half of the rest.
 fn compact_areas(state: &AppState) -> ScreenAreas {
     let (width, height) = state.size;
     let mut rest = Rect::new(0, 0, width, height);
     let header = split_top(&mut rest, 1);
-    let hints = split_bottom(&mut rest, 1);
+    let wanted = message_lines(state).min(rest.height.saturating_sub(1));
+    let messages = split_bottom(&mut rest, wanted);
+    let hints = split_bottom(&mut rest, u16::from(wanted == 0));
     let filter = match state.screen {
         Screen::Agent => Rect::default(),
         _ if !has_filter(state) => Rect::default(),
@@ -148,9 +160,8 @@ fn compact_areas(state: &AppState) -> ScreenAreas {
             split_top(&mut rest, filter_lines(state).min(most))
         }
     };
-    let spare = rest.height / 2;
-    let messages = split_bottom(&mut rest, message_lines(state).min(spare.saturating_sub(1)));
-    let banners = split_top(&mut rest, line_count(&banners(state)).min(spare - messages.height));
+    let most = rest.height / 2;
+    let banners = split_top(&mut rest, line_count(&banners(state)).min(most));
     ScreenAreas { header, banners, filter, body: rest, messages, hints, ..ScreenAreas::default() }
 }
 
@@ -164,7 +175,7 @@ fn has_filter(state: &AppState) -> bool {
     is_active || matches!(state.overlay, Some(Overlay::Filter(_)))
 }
 
-fn line_count(lines: &[String]) -> u16 {
+fn line_count<T>(lines: &[T]) -> u16 {
     u16::try_from(lines.len()).unwrap_or(u16::MAX)
 }
 

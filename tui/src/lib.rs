@@ -11,6 +11,7 @@ mod commands;
 mod keys;
 mod layout;
 mod options;
+mod progress;
 mod run;
 mod snapshot;
 mod state;

@@ -89,10 +89,6 @@ impl CommandTracker {
         self.commands.iter().rev()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.commands.is_empty()
-    }
-
     pub(crate) fn clear(&mut self) {
         self.commands.clear();
     }

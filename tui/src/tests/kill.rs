@@ -252,6 +252,23 @@ fn a_refused_command_is_shown_as_not_carried_out() {
 }
 
 #[test]
+fn the_reason_of_a_refusal_is_shown_to_its_end() {
+    for size in [(60, 15), (80, 24)] {
+        let mut app = AppHarness::connected(size);
+        app.keys("K");
+        let effects = confirm(&mut app);
+        let request_id = sent_command(&effects).unwrap().request_id;
+        let why =
+            "the collector can't write control.db, which is full; free space on its disk, and \
+                   ask again"
+                .to_owned();
+        app.send(AppEvent::CommandRefused { request_id, why });
+        let shown = app.screen().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(shown.contains("nothing was done") && shown.contains("and ask again"), "{shown}");
+    }
+}
+
+#[test]
 fn no_command_is_sent_without_a_connection() {
     let mut app = app_on("mail.2");
     app.keys("K");

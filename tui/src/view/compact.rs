@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::details::{agent_sections, draw_sections};
 use super::frame::{RowWriter, ScreenFrame};
-use super::{footer, header};
+use super::header;
 use super::{list_time, worst_first, zone_name};
 use crate::layout::ScreenAreas;
 use crate::state::{AppState, DisplayTimeZone, FleetRow, Screen};
@@ -157,14 +157,4 @@ fn write_event(state: &AppState, event: &Event, width: u16, out: &mut RowWriter<
     let name = out.remaining().saturating_sub(columns + 2);
     out.gap(1).cell(StyleRole::Text, &words.agent, name, TextAlign::Left);
     out.gap(1).put(event_role(event), &what);
-}
-
-/// Draws the last line: the newest message, where there is no row for it, else hints for keys.
-pub(super) fn draw_last_line(frame: &mut ScreenFrame<'_>, areas: &ScreenAreas) {
-    let has_message = frame.state.status_message.is_some() || !frame.state.tracker.is_empty();
-    if has_message && areas.messages.height == 0 {
-        footer::draw_newest_message(frame, areas.hints);
-    } else {
-        footer::draw_hints(frame, areas.hints);
-    }
 }

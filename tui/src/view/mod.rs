@@ -61,11 +61,7 @@ fn draw(frame: &mut ScreenFrame<'_>) -> Option<Position> {
         }
     }
     footer::draw_messages(frame, areas.messages);
-    if screen_layout == ScreenLayout::Compact {
-        compact::draw_last_line(frame, &areas);
-    } else {
-        footer::draw_hints(frame, areas.hints);
-    }
+    footer::draw_hints(frame, areas.hints);
     if let Some(at) = draw_overlay(frame) {
         cursor = Some(at);
     }

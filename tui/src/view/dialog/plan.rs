@@ -102,6 +102,5 @@ fn phrase_lines(phrase: &str, columns: usize) -> Vec<String> {
 /// Returns why a dialog has no room; `None` when it has.
 pub(crate) fn dialog_size_needed(state: &AppState, dialog: &ConfirmDialog) -> Option<String> {
     let (columns, rows) = DialogPlan::new(state, dialog).err()?;
-    let name = dialog.action.name();
-    Some(format!("the {name} dialog needs {columns} columns and {rows} lines"))
+    Some(format!("{} needs a screen of {columns}x{rows}", dialog.action.name()))
 }
