@@ -14,7 +14,7 @@ mod transitions;
 
 use std::cmp::Reverse;
 
-use heartline_vocabulary::State;
+use heartline_vocabulary::{Reason, State, StateCounts};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
@@ -147,9 +147,33 @@ fn zone_name(state: &AppState, ms: i64) -> String {
     zone_abbreviation(ms, &state.zone())
 }
 
-/// Returns the states of agents, the worst first.
-fn worst_first() -> impl Iterator<Item = State> {
-    let mut states = State::ALL;
-    states.sort_by_key(|state| Reverse(state.severity()));
-    states.into_iter()
+/// Agents of one state; those that stopped by themselves apart from the killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct StateCount {
+    state: State,
+    reason: Option<Reason>,
+    agents: u32,
+}
+
+/// Returns the counts of all states in their order, those that stopped last.
+fn state_counts(counts: &StateCounts, stopped: u32) -> Vec<StateCount> {
+    let stopped = stopped.min(counts.killed);
+    let of = |state| match state {
+        State::Killed => counts.killed - stopped,
+        other => counts.of(other),
+    };
+    let mut all: Vec<_> = State::ALL
+        .into_iter()
+        .map(|state| StateCount { state, reason: None, agents: of(state) })
+        .collect();
+    let (state, reason) = (State::Killed, Some(Reason::Shutdown));
+    all.push(StateCount { state, reason, agents: stopped });
+    all
+}
+
+/// Returns the counts of all states, the worst first.
+fn worst_first(counts: &StateCounts, stopped: u32) -> Vec<StateCount> {
+    let mut all = state_counts(counts, stopped);
+    all.sort_by_key(|count| (Reverse(count.state.severity()), count.reason.is_some()));
+    all
 }
