@@ -8,6 +8,7 @@ mod availability;
 mod clock;
 mod columns;
 mod commands;
+mod flow_control;
 mod keys;
 mod layout;
 mod options;

@@ -11,6 +11,7 @@ use heartline_operator::client::{ClientOptions, Endpoint, Link, LinkEvent, LinkS
 use tokio::sync::mpsc;
 
 use crate::clock::{FramePacer, MonoTime, MonotonicClock, RedrawPriority};
+use crate::flow_control::FlowControl;
 use crate::options::TuiSettings;
 use crate::state::{AppState, ListStaleness};
 use crate::terminal::{
@@ -22,6 +23,8 @@ use effects::EffectRunner;
 
 /// The longest time between two ticks.
 const SECOND_MS: i64 = 1_000;
+/// How long the last answer of the terminal is waited for.
+const LAST_ANSWER_TIMEOUT: Duration = Duration::from_millis(200);
 /// The most outcomes of requests that wait for the event loop.
 const OUTCOME_QUEUE: usize = 32;
 
@@ -71,6 +74,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         drawn_revision: 0,
         tick_at: MonoTime::default(),
         frame_began: None,
+        flow: FlowControl::default(),
     };
     match app.run(first, signals, outcomes).await {
         // The terminal was closed, which ends the program as quitting does.
@@ -116,6 +120,7 @@ struct App {
     tick_at: MonoTime,
     /// When the frame began that the terminal has not taken whole.
     frame_began: Option<MonoTime>,
+    flow: FlowControl,
 }
 
 impl App {
@@ -144,9 +149,7 @@ impl App {
                     }
                     ProcessSignal::Resize => vec![self.resized()],
                 },
-                read = self.terminal.input.read() => {
-                    read?.into_iter().filter_map(translate).collect()
-                }
+                read = self.terminal.input.read() => self.translate(read?),
                 drained = self.terminal.output.drain(), if self.frame_began.is_some() => {
                     drained?;
                     self.record_frame();
@@ -158,11 +161,38 @@ impl App {
             };
             for event in events {
                 if self.apply(event)?.is_break() {
+                    self.await_answer().await;
                     return Ok(());
                 }
             }
             self.run_due()?;
         }
+    }
+
+    /// Translates what the terminal reports, and takes its answers.
+    fn translate(&mut self, input: Vec<InputEvent>) -> Vec<AppEvent> {
+        let mut events = Vec::new();
+        for event in input {
+            match event {
+                InputEvent::Key(chord) => events.push(AppEvent::Key(chord)),
+                InputEvent::Paste(text) => events.push(AppEvent::Paste(text)),
+                InputEvent::Mouse(input) => events.push(AppEvent::Mouse(input)),
+                InputEvent::DeviceReady => self.flow.record_answer(self.clock.now()),
+            }
+        }
+        events
+    }
+
+    /// Waits for the answer that is due, so that the shell does not take it for keys.
+    async fn await_answer(&mut self) {
+        let answer = async {
+            while self.flow.is_answer_due() {
+                let Ok(input) = self.terminal.input.read().await else { break };
+                self.translate(input);
+            }
+        };
+        // A terminal that does not answer is not waited for any longer.
+        let _ = tokio::time::timeout(LAST_ANSWER_TIMEOUT, answer).await;
     }
 
     /// Applies an event and runs its effects. Breaks to exit.
@@ -209,7 +239,9 @@ impl App {
             self.pacer.record_rebuild(now, self.clock.now());
             self.pacer.request_frame(RedrawPriority::Data);
         }
-        if self.frame_began.is_none() && self.pacer.is_frame_due(self.clock.now()) {
+        let now = self.clock.now();
+        let may_write = self.frame_began.is_none() && self.flow.wait_ms(now) == 0;
+        if may_write && self.pacer.is_frame_due(now) {
             self.draw()?;
         }
         Ok(())
@@ -218,10 +250,15 @@ impl App {
     /// Begins to write a frame, if it differs from what the terminal shows. The next one waits until
     /// the terminal has taken it: a slow one gets fewer frames, never old ones.
     fn draw(&mut self) -> Result<(), TerminalError> {
-        self.frame_began = Some(self.clock.now());
+        let now = self.clock.now();
+        self.frame_began = Some(now);
         let (next, cursor) = view(&self.state);
         self.drawn_revision = self.state.revision;
-        self.terminal.output.write(&self.renderer.render(next, cursor))?;
+        let mut frame = self.renderer.render(next, cursor);
+        if !frame.is_empty() {
+            frame.extend_from_slice(self.flow.record_frame(frame.len(), now));
+        }
+        self.terminal.output.write(&frame)?;
         if self.terminal.output.is_drained() {
             self.record_frame();
         }
@@ -261,9 +298,12 @@ impl App {
     fn timeout_ms(&self) -> u64 {
         let now = self.clock.now();
         let tick = self.tick_at.since(now);
-        let due = match self.frame_began {
-            None => self.pacer.timeout_ms(now),
-            Some(_) => self.pacer.rebuild_timeout_ms(now),
+        let due = match (self.frame_began, self.flow.wait_ms(now)) {
+            (None, 0) => self.pacer.timeout_ms(now),
+            (None, wait) => {
+                self.pacer.rebuild_timeout_ms(now).map_or(Some(wait), |it| Some(it.min(wait)))
+            }
+            (Some(_), _) => self.pacer.rebuild_timeout_ms(now),
         };
         due.map_or(tick, |timeout| timeout.min(tick))
     }
@@ -272,15 +312,5 @@ impl App {
     fn to_next_second(&self, now: MonoTime) -> u64 {
         let at_ms = self.state.live.exact_now_ms(now);
         u64::try_from(SECOND_MS - at_ms.rem_euclid(SECOND_MS)).unwrap_or(1)
-    }
-}
-
-/// Translates what the terminal reports; `None` for what has no meaning here.
-fn translate(input: InputEvent) -> Option<AppEvent> {
-    match input {
-        InputEvent::Key(chord) => Some(AppEvent::Key(chord)),
-        InputEvent::Paste(text) => Some(AppEvent::Paste(text)),
-        InputEvent::Mouse(input) => Some(AppEvent::Mouse(input)),
-        InputEvent::DeviceReady => None,
     }
 }

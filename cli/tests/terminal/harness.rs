@@ -67,26 +67,37 @@ pub struct AppTerminal {
 impl AppTerminal {
     /// Opens the app in a terminal of 80×24.
     pub fn open(dir: &Path) -> Self {
-        Self::open_with(dir, (80, 24), &[])
+        Self::open_with(dir, (80, 24))
     }
 
-    /// Opens the app in a terminal of a size, with arguments.
-    pub fn open_with(dir: &Path, (columns, rows): (u16, u16), arguments: &[&str]) -> Self {
-        let terminal = Self::open_unread(dir, (columns, rows), arguments);
+    /// Opens the app in a terminal of a size.
+    pub fn open_with(dir: &Path, (columns, rows): (u16, u16)) -> Self {
+        let terminal = Self::open_unread(dir, (columns, rows));
         terminal.read();
         terminal
     }
 
     /// Opens the app in a terminal that reads nothing until [`Self::read`].
-    pub fn open_unread(dir: &Path, (columns, rows): (u16, u16), arguments: &[&str]) -> Self {
-        let pty = NativePtySystem::default().openpty(size(columns, rows)).unwrap();
-        let mut command = CommandBuilder::new(PROGRAM);
-        command.env_clear();
-        command.env("TERM", "xterm-256color");
-        command.env("HOME", dir);
+    pub fn open_unread(dir: &Path, (columns, rows): (u16, u16)) -> Self {
+        let mut command = command(dir);
         command.arg("--data-dir");
         command.arg(dir);
-        command.args(arguments);
+        Self::start(command, (columns, rows))
+    }
+
+    /// Opens the demo with its fewest agents and further variables of the environment.
+    pub fn open_demo(dir: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut command = command(dir);
+        command.env("TMPDIR", dir);
+        variables.iter().for_each(|(name, value)| command.env(name, value));
+        command.args(["demo", "--agents", "8"]);
+        let terminal = Self::start(command, (80, 24));
+        terminal.read();
+        terminal
+    }
+
+    fn start(command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
+        let pty = NativePtySystem::default().openpty(size(columns, rows)).unwrap();
         let app = pty.slave.spawn_command(command).unwrap();
         let (columns, rows) = (cells(columns.clamp(1, 500)), cells(rows.clamp(1, 200)));
         let shown = Arc::new(Mutex::new(Parser::new(rows, columns, 0)));
@@ -197,6 +208,14 @@ impl AppTerminal {
         assert!(becomes_true(|| self.is_restored()), "the terminal is not restored");
         code
     }
+}
+
+fn command(home: &Path) -> CommandBuilder {
+    let mut command = CommandBuilder::new(PROGRAM);
+    command.env_clear();
+    command.env("TERM", "xterm-256color");
+    command.env("HOME", home);
+    command
 }
 
 fn size(cols: u16, rows: u16) -> PtySize {

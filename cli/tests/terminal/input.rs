@@ -69,7 +69,7 @@ fn ctrl_c_ends_the_app_after_every_stream() {
 #[track_caller]
 fn assert_ended_by_ctrl_c(dir: &Path, seed: u64) {
     let stream = stream(&mut Rng::with_seed(seed));
-    let mut terminal = AppTerminal::open_unread(dir, (80, 24), &[]);
+    let mut terminal = AppTerminal::open_unread(dir, (80, 24));
     terminal.wait_until_raw();
     terminal.press(&stream);
     terminal.press(CTRL_C);

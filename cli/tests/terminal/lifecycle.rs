@@ -70,7 +70,7 @@ fn the_app_ends_and_gives_the_terminal_back_although_nothing_reads_it() {
     let keys = [&b"\x03"[..], b"q"].map(ProgramEnd::Key);
     for end in signals.into_iter().chain(keys) {
         let dir = tempfile::tempdir().unwrap();
-        let mut terminal = AppTerminal::open_unread(dir.path(), (120, 36), &[]);
+        let mut terminal = AppTerminal::open_unread(dir.path(), (120, 36));
         terminal.wait_until_raw();
         terminal.fill();
         // A frame is under way that there is no room for.
@@ -92,7 +92,7 @@ fn the_app_ends_and_gives_the_terminal_back_although_nothing_reads_it() {
 fn the_app_starts_and_ends_at_any_size_that_a_terminal_claims() {
     for claimed in [(0, 0), (1, 1), (1, 60_000), (60_000, 1), (65_535, 65_535), (29, 3)] {
         let dir = tempfile::tempdir().unwrap();
-        let mut terminal = AppTerminal::open_with(dir.path(), claimed, &[]);
+        let mut terminal = AppTerminal::open_with(dir.path(), claimed);
         terminal.wait_until_raw();
         terminal.press(b"j\t");
         terminal.resize(80, 24);

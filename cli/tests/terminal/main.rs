@@ -1,5 +1,6 @@
 //! The terminal app in a pseudo-terminal.
 
+mod clipboard;
 mod harness;
 mod input;
 mod lifecycle;

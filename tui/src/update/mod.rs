@@ -161,7 +161,7 @@ fn copied(state: &mut AppState, text: String, outcome: &CopyOutcome) -> Option<A
         CopyOutcome::InTmux => format!("copied to tmux and its clipboard: {shown}"),
         CopyOutcome::ForTerminal => format!("sent to the terminal's clipboard: {shown}"),
         CopyOutcome::Refused(why) => {
-            format!("tmux did not take it ({why}); sent to the terminal's clipboard: {shown}")
+            format!("sent to the terminal's clipboard, as tmux did not take it ({why}): {shown}")
         }
     };
     state.set_status(StyleRole::Text, said);
