@@ -18,7 +18,7 @@ use super::fleet_list::SelectedRow;
 use crate::columns::FleetColumn;
 use crate::commands::{AppCommand, CommandSpec, REGISTRY};
 use crate::keys::{KeyChord, KeyCode};
-use crate::text::strip_unsafe;
+use crate::text::{strip_unsafe, width};
 
 /// The longest line, in bytes: a kill's reason.
 const MAX_BYTES: usize = 512;
@@ -37,6 +37,16 @@ pub(crate) enum Overlay {
 pub(crate) struct TextInput {
     text: String,
     cursor: usize,
+}
+
+/// The part of a text that is shown while it is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct VisibleInput<'a> {
+    pub text: &'a str,
+    /// Column of the cursor in it.
+    pub cursor: u16,
+    /// Columns that are left out in front of it.
+    pub skipped: u16,
 }
 
 /// A search for commands by name.
@@ -234,6 +244,22 @@ impl TextInput {
         &self.text[..self.cursor]
     }
 
+    /// Returns the part of the text that `columns` show with the cursor in it.
+    pub(crate) fn visible_part(&self, columns: u16) -> VisibleInput<'_> {
+        let columns = usize::from(columns).max(1);
+        let mut from = 0;
+        // The cursor takes a column, too.
+        while width(&self.text[from..self.cursor]) >= columns {
+            from += self.text[from..].chars().next().map_or(1, char::len_utf8);
+        }
+        let count = |n| u16::try_from(n).unwrap_or(u16::MAX);
+        VisibleInput {
+            text: &self.text[from..],
+            cursor: count(width(&self.text[from..self.cursor])),
+            skipped: count(width(&self.text[..from])),
+        }
+    }
+
     /// Handles a key that types or edits. Returns whether it was one.
     pub(crate) fn handle_key(&mut self, chord: KeyChord) -> bool {
         if let Some(c) = chord.typed_char() {
@@ -314,6 +340,16 @@ mod tests {
         assert_eq!(type_keys("a b Home Del").text(), "b");
         assert_eq!(type_keys("a Space b ctrl-w").text(), "a ");
         assert_eq!(type_keys("a b ctrl-u c").text(), "c");
+    }
+
+    #[test]
+    fn the_cursor_stays_in_the_part_that_is_shown() {
+        let input = TextInput::from_text("state:degraded 日本");
+        let part = input.visible_part(8);
+        assert_eq!((part.text, part.cursor, part.skipped), ("ed 日本", 7, 12));
+        let part = input.visible_part(40);
+        assert_eq!((part.text, part.cursor, part.skipped), ("state:degraded 日本", 19, 0));
+        assert_eq!(input.visible_part(0).cursor, 0);
     }
 
     #[test]

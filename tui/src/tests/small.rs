@@ -200,3 +200,39 @@ fn overlays_of_a_compact_screen_show_what_is_selected() {
     app.keys("s G");
     assert!(app.screen().contains("15 MIN"), "{}", app.screen());
 }
+
+#[test]
+fn a_key_in_an_overlay_that_changes_something_changes_the_screen() {
+    for size in [(30, 4), (40, 10), (60, 15), (80, 24), (120, 36)] {
+        for opened in ["?", "? G", "s", "s G", "o", ":", "/"] {
+            for key in ["j", "k", "G", "ctrl-d", "PgDn", "Down", "Up", "a", "Backspace"] {
+                let mut app = AppHarness::connected(size);
+                app.keys(opened);
+                let (before, shown) = (choices(&app.state), view(&app.state));
+                app.keys(key);
+                let is_blind = choices(&app.state) != before && view(&app.state) == shown;
+                assert!(!is_blind, "{key} at {size:?} on {opened:?}:\n{}", app.screen());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_typed_is_seen_at_every_length() {
+    for size in [(30, 4), (40, 10), (60, 15), (80, 24)] {
+        for opened in ["/", ":", "K Tab"] {
+            let mut app = AppHarness::connected(size);
+            app.keys(opened);
+            if app.state.overlay.is_none() {
+                continue;
+            }
+            for n in 0..70_u32 {
+                app.type_text(&char::from_digit(n % 10, 10).unwrap().to_string());
+                let typed = format!("{}{}", (n + 9) % 10, n % 10);
+                let is_seen = n == 0 || app.screen().contains(&typed);
+                assert!(is_seen, "{typed} at {size:?} in {opened:?}:\n{}", app.screen());
+                assert!(view(&app.state).1.is_some(), "there is a cursor");
+            }
+        }
+    }
+}

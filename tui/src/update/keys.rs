@@ -5,6 +5,7 @@ use heartline_operator::Filter;
 
 use super::{AppEffect, command, dialog, lists, rebuild_fleet};
 use crate::columns::FleetColumn;
+use crate::commands::KeyContext;
 use crate::keys::{KeyChord, KeyCode, KeyLookup};
 use crate::state::{
     AppState, ColumnPicker, FilterEditor, Overlay, PickerPurpose, Screen, TextInput,
@@ -76,9 +77,17 @@ fn handle_palette_key(state: &mut AppState, chord: KeyChord) -> Option<Vec<AppEf
         KeyCode::Down | KeyCode::Tab => palette.at = (palette.at + 1).min(last),
         KeyCode::Up | KeyCode::BackTab => palette.at = palette.at.saturating_sub(1),
         _ if palette.input.handle_key(chord) => palette.at = 0,
-        _ => return None,
+        // Commands of the screen behind it would do what is not seen.
+        _ => return if is_given_everywhere(state, chord) { None } else { Some(Vec::new()) },
     }
     Some(Vec::new())
+}
+
+fn is_given_everywhere(state: &AppState, chord: KeyChord) -> bool {
+    match state.keymap.look_up(&[chord]) {
+        KeyLookup::Command(command) => command.spec().contexts.len() == KeyContext::ALL.len(),
+        KeyLookup::Prefix | KeyLookup::Unbound => false,
+    }
 }
 
 pub(super) fn open_picker(state: &mut AppState, purpose: PickerPurpose) {

@@ -13,7 +13,9 @@ use heartline_operator::{Filter, FilterError, SubscriptionUpdate};
 use crate::clock::MonoTime;
 use crate::keys::KeyChord;
 use crate::layout::{self, ScreenLayout};
-use crate::state::{AppState, ConnectionState, ListOrder, ListStaleness, MouseMode, Screen};
+use crate::state::{
+    AppState, ConnectionState, ListOrder, ListStaleness, MouseMode, Overlay, Screen,
+};
 use crate::terminal::CopyOutcome;
 use crate::text::strip_unsafe;
 use crate::theme::StyleRole;
@@ -122,7 +124,9 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
         AppEvent::Mouse(input) => navigation::handle_mouse(state, input),
         AppEvent::Resize(width, height) => {
             state.size = (width, height);
-            rebuild_fleet(state);
+            if list_order(state) != state.list.order {
+                rebuild_fleet(state);
+            }
         }
         AppEvent::Link(event) => effects = handle_link_event(state, event),
         AppEvent::AgentReceived { id, result } => set_agent_detail(state, &id, result),
@@ -282,11 +286,15 @@ fn rebuild_if_stale(state: &mut AppState) {
 fn rebuild_fleet(state: &mut AppState) {
     let now_ms = state.now_ms();
     let model = state.frozen.as_deref().unwrap_or(&state.live);
-    state.list.order = match ScreenLayout::of(state.size) {
+    state.list.order = list_order(state);
+    state.list.rebuild(&model.fleet, now_ms);
+}
+
+fn list_order(state: &AppState) -> ListOrder {
+    match ScreenLayout::of(state.size) {
         ScreenLayout::Full => ListOrder::Chosen,
         ScreenLayout::Compact | ScreenLayout::Counts => ListOrder::WorstFirst,
-    };
-    state.list.rebuild(&model.fleet, now_ms);
+    }
 }
 
 /// Sets the filter of the fleet and of the transitions, as given on the command line.
@@ -305,6 +313,12 @@ pub(crate) fn set_initial_filter(state: &mut AppState, text: &str) -> Result<(),
 
 /// Keeps the selection of the screen visible.
 fn scroll_to_selection(state: &mut AppState) {
+    if matches!(state.overlay, Some(Overlay::Help { .. })) {
+        let most = crate::view::max_help_scroll(state);
+        if let Some(Overlay::Help { scroll }) = &mut state.overlay {
+            *scroll = (*scroll).min(most);
+        }
+    }
     let body = layout::areas(state).body;
     let height = usize::from(body.height);
     match state.screen {

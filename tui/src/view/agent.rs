@@ -94,7 +94,7 @@ fn draw_lists(frame: &mut ScreenFrame<'_>, screen: &AgentScreen, area: Rect) {
 }
 
 fn draw_events(frame: &mut ScreenFrame<'_>, screen: &AgentScreen, events: &[Event], area: Rect) {
-    let title = timed_title(frame.state, "events, newest first");
+    let title = format!("{}, newest first", timed_title(frame.state, "events"));
     for (area, event) in list_rows(frame, screen, FocusedList::Events, &title, events, area) {
         draw_event(frame, area, event);
     }
@@ -116,7 +116,7 @@ fn draw_sessions(
 fn timed_title(state: &AppState, title: &str) -> String {
     match state.zone {
         DisplayTimeZone::Utc => title.to_owned(),
-        DisplayTimeZone::Local => format!("{title}, {}", zone_name(state, state.now_ms())),
+        DisplayTimeZone::Local => format!("{title} in {}", zone_name(state, state.now_ms())),
     }
 }
 

@@ -4,24 +4,28 @@ use heartline_operator::FilterError;
 use ratatui::layout::{Position, Rect};
 
 use super::frame::ScreenFrame;
-use crate::state::{AppState, FilterEditor, FollowMode, Overlay, Screen};
-use crate::text::{count, width};
+use crate::layout::ScreenLayout;
+use crate::state::{AppState, FollowMode, Overlay, Screen};
+use crate::text::count;
 use crate::theme::StyleRole;
 
 /// Draws the line. Returns the position of the text cursor while the filter is typed.
 pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) -> Option<Position> {
     let state = frame.state;
     let mut out = frame.line(area, 0)?;
-    let summary = match state.screen {
-        Screen::Fleet => fleet_summary(state),
-        Screen::Transitions => transitions_summary(state),
-        Screen::Agent => return None,
-    };
-    out.put_right(&[(StyleRole::Dim, &summary)]).gap(1);
     let editor = match &state.overlay {
         Some(Overlay::Filter(editor)) => Some(editor),
         _ => None,
     };
+    let is_short = editor.is_some() || ScreenLayout::of(state.size) != ScreenLayout::Full;
+    let summary = match state.screen {
+        Screen::Agent => return None,
+        // The filter needs the room.
+        _ if is_short => short_summary(state),
+        Screen::Fleet => fleet_summary(state),
+        Screen::Transitions => transitions_summary(state),
+    };
+    out.put_right(&[(StyleRole::Dim, &summary)]).gap(1);
     let filter = match state.screen {
         Screen::Transitions => &state.transitions.filter,
         Screen::Fleet | Screen::Agent => &state.list.filter,
@@ -33,8 +37,12 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) -> Option<Position> 
     let start = out.column();
     match editor {
         Some(editor) => {
-            out.put(StyleRole::Strong, editor.input.text());
-            Some(draw_editor(frame, editor, start, area))
+            let part = editor.input.visible_part(out.remaining());
+            out.put(StyleRole::Strong, part.text);
+            if let Some(error) = &editor.error {
+                draw_error(frame, error, i32::from(start - area.x) - i32::from(part.skipped), area);
+            }
+            Some(Position::new(start + part.cursor, area.y))
         }
         None if filter.text().is_empty() => {
             out.put(StyleRole::Dim, "no filter");
@@ -47,29 +55,14 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) -> Option<Position> 
     }
 }
 
-/// Draws the error of the typed filter below it. Returns the position of the text cursor.
-fn draw_editor(
-    frame: &mut ScreenFrame<'_>,
-    editor: &FilterEditor,
-    start: u16,
-    area: Rect,
-) -> Position {
-    let columns = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
-    if let Some(error) = &editor.error {
-        draw_error(frame, error, start - area.x, area);
-    }
-    let x = start
-        .saturating_add(columns(width(editor.input.before_cursor())))
-        .min(area.right().saturating_sub(1));
-    Position::new(x, area.y)
-}
-
-/// Draws a caret under the error, and what was expected there, on as many lines as that takes.
-fn draw_error(frame: &mut ScreenFrame<'_>, error: &FilterError, start: u16, area: Rect) {
-    let column = u16::try_from(error.column() - 1).unwrap_or(u16::MAX);
+/// Draws a caret under the error, and what was expected there, on as many lines as that takes. The
+/// filter begins at `start`, which is negative when its begin is not shown.
+fn draw_error(frame: &mut ScreenFrame<'_>, error: &FilterError, start: i32, area: Rect) {
+    let column = i32::try_from(error.column() - 1).unwrap_or(i32::MAX);
     if let Some(mut out) = frame.line(area, 1) {
         let place = format!("^ column {}", error.column());
-        out.gap(start.saturating_add(column)).put(StyleRole::Unreachable, &place);
+        let at = u16::try_from(start.saturating_add(column)).unwrap_or(0);
+        out.gap(at).put(StyleRole::Unreachable, &place);
     }
     for (row, line) in (2..area.height).zip(crate::layout::wrap_error(error.message(), area.width))
     {
@@ -77,6 +70,14 @@ fn draw_error(frame: &mut ScreenFrame<'_>, error: &FilterError, start: u16, area
             out.gap(1).put(StyleRole::Unreachable, &line);
         }
     }
+}
+
+fn short_summary(state: &AppState) -> String {
+    let (shown, all) = match state.screen {
+        Screen::Transitions => (state.transitions.rows.len(), state.model().events.len()),
+        Screen::Fleet | Screen::Agent => (state.list.matched, state.model().fleet.len()),
+    };
+    format!("{} of {} ", count(shown as u64), count(all as u64))
 }
 
 fn fleet_summary(state: &AppState) -> String {

@@ -27,7 +27,7 @@ fn draw_fleet_line(frame: &mut ScreenFrame<'_>, area: Rect) {
     let Some(mut out) = frame.line(area, 0) else { return };
     let (role, label) = connection_label(state);
     let trip = state.connection.round_trip_ms.map(|ms| format!("{ms}ms{separator}"));
-    let access = if state.connection.is_read_only() { "READ-ONLY " } else { "" };
+    let access = if state.connection.is_read_only() { "READ-ONLY" } else { "" };
     out.put_right(&[
         (StyleRole::Dim, trip.as_deref().unwrap_or_default()),
         (StyleRole::Warning, access),

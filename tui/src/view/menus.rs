@@ -10,7 +10,7 @@ use crate::columns::FleetColumn;
 use crate::commands::{AppCommand, CommandSpec, REGISTRY};
 use crate::layout::ScreenLayout;
 use crate::state::{AppState, ColumnPicker, CommandPalette, PickerPurpose};
-use crate::text::{TextAlign, width};
+use crate::text::TextAlign;
 use crate::theme::{StateLabel, StyleRole, state_label};
 
 const HELP_WIDTH: u16 = 118;
@@ -23,24 +23,49 @@ const PICKER_WIDTH: u16 = 64;
 /// The most commands that the palette shows at once.
 const MAX_PALETTE_ROWS: u16 = 12;
 
+/// The commands of a screen, and how they are laid out.
+struct HelpLayout {
+    specs: Vec<&'static CommandSpec>,
+    columns: usize,
+    /// Rows of all commands.
+    rows: usize,
+    area: Rect,
+    has_legend: bool,
+    /// Rows that are shown.
+    height: usize,
+}
+
+impl HelpLayout {
+    fn new(state: &AppState) -> Self {
+        let context = state.screen_context();
+        let is_offered =
+            |spec: &&CommandSpec| spec.contexts.contains(&context) && state.offers(spec.command);
+        let specs: Vec<&CommandSpec> = REGISTRY.iter().filter(is_offered).collect();
+        let columns = if state.size.0 >= TWO_COLUMNS_MIN_WIDTH { 2 } else { 1 };
+        let rows = specs.len().div_ceil(columns);
+        let wanted = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(3);
+        let area = centred(state, HELP_WIDTH, wanted.min(room_for_overlay(state)));
+        let inner = area.height.saturating_sub(2);
+        let has_legend = inner >= LEGEND_MIN_HEIGHT;
+        let height = usize::from(inner - u16::from(has_legend));
+        Self { specs, columns, rows, area, has_legend, height }
+    }
+}
+
+/// Returns how far the help can be scrolled.
+pub(crate) fn max_help_scroll(state: &AppState) -> usize {
+    let layout = HelpLayout::new(state);
+    layout.rows.saturating_sub(layout.height)
+}
+
 /// Draws every command of this screen with its keys.
 pub(super) fn draw_help(frame: &mut ScreenFrame<'_>, scroll: usize) {
     let state = frame.state;
-    let context = state.screen_context();
-    let is_offered =
-        |spec: &&CommandSpec| spec.contexts.contains(&context) && state.offers(spec.command);
-    let specs: Vec<&CommandSpec> = REGISTRY.iter().filter(is_offered).collect();
-    let columns = if state.size.0 >= TWO_COLUMNS_MIN_WIDTH { 2 } else { 1 };
-    let rows = specs.len().div_ceil(columns);
-    let height = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(3);
-    let most = room_for_overlay(state);
-    let area = centred(state, HELP_WIDTH, height.min(most));
-    let title = format!("Keys on the {} screen", context.title());
+    let HelpLayout { specs, columns, rows, area, has_legend, height } = HelpLayout::new(state);
+    let title = format!("Keys on the {} screen", state.screen_context().title());
     let mut inner = frame.draw_box(area, &title);
     inner.x += 1;
     inner.width = inner.width.saturating_sub(2);
-    let legend = u16::from(inner.height >= LEGEND_MIN_HEIGHT);
-    let height = usize::from(inner.height - legend);
     let scroll = scroll.min(rows.saturating_sub(height));
     let width = inner.width / u16::try_from(columns).unwrap_or(1);
     for (column, part) in specs.chunks(rows.max(1)).enumerate() {
@@ -50,7 +75,7 @@ pub(super) fn draw_help(frame: &mut ScreenFrame<'_>, scroll: usize) {
             draw_help_line(frame, area, row, spec);
         }
     }
-    if legend > 0 {
+    if has_legend {
         draw_legend(frame, inner, scroll + height < rows);
     }
 }
@@ -160,7 +185,7 @@ pub(super) fn draw_palette(
     let mut out = frame.line(inner, 0)?;
     out.gap(1).put(StyleRole::Key, ":");
     let start = out.column();
-    out.put(StyleRole::Strong, palette.input.text());
-    let before = u16::try_from(width(palette.input.before_cursor())).unwrap_or(u16::MAX);
-    Some(Position::new(start.saturating_add(before).min(inner.right() - 1), inner.y))
+    let part = palette.input.visible_part(out.remaining());
+    out.put(StyleRole::Strong, part.text);
+    Some(Position::new(start + part.cursor, inner.y))
 }

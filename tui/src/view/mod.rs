@@ -25,6 +25,7 @@ use crate::text::{GlyphSet, date_or_time, time_of_day, zone_abbreviation};
 pub(crate) use agent::agent_list_rows;
 pub(crate) use dialog::dialog_size_needed;
 use frame::ScreenFrame;
+pub(crate) use menus::max_help_scroll;
 pub(crate) use transitions::selected_event_lines;
 
 /// Draws the screen of a state. Returns its cells, and the position of the text cursor, if it is

@@ -70,16 +70,13 @@ impl TextField<'_> {
         let label_role = if self.is_focused { StyleRole::Key } else { StyleRole::Text };
         out.gap(1).cell(label_role, self.label, 7, TextAlign::Left).gap(1);
         let columns = FIELD_WIDTH.min(out.remaining().saturating_sub(REMARK_WIDTH)).max(10);
-        // The end of a long text is what is being typed.
-        let before = width(self.input.before_cursor());
-        let skipped = (before + 1).saturating_sub(usize::from(columns));
-        let text: String = self.input.text().chars().skip(skipped).collect();
+        let part = self.input.visible_part(columns);
         out.put(StyleRole::Text, "[");
         let start = out.column();
-        let pad = usize::from(columns).saturating_sub(width(&text));
+        let pad = usize::from(columns).saturating_sub(width(part.text));
         out.cell(
             StyleRole::Strong,
-            &format!("{text}{}", "_".repeat(pad)),
+            &format!("{}{}", part.text, "_".repeat(pad)),
             columns,
             TextAlign::Left,
         );
@@ -87,7 +84,6 @@ impl TextField<'_> {
         if width(remark.1) <= usize::from(out.remaining()) {
             out.put(remark.0, remark.1);
         }
-        let at = start + u16::try_from(before - skipped.min(before)).unwrap_or(0);
-        self.is_focused.then(|| Position::new(at, area.y + row))
+        self.is_focused.then(|| Position::new(start + part.cursor, area.y + row))
     }
 }
