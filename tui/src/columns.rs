@@ -71,7 +71,7 @@ impl FleetColumn {
     pub(crate) fn spec(self) -> ColumnSpec {
         use TextAlign::{Left, Right};
         let (title, width, align, min_list_width, help) = match self {
-            Self::State => ("STATE", 10, Left, 0, "worst first, then longest; healthy by name"),
+            Self::State => ("STATE", 10, Left, 0, "worst first; trouble by age, rest by name"),
             Self::Agent => ("AGENT", Self::MIN_NAME_WIDTH, Left, 0, "the agent's id"),
             Self::Host => ("HOST", 12, Left, 100, "the host it runs on"),
             Self::Beat => ("BEAT", 6, Right, 0, "age of the last live beat: is it alive"),
@@ -97,9 +97,12 @@ impl FleetColumn {
             (work.latency.as_ref().map_or(1, |latency| large(of(latency))), 0)
         };
         match self {
-            // Healthy agents by name: when each came tells nothing.
-            Self::State if vitals.state == State::Healthy => (0, 0),
-            Self::State => (-i64::from(vitals.state.severity()), vitals.since_ms),
+            // Agents in trouble by its age; the age of the others says nothing, so they go by name.
+            Self::State => {
+                let in_trouble = matches!(vitals.state, State::Degraded | State::Unreachable);
+                let since_ms = if in_trouble { vitals.since_ms } else { 0 };
+                (-i64::from(vitals.state.severity()), since_ms)
+            }
             Self::Agent | Self::Host => (0, 0),
             Self::Beat => (vitals.last_beat_ms.unwrap_or(i64::MIN), 0),
             Self::Step => (vitals.progress_ms.unwrap_or(i64::MAX), 0),
