@@ -29,6 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod address;
 mod applied;
 mod config;
 mod identity;
@@ -44,6 +45,7 @@ use std::time::Duration;
 use heartline_protocol::limits::{CHALLENGE_LEN, INTERVAL_MS};
 use heartline_protocol::{AgentName, ControlId};
 
+pub use self::address::{AddressError, COLLECTORS_MAX, CollectorAddress};
 pub use self::applied::AppliedStates;
 pub use self::config::{AgentKeys, EngineConfig, OutOfScopeError, parse_interval_ms};
 pub use self::identity::IdentityConfig;
