@@ -170,16 +170,29 @@ pub enum TokenError {
 const TOKEN_PREFIX: &str = "hl1.";
 const CHECKSUM_LEN: usize = 4;
 
+/// First bytes of the SHA-256 of a token's other bytes.
+pub type TokenChecksum = [u8; CHECKSUM_LEN];
+
 impl Token {
     /// Encodes the token as text.
     pub fn encode(&self) -> String {
+        let mut bytes = self.covered_bytes();
+        bytes.extend_from_slice(&checksum(&bytes));
+        format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Returns the checksum that the token ends with, which tells it from others.
+    pub fn checksum(&self) -> TokenChecksum {
+        checksum(&self.covered_bytes())
+    }
+
+    /// Returns the bytes that the checksum covers.
+    fn covered_bytes(&self) -> Vec<u8> {
         let scope = self.scope.as_str().as_bytes();
         let mut bytes = vec![self.epoch.0, scope.len() as u8];
         bytes.extend_from_slice(scope);
         bytes.extend_from_slice(self.key.as_bytes());
-        let checksum = digest::digest(&digest::SHA256, &bytes);
-        bytes.extend_from_slice(&checksum.as_ref()[..CHECKSUM_LEN]);
-        format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+        bytes
     }
 
     /// Decodes a token; white space around it is ignored.
@@ -196,10 +209,9 @@ impl Token {
         if scope_len > AGENT_MAX || rest.len() != scope_len + 32 + CHECKSUM_LEN {
             return Err(TokenError::Damaged);
         }
-        let (covered, checksum) = bytes.split_at(bytes.len() - CHECKSUM_LEN);
-        let expected = digest::digest(&digest::SHA256, covered);
+        let (covered, found) = bytes.split_at(bytes.len() - CHECKSUM_LEN);
         // It detects typos and authenticates nothing, so it need not run in constant time.
-        if expected.as_ref()[..CHECKSUM_LEN] != *checksum {
+        if checksum(covered) != *found {
             return Err(TokenError::Damaged);
         }
         let scope = std::str::from_utf8(&rest[..scope_len]).map_err(|_| TokenError::Damaged)?;
@@ -210,6 +222,11 @@ impl Token {
             key: ScopeKey(key),
         })
     }
+}
+
+fn checksum(covered: &[u8]) -> TokenChecksum {
+    let digest = digest::digest(&digest::SHA256, covered);
+    *digest.as_ref().first_chunk().expect("SHA-256 has 32 bytes")
 }
 
 macro_rules! redact_debug {

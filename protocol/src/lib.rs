@@ -34,6 +34,9 @@ pub use envelope::{
     Datagram, DatagramError, DatagramWriter, Header, MessageType, VerifiedDatagram,
 };
 pub use heartline_vocabulary::Phase;
-pub use key::{AgentKey, Direction, KeyEpoch, MasterKey, ScopeKey, Token, TokenError, TokenScope};
+pub use key::{
+    AgentKey, Direction, KeyEpoch, MasterKey, ScopeKey, Token, TokenChecksum, TokenError,
+    TokenScope,
+};
 pub use name::{AgentName, NameError};
 pub use window::ReplayWindow;
