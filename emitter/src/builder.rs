@@ -9,11 +9,11 @@ use heartline_engine::{AppliedStates, IdentityConfig};
 
 use crate::handle::Heartline;
 use crate::kill::{HookEvent, KillHooks};
+use crate::log;
 use crate::problem::EmitterProblem;
 use crate::sender::{SenderThread, SenderWaker};
 use crate::settings::EmitterSettings;
 use crate::shared::SharedState;
-use crate::state_file::DesiredStateFile;
 use crate::token::TokenSource;
 
 /// Configures an emitter. All but the name is optional: what is not set comes from the environment
@@ -48,19 +48,21 @@ impl Builder {
     /// Creates a builder for the agent of this name: 1 to 63 of `a-z 0-9 . _ -`. Replicas have
     /// names of their own, by convention `mail.1`, `mail.2`.
     pub fn new(name: impl Into<String>) -> Self {
+        let name = name.into();
         Self {
-            name: name.into(),
+            hooks: KillHooks::new(&name),
+            name,
             collector: None,
             token: None,
             interval: None,
             state_dir: None,
             identity: IdentityConfig::default(),
             depends: Vec::new(),
-            hooks: KillHooks::default(),
         }
     }
 
-    /// Sets the address of the collector: `host:port` or `[v6]:port`.
+    /// Sets the address of the collector, `host:port` or `[v6]:port`; of several, with commas
+    /// between them, if the agent is to report to each of them.
     pub fn collector(mut self, address: impl Into<String>) -> Self {
         self.collector = Some(address.into());
         self
@@ -150,11 +152,11 @@ impl Builder {
             Ok(settings) => launch(settings, self.hooks, &mut problems),
             Err(fatal) => {
                 problems.insert(0, fatal);
-                Arc::new(SharedState::new(None, self.hooks))
+                Arc::new(SharedState::new(&self.name, None, self.hooks))
             }
         };
         for problem in problems.iter().filter(|problem| **problem != EmitterProblem::Disabled) {
-            tracing::warn!(agent = self.name, "heartline: {problem}");
+            log::warn(&self.name, problem);
         }
         shared.sender_status().settings_problems = problems;
         Heartline::new(shared)
@@ -167,26 +169,29 @@ fn launch(
     hooks: KillHooks,
     problems: &mut Vec<EmitterProblem>,
 ) -> Arc<SharedState> {
-    let stored =
-        settings.state_file.as_ref().map_or(Ok(Default::default()), DesiredStateFile::read);
-    let stored = stored.unwrap_or_else(|problem| {
-        problems.push(problem);
-        AppliedStates::default()
-    });
-    let keys = settings.token.keys(&settings.agent);
-    let waker = match &keys {
-        Err(problem) if !settings.token.may_change() => Err(problem.clone()),
-        _ => {
-            SenderWaker::new().map_err(|error| EmitterProblem::ThreadNotStarted(error.to_string()))
-        }
+    let credentials = settings.token.credentials(&settings.agent);
+    let fleet = credentials.as_ref().ok().map(|credentials| credentials.fleet);
+    let (applied, unread) = match &settings.memory {
+        Some(memory) => memory.read(fleet),
+        None => (AppliedStates::default(), Vec::new()),
     };
-    let waker = waker.map(Arc::new).map_err(|problem| problems.push(problem)).ok();
-    let shared = Arc::new(SharedState::new(waker.clone(), hooks));
+    let waker = match &credentials {
+        _ if settings.collectors.is_empty() => Err(None),
+        Err(problem) if !settings.token.may_change() => Err(Some(problem.clone())),
+        _ => SenderWaker::new()
+            .map_err(|error| Some(EmitterProblem::ThreadNotStarted(error.to_string()))),
+    };
+    let waker = waker.map(Arc::new).map_err(|problem| problems.extend(problem)).ok();
+    let shared = Arc::new(SharedState::new(settings.agent.as_str(), waker.clone(), hooks));
     // Before the agent has the handle, so that not one task starts: a kill outlives a restart, also
     // one with an invalid token.
-    shared.apply(&stored);
+    if applied.is_killed() {
+        shared.kill();
+    }
+    unread.iter().for_each(|problem| log::warn(settings.agent.as_str(), problem));
+    shared.sender_status().memory_problems = unread;
     if let Some(waker) = waker {
-        let sender = SenderThread::new(Arc::clone(&shared), settings, stored, keys, waker);
+        let sender = SenderThread::new(Arc::clone(&shared), settings, applied, credentials, waker);
         let spawned = thread::Builder::new().name("heartline".to_owned()).spawn(|| sender.run());
         if let Err(error) = spawned {
             problems.push(EmitterProblem::ThreadNotStarted(error.to_string()));

@@ -140,7 +140,8 @@ mod tests {
 
     fn request_after(end: impl FnOnce(Heartline) + Send + 'static) -> StopRequest {
         let waker = SenderWaker::new().unwrap();
-        let shared = Arc::new(SharedState::new(Some(Arc::new(waker)), KillHooks::default()));
+        let shared =
+            Arc::new(SharedState::new("mail", Some(Arc::new(waker)), KillHooks::default()));
         // There is no sender to wait for.
         shared.mark_stopped();
         let hb = Heartline::new(Arc::clone(&shared));

@@ -8,6 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use crate::log;
+
 /// Closed while the agent is killed. Threads wait on a condition variable, futures leave a waker:
 /// neither needs a runtime.
 #[derive(Debug, Default)]
@@ -105,12 +107,18 @@ pub(crate) struct KillHooks(Mutex<HookState>);
 
 #[derive(Default)]
 struct HookState {
+    /// Name of the agent, as the log has it.
+    agent: String,
     killed: bool,
     hooks: Vec<(HookEvent, Hook)>,
     caller: Option<Sender<Hook>>,
 }
 
 impl KillHooks {
+    pub(crate) fn new(agent: &str) -> Self {
+        Self(Mutex::new(HookState { agent: agent.to_owned(), ..HookState::default() }))
+    }
+
     /// Adds a hook. If the agent is killed already, a hook for that is called at once.
     pub(crate) fn add(&self, on: HookEvent, hook: impl Fn() + Send + Sync + 'static) {
         let hook: Hook = Arc::new(hook);
@@ -144,12 +152,16 @@ impl HookState {
     fn call(&mut self, hook: &Hook) {
         if self.caller.is_none() {
             let (caller, calls) = mpsc::channel();
+            let agent = self.agent.clone();
             let spawned = thread::Builder::new()
                 .name("heartline-hooks".to_owned())
-                .spawn(move || run(&calls));
+                .spawn(move || run(&agent, &calls));
             match spawned {
                 Ok(_) => self.caller = Some(caller),
-                Err(error) => tracing::warn!(%error, "heartline: can't start a thread for hooks"),
+                Err(error) => {
+                    let message = format_args!("can't start a thread for hooks: {error}");
+                    log::warn(&self.agent, &message);
+                }
             }
         }
         if let Some(caller) = &self.caller {
@@ -159,10 +171,10 @@ impl HookState {
     }
 }
 
-fn run(calls: &Receiver<Hook>) {
+fn run(agent: &str, calls: &Receiver<Hook>) {
     for hook in calls {
         if catch_unwind(AssertUnwindSafe(|| hook())).is_err() {
-            tracing::warn!("heartline: a hook for kills or resumes has panicked");
+            log::warn(agent, &"a hook for kills or resumes has panicked");
         }
     }
 }

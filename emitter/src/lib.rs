@@ -16,18 +16,20 @@
 //!
 //! On the machine of the collector nothing needs to be set. Elsewhere `HEARTLINE_COLLECTOR` and
 //! `HEARTLINE_TOKEN` (or `HEARTLINE_TOKEN_FILE`) configure it; a [`Builder`] takes them as
-//! arguments, too.
+//! arguments, too. `HEARTLINE_COLLECTOR=a:4327,b:4327` reports to two collectors, each of which
+//! counts all work.
 //!
 //! # Guarantees
 //!
 //! - **It never gets in the way.** No call fails, panics or waits for the network; counting takes
 //!   nanoseconds and no lock; memory is bounded. Problems are in [`Heartline::status`], and are
-//!   logged once (through `tracing`).
+//!   logged once (through `tracing`; a subscriber that panics or hangs stops no beat).
 //! - **Work is counted exactly once**, whatever the network loses, duplicates or reorders, and
 //!   however often the collector is restarted. What could not be counted is counted as lost.
 //! - **A kill is obeyed**: [`Heartline::task`] waits, [`Heartline::task_async`] is pending,
 //!   [`Heartline::try_task`] returns [`AgentKilled`], and [`Builder::on_kill`] calls back. Tasks in
-//!   flight are never interrupted. The kill is stored in a file and survives a restart.
+//!   flight are never interrupted. The kill is stored in a file, for each fleet apart, and survives
+//!   a restart. With several collectors, the agent runs while none of them has killed it.
 //! - **A stuck agent shows**: each beat has the age of the oldest task and of the last progress. A
 //!   program without tasks calls [`Heartline::step`], or [`Heartline::report`], now and then.
 //!
@@ -35,8 +37,8 @@
 //!
 //! One thread named `heartline` sends and receives; the agent may use any threads and any async
 //! runtime, or none. After a `fork` the child has no such thread: it must [`start`] an emitter of
-//! its own, under a name of its own. Work reported through the parent's handle is not counted, and
-//! [`Heartline::status`] shows that.
+//! its own, under a name of its own. Work reported through the parent's handle is not counted;
+//! [`Heartline::status`] shows that, and it is logged when the handle is dropped or stopped.
 
 #![warn(missing_docs)]
 
@@ -46,22 +48,23 @@ mod clock;
 mod counters;
 mod handle;
 mod kill;
+mod kill_memory;
+mod log;
 mod problem;
 mod report;
 mod sender;
 mod settings;
 mod shared;
-mod state_file;
 mod status;
 mod task;
 mod token;
 
 pub use builder::Builder;
 pub use handle::Heartline;
-pub use heartline_engine::ConnectionState;
+pub use heartline_engine::{AddressError, ConnectionState};
 pub use problem::EmitterProblem;
 pub use report::{Report, TaskOutcome};
-pub use status::EmitterStatus;
+pub use status::{CollectorStatus, EmitterStatus};
 pub use task::{AgentKilled, Task, TaskFuture, WaitGuard};
 
 /// Starts an emitter for the agent of this name, with settings from the environment. Never fails:

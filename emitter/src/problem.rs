@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use heartline_engine::OutOfScopeError;
+use heartline_engine::{AddressError, OutOfScopeError};
 use heartline_protocol::{NameError, TokenError};
 
 /// Problem of an emitter; its text says what to do. None reaches the agent as an error: they are in
@@ -30,6 +30,9 @@ pub enum EmitterProblem {
         /// Reason why it is invalid.
         reason: NameError,
     },
+    /// A collector's address is left out.
+    #[error("{0}")]
+    BadCollector(#[from] AddressError),
     /// The interval can't be parsed.
     #[error(
         "the interval {text:?} is not a whole number and a unit, such as 30s or 500ms; using {used_ms} ms"
@@ -121,6 +124,12 @@ pub enum EmitterProblem {
         /// Reason why it can't be read.
         reason: String,
     },
+    /// A kill is stored that does not say of which fleet. It holds, as it may be of this one.
+    #[error("the agent is killed by {}, which does not say of which fleet: resume it; if the kill is of another fleet, remove the file", path.display())]
+    UnattributedKill {
+        /// Path of the file.
+        path: PathBuf,
+    },
     /// A kill or resume can't be stored. It is applied all the same.
     #[error("can't store the desired state at {}: {reason}; it would be lost at a restart", path.display())]
     StateUnwritable {
@@ -137,9 +146,12 @@ pub enum EmitterProblem {
     /// The sender's thread could not be started.
     #[error("can't start the sender's thread: {0}")]
     ThreadNotStarted(String),
+    /// The sender's thread has failed, by a bug of this crate.
+    #[error("the emitter has failed: nothing is sent any more; please report this")]
+    SenderFailed,
     /// This process is a fork of the one that started the emitter.
     #[error(
-        "this process was forked from the one that started the emitter: start one here, under a name of its own"
+        "this process was forked from the one that started the emitter, and its work is not counted: start one here, under a name of its own"
     )]
     Forked,
 }

@@ -2,25 +2,23 @@
 
 use std::path::PathBuf;
 
-use heartline_engine::{IdentityConfig, parse_interval_ms};
+use heartline_engine::{CollectorAddress, IdentityConfig, parse_interval_ms};
 use heartline_protocol::AgentName;
 use heartline_protocol::limits::{INTERVAL_DEFAULT_MS, INTERVAL_MS};
 
 use crate::builder::Builder;
+use crate::kill_memory::KillMemory;
 use crate::problem::EmitterProblem;
-use crate::state_file::DesiredStateFile;
 use crate::token::TokenSource;
-
-const COLLECTOR_DEFAULT: &str = "127.0.0.1:4327";
 
 /// Resolved settings of an emitter.
 pub(crate) struct EmitterSettings {
     pub(crate) agent: AgentName,
-    /// `host:port`.
-    pub(crate) collector: String,
+    /// Empty if no address is well-formed: nothing is sent then.
+    pub(crate) collectors: Vec<CollectorAddress>,
     pub(crate) token: TokenSource,
     pub(crate) interval_ms: u32,
-    pub(crate) state_file: Option<DesiredStateFile>,
+    pub(crate) memory: Option<KillMemory>,
     pub(crate) identity: IdentityConfig,
 }
 
@@ -49,20 +47,31 @@ impl EmitterSettings {
             problems.push(EmitterProblem::NoStateDir);
         }
         Ok(Self {
-            collector: (builder.collector.clone())
-                .or_else(|| env("HEARTLINE_COLLECTOR"))
-                .unwrap_or_else(|| COLLECTOR_DEFAULT.to_owned()),
+            collectors: collectors(builder, env("HEARTLINE_COLLECTOR"), problems),
             token: (builder.token.clone())
                 .or_else(|| env("HEARTLINE_TOKEN").map(TokenSource::Text))
                 .or_else(|| env("HEARTLINE_TOKEN_FILE").map(|path| TokenSource::File(path.into())))
                 .or_else(|| state_home.map(|home| TokenSource::File(home.join("local.token"))))
                 .unwrap_or(TokenSource::Unknown),
             interval_ms: interval_ms(builder, env("HEARTLINE_INTERVAL"), problems),
-            state_file: state_dir.map(|dir| DesiredStateFile::new(&dir, &agent)),
+            memory: state_dir.map(|dir| KillMemory::new(&dir, &agent)),
             identity: identity(builder, problems),
             agent,
         })
     }
+}
+
+fn collectors(
+    builder: &Builder,
+    env: Option<String>,
+    problems: &mut Vec<EmitterProblem>,
+) -> Vec<CollectorAddress> {
+    let Some(text) = builder.collector.clone().or(env) else {
+        return vec![CollectorAddress::default()];
+    };
+    let (addresses, errors) = CollectorAddress::parse_list(&text);
+    problems.extend(errors.into_iter().map(EmitterProblem::BadCollector));
+    addresses
 }
 
 fn interval_ms(builder: &Builder, env: Option<String>, problems: &mut Vec<EmitterProblem>) -> u32 {
@@ -136,7 +145,7 @@ mod tests {
     fn defaults_need_only_a_home_directory() {
         let (settings, problems) = resolve(&Builder::new("mail"), &[("HOME", "/home/u")]);
         let settings = settings.unwrap();
-        assert_eq!((&*settings.collector, settings.interval_ms), ("127.0.0.1:4327", 30_000));
+        assert_eq!((listed(&settings), settings.interval_ms), (vec!["127.0.0.1:4327"], 30_000));
         let expected = PathBuf::from("/home/u/.local/state/heartline/local.token");
         assert!(matches!(settings.token, TokenSource::File(path) if path == expected));
         assert_eq!(problems, []);
@@ -152,15 +161,38 @@ mod tests {
             ("XDG_STATE_HOME", "/x"),
         ];
         let settings = resolve(&Builder::new("mail"), &env).0.unwrap();
-        assert_eq!((&*settings.collector, settings.interval_ms), ("env:1", 5_000));
+        assert_eq!((listed(&settings), settings.interval_ms), (vec!["env:1"], 5_000));
         assert!(matches!(settings.token, TokenSource::Text(text) if text == "env-token"));
         let builder = Builder::new("mail")
             .collector("arg:2")
             .token_file("/arg")
             .interval(Duration::from_millis(500));
         let settings = resolve(&builder, &env).0.unwrap();
-        assert_eq!((&*settings.collector, settings.interval_ms), ("arg:2", 500));
+        assert_eq!((listed(&settings), settings.interval_ms), (vec!["arg:2"], 500));
         assert!(matches!(settings.token, TokenSource::File(path) if path == *"/arg"));
+    }
+
+    fn listed(settings: &EmitterSettings) -> Vec<&str> {
+        settings.collectors.iter().map(CollectorAddress::as_str).collect()
+    }
+
+    #[test]
+    fn several_collectors_are_listed_and_a_malformed_one_is_a_problem() {
+        let home = ("HOME", "/home/u");
+        let mail = Builder::new("mail");
+        let (settings, problems) =
+            resolve(&mail, &[home, ("HEARTLINE_COLLECTOR", " a:1 ,http://b:2, c")]);
+        assert_eq!(listed(&settings.unwrap()), ["a:1"]);
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            problems,
+            [
+                "the collector's address \"http://b:2\" has a scheme: write b:2",
+                "the collector's address \"c\" has no port: write c:4327",
+            ]
+        );
+        let (settings, problems) = resolve(&mail, &[home, ("HEARTLINE_COLLECTOR", ",")]);
+        assert_eq!((listed(&settings.unwrap()), problems.len()), (vec![], 1));
     }
 
     #[test]

@@ -1,16 +1,33 @@
 //! Source of the token.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use heartline_engine::AgentKeys;
-use heartline_protocol::{AgentName, Token};
+use heartline_protocol::{AgentName, Token, TokenChecksum};
 
 use crate::problem::EmitterProblem;
 
 /// Longer than any token.
 const LEN_MAX: u64 = 1_024;
+
+/// What a token gives its agent.
+pub(crate) struct Credentials {
+    pub(crate) keys: AgentKeys,
+    pub(crate) fleet: FleetTag,
+}
+
+/// Short name of a fleet, to tell its files from those of others: the checksum of the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FleetTag(pub(crate) TokenChecksum);
+
+impl fmt::Display for FleetTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
 
 /// Source of the token.
 #[derive(Clone)]
@@ -23,14 +40,14 @@ pub(crate) enum TokenSource {
 }
 
 impl TokenSource {
-    /// Derives the keys of `agent` from the token as it is now.
-    pub(crate) fn keys(&self, agent: &AgentName) -> Result<AgentKeys, EmitterProblem> {
+    /// Derives the credentials of `agent` from the token as it is now.
+    pub(crate) fn credentials(&self, agent: &AgentName) -> Result<Credentials, EmitterProblem> {
         let token = match self {
             Self::Text(text) => Token::decode(text)?,
             Self::File(path) => Token::decode(&read(path)?)?,
             Self::Unknown => return Err(EmitterProblem::NoTokenPath),
         };
-        Ok(AgentKeys::new(&token, agent)?)
+        Ok(Credentials { keys: AgentKeys::new(&token, agent)?, fleet: FleetTag(token.checksum()) })
     }
 
     /// Returns whether a later call may find another token.
@@ -68,17 +85,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("local.token");
         let (source, agent) = (TokenSource::File(path.clone()), AgentName::new("mail").unwrap());
-        assert!(matches!(source.keys(&agent), Err(EmitterProblem::NoToken { .. })));
+        assert!(matches!(source.credentials(&agent), Err(EmitterProblem::NoToken { .. })));
         std::fs::write(&path, "hl1.half").unwrap();
-        assert!(matches!(source.keys(&agent), Err(EmitterProblem::BadToken(TokenError::Damaged))));
+        assert!(matches!(
+            source.credentials(&agent),
+            Err(EmitterProblem::BadToken(TokenError::Damaged))
+        ));
         std::fs::write(&path, format!("{}\n", token(""))).unwrap();
-        assert!(source.keys(&agent).is_ok());
+        assert!(source.credentials(&agent).is_ok());
     }
 
     #[test]
     fn an_error_names_the_scope_and_not_the_secret() {
         let source = TokenSource::Text(token("mail."));
-        let problem = source.keys(&AgentName::new("mailer").unwrap()).unwrap_err();
+        let problem = source.credentials(&AgentName::new("mailer").unwrap()).err().unwrap();
         assert!(problem.to_string().contains("\"mail.\""), "{problem}");
         assert!(!problem.to_string().contains(&token("mail.")[4..]));
     }

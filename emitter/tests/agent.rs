@@ -161,6 +161,7 @@ fn a_collector_that_restarts_is_found_again_and_counts_nothing_twice() {
         for _ in 0..100 {
             hb.report(Report::ok());
         }
+        collector.stop();
         collector.restart();
         until("the work is counted", || collector.received().ok == 100 * round);
     }
@@ -182,11 +183,14 @@ fn problems_are_in_the_status_and_work_goes_on() {
     problem(good().token(collector.token("mailer")), |problem| {
         matches!(problem, EmitterProblem::OutOfScope(_))
     });
-    problem(good().collector("nowhere.invalid"), |problem| {
+    problem(good().collector("nowhere.invalid:4327"), |problem| {
         matches!(problem, EmitterProblem::Unresolved { .. })
     });
     problem(good().collector("127.0.0.1:9"), |problem| {
         matches!(problem, EmitterProblem::Unanswered { .. })
+    });
+    problem(good().collector("http://127.0.0.1:9"), |problem| {
+        problem.to_string().ends_with("has a scheme: write 127.0.0.1:9")
     });
     problem(Builder::new("Not A Name"), |problem| {
         matches!(problem, EmitterProblem::BadName { .. })
@@ -203,6 +207,106 @@ fn a_token_file_created_later_is_read() {
     std::fs::write(&path, collector.token("")).unwrap();
     wait_until_live(&hb);
     until("what was done before is counted", || collector.received().ok == 1);
+}
+
+/// An agent of two collectors, which have one token in common.
+fn agent_of_two(collectors: &[TestCollector; 2], state: &Path) -> Builder {
+    let list = format!("{}, {}", collectors[0].address(), collectors[1].address());
+    agent(&collectors[0], state).collector(list)
+}
+
+#[test]
+fn each_of_several_collectors_counts_all_work_once_whatever_the_other_does() {
+    let (mut collectors, state) =
+        ([TestCollector::start(), TestCollector::start()], tempfile::tempdir().unwrap());
+    let hb = agent_of_two(&collectors, state.path()).start();
+    wait_until_live(&hb);
+    for round in 1..=3_u64 {
+        // The first one is down while work is done, and the second one counts meanwhile.
+        collectors[0].stop();
+        for _ in 0..100 {
+            hb.report(Report::ok().cost_nano_usd(7));
+        }
+        until("the other one counts", || collectors[1].received().ok == 100 * round);
+        collectors[0].restart();
+        until("the first one catches up", || collectors[0].received().ok == 100 * round);
+    }
+    hb.report(Report::failed());
+    assert_eq!(hb.status().collectors.len(), 2);
+    drop(hb);
+    for collector in &collectors {
+        let totals = collector.received();
+        assert!(totals.goodbye, "goodbyes go to all");
+        assert_eq!((totals.ok, totals.failed, totals.cost_nano_usd), (300, 1, 2_100));
+    }
+}
+
+#[test]
+fn an_agent_of_several_collectors_runs_while_none_of_them_has_killed_it() {
+    let (collectors, state) =
+        ([TestCollector::start(), TestCollector::start()], tempfile::tempdir().unwrap());
+    let hb = agent_of_two(&collectors, state.path()).start();
+    wait_until_live(&hb);
+    collectors[0].command(4, true);
+    until("it is killed", || hb.killed());
+    collectors[1].command(9, true);
+    until("both kills are applied", || collectors[1].received().generation == 9);
+    until("each knows of the other's", || {
+        collectors.iter().all(|collector| collector.received().blocked_by.is_some())
+    });
+    drop(hb);
+    let hb = agent_of_two(&collectors, state.path()).start();
+    assert!(hb.killed(), "also after a restart");
+    wait_until_live(&hb);
+    assert!(hb.killed());
+    collectors[1].command(10, false);
+    until("both are lifted", || !hb.killed());
+    until("both know it", || collectors.iter().all(|it| it.received().blocked_by.is_none()));
+}
+
+#[test]
+fn a_goodbye_reaches_the_collectors_that_are_there() {
+    let (mut collectors, state) =
+        ([TestCollector::start(), TestCollector::start()], tempfile::tempdir().unwrap());
+    let hb = agent_of_two(&collectors, state.path()).start();
+    wait_until_live(&hb);
+    collectors[0].stop();
+    hb.report(Report::ok());
+    hb.stop();
+    let totals = collectors[1].received();
+    assert_eq!((totals.goodbye, totals.ok), (true, 1));
+}
+
+#[test]
+fn a_kill_is_of_one_fleet_alone() {
+    let (collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
+    let hb = agent(&collector, state.path()).start();
+    wait_until_live(&hb);
+    collector.command(7, true);
+    until("the kill is reported", || collector.received().generation == 7);
+    drop(hb);
+    let elsewhere = TestCollector::start();
+    // Another fleet is another token; the collector is the same to the emitter.
+    let hb = agent(&elsewhere, state.path()).token(elsewhere.token("mail.3")).start();
+    assert!(!hb.killed());
+    wait_until_live(&hb);
+    assert!(!hb.killed());
+    assert!(agent(&collector, state.path()).collector("127.0.0.1:9").start().killed());
+}
+
+#[test]
+fn a_kill_stored_by_an_earlier_version_holds_until_the_resume() {
+    let (collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
+    let path = state.path().join("mail.3.desired");
+    std::fs::write(&path, "heartline 1 generation 4 killed\n").unwrap();
+    let hb = agent(&collector, state.path()).start();
+    assert!(hb.killed());
+    assert_eq!(hb.status().problems, [EmitterProblem::UnattributedKill { path: path.clone() }]);
+    until("it is reported", || collector.received().blocked_by.is_some());
+    collector.command(5, false);
+    until("it is resumed", || !hb.killed());
+    wait_until_live(&hb);
+    assert!(!path.exists());
 }
 
 /// Runs a future on this thread, to show that no runtime is needed.

@@ -27,7 +27,8 @@ impl SharedMetrics {
 impl MetricsSource for SharedMetrics {
     fn vitals(&mut self, now: MonoNanos) -> BeatVitals {
         let counters = &self.shared.counters;
-        let done = counters.total(CounterId::Ok).wrapping_add(counters.total(CounterId::Failed));
+        let done = self.shared.work_done();
+        self.shared.record_counted(done);
         let last_progress = counters.last_progress();
         if done != self.done {
             self.done = done;

@@ -1,77 +1,79 @@
 //! The sender's thread: the only part that uses the network and, after the start, the disk.
 
+mod link;
+mod lookup;
 mod metrics;
 mod socket;
+mod waker;
 mod watchdog;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_engine::{
-    AgentKeys, AppliedStates, ConnectionState, Engine, EngineConfig, MonoNanos,
-};
-use heartline_protocol::limits::DATAGRAM_MAX;
+use heartline_engine::{AppliedStates, EngineConfig, MonoNanos};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use self::link::CollectorLink;
 #[cfg(test)]
 pub(crate) use self::metrics::CounterDeltaReader;
-use self::metrics::SharedMetrics;
-use self::socket::CollectorSocket;
-pub(crate) use self::socket::SenderWaker;
-use self::watchdog::{AnswerWatchdog, WatchdogAlarm};
+pub(crate) use self::waker::SenderWaker;
+use self::watchdog::WatchdogAlarm;
+use crate::log::BackgroundLog;
 use crate::problem::EmitterProblem;
 use crate::settings::EmitterSettings;
 use crate::shared::{SharedState, StopRequest};
+use crate::token::Credentials;
 
 /// Period at which a missing or invalid token is read again.
 const TOKEN_RETRY: Duration = Duration::from_secs(1);
-/// Most datagrams received in one turn.
-const RECEIVE_BATCH: usize = 64;
-/// Longest goodbye to a collector that has answered before, and to one that never has.
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
-const GOODBYE_TIMEOUT_UNANSWERED: Duration = Duration::from_millis(250);
 
 /// Everything that the sender's thread owns.
 pub(crate) struct SenderThread {
     shared: Arc<SharedState>,
     settings: EmitterSettings,
-    restored: AppliedStates,
+    links: Vec<CollectorLink>,
     /// `None` until there is a token.
-    engine: Option<Engine>,
-    socket: CollectorSocket,
-    waker: Arc<SenderWaker>,
-    metrics: SharedMetrics,
-    watchdog: AnswerWatchdog,
+    credentials: Option<Credentials>,
     token_retry_at: MonoNanos,
+    /// The desired states applied, of all collectors.
+    applied: AppliedStates,
     /// Killed, with tasks still in flight.
     is_draining: bool,
-    datagram: Vec<u8>,
+    waker: Arc<SenderWaker>,
+    log: BackgroundLog,
 }
 
 impl SenderThread {
     pub(crate) fn new(
         shared: Arc<SharedState>,
         settings: EmitterSettings,
-        restored: AppliedStates,
-        keys: Result<AgentKeys, EmitterProblem>,
+        applied: AppliedStates,
+        credentials: Result<Credentials, EmitterProblem>,
         waker: Arc<SenderWaker>,
     ) -> Self {
         let now = shared.clock.now();
         let interval = Duration::from_millis(u64::from(settings.interval_ms));
+        let link = |collector: &_| {
+            CollectorLink::new(
+                Clone::clone(collector),
+                interval,
+                Arc::clone(&shared),
+                Arc::clone(&waker),
+            )
+        };
         let mut sender = Self {
-            socket: CollectorSocket::new(settings.collector.clone()),
-            watchdog: AnswerWatchdog::new(interval, now),
-            metrics: SharedMetrics::new(Arc::clone(&shared)),
-            shared,
-            settings,
-            restored,
-            engine: None,
-            waker,
+            links: settings.collectors.iter().map(link).collect(),
+            credentials: None,
             token_retry_at: now.plus(TOKEN_RETRY),
             is_draining: false,
-            datagram: Vec::with_capacity(DATAGRAM_MAX),
+            log: BackgroundLog::new(&settings.agent),
+            shared,
+            settings,
+            applied,
+            waker,
         };
-        sender.start_session(keys, now);
+        sender.start_sessions(credentials, now);
         sender
     }
 
@@ -79,7 +81,8 @@ impl SenderThread {
     /// and not the agent.
     pub(crate) fn run(mut self) {
         if catch_unwind(AssertUnwindSafe(|| while self.turn() {})).is_err() {
-            tracing::error!(agent = %self.settings.agent, "heartline: the emitter has failed");
+            self.log.warn(&EmitterProblem::SenderFailed);
+            self.shared.sender_status().settings_problems.push(EmitterProblem::SenderFailed);
         }
         self.shared.mark_stopped();
     }
@@ -87,118 +90,137 @@ impl SenderThread {
     /// Receives, sends, checks for problems, and waits; returns whether there is another turn.
     fn turn(&mut self) -> bool {
         let now = self.shared.clock.now();
-        if self.engine.is_none() && now >= self.token_retry_at {
+        if self.credentials.is_none() && now >= self.token_retry_at {
             self.token_retry_at = now.plus(TOKEN_RETRY);
-            self.start_session(self.settings.token.keys(&self.settings.agent), now);
+            self.start_sessions(self.settings.token.credentials(&self.settings.agent), now);
         }
-        self.receive(now);
-        match (self.shared.stop_request(), &mut self.engine) {
-            (StopRequest::None, _) => {}
-            (StopRequest::Silent, _) | (StopRequest::WithGoodbye, None) => return false,
-            (StopRequest::WithGoodbye, Some(engine)) => {
-                let timeout = match engine.connection() {
-                    ConnectionState::Unanswered => GOODBYE_TIMEOUT_UNANSWERED,
-                    ConnectionState::Unconfirmed | ConnectionState::Confirmed => GOODBYE_TIMEOUT,
-                };
-                engine.close(now, timeout);
+        for at in 0..self.links.len() {
+            if self.links[at].receive(now) {
+                self.apply_states_of(at, now);
             }
         }
-        self.transmit(now);
+        match self.shared.stop_request() {
+            StopRequest::None => {}
+            StopRequest::Silent => return false,
+            StopRequest::WithGoodbye => self.links.iter_mut().for_each(|link| link.close(now)),
+        }
+        if self.is_draining && self.shared.counters.in_flight() == 0 {
+            self.is_draining = false;
+            self.links.iter_mut().for_each(|link| link.notify_change(now));
+        }
+        self.links.iter_mut().for_each(|link| link.transmit(now));
         self.check_answers(now);
-        let due = match &self.engine {
-            Some(engine) => engine.poll_timeout(),
-            None => Some(self.token_retry_at),
+        let is_stopping = self.shared.stop_request() != StopRequest::None;
+        let due = self.links.iter().filter_map(CollectorLink::poll_timeout).min();
+        let due = match (due, self.credentials.is_none() && !is_stopping) {
+            (None, true) => self.token_retry_at,
+            (None, false) => return false,
+            (Some(due), _) => due,
         };
-        let Some(due) = due else { return false };
-        self.socket.wait(&self.waker, due.since(self.shared.clock.now()));
+        self.wait(due.since(self.shared.clock.now()));
         true
     }
 
-    /// Starts the session, once there are keys for it.
-    fn start_session(&mut self, keys: Result<AgentKeys, EmitterProblem>, now: MonoNanos) {
-        let problem = keys.as_ref().err().cloned();
-        if let Ok(keys) = keys {
-            // Without the system's source: from what the standard library seeds its maps with.
-            let session = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
-            let config = EngineConfig {
-                interval_ms: self.settings.interval_ms,
-                identity: self.settings.identity.clone(),
-                applied: self.restored.clone(),
-                ..EngineConfig::new(self.settings.agent.clone(), keys, session)
-            };
-            self.engine = Some(Engine::new(config, now));
-            self.shared.sender_status().connection = Some(ConnectionState::Unanswered);
+    /// Waits until a datagram is received, the waker is used, or the timeout is over.
+    fn wait(&self, timeout: Duration) {
+        let timeout = Timespec::try_from(timeout).ok();
+        let sockets = self.links.iter().filter_map(CollectorLink::socket);
+        let mut fds = vec![PollFd::new(&self.waker, PollFlags::IN)];
+        fds.extend(sockets.map(|socket| PollFd::new(socket, PollFlags::IN)));
+        // An error, such as EINTR, is one more turn of the loop.
+        let _ = poll(&mut fds, timeout.as_ref());
+        self.waker.drain();
+    }
+
+    /// Starts a session with each collector, once there are keys for it.
+    fn start_sessions(&mut self, credentials: Result<Credentials, EmitterProblem>, now: MonoNanos) {
+        let problem = credentials.as_ref().err().cloned();
+        if let Ok(credentials) = credentials {
+            for link in &mut self.links {
+                // Without the system's source: from what the standard library seeds its maps with.
+                let session = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
+                let agent = self.settings.agent.clone();
+                let config = EngineConfig {
+                    interval_ms: self.settings.interval_ms,
+                    identity: self.settings.identity.clone(),
+                    applied: self.applied.clone(),
+                    ..EngineConfig::new(agent, credentials.keys.clone(), session)
+                };
+                link.start_session(config, now);
+            }
+            self.credentials = Some(credentials);
         }
+        self.publish_links();
         let before =
             std::mem::replace(&mut self.shared.sender_status().token_problem, problem.clone());
         match problem {
             // A collector that starts after its agents is nothing to log.
             None | Some(EmitterProblem::NoToken { .. }) => {}
             same if same == before => {}
-            Some(problem) => tracing::warn!(agent = %self.settings.agent, "heartline: {problem}"),
+            Some(problem) => self.log.warn(&problem),
         }
     }
 
-    fn receive(&mut self, now: MonoNanos) {
-        let Some(engine) = &mut self.engine else { return };
-        let mut buffer = [0; DATAGRAM_MAX + 1];
-        for _ in 0..RECEIVE_BATCH {
-            let Some(datagram) = self.socket.receive(&mut buffer) else { break };
-            match engine.handle_datagram(datagram, now) {
-                Ok(true) => {
-                    // At once for the agent; on disk before any beat reports it.
-                    self.shared.apply(engine.applied());
-                    self.is_draining = engine.applied().is_killed();
-                    store(&self.shared, &self.settings, engine.applied());
-                }
-                Ok(false) => {}
-                Err(_) => self.shared.sender_status().refused_datagrams += 1,
-            }
+    /// Applies what one collector has changed: at once for the agent, and on disk before any beat
+    /// reports it, to this collector and to the others.
+    fn apply_states_of(&mut self, changed: usize, now: MonoNanos) {
+        let Some(applied) = self.links[changed].applied() else { return };
+        self.applied.clone_from(applied);
+        self.links.iter_mut().for_each(|link| link.set_applied(&self.applied, now));
+        self.apply_states();
+        self.store_states();
+    }
+
+    fn apply_states(&mut self) {
+        self.is_draining = self.applied.is_killed();
+        if self.is_draining {
+            self.shared.kill();
+        } else {
+            self.shared.resume();
         }
     }
 
-    fn transmit(&mut self, now: MonoNanos) {
-        let Some(engine) = &mut self.engine else { return };
-        if self.is_draining && self.shared.counters.in_flight() == 0 {
-            self.is_draining = false;
-            engine.notify_change(now);
+    fn store_states(&mut self) {
+        let (Some(memory), Some(credentials)) = (&self.settings.memory, &self.credentials) else {
+            return;
+        };
+        let problem = memory.write(credentials.fleet, &self.applied).err();
+        if let Some(problem) = &problem {
+            self.log.warn(problem);
         }
-        while engine.poll_transmit(now, &mut self.metrics, &mut self.datagram) {
-            self.socket.send(&self.datagram);
-        }
+        self.shared.sender_status().memory_problems = problem.into_iter().collect();
     }
 
-    /// Updates the status; where answers are missing, logs it once and tries another address.
+    /// Updates the status; where answers are missing, logs it once and reads the token again.
     fn check_answers(&mut self, now: MonoNanos) {
-        let alarm = self.watchdog.check(self.engine.as_ref(), self.socket.collector(), now);
-        let mut status = self.shared.sender_status();
-        status.connection = self.engine.as_ref().map(Engine::connection);
-        status.last_answer = self.engine.as_ref().and_then(Engine::last_answer);
-        status.socket_problem = self.socket.problem().cloned();
-        status.answer_problem = self.watchdog.problem().cloned();
-        if alarm == WatchdogAlarm::None {
+        let alarms: Vec<WatchdogAlarm> =
+            self.links.iter_mut().map(|link| link.check_answers(now)).collect();
+        self.publish_links();
+        if alarms.contains(&WatchdogAlarm::First) {
+            let problems = self.shared.sender_status().problems();
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            self.log.warn(&problems.join("; "));
+        }
+        if alarms.iter().any(|&alarm| alarm != WatchdogAlarm::None) {
+            self.renew_keys();
+        }
+    }
+
+    /// Reads the token again: the collector may have been set up anew, with other keys.
+    fn renew_keys(&mut self) {
+        if self.credentials.is_none() || !self.settings.token.may_change() {
             return;
         }
-        if alarm == WatchdogAlarm::First {
-            let problems: Vec<String> = status.problems().iter().map(ToString::to_string).collect();
-            tracing::warn!(agent = %self.settings.agent, "heartline: {}", problems.join("; "));
-        }
-        drop(status);
-        self.socket.reopen();
-        // The collector may have been set up anew, with other keys.
-        if let (Some(engine), true) = (&mut self.engine, self.settings.token.may_change())
-            && let Ok(keys) = self.settings.token.keys(&self.settings.agent)
-        {
-            engine.rekey(keys);
+        let Ok(new) = self.settings.token.credentials(&self.settings.agent) else { return };
+        self.links.iter_mut().for_each(|link| link.rekey(new.keys.clone()));
+        let fleet = new.fleet;
+        if self.credentials.replace(new).is_some_and(|before| before.fleet != fleet) {
+            self.store_states();
         }
     }
-}
 
-fn store(shared: &SharedState, settings: &EmitterSettings, applied: &AppliedStates) {
-    let Some(file) = &settings.state_file else { return };
-    let problem = file.write(applied).err();
-    if let Some(problem) = &problem {
-        tracing::warn!(agent = %settings.agent, "heartline: {problem}");
+    fn publish_links(&self) {
+        let links = self.links.iter().map(CollectorLink::status).collect();
+        self.shared.sender_status().links = links;
     }
-    shared.sender_status().state_file_problem = problem;
 }

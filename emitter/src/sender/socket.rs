@@ -1,31 +1,60 @@
-//! Socket to the collector, and the wait for it.
+//! Socket to one collector.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
-use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use heartline_engine::CollectorAddress;
 
+use super::lookup::AddressLookup;
+use super::waker::SenderWaker;
 use crate::problem::EmitterProblem;
 
-/// UDP socket to the collector: opened for the first message, and anew when answers are missing.
+/// UDP socket to the collector, connected to one of its addresses.
+///
+/// 1. An address that refuses a message is left for the next one at once, until each has had it.
+/// 2. An address that was never heard from is left with the next message.
+/// 3. A socket that can't send any more, as after a change of the own address, is opened anew at
+///    once.
+/// 4. Where answers are missing for long, the name is looked up again. Until that succeeds, and
+///    if it does not, the addresses of before are used.
 #[derive(Debug)]
 pub(super) struct CollectorSocket {
-    collector: String,
+    lookup: AddressLookup,
+    /// What the last successful look-up has found.
+    addresses: Vec<SocketAddr>,
+    current: usize,
     socket: Option<UdpSocket>,
-    /// Counts up through the collector's addresses.
-    next_address: usize,
+    /// Whether something was received from the current address.
+    has_answered: bool,
+    /// The last message, while nothing was received after it.
+    unanswered: Vec<u8>,
+    /// Number of addresses that have refused it, or could not be sent to.
+    failures: usize,
     problem: Option<EmitterProblem>,
 }
 
 impl CollectorSocket {
-    pub(super) fn new(collector: String) -> Self {
-        Self { collector, socket: None, next_address: 0, problem: None }
+    pub(super) fn new(collector: CollectorAddress, waker: Arc<SenderWaker>) -> Self {
+        Self {
+            lookup: AddressLookup::new(collector, waker),
+            addresses: Vec::new(),
+            current: 0,
+            socket: None,
+            has_answered: false,
+            unanswered: Vec::new(),
+            failures: 0,
+            problem: None,
+        }
     }
 
-    pub(super) fn collector(&self) -> &str {
-        &self.collector
+    pub(super) fn collector(&self) -> &CollectorAddress {
+        self.lookup.collector()
+    }
+
+    /// Returns the open socket, to wait for.
+    pub(super) fn socket(&self) -> Option<&UdpSocket> {
+        self.socket.as_ref()
     }
 
     /// Returns the last problem; `None` once something was received.
@@ -33,21 +62,16 @@ impl CollectorSocket {
         self.problem.as_ref()
     }
 
-    /// Sends, or records the problem: the datagram is lost, and the next beat tries again.
+    /// Sends a message. What can't be sent is lost, and is a problem.
     pub(super) fn send(&mut self, datagram: &[u8]) {
-        if self.socket.is_none() {
-            self.open();
+        let is_unheard = !self.has_answered && !self.unanswered.is_empty();
+        if is_unheard && self.failures == 0 && self.addresses.len() > 1 {
+            self.use_next_address();
         }
-        let Some(socket) = &self.socket else { return };
-        match socket.send(datagram) {
-            Ok(_) => {}
-            // The error of an earlier datagram; this one was not sent.
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                let again = socket.send(datagram).err().unwrap_or(error);
-                self.fail("reach", &again);
-            }
-            Err(error) => self.fail("send to", &error),
-        }
+        self.unanswered.clear();
+        self.unanswered.extend_from_slice(datagram);
+        self.failures = 0;
+        self.transmit();
     }
 
     /// Receives a datagram, if one is queued.
@@ -55,12 +79,17 @@ impl CollectorSocket {
         match self.socket.as_ref()?.recv(buffer) {
             Ok(len) => {
                 self.problem = None;
+                self.has_answered = true;
+                self.unanswered.clear();
                 Some(&buffer[..len])
             }
             Err(error) => {
                 match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::Interrupted => {}
-                    ErrorKind::ConnectionRefused => self.fail("reach", &error),
+                    ErrorKind::ConnectionRefused => {
+                        self.fail("reach", &error);
+                        self.on_refused();
+                    }
                     _ => self.fail("receive from", &error),
                 }
                 None
@@ -68,52 +97,93 @@ impl CollectorSocket {
         }
     }
 
-    /// Closes the socket: the next message resolves the collector's name again, and uses its next
-    /// address.
+    /// Looks the collector's name up again, and goes on with its next address.
     pub(super) fn reopen(&mut self) {
+        self.use_next_address();
+        self.lookup.start();
+        self.poll_lookup();
+    }
+
+    /// Takes over what a look-up has found, and sends the last message there.
+    pub(super) fn poll_lookup(&mut self) {
+        match self.lookup.poll() {
+            None => {}
+            Some(Ok(found)) => {
+                let peer = self.addresses.get(self.current);
+                let same = peer.and_then(|peer| found.iter().position(|address| address == peer));
+                self.addresses = found;
+                self.current = same.unwrap_or(0);
+                if same.is_none() {
+                    (self.socket, self.has_answered, self.failures) = (None, false, 0);
+                    self.transmit();
+                }
+            }
+            Some(Err(reason)) => {
+                let collector = self.collector().to_string();
+                self.problem = Some(EmitterProblem::Unresolved { collector, reason });
+            }
+        }
+    }
+
+    /// Sends the last message to the current address, or to the next one that takes it.
+    fn transmit(&mut self) {
+        if self.unanswered.is_empty() {
+            return;
+        }
+        if self.addresses.is_empty() {
+            self.lookup.start();
+            // An address in digits is known by now; a name's look-up comes back here at its end.
+            return self.poll_lookup();
+        }
+        while self.failures < self.addresses.len() {
+            let was_open = self.socket.is_some();
+            let Err(error) = self.try_send() else { return };
+            self.socket = None;
+            let is_refused = error.kind() == ErrorKind::ConnectionRefused;
+            self.fail(if is_refused { "reach" } else { "send to" }, &error);
+            // Refused is the error of an earlier message; any other one is that of a stale socket.
+            if was_open && (!is_refused || self.addresses.len() == 1) {
+                continue;
+            }
+            self.on_failed_address();
+        }
+    }
+
+    fn try_send(&mut self) -> io::Result<()> {
+        let socket = match self.socket.take() {
+            Some(socket) => socket,
+            None => connect(self.addresses[self.current])?,
+        };
+        self.socket.insert(socket).send(&self.unanswered).map(|_| ())
+    }
+
+    /// Sends the last message to the next address, unless each has refused it.
+    fn on_refused(&mut self) {
+        if !self.unanswered.is_empty() {
+            self.on_failed_address();
+            self.transmit();
+        }
+    }
+
+    /// Goes on to the next address; after the last one, looks for others.
+    fn on_failed_address(&mut self) {
+        self.failures += 1;
+        if self.addresses.len() > 1 {
+            self.use_next_address();
+        }
+        if self.failures >= self.addresses.len() {
+            self.lookup.start();
+        }
+    }
+
+    fn use_next_address(&mut self) {
         self.socket = None;
-        self.next_address = self.next_address.wrapping_add(1);
-    }
-
-    /// Waits until a datagram is received, the waker is used, or the timeout is over.
-    pub(super) fn wait(&self, waker: &SenderWaker, timeout: Duration) {
-        let timeout = Timespec::try_from(timeout).ok();
-        let waker_fd = PollFd::new(&waker.read_end, PollFlags::IN);
-        // An error, such as EINTR, is one more turn of the loop.
-        let _ = match &self.socket {
-            Some(socket) => {
-                let socket = PollFd::new(socket, PollFlags::IN);
-                poll(&mut [waker_fd, socket], timeout.as_ref())
-            }
-            None => poll(&mut [waker_fd], timeout.as_ref()),
-        };
-        waker.drain();
-    }
-
-    fn open(&mut self) {
-        let addresses: Vec<SocketAddr> = match self.collector.to_socket_addrs() {
-            Ok(addresses) => addresses.collect(),
-            Err(error) => return self.unresolved(error.to_string()),
-        };
-        if addresses.is_empty() {
-            return self.unresolved("it has no address".to_owned());
-        }
-        match connect(addresses[self.next_address % addresses.len()]) {
-            Ok(socket) => self.socket = Some(socket),
-            Err(error) => {
-                self.fail("reach", &error);
-                self.next_address = self.next_address.wrapping_add(1);
-            }
-        }
-    }
-
-    fn unresolved(&mut self, reason: String) {
-        self.problem =
-            Some(EmitterProblem::Unresolved { collector: self.collector.clone(), reason });
+        self.has_answered = false;
+        self.current = (self.current + 1) % self.addresses.len().max(1);
     }
 
     fn fail(&mut self, action: &'static str, error: &io::Error) {
-        let (collector, reason) = (self.collector.clone(), error.to_string());
+        let (collector, reason) = (self.collector().to_string(), error.to_string());
         self.problem = Some(EmitterProblem::Socket { action, collector, reason });
     }
 }
@@ -129,30 +199,119 @@ fn connect(peer: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// Wakes the sender's thread out of `poll`: a pair of connected sockets, of which one becomes
-/// readable by a write to the other.
-#[derive(Debug)]
-pub(crate) struct SenderWaker {
-    write_end: UnixStream,
-    read_end: UnixStream,
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-impl SenderWaker {
-    pub(crate) fn new() -> io::Result<Self> {
-        let (write_end, read_end) = UnixStream::pair()?;
-        write_end.set_nonblocking(true)?;
-        read_end.set_nonblocking(true)?;
-        Ok(Self { write_end, read_end })
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::net::Shutdown;
+
+    use super::*;
+
+    /// A socket whose name was looked up before, and can't be looked up again.
+    fn socket_to(addresses: &[SocketAddr]) -> CollectorSocket {
+        let collector = CollectorAddress::parse("nowhere.invalid:4327").unwrap();
+        let waker = Arc::new(SenderWaker::new().unwrap());
+        let mut socket = CollectorSocket::new(collector, waker);
+        socket.addresses = addresses.to_vec();
+        socket
     }
 
-    /// Wakes the thread. Never blocks: a full socket means that it is awake already.
-    pub(crate) fn wake(&self) {
-        let _ = (&self.write_end).write(&[1]);
+    fn listener() -> (UdpSocket, SocketAddr) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let address = socket.local_addr().unwrap();
+        (socket, address)
     }
 
-    /// Discards all wake-ups so far.
-    pub(crate) fn drain(&self) {
+    /// Returns an address at which messages are refused.
+    fn refusing() -> SocketAddr {
+        listener().1
+    }
+
+    fn received(listener: &UdpSocket) -> Vec<u8> {
         let mut buffer = [0; 64];
-        while matches!((&self.read_end).read(&mut buffer), Ok(count) if count == buffer.len()) {}
+        let len = listener.recv(&mut buffer).expect("a message arrives");
+        buffer[..len].to_vec()
+    }
+
+    /// Waits as the sender does, and handles what has come.
+    fn turn(socket: &mut CollectorSocket) {
+        let fd = socket.socket().expect("it is open");
+        let timeout = Timespec { tv_sec: 20, tv_nsec: 0 };
+        assert_eq!(poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&timeout)), Ok(1));
+        assert_eq!(socket.receive(&mut [0; 64]), None);
+    }
+
+    #[test]
+    fn a_refused_message_goes_to_the_next_address_at_once() {
+        let (listener, address) = listener();
+        let mut socket = socket_to(&[refusing(), refusing(), address]);
+        socket.send(b"beat 1");
+        turn(&mut socket);
+        turn(&mut socket);
+        assert_eq!(received(&listener), b"beat 1");
+        socket.send(b"beat 2");
+        assert_ne!(received(&listener), b"beat 1", "each message is sent to it once");
+    }
+
+    #[test]
+    fn a_message_that_all_refuse_is_a_problem_and_is_not_sent_for_ever() {
+        let mut socket = socket_to(&[refusing(), refusing()]);
+        socket.send(b"beat");
+        turn(&mut socket);
+        turn(&mut socket);
+        assert_eq!(socket.failures, 2);
+        assert!(matches!(socket.problem(), Some(EmitterProblem::Socket { action: "reach", .. })));
+        assert!(socket.socket().is_none(), "the next message opens the next address");
+    }
+
+    #[test]
+    fn an_address_that_is_silent_from_the_start_is_left_with_the_next_message() {
+        let ((silent, first), (listener, second)) = (listener(), listener());
+        let mut socket = socket_to(&[first, second]);
+        socket.send(b"beat 1");
+        socket.send(b"beat 2");
+        assert_eq!((received(&silent), received(&listener)), (b"beat 1".into(), b"beat 2".into()));
+    }
+
+    #[test]
+    fn a_failed_lookup_keeps_the_addresses_of_before() {
+        let (listener, address) = listener();
+        let mut socket = socket_to(&[address]);
+        socket.reopen();
+        let is_unresolved =
+            |it: &CollectorSocket| matches!(it.problem(), Some(EmitterProblem::Unresolved { .. }));
+        while !is_unresolved(&socket) {
+            socket.poll_lookup();
+            std::thread::yield_now();
+        }
+        socket.send(b"beat");
+        assert_eq!(received(&listener), b"beat");
+    }
+
+    #[test]
+    fn a_socket_that_can_not_send_is_opened_anew_for_the_same_message() {
+        let (listener, address) = listener();
+        let mut socket = socket_to(&[address]);
+        socket.send(b"beat 1");
+        rustix::net::shutdown(socket.socket().unwrap(), Shutdown::Write).unwrap();
+        socket.send(b"beat 2");
+        assert_eq!(
+            (received(&listener), received(&listener)),
+            (b"beat 1".into(), b"beat 2".into())
+        );
+    }
+
+    #[test]
+    fn a_lookup_that_finds_others_moves_there_with_the_last_message() {
+        let ((_old, before), (listener, address)) = (listener(), listener());
+        let collector = CollectorAddress::parse(&address.to_string()).unwrap();
+        let waker = Arc::new(SenderWaker::new().unwrap());
+        let mut socket = CollectorSocket::new(collector, waker);
+        socket.addresses = vec![before];
+        socket.send(b"beat");
+        socket.reopen();
+        assert_eq!(received(&listener), b"beat");
     }
 }

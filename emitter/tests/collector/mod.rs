@@ -35,6 +35,7 @@ pub(crate) struct ReceivedTotals {
     pub(crate) queue: Option<u32>,
     pub(crate) in_flight: u32,
     pub(crate) generation: u64,
+    pub(crate) blocked_by: Option<ControlId>,
     pub(crate) goodbye: bool,
     pub(crate) ok: u64,
     pub(crate) failed: u64,
@@ -45,7 +46,8 @@ pub(crate) struct ReceivedTotals {
     session: u64,
     segment: u64,
     peer: Option<(SocketAddr, String)>,
-    desired: (u64, bool),
+    scope_len: u8,
+    desired: DesiredState,
 }
 
 pub(crate) struct TestCollector {
@@ -64,6 +66,8 @@ impl TestCollector {
             running: None,
             runs: 0,
         };
+        let control = ControlId::new(collector.address.port().into());
+        collector.received.lock().unwrap().desired.control = control;
         collector.run(socket);
         collector
     }
@@ -90,21 +94,25 @@ impl TestCollector {
     /// Sets the desired state and pushes it.
     pub(crate) fn command(&self, generation: u64, killed: bool) {
         let mut received = self.received.lock().unwrap();
-        received.desired = (generation, killed);
+        received.desired = DesiredState { generation, killed, ..received.desired };
         let (peer, agent) = received.peer.clone().expect("it was live before");
         let header = Header {
             kind: MessageType::Push,
             epoch: KeyEpoch(1),
-            scope_len: 5,
+            scope_len: received.scope_len,
             agent: &agent,
             session: received.session,
             sequence: 1,
             challenge: [0; 16],
         };
-        let push = seal(&header, |out| {
-            Push { desired: desired(generation, killed), lifts: None }.write(out);
-        });
+        let push = Push { desired: received.desired, lifts: received.lifts() };
+        let push = seal(&header, |out| push.write(out));
         self.running.as_ref().unwrap().0.send_to(&push, peer).unwrap();
+    }
+
+    /// Stops receiving: what is sent from now on is refused.
+    pub(crate) fn stop(&mut self) {
+        self.end();
     }
 
     /// Restarts on the same port, with a new challenge key; durable segments stay durable.
@@ -172,14 +180,15 @@ fn answer(
             (received.session, received.segment) = (claimed.session, 0);
         }
         received.peer = Some((peer, claimed.agent.to_owned()));
+        received.scope_len = claimed.scope_len;
         received.record(&message.decode().unwrap());
     }
     let ack = Ack {
         durable_segment: received.segment,
-        desired: desired(received.desired.0, received.desired.1),
+        desired: received.desired,
         unconfirmed: !is_live,
         wants_identity: is_live && received.host.is_none(),
-        lifts: None,
+        lifts: received.lifts(),
     };
     let header = Header { kind: MessageType::Ack, challenge, ..claimed };
     Some(seal(&header, |out| ack.write(out)))
@@ -195,6 +204,11 @@ fn seal(header: &Header<'_>, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 }
 
 impl ReceivedTotals {
+    /// Returns the control id whose kill a resume lifts.
+    fn lifts(&self) -> Option<ControlId> {
+        self.blocked_by.filter(|_| !self.desired.killed)
+    }
+
     fn record(&mut self, body: &Body<'_>) {
         match body {
             Body::Beat(beat) => {
@@ -204,6 +218,7 @@ impl ReceivedTotals {
                 self.queue = beat.queue;
                 self.in_flight = beat.in_flight;
                 self.generation = beat.applied.generation;
+                self.blocked_by = beat.blocked_by;
                 if let Some(identity) = &beat.identity {
                     self.host = identity.host.map(UntrustedText::scrubbed);
                 }
@@ -227,8 +242,4 @@ impl ReceivedTotals {
         self.tokens_out += segment.tokens_out;
         self.latencies += segment.latency.pairs().map(|(_, count)| count).sum::<u64>();
     }
-}
-
-fn desired(generation: u64, killed: bool) -> DesiredState {
-    DesiredState { control: ControlId::new(0xc0), generation, killed }
 }
