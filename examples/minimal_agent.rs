@@ -1,4 +1,5 @@
-//! A minimal agent: a short task about five times a second.
+//! A minimal agent: a short task about five times a second. Ctrl-C and SIGTERM end it with a
+//! goodbye, which the emitter says by itself.
 //!
 //! ```text
 //! cargo run --example minimal_agent [NAME]

@@ -5,14 +5,16 @@
 //! cargo run --example worker [NAME] [THREADS]
 //! ```
 //!
-//! Type `stop` to stop it with a goodbye.
+//! Ctrl-C and SIGTERM end it in order: it finishes the tasks in flight, then says goodbye. (An agent
+//! that handles neither says goodbye, too, and ends at once: `minimal_agent` is one.)
 
-use std::io::BufRead as _;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
 use heartline::{AgentKilled, Builder, Heartline};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 /// Orders left to process, and whether to go on.
 struct OrderQueue {
@@ -24,6 +26,7 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let name = args.next().unwrap_or_else(|| "worker".to_owned());
     let threads = args.next().and_then(|count| count.parse().ok()).unwrap_or(3).clamp(1, 32);
+    let mut signals = Signals::new([SIGINT, SIGTERM]).expect("both can be handled");
 
     let hb = Builder::new(&name)
         .group("orders")
@@ -40,7 +43,7 @@ fn main() {
             let (hb, queue) = (&hb, &queue);
             scope.spawn(move || work(hb, queue, worker));
         }
-        wait_for_stop();
+        signals.forever().next();
         queue.is_open.store(false, Ordering::Release);
     });
     hb.stop();
@@ -77,17 +80,5 @@ fn process(hb: &Heartline, queue: &OrderQueue, worker: u32, mut task: heartline:
     sleep(Duration::from_millis(20));
     if order.is_multiple_of(25) {
         task.fail();
-    }
-}
-
-/// Returns once `stop` is read from standard input; never, without a terminal.
-fn wait_for_stop() {
-    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-        if line.trim() == "stop" {
-            return;
-        }
-    }
-    loop {
-        thread::park();
     }
 }

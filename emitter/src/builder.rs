@@ -14,6 +14,7 @@ use crate::problem::EmitterProblem;
 use crate::sender::{SenderThread, SenderWaker};
 use crate::settings::EmitterSettings;
 use crate::shared::SharedState;
+use crate::signals;
 use crate::token::TokenSource;
 
 /// Configures an emitter. All but the name is optional: what is not set comes from the environment
@@ -42,6 +43,14 @@ pub struct Builder {
     pub(crate) identity: IdentityConfig,
     pub(crate) depends: Vec<String>,
     hooks: KillHooks,
+    signals: SignalUse,
+}
+
+/// What the emitter does at SIGTERM and SIGINT, where the program does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SignalUse {
+    Goodbye,
+    Leave,
 }
 
 impl Builder {
@@ -58,6 +67,7 @@ impl Builder {
             state_dir: None,
             identity: IdentityConfig::default(),
             depends: Vec::new(),
+            signals: SignalUse::Goodbye,
         }
     }
 
@@ -141,6 +151,13 @@ impl Builder {
         self
     }
 
+    /// Leaves SIGTERM and SIGINT alone: an agent that they end says no goodbye. See [the end of a
+    /// process](crate#the-end-of-a-process).
+    pub fn leave_signals(mut self) -> Self {
+        self.signals = SignalUse::Leave;
+        self
+    }
+
     /// Starts the emitter. Never fails and never blocks on the network: problems are in
     /// [`Heartline::status`], and are logged once.
     #[must_use = "dropping the last handle stops the emitter"]
@@ -155,6 +172,9 @@ impl Builder {
                 Arc::new(SharedState::new(&self.name, None, self.hooks))
             }
         };
+        if self.signals == SignalUse::Goodbye && shared.has_sender() {
+            signals::say_goodbye_at_end(&shared);
+        }
         for problem in problems.iter().filter(|problem| **problem != EmitterProblem::Disabled) {
             log::warn(&self.name, problem);
         }

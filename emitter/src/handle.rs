@@ -7,17 +7,14 @@ use std::time::Duration;
 
 use crate::kill::HookEvent;
 use crate::report::Report;
-use crate::shared::{SharedState, StopRequest};
+use crate::shared::{STOP_TIMEOUT, SharedState, StopRequest};
 use crate::status::EmitterStatus;
 use crate::task::{AgentKilled, Task, TaskFuture, WaitGuard};
 
-/// Longest wait for the sender to stop, its goodbye and a hanging name resolution included.
-const STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
-
 /// Handle of an agent's emitter. Cheap to clone; dropping the last clone sends a goodbye to the
-/// collector, which takes a round trip, or a second and a half without an answer. (A process that
-/// ends without dropping it, or a thread that panics with it, sends no goodbye and is found
-/// missing.)
+/// collector, which takes a round trip, or a second without an answer. A thread that panics with it
+/// sends no goodbye and is found missing, and so is a process that ends without dropping it, unless
+/// by a signal that says goodbye (see [the end of a process](crate#the-end-of-a-process)).
 ///
 /// No method fails, panics, or waits for the network. [`Heartline::task`] waits while the agent is
 /// killed.
@@ -110,7 +107,8 @@ impl Heartline {
     }
 
     /// Stops the emitter: sends a goodbye with the work not sent yet, and waits for its answer, at
-    /// most a second and a half. Afterwards nothing is sent, and a kill stays in force.
+    /// most a second and a half. Afterwards nothing is sent, and a kill stays in force. To be called
+    /// before `std::process::exit`, and where the handle is in a `static`: those drop nothing.
     pub fn stop(&self) {
         self.shared.stop(StopRequest::WithGoodbye, STOP_TIMEOUT);
     }

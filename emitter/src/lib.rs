@@ -33,11 +33,29 @@
 //! - **A stuck agent shows**: each beat has the age of the oldest task and of the last progress. A
 //!   program without tasks calls [`Heartline::step`], or [`Heartline::report`], now and then.
 //!
+//! # The end of a process
+//!
+//! A goodbye tells the collector that the agent has stopped on purpose. Otherwise its silence is a
+//! failure, and an alarm.
+//!
+//! - Dropping the last handle says goodbye, and [`Heartline::stop`] does.
+//! - SIGTERM and SIGINT say goodbye and then end the process as they would have done, where the
+//!   program neither handles nor ignores them: `systemctl stop`, `docker stop`, Ctrl-C. As process
+//!   1 of a container, which the kernel spares both, it ends with 143 or 130.
+//! - A program that handles them, through tokio, `signal-hook` or otherwise, before or after the
+//!   start of the emitter, ends as it likes, and drops its handle. [`Builder::leave_signals`] is for
+//!   programs that handle them in stranger ways. (Of handlers that are registered after the start
+//!   it can be seen how many there are, and not for which signal: a single one counts as one for
+//!   SIGINT.)
+//! - [`std::process::exit`] and a handle in a `static` drop nothing: call [`Heartline::stop`] first.
+//! - A panic that drops the handle, SIGKILL and every other crash say no goodbye, on purpose.
+//!
 //! # Processes and threads
 //!
-//! One thread named `heartline` sends and receives; the agent may use any threads and any async
-//! runtime, or none. After a `fork` the child has no such thread: it must [`start`] an emitter of
-//! its own, under a name of its own. Work reported through the parent's handle is not counted;
+//! One thread named `heartline` sends and receives, one named `heartline-signals` waits for SIGTERM
+//! and SIGINT; the agent may use any threads and any async runtime, or none. After a `fork` the
+//! child has no such threads, and neither signal ends it: it must [`start`] an emitter of its own,
+//! under a name of its own. Work reported through the parent's handle is not counted;
 //! [`Heartline::status`] shows that, and it is logged when the handle is dropped or stopped.
 
 #![warn(missing_docs)]
@@ -55,6 +73,7 @@ mod report;
 mod sender;
 mod settings;
 mod shared;
+mod signals;
 mod status;
 mod task;
 mod token;

@@ -13,6 +13,9 @@ use crate::problem::EmitterProblem;
 use crate::sender::SenderWaker;
 use crate::status::{EmitterStatus, SenderStatus};
 
+/// Longest wait for the sender to stop, its goodbye included.
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
+
 pub(crate) struct SharedState {
     /// Name of the agent, as the log has it.
     agent: String,
@@ -72,6 +75,11 @@ impl SharedState {
         }
     }
 
+    /// Returns whether there is a sender, or was one.
+    pub(crate) fn has_sender(&self) -> bool {
+        self.waker.is_some()
+    }
+
     pub(crate) fn wake_sender(&self) {
         if let Some(waker) = &self.waker {
             waker.wake();
@@ -102,6 +110,12 @@ impl SharedState {
         }
     }
 
+    /// Asks the sender to stop.
+    pub(crate) fn request_stop(&self, request: StopRequest) {
+        self.stop_request.fetch_max(request as u8, Ordering::AcqRel);
+        self.wake_sender();
+    }
+
     /// Asks the sender to stop, and waits for that no longer than `timeout`.
     pub(crate) fn stop(&self, request: StopRequest, timeout: Duration) {
         if self.is_forked() {
@@ -110,8 +124,7 @@ impl SharedState {
         if self.waker.is_none() {
             return;
         }
-        self.stop_request.fetch_max(request as u8, Ordering::AcqRel);
-        self.wake_sender();
+        self.request_stop(request);
         let state = self.sender_state.lock().unwrap_or_else(PoisonError::into_inner);
         let is_running = |state: &mut SenderState| *state == SenderState::Running;
         let waited = self.stopped.wait_timeout_while(state, timeout, is_running);

@@ -18,6 +18,7 @@ mod network_partition;
 mod remote;
 mod replay;
 mod shell_completion;
+mod signals;
 mod slow_operator;
 mod spec_emitter;
 mod stall;
