@@ -4,17 +4,15 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use heartline_engine::parse_interval_ms;
+use heartline_engine::{CollectorAddress, parse_interval_ms};
 use heartline_protocol::Token;
 
 use super::Diagnostic;
 use crate::config::Lookup;
 
-const DEFAULT_COLLECTOR: &str = "127.0.0.1:4327";
-
 /// The settings of an agent, as the environment has them.
 pub(super) struct AgentSettings {
-    collector: String,
+    collectors: Vec<CollectorAddress>,
     token: TokenSource,
 }
 
@@ -49,10 +47,7 @@ impl AgentSettings {
         let state_home = set("XDG_STATE_HOME")
             .map(PathBuf::from)
             .or_else(|| set("HOME").map(|home| Path::new(&home).join(".local/state")));
-        let collector = set("HEARTLINE_COLLECTOR");
-        let from = if collector.is_some() { "HEARTLINE_COLLECTOR" } else { "the default" };
-        let collector = collector.unwrap_or_else(|| DEFAULT_COLLECTOR.to_owned());
-        diagnostics.push(Diagnostic::Ok(format!("agents here send to {collector} ({from})")));
+        let collectors = read_collectors(set("HEARTLINE_COLLECTOR"), diagnostics);
         let token = set("HEARTLINE_TOKEN")
             .map(TokenSource::Text)
             .or_else(|| set("HEARTLINE_TOKEN_FILE").map(|path| TokenSource::File(path.into())))
@@ -60,7 +55,7 @@ impl AgentSettings {
                 state_home.map(|home| TokenSource::File(home.join("heartline/local.token")))
             })
             .unwrap_or(TokenSource::Missing);
-        Self { collector, token }
+        Self { collectors, token }
     }
 
     /// Returns the token, if there is a valid one.
@@ -99,27 +94,67 @@ impl AgentSettings {
         }
     }
 
-    /// Resolves the collector's address.
-    pub(super) fn address(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<SocketAddr> {
-        let why = match self.collector.to_socket_addrs() {
-            Ok(mut addresses) => match addresses.next() {
-                Some(address) => {
-                    if address.to_string() != self.collector {
-                        let found = format!("{} is {address}", self.collector);
-                        diagnostics.push(Diagnostic::Ok(found));
-                    }
-                    return Some(address);
-                }
-                None => "it has no address".to_owned(),
-            },
-            Err(error) => error.to_string(),
-        };
-        diagnostics.push(Diagnostic::problem(
-            format!("the collector's address {} can't be resolved: {why}", self.collector),
-            "HEARTLINE_COLLECTOR is HOST:PORT, such as collector.internal:4327.",
-        ));
-        None
+    /// Resolves the collectors' addresses: those of each collector that has any, in the order in
+    /// which agents try them.
+    pub(super) fn addresses(&self, diagnostics: &mut Vec<Diagnostic>) -> Vec<Vec<SocketAddr>> {
+        let resolved = self.collectors.iter().filter_map(|it| resolve(it, diagnostics));
+        resolved.collect()
     }
+}
+
+/// Reads the list of collectors, and reports what is wrong with it.
+fn read_collectors(
+    text: Option<String>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<CollectorAddress> {
+    let (from, collectors, errors) = match &text {
+        None => ("the default", vec![CollectorAddress::default()], Vec::new()),
+        Some(text) => {
+            let (collectors, errors) = CollectorAddress::parse_list(text);
+            ("HEARTLINE_COLLECTOR", collectors, errors)
+        }
+    };
+    let names: Vec<&str> = collectors.iter().map(CollectorAddress::as_str).collect();
+    if !names.is_empty() {
+        let what = format!("agents here send to {} ({from})", names.join(" and "));
+        diagnostics.push(Diagnostic::Ok(what));
+    }
+    for error in errors {
+        diagnostics.push(Diagnostic::problem(
+            error.to_string(),
+            "HEARTLINE_COLLECTOR is HOST:PORT, such as collector.internal:4327, or several with \
+             commas between them.",
+        ));
+    }
+    collectors
+}
+
+/// Resolves the addresses of one collector.
+fn resolve(
+    collector: &CollectorAddress,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Vec<SocketAddr>> {
+    let why = match collector.as_str().to_socket_addrs() {
+        Ok(addresses) => {
+            let addresses: Vec<SocketAddr> = addresses.collect();
+            let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            match &texts[..] {
+                [] => "it has no address".to_owned(),
+                [only] if only == collector.as_str() => return Some(addresses),
+                _ => {
+                    let found = format!("{collector} is {}", texts.join(", then "));
+                    diagnostics.push(Diagnostic::Ok(found));
+                    return Some(addresses);
+                }
+            }
+        }
+        Err(error) => error.to_string(),
+    };
+    diagnostics.push(Diagnostic::problem(
+        format!("the collector's address {collector} can't be resolved: {why}"),
+        "Check the name in HEARTLINE_COLLECTOR, and this machine's DNS.",
+    ));
+    None
 }
 
 fn read_file(path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
@@ -159,7 +194,7 @@ mod tests {
         let mut diagnostics = Vec::new();
         let agent = AgentSettings::read(&lookup, &mut diagnostics);
         agent.token(&mut diagnostics);
-        agent.address(&mut diagnostics);
+        agent.addresses(&mut diagnostics);
         diagnostics
     }
 
@@ -180,8 +215,11 @@ mod tests {
         assert!(wrongs(&[])[0].contains("no file"));
         let damaged = wrongs(&[("HEARTLINE_TOKEN", "hl1.secretsecret")]);
         assert!(damaged[0].contains("damaged") && !damaged[0].contains("secretsecret"));
-        let address = wrongs(&[("HEARTLINE_TOKEN", "x"), ("HEARTLINE_COLLECTOR", "nowhere")]);
-        assert!(address[1].contains("can't be resolved"), "{address:?}");
+        let collector = |text| wrongs(&[("HEARTLINE_TOKEN", "x"), ("HEARTLINE_COLLECTOR", text)]);
+        let malformed = collector("http://nowhere");
+        assert!(malformed[0].ends_with("write nowhere:4327"), "{malformed:?}");
+        let unknown = collector("127.0.0.1:4327, nowhere.invalid:4327");
+        assert!(unknown[1].contains("nowhere.invalid:4327 can't be resolved"), "{unknown:?}");
         for interval in ["1h30m", "1.5s", "1d", "30S"] {
             let refused = wrongs(&[home, ("HEARTLINE_INTERVAL", interval)]);
             assert!(refused[0].contains(interval), "{refused:?}");

@@ -2,9 +2,10 @@
 //!
 //! 1. the environment that an agent started here would use
 //! 2. its token: there, readable, whole, for whom
-//! 3. the collector's address: can it be resolved
+//! 3. the collectors' addresses: can they be resolved
 //! 4. the operators' socket: reachable, allowed to act, of our version
-//! 5. a signed probe: is it answered, and if not, what did the collector count meanwhile
+//! 5. a signed probe to each collector, at each of its addresses until one answers: is it answered,
+//!    and if not, what did the collector count meanwhile
 //! 6. the kernel's receive buffer
 //!
 //! The probe is a beat that proves nothing fresh, so it changes no agent's state. A collector lists
@@ -14,6 +15,8 @@
 mod agent;
 mod operators;
 mod probe;
+
+use std::net::SocketAddr;
 
 use heartline_protocol::{AgentName, Token};
 
@@ -76,11 +79,11 @@ async fn diagnose(settings: &Settings) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     let agent = AgentSettings::read(&environment, &mut diagnostics);
     let token = agent.token(&mut diagnostics);
-    let address = agent.address(&mut diagnostics);
+    let collectors = agent.addresses(&mut diagnostics);
     let operators = OperatorConnection::connect(settings, &mut diagnostics).await;
-    if let (Some(token), Some(address)) = (token, address)
-        && let Some(name) = probe_name(&token)
-    {
+    for addresses in collectors {
+        let Some(token) = &token else { break };
+        let Some(name) = probe_name(token) else { break };
         let counted_before = match &operators {
             Some(operators) => operators.counters().await,
             None => None,
@@ -89,7 +92,7 @@ async fn diagnose(settings: &Settings) -> Vec<Diagnostic> {
             Some(operators) => operators.knows(name.as_str()).await,
             None => true,
         };
-        let outcome = probe::send(address, &token, &name);
+        let (address, outcome) = probe_each(&addresses, token, &name, &mut diagnostics);
         let answered = matches!(outcome, ProbeOutcome::Answered(_));
         let counted = match (&operators, counted_before) {
             (Some(operators), Some(before)) => operators.refusal_since(before).await,
@@ -102,6 +105,30 @@ async fn diagnose(settings: &Settings) -> Vec<Diagnostic> {
     }
     diagnostics.push(receive_buffer());
     diagnostics
+}
+
+/// Probes a collector's addresses until one answers, as an emitter does; returns the last outcome.
+fn probe_each(
+    addresses: &[SocketAddr],
+    token: &Token,
+    name: &AgentName,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (SocketAddr, ProbeOutcome) {
+    let (last, others) = addresses.split_last().expect("a resolved name has an address");
+    for address in others {
+        let outcome = probe::send(*address, token, name);
+        if matches!(outcome, ProbeOutcome::Answered(_)) {
+            return (*address, outcome);
+        }
+        let what = match outcome {
+            ProbeOutcome::Refused => "nothing listens there".to_owned(),
+            ProbeOutcome::Failed(why) => why,
+            ProbeOutcome::Answered(_) | ProbeOutcome::Unanswered => "no answer".to_owned(),
+        };
+        let note = format!("{address}: {what}; agents go on to the next address");
+        diagnostics.push(Diagnostic::Note(note));
+    }
+    (*last, probe::send(*last, token, name))
 }
 
 /// Returns the id of the probe: one that no agent has, or, with a token for one agent alone, that
@@ -118,7 +145,7 @@ fn probe_name(token: &Token) -> Option<AgentName> {
 
 fn diagnose_probe(
     outcome: &ProbeOutcome,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     counter: Option<&str>,
 ) -> Diagnostic {
     match (outcome, counter) {
@@ -179,6 +206,8 @@ fn receive_buffer() -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use std::net::UdpSocket;
+
     use heartline_protocol::{KeyEpoch, MasterKey, TokenScope};
 
     use super::*;
@@ -206,5 +235,18 @@ mod tests {
         };
         assert!(advice(Some("bad signature")).contains("another with `heartline token`"));
         assert!(advice(None).contains("firewall"));
+    }
+
+    #[test]
+    fn each_address_of_a_collector_is_probed() {
+        let key = MasterKey::new([7; 32]).scope_key(KeyEpoch(1), "");
+        let token = Token { epoch: KeyEpoch(1), scope: TokenScope::new("").unwrap(), key };
+        let refusing = || UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let addresses = [refusing(), refusing()];
+        let (name, mut notes) = (AgentName::new("probe").unwrap(), Vec::new());
+        let (address, outcome) = probe_each(&addresses, &token, &name, &mut notes);
+        assert_eq!(address, addresses[1]);
+        assert!(matches!(outcome, ProbeOutcome::Refused));
+        assert!(matches!(&notes[..], [Diagnostic::Note(note)] if note.contains("next address")));
     }
 }
