@@ -260,6 +260,9 @@ fn an_agent_of_several_collectors_runs_while_none_of_them_has_killed_it() {
     wait_until_live(&hb);
     assert!(hb.killed());
     collectors[1].command(10, false);
+    until("one is lifted", || collectors[1].received().generation == 10);
+    assert!(hb.try_task().is_err(), "the other kill holds, whatever the resume says");
+    collectors[0].command(5, false);
     until("both are lifted", || !hb.killed());
     until("both know it", || collectors.iter().all(|it| it.received().blocked_by.is_none()));
 }

@@ -76,6 +76,8 @@ pub struct Engine {
     was_confirmed: bool,
     /// Control id of the collector, once it was received.
     control: Option<ControlId>,
+    /// Control ids of other collectors that the emitter hears.
+    other_controls: Vec<ControlId>,
     applied: AppliedStates,
     /// First sequence that carries an urgent change, while none from there on is acknowledged.
     unacked_change: Option<u64>,
@@ -130,6 +132,7 @@ impl Engine {
             connection: ConnectionState::Unanswered,
             was_confirmed: false,
             control: None,
+            other_controls: Vec::new(),
             applied: config.applied,
             unacked_change: None,
             segment: PendingSegment::default(),
@@ -176,6 +179,17 @@ impl Engine {
     /// Returns the state of the session as the newest answer shows it.
     pub fn connection(&self) -> ConnectionState {
         self.connection
+    }
+
+    /// Returns the control id of the collector, once it was received.
+    pub fn control(&self) -> Option<ControlId> {
+        self.control
+    }
+
+    /// Sets the control ids of the other collectors that the emitter hears. Those lift their kills
+    /// themselves: no command of this collector does.
+    pub fn set_other_controls(&mut self, others: Vec<ControlId>) {
+        self.other_controls = others;
     }
 
     /// Returns the desired states that are applied.

@@ -103,6 +103,7 @@ impl Engine {
 
     /// Applies a desired state if it is newer; returns whether it was.
     fn apply(&mut self, state: DesiredState, lifts: Option<ControlId>, now: MonoNanos) -> bool {
+        let lifts = lifts.filter(|control| !self.other_controls.contains(control));
         let has_changed = self.applied.apply(state, lifts);
         if has_changed {
             self.notify_change(now);

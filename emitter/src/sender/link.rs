@@ -7,6 +7,7 @@ use std::time::Duration;
 use heartline_engine::{
     AgentKeys, AppliedStates, CollectorAddress, ConnectionState, Engine, EngineConfig, MonoNanos,
 };
+use heartline_protocol::ControlId;
 use heartline_protocol::limits::DATAGRAM_MAX;
 
 use super::metrics::SharedMetrics;
@@ -85,6 +86,20 @@ impl CollectorLink {
     /// Returns the desired states that are applied.
     pub(super) fn applied(&self) -> Option<&AppliedStates> {
         self.engine.as_ref().map(Engine::applied)
+    }
+
+    /// Returns the control id of the collector, once it was received.
+    pub(super) fn control(&self) -> Option<ControlId> {
+        self.engine.as_ref().and_then(Engine::control)
+    }
+
+    /// Keeps this collector from lifting the kills of others that are heard.
+    pub(super) fn set_other_controls(&mut self, controls: &[ControlId]) {
+        let own = self.control();
+        if let Some(engine) = &mut self.engine {
+            let others = controls.iter().copied().filter(|&control| Some(control) != own);
+            engine.set_other_controls(others.collect());
+        }
     }
 
     /// Takes over what another collector has changed.

@@ -95,6 +95,8 @@ impl SenderThread {
             self.start_sessions(self.settings.token.credentials(&self.settings.agent), now);
         }
         for at in 0..self.links.len() {
+            let controls: Vec<_> = self.links.iter().filter_map(CollectorLink::control).collect();
+            self.links[at].set_other_controls(&controls);
             if self.links[at].receive(now) {
                 self.apply_states_of(at, now);
             }

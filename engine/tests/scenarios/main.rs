@@ -208,6 +208,18 @@ fn a_kill_of_another_control_id_blocks_until_a_command_lifts_it() {
 }
 
 #[test]
+fn a_kill_of_another_collector_that_is_heard_is_lifted_by_that_one_alone() {
+    let other = DesiredState { control: ControlId::new(7), generation: 3, killed: true };
+    let mut scenario = Scenario::restoring([other]);
+    scenario.engine.set_other_controls(other.control.into_iter().collect());
+    scenario.send();
+    let lift = Ack { desired: state(1, false), lifts: other.control, ..Ack::default() };
+    assert!(scenario.ack(1, A, lift));
+    assert!(scenario.engine.applied().is_killed());
+    assert_eq!(scenario.engine.control(), state(1, false).control);
+}
+
+#[test]
 fn states_applied_for_another_collector_are_reported_at_once() {
     let mut scenario = Scenario::live();
     let other = DesiredState { control: ControlId::new(7), generation: 3, killed: true };
