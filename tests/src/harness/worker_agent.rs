@@ -38,7 +38,8 @@ impl TestEnvironment {
 }
 
 impl WorkerAgent {
-    fn start(emitter: Heartline, rng: Rng) -> Self {
+    /// Starts a worker with this emitter.
+    pub fn start(emitter: Heartline, rng: Rng) -> Self {
         let (begun, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let thread = thread::spawn({
             let (emitter, begun, stop) = (emitter.clone(), Arc::clone(&begun), Arc::clone(&stop));

@@ -24,4 +24,5 @@ mod spec_emitter;
 mod stall;
 mod startup;
 mod terminal_kinds;
+mod two_collectors;
 mod zero_setup;
