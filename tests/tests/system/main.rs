@@ -15,6 +15,7 @@ mod late_and_unreachable;
 mod local_address;
 mod log;
 mod network_partition;
+mod own_network;
 mod remote;
 mod replay;
 mod shell_completion;
