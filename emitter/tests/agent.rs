@@ -295,6 +295,14 @@ fn a_kill_is_of_one_fleet_alone() {
     wait_until_live(&hb);
     assert!(!hb.killed());
     assert!(agent(&collector, state.path()).collector("127.0.0.1:9").start().killed());
+
+    // Without a token it may be of either fleet.
+    let path = state.path().join("local.token");
+    let hb = agent(&elsewhere, state.path()).token_file(&path).start();
+    assert!(hb.killed());
+    std::fs::write(&path, elsewhere.token("mail.3")).unwrap();
+    until("it is of the other fleet", || !hb.killed());
+    wait_until_live(&hb);
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl AgentSettings {
         let state_home = set("XDG_STATE_HOME")
             .map(PathBuf::from)
             .or_else(|| set("HOME").map(|home| Path::new(&home).join(".local/state")));
-        let collectors = read_collectors(set("HEARTLINE_COLLECTOR"), diagnostics);
+        let collectors = read_collectors(set("HEARTLINE_COLLECTOR").as_deref(), diagnostics);
         let token = set("HEARTLINE_TOKEN")
             .map(TokenSource::Text)
             .or_else(|| set("HEARTLINE_TOKEN_FILE").map(|path| TokenSource::File(path.into())))
@@ -103,11 +103,8 @@ impl AgentSettings {
 }
 
 /// Reads the list of collectors, and reports what is wrong with it.
-fn read_collectors(
-    text: Option<String>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<CollectorAddress> {
-    let (from, collectors, errors) = match &text {
+fn read_collectors(text: Option<&str>, diagnostics: &mut Vec<Diagnostic>) -> Vec<CollectorAddress> {
+    let (from, collectors, errors) = match text {
         None => ("the default", vec![CollectorAddress::default()], Vec::new()),
         Some(text) => {
             let (collectors, errors) = CollectorAddress::parse_list(text);

@@ -23,7 +23,7 @@ use crate::log::BackgroundLog;
 use crate::problem::EmitterProblem;
 use crate::settings::EmitterSettings;
 use crate::shared::{SharedState, StopRequest};
-use crate::token::Credentials;
+use crate::token::{Credentials, FleetTag};
 
 /// Period at which a missing or invalid token is read again.
 const TOKEN_RETRY: Duration = Duration::from_secs(1);
@@ -92,7 +92,11 @@ impl SenderThread {
         let now = self.shared.clock.now();
         if self.credentials.is_none() && now >= self.token_retry_at {
             self.token_retry_at = now.plus(TOKEN_RETRY);
-            self.start_sessions(self.settings.token.credentials(&self.settings.agent), now);
+            let credentials = self.settings.token.credentials(&self.settings.agent);
+            if let Ok(credentials) = &credentials {
+                self.read_states_of(credentials.fleet);
+            }
+            self.start_sessions(credentials, now);
         }
         for at in 0..self.links.len() {
             let controls: Vec<_> = self.links.iter().filter_map(CollectorLink::control).collect();
@@ -161,6 +165,15 @@ impl SenderThread {
             same if same == before => {}
             Some(problem) => self.log.warn(&problem),
         }
+    }
+
+    /// Reads the states of the fleet, now that it is known: until then those of all fleets counted.
+    fn read_states_of(&mut self, fleet: FleetTag) {
+        let Some(memory) = &self.settings.memory else { return };
+        let (applied, problems) = memory.read(Some(fleet));
+        self.applied = applied;
+        self.shared.sender_status().memory_problems = problems;
+        self.apply_states();
     }
 
     /// Applies what one collector has changed: at once for the agent, and on disk before any beat

@@ -8,7 +8,7 @@
 mod disposition;
 
 use std::process;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::thread;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -66,15 +66,17 @@ fn install(inherited: Option<InstalledHandlers>) -> Option<InstalledHandlers> {
             (signals, registrations)
         }
     };
-    let mut received = Signals::new(&signals).ok()?;
-    registrations.add_own(signals.len());
-    let installed = InstalledHandlers { pid: process::id(), signals, registrations };
-    let spawned = thread::Builder::new().name("heartline-signals".to_owned()).spawn(move || {
-        for signal in received.forever() {
-            on_signal(signal);
-        }
+    // The thread first: a handler that nobody acts on would take the signal its effect.
+    let (handlers, installed) = mpsc::sync_channel::<Signals>(1);
+    let thread = thread::Builder::new().name("heartline-signals".to_owned());
+    let spawned = thread.spawn(move || {
+        let mut signals = installed.recv();
+        signals.iter_mut().flat_map(Signals::forever).for_each(on_signal);
     });
-    spawned.ok().map(|_| installed)
+    spawned.ok()?;
+    handlers.send(Signals::new(&signals).ok()?).ok()?;
+    registrations.add_own(signals.len());
+    Some(InstalledHandlers { pid: process::id(), signals, registrations })
 }
 
 fn on_signal(signal: i32) {

@@ -19,7 +19,7 @@ const ENDINGS: &[&str] = &[".rs", ".md", ".toml", ".py", ".json"];
 const FOREIGN_PATHS: &[&str] = &["heartline.toml", "h.toml", "target/"];
 
 /// Commands that do not exist, and texts that look like commands.
-const NOT_COMMANDS: &[&str] = &["heartline run", "heartline 2 control"];
+const NOT_COMMANDS: &[&str] = &["heartline run", "heartline 1 generation", "heartline 2 control"];
 
 /// The config file that has every setting.
 const TEMPLATE: &str = "config/src/template.toml";
