@@ -3,6 +3,8 @@
 mod link;
 mod lookup;
 mod metrics;
+#[cfg(test)]
+mod simulation;
 mod socket;
 mod waker;
 mod watchdog;
