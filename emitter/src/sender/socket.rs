@@ -31,6 +31,8 @@ pub(super) struct CollectorSocket {
     unanswered: Vec<u8>,
     /// Number of addresses that have refused it, or could not be sent to.
     failures: usize,
+    /// Whether the name was looked up because all addresses failed, since something was received.
+    has_searched: bool,
     problem: Option<EmitterProblem>,
 }
 
@@ -44,6 +46,7 @@ impl CollectorSocket {
             has_answered: false,
             unanswered: Vec::new(),
             failures: 0,
+            has_searched: false,
             problem: None,
         }
     }
@@ -80,6 +83,7 @@ impl CollectorSocket {
             Ok(len) => {
                 self.problem = None;
                 self.has_answered = true;
+                self.has_searched = false;
                 self.unanswered.clear();
                 Some(&buffer[..len])
             }
@@ -165,13 +169,14 @@ impl CollectorSocket {
         }
     }
 
-    /// Goes on to the next address; after the last one, looks for others.
+    /// Goes on to the next address; after the last one, looks for others, once an outage.
     fn on_failed_address(&mut self) {
         self.failures += 1;
         if self.addresses.len() > 1 {
             self.use_next_address();
         }
-        if self.failures >= self.addresses.len() {
+        if self.failures >= self.addresses.len() && !self.has_searched {
+            self.has_searched = true;
             self.lookup.start();
         }
     }
