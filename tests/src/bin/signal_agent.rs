@@ -1,5 +1,5 @@
-//! An agent that handles signals in one of the ways in which programs do, for the system's tests:
-//! `signal_agent NAME HANDLING`.
+//! An agent that handles signals in one of the ways in which programs do, and logs to standard error,
+//! for the system's tests: `signal_agent NAME HANDLING`.
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ const TASKS_AFTER: u32 = 20;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let mut args = std::env::args().skip(1);
     let name = args.next().context("the agent's name is missing")?;
     match args.next().as_deref() {

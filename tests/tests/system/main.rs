@@ -4,6 +4,7 @@
 
 mod conflict;
 mod demo;
+mod emitter_log;
 mod exactly_once;
 mod files;
 mod forgery;
