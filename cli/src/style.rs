@@ -6,7 +6,7 @@
 use anstyle::AnsiColor;
 use heartline_operator::message::AgentVitals;
 use heartline_operator::text::{GlyphSet, state_glyph, vitals_word};
-use heartline_vocabulary::{Reason, State};
+use heartline_vocabulary::{AgentStatus, Reason, State};
 
 /// Formats states and marks with the glyphs of one character set.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,9 @@ impl StateFormatter {
     }
 
     /// Formats how many agents are in a state: `● 16 healthy`.
-    pub(crate) fn count(self, state: State, count: u32) -> String {
-        coloured(state, &format!("{} {count} {}", self.glyph(state, None), state.name()))
+    pub(crate) fn count(self, status: AgentStatus, count: u32) -> String {
+        let glyph = self.glyph(status.state, status.reason);
+        coloured(status.state, &format!("{glyph} {count} {}", status.count_name()))
     }
 
     /// Returns `✓`, for a check that passed.

@@ -115,8 +115,8 @@ impl AgentMut<'_> {
 
     fn enter(&mut self, to: AgentStatus, at: MonoTime, trigger: Option<TransitionCause>) {
         let from = std::mem::replace(&mut self.agent.status, to);
-        self.context.state_counts.remove(from.state);
-        self.context.state_counts.add(to.state);
+        self.context.state_counts.remove(from);
+        self.context.state_counts.add(to);
         let restored = self.agent.restored.take().map(|restored| *restored);
         match restored {
             // As it was when the last collector ended: nothing has happened to the agent.

@@ -84,7 +84,7 @@ impl Fleet {
         self.agent_mut(index)?.mark_changed();
         let agent = self.agents.remove(index)?;
         let (id, name): (AgentRowId, String) = (agent.id, agent.name.to_string());
-        self.context.state_counts.remove(agent.status.state);
+        self.context.state_counts.remove(agent.status);
         if let Some(pushes) = &agent.push_schedule {
             self.context.pushes_due.remove(&(pushes.next, index));
         }

@@ -131,7 +131,7 @@ impl Fleet {
         agent.superseded = self.tombstones.take(message.agent);
         agent.silent_since = self.context.clock.observed(now);
         let index = self.agents.insert(agent);
-        self.context.state_counts.add(AgentStatus::UNKNOWN.state);
+        self.context.state_counts.add(AgentStatus::UNKNOWN);
         self.agent_mut(index).into_iter().for_each(|mut agent| agent.mark_changed());
         Some(index)
     }

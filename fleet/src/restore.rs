@@ -46,7 +46,7 @@ impl Fleet {
         agent.is_stored = true;
         self.next_row_id = self.next_row_id.max(AgentRowId(restored.id.0 + 1));
         self.agents.insert(agent);
-        self.context.state_counts.add(AgentStatus::UNKNOWN.state);
+        self.context.state_counts.add(AgentStatus::UNKNOWN);
     }
 
     /// Starts the judgement: each agent gets its full unreachable limit from now.

@@ -72,6 +72,18 @@ impl AgentStatus {
     /// Healthy.
     pub const HEALTHY: Self = Self { state: State::Healthy, reason: None };
 
+    /// Stopped by itself.
+    pub const STOPPED: Self = Self { state: State::Killed, reason: Some(Reason::Shutdown) };
+
+    /// Returns the word that JSON and texts have for the count of a status: the state's, but
+    /// `stopped` for an agent that stopped by itself.
+    pub const fn count_name(self) -> &'static str {
+        match (self.state, self.reason) {
+            (State::Killed, Some(Reason::Shutdown)) => "stopped",
+            (state, _) => state.name(),
+        }
+    }
+
     /// Returns degraded with its reason.
     pub const fn degraded(reason: Reason) -> Self {
         Self { state: State::Degraded, reason: Some(reason) }
@@ -88,7 +100,7 @@ impl AgentStatus {
     }
 }
 
-/// The number of agents in each state.
+/// The number of agents in each state, those that stopped by themselves apart from the killed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct StateCounts {
@@ -100,46 +112,67 @@ pub struct StateCounts {
     pub degraded: u32,
     /// Unreachable agents.
     pub unreachable: u32,
-    /// Killed and stopped agents.
+    /// Agents that a command has killed.
     pub killed: u32,
+    /// Agents that said goodbye.
+    pub stopped: u32,
     /// Unknown agents.
     pub unknown: u32,
 }
 
 impl StateCounts {
-    /// Returns the number of agents in a state.
-    pub const fn of(&self, state: State) -> u32 {
-        match state {
-            State::Healthy => self.healthy,
-            State::Degraded => self.degraded,
-            State::Unreachable => self.unreachable,
-            State::Killed => self.killed,
-            State::Unknown => self.unknown,
+    /// The statuses that are counted apart, without the reasons that are not told apart.
+    pub const COUNTED: [AgentStatus; 6] = [
+        AgentStatus::HEALTHY,
+        AgentStatus { state: State::Degraded, reason: None },
+        AgentStatus { state: State::Unreachable, reason: None },
+        AgentStatus { state: State::Killed, reason: None },
+        AgentStatus::STOPPED,
+        AgentStatus::UNKNOWN,
+    ];
+
+    /// Returns the number of agents that are counted together with a status.
+    pub const fn of(&self, status: AgentStatus) -> u32 {
+        match (status.state, status.reason) {
+            (State::Healthy, _) => self.healthy,
+            (State::Degraded, _) => self.degraded,
+            (State::Unreachable, _) => self.unreachable,
+            (State::Killed, Some(Reason::Shutdown)) => self.stopped,
+            (State::Killed, _) => self.killed,
+            (State::Unknown, _) => self.unknown,
         }
     }
 
-    /// Counts one more agent in a state.
-    pub const fn add(&mut self, state: State) {
-        self.total += 1;
-        *self.count_mut(state) += 1;
+    /// Returns the counts that are not 0, each with its status.
+    pub fn present(&self) -> impl Iterator<Item = (AgentStatus, u32)> {
+        let counts = *self;
+        let all = Self::COUNTED.into_iter().map(move |status| (status, counts.of(status)));
+        all.filter(|(_, count)| *count > 0)
     }
 
-    /// Counts one agent less in a state.
+    /// Counts one more agent in a status.
+    pub const fn add(&mut self, status: AgentStatus) {
+        self.total += 1;
+        *self.count_mut(status) += 1;
+    }
+
+    /// Counts one agent less in a status.
     ///
     /// # Panics
-    /// When no agent was counted in that state (in builds with overflow checks).
-    pub const fn remove(&mut self, state: State) {
+    /// When no agent was counted in that status (in builds with overflow checks).
+    pub const fn remove(&mut self, status: AgentStatus) {
         self.total -= 1;
-        *self.count_mut(state) -= 1;
+        *self.count_mut(status) -= 1;
     }
 
-    const fn count_mut(&mut self, state: State) -> &mut u32 {
-        match state {
-            State::Healthy => &mut self.healthy,
-            State::Degraded => &mut self.degraded,
-            State::Unreachable => &mut self.unreachable,
-            State::Killed => &mut self.killed,
-            State::Unknown => &mut self.unknown,
+    const fn count_mut(&mut self, status: AgentStatus) -> &mut u32 {
+        match (status.state, status.reason) {
+            (State::Healthy, _) => &mut self.healthy,
+            (State::Degraded, _) => &mut self.degraded,
+            (State::Unreachable, _) => &mut self.unreachable,
+            (State::Killed, Some(Reason::Shutdown)) => &mut self.stopped,
+            (State::Killed, _) => &mut self.killed,
+            (State::Unknown, _) => &mut self.unknown,
         }
     }
 }
@@ -162,10 +195,14 @@ mod tests {
     #[test]
     fn counts_add_up() {
         let mut counts = StateCounts::default();
-        for state in [State::Healthy, State::Healthy, State::Unknown] {
-            counts.add(state);
+        let killed = AgentStatus::killed(Reason::Operator);
+        for status in [AgentStatus::HEALTHY, AgentStatus::STOPPED, killed, AgentStatus::UNKNOWN] {
+            counts.add(status);
         }
-        counts.remove(State::Healthy);
-        assert_eq!((counts.of(State::Healthy), counts.unknown, counts.total), (1, 1, 2));
+        counts.remove(AgentStatus::HEALTHY);
+        let present: Vec<_> =
+            counts.present().map(|(status, n)| (status.count_name(), n)).collect();
+        assert_eq!(present, [("killed", 1), ("stopped", 1), ("unknown", 1)]);
+        assert_eq!((counts.of(killed), counts.total), (1, 3));
     }
 }

@@ -3,7 +3,7 @@
 use heartline_operator::message::{AgentEntry, CollectorStatus, HistoryHealth};
 
 use heartline_operator::{age_ms, json, text};
-use heartline_vocabulary::{DATAGRAM_COUNTERS, State};
+use heartline_vocabulary::DATAGRAM_COUNTERS;
 
 use super::parse_filter;
 use crate::act::agents;
@@ -76,8 +76,7 @@ fn summary(
         total => vec![agents(total as usize)],
     };
     // Unknown is never "all clear": it is shown also when all other counts are 0.
-    let counted = State::ALL.into_iter().filter(|state| summary.of(*state) > 0);
-    parts.extend(counted.map(|state| formatter.count(state, summary.of(state))));
+    parts.extend(summary.present().map(|(status, count)| formatter.count(status, count)));
     if shown != fleet.entries.len() {
         parts.push(format!("({shown} shown)"));
     }

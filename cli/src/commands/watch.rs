@@ -1,6 +1,6 @@
 //! `heartline watch --plain`: a line for each event.
 
-use heartline_vocabulary::{State, StateCounts};
+use heartline_vocabulary::StateCounts;
 
 use super::parse_filter;
 use crate::act::agents;
@@ -47,8 +47,8 @@ pub(crate) fn item_line(item: &EventStreamItem, formatter: StateFormatter) -> St
 /// Formats counts: `20 agents, 16 healthy, 2 unknown`.
 fn format_counts(summary: &StateCounts) -> String {
     let mut parts = vec![agents(summary.total as usize)];
-    let counted = State::ALL.into_iter().filter(|state| summary.of(*state) > 0);
-    parts.extend(counted.map(|state| format!("{} {}", summary.of(state), state.name())));
+    let present = summary.present();
+    parts.extend(present.map(|(status, count)| format!("{count} {}", status.count_name())));
     parts.join(", ")
 }
 

@@ -1,6 +1,8 @@
 //! One agent, as an operator sees it.
 
-use heartline_vocabulary::{Action, AgentRowId, Identity, Phase, Reason, State, WorkTotals};
+use heartline_vocabulary::{
+    Action, AgentRowId, AgentStatus, Identity, Phase, Reason, State, WorkTotals,
+};
 use serde::{Deserialize, Serialize};
 
 /// A whole agent: sent in snapshots, and when it or its identity is new.
@@ -55,6 +57,13 @@ pub struct AgentVitals {
     pub command: Option<CommandStatus>,
     /// Its work since it was first seen.
     pub total: WorkTotals,
+}
+
+impl AgentVitals {
+    /// Returns its state with the reason for it.
+    pub const fn status(&self) -> AgentStatus {
+        AgentStatus { state: self.state, reason: self.reason }
+    }
 }
 
 /// A kill or resume and how far its execution has come.

@@ -227,16 +227,9 @@ fn third_host() -> Vec<AgentEntry> {
 
 /// Returns the status of the collector of `fleet`, with some datagrams dropped.
 pub fn collector(fleet: &[AgentEntry]) -> CollectorStatus {
-    let mut summary =
-        StateCounts { total: u32::try_from(fleet.len()).unwrap(), ..StateCounts::default() };
+    let mut summary = StateCounts::default();
     for entry in fleet {
-        match entry.vitals.state {
-            State::Healthy => summary.healthy += 1,
-            State::Degraded => summary.degraded += 1,
-            State::Unreachable => summary.unreachable += 1,
-            State::Killed => summary.killed += 1,
-            State::Unknown => summary.unknown += 1,
-        }
+        summary.add(entry.vitals.status());
     }
     CollectorStatus {
         at_ms: NOW_MS,

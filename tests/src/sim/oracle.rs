@@ -10,7 +10,7 @@ use heartline_fleet::{
 
 use heartline_engine::AppliedStates;
 use heartline_protocol::{Body, ControlId, DesiredState};
-use heartline_vocabulary::{AgentStatus, Reason, State, WorkTotals};
+use heartline_vocabulary::{AgentStatus, Reason, State, StateCounts, WorkTotals};
 
 use super::disk::DurableCommand;
 use super::expected_agent::ExpectedAgent;
@@ -379,11 +379,11 @@ impl FleetOracle {
         now: MonoTime,
     ) -> CheckResult {
         let (stall_after, swept_to) = (self.stall_after, self.swept_to.min(now));
-        let mut of = [0; State::ALL.len()];
+        let mut counts = StateCounts::default();
         let (mut agents, mut next) = (0, MonoTime::NEVER);
         for (index, agent) in fleet.agents() {
             agents += 1;
-            of[agent.status().state as usize] += 1;
+            counts.add(agent.status());
             let Some(expected) = self.agents[agent_number(agent.name())].as_mut() else {
                 ensure!(false, "{} is known to the core alone", agent.name());
                 return Ok(());
@@ -412,9 +412,7 @@ impl FleetOracle {
         ensure!(agents == self.agents.iter().flatten().count(), "an agent is missing");
         let summary = fleet.state_counts();
         ensure!(summary.total == agents as u32, "{} in all states, {agents} agents", summary.total);
-        for state in State::ALL {
-            ensure!(summary.of(state) == of[state as usize], "the sum of {state:?} is wrong");
-        }
+        ensure!(*summary == counts, "{summary:?} are counted, and {counts:?} are there");
         let timeout = fleet.poll_timeout();
         ensure!(timeout <= now + TICK_INTERVAL_MAX, "it would sleep for longer than a heartbeat");
         ensure!(

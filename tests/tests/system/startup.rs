@@ -238,7 +238,10 @@ fn a_restart_restores_everything() {
         states.sort_by(|a, b| a.agent.cmp(&b.agent));
         states
     };
-    wait_until("two have stopped, one is killed", || operator.collector().summary.killed == 3);
+    wait_until("two have stopped, one is killed", || {
+        let summary = operator.collector().summary;
+        (summary.stopped, summary.killed) == (2, 1)
+    });
     let obeyed = || states()[1].kill.as_ref().is_some_and(|it| it.2.is_some());
     wait_until("it has obeyed", obeyed);
     let before = states();

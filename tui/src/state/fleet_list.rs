@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use heartline_operator::message::AgentEntry;
 use heartline_operator::text::natural_order;
 use heartline_operator::{Filter, FleetMirror};
-use heartline_vocabulary::{AgentRowId, Reason, State, StateCounts};
+use heartline_vocabulary::{AgentRowId, State, StateCounts};
 
 use super::overlay::host_of;
 use crate::columns::FleetColumn;
@@ -47,8 +47,6 @@ pub(crate) enum FleetRow {
 pub(crate) struct GroupSummary {
     pub name: String,
     pub counts: StateCounts,
-    /// How many of the killed ones stopped by themselves.
-    pub stopped: u32,
     pub cost_today_nano_usd: u64,
     pub oldest_beat_ms: Option<i64>,
     pub is_folded: bool,
@@ -89,9 +87,6 @@ pub(crate) struct FleetList {
     pub groups: Vec<GroupSummary>,
     /// Number of agents that the filter shows, in open and folded groups.
     pub matched: usize,
-    /// Number of agents of the whole fleet that stopped by themselves, which its summary counts among
-    /// the killed.
-    pub stopped: u32,
     pub cursor: Option<SelectedRow>,
     /// Row of the cursor, as of the last build or motion.
     pub at: usize,
@@ -155,8 +150,7 @@ impl GroupBy {
 
 impl GroupSummary {
     fn add(&mut self, entry: &AgentEntry) {
-        self.counts.add(entry.vitals.state);
-        self.stopped += u32::from(is_stopped(entry));
+        self.counts.add(entry.vitals.status());
         self.cost_today_nano_usd =
             self.cost_today_nano_usd.saturating_add(entry.work.cost_today_nano_usd);
         self.oldest_beat_ms = match (self.oldest_beat_ms, entry.vitals.last_beat_ms) {
@@ -188,7 +182,6 @@ impl FleetList {
             fleet.entries().filter(|entry| self.shows(entry, now_ms)).collect();
         self.sort_agents(&mut agents);
         self.matched = agents.len();
-        self.stopped = count_stopped(fleet);
         let groups = self.group_agents(&agents);
         self.set_rows(groups);
         self.staleness = ListStaleness::Fresh;
@@ -202,7 +195,6 @@ impl FleetList {
     /// Recomputes the sums of the groups, which costs less than [`Self::rebuild`].
     pub(crate) fn update_totals(&mut self, fleet: &FleetMirror, now_ms: i64) {
         self.staleness = ListStaleness::Fresh;
-        self.stopped = count_stopped(fleet);
         let mut groups = std::mem::take(&mut self.groups);
         for group in &mut groups {
             let (name, is_folded) = (std::mem::take(&mut group.name), group.is_folded);
@@ -356,17 +348,6 @@ impl FleetList {
     }
 }
 
-/// Returns whether an agent stopped by itself, and was not killed.
-fn is_stopped(entry: &AgentEntry) -> bool {
-    entry.vitals.state == State::Killed && entry.vitals.reason == Some(Reason::Shutdown)
-}
-
-fn count_stopped(fleet: &FleetMirror) -> u32 {
-    let stopped = fleet.entries().filter(|entry| is_stopped(entry)).count();
-    u32::try_from(stopped).unwrap_or(u32::MAX)
-}
-
 fn worst_severity(counts: &StateCounts) -> u8 {
-    let present = State::ALL.into_iter().filter(|state| counts.of(*state) > 0);
-    present.map(State::severity).max().unwrap_or(0)
+    counts.present().map(|(status, _)| status.state.severity()).max().unwrap_or(0)
 }

@@ -65,7 +65,7 @@ impl Terminal {
         let output = TerminalOutput::new(output).map_err(set_up)?;
         let guard = TerminalGuard::acquire().map_err(set_up)?;
         let mut terminal = Self { input, output, guard };
-        terminal.output.write(tty::ENTER)?;
+        terminal.output.write(&tty::enter_sequences())?;
         Ok(terminal)
     }
 
@@ -74,15 +74,15 @@ impl Terminal {
     pub(crate) fn reacquire(&mut self, mouse: MouseMode) -> Result<(), TerminalError> {
         self.guard.set_raw().map_err(TerminalError::Gone)?;
         self.output.discard();
-        self.output.write(tty::ENTER)?;
+        self.output.write(&tty::enter_sequences())?;
         self.set_mouse_mode(mouse)
     }
 
     /// Captures the mouse (clicks and wheel, in SGR form), or leaves it to the terminal.
     pub(crate) fn set_mouse_mode(&mut self, mode: MouseMode) -> Result<(), TerminalError> {
         self.output.write(match mode {
-            MouseMode::Captured => b"\x1b[?1000h\x1b[?1006h",
-            MouseMode::Terminal => b"\x1b[?1006l\x1b[?1000l",
+            MouseMode::Captured => tty::MOUSE_ON,
+            MouseMode::Terminal => tty::MOUSE_OFF,
         })
     }
 }

@@ -4,16 +4,36 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
+use crossterm::cursor::{Hide, Show};
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::queue;
+use crossterm::style::ResetColor;
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open};
 use rustix::process::getpgrp;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr};
 
 use super::output::write_last;
 
-/// Alternate screen, no cursor, bracketed paste.
-pub(super) const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h";
-/// Undoes [`ENTER`] and every other mode that this program sets.
-const LEAVE: &[u8] = b"\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[m\x1b[?25h\x1b[?1049l";
+/// Returns the sequences that take the terminal over: alternate screen, no cursor, bracketed paste.
+pub(super) fn enter_sequences() -> Vec<u8> {
+    let mut out = Vec::new();
+    queue!(out, EnterAlternateScreen, Hide, EnableBracketedPaste).expect(INFALLIBLE);
+    out
+}
+
+/// Returns the sequences that undo those of [`enter_sequences`], and every other mode that this
+/// program sets.
+fn leave_sequences() -> Vec<u8> {
+    let mut out = MOUSE_OFF.to_vec();
+    queue!(out, DisableBracketedPaste, ResetColor, Show, LeaveAlternateScreen).expect(INFALLIBLE);
+    out
+}
+
+const INFALLIBLE: &str = "a Vec takes every write";
+/// Reports of clicks and wheel, in SGR form; crossterm's capture asks for every motion, too.
+pub(super) const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+pub(super) const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 
 /// The largest screen that is drawn, whatever size a terminal claims to have.
 const MAX_SIZE: (u16, u16) = (1_000, 300);
@@ -69,7 +89,7 @@ impl Drop for TerminalGuard {
 /// Gives the terminal back, until [`TerminalGuard::set_raw`].
 pub(crate) fn restore() {
     let Some(TakenTerminal { terminal, modes }) = taken().take() else { return };
-    write_last(&terminal, LEAVE);
+    write_last(&terminal, &leave_sequences());
     // In the background it is the shell's, which has set its own modes.
     if tcgetpgrp(&terminal).is_ok_and(|group| group == getpgrp()) {
         // An error means that the terminal is gone: there is nothing left to restore.

@@ -429,7 +429,7 @@ fn local_times_name_their_zone_and_an_unknown_zone_is_said() {
 #[test]
 fn who_stopped_by_itself_is_not_counted_among_the_killed() {
     let mut app = app();
-    assert!(app.line("HEARTLINE").contains("■ 1  ○ 1  □ 1"), "{}", app.screen());
+    assert!(app.line("HEARTLINE").contains("■ 1  □ 1  ○ 1"), "{}", app.screen());
     assert!(app.line("▾ m3-cpu-04").contains("■ 1 □ 1"), "{}", app.screen());
     app.send(AppEvent::Resize(40, 10));
     assert!(app.line("HL ").contains("■1 □1"), "{}", app.screen());

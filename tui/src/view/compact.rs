@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::details::{agent_sections, draw_sections};
 use super::frame::{RowWriter, ScreenFrame};
 use super::header;
-use super::{StateCount, list_time, worst_first, zone_name};
+use super::{list_time, worst_first, zone_name};
 use crate::layout::ScreenAreas;
 use crate::state::{AppState, DisplayTimeZone, FleetRow, Screen};
 use crate::text::{EventText, TextAlign, age, count};
@@ -48,12 +48,12 @@ pub(super) fn draw_counts(frame: &mut ScreenFrame<'_>, area: Rect) {
         out.put(StyleRole::Warning, "READ-ONLY").gap(1);
     }
     let summary = state.model().fleet.summary();
-    for StateCount { state: each, reason, agents: n } in worst_first(&summary, state.list.stopped) {
-        // Who stopped by themselves are worth the room only when there are any.
-        if n == 0 && reason.is_some() {
+    for (counted, n) in worst_first(&summary) {
+        // Those that stopped by themselves are worth the room only when there are any.
+        if n == 0 && counted.reason.is_some() {
             continue;
         }
-        let status = state_label(each, reason, state.glyphs.glyph_set);
+        let status = state_label(counted.state, counted.reason, state.glyphs.glyph_set);
         let role = if n == 0 { StyleRole::Dim } else { status.role };
         out.put(role, &format!("{}{}", status.glyph, count(n.into()))).gap(1);
     }

@@ -4,7 +4,7 @@ use heartline_operator::message::AgentEntry;
 use ratatui::layout::Rect;
 
 use super::frame::{RowWriter, ScreenFrame};
-use super::{StateCount, worst_first};
+use super::worst_first;
 use crate::columns::{FleetColumn, LEFT_MARGIN, column_width, visible_columns};
 use crate::layout::ScreenAreas;
 use crate::state::{AppState, ConnectionState, FleetRow, GroupSummary};
@@ -108,9 +108,8 @@ pub(super) fn write_group_summary(
         (SummaryLength::Full, _) => format!("{total} agents"),
     };
     out.put(StyleRole::Text, &agents).gap(2);
-    let counts = worst_first(&group.counts, group.stopped).into_iter();
-    for StateCount { state: each, reason, agents } in counts.filter(|count| count.agents > 0) {
-        let status = state_label(each, reason, state.glyphs.glyph_set);
+    for (counted, agents) in worst_first(&group.counts).filter(|(_, agents)| *agents > 0) {
+        let status = state_label(counted.state, counted.reason, state.glyphs.glyph_set);
         out.put(status.role, &format!("{} {agents}", status.glyph)).gap(1);
     }
     if length == SummaryLength::Full {

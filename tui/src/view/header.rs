@@ -1,10 +1,10 @@
 //! The two lines at the top: the fleet in counts, the connection, and what the collector lost.
 
-use heartline_vocabulary::DatagramLoss;
+use heartline_vocabulary::{DatagramLoss, StateCounts};
 use ratatui::layout::Rect;
 
 use super::frame::{RowWriter, ScreenFrame};
-use super::{StateCount, state_counts, zone_name};
+use super::zone_name;
 use crate::state::{AppState, ConnectionState, DisplayTimeZone, Screen};
 use crate::text::{age, count, rate, time_of_day, width};
 use crate::theme::{StyleRole, state_label};
@@ -59,9 +59,9 @@ fn write_counts(state: &AppState, out: &mut RowWriter<'_>, wide: bool) {
             (true, _) => " agents",
         },
     );
-    for StateCount { state: each, reason, agents: n } in state_counts(&summary, state.list.stopped)
-    {
-        let status = state_label(each, reason, state.glyphs.glyph_set);
+    for counted in StateCounts::COUNTED {
+        let n = summary.of(counted);
+        let status = state_label(counted.state, counted.reason, state.glyphs.glyph_set);
         let role = if n == 0 { StyleRole::Dim } else { status.role };
         out.gap(if wide { 2 } else { 1 });
         out.put(role, &format!("{} {}", status.glyph, count(n.into())));

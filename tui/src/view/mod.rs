@@ -14,7 +14,7 @@ mod transitions;
 
 use std::cmp::Reverse;
 
-use heartline_vocabulary::{Reason, State, StateCounts};
+use heartline_vocabulary::{AgentStatus, StateCounts};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
@@ -148,33 +148,10 @@ fn zone_name(state: &AppState, ms: i64) -> String {
     zone_abbreviation(ms, &state.zone())
 }
 
-/// Agents of one state; those that stopped by themselves apart from the killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct StateCount {
-    state: State,
-    reason: Option<Reason>,
-    agents: u32,
-}
-
-/// Returns the counts of all states in their order, those that stopped last.
-fn state_counts(counts: &StateCounts, stopped: u32) -> Vec<StateCount> {
-    let stopped = stopped.min(counts.killed);
-    let of = |state| match state {
-        State::Killed => counts.killed - stopped,
-        other => counts.of(other),
-    };
-    let mut all: Vec<_> = State::ALL
-        .into_iter()
-        .map(|state| StateCount { state, reason: None, agents: of(state) })
-        .collect();
-    let (state, reason) = (State::Killed, Some(Reason::Shutdown));
-    all.push(StateCount { state, reason, agents: stopped });
-    all
-}
-
-/// Returns the counts of all states, the worst first.
-fn worst_first(counts: &StateCounts, stopped: u32) -> Vec<StateCount> {
-    let mut all = state_counts(counts, stopped);
-    all.sort_by_key(|count| (Reverse(count.state.severity()), count.reason.is_some()));
-    all
+/// Returns the counts of all states, the worst first, and those that stopped behind the killed.
+fn worst_first(counts: &StateCounts) -> impl Iterator<Item = (AgentStatus, u32)> {
+    let mut all = StateCounts::COUNTED;
+    all.sort_by_key(|status| (Reverse(status.state.severity()), status.reason.is_some()));
+    let counts = *counts;
+    all.into_iter().map(move |status| (status, counts.of(status)))
 }

@@ -10,7 +10,7 @@ use heartline_fleet::{
 };
 use heartline_protocol::challenge::{ChallengeKey, step_ms};
 use heartline_protocol::{KeyEpoch, MasterKey};
-use heartline_vocabulary::{AgentRowId, State};
+use heartline_vocabulary::AgentRowId;
 
 use super::PipelineStage;
 use super::bench_store::BenchStore;
@@ -82,7 +82,7 @@ impl PipelineBench {
                 measurement += self.run_round(stage, BeatPayload::Segment(self.segment))?;
             }
         }
-        let healthy = self.driver.fleet.state_counts().of(State::Healthy);
+        let healthy = self.driver.fleet.state_counts().healthy;
         ensure!(healthy as usize == self.sender.agents(), "only {healthy} agents are healthy");
         let shed = self.driver.fleet.work_shed();
         ensure!(shed == 0, "{shed} segments were shed");
