@@ -15,6 +15,7 @@ pub mod keys;
 pub mod serve;
 pub mod store;
 
+mod descriptors;
 mod log;
 mod priority;
 mod private;

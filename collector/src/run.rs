@@ -15,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::clock::{self, WallClockAnchor};
+use crate::descriptors::raise_descriptor_limit;
 use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_channel};
 use crate::ingest::{BindError, Ingest, IngestSocket, Keyring};
 use crate::keys::{self, CollectorKeys, KeyError};
@@ -22,7 +23,8 @@ use crate::priority::{ThreadRole, lower_priority};
 pub use crate::private::DirectoryError;
 use crate::private::private_dir;
 use crate::serve::{
-    AccessPolicy, OperatorListener, Publisher, ServeError, ServerContext, SocketRole,
+    AccessPolicy, ConnectionLimits, ConnectionLog, ConnectionPlaces, OperatorListener,
+    PeerAuthorizer, Publisher, ServeError, ServerContext, SocketRole, open_to_operators,
 };
 use crate::store::{
     DataDirLock, DataDirLockError, ReadError, ReaderPool, ReaderPoolConfig, RestoredState, Store,
@@ -81,6 +83,7 @@ pub type ReloadConfig = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
 /// [`RunError`] says what was attempted, on what, and what to do.
 pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
     let system = |verb| move |source| RunError::System { verb, source };
+    let limits = ConnectionLimits::for_descriptors(raise_descriptor_limit());
     // What this process creates is for its user alone, whatever it was started with.
     rustix::process::umask(Mode::from_raw_mode(0o077));
     private_dir(&config.data_dir, "--data-dir")?;
@@ -108,7 +111,13 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
     for revocation in &restored.revocations {
         keyring.set_revoked(revocation.epoch, &revocation.scope, true);
     }
-    let info = info(&udp_sockets, &restored, anchor, now);
+    let access = AccessPolicy::new(config.access.clone());
+    let mut info = info(&udp_sockets, &restored, anchor, now);
+    for warning in open_to_operators(&config.socket_dir, &access) {
+        tracing::warn!("{warning}");
+        info.banners.push(warning);
+    }
+    let connections = Arc::clone(&info.connections);
     let fleet = restore(config, restored, now)?;
     let ingest = Ingest::new(udp_sockets, keyring);
     let udp: Vec<String> = ingest.addresses().iter().map(ToString::to_string).collect();
@@ -118,8 +127,7 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
         .enable_all()
         .build()
         .map_err(system("start the operators' runtime"))?;
-    let _guard = runtime.enter();
-    let access = AccessPolicy::new(config.access.clone());
+    let guard = runtime.enter();
     let (access_tx, access_rx) = watch::channel(access.clone());
     let ctl_path = config.socket_dir.join(CONTROL_SOCKET);
     let view_path = config.socket_dir.join(VIEW_SOCKET);
@@ -147,16 +155,31 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
         let handle = driver_handle.clone();
         let store = store_handle;
         let secrets = Arc::clone(&keys);
-        let context = ServerContext { driver: handle, readers, store, publisher, keys, host };
-        for listener in [ctl, view] {
-            tokio::spawn(listener.serve(context.clone(), access_rx.clone(), ending_rx.clone()));
-        }
+        let context = ServerContext {
+            driver: handle,
+            readers,
+            store,
+            publisher,
+            keys,
+            host,
+            authorizer: PeerAuthorizer::new(access_rx.clone()),
+            places: ConnectionPlaces::new(limits),
+            log: ConnectionLog::new(connections),
+        };
+        let listeners = [ctl, view].map(|listener| {
+            tokio::spawn(listener.serve(context.clone(), access_rx.clone(), ending_rx.clone()))
+        });
         let files = (&*secrets, &*config.data_dir);
         signals.obey(&driver_handle, reload, &access_tx, &driver, files).await;
         // Clients are told first; the last commits do not need them.
         ending_tx.send_replace(true);
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        for listener in listeners {
+            let _ = listener.await;
+        }
     });
+    drop(guard);
+    // A name service that hangs must not hold up the end.
+    runtime.shutdown_background();
     driver_handle.send(DriverRequest::End);
     match driver.join() {
         Ok(ended) => ended.map_err(system("go on receiving beats")),
@@ -213,8 +236,7 @@ fn reconfigure(handle: &DriverHandle, reload: &ReloadConfig, access: &watch::Sen
             access.send_replace(AccessPolicy::new(config.access));
             handle.send(DriverRequest::Rules(config.rules));
             tracing::info!(
-                "configuration reloaded; addresses, directories, retention and the mode of the \
-                 operators' sockets change with a restart"
+                "configuration reloaded; addresses, directories and retention change with a restart"
             );
         }
         Err(error) => tracing::error!("configuration not reloaded: {error}"),
@@ -237,6 +259,7 @@ fn info(
         banners: small_buffer.into_iter().chain(restored.banners.iter().cloned()).collect(),
         control_paused: None,
         conditions: Default::default(),
+        connections: Arc::default(),
     }
 }
 

@@ -112,6 +112,60 @@ impl DatagramCounters {
     }
 }
 
+/// The name, help text and label of each counter, in the order of the JSON.
+macro_rules! connection_counters {
+    ($($name:ident: $label:literal, $help:literal;)+) => {
+        /// Connections of operators since the collector's start, by what became of them.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        pub struct ConnectionCounters {
+            $(#[doc = $help] pub $name: u64,)+
+        }
+
+        /// Every counter of [`ConnectionCounters`], in the order of its fields.
+        pub const CONNECTION_COUNTERS: &[ConnectionCounter] = &[$(ConnectionCounter {
+            name: stringify!($name),
+            label: $label,
+            help: $help,
+            read: |counters| counters.$name,
+        },)+];
+    };
+}
+
+connection_counters! {
+    served: "operators served",
+        "Connections of operators that were greeted.";
+    unidentified: "operators whose user is not known",
+        "Connections that were closed because the name service did not say who their user is.";
+    not_allowed: "operators without access",
+        "Connections that were closed because no list of the config names their user.";
+    no_place: "operators without a place",
+        "Connections that were closed because too many others were open, or no descriptor was left.";
+    no_greeting: "operators without a greeting",
+        "Connections that were closed because they did not greet in time.";
+    evicted: "operators that were idle",
+        "Connections without a request that were closed for newer ones.";
+}
+
+/// One counter of [`ConnectionCounters`].
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionCounter {
+    /// Its key in JSON, and its part in the name of a metric.
+    pub name: &'static str,
+    /// Its name in texts for operators.
+    pub label: &'static str,
+    /// What it counts, in one sentence.
+    pub help: &'static str,
+    read: fn(&ConnectionCounters) -> u64,
+}
+
+impl ConnectionCounter {
+    /// Returns the value of this counter.
+    pub fn read(&self, counters: &ConnectionCounters) -> u64 {
+        (self.read)(counters)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,7 +188,9 @@ mod tests {
 
     #[test]
     fn each_help_is_a_sentence() {
-        for DatagramCounter { name, help, .. } in DATAGRAM_COUNTERS {
+        let datagrams = DATAGRAM_COUNTERS.iter().map(|it| (it.name, it.help));
+        let connections = CONNECTION_COUNTERS.iter().map(|it| (it.name, it.help));
+        for (name, help) in datagrams.chain(connections) {
             assert!(help.starts_with(|c: char| c.is_ascii_uppercase()), "{name}");
             assert!(help.ends_with('.') && help.matches('.').count() == 1, "{name}");
         }

@@ -19,7 +19,10 @@ mod work;
 
 pub use agent::{AgentRowId, Phase};
 pub use command::{Action, CommandRefusal, CommandTarget, ForgetRefusal};
-pub use counter::{DATAGRAM_COUNTERS, DatagramCounter, DatagramCounters, DatagramLoss};
+pub use counter::{
+    CONNECTION_COUNTERS, ConnectionCounter, ConnectionCounters, DATAGRAM_COUNTERS, DatagramCounter,
+    DatagramCounters, DatagramLoss,
+};
 pub use gap::GapCause;
 pub use identity::{Identity, SharedIdentity};
 pub use session::{ExitStatus, SessionEnd};

@@ -3,7 +3,7 @@
 use heartline_operator::message::{AgentEntry, CollectorStatus, HistoryHealth};
 
 use heartline_operator::{age_ms, json, text};
-use heartline_vocabulary::DATAGRAM_COUNTERS;
+use heartline_vocabulary::{CONNECTION_COUNTERS, DATAGRAM_COUNTERS};
 
 use super::parse_filter;
 use crate::act::agents;
@@ -83,6 +83,14 @@ fn summary(
     table::wrap(&parts, "   ", columns)
 }
 
+/// Returns the counters of connections that were not served.
+fn closed_connections(
+    collector: &CollectorStatus,
+) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+    let closed = CONNECTION_COUNTERS.iter().filter(|counter| counter.name != "served");
+    closed.map(|counter| (counter.label, counter.read(&collector.connections)))
+}
+
 /// Describes the collector, always with what it dropped, refused and did not observe.
 fn collector_lines(collector: &CollectorStatus, columns: Option<usize>) -> String {
     let up = text::age(age_ms(collector.started_ms, collector.at_ms));
@@ -98,6 +106,7 @@ fn collector_lines(collector: &CollectorStatus, columns: Option<usize>) -> Strin
     let losses = losses.map(|counter| (counter.label, counter.read(&collector.datagrams)));
     let losses: Vec<_> = losses
         .chain([("gaps", u64::from(collector.gaps))])
+        .chain(closed_connections(collector))
         .filter(|(_, count)| *count > 0)
         .map(|(label, count)| alert(&format!("{label} {}", text::count(count))))
         .collect();

@@ -1,12 +1,14 @@
 //! The collector's own status.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use heartline_fleet::MonoTime;
 use heartline_operator::message::CollectorStatus;
 
 use super::Driver;
+use crate::serve::ConnectionCounterCells;
 
 /// Facts about the collector itself.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +22,8 @@ pub struct CollectorInfo {
     pub control_paused: Option<String>,
     /// What is wrong at the moment, by what it is about: sentences, as the banners are.
     pub conditions: BTreeMap<&'static str, String>,
+    /// Kept by the operators' server.
+    pub connections: Arc<ConnectionCounterCells>,
 }
 
 impl CollectorInfo {
@@ -123,6 +127,7 @@ impl Driver {
                 .chain(paused)
                 .chain(shed)
                 .collect(),
+            connections: self.info.connections.read(),
         }
     }
 }

@@ -4,8 +4,8 @@ use heartline_config::AccessLists;
 use heartline_operator::{CONTROL_SOCKET, VIEW_SOCKET};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
-/// The rights of a socket's connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One of the two sockets, and the rights of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SocketRole {
     /// Read.
     View,
@@ -23,6 +23,38 @@ impl SocketRole {
     }
 }
 
+/// The user behind a connection, as the kernel knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PeerCredentials {
+    pub uid: u32,
+    pub gid: u32,
+}
+
+/// What a user may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerRights {
+    /// Its name, or `uid 1234` where it has none.
+    pub name: String,
+    /// `None` for a user that no list names.
+    pub role: Option<SocketRole>,
+}
+
+impl PeerRights {
+    /// Returns the rights of a connection over a socket. Who may only view is served read-only over
+    /// the control socket, too.
+    ///
+    /// # Errors
+    /// A sentence for the peer: who it is, and what to do.
+    pub fn over(&self, socket: SocketRole) -> Result<SocketRole, String> {
+        self.role.map(|role| role.min(socket)).ok_or_else(|| {
+            format!(
+                "{} may not view this fleet: ask for an entry in [access] of its config",
+                self.name
+            )
+        })
+    }
+}
+
 /// The users that may connect to each socket.
 #[derive(Clone, Debug)]
 pub struct AccessPolicy {
@@ -36,33 +68,44 @@ impl AccessPolicy {
         Self { lists, own_uid: Uid::effective().as_raw() }
     }
 
-    /// Returns the permission bits of a socket: closed to others unless the config names some.
-    pub fn mode(&self, role: SocketRole) -> u32 {
-        if self.listed(role).next().is_some() { 0o666 } else { 0o600 }
+    /// Returns the user of the collector.
+    pub fn own_uid(&self) -> u32 {
+        self.own_uid
     }
 
-    /// Authorizes a peer by its credentials; returns its user name, or `uid 1234` where it has none.
-    ///
-    /// # Errors
-    /// A sentence for the peer: who it is, and what to do.
-    pub fn authorize(&self, role: SocketRole, uid: u32, gid: u32) -> Result<String, String> {
-        let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
-        let name = user.as_ref().map_or_else(|| format!("uid {uid}"), |user| user.name.clone());
-        if uid == 0 || uid == self.own_uid {
-            return Ok(name);
-        }
+    /// Returns true for root and the collector's own user, who may do everything.
+    pub fn is_owner(&self, uid: u32) -> bool {
+        uid == 0 || uid == self.own_uid
+    }
+
+    /// Returns true when the lists name anybody.
+    pub fn names_others(&self) -> bool {
+        self.listed(SocketRole::View).next().is_some()
+    }
+
+    /// Returns the permission bits of a socket: closed to others unless the config names some.
+    pub fn mode(&self, socket: SocketRole) -> u32 {
+        if self.listed(socket).next().is_some() { 0o666 } else { 0o600 }
+    }
+
+    /// Looks a user up. Asks the system's name service, which may take long.
+    pub fn rights_of(&self, peer: PeerCredentials) -> PeerRights {
+        let user = User::from_uid(Uid::from_raw(peer.uid)).ok().flatten();
         let is_listed = |name: &str| match name.strip_prefix('@') {
-            Some(group) => is_member(user.as_ref(), gid, group),
+            Some(group) => is_member(user.as_ref(), peer.gid, group),
             None => user.as_ref().is_some_and(|user| user.name == name),
         };
-        if self.listed(role).any(is_listed) {
-            return Ok(name);
-        }
-        let (what, key) = match role {
-            SocketRole::View => ("view this fleet", "view"),
-            SocketRole::Control => ("control this fleet", "control"),
-        };
-        Err(format!("{name} may not {what}: ask for an entry in [access] {key} of its config"))
+        let role = [SocketRole::Control, SocketRole::View]
+            .into_iter()
+            .find(|role| self.is_owner(peer.uid) || self.listed(*role).any(is_listed));
+        let name = user.map_or_else(|| nameless(peer.uid), |user| user.name);
+        PeerRights { name, role }
+    }
+
+    /// Returns the rights of root and the collector's own user without their name; `None` for others.
+    pub fn rights_of_owner(&self, peer: PeerCredentials) -> Option<PeerRights> {
+        let role = Some(SocketRole::Control);
+        self.is_owner(peer.uid).then(|| PeerRights { name: nameless(peer.uid), role })
     }
 
     fn listed(&self, role: SocketRole) -> impl Iterator<Item = &str> {
@@ -71,6 +114,10 @@ impl AccessPolicy {
         let view = if role == SocketRole::View { &**view } else { &[] };
         view.iter().chain(control).map(|name| name.0.0.as_str())
     }
+}
+
+fn nameless(uid: u32) -> String {
+    format!("uid {uid}")
 }
 
 fn is_member(user: Option<&User>, gid: u32, group: &str) -> bool {
@@ -84,38 +131,54 @@ fn is_member(user: Option<&User>, gid: u32, group: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use heartline_config::{ConfigString, UserOrGroup};
 
     use super::*;
 
-    fn access(view: &[&str], control: &[&str]) -> AccessPolicy {
+    pub(crate) fn policy(view: &[&str], control: &[&str]) -> AccessPolicy {
         let owned = |list: &[&str]| {
             list.iter().map(|name| ConfigString(UserOrGroup(name.to_string()))).collect()
         };
-        let rules = AccessLists { view: owned(view), control: owned(control) };
-        AccessPolicy { lists: rules, own_uid: 4_000_000 }
+        let lists = AccessLists { view: owned(view), control: owned(control) };
+        AccessPolicy { lists, own_uid: 4_000_000 }
+    }
+
+    fn nobody() -> (PeerCredentials, String) {
+        let nobody = User::from_name("nobody").unwrap().unwrap();
+        let group = Group::from_gid(nobody.gid).unwrap().unwrap().name;
+        (PeerCredentials { uid: nobody.uid.as_raw(), gid: nobody.gid.as_raw() }, group)
     }
 
     #[test]
-    fn only_listed_users_are_authorized() {
-        let nobody = User::from_name("nobody").unwrap().unwrap();
-        let (uid, gid) = (nobody.uid.as_raw(), nobody.gid.as_raw());
-        let group = Group::from_gid(nobody.gid).unwrap().unwrap().name;
-        let shut = access(&[], &[]);
+    fn only_listed_users_have_rights() {
+        let (peer, group) = nobody();
+        let shut = policy(&[], &[]);
         assert_eq!((shut.mode(SocketRole::View), shut.mode(SocketRole::Control)), (0o600, 0o600));
-        assert!(shut.authorize(SocketRole::View, uid, gid).unwrap_err().contains("nobody"));
-        assert!(shut.authorize(SocketRole::Control, 0, 0).is_ok(), "root always may");
-        assert!(
-            shut.authorize(SocketRole::Control, 4_000_000, 1).is_ok(),
-            "its own user always may"
-        );
-        let by_name = access(&["nobody"], &[]);
-        assert!(by_name.authorize(SocketRole::View, uid, gid).is_ok());
-        assert!(by_name.authorize(SocketRole::Control, uid, gid).is_err());
-        let by_group = access(&[], &[&format!("@{group}")]);
-        assert!(by_group.authorize(SocketRole::Control, uid, gid).is_ok());
-        assert!(by_group.authorize(SocketRole::View, uid, gid).is_ok(), "control includes view");
-        assert_eq!(by_group.mode(SocketRole::View), 0o666);
+        let refused = shut.rights_of(peer).over(SocketRole::View).unwrap_err();
+        assert!(refused.contains("nobody") && refused.contains("[access]"), "{refused}");
+        for uid in [0, 4_000_000] {
+            let owner = PeerCredentials { uid, gid: 1 };
+            assert_eq!(shut.rights_of(owner).role, Some(SocketRole::Control));
+            assert_eq!(shut.rights_of_owner(owner).unwrap().role, Some(SocketRole::Control));
+        }
+        assert_eq!(shut.rights_of_owner(peer), None);
+        let by_group = policy(&[], &[&format!("@{group}")]);
+        assert_eq!(by_group.rights_of(peer).role, Some(SocketRole::Control));
+        assert_eq!(by_group.mode(SocketRole::View), 0o666, "control includes view");
+    }
+
+    #[test]
+    fn who_may_only_view_is_read_only_over_both_sockets() {
+        let (peer, _) = nobody();
+        let by_name = policy(&["nobody"], &["root"]);
+        let rights = by_name.rights_of(peer);
+        for socket in [SocketRole::View, SocketRole::Control] {
+            assert_eq!(rights.over(socket), Ok(SocketRole::View));
+        }
+        assert_eq!(by_name.mode(SocketRole::Control), 0o666, "so it gets as far as the greeting");
+        let control = PeerRights { name: "ann".into(), role: Some(SocketRole::Control) };
+        assert_eq!(control.over(SocketRole::View), Ok(SocketRole::View));
+        assert_eq!(control.over(SocketRole::Control), Ok(SocketRole::Control));
     }
 }

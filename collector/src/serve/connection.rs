@@ -16,13 +16,17 @@ use tokio::time::timeout;
 use super::ServerContext;
 use super::access::SocketRole;
 use super::answer::{OperatorIdentity, answer};
+use super::places::{Activity, ConnectionPlace, Eviction};
+use super::refusal::RefusalCause;
 use super::subscription::{self, ClientGone, SubscriptionRequest};
 use crate::driver::DriverRequest;
 
 /// Longest time that a client may take for its hello.
-const HELLO_WITHIN: Duration = Duration::from_secs(10);
+const HELLO_WITHIN: Duration = Duration::from_secs(2);
 /// Longest time that a client may leave replies unread before it is cut.
 const READ_WITHIN: Duration = Duration::from_secs(30);
+/// Longest time that a client which has to make room may take to read why.
+const FAREWELL_WITHIN: Duration = Duration::from_millis(100);
 /// Longest name of a client or origin that is kept.
 const NAME_MAX: usize = 64;
 
@@ -34,6 +38,11 @@ pub struct ReplyWriter {
 }
 
 impl ReplyWriter {
+    /// Returns a writer of the replies to this request.
+    fn for_request(&self, id: u32) -> Self {
+        Self { writer: Arc::clone(&self.writer), id }
+    }
+
     /// Sends one answer, in several frames where it is too long for one. Waits for a client that
     /// reads slowly, but not for ever.
     pub async fn send(&self, reply: Reply) -> Result<(), ClientGone> {
@@ -75,64 +84,154 @@ impl ReplyWriter {
     }
 }
 
+/// A connection whose peer has access.
+pub struct Connection {
+    pub stream: UnixStream,
+    pub place: ConnectionPlace,
+    pub role: SocketRole,
+    /// Name of the user.
+    pub user: String,
+}
+
 /// Serves one connection until either side ends it.
-pub async fn serve(
-    stream: UnixStream,
-    role: SocketRole,
-    user: String,
-    context: ServerContext,
-    mut ending: watch::Receiver<bool>,
-) {
+pub async fn serve(connection: Connection, context: ServerContext, ending: watch::Receiver<bool>) {
+    let Connection { stream, place, role, user } = connection;
     let (reader, writer) = stream.into_split();
-    let writer = Arc::new(Mutex::new(writer));
+    let writer = ReplyWriter { writer: Arc::new(Mutex::new(writer)), id: 0 };
     let mut frames = FrameReader::new(reader);
-    let writer = |id| ReplyWriter { writer: Arc::clone(&writer), id };
-    let hello = timeout(HELLO_WITHIN, frames.next::<ClientFrame>()).await;
-    let Ok(Ok(Some(ClientFrame { id, request }))) = hello else { return };
-    let Ok(operator) = greet(&writer(id), request, role, user, &context).await else { return };
-    let mut subscription: Option<JoinHandle<()>> = None;
-    let mut read_ahead = None;
-    loop {
-        let next = tokio::select! {
-            next = next_frame(&mut frames, &mut read_ahead) => next,
-            () = super::ended(&mut ending) => {
-                let why = "the collector is shutting down".to_owned();
-                let _ = writer(0).send(Reply::Goodbye { why }).await;
-                break;
+    let hello = tokio::select! {
+        hello = timeout(HELLO_WITHIN, frames.next::<ClientFrame>()) => hello,
+        eviction = place.evicted() => return evict(&writer, eviction, &user, &context).await,
+    };
+    let ClientFrame { id, request } = match hello {
+        Ok(Ok(Some(frame))) => frame,
+        Ok(_) => return,
+        Err(_) => {
+            let seconds = HELLO_WITHIN.as_secs();
+            let why = format!("{user} sent no greeting within {seconds} s");
+            return close(&writer, RefusalCause::NoGreeting, why, &context).await;
+        }
+    };
+    let hello_writer = writer.for_request(id);
+    if let Err(full) = place.greet() {
+        let message = format!("{user}: {full}");
+        context.log.record(RefusalCause::NoPlace, &message);
+        let error = Reply::Error { code: ErrorCode::Busy, message };
+        let _ = timeout(FAREWELL_WITHIN, hello_writer.send(error)).await;
+        return;
+    }
+    let hello = greet(&hello_writer, request, role, user.clone(), &context).await;
+    let Ok(operator) = hello else { return };
+    context.log.record_served();
+    let mut session =
+        Session { frames, read_ahead: None, writer, operator, context, subscription: None };
+    tokio::select! {
+        () = session.run(&place, ending) => {}
+        eviction = place.evicted() => {
+            evict(&session.writer, eviction, &user, &session.context).await;
+        }
+    }
+}
+
+/// Tells a client why it loses its place.
+async fn evict(writer: &ReplyWriter, eviction: Eviction, user: &str, context: &ServerContext) {
+    let (cause, why) = match eviction {
+        Eviction::Replaced => (
+            RefusalCause::Evicted,
+            format!("this connection of {user} asked nothing, and was closed for newer ones"),
+        ),
+        Eviction::AccessChanged => {
+            (RefusalCause::NotAllowed, format!("the access of {user} has changed: connect again"))
+        }
+    };
+    close(writer, cause, why, context).await;
+}
+
+async fn close(writer: &ReplyWriter, cause: RefusalCause, why: String, context: &ServerContext) {
+    context.log.record(cause, &why);
+    let _ = timeout(FAREWELL_WITHIN, writer.send(Reply::Goodbye { why })).await;
+}
+
+/// A connection that has greeted.
+struct Session {
+    frames: FrameReader<OwnedReadHalf>,
+    read_ahead: Option<NextFrame>,
+    writer: ReplyWriter,
+    operator: OperatorIdentity,
+    context: ServerContext,
+    subscription: Option<JoinHandle<()>>,
+}
+
+/// Whether a connection goes on.
+#[derive(PartialEq, Eq)]
+enum Flow {
+    Continue,
+    End,
+}
+
+impl Session {
+    async fn run(&mut self, place: &ConnectionPlace, mut ending: watch::Receiver<bool>) {
+        loop {
+            let next = tokio::select! {
+                next = next_frame(&mut self.frames, &mut self.read_ahead) => next,
+                () = super::ended(&mut ending) => {
+                    let why = "the collector is shutting down".to_owned();
+                    let _ = self.writer.send(Reply::Goodbye { why }).await;
+                    return;
+                }
+                // A client that reads nothing more must not believe that it is still told.
+                () = over(&mut self.subscription) => return,
+            };
+            let ClientFrame { id, request } = match next {
+                Ok(Some(frame)) => frame,
+                Ok(None) | Err(FrameError::Io { .. }) => return,
+                Err(error) => {
+                    let message = format!("a frame could not be read: {error}");
+                    let error = Reply::Error { code: ErrorCode::BadRequest, message };
+                    let _ = self.writer.send(error).await;
+                    return;
+                }
+            };
+            let writer = self.writer.for_request(id);
+            place.set_activity(Activity::Busy);
+            if self.answer(request, &writer).await == Flow::End {
+                return;
             }
-            // A client that reads nothing more must not believe that it is still told.
-            () = over(&mut subscription) => break,
-        };
-        let ClientFrame { id, request } = match next {
-            Ok(Some(frame)) => frame,
-            Ok(None) | Err(FrameError::Io { .. }) => break,
-            Err(error) => {
-                let message = format!("a frame could not be read: {error}");
-                let error = Reply::Error { code: ErrorCode::BadRequest, message };
-                let _ = writer(0).send(error).await;
-                break;
+            if self.subscription.is_none() {
+                place.set_activity(Activity::Idle);
             }
-        };
+        }
+    }
+
+    async fn answer(&mut self, request: Request, writer: &ReplyWriter) -> Flow {
         if let Request::Subscribe { agents, per_second } = request {
-            if let Some(old) = subscription.take() {
+            if let Some(old) = self.subscription.take() {
                 old.abort();
             }
             let wanted = wanted(agents, per_second);
-            let (publisher, driver) = (context.publisher.clone(), context.driver.clone());
-            let serving = subscription::serve(publisher, driver, writer(id), wanted);
-            subscription = Some(tokio::spawn(serving));
-            continue;
+            let (publisher, driver) = (self.context.publisher.clone(), self.context.driver.clone());
+            let serving = subscription::serve(publisher, driver, writer.clone(), wanted);
+            self.subscription = Some(tokio::spawn(serving));
+            return Flow::Continue;
         }
         // A query is of no use without its client; what changes something is carried through.
         let is_query = matches!(request, Request::Agent { .. } | Request::Events(_));
-        let writer = writer(id);
+        let answered = answer(request, writer, &self.operator, &self.context);
         tokio::select! {
-            answered = answer(request, &writer, &operator, &context) => if answered.is_err() { break },
-            () = client_closed(&mut frames, &mut read_ahead), if is_query => break,
+            answered = answered => match answered {
+                Ok(()) => Flow::Continue,
+                Err(ClientGone) => Flow::End,
+            },
+            () = client_closed(&mut self.frames, &mut self.read_ahead), if is_query => Flow::End,
         }
     }
-    if let Some(subscription) = subscription {
-        subscription.abort();
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(subscription) = &self.subscription {
+            subscription.abort();
+        }
     }
 }
 
@@ -169,19 +268,6 @@ async fn over(subscription: &mut Option<JoinHandle<()>>) {
         Some(task) => drop(task.await),
         None => std::future::pending().await,
     }
-}
-
-/// Tells a peer why it is refused. Its hello is read first, or it might never see the answer.
-pub async fn refuse(stream: UnixStream, code: ErrorCode, message: String) {
-    let (reader, writer) = stream.into_split();
-    let mut frames = FrameReader::new(reader);
-    let hello = timeout(HELLO_WITHIN, frames.next::<ClientFrame>()).await;
-    let id = match hello {
-        Ok(Ok(Some(frame))) => frame.id,
-        _ => 0,
-    };
-    let writer = ReplyWriter { writer: Arc::new(Mutex::new(writer)), id };
-    let _ = writer.send(Reply::Error { code, message }).await;
 }
 
 fn wanted(agents: Vec<String>, per_second: u8) -> SubscriptionRequest {

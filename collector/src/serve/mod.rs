@@ -3,23 +3,34 @@
 
 mod access;
 mod answer;
+mod authorizer;
 mod connection;
+mod places;
 mod publisher;
+mod refusal;
+mod socket_dir;
 mod socket_file;
 mod subscription;
 mod token;
 
+use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 pub use access::{AccessPolicy, SocketRole};
+pub use authorizer::PeerAuthorizer;
+pub use places::{ConnectionLimits, ConnectionPlaces};
 pub use publisher::Publisher;
+pub use refusal::{ConnectionCounterCells, ConnectionLog};
+pub use socket_dir::open_to_operators;
 
 use heartline_operator::message::ErrorCode;
 use socket_file::SocketFile;
@@ -28,9 +39,15 @@ use crate::driver::DriverHandle;
 use crate::keys::CollectorKeys;
 use crate::private::private_dir;
 use crate::store::{ReaderPool, StoreHandle};
+use access::{PeerCredentials, PeerRights};
+use connection::Connection;
+use places::{ConnectionPlace, PlaceClass};
+use refusal::{RefusalCause, refuse};
 
-/// Most connections at once; further ones are refused with a reason.
-const CONNECTIONS_MAX: usize = 256;
+/// Pause after a connection could not be accepted: out of memory, most likely.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// Longest wait for connections to take their last replies when the collector ends.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
 
 /// The parts of the collector that every connection uses.
 #[derive(Clone)]
@@ -41,6 +58,9 @@ pub struct ServerContext {
     pub publisher: Publisher,
     pub keys: Arc<CollectorKeys>,
     pub host: String,
+    pub authorizer: PeerAuthorizer,
+    pub places: ConnectionPlaces,
+    pub log: ConnectionLog,
 }
 
 /// Why operators can't be served.
@@ -102,6 +122,7 @@ impl OperatorListener {
         let path = self.file.path().to_owned();
         // Its directory may be gone, too; what is wrong with it shows when the socket is bound.
         let made = path.parent().map(|dir| private_dir(dir, "--socket-dir"));
+        path.parent().map(|dir| open_to_operators(dir, access));
         let bound = SocketFile::bind(&path, access.mode(self.role));
         let path = path.display();
         let sentence = match (bound, made) {
@@ -116,50 +137,145 @@ impl OperatorListener {
         driver.report_condition(self.role.socket_name(), Some(sentence));
     }
 
-    /// Accepts and serves connections until `ending` is true.
+    /// Accepts and serves connections until `ending` is true; returns when they have ended.
     pub async fn serve(
         mut self,
         context: ServerContext,
-        access: watch::Receiver<AccessPolicy>,
+        mut access: watch::Receiver<AccessPolicy>,
         mut ending: watch::Receiver<bool>,
     ) {
-        let open = Arc::new(AtomicUsize::new(0));
+        context.authorizer.prefetch();
+        let mut connections = JoinSet::new();
         let mut look = tokio::time::interval(FILE_CHECK_INTERVAL);
         loop {
-            let stream = tokio::select! {
+            tokio::select! {
                 _ = look.tick() => {
                     let access = access.borrow().clone();
                     self.check_file(&context.driver, &access);
-                    continue;
                 }
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => stream,
+                    Ok((stream, _)) => self.admit(stream, &context, &ending, &mut connections),
                     Err(error) => {
-                        // Out of file descriptors, most likely: some will be closed.
-                        tracing::warn!("can't accept a connection: {error}");
-                        tokio::time::sleep(Duration::from_millis(200)).await;
-                        continue;
+                        let why = format!("can't accept it: {error}");
+                        context.log.record(RefusalCause::NotAccepted, &why);
+                        sleep(ACCEPT_PAUSE).await;
                     }
                 },
-                () = ended(&mut ending) => return,
-            };
-            let access = access.borrow().clone();
-            let user = match authorize(&stream, self.role, &access, open.load(Ordering::Relaxed)) {
-                Ok(user) => user,
-                Err((code, why)) => {
-                    tracing::warn!("refused an operator: {why}");
-                    tokio::spawn(connection::refuse(stream, code, why));
-                    continue;
+                // Ended tasks are forgotten, and what they panicked with is in the log.
+                Some(_) = connections.join_next() => {}
+                Ok(()) = access.changed() => {
+                    self.set_mode(&access.borrow_and_update());
+                    connections.spawn(context.clone().evict_changed());
                 }
-            };
-            open.fetch_add(1, Ordering::Relaxed);
-            let (open, context, ending) = (Arc::clone(&open), context.clone(), ending.clone());
-            let role = self.role;
-            tokio::spawn(async move {
-                connection::serve(stream, role, user, context, ending).await;
-                open.fetch_sub(1, Ordering::Relaxed);
-            });
+                () = ended(&mut ending) => break,
+            }
         }
+        // They have been told, and a request under way is answered before they end.
+        let ended =
+            timeout(FAREWELL_WITHIN, async { while connections.join_next().await.is_some() {} });
+        if ended.await.is_err() {
+            tracing::warn!("{} operators did not take their last replies", connections.len());
+        }
+    }
+
+    /// Gives a connection a place, or closes it at once.
+    fn admit(
+        &self,
+        stream: UnixStream,
+        context: &ServerContext,
+        ending: &watch::Receiver<bool>,
+        connections: &mut JoinSet<()>,
+    ) {
+        let peer = match stream.peer_cred() {
+            Ok(peer) => PeerCredentials { uid: peer.uid(), gid: peer.gid() },
+            Err(error) => {
+                let why = format!("can't read the peer's credentials: {error}");
+                return context.close(&stream, RefusalCause::Unidentified, why);
+            }
+        };
+        let known = context.authorizer.known(peer);
+        if let Some(Err(why)) = known.as_ref().map(|rights| rights.over(self.role)) {
+            return context.close(&stream, RefusalCause::NotAllowed, why);
+        }
+        let is_owner = context.authorizer.is_owner(peer.uid);
+        let class = match self.role {
+            SocketRole::Control if is_owner => PlaceClass::Reserved,
+            _ => PlaceClass::General,
+        };
+        let place = context.places.take(peer, self.role, class);
+        let peer = PeerConnection { stream, place, peer, known, socket: self.role };
+        connections.spawn(serve_peer(peer, context.clone(), ending.clone()));
+    }
+
+    fn set_mode(&self, policy: &AccessPolicy) {
+        for warning in
+            self.file.path().parent().map(|dir| open_to_operators(dir, policy)).unwrap_or_default()
+        {
+            tracing::warn!("{warning}");
+        }
+        let mode = fs::Permissions::from_mode(policy.mode(self.role));
+        if let Err(error) = fs::set_permissions(self.file.path(), mode) {
+            tracing::warn!("can't change who may open {}: {error}", self.file.path().display());
+        }
+    }
+}
+
+impl ServerContext {
+    /// Closes a connection with a reason, counts it, and logs it unless others have just been.
+    fn close(&self, stream: &UnixStream, cause: RefusalCause, why: String) {
+        self.log.record(cause, &why);
+        let code = match cause {
+            RefusalCause::NotAllowed => ErrorCode::NotAllowed,
+            _ => ErrorCode::Busy,
+        };
+        refuse(stream, code, why);
+    }
+
+    /// Ends the connections of everybody who has other rights by now.
+    async fn evict_changed(self) {
+        for peer in self.places.peers() {
+            // Who can't be looked up has none; an operator connects again.
+            let nobody = |_| PeerRights { name: String::new(), role: None };
+            let rights = self.authorizer.rights_of(peer).await.unwrap_or_else(nobody);
+            self.places.evict_changed(peer, &rights);
+        }
+    }
+}
+
+/// A connection that has a place.
+struct PeerConnection {
+    stream: UnixStream,
+    place: ConnectionPlace,
+    peer: PeerCredentials,
+    /// The rights of the peer, if it was looked up lately.
+    known: Option<PeerRights>,
+    socket: SocketRole,
+}
+
+/// Looks a peer up and serves it, unless it has no access or has to make room.
+async fn serve_peer(peer: PeerConnection, context: ServerContext, ending: watch::Receiver<bool>) {
+    let PeerConnection { stream, place, peer, known, socket } = peer;
+    let rights = match known {
+        Some(rights) => Ok(rights),
+        None => tokio::select! {
+            rights = context.authorizer.rights_of(peer) => rights,
+            _ = place.evicted() => {
+                let why = format!("uid {}: closed for newer connections", peer.uid);
+                return context.close(&stream, RefusalCause::Evicted, why);
+            }
+        },
+    };
+    let rights = match rights {
+        Ok(rights) => rights,
+        Err(error) => return context.close(&stream, RefusalCause::Unidentified, error.to_string()),
+    };
+    match rights.over(socket) {
+        Ok(role) => {
+            place.set_role(role);
+            let connection = Connection { stream, place, role, user: rights.name };
+            connection::serve(connection, context, ending).await;
+        }
+        Err(why) => context.close(&stream, RefusalCause::NotAllowed, why),
     }
 }
 
@@ -167,20 +283,4 @@ impl OperatorListener {
 async fn ended(ending: &mut watch::Receiver<bool>) {
     // An error says that the sender is gone, which is an end, too.
     let _ = ending.wait_for(|ending| *ending).await;
-}
-
-fn authorize(
-    stream: &UnixStream,
-    role: SocketRole,
-    access: &AccessPolicy,
-    open: usize,
-) -> Result<String, (ErrorCode, String)> {
-    if open >= CONNECTIONS_MAX {
-        let why = format!("{CONNECTIONS_MAX} operators are connected already: try again later");
-        return Err((ErrorCode::Busy, why));
-    }
-    let peer = stream.peer_cred().map_err(|error| {
-        (ErrorCode::NotAllowed, format!("can't read the peer's credentials: {error}"))
-    })?;
-    access.authorize(role, peer.uid(), peer.gid()).map_err(|why| (ErrorCode::NotAllowed, why))
 }

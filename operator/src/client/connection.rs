@@ -108,6 +108,7 @@ impl Client {
             // Versions can be so far apart that not even the greeting decodes.
             match inner.pending.close_reason() {
                 Some(CloseReason::Undecodable) => ClientError::Version { theirs: None },
+                Some(CloseReason::Refused(code, message)) => ClientError::Refused { code, message },
                 _ => error,
             }
         })?;
@@ -317,9 +318,13 @@ async fn read(
             }
             Err(error) => return CloseReason::Transport(error.to_string()),
         };
-        if let Reply::Goodbye { why } = reply {
-            return CloseReason::Closed(why);
-        }
+        let reply = match reply {
+            Reply::Goodbye { why } => return CloseReason::Closed(why),
+            Reply::Error { code, message } if id == 0 => {
+                return CloseReason::Refused(code, message);
+            }
+            reply => reply,
+        };
         if let Some((sender, reply)) = pending.deliver(id, reply) {
             // Not reading makes the collector merge deltas, and close the connection in the end. But
             // replies wait behind deltas: after the limit of a reply there is no use in going on.

@@ -40,7 +40,7 @@ pub enum SshPrompts {
 /// The rights that a connection asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AccessMode {
-    /// Control, if the socket's permissions allow it; else a read-only connection.
+    /// Control, if the collector grants it; else a read-only connection.
     #[default]
     Control,
     /// A read-only connection.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::ClientError;
-use crate::message::Reply;
+use crate::message::{ErrorCode, Reply};
 
 /// Most requests in flight.
 const IN_FLIGHT_MAX: usize = 256;
@@ -28,12 +28,14 @@ pub(super) enum CloseReason {
     Undecodable,
     /// One of the two sides closed it, and gave this reason.
     Closed(String),
+    /// The collector does not serve this connection.
+    Refused(ErrorCode, String),
 }
 
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Transport(why) | Self::Closed(why) => f.write_str(why),
+            Self::Transport(why) | Self::Closed(why) | Self::Refused(_, why) => f.write_str(why),
             Self::Undecodable => f.write_str("it sent a message that this version does not know"),
         }
     }

@@ -1,10 +1,12 @@
 //! A byte stream to a collector: its unix socket, or the pipes of an ssh process.
 
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::UnixStream;
+use tokio::time::sleep;
 
 use super::endpoint::{AccessMode, Endpoint};
 use super::error::ClientError;
@@ -13,6 +15,10 @@ use crate::CollectorDirectories;
 
 pub(super) type BoxedReader = Box<dyn AsyncRead + Send + Unpin>;
 pub(super) type BoxedWriter = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// Attempts to connect while more clients want in than the socket's queue holds.
+const BUSY_ATTEMPTS: u32 = 100;
+const BUSY_WAIT: Duration = Duration::from_millis(20);
 
 /// Both directions to a collector.
 pub(super) struct Transport {
@@ -33,7 +39,8 @@ impl Transport {
     }
 }
 
-/// Connects to the control socket if this user may, else to the view socket.
+/// Connects to the control socket if its file may be opened by this user, else to the view socket.
+/// The collector decides what the connection may do, and says so in its greeting.
 ///
 /// # Errors
 /// [`ClientError::NoCollector`] or [`ClientError::NotPermitted`].
@@ -43,14 +50,25 @@ async fn open_unix(
 ) -> Result<UnixStream, ClientError> {
     if access == AccessMode::Control {
         let path = directories.control_socket();
-        match UnixStream::connect(&path).await {
+        match connect(&path).await {
             Ok(stream) => return Ok(stream),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
             Err(source) => return Err(ClientError::NoCollector { path, source }),
         }
     }
     let path = directories.view_socket();
-    UnixStream::connect(&path).await.map_err(|source| connect_error(path, source))
+    connect(&path).await.map_err(|source| connect_error(path, source))
+}
+
+/// Connects; waits for its turn when the queue of the socket is full.
+async fn connect(path: &Path) -> io::Result<UnixStream> {
+    for _ in 1..BUSY_ATTEMPTS {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(BUSY_WAIT).await,
+            result => return result,
+        }
+    }
+    UnixStream::connect(path).await
 }
 
 fn connect_error(path: PathBuf, source: std::io::Error) -> ClientError {

@@ -65,5 +65,6 @@ fn collector_object(collector: &CollectorStatus) -> Value {
         "last_gap_at": collector.last_gap_ms.map(timestamp),
         "gaps": collector.gaps,
         "banners": collector.banners,
+        "connections": collector.connections,
     })
 }

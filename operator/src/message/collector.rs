@@ -1,6 +1,6 @@
 //! The collector's own status: what it dropped, refused or did not observe is never hidden.
 
-use heartline_vocabulary::{DatagramCounters, StateCounts};
+use heartline_vocabulary::{ConnectionCounters, DatagramCounters, StateCounts};
 use serde::{Deserialize, Serialize};
 
 /// The collector's own status.
@@ -24,6 +24,7 @@ pub struct CollectorStatus {
     pub gaps: u32,
     /// Warnings for operators: a clipped receive buffer, a database set aside.
     pub banners: Vec<String>,
+    pub connections: ConnectionCounters,
 }
 
 /// The state of the history database.

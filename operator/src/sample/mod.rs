@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use crate::message::*;
 use heartline_vocabulary::{
-    Action, AgentRowId, DatagramCounters, Identity, Phase, Reason, SharedIdentity, State,
-    StateCounts, WorkTotals,
+    Action, AgentRowId, ConnectionCounters, DatagramCounters, Identity, Phase, Reason,
+    SharedIdentity, State, StateCounts, WorkTotals,
 };
 
 /// 2026-04-01T12:04:31.000Z: the collector's time in these samples.
@@ -244,6 +244,7 @@ pub fn collector(fleet: &[AgentEntry]) -> CollectorStatus {
         last_gap_ms: Some(NOW_MS - 24 * MINUTE),
         gaps: 1,
         banners: Vec::new(),
+        connections: ConnectionCounters { served: 12, ..ConnectionCounters::default() },
     }
 }
 

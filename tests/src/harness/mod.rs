@@ -12,6 +12,7 @@ mod process;
 mod program;
 mod proxy;
 mod scripted_agent;
+mod unix_user;
 mod wait;
 mod worker_agent;
 
@@ -22,5 +23,6 @@ pub use process::TestProcess;
 pub use program::TestedProgram;
 pub use proxy::{AckDelivery, NetworkConditions, UdpProxy};
 pub use scripted_agent::{RawUdpClient, ScriptedAgent};
+pub use unix_user::UnixUser;
 pub use wait::{WAIT_TIMEOUT, wait_for, wait_until};
 pub use worker_agent::{WorkerAgent, task_count};
