@@ -4,15 +4,13 @@
 //! is repeated and none is missed between two connections.
 
 use heartline_operator::client::{ClientOptions, Endpoint, Link, LinkEvent, LinkState};
-use heartline_operator::message::{Event, EventQuery, Reply, Request};
+use heartline_operator::message::{EVENTS_MAX, Event, EventOrder, EventQuery, Reply, Request};
 use heartline_operator::{Filter, FleetMirror, SubscriptionUpdate};
 use heartline_vocabulary::StateCounts;
 
 use crate::clock;
 use crate::error::CliError;
 
-/// Most events of a request.
-const PAGE: u32 = 500;
 /// After a connection the collector may publish some deltas without events; this many of them are
 /// followed by a request all the same.
 const SETTLING_DELTAS: u32 = 8;
@@ -149,7 +147,8 @@ impl EventStream {
             let query = EventQuery {
                 after: Some(cursor),
                 since_ms: self.last_at_ms.filter(|_| cursor == 0),
-                limit: PAGE,
+                limit: EVENTS_MAX,
+                order: EventOrder::OldestFirst,
                 ..EventQuery::default()
             };
             let Some((events, next)) = self.request_page(query).await else { break };

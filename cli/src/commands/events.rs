@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heartline_operator::client::{Client, ClientError};
-use heartline_operator::message::{AgentEntry, Event, EventQuery, Reply, Request};
+use heartline_operator::message::{
+    AgentEntry, EVENTS_MAX, Event, EventOrder, EventQuery, Reply, Request,
+};
 use heartline_operator::{Filter, json};
 
 use super::parse_filter;
@@ -18,9 +20,6 @@ use crate::settings::{Settings, environment};
 
 /// The default of `--since`.
 const SINCE: Duration = Duration::from_secs(24 * 3_600);
-/// Most events of a request.
-const PAGE: u32 = 1_000;
-
 /// Runs the command.
 pub(crate) async fn run(
     args: &EventsArgs,
@@ -75,8 +74,8 @@ impl EventHistory<'_> {
         let since_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
         let mut query = EventQuery {
             since_ms: Some(now_ms.saturating_sub(since_ms)),
-            after: Some(0),
-            limit: PAGE,
+            limit: EVENTS_MAX,
+            order: EventOrder::OldestFirst,
             ..EventQuery::default()
         };
         // The end of history before it is read: the cursor if no event is that recent.
@@ -97,7 +96,7 @@ impl EventHistory<'_> {
                 }
             }
             match next {
-                Some(next) => query.after = Some(next),
+                Some(next) => query = query.following(next),
                 None => return Ok(last),
             }
         }

@@ -279,6 +279,13 @@ impl Driver {
             DriverRequest::Status(reply_to) => {
                 let _ = reply_to.send(self.status(now));
             }
+            DriverRequest::FlushHistory(reply_to) => {
+                self.flush_rows();
+                match self.history {
+                    HistoryHealth::Kept => self.store.flush_history(reply_to),
+                    HistoryHealth::Paused(_) => drop(reply_to.send(())),
+                }
+            }
             DriverRequest::Revoked { epoch, scope, is_revoked } => {
                 self.ingest.keyring.set_revoked(epoch, &scope, is_revoked);
             }

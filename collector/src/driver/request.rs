@@ -36,6 +36,9 @@ pub enum DriverRequest {
     /// One agent; sessions, events and work are left empty.
     Agent(String, ReplyTo<Option<AgentDetail>>),
     Status(ReplyTo<CollectorStatus>),
+    /// Answered when everything that was judged before is in `history.db`; at once while history is
+    /// paused.
+    FlushHistory(ReplyTo<()>),
     /// Refuse a scope's key of an epoch from now on, or accept it again.
     Revoked {
         epoch: u8,

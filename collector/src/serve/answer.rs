@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use heartline_fleet::CommandRequest;
 
-use heartline_operator::message::{AgentCommand, ErrorCode, EventQuery, Reply, Request};
+use heartline_operator::message::{
+    AgentCommand, EVENTS_MAX, ErrorCode, EventQuery, HistoryHealth, Reply, Request,
+};
 use heartline_vocabulary::{CommandRefusal, Reason};
+use tokio::time::timeout;
 
 use super::ServerContext;
 use super::access::SocketRole;
@@ -19,8 +22,8 @@ use crate::driver::DriverRequest;
 const REASON_MAX: usize = 512;
 /// Most agents in one command or question.
 const AGENTS_MAX: usize = 100_000;
-/// Most events in one page: so many fit a frame, whatever their reasons say.
-const EVENTS_MAX: u32 = 1_000;
+/// Longest wait for events that were judged before a question to be on disk.
+const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
 /// The operator behind a connection.
 #[derive(Clone, Debug)]
@@ -108,6 +111,7 @@ async fn agent_detail(agent: String, context: &ServerContext) -> Result<Reply, R
     let Some(mut detail) = detail.ok_or_else(ending)? else {
         return Err((ErrorCode::NotFound, format!("there is no agent \"{}\"", scrubbed(&agent))));
     };
+    flush_history(context).await?;
     let id = detail.entry.id;
     let read = context.readers.read(move |reader| {
         let sessions = reader.sessions(id, 20)?;
@@ -123,11 +127,32 @@ async fn agent_detail(agent: String, context: &ServerContext) -> Result<Reply, R
 }
 
 async fn events(query: EventQuery, context: &ServerContext) -> Result<Reply, RequestError> {
+    flush_history(context).await?;
     // Fewer than asked for is no loss: the answer says where to go on.
     let query = EventQuery { limit: query.limit.clamp(1, EVENTS_MAX), ..query };
     let read = context.readers.read(move |reader| reader.events(&query));
     let (events, next) = read.await.map_err(|error| unavailable(&error))?;
     Ok(Reply::Events { events, next })
+}
+
+/// Waits until everything that was judged before is on disk, so that an answer holds what its
+/// operator was shown. While history is paused there is nothing to wait for.
+async fn flush_history(context: &ServerContext) -> Result<(), RequestError> {
+    let flushed = context.driver.request(DriverRequest::FlushHistory);
+    match timeout(FLUSH_WITHIN, flushed).await {
+        Ok(flushed) => flushed.ok_or_else(ending),
+        Err(_) => {
+            let status = context.driver.request(DriverRequest::Status).await.ok_or_else(ending)?;
+            if matches!(status.history, HistoryHealth::Paused(_)) {
+                return Ok(());
+            }
+            let behind = FLUSH_WITHIN.as_secs();
+            Err((
+                ErrorCode::Unavailable,
+                format!("history is {behind} s behind: its disk does not keep up; try again"),
+            ))
+        }
+    }
 }
 
 async fn run_command(

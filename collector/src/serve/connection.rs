@@ -48,6 +48,11 @@ impl ReplyWriter {
     pub async fn send(&self, reply: Reply) -> Result<(), ClientGone> {
         let mut pieces = vec![reply];
         while let Some(reply) = pieces.pop() {
+            if reply.is_long() {
+                let halves = subscription::split(reply).map(|(first, rest)| [rest, first]);
+                pieces.extend(halves.into_iter().flatten());
+                continue;
+            }
             let frame = ServerFrame { id: self.id, reply };
             match frame::encode(&frame) {
                 Ok(bytes) => self.write(bytes).await?,

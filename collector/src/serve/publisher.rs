@@ -2,11 +2,11 @@
 //! know, and hands it to every subscriber. It is the only one that asks, so the driver reports each
 //! change once, and not at all while there is no subscriber.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_operator::message::{Event, EventQuery, FleetDelta, RecentWork};
+use heartline_operator::message::{Event, EventOrder, EventQuery, FleetDelta, RecentWork};
 use heartline_vocabulary::AgentRowId;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -27,6 +27,8 @@ const WORK_SHARE: u32 = 20;
 const REFRESH_WITHIN: Duration = Duration::from_millis(500);
 /// Most events in one delta; the rest comes with the next.
 const EVENTS_MAX: u32 = 500;
+/// Most agents whose work is sent in one delta; the rest comes with the next.
+const WORK_MAX: usize = 5_000;
 
 /// Every agent's work of the last hour; agents without any are left out.
 #[derive(Clone, Debug, Default)]
@@ -89,18 +91,18 @@ async fn publish(publisher: Publisher, driver: DriverHandle, reader: ReaderPool)
     let mut ticks = interval(DELTA_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut cursor = None;
-    let mut last_sent = BTreeMap::new();
+    let mut work = WorkTracker::default();
     loop {
         ticks.tick().await;
         if !publisher.has_subscribers() {
             // The next subscriber gets a snapshot first: what happened until then is in it.
             cursor = None;
-            last_sent.clear();
             continue;
         }
         let Some(mut delta) = driver.request(DriverRequest::Delta).await else { return };
         delta.events = new_events(&reader, &mut cursor).await;
-        add_work(&publisher, &mut delta, &mut last_sent);
+        work.update(publisher.work());
+        work.add_to(&mut delta);
         // Without subscribers it goes nowhere, and that is as it should be.
         let _ = publisher.deltas.send(Arc::new(delta));
     }
@@ -109,7 +111,12 @@ async fn publish(publisher: Publisher, driver: DriverHandle, reader: ReaderPool)
 /// Returns the events since the delta before; from the second time on.
 async fn new_events(reader: &ReaderPool, cursor: &mut Option<i64>) -> Vec<Event> {
     let query = match *cursor {
-        Some(_) => EventQuery { after: *cursor, limit: EVENTS_MAX, ..EventQuery::default() },
+        Some(_) => EventQuery {
+            after: *cursor,
+            limit: EVENTS_MAX,
+            order: EventOrder::OldestFirst,
+            ..EventQuery::default()
+        },
         // Subscribers have asked for earlier events themselves: only the end is wanted.
         None => EventQuery { limit: 1, ..EventQuery::default() },
     };
@@ -128,21 +135,42 @@ async fn new_events(reader: &ReaderPool, cursor: &mut Option<i64>) -> Vec<Event>
     }
 }
 
-/// Adds the work of the agents in a delta, as far as it differs from what was sent of it.
-fn add_work(
-    publisher: &Publisher,
-    delta: &mut FleetDelta,
-    last_sent: &mut BTreeMap<AgentRowId, RecentWork>,
-) {
-    let work_by_agent = publisher.work();
-    for entry in &mut delta.entries {
-        entry.work = work_by_agent.of(entry.id);
+/// Tracks whose work is not what was sent last. The window moves for every agent, also for one that
+/// does nothing any more.
+#[derive(Debug, Default)]
+struct WorkTracker {
+    work: WorkByAgent,
+    unsent: BTreeSet<AgentRowId>,
+    /// The agent at which the next delta goes on, so that each has its turn.
+    next: i64,
+}
+
+impl WorkTracker {
+    /// Takes in the work as it was computed last.
+    fn update(&mut self, work: WorkByAgent) {
+        if Arc::ptr_eq(&self.work.0, &work.0) {
+            return;
+        }
+        let (before, after) = (&self.work.0, &work.0);
+        let changed = after.iter().filter(|(id, work)| before.get(id) != Some(work));
+        // An agent without any work in the window is left out.
+        let emptied = before.keys().filter(|id| !after.contains_key(id));
+        self.unsent.extend(changed.map(|(id, _)| *id).chain(emptied.copied()));
+        self.work = work;
     }
-    for (id, _) in &delta.vitals {
-        let work = work_by_agent.of(*id);
-        if last_sent.get(id) != Some(&work) {
-            last_sent.insert(*id, work.clone());
-            delta.work.push((*id, work));
+
+    /// Adds the work of new agents to a delta, and of those whose work has changed.
+    fn add_to(&mut self, delta: &mut FleetDelta) {
+        for entry in &mut delta.entries {
+            entry.work = self.work.of(entry.id);
+            self.unsent.remove(&entry.id);
+        }
+        while delta.work.len() < WORK_MAX {
+            let next = self.unsent.range(AgentRowId(self.next)..).next();
+            let Some(&id) = next.or_else(|| self.unsent.first()) else { return };
+            self.unsent.remove(&id);
+            self.next = id.0.saturating_add(1);
+            delta.work.push((id, self.work.of(id)));
         }
     }
 }
@@ -174,5 +202,103 @@ async fn compute_work(
                 sleep_until(begun + begun.elapsed().min(DELTA_EVERY)).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use heartline_config::Retention;
+    use heartline_operator::message::CollectorStatus;
+
+    use super::*;
+    use crate::clock::WallClockAnchor;
+    use crate::driver::driver_channel;
+    use crate::store::{ReaderPoolConfig, Store, StoreConfig};
+
+    const WAIT: Duration = Duration::from_secs(30);
+
+    fn work(counts: &[(i64, u64)]) -> WorkByAgent {
+        let entry = |&(id, ok)| (AgentRowId(id), RecentWork { ok, ..RecentWork::default() });
+        WorkByAgent(Arc::new(counts.iter().map(entry).collect()))
+    }
+
+    fn sent(tracker: &mut WorkTracker) -> Vec<(i64, u64)> {
+        let mut delta = FleetDelta::default();
+        tracker.add_to(&mut delta);
+        delta.work.iter().map(|(id, work)| (id.0, work.ok)).collect()
+    }
+
+    #[test]
+    fn work_is_sent_once_when_it_changes_and_when_it_leaves_the_window() {
+        let mut tracker = WorkTracker::default();
+        tracker.update(work(&[(1, 10), (2, 20)]));
+        assert_eq!(sent(&mut tracker), [(1, 10), (2, 20)]);
+        assert_eq!(sent(&mut tracker), []);
+        tracker.update(work(&[(1, 10), (2, 21)]));
+        assert_eq!(sent(&mut tracker), [(2, 21)]);
+        tracker.update(work(&[(2, 21)]));
+        assert_eq!(sent(&mut tracker), [(1, 0)], "its last task is more than an hour ago");
+    }
+
+    #[test]
+    fn a_large_fleet_is_sent_in_turns() {
+        let count = WORK_MAX as i64 + 10;
+        let all = |ok| work(&(0..count).map(|id| (id, ok)).collect::<Vec<_>>());
+        let mut tracker = WorkTracker::default();
+        tracker.update(all(1));
+        assert_eq!(sent(&mut tracker).len(), WORK_MAX);
+        tracker.update(all(2));
+        let second = sent(&mut tracker);
+        assert_eq!((second[0], second.len()), ((WORK_MAX as i64, 2), WORK_MAX));
+    }
+
+    /// A publisher of a store in which an agent has worked, and of a driver that reports no changes.
+    #[tokio::test]
+    async fn an_agent_that_went_silent_loses_its_work_of_the_last_hour() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = StoreConfig { data_dir: dir.path().into(), retention: Retention::default() };
+        let (_store, _) = Store::open(&config, WallClockAnchor::read(), Arc::new(drop)).unwrap();
+        let (driver, inbox) = driver_channel().unwrap();
+        thread::spawn(move || {
+            // Ends with the test's process.
+            loop {
+                match inbox.try_next() {
+                    Some(DriverRequest::Delta(reply_to)) => {
+                        let collector = CollectorStatus::default();
+                        let _ = reply_to.send(FleetDelta { collector, ..FleetDelta::default() });
+                    }
+                    Some(_) => {}
+                    None => thread::yield_now(),
+                }
+            }
+        });
+        let history = rusqlite::Connection::open(dir.path().join("history.db")).unwrap();
+        history.busy_timeout(WAIT).unwrap();
+        let minute = clock::wall_ms().div_euclid(60_000);
+        history
+            .execute(
+                "INSERT INTO minutes (slot, agent_id, beats, lost, ok, failed, cost_nano_usd, \
+                 tokens_in, tokens_out, latency) VALUES (?1, 7, 1, 0, 41, 1, 0, 0, 0, x'')",
+                [minute],
+            )
+            .unwrap();
+        let open = |pool| ReaderPool::open(dir.path(), &pool).unwrap();
+        let readers = (open(ReaderPoolConfig::PUBLISHER), open(ReaderPoolConfig::WORK));
+        let publisher = Publisher::start(driver, readers.0, readers.1);
+        let mut deltas = publisher.subscribe();
+        let wait_for_ok = async |deltas: &mut broadcast::Receiver<Arc<FleetDelta>>, ok| loop {
+            publisher.refresh_work().await;
+            while let Ok(delta) = deltas.try_recv() {
+                if delta.work.iter().any(|(id, work)| *id == AgentRowId(7) && work.ok == ok) {
+                    return;
+                }
+            }
+        };
+        timeout(WAIT, wait_for_ok(&mut deltas, 41)).await.expect("its work is sent");
+        // As an hour later: nothing of it is in the window any more.
+        history.execute("DELETE FROM minutes", []).unwrap();
+        timeout(WAIT, wait_for_ok(&mut deltas, 0)).await.expect("that it has none is sent");
     }
 }

@@ -177,7 +177,10 @@ fn merge(earlier: &mut FleetDelta, later: FleetDelta) {
 
 /// Splits a reply that is too long for one frame; `None`: it can't be split.
 pub fn split(reply: Reply) -> Option<(Reply, Reply)> {
-    let Reply::Update(update) = reply else { return None };
+    let update = match reply {
+        Reply::Update(update) => update,
+        reply => return reply.split(),
+    };
     let (first, rest) = match update {
         SubscriptionUpdate::Page { mut entries, collector, last } if entries.len() > 1 => {
             let rest = entries.split_off(entries.len() / 2);

@@ -124,8 +124,13 @@ impl Store {
         }
         if !rows.is_empty() {
             let count = rows.len();
-            self.history.push((rows, anchor), count, FlushMode::Grouped);
+            self.history.push(HistoryBatch::Rows((rows, anchor)), count, FlushMode::Grouped);
         }
+    }
+
+    /// Has every row that was queued before committed without delay, then replies. Never blocks.
+    pub fn flush_history(&self, reply_to: oneshot::Sender<()>) {
+        self.history.push(HistoryBatch::Flush(reply_to), 0, FlushMode::Immediate);
     }
 
     /// Queues rows for `control.db`, in order. Never blocks. A command is written at once, with all

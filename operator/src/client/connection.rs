@@ -238,7 +238,8 @@ impl ClientInner {
     /// Sends a request and waits for its one reply, without a limit.
     async fn send(&self, request: Request) -> Result<Reply, ClientError> {
         let (sender, receiver) = oneshot::channel();
-        let id = self.register(request, ReplySender::One(sender)).await?;
+        let sender = ReplySender::One { sender, parts: None };
+        let id = self.register(request, sender).await?;
         let _guard = PendingRequestGuard { pending: &self.pending, id };
         receiver.await.map_err(|_| self.closed_error())
     }

@@ -14,7 +14,11 @@ const IN_FLIGHT_MAX: usize = 256;
 
 /// Where the replies to one request go.
 pub(super) enum ReplySender {
-    One(oneshot::Sender<Reply>),
+    One {
+        sender: oneshot::Sender<Reply>,
+        /// The parts that came so far of a reply that is too long for one frame.
+        parts: Option<Reply>,
+    },
     /// Pages and deltas, until the receiver is dropped.
     Many(mpsc::Sender<Reply>),
 }
@@ -80,11 +84,20 @@ impl PendingRequests {
     /// many is full: the caller decides how long to wait. Replies to removed requests are dropped.
     pub(super) fn deliver(&self, id: u32, reply: Reply) -> Option<(mpsc::Sender<Reply>, Reply)> {
         let mut table = self.lock();
-        let ReplySender::Many(sender) = table.senders.get(&id)? else {
-            if let Some(ReplySender::One(sender)) = table.senders.remove(&id) {
-                let _dropped = sender.send(reply);
+        let sender = match table.senders.get_mut(&id)? {
+            ReplySender::Many(sender) => sender,
+            ReplySender::One { parts, .. } => {
+                let is_part = matches!(reply, Reply::Part(_));
+                if let Some(whole) = with_parts(parts.take(), reply) {
+                    if is_part {
+                        *parts = Some(whole);
+                    } else if let Some(ReplySender::One { sender, .. }) = table.senders.remove(&id)
+                    {
+                        let _dropped = sender.send(whole);
+                    }
+                }
+                return None;
             }
-            return None;
         };
         match sender.try_send(reply) {
             Ok(()) => None,
@@ -110,5 +123,19 @@ impl PendingRequests {
     fn lock(&self) -> MutexGuard<'_, PendingRequestTable> {
         // Every change of the table is a single step, so a panic elsewhere leaves it whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds a reply, or a part of one, to the parts before it. `None` when they do not belong together.
+fn with_parts(before: Option<Reply>, reply: Reply) -> Option<Reply> {
+    let reply = match reply {
+        Reply::Part(part) => *part,
+        reply => reply,
+    };
+    match before {
+        None => Some(reply),
+        // An error in the middle of a long reply stands for all of it.
+        Some(_) if matches!(reply, Reply::Error { .. }) => Some(reply),
+        Some(before) => reply.prepend(before),
     }
 }

@@ -49,7 +49,22 @@ pub enum EventKind {
     Forgotten { by: String },
 }
 
-/// Selects events.
+/// Most events in one answer.
+pub const EVENTS_MAX: u32 = 5_000;
+
+/// The events to be had where more match than [`EventQuery::limit`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventOrder {
+    /// The newest. The next page is of earlier ones.
+    #[default]
+    NewestFirst,
+    /// The oldest. The next page is of later ones.
+    OldestFirst,
+}
+
+/// Selects events. Every answer holds its events oldest first, and all that were judged before the
+/// question.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventQuery {
     /// At or after this time.
@@ -58,10 +73,24 @@ pub struct EventQuery {
     pub until_ms: Option<i64>,
     /// After this cursor.
     pub after: Option<i64>,
+    /// Before this cursor.
+    pub before: Option<i64>,
     /// Of this agent, and of the collector.
     pub agent: Option<String>,
-    /// 1 to 2,000; without a cursor it is the newest ones that are sent.
+    /// 1 to [`EVENTS_MAX`].
     pub limit: u32,
+    pub order: EventOrder,
+}
+
+impl EventQuery {
+    /// Returns the query of the page behind one with this [`next`](super::Reply::Events::next).
+    #[must_use]
+    pub fn following(self, next: i64) -> Self {
+        match self.order {
+            EventOrder::NewestFirst => Self { before: Some(next), ..self },
+            EventOrder::OldestFirst => Self { after: Some(next), ..self },
+        }
+    }
 }
 
 impl EventKind {

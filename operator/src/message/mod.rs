@@ -9,6 +9,7 @@ mod agent;
 mod collector;
 mod command;
 mod event;
+mod part;
 
 pub use agent::{
     AgentDetail, AgentEntry, AgentKeyInfo, AgentVitals, CommandStatus, LatencyQuantiles,
@@ -16,7 +17,7 @@ pub use agent::{
 };
 pub use collector::{CollectorStatus, HistoryHealth};
 pub use command::{AgentCommand, CommandOutcome, TokenInfo, TokenReply, TokenRequest};
-pub use event::{Event, EventKind, EventQuery};
+pub use event::{EVENTS_MAX, Event, EventKind, EventOrder, EventQuery};
 
 use heartline_vocabulary::AgentRowId;
 use serde::{Deserialize, Serialize};
@@ -69,7 +70,7 @@ pub enum Request {
     },
     /// Everything known of one agent ([`Reply::Agent`]).
     Agent { agent: String },
-    /// A page of history ([`Reply::Events`]), oldest first.
+    /// A page of history ([`Reply::Events`]).
     Events(EventQuery),
     /// Kill or resume ([`Reply::Command`]). Control socket only.
     Command(AgentCommand),
@@ -105,7 +106,7 @@ pub enum Reply {
     Events {
         /// Oldest first.
         events: Vec<Event>,
-        /// The [`EventQuery::after`] of the next page; `None` on the last one.
+        /// Where [`EventQuery::following`] goes on; `None` on the last page.
         next: Option<i64>,
     },
     /// To [`Request::Command`].
@@ -118,7 +119,9 @@ pub enum Reply {
     Collector(Box<CollectorStatus>),
     /// To [`Request::Ping`].
     Pong { at_ms: i64 },
-    /// The request failed; the connection goes on.
+    /// The first part of a reply that is too long for one frame; the rest follows.
+    Part(Box<Reply>),
+    /// The request failed; the connection goes on, unless no request has this id.
     Error {
         code: ErrorCode,
         /// What was wrong and what to do, for a person.

@@ -187,6 +187,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Agent(Box::new(busy_agent_detail())),
         Reply::Events { events: events_of_every_kind(), next: Some(7) },
         Reply::Command(command_outcome()),
+        Reply::Part(Box::new(Reply::Command(command_outcome()))),
         Reply::Forgotten { agents: vec!["old".into()] },
         Reply::Token(TokenReply::Made { token: "hl1.x".into() }),
         Reply::Token(TokenReply::Done),

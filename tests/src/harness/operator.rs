@@ -7,7 +7,7 @@ use heartline_operator::CollectorDirectories;
 use heartline_operator::client::{AccessMode, Client, ClientError, ClientOptions, Endpoint};
 use heartline_operator::message::{
     AgentCommand, AgentDetail, AgentEntry, CollectorStatus, CommandOutcome, Event, EventKind,
-    EventQuery, Reply, Request, TokenReply, TokenRequest,
+    EventOrder, EventQuery, Reply, Request, TokenReply, TokenRequest,
 };
 use heartline_vocabulary::Action;
 use tokio::runtime::{Builder, Runtime};
@@ -105,7 +105,8 @@ impl TestOperator {
     pub fn events(&self) -> Vec<Event> {
         let (mut all, mut after) = (Vec::new(), Some(0));
         while after.is_some() {
-            let query = EventQuery { after, limit: 500, ..EventQuery::default() };
+            let order = EventOrder::OldestFirst;
+            let query = EventQuery { after, limit: 500, order, ..EventQuery::default() };
             match self.request(&Request::Events(query)) {
                 Ok(Reply::Events { events, next }) => {
                     all.extend(events);

@@ -3,8 +3,9 @@
 use std::process::Command;
 
 use heartline_operator::client::{Client, ClientError, ClientOptions, Endpoint};
+use heartline_operator::message::EventKind;
 use heartline_tests::harness::{
-    CollectorProcess, TestEnvironment, TestProcess, UnixUser, wait_until,
+    CollectorProcess, TestEnvironment, TestProcess, UnixUser, wait_for, wait_until,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
@@ -158,4 +159,20 @@ fn every_operator_is_told_that_the_collector_ends() {
         assert!(end.to_string().contains("the collector is shutting down"), "{end}");
     }
     assert_eq!(ending.join().unwrap(), Some(0));
+}
+
+#[test]
+fn what_an_operator_was_shown_is_in_the_history_it_asks_for() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    for n in 0..20 {
+        let name = format!("agent-{n}");
+        let agent = env.emitter(&name, collector.address(), 60_000).start();
+        wait_for("it is shown", || operator.agent(&name));
+        let events = operator.events_of(&name);
+        let is_registered = events.iter().any(|it| matches!(it.kind, EventKind::Registered));
+        assert!(is_registered, "{name} was shown, and its history is {events:?}");
+        agent.stop();
+    }
 }

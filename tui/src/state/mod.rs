@@ -19,6 +19,8 @@ pub(crate) use command_tracker::{CommandProgress, CommandTracker, TrackedCommand
 pub(crate) use fleet_list::{
     FleetList, FleetRow, GroupBy, GroupSummary, ListFilter, ListOrder, ListStaleness, SelectedRow,
 };
+#[cfg(test)]
+pub(crate) use model::MAX_EVENTS;
 pub(crate) use model::{ConnectionState, ConnectionStatus, FleetModel, is_problem};
 pub(crate) use overlay::{
     ColumnPicker, CommandPalette, ConfirmDialog, DialogFocus, FilterEditor, FocusDirection,

@@ -11,7 +11,7 @@ use super::fleet_list::ListStaleness;
 use crate::clock::MonoTime;
 
 /// The most events that are kept; `heartline events` has the older ones.
-pub(crate) const MAX_EVENTS: usize = 5_000;
+pub(crate) const MAX_EVENTS: usize = heartline_operator::message::EVENTS_MAX as usize;
 /// The collector sends updates four times a second, also for a calm fleet. After this time without
 /// any, the collector or the way to it hangs, and what is shown may be out of date.
 const SILENCE_MS: u64 = 5_000;

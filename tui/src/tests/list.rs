@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use heartline_operator::client::{AccessMode, LinkEvent};
-use heartline_operator::message::{AgentVitals, FleetDelta, RecentWork};
-use heartline_operator::sample::fleet;
+use heartline_operator::message::{AgentVitals, Event, EventOrder, FleetDelta, RecentWork};
+use heartline_operator::sample::{self, fleet};
 use heartline_vocabulary::{Reason, State};
 
 use super::harness::AppHarness;
 use crate::options::TuiConfig;
-use crate::state::Screen;
+use crate::state::{MAX_EVENTS, Screen};
 use crate::terminal::CopyOutcome;
 use crate::update::{AppEffect, AppEvent, ExportFormat};
 
@@ -178,15 +178,30 @@ fn a_connection_without_updates_is_shown_as_silent() {
 }
 
 #[test]
-fn missed_events_are_requested_after_a_reconnect() {
+fn the_newest_missed_events_are_requested_once_after_a_reconnect() {
     let mut app = app();
     app.disconnect();
     let effects = app.connect(AccessMode::Control);
-    let after = effects.iter().find_map(|effect| match effect {
-        AppEffect::RequestEvents(query) => Some(query.after),
+    let query = effects.iter().find_map(|effect| match effect {
+        AppEffect::RequestEvents(query) => Some(query.clone()),
         _ => None,
     });
-    assert_eq!(after, Some(Some(10)));
+    let query = query.expect("it was away");
+    assert_eq!((query.after, query.order), (Some(10), EventOrder::NewestFirst));
+    assert_eq!(query.limit as usize, MAX_EVENTS, "no more than it shows");
+
+    // A million were missed: what it shows is the newest, and nothing from before the hole.
+    let missed: Vec<_> = sample::events()
+        .into_iter()
+        .map(|event| Event { cursor: event.cursor + 1_000_000, ..event })
+        .collect();
+    let newest = missed.last().map(|event| event.cursor);
+    let first = missed.first().map(|event| event.cursor);
+    let effects = app.send(AppEvent::EventsReceived { events: missed, next: first });
+    assert_eq!(effects, [], "earlier events are not asked for");
+    let shown = &app.state.live.events;
+    assert_eq!(shown.back().map(|event| event.cursor), newest);
+    assert_eq!(shown.front().map(|event| event.cursor), first);
 }
 
 #[test]

@@ -7,7 +7,9 @@ mod lists;
 mod navigation;
 
 use heartline_operator::client::{AccessMode, Greeting, LinkEvent, LinkState};
-use heartline_operator::message::{AgentCommand, AgentDetail, CommandOutcome, Event, EventQuery};
+use heartline_operator::message::{
+    AgentCommand, AgentDetail, CommandOutcome, EVENTS_MAX, Event, EventQuery,
+};
 use heartline_operator::{Filter, FilterError, SubscriptionUpdate};
 
 use crate::clock::MonoTime;
@@ -19,9 +21,6 @@ use crate::state::{
 use crate::terminal::CopyOutcome;
 use crate::text::strip_unsafe;
 use crate::theme::StyleRole;
-
-/// The events in one request.
-const EVENT_PAGE: u32 = 2_000;
 
 /// Everything that can happen to the program, in one order.
 #[derive(Debug)]
@@ -131,8 +130,11 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
         AppEvent::Link(event) => effects = handle_link_event(state, event),
         AppEvent::AgentReceived { id, result } => set_agent_detail(state, &id, result),
         AppEvent::EventsReceived { events, next } => {
+            if let (Some(_), Some(oldest)) = (next, events.first()) {
+                // More was missed than is shown: what came before the hole is not.
+                state.live.events.retain(|event| event.cursor >= oldest.cursor);
+            }
             add_events(state, events);
-            effects.extend(next.map(|after| request_events(Some(after))));
         }
         AppEvent::CommandAnswered(outcome) => {
             state.tracker.record_outcome(&outcome);
@@ -217,7 +219,7 @@ fn handle_link_event(state: &mut AppState, event: LinkEvent) -> Vec<AppEffect> {
     Vec::new()
 }
 
-/// Requests the events since the last connection, and sends commands that were never answered again
+/// Requests the newest events since the last connection, as many as are shown, and sends commands that were never answered again
 /// under their request ids.
 fn set_connected(state: &mut AppState, greeting: &Greeting) -> Vec<AppEffect> {
     state.connection.state = ConnectionState::Live;
@@ -232,7 +234,7 @@ fn set_connected(state: &mut AppState, greeting: &Greeting) -> Vec<AppEffect> {
 }
 
 fn request_events(after: Option<i64>) -> AppEffect {
-    AppEffect::RequestEvents(EventQuery { after, limit: EVENT_PAGE, ..EventQuery::default() })
+    AppEffect::RequestEvents(EventQuery { after, limit: EVENTS_MAX, ..EventQuery::default() })
 }
 
 fn apply_update(state: &mut AppState, update: SubscriptionUpdate) {

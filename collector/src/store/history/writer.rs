@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use heartline_fleet::{HistoryDbRow, MonoTime};
 use rusqlite::{Connection, ffi};
+use tokio::sync::oneshot;
 
 use super::commit::{CommitContext, CommittedWork, commit};
 use super::replace::failure;
@@ -20,7 +21,14 @@ use crate::store::queue::{GroupCommit, WriteQueue};
 use crate::store::store::WriterContext;
 
 /// Rows, with the anchor that turns their times into wall-clock time.
-pub(crate) type HistoryBatch = (Vec<HistoryDbRow>, WallClockAnchor);
+pub(crate) type HistoryRows = (Vec<HistoryDbRow>, WallClockAnchor);
+
+/// A batch of writes to `history.db`.
+pub(crate) enum HistoryBatch {
+    Rows(HistoryRows),
+    /// Replied to once every batch before it is committed.
+    Flush(oneshot::Sender<()>),
+}
 
 /// Rows of one transaction, about.
 const COMMIT_ROWS: usize = 16_384;
@@ -76,10 +84,12 @@ impl HistoryWriter {
                 max_rows: COMMIT_ROWS,
             });
             let is_due = clock::now().since(committed_at) >= ALIVE_INTERVAL;
-            if !drained.batches.is_empty() || is_due || drained.is_last {
-                self.write(drained.batches);
+            let (rows, flushes) = split(drained.batches);
+            if !rows.is_empty() || is_due || drained.is_last {
+                self.write(rows);
                 committed_at = clock::now();
             }
+            reply_to_all(flushes);
             if drained.is_last {
                 break;
             }
@@ -90,7 +100,7 @@ impl HistoryWriter {
 
     /// Writes a group, however long that takes; gives up only when the queue is closed meanwhile. What
     /// was judged is spilled, so that it survives whatever comes.
-    fn write(&mut self, mut batches: Vec<HistoryBatch>) {
+    fn write(&mut self, mut batches: Vec<HistoryRows>) {
         let mut is_paused = false;
         loop {
             match self.try_write(&batches) {
@@ -122,12 +132,15 @@ impl HistoryWriter {
             }
             if is_spilled {
                 // Further rows are no safer in memory.
-                batches.extend(self.queue.drain(&DRAIN_AT_ONCE).batches);
+                let (rows, flushes) = split(self.queue.drain(&DRAIN_AT_ONCE).batches);
+                batches.extend(rows);
+                // While history is paused there is nothing to wait for.
+                reply_to_all(flushes);
             }
         }
     }
 
-    fn try_write(&mut self, batches: &[HistoryBatch]) -> rusqlite::Result<CommittedWork> {
+    fn try_write(&mut self, batches: &[HistoryRows]) -> rusqlite::Result<CommittedWork> {
         if !self.has_room() {
             return Err(failure(ffi::SQLITE_FULL));
         }
@@ -156,7 +169,7 @@ impl HistoryWriter {
     }
 
     /// Spills the rows of a group that are not work; returns whether that was done.
-    fn spill(&mut self, batches: &mut Vec<HistoryBatch>) -> bool {
+    fn spill(&mut self, batches: &mut Vec<HistoryRows>) -> bool {
         let rows: Vec<_> = batches
             .iter()
             .flat_map(|(rows, anchor)| rows.iter().map(|row| (row.clone(), *anchor)))
@@ -174,7 +187,7 @@ impl HistoryWriter {
     }
 
     /// Makes a last attempt before the collector ends.
-    fn give_up(&mut self, mut batches: Vec<HistoryBatch>) {
+    fn give_up(&mut self, mut batches: Vec<HistoryRows>) {
         let Err(error) = self.try_write(&batches) else { return };
         if self.spill(&mut batches) {
             tracing::warn!("history.db takes at the next start what it does not take now: {error}");
@@ -235,4 +248,23 @@ impl HistoryWriter {
 /// What can be queued for again at any time.
 fn is_work(row: &HistoryDbRow) -> bool {
     matches!(row, HistoryDbRow::Work(_))
+}
+
+/// Parts the rows of batches from those that wait for them.
+fn split(batches: Vec<HistoryBatch>) -> (Vec<HistoryRows>, Vec<oneshot::Sender<()>>) {
+    let (mut rows, mut flushes) = (Vec::new(), Vec::new());
+    for batch in batches {
+        match batch {
+            HistoryBatch::Rows(batch) => rows.push(batch),
+            HistoryBatch::Flush(reply_to) => flushes.push(reply_to),
+        }
+    }
+    (rows, flushes)
+}
+
+fn reply_to_all(flushes: Vec<oneshot::Sender<()>>) {
+    for reply_to in flushes {
+        // Whoever asked may have gone.
+        let _ = reply_to.send(());
+    }
 }

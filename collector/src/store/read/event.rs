@@ -1,22 +1,19 @@
 //! Pages of events.
 
-use heartline_operator::message::{Event, EventKind, EventQuery};
+use heartline_operator::message::{EVENTS_MAX, Event, EventKind, EventOrder, EventQuery};
 use heartline_vocabulary::{Action, GapCause, Reason, State};
 use rusqlite::{Connection, Row, ToSql, params};
 
 use super::{ReadError, StoreReader};
 use crate::store::sql;
 
-/// Most events of one page.
-const PAGE_MAX: u32 = 2_000;
-
 const COLUMNS: &str = "events.cursor, at_ms, agents.name, kind, from_state, from_reason, to_state, \
     to_reason, lasted_ms, \"by\", words, action, generation, delivered_ms, obeyed_ms, session, \
     events.starts, from_ms";
 
 impl StoreReader {
-    /// Returns one page of events in the order in which they were stored, and the cursor of the
-    /// next page if there is one. Without [`EventQuery::after`] it is the newest page.
+    /// Returns one page of events in the order in which they were stored, and where
+    /// [`EventQuery::following`] goes on if there is another one.
     ///
     /// # Errors [`ReadError`]
     pub fn events(&mut self, query: &EventQuery) -> Result<(Vec<Event>, Option<i64>), ReadError> {
@@ -25,9 +22,12 @@ impl StoreReader {
 }
 
 fn read_page(conn: &Connection, query: &EventQuery) -> rusqlite::Result<(Vec<Event>, Option<i64>)> {
-    let limit = query.limit.clamp(1, PAGE_MAX);
+    let limit = query.limit.clamp(1, EVENTS_MAX);
     let (first, last) = cursor_range(conn, query)?;
-    let order = if query.after.is_some() { "ASC" } else { "DESC" };
+    let order = match query.order {
+        EventOrder::OldestFirst => "ASC",
+        EventOrder::NewestFirst => "DESC",
+    };
     let of_agent = match &query.agent {
         Some(_) => "(agent_id IN (SELECT id FROM agents WHERE name = ?6) OR agent_id IS NULL)",
         None => "?6 IS NULL",
@@ -47,11 +47,10 @@ fn read_page(conn: &Connection, query: &EventQuery) -> rusqlite::Result<(Vec<Eve
     let mut events: Vec<Event> = rows.collect::<rusqlite::Result<_>>()?;
     let has_more = events.len() > limit as usize;
     events.truncate(limit as usize);
-    if query.after.is_none() {
-        events.reverse();
-        return Ok((events, None));
-    }
     let next = events.last().map(|event| event.cursor).filter(|_| has_more);
+    if query.order == EventOrder::NewestFirst {
+        events.reverse();
+    }
     Ok((events, next))
 }
 
@@ -59,6 +58,7 @@ fn read_page(conn: &Connection, query: &EventQuery) -> rusqlite::Result<(Vec<Eve
 /// the order of their times, so that few other events lie between them.
 fn cursor_range(conn: &Connection, query: &EventQuery) -> rusqlite::Result<(i64, i64)> {
     let after = query.after.map_or(0, |after| after.saturating_add(1));
+    let before = query.before.map_or(i64::MAX, |before| before.saturating_sub(1));
     let cursor = |sql, at_ms: i64| {
         conn.prepare_cached(sql)?.query_row(params![at_ms], |row| row.get::<_, Option<i64>>(0))
     };
@@ -70,7 +70,7 @@ fn cursor_range(conn: &Connection, query: &EventQuery) -> rusqlite::Result<(i64,
         Some(until_ms) => cursor("SELECT max(cursor) FROM events WHERE at_ms < ?1", until_ms)?,
         None => Some(i64::MAX),
     };
-    Ok((first.unwrap_or(i64::MAX).max(after), last.unwrap_or(i64::MIN)))
+    Ok((first.unwrap_or(i64::MAX).max(after), last.unwrap_or(i64::MIN).min(before)))
 }
 
 fn read_event(row: &Row<'_>) -> rusqlite::Result<Event> {

@@ -2,7 +2,7 @@
 
 use heartline_fleet::{Transition, TransitionCause};
 
-use heartline_operator::message::{Event, EventKind, EventQuery};
+use heartline_operator::message::{Event, EventKind, EventOrder, EventQuery};
 use heartline_vocabulary::{AgentStatus, GapCause, SessionEnd};
 
 use super::*;
@@ -127,23 +127,40 @@ fn pages_of_events_have_no_gap_and_no_overlap() {
     opened.record(rows);
     opened.store.close();
     let mut reader = reader(&dir);
-    let (mut after, mut seen) = (0, Vec::new());
+    let of_agent_2 = |order| EventQuery { agent: Some("agent-2".into()), order, ..query(7) };
+    let mut page = of_agent_2(EventOrder::OldestFirst);
+    let (mut pages, mut backwards) = (Vec::new(), Vec::new());
     loop {
-        let page = EventQuery { after: Some(after), agent: Some("agent-2".into()), ..query(7) };
         let (events, next) = reader.events(&page).unwrap();
-        seen.extend(events.iter().filter_map(|event| match event.kind {
-            EventKind::Session { session, .. } => Some(session),
-            _ => None,
-        }));
+        pages.extend(events);
         let Some(next) = next else { break };
-        after = next;
+        page = page.following(next);
     }
-    assert!(seen.into_iter().eq((0..1_000).filter(|n| n % 2 == 1)));
+    let mut page = of_agent_2(EventOrder::NewestFirst);
+    loop {
+        let (events, next) = reader.events(&page).unwrap();
+        backwards.splice(0..0, events);
+        let Some(next) = next else { break };
+        page = page.following(next);
+    }
+    assert_eq!(pages, backwards, "both ways come to the same");
+    let seen = pages.iter().filter_map(|event| match event.kind {
+        EventKind::Session { session, .. } => Some(session),
+        _ => None,
+    });
+    assert!(seen.eq((0..1_000).filter(|n| n % 2 == 1)));
 
     let newest = reader.events(&query(3)).unwrap().0;
     assert!(
         newest.iter().map(|event| event.at_ms).eq([9_970, 9_980, 9_990].map(|at| ZERO_MS + at))
     );
+    // Of all that came after a cursor, the newest.
+    let away = EventQuery { after: Some(pages[3].cursor), ..query(2) };
+    let (newest, next) = reader.events(&away).unwrap();
+    assert!(newest.iter().map(|event| event.at_ms).eq([9_980, 9_990].map(|at| ZERO_MS + at)));
+    assert_eq!(next, Some(newest[0].cursor));
+    let none = EventQuery { after: Some(newest[1].cursor), ..query(2) };
+    assert_eq!(reader.events(&none).unwrap(), (Vec::new(), None));
     let span = EventQuery {
         since_ms: Some(ZERO_MS + 5_000),
         until_ms: Some(ZERO_MS + 5_030),

@@ -1,0 +1,125 @@
+//! Replies that are too long for one frame, in parts.
+
+use super::{CommandOutcome, Reply};
+
+/// Number of items above which a reply is split before it is known to be too long: encoding all of
+/// it would take longer than to split it.
+const PART_ITEMS: usize = 4_096;
+
+impl Reply {
+    /// Returns true for a reply that is most likely too long for one frame.
+    pub fn is_long(&self) -> bool {
+        match self {
+            Self::Command(outcome) => outcome.targets.len() > PART_ITEMS,
+            Self::Forgotten { agents } => agents.len() > PART_ITEMS,
+            Self::Events { events, .. } => events.len() > PART_ITEMS,
+            Self::Part(reply) => reply.is_long(),
+            _ => false,
+        }
+    }
+
+    /// Splits a reply in two, the first of which is a [`Reply::Part`]; `None` when it can't be split.
+    pub fn split(self) -> Option<(Self, Self)> {
+        let part = |reply| Self::Part(Box::new(reply));
+        match self {
+            Self::Command(mut outcome) => {
+                let targets = split_list(&mut outcome.targets)?;
+                let CommandOutcome { request_id, at_ms, .. } = outcome;
+                let rest = CommandOutcome { request_id, at_ms, targets, refused: None };
+                Some((part(Self::Command(outcome)), Self::Command(rest)))
+            }
+            Self::Forgotten { mut agents } => {
+                let rest = split_list(&mut agents)?;
+                Some((part(Self::Forgotten { agents }), Self::Forgotten { agents: rest }))
+            }
+            Self::Events { mut events, next } => {
+                let rest = split_list(&mut events)?;
+                let first = part(Self::Events { events, next });
+                Some((first, Self::Events { events: rest, next }))
+            }
+            Self::Part(reply) => {
+                let (first, rest) = reply.split()?;
+                Some((first, part(rest)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Puts the parts that came before in front of this one. `None` when they belong to another kind
+    /// of reply.
+    pub fn prepend(self, before: Self) -> Option<Self> {
+        match (before, self) {
+            (Self::Command(mut outcome), Self::Command(rest)) => {
+                outcome.targets.extend(rest.targets);
+                Some(Self::Command(outcome))
+            }
+            (Self::Forgotten { mut agents }, Self::Forgotten { agents: rest }) => {
+                agents.extend(rest);
+                Some(Self::Forgotten { agents })
+            }
+            (Self::Events { mut events, next }, Self::Events { events: rest, .. }) => {
+                events.extend(rest);
+                Some(Self::Events { events, next })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Takes the second half out of a list; `None` when it has less than two items.
+fn split_list<T>(list: &mut Vec<T>) -> Option<Vec<T>> {
+    (list.len() > 1).then(|| list.split_off(list.len() / 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame;
+    use crate::message::ServerFrame;
+    use heartline_vocabulary::{CommandTarget, State};
+
+    fn name(at: u32) -> String {
+        format!("region-eu-west.customer-mail.worker-{at:06}")
+    }
+
+    #[test]
+    fn an_outcome_for_100_000_agents_is_put_together_from_frames() {
+        let target = |at| CommandTarget {
+            agent: name(at).into(),
+            generation: 7,
+            state: State::Healthy,
+            changed: true,
+        };
+        let targets = (0..100_000).map(target).collect();
+        let whole =
+            Reply::Command(CommandOutcome { request_id: 1, at_ms: 2, targets, refused: None });
+        assert!(frame::encode(&ServerFrame { id: 1, reply: whole.clone() }).is_err());
+        let (mut pending, mut sent) = (vec![whole.clone()], Vec::new());
+        while let Some(reply) = pending.pop() {
+            match frame::encode(&ServerFrame { id: 1, reply: reply.clone() }) {
+                Ok(_) => sent.push(reply),
+                Err(_) => {
+                    let (first, rest) = reply.split().expect("it has many targets");
+                    pending.extend([rest, first]);
+                }
+            }
+        }
+        let mut sum = None;
+        for reply in sent {
+            let part = match reply {
+                Reply::Part(part) => *part,
+                last => last,
+            };
+            sum = match sum {
+                None => Some(part),
+                Some(before) => part.prepend(before),
+            };
+        }
+        assert!(sum == Some(whole), "the parts come to the whole");
+    }
+
+    #[test]
+    fn what_can_not_be_split_is_one_part() {
+        assert!(Reply::Pong { at_ms: 1 }.split().is_none());
+    }
+}
