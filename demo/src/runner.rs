@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use heartline_operator::client::{Client, ClientOptions, Endpoint};
-use heartline_operator::message::{AgentCommand, Request};
+use heartline_operator::message::{AgentCommand, AgentSelector, Request};
 use heartline_vocabulary::Action;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -139,7 +139,7 @@ impl ScriptRunner {
     }
 
     async fn count_healthy(&self) -> Result<usize, DemoError> {
-        let (_, collector) = self.connect().await?.snapshot(Vec::new()).await?;
+        let (_, collector) = self.connect().await?.snapshot(AgentSelector::All).await?;
         Ok(collector.summary.healthy as usize)
     }
 
@@ -147,9 +147,10 @@ impl ScriptRunner {
         let command = AgentCommand {
             request_id: fastrand::u64(..),
             action,
-            agents: vec![agent.to_owned()],
+            agents: AgentSelector::Names(vec![agent.to_owned()]),
             reason: reason.to_owned(),
             expect: None,
+            fingerprint: None,
         };
         self.connect().await?.request(Request::Command(command)).await?;
         Ok(())

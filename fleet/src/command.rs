@@ -15,23 +15,6 @@ use crate::output::{
 };
 use crate::time::MonoTime;
 
-/// Largest number of targets that needs no count.
-const COUNT_REQUIRED_ABOVE: usize = 10;
-/// Inverse of the largest share of the fleet that needs no count; a single agent never does.
-const COUNT_REQUIRED_SHARE: usize = 5;
-
-/// Checks whether a command that hits `hits` agents of `total` may go ahead.
-fn check_count(hits: usize, total: usize, expected: Option<u32>) -> Result<(), CommandRefusal> {
-    let is_large = hits > COUNT_REQUIRED_ABOVE
-        || (hits > 1 && hits.saturating_mul(COUNT_REQUIRED_SHARE) > total);
-    let hits = u32::try_from(hits).unwrap_or(u32::MAX);
-    let is_wrong = expected.is_some_and(|expected| expected != hits);
-    if is_wrong || (is_large && expected.is_none()) {
-        return Err(CommandRefusal::CountNotConfirmed { hits, expected });
-    }
-    Ok(())
-}
-
 /// The newest command to an agent: its desired state, who set it, and how far the agent obeys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandRecord {
@@ -154,7 +137,7 @@ impl Fleet {
         if !unknown.is_empty() {
             return Err(CommandRefusal::UnknownAgents(unknown));
         }
-        check_count(found.len(), self.agents.len(), request.expect)?;
+        CommandRefusal::check_count(found.len(), self.agents.len(), request.expect)?;
         let mut target = |index| {
             let mut it = self.agent_mut(index)?;
             it.store();
@@ -337,20 +320,5 @@ impl AgentMut<'_> {
             let (id, generation) = (agent.id, desired.generation);
             self.context.record(HistoryDbRow::Disobeyed { id, at: now, generation });
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn large_commands_need_their_count() {
-        assert!(check_count(1, 1, None).is_ok(), "one agent is named in full");
-        assert!(check_count(2, 9, None).is_err(), "more than a fifth");
-        assert!(check_count(2, 10, None).is_ok());
-        assert!(check_count(11, 1_000, None).is_err(), "more than ten");
-        assert!(check_count(11, 1_000, Some(11)).is_ok());
-        assert!(check_count(1, 1_000, Some(2)).is_err(), "not what the operator was told");
     }
 }

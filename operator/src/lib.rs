@@ -12,12 +12,14 @@ pub mod text;
 mod figures;
 mod filter;
 mod mirror;
+mod preview;
 mod socket;
 
 pub use figures::{age_ms, dollars, session_text};
 pub use filter::{Filter, FilterError, FilterFieldHelp, FilterFieldKind, fields};
 pub use message::SubscriptionUpdate;
 pub use mirror::{FleetMirror, UpdateEffect};
+pub use preview::{PreviewBuilder, sort_worst_first};
 pub use socket::{
     CONTROL_SOCKET, CollectorDirectories, DirectoryOverrides, MissingDataDirectory, VIEW_SOCKET,
 };

@@ -23,7 +23,7 @@ pub(crate) fn newest_command(state: &AppState) -> Option<(StyleRole, String)> {
 }
 
 fn target_label(tracked: &TrackedCommand) -> String {
-    match tracked.command.agents.as_slice() {
+    match tracked.command.agents.names() {
         [only] => only.clone(),
         several => format!("{} agents", several.len()),
     }
@@ -61,7 +61,7 @@ fn accepted_progress(
         return (StyleRole::Healthy, format!("obeyed in {}", span(slowest)));
     }
     let draining = tracked.draining(&state.live);
-    let text = match (tracked.command.agents.len(), draining.as_slice()) {
+    let text = match (tracked.command.agents.names().len(), draining.as_slice()) {
         (1, [one]) => draining_progress(one, waited),
         (1, _) => format!("PENDING {waited}: durable, and sent again until it is obeyed"),
         _ => several_progress(&pending, draining.len(), waited),

@@ -54,6 +54,30 @@ pub enum CommandRefusal {
         /// The number that the operator confirmed.
         expected: Option<u32>,
     },
+    /// It would hit other agents than the operator was shown.
+    TargetsChanged,
+}
+
+impl CommandRefusal {
+    /// Largest number of targets that needs no count.
+    const COUNT_REQUIRED_ABOVE: usize = 10;
+    /// Inverse of the largest share of the fleet that needs no count; a single agent never does.
+    const COUNT_REQUIRED_SHARE: usize = 5;
+
+    /// Checks whether a command that hits `hits` agents of `total` may go ahead.
+    ///
+    /// # Errors
+    /// [`CommandRefusal::CountNotConfirmed`].
+    pub fn check_count(hits: usize, total: usize, expected: Option<u32>) -> Result<(), Self> {
+        let is_large = hits > Self::COUNT_REQUIRED_ABOVE
+            || (hits > 1 && hits.saturating_mul(Self::COUNT_REQUIRED_SHARE) > total);
+        let hits = u32::try_from(hits).unwrap_or(u32::MAX);
+        let is_wrong = expected.is_some_and(|expected| expected != hits);
+        if is_wrong || (is_large && expected.is_none()) {
+            return Err(Self::CountNotConfirmed { hits, expected });
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for CommandRefusal {
@@ -72,6 +96,9 @@ impl fmt::Display for CommandRefusal {
             Self::CountNotConfirmed { hits, expected: None } => write!(
                 f,
                 "nothing was done: this would hit {hits} agents; confirm with --expect {hits}"
+            ),
+            Self::TargetsChanged => f.write_str(
+                "nothing was done: other agents match now than were shown; look again, then repeat it",
             ),
         }
     }
@@ -106,5 +133,21 @@ impl fmt::Display for ForgetRefusal {
                  ended"
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_commands_need_their_count() {
+        let check = CommandRefusal::check_count;
+        assert!(check(1, 1, None).is_ok(), "one agent is named in full");
+        assert!(check(2, 9, None).is_err(), "more than a fifth");
+        assert!(check(2, 10, None).is_ok());
+        assert!(check(11, 1_000, None).is_err(), "more than ten");
+        assert!(check(11, 1_000, Some(11)).is_ok());
+        assert!(check(1, 1_000, Some(2)).is_err(), "not what the operator was told");
     }
 }

@@ -1,34 +1,67 @@
 //! The targets and the effect of a command, in words.
 
-use heartline_operator::message::AgentEntry;
+use heartline_operator::message::{AgentEntry, AgentSelector, SelectionPreview};
 
 use heartline_operator::text::{self, span};
 use heartline_vocabulary::{Action, Reason, State};
 
 use crate::style::StateFormatter;
 use crate::table::{self, TableColumn};
-use crate::targets::FleetSnapshot;
 
-/// Most targets that are listed; the rest is counted.
-const LISTED: usize = 50;
-/// An agent whose last beat is older than this many intervals does not beat.
-const SILENT_INTERVALS: u64 = 3;
+/// A command that changes the fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlannedCommand {
+    Kill,
+    Resume,
+    Forget,
+}
+
+impl From<Action> for PlannedCommand {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Kill => Self::Kill,
+            Action::Resume => Self::Resume,
+        }
+    }
+}
+
+impl PlannedCommand {
+    /// Returns its name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Resume => "resume",
+            Self::Forget => "forget",
+        }
+    }
+}
 
 /// A command, before it is sent.
 pub(crate) struct CommandPlan {
-    pub(crate) action: Action,
-    pub(crate) targets: Vec<AgentEntry>,
-    pub(crate) fleet_size: usize,
-    /// Set when the targets are all agents of this host, and no others.
-    pub(crate) whole_host: Option<String>,
-    now_ms: i64,
+    pub(crate) command: PlannedCommand,
+    pub(crate) preview: SelectionPreview,
 }
 
 impl CommandPlan {
-    pub(crate) fn new(action: Action, fleet: &FleetSnapshot, targets: Vec<AgentEntry>) -> Self {
-        let whole_host = whole_host(fleet, &targets);
-        let (fleet_size, now_ms) = (fleet.entries.len(), fleet.now_ms());
-        Self { action, targets, fleet_size, whole_host, now_ms }
+    pub(crate) fn new(command: impl Into<PlannedCommand>, preview: SelectionPreview) -> Self {
+        Self { command: command.into(), preview }
+    }
+
+    /// Returns the number of agents it hits.
+    pub(crate) fn hits(&self) -> usize {
+        self.preview.hits as usize
+    }
+
+    pub(crate) fn fleet_size(&self) -> usize {
+        self.preview.collector.summary.total as usize
+    }
+
+    /// Returns the agents to send: exactly those that were listed, if all were.
+    pub(crate) fn selector(&self, asked: AgentSelector) -> AgentSelector {
+        if self.preview.first.len() < self.hits() {
+            return asked;
+        }
+        AgentSelector::Names(self.preview.first.iter().map(|entry| entry.agent.clone()).collect())
     }
 
     /// Describes the targets and the effect.
@@ -49,18 +82,17 @@ impl CommandPlan {
                 entry.identity.shared.host.as_deref().map_or_else(none, ToOwned::to_owned),
                 entry.identity.pid.map_or_else(none, |pid| pid.to_string()),
                 entry.session_text().map_or_else(none, |session| session[..4].to_owned()),
-                text::age(entry.vitals.state_age_ms(self.now_ms)),
+                text::age(entry.vitals.state_age_ms(self.preview.collector.at_ms)),
             ]
         };
-        let rows = self.targets.iter().take(LISTED).map(row);
-        let verb = match self.action {
-            Action::Kill => "KILL",
-            Action::Resume => "RESUME",
-        };
-        let mut text = format!("{verb} {}\n", agents(self.targets.len()));
+        let listed = self.preview.first.len();
+        let rows = self.preview.first.iter().map(row);
+        let name = self.command.name().to_uppercase();
+        let mut text = format!("{name} {}\n", agents(self.hits()));
         text.push_str(&table::draw(&COLUMNS, rows, columns));
-        if self.targets.len() > LISTED {
-            text.push_str(&format!("and {} more\n", self.targets.len() - LISTED));
+        if self.hits() > listed {
+            let states = format_states(&self.preview.states);
+            text.push_str(&format!("and {} more; all of them: {states}\n", self.hits() - listed));
         }
         for effect in self.effects() {
             text.push_str(&effect);
@@ -70,44 +102,45 @@ impl CommandPlan {
     }
 
     fn effects(&self) -> Vec<String> {
-        match self.action {
-            Action::Kill => self.kill_effects(),
-            Action::Resume => self.targets.iter().take(LISTED).filter_map(killed_by).collect(),
+        match self.command {
+            PlannedCommand::Kill => self.kill_effects(),
+            PlannedCommand::Resume => self.preview.first.iter().filter_map(killed_by).collect(),
+            PlannedCommand::Forget => vec!["Effect: their history stays.".to_owned()],
         }
     }
 
     fn kill_effects(&self) -> Vec<String> {
-        let (beating, silent): (Vec<_>, Vec<_>) =
-            self.targets.iter().partition(|entry| self.beats(entry));
+        let SelectionPreview { slowest_interval_ms, silent, first_silent, stopped, .. } =
+            &self.preview;
         let mut effects = Vec::new();
-        if let Some(slowest) = beating.iter().map(|entry| entry.vitals.interval_ms).max() {
+        if let Some(slowest_ms) = slowest_interval_ms {
             effects.push(format!(
                 "Effect: the kill is sent at once and repeated with every ack; it arrives with \
                  the next beat at the latest, within {}. Tasks in flight are finished, and no new \
                  one starts until it is resumed.",
-                span(u64::from(slowest))
+                span(u64::from(*slowest_ms))
             ));
         }
-        if !silent.is_empty() {
-            let names: Vec<_> = silent.iter().take(5).map(|entry| entry.agent.as_str()).collect();
-            let more = if silent.len() > names.len() { ", …" } else { "" };
+        if *silent > 0 {
+            let more = if *silent as usize > first_silent.len() { ", …" } else { "" };
             effects.push(format!(
                 "Not beating: {}{more}. The kill stays pending until its next beat.",
-                names.join(", ")
+                first_silent.join(", ")
             ));
         }
-        let stopped = self.targets.iter().any(|e| e.vitals.reason == Some(Reason::Shutdown));
-        if stopped {
+        if *stopped > 0 {
             effects.push("A stopped agent applies it at its next start.".to_owned());
         }
         effects
     }
+}
 
-    fn beats(&self, entry: &AgentEntry) -> bool {
-        let limit_ms = u64::from(entry.vitals.interval_ms) * SILENT_INTERVALS;
-        entry.vitals.reason != Some(Reason::Shutdown)
-            && entry.vitals.beat_age_ms(self.now_ms).is_some_and(|age_ms| age_ms <= limit_ms)
-    }
+/// Formats counts: `16 healthy, 2 unknown`.
+fn format_states(counts: &heartline_vocabulary::StateCounts) -> String {
+    let counted = State::ALL.into_iter().filter(|state| counts.of(*state) > 0);
+    let parts: Vec<_> =
+        counted.map(|state| format!("{} {}", counts.of(state), state.name())).collect();
+    parts.join(", ")
 }
 
 /// Formats a count: `1 agent`, `12 agents`.
@@ -142,15 +175,6 @@ fn killed_by(entry: &AgentEntry) -> Option<String> {
     }
 }
 
-/// Returns the host of which these are all agents, if they are more than one.
-fn whole_host(fleet: &FleetSnapshot, targets: &[AgentEntry]) -> Option<String> {
-    let host = targets.first()?.identity.shared.host.as_ref()?;
-    let is_there = |entry: &AgentEntry| entry.identity.shared.host.as_ref() == Some(host);
-    let there = fleet.entries.iter().filter(|entry| is_there(entry)).count();
-    let all = targets.len() > 1 && targets.len() == there && targets.iter().all(is_there);
-    all.then(|| host.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use anstream::adapter::strip_str;
@@ -159,34 +183,39 @@ mod tests {
     use heartline_operator::sample;
     use heartline_operator::text::GlyphSet;
 
-    fn plan(action: Action, targets: Vec<AgentEntry>, others: Vec<AgentEntry>) -> CommandPlan {
-        let all: Vec<_> = targets.iter().cloned().chain(others).collect();
-        let collector = sample::collector(&all);
-        let fleet = FleetSnapshot::new(all, collector);
-        CommandPlan::new(action, &fleet, targets)
+    fn described(command: PlannedCommand, preview: SelectionPreview) -> String {
+        CommandPlan::new(command, preview).describe(StateFormatter(GlyphSet::Unicode), None)
     }
 
     #[test]
     fn what_it_hits_and_does_is_said() {
-        let formatter = StateFormatter(GlyphSet::Unicode);
         let targets =
-            vec![sample::silent_agent(2, "report-generator"), sample::healthy_agent(1, "mail.1")];
-        let kill = plan(Action::Kill, targets, vec![]).describe(formatter, None);
-        let resume = plan(Action::Resume, vec![sample::killed_agent(3, "mail.7")], vec![])
-            .describe(formatter, None);
+            [sample::silent_agent(2, "report-generator"), sample::healthy_agent(1, "mail.1")];
+        let kill = described(PlannedCommand::Kill, sample::preview(&targets));
+        let killed = sample::preview(&[sample::killed_agent(3, "mail.7")]);
+        let resume = described(PlannedCommand::Resume, killed);
         insta::assert_snapshot!(strip_str(&format!("{kill}\n{resume}")));
     }
 
     #[test]
-    fn a_whole_host_is_noticed() {
-        let two = || vec![sample::healthy_agent(1, "a"), sample::healthy_agent(2, "b")];
-        let mut elsewhere = sample::healthy_agent(3, "c");
-        std::sync::Arc::make_mut(&mut elsewhere.identity.shared).host = Some("m4".into());
-        assert_eq!(
-            plan(Action::Kill, two(), vec![elsewhere]).whole_host.as_deref(),
-            Some("m3-gpu-01")
-        );
-        let third = sample::healthy_agent(3, "c");
-        assert_eq!(plan(Action::Kill, two(), vec![third]).whole_host, None);
+    fn what_is_not_listed_is_counted_by_state() {
+        let agents: Vec<_> =
+            (0..60).map(|n| sample::healthy_agent(n, &format!("a.{n:02}"))).collect();
+        let text = described(PlannedCommand::Forget, sample::preview(&agents));
+        assert!(text.contains("FORGET 60 agents"), "{text}");
+        assert!(text.contains("and 10 more; all of them: 60 healthy"), "{text}");
+    }
+
+    #[test]
+    fn exactly_those_that_were_listed_are_hit() {
+        let asked = || AgentSelector::Filter("state:healthy".into());
+        let plan = |count: u32| {
+            let agents: Vec<_> =
+                (0..count).map(|n| sample::healthy_agent(n, &format!("a.{n}"))).collect();
+            CommandPlan::new(PlannedCommand::Kill, sample::preview(&agents))
+        };
+        let names = AgentSelector::Names(vec!["a.0".into(), "a.1".into()]);
+        assert_eq!(plan(2).selector(asked()), names);
+        assert_eq!(plan(51).selector(asked()), asked(), "too many to list");
     }
 }

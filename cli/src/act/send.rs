@@ -65,7 +65,7 @@ mod tests {
     use std::process::ExitCode;
 
     use heartline_operator::frame::{self, FrameReader};
-    use heartline_operator::message::{ClientFrame, ServerFrame, VERSION};
+    use heartline_operator::message::{AgentSelector, ClientFrame, ServerFrame, VERSION};
     use heartline_vocabulary::Action;
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::UnixListener;
@@ -81,9 +81,10 @@ mod tests {
         AgentCommand {
             request_id: 77,
             action: Action::Kill,
-            agents: vec!["mail".into()],
+            agents: AgentSelector::Names(vec!["mail".into()]),
             reason: "test".into(),
             expect: None,
+            fingerprint: None,
         }
     }
 

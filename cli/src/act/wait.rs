@@ -1,11 +1,12 @@
 //! Waiting until a command is obeyed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heartline_operator::client::{Client, Subscription};
 use heartline_operator::json::CommandProgress;
 use heartline_operator::message::{
-    AgentDetail, CommandOutcome, CommandStatus, EventKind, Reply, Request,
+    AgentDetail, AgentSelector, CommandOutcome, CommandStatus, EventKind, Reply, Request,
 };
 use heartline_operator::{FleetMirror, SubscriptionUpdate, age_ms};
 use heartline_vocabulary::{Action, CommandTarget};
@@ -15,6 +16,8 @@ use crate::clock;
 use crate::error::CliError;
 use crate::settings::Settings;
 
+/// Most agents that are subscribed to by name; for more it is the whole fleet.
+const NAMED_MAX: usize = 1_000;
 /// Most deltas a second: a wait of milliseconds should not be reported a second late.
 const PER_SECOND: u8 = 4;
 /// Wait before a lost connection is made again.
@@ -33,6 +36,8 @@ const ASKED_MAX: usize = 10;
 pub(crate) struct CommandTracker {
     action: Action,
     targets: Vec<CommandTarget>,
+    /// The place of each agent in `targets`.
+    places: BTreeMap<Box<str>, usize>,
     at_ms: i64,
     progress: Vec<CommandProgress>,
     /// Upper bounds of the times of resumes that were obeyed, until their event comes.
@@ -49,9 +54,11 @@ pub(crate) struct CommandWatcher {
 
 impl CommandTracker {
     pub(crate) fn new(action: Action, outcome: &CommandOutcome) -> Self {
+        let names = outcome.targets.iter().map(|target| target.agent.clone());
         Self {
             action,
             targets: outcome.targets.clone(),
+            places: names.enumerate().map(|(at, agent)| (agent, at)).collect(),
             at_ms: outcome.at_ms,
             progress: vec![CommandProgress::default(); outcome.targets.len()],
             at_most_ms: vec![None; outcome.targets.len()],
@@ -95,10 +102,8 @@ impl CommandTracker {
     /// Applies the event of an agent that obeyed.
     fn on_event(&mut self, agent: Option<&str>, kind: &EventKind) {
         let EventKind::Obeyed { generation, delivered_ms, obeyed_ms, .. } = kind else { return };
-        let found = self
-            .targets
-            .iter()
-            .position(|target| Some(&*target.agent) == agent && *generation >= target.generation);
+        let place = agent.and_then(|agent| self.places.get(agent)).copied();
+        let found = place.filter(|&at| *generation >= self.targets[at].generation);
         if let Some(at) = found {
             self.progress[at] = CommandProgress::obeyed(*delivered_ms, *obeyed_ms);
         }
@@ -112,14 +117,11 @@ impl CommandTracker {
 
     /// Applies what is known of one agent.
     fn on_detail(&mut self, detail: &AgentDetail) {
-        let agent = detail.entry.agent.as_str();
-        for (target, so_far) in self.targets.iter().zip(&mut self.progress) {
-            if let Some(command) = &detail.entry.vitals.command
-                && *target.agent == *agent
-                && command.generation >= target.generation
-            {
-                *so_far = progress_of(command);
-            }
+        if let Some(&place) = self.places.get(detail.entry.agent.as_str())
+            && let Some(command) = &detail.entry.vitals.command
+            && command.generation >= self.targets[place].generation
+        {
+            self.progress[place] = progress_of(command);
         }
         for event in &detail.events {
             self.on_event(event.agent.as_deref(), &event.kind);
@@ -167,11 +169,13 @@ fn progress_of(command: &CommandStatus) -> CommandProgress {
 }
 
 impl CommandWatcher {
-    /// Subscribes to the agents.
+    /// Subscribes to the agents of a command, as far as it names few, else to the whole fleet.
     ///
     /// # Errors
     /// [`CliError::Client`].
-    pub(crate) async fn start(client: &Client, agents: Vec<String>) -> Result<Self, CliError> {
+    pub(crate) async fn start(client: &Client, selector: &AgentSelector) -> Result<Self, CliError> {
+        let is_few = selector.is_exact() && selector.names().len() <= NAMED_MAX;
+        let agents = if is_few { selector.names().to_vec() } else { Vec::new() };
         let subscription = client.subscribe(agents.clone(), PER_SECOND).await?;
         let mut mirror = FleetMirror::default();
         mirror.begin();

@@ -64,9 +64,15 @@ pub(crate) struct ExecutionArgs {
 /// `forget`
 #[derive(Args, Debug)]
 pub(crate) struct ForgetArgs {
-    /// Ids of the agents
-    #[arg(value_name = "NAME", required = true, add = completion::agent_names())]
-    pub(crate) names: Vec<String>,
+    #[command(flatten)]
+    pub(crate) targets: TargetArgs,
+    /// Do not ask; agents that are named in full are never asked about
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Confirm how many agents a pattern or filter hits: needed for more than 10, or 20 % of the
+    /// fleet
+    #[arg(long, value_name = "N")]
+    pub(crate) expect: Option<u32>,
 }
 
 /// `token`

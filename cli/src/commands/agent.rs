@@ -17,7 +17,6 @@ use crate::error::{CliError, CommandExit};
 use crate::event_line::event_line;
 use crate::settings::Settings;
 use crate::style::StateFormatter;
-use crate::targets::FleetSnapshot;
 
 /// Most events and sessions that are shown.
 const NEWEST: usize = 10;
@@ -33,10 +32,8 @@ pub(crate) async fn run(
     let detail = match asked {
         Ok(Reply::Agent(detail)) => detail,
         Ok(_) => return Err(ClientError::Unexpected { what: "agent" }.into()),
-        Err(ClientError::Refused { code: ErrorCode::NotFound, .. }) => {
-            let (entries, collector) = client.snapshot(Vec::new()).await?;
-            let fleet = FleetSnapshot::new(entries, collector);
-            return Err(CliError::NotDone(fleet.unknown(&args.name)));
+        Err(ClientError::Refused { code: ErrorCode::NotFound, message }) => {
+            return Err(CliError::NotDone(message));
         }
         Err(error) => return Err(error.into()),
     };

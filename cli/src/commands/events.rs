@@ -1,12 +1,9 @@
 //! `heartline events`: events oldest first, and with `--follow` new ones.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heartline_operator::client::{Client, ClientError};
-use heartline_operator::message::{
-    AgentEntry, EVENTS_MAX, Event, EventOrder, EventQuery, Reply, Request,
-};
+use heartline_operator::message::{EVENTS_MAX, Event, EventOrder, EventQuery, Reply, Request};
 use heartline_operator::{Filter, json};
 
 use super::parse_filter;
@@ -20,6 +17,7 @@ use crate::settings::{Settings, environment};
 
 /// The default of `--since`.
 const SINCE: Duration = Duration::from_secs(24 * 3_600);
+
 /// Runs the command.
 pub(crate) async fn run(
     args: &EventsArgs,
@@ -30,11 +28,7 @@ pub(crate) async fn run(
     let client = settings.connect().await?;
     let mut cursor = None;
     if args.since.is_some() || !args.follow {
-        let past = EventHistory {
-            client: &client,
-            filter: &filter,
-            entries: entries(&client, &filter).await?,
-        };
+        let past = EventHistory { client: &client, filter: &filter };
         cursor = past.print(args, console).await?;
     }
     drop(client);
@@ -59,7 +53,6 @@ pub(crate) async fn run(
 struct EventHistory<'a> {
     client: &'a Client,
     filter: &'a Filter,
-    entries: BTreeMap<String, AgentEntry>,
 }
 
 impl EventHistory<'_> {
@@ -76,6 +69,7 @@ impl EventHistory<'_> {
             since_ms: Some(now_ms.saturating_sub(since_ms)),
             limit: EVENTS_MAX,
             order: EventOrder::OldestFirst,
+            filter: self.filter.as_str().to_owned(),
             ..EventQuery::default()
         };
         // The end of history before it is read: the cursor if no event is that recent.
@@ -89,14 +83,14 @@ impl EventHistory<'_> {
         loop {
             let (events, next) = self.page(query.clone()).await?;
             for event in &events {
-                last = Some(event.cursor);
-                let entry = event.agent.as_ref().and_then(|agent| self.entries.get(agent));
-                if self.filter.is_empty() || self.filter.matches_event(event, entry, now_ms) {
-                    print(event, args, console)?;
-                }
+                last = last.max(Some(event.cursor));
+                print(event, args, console)?;
             }
             match next {
-                Some(next) => query = query.following(next),
+                Some(next) => {
+                    last = last.max(Some(next));
+                    query = query.following(next);
+                }
                 None => return Ok(last),
             }
         }
@@ -109,18 +103,6 @@ impl EventHistory<'_> {
             _ => Err(ClientError::Unexpected { what: "events" }.into()),
         }
     }
-}
-
-/// Returns the agents by id, for a filter that may read their fields.
-async fn entries(
-    client: &Client,
-    filter: &Filter,
-) -> Result<BTreeMap<String, AgentEntry>, CliError> {
-    if filter.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let (entries, _) = client.snapshot(Vec::new()).await?;
-    Ok(entries.into_iter().map(|entry| (entry.agent.clone(), entry)).collect())
 }
 
 fn print(event: &Event, args: &EventsArgs, console: &mut Console) -> Result<(), CliError> {

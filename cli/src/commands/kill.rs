@@ -1,22 +1,22 @@
 //! `heartline kill` and `heartline resume`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use heartline_operator::Filter;
 use heartline_operator::client::Client;
 use heartline_operator::json::{self, CommandProgress, CommandReport};
-use heartline_operator::message::{AgentCommand, AgentEntry, CommandOutcome};
+use heartline_operator::message::{AgentCommand, CommandOutcome};
 use heartline_operator::text::{span, verb};
-use heartline_vocabulary::{Action, CommandRefusal, CommandTarget};
+use heartline_vocabulary::{Action, CommandTarget};
 
 use crate::act::{
-    CommandPlan, CommandTracker, CommandWatcher, RetryPolicy, confirm, refusal, send, tasks,
+    CommandPlan, CommandTracker, CommandWatcher, RetryPolicy, agents, confirm, refusal, send, tasks,
 };
 use crate::args::{ExecutionArgs, KillArgs, ResumeArgs, TargetArgs};
 use crate::console::Console;
 use crate::error::{CliError, CommandExit};
 use crate::settings::Settings;
-use crate::targets::FleetSnapshot;
+use crate::targets::{self, LISTED, missing_targets};
 
 /// Longest reason, in bytes.
 const REASON_MAX: usize = 512;
@@ -71,39 +71,34 @@ impl CommandInvocation {
         if self.reason.len() > REASON_MAX {
             return Err(CliError::Usage(format!("--reason: at most {REASON_MAX} bytes")));
         }
-        let filter = self.targets.filter.as_deref().map(Filter::parse).transpose()?;
+        let asked = self.targets.selector()?;
         let client = settings.connect_with_control().await?;
-        let (entries, collector) = client.snapshot(Vec::new()).await?;
-        let fleet = FleetSnapshot::new(entries, collector);
+        let preview = targets::preview(&client, &asked).await?;
         let request_id = getrandom::u64().map_err(|error| CliError::System {
             what: "draw a random number",
             source: error.into(),
         })?;
+        let at_ms = preview.collector.at_ms;
         let refuse = |refused| CommandOutcome {
             request_id,
-            at_ms: fleet.now_ms(),
+            at_ms,
             targets: Vec::new(),
             refused: Some(refused),
         };
-        let targets = match self.resolve(&fleet, filter.as_ref()) {
-            Ok(targets) => targets,
-            Err(failure) => {
-                // A script reads the reason in the document, a person in the message.
-                if let Some(refused) =
-                    self.refusal_of(&fleet, &failure).filter(|_| self.execution.json)
-                {
-                    self.print_json(&[], &refuse(refused), console)?;
-                }
-                return Err(failure);
+        if let Some((refused, message)) = missing_targets(&preview) {
+            // A script reads the reason in the document, a person in the message.
+            if self.execution.json {
+                self.print_json(&[], &refuse(refused), console)?;
             }
-        };
+            return Err(message);
+        }
 
-        let plan = CommandPlan::new(self.action, &fleet, targets);
+        let plan = CommandPlan::new(self.action, preview);
         console.say(&plan.describe(console.formatter, console.terminal.columns));
         // Typing the count confirms it; with `--yes` it must be given.
         let mut expect = self.execution.expect;
         if !self.execution.yes && expect.is_none() {
-            expect = u32::try_from(plan.targets.len()).ok();
+            expect = Some(plan.preview.hits);
         }
         if let Some(refused) = refusal(&plan, expect) {
             let outcome = refuse(refused);
@@ -115,39 +110,12 @@ impl CommandInvocation {
         let command = AgentCommand {
             request_id,
             action: self.action,
-            agents: plan.targets.iter().map(|entry| entry.agent.clone()).collect(),
+            agents: plan.selector(asked),
             reason: self.reason.clone(),
             expect,
+            fingerprint: Some(plan.preview.fingerprint),
         };
         self.send(client, command, settings, console).await
-    }
-
-    fn resolve(
-        &self,
-        fleet: &FleetSnapshot,
-        filter: Option<&Filter>,
-    ) -> Result<Vec<AgentEntry>, CliError> {
-        let found = match filter {
-            Some(filter) => fleet.matching(filter),
-            None => fleet.named(&self.targets.names)?,
-        };
-        if found.is_empty() {
-            return Err(CliError::NotDone("nothing was done: no agent matches".to_owned()));
-        }
-        Ok(found.into_iter().cloned().collect())
-    }
-
-    /// Returns the refusal that the collector would send for missing targets.
-    fn refusal_of(&self, fleet: &FleetSnapshot, failure: &CliError) -> Option<CommandRefusal> {
-        if !matches!(failure, CliError::NotDone(_)) {
-            return None;
-        }
-        let is_unknown = |name: &&String| fleet.named(std::slice::from_ref(*name)).is_err();
-        let unknown: Vec<_> = self.targets.names.iter().filter(is_unknown).cloned().collect();
-        Some(match unknown.is_empty() {
-            true => CommandRefusal::NoAgents,
-            false => CommandRefusal::UnknownAgents(unknown),
-        })
     }
 
     fn print_json(
@@ -169,7 +137,7 @@ impl CommandInvocation {
     ) -> Result<CommandExit, CliError> {
         // Subscribed before, so that not even the fastest agent is missed.
         let watcher = match self.execution.wait {
-            Some(_) => Some(CommandWatcher::start(&client, command.agents.clone()).await?),
+            Some(_) => Some(CommandWatcher::start(&client, &command.agents).await?),
             None => None,
         };
         let (outcome, _client) = send(client, &command, settings, RetryPolicy::default()).await?;
@@ -204,23 +172,117 @@ impl CommandInvocation {
     }
 }
 
-/// Returns a line for each target.
+/// Returns a line for each target, or for each outcome where there are many.
 fn lines(action: Action, progress: &CommandTracker, wait: Option<Duration>) -> Vec<String> {
-    let line = |(target, so_far): (&CommandTarget, CommandProgress)| {
-        let (verb, agent) = (verb(action), &target.agent);
-        let what = match (so_far.obeyed_ms, so_far.delivered_ms, wait) {
-            _ if so_far.disobeyed => "DISOBEYED: it goes on completing work".to_owned(),
-            (Some(ms), _, _) if target.changed => format!("obeyed in {}", span(ms)),
-            (Some(_), _, _) => "obeyed before: nothing changed".to_owned(),
-            (None, Some(ms), Some(_)) if so_far.draining > 0 => {
-                format!("delivered in {}, draining {}", span(ms), tasks(so_far.draining))
-            }
-            (None, Some(ms), Some(_)) => format!("delivered in {}, NOT OBEYED yet", span(ms)),
-            (None, None, Some(_)) => format!("NOT DELIVERED yet; the {verb} stays pending"),
-            (None, _, None) if !target.changed => "no change: already in effect".to_owned(),
-            (None, _, None) => "accepted and stored".to_owned(),
+    let waited = wait.is_some();
+    let verb = verb(action);
+    let targets: Vec<_> = progress.targets().collect();
+    if targets.len() <= LISTED {
+        let line = |(target, so_far): &(&CommandTarget, CommandProgress)| {
+            let outcome = TargetOutcome::of(target, *so_far, waited);
+            let CommandTarget { agent, generation, .. } = target;
+            let what = outcome.describe(so_far.longest_ms(), so_far.draining, verb);
+            format!("{verb} {agent} (#{generation}): {what}")
         };
-        format!("{verb} {agent} (#{}): {what}", target.generation)
+        return targets.iter().map(line).collect();
+    }
+    let mut sums: BTreeMap<TargetOutcome, OutcomeSum> = BTreeMap::new();
+    for (target, so_far) in &targets {
+        let sum = sums.entry(TargetOutcome::of(target, *so_far, waited)).or_default();
+        sum.count += 1;
+        sum.slowest_ms = sum.slowest_ms.max(so_far.longest_ms());
+        sum.draining = sum.draining.saturating_add(so_far.draining);
+    }
+    let line = |(outcome, sum): (&TargetOutcome, &OutcomeSum)| {
+        let what = outcome.describe(sum.slowest_ms, sum.draining, verb);
+        format!("{verb} {}: {what}", agents(sum.count))
     };
-    progress.targets().map(line).collect()
+    sums.iter().map(line).collect()
+}
+
+/// The agents with one outcome of a command.
+#[derive(Default)]
+struct OutcomeSum {
+    count: usize,
+    slowest_ms: Option<u64>,
+    draining: u32,
+}
+
+/// What became of a command at one agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum TargetOutcome {
+    Disobeyed,
+    NotDelivered,
+    Delivered,
+    Draining,
+    Obeyed,
+    ObeyedBefore,
+    Accepted,
+    Unchanged,
+}
+
+impl TargetOutcome {
+    fn of(target: &CommandTarget, progress: CommandProgress, waited: bool) -> Self {
+        match (progress.obeyed_ms, progress.delivered_ms) {
+            _ if progress.disobeyed => Self::Disobeyed,
+            (Some(_), _) if target.changed => Self::Obeyed,
+            (Some(_), _) => Self::ObeyedBefore,
+            (None, Some(_)) if waited && progress.draining > 0 => Self::Draining,
+            (None, Some(_)) if waited => Self::Delivered,
+            (None, None) if waited => Self::NotDelivered,
+            (None, _) if target.changed => Self::Accepted,
+            (None, _) => Self::Unchanged,
+        }
+    }
+
+    /// Describes it, with the longest time that it took, and the tasks that are still to end.
+    fn describe(self, slowest_ms: Option<u64>, draining: u32, verb: &str) -> String {
+        let within = span(slowest_ms.unwrap_or(0));
+        match self {
+            Self::Obeyed => format!("obeyed in {within}"),
+            Self::ObeyedBefore => "obeyed before: nothing changed".to_owned(),
+            Self::Disobeyed => "DISOBEYED: it goes on completing work".to_owned(),
+            Self::Draining => format!("delivered in {within}, draining {}", tasks(draining)),
+            Self::Delivered => format!("delivered in {within}, NOT OBEYED yet"),
+            Self::NotDelivered => format!("NOT DELIVERED yet; the {verb} stays pending"),
+            Self::Accepted => "accepted and stored".to_owned(),
+            Self::Unchanged => "no change: already in effect".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heartline_vocabulary::State;
+
+    fn printed(count: u64) -> Vec<String> {
+        let target = |at| CommandTarget {
+            agent: format!("mail.{at}").into(),
+            generation: at,
+            state: State::Healthy,
+            changed: at > 0,
+        };
+        let targets = (0..count).map(target).collect();
+        let outcome = CommandOutcome { request_id: 1, at_ms: 0, targets, refused: None };
+        lines(Action::Kill, &CommandTracker::new(Action::Kill, &outcome), None)
+    }
+
+    #[test]
+    fn few_targets_have_a_line_each_and_many_are_counted() {
+        assert_eq!(
+            printed(2),
+            [
+                "kill mail.0 (#0): no change: already in effect",
+                "kill mail.1 (#1): accepted and stored"
+            ]
+        );
+        assert_eq!(
+            printed(100_000),
+            [
+                "kill 99999 agents: accepted and stored",
+                "kill 1 agent: no change: already in effect"
+            ]
+        );
+    }
 }

@@ -103,7 +103,7 @@ async fn without_filter(
         Command::Agent(args) => agent::run(&args, settings, console).await,
         Command::Kill(args) => kill::kill(args, settings, console).await,
         Command::Resume(args) => kill::resume(args, settings, console).await,
-        Command::Forget(args) => forget::run(args, settings, console).await,
+        Command::Forget(args) => forget::run(&args, settings, console).await,
         Command::Token(args) => token::run(args, settings, console).await,
         Command::Doctor => crate::doctor::run(settings, console).await,
         #[cfg(feature = "demo")]

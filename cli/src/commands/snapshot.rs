@@ -1,7 +1,7 @@
 //! `heartline snapshot`: one screen of the terminal app as text.
 
 use heartline_operator::client::{Client, ClientError};
-use heartline_operator::message::{EventQuery, Reply, Request};
+use heartline_operator::message::{AgentSelector, EventQuery, Reply, Request};
 use heartline_tui::{SnapshotData, snapshot};
 
 use crate::args::{Screen, SnapshotArgs};
@@ -22,7 +22,7 @@ pub(crate) async fn run(
     let tui_settings = settings.config.tui_settings(&environment)?;
     let client = settings.connect().await?;
     let round_trip_ms = measure_round_trip(&client).await?;
-    let (entries, collector) = client.snapshot(Vec::new()).await?;
+    let (entries, collector) = client.snapshot(AgentSelector::All).await?;
     let query = EventQuery { limit: EVENTS, ..EventQuery::default() };
     let Reply::Events { events, .. } = client.request(Request::Events(query)).await? else {
         return Err(ClientError::Unexpected { what: "events" }.into());

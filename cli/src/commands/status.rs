@@ -13,7 +13,7 @@ use crate::error::{CliError, CommandExit};
 use crate::settings::Settings;
 use crate::style::{StateFormatter, alert};
 use crate::table::{self, TableColumn};
-use crate::targets::FleetSnapshot;
+use crate::targets::{FleetSnapshot, filter_selector};
 
 /// The columns of the table; on a narrow terminal the optional ones are left out.
 const COLUMNS: [TableColumn; 15] = [
@@ -44,15 +44,15 @@ pub(crate) async fn run(
 ) -> Result<CommandExit, CliError> {
     let filter = parse_filter(args.filter.as_deref())?;
     let client = settings.connect().await?;
-    let (entries, collector) = client.snapshot(Vec::new()).await?;
+    let (entries, collector) = client.snapshot(filter_selector(&filter)).await?;
     let fleet = FleetSnapshot::new(entries, collector);
-    let shown = fleet.matching(&filter);
+    let shown = &fleet.entries;
     if args.json {
-        let document = json::status(shown.iter().copied(), &fleet.collector, fleet.now_ms());
+        let document = json::status(shown, &fleet.collector, fleet.now_ms());
         console.print_json(&document)?;
     } else {
         let (formatter, columns) = (console.formatter, console.terminal.columns);
-        console.print(&summary(&fleet, shown.len(), formatter, columns))?;
+        console.print(&summary(&fleet, formatter, columns))?;
         console.print(&collector_lines(&fleet.collector, columns))?;
         if !shown.is_empty() {
             let rows = shown.iter().map(|entry| row(entry, fleet.now_ms(), formatter));
@@ -64,12 +64,7 @@ pub(crate) async fn run(
 }
 
 /// Counts the agents by state.
-fn summary(
-    fleet: &FleetSnapshot,
-    shown: usize,
-    formatter: StateFormatter,
-    columns: Option<usize>,
-) -> String {
+fn summary(fleet: &FleetSnapshot, formatter: StateFormatter, columns: Option<usize>) -> String {
     let summary = &fleet.collector.summary;
     let mut parts = match summary.total {
         0 => vec!["No agents yet.".to_owned(), START_ONE.to_owned()],
@@ -77,7 +72,8 @@ fn summary(
     };
     // Unknown is never "all clear": it is shown also when all other counts are 0.
     parts.extend(summary.present().map(|(status, count)| formatter.count(status, count)));
-    if shown != fleet.entries.len() {
+    let shown = fleet.entries.len();
+    if shown != summary.total as usize {
         parts.push(format!("({shown} shown)"));
     }
     table::wrap(&parts, "   ", columns)
@@ -218,7 +214,8 @@ mod tests {
     fn unknown_agents_are_counted_separately() {
         let mut fleet = fleet();
         fleet.collector.summary.unknown = 2;
-        let line = summary(&fleet, 1, StateFormatter(GlyphSet::Ascii), None);
+        fleet.entries.truncate(1);
+        let line = summary(&fleet, StateFormatter(GlyphSet::Ascii), None);
         assert_eq!(
             strip_str(&line).to_string(),
             "3 agents   + 1 healthy   X 1 unreachable   # 1 killed   ? 2 unknown   (1 shown)"

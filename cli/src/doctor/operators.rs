@@ -1,7 +1,7 @@
 //! Checks of the operators' socket, whose counters show what became of a probe.
 
 use heartline_operator::client::Client;
-use heartline_operator::message::{CollectorStatus, Reply, Request};
+use heartline_operator::message::{AgentSelector, CollectorStatus, ForgetCommand, Reply, Request};
 use heartline_vocabulary::{DATAGRAM_COUNTERS, DatagramCounter, DatagramCounters, DatagramLoss};
 
 use super::Diagnostic;
@@ -53,14 +53,15 @@ impl OperatorConnection {
 
     /// Returns true when an agent is known, or when that can't be found out.
     pub(super) async fn knows(&self, agent: &str) -> bool {
-        match self.client.snapshot(vec![agent.to_owned()]).await {
+        match self.client.snapshot(one(agent)).await {
             Ok((entries, _)) => entries.iter().any(|entry| entry.agent == agent),
             Err(_) => true,
         }
     }
 
     pub(super) async fn forget(&self, agent: &str) -> bool {
-        let request = Request::Forget { agents: vec![agent.to_owned()] };
+        let command = ForgetCommand { agents: one(agent), expect: None, fingerprint: None };
+        let request = Request::Forget(command);
         matches!(self.client.request(request).await, Ok(Reply::Forgotten { agents }) if agents.len() == 1)
     }
 
@@ -74,6 +75,10 @@ impl OperatorConnection {
         };
         DATAGRAM_COUNTERS.iter().find(grown).map(|counter| counter.label)
     }
+}
+
+fn one(agent: &str) -> AgentSelector {
+    AgentSelector::Names(vec![agent.to_owned()])
 }
 
 fn report(collector: &CollectorStatus, diagnostics: &mut Vec<Diagnostic>) {

@@ -1,27 +1,30 @@
 //! Requests of operators and their replies.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use heartline_fleet::CommandRequest;
 
 use heartline_operator::message::{
-    AgentCommand, EVENTS_MAX, ErrorCode, EventQuery, HistoryHealth, Reply, Request,
+    AgentCommand, AgentSelector, CommandOutcome, EVENTS_MAX, ErrorCode, EventQuery, ForgetCommand,
+    HistoryHealth, Reply, Request, SubscriptionUpdate,
 };
+use heartline_operator::{Filter, text};
 use heartline_vocabulary::{CommandRefusal, Reason};
 use tokio::time::timeout;
 
 use super::ServerContext;
 use super::access::SocketRole;
 use super::connection::ReplyWriter;
-use super::subscription::{ClientGone, SubscriptionRequest, send_pages};
+use super::selection::{self, AgentMatcher, FleetPages, Selection};
+use super::subscription::ClientGone;
 use super::token;
-use crate::driver::DriverRequest;
+use crate::driver::{DriverRequest, FleetPage};
 
 /// Longest reason, in bytes.
 const REASON_MAX: usize = 512;
-/// Most agents in one command or question.
-const AGENTS_MAX: usize = 100_000;
+/// Most agents in one command.
+pub const AGENTS_MAX: usize = 100_000;
 /// Longest wait for events that were judged before a question to be on disk.
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
@@ -44,10 +47,10 @@ pub async fn answer(
     context: &ServerContext,
 ) -> Result<(), ClientGone> {
     if let Request::Snapshot { agents } = request {
-        context.publisher.refresh_work().await;
-        let wanted =
-            SubscriptionRequest { agents: BTreeSet::from_iter(agents), every: Duration::ZERO };
-        return send_pages(&context.publisher, &context.driver, writer, &wanted).await.map(drop);
+        return match send_snapshot(&agents, writer, context).await {
+            Ok(sent) => sent,
+            Err((code, message)) => writer.send(Reply::Error { code, message }).await,
+        };
     }
     let reply = match reply(request, operator, context).await {
         Ok(reply) => reply,
@@ -73,15 +76,22 @@ async fn reply(
             may_control(operator)?;
             run_command(command, operator, context).await
         }
-        Request::Forget { agents } => {
+        Request::Preview { agents, list } => {
+            let preview = selection::preview(&agents, list, context).await?;
+            Ok(Reply::Preview(Box::new(preview)))
+        }
+        Request::Forget(command) => {
             may_control(operator)?;
-            forget(agents, operator, context).await
+            forget(command, operator, context).await
         }
         Request::Token(request) => {
             may_control(operator)?;
             token::answer(request, operator, context).await.map(Reply::Token)
         }
-        Request::Hello { .. } | Request::Snapshot { .. } | Request::Subscribe { .. } => {
+        Request::Hello { .. }
+        | Request::Snapshot { .. }
+        | Request::Subscribe { .. }
+        | Request::MoreNames { .. } => {
             Err((ErrorCode::BadRequest, "a connection says hello once, at its start".to_owned()))
         }
     }
@@ -97,7 +107,8 @@ fn may_control(operator: &OperatorIdentity) -> Result<(), RequestError> {
     }
 }
 
-fn ending() -> RequestError {
+/// Returns the error of a request that comes during shutdown.
+pub fn ending() -> RequestError {
     (ErrorCode::Unavailable, "the collector is shutting down".to_owned())
 }
 
@@ -105,11 +116,39 @@ fn unavailable(error: &impl std::fmt::Display) -> RequestError {
     (ErrorCode::Unavailable, format!("history can't be read: {error}"))
 }
 
+/// Sends agents as they are, page by page.
+async fn send_snapshot(
+    selector: &AgentSelector,
+    writer: &ReplyWriter,
+    context: &ServerContext,
+) -> Result<Result<(), ClientGone>, RequestError> {
+    let mut matcher = AgentMatcher::new(selector)?;
+    context.publisher.refresh_work().await;
+    let mut pages = match selector.is_exact() {
+        true => FleetPages::named(context, selector.names().to_vec()),
+        false => FleetPages::all(context),
+    };
+    while let Some(FleetPage { mut entries, status, .. }) = pages.next().await? {
+        let (last, now_ms) = (pages.is_done(), status.at_ms);
+        entries.retain(|entry| matcher.matches(entry, now_ms));
+        if entries.is_empty() && !last {
+            continue;
+        }
+        let page = SubscriptionUpdate::Page { entries, collector: Box::new(status), last };
+        if writer.send(Reply::Update(page)).await.is_err() {
+            return Ok(Err(ClientGone));
+        }
+    }
+    Ok(Ok(()))
+}
+
 async fn agent_detail(agent: String, context: &ServerContext) -> Result<Reply, RequestError> {
     let name = agent.clone();
     let detail = context.driver.request(|to| DriverRequest::Agent(name, to)).await;
     let Some(mut detail) = detail.ok_or_else(ending)? else {
-        return Err((ErrorCode::NotFound, format!("there is no agent \"{}\"", scrubbed(&agent))));
+        let unknown = selection::with_similar(vec![agent], context).await?;
+        let message = unknown.into_iter().map(|unknown| unknown.to_string()).collect();
+        return Err((ErrorCode::NotFound, message));
     };
     flush_history(context).await?;
     let id = detail.entry.id;
@@ -126,12 +165,27 @@ async fn agent_detail(agent: String, context: &ServerContext) -> Result<Reply, R
     Ok(Reply::Agent(Box::new(detail)))
 }
 
-async fn events(query: EventQuery, context: &ServerContext) -> Result<Reply, RequestError> {
+async fn events(mut query: EventQuery, context: &ServerContext) -> Result<Reply, RequestError> {
+    let filter = Filter::parse(&std::mem::take(&mut query.filter))
+        .map_err(|error| (ErrorCode::BadRequest, error.to_string()))?;
     flush_history(context).await?;
     // Fewer than asked for is no loss: the answer says where to go on.
     let query = EventQuery { limit: query.limit.clamp(1, EVENTS_MAX), ..query };
     let read = context.readers.read(move |reader| reader.events(&query));
-    let (events, next) = read.await.map_err(|error| unavailable(&error))?;
+    let (mut events, next) = read.await.map_err(|error| unavailable(&error))?;
+    if !filter.is_empty() {
+        let names: BTreeSet<String> = events.iter().filter_map(|it| it.agent.clone()).collect();
+        let mut pages = FleetPages::named(context, names.into_iter().collect());
+        let (mut entries, mut now_ms) = (BTreeMap::new(), crate::clock::wall_ms());
+        while let Some(page) = pages.next().await? {
+            now_ms = page.status.at_ms;
+            entries.extend(page.entries.into_iter().map(|entry| (entry.agent.clone(), entry)));
+        }
+        events.retain(|event| {
+            let entry = event.agent.as_ref().and_then(|agent| entries.get(agent));
+            filter.matches_event(event, entry, now_ms)
+        });
+    }
     Ok(Reply::Events { events, next })
 }
 
@@ -160,16 +214,83 @@ async fn run_command(
     operator: &OperatorIdentity,
     context: &ServerContext,
 ) -> Result<Reply, RequestError> {
-    let AgentCommand { request_id, action, agents, reason, expect } = command;
-    if reason.len() > REASON_MAX || agents.len() > AGENTS_MAX {
+    if command.reason.len() > REASON_MAX {
+        let len = command.reason.len();
+        let message = format!("a reason has at most {REASON_MAX} bytes, this one has {len}");
+        return Err((ErrorCode::BadRequest, message));
+    }
+    let request_id = command.request_id;
+    let outcome = match check_command(&command, context).await? {
+        Ok(agents) => send_command(command, agents, operator, context).await?,
+        Err(refusal) => CommandOutcome {
+            request_id,
+            at_ms: crate::clock::wall_ms(),
+            targets: Vec::new(),
+            refused: Some(refusal),
+        },
+    };
+    if outcome.refused.is_some() {
+        // A command that was carried out changes what its selector finds. Sent again, as after a
+        // lost reply, it is answered as it was the first time.
+        let before = context.readers.read(move |reader| reader.command(request_id)).await;
+        if let Ok(Some(before)) = before {
+            return Ok(Reply::Command(before));
+        }
+    }
+    if let Some(CommandRefusal::UnknownAgents(agents)) = &outcome.refused {
+        let agents: Vec<String> = agents.iter().map(|agent| scrubbed(agent)).collect();
+        tracing::info!(?agents, "a command named agents that are not known");
+    }
+    Ok(Reply::Command(outcome))
+}
+
+/// Finds the agents of a command, or the reason why it is refused.
+async fn check_command(
+    command: &AgentCommand,
+    context: &ServerContext,
+) -> Result<Result<Vec<String>, CommandRefusal>, RequestError> {
+    let selection = selection::resolve(&command.agents, context).await?;
+    check_size(selection.agents.len())?;
+    Ok(check_selection(selection, &command.agents, command.fingerprint))
+}
+
+fn check_size(agents: usize) -> Result<(), RequestError> {
+    if agents > AGENTS_MAX {
         let message = format!(
-            "a command has at most {REASON_MAX} bytes of reason and {AGENTS_MAX} agents, this one \
-             has {} and {}",
-            reason.len(),
-            agents.len()
+            "{agents} agents: at most {AGENTS_MAX} are taken at once; narrow the names or the filter"
         );
         return Err((ErrorCode::BadRequest, message));
     }
+    Ok(())
+}
+
+/// Checks that every name was found, and that the agents are those that the operator was shown.
+fn check_selection(
+    selection: Selection,
+    selector: &AgentSelector,
+    fingerprint: Option<u64>,
+) -> Result<Vec<String>, CommandRefusal> {
+    if !selection.unknown.is_empty() {
+        return Err(CommandRefusal::UnknownAgents(selection.unknown));
+    }
+    if selection.agents.is_empty() {
+        return Err(CommandRefusal::NoAgents);
+    }
+    // Ids can't stand for other agents than before.
+    let has_changed = fingerprint.is_some_and(|shown| shown != selection.fingerprint);
+    if has_changed && !selector.is_exact() {
+        return Err(CommandRefusal::TargetsChanged);
+    }
+    Ok(selection.agents)
+}
+
+async fn send_command(
+    command: AgentCommand,
+    agents: Vec<String>,
+    operator: &OperatorIdentity,
+    context: &ServerContext,
+) -> Result<CommandOutcome, RequestError> {
+    let AgentCommand { request_id, action, reason, expect, .. } = command;
     let request = CommandRequest {
         request_id,
         action,
@@ -179,33 +300,37 @@ async fn run_command(
         by: operator.name.as_str().into(),
         expect,
     };
-    let outcome = context
-        .driver
-        .request(|to| DriverRequest::Command(request, to))
-        .await
-        .ok_or_else(ending)??;
-    if let Some(CommandRefusal::UnknownAgents(agents)) = &outcome.refused {
-        let agents: Vec<String> = agents.iter().map(|agent| scrubbed(agent)).collect();
-        tracing::info!(?agents, "a command named agents that are not known");
-    }
-    Ok(Reply::Command(outcome))
+    context.driver.request(|to| DriverRequest::Command(request, to)).await.ok_or_else(ending)?
 }
 
 async fn forget(
-    agents: Vec<String>,
+    command: ForgetCommand,
     operator: &OperatorIdentity,
     context: &ServerContext,
 ) -> Result<Reply, RequestError> {
-    if agents.is_empty() || agents.len() > AGENTS_MAX {
-        let message = format!("name 1 to {AGENTS_MAX} agents to forget");
-        return Err((ErrorCode::BadRequest, message));
+    let refused = |message: String| (ErrorCode::BadRequest, message);
+    let selection = selection::resolve(&command.agents, context).await?;
+    check_size(selection.agents.len())?;
+    let (hits, fleet_size) = (selection.agents.len(), selection.fleet_size);
+    let (beating, first_beating) = (selection.beating, selection.first_beating.clone());
+    let agents = check_selection(selection, &command.agents, command.fingerprint)
+        .and_then(|agents| {
+            CommandRefusal::check_count(hits, fleet_size, command.expect).map(|()| agents)
+        })
+        .map_err(|refusal| refused(refusal.to_string()))?;
+    if let Some((name, age_ms)) = first_beating {
+        let others =
+            if beating > 1 { format!(" (and {} more)", beating - 1) } else { String::new() };
+        return Err(refused(format!(
+            "nothing was done: {name}{others} still beats (last {} ago) and would be back at once; \
+             stop it first",
+            text::age(age_ms)
+        )));
     }
     let by = operator.name.as_str().into();
     let forgotten =
         context.driver.request(|reply_to| DriverRequest::Forget { by, agents, reply_to }).await;
-    let agents = forgotten
-        .ok_or_else(ending)?
-        .map_err(|refusal| (ErrorCode::BadRequest, refusal.to_string()))?;
+    let agents = forgotten.ok_or_else(ending)?.map_err(|refusal| refused(refusal.to_string()))?;
     Ok(Reply::Forgotten { agents })
 }
 

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::ServerContext;
 use super::access::SocketRole;
-use super::answer::{OperatorIdentity, answer};
+use super::answer::{AGENTS_MAX, OperatorIdentity, answer};
 use super::places::{Activity, ConnectionPlace, Eviction};
 use super::refusal::RefusalCause;
 use super::subscription::{self, ClientGone, SubscriptionRequest};
@@ -27,6 +27,8 @@ const HELLO_WITHIN: Duration = Duration::from_secs(2);
 const READ_WITHIN: Duration = Duration::from_secs(30);
 /// Longest time that a client which has to make room may take to read why.
 const FAREWELL_WITHIN: Duration = Duration::from_millis(100);
+/// Longest names of the agents of one request together: more than 100,000 ids can have.
+const NAMES_BYTES_MAX: usize = 8 << 20;
 /// Longest name of a client or origin that is kept.
 const NAME_MAX: usize = 64;
 
@@ -176,6 +178,7 @@ enum Flow {
 
 impl Session {
     async fn run(&mut self, place: &ConnectionPlace, mut ending: watch::Receiver<bool>) {
+        let mut names = EarlierNames::default();
         loop {
             let next = tokio::select! {
                 next = next_frame(&mut self.frames, &mut self.read_ahead) => next,
@@ -187,7 +190,7 @@ impl Session {
                 // A client that reads nothing more must not believe that it is still told.
                 () = over(&mut self.subscription) => return,
             };
-            let ClientFrame { id, request } = match next {
+            let ClientFrame { id, mut request } = match next {
                 Ok(Some(frame)) => frame,
                 Ok(None) | Err(FrameError::Io { .. }) => return,
                 Err(error) => {
@@ -198,6 +201,19 @@ impl Session {
                 }
             };
             let writer = self.writer.for_request(id);
+            let is_ready = match names.join(id, &mut request) {
+                Ok(is_ready) => is_ready,
+                Err(message) => {
+                    let error = Reply::Error { code: ErrorCode::BadRequest, message };
+                    if writer.send(error).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            if !is_ready {
+                continue;
+            }
             place.set_activity(Activity::Busy);
             if self.answer(request, &writer).await == Flow::End {
                 return;
@@ -220,7 +236,13 @@ impl Session {
             return Flow::Continue;
         }
         // A query is of no use without its client; what changes something is carried through.
-        let is_query = matches!(request, Request::Agent { .. } | Request::Events(_));
+        let is_query = matches!(
+            request,
+            Request::Agent { .. }
+                | Request::Events(_)
+                | Request::Snapshot { .. }
+                | Request::Preview { .. }
+        );
         let answered = answer(request, writer, &self.operator, &self.context);
         tokio::select! {
             answered = answered => match answered {
@@ -237,6 +259,39 @@ impl Drop for Session {
         if let Some(subscription) = &self.subscription {
             subscription.abort();
         }
+    }
+}
+
+/// The names that came before the request that they belong to.
+#[derive(Default)]
+struct EarlierNames {
+    id: u32,
+    names: Vec<String>,
+    /// Length of all of them.
+    bytes: usize,
+}
+
+impl EarlierNames {
+    /// Keeps names for the request that follows, or gives a request those that came before it.
+    /// Returns whether the request is to be answered.
+    fn join(&mut self, id: u32, request: &mut Request) -> Result<bool, String> {
+        if self.id != id {
+            *self = Self { id, ..Self::default() };
+        }
+        if let Request::MoreNames { names } = request {
+            self.bytes += names.iter().map(String::len).sum::<usize>();
+            if self.names.len() + names.len() > AGENTS_MAX || self.bytes > NAMES_BYTES_MAX {
+                *self = Self::default();
+                return Err(format!("at most {AGENTS_MAX} agents are taken at once"));
+            }
+            self.names.append(names);
+            return Ok(false);
+        }
+        let Self { names, .. } = std::mem::take(self);
+        if !names.is_empty() {
+            request.prepend_names(names);
+        }
+        Ok(true)
     }
 }
 
@@ -333,6 +388,7 @@ fn scrubbed(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use heartline_operator::message::AgentSelector;
 
     #[tokio::test]
     async fn cancelling_a_send_does_not_truncate_its_frame() {
@@ -374,6 +430,30 @@ mod tests {
         drop(theirs);
         client_closed(&mut frames, &mut read_ahead).await;
         assert!(next_frame(&mut frames, &mut read_ahead).await.unwrap().is_none());
+    }
+
+    #[test]
+    fn names_of_earlier_frames_belong_to_the_request_of_their_id_alone() {
+        let named = |names: &[&str]| {
+            let names = names.iter().map(ToString::to_string).collect();
+            Request::Snapshot { agents: AgentSelector::Names(names) }
+        };
+        let more = |name: &str| Request::MoreNames { names: vec![name.to_owned()] };
+        let mut earlier = EarlierNames::default();
+        assert_eq!(earlier.join(1, &mut more("a")), Ok(false));
+        assert_eq!(earlier.join(1, &mut more("b")), Ok(false));
+        let mut request = named(&["c"]);
+        assert_eq!(earlier.join(1, &mut request), Ok(true));
+        assert_eq!(request, named(&["a", "b", "c"]));
+        assert_eq!(earlier.join(2, &mut more("x")), Ok(false));
+        let mut other = named(&["c"]);
+        assert_eq!(earlier.join(3, &mut other), Ok(true));
+        assert_eq!(other, named(&["c"]), "its own names alone");
+        let mut many = Request::MoreNames { names: vec![String::new(); AGENTS_MAX] };
+        assert_eq!(earlier.join(4, &mut many), Ok(false));
+        assert!(earlier.join(4, &mut more("one too many")).unwrap_err().contains("100000"));
+        let mut long = Request::MoreNames { names: vec!["x".repeat(NAMES_BYTES_MAX + 1)] };
+        assert!(earlier.join(5, &mut long).is_err(), "memory is bounded, too");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod connection;
 mod places;
 mod publisher;
 mod refusal;
+mod selection;
 mod socket_dir;
 mod socket_file;
 mod subscription;

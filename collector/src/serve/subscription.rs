@@ -11,10 +11,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::connection::ReplyWriter;
 use super::publisher::Publisher;
+use super::selection::PAGE_AGENTS;
 use crate::driver::{DriverHandle, DriverRequest, FleetPage, PageRequest};
-
-/// Most agents in one request by name: the driver must not be held up.
-const NAMES_MAX: usize = 1_000;
 
 /// What a client subscribes to.
 #[derive(Clone, Debug)]
@@ -74,7 +72,7 @@ pub async fn serve(
 }
 
 /// Sends the fleet, or the requested part of it.
-pub async fn send_pages(
+async fn send_pages(
     publisher: &Publisher,
     driver: &DriverHandle,
     writer: &ReplyWriter,
@@ -85,7 +83,7 @@ pub async fn send_pages(
     let mut from = Some(0);
     while let Some(start) = from {
         let page = if view.is_partial() {
-            PageRequest::Named(names.by_ref().take(NAMES_MAX).cloned().collect())
+            PageRequest::Named(names.by_ref().take(PAGE_AGENTS).cloned().collect())
         } else {
             PageRequest::Range { start, limit: u32::MAX }
         };

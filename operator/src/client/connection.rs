@@ -16,8 +16,8 @@ use super::ssh::SshProcess;
 use super::transport::{BoxedReader, BoxedWriter, Transport};
 use crate::frame::{self, FrameError, FrameReader};
 use crate::message::{
-    AgentEntry, ClientFrame, CollectorStatus, ErrorCode, Reply, Request, ServerFrame,
-    SubscriptionUpdate, VERSION,
+    AgentEntry, AgentSelector, ClientFrame, CollectorStatus, ErrorCode, Reply, Request,
+    SelectionPreview, ServerFrame, SubscriptionUpdate, VERSION,
 };
 
 /// Requests that wait to be written.
@@ -139,13 +139,13 @@ impl Client {
         }
     }
 
-    /// Returns these agents as they are now, or the whole fleet when `agents` is empty.
+    /// Returns these agents as they are now.
     ///
     /// # Errors
     /// As [`Client::request`].
     pub async fn snapshot(
         &self,
-        agents: Vec<String>,
+        agents: AgentSelector,
     ) -> Result<(Vec<AgentEntry>, CollectorStatus), ClientError> {
         let mut pages = self.open_stream(Request::Snapshot { agents }).await?;
         let waited = self.inner.request_timeout;
@@ -160,6 +160,21 @@ impl Client {
             if last {
                 return Ok((fleet, *collector));
             }
+        }
+    }
+
+    /// Returns what a command for these agents would hit, with the `list` worst of them.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub async fn preview(
+        &self,
+        agents: AgentSelector,
+        list: u32,
+    ) -> Result<SelectionPreview, ClientError> {
+        match self.request(Request::Preview { agents, list }).await? {
+            Reply::Preview(preview) => Ok(*preview),
+            _ => Err(ClientError::Unexpected { what: "preview" }),
         }
     }
 
@@ -246,14 +261,19 @@ impl ClientInner {
 
     async fn register(&self, request: Request, sender: ReplySender) -> Result<u32, ClientError> {
         let id = self.pending.register(sender)?;
-        let sent = match frame::encode(&ClientFrame { id, request }) {
-            Ok(frame) => self.outgoing.send(frame).await.map_err(|_| self.closed_error()),
-            Err(error) => Err(error.into()),
-        };
+        let sent = self.send_parts(id, request).await;
         if sent.is_err() {
             self.pending.remove(id);
         }
         sent.map(|()| id)
+    }
+
+    async fn send_parts(&self, id: u32, request: Request) -> Result<(), ClientError> {
+        for request in request.into_parts() {
+            let frame = frame::encode(&ClientFrame { id, request })?;
+            self.outgoing.send(frame).await.map_err(|_| self.closed_error())?;
+        }
+        Ok(())
     }
 
     fn closed_error(&self) -> ClientError {
@@ -363,7 +383,9 @@ fn name(request: &Request) -> &'static str {
             heartline_vocabulary::Action::Kill => "kill",
             heartline_vocabulary::Action::Resume => "resume",
         },
-        Request::Forget { .. } => "forget",
+        Request::Preview { .. } => "preview",
+        Request::Forget(_) => "forget",
+        Request::MoreNames { .. } => "names",
         Request::Token(_) => "token",
         Request::Collector => "collector",
         Request::Ping => "ping",

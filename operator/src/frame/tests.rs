@@ -57,7 +57,7 @@ fn deep_nesting_is_refused_and_not_followed() {
 
 #[test]
 fn a_message_over_the_limit_is_not_sent() {
-    let huge = Request::Forget { agents: vec!["a".repeat(MAX_FRAME)] };
+    let huge = Request::MoreNames { names: vec!["a".repeat(MAX_FRAME)] };
     assert!(matches!(encode(&huge), Err(FrameError::TooLong { len }) if len > MAX_FRAME));
 }
 
@@ -81,7 +81,7 @@ async fn frames_are_read_one_by_one_up_to_the_end() {
 
 #[tokio::test]
 async fn a_cancelled_read_loses_nothing() {
-    let frame = ClientFrame { id: 3, request: Request::Forget { agents: vec!["x".into(); 9] } };
+    let frame = ClientFrame { id: 3, request: Request::MoreNames { names: vec!["x".into(); 9] } };
     let bytes = encode(&frame).unwrap();
     let (mut near, far) = tokio::io::duplex(64);
     let mut reader = FrameReader::new(far);

@@ -43,6 +43,13 @@ impl CommandProgress {
     }
 }
 
+impl CommandProgress {
+    /// Returns the longest time that is known.
+    pub fn longest_ms(self) -> Option<u64> {
+        self.obeyed_ms.or(self.delivered_ms)
+    }
+}
+
 /// Returns the document of `kill --json` and `resume --json`.
 pub fn command_outcome(report: CommandReport<'_>) -> Value {
     let CommandReport { action, outcome, progress } = report;
@@ -83,6 +90,7 @@ fn refusal_object(refusal: &CommandRefusal) -> Value {
         CommandRefusal::NoReason => ("no_reason", [].as_slice()),
         CommandRefusal::NoAgents => ("no_agents", [].as_slice()),
         CommandRefusal::CountNotConfirmed { .. } => ("count_not_confirmed", [].as_slice()),
+        CommandRefusal::TargetsChanged => ("targets_changed", [].as_slice()),
     };
     json!({ "code": code, "message": refusal.to_string(), "agents": agents })
 }

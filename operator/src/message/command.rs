@@ -1,6 +1,8 @@
-//! Kill, resume, and tokens.
+//! Kill, resume, forget, and tokens.
 
 use serde::{Deserialize, Serialize};
+
+use super::AgentSelector;
 
 use heartline_vocabulary::{Action, CommandRefusal, CommandTarget};
 
@@ -10,13 +12,27 @@ pub struct AgentCommand {
     /// Random; makes a retry idempotent: it is answered as the first attempt was.
     pub request_id: u64,
     pub action: Action,
-    /// Exact ids: patterns and filters are resolved, and shown, before.
-    pub agents: Vec<String>,
+    /// At most 100,000 agents.
+    pub agents: AgentSelector,
     /// Required for a kill; at most 512 bytes.
     pub reason: String,
     /// The number of agents that the operator confirmed. Required for more than 10 agents or 20 %
     /// of the fleet; another number is refused.
     pub expect: Option<u32>,
+    /// The [`fingerprint`](super::SelectionPreview::fingerprint) of the agents that the operator was
+    /// shown. Others are refused.
+    pub fingerprint: Option<u64>,
+}
+
+/// A removal of retired agents, which is carried out whole or not at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgetCommand {
+    /// At most 100,000 agents, none of which still beats.
+    pub agents: AgentSelector,
+    /// As in [`AgentCommand`].
+    pub expect: Option<u32>,
+    /// As in [`AgentCommand`].
+    pub fingerprint: Option<u64>,
 }
 
 /// The answer to an [`AgentCommand`].

@@ -80,6 +80,9 @@ pub struct EventQuery {
     /// 1 to [`EVENTS_MAX`].
     pub limit: u32,
     pub order: EventOrder,
+    /// Only events that match this [`Filter`](crate::Filter), with their agents as they are now. Then
+    /// a page may hold less than `limit` events, or none, and yet be followed by another one.
+    pub filter: String,
 }
 
 impl EventQuery {

@@ -10,14 +10,20 @@ mod collector;
 mod command;
 mod event;
 mod part;
+mod selector;
 
 pub use agent::{
     AgentDetail, AgentEntry, AgentKeyInfo, AgentVitals, CommandStatus, LatencyQuantiles,
     RecentWork, SessionSummary,
 };
 pub use collector::{CollectorStatus, HistoryHealth};
-pub use command::{AgentCommand, CommandOutcome, TokenInfo, TokenReply, TokenRequest};
+pub use command::{
+    AgentCommand, CommandOutcome, ForgetCommand, TokenInfo, TokenReply, TokenRequest,
+};
 pub use event::{EVENTS_MAX, Event, EventKind, EventOrder, EventQuery};
+pub use selector::{
+    AgentSelector, SelectionPreview, UnknownName, is_pattern, is_similar, selection_fingerprint,
+};
 
 use heartline_vocabulary::AgentRowId;
 use serde::{Deserialize, Serialize};
@@ -55,11 +61,9 @@ pub enum Request {
         /// as the client knows; recorded beside the peer credentials, never instead of them.
         origin: Option<String>,
     },
-    /// The fleet now, in pages ([`SubscriptionUpdate::Page`]).
-    Snapshot {
-        /// Only these agents; empty: all.
-        agents: Vec<String>,
-    },
+    /// Agents as they are now, in pages ([`SubscriptionUpdate::Page`]). Names that are not known are
+    /// left out.
+    Snapshot { agents: AgentSelector },
     /// The fleet now, in pages, then [`SubscriptionUpdate::Delta`] until the connection ends. Answered with
     /// [`SubscriptionUpdate::Resync`] and new pages whenever the client was too slow.
     Subscribe {
@@ -72,10 +76,19 @@ pub enum Request {
     Agent { agent: String },
     /// A page of history ([`Reply::Events`]).
     Events(EventQuery),
+    /// What a command would hit ([`Reply::Preview`]).
+    Preview {
+        agents: AgentSelector,
+        /// Most agents to be listed, up to 100.
+        list: u32,
+    },
     /// Kill or resume ([`Reply::Command`]). Control socket only.
     Command(AgentCommand),
     /// Remove retired agents ([`Reply::Forgotten`]); their history stays. Control socket only.
-    Forget { agents: Vec<String> },
+    Forget(ForgetCommand),
+    /// Names that the request of the same id, which follows, begins with: one frame is too short for
+    /// all of them. Not answered.
+    MoreNames { names: Vec<String> },
     /// Make, revoke or list tokens ([`Reply::Token`]). Control socket only.
     Token(TokenRequest),
     /// The collector's own status ([`Reply::Collector`]).
@@ -109,6 +122,8 @@ pub enum Reply {
         /// Where [`EventQuery::following`] goes on; `None` on the last page.
         next: Option<i64>,
     },
+    /// To [`Request::Preview`].
+    Preview(Box<SelectionPreview>),
     /// To [`Request::Command`].
     Command(CommandOutcome),
     /// To [`Request::Forget`]: the agents that were removed.

@@ -1,7 +1,9 @@
-//! Replies that are too long for one frame, in parts.
+//! Requests and replies that are too long for one frame, in parts.
 
-use super::{CommandOutcome, Reply};
+use super::{AgentSelector, CommandOutcome, Reply, Request};
 
+/// Most bytes of the names in one part of a request.
+const PART_BYTES: usize = 512 << 10;
 /// Number of items above which a reply is split before it is known to be too long: encoding all of
 /// it would take longer than to split it.
 const PART_ITEMS: usize = 4_096;
@@ -71,11 +73,50 @@ fn split_list<T>(list: &mut Vec<T>) -> Option<Vec<T>> {
     (list.len() > 1).then(|| list.split_off(list.len() / 2))
 }
 
+impl Request {
+    /// Returns this request in parts: names first, as far as they take more than their share of a
+    /// frame, then the request with the rest of them.
+    pub fn into_parts(mut self) -> Vec<Self> {
+        let mut parts = Vec::new();
+        if let Some(AgentSelector::Names(names)) = self.selector_mut() {
+            let (mut part, mut bytes) = (Vec::new(), 0);
+            for name in std::mem::take(names) {
+                bytes += name.len() + 5;
+                if bytes > PART_BYTES {
+                    parts.push(Self::MoreNames { names: std::mem::take(&mut part) });
+                    bytes = name.len() + 5;
+                }
+                part.push(name);
+            }
+            *names = part;
+        }
+        parts.push(self);
+        parts
+    }
+
+    /// Puts the names of earlier parts in front of those of this request.
+    pub fn prepend_names(&mut self, mut before: Vec<String>) {
+        if let Some(AgentSelector::Names(names)) = self.selector_mut() {
+            before.append(names);
+            *names = before;
+        }
+    }
+
+    fn selector_mut(&mut self) -> Option<&mut AgentSelector> {
+        match self {
+            Self::Snapshot { agents } | Self::Preview { agents, .. } => Some(agents),
+            Self::Command(command) => Some(&mut command.agents),
+            Self::Forget(command) => Some(&mut command.agents),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::frame;
-    use crate::message::ServerFrame;
+    use crate::message::{ClientFrame, ServerFrame};
     use heartline_vocabulary::{CommandTarget, State};
 
     fn name(at: u32) -> String {
@@ -119,7 +160,29 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_split_is_one_part() {
+    fn a_request_with_100_000_names_is_put_together_from_frames() {
+        let names: Vec<String> = (0..100_000).map(name).collect();
+        let whole = Request::Snapshot { agents: AgentSelector::Names(names) };
+        let parts = whole.clone().into_parts();
+        assert!(parts.len() > 2);
+        let (mut before, mut last) = (Vec::new(), None);
+        for request in parts {
+            frame::encode(&ClientFrame { id: 1, request: request.clone() }).expect("a part fits");
+            match request {
+                Request::MoreNames { names } => before.extend(names),
+                request => last = Some(request),
+            }
+        }
+        let mut last = last.expect("the request itself comes last");
+        last.prepend_names(before);
+        assert!(last == whole, "the parts come to the whole");
+    }
+
+    #[test]
+    fn what_fits_is_one_part() {
+        let small = Request::Snapshot { agents: AgentSelector::Names(vec![name(1)]) };
+        assert_eq!(small.clone().into_parts(), [small]);
+        assert_eq!(Request::Ping.into_parts(), [Request::Ping]);
         assert!(Reply::Pong { at_ms: 1 }.split().is_none());
     }
 }

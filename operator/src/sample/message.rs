@@ -123,6 +123,7 @@ pub(crate) fn refusals() -> Vec<CommandRefusal> {
         CommandRefusal::NoReason,
         CommandRefusal::NoAgents,
         CommandRefusal::CountNotConfirmed { hits: 12, expected: Some(11) },
+        CommandRefusal::TargetsChanged,
     ]
 }
 
@@ -131,18 +132,26 @@ pub(crate) fn requests() -> Vec<Request> {
     let scope = String::from("mail.");
     vec![
         Request::Hello { version: VERSION, client: "test".into(), origin: Some("ops@b".into()) },
-        Request::Snapshot { agents: Vec::new() },
+        Request::Snapshot { agents: AgentSelector::All },
+        Request::Snapshot { agents: AgentSelector::Filter("p95>2s".into()) },
+        Request::Preview { agents: AgentSelector::Names(agents.clone()), list: 50 },
         Request::Subscribe { agents: agents.clone(), per_second: 4 },
         Request::Agent { agent: "mail.7".into() },
         Request::Events(EventQuery { since_ms: Some(NOW_MS), limit: 50, ..EventQuery::default() }),
         Request::Command(AgentCommand {
             request_id: u64::MAX,
             action: Action::Resume,
-            agents: agents.clone(),
+            agents: AgentSelector::Names(agents.clone()),
             reason: "works again".into(),
             expect: Some(1),
+            fingerprint: Some(7),
         }),
-        Request::Forget { agents },
+        Request::Forget(ForgetCommand {
+            agents: AgentSelector::Names(agents.clone()),
+            expect: None,
+            fingerprint: None,
+        }),
+        Request::MoreNames { names: agents },
         Request::Token(TokenRequest::Make { scope: scope.clone() }),
         Request::Token(TokenRequest::Revoke { scope: scope.clone(), reason: "lost".into() }),
         Request::Token(TokenRequest::Reinstate { scope }),
@@ -186,6 +195,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Update(SubscriptionUpdate::Resync),
         Reply::Agent(Box::new(busy_agent_detail())),
         Reply::Events { events: events_of_every_kind(), next: Some(7) },
+        Reply::Preview(Box::new(preview(&[busy_agent(), draining_agent()]))),
         Reply::Command(command_outcome()),
         Reply::Part(Box::new(Reply::Command(command_outcome()))),
         Reply::Forgotten { agents: vec!["old".into()] },

@@ -270,3 +270,13 @@ pub fn agent_detail(agent: &str) -> AgentDetail {
         entry,
     }
 }
+
+/// Returns what a command for all of these agents would hit.
+pub fn preview(agents: &[AgentEntry]) -> SelectionPreview {
+    let mut builder = crate::PreviewBuilder::new(50);
+    for entry in agents {
+        builder.count(entry);
+        builder.add(entry.clone(), NOW_MS);
+    }
+    builder.build(Vec::new(), collector(agents))
+}

@@ -6,8 +6,8 @@ use std::time::Duration;
 use heartline_operator::CollectorDirectories;
 use heartline_operator::client::{AccessMode, Client, ClientError, ClientOptions, Endpoint};
 use heartline_operator::message::{
-    AgentCommand, AgentDetail, AgentEntry, CollectorStatus, CommandOutcome, Event, EventKind,
-    EventOrder, EventQuery, Reply, Request, TokenReply, TokenRequest,
+    AgentCommand, AgentDetail, AgentEntry, AgentSelector, CollectorStatus, CommandOutcome, Event,
+    EventKind, EventOrder, EventQuery, Reply, Request, TokenReply, TokenRequest,
 };
 use heartline_vocabulary::Action;
 use tokio::runtime::{Builder, Runtime};
@@ -55,7 +55,18 @@ impl TestOperator {
     /// # Errors
     /// As [`Client::snapshot`] and [`Client::connect`].
     pub fn try_fleet(&self) -> Result<(Vec<AgentEntry>, CollectorStatus), ClientError> {
-        self.with_client(|runtime, client| runtime.block_on(client.snapshot(Vec::new())))
+        self.snapshot(&AgentSelector::All)
+    }
+
+    /// Returns these agents and the collector's status.
+    ///
+    /// # Errors
+    /// As [`Client::snapshot`] and [`Client::connect`].
+    pub fn snapshot(
+        &self,
+        agents: &AgentSelector,
+    ) -> Result<(Vec<AgentEntry>, CollectorStatus), ClientError> {
+        self.with_client(|runtime, client| runtime.block_on(client.snapshot(agents.clone())))
     }
 
     /// Returns all agents.
@@ -156,9 +167,10 @@ impl TestOperator {
         let command = AgentCommand {
             request_id,
             action,
-            agents: agents.iter().map(ToString::to_string).collect(),
+            agents: AgentSelector::Names(agents.iter().map(ToString::to_string).collect()),
             reason: "for a test".to_owned(),
             expect: u32::try_from(agents.len()).ok(),
+            fingerprint: None,
         };
         match self.request(&Request::Command(command)) {
             Ok(Reply::Command(outcome)) if outcome.refused.is_none() => outcome,

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use heartline_operator::message::{AgentCommand, HistoryHealth, Reply, Request};
+use heartline_operator::message::{AgentCommand, AgentSelector, HistoryHealth, Reply, Request};
 
 use heartline_tests::harness::{
     CollectorProcess, TestEnvironment, TestOperator, TestedProgram, rollup_totals, task_count,
@@ -125,9 +125,10 @@ fn a_full_disk_pauses_history_and_nothing_else() {
     let command = AgentCommand {
         request_id: 2,
         action: Action::Kill,
-        agents: vec!["worker".to_owned()],
+        agents: AgentSelector::Names(vec!["worker".to_owned()]),
         reason: "x".repeat(512),
         expect: Some(1),
+        fingerprint: None,
     };
     let answer = operator.request(&Request::Command(command));
     let is_acknowledged = matches!(answer, Ok(Reply::Command(_)));

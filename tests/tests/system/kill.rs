@@ -2,7 +2,7 @@
 
 use heartline_operator::client::ClientError;
 use heartline_operator::message::{
-    AgentCommand, AgentVitals, CommandOutcome, ErrorCode, EventKind, Reply, Request,
+    AgentCommand, AgentSelector, AgentVitals, CommandOutcome, ErrorCode, EventKind, Reply, Request,
 };
 use heartline_tests::harness::{TestEnvironment, TestOperator, wait_until};
 use heartline_vocabulary::{Action, CommandRefusal, Reason, State};
@@ -149,7 +149,7 @@ fn incomplete_commands_are_refused() {
     let mut id = 100;
     let mut answer = |operator: &TestOperator, agents: &[&str], reason: &str, expect| {
         id += 1;
-        let agents = agents.iter().map(ToString::to_string).collect();
+        let agents = AgentSelector::Names(agents.iter().map(ToString::to_string).collect());
         let reason = reason.to_owned();
         operator.request(&Request::Command(AgentCommand {
             request_id: id,
@@ -157,6 +157,7 @@ fn incomplete_commands_are_refused() {
             agents,
             reason,
             expect,
+            fingerprint: None,
         }))
     };
     let mut refusal =

@@ -15,6 +15,7 @@ mod kill;
 mod late_and_unreachable;
 mod local_address;
 mod log;
+mod many_agents;
 mod many_operators;
 mod network_partition;
 mod own_network;

@@ -3,10 +3,11 @@
 use std::process::Command;
 
 use heartline_operator::client::{Client, ClientError, ClientOptions, Endpoint};
-use heartline_operator::message::EventKind;
+use heartline_operator::message::{AgentEntry, EventKind};
 use heartline_tests::harness::{
     CollectorProcess, TestEnvironment, TestProcess, UnixUser, wait_for, wait_until,
 };
+use heartline_vocabulary::State;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
@@ -169,10 +170,13 @@ fn what_an_operator_was_shown_is_in_the_history_it_asks_for() {
     for n in 0..20 {
         let name = format!("agent-{n}");
         let agent = env.emitter(&name, collector.address(), 60_000).start();
-        wait_for("it is shown", || operator.agent(&name));
+        let is_healthy = |entry: &AgentEntry| entry.vitals.state == State::Healthy;
+        wait_for("it is shown as healthy", || operator.agent(&name).filter(is_healthy));
         let events = operator.events_of(&name);
-        let is_registered = events.iter().any(|it| matches!(it.kind, EventKind::Registered));
-        assert!(is_registered, "{name} was shown, and its history is {events:?}");
+        let became_healthy = events
+            .iter()
+            .any(|it| matches!(it.kind, EventKind::Transition { to: State::Healthy, .. }));
+        assert!(became_healthy, "{name} was shown, and its history is {events:?}");
         agent.stop();
     }
 }

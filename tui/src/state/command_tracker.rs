@@ -50,7 +50,7 @@ impl TrackedCommand {
     /// Returns the agents that have yet to obey.
     pub(crate) fn pending_agents(&self) -> impl Iterator<Item = &str> {
         let is_pending = |agent: &&String| !self.obeyed_ms.contains_key(*agent);
-        self.command.agents.iter().filter(is_pending).map(String::as_str)
+        self.command.agents.names().iter().filter(is_pending).map(String::as_str)
     }
 
     /// Returns the status of the command at those agents that received it and have yet to obey: their
@@ -186,5 +186,6 @@ fn refusal_text(refusal: &CommandRefusal) -> String {
         CommandRefusal::CountNotConfirmed { hits, .. } => {
             format!("it would hit {hits} agents, which was not confirmed")
         }
+        CommandRefusal::TargetsChanged => "other agents match now than were shown".to_owned(),
     }
 }

@@ -66,7 +66,7 @@ fn accept(app: &mut AppHarness, command: &AgentCommand, generation: u64) {
     let outcome = CommandOutcome {
         request_id: command.request_id,
         at_ms: heartline_operator::sample::NOW_MS,
-        targets: command.agents.iter().map(target).collect(),
+        targets: command.agents.names().iter().map(target).collect(),
         refused: None,
     };
     app.send(AppEvent::CommandAnswered(outcome));
@@ -144,7 +144,7 @@ fn a_confirmed_kill_carries_reason_count_and_exact_ids() {
     app.keys("Space Space K");
     let effects = confirm(&mut app);
     let command = sent_command(&effects).unwrap();
-    assert_eq!(command.agents, ["inventory-sync", "report-generator"]);
+    assert_eq!(command.agents.names(), ["inventory-sync", "report-generator"]);
     assert_eq!((command.action, command.expect), (Action::Kill, Some(2)));
     assert_eq!(command.reason, "INC-482");
     assert_ne!(command.request_id, 0);
@@ -162,7 +162,7 @@ fn targets_are_fixed_by_id_when_the_dialog_opens() {
         vitals.reason = Some(Reason::Silent);
     });
     let effects = confirm(&mut app);
-    assert_eq!(sent_command(&effects).unwrap().agents, ["mail.2"]);
+    assert_eq!(sent_command(&effects).unwrap().agents.names(), ["mail.2"]);
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn a_resume_dialog_shows_who_killed_when_and_why() {
     let effects = app.keys("Tab Enter");
     let command = sent_command(&effects).unwrap();
     assert_eq!(
-        (command.action, command.agents.as_slice()),
+        (command.action, command.agents.names()),
         (Action::Resume, &["scraper-eu".to_owned()][..])
     );
 }

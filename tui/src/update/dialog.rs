@@ -1,6 +1,6 @@
 //! The kill and resume dialogs: their targets, their keys, and the command that they send.
 
-use heartline_operator::message::{AgentCommand, AgentEntry};
+use heartline_operator::message::{AgentCommand, AgentEntry, AgentSelector};
 use heartline_operator::text::natural_order;
 use heartline_vocabulary::{Action, Reason, State};
 
@@ -123,9 +123,12 @@ fn confirm(state: &mut AppState) -> Vec<AppEffect> {
     let command = AgentCommand {
         request_id: state.rng.u64(1..),
         action: dialog.action,
-        agents: dialog.targets.iter().map(|target| target.agent.clone()).collect(),
+        agents: AgentSelector::Names(
+            dialog.targets.iter().map(|target| target.agent.clone()).collect(),
+        ),
         reason: dialog.reason.text().trim().to_owned(),
         expect: u32::try_from(dialog.targets.len()).ok(),
+        fingerprint: None,
     };
     state.list.marks.clear();
     state.list.last_mark = None;

@@ -17,7 +17,8 @@ use tokio::time::timeout;
 use super::*;
 use crate::frame::{FrameReader, encode};
 use crate::message::{
-    ClientFrame, ErrorCode, FleetDelta, Reply, Request, ServerFrame, SubscriptionUpdate, VERSION,
+    AgentSelector, ClientFrame, ErrorCode, FleetDelta, Reply, Request, ServerFrame,
+    SubscriptionUpdate, TokenRequest, VERSION,
 };
 use crate::{CollectorDirectories, sample};
 
@@ -88,7 +89,7 @@ impl ClientFixture {
     }
 }
 
-/// Answers one connection. About the agent `mute` nothing is said; `Forget` ends it.
+/// Answers one connection. About the agent `mute` nothing is said; `Token` ends it.
 async fn answer(
     reader: impl AsyncRead + Unpin,
     mut writer: impl AsyncWrite + Unpin,
@@ -134,7 +135,7 @@ fn replies(request: Request, version: u16, may_control: bool) -> Vec<Reply> {
         Request::Agent { agent } => {
             vec![Reply::Error { code: ErrorCode::NotFound, message: format!("no agent {agent}") }]
         }
-        Request::Forget { .. } => vec![Reply::Goodbye { why: "it ends at once".into() }],
+        Request::Token(_) => vec![Reply::Goodbye { why: "it ends at once".into() }],
         _ => vec![Reply::Pong { at_ms: sample::NOW_MS }],
     }
 }

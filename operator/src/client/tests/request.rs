@@ -21,7 +21,7 @@ async fn replies_are_matched_to_requests_by_id() {
     assert!(matches!(failure(refused),
         ClientError::Refused { code: ErrorCode::NotFound, message } if message == "no agent x"));
     assert!(matches!(failure(mute), ClientError::TimedOut { what: "agent", .. }));
-    let (fleet, collector) = client.snapshot(Vec::new()).await.unwrap();
+    let (fleet, collector) = client.snapshot(AgentSelector::All).await.unwrap();
     assert_eq!(fleet.iter().map(|entry| &*entry.agent).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(collector, sample::paused_collector());
 }
@@ -33,7 +33,7 @@ async fn the_reason_of_the_end_reaches_everybody() {
     let client = connect(&fixture.endpoint()).await.unwrap();
     let (waiting, asking) = tokio::join!(
         client.request(Request::Agent { agent: "mute".into() }),
-        client.request(Request::Forget { agents: Vec::new() }),
+        client.request(Request::Token(TokenRequest::List)),
     );
     for error in [failure(waiting), failure(asking), failure(client.request(Request::Ping).await)] {
         assert!(matches!(error, ClientError::Closed { why } if why == "it ends at once"));

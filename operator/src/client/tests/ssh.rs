@@ -22,7 +22,7 @@ cd "$(dirname "$0")" && echo "$$" > pid && echo "$@" > arguments
 cat < down & cat > up"#;
     let ssh = SshEndpoint { data_dir: Some("/srv/h".into()), ..fixture.ssh(body) };
     let client = connect(&Endpoint::Ssh(ssh)).await.unwrap();
-    assert_eq!(client.snapshot(Vec::new()).await.unwrap().0.len(), 2);
+    assert_eq!(client.snapshot(AgentSelector::All).await.unwrap().0.len(), 2);
     assert_eq!(
         std::fs::read_to_string(fixture.path("arguments")).unwrap(),
         "-T m3 heartline --data-dir /srv/h dial-stdio\n"
