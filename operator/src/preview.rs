@@ -64,7 +64,7 @@ impl PreviewBuilder {
         }
         let preview = &mut self.preview;
         preview.hits += 1;
-        preview.states.add(entry.vitals.state);
+        preview.states.add(entry.vitals.status());
         let is_stopped = entry.vitals.reason == Some(Reason::Shutdown);
         preview.stopped += u32::from(is_stopped);
         if has_beaten_lately(&entry, now_ms) {

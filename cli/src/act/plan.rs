@@ -137,9 +137,8 @@ impl CommandPlan {
 
 /// Formats counts: `16 healthy, 2 unknown`.
 fn format_states(counts: &heartline_vocabulary::StateCounts) -> String {
-    let counted = State::ALL.into_iter().filter(|state| counts.of(*state) > 0);
     let parts: Vec<_> =
-        counted.map(|state| format!("{} {}", counts.of(state), state.name())).collect();
+        counts.present().map(|(status, n)| format!("{n} {}", status.count_name())).collect();
     parts.join(", ")
 }
 
