@@ -182,6 +182,12 @@ impl Fleet {
         self.context.implausible_reports
     }
 
+    /// Returns how many identities and texts of them are kept more than once, because too many
+    /// different ones are in use.
+    pub fn unshared_identities(&self) -> u64 {
+        self.context.interner.unshared()
+    }
+
     /// Returns the number of gaps: stretches of time that were not observed.
     pub fn gaps(&self) -> u32 {
         self.gaps
