@@ -10,6 +10,7 @@ use crate::agent_table::AgentIndex;
 use crate::context::AgentMut;
 use crate::fleet::Fleet;
 use crate::output::{OutgoingAck, Output};
+use crate::rate_limit::Rate;
 use crate::return_address::ReturnAddress;
 use crate::time::MonoTime;
 
@@ -23,39 +24,24 @@ pub(crate) struct PendingAck {
     pub(crate) len: u16,
 }
 
-/// The degree to which a message was proven fresh.
+impl PendingAck {
+    /// Returns until when a challenge that was given by now can be echoed.
+    pub(crate) fn challenged_until(&self, now: MonoTime) -> MonoTime {
+        now.plus_millis(2 * step_ms(self.interval_ms))
+    }
+}
+
+/// Whether a message was proven fresh and taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
     Live,
     Unconfirmed,
-    /// Unconfirmed, and of a session that was never live here. Somebody may have recorded many of
-    /// them, so these must not use up the acks of the others.
-    NeverLive,
 }
 
-/// The acks that one agent was sent in the current second.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct AckRateLimit {
-    pub(crate) second: u32,
-    used: u16,
-}
-
-/// Most acks to one agent in one second: far above what any emitter needs, and low enough that
-/// replayed messages cannot flood the agent's address.
-pub(crate) const ACKS_PER_SECOND: u16 = 64;
-
-impl AckRateLimit {
-    /// Takes a permit, if fewer than `limit` were taken in this second.
-    pub(crate) fn try_acquire(&mut self, now: MonoTime, limit: u16) -> bool {
-        let second = now.nanos().div_euclid(1_000_000_000) as u32;
-        if second != self.second {
-            *self = Self { second, used: 0 };
-        }
-        let allowed = self.used < limit;
-        self.used += u16::from(allowed);
-        allowed
-    }
-}
+/// Answers to one agent: at most 61 in any second, far above what any emitter needs, and low enough
+/// that replayed messages can't flood the agent's address. `SPEC.md` allows 64, so that a network
+/// which holds some back for a moment does not deliver more.
+pub(crate) const ANSWERS: Rate = Rate { period_ms: 34, burst: 32 };
 
 /// Longest wait of an ack for the disk. After that it goes without the new work's confirmation: a
 /// slow disk must not keep challenges from agents, or they would all look one-way.
@@ -85,18 +71,14 @@ impl DelayedAcks {
 }
 
 impl AgentMut<'_> {
-    /// Sends an ack now, if the agent has not had too many in this second.
+    /// Sends an ack now, if the agent has not had too many.
     pub(crate) fn send_ack(&mut self, pending: &PendingAck, freshness: Freshness, now: MonoTime) {
-        let limit = match freshness {
-            Freshness::Live | Freshness::Unconfirmed => ACKS_PER_SECOND,
-            Freshness::NeverLive => ACKS_PER_SECOND / 2,
-        };
         let agent = &mut *self.agent;
-        if !agent.ack_rate.try_acquire(now, limit) {
+        if !agent.answers.try_acquire(ANSWERS, now) {
             self.context.counters.answers_withheld += 1;
             return;
         }
-        let challenged_until = now.plus_millis(2 * step_ms(pending.interval_ms));
+        let challenged_until = pending.challenged_until(now);
         let durable_segment = agent.session_mut(pending.session).map_or(0, |session| {
             session.challenged_until = session.challenged_until.max(challenged_until);
             session.durable
@@ -152,20 +134,5 @@ impl Fleet {
                 agent.send_pending_ack(|pending| pending.sequence == delayed.sequence, now);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn acks_are_limited_by_the_second() {
-        let mut rate = AckRateLimit::default();
-        let mut taken =
-            |ms| (0..100).filter(|_| rate.try_acquire(MonoTime::from_millis(ms), 64)).count();
-        assert_eq!(taken(5_000), 64);
-        assert_eq!(taken(5_999), 0);
-        assert_eq!(taken(6_000), 64);
     }
 }

@@ -1,12 +1,14 @@
 //! All that the core keeps of one agent, and how other packages read it. A million of these must fit:
 //! rare things are boxed.
 
-use crate::ack::{AckRateLimit, PendingAck};
+use crate::ack::PendingAck;
 use crate::command::{CommandRecord, PushSchedule};
 use crate::gap::ObservedTime;
+use crate::rate_limit::RateLimit;
 use crate::reported_state::ReportedState;
 use crate::return_address::{PackedReturnAddress, ReturnAddress};
-use crate::session::{NeverLiveSessions, Session, SupersededSessions};
+use crate::session::{Session, SupersededSessions};
+use crate::throttle::Throttle;
 use crate::time::MonoTime;
 use heartline_protocol::{ControlId, DesiredState};
 use heartline_vocabulary::{
@@ -56,8 +58,8 @@ pub struct Agent {
 
     pub(crate) session: Session,
     pub(crate) superseded: Option<Box<SupersededSessions>>,
-    /// Sessions that have not been live yet, since the current one became so.
-    pub(crate) never_live: Option<Box<NeverLiveSessions>>,
+    /// What is limited about it, if anything is.
+    pub(crate) throttle: Option<Box<Throttle>>,
     pub(crate) starts: u32,
     /// The current session has sent its identity.
     pub(crate) identity_known: bool,
@@ -78,7 +80,10 @@ pub struct Agent {
     /// Lost beats of the session that work rows have reported.
     pub(crate) lost_reported: u32,
     pub(crate) pending_ack: Option<Box<PendingAck>>,
-    pub(crate) ack_rate: AckRateLimit,
+    /// Answers to it.
+    pub(crate) answers: RateLimit,
+    /// Its messages that were judged.
+    pub(crate) judged: RateLimit,
     /// The databases have it: it was live, or commanded.
     pub(crate) is_stored: bool,
     /// It is in `HandlerContext::changed`.
@@ -134,7 +139,7 @@ impl Agent {
             step: None,
             session,
             superseded: None,
-            never_live: None,
+            throttle: None,
             starts: 0,
             identity_known: false,
             identity: None,
@@ -147,7 +152,8 @@ impl Agent {
             beats_since_row: 0,
             lost_reported: 0,
             pending_ack: None,
-            ack_rate: AckRateLimit::default(),
+            answers: RateLimit::default(),
+            judged: RateLimit::default(),
             is_stored: false,
             changed: false,
             first_seen: now,
@@ -158,10 +164,10 @@ impl Agent {
     pub(crate) fn prefetch(&self) -> u64 {
         let instants = [self.since, self.last_live, self.progress_at, self.first_seen];
         let instants = instants.iter().fold(0, |sum, at| sum ^ at.nanos());
-        let session = self.session.id ^ self.session.applied ^ self.session.received;
+        let session = self.session.id ^ self.session.applied ^ u64::from(self.session.received);
         let highest = self.session.window.highest();
         let counts = self.totals.ok ^ self.totals.tokens_out ^ self.generation;
-        let small = self.interval_ms ^ self.queue ^ self.beats_since_row ^ self.ack_rate.second;
+        let small = self.interval_ms ^ self.queue ^ self.beats_since_row ^ self.answers.raw();
         instants as u64 ^ session ^ highest ^ counts ^ u64::from(small) ^ self.name.len() as u64
     }
 
@@ -300,9 +306,9 @@ impl Agent {
         self.starts
     }
 
-    /// Returns the number of messages of this session that arrived since the collector started.
+    /// Returns the number of live messages of this session since the collector started.
     pub fn received(&self) -> u64 {
-        self.session.received
+        u64::from(self.session.received)
     }
 
     /// Returns the number of messages of this session that never arrived since the collector started.
@@ -313,6 +319,11 @@ impl Agent {
     /// Returns the last segment of its current session that was counted, and the last one on disk.
     pub fn segments(&self) -> (u64, u64) {
         (self.session.applied, self.session.durable)
+    }
+
+    /// Returns how often all challenges that were given to it were voided: it enters each challenge.
+    pub(crate) fn challenges_voided(&self) -> u32 {
+        self.superseded.as_ref().map_or(0, |superseded| superseded.challenges_voided())
     }
 
     /// Returns the identity that it reported.

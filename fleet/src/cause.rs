@@ -27,6 +27,17 @@ pub enum TransitionCause {
         /// The control id that gave it; `None`: ours, as it claims, but far above our commands.
         by: Option<ControlId>,
     },
+    /// More beats than its interval allows.
+    OverBudget,
+    /// It went to and fro between healthy and degraded.
+    ChangesTooOften {
+        changes: u32,
+        within_ms: u64,
+    },
+    /// It no longer does; meanwhile so many changes were not shown.
+    Calm {
+        suppressed: u32,
+    },
     /// Beats arrive that never echo a challenge.
     OneWay,
     /// The agent's supervisor reported its exit.
@@ -64,6 +75,14 @@ impl fmt::Display for TransitionCause {
             Self::Blocked { by: None } => f.write_str(
                 "kept from work by a kill that is numbered far above this collector's commands",
             ),
+            Self::OverBudget => f.write_str("it sends far more beats than its interval allows"),
+            Self::ChangesTooOften { changes, within_ms } => {
+                let within = span(*within_ms);
+                write!(f, "healthy and degraded by turns, more than {changes} times in {within}")
+            }
+            Self::Calm { suppressed } => {
+                write!(f, "calm for a minute, after {suppressed} changes that are not listed")
+            }
             Self::OneWay => f.write_str("beats arrive, but answers never reach the agent"),
             Self::Exited(exit) => write!(f, "{exit}"),
             Self::Goodbye => f.write_str("said goodbye"),

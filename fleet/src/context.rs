@@ -41,6 +41,10 @@ pub(crate) struct HandlerContext {
     pub(crate) adopted: Vec<CommandRow>,
     /// Agents that changed since somebody asked.
     pub(crate) changed: Vec<AgentIndex>,
+    /// Agents that were flagged as flooding; it may have ended since.
+    pub(crate) flooding: BTreeSet<AgentIndex>,
+    /// Time until which no agent is flagged.
+    pub(crate) flooding_excused_until: MonoTime,
 }
 
 impl HandlerContext {
@@ -60,6 +64,8 @@ impl HandlerContext {
             pushes_due: BTreeSet::new(),
             adopted: Vec::new(),
             changed: Vec::new(),
+            flooding: BTreeSet::new(),
+            flooding_excused_until: MonoTime::NEVER_YET,
         }
     }
 
@@ -97,8 +103,12 @@ impl AgentMut<'_> {
     /// Judges the agent as of `at` and acts on the verdict. `trigger` is what just happened to it.
     pub(crate) fn rejudge(&mut self, at: MonoTime, trigger: Option<TransitionCause>) {
         let observed = self.context.clock.observed(at);
-        let Verdict { status, next } = judge(self.agent, self.thresholds(), observed);
+        let verdict = judge(self.agent, self.thresholds(), observed);
+        let (Verdict { status, next }, calm) = self.damp(verdict, at);
         if status != self.agent.status {
+            // Many causes made it flap, and the one that comes last is none of its own.
+            let trigger = trigger.filter(|_| status.reason != Some(Reason::Flapping));
+            let trigger = calm.or(trigger);
             self.enter(status, at, trigger);
         }
         self.deadline.set(next);
@@ -138,7 +148,8 @@ impl AgentMut<'_> {
         let thresholds = self.context.thresholds.get(self.agent.thresholds);
         let agent = &mut *self.agent;
         // No other state hid the stall from the moment at which its limit passed.
-        let was_plain = from == AgentStatus::HEALTHY || from.reason == Some(Reason::Conflict);
+        let was_plain = from == AgentStatus::HEALTHY
+            || matches!(from.reason, Some(Reason::Conflict | Reason::Flooding));
         let at = if to.reason == Some(Reason::Stalled) && was_plain {
             agent.last_live - stalled_for(agent, thresholds).unwrap_or_default()
         } else {

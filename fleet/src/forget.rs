@@ -31,6 +31,11 @@ impl Tombstones {
         session.is_some_and(|session| !session.window.is_new(message.sequence))
     }
 
+    /// Returns how often the challenges of a forgotten agent were voided.
+    fn challenges_voided(&self, agent: &str) -> u32 {
+        self.by_name.get(agent).map_or(0, SupersededSessions::challenges_voided)
+    }
+
     /// Takes the sessions of an agent that comes back.
     pub(crate) fn take(&mut self, agent: &str) -> Option<Box<SupersededSessions>> {
         self.by_name.remove(agent).map(Box::new)
@@ -53,6 +58,13 @@ impl Tombstones {
 }
 
 impl Fleet {
+    /// Returns how often all challenges that were given to an agent were voided, also where it was
+    /// forgotten since. The number enters its challenges, so that those before it prove nothing.
+    pub fn challenges_voided(&self, index: Option<AgentIndex>, agent: &str) -> u32 {
+        let known = index.and_then(|index| self.agents.get(index));
+        known.map_or_else(|| self.tombstones.challenges_voided(agent), Agent::challenges_voided)
+    }
+
     /// Forgets all agents of a request, or none of them. Those that are not known are left out.
     ///
     /// In this order, a request is refused for an agent that
@@ -88,6 +100,7 @@ impl Fleet {
         if let Some(pushes) = &agent.push_schedule {
             self.context.pushes_due.remove(&(pushes.next, index));
         }
+        self.context.flooding.remove(&index);
         let is_stored = agent.is_stored;
         self.tombstones.insert(agent, at);
         if is_stored {

@@ -135,6 +135,7 @@ impl Fleet {
     /// Postpones deadlines by the time in which the collector was frozen.
     pub(crate) fn on_frozen(&mut self, gap: Gap) {
         self.postpone_deadlines(gap.from, gap.to);
+        self.excuse_flooding(gap.to);
         if gap.to.since(gap.from) >= RECORDED_FROM {
             self.record_gap(gap);
         }

@@ -10,7 +10,10 @@
 //! 6. its last beat reported a kill that is not ours: degraded (blocked);
 //! 7. its last beat reported that work makes no progress: degraded (stalled);
 //! 8. two processes report as this agent: degraded (conflict);
-//! 9. healthy.
+//! 9. it sends more than its budget, or did so within the last minute: degraded (flooding);
+//! 10. healthy.
+//!
+//! Where these rules make it change too often, it is shown as flapping (`flapping.rs`).
 
 use std::time::Duration;
 
@@ -18,6 +21,7 @@ use heartline_vocabulary::{AgentStatus, Phase, Reason};
 
 use crate::agent::{Agent, NO_QUEUE, ProcessEnd};
 use crate::cause::TransitionCause;
+use crate::flapping::CHANGES;
 use crate::gap::ObservedTime;
 use crate::thresholds::HealthThresholds;
 use crate::time::MonoTime;
@@ -86,6 +90,13 @@ pub(crate) fn judge(agent: &Agent, thresholds: &HealthThresholds, at: ObservedTi
         let next = late_at.min(agent.conflict_until);
         return Verdict::until(AgentStatus::degraded(Reason::Conflict), next);
     }
+    let flooding_until = agent.flooding_until();
+    if at < flooding_until {
+        return Verdict::until(
+            AgentStatus::degraded(Reason::Flooding),
+            late_at.min(flooding_until),
+        );
+    }
     Verdict::until(AgentStatus::HEALTHY, late_at)
 }
 
@@ -144,6 +155,11 @@ pub(crate) fn cause_of(
         },
         Some(Reason::Conflict) => TransitionCause::TwoProcesses,
         Some(Reason::Blocked) => TransitionCause::Blocked { by: agent.blocked_by() },
+        Some(Reason::Flooding) => TransitionCause::OverBudget,
+        Some(Reason::Flapping) => TransitionCause::ChangesTooOften {
+            changes: CHANGES.burst,
+            within_ms: CHANGES.window().as_millis() as u64,
+        },
         Some(Reason::Crashed) => match agent.ended.as_deref() {
             Some(ProcessEnd::Crashed(exit)) => TransitionCause::Exited(*exit),
             _ => TransitionCause::Exited(heartline_vocabulary::ExitStatus::default()),

@@ -15,9 +15,11 @@
 mod ack;
 mod agent;
 mod agent_table;
+mod budget;
 mod cause;
 mod command;
 mod context;
+mod flapping;
 mod fleet;
 mod forget;
 mod gap;
@@ -26,13 +28,16 @@ mod input;
 mod judge;
 mod message;
 mod output;
+mod rate_limit;
 mod registration;
 mod reported_state;
 mod restore;
 mod return_address;
 mod session;
 mod thresholds;
+mod throttle;
 mod time;
+mod unproven;
 mod work;
 
 pub use agent::{Agent, CommandProgress};

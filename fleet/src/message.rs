@@ -3,14 +3,15 @@
 //! Decision rules, in the order of the code:
 //! 1. an unknown agent is registered, if there is room and its scope has not too many new ones;
 //! 2. a sequence seen before in its session does nothing and is not acknowledged, also where the
-//!    session was never live;
-//! 3. a message that is not proven fresh is answered with a challenge, and changes no more than
-//!    when the agent was last heard;
-//! 4. a live message of an unknown session is a new start: it supersedes the current session;
-//! 5. a live message of a superseded session counts its work and shows a conflict; it becomes
+//!    session was never live, or was not yet;
+//! 3. a message that is not proven fresh is answered with a challenge, within limits (`unproven.rs`),
+//!    and changes no more than when the agent was last heard;
+//! 4. a live message beyond the agent's budget shows that it lives, and no more (`budget.rs`);
+//! 5. a live message of an unknown session is a new start: it supersedes the current session;
+//! 6. a live message of a superseded session counts its work and shows a conflict; it becomes
 //!    current again only when the current session has been silent for its late limit (a second
 //!    process was started by mistake, and ended);
-//! 6. a live message of the current session changes the agent; one that was overtaken in the
+//! 7. a live message of the current session changes the agent; one that was overtaken in the
 //!    network counts as heard, and its content is older than what is known.
 
 use heartline_protocol::{Beat, Body, ExitReport, SegmentView};
@@ -26,6 +27,7 @@ use crate::judge::late_after;
 use crate::output::{ControlDbRow, HistoryDbRow};
 use crate::session::Session;
 use crate::time::MonoTime;
+use crate::unproven::Arrival;
 
 impl Fleet {
     pub(crate) fn on_message(&mut self, message: &AgentMessage<'_>, now: MonoTime) {
@@ -47,7 +49,8 @@ impl Fleet {
 impl AgentMut<'_> {
     fn on_message(&mut self, message: &AgentMessage<'_>, now: MonoTime) {
         let mut kind = self.agent.session_kind(message.session);
-        if !self.accept_sequence(kind, message) {
+        let arrival = self.accept_sequence(kind, message);
+        if arrival == Arrival::Repeated {
             self.context.counters.replayed += 1;
             return;
         }
@@ -66,13 +69,16 @@ impl AgentMut<'_> {
             len: message.len,
         };
         if !message.fresh {
-            self.on_unconfirmed(kind, &pending_ack, now);
+            self.on_unconfirmed(kind, arrival, &pending_ack, now);
+            return;
+        }
+        if !self.take_from_budget(kind, now) {
+            self.on_over_budget(kind, message, &pending_ack, now);
             return;
         }
         self.store();
-        if kind == SessionKind::Unknown && !self.begin_session(message, now) {
-            self.context.counters.over_limit += 1;
-            return;
+        if kind == SessionKind::Unknown {
+            self.begin_session(message, pending_ack.challenged_until(now), now);
         }
         self.context.counters.live += 1;
         let must_wait = self.count_segment(message, now);
@@ -91,22 +97,33 @@ impl AgentMut<'_> {
         }
     }
 
-    /// Records the sequence; returns whether it was new in its session.
-    fn accept_sequence(&mut self, kind: SessionKind, message: &AgentMessage<'_>) -> bool {
-        match kind {
-            SessionKind::Current | SessionKind::Superseded => self
-                .agent
-                .session_mut(message.session)
-                .is_none_or(|session| session.accept(message.sequence)),
-            SessionKind::Unknown if message.fresh => true,
-            SessionKind::Unknown => {
-                let never_live = self.agent.never_live.get_or_insert_default();
-                never_live.accept(message.session, message.sequence)
+    /// Records the sequence, and returns how it relates to those before it in its session.
+    fn accept_sequence(&mut self, kind: SessionKind, message: &AgentMessage<'_>) -> Arrival {
+        let (session, sequence) = (message.session, message.sequence);
+        let known = match kind {
+            SessionKind::Current | SessionKind::Superseded => self.agent.session_mut(session),
+            SessionKind::Unknown => None,
+        };
+        match known {
+            Some(known) if message.fresh => known.accept(sequence),
+            Some(known) => known.accept_unconfirmed(sequence),
+            // The new session records it when it begins.
+            None if message.fresh => {
+                let unproven = self.agent.throttle.as_ref().map(|throttle| &throttle.unproven);
+                let window = unproven.and_then(|unproven| unproven.window(session));
+                window.map_or(Arrival::Newest, |window| Arrival::of(sequence, window))
             }
+            None => self.agent.throttle.get_or_insert_default().unproven.accept(session, sequence),
         }
     }
 
-    fn on_unconfirmed(&mut self, kind: SessionKind, pending_ack: &PendingAck, now: MonoTime) {
+    fn on_unconfirmed(
+        &mut self,
+        kind: SessionKind,
+        arrival: Arrival,
+        pending_ack: &PendingAck,
+        now: MonoTime,
+    ) {
         self.context.counters.unconfirmed += 1;
         let agent = &mut *self.agent;
         if kind != SessionKind::Superseded && agent.unproven_since <= agent.silent_since {
@@ -114,28 +131,30 @@ impl AgentMut<'_> {
         }
         self.catch_up(now);
         self.rejudge(now, None);
-        let freshness = match kind {
-            SessionKind::Current | SessionKind::Superseded => Freshness::Unconfirmed,
-            SessionKind::Unknown => Freshness::NeverLive,
-        };
-        self.send_ack(pending_ack, freshness, now);
+        self.answer_unproven(kind, arrival, pending_ack, now);
     }
 
-    /// Makes the message's session the current one; `false` when there is no room to remember the
-    /// one that it supersedes.
-    fn begin_session(&mut self, message: &AgentMessage<'_>, now: MonoTime) -> bool {
+    /// Makes the message's session the current one; the challenge that it echoed can be echoed until
+    /// `challenged_until`.
+    fn begin_session(
+        &mut self,
+        message: &AgentMessage<'_>,
+        challenged_until: MonoTime,
+        now: MonoTime,
+    ) {
         if self.agent.starts > 0 {
             let superseded = self.agent.superseded.get_or_insert_default();
-            if !superseded.make_room(now) {
-                return false;
-            }
+            superseded.make_room(now);
             superseded.push(self.agent.session);
         }
         let mut session = Session::new(message.session, 0);
+        let unproven = self.agent.throttle.as_mut().map(|throttle| &mut throttle.unproven);
+        let received = unproven.and_then(|unproven| unproven.take(message.session));
+        session.window = received.unwrap_or_default();
+        session.challenged_until = challenged_until;
         session.accept(message.sequence);
         let before = std::mem::replace(&mut self.agent.session, session).id;
         self.on_session_changed(before, now);
-        true
     }
 
     /// Resets what belonged to the session before, after another one became current.
@@ -144,7 +163,6 @@ impl AgentMut<'_> {
         let had_ended = agent.ended.take().is_some();
         agent.starts += 1;
         agent.identity_known = false;
-        agent.never_live = None;
         agent.pending_ack = None;
         agent.lost_reported = u32::try_from(agent.session.lost()).unwrap_or(u32::MAX);
         if let Some(desired) = agent.desired.as_mut() {
@@ -233,7 +251,18 @@ impl AgentMut<'_> {
             Body::Ack(_) | Body::Push(_) => None,
         };
         self.rejudge(now, trigger);
+        self.drop_idle_throttle(message.session, now);
         self.mark_changed();
+    }
+
+    /// Drops what was limited about the agent, if nothing is any more.
+    fn drop_idle_throttle(&mut self, session: u64, now: MonoTime) {
+        let Some(throttle) = &mut self.agent.throttle else { return };
+        throttle.unproven.take(session);
+        if throttle.is_idle(now, self.context.clock.observed(now)) {
+            self.agent.throttle = None;
+            self.context.flooding.remove(&self.index);
+        }
     }
 
     fn on_beat(&mut self, beat: &Beat<'_>, now: MonoTime) {

@@ -1,9 +1,9 @@
-//! The sessions of one agent: the current one, those that it superseded, and those that were never
-//! live.
+//! The sessions of one agent that were live: the current one, and those that it superseded.
 
 use heartline_protocol::ReplayWindow;
 
 use crate::time::MonoTime;
+use crate::unproven::Arrival;
 
 /// One run of an agent's emitter.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,10 @@ pub(crate) struct Session {
     /// The highest sequence whose content was applied: an overtaken message is older than it.
     pub(crate) last_sequence: u64,
     pub(crate) first_sequence: u64,
-    /// Messages with different sequences that arrived.
-    pub(crate) received: u64,
+    /// Live messages with different sequences; stops at its largest value.
+    pub(crate) received: u32,
+    /// Messages since the first of these that arrived without being proven fresh.
+    unconfirmed: u32,
 }
 
 impl Session {
@@ -35,30 +37,40 @@ impl Session {
             last_sequence: 0,
             first_sequence: 0,
             received: 0,
+            unconfirmed: 0,
         }
     }
 
-    /// Records a sequence; returns whether it was new.
-    pub(crate) fn accept(&mut self, sequence: u64) -> bool {
-        let is_new = self.window.accept(sequence);
-        if is_new {
+    /// Records the sequence of a live message; returns whether it was new.
+    pub(crate) fn accept(&mut self, sequence: u64) -> Arrival {
+        let arrival = Arrival::of(sequence, &self.window);
+        if self.window.accept(sequence) {
             if self.received == 0 {
                 self.first_sequence = sequence;
             }
             self.first_sequence = self.first_sequence.min(sequence);
-            self.received += 1;
+            self.received = self.received.saturating_add(1);
         }
-        is_new
+        arrival
     }
 
-    /// Returns the number of messages that were sent since the first one seen and never arrived.
+    /// Records the sequence of a message that is not proven fresh; returns whether it was new.
+    pub(crate) fn accept_unconfirmed(&mut self, sequence: u64) -> Arrival {
+        let arrival = Arrival::of(sequence, &self.window);
+        if self.window.accept(sequence) && self.received > 0 && sequence > self.first_sequence {
+            self.unconfirmed = self.unconfirmed.saturating_add(1);
+        }
+        arrival
+    }
+
+    /// Returns the number of messages that were sent since the first live one and never arrived.
     pub(crate) fn lost(&self) -> u64 {
         let sent = if self.received == 0 {
             0
         } else {
             (self.window.highest() - self.first_sequence).saturating_add(1)
         };
-        sent.saturating_sub(self.received)
+        sent.saturating_sub(u64::from(self.received)).saturating_sub(u64::from(self.unconfirmed))
     }
 }
 
@@ -67,98 +79,83 @@ const SUPERSEDED_MIN: usize = 8;
 /// Largest number of superseded sessions that it keeps while their challenges can be echoed.
 const SUPERSEDED_MAX: usize = 64;
 
-/// The sessions that were superseded, newest first.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SupersededSessions(Vec<Session>);
+/// The sessions that were superseded.
+#[derive(Clone, Debug)]
+pub(crate) struct SupersededSessions {
+    /// Newest first.
+    sessions: Vec<Session>,
+    challenges_voided: u32,
+    /// Time until which a challenge of a session could be echoed that was evicted before, had it not
+    /// been voided.
+    evicted_until: MonoTime,
+}
+
+impl Default for SupersededSessions {
+    fn default() -> Self {
+        let evicted_until = MonoTime::NEVER_YET;
+        Self { sessions: Vec::new(), challenges_voided: 0, evicted_until }
+    }
+}
 
 impl SupersededSessions {
     /// Returns the sessions of before this start, newest first.
     pub(crate) fn restored(sessions: impl Iterator<Item = Session>) -> Self {
-        Self(sessions.take(SUPERSEDED_MAX).collect())
+        Self { sessions: sessions.take(SUPERSEDED_MAX).collect(), ..Self::default() }
     }
 
     /// Returns whether work of any of them is on its way to the disk.
     pub(crate) fn has_uncommitted_work(&self) -> bool {
-        self.0.iter().any(|session| session.applied > session.durable)
+        self.sessions.iter().any(|session| session.applied > session.durable)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.sessions.is_empty()
     }
 
     pub(crate) fn get(&self, id: u64) -> Option<&Session> {
-        self.0.iter().find(|session| session.id == id)
+        self.sessions.iter().find(|session| session.id == id)
     }
 
     /// Removes and returns the session of that id.
     pub(crate) fn take(&mut self, id: u64) -> Option<Session> {
-        let at = self.0.iter().position(|session| session.id == id)?;
-        Some(self.0.remove(at))
+        let at = self.sessions.iter().position(|session| session.id == id)?;
+        Some(self.sessions.remove(at))
     }
 
     /// Returns the time until which a challenge of any of them can be echoed.
     pub(crate) fn challenged_until(&self) -> MonoTime {
-        let moments = self.0.iter().map(|session| session.challenged_until);
-        moments.max().unwrap_or(MonoTime::NEVER_YET)
+        let moments = self.sessions.iter().map(|session| session.challenged_until);
+        moments.fold(self.evicted_until, MonoTime::max)
     }
 
     pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Session> {
-        self.0.iter_mut().find(|session| session.id == id)
+        self.sessions.iter_mut().find(|session| session.id == id)
     }
 
-    /// Evicts expired sessions; returns whether there is room for one more. A session expires when no
-    /// recording of it can be live any more: evicted earlier, a replay would look like a new start.
-    pub(crate) fn make_room(&mut self, now: MonoTime) -> bool {
-        while self.0.len() >= SUPERSEDED_MIN {
-            if self.0.last().is_some_and(|oldest| oldest.challenged_until > now) {
-                return self.0.len() < SUPERSEDED_MAX;
-            }
-            self.0.pop();
+    /// Returns how often the challenges of all sessions were voided.
+    pub(crate) fn challenges_voided(&self) -> u32 {
+        self.challenges_voided
+    }
+
+    /// Makes room for one more session, for the newest start is never refused.
+    ///
+    /// Sessions are evicted that have expired: no recording of theirs can be live any more. Where
+    /// many starts leave none of them, every challenge of the agent is voided, and so none of its
+    /// recordings proves anything: then the older half is evicted.
+    pub(crate) fn make_room(&mut self, now: MonoTime) {
+        let is_expired = |session: &Session| session.challenged_until <= now;
+        while self.sessions.len() >= SUPERSEDED_MIN && self.sessions.last().is_some_and(is_expired)
+        {
+            self.sessions.pop();
         }
-        true
+        if self.sessions.len() >= SUPERSEDED_MAX {
+            self.challenges_voided = self.challenges_voided.wrapping_add(1);
+            self.evicted_until = self.challenged_until();
+            self.sessions.truncate(SUPERSEDED_MAX / 2);
+        }
     }
 
     pub(crate) fn push(&mut self, session: Session) {
-        self.0.insert(0, session);
-    }
-}
-
-/// The newest few sessions of an agent that were never live here, with what was received of each:
-/// new starts, and recordings of old ones.
-///
-/// A recording can be sent for ever. If it were acknowledged each time, it would use up the acks
-/// that a new start of the agent waits for.
-#[derive(Debug, Default)]
-pub(crate) struct NeverLiveSessions(Vec<(u64, ReplayWindow)>);
-
-/// Largest number of sessions that are told apart: the newest.
-const NEVER_LIVE_MAX: usize = 4;
-
-impl NeverLiveSessions {
-    /// Records a message; returns whether its sequence was new in its session.
-    pub(crate) fn accept(&mut self, session: u64, sequence: u64) -> bool {
-        let known = self.0.iter().position(|&(known, _)| known == session);
-        let at = known.unwrap_or_else(|| {
-            self.0.truncate(NEVER_LIVE_MAX - 1);
-            self.0.insert(0, (session, ReplayWindow::default()));
-            0
-        });
-        self.0[at].1.accept(sequence)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_recording_is_new_once() {
-        let mut never_live = NeverLiveSessions::default();
-        assert!(never_live.accept(7, 1) && never_live.accept(7, 2) && never_live.accept(8, 1));
-        assert!(!never_live.accept(7, 1) && !never_live.accept(8, 1));
-        for session in 10..14 {
-            assert!(never_live.accept(session, 1));
-        }
-        assert!(never_live.accept(7, 1), "only the newest few are remembered");
+        self.sessions.insert(0, session);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A challenge is a keyed hash of the agent, its session and a coarse count of steps since the
 //! collector started. Nothing is stored for it, no clock is shared, and because the key is new at
-//! every start, a recording of an earlier run proves nothing.
+//! every start, a recording of an earlier run proves nothing. All challenges of one agent are voided
+//! by raising a number that enters the hash.
 
 use ring::hmac;
 
@@ -28,8 +29,7 @@ impl ChallengeKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
-    /// Returns the challenge of one step: the first 16 bytes of
-    /// `HMAC-SHA256(challenge key, step (8) ‖ step length in ms (8) ‖ session (8) ‖ agent id)`.
+    /// Returns the challenge of one step, for an agent whose challenges were never voided.
     pub fn challenge(
         &self,
         agent: &str,
@@ -37,8 +37,25 @@ impl ChallengeKey {
         step: u64,
         step_ms: u64,
     ) -> [u8; CHALLENGE_LEN] {
+        self.challenge_after_voiding(0, agent, session, step, step_ms)
+    }
+
+    /// Returns the challenge of one step, for an agent whose challenges were voided `voided` times:
+    /// the first 16 bytes of `HMAC-SHA256(challenge key, step (8) ‖ voided (4) ‖ step length in ms (4)
+    /// ‖ session (8) ‖ agent id)`.
+    pub fn challenge_after_voiding(
+        &self,
+        voided: u32,
+        agent: &str,
+        session: u64,
+        step: u64,
+        step_ms: u64,
+    ) -> [u8; CHALLENGE_LEN] {
+        // A step is three hours long at most.
+        let step_ms = u32::try_from(step_ms).unwrap_or(u32::MAX);
         let mut context = hmac::Context::with_key(&self.0);
         context.update(&step.to_be_bytes());
+        context.update(&voided.to_be_bytes());
         context.update(&step_ms.to_be_bytes());
         context.update(&session.to_be_bytes());
         context.update(agent.as_bytes());

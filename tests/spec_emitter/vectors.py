@@ -162,7 +162,8 @@ def check_challenge():
     for case in load("challenge")["challenges"]:
         step_ms = max(30_000, 3 * case["interval_ms"])
         step = int(case["elapsed_ms"]) // step_ms
-        message = step.to_bytes(8, "big") + step_ms.to_bytes(8, "big")
+        message = step.to_bytes(8, "big") + case["voided"].to_bytes(4, "big")
+        message += step_ms.to_bytes(4, "big")
         message += bytes.fromhex(case["session"]) + case["agent"].encode()
         found = keys.sha256_hmac(bytes.fromhex(case["boot_key"]), message)[:16].hex()
         yield str(case), found == case["challenge"]

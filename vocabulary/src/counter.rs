@@ -63,9 +63,11 @@ datagram_counters! {
     kernel_dropped: Some(DatagramLoss::Kernel), "dropped by the kernel",
         "Datagrams that the kernel dropped because the receive buffer was full.";
     over_limit: Some(DatagramLoss::Dropped), "over the limit",
-        "Datagrams of new agents or sessions that were dropped for lack of room.";
+        "Datagrams of new agents that were dropped for lack of room.";
+    over_budget: Some(DatagramLoss::Dropped), "over the budget",
+        "Live datagrams beyond what an agent of that interval may send, taken as a sign of life alone.";
     answers_withheld: Some(DatagramLoss::Unanswered), "answers withheld",
-        "Answers that were not sent because one agent asked too often or the socket was full.";
+        "Answers that were not sent because one agent asked too often or too late, or the socket was full.";
 }
 
 /// One counter of [`DatagramCounters`].
@@ -176,14 +178,14 @@ mod tests {
         let json = r#"{"live":1,"unconfirmed":2,"bad_tag":3,"unknown_epoch":10,"bad_scope":11,
             "bad_length":12,"bad_magic":13,"bad_kind":14,"bad_agent":15,"bad_body_length":16,
             "bad_sequence":17,"bad_body":18,"replayed":5,"revoked":6,"kernel_dropped":7,
-            "over_limit":8,"answers_withheld":9}"#;
+            "over_limit":8,"over_budget":19,"answers_withheld":9}"#;
         let counters: DatagramCounters = serde_json::from_str(json).unwrap();
         let pairs = DATAGRAM_COUNTERS.iter().map(|one| (one.name, one.read(&counters)));
         let written: Vec<_> = pairs.map(|(name, value)| format!("\"{name}\":{value}")).collect();
         let table = format!("{{{}}}", written.join(","));
         assert_eq!(serde_json::to_string(&counters).unwrap(), table);
         assert_eq!(counters.lost(DatagramLoss::BadSignature), 3 + 10 + 11);
-        assert_eq!(counters.lost(DatagramLoss::Dropped), (12..=18).sum::<u64>() + 6 + 8);
+        assert_eq!(counters.lost(DatagramLoss::Dropped), (12..=18).sum::<u64>() + 6 + 8 + 19);
     }
 
     #[test]

@@ -29,6 +29,10 @@ named! {
         Conflict = "conflict",
         /// Degraded: a kill that this collector did not give keeps the agent from work.
         Blocked = "blocked",
+        /// Degraded: it sends more beats than its interval allows, which are not judged.
+        Flooding = "flooding",
+        /// Degraded: it went to and fro between healthy and degraded, and is not calm yet.
+        Flapping = "flapping",
         /// Unreachable: no live beat for `unreachable_factor` intervals.
         Silent = "silent",
         /// Unreachable: beats arrive, but never echo a challenge.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_fleet::MonoTime;
+use heartline_fleet::{Agent, MonoTime};
 use heartline_operator::message::CollectorStatus;
 
 use super::Driver;
@@ -101,11 +101,37 @@ impl Driver {
         refused.chain(unbelieved).collect()
     }
 
+    /// Names the agents that send more than their budget, if any do.
+    fn flooding_banner(&self, now: MonoTime) -> Option<String> {
+        let names: Vec<&str> = self.fleet.flooding_agents(now).map(Agent::name).collect();
+        let (first, rest) = (names.first()?, names.len() - 1);
+        let who = match rest {
+            0 => format!("{first} sends"),
+            _ => format!("{first} and {rest} more agents send"),
+        };
+        Some(format!(
+            "{who} far more beats than the interval allows, and what is beyond is not judged: a loop in \
+             the agent, or somebody else with its token"
+        ))
+    }
+
+    /// Says that texts of identities are no longer shared, if that is so.
+    fn unshared_banner(&self) -> Option<String> {
+        let unshared = self.fleet.unshared_identities();
+        (unshared > 0).then(|| {
+            format!(
+                "agents report so many different labels that {unshared} of their texts are kept more \
+                 than once, which takes more memory"
+            )
+        })
+    }
+
     pub(super) fn status(&self, now: MonoTime) -> CollectorStatus {
         let (summary, counters) = (self.fleet.state_counts(), self.fleet.counters());
         let paused = self.info.control_paused.iter();
         let paused = paused.map(|why| format!("new agents can't be stored: {why}"));
-        let shed = self.shed_banner().into_iter().chain(self.report_banners(now));
+        let limits = [self.shed_banner(), self.flooding_banner(now), self.unshared_banner()];
+        let limits = limits.into_iter().flatten().chain(self.report_banners(now));
         CollectorStatus {
             at_ms: self.anchor.wall_ms(now),
             started_ms: self.info.started_ms,
@@ -125,7 +151,7 @@ impl Driver {
                 .chain(self.info.conditions.values())
                 .cloned()
                 .chain(paused)
-                .chain(shed)
+                .chain(limits)
                 .collect(),
             connections: self.info.connections.read(),
         }

@@ -22,10 +22,19 @@ struct AgentKeySlot {
     challenge: [u8; CHALLENGE_LEN],
     session: u64,
     step: u32,
-    interval_ms: u32,
+    terms: ChallengeTerms,
     epoch: u8,
     scope_len: u8,
     has_keys: bool,
+}
+
+/// What an agent's challenges depend on, beside its session and the time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChallengeTerms {
+    /// The interval that their steps follow.
+    pub interval_ms: u32,
+    /// How often those before were voided.
+    pub voided: u32,
 }
 
 const EMPTY_SLOT: AgentKeySlot = AgentKeySlot {
@@ -34,7 +43,7 @@ const EMPTY_SLOT: AgentKeySlot = AgentKeySlot {
     challenge: [0; CHALLENGE_LEN],
     session: 0,
     step: 0,
-    interval_ms: 0,
+    terms: ChallengeTerms { interval_ms: 0, voided: 0 },
     epoch: 0,
     scope_len: 0,
     has_keys: false,
@@ -207,31 +216,30 @@ impl Keyring {
         &mut self,
         index: Option<AgentIndex>,
         header: &Header<'_>,
-        interval_ms: u32,
+        terms: ChallengeTerms,
         now: MonoTime,
     ) -> bool {
         if header.challenge == [0; CHALLENGE_LEN] {
             return false;
         }
-        let step = self.step(interval_ms, now);
+        let step = self.step(terms.interval_ms, now);
         // Nearly every beat echoes the challenge of the last ack: then nothing is hashed.
         if let Some(slot) = index.and_then(|index| self.slot(index))
-            && (slot.session, slot.interval_ms) == (header.session, interval_ms)
+            && (slot.session, slot.terms) == (header.session, terms)
             && (slot.step == step || slot.step + 1 == step)
             && slot.challenge == header.challenge
         {
             return true;
         }
         let steps = [Some(step), step.checked_sub(1)];
-        let echoed = steps.into_iter().flatten().find(|&step| {
-            let (step, step_ms) = (u64::from(step), step_ms(interval_ms));
-            let challenge = self.boot.challenge(header.agent, header.session, step, step_ms);
-            challenge == header.challenge
-        });
+        let echoed = steps
+            .into_iter()
+            .flatten()
+            .find(|&step| self.hash(header.agent, header.session, step, terms) == header.challenge);
         let slot = index.and_then(|index| self.slots.get_mut(index.get()));
         if let (Some(slot), Some(step)) = (slot, echoed) {
             // The next beats echo the same challenge until an ack brings a newer one.
-            (slot.session, slot.step, slot.interval_ms) = (header.session, step, interval_ms);
+            (slot.session, slot.step, slot.terms) = (header.session, step, terms);
             slot.challenge = header.challenge;
         }
         echoed.is_some()
@@ -243,22 +251,33 @@ impl Keyring {
         index: Option<AgentIndex>,
         agent: &str,
         session: u64,
-        interval_ms: u32,
+        terms: ChallengeTerms,
         now: MonoTime,
     ) -> [u8; CHALLENGE_LEN] {
-        let step = self.step(interval_ms, now);
-        let slot = index.and_then(|index| self.slots.get_mut(index.get()));
-        if let Some(slot) = &slot
-            && (slot.session, slot.step, slot.interval_ms) == (session, step, interval_ms)
+        let step = self.step(terms.interval_ms, now);
+        let slot = index.and_then(|index| self.slots.get(index.get()));
+        if let Some(slot) = slot
+            && (slot.session, slot.step, slot.terms) == (session, step, terms)
         {
             return slot.challenge;
         }
-        let challenge = self.boot.challenge(agent, session, u64::from(step), step_ms(interval_ms));
-        if let Some(slot) = slot {
-            (slot.session, slot.step, slot.interval_ms) = (session, step, interval_ms);
+        let challenge = self.hash(agent, session, step, terms);
+        if let Some(slot) = index.and_then(|index| self.slots.get_mut(index.get())) {
+            (slot.session, slot.step, slot.terms) = (session, step, terms);
             slot.challenge = challenge;
         }
         challenge
+    }
+
+    fn hash(
+        &self,
+        agent: &str,
+        session: u64,
+        step: u32,
+        terms: ChallengeTerms,
+    ) -> [u8; CHALLENGE_LEN] {
+        let (step, step_ms) = (u64::from(step), step_ms(terms.interval_ms));
+        self.boot.challenge_after_voiding(terms.voided, agent, session, step, step_ms)
     }
 
     fn step(&self, interval_ms: u32, now: MonoTime) -> u32 {
@@ -271,7 +290,7 @@ mod tests {
     use super::*;
 
     const STEP_MS: i64 = 90_000;
-    const INTERVAL_MS: u32 = 30_000;
+    const TERMS: ChallengeTerms = ChallengeTerms { interval_ms: 30_000, voided: 0 };
 
     fn keyring(is_cached: bool) -> (Keyring, Option<AgentIndex>) {
         let start = MonoTime::from_millis(0);
@@ -298,14 +317,14 @@ mod tests {
                 let case = format!("cached: {is_cached}, issued: {issued}, echoed: {echoed}");
                 let (mut keyring, index) = keyring(is_cached);
                 let at = |step| MonoTime::from_millis(step * STEP_MS + 1);
-                let challenge = keyring.challenge(index, "mail.3", 7, INTERVAL_MS, at(issued));
+                let challenge = keyring.challenge(index, "mail.3", 7, TERMS, at(issued));
                 let is_fresh = |keyring: &mut Keyring, session, now| {
-                    keyring.is_fresh(index, &beat_header(session, challenge), INTERVAL_MS, now)
+                    keyring.is_fresh(index, &beat_header(session, challenge), TERMS, now)
                 };
                 assert!(!is_fresh(&mut keyring, 8, at(issued)), "another session: {case}");
                 assert_eq!(is_fresh(&mut keyring, 7, at(echoed)), fresh, "{case}");
                 // A newer ack in between changes nothing.
-                keyring.challenge(index, "mail.3", 7, INTERVAL_MS, at(echoed));
+                keyring.challenge(index, "mail.3", 7, TERMS, at(echoed));
                 assert_eq!(is_fresh(&mut keyring, 7, at(echoed)), fresh, "{case}");
             }
         }
@@ -314,6 +333,26 @@ mod tests {
     #[test]
     fn a_datagram_without_a_challenge_is_not_fresh() {
         let (mut keyring, index) = keyring(true);
-        assert!(!keyring.is_fresh(index, &beat_header(0, [0; 16]), 0, MonoTime::from_millis(0)));
+        let terms = ChallengeTerms::default();
+        assert!(!keyring.is_fresh(
+            index,
+            &beat_header(0, [0; 16]),
+            terms,
+            MonoTime::from_millis(0)
+        ));
+    }
+
+    #[test]
+    fn a_challenge_from_before_the_last_voiding_proves_nothing() {
+        for is_cached in [false, true] {
+            let (mut keyring, index) = keyring(is_cached);
+            let now = MonoTime::from_millis(STEP_MS);
+            let voided = ChallengeTerms { voided: 1, ..TERMS };
+            let before = keyring.challenge(index, "mail.3", 7, TERMS, now);
+            assert!(keyring.is_fresh(index, &beat_header(7, before), TERMS, now));
+            assert!(!keyring.is_fresh(index, &beat_header(7, before), voided, now));
+            let after = keyring.challenge(index, "mail.3", 7, voided, now);
+            assert!(keyring.is_fresh(index, &beat_header(7, after), voided, now));
+        }
     }
 }

@@ -22,7 +22,7 @@ use heartline_protocol::{Body, DatagramError};
 use heartline_vocabulary::DatagramCounters;
 
 pub use batch::{BATCH_SIZE, DatagramBatch};
-pub use keyring::Keyring;
+pub use keyring::{ChallengeTerms, Keyring};
 pub use socket::{BindError, IngestSocket, RECEIVE_BUFFER};
 
 use route::{Route, RouteTable};
@@ -137,7 +137,8 @@ impl Ingest {
     /// Queues an ack for the next [`Self::flush`].
     pub fn queue_ack(&mut self, fleet: &Fleet, ack: &OutgoingAck, now: MonoTime) {
         let Some(view) = fleet.agent(ack.index) else { return };
-        self.send_queue.queue_ack(&mut self.keyring, view.name(), ack, now);
+        let voided = fleet.challenges_voided(Some(ack.index), view.name());
+        self.send_queue.queue_ack(&mut self.keyring, view.name(), voided, ack, now);
         if self.send_queue.is_full() {
             self.flush();
         }
@@ -181,7 +182,8 @@ fn handle_datagram(
         Body::Beat(beat) => beat.interval_ms,
         _ => index.and_then(|it| fleet.agent(it)).map_or(0, Agent::interval_ms),
     };
-    let fresh = keyring.is_fresh(index, header, interval_ms, now);
+    let voided = fleet.challenges_voided(index, header.agent);
+    let fresh = keyring.is_fresh(index, header, ChallengeTerms { interval_ms, voided }, now);
     if let (Some(index), Some(derived)) = (index, &derived) {
         if fresh || !keyring.has_keys(index) {
             keyring.cache(index, header, derived);

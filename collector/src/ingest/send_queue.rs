@@ -14,7 +14,7 @@ use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmm
 
 use super::IngestSocket;
 use super::batch::BATCH_SIZE;
-use super::keyring::Keyring;
+use super::keyring::{ChallengeTerms, Keyring};
 use super::route::{LocalAddress, PacketInfo, RouteTable};
 
 /// Sealed datagrams to be sent together.
@@ -37,17 +37,19 @@ impl SendQueue {
         self.destinations.len() >= BATCH_SIZE
     }
 
-    /// Seals an ack to `agent`.
+    /// Seals an ack to `agent`, whose challenges were voided so often.
     pub fn queue_ack(
         &mut self,
         keyring: &mut Keyring,
         agent: &str,
+        voided: u32,
         ack: &OutgoingAck,
         now: MonoTime,
     ) {
         let OutgoingAck { index, to, session, sequence, interval_ms, message_len, ack } = *ack;
         let Some((key, epoch, scope_len)) = keyring.down_key(index, session) else { return };
-        let challenge = keyring.challenge(Some(index), agent, session, interval_ms, now);
+        let terms = ChallengeTerms { interval_ms, voided };
+        let challenge = keyring.challenge(Some(index), agent, session, terms, now);
         let header = Header {
             kind: MessageType::Ack,
             epoch,

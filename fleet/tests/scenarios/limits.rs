@@ -6,41 +6,22 @@ use crate::test_fleet::{START, TestFleet};
 use crate::test_message::beat;
 
 #[test]
-fn an_agent_gets_at_most_64_acks_a_second() {
-    let mut fleet = TestFleet::with_agent(beat("a"));
-    fleet.advance_ms(1_000);
-    for _ in 0..100 {
-        fleet.receive(beat("a"));
+fn an_agent_gets_at_most_64_acks_in_any_second() {
+    let mut fleet = TestFleet::with_agent(beat("a").interval_ms(100));
+    let mut answered = Vec::new();
+    for ms in 0..10_000 {
+        // Two seconds of silence, then 300 messages a second.
+        if ms % 5_000 > 2_000 && ms % 10 < 3 {
+            fleet.receive(beat("a").interval_ms(100));
+            answered.extend(fleet.acks().iter().map(|_| ms));
+        }
+        fleet.advance_ms(1);
     }
-    assert_eq!((fleet.acks().len(), fleet.core.counters().answers_withheld), (64, 36));
-    fleet.advance_ms(1_000);
-    fleet.receive(beat("a"));
-    assert_eq!(fleet.acks().len(), 1);
-}
-
-#[test]
-fn unverified_sessions_use_at_most_half_of_the_acks() {
-    let mut fleet = TestFleet::with_agent(beat("a"));
-    fleet.advance_ms(1_000);
-    for sequence in 1..=100 {
-        // The session is unknown, so its messages are not known to be replays.
-        fleet.receive(beat("a").session(99).sequence(sequence).unconfirmed());
-    }
-    assert_eq!(fleet.acks().len(), 32);
-    fleet.receive(beat("a"));
-    assert_eq!(fleet.acks().len(), 1);
-}
-
-#[test]
-fn an_endless_replay_keeps_no_ack_from_a_new_session() {
-    let mut fleet = TestFleet::with_agent(beat("a"));
-    fleet.advance_ms(1_000);
-    for _ in 0..1_000 {
-        fleet.receive(beat("a").session(99).sequence(1).unconfirmed());
-    }
-    assert_eq!((fleet.acks().len(), fleet.core.counters().replayed), (1, 999));
-    fleet.receive(beat("a").session(100).sequence(1).unconfirmed());
-    assert_eq!(fleet.acks().len(), 1);
+    let in_second =
+        |from: i32| answered.iter().filter(|&&ms| (from..from + 1_000).contains(&ms)).count();
+    let most = answered.iter().map(|&from| in_second(from)).max();
+    assert!(most.is_some_and(|most| (50..=64).contains(&most)), "{most:?}");
+    assert!(fleet.core.counters().answers_withheld > 0);
 }
 
 #[test]

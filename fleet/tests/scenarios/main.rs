@@ -1,6 +1,8 @@
 //! The rules of the core, a scenario each: inputs to a fleet, and the outputs that must follow.
 
+mod budget;
 mod commands;
+mod flapping;
 mod forget;
 mod gaps;
 mod limits;
@@ -12,4 +14,5 @@ mod silence;
 mod stall;
 mod test_fleet;
 mod test_message;
+mod unproven;
 mod work;

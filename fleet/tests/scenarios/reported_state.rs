@@ -118,6 +118,7 @@ fn reports_are_believed_up_to_a_bound_above_the_durable_generation() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     for step in 1..5_000 {
         fleet.receive(beat("a").applied(step * (LEAD_MAX - 1)));
+        fleet.advance_ms(100);
     }
     assert_eq!(fleet.core.implausible_reports(), 4_998);
     fleet.command_durably(Action::Kill, "a");

@@ -1,8 +1,8 @@
 //! Sessions: starts, ends, and two processes under one name.
 
-use heartline_fleet::HistoryDbRow;
+use heartline_fleet::{ForgetRequest, HistoryDbRow, Input};
 
-use heartline_vocabulary::SessionEnd;
+use heartline_vocabulary::{Action, SessionEnd};
 
 use crate::test_fleet::TestFleet;
 use crate::test_message::{beat, exit_by_signal, goodbye};
@@ -127,15 +127,44 @@ fn a_replay_is_recognised_after_many_sessions() {
 }
 
 #[test]
-fn sessions_beyond_the_limit_are_rejected_until_older_ones_expire() {
+fn the_newest_of_many_starts_is_current_and_no_challenge_of_the_evicted_ones_holds() {
     let mut fleet = TestFleet::with_agent(beat("a"));
-    for session in 2..=70 {
+    let voided = |fleet: &TestFleet| fleet.core.challenges_voided(fleet.core.find("a"), "a");
+    for session in 2..=65 {
+        fleet.receive(beat("a").session(session));
+        assert_eq!((fleet.agent("a").session(), voided(&fleet)), (session, 0));
+    }
+    for session in 66..=1_000 {
+        fleet.advance_ms(10);
+        fleet.receive(beat("a").session(session));
+        assert_eq!(fleet.agent("a").session(), session, "the newest start is never refused");
+    }
+    // Once for each half of the 64 that are kept.
+    assert_eq!(voided(&fleet), 30);
+    assert_eq!(fleet.core.counters().over_limit, 0);
+    // A forgotten agent's recordings prove nothing either.
+    let request = ForgetRequest { request_id: 7, agents: vec!["a".into()], by: "".into() };
+    fleet.handle(Input::Forget(request));
+    assert_eq!(fleet.core.find("a"), None);
+    assert_eq!(voided(&fleet), 30);
+    fleet.receive(beat("a").session(2_000).unconfirmed());
+    assert_eq!(voided(&fleet), 30);
+}
+
+#[test]
+fn a_kill_reaches_the_newest_start_of_a_crash_loop() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    for session in 2..=200 {
+        fleet.advance_ms(500);
+        fleet.receive(beat("a").session(session).unconfirmed());
         fleet.receive(beat("a").session(session));
     }
-    assert_eq!((fleet.agent("a").session(), fleet.core.counters().over_limit), (65, 5));
-    fleet.advance_ms(200_000);
-    fleet.receive(beat("a").session(71));
-    assert_eq!(fleet.agent("a").session(), 71);
+    fleet.command_durably(Action::Kill, "a");
+    let pushes = fleet.pushes();
+    assert_eq!(pushes.last().map(|push| (push.session, push.desired.killed)), Some((200, true)));
+    fleet.receive(beat("a").session(201).unconfirmed());
+    let ack = fleet.acks().pop().expect("a new start is answered");
+    assert_eq!((ack.session, ack.ack.desired.killed), (201, true));
 }
 
 #[test]

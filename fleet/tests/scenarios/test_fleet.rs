@@ -84,7 +84,7 @@ impl TestFleet {
             session: message.session,
             sequence,
             fresh: message.fresh,
-            from: ReturnAddress { peer: peer(message.port), via: 0 },
+            from: ReturnAddress { peer: peer(message.host, message.port), via: 0 },
             len: 190,
             body: message.body,
         };
@@ -269,8 +269,8 @@ pub(crate) fn rules(change: impl FnOnce(&mut HealthRules)) -> HealthRules {
     rules
 }
 
-pub(crate) fn peer(port: u16) -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, 1], port))
+pub(crate) fn peer(host: u8, port: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, host], port))
 }
 
 /// Returns the milliseconds from `from` to `at`; negative if `at` is earlier.

@@ -14,6 +14,8 @@ pub(crate) struct TestMessage {
     /// By default the next one of its session.
     pub(crate) sequence: Option<u64>,
     pub(crate) fresh: bool,
+    /// The last number of its source address.
+    pub(crate) host: u8,
     pub(crate) port: u16,
     pub(crate) body: Body<'static>,
 }
@@ -24,8 +26,16 @@ pub(crate) const INTERVAL_MS: u32 = 30_000;
 /// Returns a live beat of session 1.
 pub(crate) fn beat(agent: &'static str) -> TestMessage {
     let beat = Beat { interval_ms: INTERVAL_MS, uptime_ms: 1, ..Beat::default() };
-    let body = Body::Beat(beat);
-    TestMessage { agent, scope: "", session: 1, sequence: None, fresh: true, port: 1, body }
+    TestMessage {
+        agent,
+        scope: "",
+        session: 1,
+        sequence: None,
+        fresh: true,
+        host: 1,
+        port: 1,
+        body: Body::Beat(beat),
+    }
 }
 
 /// Returns a goodbye of session 1.
@@ -56,6 +66,10 @@ impl TestMessage {
     /// Without a valid challenge.
     pub(crate) fn unconfirmed(self) -> Self {
         Self { fresh: false, ..self }
+    }
+
+    pub(crate) fn host(self, host: u8) -> Self {
+        Self { host, ..self }
     }
 
     pub(crate) fn port(self, port: u16) -> Self {

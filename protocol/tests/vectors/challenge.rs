@@ -21,24 +21,30 @@ pub(crate) fn generate() -> Value {
         (other_boot, AGENT, 0, 100, 0),
         (other_boot, AGENT, u64::MAX, 3_600_000, u64::MAX),
     ];
-    let challenges = cases.map(|(boot, agent, session, interval_ms, elapsed_ms)| {
+    let never_voided = cases.map(|case| (0, case));
+    let voided = [1, 2, u32::MAX].map(|voided| (voided, cases[0]));
+    let cases = never_voided.into_iter().chain(voided);
+    let challenges = cases.map(|(voided, (boot, agent, session, interval_ms, elapsed_ms))| {
         let step_ms = challenge::step_ms(interval_ms);
         let step = elapsed_ms / step_ms;
+        let key = ChallengeKey::new(&boot);
+        let challenge = key.challenge_after_voiding(voided, agent, session, step, step_ms);
         json!({
             "boot_key": hex(&boot),
+            "voided": voided,
             "agent": agent,
             "session": format!("{session:016x}"),
             "interval_ms": interval_ms,
             "elapsed_ms": number(elapsed_ms),
             "step_ms": step_ms,
             "step": number(step),
-            "challenge": hex(&ChallengeKey::new(&boot).challenge(agent, session, step, step_ms)),
+            "challenge": hex(&challenge),
         })
     });
     json!({
-        "about": "SPEC.md section 5, for collectors. elapsed_ms: since the collector's start; numbers \
-                  above 2^53 are decimal text.",
-        "challenges": challenges,
+        "about": "SPEC.md section 5, for collectors. elapsed_ms: since the collector's start; voided: how \
+                  often the agent's challenges were voided; numbers above 2^53 are decimal text.",
+        "challenges": challenges.collect::<Vec<_>>(),
     })
 }
 
@@ -50,8 +56,9 @@ pub(crate) fn check(file: &Value) -> usize {
         assert_eq!(to_u64(&case["step"]), to_u64(&case["elapsed_ms"]) / step_ms);
         let session = u64::from_str_radix(str(&case["session"]), 16).unwrap();
         let boot = ChallengeKey::new(&key32(&case["boot_key"]));
+        let (voided, step) = (to_u64(&case["voided"]) as u32, to_u64(&case["step"]));
         let challenge =
-            boot.challenge(str(&case["agent"]), session, to_u64(&case["step"]), step_ms);
+            boot.challenge_after_voiding(voided, str(&case["agent"]), session, step, step_ms);
         assert_eq!(case["challenge"], hex(&challenge));
     }
     cases.len()

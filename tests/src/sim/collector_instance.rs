@@ -104,7 +104,9 @@ impl CollectorInstance {
         let agent = self.fleet.agent(ack.index)?.name().to_owned();
         let step = self.step(ack.interval_ms, now);
         let step_ms = step_ms(ack.interval_ms);
-        let challenge = self.challenge_key.challenge(&agent, ack.session, step, step_ms);
+        let voided = self.fleet.challenges_voided(Some(ack.index), &agent);
+        let key = &self.challenge_key;
+        let challenge = key.challenge_after_voiding(voided, &agent, ack.session, step, step_ms);
         let header =
             Header { challenge, ..header(MessageType::Ack, &agent, ack.session, ack.sequence) };
         Some(self.seal(&header, |out| ack.ack.write(out)))
@@ -127,10 +129,11 @@ impl CollectorInstance {
 
     fn is_fresh(&self, header: &Header<'_>, interval_ms: u32, now: MonoTime) -> bool {
         let step = self.step(interval_ms, now);
+        let voided = self.fleet.challenges_voided(self.fleet.find(header.agent), header.agent);
         [Some(step), step.checked_sub(1)].into_iter().flatten().any(|step| {
-            let step_ms = step_ms(interval_ms);
+            let (step_ms, key) = (step_ms(interval_ms), &self.challenge_key);
             header.challenge
-                == self.challenge_key.challenge(header.agent, header.session, step, step_ms)
+                == key.challenge_after_voiding(voided, header.agent, header.session, step, step_ms)
         })
     }
 

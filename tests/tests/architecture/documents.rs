@@ -29,11 +29,8 @@ const BUILT_IN: &[&str] = &["--help", "--version"];
 
 /// Numbers in documents, with the constants or default settings that they repeat.
 const NUMBERS: &[(&str, &str, &[&str])] = &[
-    (
-        "ARCHITECTURE.md",
-        "at least {} and at most {} of them for an agent",
-        &["session::SUPERSEDED_MIN", "session::SUPERSEDED_MAX"],
-    ),
+    ("ARCHITECTURE.md", "At least {} are kept of an agent", &["session::SUPERSEDED_MIN"]),
+    ("ARCHITECTURE.md", "where {} are not enough", &["session::SUPERSEDED_MAX"]),
     ("ARCHITECTURE.md", "goes without it after {} ms", &["ack::ACK_DELAY_MAX_MS"]),
     ("ARCHITECTURE.md", "falls {} deltas behind", &["publisher::BACKLOG"]),
     ("ARCHITECTURE.md", "all {} datagrams of a `recvmmsg`", &["batch::BATCH_SIZE"]),

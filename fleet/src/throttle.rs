@@ -1,0 +1,32 @@
+//! What is kept of an agent only while something about it is limited.
+
+use crate::flapping::FlapDamper;
+use crate::gap::ObservedTime;
+use crate::time::MonoTime;
+use crate::unproven::UnprovenSessions;
+
+/// The state of an agent's rarer limits. An agent that is well has none of it.
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    pub(crate) unproven: UnprovenSessions,
+    pub(crate) flapping: FlapDamper,
+    /// End of the time in which it counts as flooding.
+    pub(crate) flooding_until: ObservedTime,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self {
+            unproven: UnprovenSessions::default(),
+            flapping: FlapDamper::default(),
+            flooding_until: ObservedTime::NEVER_YET,
+        }
+    }
+}
+
+impl Throttle {
+    /// Returns whether it says no more than a new one would.
+    pub(crate) fn is_idle(&self, now: MonoTime, observed: ObservedTime) -> bool {
+        self.unproven.is_empty() && self.flooding_until <= observed && self.flapping.is_idle(now)
+    }
+}
