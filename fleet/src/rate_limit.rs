@@ -59,9 +59,9 @@ impl RateLimit {
 
     /// Returns how much of the burst is used, as the time in which it comes back.
     pub(crate) fn used_ms(self, rate: Rate, now: MonoTime) -> u32 {
-        let ahead_ms = self.0.wrapping_sub(wrapped_ms(now));
-        // It never stands further ahead than that: then it lies in the past.
-        if ahead_ms > rate.window_ms() { 0 } else { ahead_ms }
+        let (ahead_ms, window_ms) = (self.0.wrapping_sub(wrapped_ms(now)), rate.window_ms());
+        // Rates that change, as with an interval, differ by less. Further ahead is the past.
+        if ahead_ms > window_ms.saturating_mul(2) { 0 } else { ahead_ms.min(window_ms) }
     }
 }
 
@@ -112,6 +112,14 @@ mod tests {
         let mut limit = RateLimit::default();
         (0..1_000).for_each(|_| limit.charge(RATE, at(5_000)));
         assert!(!limit.try_acquire(RATE, at(5_033)) && limit.try_acquire(RATE, at(5_034)));
+    }
+
+    #[test]
+    fn a_rate_that_changes_gives_no_new_burst() {
+        let mut limit = RateLimit::default();
+        let rates = [RATE, Rate { period_ms: 51, burst: 20 }, Rate { period_ms: 330, burst: 3 }];
+        let taken = (0..300).filter(|n| limit.try_acquire(rates[n % 3], at(5_000))).count();
+        assert!(taken <= 32, "{taken}");
     }
 
     #[test]

@@ -54,6 +54,14 @@ fn a_flood_makes_no_more_rows_than_the_budget_has_messages() {
 }
 
 #[test]
+fn an_interval_that_changes_gives_no_new_budget() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    flood(&mut fleet, 20_000, |n| beat("a").interval_ms(100 + 100 * (n as u32 % 3)));
+    let judged = fleet.core.counters().live;
+    assert!((600..1_000).contains(&judged), "{judged}");
+}
+
+#[test]
 fn an_agent_beyond_its_budget_is_flagged_until_a_minute_after() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     flood(&mut fleet, 5_000, |_| beat("a"));

@@ -8,6 +8,7 @@ use heartline_protocol::{AgentName, Token, TokenScope};
 use super::collector_instance::{EPOCH, master};
 use super::network::{SimPacket, agent_of_address};
 use super::process::SimProcess;
+use super::thief::THIEF;
 use super::violation::{CheckResult, ensure};
 use super::world::SimWorld;
 
@@ -117,6 +118,9 @@ impl SimWorld {
 
     /// Delivers a datagram to an agent's machine.
     pub(super) fn on_packet_down(&mut self, packet: &SimPacket) -> CheckResult {
+        if packet.peer == THIEF {
+            self.thief.receive(&packet.bytes);
+        }
         let Some(agent) = agent_of_address(packet.peer) else { return Ok(()) };
         let port = packet.peer.port();
         let found = self.agents[agent].processes.iter().position(|it| it.port == port);

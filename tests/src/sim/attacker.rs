@@ -28,6 +28,15 @@ impl SimAttacker {
         }
     }
 
+    /// Picks at most `count` recorded datagrams of agents, unchanged, to be sent by the attacker.
+    pub(super) fn pick_recordings(&self, count: usize, rng: &mut Rng) -> Vec<SimPacket> {
+        let of_agents = |it: &&SimPacket| it.direction == Direction::Up;
+        let mut recorded: Vec<&SimPacket> = self.recorded.iter().filter(of_agents).collect();
+        rng.shuffle(&mut recorded);
+        let packet = |it: &SimPacket| SimPacket { peer: ATTACKER, ..it.clone() };
+        recorded.into_iter().take(count).map(packet).collect()
+    }
+
     /// Picks a recorded datagram, unchanged or modified.
     pub(super) fn pick_recording(&self, rng: &mut Rng) -> Option<SimPacket> {
         if self.recorded.is_empty() {

@@ -215,6 +215,7 @@ impl SimWorld {
         ensure!(!packet.forged, "a forged datagram was accepted");
         let repeated = self.oracle.is_repeated(&packet.bytes);
         let before = ReplaySnapshot::of(&instance.fleet, message.agent);
+        let over_budget = instance.fleet.counters().over_budget;
         self.trace(|| {
             let (agent, session, sequence) = (message.agent, message.session, message.sequence);
             let fresh = if message.fresh { "live" } else { "unconfirmed" };
@@ -227,7 +228,11 @@ impl SimWorld {
             let after = ReplaySnapshot::of(&instance.fleet, message.agent);
             ensure!(before == after, "a repeated datagram changed {before:?} to {after:?}");
         }
-        self.oracle.on_message(&message, &instance.fleet, self.disk.control.id, self.now)?;
+        if instance.fleet.counters().over_budget == over_budget {
+            self.oracle.on_message(&message, &instance.fleet, self.disk.control.id, self.now)?;
+        } else {
+            self.oracle.on_over_budget(&message, self.now)?;
+        }
         self.perform_outputs(outputs)
     }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use heartline_fleet::{Agent, AgentMessage, MonoTime};
 use heartline_protocol::window::WINDOW;
 use heartline_protocol::{Beat, Body, ControlId};
-use heartline_vocabulary::{AgentStatus, Phase, Reason, SessionEnd, WorkTotals};
+use heartline_vocabulary::{AgentStatus, Phase, Reason, SessionEnd, State, WorkTotals};
 
+use super::expected_limits::ExpectedLimits;
 use super::oracle::{NO_SESSION, SUPERSEDED_MIN};
 use super::violation::{CheckResult, ensure};
 
@@ -61,8 +62,7 @@ pub(super) struct ExpectedAgent {
     pub(super) generation: u64,
     /// Values shown last.
     pub(super) shown: Option<(AgentStatus, WorkTotals, Option<MonoTime>)>,
-    /// A second, and the number of acks in it.
-    pub(super) acks_in_second: (i64, u32),
+    pub(super) limits: ExpectedLimits,
 }
 
 /// What a beat reports of the worker.
@@ -74,8 +74,6 @@ pub(super) struct NewestBeat {
     waits: bool,
 }
 
-/// Number of never-live sessions of which repeated messages are known.
-const NEVER_LIVE_MAX: usize = 4;
 /// Intervals without a live beat until late, and until unreachable.
 const LATE_AND_UNREACHABLE: (u32, u32) = (3, 10);
 
@@ -107,7 +105,7 @@ impl ExpectedAgent {
             since: MonoTime::NEVER_YET,
             generation: 0,
             shown: None,
-            acks_in_second: (0, 0),
+            limits: ExpectedLimits::new(now),
         }
     }
 
@@ -157,11 +155,13 @@ impl ExpectedAgent {
     }
 
     /// Returns the times at which the status may change without an input.
-    pub(super) fn boundaries(&self) -> [MonoTime; 4] {
-        [self.late_at(), self.unreachable_at(), self.unreceived_at(), self.conflict_until]
+    pub(super) fn boundaries(&self) -> [MonoTime; 5] {
+        let Self { conflict_until, limits, .. } = self;
+        let (late_at, unreachable_at) = (self.late_at(), self.unreachable_at());
+        [late_at, unreachable_at, self.unreceived_at(), *conflict_until, limits.flooding_until]
     }
 
-    /// Returns the status that is expected at `at`.
+    /// Returns the status that is expected at `at`, flapping apart.
     pub(super) fn expected(&self, at: MonoTime, stall_after: Duration) -> AgentStatus {
         if self.desired.is_some_and(|(killed, _)| killed) {
             return AgentStatus::killed(Reason::Operator);
@@ -190,6 +190,8 @@ impl ExpectedAgent {
             AgentStatus::degraded(Reason::Stalled)
         } else if at < self.conflict_until {
             AgentStatus::degraded(Reason::Conflict)
+        } else if at < self.limits.flooding_until {
+            AgentStatus::degraded(Reason::Flooding)
         } else {
             AgentStatus::HEALTHY
         }
@@ -209,7 +211,6 @@ impl ExpectedAgent {
         let known = self.never_live_sessions.iter().position(|(known, _)| *known == session);
         let at = known.unwrap_or_else(|| {
             self.never_live_sessions.insert(0, (session, BTreeSet::new()));
-            self.never_live_sessions.truncate(NEVER_LIVE_MAX);
             0
         });
         let taken = &mut self.never_live_sessions[at].1;
@@ -220,6 +221,7 @@ impl ExpectedAgent {
     /// Postpones every deadline: nothing could be received from `from` to `to`.
     pub(super) fn postpone_deadlines(&mut self, from: MonoTime, to: MonoTime) {
         let lost = to.since(from);
+        self.limits.postpone(from, to);
         self.silent_from_before = self.silent_from;
         self.silent_from = self.silent_from + lost;
         for moment in [&mut self.received_at, &mut self.unconfirmed_from] {
@@ -276,7 +278,10 @@ impl ExpectedAgent {
             self.sessions.retain(|&known| known != message.session && known != NO_SESSION);
             self.sessions.insert(0, message.session);
             self.ended = None;
-            self.never_live_sessions.clear();
+            let taken = self.never_live_sessions.extract_if(.., |it| it.0 == message.session);
+            let taken =
+                taken.flat_map(|(session, taken)| taken.into_iter().map(move |it| (session, it)));
+            self.received.extend(taken);
             self.newest_sequence = 0;
             self.received.insert((message.session, message.sequence));
         }
@@ -326,14 +331,20 @@ impl ExpectedAgent {
             self.status = shown;
         }
         let overdue = self.boundaries().into_iter().filter(|&at| swept_to <= at && at <= now);
-        let allowed =
-            overdue.chain([now, swept_to]).any(|at| self.expected(at, stall_after) == shown);
+        let is_expected = |at| {
+            let expected = self.expected(at, stall_after);
+            let may_flap = matches!(expected.state, State::Healthy | State::Degraded);
+            expected == shown || (may_flap && shown.reason == Some(Reason::Flapping))
+        };
+        let allowed = overdue.chain([now, swept_to]).any(is_expected);
         ensure!(
             allowed || self.premature.contains(&shown),
             "{} is {shown:?} and should be {:?}: {self:?}",
             view.name(),
             self.expected(now, stall_after)
         );
+        let judged = self.expected(now, stall_after);
+        self.limits.check(shown, judged, swept_to, now)?;
         let generation = view.desired().map_or(0, |desired| desired.generation);
         ensure!(
             generation == self.generation,

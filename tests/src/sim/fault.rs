@@ -40,6 +40,10 @@ pub(super) enum FaultKind {
     Replay,
     /// The attacker sends one recording again and again.
     ReplayFlood,
+    /// The attacker sends several recordings in rotation, until the run ends.
+    ReplayRotation,
+    /// A thief with the key of one agent sends far too many beats.
+    ThiefFloods,
     Kill,
     Resume,
     Forget,
@@ -54,7 +58,7 @@ pub(super) enum FaultKind {
 }
 
 /// All kinds, the frequent ones more than once.
-const FREQUENCIES: [FaultKind; 34] = [
+const FREQUENCIES: [FaultKind; 36] = [
     FaultKind::CollectorCrash,
     FaultKind::CollectorCrash,
     FaultKind::CollectorStop,
@@ -79,6 +83,8 @@ const FREQUENCIES: [FaultKind; 34] = [
     FaultKind::Replay,
     FaultKind::Replay,
     FaultKind::ReplayFlood,
+    FaultKind::ReplayRotation,
+    FaultKind::ThiefFloods,
     FaultKind::Kill,
     FaultKind::Kill,
     FaultKind::Kill,
@@ -149,6 +155,15 @@ impl SimWorld {
             FaultKind::ControlLost => {
                 self.crash_collector();
                 self.disk.control.lose_commands();
+            }
+            FaultKind::ReplayRotation => {
+                let count = self.rng.usize(2..=12);
+                let recordings = self.attacker.pick_recordings(count, &mut self.rng);
+                self.rotate_recordings(recordings);
+            }
+            FaultKind::ThiefFloods => {
+                let beats = self.rng.u64(20..=1_500);
+                self.start_thief(beats as u32);
             }
             FaultKind::ClockStep => {
                 self.wall_shift_ms += self.rng.u64(0..=7_200_000) as i64 - 3_600_000;

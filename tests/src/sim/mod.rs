@@ -7,10 +7,10 @@
 //! - `world`: the state of a run and its event loop; `agent`, `collector` and `fault` are its three
 //!   sides
 //! - `plan`: the parameters of a run, drawn from the seed
-//! - `network`, `attacker`: what happens to datagrams
+//! - `network`, `attacker`, `thief`: what happens to datagrams, and who sends others
 //! - `collector_instance`, `disk`: the collector around the core
 //! - `process`: the emitter's engine with a worker
-//! - `oracle`, `expected_agent`, `ledger`: the invariants, computed independently of the core
+//! - `oracle`, `expected_agent`, `expected_limits`, `ledger`: the invariants, computed independently of the core
 
 mod agent;
 mod attacker;
@@ -18,6 +18,7 @@ mod collector;
 mod collector_instance;
 mod disk;
 mod expected_agent;
+mod expected_limits;
 mod fault;
 mod ledger;
 mod network;
@@ -25,6 +26,7 @@ mod oracle;
 mod plan;
 mod process;
 mod report;
+mod thief;
 mod violation;
 mod world;
 

@@ -8,6 +8,7 @@ use heartline_fleet::MonoTime;
 use heartline_protocol::Direction;
 
 use super::plan::RunPlan;
+use super::thief::THIEF;
 use crate::random::RngExt as _;
 
 /// A datagram in flight.
@@ -32,7 +33,9 @@ pub(super) fn address(agent: usize, port: u16) -> SocketAddr {
 /// Returns the agent at an address.
 pub(super) fn agent_of_address(address: SocketAddr) -> Option<usize> {
     match address.ip() {
-        IpAddr::V4(ip) if address != ATTACKER => Some(usize::from(ip.octets()[3])),
+        IpAddr::V4(ip) if address != ATTACKER && address != THIEF => {
+            Some(usize::from(ip.octets()[3]))
+        }
         _ => None,
     }
 }

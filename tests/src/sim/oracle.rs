@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use heartline_fleet::{
-    AgentIndex, AgentMessage, Fleet, HistoryDbRow, MonoTime, OutgoingAck, Output, RestoredAgent,
-    TICK_INTERVAL_MAX, Transition,
+    AgentIndex, AgentMessage, ControlDbRow, Fleet, HistoryDbRow, MonoTime, OutgoingAck, Output,
+    RestoredAgent, TICK_INTERVAL_MAX, Transition,
 };
 
 use heartline_engine::AppliedStates;
@@ -14,6 +14,7 @@ use heartline_vocabulary::{AgentStatus, Reason, State, StateCounts, WorkTotals};
 
 use super::disk::DurableCommand;
 use super::expected_agent::ExpectedAgent;
+use super::thief::STOLEN;
 use super::violation::{CheckResult, ensure};
 
 /// State of all agents as expected since the collector's last start.
@@ -28,6 +29,8 @@ pub(super) struct FleetOracle {
     /// Tags of all datagrams handled by any start of the collector.
     handled: BTreeSet<[u8; 32]>,
     swept_to: MonoTime,
+    /// Until when nobody is called flooding.
+    excused_until: MonoTime,
     wall_was_set: bool,
     /// Time at which each kill became durable first, by agent, control id and generation.
     kills: BTreeMap<(usize, ControlId, u64), MonoTime>,
@@ -43,8 +46,8 @@ const SWEEP_INTERVAL_MS: u64 = 20;
 pub(super) const GAP_MIN: Duration = Duration::from_millis(300);
 /// Number of superseded sessions that the core keeps in any case.
 pub(super) const SUPERSEDED_MIN: usize = 8;
-/// Most acks to one agent in a second.
-const ACKS_PER_SECOND: u32 = 64;
+/// For how long after a gap nobody is called flooding.
+const EXCUSED_AFTER_GAP_MS: u64 = 1_000;
 
 /// State that a repeated datagram must not change.
 #[derive(Debug, PartialEq)]
@@ -85,6 +88,7 @@ impl FleetOracle {
             stall_after,
             handled: BTreeSet::new(),
             swept_to: MonoTime::NEVER_YET,
+            excused_until: MonoTime::NEVER_YET,
             wall_was_set: false,
             kills: BTreeMap::new(),
             resumes: BTreeMap::new(),
@@ -139,6 +143,7 @@ impl FleetOracle {
     pub(super) fn observe_time(&mut self, last_input: MonoTime, now: MonoTime) {
         if now.since(last_input) > GAP_MIN {
             self.swept_to = self.swept_to.max(last_input);
+            self.excused_until = now.plus_millis(EXCUSED_AFTER_GAP_MS);
             self.agents
                 .iter_mut()
                 .flatten()
@@ -198,6 +203,27 @@ impl FleetOracle {
             return Ok(());
         }
         expected.on_live_message(message, view, control, now)
+    }
+
+    /// Takes in a live message that the core did not judge because of the agent's budget.
+    pub(super) fn on_over_budget(
+        &mut self,
+        message: &AgentMessage<'_>,
+        now: MonoTime,
+    ) -> CheckResult {
+        let number = agent_number(message.agent);
+        ensure!(number == STOLEN, "{} keeps to the rules and is over its budget", message.agent);
+        let Some(expected) = self.agents[number].as_mut() else { return Ok(()) };
+        expected.received.insert((message.session, message.sequence));
+        if now >= self.excused_until {
+            expected.limits.on_over_budget(now);
+        }
+        if expected.sessions.first() == Some(&message.session) {
+            (expected.received_at, expected.silent_from) = (now, now);
+            expected.has_been_live = true;
+            expected.premature.clear();
+        }
+        Ok(())
     }
 
     /// Returns whether the core must still know a session, and so count none of its segments twice.
@@ -293,10 +319,11 @@ impl FleetOracle {
     /// Checks one output.
     pub(super) fn check_output(&mut self, output: &Output, now: MonoTime) -> CheckResult {
         match output {
-            Output::Transition(Transition { id, at, from, to, .. }) => {
+            Output::Transition(row @ Transition { id, at, from, to, .. }) => {
                 let (stall_after, was_set) = (self.stall_after, self.wall_was_set);
                 let Some(expected) = self.by_id(id.0) else { return Ok(()) };
                 expected.restored = None;
+                expected.limits.on_transition(row, now)?;
                 ensure!(
                     *from == expected.status,
                     "{from:?} → {to:?} although it was {:?}",
@@ -311,8 +338,9 @@ impl FleetOracle {
                 // From unreachable to late: drops that were reported since then excuse the silence, and the
                 // agent's next message shows it.
                 // What an agent was before its first live beat is recorded with that beat.
-                let is_deadline =
-                    expected.is_stored && !matches!(from.state, State::Killed | State::Unreachable);
+                let is_deadline = expected.is_stored
+                    && !matches!(from.state, State::Killed | State::Unreachable)
+                    && (from.reason != Some(Reason::Flapping) || to.state == State::Unreachable);
                 match to.reason {
                     Some(Reason::Late) if is_deadline => ensure!(
                         expected.may_become_late_at(*at),
@@ -335,6 +363,12 @@ impl FleetOracle {
                 }
                 expected.since = *at;
                 expected.status = *to;
+            }
+            Output::WriteControl(ControlDbRow::Profile { id, .. }) => {
+                return self.by_id(id.0).map_or(Ok(()), |it| it.limits.on_row(now));
+            }
+            Output::WriteHistory(HistoryDbRow::Work(row)) => {
+                return self.by_id(row.id.0).map_or(Ok(()), |it| it.limits.on_row(now));
             }
             Output::WriteHistory(HistoryDbRow::Disobeyed { .. }) => {
                 ensure!(false, "an obedient agent was called disobedient");
@@ -364,11 +398,7 @@ impl FleetOracle {
     ) -> CheckResult {
         ensure!(len <= usize::from(ack.message_len), "an ack is longer than its request");
         let Some(expected) = self.agents[agent].as_mut() else { return Ok(()) };
-        let second = now.nanos().div_euclid(1_000_000_000);
-        let (of, count) = expected.acks_in_second;
-        expected.acks_in_second = (second, if of == second { count + 1 } else { 1 });
-        ensure!(expected.acks_in_second.1 <= ACKS_PER_SECOND, "too many acks in one second");
-        Ok(())
+        expected.limits.on_answer(now)
     }
 
     /// Checks the shown state of every agent.
@@ -398,7 +428,12 @@ impl FleetOracle {
             );
             let boundaries = expected.boundaries();
             let to_come = boundaries.into_iter().filter(|&at| at > now);
-            let changes = |at: &MonoTime| expected.expected(*at, stall_after) != agent.status();
+            // One that is flapping changes to nothing else before it is calm.
+            let status = match agent.status().reason {
+                Some(Reason::Flapping) => expected.expected(now, stall_after),
+                _ => agent.status(),
+            };
+            let changes = |at: &MonoTime| expected.expected(*at, stall_after) != status;
             next = next.min(to_come.filter(changes).min().unwrap_or(MonoTime::NEVER));
         }
         if agents < self.agents.iter().flatten().count() {

@@ -16,6 +16,7 @@ use super::ledger::WorkLedger;
 use super::network::{SimNetwork, SimPacket, address};
 use super::oracle::FleetOracle;
 use super::plan::RunPlan;
+use super::thief::SimThief;
 use super::violation::{CheckResult, StepTrace, ensure};
 
 /// A scheduled event.
@@ -35,6 +36,10 @@ pub(super) enum SimEvent {
     Fault,
     /// The attacker sends a recording, and as many more times.
     ReplayFlood(SimPacket, u32),
+    /// The attacker sends the next of several recordings.
+    RecordingsRotate(Vec<SimPacket>),
+    /// The thief sends a beat, and as many more later.
+    ThiefSends(u32),
     /// From now on there are no faults.
     FaultsEnd,
     /// Every agent must be as expected by now.
@@ -49,6 +54,7 @@ pub(super) struct SimWorld {
     pub(super) agents: Vec<SimAgent>,
     pub(super) network: SimNetwork,
     pub(super) attacker: SimAttacker,
+    pub(super) thief: SimThief,
     pub(super) collector: SimCollector,
     pub(super) disk: SimDisk,
     pub(super) oracle: FleetOracle,
@@ -89,6 +95,7 @@ impl SimWorld {
             now: START,
             network: SimNetwork::new(plan.agents),
             attacker: SimAttacker::default(),
+            thief: SimThief::default(),
             collector: SimCollector::default(),
             disk: SimDisk::default(),
             oracle: FleetOracle::new(plan.agents, plan.stall_after),
@@ -113,7 +120,8 @@ impl SimWorld {
 
     fn schedule(&mut self) {
         let faults_end = START + self.plan.faults_for;
-        let settle_time = Duration::from_millis(u64::from(self.plan.interval_ms) * 30 + 20_000);
+        // Flooding lasts for a minute after the last beat too many, and flapping for a minute after that.
+        let settle_time = Duration::from_millis(u64::from(self.plan.interval_ms) * 30 + 150_000);
         self.after_ms(0, SimEvent::CollectorStarts);
         for agent in 0..self.plan.agents {
             let wait_ms = self.rng.u64(0..=u64::from(self.plan.interval_ms));
@@ -187,6 +195,14 @@ impl SimWorld {
             SimEvent::Fault => self.inject_fault(),
             SimEvent::ReplayFlood(packet, more) => {
                 self.send_recording(packet, more);
+                Ok(())
+            }
+            SimEvent::RecordingsRotate(recordings) => {
+                self.rotate_recordings(recordings);
+                Ok(())
+            }
+            SimEvent::ThiefSends(more) => {
+                self.send_of_thief(more);
                 Ok(())
             }
             SimEvent::FaultsEnd => self.end_faults(),

@@ -13,6 +13,7 @@ mod full_disk;
 mod hostile_text;
 mod kill;
 mod late_and_unreachable;
+mod limits;
 mod local_address;
 mod log;
 mod many_agents;
