@@ -234,9 +234,8 @@ impl Driver {
 
     /// Gives the rows of this turn to the store, which takes them without waiting.
     fn flush_rows(&mut self) {
-        if !self.control_rows.is_empty() {
-            self.store.persist(std::mem::take(&mut self.control_rows), self.anchor);
-        }
+        // Also without rows: some of before may wait for room.
+        self.store.persist(std::mem::take(&mut self.control_rows), self.anchor);
         if !self.history_rows.is_empty() {
             self.store.record(std::mem::take(&mut self.history_rows), self.anchor);
         }

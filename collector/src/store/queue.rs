@@ -14,7 +14,7 @@ use crate::clock;
 /// has a higher priority than the writer, and must never wait for it to be scheduled.
 ///
 /// The queue has no bound of its own. For `history.db` the core bounds the work rows in flight and
-/// [`super::Store::record`] sheds details; rows for `control.db` are neither bounded nor shed.
+/// [`super::Store::record`] sheds details; for `control.db` [`super::Store::persist`] bounds the rows.
 #[derive(Debug)]
 pub(super) struct WriteQueue<T> {
     /// Each batch with its number of rows.

@@ -1,8 +1,9 @@
 //! The open store: its queues and its two writer threads.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use heartline_config::Retention;
@@ -10,7 +11,9 @@ use heartline_fleet::{ControlDbRow, HistoryDbRow};
 use tokio::sync::oneshot;
 
 use super::commit_number::CommitNumbers;
-use super::control::{ControlWrite, ControlWriter, TokenChange, TokenChangeError};
+use super::control::{
+    AnchoredRow, ControlWrite, ControlWriter, RowBuffer, TokenChange, TokenChangeError,
+};
 use super::error::StoreError;
 use super::event::StoreEventSink;
 use super::file::{CONTROL_FILE, HISTORY_FILE};
@@ -21,6 +24,9 @@ use super::startup::{self, OpenDatabases};
 use crate::clock::{self, RetentionClock, WallClockAnchor};
 use crate::priority::{ThreadRole, lower_priority};
 
+/// Number of rows beside commands that the writer of `control.db` has at once: fewer than one of its
+/// transactions takes, so that a command is in the next one.
+const UNWRITTEN_ROWS_MAX: usize = 900;
 /// Number of queued history rows above which details are shed.
 const DETAIL_ROWS_MAX: usize = 262_144;
 
@@ -39,11 +45,16 @@ pub(super) struct WriterContext {
     pub(super) numbers: Arc<CommitNumbers>,
     pub(super) retention: Retention,
     pub(super) retention_clock: RetentionClock,
+    /// Rows beside commands that the writer of `control.db` was given and has not written.
+    pub(super) unwritten: Arc<AtomicUsize>,
 }
 
 /// The open store. Queued rows are written before it is dropped.
 pub struct Store {
     control: Arc<WriteQueue<ControlWrite>>,
+    /// Rows that wait until the writer has written those in its queue.
+    control_buffer: RefCell<RowBuffer>,
+    unwritten: Arc<AtomicUsize>,
     history: Arc<WriteQueue<HistoryBatch>>,
     threads: Vec<JoinHandle<()>>,
     shed_rows: AtomicU64,
@@ -65,6 +76,8 @@ impl Store {
             startup::open(&config.data_dir, anchor)?;
         let mut store = Self {
             control: Arc::new(WriteQueue::new()),
+            control_buffer: RefCell::default(),
+            unwritten: Arc::default(),
             history: Arc::new(WriteQueue::new()),
             threads: Vec::new(),
             shed_rows: AtomicU64::new(0),
@@ -77,6 +90,7 @@ impl Store {
             numbers: Arc::new(numbers),
             retention: config.retention,
             retention_clock,
+            unwritten: Arc::clone(&store.unwritten),
         };
         let writer = ControlWriter::new(
             control,
@@ -133,17 +147,37 @@ impl Store {
         self.history.push(HistoryBatch::Flush(reply_to), 0, FlushMode::Immediate);
     }
 
-    /// Queues rows for `control.db`, in order. Never blocks. A command is written at once, with all
-    /// rows before it.
+    /// Queues rows for `control.db`. Never blocks.
+    ///
+    /// A command is written at once, with the rows of its agents that wait. Of other rows few are
+    /// queued, so that a command waits for one transaction at most; the latest of each kind and agent
+    /// waits for the next call, which may be without rows.
     pub fn persist(&self, rows: Vec<ControlDbRow>, anchor: WallClockAnchor) {
+        let mut buffer = self.control_buffer.borrow_mut();
+        let urgent: Vec<AnchoredRow> =
+            rows.into_iter().flat_map(|row| buffer.insert(row, anchor)).collect();
+        self.push_control(urgent);
+        let room = UNWRITTEN_ROWS_MAX.saturating_sub(self.unwritten.load(Ordering::Relaxed));
+        if room > 0 && !buffer.is_empty() {
+            self.push_control(buffer.take(room));
+        }
+    }
+
+    fn push_control(&self, rows: Vec<AnchoredRow>) {
         if rows.is_empty() {
             return;
         }
-        let is_command = |row: &ControlDbRow| matches!(row, ControlDbRow::Command(_));
-        let flush =
-            if rows.iter().any(is_command) { FlushMode::Immediate } else { FlushMode::Grouped };
-        let count = rows.len();
-        self.control.push(ControlWrite::Rows(rows, anchor), count, flush);
+        let is_command = |(row, _): &&AnchoredRow| matches!(row, ControlDbRow::Command(_));
+        let (count, commands) = (rows.len(), rows.iter().filter(is_command).count());
+        self.unwritten.fetch_add(count - commands, Ordering::Relaxed);
+        let flush = if commands > 0 { FlushMode::Immediate } else { FlushMode::Grouped };
+        self.control.push(ControlWrite::Rows(rows), count, flush);
+    }
+
+    /// Returns the number of rows that the writer of `control.db` has and has not written.
+    #[cfg(test)]
+    pub(super) fn unwritten_rows(&self) -> usize {
+        self.unwritten.load(Ordering::Relaxed)
     }
 
     /// Returns a handle for writes that are not the fleet's.
@@ -170,6 +204,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        self.push_control(self.control_buffer.borrow_mut().take(usize::MAX));
         self.control.close();
         self.history.close();
         for thread in self.threads.drain(..) {

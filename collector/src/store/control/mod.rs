@@ -1,6 +1,7 @@
 //! `control.db`: agents, desired states, audit and tokens.
 
 mod agents;
+mod buffer;
 mod command;
 mod open;
 mod prune;
@@ -9,6 +10,7 @@ mod watch;
 mod writer;
 
 pub(super) use agents::{forget_agents, insert_agents};
+pub(super) use buffer::{AnchoredRow, RowBuffer};
 pub(super) use command::{outcome, restore_commands};
 pub(super) use open::open;
 pub(super) use writer::{ControlWrite, ControlWriter};

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use heartline_fleet::{CommandRow, ControlDbRow, MonoTime};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::buffer::AnchoredRow;
 use super::token::{self, TokenChange, TokenChangeError};
 use super::watch::FileWatch;
 use super::{agents, command, prune};
@@ -23,8 +25,8 @@ use crate::store::store::WriterContext;
 
 /// A batch of writes to `control.db`.
 pub(crate) enum ControlWrite {
-    /// Rows of the fleet, with the anchor that turns their times into wall-clock time.
-    Rows(Vec<ControlDbRow>, WallClockAnchor),
+    /// Rows of the fleet.
+    Rows(Vec<AnchoredRow>),
     Token(TokenChange, oneshot::Sender<Result<(), TokenChangeError>>),
 }
 
@@ -56,7 +58,7 @@ pub(crate) struct ControlWriter {
     queue: Arc<WriteQueue<ControlWrite>>,
     shared: WriterContext,
     /// Rows that no reply depends on, not yet written.
-    pending_rows: Vec<(ControlDbRow, WallClockAnchor)>,
+    pending_rows: Vec<AnchoredRow>,
     is_paused: bool,
     daily_copy: DailyCopy,
     file_watch: FileWatch,
@@ -150,8 +152,8 @@ impl ControlWriter {
                     .map_err(|source| TokenChangeError::Write { path: path.clone(), source });
                 let _ = reply_to.send(reply);
             }
-            ControlWrite::Rows(rows, anchor) => {
-                for row in rows {
+            ControlWrite::Rows(rows) => {
+                for (row, anchor) in rows {
                     match row {
                         ControlDbRow::Command(command) => self.write_command(&command, anchor),
                         row => self.pending_rows.push((row, anchor)),
@@ -271,6 +273,7 @@ impl ControlWriter {
         });
         match &written {
             Ok(_) => {
+                self.shared.unwritten.fetch_sub(self.pending_rows.len(), Ordering::Relaxed);
                 self.pending_rows.clear();
                 if std::mem::take(&mut self.is_paused) {
                     (self.shared.notify)(StoreEvent::ControlResumed);
@@ -293,7 +296,7 @@ impl ControlWriter {
 
 fn transact<T>(
     conn: &mut Connection,
-    rows: &[(ControlDbRow, WallClockAnchor)],
+    rows: &[AnchoredRow],
     write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -150,3 +150,30 @@ fn tokens_are_listed_and_revocations_are_restored() {
     let expected = TokenRevocation { scope: "mail.".into(), epoch: 1 };
     assert_eq!(opened.restored.revocations, [expected]);
 }
+
+#[test]
+fn a_kill_passes_the_rows_of_many_agents_and_none_of_them_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open(dir.path());
+    let registered = |id: i64| {
+        let agent = format!("agent-{id}").into();
+        ControlDbRow::Registered { id: AgentRowId(id), agent, at: at(0) }
+    };
+    opened.persist((1..=20_000).map(registered).collect::<Vec<_>>());
+    for n in 0..1_000 {
+        let interval_ms = 1_000 + n % 2;
+        opened.persist([ControlDbRow::Profile {
+            id: AgentRowId(20_000),
+            interval_ms,
+            identity: None,
+        }]);
+    }
+    assert!(opened.store.unwritten_rows() <= 1_000, "{}", opened.store.unwritten_rows());
+    opened.persist([command(1, 1, Action::Kill, &[(20_000, 1)])]);
+    opened.wait_persisted(1);
+    let opened = opened.again(&dir);
+    assert_eq!(opened.restored.agents.len(), 20_000);
+    let killed = opened.agent(20_000);
+    assert!(killed.desired.as_deref().unwrap().killed);
+    assert_eq!(killed.interval_ms, 1_001);
+}
