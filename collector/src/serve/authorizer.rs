@@ -106,7 +106,7 @@ impl PeerAuthorizer {
     /// Returns what a peer may do.
     ///
     /// # Errors
-    /// [`LookupError`] when there is no answer in time. Root and the collector's own user need none.
+    /// An error when there is no answer in time. Root and the collector's own user need none.
     pub async fn rights_of(&self, peer: PeerCredentials) -> Result<PeerRights, LookupError> {
         if let Some(rights) = self.known(peer) {
             return Ok(rights);
