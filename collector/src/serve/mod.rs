@@ -255,28 +255,32 @@ struct PeerConnection {
 
 /// Looks a peer up and serves it, unless it has no access or has to make room.
 async fn serve_peer(peer: PeerConnection, context: ServerContext, ending: watch::Receiver<bool>) {
-    let PeerConnection { stream, place, peer, known, socket } = peer;
-    let rights = match known {
-        Some(rights) => Ok(rights),
-        None => tokio::select! {
-            rights = context.authorizer.rights_of(peer) => rights,
-            _ = place.evicted() => {
-                let why = format!("uid {}: closed for newer connections", peer.uid);
-                return context.close(&stream, RefusalCause::Evicted, why);
+    let PeerConnection { stream, place, peer, mut known, socket } = peer;
+    loop {
+        let rights = match known.take() {
+            Some(rights) => Ok(rights),
+            None => tokio::select! {
+                rights = context.authorizer.rights_of(peer) => rights,
+                () = place.replaced() => {
+                    let why = format!("uid {}: closed for newer connections", peer.uid);
+                    return context.close(&stream, RefusalCause::Evicted, why);
+                }
+            },
+        };
+        let rights = match rights {
+            Ok(rights) => rights,
+            Err(error) => {
+                return context.close(&stream, RefusalCause::Unidentified, error.to_string());
             }
-        },
-    };
-    let rights = match rights {
-        Ok(rights) => rights,
-        Err(error) => return context.close(&stream, RefusalCause::Unidentified, error.to_string()),
-    };
-    match rights.over(socket) {
-        Ok(role) => {
-            place.set_role(role);
+        };
+        let role = match rights.over(socket) {
+            Ok(role) => role,
+            Err(why) => return context.close(&stream, RefusalCause::NotAllowed, why),
+        };
+        if place.try_set_role(role) {
             let connection = Connection { stream, place, role, user: rights.name };
-            connection::serve(connection, context, ending).await;
+            return connection::serve(connection, context, ending).await;
         }
-        Err(why) => context.close(&stream, RefusalCause::NotAllowed, why),
     }
 }
 

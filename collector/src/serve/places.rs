@@ -250,13 +250,33 @@ impl ConnectionPlace {
         }
     }
 
-    /// Records what the connection may do.
-    pub fn set_role(&self, role: SocketRole) {
+    /// Records what the connection may do. Returns `false` when access has changed meanwhile: its user
+    /// must be looked up again.
+    pub fn try_set_role(&self, role: SocketRole) -> bool {
         let mut table = self.places.lock();
         let of_user = table.greeting.get_mut(&self.uid);
-        if let Some(place) = of_user.and_then(|of_user| of_user.get_mut(&self.id)) {
+        let Some(place) = of_user.and_then(|of_user| of_user.get_mut(&self.id)) else {
+            return true;
+        };
+        let mut is_current = true;
+        place.eviction.send_if_modified(|eviction| {
+            is_current = *eviction != Some(Eviction::AccessChanged);
+            if !is_current {
+                *eviction = None;
+            }
+            false
+        });
+        if is_current {
             place.role = Some(role);
         }
+        is_current
+    }
+
+    /// Returns when the connection has to make room for a newer one.
+    pub async fn replaced(&self) {
+        let mut eviction = self.eviction.clone();
+        // An error says that the place is gone.
+        let _ = eviction.wait_for(|it| *it == Some(Eviction::Replaced)).await;
     }
 
     /// Returns when the connection loses its place, with the reason.
@@ -357,7 +377,7 @@ mod tests {
         let places = ConnectionPlaces::new(LIMITS);
         let with_role = |uid, role| {
             let place = take(&places, uid);
-            place.set_role(role);
+            assert!(place.try_set_role(role));
             place.greet().unwrap();
             place
         };
