@@ -4,44 +4,17 @@
 
 use std::sync::LazyLock;
 
-use heartline_operator::Filter;
-use heartline_operator::message::{AgentEntry, AgentVitals, RecentWork};
-use heartline_vocabulary::{Phase, SharedIdentity, State, WorkTotals};
+use heartline_operator::message::AgentEntry;
+use heartline_operator::{Filter, sample};
 use libfuzzer_sys::fuzz_target;
 
-const NOW_MS: i64 = 1_775_053_802_120;
-
-static AGENT: LazyLock<AgentEntry> = LazyLock::new(|| AgentEntry {
-    key: 1,
-    agent: "a".repeat(63),
-    identity: SharedIdentity { host: Some("machine-3".into()), ..SharedIdentity::default() }.into(),
-    vitals: AgentVitals {
-        state: State::Healthy,
-        reason: None,
-        since_ms: NOW_MS - 3_600_000,
-        last_beat_ms: Some(NOW_MS - 3_000),
-        progress_ms: None,
-        oldest_task_ms: None,
-        in_flight: 0,
-        queue: None,
-        step: Some("fetch".into()),
-        phase: Phase::Running,
-        interval_ms: 30_000,
-        session: 1,
-        starts: 1,
-        beats: 120,
-        lost: 0,
-        command: None,
-    },
-    work: RecentWork::default(),
-    total: WorkTotals::default(),
-});
+static AGENT: LazyLock<AgentEntry> = LazyLock::new(|| sample::healthy_agent(1, &"a".repeat(63)));
 
 fuzz_target!(|text: &str| {
     match Filter::parse(text) {
         Ok(filter) => {
             let again = Filter::parse(filter.as_str()).expect("it was accepted before");
-            assert_eq!(again.matches(&AGENT, NOW_MS), filter.matches(&AGENT, NOW_MS));
+            assert_eq!(again.matches(&AGENT, sample::NOW_MS), filter.matches(&AGENT, sample::NOW_MS));
         }
         Err(error) => {
             assert!((1..=text.chars().count() + 1).contains(&error.column()));
