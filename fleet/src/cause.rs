@@ -70,7 +70,11 @@ impl fmt::Display for TransitionCause {
             }
             Self::TwoProcesses => f.write_str("reported by two processes"),
             Self::Blocked { by: Some(by) } => {
-                write!(f, "kept from work by a kill of control id {by}; a resume here lifts it")
+                write!(
+                    f,
+                    "kept from work by a kill of control id {by}: resume it there, or here if that \
+                     collector is gone"
+                )
             }
             Self::Blocked { by: None } => f.write_str(
                 "kept from work by a kill that is numbered far above this collector's commands",

@@ -164,7 +164,8 @@ fn killed_by(entry: &AgentEntry) -> Option<String> {
             kill.reason
         )),
         None if entry.vitals.reason == Some(Reason::Blocked) => Some(format!(
-            "{} is kept from work by a kill that this collector did not give: the resume lifts it",
+            "{} is kept from work by a kill that this collector did not give: the resume lifts it \
+             unless the collector that gave it still runs",
             entry.agent
         )),
         None if entry.vitals.state != State::Killed => {

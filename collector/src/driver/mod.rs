@@ -285,6 +285,10 @@ impl Driver {
                     HistoryHealth::Paused(_) => drop(reply_to.send(())),
                 }
             }
+            DriverRequest::FlushControl(reply_to) => {
+                self.flush_rows();
+                self.store.flush_control(reply_to);
+            }
             DriverRequest::Revoked { epoch, scope, is_revoked } => {
                 self.ingest.keyring.set_revoked(epoch, &scope, is_revoked);
             }

@@ -39,6 +39,8 @@ pub enum DriverRequest {
     /// Answered when everything that was judged before is in `history.db`; at once while history is
     /// paused.
     FlushHistory(ReplyTo<()>),
+    /// Answered when everything that was decided before is in `control.db`, or why it can't be.
+    FlushControl(ReplyTo<Result<(), String>>),
     /// Refuse a scope's key of an epoch from now on, or accept it again.
     Revoked {
         epoch: u8,

@@ -331,6 +331,14 @@ async fn forget(
     let forgotten =
         context.driver.request(|reply_to| DriverRequest::Forget { by, agents, reply_to }).await;
     let agents = forgotten.ok_or_else(ending)?.map_err(|refusal| refused(refusal.to_string()))?;
+    let stored = context.driver.request(DriverRequest::FlushControl).await.ok_or_else(ending)?;
+    stored.map_err(|why| {
+        let message = format!(
+            "the agents are forgotten until the collector's next start alone: {why}; then forget \
+             them again"
+        );
+        (ErrorCode::Unavailable, message)
+    })?;
     Ok(Reply::Forgotten { agents })
 }
 

@@ -147,6 +147,12 @@ impl Store {
         self.history.push(HistoryBatch::Flush(reply_to), 0, FlushMode::Immediate);
     }
 
+    /// Has every row for `control.db` that an operator waits for committed without delay, then
+    /// replies. Never blocks.
+    pub fn flush_control(&self, reply_to: oneshot::Sender<Result<(), String>>) {
+        self.control.push(ControlWrite::Flush(reply_to), 0, FlushMode::Immediate);
+    }
+
     /// Queues rows for `control.db`. Never blocks.
     ///
     /// A command is written at once, with the rows of its agents that wait. Of other rows few are

@@ -203,3 +203,25 @@ fn agents_are_forgotten_by_pattern_and_filter_unless_they_beat() {
     let (code, stderr) = run("forget mail.1");
     assert!(code == Some(1) && stderr.contains("no agent \"mail.1\""), "{stderr}");
 }
+
+#[test]
+fn what_was_forgotten_stays_so_when_the_collector_is_killed_right_after_the_answer() {
+    let env = TestEnvironment::new();
+    let mut collector = env.start_collector();
+    for round in 0..10 {
+        let operator = env.operator();
+        let name = format!("gone-{round}");
+        env.emitter(&name, collector.address(), 60_000).start().stop();
+        wait_until("it has stopped", || operator.collector().summary.stopped == 1);
+        let command = ForgetCommand {
+            agents: AgentSelector::Names(vec![name.clone()]),
+            expect: None,
+            fingerprint: None,
+        };
+        let reply = operator.request(&Request::Forget(command)).unwrap();
+        collector.kill_9();
+        assert_eq!(reply, Reply::Forgotten { agents: vec![name] });
+        collector = env.start_collector();
+        assert_eq!(env.operator().fleet(), [], "round {round}");
+    }
+}

@@ -28,6 +28,8 @@ pub(crate) enum ControlWrite {
     /// Rows of the fleet.
     Rows(Vec<AnchoredRow>),
     Token(TokenChange, oneshot::Sender<Result<(), TokenChangeError>>),
+    /// Reply when all rows before are on disk, or why they are not.
+    Flush(oneshot::Sender<Result<(), String>>),
 }
 
 /// How long new agents and profiles wait for a group commit.
@@ -151,6 +153,11 @@ impl ControlWriter {
                 let reply = written
                     .map_err(|source| TokenChangeError::Write { path: path.clone(), source });
                 let _ = reply_to.send(reply);
+            }
+            ControlWrite::Flush(reply_to) => {
+                let written = self.commit(|_| Ok(())).and_then(|()| self.files.check());
+                let failure = |error| disk::failure_message("write to", &self.path, &error);
+                let _ = reply_to.send(written.map_err(failure));
             }
             ControlWrite::Rows(rows) => {
                 for (row, anchor) in rows {
