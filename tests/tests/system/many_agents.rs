@@ -213,6 +213,11 @@ fn what_was_forgotten_stays_so_when_the_collector_is_killed_right_after_the_answ
         let name = format!("gone-{round}");
         env.emitter(&name, collector.address(), 60_000).start().stop();
         wait_until("it has stopped", || operator.collector().summary.stopped == 1);
+        // So that it is on disk.
+        collector.terminate();
+        collector = env.start_collector();
+        let operator = env.operator();
+        assert_eq!(operator.collector().summary.stopped, 1);
         let command = ForgetCommand {
             agents: AgentSelector::Names(vec![name.clone()]),
             expect: None,
