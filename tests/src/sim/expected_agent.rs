@@ -311,6 +311,16 @@ impl ExpectedAgent {
         Ok(())
     }
 
+    /// Returns whether a status is wrong by now, and was caused by drops that were not reported yet.
+    pub(super) fn is_excused(
+        &self,
+        shown: AgentStatus,
+        stall_after: Duration,
+        now: MonoTime,
+    ) -> bool {
+        self.premature.contains(&shown) && self.expected(now, stall_after) != shown
+    }
+
     /// Checks the shown state; until `swept_to`, no passed deadline may be unhandled.
     pub(super) fn check(
         &mut self,

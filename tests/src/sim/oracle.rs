@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use heartline_fleet::{
-    AgentIndex, AgentMessage, ControlDbRow, Fleet, HistoryDbRow, MonoTime, OutgoingAck, Output,
-    RestoredAgent, TICK_INTERVAL_MAX, Transition,
+    Agent, AgentIndex, AgentMessage, ControlDbRow, Fleet, HistoryDbRow, MonoTime, OutgoingAck,
+    Output, RestoredAgent, TICK_INTERVAL_MAX, Transition,
 };
 
 use heartline_engine::AppliedStates;
@@ -410,7 +410,7 @@ impl FleetOracle {
     ) -> CheckResult {
         let (stall_after, swept_to) = (self.stall_after, self.swept_to.min(now));
         let mut counts = StateCounts::default();
-        let (mut agents, mut next) = (0, MonoTime::NEVER);
+        let (mut agents, mut next, mut next_of) = (0, MonoTime::NEVER, "nobody");
         for (index, agent) in fleet.agents() {
             agents += 1;
             counts.add(agent.status());
@@ -426,15 +426,23 @@ impl FleetOracle {
                 "{} changed and is not in the list of changed agents",
                 agent.name()
             );
+            // What drops caused before they were reported stands until the agent's next message.
+            if expected.is_excused(agent.status(), stall_after, now) {
+                continue;
+            }
             let boundaries = expected.boundaries();
             let to_come = boundaries.into_iter().filter(|&at| at > now);
-            // One that is flapping changes to nothing else before it is calm.
-            let status = match agent.status().reason {
-                Some(Reason::Flapping) => expected.expected(now, stall_after),
-                _ => agent.status(),
+            let is_flapping = agent.status().reason == Some(Reason::Flapping);
+            let changes = |at: &MonoTime| {
+                let to = expected.expected(*at, stall_after);
+                // While it flaps, changes between these two are not shown.
+                let is_hidden = is_flapping && matches!(to.state, State::Healthy | State::Degraded);
+                to != agent.status() && !is_hidden
             };
-            let changes = |at: &MonoTime| expected.expected(*at, stall_after) != status;
-            next = next.min(to_come.filter(changes).min().unwrap_or(MonoTime::NEVER));
+            let own = to_come.filter(changes).min().unwrap_or(MonoTime::NEVER);
+            if own < next {
+                (next, next_of) = (own, agent.name());
+            }
         }
         if agents < self.agents.iter().flatten().count() {
             // Only an agent that was never live is removed without a word.
@@ -452,7 +460,8 @@ impl FleetOracle {
         ensure!(timeout <= now + TICK_INTERVAL_MAX, "it would sleep for longer than a heartbeat");
         ensure!(
             timeout <= next.max(now.plus_millis(SWEEP_INTERVAL_MS)),
-            "it would sleep until {timeout:?}, past a deadline at {next:?}"
+            "it would sleep until {timeout:?}, past a deadline of {next_of} at {next:?}: {:?}",
+            fleet.find(next_of).and_then(|index| fleet.agent(index)).map(Agent::status)
         );
         Ok(())
     }
