@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::fault::FaultKind;
 use crate::random::RngExt as _;
 
 #[derive(Debug)]
@@ -36,6 +37,13 @@ pub(super) struct RunPlan {
     pub(super) faults: u64,
 }
 
+/// Returns the bits of the faults that send for a whole run, and make it ten times as long, in seven
+/// runs of eight.
+fn mask_of_floods(rng: &mut Rng) -> u64 {
+    let floods = [FaultKind::ReplayRotation, FaultKind::ThiefFloods];
+    if rng.chance(125) { 0 } else { floods.iter().map(|&kind| 1 << kind as u32).sum() }
+}
+
 impl RunPlan {
     pub(super) fn draw(rng: &mut Rng) -> Self {
         let interval_ms = rng.pick(&[100, 300, 1_000, 1_000, 5_000, 30_000]);
@@ -58,7 +66,7 @@ impl RunPlan {
             disk_refuses: rng.pick(&[0, 0, 100]),
             stall_after: Duration::from_millis(u64::from(interval_ms) * rng.u64(4..=20)),
             fault_interval_ms: busy_ms / rng.u64(8..=40),
-            faults: rng.u64(..) | rng.u64(..),
+            faults: (rng.u64(..) | rng.u64(..)) & !mask_of_floods(rng),
         }
     }
 
