@@ -86,12 +86,6 @@ impl Fleet {
         self.context.outputs.push_back(Output::ForgetDone { request_id, result });
     }
 
-    /// Returns whether nothing would be lost with an agent.
-    pub(crate) fn may_forget(&self, index: AgentIndex) -> bool {
-        let commanded = self.commanded_agents();
-        self.agents.get(index).is_some_and(|agent| refusal(agent, &commanded).is_none())
-    }
-
     pub(crate) fn forget(&mut self, index: AgentIndex, by: &str, at: MonoTime) -> Option<String> {
         self.agent_mut(index)?.mark_changed();
         let agent = self.agents.remove(index)?;
@@ -113,7 +107,7 @@ impl Fleet {
 }
 
 /// Returns why an agent can't be forgotten, if it can't; `commanded` have pending commands.
-fn refusal(agent: &Agent, commanded: &BTreeSet<AgentRowId>) -> Option<ForgetRefusal> {
+pub(crate) fn refusal(agent: &Agent, commanded: &BTreeSet<AgentRowId>) -> Option<ForgetRefusal> {
     let refusal = if agent.is_killed() {
         ForgetRefusal::Killed
     } else if commanded.contains(&agent.id) {

@@ -18,6 +18,7 @@ use crate::agent::Agent;
 use crate::agent_table::AgentIndex;
 use crate::context::AgentMut;
 use crate::fleet::Fleet;
+use crate::forget::refusal;
 use crate::gap::TICK_INTERVAL_MAX;
 use crate::input::AgentMessage;
 use crate::output::{ControlDbRow, HistoryDbRow};
@@ -146,10 +147,20 @@ impl Fleet {
         let until = from.saturating_add(AGED_AT_ONCE);
         let end = self.agents.slot_count();
         self.registrations.aged_to = if until >= end { 0 } else { until };
-        for index in (from..until.min(end)).map(AgentIndex) {
-            let Some(agent) = self.agents.get(index) else { continue };
+        let is_aged = |agent: &Agent| {
             let heard_at = self.context.clock.mono(agent.heard_at);
-            if agent.is_aged(self.limits.retention, heard_at, now) && self.may_forget(index) {
+            agent.is_aged(self.limits.retention, heard_at, now)
+        };
+        let looked_at = (from..until.min(end)).map(AgentIndex);
+        let aged: Vec<AgentIndex> =
+            looked_at.filter(|&index| self.agents.get(index).is_some_and(is_aged)).collect();
+        if aged.is_empty() {
+            return;
+        }
+        let commanded = self.commanded_agents();
+        for index in aged {
+            let refusal = self.agents.get(index).and_then(|agent| refusal(agent, &commanded));
+            if refusal.is_none() {
                 let _removed = self.forget(index, BY_RETENTION, now);
             }
         }
