@@ -1,6 +1,6 @@
 //! Commands: from the request to the disk, to the agent, and how far it obeys.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use heartline_protocol::limits::GENERATION_MAX;
 use heartline_protocol::{Beat, ControlId, DesiredState};
@@ -202,11 +202,19 @@ impl Fleet {
         self.send_due_pushes(now);
     }
 
-    /// Returns the agents that have commands which are not applied yet.
-    pub(crate) fn commanded_agents(&self) -> BTreeSet<AgentRowId> {
+    /// Returns the agents that have commands which are not applied yet, with the highest generation
+    /// that these give to each.
+    pub(crate) fn commanded_agents(&self) -> BTreeMap<AgentRowId, u64> {
         let pending = self.pending_commands.values();
         let applying = self.applying_commands.iter().map(|command| &command.row);
-        pending.chain(applying).flat_map(|row| &row.targets).map(|row| row.id).collect()
+        let mut commanded = BTreeMap::new();
+        for CommandRowTarget { id, target, .. } in
+            pending.chain(applying).flat_map(|row| &row.targets)
+        {
+            let highest: &mut u64 = commanded.entry(*id).or_default();
+            *highest = (*highest).max(target.generation);
+        }
+        commanded
     }
 
     /// Drops a command that could not be stored, and reports it.
@@ -215,13 +223,12 @@ impl Fleet {
         let request_id = row.request_id;
         self.context.outputs.push_back(Output::CommandAbandoned { request_id, why });
         // Their numbers were never seen outside, and are free again.
-        let still_commanded = self.commanded_agents();
+        let commanded = self.commanded_agents();
         for CommandRowTarget { id, target, .. } in row.targets {
             let index = self.agents.find(&target.agent);
-            if !still_commanded.contains(&id)
-                && let Some(it) = index.and_then(|index| self.agent_mut_if(index, id))
-            {
-                it.agent.generation = it.agent.durable_generation();
+            if let Some(it) = index.and_then(|index| self.agent_mut_if(index, id)) {
+                let pending = commanded.get(&id).copied().unwrap_or(0);
+                it.agent.generation = it.agent.durable_generation().max(pending);
             }
         }
     }

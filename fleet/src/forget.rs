@@ -107,10 +107,13 @@ impl Fleet {
 }
 
 /// Returns why an agent can't be forgotten, if it can't; `commanded` have pending commands.
-pub(crate) fn refusal(agent: &Agent, commanded: &BTreeSet<AgentRowId>) -> Option<ForgetRefusal> {
+pub(crate) fn refusal(
+    agent: &Agent,
+    commanded: &BTreeMap<AgentRowId, u64>,
+) -> Option<ForgetRefusal> {
     let refusal = if agent.is_killed() {
         ForgetRefusal::Killed
-    } else if commanded.contains(&agent.id) {
+    } else if commanded.contains_key(&agent.id) {
         ForgetRefusal::CommandPending
     } else if agent.has_uncommitted_work() {
         ForgetRefusal::WorkPending

@@ -84,6 +84,24 @@ fn a_kill_that_an_agent_has_overtaken_is_issued_again_above_its_report() {
     assert_eq!(&*reason, "over budget", "it is the same kill");
 }
 
+/// The abandoned kill must not leave a number behind that looks like a command on its way.
+#[test]
+fn a_kill_is_issued_again_after_a_later_one_was_abandoned_before_it_was_applied() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.discard_outputs();
+    fleet.command(Action::Kill, "a");
+    fleet.command(Action::Kill, "a");
+    let rows = commands(&mut fleet);
+    fleet.handle(Input::Abandoned { ticket: rows[1].ticket, why: "refused".into() });
+    confirm(&mut fleet, &rows[..1]);
+    assert_eq!(generation(&fleet), Some(1));
+    fleet.discard_outputs();
+    fleet.receive(beat("a").applied(4));
+    let rows = commands(&mut fleet);
+    confirm(&mut fleet, &rows);
+    assert_eq!((fleet.status("a").as_str(), generation(&fleet)), ("killed operator", Some(5)));
+}
+
 #[test]
 fn a_kill_is_issued_again_at_most_once_an_interval() {
     let mut fleet = TestFleet::with_agent(beat("a"));
