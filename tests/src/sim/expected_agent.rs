@@ -237,7 +237,10 @@ impl ExpectedAgent {
     /// Takes in the report that the kernel dropped datagrams from `from` to `to`.
     pub(super) fn on_kernel_drops(&mut self, from: MonoTime, to: MonoTime, stall_after: Duration) {
         let passed = self.boundaries().into_iter().filter(|&at| from < at && at <= to);
-        self.premature = passed.map(|at| self.expected(at, stall_after)).collect();
+        let premature: Vec<_> = passed.map(|at| self.expected(at, stall_after)).collect();
+        // What an earlier report excuses and is still shown stands until the agent's next message.
+        self.premature.retain(|status| *status == self.status);
+        self.premature.extend(premature);
         self.postpone_deadlines(from, to);
     }
 
