@@ -11,7 +11,7 @@ use toml::Spanned;
 use crate::file::{
     AccessLists, AgentSection, ConfigFile, HealthSection, LimitsSection, RetentionSection,
 };
-use crate::value::{AgentPattern, ConfigString, DurationSetting, IntervalFactor};
+use crate::value::{AgentPattern, ConfigString, DurationSetting, IntervalFactor, RestartCount};
 
 /// What a collector runs with.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +61,8 @@ impl Config {
             late_factor: rule.late_factor.map(IntervalFactor).map(unplaced),
             unreachable_factor: rule.unreachable_factor.map(IntervalFactor).map(unplaced),
             stall_after: rule.stall_after.map(duration),
+            crash_loop_restarts: rule.crash_loop_restarts.map(RestartCount),
+            crash_loop_within: rule.crash_loop_within.map(duration),
         });
         ConfigFile {
             listen: Some(unplaced(self.listen.iter().copied().map(ConfigString).collect())),
@@ -70,6 +72,8 @@ impl Config {
                 late_factor: Some(unplaced(IntervalFactor(fleet.late_factor))),
                 unreachable_factor: Some(unplaced(IntervalFactor(fleet.unreachable_factor))),
                 stall_after: Some(duration(fleet.stall_after)),
+                crash_loop_restarts: Some(RestartCount(fleet.crash_loop_restarts)),
+                crash_loop_within: Some(duration(fleet.crash_loop_within)),
             },
             agent: agent.collect(),
             retention: RetentionSection {

@@ -14,7 +14,8 @@ use toml::{Spanned, Table};
 use crate::config::{Config, Retention};
 use crate::text::{ConfigError, ConfigText};
 use crate::value::{
-    AgentPattern, ConfigString, DurationSetting, IntervalFactor, StringSetting as _, UserOrGroup,
+    AgentPattern, ConfigString, DurationSetting, IntervalFactor, RestartCount, StringSetting as _,
+    UserOrGroup,
 };
 
 /// Where agents send to unless something else is set.
@@ -56,6 +57,8 @@ pub struct HealthSection {
     pub late_factor: Option<Spanned<IntervalFactor>>,
     pub unreachable_factor: Option<Spanned<IntervalFactor>>,
     pub stall_after: Option<ConfigString<DurationSetting<1>>>,
+    pub crash_loop_restarts: Option<RestartCount>,
+    pub crash_loop_within: Option<ConfigString<DurationSetting<1>>>,
 }
 
 /// `[[agent]]`
@@ -67,6 +70,8 @@ pub struct AgentSection {
     pub late_factor: Option<Spanned<IntervalFactor>>,
     pub unreachable_factor: Option<Spanned<IntervalFactor>>,
     pub stall_after: Option<ConfigString<DurationSetting<1>>>,
+    pub crash_loop_restarts: Option<RestartCount>,
+    pub crash_loop_within: Option<ConfigString<DurationSetting<1>>>,
 }
 
 /// `[retention]`
@@ -212,6 +217,11 @@ impl HealthSection {
             unreachable_factor: { self.unreachable_factor.as_ref() }
                 .map_or(inherited.unreachable_factor, factor),
             stall_after: self.stall_after.as_ref().map_or(inherited.stall_after, |it| it.0.0),
+            crash_loop_restarts: self
+                .crash_loop_restarts
+                .map_or(inherited.crash_loop_restarts, |it| it.0),
+            crash_loop_within: { self.crash_loop_within.as_ref() }
+                .map_or(inherited.crash_loop_within, |it| it.0.0),
         }
     }
 
@@ -236,6 +246,8 @@ impl AgentSection {
             late_factor: self.late_factor.clone(),
             unreachable_factor: self.unreachable_factor.clone(),
             stall_after: self.stall_after.clone(),
+            crash_loop_restarts: self.crash_loop_restarts,
+            crash_loop_within: self.crash_loop_within.clone(),
         }
     }
 
@@ -246,6 +258,8 @@ impl AgentSection {
             late_factor: self.late_factor.as_ref().map(factor),
             unreachable_factor: self.unreachable_factor.as_ref().map(factor),
             stall_after: self.stall_after.as_ref().map(|it| it.0.0),
+            crash_loop_restarts: self.crash_loop_restarts.map(|it| it.0),
+            crash_loop_within: self.crash_loop_within.as_ref().map(|it| it.0.0),
         }
     }
 }
@@ -325,6 +339,14 @@ mod tests {
             (
                 "[[agent]]\nmatch = \"Mail(\"",
                 "line 2, column 9: invalid value: string \"Mail(\", expected a pattern",
+            ),
+            (
+                "[health]\ncrash_loop_restarts = 1",
+                "line 2, column 23: invalid value: integer `1`, expected a whole number from 2 to 100, or 0",
+            ),
+            (
+                "[[agent]]\nmatch = \"b\"\ncrash_loop_restarts = \"5\"",
+                "line 3, column 23: invalid type: string \"5\", expected a whole number from 2",
             ),
             (&too_many, "line 2002, column 9: expected at most 1000 tables [[agent]]"),
             (

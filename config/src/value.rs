@@ -153,6 +153,32 @@ impl<const MIN_S: u64> StringSetting for DurationSetting<MIN_S> {
     }
 }
 
+/// A number of restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct RestartCount(pub u32);
+
+impl<'de> Deserialize<'de> for RestartCount {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_i64(RestartCountVisitor)
+    }
+}
+
+struct RestartCountVisitor;
+
+impl Visitor<'_> for RestartCountVisitor {
+    type Value = RestartCount;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number from 2 to 100, or 0 for never")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<RestartCount, E> {
+        let count = u32::try_from(number).ok().filter(|it| matches!(it, 0 | 2..=100));
+        let wrong = || E::invalid_value(Unexpected::Signed(number), &self);
+        count.map(RestartCount).ok_or_else(wrong)
+    }
+}
+
 /// A number of intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct IntervalFactor(pub f64);

@@ -53,6 +53,7 @@ pub struct Agent {
     pub(crate) lost_observations: u64,
     pub(crate) phase: Phase,
     pub(crate) progress_at: MonoTime,
+    /// When the task in flight that has been quiet for longest began, or took its last step.
     pub(crate) oldest_task_at: MonoTime,
     pub(crate) step: Option<Box<str>>,
 
@@ -183,6 +184,14 @@ impl Agent {
         self.desired.as_ref().map_or(none, |command| command.state(control))
     }
 
+    /// Returns when the work that has been quiet for longest last made progress: all of it, or a task
+    /// in flight beside others that go on.
+    pub(crate) fn least_progress_at(&self) -> Option<MonoTime> {
+        let progress_at = self.progress_at.known()?;
+        let task_at = self.oldest_task_at.known().filter(|_| self.in_flight > 0);
+        Some(task_at.map_or(progress_at, |at| at.min(progress_at)))
+    }
+
     /// Returns whether its desired state is killed.
     pub(crate) fn is_killed(&self) -> bool {
         self.desired.as_ref().is_some_and(|desired| desired.killed)
@@ -260,7 +269,7 @@ impl Agent {
         self.progress_at.known()
     }
 
-    /// Returns when its oldest task in flight began.
+    /// Returns when the task in flight that has been quiet for longest began, or took its last step.
     pub fn oldest_task_at(&self) -> Option<MonoTime> {
         self.oldest_task_at.known()
     }

@@ -20,12 +20,22 @@ pub enum TransitionCause {
         /// The current step. Scrubbed.
         step: Option<Box<str>>,
     },
+    /// A task in flight has made no progress for so long, beside others that have.
+    StuckTask {
+        age_ms: u64,
+        in_flight: u32,
+    },
     /// A live beat of a session that another had superseded.
     TwoProcesses,
     /// A kill keeps the agent from work that is not ours.
     Blocked {
         /// The control id that gave it; `None`: ours, as it claims, but far above our commands.
         by: Option<ControlId>,
+    },
+    /// It was started so often without a goodbye.
+    CrashLoop {
+        restarts: u32,
+        within_ms: u64,
     },
     /// More beats than its interval allows.
     OverBudget,
@@ -68,6 +78,13 @@ impl fmt::Display for TransitionCause {
                 write!(f, "beats arrive, no progress for {}", span(*age_ms))?;
                 step.as_ref().map_or(Ok(()), |step| write!(f, "; step {step}"))
             }
+            Self::StuckTask { age_ms, in_flight } => {
+                write!(
+                    f,
+                    "a task of {in_flight} in flight has made no progress for {}",
+                    span(*age_ms)
+                )
+            }
             Self::TwoProcesses => f.write_str("reported by two processes"),
             Self::Blocked { by: Some(by) } => {
                 write!(
@@ -79,6 +96,9 @@ impl fmt::Display for TransitionCause {
             Self::Blocked { by: None } => f.write_str(
                 "kept from work by a kill that is numbered far above this collector's commands",
             ),
+            Self::CrashLoop { restarts, within_ms } => {
+                write!(f, "{restarts} restarts without a goodbye within {}", span(*within_ms))
+            }
             Self::OverBudget => f.write_str("it sends far more beats than its interval allows"),
             Self::ChangesTooOften { changes, within_ms } => {
                 let within = span(*within_ms);

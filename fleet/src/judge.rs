@@ -8,10 +8,11 @@
 //!    echo nothing of ours and have done so for `late_factor` intervals, otherwise silent;
 //! 5. no live beat for `late_factor` intervals: degraded (late);
 //! 6. its last beat reported a kill that is not ours: degraded (blocked);
-//! 7. its last beat reported that work makes no progress: degraded (stalled);
-//! 8. two processes report as this agent: degraded (conflict);
-//! 9. it sends more than its budget, or did so within the last minute: degraded (flooding);
-//! 10. healthy.
+//! 7. it was restarted too often, and has not run for long since: degraded (crash-looping);
+//! 8. its last beat reported that its work, or one task of it, makes no progress: degraded (stalled);
+//! 9. two processes report as this agent: degraded (conflict);
+//! 10. it sends more than its budget, or did so within the last minute: degraded (flooding);
+//! 11. healthy.
 //!
 //! Where these rules make it change too often, it is shown as flapping (`flapping.rs`).
 
@@ -83,6 +84,11 @@ pub(crate) fn judge(agent: &Agent, thresholds: &HealthThresholds, at: ObservedTi
     if is_blocked(agent) {
         return Verdict::until(AgentStatus::degraded(Reason::Blocked), late_at);
     }
+    let crash_looping_until = agent.crash_looping_until();
+    if at < crash_looping_until {
+        let next = late_at.min(crash_looping_until);
+        return Verdict::until(AgentStatus::degraded(Reason::CrashLooping), next);
+    }
     if stalled_for(agent, thresholds).is_some() {
         return Verdict::until(AgentStatus::degraded(Reason::Stalled), late_at);
     }
@@ -124,8 +130,18 @@ pub(crate) fn stalled_for(agent: &Agent, thresholds: &HealthThresholds) -> Optio
     }
     let resumed = agent.desired.as_ref().map_or(MonoTime::NEVER_YET, |desired| desired.at);
     // A killed agent makes no progress.
-    let progress_at = agent.progress_at.known()?.max(resumed);
+    let progress_at = agent.least_progress_at()?.max(resumed);
     agent.last_live.since(progress_at).checked_sub(thresholds.stall_after)
+}
+
+/// Returns what of the work of a stalled agent has made no progress.
+fn no_progress(agent: &Agent, thresholds: &HealthThresholds) -> TransitionCause {
+    let age_ms = agent.last_live.millis_since(agent.progress_at);
+    if agent.last_live.since(agent.progress_at) < thresholds.stall_after {
+        let age_ms = agent.last_live.millis_since(agent.oldest_task_at);
+        return TransitionCause::StuckTask { age_ms, in_flight: agent.in_flight };
+    }
+    TransitionCause::NoProgress { age_ms, step: agent.step.clone() }
 }
 
 /// Returns why `agent` came into `status`, where no message caused it directly.
@@ -149,12 +165,13 @@ pub(crate) fn cause_of(
             TransitionCause::NotHeardSinceStart { waited_ms: waited.as_millis() as u64 }
         }
         Some(Reason::OneWay) => TransitionCause::OneWay,
-        Some(Reason::Stalled) => TransitionCause::NoProgress {
-            age_ms: agent.last_live.millis_since(agent.progress_at),
-            step: agent.step.clone(),
-        },
+        Some(Reason::Stalled) => no_progress(agent, thresholds),
         Some(Reason::Conflict) => TransitionCause::TwoProcesses,
         Some(Reason::Blocked) => TransitionCause::Blocked { by: agent.blocked_by() },
+        Some(Reason::CrashLooping) => TransitionCause::CrashLoop {
+            restarts: thresholds.crash_loop_restarts,
+            within_ms: thresholds.crash_loop_within.as_millis() as u64,
+        },
         Some(Reason::Flooding) => TransitionCause::OverBudget,
         Some(Reason::Flapping) => TransitionCause::ChangesTooOften {
             changes: CHANGES.burst,

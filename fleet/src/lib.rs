@@ -19,6 +19,7 @@ mod budget;
 mod cause;
 mod command;
 mod context;
+mod crash_loop;
 mod flapping;
 mod fleet;
 mod forget;

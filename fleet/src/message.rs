@@ -143,6 +143,7 @@ impl AgentMut<'_> {
         now: MonoTime,
     ) {
         if self.agent.starts > 0 {
+            self.record_restart(now);
             let superseded = self.agent.superseded.get_or_insert_default();
             superseded.make_room(now);
             superseded.push(self.agent.session);

@@ -13,11 +13,21 @@ pub struct HealthThresholds {
     pub unreachable_factor: f64,
     /// Time without progress, while there is work, until degraded.
     pub stall_after: Duration,
+    /// Restarts without a goodbye within [`Self::crash_loop_within`] until degraded; 0: never.
+    pub crash_loop_restarts: u32,
+    /// Time in which restarts count, and without one until the crash loop is over.
+    pub crash_loop_within: Duration,
 }
 
 impl Default for HealthThresholds {
     fn default() -> Self {
-        Self { late_factor: 3.0, unreachable_factor: 10.0, stall_after: Duration::from_secs(300) }
+        Self {
+            late_factor: 3.0,
+            unreachable_factor: 10.0,
+            stall_after: Duration::from_secs(300),
+            crash_loop_restarts: 5,
+            crash_loop_within: Duration::from_secs(600),
+        }
     }
 }
 
@@ -32,6 +42,10 @@ pub struct AgentHealthRule {
     pub unreachable_factor: Option<f64>,
     /// See [`HealthThresholds::stall_after`].
     pub stall_after: Option<Duration>,
+    /// See [`HealthThresholds::crash_loop_restarts`].
+    pub crash_loop_restarts: Option<u32>,
+    /// See [`HealthThresholds::crash_loop_within`].
+    pub crash_loop_within: Option<Duration>,
 }
 
 /// All thresholds of a fleet: for each, the first matching rule that sets it wins.
@@ -57,6 +71,12 @@ impl HealthRules {
             stall_after: matching()
                 .find_map(|rule| rule.stall_after)
                 .unwrap_or(self.fleet.stall_after),
+            crash_loop_restarts: matching()
+                .find_map(|rule| rule.crash_loop_restarts)
+                .unwrap_or(self.fleet.crash_loop_restarts),
+            crash_loop_within: matching()
+                .find_map(|rule| rule.crash_loop_within)
+                .unwrap_or(self.fleet.crash_loop_within),
         }
     }
 }

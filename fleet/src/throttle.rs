@@ -1,5 +1,6 @@
 //! What is kept of an agent only while something about it is limited.
 
+use crate::crash_loop::CrashLoop;
 use crate::flapping::FlapDamper;
 use crate::gap::ObservedTime;
 use crate::time::MonoTime;
@@ -10,6 +11,7 @@ use crate::unproven::UnprovenSessions;
 pub(crate) struct Throttle {
     pub(crate) unproven: UnprovenSessions,
     pub(crate) flapping: FlapDamper,
+    pub(crate) crash_loop: CrashLoop,
     /// End of the time in which it counts as flooding.
     pub(crate) flooding_until: ObservedTime,
 }
@@ -19,6 +21,7 @@ impl Default for Throttle {
         Self {
             unproven: UnprovenSessions::default(),
             flapping: FlapDamper::default(),
+            crash_loop: CrashLoop::default(),
             flooding_until: ObservedTime::NEVER_YET,
         }
     }
@@ -27,6 +30,9 @@ impl Default for Throttle {
 impl Throttle {
     /// Returns whether it says no more than a new one would.
     pub(crate) fn is_idle(&self, now: MonoTime, observed: ObservedTime) -> bool {
-        self.unproven.is_empty() && self.flooding_until <= observed && self.flapping.is_idle(now)
+        self.unproven.is_empty()
+            && self.flooding_until <= observed
+            && self.flapping.is_idle(now)
+            && self.crash_loop.is_idle(observed)
     }
 }

@@ -29,6 +29,8 @@ named! {
         Conflict = "conflict",
         /// Degraded: a kill that this collector did not give keeps the agent from work.
         Blocked = "blocked",
+        /// Degraded: it was started too often without a goodbye.
+        CrashLooping = "crash-looping",
         /// Degraded: it sends more beats than its interval allows, which are not judged.
         Flooding = "flooding",
         /// Degraded: it went to and fro between healthy and degraded, and is not calm yet.

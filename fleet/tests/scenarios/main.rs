@@ -2,6 +2,7 @@
 
 mod budget;
 mod commands;
+mod crash_loop;
 mod flapping;
 mod forget;
 mod gaps;

@@ -30,7 +30,7 @@ pub struct AgentVitals {
     pub last_beat_ms: Option<i64>,
     /// Time of the last progress of its work.
     pub progress_ms: Option<i64>,
-    /// Begin of its oldest task in flight.
+    /// Begin, or last step, of the task in flight that has been quiet for longest.
     pub oldest_task_ms: Option<i64>,
     /// Tasks in flight.
     pub in_flight: u32,

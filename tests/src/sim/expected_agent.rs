@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use heartline_fleet::{Agent, AgentMessage, MonoTime};
+use heartline_fleet::{Agent, AgentMessage, HealthThresholds, MonoTime};
 use heartline_protocol::window::WINDOW;
 use heartline_protocol::{Beat, Body, ControlId};
 use heartline_vocabulary::{AgentStatus, Phase, Reason, SessionEnd, State, WorkTotals};
@@ -69,7 +69,8 @@ pub(super) struct ExpectedAgent {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NewestBeat {
     at: MonoTime,
-    progress_age: Duration,
+    /// The longest time for which its work, or one task of it, has made no progress.
+    quiet_for: Duration,
     has_work: bool,
     waits: bool,
 }
@@ -155,10 +156,19 @@ impl ExpectedAgent {
     }
 
     /// Returns the times at which the status may change without an input.
-    pub(super) fn boundaries(&self) -> [MonoTime; 5] {
+    pub(super) fn boundaries(&self) -> [MonoTime; 6] {
         let Self { conflict_until, limits, .. } = self;
         let (late_at, unreachable_at) = (self.late_at(), self.unreachable_at());
-        [late_at, unreachable_at, self.unreceived_at(), *conflict_until, limits.flooding_until]
+        let ExpectedLimits { flooding_until, crash_looping_until, .. } = *limits;
+        let unreceived_at = self.unreceived_at();
+        [
+            late_at,
+            unreachable_at,
+            unreceived_at,
+            *conflict_until,
+            flooding_until,
+            crash_looping_until,
+        ]
     }
 
     /// Returns the status that is expected at `at`, flapping apart.
@@ -186,6 +196,8 @@ impl ExpectedAgent {
             AgentStatus::degraded(Reason::Late)
         } else if self.is_blocked {
             AgentStatus::degraded(Reason::Blocked)
+        } else if at < self.limits.crash_looping_until {
+            AgentStatus::degraded(Reason::CrashLooping)
         } else if self.stalled_at(stall_after).is_some() {
             AgentStatus::degraded(Reason::Stalled)
         } else if at < self.conflict_until {
@@ -201,7 +213,7 @@ impl ExpectedAgent {
     pub(super) fn stalled_at(&self, stall_after: Duration) -> Option<MonoTime> {
         let beat = self.newest_beat.filter(|beat| beat.has_work && !beat.waits)?;
         let obliged_from = self.desired.map_or(MonoTime::NEVER_YET, |(_, at)| at);
-        let progress_at = (beat.at - beat.progress_age).max(obliged_from);
+        let progress_at = (beat.at - beat.quiet_for).max(obliged_from);
         let stalled_at = progress_at + stall_after;
         (beat.at >= stalled_at).then_some(stalled_at)
     }
@@ -248,9 +260,11 @@ impl ExpectedAgent {
     fn on_newest_beat(&mut self, beat: &Beat<'_>, control: ControlId, now: MonoTime) {
         self.is_blocked = beat.blocked_by.is_some_and(|other| other != control);
         self.interval_ms = beat.interval_ms;
+        let progress_age_ms = beat.progress_age_ms.unwrap_or(beat.uptime_ms);
+        let task_age_ms = beat.oldest_in_flight_ms.filter(|_| beat.in_flight > 0).unwrap_or(0);
         self.newest_beat = Some(NewestBeat {
             at: now,
-            progress_age: Duration::from_millis(beat.progress_age_ms.unwrap_or(beat.uptime_ms)),
+            quiet_for: Duration::from_millis(progress_age_ms.max(task_age_ms)),
             has_work: beat.in_flight > 0 || beat.queue.is_some_and(|queue| queue > 0),
             waits: beat.phase == Phase::Waiting,
         });
@@ -261,6 +275,7 @@ impl ExpectedAgent {
         &mut self,
         message: &AgentMessage<'_>,
         view: &Agent,
+        rules: &HealthThresholds,
         control: ControlId,
         now: MonoTime,
     ) -> CheckResult {
@@ -280,6 +295,11 @@ impl ExpectedAgent {
             self.new_sessions.extend(self.new_session);
             self.sessions.retain(|&known| known != message.session && known != NO_SESSION);
             self.sessions.insert(0, message.session);
+            let said_goodbye = self.ended == Some(SessionEnd::Shutdown);
+            let is_killed = self.desired.is_some_and(|(killed, _)| killed);
+            if at.is_none() && view.starts() > 1 && !said_goodbye && !is_killed {
+                self.limits.on_restart(rules, now);
+            }
             self.ended = None;
             let taken = self.never_live_sessions.extract_if(.., |it| it.0 == message.session);
             let taken =

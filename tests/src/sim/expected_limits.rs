@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use heartline_fleet::{MonoTime, Transition};
+use heartline_fleet::{HealthThresholds, MonoTime, Transition};
 use heartline_vocabulary::{AgentStatus, Reason, State};
 
 use super::violation::{CheckResult, ensure};
@@ -13,6 +13,10 @@ use super::violation::{CheckResult, ensure};
 pub(super) struct ExpectedLimits {
     /// End of the time in which it is shown as flooding.
     pub(super) flooding_until: MonoTime,
+    /// End of the time in which it is shown as crash-looping.
+    pub(super) crash_looping_until: MonoTime,
+    /// Restarts without a goodbye.
+    restarts: Vec<MonoTime>,
     /// The status by the rules alone, and since when it is that.
     judged: (AgentStatus, MonoTime),
     answers: VecDeque<MonoTime>,
@@ -39,6 +43,8 @@ impl ExpectedLimits {
     pub(super) fn new(now: MonoTime) -> Self {
         Self {
             flooding_until: MonoTime::NEVER_YET,
+            crash_looping_until: MonoTime::NEVER_YET,
+            restarts: Vec::new(),
             judged: (AgentStatus::UNKNOWN, now),
             answers: VecDeque::new(),
             rows: VecDeque::new(),
@@ -52,11 +58,28 @@ impl ExpectedLimits {
         self.flooding_until = now + FLOODING_FOR;
     }
 
+    /// Takes in a restart without a goodbye.
+    pub(super) fn on_restart(&mut self, rules: &HealthThresholds, now: MonoTime) {
+        if rules.crash_loop_restarts == 0 {
+            return;
+        }
+        let was_looping = now < self.crash_looping_until;
+        self.restarts.push(now);
+        self.restarts.retain(|&at| now.since(at) < rules.crash_loop_within);
+        if was_looping || self.restarts.len() >= rules.crash_loop_restarts as usize {
+            self.crash_looping_until = now + rules.crash_loop_within;
+        }
+    }
+
     /// Takes in that nothing was observed from `from` to `to`.
     pub(super) fn postpone(&mut self, from: MonoTime, to: MonoTime) {
         if self.flooding_until > from {
             self.flooding_until = self.flooding_until + to.since(from);
         }
+        if self.crash_looping_until > from {
+            self.crash_looping_until = self.crash_looping_until + to.since(from);
+        }
+        self.restarts.iter_mut().for_each(|at| *at = *at + to.since(from));
         // What the core judged of the time before is not known here.
         self.judged.1 = to;
     }

@@ -28,11 +28,15 @@ pub(super) enum FaultKind {
     /// Clean shutdown; starts again later.
     AgentStop,
     AgentFreeze,
+    /// SIGKILL and a new start, several times in a row.
+    CrashLoop,
     /// A second process starts under the name of a running agent.
     SecondProcess,
     /// One of two processes under one name ends.
     SecondProcessEnds,
     TasksStuck,
+    /// One task hangs beside others that end.
+    TaskHangs,
     WaitsForPerson,
     PartitionOneWay,
     PartitionBothWays,
@@ -58,7 +62,7 @@ pub(super) enum FaultKind {
 }
 
 /// All kinds, the frequent ones more than once.
-const FREQUENCIES: [FaultKind; 36] = [
+const FREQUENCIES: [FaultKind; 38] = [
     FaultKind::CollectorCrash,
     FaultKind::CollectorCrash,
     FaultKind::CollectorStop,
@@ -70,9 +74,11 @@ const FREQUENCIES: [FaultKind; 36] = [
     FaultKind::AgentCrash,
     FaultKind::AgentStop,
     FaultKind::AgentFreeze,
+    FaultKind::CrashLoop,
     FaultKind::SecondProcess,
     FaultKind::SecondProcessEnds,
     FaultKind::TasksStuck,
+    FaultKind::TaskHangs,
     FaultKind::WaitsForPerson,
     FaultKind::PartitionOneWay,
     FaultKind::PartitionOneWay,
@@ -191,6 +197,13 @@ impl SimWorld {
                 let wait_ms = if self.rng.chance(300) { self.rng.u64(0..=200) } else { ms };
                 self.after_ms(wait_ms, SimEvent::AgentStarts(agent));
             }
+            FaultKind::CrashLoop => {
+                processes.clear();
+                for start in 1..=self.rng.u64(2..=8) {
+                    let wait_ms = start * self.rng.u64(1..=2_000);
+                    self.after_ms(wait_ms, SimEvent::AgentRestarts(agent));
+                }
+            }
             FaultKind::AgentStop => {
                 processes.iter_mut().for_each(|process| process.shut_down(now));
                 self.after_ms(1_500 + ms, SimEvent::AgentStarts(agent));
@@ -205,6 +218,7 @@ impl SimWorld {
             FaultKind::AgentFreeze => processes[at].frozen_until = Some(until),
             FaultKind::SecondProcess if processes.len() < 2 => self.start_process(agent),
             FaultKind::TasksStuck => processes[at].block_tasks(until),
+            FaultKind::TaskHangs => processes[at].hang_task(until),
             FaultKind::WaitsForPerson => processes[at].waiting_until = until,
             _ => {}
         }
@@ -337,9 +351,12 @@ impl SimWorld {
             };
             let killed = view.desired().is_some_and(|desired| desired.killed);
             let is_blocked = engine.applied().blocked_by(Some(self.disk.control.id)).is_some();
+            let crash_looping = AgentStatus::degraded(Reason::CrashLooping);
             let expected = match (killed, is_blocked) {
                 (true, _) => AgentStatus::killed(Reason::Operator),
                 (false, true) => AgentStatus::degraded(Reason::Blocked),
+                // Its restarts may have been lately; every step was checked for that.
+                (false, false) if view.status() == crash_looping => crash_looping,
                 (false, false) => AgentStatus::HEALTHY,
             };
             let is_killed = engine.applied().is_killed();

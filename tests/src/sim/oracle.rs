@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use heartline_fleet::{
-    Agent, AgentIndex, AgentMessage, ControlDbRow, Fleet, HistoryDbRow, MonoTime, OutgoingAck,
-    Output, RestoredAgent, TICK_INTERVAL_MAX, Transition,
+    Agent, AgentIndex, AgentMessage, ControlDbRow, Fleet, HealthThresholds, HistoryDbRow, MonoTime,
+    OutgoingAck, Output, RestoredAgent, TICK_INTERVAL_MAX, Transition,
 };
 
 use heartline_engine::AppliedStates;
@@ -25,7 +25,7 @@ pub(super) struct FleetOracle {
     forgotten: Vec<Option<ExpectedAgent>>,
     /// Row ids of all agents that were forgotten since the collector started.
     forgotten_ids: BTreeSet<i64>,
-    stall_after: Duration,
+    rules: HealthThresholds,
     /// Tags of all datagrams handled by any start of the collector.
     handled: BTreeSet<[u8; 32]>,
     swept_to: MonoTime,
@@ -80,12 +80,12 @@ pub(super) fn agent_number(agent: &str) -> usize {
 }
 
 impl FleetOracle {
-    pub(super) fn new(agents: usize, stall_after: Duration) -> Self {
+    pub(super) fn new(agents: usize, rules: HealthThresholds) -> Self {
         Self {
             agents: vec![None; agents],
             forgotten: vec![None; agents],
             forgotten_ids: BTreeSet::new(),
-            stall_after,
+            rules,
             handled: BTreeSet::new(),
             swept_to: MonoTime::NEVER_YET,
             excused_until: MonoTime::NEVER_YET,
@@ -135,7 +135,7 @@ impl FleetOracle {
     /// Takes in that the kernel dropped datagrams from `from` to `to`.
     pub(super) fn on_kernel_drops(&mut self, from: MonoTime, to: MonoTime) {
         for expected in self.agents.iter_mut().flatten() {
-            expected.on_kernel_drops(from, to, self.stall_after);
+            expected.on_kernel_drops(from, to, self.rules.stall_after);
         }
     }
 
@@ -202,7 +202,7 @@ impl FleetOracle {
             }
             return Ok(());
         }
-        expected.on_live_message(message, view, control, now)
+        expected.on_live_message(message, view, &self.rules, control, now)
     }
 
     /// Takes in a live message that the core did not judge because of the agent's budget.
@@ -320,7 +320,7 @@ impl FleetOracle {
     pub(super) fn check_output(&mut self, output: &Output, now: MonoTime) -> CheckResult {
         match output {
             Output::Transition(row @ Transition { id, at, from, to, .. }) => {
-                let (stall_after, was_set) = (self.stall_after, self.wall_was_set);
+                let (stall_after, was_set) = (self.rules.stall_after, self.wall_was_set);
                 let Some(expected) = self.by_id(id.0) else { return Ok(()) };
                 expected.restored = None;
                 expected.limits.on_transition(row, now)?;
@@ -408,7 +408,7 @@ impl FleetOracle {
         changed: &[AgentIndex],
         now: MonoTime,
     ) -> CheckResult {
-        let (stall_after, swept_to) = (self.stall_after, self.swept_to.min(now));
+        let (stall_after, swept_to) = (self.rules.stall_after, self.swept_to.min(now));
         let mut counts = StateCounts::default();
         let (mut agents, mut next, mut next_of) = (0, MonoTime::NEVER, "nobody");
         for (index, agent) in fleet.agents() {

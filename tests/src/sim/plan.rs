@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use heartline_fleet::HealthThresholds;
 
 use super::fault::FaultKind;
 use crate::random::RngExt as _;
@@ -30,7 +31,8 @@ pub(super) struct RunPlan {
     pub(super) commit_ms: u64,
     /// Probability that a command is not stored, per mille.
     pub(super) disk_refuses: u64,
-    pub(super) stall_after: Duration,
+    /// By what agents are judged.
+    pub(super) rules: HealthThresholds,
     /// Mean time between faults, in ms.
     pub(super) fault_interval_ms: u64,
     /// Bit `n`: faults of kind `n` happen in this run.
@@ -47,8 +49,8 @@ fn mask_of_floods(rng: &mut Rng) -> u64 {
 impl RunPlan {
     pub(super) fn draw(rng: &mut Rng) -> Self {
         let interval_ms = rng.pick(&[100, 300, 1_000, 1_000, 5_000, 30_000]);
-        let intervals = rng.u64(60..=160);
-        let busy_ms = u64::from(interval_ms) * intervals;
+        let busy_ms = u64::from(interval_ms) * rng.u64(60..=160);
+        let intervals = |count| Duration::from_millis(u64::from(interval_ms) * count);
         let is_calm = rng.chance(150);
         // At most as long as the replay window can tell apart.
         let delay_max_ms = rng.pick(&[30, 300, 3_000]).min(u64::from(interval_ms) * 50);
@@ -64,7 +66,12 @@ impl RunPlan {
             restored_sessions: rng.pick(&[0, 1, 8]),
             commit_ms: rng.pick(&[1, 50, 250, 400]),
             disk_refuses: rng.pick(&[0, 0, 100]),
-            stall_after: Duration::from_millis(u64::from(interval_ms) * rng.u64(4..=20)),
+            rules: HealthThresholds {
+                stall_after: intervals(rng.u64(4..=20)),
+                crash_loop_restarts: rng.pick(&[0, 2, 3, 5]),
+                crash_loop_within: intervals(rng.u64(2..=60)),
+                ..HealthThresholds::default()
+            },
             fault_interval_ms: busy_ms / rng.u64(8..=40),
             faults: (rng.u64(..) | rng.u64(..)) & !mask_of_floods(rng),
         }

@@ -160,6 +160,13 @@ impl SimProcess {
         }
     }
 
+    /// Keeps one task in flight from ending before `until`, beside others that go on.
+    pub(super) fn hang_task(&mut self, until: MonoTime) {
+        if let Some(task) = self.tasks.first_mut() {
+            task.ends = task.ends.max(until);
+        }
+    }
+
     /// Keeps the tasks in flight from ending before `until`.
     pub(super) fn block_tasks(&mut self, until: MonoTime) {
         self.blocked_until = until;

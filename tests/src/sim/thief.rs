@@ -67,7 +67,7 @@ impl SimThief {
         let host = rng.u64(..).to_string();
         let identity =
             IdentityView { host: Some(UntrustedText::new(&host)), ..IdentityView::default() };
-        let stalled_ms = plan.stall_after.as_millis() as u64 + 1;
+        let stalled_ms = plan.rules.stall_after.as_millis() as u64 + 1;
         let beat = Beat {
             interval_ms: plan.interval_ms * rng.pick(&[1, 2]),
             uptime_ms: 1,

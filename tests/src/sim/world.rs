@@ -33,6 +33,8 @@ pub(super) enum SimEvent {
     CollectorUnfreezes,
     CollectorStarts,
     AgentStarts(usize),
+    /// SIGKILL of all its processes, and a start.
+    AgentRestarts(usize),
     Fault,
     /// The attacker sends a recording, and as many more times.
     ReplayFlood(SimPacket, u32),
@@ -98,7 +100,7 @@ impl SimWorld {
             thief: SimThief::default(),
             collector: SimCollector::default(),
             disk: SimDisk::default(),
-            oracle: FleetOracle::new(plan.agents, plan.stall_after),
+            oracle: FleetOracle::new(plan.agents, plan.rules),
             ledger: WorkLedger::default(),
             slow_disk_until: START,
             faults_ended: false,
@@ -189,6 +191,13 @@ impl SimWorld {
             SimEvent::CollectorUnfreezes => self.unfreeze_collector(),
             SimEvent::CollectorStarts => self.start_collector(),
             SimEvent::AgentStarts(agent) => {
+                self.start_agent(agent);
+                Ok(())
+            }
+            SimEvent::AgentRestarts(agent) => {
+                if !self.faults_ended {
+                    self.agents[agent].processes.clear();
+                }
                 self.start_agent(agent);
                 Ok(())
             }

@@ -66,6 +66,7 @@ fn the_newest_start_of_a_crash_loop_is_live_and_can_be_killed() {
     let newest = newest.expect("there were some");
     let vitals = operator.agent("loop").expect("it is known").vitals;
     assert_eq!((vitals.starts, vitals.session), (80, newest.session));
+    assert_eq!(vitals.reason, Some(Reason::CrashLooping));
 
     operator.command(Action::Kill, &["loop"], 1);
     let mut next = ScriptedAgent::new(collector.address(), env.token(), "loop", 99);
