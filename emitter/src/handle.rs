@@ -62,9 +62,13 @@ impl Heartline {
 
     /// Sets the current step. This counts as progress: an agent that takes no step, and begins and
     /// ends no task, for long enough is shown as stalled.
+    ///
+    /// An agent is shown as stalled, too, when one of its tasks has taken no step for so long, beside
+    /// others that go on. A step is one of the tasks that began on this thread, or of all where none
+    /// did; [`Task::step`] is for programs whose tasks move between threads.
     pub fn step(&self, name: &str) {
         self.shared.activity.set_step(name);
-        self.shared.counters.record_progress(self.shared.clock.now());
+        self.shared.counters.record_step(self.shared.clock.now());
     }
 
     /// Reports that the agent waits for something outside of itself, such as a person's approval,
@@ -76,7 +80,7 @@ impl Heartline {
     /// Reports that the agent is ready for work, and clears the step.
     pub fn running(&self) {
         self.shared.activity.clear_step();
-        self.shared.counters.record_progress(self.shared.clock.now());
+        self.shared.counters.record_step(self.shared.clock.now());
     }
 
     /// Reports the length of the agent's backlog.

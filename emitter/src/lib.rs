@@ -30,8 +30,9 @@
 //!   [`Heartline::try_task`] returns [`AgentKilled`], and [`Builder::on_kill`] calls back. Tasks in
 //!   flight are never interrupted. The kill is stored in a file, for each fleet apart, and survives
 //!   a restart. With several collectors, the agent runs while none of them has killed it.
-//! - **A stuck agent shows**: each beat has the age of the oldest task and of the last progress. A
-//!   program without tasks calls [`Heartline::step`], or [`Heartline::report`], now and then.
+//! - **A stuck agent shows**: each beat has the age of the last progress, and of the task that has
+//!   made none for longest. A program without tasks calls [`Heartline::step`], or
+//!   [`Heartline::report`], now and then.
 //!
 //! # The end of a process
 //!

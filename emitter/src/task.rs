@@ -9,7 +9,7 @@ use std::thread;
 
 use heartline_engine::MonoNanos;
 
-use crate::counters::TaskStartSlot;
+use crate::counters::TaskProgressSlot;
 use crate::kill::WaiterId;
 use crate::report::{Report, TaskOutcome};
 use crate::shared::SharedState;
@@ -22,7 +22,7 @@ use crate::shared::SharedState;
 #[must_use = "a task lasts as long as its guard"]
 pub struct Task<'a> {
     shared: &'a SharedState,
-    start: TaskStartSlot<'a>,
+    start: TaskProgressSlot<'a>,
     begun: MonoNanos,
     report: Report,
 }
@@ -62,6 +62,12 @@ impl<'a> Task<'a> {
             }
             shared.gate.wait();
         }
+    }
+
+    /// Sets the current step of the agent. This counts as progress of this task alone.
+    pub fn step(&self, name: &str) {
+        self.shared.activity.set_step(name);
+        self.shared.counters.record_task_step(self.start, self.shared.clock.now());
     }
 
     /// Adds to the cost, in US dollars. A negative, infinite or NaN cost is ignored and counted as
@@ -156,7 +162,7 @@ pub struct WaitGuard<'a> {
 
 impl<'a> WaitGuard<'a> {
     pub(crate) fn begin(shared: &'a SharedState, reason: &str) -> Self {
-        shared.counters.record_progress(shared.clock.now());
+        shared.counters.record_step(shared.clock.now());
         Self { shared, id: shared.activity.begin_wait(reason) }
     }
 }
@@ -164,6 +170,6 @@ impl<'a> WaitGuard<'a> {
 impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
         self.shared.activity.end_wait(self.id);
-        self.shared.counters.record_progress(self.shared.clock.now());
+        self.shared.counters.record_step(self.shared.clock.now());
     }
 }

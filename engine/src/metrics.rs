@@ -25,7 +25,8 @@ pub struct BeatVitals {
     pub phase: Phase,
     /// Tasks begun and not ended.
     pub in_flight: u32,
-    /// Age of the oldest task in flight.
+    /// Time for which the task in flight that has been quiet for longest has been so: since it began,
+    /// or took its last step.
     pub oldest_in_flight: Option<Duration>,
     /// Time since a task last began or ended, or a step was taken; `None`: never.
     pub progress_age: Option<Duration>,

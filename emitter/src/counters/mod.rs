@@ -30,9 +30,9 @@ pub(crate) struct Counters {
     shared: OnceLock<Box<CounterShard>>,
 }
 
-/// Slot that holds when a task in flight began, if there was a free one.
+/// Slot that holds when a task in flight began or took its last step, if there was a free one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TaskStartSlot<'a>(Option<&'a AtomicU64>);
+pub(crate) struct TaskProgressSlot<'a>(Option<&'a AtomicU64>);
 
 impl Counters {
     pub(crate) fn new() -> Self {
@@ -48,7 +48,7 @@ impl Counters {
     }
 
     #[inline]
-    pub(crate) fn begin_task(&self, now: MonoNanos) -> TaskStartSlot<'_> {
+    pub(crate) fn begin_task(&self, now: MonoNanos) -> TaskProgressSlot<'_> {
         match self.own() {
             Some(shard) => begin(shard, now, ShardAccess::Exclusive),
             None => self.begin_task_slow(now),
@@ -57,7 +57,7 @@ impl Counters {
 
     /// Counts the end of a task, on any thread.
     #[inline]
-    pub(crate) fn end_task(&self, start: TaskStartSlot<'_>, now: MonoNanos, report: Report) {
+    pub(crate) fn end_task(&self, start: TaskProgressSlot<'_>, now: MonoNanos, report: Report) {
         match self.own() {
             Some(shard) => end(shard, start, now, report, ShardAccess::Exclusive),
             None => self.end_task_slow(start, now, &{ report }),
@@ -65,14 +65,30 @@ impl Counters {
     }
 
     /// Takes back the begin of a task that did not start after all.
-    pub(crate) fn cancel_task(&self, start: TaskStartSlot<'_>) {
+    pub(crate) fn cancel_task(&self, start: TaskProgressSlot<'_>) {
         let (shard, access) = self.find();
         start.release();
         shard.add(CounterId::Ended, 1, access);
     }
 
-    pub(crate) fn record_progress(&self, now: MonoNanos) {
+    /// Records a step: progress of the agent, and of those of its tasks that began on this thread, or
+    /// of all where none did.
+    pub(crate) fn record_step(&self, now: MonoNanos) {
+        let (own, _) = self.find();
+        own.record_progress(now);
+        if !own.record_step(now) {
+            self.shards().for_each(|shard| {
+                shard.record_step(now);
+            });
+        }
+    }
+
+    /// Records a step of one task.
+    pub(crate) fn record_task_step(&self, task: TaskProgressSlot<'_>, now: MonoNanos) {
         self.find().0.record_progress(now);
+        if let Some(slot) = task.0 {
+            slot.store(now.get(), Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn total(&self, counter: CounterId) -> u64 {
@@ -92,9 +108,9 @@ impl Counters {
         u32::try_from(least).unwrap_or(u32::MAX)
     }
 
-    /// Returns when the oldest task in flight began.
-    pub(crate) fn oldest(&self) -> Option<MonoNanos> {
-        self.shards().filter_map(CounterShard::oldest).min().map(MonoNanos::new)
+    /// Returns when the task in flight that has been quiet for longest began or took its last step.
+    pub(crate) fn quietest_task(&self) -> Option<MonoNanos> {
+        self.shards().filter_map(CounterShard::quietest_task).min().map(MonoNanos::new)
     }
 
     /// Returns when a task last began or ended, or a step was taken.
@@ -136,13 +152,13 @@ impl Counters {
     }
 
     #[cold]
-    fn begin_task_slow(&self, now: MonoNanos) -> TaskStartSlot<'_> {
+    fn begin_task_slow(&self, now: MonoNanos) -> TaskProgressSlot<'_> {
         let (shard, access) = self.find();
         begin(shard, now, access)
     }
 
     #[cold]
-    fn end_task_slow(&self, start: TaskStartSlot<'_>, now: MonoNanos, report: &Report) {
+    fn end_task_slow(&self, start: TaskProgressSlot<'_>, now: MonoNanos, report: &Report) {
         let (shard, access) = self.find();
         end(shard, start, now, *report, access);
     }
@@ -155,20 +171,20 @@ impl Counters {
 const _: () = assert!(SHARED == SLOTS, "the shared slot is the first beyond the own ones");
 
 #[inline]
-fn begin(shard: &CounterShard, now: MonoNanos, access: ShardAccess) -> TaskStartSlot<'_> {
-    let slot = shard.take_start_slot(now, access);
+fn begin(shard: &CounterShard, now: MonoNanos, access: ShardAccess) -> TaskProgressSlot<'_> {
+    let slot = shard.take_task_slot(now, access);
     if slot.is_none() {
         shard.add(CounterId::Lost, 1, access);
     }
     shard.add(CounterId::Begun, 1, access);
     shard.record_progress(now);
-    TaskStartSlot(slot)
+    TaskProgressSlot(slot)
 }
 
 #[inline]
 fn end(
     shard: &CounterShard,
-    start: TaskStartSlot<'_>,
+    start: TaskProgressSlot<'_>,
     now: MonoNanos,
     report: Report,
     access: ShardAccess,
@@ -179,7 +195,7 @@ fn end(
     shard.record_progress(now);
 }
 
-impl TaskStartSlot<'_> {
+impl TaskProgressSlot<'_> {
     #[inline]
     fn release(self) {
         if let Some(slot) = self.0 {
@@ -197,7 +213,7 @@ mod tests {
 
     use heartline_engine::SegmentBuilder;
 
-    use super::shard::START_SLOTS;
+    use super::shard::TASK_SLOTS;
     use super::*;
     use crate::sender::CounterDeltaReader;
 
@@ -239,7 +255,7 @@ mod tests {
             latencies: all,
         };
         assert_eq!(sum, exact);
-        assert_eq!((counters.in_flight(), counters.oldest()), (0, None));
+        assert_eq!((counters.in_flight(), counters.quietest_task()), (0, None));
         assert_eq!(counters.total(CounterId::Lost), 0);
     }
 
@@ -302,20 +318,47 @@ mod tests {
         let first = counters.begin_task(at(10));
         std::thread::scope(|scope| {
             let second = scope.spawn(|| counters.begin_task(at(20))).join().unwrap();
-            assert_eq!((counters.in_flight(), counters.oldest()), (2, Some(at(10))));
+            assert_eq!((counters.in_flight(), counters.quietest_task()), (2, Some(at(10))));
             let counters = &counters;
             scope.spawn(move || counters.end_task(first, at(30), Report::ok())).join().unwrap();
-            assert_eq!((counters.in_flight(), counters.oldest()), (1, Some(at(20))));
+            assert_eq!((counters.in_flight(), counters.quietest_task()), (1, Some(at(20))));
             counters.end_task(second, at(40), Report::ok());
         });
-        assert_eq!((counters.in_flight(), counters.oldest()), (0, None));
+        assert_eq!((counters.in_flight(), counters.quietest_task()), (0, None));
         assert_eq!(counters.last_progress(), Some(at(40)));
     }
 
     #[test]
-    fn tasks_without_a_free_start_slot_are_counted_as_lost_observations() {
+    fn a_step_is_progress_of_the_tasks_that_began_on_its_thread() {
+        let counters = &Counters::new();
+        let at = MonoNanos::new;
+        let here = counters.begin_task(at(10));
+        std::thread::scope(|scope| {
+            let there = scope.spawn(|| {
+                let there = counters.begin_task(at(20));
+                counters.record_step(at(30));
+                there
+            });
+            let there = there.join().unwrap();
+            assert_eq!(counters.quietest_task(), Some(at(10)), "a step elsewhere is not its own");
+            counters.record_step(at(40));
+            assert_eq!(counters.quietest_task(), Some(at(30)));
+            counters.record_task_step(there, at(50));
+            assert_eq!(counters.quietest_task(), Some(at(40)));
+            counters.end_task(here, at(51), Report::ok());
+            // A thread without tasks of its own may work for any of them.
+            counters.record_step(at(60));
+            assert_eq!(counters.quietest_task(), Some(at(60)));
+            counters.end_task(there, at(61), Report::ok());
+            counters.record_step(at(70));
+            assert_eq!(counters.quietest_task(), None, "a free slot stays free");
+        });
+    }
+
+    #[test]
+    fn tasks_without_a_free_slot_are_counted_as_lost_observations() {
         let counters = Counters::new();
-        let all = START_SLOTS as u64 + 6;
+        let all = TASK_SLOTS as u64 + 6;
         let starts: Vec<_> = (0..all).map(|n| counters.begin_task(MonoNanos::new(n + 1))).collect();
         assert_eq!((u64::from(counters.in_flight()), counters.total(CounterId::Lost)), (all, 6));
         for start in starts {

@@ -7,8 +7,8 @@ use heartline_protocol::bucket::BUCKETS;
 
 use crate::report::Report;
 
-/// Number of tasks in flight whose start a shard can hold.
-pub(super) const START_SLOTS: usize = 256;
+/// Number of tasks in flight whose progress a shard can hold.
+pub(super) const TASK_SLOTS: usize = 256;
 
 /// Counters that only grow. In a thread's own shard only that thread adds, with a load and a store;
 /// the sender reads them at any time and takes differences, so nothing is locked, reset, lost or
@@ -19,9 +19,9 @@ pub(super) struct CounterShard {
     /// Time when a task last began or ended, or a step was taken; 0: never.
     last_progress: AtomicU64,
     latency: [AtomicU64; BUCKETS],
-    /// Start times of tasks in flight; 0: the slot is free. The shard's writers take slots, and the
-    /// end of the task, on any thread, frees its slot.
-    begun_at: [AtomicU64; START_SLOTS],
+    /// When each task in flight began, or took its last step; 0: the slot is free. The shard's writers
+    /// take slots, and the end of the task, on any thread, frees its slot.
+    task_progress_at: [AtomicU64; TASK_SLOTS],
 }
 
 /// Names a counter of a shard.
@@ -54,7 +54,7 @@ impl CounterShard {
             counts: [const { AtomicU64::new(0) }; COUNTERS],
             last_progress: AtomicU64::new(0),
             latency: [const { AtomicU64::new(0) }; BUCKETS],
-            begun_at: [const { AtomicU64::new(0) }; START_SLOTS],
+            task_progress_at: [const { AtomicU64::new(0) }; TASK_SLOTS],
         }
     }
 
@@ -100,14 +100,9 @@ impl CounterShard {
         self.last_progress.load(Ordering::Relaxed)
     }
 
-    /// Takes a slot for the start of a task, to be set to zero at its end; `None` when all are
-    /// taken.
+    /// Takes a slot for a task that begins, to be set to zero at its end; `None` when all are taken.
     #[inline]
-    pub(super) fn take_start_slot(
-        &self,
-        now: MonoNanos,
-        access: ShardAccess,
-    ) -> Option<&AtomicU64> {
+    pub(super) fn take_task_slot(&self, now: MonoNanos, access: ShardAccess) -> Option<&AtomicU64> {
         let free = |slot: &&AtomicU64| match access {
             ShardAccess::Exclusive if slot.load(Ordering::Relaxed) == 0 => {
                 slot.store(now.get(), Ordering::Relaxed);
@@ -118,12 +113,27 @@ impl CounterShard {
                 slot.compare_exchange(0, now.get(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
             }
         };
-        self.begun_at.iter().find(free)
+        self.task_progress_at.iter().find(free)
     }
 
-    /// Returns when the oldest task with a slot began.
-    pub(super) fn oldest(&self) -> Option<u64> {
-        self.begun_at
+    /// Records a step of every task with a slot; returns whether there is any.
+    pub(super) fn record_step(&self, now: MonoNanos) -> bool {
+        let mut has_tasks = false;
+        for slot in &self.task_progress_at {
+            let before = slot.load(Ordering::Relaxed);
+            if before != 0 {
+                has_tasks = true;
+                // A task that ends meanwhile frees its slot, which must stay free.
+                let _ =
+                    slot.compare_exchange(before, now.get(), Ordering::Relaxed, Ordering::Relaxed);
+            }
+        }
+        has_tasks
+    }
+
+    /// Returns when the task with a slot that has been quiet for longest began or took its last step.
+    pub(super) fn quietest_task(&self) -> Option<u64> {
+        self.task_progress_at
             .iter()
             .map(|slot| slot.load(Ordering::Relaxed))
             .filter(|&begun| begun != 0)

@@ -41,7 +41,7 @@ impl MetricsSource for SharedMetrics {
         BeatVitals {
             phase,
             in_flight,
-            oldest_in_flight: counters.oldest().map(|begun| now.since(begun)),
+            oldest_in_flight: counters.quietest_task().map(|begun| now.since(begun)),
             progress_age: last_progress.map(|at| now.since(at)),
             queue: self.shared.activity.queue(),
             step,

@@ -26,6 +26,21 @@ fn the_cause_of_a_stall_names_the_time_without_progress() {
 }
 
 #[test]
+fn a_task_that_hangs_beside_others_that_end_is_a_stall() {
+    let mut fleet = TestFleet::with_agent(beat("a").busy(3, 100).oldest_task(290_000));
+    fleet.advance_ms(20_000);
+    fleet.receive(beat("a").busy(3, 100).oldest_task(310_000));
+    assert_eq!(fleet.causes(), ["a task of 3 in flight has made no progress for 5m10s"]);
+    fleet.advance_ms(20_000);
+    fleet.receive(beat("a").busy(2, 100).oldest_task(4_000));
+    assert_eq!(fleet.transitions(), ["40000 degraded stalled → healthy"]);
+    // It reports the task of before, which has ended.
+    fleet.receive(beat("a").busy(0, 100).oldest_task(900_000));
+    fleet.receive(beat("a").busy(1, 100).oldest_task(900_000).waiting());
+    assert_eq!(fleet.status("a"), "healthy");
+}
+
+#[test]
 fn a_backlog_without_progress_is_a_stall() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     fleet.receive(beat("a").backlog(3, 400_000));

@@ -88,6 +88,11 @@ impl TestMessage {
         })
     }
 
+    /// With the time for which the task in flight that has been quiet for longest has been so.
+    pub(crate) fn oldest_task(self, age_ms: u64) -> Self {
+        self.with(|beat| beat.oldest_in_flight_ms = Some(age_ms))
+    }
+
     /// With a backlog, and the time since its last progress.
     pub(crate) fn backlog(self, queue: u32, progress_age_ms: u64) -> Self {
         self.with(|beat| {

@@ -18,7 +18,8 @@ pub struct Beat<'a> {
     pub phase: Phase,
     /// Tasks begun and not ended. Field 3.
     pub in_flight: u32,
-    /// Age of the oldest task in flight, in ms. Field 4.
+    /// Time for which the task in flight that has been quiet for longest has been so: since it began, or
+    /// took its last step, in ms. Field 4.
     pub oldest_in_flight_ms: Option<u64>,
     /// Time since a task last began or ended, or a step was taken, in ms; `None`: never. Field 5.
     pub progress_age_ms: Option<u64>,

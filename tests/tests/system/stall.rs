@@ -1,5 +1,9 @@
 //! Stalls of agents that beat, and waits that are none.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
 use heartline_tests::harness::{TestEnvironment, wait_until};
 use heartline_vocabulary::{Phase, Reason, State};
 
@@ -52,4 +56,31 @@ fn a_goodbye_is_no_outage_and_the_next_start_clears_it() {
         wait_until("it has stopped", || vitals().reason == Some(Reason::Shutdown));
         assert_eq!(operator.agent("shift").unwrap().vitals.total.ok, u64::from(shift));
     }
+}
+
+#[test]
+fn a_task_that_hangs_beside_others_that_end_is_a_stall() {
+    let env = TestEnvironment::new();
+    env.configure("[health]\nstall_after = \"2s\"\n");
+    let collector = env.start_collector();
+    let agent = env.emitter("pool", collector.address(), 100).start();
+    let operator = env.operator();
+    let vitals = || operator.agent("pool").unwrap().vitals;
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                let _task = agent.task();
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let hung = agent.task();
+        wait_until("one task is stuck", || vitals().reason == Some(Reason::Stalled));
+        let done = vitals().total.ok;
+        wait_until("others go on", || vitals().total.ok > done);
+        hung.step("retry");
+        wait_until("a step of it is progress", || vitals().state == State::Healthy);
+        drop(hung);
+        ended.store(true, Ordering::Relaxed);
+    });
 }
