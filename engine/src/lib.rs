@@ -58,8 +58,8 @@ pub use self::time::MonoNanos;
 /// Number of first beats that carry the identity, unless an answer confirms it earlier.
 const IDENTITY_BEATS: u32 = 3;
 
-/// One session of one emitter.
-#[derive(Debug)]
+/// One session of one emitter. A clone of it is what a snapshot of memory keeps.
+#[derive(Clone, Debug)]
 pub struct Engine {
     agent: AgentName,
     keys: AgentKeys,
@@ -71,6 +71,8 @@ pub struct Engine {
     started: MonoNanos,
     last_sent_sequence: u64,
     highest_acked_sequence: u64,
+    /// Of the acks to live messages.
+    highest_live_sequence: u64,
     challenge: [u8; CHALLENGE_LEN],
     connection: ConnectionState,
     was_confirmed: bool,
@@ -86,6 +88,7 @@ pub struct Engine {
     shutdown: ShutdownState,
     last_answer: Option<MonoNanos>,
     unanswered_since: Option<MonoNanos>,
+    is_session_taken: bool,
 }
 
 /// State of a session as the collector's newest answer shows it.
@@ -100,7 +103,7 @@ pub enum ConnectionState {
 }
 
 /// Progress of the session's end.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum ShutdownState {
     Open,
     Closing {
@@ -128,6 +131,7 @@ impl Engine {
             started: now,
             last_sent_sequence: 0,
             highest_acked_sequence: 0,
+            highest_live_sequence: 0,
             challenge: [0; CHALLENGE_LEN],
             connection: ConnectionState::Unanswered,
             was_confirmed: false,
@@ -140,6 +144,7 @@ impl Engine {
             shutdown: ShutdownState::Open,
             last_answer: None,
             unanswered_since: None,
+            is_session_taken: false,
         }
     }
 
@@ -169,6 +174,31 @@ impl Engine {
             self.shutdown = ShutdownState::Closing { deadline, first_goodbye: None, acked: false };
             self.schedule.send_now(now);
         }
+    }
+
+    /// Returns whether another process was found to speak in this session: this one was restored from a
+    /// snapshot of memory, or is a copy. It is not heard until [`Self::begin_session`].
+    pub fn is_session_taken(&self) -> bool {
+        self.is_session_taken
+    }
+
+    /// Goes on in a session of its own, whose id must be drawn anew: what other copies of this process
+    /// draw must differ. Its first beat is due as soon as the limit of early messages allows.
+    pub fn begin_session(&mut self, session: u64, now: MonoNanos) {
+        self.segment.begin_session(self.highest_live_sequence);
+        self.session = session;
+        self.is_session_taken = false;
+        self.identity_beats = IDENTITY_BEATS;
+        (self.last_sent_sequence, self.highest_acked_sequence) = (0, 0);
+        self.highest_live_sequence = 0;
+        self.challenge = [0; CHALLENGE_LEN];
+        self.connection = ConnectionState::Unanswered;
+        self.was_confirmed = false;
+        self.unacked_change = None;
+        if let ShutdownState::Closing { first_goodbye, acked, .. } = &mut self.shutdown {
+            (*first_goodbye, *acked) = (None, false);
+        }
+        self.schedule.retry_early(now);
     }
 
     /// Replaces the keys, after the token was replaced.

@@ -47,6 +47,14 @@ impl Engine {
         }
         self.last_answer = Some(now);
         self.unanswered_since = None;
+        if ack.session_taken || ack.highest_sequence > self.last_sent_sequence {
+            // Another process has this session: it is of no more use to this one.
+            self.is_session_taken = true;
+            return self.apply(ack.desired, ack.lifts, now);
+        }
+        if !ack.unconfirmed {
+            self.highest_live_sequence = self.highest_live_sequence.max(header.sequence);
+        }
         self.segment.acknowledge(ack.durable_segment);
         let has_changed = self.apply(ack.desired, ack.lifts, now);
         // A late or replayed ack must not bring back an older challenge, nor the control id of before.

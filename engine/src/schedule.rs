@@ -14,7 +14,7 @@ const JITTER_PPM: std::ops::RangeInclusive<u32> = 900_000..=1_100_000;
 
 /// Schedule of an emitter's messages: one an interval, earlier when something has changed, and with
 /// exponential backoff while something important is unacknowledged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SendSchedule {
     interval: Duration,
     jitter: fastrand::Rng,

@@ -55,19 +55,23 @@ impl SegmentBuilder {
 
 /// The one segment that may be in flight: its numbers stay as they are until the collector has it
 /// on disk, so an ack that is lost, late or duplicated changes no sum.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PendingSegment {
     last_number: u64,
     pending: Option<SegmentBuilder>,
+    /// Sequence of the first message that carried the pending one.
+    first_sequence: u64,
 }
 
 impl PendingSegment {
-    /// Takes open work under the next number if no segment is pending; returns whether one is now.
-    pub(crate) fn fill(&mut self, metrics: &mut dyn MetricsSource) -> bool {
+    /// Takes open work under the next number if no segment is pending, to be sent in the message of
+    /// `sequence`; returns whether one is now.
+    pub(crate) fn fill(&mut self, metrics: &mut dyn MetricsSource, sequence: u64) -> bool {
         if self.pending.is_none() {
             let mut segment = SegmentBuilder::default();
             if metrics.take(&mut segment) {
                 self.last_number += 1;
+                self.first_sequence = sequence;
                 self.pending = Some(segment);
             }
         }
@@ -79,6 +83,17 @@ impl PendingSegment {
         if durable >= self.last_number {
             self.pending = None;
         }
+    }
+
+    /// Begins the numbers of a new session, after another process was found to have this one too. The
+    /// pending segment goes along, unless a live message has brought it: the highest of those that were
+    /// acknowledged is `live_sequence`.
+    pub(crate) fn begin_session(&mut self, live_sequence: u64) {
+        if self.first_sequence <= live_sequence {
+            self.pending = None;
+        }
+        self.last_number = u64::from(self.pending.is_some());
+        self.first_sequence = 1;
     }
 
     /// Returns the number of the pending segment.

@@ -33,7 +33,7 @@ impl Engine {
             _ if now < self.schedule.next_due() => return false,
             _ => {}
         }
-        let is_pending = self.segment.fill(metrics);
+        let is_pending = self.segment.fill(metrics, self.last_sent_sequence + 1);
         let written = match &mut self.shutdown {
             ShutdownState::Closing { acked: true, .. } if !is_pending => {
                 self.shutdown = ShutdownState::Closed;

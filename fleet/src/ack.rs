@@ -21,6 +21,8 @@ pub(crate) struct PendingAck {
     pub(crate) session: u64,
     pub(crate) sequence: u64,
     pub(crate) interval_ms: u32,
+    /// The message proves that two processes speak in its session.
+    pub(crate) session_taken: bool,
     pub(crate) len: u16,
 }
 
@@ -79,9 +81,10 @@ impl AgentMut<'_> {
             return;
         }
         let challenged_until = pending.challenged_until(now);
-        let durable_segment = agent.session_mut(pending.session).map_or(0, |session| {
+        let session = agent.session_mut(pending.session);
+        let (durable_segment, highest_sequence) = session.map_or((0, 0), |session| {
             session.challenged_until = session.challenged_until.max(challenged_until);
-            session.durable
+            (session.durable, session.window.highest())
         });
         let ack = Ack {
             durable_segment,
@@ -89,6 +92,8 @@ impl AgentMut<'_> {
             lifts: agent.desired.as_ref().and_then(|desired| desired.lifts),
             unconfirmed: freshness != Freshness::Live,
             wants_identity: freshness == Freshness::Live && !agent.identity_known,
+            session_taken: pending.session_taken,
+            highest_sequence,
         };
         self.context.outputs.push_back(Output::Ack(OutgoingAck {
             index: self.index,

@@ -58,6 +58,8 @@ pub struct Agent {
     pub(crate) step: Option<Box<str>>,
 
     pub(crate) session: Session,
+    /// Start of the tag of the newest message of the current session.
+    pub(crate) newest_tag_prefix: u32,
     pub(crate) superseded: Option<Box<SupersededSessions>>,
     /// What is limited about it, if anything is.
     pub(crate) throttle: Option<Box<Throttle>>,
@@ -139,6 +141,7 @@ impl Agent {
             oldest_task_at: MonoTime::NEVER_YET,
             step: None,
             session,
+            newest_tag_prefix: 0,
             superseded: None,
             throttle: None,
             starts: 0,

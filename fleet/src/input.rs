@@ -63,6 +63,8 @@ pub struct AgentMessage<'a> {
     pub scope: &'a str,
     pub session: u64,
     pub sequence: u64,
+    /// First bytes of its tag, which differ where messages do.
+    pub tag_prefix: u32,
     /// It echoes a current or previous challenge of this session.
     pub fresh: bool,
     pub from: ReturnAddress,

@@ -31,6 +31,7 @@ mod message;
 mod output;
 mod rate_limit;
 mod registration;
+mod repeat;
 mod reported_state;
 mod restore;
 mod return_address;

@@ -2,8 +2,8 @@
 //!
 //! Decision rules, in the order of the code:
 //! 1. an unknown agent is registered, if there is room and its scope has not too many new ones;
-//! 2. a sequence seen before in its session does nothing and is not acknowledged, also where the
-//!    session was never live, or was not yet;
+//! 2. a sequence seen before in its session does nothing, also where the session was never live, or
+//!    was not yet; one of a session that was live is answered within limits (`repeat.rs`);
 //! 3. a message that is not proven fresh is answered with a challenge, within limits (`unproven.rs`),
 //!    and changes no more than when the agent was last heard;
 //! 4. a live message beyond the agent's budget shows that it lives, and no more (`budget.rs`);
@@ -50,13 +50,6 @@ impl AgentMut<'_> {
     fn on_message(&mut self, message: &AgentMessage<'_>, now: MonoTime) {
         let mut kind = self.agent.session_kind(message.session);
         let arrival = self.accept_sequence(kind, message);
-        if arrival == Arrival::Repeated {
-            self.context.counters.replayed += 1;
-            return;
-        }
-        if kind != SessionKind::Superseded {
-            self.agent.heard_at = self.context.clock.observed(now);
-        }
         let pending_ack = PendingAck {
             from: message.from,
             session: message.session,
@@ -67,7 +60,19 @@ impl AgentMut<'_> {
                 _ => self.agent.interval_ms,
             },
             len: message.len,
+            session_taken: self.is_session_taken(kind, arrival, message),
         };
+        if arrival == Arrival::Repeated {
+            self.context.counters.replayed += 1;
+            self.answer_repeated(kind, message.fresh, &pending_ack, now);
+            return;
+        }
+        if kind != SessionKind::Superseded {
+            self.agent.heard_at = self.context.clock.observed(now);
+        }
+        if arrival == Arrival::Newest && kind == SessionKind::Current {
+            self.agent.newest_tag_prefix = message.tag_prefix;
+        }
         if !message.fresh {
             self.on_unconfirmed(kind, arrival, &pending_ack, now);
             return;
@@ -155,6 +160,7 @@ impl AgentMut<'_> {
         session.challenged_until = challenged_until;
         session.accept(message.sequence);
         let before = std::mem::replace(&mut self.agent.session, session).id;
+        self.agent.newest_tag_prefix = message.tag_prefix;
         self.on_session_changed(before, now);
     }
 
@@ -201,6 +207,7 @@ impl AgentMut<'_> {
         }
         let Some(again) = superseded.take(message.session) else { return false };
         let before = std::mem::replace(&mut self.agent.session, again);
+        self.agent.newest_tag_prefix = message.tag_prefix;
         if !is_free {
             superseded.push(before);
         }
@@ -240,7 +247,8 @@ impl AgentMut<'_> {
             agent.address = Some(message.from.into());
         }
         let trigger = match &message.body {
-            Body::Beat(_) if !is_newest => None,
+            // Nothing follows a goodbye: one that comes late is of a copy, and another process goes on.
+            Body::Beat(_) | Body::Goodbye(_) if !is_newest => None,
             // A beat reordered behind its own goodbye does not reopen the session.
             Body::Beat(_) if agent.ended.is_some() => None,
             Body::Beat(beat) => {

@@ -3,6 +3,8 @@
 use crate::crash_loop::CrashLoop;
 use crate::flapping::FlapDamper;
 use crate::gap::ObservedTime;
+use crate::rate_limit::RateLimit;
+use crate::repeat::REPEATED_ANSWERS;
 use crate::time::MonoTime;
 use crate::unproven::UnprovenSessions;
 
@@ -12,6 +14,8 @@ pub(crate) struct Throttle {
     pub(crate) unproven: UnprovenSessions,
     pub(crate) flapping: FlapDamper,
     pub(crate) crash_loop: CrashLoop,
+    /// Answers to sequences that were seen before.
+    pub(crate) repeated_answers: RateLimit,
     /// End of the time in which it counts as flooding.
     pub(crate) flooding_until: ObservedTime,
 }
@@ -22,6 +26,7 @@ impl Default for Throttle {
             unproven: UnprovenSessions::default(),
             flapping: FlapDamper::default(),
             crash_loop: CrashLoop::default(),
+            repeated_answers: RateLimit::default(),
             flooding_until: ObservedTime::NEVER_YET,
         }
     }
@@ -34,5 +39,6 @@ impl Throttle {
             && self.flooding_until <= observed
             && self.flapping.is_idle(now)
             && self.crash_loop.is_idle(observed)
+            && self.repeated_answers.used_ms(REPEATED_ANSWERS, now) == 0
     }
 }

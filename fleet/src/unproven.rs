@@ -46,7 +46,7 @@ const SOURCE_ANSWERS: Rate = Rate { period_ms: 200, burst: 10 };
 /// Answers that are left to live messages.
 const RESERVE_FOR_LIVE: u32 = 8;
 /// Answers that are left to them and to the host of the last live message.
-const RESERVE_FOR_HOME: u32 = 16;
+pub(crate) const RESERVE_FOR_HOME: u32 = 16;
 
 /// How a message's sequence relates to what was received of its session before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

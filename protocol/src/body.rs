@@ -197,11 +197,19 @@ mod tests {
         #[test]
         fn an_answer_survives_the_wire(
             durable_segment in any::<u64>(),
-            (desired, lifts) in (desired(), any::<u64>()),
-            [unconfirmed, wants_identity] in any::<[bool; 2]>(),
+            (desired, lifts, highest_sequence) in (desired(), any::<u64>(), any::<u64>()),
+            [unconfirmed, wants_identity, session_taken] in any::<[bool; 3]>(),
         ) {
             let lifts = ControlId::new(lifts);
-            let ack = Ack { durable_segment, desired, unconfirmed, wants_identity, lifts };
+            let ack = Ack {
+                durable_segment,
+                desired,
+                unconfirmed,
+                wants_identity,
+                session_taken,
+                lifts,
+                highest_sequence,
+            };
             let mut bytes = Vec::new();
             ack.write(&mut bytes);
             prop_assert!(bytes.len() <= ACK_BODY_MAX);

@@ -118,6 +118,7 @@ pub struct VerifiedDatagram<'a> {
     /// Authenticated header.
     pub header: Header<'a>,
     body: &'a [u8],
+    tag_prefix: u32,
 }
 
 impl<'a> Datagram<'a> {
@@ -186,7 +187,8 @@ impl<'a> Datagram<'a> {
         if !key.verify(covered, tag) {
             return Err(DatagramError::BadTag);
         }
-        Ok(VerifiedDatagram { header: self.header, body: &covered[self.body_at..] })
+        let tag_prefix = tag.first_chunk().map_or(0, |first| u32::from_be_bytes(*first));
+        Ok(VerifiedDatagram { header: self.header, body: &covered[self.body_at..], tag_prefix })
     }
 }
 
@@ -194,6 +196,11 @@ impl<'a> VerifiedDatagram<'a> {
     /// Returns the bytes of the body.
     pub fn body(&self) -> &'a [u8] {
         self.body
+    }
+
+    /// Returns the first four bytes of the tag: different ones are of different messages.
+    pub fn tag_prefix(&self) -> u32 {
+        self.tag_prefix
     }
 }
 

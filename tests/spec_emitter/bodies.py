@@ -137,6 +137,7 @@ SCHEMAS = {
         ("control", control, None),
         ("flags", Reader.uint, 0),
         ("lifts", control, None),
+        ("highest_sequence", Reader.uint, 0),
     ],
     PUSH: [
         ("generation", generation, REQUIRED),
@@ -157,7 +158,7 @@ def decode(kind, body):
         raise Refused("BadBody/" + refused.reason, "decode") from None
     if kind == ACK:
         flags = fields.pop("flags")
-        fields.update(unconfirmed=bool(flags & 1), wants_identity=bool(flags & 2))
+        fields.update(unconfirmed=bool(flags & 1), wants_identity=bool(flags & 2), session_taken=bool(flags & 4))
     return fields
 
 
@@ -173,7 +174,8 @@ def encode(kind, fields):
     if "killed" in fields:
         values["killed"] = int(fields["killed"])
     if kind == ACK:
-        values["flags"] = fields["unconfirmed"] | fields["wants_identity"] << 1
+        flags = [fields["unconfirmed"], fields["wants_identity"], fields["session_taken"]]
+        values["flags"] = sum(flag << bit for bit, flag in enumerate(flags))
     array = [values[name] for name, _, _ in SCHEMAS[kind]]
     if kind == BEAT and array[-1] is None:
         array.pop()

@@ -24,6 +24,7 @@ from packing import Refused
 NO_CHALLENGE = bytes(16)
 OUT_OF_TURN = 10  # beats a second (section 5)
 PATIENCE_MS = 1_000  # of a goodbye (section 13)
+COPY_BEATS = 150  # of a copy, more than of its original
 HISTOGRAM_MAX = 800  # bytes that always fit (section 9)
 
 
@@ -41,6 +42,7 @@ class Work:
     def __init__(self):
         self.open, self.latency = collections.Counter(), collections.Counter()
         self.number, self.durable, self.pending = 0, 0, None
+        self.first_sent = 0  # sequence of the first message with the pending segment
         self.counted = collections.Counter()
         self.stored = collections.Counter()
 
@@ -51,8 +53,9 @@ class Work:
         if ok + failed and latency_us is not None:
             self.latency[buckets.bucket(latency_us)] += ok + failed
 
-    def freeze(self):
-        """The pending segment, frozen now if there was none and there is something to freeze."""
+    def freeze(self, sequence):
+        """The pending segment, frozen now for the message of `sequence` if there was none and there is
+        something to freeze."""
         if self.pending is None and (+self.open or self.latency):
             part = {}
             for index in sorted(self.latency):
@@ -60,6 +63,7 @@ class Work:
                     break
                 part[index] = self.latency.pop(index)
             self.number += 1
+            self.first_sent = sequence
             self.pending = {name: self.open[name] for name, _, _ in bodies.SEGMENT}
             self.pending.update(number=self.number, latency=buckets.pack_histogram(part))
             self.open = collections.Counter()
@@ -71,6 +75,14 @@ class Work:
             self.stored.update({name: self.pending[name] for name in ("ok", "failed", "cost_nano_usd")})
             say("durable", segment=self.pending["number"])
             self.pending = None
+
+    def begin_session(self, confirmed):
+        """Takes the pending segment along, unless a live message has brought it (section 5)."""
+        if self.pending and self.first_sent <= confirmed:
+            self.pending = None
+        self.number, self.durable, self.first_sent = 0, 0, 1
+        if self.pending:
+            self.number = self.pending["number"] = 1
 
     def is_empty(self):
         return self.pending is None and not +self.open and not self.latency
@@ -86,6 +98,7 @@ class Emitter:
         host, port = options.collector.rsplit(":", 1)
         family, kind, _, _, address = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)[0]
         self.socket, self.address = socket.socket(family, kind), address
+        self.is_copy = False
         self.session, self.sequence, self.started = os.urandom(8), 0, now_ms()
         self.challenge, self.carried, self.answered = NO_CHALLENGE, None, 0
         self.held, self.lifted, self.control = {}, set(), None  # held: control id: (generation, killed)
@@ -133,7 +146,7 @@ class Emitter:
             "step": "spec",
             **self.desired(),
             "lost_observations": 0,
-            "segment": self.work.freeze(),
+            "segment": self.work.freeze(self.sequence + 1),
             "identity": self.identity() if self.wants_identity else None,
         }
         if len(bodies.encode(bodies.BEAT, fields)) > 1_200 - 74 - len(options.agent):
@@ -202,6 +215,9 @@ class Emitter:
 
     def take_ack(self, message, fields):
         say("ack", sequence=message["sequence"], **fields)
+        is_taken = fields["session_taken"] or fields["highest_sequence"] > self.sequence
+        if is_taken and message["sequence"] <= self.sequence:
+            return self.leave_session()
         if self.answered <= message["sequence"] <= self.sequence:
             self.answered, self.challenge = message["sequence"], message["challenge"]
             self.control = fields["control"] or self.control
@@ -215,12 +231,23 @@ class Emitter:
             self.repeats += 1
             self.at_once(min(wait_ms, self.options.interval_ms))
 
+    def leave_session(self):
+        """Another process speaks in this session: this one is a copy, or has one (section 5)."""
+        self.work.begin_session(self.confirmed)
+        self.session, self.sequence = os.urandom(8), 0
+        self.challenge, self.carried, self.answered, self.confirmed = NO_CHALLENGE, None, 0, 0
+        self.wants_identity, self.beats, self.repeats = True, 0, 0
+        say("session")
+        self.at_once()
+
     # Running
 
     def run(self):
         while not self.stopping and (not self.options.beats or self.regular < self.options.beats):
             if now_ms() >= self.due:
                 self.beat()
+                if self.regular == self.options.copy_after:
+                    self.copy()
             # Waits are short, so that a signal is noticed.
             elif message := self.receive(min(self.due, now_ms() + 100)):
                 self.take(message)
@@ -231,6 +258,14 @@ class Emitter:
         stored, counted = self.work.stored, self.work.counted
         say("end", counted=counted, stored=stored, clean=self.work.is_empty())
         return 0 if self.work.is_empty() else 1
+
+    def copy(self):
+        """Goes on twice, as a snapshot of memory does: the copy later, and from another port."""
+        if not self.is_copy and os.fork() == 0:
+            self.is_copy = True
+            self.socket = socket.socket(self.socket.family, self.socket.type)
+            self.options.beats += COPY_BEATS
+            time.sleep(self.options.copy_delay_ms / 1_000)
 
     def linger(self):
         """Goes on beating, without new work, until all of it is durable or an interval is over."""
@@ -249,7 +284,7 @@ class Emitter:
         until_ms, wait_ms = now_ms() + PATIENCE_MS, 100
         first = self.sequence + 1
         while now_ms() < until_ms:
-            segment = self.work.freeze()
+            segment = self.work.freeze(self.sequence + 1)
             self.send(bodies.GOODBYE, {"uptime_ms": int(now_ms() - self.started), "segment": segment})
             resend_at = min(until_ms, now_ms() + wait_ms)
             while message := self.receive(resend_at):
@@ -275,6 +310,8 @@ def options():
     parser.add_argument("--failed", type=int, default=0, help="tasks that fail with each")
     parser.add_argument("--latency-us", type=int, help="latency of each task")
     parser.add_argument("--cost-nano", type=int, default=0, help="nano-dollars with each")
+    parser.add_argument("--copy-after", type=int, help="regular beats until a copy of the process starts")
+    parser.add_argument("--copy-delay-ms", type=int, default=0, help="until it goes on")
     parser.add_argument("--goodbye", action="store_true", help="say goodbye at the end")
     return parser.parse_args()
 

@@ -197,6 +197,7 @@ fn handle_datagram(
         scope: header.scope(),
         session: header.session,
         sequence: header.sequence,
+        tag_prefix: verified.tag_prefix(),
         fresh,
         from: received.from,
         len: received.len,

@@ -10,6 +10,7 @@ use heartline_engine::{
 use heartline_protocol::ControlId;
 use heartline_protocol::limits::DATAGRAM_MAX;
 
+use super::draw_session;
 use super::metrics::SharedMetrics;
 use super::socket::CollectorSocket;
 use super::waker::SenderWaker;
@@ -78,6 +79,9 @@ impl CollectorLink {
             match engine.handle_datagram(datagram, now) {
                 Ok(changed) => has_changed |= changed,
                 Err(_) => self.refused_datagrams += 1,
+            }
+            if engine.is_session_taken() {
+                engine.begin_session(draw_session(), now);
             }
         }
         has_changed

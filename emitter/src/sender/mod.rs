@@ -146,7 +146,7 @@ impl SenderThread {
         if let Ok(credentials) = credentials {
             for link in &mut self.links {
                 // Without the system's source: from what the standard library seeds its maps with.
-                let session = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
+                let session = draw_session();
                 let agent = self.settings.agent.clone();
                 let config = EngineConfig {
                     interval_ms: self.settings.interval_ms,
@@ -240,4 +240,9 @@ impl SenderThread {
         let links = self.links.iter().map(CollectorLink::status).collect();
         self.shared.sender_status().links = links;
     }
+}
+
+/// Draws the id of a session. Not from a generator of the process alone: its copies would draw the same.
+fn draw_session() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| fastrand::u64(..))
 }

@@ -189,6 +189,7 @@ fn answer(
         unconfirmed: !is_live,
         wants_identity: is_live && received.host.is_none(),
         lifts: received.lifts(),
+        ..Ack::default()
     };
     let header = Header { kind: MessageType::Ack, challenge, ..claimed };
     Some(seal(&header, |out| ack.write(out)))

@@ -363,3 +363,55 @@ proptest! {
         prop_assert!(scenario.engine.handle_datagram(&bytes, scenario.now).is_err());
     }
 }
+
+#[test]
+fn a_session_that_another_process_has_too_is_left() {
+    for ack in [
+        Ack { session_taken: true, ..Ack::default() },
+        Ack { highest_sequence: 9, unconfirmed: true, ..Ack::default() },
+    ] {
+        let mut scenario = Scenario::live();
+        scenario.metrics.open.ok = 5;
+        scenario.wait();
+        assert_eq!(scenario.send().segment, Some((1, 5)));
+        scenario.ack(3, B, ack);
+        assert!(scenario.engine.is_session_taken());
+        scenario.engine.begin_session(0x77c0, scenario.now);
+        assert_eq!(
+            (scenario.engine.session(), scenario.engine.is_session_taken()),
+            (0x77c0, false)
+        );
+        let first = scenario.send();
+        // No message with it was live: it goes along.
+        assert_eq!((first.sequence, first.challenge, first.segment), (1, [0; 16], Some((1, 5))));
+        assert!(first.identity);
+        assert_eq!(scenario.engine.connection(), ConnectionState::Unanswered);
+    }
+}
+
+#[test]
+fn work_that_a_live_message_brought_stays_with_the_session_that_is_left() {
+    let mut scenario = Scenario::live();
+    scenario.metrics.open.ok = 5;
+    scenario.wait();
+    scenario.send();
+    scenario.ack(3, A, Ack { highest_sequence: 3, ..Ack::default() });
+    scenario.metrics.open.ok = 2;
+    scenario.wait();
+    assert_eq!(scenario.send().segment, Some((1, 5)), "it is not durable yet");
+    scenario.ack(4, A, Ack { highest_sequence: 5, ..Ack::default() });
+    scenario.engine.begin_session(0x77c0, scenario.now);
+    assert_eq!(scenario.send().segment, Some((1, 2)));
+}
+
+#[test]
+fn sessions_are_left_no_faster_than_messages_may_follow_each_other() {
+    let mut scenario = Scenario::live();
+    let mut sent = 0;
+    for session in 1..1_000 {
+        scenario.engine.begin_session(session, scenario.now);
+        sent += u32::from(scenario.poll().is_some());
+        scenario.advance(ms(1));
+    }
+    assert!(sent <= 20, "{sent} messages in one second");
+}

@@ -8,6 +8,7 @@ mod forget;
 mod gaps;
 mod limits;
 mod registration;
+mod repeat;
 mod reported_state;
 mod restart;
 mod sessions;

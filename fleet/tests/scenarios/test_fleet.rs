@@ -83,6 +83,7 @@ impl TestFleet {
             scope: message.scope,
             session: message.session,
             sequence,
+            tag_prefix: message.tag_prefix,
             fresh: message.fresh,
             from: ReturnAddress { peer: peer(message.host, message.port), via: 0 },
             len: 190,

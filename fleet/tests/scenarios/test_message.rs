@@ -13,6 +13,7 @@ pub(crate) struct TestMessage {
     pub(crate) session: u64,
     /// By default the next one of its session.
     pub(crate) sequence: Option<u64>,
+    pub(crate) tag_prefix: u32,
     pub(crate) fresh: bool,
     /// The last number of its source address.
     pub(crate) host: u8,
@@ -31,6 +32,7 @@ pub(crate) fn beat(agent: &'static str) -> TestMessage {
         scope: "",
         session: 1,
         sequence: None,
+        tag_prefix: 1,
         fresh: true,
         host: 1,
         port: 1,
@@ -61,6 +63,11 @@ impl TestMessage {
 
     pub(crate) fn sequence(self, sequence: u64) -> Self {
         Self { sequence: Some(sequence), ..self }
+    }
+
+    /// With another content, as its tag shows.
+    pub(crate) fn other_content(self) -> Self {
+        Self { tag_prefix: 2, ..self }
     }
 
     /// Without a valid challenge.

@@ -15,8 +15,12 @@ pub struct Ack {
     pub unconfirmed: bool,
     /// Send the identity with the next beat. Field 4, bit 1.
     pub wants_identity: bool,
+    /// Another process speaks in this session, too. Field 4, bit 2.
+    pub session_taken: bool,
     /// Control id whose kill this command lifts. Field 5.
     pub lifts: Option<ControlId>,
+    /// Highest sequence of this session that was received; 0: not said. Field 6.
+    pub highest_sequence: u64,
 }
 
 /// Notification that the desired state has changed.
@@ -30,7 +34,7 @@ pub struct Push {
 
 /// Longest body of an ack of this version. No ack of any version is longer than the shortest body
 /// that it answers, [`BODY_MIN`].
-pub const ACK_BODY_MAX: usize = 1 + 9 + 9 + 1 + 9 + 1 + 9;
+pub const ACK_BODY_MAX: usize = 1 + 9 + 9 + 1 + 9 + 1 + 9 + 9;
 const _: () = assert!(ACK_BODY_MAX <= BODY_MIN);
 
 impl Ack {
@@ -43,17 +47,21 @@ impl Ack {
             desired,
             unconfirmed: flags & 1 != 0,
             wants_identity: flags & 2 != 0,
+            session_taken: flags & 4 != 0,
             lifts: fields.optional(ControlId::read)?.flatten(),
+            highest_sequence: fields.optional(BodyReader::u64)?.unwrap_or(0),
         })
     }
 
     /// Appends the body: at most [`ACK_BODY_MAX`] bytes.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write::array(out, 6);
+        write::array(out, 7);
         write::uint(out, self.durable_segment);
         self.desired.write(out);
-        write::uint(out, u64::from(self.unconfirmed) | u64::from(self.wants_identity) << 1);
+        let flags = [self.unconfirmed, self.wants_identity, self.session_taken];
+        write::uint(out, (0..).zip(flags).map(|(bit, flag)| u64::from(flag) << bit).sum());
         ControlId::write(self.lifts, out);
+        write::uint(out, self.highest_sequence);
     }
 }
 

@@ -65,7 +65,9 @@ pub(crate) fn body(body: &Body<'_>) -> Value {
             "control": ack.desired.control.map(|id| id.to_string()),
             "unconfirmed": ack.unconfirmed,
             "wants_identity": ack.wants_identity,
+            "session_taken": ack.session_taken,
             "lifts": ack.lifts.map(|id| id.to_string()),
+            "highest_sequence": number(ack.highest_sequence),
         }),
         Body::Push(push) => json!({
             "generation": number(push.desired.generation),

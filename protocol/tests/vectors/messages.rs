@@ -261,11 +261,13 @@ fn answers() -> Vec<Value> {
         desired: LARGEST,
         unconfirmed: true,
         wants_identity: true,
+        session_taken: true,
         lifts: ControlId::new(u64::MAX - 1),
+        highest_sequence: u64::MAX,
     };
     let desired = DesiredState { control: CONTROL, generation: 5, killed: true };
     let nothing = DesiredState { control: CONTROL, ..DesiredState::default() };
-    let killed = Ack { durable_segment: 211, desired, ..Ack::default() };
+    let killed = Ack { durable_segment: 211, desired, highest_sequence: 4_711, ..Ack::default() };
     let running = DesiredState { killed: false, ..desired };
     let push = |desired, lifts| Body::Push(Push { desired, lifts });
     let unasked = Header { sequence: 1, challenge: [0; 16], ..header(MessageType::Push) };
@@ -319,7 +321,7 @@ fn other_versions() -> Vec<Value> {
         foreign(
             "newer ack: an unknown flag and field",
             MessageType::Ack,
-            "97 05 03 01 07 ccf1 00 a3616263",
+            "98 05 03 01 07 ccf1 00 09 a3616263",
         ),
         foreign("newer push", MessageType::Push, "95 05 01 07 00 c0"),
         foreign("older goodbye", MessageType::Goodbye, &format!("91 {uptime}")),

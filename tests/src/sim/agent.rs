@@ -24,6 +24,8 @@ pub(super) struct SimAgent {
     pub(super) sessions: Vec<u64>,
     keys: AgentKeys,
     ports: u16,
+    /// Snapshot of the memory of one of its processes.
+    snapshot: Option<SimProcess>,
 }
 
 impl SimAgent {
@@ -42,6 +44,7 @@ impl SimAgent {
             sessions: Vec::new(),
             keys,
             ports: 1_000,
+            snapshot: None,
         }
     }
 
@@ -89,6 +92,23 @@ impl SimWorld {
         self.trace(|| format!("agent-{agent} starts {session:x} every {interval_ms} ms"));
     }
 
+    /// Takes a snapshot of a process.
+    pub(super) fn take_snapshot(&mut self, agent: usize, process: usize) {
+        let agent = &mut self.agents[agent];
+        agent.snapshot = agent.processes[process].snapshot().or(agent.snapshot.take());
+    }
+
+    /// Starts a copy of the process that the agent's snapshot is of, beside it if it still runs.
+    pub(super) fn restore_snapshot(&mut self, agent: usize) {
+        let it = &mut self.agents[agent];
+        let Some(mut copy) = it.snapshot.clone().filter(|_| it.processes.len() < 2) else { return };
+        it.ports += 1;
+        copy.port = it.ports;
+        let session = copy.engine.session();
+        it.processes.push(copy);
+        self.trace(|| format!("agent-{agent} goes on as a copy of {session:x}"));
+    }
+
     /// Lets a process do what is due.
     pub(super) fn run_process(&mut self, agent: usize, process: usize) -> CheckResult {
         let Self { agents, now, rng, .. } = self;
@@ -103,12 +123,14 @@ impl SimWorld {
         it.run_due(*now, rng, &mut sent);
         let killed = it.engine.applied().is_killed();
         ensure!(!killed || it.in_flight() <= in_flight, "a killed agent has begun a task");
-        self.ledger.record_done(it.engine.session(), it.done);
+        if !it.is_copy {
+            self.ledger.record_done(it.engine.session(), it.done);
+        }
         let (port, is_over) = (it.port, it.due().is_none());
         if is_over {
             let it = self.agents[agent].processes.remove(process);
             self.trace(|| format!("agent-{agent} has ended {:x}", it.engine.session()));
-            if it.is_complete() {
+            if it.is_complete() && !it.is_copy {
                 self.complete.push(it.engine.session());
             }
         }
@@ -144,6 +166,17 @@ impl SimWorld {
         let pending = it.engine.pending_segment();
         let has_changed = it.receive(&packet.bytes, now);
         let confirmed = pending.filter(|_| it.engine.pending_segment().is_none());
+        if it.engine.is_session_taken() {
+            let new = self.rng.u64(..);
+            if !it.is_copy {
+                self.ledger.record_session_left(session, new);
+            }
+            it.begin_session(new, now);
+            it.idle = self.faults_ended;
+            self.agents[agent].sessions.push(new);
+            self.trace(|| format!("agent-{agent} leaves {session:x}, which is taken, for {new:x}"));
+        }
+        let it = &mut self.agents[agent].processes[process];
         let applied = it.engine.applied().clone();
         ensure!(!packet.forged || applied == before, "a forged datagram was obeyed");
         for state in before.as_slice() {

@@ -90,6 +90,7 @@ impl CollectorInstance {
             scope: "",
             session: header.session,
             sequence: header.sequence,
+            tag_prefix: verified.tag_prefix(),
             fresh: self.is_fresh(&header, interval_ms, now),
             from: ReturnAddress { peer: packet.peer, via: 0 },
             len: packet.bytes.len() as u16,

@@ -34,6 +34,8 @@ pub(super) enum FaultKind {
     SecondProcess,
     /// One of two processes under one name ends.
     SecondProcessEnds,
+    /// A snapshot of a process is taken; a copy of it goes on later.
+    Snapshot,
     TasksStuck,
     /// One task hangs beside others that end.
     TaskHangs,
@@ -62,7 +64,7 @@ pub(super) enum FaultKind {
 }
 
 /// All kinds, the frequent ones more than once.
-const FREQUENCIES: [FaultKind; 38] = [
+const FREQUENCIES: [FaultKind; 39] = [
     FaultKind::CollectorCrash,
     FaultKind::CollectorCrash,
     FaultKind::CollectorStop,
@@ -77,6 +79,7 @@ const FREQUENCIES: [FaultKind; 38] = [
     FaultKind::CrashLoop,
     FaultKind::SecondProcess,
     FaultKind::SecondProcessEnds,
+    FaultKind::Snapshot,
     FaultKind::TasksStuck,
     FaultKind::TaskHangs,
     FaultKind::WaitsForPerson,
@@ -217,6 +220,10 @@ impl SimWorld {
             }
             FaultKind::AgentFreeze => processes[at].frozen_until = Some(until),
             FaultKind::SecondProcess if processes.len() < 2 => self.start_process(agent),
+            FaultKind::Snapshot => {
+                self.take_snapshot(agent, at);
+                self.after_ms(ms, SimEvent::SnapshotRestored(agent));
+            }
             FaultKind::TasksStuck => processes[at].block_tasks(until),
             FaultKind::TaskHangs => processes[at].hang_task(until),
             FaultKind::WaitsForPerson => processes[at].waiting_until = until,

@@ -1,6 +1,6 @@
 //! The agents' own account of their work, against which the collector's is checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use heartline_fleet::{Agent, WorkRow};
 use heartline_vocabulary::WorkTotals;
@@ -22,6 +22,8 @@ pub(super) struct WorkLedger {
     counted_before: BTreeMap<(u64, u64), i64>,
     /// The same for those that were counted since.
     counted: BTreeMap<(u64, u64), i64>,
+    /// Sessions of processes of which a copy ran. What one had pending, the other may have had, too.
+    shared: BTreeSet<u64>,
     /// The agent of each row id.
     agents: BTreeMap<i64, usize>,
 }
@@ -34,6 +36,11 @@ impl WorkLedger {
     /// Records all work that a session's process has done so far.
     pub(super) fn record_done(&mut self, session: u64, done: WorkTotals) {
         self.done.insert(session, done);
+    }
+
+    /// Records that a process left a session for another one, because a copy of it had the same.
+    pub(super) fn record_session_left(&mut self, before: u64, after: u64) {
+        self.shared.extend([before, after]);
     }
 
     pub(super) fn on_collector_start(&mut self, disk: &SimDisk) {
@@ -115,7 +122,7 @@ impl WorkLedger {
 
     /// Checks that nothing is on disk that was not done.
     pub(super) fn check_disk(&self, disk: &SimDisk) -> CheckResult {
-        for (session, done) in &self.done {
+        for (session, done) in self.done.iter().filter(|it| !self.shared.contains(it.0)) {
             let (once, again) = disk.history.of_session(*session);
             ensure!(
                 is_within(&once, done),
@@ -150,6 +157,9 @@ impl WorkLedger {
 
     /// Checks that all work of a session is on disk.
     pub(super) fn check_complete(&self, session: u64, disk: &SimDisk) -> CheckResult {
+        if self.shared.contains(&session) {
+            return Ok(());
+        }
         let done = self.done.get(&session).copied().unwrap_or_default();
         let (once, again) = disk.history.of_session(session);
         ensure!(

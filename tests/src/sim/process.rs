@@ -12,7 +12,7 @@ use heartline_vocabulary::{Phase, WorkTotals};
 use super::network::SimPacket;
 use crate::random::RngExt as _;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct SimProcess {
     pub(super) engine: Engine,
     /// Source port.
@@ -26,8 +26,10 @@ pub(super) struct SimProcess {
     pub(super) waiting_until: MonoTime,
     /// No more tasks begin.
     pub(super) idle: bool,
-    /// All work ever done.
+    /// All work ever done in its session.
     pub(super) done: WorkTotals,
+    /// It is a copy of another process, and speaks in that one's session.
+    pub(super) is_copy: bool,
     metrics: InMemoryMetrics,
     tasks: Vec<SimTask>,
     next_task: MonoTime,
@@ -35,7 +37,7 @@ pub(super) struct SimProcess {
     pace_ms: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct SimTask {
     began: MonoTime,
     ends: MonoTime,
@@ -56,6 +58,7 @@ impl SimProcess {
             waiting_until: MonoTime::NEVER_YET,
             idle: false,
             done: WorkTotals::default(),
+            is_copy: false,
             metrics: InMemoryMetrics::default(),
             tasks: Vec::new(),
             next_task: now,
@@ -102,6 +105,19 @@ impl SimProcess {
     /// Handles a datagram; refused ones have no effect. Returns whether the applied states changed.
     pub(super) fn receive(&mut self, bytes: &[u8], now: MonoTime) -> bool {
         self.engine.handle_datagram(bytes, engine_time(now)).unwrap_or_default()
+    }
+
+    /// Returns a copy, as a snapshot of memory keeps it: of a process that rests, so that it is certain
+    /// whose work is whose.
+    pub(super) fn snapshot(&self) -> Option<Self> {
+        let rests = self.tasks.is_empty() && self.is_complete() && self.frozen_until.is_none();
+        (rests && !self.is_copy).then(|| Self { is_copy: true, idle: true, ..self.clone() })
+    }
+
+    /// Goes on in a session of its own, and works.
+    pub(super) fn begin_session(&mut self, session: u64, now: MonoTime) {
+        self.engine.begin_session(session, engine_time(now));
+        (self.is_copy, self.idle, self.done) = (false, false, WorkTotals::default());
     }
 
     /// Begins a clean shutdown.

@@ -35,6 +35,7 @@ pub(super) enum SimEvent {
     AgentStarts(usize),
     /// SIGKILL of all its processes, and a start.
     AgentRestarts(usize),
+    SnapshotRestored(usize),
     Fault,
     /// The attacker sends a recording, and as many more times.
     ReplayFlood(SimPacket, u32),
@@ -199,6 +200,12 @@ impl SimWorld {
                     self.agents[agent].processes.clear();
                 }
                 self.start_agent(agent);
+                Ok(())
+            }
+            SimEvent::SnapshotRestored(agent) => {
+                if !self.faults_ended {
+                    self.restore_snapshot(agent);
+                }
                 Ok(())
             }
             SimEvent::Fault => self.inject_fault(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heartline_protocol::Beat;
-use heartline_vocabulary::{Action, State};
+use heartline_vocabulary::{Action, Reason, State};
 use tokio::time::Instant;
 
 use heartline_tests::harness::{RawUdpClient, ScriptedAgent, TestEnvironment, wait_until};

@@ -65,3 +65,25 @@ fn the_spec_emitter_obeys_kill_and_resume() {
         });
     }
 }
+
+#[test]
+fn a_copy_of_a_process_is_live_in_a_session_of_its_own() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    // One goes on in step with the original, the other with sequences that were used long ago.
+    let copies = [("in-step", "--copy-delay-ms=0", 1), ("behind", "--copy-delay-ms=2000", 2)];
+    for (name, delay, request_id) in copies {
+        let options = ["--interval-ms=150", "--beats=40", "--ok=1", "--copy-after=5", delay];
+        let mut original = env.start_spec_emitter(name, collector.address(), &options);
+        let vitals = || operator.agent(name).map(|it| it.vitals);
+        wait_until("both speak", || vitals().is_some_and(|it| it.reason == Some(Reason::Conflict)));
+        assert_eq!(vitals().unwrap().starts, 2);
+        original.wait();
+        wait_until("the copy is live", || vitals().unwrap().state == State::Healthy);
+        operator.command(Action::Kill, &[name], request_id);
+        wait_until("a kill reaches it", || {
+            vitals().unwrap().command.is_some_and(|it| it.obeyed_ms.is_some())
+        });
+    }
+}
