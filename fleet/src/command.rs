@@ -13,6 +13,7 @@ use crate::input::CommandRequest;
 use crate::output::{
     CommandRow, CommandRowTarget, ControlDbRow, HistoryDbRow, OutgoingPush, Output, WriteTicket,
 };
+use crate::return_address::ReturnAddress;
 use crate::time::MonoTime;
 
 /// The newest command to an agent: its desired state, who set it, and how far the agent obeys.
@@ -291,10 +292,14 @@ impl AgentMut<'_> {
             return;
         };
         // Without a live message there is no address: the next ack carries it.
-        if let Some(to) = agent.address {
+        let observed = self.context.clock.observed(now);
+        let second = agent.throttle.as_ref().and_then(|throttle| throttle.second_address);
+        let second = second.filter(|&(_, until)| until > observed).map(|(address, _)| address);
+        let last = agent.address.map(ReturnAddress::from);
+        for to in last.into_iter().chain(second.filter(|second| Some(*second) != last)) {
             self.context.outputs.push_back(Output::Push(OutgoingPush {
                 index: self.index,
-                to: to.into(),
+                to,
                 session: agent.session.id,
                 desired: desired.state(self.context.control),
                 lifts: desired.lifts,

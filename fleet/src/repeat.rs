@@ -6,7 +6,10 @@
 //! 1. A process that was restored from a memory snapshot, or is a copy of one, goes on with sequences that
 //!    the original uses. The answer names the highest of its session, and says when a sequence was used
 //!    for two messages: then the process has to begin a session of its own.
-//! 2. A message that somebody else delivered first, from another address, to take its answer.
+//! 2. A message that somebody else delivered first, from another address, to take its answer. Pushes
+//!    then go to both addresses.
+
+use std::time::Duration;
 
 use heartline_protocol::Body;
 
@@ -20,6 +23,9 @@ use crate::unproven::{Arrival, RESERVE_FOR_HOME};
 
 /// Answers to repeated messages of one agent.
 pub(crate) const REPEATED_ANSWERS: Rate = Rate { period_ms: 1_000, burst: 4 };
+
+/// How long pushes go to the address of a repeated message, too.
+const SECOND_ADDRESS_FOR: Duration = Duration::from_secs(60);
 
 impl AgentMut<'_> {
     /// Returns whether a message proves that its session has two processes: its sequence was used for
@@ -62,6 +68,11 @@ impl AgentMut<'_> {
         {
             self.context.counters.answers_withheld += 1;
             return;
+        }
+        if is_fresh && kind == SessionKind::Current && !pending.session_taken {
+            let until = self.context.clock.observed(now) + SECOND_ADDRESS_FOR;
+            let throttle = agent.throttle.get_or_insert_default();
+            throttle.second_address = Some((pending.from, until));
         }
         let freshness = if is_fresh { Freshness::Live } else { Freshness::Unconfirmed };
         self.send_ack(pending, freshness, now);

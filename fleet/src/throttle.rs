@@ -5,6 +5,7 @@ use crate::flapping::FlapDamper;
 use crate::gap::ObservedTime;
 use crate::rate_limit::RateLimit;
 use crate::repeat::REPEATED_ANSWERS;
+use crate::return_address::ReturnAddress;
 use crate::time::MonoTime;
 use crate::unproven::UnprovenSessions;
 
@@ -16,6 +17,8 @@ pub(crate) struct Throttle {
     pub(crate) crash_loop: CrashLoop,
     /// Answers to sequences that were seen before.
     pub(crate) repeated_answers: RateLimit,
+    /// Another address that its newest messages came from as well, and until when pushes go there, too.
+    pub(crate) second_address: Option<(ReturnAddress, ObservedTime)>,
     /// End of the time in which it counts as flooding.
     pub(crate) flooding_until: ObservedTime,
 }
@@ -27,6 +30,7 @@ impl Default for Throttle {
             flapping: FlapDamper::default(),
             crash_loop: CrashLoop::default(),
             repeated_answers: RateLimit::default(),
+            second_address: None,
             flooding_until: ObservedTime::NEVER_YET,
         }
     }
@@ -38,6 +42,7 @@ impl Throttle {
         self.unproven.is_empty()
             && self.flooding_until <= observed
             && self.flapping.is_idle(now)
+            && self.second_address.is_none_or(|(_, until)| until <= observed)
             && self.crash_loop.is_idle(observed)
             && self.repeated_answers.used_ms(REPEATED_ANSWERS, now) == 0
     }

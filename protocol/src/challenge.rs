@@ -14,7 +14,7 @@ use crate::limits::CHALLENGE_LEN;
 pub struct ChallengeKey(hmac::Key);
 
 /// Shortest length of a step, in milliseconds.
-pub const STEP_MIN_MS: u64 = 30_000;
+pub const STEP_MIN_MS: u64 = 3_000;
 /// Shortest length of a step, in intervals of the agent.
 pub const STEP_INTERVALS: u64 = 3;
 

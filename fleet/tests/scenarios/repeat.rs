@@ -1,5 +1,7 @@
 //! Messages whose sequence was seen before: of copies of a process, and of copies of a datagram.
 
+use heartline_vocabulary::Action;
+
 use crate::test_fleet::TestFleet;
 use crate::test_message::{TestMessage, beat, goodbye};
 
@@ -79,6 +81,10 @@ fn a_message_that_came_first_from_elsewhere_is_answered_to_its_sender_as_well() 
     let to: Vec<String> = acks.iter().map(|ack| ack.to.peer.ip().to_string()).collect();
     assert_eq!(to, ["10.0.0.66", "10.0.0.1"]);
     assert!(!acks[1].ack.unconfirmed);
+    fleet.command_durably(Action::Kill, "a");
+    let pushes = fleet.pushes();
+    let to: Vec<String> = pushes.iter().map(|push| push.to.peer.ip().to_string()).collect();
+    assert_eq!(to, ["10.0.0.66", "10.0.0.1"]);
 }
 
 #[test]

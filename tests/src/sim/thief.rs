@@ -118,11 +118,10 @@ impl SimWorld {
 
     /// Sends one of several recordings, and goes on with the next until the run ends.
     pub(super) fn rotate_recordings(&mut self, mut recordings: Vec<SimPacket>) {
+        let Some(packet) = recordings.first().cloned() else { return };
         recordings.rotate_left(1);
-        if let Some(packet) = recordings.first() {
-            self.at(self.now, SimEvent::PacketArrives(packet.clone()));
-            let wait_ms = self.rng.u64(5..=40);
-            self.after_ms(wait_ms, SimEvent::RecordingsRotate(recordings));
-        }
+        self.at(self.now, SimEvent::PacketArrives(packet));
+        let wait_ms = self.rng.u64(5..=40);
+        self.after_ms(wait_ms, SimEvent::RecordingsRotate(recordings));
     }
 }
