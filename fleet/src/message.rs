@@ -216,15 +216,16 @@ impl AgentMut<'_> {
     }
 
     fn on_superseded(&mut self, message: &AgentMessage<'_>, now: MonoTime) {
+        let session = self.agent.session_mut(message.session);
+        let is_newest = session.is_some_and(|session| session.advance_to(message.sequence));
         // A goodbye of the old process is an orderly replacement, not a conflict.
         if let Body::Beat(beat) = &message.body {
             let shown_for = late_after(beat.interval_ms, self.thresholds());
             let shown_until = self.context.clock.observed(now) + shown_for;
             self.agent.conflict_until = self.agent.conflict_until.max(shown_until);
-            self.record_rival(message.session, beat, shown_until);
-        }
-        if let Some(session) = self.agent.session_mut(message.session) {
-            session.last_sequence = session.last_sequence.max(message.sequence);
+            if is_newest {
+                self.record_rival(message.session, beat, shown_until);
+            }
         }
         if self.agent.reported_state() == self.agent.desired_state(self.context.control) {
             self.record_command_progress(now);
@@ -240,17 +241,19 @@ impl AgentMut<'_> {
         agent.silent_since = self.context.clock.observed(now);
         agent.heard_since_start = true;
         agent.beats_since_row = agent.beats_since_row.saturating_add(1);
-        let is_newest = message.sequence > agent.session.last_sequence;
+        let is_newest = agent.session.advance_to(message.sequence);
         if is_newest {
-            agent.session.last_sequence = message.sequence;
             agent.last_live = now;
             agent.address = Some(message.from.into());
         }
         let trigger = match &message.body {
             // Nothing follows a goodbye: one that comes late is of a copy, and another process goes on.
             Body::Beat(_) | Body::Goodbye(_) if !is_newest => None,
-            // A beat reordered behind its own goodbye does not reopen the session.
-            Body::Beat(_) if agent.ended.is_some() => None,
+            // It does not reopen the session. But a supervisor that waits hears of commands.
+            Body::Beat(beat) if agent.ended.is_some() => {
+                self.record_reported_state(beat, now);
+                None
+            }
             Body::Beat(beat) => {
                 self.on_beat(beat, now);
                 (kind == SessionKind::Unknown).then_some(TransitionCause::NewSession)

@@ -10,6 +10,7 @@
 //! 3. reported running while ours says killed: the kill is issued again above the report;
 //! 4. otherwise the next command outranks it.
 
+use heartline_protocol::limits::GENERATION_MAX;
 use heartline_protocol::{Beat, ControlId, DesiredState};
 use heartline_vocabulary::{Action, CommandTarget, Reason};
 
@@ -138,7 +139,8 @@ impl AgentMut<'_> {
         }
         let generation = match (agent.reported_state().killed, agent.is_killed()) {
             (true, _) => claimed,
-            (false, true) => claimed + 1,
+            // At the largest one the kill wins.
+            (false, true) => (claimed + 1).min(GENERATION_MAX),
             (false, false) => return,
         };
         agent.reported.get_or_insert_default().adopted_at = now;

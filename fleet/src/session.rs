@@ -63,6 +63,13 @@ impl Session {
         arrival
     }
 
+    /// Takes the content of a live message; returns whether it was not overtaken in the network.
+    pub(crate) fn advance_to(&mut self, sequence: u64) -> bool {
+        let is_newest = sequence > self.last_sequence;
+        self.last_sequence = self.last_sequence.max(sequence);
+        is_newest
+    }
+
     /// Returns the number of messages that were sent since the first live one and never arrived.
     pub(crate) fn lost(&self) -> u64 {
         let sent = if self.received == 0 {

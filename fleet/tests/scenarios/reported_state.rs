@@ -1,11 +1,12 @@
 //! What agents report of commands that this collector does not know, or did not give.
 
-use heartline_fleet::{CommandRow, ControlDbRow, Input, Output};
+use heartline_fleet::{CommandRecord, CommandRow, ControlDbRow, Input, Output, RestoredAgent};
 use heartline_protocol::ControlId;
-use heartline_vocabulary::Action;
+use heartline_protocol::limits::GENERATION_MAX;
+use heartline_vocabulary::{Action, Reason};
 
-use crate::test_fleet::TestFleet;
-use crate::test_message::{beat, ours};
+use crate::test_fleet::{START, TestFleet, restored_agent};
+use crate::test_message::{beat, exit_by_signal, ours};
 
 /// The largest lead over the durable generation that is believed.
 const LEAD_MAX: u64 = 1 << 24;
@@ -184,6 +185,55 @@ fn a_kill_is_obeyed_when_every_live_session_has_obeyed() {
     assert!(!obeyed(&fleet), "it is draining");
     fleet.receive(beat("a").killed(1));
     assert!(obeyed(&fleet));
+}
+
+#[test]
+fn an_overtaken_beat_takes_back_no_obedience_of_another_live_session() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(beat("a").session(2));
+    fleet.command_durably(Action::Kill, "a");
+    fleet.receive(beat("a").killed(1).sequence(5));
+    fleet.receive(beat("a").busy(1, 0).sequence(4));
+    fleet.receive(beat("a").session(2).killed(1));
+    assert!(fleet.agent("a").desired().unwrap().obeyed_ms.is_some());
+}
+
+#[test]
+fn a_supervisor_that_waits_after_a_crash_reports_the_commands_that_it_hears() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.receive(exit_by_signal("a", 9));
+    fleet.command_durably(Action::Kill, "a");
+    fleet.receive(beat("a").killed(1));
+    let command = fleet.agent("a").desired().unwrap();
+    assert!(command.delivered_ms.is_some() && command.obeyed_ms.is_some());
+    fleet.command_durably(Action::Resume, "a");
+    fleet.receive(beat("a").applied(2));
+    assert_eq!(fleet.status("a"), "unreachable crashed", "until the next session");
+}
+
+#[test]
+fn at_the_largest_generation_a_kill_is_issued_again_and_wins() {
+    let killed = CommandRecord {
+        generation: GENERATION_MAX - 1,
+        killed: true,
+        cause: Reason::Operator,
+        by: "".into(),
+        reason: "".into(),
+        at: START,
+        delivered_ms: None,
+        obeyed_ms: None,
+        last_segment: u64::MAX,
+        disobeyed: false,
+        lifts: None,
+    };
+    let agent = RestoredAgent { desired: Some(Box::new(killed)), ..restored_agent("a") };
+    let mut fleet = TestFleet::restored(vec![agent]);
+    fleet.receive(beat("a").applied(GENERATION_MAX));
+    let rows = commands(&mut fleet);
+    confirm(&mut fleet, &rows);
+    let push = fleet.pushes()[0].desired;
+    assert_eq!(push, ours(GENERATION_MAX, true));
+    assert!(push.outranks(&ours(GENERATION_MAX, false)));
 }
 
 #[test]

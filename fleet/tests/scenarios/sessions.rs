@@ -20,12 +20,18 @@ fn a_goodbye_makes_stopped_until_the_next_session() {
 }
 
 #[test]
-fn a_beat_that_arrives_after_its_goodbye_changes_nothing() {
+fn a_beat_that_arrives_after_its_goodbye_counts_its_work_and_reopens_nothing() {
     let mut fleet = TestFleet::with_agent(beat("a"));
     fleet.receive(goodbye("a").sequence(3));
     fleet.receive(beat("a").sequence(2));
+    fleet.discard_outputs();
     fleet.receive(beat("a").sequence(4));
+    assert!(!fleet.acks()[0].ack.unconfirmed);
+    fleet.receive(beat("a").sequence(5).segment(1, 7));
+    assert_eq!(fleet.agent("a").totals().ok, 7);
     assert_eq!(fleet.status("a"), "killed shutdown");
+    fleet.receive(beat("a").session(2));
+    assert_eq!(fleet.status("a"), "healthy");
 }
 
 #[test]

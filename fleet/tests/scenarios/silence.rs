@@ -113,9 +113,10 @@ fn an_overtaken_beat_postpones_deadlines_and_changes_no_values() {
     let mut fleet = TestFleet::with_agent(beat("a").port(1));
     fleet.receive(beat("a").sequence(3).busy(1, 0).port(3));
     fleet.advance_ms(50_000);
-    fleet.receive(beat("a").sequence(2).busy(7, 0).port(2));
+    fleet.receive(beat("a").sequence(2).busy(7, 0).port(2).segment(1, 4));
     let view = fleet.agent("a");
     assert_eq!((view.in_flight(), view.address().map(|it| it.port())), (1, Some(3)));
+    assert_eq!(view.totals().ok, 4, "its work counts");
     fleet.advance_to_ms(139_000);
     assert_eq!(fleet.status("a"), "healthy");
 }

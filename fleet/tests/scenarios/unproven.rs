@@ -33,6 +33,31 @@ fn a_recording_is_answered_once() {
 }
 
 #[test]
+fn sequences_of_64_sessions_are_remembered_before_they_are_live() {
+    for (sessions, answered) in [(64, 64), (65, 66)] {
+        let mut fleet = TestFleet::with_agent(beat("a"));
+        let mut answers = 0;
+        for n in 0..2 * sessions {
+            fleet.receive(beat("a").session(100 + n % sessions).sequence(1).unconfirmed());
+            fleet.advance_ms(1_000);
+            answers += fleet.acks().len();
+        }
+        assert_eq!(answers, answered, "{sessions} sessions");
+    }
+}
+
+#[test]
+fn a_restart_forgets_sequences_and_answers_them_as_unconfirmed() {
+    let mut fleet = TestFleet::restored(vec![restored_agent("a")]);
+    for _ in 0..2 {
+        fleet.receive(beat("a").sequence(1).unconfirmed());
+        let acks = fleet.acks();
+        assert_eq!(acks.len(), 1);
+        assert!(acks.iter().all(|ack| ack.ack.unconfirmed));
+    }
+}
+
+#[test]
 fn a_sequence_taken_before_its_session_is_live_is_repeated_afterwards() {
     let mut fleet = TestFleet::new();
     fleet.receive(beat("a").sequence(1).unconfirmed());
