@@ -23,6 +23,7 @@ from packing import Refused
 
 NO_CHALLENGE = bytes(16)
 OUT_OF_TURN = 10  # beats a second (section 5)
+UNANSWERED, UNCONFIRMED, CHANGED = 1_000, 100, 400  # ms until the first repeat (section 11)
 PATIENCE_MS = 1_000  # of a goodbye (section 13)
 COPY_BEATS = 150  # of a copy, more than of its original
 HISTOGRAM_MAX = 800  # bytes that always fit (section 9)
@@ -103,7 +104,9 @@ class Emitter:
         self.challenge, self.carried, self.answered = NO_CHALLENGE, None, 0
         self.held, self.lifted, self.control = {}, set(), None  # held: control id: (generation, killed)
         self.wants_identity, self.beats, self.regular = True, 0, 0
-        self.due, self.repeats, self.out_of_turn = self.started, 0, collections.deque()
+        self.due, self.early = self.started, collections.deque(maxlen=OUT_OF_TURN)
+        self.first, self.repeats = UNANSWERED, 0  # when a beat is repeated for the first time, if it is
+        self.change = 0  # first sequence that reports what was sent at once for section 12
         self.is_regular, self.confirmed = True, 0
         self.work, self.stopping = Work(), False
 
@@ -117,6 +120,8 @@ class Emitter:
         )  # fmt: skip
         self.carried = self.challenge
         say("sent", type=envelope.TYPES[kind], sequence=self.sequence, bytes=len(data))
+        if self.sequence in self.options.lose:
+            return
         try:
             self.socket.sendto(data, self.address)
         except OSError:
@@ -155,8 +160,14 @@ class Emitter:
         self.beats += 1
         if self.beats >= 3:
             self.wants_identity = False
-        self.due = now_ms() + options.interval_ms * random.uniform(0.9, 1.1)
-        self.is_regular = True
+        self.wait_an_interval()
+        repeat_at = now_ms() + (self.first or 0) * 2**self.repeats
+        if self.first and repeat_at < self.due:
+            self.due, self.is_regular = repeat_at, False
+        self.repeats += 1
+
+    def wait_an_interval(self):
+        self.due, self.is_regular = now_ms() + self.options.interval_ms * random.uniform(0.9, 1.1), True
 
     def is_killed(self):
         return any(killed and control not in self.lifted for control, (_, killed) in self.held.items())
@@ -176,13 +187,19 @@ class Emitter:
             "blocked_by": others[-1] if others else None,
         }
 
-    def at_once(self, delay_ms=0):
-        at = now_ms() + delay_ms
-        while self.out_of_turn and self.out_of_turn[0] < now_ms() - 1_000:
-            self.out_of_turn.popleft()
-        if len(self.out_of_turn) < OUT_OF_TURN and at < self.due:
-            self.out_of_turn.append(at)
+    def at_once(self):
+        """Beats now, or as soon as the limit of beats out of turn allows (section 5)."""
+        self.repeats, at = 0, now_ms()
+        if len(self.early) == OUT_OF_TURN:
+            at = max(at, self.early[0] + 1_000)
+        if at < self.due:
+            self.early.append(at)
             self.due, self.is_regular = at, False
+
+    def report(self):
+        """Beats at once for section 12, and again until that is answered."""
+        self.change, self.first = self.sequence + 1, self.first or CHANGED
+        self.at_once()
 
     # Receiving
 
@@ -211,32 +228,41 @@ class Emitter:
             if not newest[1] and fields["lifts"] in self.held:
                 self.lifted.add(fields["lifts"])
             say("killed" if self.is_killed() else "resumed", generation=newest[0])
-            self.at_once()
+            self.report()
 
     def take_ack(self, message, fields):
-        say("ack", sequence=message["sequence"], **fields)
+        sequence = message["sequence"]
+        say("ack", sequence=sequence, **fields)
         is_taken = fields["session_taken"] or fields["highest_sequence"] > self.sequence
-        if is_taken and message["sequence"] <= self.sequence:
+        if is_taken and sequence <= self.sequence:
             return self.leave_session()
-        if self.answered <= message["sequence"] <= self.sequence:
-            self.answered, self.challenge = message["sequence"], message["challenge"]
-            self.control = fields["control"] or self.control
         if fields["wants_identity"] or not fields["unconfirmed"]:
             self.wants_identity = fields["wants_identity"]
         self.work.told_durable(fields["durable_segment"])
-        if not fields["unconfirmed"]:
-            self.repeats, self.confirmed = 0, max(self.confirmed, message["sequence"])
-        elif self.carried != self.challenge:
-            wait_ms = 100 * 2 ** (self.repeats - 1) if self.repeats else 0
-            self.repeats += 1
-            self.at_once(min(wait_ms, self.options.interval_ms))
+        if not self.answered <= sequence <= self.sequence:
+            return
+        self.answered, self.challenge = sequence, message["challenge"]
+        self.control = fields["control"] or self.control
+        if fields["unconfirmed"]:
+            is_first = self.first != UNCONFIRMED
+            self.first = UNCONFIRMED
+            if is_first and self.carried != self.challenge:
+                self.at_once()
+            return
+        self.confirmed = sequence
+        if sequence < self.change:
+            self.first = CHANGED
+        elif self.first:
+            self.first = None
+            self.wait_an_interval()
 
     def leave_session(self):
         """Another process speaks in this session: this one is a copy, or has one (section 5)."""
         self.work.begin_session(self.confirmed)
         self.session, self.sequence = os.urandom(8), 0
         self.challenge, self.carried, self.answered, self.confirmed = NO_CHALLENGE, None, 0, 0
-        self.wants_identity, self.beats, self.repeats = True, 0, 0
+        self.wants_identity, self.beats = True, 0
+        self.first, self.change = UNANSWERED, 0
         say("session")
         self.at_once()
 
@@ -287,16 +313,18 @@ class Emitter:
             segment = self.work.freeze(self.sequence + 1)
             self.send(bodies.GOODBYE, {"uptime_ms": int(now_ms() - self.started), "segment": segment})
             resend_at = min(until_ms, now_ms() + wait_ms)
+            wait_ms *= 2
             while message := self.receive(resend_at):
+                was_confirmed = self.first != UNCONFIRMED
                 self.take(message)
                 if self.confirmed >= first and self.work.is_empty():
                     return
-                if message["type"] == bodies.ACK and self.carried != self.challenge:
+                if was_confirmed and self.first == UNCONFIRMED and self.carried != self.challenge:
+                    wait_ms = 100
                     break  # unconfirmed: the next one at once, with the new challenge
                 if segment is not None and self.work.pending is None:
+                    wait_ms = 100
                     break  # durable: the next one takes what is left
-            else:
-                wait_ms *= 2
 
 
 def options():
@@ -313,7 +341,12 @@ def options():
     parser.add_argument("--copy-after", type=int, help="regular beats until a copy of the process starts")
     parser.add_argument("--copy-delay-ms", type=int, default=0, help="until it goes on")
     parser.add_argument("--goodbye", action="store_true", help="say goodbye at the end")
+    parser.add_argument("--lose", type=numbers, default=[], help="sequences that the network loses")
     return parser.parse_args()
+
+
+def numbers(text):
+    return [int(number) for number in text.split(",")]
 
 
 def main():

@@ -5,7 +5,7 @@ mod scenario;
 use std::time::Duration;
 
 use heartline_engine::{AppliedStates, ConnectionState};
-use heartline_protocol::body::Ack;
+use heartline_protocol::body::{Ack, COUNT_MAX};
 use heartline_protocol::bucket::BUCKETS;
 use heartline_protocol::{ControlId, DatagramError, DesiredState, MessageType};
 use proptest::prelude::*;
@@ -266,18 +266,53 @@ fn a_goodbye_carries_all_remaining_work() {
 }
 
 #[test]
-fn an_unanswered_goodbye_ends_with_its_timeout() {
+fn an_unanswered_goodbye_is_repeated_at_doubling_distances_until_its_timeout() {
     let mut scenario = Scenario::live();
     let begin = scenario.now;
-    scenario.engine.close(scenario.now, ms(1_000));
-    let mut goodbyes = 0;
+    scenario.engine.close(scenario.now, ms(2_000));
+    let mut sent_at = Vec::new();
     while scenario.engine.poll_timeout().is_some() {
-        goodbyes += usize::from(scenario.poll().is_some_and(|message| message.goodbye));
+        if scenario.poll().is_some_and(|message| message.goodbye) {
+            sent_at.push(scenario.now.since(begin).as_millis());
+        }
         if scenario.engine.poll_timeout().is_some() {
             scenario.wait();
         }
     }
-    assert_eq!((goodbyes, scenario.now.since(begin)), (4, ms(1_000)));
+    assert_eq!(sent_at, [0, 100, 300, 700, 1_500]);
+    assert_eq!(scenario.now.since(begin), ms(2_000));
+}
+
+#[test]
+fn of_unconfirmed_acks_in_a_row_the_first_alone_gets_a_goodbye_at_once() {
+    let mut scenario = Scenario::live();
+    scenario.engine.close(scenario.now, ms(2_000));
+    scenario.send();
+    scenario.ack(3, B, unconfirmed());
+    assert_eq!(scenario.wait(), 0);
+    assert_eq!(scenario.send().challenge, B);
+    let mut waits = Vec::new();
+    for sequence in 4..7 {
+        let challenge = [sequence as u8; 16];
+        scenario.ack(sequence, challenge, unconfirmed());
+        waits.push(scenario.wait());
+        assert_eq!(scenario.send().challenge, challenge);
+    }
+    assert_eq!(waits, [100, 200, 400]);
+}
+
+#[test]
+fn goodbyes_with_much_work_are_not_held_back() {
+    let mut scenario = Scenario::live();
+    scenario.metrics.open.ok = 30 * COUNT_MAX;
+    let begin = scenario.now;
+    scenario.engine.close(scenario.now, ms(1_000));
+    for number in 1..=30 {
+        assert_eq!(scenario.send().segment, Some((number, COUNT_MAX)));
+        scenario.ack(number + 2, A, durable(number));
+    }
+    assert_eq!(scenario.poll(), None);
+    assert_eq!((scenario.engine.poll_timeout(), scenario.now), (None, begin));
 }
 
 #[test]

@@ -294,6 +294,22 @@ fn other_versions() -> Vec<Value> {
         ),
         beat("nil for every optional field", format!("9f cd7530 {uptime} {}", "c0".repeat(13))),
         beat(
+            "nil for every key of an identity",
+            format!(
+                "9f cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 00 00 00 c0 \
+                 88 a4686f7374c0 a567726f7570c0 a776657273696f6ec0 a96672616d65776f726bc0 a373646bc0 \
+                 a3706964c0 a66c6162656c73c0 a7646570656e6473c0"
+            ),
+        ),
+        beat(
+            "an identity with the longest dependencies and an empty list",
+            format!(
+                "9f cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 00 00 00 c0 \
+                 82 a66c6162656c7380 a7646570656e6473 92 d93f{} a161",
+                "7a".repeat(63)
+            ),
+        ),
+        beat(
             "newer: trailing fields of every type",
             format!(
                 "dc0019 cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 00 00 00 c0 c0 \

@@ -209,6 +209,7 @@ fn identities() -> Vec<RefusedDatagram> {
             &format!("81 {labels} 81 a161 {}", text(&"v".repeat(129))),
         ),
         identity("a number as label value", "WrongType", &format!("81 {labels} 81 {}", label(1))),
+        identity("nil as label value", "WrongType", &format!("81 {labels} 81 a161 c0")),
         identity(
             "a process id above 32 bits",
             "OutOfRange",
@@ -221,6 +222,12 @@ fn identities() -> Vec<RefusedDatagram> {
         ),
         identity("a dependency that is no id", "OutOfRange", &format!("81 {depends} 91 a141")),
         identity("an empty dependency", "OutOfRange", &format!("81 {depends} 91 a0")),
+        identity(
+            "a dependency that begins with a dot",
+            "OutOfRange",
+            &format!("81 {depends} 91 a22e61"),
+        ),
+        identity("nil as dependency", "WrongType", &format!("81 {depends} 92 a161 c0")),
         identity(
             "a dependency of 64 bytes",
             "TooLong",

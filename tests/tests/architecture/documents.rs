@@ -52,6 +52,13 @@ const NUMBERS: &[(&str, &str, &[&str])] = &[
     ("protocol/SPEC.md", "map of at most {}, key", &["limits::LABELS_MAX"]),
     ("protocol/SPEC.md", "key text of at most {} bytes", &["limits::LABEL_KEY_MAX"]),
     ("protocol/SPEC.md", "array of at most {} agent ids", &["limits::DEPENDS_MAX"]),
+    ("protocol/SPEC.md", "of {} sessions that are not live yet", &["unproven::SESSIONS_MAX"]),
+    ("protocol/SPEC.md", "Where more than {} superseded ones", &["session::SUPERSEDED_MAX"]),
+    ("protocol/SPEC.md", "sends at most {} beats a second", &["schedule::EARLY_PER_S"]),
+    ("protocol/SPEC.md", "no ack has come in this session | {} s", &["transmit::RETRY_UNANSWERED"]),
+    ("protocol/SPEC.md", "of the collector | {} ms", &["transmit::RETRY_UNCONFIRMED"]),
+    ("protocol/SPEC.md", "or of a later one | {} ms", &["transmit::RETRY_CHANGE"]),
+    ("protocol/SPEC.md", "if none comes within {} ms", &["transmit::RETRY_UNCONFIRMED"]),
 ];
 
 /// A text in backticks, or a command in a code block.

@@ -11,6 +11,7 @@ mod forgery;
 mod freeze;
 mod full_disk;
 mod hostile_text;
+mod interval_change;
 mod kill;
 mod late_and_unreachable;
 mod limits;

@@ -2,6 +2,7 @@
 
 use heartline_tests::harness::{TestEnvironment, wait_until};
 use heartline_vocabulary::{Action, Reason, State, WorkTotals};
+use rustix::process::Signal;
 use serde_json::Value;
 
 #[test]
@@ -37,6 +38,24 @@ fn work_and_goodbye_of_the_spec_emitter_are_understood() {
     assert_eq!(entry.vitals.total, total, "12 beats, each with 3 and 1");
     let latency = operator.detail("pythonic").entry.work.latency.unwrap();
     assert!(latency.p50.abs_diff(1_500) <= 24, "within 1.6 %: {latency:?}");
+}
+
+#[test]
+fn the_spec_emitter_repeats_what_is_lost_long_before_its_next_beat() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    // The first beat, the one that would be live, the report of the kill, and the first goodbye.
+    let options = ["--interval-ms=3600000", "--ok=1", "--lose=1,3,5,7", "--goodbye"];
+    let mut agent = env.start_spec_emitter("pythonic", collector.address(), &options);
+    let operator = env.operator();
+    let vitals = || operator.agent("pythonic").map(|it| it.vitals);
+    wait_until("it is live", || vitals().is_some_and(|it| it.state == State::Healthy));
+    operator.command(Action::Kill, &["pythonic"], 1);
+    wait_until("it reports that it obeys", || {
+        vitals().unwrap().command.is_some_and(|it| it.obeyed_ms.is_some())
+    });
+    agent.signal(Signal::TERM);
+    assert!(agent.wait().success(), "its work is stored, and its goodbye acknowledged");
 }
 
 #[test]

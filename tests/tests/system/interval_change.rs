@@ -1,0 +1,24 @@
+//! An agent that declares another interval within its session.
+
+use heartline_protocol::Beat;
+use heartline_tests::harness::{ScriptedAgent, TestEnvironment, wait_for};
+
+#[test]
+fn a_beat_with_another_interval_is_live_as_soon_as_it_echoes_the_challenge_for_that() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let mut agent = ScriptedAgent::new(collector.address(), env.token(), "changing", 1);
+    let operator = env.operator();
+    let every = |interval_ms| Beat { interval_ms, ..ScriptedAgent::minimal_beat() };
+    agent.beat_until_live(&every(1_000));
+    // Challenges change every 3 intervals, and at most every 30 s.
+    for (interval_ms, unconfirmed, shown_ms) in
+        [(10_000, false, 10_000), (60_000, true, 10_000), (60_000, false, 60_000)]
+    {
+        agent.beat(&every(interval_ms));
+        let ack = wait_for("an ack", || agent.receive());
+        assert_eq!(ack.unconfirmed, unconfirmed, "{interval_ms} ms");
+        let shown = operator.agent("changing").unwrap().vitals.interval_ms;
+        assert_eq!(shown, shown_ms, "{interval_ms} ms");
+    }
+}
