@@ -4,7 +4,9 @@
 mod emitter;
 mod ingest;
 mod kill;
+mod live_agents;
 mod machine;
+mod synthetic_fleet;
 mod table;
 mod tui;
 
@@ -23,7 +25,7 @@ pub struct BenchArgs {
 enum BenchCommand {
     /// CPU per beat on its way from the socket to judged state, and memory per agent.
     Ingest(ingest::IngestBenchArgs),
-    /// Time from an operator's kill to the agent's obedience.
+    /// Time from an operator's command to the agents: one by one, and up to 100,000 at once.
     Kill(BenchModeArg),
     /// CPU cost of `report()` and `task()`.
     Emitter(BenchModeArg),

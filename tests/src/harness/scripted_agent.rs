@@ -46,6 +46,8 @@ pub struct ScriptedAgent {
     pub session: u64,
     /// Sequence of the last message.
     pub sequence: u64,
+    /// Highest sequence that was acknowledged.
+    pub acked: u64,
     /// The challenge to be echoed.
     pub challenge: [u8; CHALLENGE_LEN],
 }
@@ -62,6 +64,7 @@ impl ScriptedAgent {
             name: name.to_owned(),
             session: Rng::with_seed(seed).u64(..),
             sequence: 0,
+            acked: 0,
             challenge: [0; CHALLENGE_LEN],
         }
     }
@@ -111,10 +114,10 @@ impl ScriptedAgent {
         let bytes = self.client.receive()?;
         let key = self.token.key.agent_key(Direction::Down, &self.name);
         let verified = Datagram::parse(&bytes).ok()?.verify(&key).ok()?;
-        let challenge = verified.header.challenge;
+        let (challenge, sequence) = (verified.header.challenge, verified.header.sequence);
         match verified.decode().ok()? {
             Body::Ack(ack) => {
-                self.challenge = challenge;
+                (self.challenge, self.acked) = (challenge, self.acked.max(sequence));
                 Some(ack)
             }
             _ => None,

@@ -11,7 +11,7 @@ use ring::hmac;
 use super::PipelineStage;
 use super::burst_sender::{BeatRound, BurstSender};
 use super::measurement::{CpuMeasurement, measure_bursts};
-use super::synthetic_fleet::{BeatPayload, SHARED_KEY, SyntheticFleet};
+use crate::bench::synthetic_fleet::{BeatPayload, SHARED_KEY, SyntheticFleet};
 
 /// Takes at least so many packets up to `stage`, which is [`PipelineStage::Decode`] at most.
 pub(super) fn measure(stage: PipelineStage, packets: u64) -> Result<CpuMeasurement> {

@@ -7,11 +7,12 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 
 use anyhow::{Context as _, Result};
 use heartline_collector::ingest::RECEIVE_BUFFER;
+use heartline_protocol::DesiredState;
 use heartline_protocol::challenge::{ChallengeKey, step_ms};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
-use super::synthetic_fleet::{self, BeatFields, BeatPayload, INTERVAL_MS, SyntheticFleet};
 use crate::bench::machine;
+use crate::bench::synthetic_fleet::{self, BeatFields, BeatPayload, INTERVAL_MS, SyntheticFleet};
 
 /// Beats sent at once: they all fit the receive buffer, so that draining it can be measured alone.
 pub(super) const BURST_LEN: usize = 4_096;
@@ -95,7 +96,9 @@ fn send(
         let agent = fleet.agent(nth);
         let (name, session) = (synthetic_fleet::name(agent), synthetic_fleet::session(agent));
         let challenge = boot_key.challenge(&name, session, echo_ms / step_ms, step_ms);
-        fleet.write_beat(agent, BeatFields { sequence, challenge, payload }, &mut datagram);
+        let applied = DesiredState::default();
+        let fields = BeatFields { sequence, challenge, applied, payload };
+        fleet.write_beat(agent, fields, &mut datagram);
         socket.send(&datagram)?;
     }
     Ok(())

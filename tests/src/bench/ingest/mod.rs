@@ -4,24 +4,22 @@
 mod baseline;
 mod bench_store;
 mod burst_sender;
-mod live_agents;
 mod measurement;
 mod pipeline;
 mod rate;
 mod report;
-mod synthetic_fleet;
 
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum as _;
 
-use self::live_agents::WorkPattern;
 use self::measurement::CpuMeasurement;
 use self::pipeline::PipelineBench;
 use self::rate::RateConfig;
 use self::report::IngestReport;
-use super::{BenchMode, BenchModeArg, machine};
+use super::live_agents::WorkPattern;
+use super::{BenchMode, BenchModeArg, machine, synthetic_fleet};
 
 /// Options of the ingest benchmark.
 #[derive(clap::Args)]

@@ -16,8 +16,8 @@ use super::PipelineStage;
 use super::bench_store::BenchStore;
 use super::burst_sender::{BOOT_KEY, BeatRound, BurstSender};
 use super::measurement::{CpuMeasurement, measure_bursts};
-use super::synthetic_fleet::{BeatPayload, INTERVAL_MS, SyntheticFleet};
 use crate::bench::machine;
+use crate::bench::synthetic_fleet::{BeatPayload, INTERVAL_MS, SyntheticFleet};
 use crate::clock;
 
 /// A collector without its process, and the agents that beat at it.

@@ -11,7 +11,9 @@ use heartline_operator::CollectorDirectories;
 use heartline_operator::client::{AccessMode, Client, ClientOptions, Endpoint};
 use heartline_operator::message::CollectorStatus;
 
-use super::live_agents::{BeatCounters, LiveAgents, WorkPattern};
+use crate::bench::live_agents::{
+    BeatCounters, LiveAgents, LiveAgentsConfig, REGISTRATION_CONFIG, WorkPattern,
+};
 use crate::bench::machine;
 use crate::bench::table::ResultTable;
 use crate::harness::TestEnvironment;
@@ -37,13 +39,14 @@ pub(super) fn run(config: &RateConfig) -> Result<()> {
     let RateConfig { per_second, span, work, is_watched } = *config;
     machine::pin(0)?;
     let env = TestEnvironment::new();
+    env.configure(REGISTRATION_CONFIG);
     // It inherits the core; everything else moves to the other one.
     let mut collector = env.start_collector();
     machine::pin(1)?;
     let pid = collector.process().pid();
     let operator = env.operator();
-    let (token, address) = (env.token(), collector.address());
-    let mut agents = LiveAgents::new(per_second, INTERVAL_MS, &token, address, work)?;
+    let fleet = LiveAgentsConfig { agents: per_second, interval_ms: INTERVAL_MS, work, sockets: 1 };
+    let mut agents = LiveAgents::new(fleet, &env.token(), collector.address())?;
     let rate = u64::from(per_second);
     let first_beats = Duration::from_secs(rate.div_ceil(FIRST_BEATS_PER_SECOND));
     agents.beat(FIRST_BEATS_PER_SECOND.min(rate), first_beats)?;

@@ -1,16 +1,16 @@
-//! Latency of a kill on loopback, from the operator's command to the agent's obedience, through a
-//! collector process with its disk, real emitters and the operators' client.
+//! Kills of single agents, each with a real emitter: from the operator's command to the agent's
+//! obedience.
 
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use hdrhistogram::Histogram;
 use heartline::Heartline;
 use heartline_vocabulary::Action;
 
-use super::BenchMode;
-use super::table::ResultTable;
+use super::{histogram, ms};
+use crate::bench::BenchMode;
+use crate::bench::table::ResultTable;
 use crate::clock;
 use crate::harness::{TestEnvironment, TestOperator, wait_until};
 
@@ -61,18 +61,12 @@ pub(super) fn run(mode: BenchMode) -> Result<()> {
         ("the agent's obedience", &obeyed, "p99 <= 50"),
         ("the agent's resumption", &resumed, ""),
     ] {
-        let ms = |us: u64| format!("{:.2}", us as f64 / 1e3);
         let at = |quantile| ms(histogram.value_at_quantile(quantile));
         let max = ms(histogram.max());
         table.row(&[what.into(), at(0.5), at(0.9), at(0.99), max, goal.into()]);
     }
     table.print();
     Ok(())
-}
-
-/// Latencies from 1 µs to a minute.
-fn histogram() -> Result<Histogram<u64>> {
-    Histogram::new_with_bounds(1, 60_000_000, 3).context("bounds of a histogram")
 }
 
 impl MeasuredAgent {

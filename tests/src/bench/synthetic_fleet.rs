@@ -4,8 +4,8 @@ use heartline_protocol::bucket::{self, PackedHistogram};
 use heartline_protocol::limits::{CHALLENGE_LEN, INTERVAL_DEFAULT_MS, TAG_LEN};
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{
-    AgentKey, Beat, DatagramWriter, Direction, Header, IdentityView, KeyEpoch, MessageType,
-    ScopeKey, SegmentView,
+    AgentKey, Beat, DatagramWriter, DesiredState, Direction, Header, IdentityView, KeyEpoch,
+    MessageType, ScopeKey, SegmentView,
 };
 use heartline_vocabulary::Phase;
 
@@ -33,6 +33,8 @@ pub(super) struct BeatFields {
     pub(super) sequence: u64,
     /// The newest challenge that the agent received, or zeros.
     pub(super) challenge: [u8; CHALLENGE_LEN],
+    /// The desired state that the agent has applied.
+    pub(super) applied: DesiredState,
     pub(super) payload: BeatPayload,
 }
 
@@ -98,7 +100,8 @@ impl SyntheticFleet {
             interval_ms: self.interval_ms,
             uptime_ms: 3_600_000 + u64::from(agent),
             phase: Phase::Running,
-            in_flight: 1,
+            in_flight: u32::from(!fields.applied.killed),
+            applied: fields.applied,
             oldest_in_flight_ms: Some(1_200),
             progress_age_ms: Some(800),
             ..Beat::default()
@@ -111,8 +114,8 @@ impl SyntheticFleet {
         let start = sealer.body().len();
         beat.write(sealer.body());
         if matches!(fields.payload, BeatPayload::Segment(_)) {
-            // The length of the step makes all beats equally long.
-            let missing = BEAT_LEN - TAG_LEN - sealer.body().len();
+            // The length of the step makes all beats equally long, as long as there is no command.
+            let missing = BEAT_LEN.saturating_sub(TAG_LEN + sealer.body().len());
             beat.step = Some(UntrustedText::new(&"fetch-invoices-from-the-archive"[..missing]));
             sealer.body().truncate(start);
             beat.write(sealer.body());
@@ -135,7 +138,13 @@ impl SyntheticFleet {
 }
 
 pub(super) fn name(agent: u32) -> String {
-    format!("{PREFIX}{agent:07}")
+    format!("{PREFIX}{agent:0NUMBER_LEN$}")
+}
+
+/// Returns a pattern that finds the first `count` agents, a power of ten.
+pub(super) fn pattern_of_first(count: u32) -> String {
+    let zeros = NUMBER_LEN - count.ilog10() as usize;
+    format!("{PREFIX}{:0<zeros$}*", "")
 }
 
 /// Returns the number of the agent with this name.
@@ -144,6 +153,8 @@ pub(super) fn parse_name(name: &str) -> Option<u32> {
 }
 
 const PREFIX: &str = "agent-";
+/// Digits of an agent's number in its name.
+const NUMBER_LEN: usize = 7;
 
 /// Returns an agent's only session.
 pub(super) fn session(agent: u32) -> u64 {
