@@ -10,10 +10,10 @@ fn a_beat_with_another_interval_is_live_as_soon_as_it_echoes_the_challenge_for_t
     let mut agent = ScriptedAgent::new(collector.address(), env.token(), "changing", 1);
     let operator = env.operator();
     let every = |interval_ms| Beat { interval_ms, ..ScriptedAgent::minimal_beat() };
-    agent.beat_until_live(&every(1_000));
-    // Challenges change every 3 intervals, and at most every 30 s.
+    agent.beat_until_live(&every(100));
+    // Challenges change every 3 intervals, and at most every 3 s.
     for (interval_ms, unconfirmed, shown_ms) in
-        [(10_000, false, 10_000), (60_000, true, 10_000), (60_000, false, 60_000)]
+        [(1_000, false, 1_000), (60_000, true, 1_000), (60_000, false, 60_000)]
     {
         agent.beat(&every(interval_ms));
         let ack = wait_for("an ack", || agent.receive());
