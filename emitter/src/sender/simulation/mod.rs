@@ -1,19 +1,20 @@
-//! A seeded simulation of an emitter with two collectors, each with a network and crashes of its own.
+//! Seeded simulations of an emitter with models of collectors: each has a network and crashes of its own.
+
+mod two_collectors;
+mod two_fleets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use heartline_engine::{AgentKeys, Engine, EngineConfig, MonoNanos};
+use heartline_engine::{AgentKeys, AppliedStates, Engine, EngineConfig, MonoNanos};
 use heartline_protocol::{
     Ack, AgentName, Body, ControlId, Datagram, DatagramWriter, DesiredState, Direction, Header,
     KeyEpoch, MasterKey, MessageType, ScopeKey, SegmentView, Token, TokenScope,
 };
 
 use super::metrics::SharedMetrics;
-use crate::kill::KillHooks;
-use crate::report::Report;
 use crate::shared::SharedState;
 
 const SEEDS: u64 = 300;
@@ -33,7 +34,7 @@ struct Sums {
 
 /// A collector of one agent, whose memory a crash takes and whose disk it does not.
 struct ModelCollector {
-    control: Option<ControlId>,
+    desired: DesiredState,
     challenge: [u8; 16],
     /// The last segment counted, and the sums with it: on disk, and in memory.
     durable: (u64, Sums),
@@ -67,7 +68,7 @@ impl ModelCollector {
         }
         let ack = Ack {
             durable_segment: self.durable.0,
-            desired: DesiredState { control: self.control, ..DesiredState::default() },
+            desired: self.desired,
             unconfirmed: !is_live,
             ..Ack::default()
         };
@@ -101,6 +102,27 @@ struct Site {
 }
 
 impl Site {
+    /// Returns a site of the fleet whose master key begins with `fleet`, and its collector's control id.
+    fn new(fleet: u8, control: u64, shared: Arc<SharedState>, rng: &mut Rng) -> Self {
+        let key = MasterKey::new([fleet; 32]).scope_key(KeyEpoch(1), "");
+        let desired = DesiredState { control: ControlId::new(control), ..DesiredState::default() };
+        Self {
+            engine: Engine::new(config(&key, AppliedStates::default(), rng), MonoNanos::default()),
+            metrics: SharedMetrics::new(shared),
+            collector: ModelCollector {
+                desired,
+                challenge: rng.u128(..).to_be_bytes(),
+                durable: Default::default(),
+                counted: Default::default(),
+                key,
+            },
+            is_up: true,
+            is_cut_off: false,
+            in_flight: BTreeMap::new(),
+            sent: 0,
+        }
+    }
+
     fn send(&mut self, direction: Direction, bytes: &[u8], now: MonoNanos, rng: &mut Rng) {
         let copies = if self.is_cut_off { 0 } else { [0, 1, 1, 1, 2][rng.usize(0..5)] };
         for _ in 0..copies {
@@ -110,11 +132,13 @@ impl Site {
         }
     }
 
-    fn deliver(&mut self, now: MonoNanos, rng: &mut Rng) {
+    /// Delivers what has arrived; returns whether the applied states changed.
+    fn deliver(&mut self, now: MonoNanos, rng: &mut Rng) -> bool {
+        let mut has_changed = false;
         while let Some(first) = self.in_flight.first_entry().filter(|first| first.key().0 <= now) {
             match first.remove() {
                 (Direction::Down, bytes) => {
-                    self.engine.handle_datagram(&bytes, now).unwrap();
+                    has_changed |= self.engine.handle_datagram(&bytes, now).unwrap();
                 }
                 (Direction::Up, bytes) if self.is_up => {
                     let ack = self.collector.answer(&bytes);
@@ -123,6 +147,7 @@ impl Site {
                 (Direction::Up, _) => {}
             }
         }
+        has_changed
     }
 
     fn transmit(&mut self, now: MonoNanos, rng: &mut Rng) {
@@ -148,77 +173,13 @@ impl Site {
     }
 }
 
-fn sites(shared: &Arc<SharedState>, rng: &mut Rng) -> [Site; 2] {
-    [7, 9].map(|control| {
-        let agent = AgentName::new("mail").unwrap();
-        let key = MasterKey::new([7; 32]).scope_key(KeyEpoch(1), "");
-        let (scope, epoch) = (TokenScope::default(), KeyEpoch(1));
-        let keys = AgentKeys::new(&Token { epoch, scope, key: key.clone() }, &agent).unwrap();
-        let interval_ms = INTERVAL.as_millis() as u32;
-        let config = EngineConfig { interval_ms, ..EngineConfig::new(agent, keys, rng.u64(..)) };
-        Site {
-            engine: Engine::new(config, MonoNanos::default()),
-            metrics: SharedMetrics::new(Arc::clone(shared)),
-            collector: ModelCollector {
-                control: ControlId::new(control),
-                challenge: rng.u128(..).to_be_bytes(),
-                durable: Default::default(),
-                counted: Default::default(),
-                key,
-            },
-            is_up: true,
-            is_cut_off: false,
-            in_flight: BTreeMap::new(),
-            sent: 0,
-        }
-    })
+fn token(key: &ScopeKey) -> Token {
+    Token { epoch: KeyEpoch(1), scope: TokenScope::default(), key: key.clone() }
 }
 
-fn work(shared: &SharedState, done: &mut Sums, rng: &mut Rng) {
-    for _ in 0..rng.u32(0..4) {
-        let (cost, latency) = (rng.u64(0..5_000_000), Duration::from_micros(rng.u64(..1 << 34)));
-        let report = if rng.bool() { Report::ok() } else { Report::failed() };
-        shared.counters.report(report.cost_nano_usd(cost).latency(latency));
-        done.tasks += 1;
-        done.cost_nano_usd += cost;
-        done.latencies += 1;
-    }
-}
-
-#[test]
-fn each_collector_counts_all_work_once_whatever_it_and_the_other_go_through() {
-    for seed in 0..SEEDS {
-        let mut rng = Rng::with_seed(seed);
-        let shared = Arc::new(SharedState::new("mail", None, KillHooks::default()));
-        let mut sites = sites(&shared, &mut rng);
-        let (mut now, mut done) = (MonoNanos::default(), Sums::default());
-        let mut step = |sites: &mut [Site; 2], rng: &mut Rng| {
-            now = now.plus(STEP);
-            for site in sites {
-                site.deliver(now, rng);
-                site.transmit(now, rng);
-            }
-            now
-        };
-        for _ in 0..FAULTY_STEPS {
-            work(&shared, &mut done, &mut rng);
-            sites.iter_mut().for_each(|site| site.inject_fault(&mut rng));
-            step(&mut sites, &mut rng);
-            for site in &sites {
-                let (_, durable) = site.collector.durable;
-                assert!(durable.tasks <= done.tasks, "seed {seed}: {durable:?} of {done:?}");
-            }
-        }
-        for _ in 0..CALM_STEPS {
-            for site in &mut sites {
-                (site.is_up, site.is_cut_off) = (true, false);
-                site.collector.commit();
-            }
-            step(&mut sites, &mut rng);
-        }
-        for site in &sites {
-            assert_eq!(site.collector.durable.1, done, "seed {seed}");
-            assert_eq!(site.engine.pending_segment(), None, "seed {seed}");
-        }
-    }
+fn config(key: &ScopeKey, applied: AppliedStates, rng: &mut Rng) -> EngineConfig {
+    let agent = AgentName::new("mail").unwrap();
+    let keys = AgentKeys::new(&token(key), &agent).unwrap();
+    let interval_ms = INTERVAL.as_millis() as u32;
+    EngineConfig { interval_ms, applied, ..EngineConfig::new(agent, keys, rng.u64(..)) }
 }
