@@ -21,7 +21,7 @@ impl AppState {
     /// 1. where only counts are drawn, or an open dialog is not: to quit, suspend, or get help, and
     ///    to leave that dialog;
     /// 2. on a compact screen: all that change what it shows;
-    /// 3. on a read-only connection: all but killing and resuming.
+    /// 3. on a read-only connection: all but killing, resuming and forgetting.
     pub(crate) fn availability(&self, command: AppCommand) -> Availability {
         let layout = ScreenLayout::of(self.size);
         let is_hidden = match layout {
@@ -105,7 +105,9 @@ impl AppState {
 pub(crate) fn refusal(state: &AppState, command: AppCommand) -> Option<String> {
     match state.availability(command) {
         Availability::Available => None,
-        Availability::ReadOnly => Some("read-only connection: it can't kill or resume".to_owned()),
+        Availability::ReadOnly => {
+            Some("read-only connection: it can't kill, resume or forget".to_owned())
+        }
         Availability::NotDrawn => {
             let (columns, rows) = MIN_SIZE;
             Some(format!("{} needs a screen of {columns}x{rows}", command.name()))
@@ -118,5 +120,5 @@ const fn is_always_available(command: AppCommand) -> bool {
 }
 
 const fn is_control(command: AppCommand) -> bool {
-    matches!(command, AppCommand::Kill | AppCommand::Resume)
+    matches!(command, AppCommand::Kill | AppCommand::Resume | AppCommand::Forget)
 }

@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use AppCommand::{
     AgentTransitions, Back, Bottom, Columns, CopyId, CopyRow, Down, Exit, Expand, Export, Filter,
-    FoldAll, FoldClose, FoldOpen, Freeze, Group, HalfDown, HalfUp, Help, Invert, Kill, Mark,
-    MarkAll, MarkRange, Mouse, NextMatch, NextPane, Open, PageDown, PageUp, Palette, PreviousMatch,
-    PreviousPane, ProblemsOnly, Quit, Reconnect, Redraw, Resume, ShowAgent, ShowFleet,
-    ShowTransitions, Sort, SortLeft, SortRight, Suspend, Top, Unmark, Up, Utc,
+    FoldAll, FoldClose, FoldOpen, Forget, Freeze, Group, HalfDown, HalfUp, Help, Invert, Kill,
+    Mark, MarkAll, MarkRange, Mouse, NextMatch, NextPane, Open, PageDown, PageUp, Palette,
+    PreviousMatch, PreviousPane, ProblemsOnly, Quit, Reconnect, Redraw, Resume, ShowAgent,
+    ShowFleet, ShowTransitions, Sort, SortLeft, SortRight, Suspend, Top, Unmark, Up, Utc,
 };
 
 /// A command that a key or the palette gives.
@@ -66,6 +66,7 @@ pub(crate) enum AppCommand {
     AgentTransitions,
     Kill,
     Resume,
+    Forget,
 }
 
 /// A name that no command has.
@@ -221,6 +222,9 @@ pub(crate) const REGISTRY: &[CommandSpec] = &[
     spec(Resume, "resume", &["R"], FLEET_AND_AGENT, "resume killed agents (asks once)")
         .hint(60, "resume")
         .subcommand("heartline resume NAME"),
+    spec(Forget, "forget", &["F"], FLEET_AND_AGENT, "forget agents that are gone (asks first)")
+        .hint(33, "forget")
+        .subcommand("heartline forget NAME"),
     spec(Filter, "filter", &["/"], TABLES, "filter, as state:degraded host:m3* !tag:dev")
         .hint(85, "filter")
         .subcommand("heartline status --filter Q"),
@@ -319,12 +323,12 @@ mod tests {
             assert!(rest.iter().all(|other| other.command != spec.command), "{}", spec.name);
             assert_eq!(AppCommand::from_name(spec.name), Some(spec.command));
         }
-        assert_eq!(REGISTRY.len(), AppCommand::Resume as usize + 1, "a command is not registered");
+        assert_eq!(REGISTRY.len(), AppCommand::Forget as usize + 1, "a command is not registered");
     }
 
     #[test]
     fn commands_that_change_the_fleet_are_capitals() {
-        for command in [AppCommand::Kill, AppCommand::Resume] {
+        for command in [AppCommand::Kill, AppCommand::Resume, AppCommand::Forget] {
             for key in command.spec().keys {
                 assert!(key.chars().all(|c| c.is_ascii_uppercase()), "{key}");
             }

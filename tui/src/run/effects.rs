@@ -5,7 +5,9 @@ use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use heartline_operator::client::{ClientError, LinkHandle};
-use heartline_operator::message::{AgentCommand, EventQuery, Reply, Request};
+use heartline_operator::message::{
+    AgentCommand, ErrorCode, EventQuery, ForgetCommand, Reply, Request,
+};
 use tokio::sync::mpsc;
 
 use crate::terminal::Clipboard;
@@ -32,6 +34,7 @@ impl EffectRunner {
             AppEffect::RequestAgent(id) => self.spawn(request_agent(self.link.clone(), id)),
             AppEffect::RequestEvents(query) => self.spawn(request_events(self.link.clone(), query)),
             AppEffect::SendCommand(command) => self.spawn(send_command(self.link.clone(), command)),
+            AppEffect::SendForget(command) => self.spawn(send_forget(self.link.clone(), command)),
             AppEffect::Export(export) => {
                 self.spawn(async move { AppEvent::Exported(write_export(Path::new(""), &export)) });
             }
@@ -92,6 +95,22 @@ async fn send_command(link: LinkHandle, command: AgentCommand) -> AppEvent {
         }
         Err(error) => AppEvent::CommandRefused { request_id, why: error.to_string() },
     }
+}
+
+/// A forget that got no answer is not sent again: who is still listed was not forgotten.
+async fn send_forget(link: LinkHandle, command: ForgetCommand) -> AppEvent {
+    AppEvent::ForgetAnswered(match link.request(Request::Forget(command)).await {
+        Ok(Reply::Forgotten { agents }) => Ok(agents),
+        Ok(other) => Err(unexpected_reply(&other)),
+        Err(ClientError::Refused { code: ErrorCode::BadRequest, message }) => {
+            let why = message.strip_prefix("nothing was done: ").unwrap_or(&message);
+            Err(format!("REFUSED, nothing was done: {why}"))
+        }
+        Err(error @ (ClientError::Closed { .. } | ClientError::TimedOut { .. })) => {
+            Err(format!("{error}; who is still listed was not forgotten"))
+        }
+        Err(error) => Err(error.to_string()),
+    })
 }
 
 fn unexpected_reply(reply: &Reply) -> String {

@@ -10,7 +10,7 @@ use heartline_operator::text::natural_order;
 use heartline_operator::{Filter, FleetMirror};
 use heartline_vocabulary::{AgentRowId, State, StateCounts};
 
-use super::overlay::host_of;
+use super::confirm_dialog::host_of;
 use crate::columns::FleetColumn;
 
 /// By what the rows are grouped.

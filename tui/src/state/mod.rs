@@ -1,6 +1,7 @@
 //! Everything that can change: one struct, changed only by `update`, read only by `view`.
 
 mod command_tracker;
+mod confirm_dialog;
 mod fleet_list;
 mod model;
 mod overlay;
@@ -16,6 +17,9 @@ use crate::options::TuiSettings;
 use crate::theme::{ScreenGlyphs, StyleRole, ThemeName};
 
 pub(crate) use command_tracker::{CommandProgress, CommandTracker, TrackedCommand};
+pub(crate) use confirm_dialog::{
+    CommandTargets, ConfirmDialog, DialogCommand, DialogFocus, FocusDirection, host_of,
+};
 pub(crate) use fleet_list::{
     FleetList, FleetRow, GroupBy, GroupSummary, ListFilter, ListOrder, ListStaleness, SelectedRow,
 };
@@ -23,8 +27,7 @@ pub(crate) use fleet_list::{
 pub(crate) use model::MAX_EVENTS;
 pub(crate) use model::{ConnectionState, ConnectionStatus, FleetModel, is_problem};
 pub(crate) use overlay::{
-    ColumnPicker, CommandPalette, ConfirmDialog, DialogFocus, FilterEditor, FocusDirection,
-    Overlay, PickerPurpose, TextInput, host_of,
+    ColumnPicker, CommandPalette, FilterEditor, Overlay, PickerPurpose, TextInput,
 };
 pub(crate) use screens::{AgentScreen, FocusedList, FollowMode, TransitionList};
 

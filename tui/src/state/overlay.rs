@@ -1,19 +1,10 @@
 //! What is drawn above a screen and takes the keys: help, palette, pickers, the filter line, and
-//! the kill and resume dialogs.
-//!
-//! 1. A dialog's targets are fixed by id when it opens. The focus starts on Cancel, and Enter in a
-//!    text field only goes to the next field.
-//! 2. What must be typed to confirm a kill grows with its scope: a name, `kill N`,
-//!    `kill all on HOST`.
-//! 3. Kill is disabled until that is typed and a reason is given.
+//! dialogs.
 
-use std::collections::BTreeSet;
-
-use heartline_operator::message::AgentEntry;
-use heartline_operator::{FilterError, FleetMirror};
-use heartline_vocabulary::Action;
+use heartline_operator::FilterError;
 
 use super::AppState;
+use super::confirm_dialog::ConfirmDialog;
 use super::fleet_list::SelectedRow;
 use crate::columns::FleetColumn;
 use crate::commands::{AppCommand, CommandSpec, REGISTRY};
@@ -82,40 +73,6 @@ pub(crate) enum PickerPurpose {
     Visibility,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum DialogFocus {
-    #[default]
-    Cancel,
-    Reason,
-    /// The field for the confirmation phrase.
-    Phrase,
-    Confirm,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FocusDirection {
-    Next,
-    Previous,
-}
-
-/// A dialog that asks before a kill or resume is sent.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ConfirmDialog {
-    pub action: Action,
-    /// The agents as they were when the dialog opened.
-    pub targets: Vec<AgentEntry>,
-    /// How many of the last targets are marked, but hidden by the list's filter.
-    pub hidden: usize,
-    /// What must be typed to confirm a kill.
-    pub phrase: String,
-    pub opened_at_ms: i64,
-    pub reason: TextInput,
-    pub typed: TextInput,
-    pub focus: DialogFocus,
-    /// First target on the screen.
-    pub scroll: usize,
-}
-
 impl CommandPalette {
     /// Returns the commands of a screen whose name has all the typed letters in their order, or
     /// whose help has the typed text.
@@ -144,90 +101,6 @@ impl ColumnPicker {
     pub(crate) fn selected(&self) -> FleetColumn {
         FleetColumn::ALL[self.at.min(FleetColumn::ALL.len() - 1)]
     }
-}
-
-impl ConfirmDialog {
-    /// Opens a dialog on agents, of which the last `hidden` are hidden by the list's filter.
-    pub(crate) fn new(
-        action: Action,
-        targets: Vec<AgentEntry>,
-        hidden: usize,
-        fleet: &FleetMirror,
-        opened_at_ms: i64,
-    ) -> Self {
-        Self {
-            action,
-            phrase: confirmation_phrase(&targets, fleet),
-            targets,
-            hidden,
-            opened_at_ms,
-            reason: TextInput::default(),
-            typed: TextInput::default(),
-            focus: DialogFocus::default(),
-            scroll: 0,
-        }
-    }
-
-    /// Returns whether the phrase was typed exactly.
-    pub(crate) fn is_phrase_typed(&self) -> bool {
-        self.typed.text().trim() == self.phrase
-    }
-
-    /// Returns whether the dialog can be confirmed: a resume at once, a kill once both fields are
-    /// filled in.
-    pub(crate) fn is_ready(&self) -> bool {
-        let has_reason = !self.reason.text().trim().is_empty();
-        self.action == Action::Resume || (self.is_phrase_typed() && has_reason)
-    }
-
-    /// Returns the text field that has the focus.
-    pub(crate) fn focused_field(&mut self) -> Option<&mut TextInput> {
-        match self.focus {
-            DialogFocus::Reason => Some(&mut self.reason),
-            DialogFocus::Phrase => Some(&mut self.typed),
-            DialogFocus::Cancel | DialogFocus::Confirm => None,
-        }
-    }
-
-    /// Moves the focus in a circle, past a disabled confirm button.
-    pub(crate) fn move_focus(&mut self, direction: FocusDirection) {
-        use DialogFocus::{Cancel, Confirm, Phrase, Reason};
-        let order: &[DialogFocus] = match (self.action, self.is_ready()) {
-            (Action::Resume, _) => &[Cancel, Confirm],
-            (Action::Kill, true) => &[Reason, Phrase, Cancel, Confirm],
-            (Action::Kill, false) => &[Reason, Phrase, Cancel],
-        };
-        let at = order.iter().position(|focus| *focus == self.focus).unwrap_or(0);
-        self.focus = match direction {
-            FocusDirection::Next => order[(at + 1) % order.len()],
-            FocusDirection::Previous => order[(at + order.len() - 1) % order.len()],
-        };
-    }
-}
-
-fn confirmation_phrase(targets: &[AgentEntry], fleet: &FleetMirror) -> String {
-    match targets {
-        [only] => only.agent.clone(),
-        _ => whole_host(targets, fleet).map_or_else(
-            || format!("kill {}", targets.len()),
-            |host| format!("kill all on {host}"),
-        ),
-    }
-}
-
-/// Returns the host, if the targets are all agents on it and no others.
-fn whole_host<'a>(targets: &'a [AgentEntry], fleet: &FleetMirror) -> Option<&'a str> {
-    let host = host_of(targets.first()?)?;
-    let ids: BTreeSet<&str> = targets.iter().map(|target| target.agent.as_str()).collect();
-    let mut on_host = fleet.entries().filter(|entry| host_of(entry) == Some(host));
-    let is_whole = targets.iter().all(|target| host_of(target) == Some(host))
-        && on_host.all(|entry| ids.contains(entry.agent.as_str()));
-    is_whole.then_some(host)
-}
-
-/// Returns the host of an agent, if it is known.
-pub(crate) fn host_of(entry: &AgentEntry) -> Option<&str> {
-    entry.identity.shared.host.as_deref()
 }
 
 impl TextInput {

@@ -9,7 +9,7 @@ use crate::clock::MonoTime;
 use crate::keys::KeyChord;
 use crate::options::{ColourPreference, TuiConfig};
 use crate::snapshot::text;
-use crate::state::AppState;
+use crate::state::{AppState, ConfirmDialog, DialogFocus, Overlay};
 use crate::update::{AppEffect, AppEvent, update};
 use crate::view::view;
 
@@ -29,6 +29,15 @@ impl AppHarness {
     pub(crate) fn with(size: (u16, u16), config: &TuiConfig) -> Self {
         let mut app = Self::unconnected(size, config);
         app.connect(AccessMode::Control);
+        app
+    }
+
+    /// Returns a connected app with one agent selected.
+    pub(crate) fn on(agent: &str) -> Self {
+        let mut app = Self::connected((120, 36));
+        app.keys("/");
+        app.type_text(&format!("agent={agent}"));
+        app.keys("Enter");
         app
     }
 
@@ -120,6 +129,23 @@ impl AppHarness {
     pub(crate) fn update_fleet(&mut self, delta: FleetDelta) {
         self.link(LinkEvent::Update(SubscriptionUpdate::Delta(Box::new(delta))));
         self.send(AppEvent::RebuildList);
+    }
+
+    pub(crate) fn dialog(&self) -> Option<&ConfirmDialog> {
+        match &self.state.overlay {
+            Some(Overlay::Dialog(dialog)) => Some(dialog),
+            _ => None,
+        }
+    }
+
+    /// Returns what has the focus in the dialog; `None` when none is open.
+    pub(crate) fn focus(&self) -> Option<DialogFocus> {
+        self.dialog().map(|dialog| dialog.focus)
+    }
+
+    /// Returns what must be typed in the dialog.
+    pub(crate) fn phrase(&self) -> String {
+        self.dialog().expect("a dialog is open").phrase.clone()
     }
 
     pub(crate) fn screen(&self) -> String {

@@ -6,34 +6,11 @@ use heartline_vocabulary::{Action, CommandRefusal, CommandTarget, Reason, State}
 
 use super::harness::AppHarness;
 use crate::options::TuiConfig;
-use crate::state::{DialogFocus, Overlay};
+use crate::state::DialogFocus;
 use crate::update::{AppEffect, AppEvent};
 
 fn app() -> AppHarness {
     AppHarness::connected((120, 36))
-}
-
-/// Returns the app with one agent selected.
-fn app_on(agent: &str) -> AppHarness {
-    let mut app = app();
-    app.keys("/");
-    app.type_text(&format!("agent={agent}"));
-    app.keys("Enter");
-    app
-}
-
-fn focus(app: &AppHarness) -> Option<DialogFocus> {
-    match &app.state.overlay {
-        Some(Overlay::Dialog(dialog)) => Some(dialog.focus),
-        _ => None,
-    }
-}
-
-fn phrase(app: &AppHarness) -> String {
-    match &app.state.overlay {
-        Some(Overlay::Dialog(dialog)) => dialog.phrase.clone(),
-        _ => panic!("no dialog is open"),
-    }
 }
 
 fn sent_command(effects: &[AppEffect]) -> Option<&AgentCommand> {
@@ -45,13 +22,13 @@ fn sent_command(effects: &[AppEffect]) -> Option<&AgentCommand> {
 
 /// Fills both fields in and presses Kill.
 fn confirm(app: &mut AppHarness) -> Vec<AppEffect> {
-    let phrase = phrase(app);
+    let phrase = app.phrase();
     app.keys("Tab");
     app.type_text("INC-482");
     app.keys("Tab");
     app.type_text(&phrase);
     app.keys("Tab Tab");
-    assert_eq!(focus(app), Some(DialogFocus::Confirm));
+    assert_eq!(app.focus(), Some(DialogFocus::Confirm));
     app.keys("Enter")
 }
 
@@ -74,31 +51,31 @@ fn accept(app: &mut AppHarness, command: &AgentCommand, generation: u64) {
 
 #[test]
 fn the_focus_starts_on_cancel_and_enter_cancels() {
-    let mut app = app_on("mail.2");
+    let mut app = AppHarness::on("mail.2");
     app.keys("K");
-    assert_eq!(focus(&app), Some(DialogFocus::Cancel));
+    assert_eq!(app.focus(), Some(DialogFocus::Cancel));
     assert_eq!(app.keys("Enter"), []);
-    assert_eq!(focus(&app), None);
+    assert_eq!(app.focus(), None);
 }
 
 #[test]
 fn enter_never_confirms_from_a_text_field() {
-    let mut app = app_on("mail.2");
+    let mut app = AppHarness::on("mail.2");
     app.keys("K Tab");
     app.type_text("because");
     assert_eq!(app.keys("Enter"), []);
-    assert_eq!(focus(&app), Some(DialogFocus::Phrase));
+    assert_eq!(app.focus(), Some(DialogFocus::Phrase));
     app.type_text("mail.2");
     assert_eq!(app.keys("Enter"), []);
-    assert_eq!(focus(&app), Some(DialogFocus::Cancel));
+    assert_eq!(app.focus(), Some(DialogFocus::Cancel));
 }
 
 #[test]
 fn letters_do_nothing_while_a_button_has_the_focus() {
-    let mut app = app_on("mail.2");
+    let mut app = AppHarness::on("mail.2");
     app.keys("K");
     assert_eq!(app.type_text("yYkKqQ"), []);
-    assert_eq!(focus(&app), Some(DialogFocus::Cancel));
+    assert_eq!(app.focus(), Some(DialogFocus::Cancel));
 }
 
 #[test]
@@ -106,27 +83,27 @@ fn kill_is_disabled_until_both_fields_are_right() {
     for (reason, typed) in
         [("", "mail.2"), ("because", "mail.3"), ("  ", "mail.2"), ("because", "")]
     {
-        let mut app = app_on("mail.2");
+        let mut app = AppHarness::on("mail.2");
         app.keys("K Tab");
         app.type_text(reason);
         app.keys("Tab");
         app.type_text(typed);
         app.keys("Tab Tab");
-        assert_eq!(focus(&app), Some(DialogFocus::Reason), "{reason:?} {typed:?}");
+        assert_eq!(app.focus(), Some(DialogFocus::Reason), "{reason:?} {typed:?}");
     }
 }
 
 #[test]
 fn the_phrase_to_type_depends_on_the_scope() {
-    let mut one = app_on("mail.2");
+    let mut one = AppHarness::on("mail.2");
     one.keys("K");
-    assert_eq!(phrase(&one), "mail.2");
+    assert_eq!(one.phrase(), "mail.2");
     let mut two = app();
     two.keys("Space Space K");
-    assert_eq!(phrase(&two), "kill 2");
+    assert_eq!(two.phrase(), "kill 2");
     let mut host = app();
     host.keys("g g K");
-    assert_eq!(phrase(&host), "kill all on m3-gpu-01");
+    assert_eq!(host.phrase(), "kill all on m3-gpu-01");
 }
 
 #[test]
@@ -135,7 +112,7 @@ fn marking_all_agents_of_a_host_kills_the_host() {
     app.keys("/");
     app.type_text("host=edge-17");
     app.keys("Enter A K");
-    assert_eq!(phrase(&app), "kill all on edge-17");
+    assert_eq!(app.phrase(), "kill all on edge-17");
 }
 
 #[test]
@@ -148,13 +125,13 @@ fn a_confirmed_kill_carries_reason_count_and_exact_ids() {
     assert_eq!((command.action, command.expect), (Action::Kill, Some(2)));
     assert_eq!(command.reason, "INC-482");
     assert_ne!(command.request_id, 0);
-    assert_eq!(focus(&app), None);
+    assert_eq!(app.focus(), None);
     assert!(app.state.list.marks.is_empty());
 }
 
 #[test]
 fn targets_are_fixed_by_id_when_the_dialog_opens() {
-    let mut app = app_on("mail.2");
+    let mut app = AppHarness::on("mail.2");
     app.keys("K");
     // The rows move: another agent is now where the cursor was.
     app.change("mail.3", |vitals| {
@@ -174,12 +151,12 @@ fn marked_agents_that_the_filter_hides_are_listed_and_counted() {
     assert!(app.screen().contains("KILL 3 agents"));
     assert!(app.line("of them hidden by the filter").contains("2 of them"));
     assert!(app.line("inventory-sync").contains("hidden"));
-    assert_eq!(phrase(&app), "kill 3");
+    assert_eq!(app.phrase(), "kill 3");
 }
 
 #[test]
 fn a_kill_is_pending_until_it_is_obeyed() {
-    let mut app = app_on("mail.2");
+    let mut app = AppHarness::on("mail.2");
     app.keys("K");
     let effects = confirm(&mut app);
     let command = sent_command(&effects).unwrap().clone();
@@ -211,7 +188,7 @@ fn a_kill_is_pending_until_it_is_obeyed() {
 
 #[test]
 fn an_earlier_kill_does_not_count_as_obeyed() {
-    let mut app = app_on("scraper-eu");
+    let mut app = AppHarness::on("scraper-eu");
     app.keys("K");
     let effects = confirm(&mut app);
     accept(&mut app, &sent_command(&effects).unwrap().clone(), 5);
@@ -227,7 +204,7 @@ fn a_killed_agent_that_still_works_is_flagged() {
 
 #[test]
 fn a_command_without_an_answer_is_sent_again_with_its_request_id() {
-    let mut app = app_on("mail.2");
+    let mut app = AppHarness::on("mail.2");
     app.keys("K");
     let effects = confirm(&mut app);
     let command = sent_command(&effects).unwrap().clone();
@@ -241,7 +218,7 @@ fn a_command_without_an_answer_is_sent_again_with_its_request_id() {
 
 #[test]
 fn a_refused_command_is_shown_as_not_carried_out() {
-    let mut app = app_on("mail.2");
+    let mut app = AppHarness::on("mail.2");
     app.keys("K");
     let effects = confirm(&mut app);
     let request_id = sent_command(&effects).unwrap().request_id;
@@ -270,7 +247,7 @@ fn the_reason_of_a_refusal_is_shown_to_its_end() {
 
 #[test]
 fn no_command_is_sent_without_a_connection() {
-    let mut app = app_on("mail.2");
+    let mut app = AppHarness::on("mail.2");
     app.keys("K");
     app.disconnect();
     let effects = confirm(&mut app);
@@ -283,16 +260,16 @@ fn a_read_only_connection_opens_no_dialog() {
     let mut app = AppHarness::unconnected((120, 36), &TuiConfig::default());
     app.connect(AccessMode::View);
     app.keys("K");
-    assert_eq!(focus(&app), None);
+    assert_eq!(app.focus(), None);
     assert!(app.screen().contains("read-only connection"));
 }
 
 #[test]
 fn a_resume_dialog_shows_who_killed_when_and_why() {
-    let mut app = app_on("scraper-eu");
+    let mut app = AppHarness::on("scraper-eu");
     app.keys("R");
     assert!(app.line("killed by ops@bastion").contains("\"cost loop, INC-482\""));
-    assert_eq!(focus(&app), Some(DialogFocus::Cancel));
+    assert_eq!(app.focus(), Some(DialogFocus::Cancel));
     let effects = app.keys("Tab Enter");
     let command = sent_command(&effects).unwrap();
     assert_eq!(
@@ -303,9 +280,9 @@ fn a_resume_dialog_shows_who_killed_when_and_why() {
 
 #[test]
 fn an_agent_that_stopped_by_itself_can_not_be_resumed() {
-    let mut app = app_on("cron-digest");
+    let mut app = AppHarness::on("cron-digest");
     app.keys("R");
-    assert_eq!(focus(&app), None);
+    assert_eq!(app.focus(), None);
 }
 
 #[test]
@@ -318,7 +295,7 @@ fn the_effect_of_a_kill_says_which_agents_it_reaches_and_when() {
 
 #[test]
 fn a_silent_collector_is_not_mistaken_for_silent_agents() {
-    let mut app = app_on("mail.2");
+    let mut app = AppHarness::on("mail.2");
     app.wait(45_000);
     app.keys("K");
     let line = app.line("the collector has been silent for 45s");
@@ -330,7 +307,7 @@ fn without_a_connection_kill_says_that_there_is_none() {
     let mut app = AppHarness::unconnected((80, 24), &TuiConfig::default());
     app.keys("K");
     assert!(app.screen().contains("no connection to a collector"), "{}", app.screen());
-    assert_eq!(focus(&app), None);
+    assert_eq!(app.focus(), None);
 }
 
 #[test]
@@ -356,10 +333,10 @@ fn a_read_only_connection_is_shown_and_offers_no_kill_and_no_resume() {
 
 #[test]
 fn pasted_text_is_never_read_as_keys() {
-    let mut app = app_on("mail.2");
+    let mut app = AppHarness::on("mail.2");
     app.send(AppEvent::Paste("K\nmail.2\nq".to_owned()));
-    assert_eq!(focus(&app), None);
+    assert_eq!(app.focus(), None);
     app.keys("K Tab");
     app.send(AppEvent::Paste("INC-1\r\n".to_owned()));
-    assert_eq!(focus(&app), Some(DialogFocus::Reason));
+    assert_eq!(app.focus(), Some(DialogFocus::Reason));
 }

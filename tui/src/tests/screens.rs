@@ -57,6 +57,12 @@ fn dialogs() {
         app.type_text("INC-482 stuck on invoices");
         assert_snapshot!(name, app.screen());
     }
+    for (name, size) in [("forget_80x24", SMALL), ("forget_120x36", LARGE)] {
+        let mut app = AppHarness::connected(size);
+        app.keys("A F Tab");
+        app.type_text("forget");
+        assert_snapshot!(name, app.screen());
+    }
     let mut app = AppHarness::connected(SMALL);
     app.keys("/");
     app.type_text("scraper");

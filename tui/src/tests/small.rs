@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 
 use super::harness::AppHarness;
 use crate::commands::REGISTRY;
-use crate::state::{AppState, DialogFocus, Overlay, Screen};
+use crate::state::{AppState, DialogCommand, DialogFocus, Overlay, Screen};
 use crate::update::{AppEffect, AppEvent, MouseInput};
 use crate::view::view;
 
@@ -39,7 +39,7 @@ fn choices(state: &AppState) -> String {
 #[test]
 fn where_only_counts_are_drawn_every_key_but_those_that_leave_does_nothing() {
     for size in [(29, 30), (120, 3), (59, 1), (12, 2)] {
-        for overlay in ["", "K Tab", "/", ":", "s", "?", "2", "3"] {
+        for overlay in ["", "K Tab", "F Tab", "/", ":", "s", "?", "2", "3"] {
             let mut app = AppHarness::connected((120, 36));
             app.keys(overlay);
             app.send(AppEvent::Resize(size.0, size.1));
@@ -95,7 +95,7 @@ fn a_key_that_changes_something_changes_the_screen() {
 #[test]
 fn a_dialog_has_its_fields_and_buttons_on_the_screen_or_says_what_it_needs() {
     for size in sizes() {
-        for keys in ["K", "A K", "g g K", "A R"] {
+        for keys in ["K", "A K", "g g K", "A R", "F", "A F"] {
             let mut app = AppHarness::connected(size);
             app.keys(keys);
             let screen = app.screen();
@@ -107,9 +107,11 @@ fn a_dialog_has_its_fields_and_buttons_on_the_screen_or_says_what_it_needs() {
                 assert!(size.0 < 30 || size.1 < 12, "there is room at {size:?}");
                 continue;
             };
-            let kill = ["Kill", "Reason", "Type exactly", &dialog.phrase];
-            let resume = ["Resume", "killed by"];
-            let parts = if keys == "A R" { &resume[..] } else { &kill };
+            let parts: &[&str] = match dialog.command {
+                DialogCommand::Kill => &["Kill", "Reason", "Type exactly", &dialog.phrase],
+                DialogCommand::Forget => &["Forget", "Type exactly", &dialog.phrase],
+                DialogCommand::Resume => &["Resume", "killed by"],
+            };
             for part in parts.iter().chain(&["[ Cancel ]"]) {
                 assert!(screen.contains(part), "{keys} at {size:?} lacks {part}:\n{screen}");
             }
@@ -220,7 +222,7 @@ fn a_key_in_an_overlay_that_changes_something_changes_the_screen() {
 #[test]
 fn what_is_typed_is_seen_at_every_length() {
     for size in [(30, 4), (40, 10), (60, 15), (80, 24)] {
-        for opened in ["/", ":", "K Tab"] {
+        for opened in ["/", ":", "K Tab", "F Tab"] {
             let mut app = AppHarness::connected(size);
             app.keys(opened);
             if app.state.overlay.is_none() {

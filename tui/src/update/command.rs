@@ -2,15 +2,14 @@
 
 use heartline_operator::json;
 use heartline_operator::message::Event;
-use heartline_vocabulary::Action;
 
 use super::{AppEffect, ExportFile, ExportFormat, dialog, keys, lists, navigation, rebuild_fleet};
 use crate::availability::refusal;
 use crate::commands::AppCommand;
 use crate::layout::ScreenLayout;
 use crate::state::{
-    AgentScreen, AppState, CommandPalette, DisplayTimeZone, FocusDirection, FocusedList, MouseMode,
-    Overlay, PickerPurpose, Screen, SelectedRow,
+    AgentScreen, AppState, CommandPalette, DialogCommand, DisplayTimeZone, FocusDirection,
+    FocusedList, MouseMode, Overlay, PickerPurpose, Screen, SelectedRow,
 };
 use crate::theme::StyleRole;
 
@@ -54,8 +53,9 @@ pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
         AppCommand::NextPane => move_focus(state, FocusDirection::Next),
         AppCommand::PreviousPane => move_focus(state, FocusDirection::Previous),
         AppCommand::AgentTransitions => lists::show_agent_transitions(state),
-        AppCommand::Kill => dialog::open(state, Action::Kill),
-        AppCommand::Resume => dialog::open(state, Action::Resume),
+        AppCommand::Kill => dialog::open(state, DialogCommand::Kill),
+        AppCommand::Resume => dialog::open(state, DialogCommand::Resume),
+        AppCommand::Forget => dialog::open(state, DialogCommand::Forget),
         AppCommand::Filter => keys::edit_filter(state),
         AppCommand::ProblemsOnly => {
             lists::change_filter(state, |filter| filter.problems_only ^= true);

@@ -8,7 +8,7 @@ mod navigation;
 
 use heartline_operator::client::{AccessMode, Greeting, LinkEvent, LinkState};
 use heartline_operator::message::{
-    AgentCommand, AgentDetail, CommandOutcome, EVENTS_MAX, Event, EventQuery,
+    AgentCommand, AgentDetail, CommandOutcome, EVENTS_MAX, Event, EventQuery, ForgetCommand,
 };
 use heartline_operator::{Filter, FilterError, SubscriptionUpdate};
 
@@ -48,6 +48,8 @@ pub(crate) enum AppEvent {
     },
     /// No answer came to a command; it is sent again once the connection is back.
     CommandUnanswered,
+    /// The collector forgot these agents, or why it forgot none.
+    ForgetAnswered(Result<Vec<String>, String>),
     RequestFailed(String),
     /// A text was handed to the clipboard.
     Copied {
@@ -80,6 +82,7 @@ pub(crate) enum AppEffect {
     RequestAgent(String),
     RequestEvents(EventQuery),
     SendCommand(AgentCommand),
+    SendForget(ForgetCommand),
     CopyToClipboard(String),
     /// Asks the terminal to put text on its clipboard.
     SendToClipboard(String),
@@ -148,6 +151,7 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
             StyleRole::Warning,
             "no answer yet: the command is sent again once the connection is back",
         ),
+        AppEvent::ForgetAnswered(outcome) => dialog::record_forget(state, outcome),
         AppEvent::Copied { text, outcome } => effects.extend(copied(state, text, &outcome)),
         AppEvent::Exported(Ok(written)) => state.set_status(StyleRole::Text, written),
         AppEvent::RequestFailed(why) | AppEvent::Exported(Err(why)) => {

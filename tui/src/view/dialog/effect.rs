@@ -1,10 +1,10 @@
 //! What a command will do, and by when.
 
 use heartline_operator::message::AgentEntry;
-use heartline_vocabulary::{Action, Reason, State};
+use heartline_vocabulary::{Reason, State};
 
 use super::super::zoned_time;
-use crate::state::{AppState, ConfirmDialog};
+use crate::state::{AppState, ConfirmDialog, DialogCommand};
 use crate::text::{age, span, wrap};
 use crate::theme::StyleRole;
 
@@ -34,30 +34,52 @@ pub(super) fn effect_lines(
     dialog: &ConfirmDialog,
     room: EffectRoom,
 ) -> Vec<Paragraph> {
-    let lines = |general: &[Paragraph]| match dialog.action {
-        Action::Kill => {
+    let lines = |general: &[Paragraph]| match dialog.command {
+        DialogCommand::Kill => {
             let particular = kill_effect(state, dialog);
             indented(&[general, &particular].concat(), room.columns)
         }
-        Action::Resume => {
+        DialogCommand::Forget => {
+            let particular = left_out(dialog);
+            indented(&[general, &particular].concat(), room.columns)
+        }
+        DialogCommand::Resume => {
             let kills = wrapped(&earlier_kills(state, dialog), room.columns);
             [kills, indented(general, room.columns)].concat()
         }
     };
-    let all = lines(&[(StyleRole::Text, general_effect(dialog.action).to_owned())]);
+    let all = lines(&[(StyleRole::Text, general_effect(dialog).to_owned())]);
     let mut kept = if all.len() > room.lines { lines(&[]) } else { all };
     kept.truncate(room.lines);
     kept
 }
 
-const fn general_effect(action: Action) -> &'static str {
-    match action {
-        Action::Kill => {
+fn general_effect(dialog: &ConfirmDialog) -> &'static str {
+    match dialog.command {
+        DialogCommand::Kill => {
             "No new task starts; those in flight may finish. It lasts until resumed, also when the \
              agent or the collector starts again."
         }
-        Action::Resume => "New tasks may start again, as soon as the agent has received it.",
+        DialogCommand::Resume => "New tasks may start again, as soon as the agent has received it.",
+        DialogCommand::Forget if dialog.targets.agents.len() == 1 => {
+            "It leaves the fleet, and its history stays. It comes back if it beats again. While it \
+             is killed it can't be forgotten."
+        }
+        DialogCommand::Forget => {
+            "They leave the fleet, and their history stays. Who beats again comes back. All are \
+             forgotten, or none if one still beats or is killed."
+        }
     }
+}
+
+/// Returns how many agents were selected that can't be forgotten.
+fn left_out(dialog: &ConfirmDialog) -> Vec<Paragraph> {
+    let text = match dialog.targets.left_out {
+        0 => return Vec::new(),
+        1 => "1 more was selected and is left out: it beats, or is killed.".to_owned(),
+        n => format!("{n} more were selected and are left out: they beat, or are killed."),
+    };
+    vec![(StyleRole::Warning, text)]
 }
 
 /// Wraps paragraphs, the heading in front of the first one.
@@ -83,7 +105,7 @@ fn wrapped(paragraphs: &[Paragraph], columns: usize) -> Vec<Paragraph> {
 
 fn kill_effect(state: &AppState, dialog: &ConfirmDialog) -> Vec<Paragraph> {
     let mut paragraphs = Vec::new();
-    let entries = dialog.targets.iter().filter_map(|target| state.live.agent(&target.agent));
+    let entries = dialog.targets.agents.iter().filter_map(|it| state.live.agent(&it.agent));
     let (killed, rest): (Vec<_>, Vec<_>) = entries.partition(|entry| is_killed(entry));
     match state.connection.silent_ms(state.now) {
         Some(silent_ms) if !rest.is_empty() => {
@@ -132,7 +154,7 @@ fn reach(state: &AppState, entries: Vec<&AgentEntry>) -> Vec<Paragraph> {
 /// Returns who killed the targets of a resume, when and why.
 fn earlier_kills(state: &AppState, dialog: &ConfirmDialog) -> Vec<Paragraph> {
     let mut paragraphs = Vec::new();
-    for target in dialog.targets.iter().take(MAX_NAMED) {
+    for target in dialog.targets.agents.iter().take(MAX_NAMED) {
         if let Some(kill) = &target.vitals.command {
             let by = if kill.cause == Reason::Policy { "policy" } else { "killed by" };
             let at = zoned_time(state, kill.at_ms);
@@ -140,7 +162,7 @@ fn earlier_kills(state: &AppState, dialog: &ConfirmDialog) -> Vec<Paragraph> {
             paragraphs.push((StyleRole::Text, text));
         }
     }
-    let more = dialog.targets.len().saturating_sub(MAX_NAMED);
+    let more = dialog.targets.agents.len().saturating_sub(MAX_NAMED);
     if more > 0 {
         paragraphs.push((StyleRole::Dim, format!("and {more} more")));
     }

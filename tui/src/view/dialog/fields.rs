@@ -1,4 +1,4 @@
-//! The text fields of the kill dialog.
+//! The text fields of a dialog.
 
 use ratatui::layout::{Position, Rect};
 
@@ -14,38 +14,45 @@ const FIELD_WIDTH: u16 = 40;
 /// Columns behind a field, for a remark.
 const REMARK_WIDTH: u16 = 12;
 
-/// Draws the two text fields of a kill, and between them what must be typed. Returns the position of
-/// the text cursor.
+/// Draws the text fields, and what must be typed above the one for it. Returns the position of the
+/// text cursor.
 pub(super) fn draw_fields(
     frame: &mut ScreenFrame<'_>,
     dialog: &ConfirmDialog,
     phrase: &[String],
     area: Rect,
-    row: u16,
+    first: u16,
 ) -> Option<Position> {
-    let missing = dialog.reason.text().trim().is_empty();
-    let reason_role = if missing { StyleRole::Warning } else { StyleRole::Dim };
-    let reason = TextField {
-        label: "Reason",
-        input: &dialog.reason,
-        is_focused: dialog.focus == DialogFocus::Reason,
-    };
-    let at_reason = reason.draw(frame, area, row, (reason_role, "required"));
-    let typed_role = if dialog.is_phrase_typed() { StyleRole::Healthy } else { StyleRole::Strong };
-    let mut next = row + 1;
-    for line in phrase {
-        if let Some(mut out) = frame.line(area, next) {
-            let (label, text) = line.split_at(line.len() - line.trim_start_matches(LABEL).len());
-            out.gap(1).put(StyleRole::Text, label).put(typed_role, text);
-        }
-        next += 1;
+    let (fields, mut row) = (dialog.fields(), first);
+    let mut at_reason = None;
+    if fields.contains(&DialogFocus::Reason) {
+        let missing = dialog.reason.text().trim().is_empty();
+        let role = if missing { StyleRole::Warning } else { StyleRole::Dim };
+        let reason = TextField {
+            label: "Reason",
+            input: &dialog.reason,
+            is_focused: dialog.focus == DialogFocus::Reason,
+        };
+        at_reason = reason.draw(frame, area, row, (role, "required"));
+        row += 1;
     }
-    let typed = TextField {
-        label: "",
-        input: &dialog.typed,
-        is_focused: dialog.focus == DialogFocus::Phrase,
-    };
-    let at_typed = typed.draw(frame, area, next, (typed_role, ""));
+    let role = if dialog.is_phrase_typed() { StyleRole::Healthy } else { StyleRole::Strong };
+    for line in phrase {
+        if let Some(mut out) = frame.line(area, row) {
+            let (label, text) = line.split_at(line.len() - line.trim_start_matches(LABEL).len());
+            out.gap(1).put(StyleRole::Text, label).put(role, text);
+        }
+        row += 1;
+    }
+    let mut at_typed = None;
+    if fields.contains(&DialogFocus::Phrase) {
+        let typed = TextField {
+            label: "",
+            input: &dialog.typed,
+            is_focused: dialog.focus == DialogFocus::Phrase,
+        };
+        at_typed = typed.draw(frame, area, row, (role, ""));
+    }
     at_reason.or(at_typed)
 }
 

@@ -1,18 +1,16 @@
-//! The kill and resume dialogs: the targets, the effect and its deadline, and two buttons.
+//! The dialogs that ask before a command is sent: the targets, the effect, and two buttons.
 
 mod effect;
 mod fields;
 mod plan;
 
 use heartline_operator::message::AgentEntry;
-use heartline_operator::session_text;
-use heartline_vocabulary::Action;
 use ratatui::layout::{Position, Rect};
 use ratatui::widgets::{Clear, Widget as _};
 
 use super::frame::ScreenFrame;
 use super::{centred, zoned_time};
-use crate::state::{ConfirmDialog, DialogFocus, host_of};
+use crate::state::{ConfirmDialog, DialogCommand, DialogFocus, host_of};
 use crate::text::{TextAlign, age, width, wrap};
 use crate::theme::{StyleRole, vitals_label};
 use fields::draw_fields;
@@ -30,10 +28,7 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, dialog: &ConfirmDialog) -> Optio
         draw_size_needed(frame, dialog);
         return None;
     };
-    let title = match dialog.action {
-        Action::Kill => "Kill",
-        Action::Resume => "Resume",
-    };
+    let title = dialog.command.title();
     let inner = frame.draw_box(centred(state, plan.size.0, plan.size.1), title);
     let mut row = draw_heading(frame, dialog, inner);
     row = draw_targets(frame, dialog, inner, row, &plan);
@@ -45,10 +40,7 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, dialog: &ConfirmDialog) -> Optio
         row += 1;
     }
     row += u16::from(plan.blanks > 1);
-    let mut cursor = None;
-    if dialog.action == Action::Kill {
-        cursor = draw_fields(frame, dialog, &plan.phrase, inner, row);
-    }
+    let cursor = draw_fields(frame, dialog, &plan.phrase, inner, row);
     draw_buttons(frame, dialog, inner, inner.height.saturating_sub(1));
     cursor
 }
@@ -73,8 +65,8 @@ fn saturating_u16(n: usize) -> u16 {
 /// Draws the heading. Returns the next row.
 fn draw_heading(frame: &mut ScreenFrame<'_>, dialog: &ConfirmDialog, area: Rect) -> u16 {
     let state = frame.state;
-    let n = dialog.targets.len();
-    let verb = dialog.action.name().to_uppercase();
+    let n = dialog.targets.agents.len();
+    let verb = dialog.command.name().to_uppercase();
     let agents = if n == 1 { "1 agent".to_owned() } else { format!("{n} agents") };
     if let Some(mut out) = frame.line(area, 0) {
         out.gap(1).put(StyleRole::Strong, &format!("{verb} {agents}"));
@@ -84,7 +76,7 @@ fn draw_heading(frame: &mut ScreenFrame<'_>, dialog: &ConfirmDialog, area: Rect)
             out.put(StyleRole::Dim, &text);
         }
     }
-    let hidden = dialog.hidden;
+    let hidden = dialog.targets.hidden;
     if hidden == 0 {
         return 1;
     }
@@ -104,11 +96,11 @@ fn draw_targets(
     plan: &DialogPlan,
 ) -> u16 {
     let shown = plan.targets;
-    let all = dialog.targets.len();
+    let all = dialog.targets.agents.len();
     let scroll = dialog.scroll.min(all.saturating_sub(usize::from(shown)));
-    let visible = all - dialog.hidden;
+    let visible = all - dialog.targets.hidden;
     for (row, (at, target)) in
-        (first..first + shown).zip(dialog.targets.iter().enumerate().skip(scroll))
+        (first..first + shown).zip(dialog.targets.agents.iter().enumerate().skip(scroll))
     {
         draw_target(frame, target, at >= visible, area, row);
     }
@@ -153,7 +145,7 @@ fn draw_target(
         out.put_right(&[(StyleRole::Warning, "hidden"), (StyleRole::Text, " ")]);
     }
     let pid = target.identity.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
-    let session = session_text(target.vitals.session);
+    let session = target.session_text().unwrap_or_else(|| "-".to_owned());
     let lasted = age(entry.vitals.state_age_ms(state.live.now_ms(state.now)));
     out.put(now.role, now.glyph)
         .gap(1)
@@ -172,9 +164,11 @@ fn draw_buttons(frame: &mut ScreenFrame<'_>, dialog: &ConfirmDialog, area: Rect,
     let state = frame.state;
     let Some(mut out) = frame.line(area, row) else { return };
     let is_ready = dialog.is_ready();
-    let (word, off) = match dialog.action {
-        Action::Kill => (" Kill ", "disabled until both are filled"),
-        Action::Resume => (" Resume ", ""),
+    let word = dialog.command.title();
+    let off = match dialog.command {
+        DialogCommand::Kill => "disabled until both are filled",
+        DialogCommand::Forget => "disabled until it is typed",
+        DialogCommand::Resume => "",
     };
     out.gap(area.width.saturating_sub(BUTTONS_WIDTH + 10) / 2);
     let button = |focus: DialogFocus, enabled: bool| match (dialog.focus == focus, enabled) {
@@ -183,7 +177,7 @@ fn draw_buttons(frame: &mut ScreenFrame<'_>, dialog: &ConfirmDialog, area: Rect,
         (false, false) => state.theme.style(StyleRole::Dim),
     };
     out.put_styled(button(DialogFocus::Cancel, true), "[ Cancel ]").gap(4);
-    let text = if is_ready { format!("[{word}]") } else { format!("<{word}>") };
+    let text = if is_ready { format!("[ {word} ]") } else { format!("< {word} >") };
     out.put_styled(button(DialogFocus::Confirm, is_ready), &text).gap(2);
     if !state.connection.is_live() {
         out.put(StyleRole::Alert, "the connection is lost");

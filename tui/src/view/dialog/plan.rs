@@ -6,12 +6,10 @@
 //!    further targets.
 //! 3. Of an effect that does not fit, what it does to these agents is kept.
 
-use heartline_vocabulary::Action;
-
 use super::effect::{EffectRoom, effect_lines};
 use super::fields::LABEL;
 use super::saturating_u16;
-use crate::state::{AppState, ConfirmDialog};
+use crate::state::{AppState, ConfirmDialog, DialogCommand, DialogFocus};
 use crate::text::{width, wrap};
 use crate::theme::StyleRole;
 
@@ -23,8 +21,6 @@ const MIN_WIDTH: u16 = 30;
 const MAX_TARGETS: u16 = 12;
 /// Lines of the border, the heading, a target and the buttons.
 const FRAME_LINES: u16 = 5;
-/// Lines of the two text fields.
-const FIELD_LINES: u16 = 2;
 /// The most blank lines: before the effect, before the fields, and before the buttons.
 const MAX_BLANKS: u16 = 3;
 
@@ -35,7 +31,7 @@ pub(super) struct DialogPlan {
     pub targets: u16,
     pub has_more_line: bool,
     pub effect: Vec<(StyleRole, String)>,
-    /// What must be typed, with its label, on as many lines as that takes; empty for a resume.
+    /// What must be typed, with its label, on as many lines as that takes; empty for nothing.
     pub phrase: Vec<String>,
     pub blanks: u16,
 }
@@ -49,20 +45,19 @@ impl DialogPlan {
         let (columns, rows) = state.size;
         let width = columns.min(MAX_WIDTH);
         let inner = usize::from(width.saturating_sub(3));
-        let (phrase, fields) = match dialog.action {
-            Action::Kill => (phrase_lines(&dialog.phrase, inner), FIELD_LINES),
-            Action::Resume => (Vec::new(), 0),
-        };
-        let hidden = u16::from(dialog.hidden > 0);
-        let least_effect = u16::from(dialog.action == Action::Resume);
-        let fixed = FRAME_LINES + hidden + fields + saturating_u16(phrase.len());
+        let fields = dialog.fields();
+        let has_phrase = fields.contains(&DialogFocus::Phrase);
+        let phrase = if has_phrase { phrase_lines(&dialog.phrase, inner) } else { Vec::new() };
+        let hidden = u16::from(dialog.targets.hidden > 0);
+        let least_effect = u16::from(dialog.command == DialogCommand::Resume);
+        let fixed = FRAME_LINES + hidden + saturating_u16(fields.len() + phrase.len());
         let needed = fixed + least_effect;
         if columns < MIN_WIDTH || rows < needed {
             return Err((MIN_WIDTH, needed));
         }
         // The line of hints stays, where there is one to spare.
         let mut spare = rows - fixed - u16::from(rows > needed);
-        let all_targets = saturating_u16(dialog.targets.len());
+        let all_targets = saturating_u16(dialog.targets.agents.len());
         let room = EffectRoom { columns: inner, lines: spare.into() };
         let effect = effect_lines(state, dialog, room);
         let kept = take(&mut spare, saturating_u16(effect.len()));
@@ -102,5 +97,5 @@ fn phrase_lines(phrase: &str, columns: usize) -> Vec<String> {
 /// Returns why a dialog has no room; `None` when it has.
 pub(crate) fn dialog_size_needed(state: &AppState, dialog: &ConfirmDialog) -> Option<String> {
     let (columns, rows) = DialogPlan::new(state, dialog).err()?;
-    Some(format!("{} needs a screen of {columns}x{rows}", dialog.action.name()))
+    Some(format!("{} needs a screen of {columns}x{rows}", dialog.command.name()))
 }

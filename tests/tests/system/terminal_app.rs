@@ -1,0 +1,99 @@
+//! What an operator does in the terminal app, in a pseudo-terminal.
+
+use std::io::{Read as _, Write};
+use std::num::NonZero;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use heartline_tests::harness::{TestEnvironment, TestedProgram, wait_until};
+use portable_pty::{Child, CommandBuilder, MasterPty, NativePtySystem, PtySize, PtySystem as _};
+use vt100::Parser;
+
+const SIZE: PtySize = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+
+/// The app in a pseudo-terminal, ended on drop.
+struct AppTerminal {
+    app: Box<dyn Child + Send + Sync>,
+    keys: Box<dyn Write + Send>,
+    shown: Arc<Mutex<Parser>>,
+    _terminal: Box<dyn MasterPty + Send>,
+}
+
+impl AppTerminal {
+    fn open(env: &TestEnvironment) -> Self {
+        let base = env.command(TestedProgram::Heartline.path());
+        let mut command = CommandBuilder::new(base.get_program());
+        command.env_clear();
+        for (name, value) in base.get_envs() {
+            command.env(name, value.expect("nothing is taken away from an empty environment"));
+        }
+        command.env("TERM", "xterm-256color");
+        let pty = NativePtySystem::default().openpty(SIZE).unwrap();
+        let app = pty.slave.spawn_command(command).unwrap();
+        let cells = |n| NonZero::new(n).unwrap();
+        let shown = Arc::new(Mutex::new(Parser::new(cells(SIZE.rows), cells(SIZE.cols), 0)));
+        let mut output = pty.master.try_clone_reader().unwrap();
+        let screen = Arc::clone(&shown);
+        thread::spawn(move || {
+            let mut bytes = [0; 4_096];
+            while let Ok(n @ 1..) = output.read(&mut bytes) {
+                screen.lock().unwrap().process(&bytes[..n]);
+            }
+        });
+        let keys = pty.master.take_writer().unwrap();
+        Self { app, keys, shown, _terminal: pty.master }
+    }
+
+    fn text(&self) -> String {
+        self.shown.lock().unwrap().screen().contents()
+    }
+
+    #[track_caller]
+    fn wait_for(&self, text: &str) {
+        wait_until(&format!("{text:?} is shown"), || self.text().contains(text));
+    }
+
+    fn press(&mut self, keys: &[u8]) {
+        self.keys.write_all(keys).unwrap();
+        self.keys.flush().unwrap();
+    }
+}
+
+impl Drop for AppTerminal {
+    fn drop(&mut self) {
+        let _ended = self.app.kill().and_then(|()| self.app.wait());
+    }
+}
+
+#[test]
+fn a_stopped_agent_is_forgotten_from_the_app_and_its_history_stays() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let [batch, _web] =
+        ["batch.1", "web"].map(|name| env.emitter(name, collector.address(), 60_000).start());
+    wait_until("both are healthy", || operator.collector().summary.healthy == 2);
+    batch.stop();
+    wait_until("one has stopped", || operator.collector().summary.stopped == 1);
+
+    let mut app = AppTerminal::open(&env);
+    app.wait_for("STOPPED");
+    app.press(b"/agent=batch.1\r");
+    app.wait_for("1 of 2");
+    app.press(b"F");
+    app.wait_for("FORGET 1 agent");
+    // The focus is on Cancel; then the field, where Enter only goes on to Cancel.
+    app.press(b"\tbatch.1\r");
+    app.press(b"\t");
+    app.wait_for("[ Forget ]");
+    app.press(b"\r");
+    app.wait_for("forgotten: batch.1 (its history stays)");
+
+    let printed = |args: &str| String::from_utf8(env.heartline(args).stdout).unwrap();
+    let status = printed("status");
+    assert!(status.contains("web") && !status.contains("batch.1"), "{status}");
+    let events = printed("events --since 1h");
+    let of_it: Vec<&str> = events.lines().filter(|line| line.contains("batch.1")).collect();
+    let has = |what: &str| of_it.iter().any(|line| line.contains(what));
+    assert!(has("STOPPED") && has("forgotten"), "{events}");
+}
