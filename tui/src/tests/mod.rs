@@ -3,6 +3,7 @@
 mod bytes;
 mod forget;
 mod harness;
+mod help;
 mod kill;
 mod list;
 mod screens;

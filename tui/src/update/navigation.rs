@@ -1,9 +1,10 @@
 //! Moving the selection of whatever list has the keys, by keys and by the mouse.
 
 use crate::columns::FleetColumn;
-use crate::commands::{AppCommand, REGISTRY};
+use crate::commands::AppCommand;
 use crate::layout;
 use crate::state::{AppState, FleetRow, Overlay, Screen, SelectedRow};
+use crate::view::max_help_scroll;
 
 use super::MouseInput;
 
@@ -30,7 +31,7 @@ pub(super) fn move_selection(state: &mut AppState, command: AppCommand) {
 /// Returns the selected row and the last row.
 fn position(state: &AppState) -> (usize, usize) {
     let (at, rows) = match (&state.overlay, state.screen) {
-        (Some(Overlay::Help { scroll }), _) => (*scroll, REGISTRY.len() + 1),
+        (Some(Overlay::Help { scroll }), _) => (*scroll, max_help_scroll(state) + 1),
         (Some(Overlay::Picker(picker)), _) => (picker.at, FleetColumn::ALL.len()),
         (_, Screen::Fleet) => (state.list.at, state.list.rows.len()),
         (_, Screen::Transitions) => (state.transitions.at, state.transitions.rows.len()),

@@ -1,118 +1,17 @@
-//! Help, the pickers of columns, and the command palette.
+//! The pickers of columns, and the command palette.
 
-use heartline_vocabulary::{Reason, State};
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Position;
 
-use super::centred;
-use super::footer::key_label;
 use super::frame::ScreenFrame;
+use super::{centred, room_for_overlay};
 use crate::columns::FleetColumn;
-use crate::commands::{AppCommand, CommandSpec, REGISTRY};
-use crate::layout::ScreenLayout;
 use crate::state::{AppState, ColumnPicker, CommandPalette, PickerPurpose};
 use crate::text::TextAlign;
-use crate::theme::{StateLabel, StyleRole, state_label};
+use crate::theme::StyleRole;
 
-const HELP_WIDTH: u16 = 118;
-/// From this width on commands stand in two columns.
-const TWO_COLUMNS_MIN_WIDTH: u16 = 112;
-const KEYS_WIDTH: u16 = 11;
-/// From this height on the last line explains the glyphs.
-const LEGEND_MIN_HEIGHT: u16 = 6;
 const PICKER_WIDTH: u16 = 64;
 /// The most commands that the palette shows at once.
 const MAX_PALETTE_ROWS: u16 = 12;
-
-/// The commands of a screen, and how they are laid out.
-struct HelpLayout {
-    specs: Vec<&'static CommandSpec>,
-    columns: usize,
-    /// Rows of all commands.
-    rows: usize,
-    area: Rect,
-    has_legend: bool,
-    /// Rows that are shown.
-    height: usize,
-}
-
-impl HelpLayout {
-    fn new(state: &AppState) -> Self {
-        let context = state.screen_context();
-        let is_offered =
-            |spec: &&CommandSpec| spec.contexts.contains(&context) && state.offers(spec.command);
-        let specs: Vec<&CommandSpec> = REGISTRY.iter().filter(is_offered).collect();
-        let columns = if state.size.0 >= TWO_COLUMNS_MIN_WIDTH { 2 } else { 1 };
-        let rows = specs.len().div_ceil(columns);
-        let wanted = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(3);
-        let area = centred(state, HELP_WIDTH, wanted.min(room_for_overlay(state)));
-        let inner = area.height.saturating_sub(2);
-        let has_legend = inner >= LEGEND_MIN_HEIGHT;
-        let height = usize::from(inner - u16::from(has_legend));
-        Self { specs, columns, rows, area, has_legend, height }
-    }
-}
-
-/// Returns how far the help can be scrolled.
-pub(crate) fn max_help_scroll(state: &AppState) -> usize {
-    let layout = HelpLayout::new(state);
-    layout.rows.saturating_sub(layout.height)
-}
-
-/// Draws every command of this screen with its keys.
-pub(super) fn draw_help(frame: &mut ScreenFrame<'_>, scroll: usize) {
-    let state = frame.state;
-    let HelpLayout { specs, columns, rows, area, has_legend, height } = HelpLayout::new(state);
-    let title = format!("Keys on the {} screen", state.screen_context().title());
-    let mut inner = frame.draw_box(area, &title);
-    inner.x += 1;
-    inner.width = inner.width.saturating_sub(2);
-    let scroll = scroll.min(rows.saturating_sub(height));
-    let width = inner.width / u16::try_from(columns).unwrap_or(1);
-    for (column, part) in specs.chunks(rows.max(1)).enumerate() {
-        let x = inner.x + width * u16::try_from(column).unwrap_or(0);
-        let area = Rect { x, width: width - 1, ..inner };
-        for (row, spec) in (0..).zip(part.iter().skip(scroll).take(height)) {
-            draw_help_line(frame, area, row, spec);
-        }
-    }
-    if has_legend {
-        draw_legend(frame, inner, scroll + height < rows);
-    }
-}
-
-/// Returns the rows that an overlay may take: all but the line of hints, if there are many.
-fn room_for_overlay(state: &AppState) -> u16 {
-    match ScreenLayout::of(state.size) {
-        ScreenLayout::Full => state.size.1.saturating_sub(1),
-        ScreenLayout::Compact | ScreenLayout::Counts => state.size.1,
-    }
-}
-
-fn draw_help_line(frame: &mut ScreenFrame<'_>, area: Rect, row: u16, spec: &CommandSpec) {
-    let state = frame.state;
-    let Some(mut out) = frame.line(area, row) else { return };
-    let keys: Vec<String> = state.keymap.keys(spec.command).map(ToString::to_string).collect();
-    out.cell(StyleRole::Key, &keys.join(" "), KEYS_WIDTH, TextAlign::Left)
-        .gap(1)
-        .put(StyleRole::Text, spec.help);
-}
-
-/// Draws the meaning of the glyphs, and whether there is more.
-fn draw_legend(frame: &mut ScreenFrame<'_>, area: Rect, more: bool) {
-    let state = frame.state;
-    let Some(last) = area.height.checked_sub(1) else { return };
-    let Some(mut out) = frame.line(area, last) else { return };
-    if more {
-        let key = key_label(state, AppCommand::Down);
-        out.put_right(&[(StyleRole::Dim, &format!("{key}: more"))]);
-    }
-    let stopped = (State::Killed, Some(Reason::Shutdown), "stopped");
-    let plain = State::ALL.map(|each| (each, None, each.name()));
-    for (each, reason, word) in plain.into_iter().chain([stopped]) {
-        let StateLabel { glyph, role, .. } = state_label(each, reason, state.glyphs.glyph_set);
-        out.put(role, &format!("{glyph} {word}")).gap(2);
-    }
-}
 
 /// Draws the columns to choose from.
 pub(super) fn draw_picker(frame: &mut ScreenFrame<'_>, picker: &ColumnPicker) {

@@ -9,6 +9,7 @@ mod fleet;
 mod footer;
 mod frame;
 mod header;
+mod help;
 mod menus;
 mod transitions;
 
@@ -25,7 +26,7 @@ use crate::text::{GlyphSet, date_or_time, time_of_day, zone_abbreviation};
 pub(crate) use agent::agent_list_rows;
 pub(crate) use dialog::dialog_size_needed;
 use frame::ScreenFrame;
-pub(crate) use menus::max_help_scroll;
+pub(crate) use help::max_help_scroll;
 pub(crate) use transitions::selected_event_lines;
 
 /// Draws the screen of a state. Returns its cells, and the position of the text cursor, if it is
@@ -86,7 +87,7 @@ fn draw_overlay(frame: &mut ScreenFrame<'_>) -> Option<Position> {
     let state = frame.state;
     match state.overlay.as_ref()? {
         Overlay::Help { scroll } => {
-            menus::draw_help(frame, *scroll);
+            help::draw(frame, *scroll);
             None
         }
         Overlay::Palette(palette) => menus::draw_palette(frame, palette),
@@ -104,6 +105,14 @@ fn centred(state: &AppState, width: u16, height: u16) -> Rect {
     let (all_width, all_height) = state.size;
     let (width, height) = (width.min(all_width), height.min(all_height));
     Rect::new((all_width - width) / 2, (all_height - height) / 2, width, height)
+}
+
+/// Returns the rows that an overlay may take: all but the line of hints, if there are many.
+fn room_for_overlay(state: &AppState) -> u16 {
+    match ScreenLayout::of(state.size) {
+        ScreenLayout::Full => state.size.1.saturating_sub(1),
+        ScreenLayout::Compact | ScreenLayout::Counts => state.size.1,
+    }
 }
 
 /// Replaces for `--ascii` everything that is not ASCII, also in the texts of agents.
