@@ -283,6 +283,8 @@ impl App {
     fn redraw_all(&mut self) -> Result<(), TerminalError> {
         self.terminal.reacquire(self.state.mouse)?;
         self.frame_began = None;
+        // What was not written yet may have asked for answers, and a shell may have read others.
+        self.flow = FlowControl::default();
         let resized = self.resized();
         update(&mut self.state, resized, self.clock.now());
         self.renderer.invalidate();
