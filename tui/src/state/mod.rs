@@ -7,7 +7,7 @@ mod model;
 mod overlay;
 mod screens;
 
-use heartline_operator::message::Event;
+use heartline_operator::message::{AgentEntry, Event};
 use jiff::tz::TimeZone;
 
 use crate::clock::MonoTime;
@@ -193,6 +193,14 @@ impl AppState {
             Screen::Agent => self.agent.as_ref().map(|pane| pane.id.as_str()),
             Screen::Transitions => self.selected_event().and_then(|event| event.agent.as_deref()),
         }
+    }
+
+    /// Returns the agent of the Agent screen; one that is not in the fleet as it was received, unless the
+    /// collector does not know it any more.
+    pub(crate) fn opened_agent(&self) -> Option<&AgentEntry> {
+        let screen = self.agent.as_ref()?;
+        let received = screen.detail.as_ref().filter(|_| screen.failure.is_none());
+        self.model().agent(&screen.id).or(received.map(|detail| &detail.entry))
     }
 
     pub(crate) fn selected_event(&self) -> Option<&Event> {

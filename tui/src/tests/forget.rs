@@ -1,7 +1,7 @@
 //! The rules of forgetting.
 
 use heartline_operator::client::AccessMode;
-use heartline_operator::message::{FleetDelta, ForgetCommand};
+use heartline_operator::message::ForgetCommand;
 use heartline_operator::sample;
 
 use super::harness::AppHarness;
@@ -130,10 +130,7 @@ fn marks_stay_until_their_agents_are_forgotten() {
     app.send(AppEvent::ForgetAnswered(Ok(command.agents.names().to_vec())));
     assert!(app.line("forgotten: cron-digest").contains("its history stays"));
     assert!(app.state.list.marks.is_empty());
-    let removed =
-        app.agents.iter().filter(|it| it.agent == "cron-digest").map(|it| it.id).collect();
-    app.agents.retain(|entry| entry.agent != "cron-digest");
-    app.update_fleet(FleetDelta { removed, ..app.no_changes() });
+    app.remove("cron-digest");
     app.keys("Esc");
     app.wait(7_000);
     assert!(!app.screen().contains("cron-digest"), "{}", app.screen());
@@ -177,4 +174,23 @@ fn forget_of_the_agent_screen_is_about_its_agent() {
     let mut app = AppHarness::on("cron-digest");
     app.keys("2 F");
     assert_eq!(confirm(&mut app).agents.names(), ["cron-digest"]);
+}
+
+#[test]
+fn the_screen_of_an_agent_that_was_forgotten_says_so() {
+    for size in [(120, 36), (40, 10)] {
+        let mut app = AppHarness::connected(size);
+        app.keys("2");
+        let id = "report-generator".to_owned();
+        let detail = Box::new(sample::agent_detail(&id));
+        app.send(AppEvent::AgentReceived { id: id.clone(), result: Ok(detail) });
+        assert!(app.screen().contains("silent"), "{}", app.screen());
+        app.remove(&id);
+        let why = format!("no agent \"{id}\"; `heartline status` lists them");
+        app.send(AppEvent::AgentReceived { id, result: Err(why) });
+        assert!(app.screen().contains("report-generator: no agent"), "{}", app.screen());
+        assert!(!app.screen().contains("silent"), "{}", app.screen());
+        app.keys("F");
+        assert!(message(&app).contains("no agent is selected"), "{}", message(&app));
+    }
 }

@@ -122,6 +122,14 @@ impl AppHarness {
         self.update_fleet(FleetDelta { vitals, ..self.no_changes() });
     }
 
+    /// Removes an agent, and rebuilds the list.
+    pub(crate) fn remove(&mut self, agent: &str) {
+        let is_it = |entry: &&AgentEntry| entry.agent == agent;
+        let removed = self.agents.iter().filter(is_it).map(|entry| entry.id).collect();
+        self.agents.retain(|entry| entry.agent != agent);
+        self.update_fleet(FleetDelta { removed, ..self.no_changes() });
+    }
+
     pub(crate) fn no_changes(&self) -> FleetDelta {
         FleetDelta { collector: self.status(), ..FleetDelta::default() }
     }

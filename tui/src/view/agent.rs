@@ -1,6 +1,6 @@
 //! The Agent screen: details, sessions and events of one agent.
 
-use heartline_operator::message::{AgentEntry, Event, SessionSummary};
+use heartline_operator::message::{Event, SessionSummary};
 use heartline_operator::session_text;
 use ratatui::layout::Rect;
 
@@ -25,7 +25,7 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) {
         draw_message(frame, area, "No agent was opened: choose one on the fleet screen.");
         return;
     };
-    let Some(entry) = shown_entry(state, screen) else {
+    let Some(entry) = state.opened_agent() else {
         let why = screen.failure.as_deref().unwrap_or("it is not in the fleet");
         draw_message(frame, area, &format!("{}: {why}", screen.id));
         return;
@@ -41,11 +41,6 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) {
     draw_lists(frame, screen, rest);
 }
 
-fn shown_entry<'a>(state: &'a AppState, screen: &'a AgentScreen) -> Option<&'a AgentEntry> {
-    let received = screen.detail.as_ref().map(|detail| &detail.entry);
-    state.model().agent(&screen.id).or(received)
-}
-
 /// Returns the lines of the box with the details: the lists below it keep some.
 fn details_height(sections: &[DetailSection], area: Rect) -> u16 {
     let wanted = section_lines(sections, area.width.saturating_sub(2)) + 2;
@@ -55,7 +50,7 @@ fn details_height(sections: &[DetailSection], area: Rect) -> u16 {
 /// Returns the rows of the list that has the focus.
 pub(crate) fn agent_list_rows(state: &AppState, area: Rect) -> usize {
     let Some(screen) = &state.agent else { return 0 };
-    let details = match shown_entry(state, screen) {
+    let details = match state.opened_agent() {
         Some(entry) if !screen.is_expanded => {
             details_height(&agent_sections(state, entry, screen.detail.as_deref()), area)
         }

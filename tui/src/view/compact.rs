@@ -118,11 +118,7 @@ fn write_agent(state: &AppState, entry: &AgentEntry, out: &mut RowWriter<'_>) {
 
 fn draw_agent(frame: &mut ScreenFrame<'_>, area: Rect) {
     let state = frame.state;
-    let entry = state.agent.as_ref().and_then(|screen| {
-        let received = screen.detail.as_ref().map(|detail| &detail.entry);
-        state.model().agent(&screen.id).or(received)
-    });
-    let Some(entry) = entry else { return super::agent::draw(frame, area) };
+    let Some(entry) = state.opened_agent() else { return super::agent::draw(frame, area) };
     if let Some(mut out) = frame.line(area, 0) {
         out.gap(1).put(StyleRole::Title, &entry.agent);
     }
