@@ -23,8 +23,8 @@ use effects::EffectRunner;
 
 /// The longest time between two ticks.
 const SECOND_MS: i64 = 1_000;
-/// How long the last answer of the terminal is waited for.
-const LAST_ANSWER_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long the last answers of the terminal are waited for.
+const LAST_ANSWER_TIMEOUT: Duration = Duration::from_millis(400);
 /// The most outcomes of requests that wait for the event loop.
 const OUTCOME_QUEUE: usize = 32;
 
@@ -183,7 +183,7 @@ impl App {
         events
     }
 
-    /// Waits for the answer that is due, so that the shell does not take it for keys.
+    /// Waits for the answers that are due, so that the shell does not take them for keys.
     async fn await_answer(&mut self) {
         let answer = async {
             while self.flow.is_answer_due() {

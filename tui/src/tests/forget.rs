@@ -75,7 +75,7 @@ fn a_confirmed_forget_carries_the_count_and_exact_ids() {
 fn agents_that_beat_or_are_killed_are_left_out_and_counted() {
     let mut app = AppHarness::connected((120, 36));
     app.keys("A F");
-    assert!(app.line("left out").contains("17 more were selected"), "{}", app.screen());
+    assert!(app.line("left out").contains("17 others"), "{}", app.screen());
     for (agent, said) in [("scraper-eu", "resume it, then forget it"), ("mail.2", "stop it, then")]
     {
         let mut app = AppHarness::on(agent);

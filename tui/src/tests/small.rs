@@ -220,6 +220,22 @@ fn a_key_in_an_overlay_that_changes_something_changes_the_screen() {
 }
 
 #[test]
+fn the_hint_of_an_overlay_says_how_to_leave_it_at_every_width() {
+    for columns in 30..130 {
+        for opened in ["?", "s", "o", ":", "/", "K", "F"] {
+            let mut app = AppHarness::connected((columns, 24));
+            app.keys(opened);
+            // On a compact screen the help takes the line of hints, and there are no pickers.
+            if app.state.overlay.is_none() || (columns < 60 && opened == "?") {
+                continue;
+            }
+            let hint = app.line("esc ");
+            assert!(!hint.contains('…'), "{opened} at {columns}: {hint}");
+        }
+    }
+}
+
+#[test]
 fn what_is_typed_is_seen_at_every_length() {
     for size in [(30, 4), (40, 10), (60, 15), (80, 24)] {
         for opened in ["/", ":", "K Tab", "F Tab"] {

@@ -40,7 +40,8 @@ pub(super) fn draw_hints(frame: &mut ScreenFrame<'_>, area: Rect) {
     let state = frame.state;
     let Some(mut out) = frame.line(area, 0) else { return };
     if let Some(text) = overlay_hint(state) {
-        out.gap(1).put(StyleRole::Dim, text);
+        let room = usize::from(out.gap(1).remaining());
+        out.put(StyleRole::Dim, fitting_end(text, room));
         return;
     }
     let context = state.key_context();
@@ -92,15 +93,27 @@ fn overlay_hint(state: &AppState) -> Option<&'static str> {
     Some(match state.overlay.as_ref()? {
         Overlay::Help { .. } => "j k move   esc closes",
         Overlay::Palette(_) => "type a name   up down choose   enter runs it   esc closes",
-        Overlay::Filter(_) => "enter keeps the filter   esc restores the filter before",
+        Overlay::Filter(_) => "enter keeps the filter   esc restores the one before",
         Overlay::Picker(_) => "j k choose   enter picks   esc closes",
         Overlay::Dialog(_) if state.size.0 < DIALOG_HINT_WIDTH => {
-            "tab moves  enter presses  esc cancels"
+            "tab moves   enter presses   esc cancels"
         }
         Overlay::Dialog(_) => {
             "tab moves   enter presses a button, never from a text field   esc cancels"
         }
     })
+}
+
+/// Returns as many of the last parts of a hint as fit: the last one says how to get out.
+fn fitting_end(hint: &str, columns: usize) -> &str {
+    const BETWEEN: &str = "   ";
+    let mut end = hint;
+    while width(end) > columns
+        && let Some((_, rest)) = end.split_once(BETWEEN)
+    {
+        end = rest;
+    }
+    end
 }
 
 /// Returns the first key of a command, in short form.

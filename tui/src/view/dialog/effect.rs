@@ -76,8 +76,8 @@ fn general_effect(dialog: &ConfirmDialog) -> &'static str {
 fn left_out(dialog: &ConfirmDialog) -> Vec<Paragraph> {
     let text = match dialog.targets.left_out {
         0 => return Vec::new(),
-        1 => "1 more was selected and is left out: it beats, or is killed.".to_owned(),
-        n => format!("{n} more were selected and are left out: they beat, or are killed."),
+        1 => "1 other is left out: it beats, or is killed.".to_owned(),
+        n => format!("{n} others are left out: they beat, or are killed."),
     };
     vec![(StyleRole::Warning, text)]
 }
