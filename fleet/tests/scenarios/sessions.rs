@@ -26,7 +26,8 @@ fn a_beat_that_arrives_after_its_goodbye_counts_its_work_and_reopens_nothing() {
     fleet.receive(beat("a").sequence(2));
     fleet.discard_outputs();
     fleet.receive(beat("a").sequence(4));
-    assert!(!fleet.acks()[0].ack.unconfirmed);
+    let ack = fleet.acks()[0].ack;
+    assert!(!ack.unconfirmed && ack.session_taken);
     fleet.receive(beat("a").sequence(5).segment(1, 7));
     assert_eq!(fleet.agent("a").totals().ok, 7);
     assert_eq!(fleet.status("a"), "killed shutdown");
