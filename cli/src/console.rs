@@ -93,6 +93,18 @@ impl Console {
         write!(self.out, "{text}{ended}").and_then(|()| self.out.flush()).map_err(CliError::Output)
     }
 
+    /// Prints lines, each with its end, and flushes them.
+    ///
+    /// # Errors
+    /// As [`Self::print`].
+    pub(crate) fn print_lines(
+        &mut self,
+        mut lines: impl Iterator<Item = String>,
+    ) -> Result<(), CliError> {
+        let printed = lines.try_for_each(|line| self.out.write_all(line.as_bytes()));
+        printed.and_then(|()| self.out.flush()).map_err(CliError::Output)
+    }
+
     /// Prints a JSON document piece by piece: that of a large fleet takes hundreds of megabytes.
     ///
     /// # Errors

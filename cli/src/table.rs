@@ -32,42 +32,70 @@ impl TableColumn {
     }
 }
 
-/// Draws rows under their titles, in at most `limit` columns of a terminal. Table columns that do
-/// not fit are left out, those of the highest rank first.
+/// Rows under their titles, in at most so many columns of a terminal. It is drawn line by line:
+/// that of a large fleet is tens of megabytes long.
+pub(crate) struct Table<'a> {
+    columns: &'a [TableColumn],
+    cells: CellBuffer,
+    widths: Vec<usize>,
+    /// The columns that fit.
+    shown: Vec<usize>,
+}
+
+impl<'a> Table<'a> {
+    /// Lays out rows. Columns that do not fit into `limit` columns of a terminal are left out, those of
+    /// the highest rank first.
+    pub(crate) fn new(
+        columns: &'a [TableColumn],
+        rows: impl Iterator<Item = Vec<String>>,
+        limit: Option<usize>,
+    ) -> Self {
+        let mut cells = CellBuffer::default();
+        columns.iter().for_each(|column| cells.push(column.title));
+        rows.flatten().for_each(|cell| cells.push(&cell));
+        let widths = cells.column_widths(columns.len());
+        let shown = fitting_columns(columns, &widths, limit);
+        Self { columns, cells, widths, shown }
+    }
+
+    /// Returns the lines, the titles first, each with its end.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+        let rows = self.cells.ends.len() / self.columns.len();
+        (0..rows).map(|row| self.line(row))
+    }
+
+    fn line(&self, row: usize) -> String {
+        let mut line = String::with_capacity(128);
+        for &at in &self.shown {
+            if !line.is_empty() {
+                line.push_str(GAP);
+            }
+            let (cell, width) = self.cells.get(row * self.columns.len() + at);
+            let blank = std::iter::repeat_n(' ', self.widths[at].saturating_sub(width));
+            match self.columns[at].align {
+                ColumnAlign::Left => {
+                    line.push_str(cell);
+                    line.extend(blank);
+                }
+                ColumnAlign::Right => {
+                    line.extend(blank);
+                    line.push_str(cell);
+                }
+            }
+        }
+        line.truncate(line.trim_end_matches(' ').len());
+        line.push('\n');
+        line
+    }
+}
+
+/// Draws a table as one text.
 pub(crate) fn draw(
     columns: &[TableColumn],
     rows: impl Iterator<Item = Vec<String>>,
     limit: Option<usize>,
 ) -> String {
-    let mut cells = CellBuffer::default();
-    columns.iter().for_each(|column| cells.push(column.title));
-    rows.flatten().for_each(|cell| cells.push(&cell));
-    let widths = cells.column_widths(columns.len());
-    let shown = fitting_columns(columns, &widths, limit);
-    let mut text = String::with_capacity(cells.text.len() * 2);
-    for row in 0..cells.ends.len() / columns.len() {
-        let line = text.len();
-        for &at in &shown {
-            if text.len() > line {
-                text.push_str(GAP);
-            }
-            let (cell, width) = cells.get(row * columns.len() + at);
-            let blank = std::iter::repeat_n(' ', widths[at].saturating_sub(width));
-            match columns[at].align {
-                ColumnAlign::Left => {
-                    text.push_str(cell);
-                    text.extend(blank);
-                }
-                ColumnAlign::Right => {
-                    text.extend(blank);
-                    text.push_str(cell);
-                }
-            }
-        }
-        text.truncate(text.trim_end_matches(' ').len());
-        text.push('\n');
-    }
-    text
+    Table::new(columns, rows, limit).lines().collect()
 }
 
 /// The cells of all rows, one after the other, in one text: a large fleet has millions of them.
@@ -75,28 +103,29 @@ pub(crate) fn draw(
 struct CellBuffer {
     text: String,
     /// The end of each cell in `text`, and its width.
-    ends: Vec<(usize, usize)>,
+    ends: Vec<(usize, u32)>,
 }
 
 impl CellBuffer {
     fn push(&mut self, cell: &str) {
         self.text.push_str(cell);
-        self.ends.push((self.text.len(), width(cell)));
+        self.ends.push((self.text.len(), width(cell) as u32));
     }
 
     /// Returns the text of a cell, and its width.
     fn get(&self, at: usize) -> (&str, usize) {
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before].0);
         let (end, width) = self.ends[at];
-        (&self.text[start..end], width)
+        (&self.text[start..end], width as usize)
     }
 
     /// Returns the width of the widest cell of each column.
     fn column_widths(&self, columns: usize) -> Vec<usize> {
         let mut widths = vec![0; columns];
-        for (number, (_, width)) in self.ends.iter().enumerate() {
-            let widest = &mut widths[number % columns];
-            *widest = (*widest).max(*width);
+        for row in self.ends.chunks(columns) {
+            for ((_, width), widest) in row.iter().zip(&mut widths) {
+                *widest = (*widest).max(*width as usize);
+            }
         }
         widths
     }

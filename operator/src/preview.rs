@@ -112,14 +112,26 @@ impl PreviewBuilder {
 
 /// Sorts agents: the worst state comes first. Of those that are in trouble, the one that has been for
 /// longest comes first; of the others, which have nothing to say by their age, the first by name.
-pub fn sort_worst_first(entries: Vec<AgentEntry>) -> Vec<AgentEntry> {
-    // Entries are large: what is compared stands together, and each entry is moved once.
+pub fn sort_worst_first(mut entries: Vec<AgentEntry>) -> Vec<AgentEntry> {
+    // Entries are large: what is compared stands together, and each entry is moved once, within the
+    // memory that it has.
     let keys = entries.iter().map(WorstFirst::of);
     let mut order: Vec<_> = keys.zip(0_usize..).collect();
     order.sort_unstable();
-    let order: Vec<usize> = order.into_iter().map(|(_, place)| place).collect();
-    let mut slots: Vec<_> = entries.into_iter().map(Some).collect();
-    order.iter().filter_map(|&place| slots[place].take()).collect()
+    let mut order: Vec<usize> = order.into_iter().map(|(_, from)| from).collect();
+    for start in 0..order.len() {
+        // Along a cycle each entry takes the place before it.
+        let mut place = start;
+        loop {
+            let from = std::mem::replace(&mut order[place], place);
+            if from == start {
+                break;
+            }
+            entries.swap(place, from);
+            place = from;
+        }
+    }
+    entries
 }
 
 /// The place of an agent in lists.

@@ -12,7 +12,7 @@ use crate::console::Console;
 use crate::error::{CliError, CommandExit};
 use crate::settings::Settings;
 use crate::style::{StateFormatter, alert};
-use crate::table::{self, TableColumn};
+use crate::table::{self, Table, TableColumn};
 use crate::targets::{FleetSnapshot, filter_selector};
 
 /// The columns of the table; on a narrow terminal the optional ones are left out.
@@ -56,7 +56,8 @@ pub(crate) async fn run(
         console.print(&collector_lines(&fleet.collector, columns))?;
         if !shown.is_empty() {
             let rows = shown.iter().map(|entry| row(entry, fleet.now_ms(), formatter));
-            console.print(&format!("\n{}", table::draw(&COLUMNS, rows, columns)))?;
+            let table = Table::new(&COLUMNS, rows, columns);
+            console.print_lines(std::iter::once("\n".to_owned()).chain(table.lines()))?;
         }
     }
     let failed = shown.iter().any(|entry| args.fail_on.contains(&entry.vitals.state));
