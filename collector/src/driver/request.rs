@@ -130,9 +130,17 @@ impl DriverHandle {
 
     /// Sends a request and waits for the reply. `None`: the driver has ended.
     pub async fn request<T>(&self, request: impl FnOnce(ReplyTo<T>) -> DriverRequest) -> Option<T> {
+        self.send_request(request).await.ok()
+    }
+
+    /// Sends a request; returns the receiver of its reply.
+    pub fn send_request<T>(
+        &self,
+        request: impl FnOnce(ReplyTo<T>) -> DriverRequest,
+    ) -> oneshot::Receiver<T> {
         let (reply_to, reply) = oneshot::channel();
         self.send(request(reply_to));
-        reply.await.ok()
+        reply
     }
 }
 

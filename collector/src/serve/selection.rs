@@ -9,6 +9,7 @@ use heartline_operator::message::{
 use heartline_operator::{Filter, PreviewBuilder};
 use heartline_vocabulary::Reason;
 use heartline_vocabulary::text::glob_matches;
+use tokio::sync::oneshot;
 
 use super::ServerContext;
 use super::answer::{RequestError, ending, scrubbed};
@@ -44,9 +45,12 @@ pub struct Selection {
     pub first_beating: Option<(String, u64)>,
 }
 
-/// Reads agents page by page, with their work of the last hour as far as it is computed.
+/// Reads agents page by page, with their work of the last hour as far as it is computed. The driver
+/// makes the next page while this one is used.
 pub struct FleetPages<'a> {
     context: &'a ServerContext,
+    /// The page under way.
+    requested: Option<oneshot::Receiver<FleetPage>>,
     pages: RemainingPages,
 }
 
@@ -59,30 +63,25 @@ enum RemainingPages {
 impl<'a> FleetPages<'a> {
     /// Reads the whole fleet.
     pub fn all(context: &'a ServerContext) -> Self {
-        Self { context, pages: RemainingPages::From(0) }
+        Self { context, requested: None, pages: RemainingPages::From(0) }
     }
 
     /// Reads the agents of these ids.
     pub fn named(context: &'a ServerContext, names: Vec<String>) -> Self {
-        Self { context, pages: RemainingPages::Names(names.into_iter()) }
+        let pages = RemainingPages::Names(names.into_iter());
+        Self { context, requested: None, pages }
     }
 
     /// Reads the next page; `None` after the last one, which may be empty.
     pub async fn next(&mut self) -> Result<Option<FleetPage>, RequestError> {
-        let request = match &mut self.pages {
-            RemainingPages::From(start) => PageRequest::Range { start: *start, limit: u32::MAX },
-            RemainingPages::Names(names) => {
-                PageRequest::Named(names.by_ref().take(PAGE_AGENTS).collect())
-            }
-            RemainingPages::None => return Ok(None),
+        let Some(requested) = self.requested.take().or_else(|| self.request_page()) else {
+            return Ok(None);
         };
-        let page = self.context.driver.request(|to| DriverRequest::Page(request, to)).await;
-        let mut page = page.ok_or_else(ending)?;
-        self.pages = match (std::mem::replace(&mut self.pages, RemainingPages::None), page.next) {
-            (RemainingPages::From(_), Some(next)) => RemainingPages::From(next),
-            (RemainingPages::Names(names), _) if names.len() > 0 => RemainingPages::Names(names),
-            _ => RemainingPages::None,
-        };
+        let mut page = requested.await.map_err(|_| ending())?;
+        if let RemainingPages::From(_) = self.pages {
+            self.pages = page.next.map_or(RemainingPages::None, RemainingPages::From);
+        }
+        self.requested = self.request_page();
         let work = self.context.publisher.work();
         for entry in &mut page.entries {
             entry.work = work.of(entry.id);
@@ -90,9 +89,24 @@ impl<'a> FleetPages<'a> {
         Ok(Some(page))
     }
 
+    fn request_page(&mut self) -> Option<oneshot::Receiver<FleetPage>> {
+        let request = match &mut self.pages {
+            RemainingPages::From(start) => PageRequest::Range { start: *start, limit: u32::MAX },
+            RemainingPages::Names(names) => {
+                let page = PageRequest::Named(names.by_ref().take(PAGE_AGENTS).collect());
+                if names.len() == 0 {
+                    self.pages = RemainingPages::None;
+                }
+                page
+            }
+            RemainingPages::None => return None,
+        };
+        Some(self.context.driver.send_request(|to| DriverRequest::Page(request, to)))
+    }
+
     /// Returns true when no page follows.
     pub fn is_done(&self) -> bool {
-        matches!(self.pages, RemainingPages::None)
+        self.requested.is_none()
     }
 }
 
