@@ -39,11 +39,11 @@ pub(super) struct RunPlan {
     pub(super) faults: u64,
 }
 
-/// Returns the bits of the faults that send for a whole run, and make it ten times as long, in seven
-/// runs of eight.
+/// Returns the bits of the faults that send for a whole run, and make it twenty times as long, in 31 runs
+/// of 32.
 fn mask_of_floods(rng: &mut Rng) -> u64 {
     let floods = [FaultKind::ReplayRotation, FaultKind::ThiefFloods];
-    if rng.chance(125) { 0 } else { floods.iter().map(|&kind| 1 << kind as u32).sum() }
+    if rng.chance(31) { 0 } else { floods.iter().map(|&kind| 1 << kind as u32).sum() }
 }
 
 impl RunPlan {
