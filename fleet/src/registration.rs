@@ -44,8 +44,9 @@ impl Default for RegistrationLimits {
 const NEVER_LIVE_FOR: Duration = Duration::from_secs(600);
 /// Intervals without a message after which it is removed, at least: one more than until silent.
 const NEVER_LIVE_INTERVALS: u32 = 11;
-/// Agents that are looked at for their age at once: a million in four minutes.
-const AGED_AT_ONCE: u32 = 1_024;
+/// Parts of a fleet that are looked at for the age of their agents, one at a time: all in four minutes,
+/// however large it is, and at a cost for each beat that does not depend on it.
+const AGED_PARTS: u32 = 1_024;
 /// Time between two such looks.
 const AGED_EVERY: Duration = TICK_INTERVAL_MAX;
 /// Most scopes whose rate is known; there is a token for each.
@@ -144,8 +145,8 @@ impl Fleet {
         }
         self.registrations.age_at = now + AGED_EVERY;
         let from = self.registrations.aged_to;
-        let until = from.saturating_add(AGED_AT_ONCE);
         let end = self.agents.slot_count();
+        let until = from.saturating_add(end.div_ceil(AGED_PARTS));
         self.registrations.aged_to = if until >= end { 0 } else { until };
         let is_aged = |agent: &Agent| {
             let heard_at = self.context.clock.mono(agent.heard_at);
