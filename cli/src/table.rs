@@ -1,10 +1,16 @@
 //! Text tables that fit the width of a terminal.
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::thread;
+
 use anstream::adapter::strip_str;
 use unicode_width::UnicodeWidthStr;
 
 /// The space between two columns.
 const GAP: &str = "  ";
+/// Fewest rows that a thread makes.
+const ROWS_OF_THREAD: usize = 10_000;
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
@@ -43,16 +49,34 @@ pub(crate) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Lays out rows. Columns that do not fit into `limit` columns of a terminal are left out, those of
-    /// the highest rank first.
-    pub(crate) fn new(
+    /// Lays out a row for each item. Columns that do not fit into `limit` columns of a terminal are left
+    /// out, those of the highest rank first.
+    pub(crate) fn new<T: Sync>(
         columns: &'a [TableColumn],
-        rows: impl Iterator<Item = Vec<String>>,
+        items: &[T],
+        row: impl Fn(&T) -> Vec<String> + Sync,
         limit: Option<usize>,
     ) -> Self {
         let mut cells = CellBuffer::default();
         columns.iter().for_each(|column| cells.push(column.title));
-        rows.flatten().for_each(|cell| cells.push(&cell));
+        let cells_of = |items: &[T]| {
+            let mut cells = CellBuffer::default();
+            items.iter().flat_map(&row).for_each(|cell| cells.push(&cell));
+            cells
+        };
+        // Rows of a large fleet take longer to make than all that follows.
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let share = items.len().div_ceil(threads).max(ROWS_OF_THREAD);
+        thread::scope(|scope| {
+            let cells_of = &cells_of;
+            let shares =
+                items.chunks(share).skip(1).map(|items| scope.spawn(move || cells_of(items)));
+            let shares: Vec<_> = shares.collect();
+            cells.append(&cells_of(&items[..share.min(items.len())]));
+            for share in shares {
+                cells.append(&share.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            }
+        });
         let widths = cells.column_widths(columns.len());
         let shown = fitting_columns(columns, &widths, limit);
         Self { columns, cells, widths, shown }
@@ -95,7 +119,8 @@ pub(crate) fn draw(
     rows: impl Iterator<Item = Vec<String>>,
     limit: Option<usize>,
 ) -> String {
-    Table::new(columns, rows, limit).lines().collect()
+    let rows: Vec<_> = rows.collect();
+    Table::new(columns, &rows, Vec::clone, limit).lines().collect()
 }
 
 /// The cells of all rows, one after the other, in one text: a large fleet has millions of them.
@@ -110,6 +135,13 @@ impl CellBuffer {
     fn push(&mut self, cell: &str) {
         self.text.push_str(cell);
         self.ends.push((self.text.len(), width(cell) as u32));
+    }
+
+    /// Adds cells after those that are there.
+    fn append(&mut self, more: &Self) {
+        let start = self.text.len();
+        self.text.push_str(&more.text);
+        self.ends.extend(more.ends.iter().map(|&(end, width)| (start + end, width)));
     }
 
     /// Returns the text of a cell, and its width.
@@ -193,6 +225,18 @@ mod tests {
             text,
             "NAME      AGE  STEP\n\u{1b}[31mmail\u{1b}[0m       4s  fetch\nweb-1  12m04s  日本\n"
         );
+    }
+
+    #[test]
+    fn rows_that_several_threads_make_stand_in_order() {
+        let items: Vec<usize> = (0..3 * ROWS_OF_THREAD + 7).collect();
+        let row = |n: &usize| vec![n.to_string(), String::new(), "x".to_owned()];
+        let table = Table::new(&COLUMNS, &items, row, None);
+        let lines: Vec<String> = table.lines().skip(1).collect();
+        assert_eq!(lines.len(), items.len());
+        let is_own =
+            |(n, line): (usize, &String)| line.split_whitespace().eq([&*n.to_string(), "x"]);
+        assert!(lines.iter().enumerate().all(is_own));
     }
 
     #[test]

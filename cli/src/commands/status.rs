@@ -55,12 +55,14 @@ pub(crate) async fn run(
         console.print(&summary(&fleet, formatter, columns))?;
         console.print(&collector_lines(&fleet.collector, columns))?;
         if !shown.is_empty() {
-            let rows = shown.iter().map(|entry| row(entry, fleet.now_ms(), formatter));
-            let table = Table::new(&COLUMNS, rows, columns);
+            let row = |entry: &AgentEntry| row(entry, fleet.now_ms(), formatter);
+            let table = Table::new(&COLUMNS, shown, row, columns);
             console.print_lines(std::iter::once("\n".to_owned()).chain(table.lines()))?;
         }
     }
     let failed = shown.iter().any(|entry| args.fail_on.contains(&entry.vitals.state));
+    // The program ends, and the system frees a large fleet faster than agent by agent.
+    std::mem::forget(fleet);
     Ok(CommandExit::negative_if(failed))
 }
 
