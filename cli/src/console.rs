@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
 
+use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use rustix::termios::tcgetwinsize;
 
@@ -19,6 +20,8 @@ const BUFFER: usize = 64 * 1_024;
 /// The streams that a command prints to and reads answers from.
 pub(crate) struct Console {
     out: Box<dyn Write>,
+    /// The codes for colours are taken out of what is printed.
+    is_stripped: bool,
     /// Standard output as it is, for what has no escape codes.
     plain: Box<dyn Write>,
     err: Box<dyn Write>,
@@ -77,6 +80,7 @@ impl Console {
                 columns,
             },
             formatter: StateFormatter(GlyphSet::Unicode),
+            is_stripped: choice(is_out) == ColorChoice::Never,
             plain: Box::new(io::stdout()),
             out: Box::new(AutoStream::new(buffered(stdout), choice(is_out))),
             err: Box::new(AutoStream::new(stderr, choice(is_err))),
@@ -101,7 +105,17 @@ impl Console {
         &mut self,
         mut lines: impl Iterator<Item = String>,
     ) -> Result<(), CliError> {
-        let printed = lines.try_for_each(|line| self.out.write_all(line.as_bytes()));
+        let printed = if self.is_stripped {
+            // Codes stand at the beginning of a line, and to look for more would take longer than the rest.
+            let mut out = BufWriter::with_capacity(BUFFER, &mut self.plain);
+            let mut print = |line: String| {
+                let (coded, rest) = line.split_at(end_of_codes(&line));
+                write!(out, "{}{rest}", strip_str(coded))
+            };
+            lines.try_for_each(&mut print).and_then(|()| out.flush())
+        } else {
+            lines.try_for_each(|line| self.out.write_all(line.as_bytes()))
+        };
         printed.and_then(|()| self.out.flush()).map_err(CliError::Output)
     }
 
@@ -136,6 +150,12 @@ impl Console {
 /// Buffers standard output until it is flushed: without escape codes text is written in many pieces.
 fn buffered(stdout: io::Stdout) -> Box<dyn Write> {
     Box::new(BufWriter::with_capacity(BUFFER, stdout))
+}
+
+/// Returns where the last escape code of a line ends.
+fn end_of_codes(line: &str) -> usize {
+    let Some(last) = line.rfind('\u{1b}') else { return 0 };
+    line[last..].find('m').map_or(line.len(), |end| last + end + 1)
 }
 
 /// Follows <https://no-color.org>.
@@ -175,6 +195,7 @@ pub(crate) mod tests {
     pub(crate) fn console(input: Option<&str>) -> (Console, SharedBuffer, SharedBuffer) {
         let (out, err) = (SharedBuffer::default(), SharedBuffer::default());
         let console = Console {
+            is_stripped: true,
             plain: Box::new(out.clone()),
             out: Box::new(AutoStream::never(Box::new(out.clone()) as Box<dyn Write>)),
             err: Box::new(AutoStream::never(Box::new(err.clone()) as Box<dyn Write>)),
@@ -188,6 +209,15 @@ pub(crate) mod tests {
             formatter: StateFormatter(GlyphSet::Unicode),
         };
         (console, out, err)
+    }
+
+    #[test]
+    fn lines_lose_their_colours_and_nothing_else() {
+        let (mut console, out, _) = console(None);
+        let lines =
+            ["\u{1b}[31m✖ a\u{1b}[0m  m 日本\n", "plain m\n", "\u{1b}[0"].map(str::to_owned);
+        console.print_lines(lines.into_iter()).unwrap();
+        assert_eq!(out.text(), "✖ a  m 日本\nplain m\n");
     }
 
     #[test]

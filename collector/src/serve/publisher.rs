@@ -23,6 +23,8 @@ const BACKLOG: usize = 32;
 const WORK_EVERY: Duration = Duration::from_secs(5);
 /// …unless that took so long that it would take more than this share of a core.
 const WORK_SHARE: u32 = 20;
+/// How long computed work is as good as new.
+const FRESH_FOR: Duration = Duration::from_secs(1);
 /// Longest wait of a snapshot for work to be computed again.
 const REFRESH_WITHIN: Duration = Duration::from_millis(500);
 /// Most events in one delta; the rest comes with the next.
@@ -42,11 +44,18 @@ impl WorkByAgent {
     }
 }
 
+/// The work of the last hour, and when its computation began.
+#[derive(Clone, Debug, Default)]
+struct ComputedWork {
+    work: WorkByAgent,
+    begun: Option<Instant>,
+}
+
 /// A handle to subscribe with. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
     deltas: broadcast::Sender<Arc<FleetDelta>>,
-    work: watch::Receiver<WorkByAgent>,
+    work: watch::Receiver<ComputedWork>,
     /// Work is wanted at once.
     refresh: Arc<Notify>,
 }
@@ -56,7 +65,7 @@ impl Publisher {
     /// query of an operator holds up the events, nor does work, which may take long.
     pub fn start(driver: DriverHandle, events: ReaderPool, work_reader: ReaderPool) -> Self {
         let (deltas, _) = broadcast::channel(BACKLOG);
-        let (work_tx, work) = watch::channel(WorkByAgent::default());
+        let (work_tx, work) = watch::channel(ComputedWork::default());
         let publisher = Self { deltas, work, refresh: Arc::default() };
         tokio::spawn(publish(publisher.clone(), driver, events));
         tokio::spawn(compute_work(publisher.clone(), work_reader, work_tx));
@@ -70,12 +79,15 @@ impl Publisher {
 
     /// Returns every agent's work of the last hour, as far as it was computed.
     pub fn work(&self) -> WorkByAgent {
-        self.work.borrow().clone()
+        self.work.borrow().work.clone()
     }
 
-    /// Has the work of the last hour computed again, and waits for it, but not for long: a snapshot
-    /// of a large fleet must not wait for its history.
+    /// Has the work of the last hour computed again, unless that was just done, and waits for it, but
+    /// not for long: a snapshot of a large fleet must not wait for its history.
     pub async fn refresh_work(&self) {
+        if self.work.borrow().begun.is_some_and(|begun| begun.elapsed() < FRESH_FOR) {
+            return;
+        }
         let mut work = self.work.clone();
         work.mark_unchanged();
         self.refresh.notify_one();
@@ -180,12 +192,15 @@ impl WorkTracker {
 async fn compute_work(
     publisher: Publisher,
     reader: ReaderPool,
-    computed: watch::Sender<WorkByAgent>,
+    computed: watch::Sender<ComputedWork>,
 ) {
     loop {
         let begun = Instant::now();
         match reader.read(|reader| reader.work(clock::wall_ms())).await {
-            Ok(work) => drop(computed.send_replace(WorkByAgent(Arc::new(work)))),
+            Ok(work) => {
+                let work = WorkByAgent(Arc::new(work));
+                drop(computed.send_replace(ComputedWork { work, begun: Some(begun) }));
+            }
             Err(error) => tracing::warn!("can't compute the work of the last hour: {error}"),
         }
         let pause = WORK_EVERY.max(begun.elapsed() * WORK_SHARE);
@@ -290,10 +305,9 @@ mod tests {
         let mut deltas = publisher.subscribe();
         let wait_for_ok = async |deltas: &mut broadcast::Receiver<Arc<FleetDelta>>, ok| loop {
             publisher.refresh_work().await;
-            while let Ok(delta) = deltas.try_recv() {
-                if delta.work.iter().any(|(id, work)| *id == AgentRowId(7) && work.ok == ok) {
-                    return;
-                }
+            let Ok(delta) = deltas.recv().await else { continue };
+            if delta.work.iter().any(|(id, work)| *id == AgentRowId(7) && work.ok == ok) {
+                return;
             }
         };
         timeout(WAIT, wait_for_ok(&mut deltas, 41)).await.expect("its work is sent");

@@ -147,6 +147,7 @@ impl Client {
         &self,
         agents: AgentSelector,
     ) -> Result<(Vec<AgentEntry>, CollectorStatus), ClientError> {
+        let is_all = matches!(agents, AgentSelector::All);
         let mut pages = self.open_stream(Request::Snapshot { agents }).await?;
         let waited = self.inner.request_timeout;
         let mut fleet = Vec::new();
@@ -156,6 +157,10 @@ impl Client {
             let SubscriptionUpdate::Page { entries, collector, last } = update else {
                 return Err(ClientError::Unexpected { what: "snapshot" });
             };
+            if fleet.is_empty() && is_all {
+                // Growth would move a large fleet again and again.
+                fleet.reserve_exact(collector.summary.total as usize);
+            }
             fleet.extend(entries);
             if last {
                 return Ok((fleet, *collector));
