@@ -34,6 +34,13 @@ impl CrashLoop {
         self.newest_until <= now
     }
 
+    /// Forgets the restarts when the newest one's window is over.
+    pub(crate) fn expire(&mut self, now: ObservedTime) {
+        if self.is_idle(now) {
+            *self = Self::default();
+        }
+    }
+
     /// Returns until when the agent counts as crash-looping if it does not restart again.
     fn looping_until(&self) -> ObservedTime {
         if self.is_looping { self.newest_until } else { ObservedTime::NEVER_YET }

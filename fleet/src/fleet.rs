@@ -127,7 +127,8 @@ impl Fleet {
         let sweep = due.max(self.last_sweep + SWEEP_EVERY);
         let push = self.context.pushes_due.first().map_or(MonoTime::NEVER, |&(at, _)| at);
         let delayed_ack = self.context.delayed_acks.next_due();
-        sweep.min(push).min(delayed_ack).min(self.gap_detector.last_observed() + TICK_INTERVAL_MAX)
+        // Counted from the last tick, which messages that never cease must not put off.
+        sweep.min(push).min(delayed_ack).min(self.observed_to + TICK_INTERVAL_MAX)
     }
 
     /// Finds an agent by its id.

@@ -270,8 +270,10 @@ impl AgentMut<'_> {
     /// Drops what was limited about the agent, if nothing is any more.
     fn drop_idle_throttle(&mut self, session: u64, now: MonoTime) {
         let Some(throttle) = &mut self.agent.throttle else { return };
+        let observed = self.context.clock.observed(now);
         throttle.unproven.take(session);
-        if throttle.is_idle(now, self.context.clock.observed(now)) {
+        throttle.crash_loop.expire(observed);
+        if throttle.is_idle(now, observed) {
             self.agent.throttle = None;
             self.context.flooding.remove(&self.index);
         }

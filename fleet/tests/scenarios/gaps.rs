@@ -1,6 +1,6 @@
 //! Gaps: time that the collector did not observe.
 
-use heartline_fleet::{HistoryDbRow, Input};
+use heartline_fleet::{HistoryDbRow, Input, TICK_INTERVAL_MAX};
 
 use heartline_vocabulary::GapCause;
 
@@ -95,4 +95,16 @@ fn a_restart_records_the_time_since_the_last_commit_as_a_gap() {
         next_id: heartline_vocabulary::AgentRowId(1),
     });
     assert_eq!(gaps(&mut fleet), [(-7_000, 0, GapCause::Down)]);
+}
+
+#[test]
+fn messages_that_never_cease_do_not_put_off_the_tick() {
+    let mut fleet = TestFleet::with_agent(beat("a"));
+    fleet.advance_ms(1_000);
+    let ticked_at = fleet.now;
+    for _ in 0..20 {
+        fleet.skip_ms(10);
+        fleet.receive(beat("a"));
+        assert!(fleet.core.poll_timeout() <= ticked_at + TICK_INTERVAL_MAX);
+    }
 }

@@ -297,7 +297,13 @@ impl ExpectedAgent {
             self.sessions.insert(0, message.session);
             let said_goodbye = self.ended == Some(SessionEnd::Shutdown);
             let is_killed = self.desired.is_some_and(|(killed, _)| killed);
-            if at.is_none() && view.starts() > 1 && !said_goodbye && !is_killed {
+            // Of many superseded sessions the core forgets the oldest, and begins them anew.
+            let is_forgotten = at.is_some_and(|at| at > SUPERSEDED_MIN) && view.received() == 1;
+            if is_forgotten {
+                self.received.retain(|(session, _)| *session != message.session);
+            }
+            let is_restart = at.is_none() || is_forgotten;
+            if is_restart && view.starts() > 1 && !said_goodbye && !is_killed {
                 self.limits.on_restart(rules, now);
             }
             self.ended = None;
@@ -321,13 +327,15 @@ impl ExpectedAgent {
         }
         (self.received_at, self.silent_from, self.has_been_live) = (now, now, true);
         self.premature.clear();
+        self.limits.expire_restarts(rules, now);
         let is_news = message.sequence > self.newest_sequence;
         self.newest_sequence = self.newest_sequence.max(message.sequence);
         match &message.body {
             Body::Beat(beat) if is_news && self.ended.is_none() => {
                 self.on_newest_beat(beat, control, now);
             }
-            Body::Goodbye(_) => self.ended = Some(SessionEnd::Shutdown),
+            // One that comes late is of a copy of the process, and another goes on.
+            Body::Goodbye(_) if is_news => self.ended = Some(SessionEnd::Shutdown),
             Body::ExitReport(_) => self.ended = Some(SessionEnd::Crashed),
             _ => {}
         }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use heartline_fleet::{HealthThresholds, MonoTime, Transition};
+use heartline_fleet::{HealthThresholds, MonoTime, TICK_INTERVAL_MAX, Transition};
 use heartline_vocabulary::{AgentStatus, Reason, State};
 
 use super::violation::{CheckResult, ensure};
@@ -71,6 +71,15 @@ impl ExpectedLimits {
         }
     }
 
+    /// Takes in a live message of the current session: restarts long ago are forgotten, whatever is
+    /// learned later of the time since.
+    pub(super) fn expire_restarts(&mut self, rules: &HealthThresholds, now: MonoTime) {
+        if self.restarts.last().is_some_and(|&at| now.since(at) >= rules.crash_loop_within) {
+            self.restarts.clear();
+            self.crash_looping_until = MonoTime::NEVER_YET;
+        }
+    }
+
     /// Takes in that nothing was observed from `from` to `to`.
     pub(super) fn postpone(&mut self, from: MonoTime, to: MonoTime) {
         if self.flooding_until > from {
@@ -128,7 +137,8 @@ impl ExpectedLimits {
         }
         if shown.reason == Some(Reason::Flapping) {
             self.flapping_at = now;
-            let calm_at = self.judged.1 + CALM_AFTER;
+            // The core may have judged it anew with its next tick only.
+            let calm_at = self.judged.1 + CALM_AFTER + TICK_INTERVAL_MAX;
             ensure!(swept_to < calm_at, "flapping although it is calm since {:?}", self.judged.1);
         }
         Ok(())

@@ -348,8 +348,12 @@ impl SimWorld {
         ensure!(instance.fleet.uncommitted_work() == 0, "work is never stored");
         for (number, agent) in self.agents.iter().enumerate() {
             ensure!(agent.processes.len() == 1, "{} does not run", agent.name);
-            let engine = &agent.processes[0].engine;
-            self.ledger.check_complete(engine.session(), &self.disk)?;
+            let process = &agent.processes[0];
+            let engine = &process.engine;
+            // The original of a copy may have ended before its work was stored.
+            if !process.is_copy {
+                self.ledger.check_complete(engine.session(), &self.disk)?;
+            }
             let view =
                 instance.fleet.find(&agent.name).and_then(|index| instance.fleet.agent(index));
             let Some(view) = view else {

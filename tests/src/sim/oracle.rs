@@ -126,7 +126,8 @@ impl FleetOracle {
                 self.record_durable(number, command.state(control), now);
             }
             if let Some(before) = before[number].as_ref().filter(|it| it.id == expected.id) {
-                expected.since = before.since;
+                // The newest transitions may not have reached the disk.
+                expected.since = before.since.min(agent.since);
             }
             self.agents[number] = Some(expected);
         }
