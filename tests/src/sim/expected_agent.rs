@@ -230,6 +230,28 @@ impl ExpectedAgent {
         !is_outdated && taken.insert(sequence)
     }
 
+    /// Returns whether a message of this session was received before the session was live.
+    pub(super) fn was_received_before_live(&self, message: &AgentMessage<'_>) -> bool {
+        let is_session = |(session, _): &&(u64, BTreeSet<u64>)| *session == message.session;
+        let never_live = self.never_live_sessions.iter().find(is_session);
+        never_live.is_some_and(|(_, taken)| taken.contains(&message.sequence))
+    }
+
+    /// Returns whether the core has just begun a session again that it had forgotten: of many
+    /// superseded ones the oldest are.
+    fn is_begun_anew(&self, session: u64, view: &Agent) -> bool {
+        let at = self.sessions.iter().position(|&known| known == session);
+        let is_current = view.session() == session && view.received() == 1;
+        is_current && at.is_some_and(|at| at > SUPERSEDED_MIN)
+    }
+
+    /// Forgets what was received of a session that the core has forgotten, and now begins again.
+    pub(super) fn forget_evicted_session(&mut self, message: &AgentMessage<'_>, view: &Agent) {
+        if message.fresh && self.is_begun_anew(message.session, view) {
+            self.received.retain(|(session, _)| *session != message.session);
+        }
+    }
+
     /// Postpones every deadline: nothing could be received from `from` to `to`.
     pub(super) fn postpone_deadlines(&mut self, from: MonoTime, to: MonoTime) {
         let lost = to.since(from);
@@ -291,18 +313,13 @@ impl ExpectedAgent {
                     || now >= self.late_at(),
                 "an old session took over from one that lives"
             );
+            let is_restart = at.is_none() || self.is_begun_anew(message.session, view);
             self.new_session = at.is_none().then_some(message.session);
             self.new_sessions.extend(self.new_session);
             self.sessions.retain(|&known| known != message.session && known != NO_SESSION);
             self.sessions.insert(0, message.session);
             let said_goodbye = self.ended == Some(SessionEnd::Shutdown);
             let is_killed = self.desired.is_some_and(|(killed, _)| killed);
-            // Of many superseded sessions the core forgets the oldest, and begins them anew.
-            let is_forgotten = at.is_some_and(|at| at > SUPERSEDED_MIN) && view.received() == 1;
-            if is_forgotten {
-                self.received.retain(|(session, _)| *session != message.session);
-            }
-            let is_restart = at.is_none() || is_forgotten;
             if is_restart && view.starts() > 1 && !said_goodbye && !is_killed {
                 self.limits.on_restart(rules, now);
             }

@@ -187,7 +187,12 @@ impl FleetOracle {
         });
         let is_current = expected.sessions.first() == Some(&message.session);
         let is_known = expected.sessions.contains(&message.session);
+        expected.forget_evicted_session(message, view);
         if is_known && !expected.received.insert((message.session, message.sequence)) {
+            return Ok(());
+        }
+        // A copy of a process sends again what the original has sent before it was live.
+        if message.fresh && !is_known && expected.was_received_before_live(message) {
             return Ok(());
         }
         if !message.fresh {
