@@ -106,6 +106,7 @@ impl SimWorld {
         copy.port = it.ports;
         let session = copy.engine.session();
         it.processes.push(copy);
+        self.oracle.on_copy(agent);
         self.trace(|| format!("agent-{agent} goes on as a copy of {session:x}"));
     }
 

@@ -29,6 +29,8 @@ pub(super) struct FleetOracle {
     /// Tags of all datagrams handled by any start of the collector.
     handled: BTreeSet<[u8; 32]>,
     swept_to: MonoTime,
+    /// Agents of which a copy ran: two processes in one session obey one after the other.
+    copied: BTreeSet<usize>,
     /// Until when nobody is called flooding.
     excused_until: MonoTime,
     wall_was_set: bool,
@@ -88,6 +90,7 @@ impl FleetOracle {
             rules,
             handled: BTreeSet::new(),
             swept_to: MonoTime::NEVER_YET,
+            copied: BTreeSet::new(),
             excused_until: MonoTime::NEVER_YET,
             wall_was_set: false,
             kills: BTreeMap::new(),
@@ -97,6 +100,11 @@ impl FleetOracle {
 
     pub(super) fn expected_agent(&self, agent: usize) -> Option<&ExpectedAgent> {
         self.agents[agent].as_ref()
+    }
+
+    /// Takes in that a copy of an agent's process runs.
+    pub(super) fn on_copy(&mut self, agent: usize) {
+        self.copied.insert(agent);
     }
 
     /// Takes in the agents that a new start of the collector restores.
@@ -376,8 +384,12 @@ impl FleetOracle {
             Output::WriteHistory(HistoryDbRow::Work(row)) => {
                 return self.by_id(row.id.0).map_or(Ok(()), |it| it.limits.on_row(now));
             }
-            Output::WriteHistory(HistoryDbRow::Disobeyed { .. }) => {
-                ensure!(false, "an obedient agent was called disobedient");
+            Output::WriteHistory(HistoryDbRow::Disobeyed { id, .. }) => {
+                let is_it =
+                    |it: &Option<ExpectedAgent>| it.as_ref().is_some_and(|it| it.id == id.0);
+                let is_copied =
+                    self.agents.iter().position(is_it).is_some_and(|n| self.copied.contains(&n));
+                ensure!(is_copied, "an obedient agent was called disobedient");
             }
             Output::WriteHistory(HistoryDbRow::Forgotten { id, .. }) => {
                 self.forgotten_ids.insert(id.0);
