@@ -30,6 +30,8 @@ pub(super) struct ExpectedAgent {
     pub(super) has_been_live: bool,
     /// Until when two processes are shown as a conflict.
     pub(super) conflict_until: MonoTime,
+    /// A recording came of a session that the core may have forgotten: then it counts as received.
+    may_be_one_way: bool,
     /// Every status that deadlines may have caused before the kernel's drops were reported.
     pub(super) premature: Vec<AgentStatus>,
     pub(super) ended: Option<SessionEnd>,
@@ -89,6 +91,7 @@ impl ExpectedAgent {
             unconfirmed_from: MonoTime::NEVER_YET,
             has_been_live: false,
             conflict_until: MonoTime::NEVER_YET,
+            may_be_one_way: false,
             premature: Vec::new(),
             ended: None,
             desired: None,
@@ -245,6 +248,20 @@ impl ExpectedAgent {
         is_current && at.is_some_and(|at| at > SUPERSEDED_MIN)
     }
 
+    /// Takes in a message that is not proven fresh, of a session that many have superseded.
+    pub(super) fn note_recording_of_old_session(&mut self, message: &AgentMessage<'_>) {
+        let at = self.sessions.iter().position(|&known| known == message.session);
+        self.may_be_one_way |= !message.fresh && at.is_some_and(|at| at > SUPERSEDED_MIN);
+    }
+
+    /// Returns whether what is shown differs from what is expected only in how the agent is unreachable,
+    /// and that is not known here.
+    fn is_one_way_or_silent(&self, shown: AgentStatus, expected: AgentStatus) -> bool {
+        let is_either =
+            |status: AgentStatus| matches!(status.reason, Some(Reason::Silent | Reason::OneWay));
+        self.may_be_one_way && is_either(shown) && is_either(expected)
+    }
+
     /// Forgets what was received of a session that the core has forgotten, and now begins again.
     pub(super) fn forget_evicted_session(&mut self, message: &AgentMessage<'_>, view: &Agent) {
         if message.fresh && self.is_begun_anew(message.session, view) {
@@ -344,6 +361,7 @@ impl ExpectedAgent {
         }
         (self.received_at, self.silent_from, self.has_been_live) = (now, now, true);
         self.premature.clear();
+        self.may_be_one_way = false;
         self.limits.expire_restarts(rules, now);
         let is_news = message.sequence > self.newest_sequence;
         self.newest_sequence = self.newest_sequence.max(message.sequence);
@@ -366,7 +384,9 @@ impl ExpectedAgent {
         stall_after: Duration,
         now: MonoTime,
     ) -> bool {
-        self.premature.contains(&shown) && self.expected(now, stall_after) != shown
+        let expected = self.expected(now, stall_after);
+        let is_premature = self.premature.contains(&shown) && expected != shown;
+        is_premature || self.is_one_way_or_silent(shown, expected)
     }
 
     /// Checks the shown state; until `swept_to`, no passed deadline may be unhandled.
@@ -392,7 +412,8 @@ impl ExpectedAgent {
         let is_expected = |at| {
             let expected = self.expected(at, stall_after);
             let may_flap = matches!(expected.state, State::Healthy | State::Degraded);
-            expected == shown || (may_flap && shown.reason == Some(Reason::Flapping))
+            let is_flapping = may_flap && shown.reason == Some(Reason::Flapping);
+            expected == shown || is_flapping || self.is_one_way_or_silent(shown, expected)
         };
         let allowed = overdue.chain([now, swept_to]).any(is_expected);
         ensure!(

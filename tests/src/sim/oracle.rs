@@ -196,6 +196,7 @@ impl FleetOracle {
         let is_current = expected.sessions.first() == Some(&message.session);
         let is_known = expected.sessions.contains(&message.session);
         expected.forget_evicted_session(message, view);
+        expected.note_recording_of_old_session(message);
         if is_known && !expected.received.insert((message.session, message.sequence)) {
             return Ok(());
         }
