@@ -117,7 +117,7 @@ impl FleetOracle {
     ) {
         self.forgotten = vec![None; self.agents.len()];
         self.forgotten_ids.clear();
-        let before = std::mem::replace(&mut self.agents, self.forgotten.clone());
+        self.agents.clone_from(&self.forgotten);
         self.wall_was_set |= wall_was_set;
         self.swept_to = now;
         for agent in restored {
@@ -133,10 +133,8 @@ impl FleetOracle {
             if let Some(command) = &agent.desired {
                 self.record_durable(number, command.state(control), now);
             }
-            if let Some(before) = before[number].as_ref().filter(|it| it.id == expected.id) {
-                // The newest transitions may not have reached the disk.
-                expected.since = before.since.min(agent.since);
-            }
+            // The newest transitions may not have reached the disk.
+            expected.since = agent.since.min(now);
             self.agents[number] = Some(expected);
         }
     }
