@@ -22,7 +22,7 @@ use crate::shared::SharedState;
 #[must_use = "a task lasts as long as its guard"]
 pub struct Task<'a> {
     shared: &'a SharedState,
-    start: TaskProgressSlot<'a>,
+    slot: TaskProgressSlot<'a>,
     begun: MonoNanos,
     report: Report,
 }
@@ -40,17 +40,17 @@ impl<'a> Task<'a> {
             return Err(AgentKilled);
         }
         let begun = shared.clock.now();
-        let start = shared.counters.begin_task(begun);
+        let slot = shared.counters.begin_task(begun);
         // Checked again: a kill from here on counts this task as in flight. Without the fence both
         // threads could read before the write of the other is visible: a task would run in an agent
         // that has reported none in flight.
         fence(Ordering::SeqCst);
         if shared.gate.is_closed() {
-            shared.counters.cancel_task(start);
+            shared.counters.cancel_task(slot);
             shared.wake_sender();
             return Err(AgentKilled);
         }
-        Ok(Self { shared, start, begun, report: Report::ok() })
+        Ok(Self { shared, slot, begun, report: Report::ok() })
     }
 
     /// Begins a task, once the agent is not killed.
@@ -67,7 +67,7 @@ impl<'a> Task<'a> {
     /// Sets the current step of the agent. This counts as progress of this task alone.
     pub fn step(&self, name: &str) {
         self.shared.activity.set_step(name);
-        self.shared.counters.record_task_step(self.start, self.shared.clock.now());
+        self.shared.counters.record_task_step(self.slot, self.shared.clock.now());
     }
 
     /// Adds to the cost, in US dollars. A negative, infinite or NaN cost is ignored and counted as
@@ -103,7 +103,7 @@ impl<'a> Task<'a> {
     fn end(&self, outcome: TaskOutcome) {
         let now = self.shared.clock.now();
         let report = self.report.with_outcome(outcome).latency_us(now.micros_since(self.begun));
-        self.shared.counters.end_task(self.start, now, report);
+        self.shared.counters.end_task(self.slot, now, report);
         if self.shared.gate.is_closed() {
             // The operator waits for the report that no task is in flight any more.
             self.shared.wake_sender();

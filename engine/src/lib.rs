@@ -58,7 +58,8 @@ pub use self::time::MonoNanos;
 /// Number of first beats that carry the identity, unless an answer confirms it earlier.
 const IDENTITY_BEATS: u32 = 3;
 
-/// One session of one emitter. A clone of it is what a snapshot of memory keeps.
+/// An emitter's side of the protocol, in one session at a time. A clone of it is what a snapshot of
+/// memory keeps.
 #[derive(Clone, Debug)]
 pub struct Engine {
     agent: AgentName,

@@ -81,7 +81,7 @@ impl fmt::Display for TransitionCause {
             Self::StuckTask { age_ms, in_flight } => {
                 write!(
                     f,
-                    "a task of {in_flight} in flight has made no progress for {}",
+                    "one task has made no progress for {}, of {in_flight} in flight",
                     span(*age_ms)
                 )
             }

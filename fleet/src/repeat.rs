@@ -62,16 +62,15 @@ impl AgentMut<'_> {
             return;
         }
         let agent = &mut *self.agent;
-        let limit = &mut agent.throttle.get_or_insert_default().repeated_answers;
+        let throttle = agent.throttle.get_or_insert_default();
         if !agent.answers.allows(ANSWERS, RESERVE_FOR_HOME, now)
-            || !limit.try_acquire(REPEATED_ANSWERS, now)
+            || !throttle.repeated_answers.try_acquire(REPEATED_ANSWERS, now)
         {
             self.context.counters.answers_withheld += 1;
             return;
         }
         if is_fresh && kind == SessionKind::Current && !pending.session_taken {
             let until = self.context.clock.observed(now) + SECOND_ADDRESS_FOR;
-            let throttle = agent.throttle.get_or_insert_default();
             throttle.second_address = Some((pending.from, until));
         }
         let freshness = if is_fresh { Freshness::Live } else { Freshness::Unconfirmed };

@@ -57,17 +57,17 @@ impl Counters {
 
     /// Counts the end of a task, on any thread.
     #[inline]
-    pub(crate) fn end_task(&self, start: TaskProgressSlot<'_>, now: MonoNanos, report: Report) {
+    pub(crate) fn end_task(&self, slot: TaskProgressSlot<'_>, now: MonoNanos, report: Report) {
         match self.own() {
-            Some(shard) => end(shard, start, now, report, ShardAccess::Exclusive),
-            None => self.end_task_slow(start, now, &{ report }),
+            Some(shard) => end(shard, slot, now, report, ShardAccess::Exclusive),
+            None => self.end_task_slow(slot, now, &{ report }),
         }
     }
 
     /// Takes back the begin of a task that did not start after all.
-    pub(crate) fn cancel_task(&self, start: TaskProgressSlot<'_>) {
+    pub(crate) fn cancel_task(&self, slot: TaskProgressSlot<'_>) {
         let (shard, access) = self.find();
-        start.release();
+        slot.release();
         shard.add(CounterId::Ended, 1, access);
     }
 
@@ -158,9 +158,9 @@ impl Counters {
     }
 
     #[cold]
-    fn end_task_slow(&self, start: TaskProgressSlot<'_>, now: MonoNanos, report: &Report) {
+    fn end_task_slow(&self, slot: TaskProgressSlot<'_>, now: MonoNanos, report: &Report) {
         let (shard, access) = self.find();
-        end(shard, start, now, *report, access);
+        end(shard, slot, now, *report, access);
     }
 
     fn shards(&self) -> impl Iterator<Item = &CounterShard> {
@@ -184,13 +184,13 @@ fn begin(shard: &CounterShard, now: MonoNanos, access: ShardAccess) -> TaskProgr
 #[inline]
 fn end(
     shard: &CounterShard,
-    start: TaskProgressSlot<'_>,
+    slot: TaskProgressSlot<'_>,
     now: MonoNanos,
     report: Report,
     access: ShardAccess,
 ) {
     shard.record(report, access);
-    start.release();
+    slot.release();
     shard.add(CounterId::Ended, 1, access);
     shard.record_progress(now);
 }

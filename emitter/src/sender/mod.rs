@@ -145,14 +145,12 @@ impl SenderThread {
         let problem = credentials.as_ref().err().cloned();
         if let Ok(credentials) = credentials {
             for link in &mut self.links {
-                // Without the system's source: from what the standard library seeds its maps with.
-                let session = draw_session();
                 let agent = self.settings.agent.clone();
                 let config = EngineConfig {
                     interval_ms: self.settings.interval_ms,
                     identity: self.settings.identity.clone(),
                     applied: self.applied.clone(),
-                    ..EngineConfig::new(agent, credentials.keys.clone(), session)
+                    ..EngineConfig::new(agent, credentials.keys.clone(), draw_session())
                 };
                 link.start_session(config, now);
             }
@@ -244,5 +242,6 @@ impl SenderThread {
 
 /// Draws the id of a session. Not from a generator of the process alone: its copies would draw the same.
 fn draw_session() -> u64 {
+    // Without the system's source: from what the standard library seeds its maps with.
     getrandom::u64().unwrap_or_else(|_| fastrand::u64(..))
 }

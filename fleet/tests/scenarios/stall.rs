@@ -30,7 +30,7 @@ fn a_task_that_hangs_beside_others_that_end_is_a_stall() {
     let mut fleet = TestFleet::with_agent(beat("a").busy(3, 100).oldest_task(290_000));
     fleet.advance_ms(20_000);
     fleet.receive(beat("a").busy(3, 100).oldest_task(310_000));
-    assert_eq!(fleet.causes(), ["a task of 3 in flight has made no progress for 5m10s"]);
+    assert_eq!(fleet.causes(), ["one task has made no progress for 5m10s, of 3 in flight"]);
     fleet.advance_ms(20_000);
     fleet.receive(beat("a").busy(2, 100).oldest_task(4_000));
     assert_eq!(fleet.transitions(), ["40000 degraded stalled → healthy"]);

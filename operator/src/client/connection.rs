@@ -25,6 +25,9 @@ const OUTGOING: usize = 16;
 /// Pages and deltas that wait for their subscriber.
 const UPDATES: usize = 64;
 
+/// Agents for which a snapshot reserves memory at most, whatever a collector says that there are.
+const RESERVED_MAX: usize = 500_000;
+
 /// Settings of a connection.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
@@ -159,7 +162,7 @@ impl Client {
             };
             if fleet.is_empty() && is_all {
                 // Growth would move a large fleet again and again.
-                fleet.reserve_exact(collector.summary.total as usize);
+                fleet.reserve_exact((collector.summary.total as usize).min(RESERVED_MAX));
             }
             fleet.extend(entries);
             if last {
