@@ -111,17 +111,19 @@ fn vitals(view: &Agent, anchor: WallClockAnchor) -> AgentVitals {
         beats: view.received(),
         lost: view.lost(),
         lost_observations: view.lost_observations(),
-        command: view.command().map(|command| CommandStatus {
-            action: command.action,
-            cause: command.desired.cause,
-            generation: command.desired.generation,
-            by: command.desired.by.to_string(),
-            reason: command.desired.reason.to_string(),
-            at_ms: wall(command.desired.at),
-            delivered_ms: command.desired.delivered_ms,
-            obeyed_ms: command.desired.obeyed_ms,
-            draining: command.draining,
-            disobeyed: command.desired.disobeyed,
+        command: view.command().map(|command| {
+            Box::new(CommandStatus {
+                action: command.action,
+                cause: command.desired.cause,
+                generation: command.desired.generation,
+                by: command.desired.by.to_string(),
+                reason: command.desired.reason.to_string(),
+                at_ms: wall(command.desired.at),
+                delivered_ms: command.desired.delivered_ms,
+                obeyed_ms: command.desired.obeyed_ms,
+                draining: command.draining,
+                disobeyed: command.desired.disobeyed,
+            })
         }),
         total: *view.totals(),
     }

@@ -25,6 +25,8 @@ use crate::driver::{DriverRequest, FleetPage};
 const REASON_MAX: usize = 512;
 /// Most agents in one command.
 pub const AGENTS_MAX: usize = 100_000;
+/// Fewest agents in a page of a snapshot but the last: in a longer one more of them share an identity.
+const SNAPSHOT_PAGE: usize = 2_000;
 /// Longest wait for events that were judged before a question to be on disk.
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
@@ -128,13 +130,16 @@ async fn send_snapshot(
         true => FleetPages::named(context, selector.names().to_vec()),
         false => FleetPages::all(context),
     };
+    let mut found = Vec::new();
     while let Some(FleetPage { mut entries, status, .. }) = pages.next().await? {
         let (last, now_ms) = (pages.is_done(), status.at_ms);
         entries.retain(|entry| matcher.matches(entry, now_ms));
-        if entries.is_empty() && !last {
+        found.append(&mut entries);
+        if found.len() < SNAPSHOT_PAGE && !last {
             continue;
         }
-        let page = SubscriptionUpdate::Page { entries, collector: Box::new(status), last };
+        let (entries, collector) = (std::mem::take(&mut found), Box::new(status));
+        let page = SubscriptionUpdate::Page { entries, collector, last };
         if writer.send(Reply::Update(page)).await.is_err() {
             return Ok(Err(ClientGone));
         }

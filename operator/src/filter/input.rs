@@ -73,6 +73,6 @@ impl<'a> FilterInput<'a> {
     }
 
     fn command(&self) -> Option<&'a CommandStatus> {
-        self.entry.and_then(|entry| entry.vitals.command.as_ref())
+        self.entry.and_then(|entry| entry.vitals.command.as_deref())
     }
 }

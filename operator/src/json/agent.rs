@@ -101,7 +101,7 @@ impl<'a> AgentDocument<'a> {
         let AgentEntry { agent, identity, vitals, .. } = entry;
         let shared = &identity.shared;
         let command = |action| {
-            let command = vitals.command.as_ref().filter(|command| command.action == action);
+            let command = vitals.command.as_deref().filter(|command| command.action == action);
             command.map(CommandDocument::new)
         };
         Self {

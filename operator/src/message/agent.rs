@@ -54,7 +54,7 @@ pub struct AgentVitals {
     /// since the collector started.
     pub lost_observations: Option<u64>,
     /// The newest command, while it kills, or until it is obeyed.
-    pub command: Option<CommandStatus>,
+    pub command: Option<Box<CommandStatus>>,
     /// Its work since it was first seen.
     pub total: WorkTotals,
 }

@@ -8,6 +8,7 @@
 mod agent;
 mod collector;
 mod command;
+mod entry_list;
 mod event;
 mod part;
 mod selector;
@@ -151,7 +152,12 @@ pub enum Reply {
 #[serde(rename_all = "snake_case")]
 pub enum SubscriptionUpdate {
     /// Part of a snapshot, in no particular order.
-    Page { entries: Vec<AgentEntry>, collector: Box<CollectorStatus>, last: bool },
+    Page {
+        #[serde(with = "entry_list")]
+        entries: Vec<AgentEntry>,
+        collector: Box<CollectorStatus>,
+        last: bool,
+    },
     /// What has changed since the page or delta before.
     Delta(Box<FleetDelta>),
     /// The client was too slow: all that it knows is void, pages follow.
@@ -169,6 +175,7 @@ pub struct FleetDelta {
     /// Agents that were forgotten.
     pub removed: Vec<AgentRowId>,
     /// Agents that are new, or whose identity has changed.
+    #[serde(with = "entry_list")]
     pub entries: Vec<AgentEntry>,
     /// Agents whose vitals have changed.
     pub vitals: Vec<(AgentRowId, AgentVitals)>,

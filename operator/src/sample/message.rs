@@ -80,7 +80,8 @@ pub(crate) fn draining_agent() -> AgentEntry {
     Arc::make_mut(&mut entry.identity.shared).group = Some("mail".into());
     entry.vitals.state = State::Killed;
     entry.vitals.reason = Some(Reason::Operator);
-    entry.vitals.command = Some(CommandStatus { obeyed_ms: None, draining: 2, ..kill_command(4) });
+    let command = CommandStatus { obeyed_ms: None, draining: 2, ..kill_command(4) };
+    entry.vitals.command = Some(command.into());
     entry
 }
 

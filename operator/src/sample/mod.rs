@@ -134,7 +134,7 @@ pub fn silent_agent(key: u32, agent: &str) -> AgentEntry {
 pub fn killed_agent(key: u32, agent: &str) -> AgentEntry {
     let mut entry =
         in_state(healthy_agent(key, agent), State::Killed, Reason::Operator, 23 * MINUTE);
-    entry.vitals.command = Some(kill_command(4));
+    entry.vitals.command = Some(kill_command(4).into());
     entry.vitals.in_flight = 0;
     entry.work.per_minute = vec![20, 22, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     entry

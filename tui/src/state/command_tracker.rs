@@ -57,7 +57,7 @@ impl TrackedCommand {
     /// tasks drain.
     pub(crate) fn draining<'a>(&self, model: &'a FleetModel) -> Vec<&'a CommandStatus> {
         let CommandProgress::Accepted { generations } = &self.progress else { return Vec::new() };
-        let command = |agent: &str| model.agent(agent)?.vitals.command.as_ref();
+        let command = |agent: &str| model.agent(agent)?.vitals.command.as_deref();
         let has_it = |agent: &str, command: &CommandStatus| {
             command.action == self.command.action
                 && command.delivered_ms.is_some()

@@ -173,13 +173,13 @@ fn a_kill_is_pending_until_it_is_obeyed() {
         };
         vitals.state = State::Killed;
         vitals.reason = Some(Reason::Operator);
-        vitals.command = Some(view);
+        vitals.command = Some(view.into());
     });
     assert!(app.line("■ DRAINING").contains("mail.2"));
     let line = app.line("KILL mail.2");
     assert!(line.contains("delivered in 3ms, DRAINING 2s: 1 task in flight"), "{line}");
     app.change("mail.2", |vitals| {
-        vitals.command = Some(heartline_operator::sample::kill_command(9));
+        vitals.command = Some(heartline_operator::sample::kill_command(9).into());
     });
     assert!(app.line("KILL mail.2").contains("obeyed in 1.2s"));
     app.wait(11_000);
