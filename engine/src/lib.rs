@@ -32,6 +32,7 @@
 mod address;
 mod applied;
 mod config;
+mod exit;
 mod identity;
 mod metrics;
 mod receive;
@@ -48,6 +49,8 @@ use heartline_protocol::{AgentName, ControlId};
 pub use self::address::{AddressError, COLLECTORS_MAX, CollectorAddress};
 pub use self::applied::AppliedStates;
 pub use self::config::{AgentKeys, EngineConfig, OutOfScopeError, parse_interval_ms};
+use self::exit::ExitReportState;
+pub use self::exit::ProcessExit;
 pub use self::identity::IdentityConfig;
 pub use self::metrics::{BeatVitals, InMemoryMetrics, MetricsSource};
 use self::schedule::SendSchedule;
@@ -86,6 +89,7 @@ pub struct Engine {
     unacked_change: Option<u64>,
     segment: PendingSegment,
     schedule: SendSchedule,
+    exit: ExitReportState,
     shutdown: ShutdownState,
     last_answer: Option<MonoNanos>,
     unanswered_since: Option<MonoNanos>,
@@ -142,6 +146,7 @@ impl Engine {
             unacked_change: None,
             segment: PendingSegment::default(),
             schedule: SendSchedule::new(interval, config.jitter_seed, now),
+            exit: ExitReportState::default(),
             shutdown: ShutdownState::Open,
             last_answer: None,
             unanswered_since: None,
@@ -177,6 +182,20 @@ impl Engine {
         }
     }
 
+    /// Reports the end of the process that this emitter speaks for, until that is acknowledged. Its beats
+    /// go on, so that commands arrive: the next process begins with [`Self::begin_session`].
+    pub fn report_exit(&mut self, exit: ProcessExit, now: MonoNanos) {
+        if self.shutdown == ShutdownState::Open {
+            self.exit = ExitReportState::new(exit);
+            self.schedule.send_now(now);
+        }
+    }
+
+    /// Returns whether the end of the process was reported and acknowledged, and its work is durable.
+    pub fn is_exit_acknowledged(&self) -> bool {
+        self.exit.is_acknowledged() && self.segment.number().is_none()
+    }
+
     /// Returns whether another process was found to speak in this session: this one was restored from a
     /// snapshot of memory, or is a copy. It is not heard until [`Self::begin_session`].
     pub fn is_session_taken(&self) -> bool {
@@ -196,6 +215,7 @@ impl Engine {
         self.connection = ConnectionState::Unanswered;
         self.was_confirmed = false;
         self.unacked_change = None;
+        self.exit = ExitReportState::default();
         if let ShutdownState::Closing { first_goodbye, acked, .. } = &mut self.shutdown {
             (*first_goodbye, *acked) = (None, false);
         }

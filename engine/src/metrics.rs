@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use heartline_protocol::Phase;
 use heartline_protocol::body::COUNT_MAX;
+use heartline_vocabulary::ProcessUsage;
 
 use crate::segment::SegmentBuilder;
 use crate::time::MonoNanos;
@@ -36,6 +37,10 @@ pub struct BeatVitals {
     pub step: Option<String>,
     /// Observations that could not be counted.
     pub lost_observations: u64,
+    /// Time without progress after which the agent counts as stalled; `None`: the collector's own.
+    pub stall_after: Option<Duration>,
+    /// What a supervisor sees of the process.
+    pub process: Option<ProcessUsage>,
 }
 
 /// Metrics in plain fields, for simulations and for programs that count on one thread.

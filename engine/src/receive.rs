@@ -94,6 +94,7 @@ impl Engine {
         if self.unacked_change.is_some_and(|from| header.sequence >= from) {
             self.unacked_change = None;
         }
+        self.exit.acknowledge(header.sequence);
         let stops_retrying = was_retrying && self.first_retry().is_none();
         match &mut self.shutdown {
             // The session is confirmed, so the goodbye may follow.
@@ -104,6 +105,8 @@ impl Engine {
                     self.schedule.send_now(now);
                 }
             }
+            // The session is confirmed, so the exit report may follow.
+            ShutdownState::Open if self.exit.is_unsent() => self.schedule.send_now(now),
             ShutdownState::Open if stops_retrying => self.schedule.stop_retrying(),
             ShutdownState::Open | ShutdownState::Closed => {}
         }

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use heartline_protocol::envelope::DatagramTooLong;
 use heartline_protocol::wire::UntrustedText;
-use heartline_protocol::{Beat, DatagramWriter, Goodbye, Header, MessageType, Phase};
+use heartline_protocol::{Beat, DatagramWriter, ExitReport, Goodbye, Header, MessageType, Phase};
 
+use crate::exit::ProcessExit;
 use crate::{BeatVitals, ConnectionState, Engine, MetricsSource, MonoNanos, ShutdownState};
 
 /// First retry of a beat while no answer was ever received.
 const RETRY_UNANSWERED: Duration = Duration::from_secs(1);
-/// First retry of a beat that was not live (`SPEC.md`, section 5), or of a goodbye.
+/// First retry of a beat that was not live (`SPEC.md`, section 5), of a goodbye, or of
+/// an exit report.
 const RETRY_UNCONFIRMED: Duration = Duration::from_millis(100);
 /// First retry of a beat with an urgent change: longer than the collector may take to commit the
 /// work in the same beat.
@@ -44,6 +46,10 @@ impl Engine {
                 *acked = false;
                 self.write_goodbye(now, out)
             }
+            ShutdownState::Open if self.was_confirmed && self.exit.is_pending() => {
+                self.exit.record_sent(self.last_sent_sequence + 1);
+                self.write_exit_report(now, out)
+            }
             // A session that was never live is introduced by a beat, even if it is about to end.
             _ => self.write_beat(now, &metrics.vitals(now), out),
         };
@@ -60,6 +66,7 @@ impl Engine {
                 Some(RETRY_UNCONFIRMED)
             }
             (_, ConnectionState::Unanswered) => Some(RETRY_UNANSWERED),
+            (_, ConnectionState::Confirmed) if self.exit.is_pending() => Some(RETRY_UNCONFIRMED),
             (_, ConnectionState::Confirmed) => self.unacked_change.map(|_| RETRY_CHANGE),
         }
     }
@@ -87,6 +94,10 @@ impl Engine {
             lost_observations: vitals.lost_observations,
             segment: self.segment.view(),
             identity: with_identity.then(|| Box::new(self.identity.view())),
+            stall_after_ms: vitals
+                .stall_after
+                .map(|after| u32::try_from(after.as_millis()).unwrap_or(u32::MAX)),
+            process: vitals.process,
         };
         let sealed = self.seal(MessageType::Beat, out, |body| beat.write(body));
         if sealed.is_ok() || !with_identity {
@@ -101,6 +112,25 @@ impl Engine {
         let uptime_ms = millis(now.since(self.started));
         let goodbye = Goodbye { uptime_ms, segment: self.segment.view() };
         self.seal(MessageType::Goodbye, out, |body| goodbye.write(body))
+    }
+
+    fn write_exit_report(&self, now: MonoNanos, out: &mut Vec<u8>) -> Result<(), DatagramTooLong> {
+        let ProcessExit { status, last_lines } = self.exit.report();
+        let mut report = ExitReport {
+            uptime_ms: millis(now.since(self.started)),
+            code: status.code,
+            signal: status.signal,
+            oom_killed: status.oom_killed,
+            segment: self.segment.view(),
+            last_lines: last_lines.iter().map(|line| UntrustedText::new(line)).collect(),
+        };
+        loop {
+            let sealed = self.seal(MessageType::ExitReport, out, |body| report.write(body));
+            if sealed.is_ok() || report.last_lines.is_empty() {
+                return sealed;
+            }
+            report.last_lines.remove(0);
+        }
     }
 
     fn seal(

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::bucket::{self, PackedHistogram};
     use crate::control::{ControlId, DesiredState};
-    use crate::limits::{BODY_MIN, GENERATION_MAX, INTERVAL_MS};
+    use crate::limits::{BODY_MIN, GENERATION_MAX, INTERVAL_MS, LAST_LINES_MAX};
     use crate::wire::UntrustedText;
     use heartline_vocabulary::text::is_hostile;
 
@@ -183,8 +183,11 @@ mod tests {
             code in option::of(any::<u32>()),
             signal in option::of(any::<u32>()),
             oom_killed in any::<bool>(),
+            lines in vec("[a-z ]{0,128}", 0..=LAST_LINES_MAX as usize),
         ) {
-            let report = ExitReport { uptime_ms, code, signal, oom_killed, segment: None };
+            let last_lines = lines.iter().map(|line| UntrustedText::new(line)).collect();
+            let report =
+                ExitReport { uptime_ms, code, signal, oom_killed, segment: None, last_lines };
             let goodbye = Goodbye { uptime_ms, segment: None };
             let (mut first, mut second) = (Vec::new(), Vec::new());
             report.write(&mut first);

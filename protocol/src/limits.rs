@@ -28,6 +28,10 @@ pub const LABEL_KEY_MAX: usize = 32;
 pub const LABELS_MAX: usize = 16;
 /// Most agents that one agent depends on.
 pub const DEPENDS_MAX: usize = 16;
+/// Most lines of standard error in an exit report.
+pub const LAST_LINES_MAX: u32 = 5;
+/// Most fields of what a beat tells of a process.
+pub const PROCESS_FIELDS_MAX: u32 = 16;
 /// Deepest nesting of MessagePack arrays and maps in a body, the body's own array included.
 pub const DEPTH_MAX: usize = 4;
 /// Most elements of any array or map in a body.

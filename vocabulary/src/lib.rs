@@ -12,6 +12,7 @@ mod counter;
 mod gap;
 mod identity;
 mod named;
+mod process;
 mod session;
 mod state;
 pub mod text;
@@ -25,6 +26,7 @@ pub use counter::{
 };
 pub use gap::GapCause;
 pub use identity::{Identity, SharedIdentity};
+pub use process::ProcessUsage;
 pub use session::{ExitStatus, SessionEnd};
 pub use state::{AgentStatus, Reason, State, StateCounts};
 pub use work::{WorkTotals, success_rate};

@@ -46,6 +46,7 @@ impl MetricsSource for SharedMetrics {
             queue: self.shared.activity.queue(),
             step,
             lost_observations: counters.total(CounterId::Lost),
+            ..BeatVitals::default()
         }
     }
 

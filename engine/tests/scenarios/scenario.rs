@@ -21,6 +21,8 @@ pub(super) const B: [u8; 16] = [0xb; 16];
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct SentMessage {
     pub(super) goodbye: bool,
+    /// The last lines of an exit report.
+    pub(super) exit: Option<Vec<String>>,
     pub(super) sequence: u64,
     pub(super) challenge: [u8; 16],
     pub(super) segment: Option<(u64, u64)>,
@@ -122,6 +124,10 @@ impl Scenario {
             Body::Goodbye(goodbye) => {
                 sent.goodbye = true;
                 sent.segment = goodbye.segment.map(|segment| (segment.number, segment.ok));
+            }
+            Body::ExitReport(report) => {
+                sent.exit = Some(report.last_lines.iter().map(|line| line.scrubbed()).collect());
+                sent.segment = report.segment.map(|segment| (segment.number, segment.ok));
             }
             other => panic!("an emitter sent {other:?}"),
         }

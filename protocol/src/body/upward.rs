@@ -1,10 +1,10 @@
 //! Messages to the collector: beats, goodbyes, exit reports.
 
-use heartline_vocabulary::Phase;
+use heartline_vocabulary::{Phase, ProcessUsage};
 
 use super::{IdentityView, SegmentView};
 use crate::control::{ControlId, DesiredState};
-use crate::limits::{INTERVAL_MS, STEP_MAX};
+use crate::limits::{INTERVAL_MS, LAST_LINES_MAX, PROCESS_FIELDS_MAX, STEP_MAX, TEXT_MAX};
 use crate::wire::{ArrayFields, BodyReader, DecodeError, DecodeResult, UntrustedText, write};
 
 /// Heartbeat: vitals, and work not durable yet.
@@ -38,6 +38,11 @@ pub struct Beat<'a> {
     pub segment: Option<SegmentView<'a>>,
     /// The agent's identity; boxed, because only the first beats of a session have one. Field 14.
     pub identity: Option<Box<IdentityView<'a>>>,
+    /// Time without progress after which the agent counts as stalled, in ms, in place of the
+    /// collector's own. Field 15.
+    pub stall_after_ms: Option<u32>,
+    /// What a supervisor sees of the process. Field 16.
+    pub process: Option<ProcessUsage>,
 }
 
 pub(super) const PHASES: [Phase; 4] =
@@ -80,13 +85,24 @@ impl<'a> Beat<'a> {
             lost_observations: fields.optional(BodyReader::u64)?.unwrap_or(0),
             segment: fields.optional(SegmentView::read)?,
             identity: fields.optional(IdentityView::read)?.map(Box::new),
+            stall_after_ms: fields.optional(BodyReader::u32)?.filter(|&after_ms| after_ms > 0),
+            process: fields.optional(read_process)?,
         })
     }
 
     /// Appends the body, padded.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let fields = if self.identity.is_some() { 15 } else { 14 };
-        write::padded_array(out, fields, |out| self.write_fields(out));
+        write::padded_array(out, self.field_count(), |out| self.write_fields(out));
+    }
+
+    /// Returns the number of fields up to the last one that is given.
+    fn field_count(&self) -> usize {
+        match self {
+            Self { process: Some(_), .. } => 17,
+            Self { stall_after_ms: Some(_), .. } => 16,
+            Self { identity: Some(_), .. } => 15,
+            _ => 14,
+        }
     }
 
     fn write_fields(&self, out: &mut Vec<u8>) {
@@ -102,10 +118,35 @@ impl<'a> Beat<'a> {
         ControlId::write(self.blocked_by, out);
         write::uint(out, self.lost_observations);
         write::optional(out, self.segment, |out, segment| segment.write(out));
-        if let Some(identity) = &self.identity {
-            identity.write(out);
+        let count = self.field_count();
+        if count > 14 {
+            write::optional(out, self.identity.as_ref(), |out, identity| identity.write(out));
+        }
+        if count > 15 {
+            write::optional(out, self.stall_after_ms.map(u64::from), write::uint);
+        }
+        if let Some(process) = &self.process {
+            write_process(process, out);
         }
     }
+}
+
+/// Reads field 16 of a beat.
+fn read_process(reader: &mut BodyReader<'_>) -> DecodeResult<ProcessUsage> {
+    reader.array(PROCESS_FIELDS_MAX, |fields| {
+        Ok(ProcessUsage {
+            cpu_permille: fields.required(BodyReader::u32)?,
+            memory_bytes: fields.required(BodyReader::u64)?,
+            emitter_silent_ms: fields.optional(BodyReader::u64)?,
+        })
+    })
+}
+
+fn write_process(process: &ProcessUsage, out: &mut Vec<u8>) {
+    write::array(out, 3);
+    write::uint(out, u64::from(process.cpu_permille));
+    write::uint(out, process.memory_bytes);
+    write::optional(out, process.emitter_silent_ms, write::uint);
 }
 
 /// Last message of a session that ends in an orderly way.
@@ -130,6 +171,9 @@ pub struct ExitReport<'a> {
     pub oom_killed: bool,
     /// Work not durable yet. Field 4.
     pub segment: Option<SegmentView<'a>>,
+    /// The last lines that the process wrote to its standard error, oldest first; at most
+    /// [`LAST_LINES_MAX`]. Field 5.
+    pub last_lines: Vec<UntrustedText<'a>>,
 }
 
 impl<'a> Goodbye<'a> {
@@ -157,17 +201,36 @@ impl<'a> ExitReport<'a> {
             signal: fields.optional(BodyReader::u32)?,
             oom_killed: fields.optional(BodyReader::bool)?.unwrap_or(false),
             segment: fields.optional(SegmentView::read)?,
+            last_lines: fields.optional(read_lines)?.unwrap_or_default(),
         })
     }
 
     /// Appends the body, padded.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write::padded_array(out, 5, |out| {
+        write::padded_array(out, if self.last_lines.is_empty() { 5 } else { 6 }, |out| {
             write::uint(out, self.uptime_ms);
             write::optional(out, self.code.map(u64::from), write::uint);
             write::optional(out, self.signal.map(u64::from), write::uint);
             write::bool(out, self.oom_killed);
             write::optional(out, self.segment, |out, segment| segment.write(out));
+            if !self.last_lines.is_empty() {
+                let lines = &self.last_lines[..self.last_lines.len().min(LAST_LINES_MAX as usize)];
+                write::array(out, lines.len());
+                for &line in lines {
+                    write::text(out, line, TEXT_MAX);
+                }
+            }
         });
     }
+}
+
+/// Reads field 5 of an exit report.
+fn read_lines<'a>(reader: &mut BodyReader<'a>) -> DecodeResult<Vec<UntrustedText<'a>>> {
+    reader.array(LAST_LINES_MAX, |fields| {
+        let mut lines = Vec::new();
+        while fields.left() > 0 {
+            lines.push(fields.required(|reader| reader.text(TEXT_MAX))?);
+        }
+        Ok(lines)
+    })
 }

@@ -2,6 +2,7 @@
 
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{Body, Header, IdentityView, MessageType, SegmentView};
+use heartline_vocabulary::ProcessUsage;
 use serde_json::{Value, json};
 
 use crate::fixture::{hex, number};
@@ -46,6 +47,8 @@ pub(crate) fn body(body: &Body<'_>) -> Value {
             "lost_observations": number(beat.lost_observations),
             "segment": beat.segment.as_ref().map(segment),
             "identity": beat.identity.as_deref().map(identity),
+            "stall_after_ms": beat.stall_after_ms,
+            "process": beat.process.as_ref().map(process),
         }),
         Body::Goodbye(goodbye) => json!({
             "uptime_ms": number(goodbye.uptime_ms),
@@ -57,6 +60,7 @@ pub(crate) fn body(body: &Body<'_>) -> Value {
             "signal": report.signal,
             "oom_killed": report.oom_killed,
             "segment": report.segment.as_ref().map(segment),
+            "last_lines": report.last_lines.iter().map(|line| line.scrubbed()).collect::<Vec<_>>(),
         }),
         Body::Ack(ack) => json!({
             "durable_segment": number(ack.durable_segment),
@@ -87,6 +91,14 @@ fn segment(segment: &SegmentView<'_>) -> Value {
         "tokens_in": segment.tokens_in,
         "tokens_out": segment.tokens_out,
         "latency": hex(segment.latency.as_bytes()),
+    })
+}
+
+fn process(process: &ProcessUsage) -> Value {
+    json!({
+        "cpu_permille": process.cpu_permille,
+        "memory_bytes": number(process.memory_bytes),
+        "emitter_silent_ms": process.emitter_silent_ms.map(number),
     })
 }
 

@@ -8,6 +8,7 @@ use heartline_protocol::{
     Ack, AgentKey, Beat, Body, ControlId, Datagram, DatagramWriter, DesiredState, Direction,
     ExitReport, Goodbye, Header, IdentityView, KeyEpoch, MessageType, Phase, Push, SegmentView,
 };
+use heartline_vocabulary::ProcessUsage;
 use serde_json::{Value, json};
 
 use crate::fields;
@@ -17,6 +18,9 @@ use crate::fixture::{
 
 /// The control id of some collector.
 const CONTROL: Option<ControlId> = ControlId::new(0x7d1c_5b03_92e6_4fa8);
+/// What a supervisor sees of some process.
+const USAGE: ProcessUsage =
+    ProcessUsage { cpu_permille: 1_250, memory_bytes: 412_876_800, emitter_silent_ms: None };
 /// A state with every number at its limit.
 const LARGEST: DesiredState =
     DesiredState { control: ControlId::new(u64::MAX), generation: GENERATION_MAX, killed: true };
@@ -183,6 +187,18 @@ fn beats() -> Vec<Value> {
                 ..everyday()
             }),
         ),
+        usual(
+            "its own limit for progress",
+            &beat(Beat { stall_after_ms: Some(60_000), ..everyday() }),
+        ),
+        usual("of a supervisor", &beat(Beat { process: Some(USAGE), ..everyday() })),
+        usual(
+            "of a supervisor whose process has an emitter that is silent",
+            &beat(Beat {
+                process: Some(ProcessUsage { emitter_silent_ms: Some(95_000), ..USAGE }),
+                ..everyday()
+            }),
+        ),
         written("scope of a group, epoch 2", &mail, &beat(everyday())),
         written("scope of a single agent", &own, &beat(everyday())),
         largest(),
@@ -201,7 +217,7 @@ fn largest() -> Value {
         challenge: [0xff; 16],
         ..header(MessageType::Beat)
     };
-    let pairs: Vec<_> = (0..425).map(|n| (2 * n, 100)).collect();
+    let pairs: Vec<_> = (0..408).map(|n| (2 * n, 100)).collect();
     let latency = packed(&pairs);
     let step = "é".repeat(32);
     let beat = Beat {
@@ -226,6 +242,12 @@ fn largest() -> Value {
             latency: PackedHistogram::new(&latency).unwrap(),
         }),
         identity: None,
+        stall_after_ms: Some(u32::MAX),
+        process: Some(ProcessUsage {
+            cpu_permille: u32::MAX,
+            memory_bytes: u64::MAX,
+            emitter_silent_ms: Some(u64::MAX),
+        }),
     };
     written("everything at its limit", &header, &Body::Beat(beat))
 }
@@ -247,11 +269,14 @@ fn endings() -> Vec<Value> {
         segment: Some(segment),
         ..ExitReport::default()
     };
+    let lines = ["Traceback (most recent call last):", "MemoryError"].map(UntrustedText::new);
+    let traced = ExitReport { code: Some(1), last_lines: lines.into(), ..crash.clone() };
     vec![
         usual("goodbye", &Body::Goodbye(goodbye.clone())),
         usual("goodbye with work", &Body::Goodbye(Goodbye { segment: Some(segment), ..goodbye })),
-        usual("exit report: code", &Body::ExitReport(crash)),
+        usual("exit report: code", &Body::ExitReport(crash.clone())),
         usual("exit report: killed for memory", &Body::ExitReport(oom)),
+        usual("exit report: its last lines", &Body::ExitReport(traced)),
     ]
 }
 
@@ -312,7 +337,7 @@ fn other_versions() -> Vec<Value> {
         beat(
             "newer: trailing fields of every type",
             format!(
-                "dc0019 cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 00 00 00 c0 c0 \
+                "dc001b cd7530 {uptime} 01 00 c0 c0 c0 c0 00 00 00 00 00 c0 c0 c0 c0 \
                  07 ff c3 ca3fc00000 cb3ff8000000000000 a161 c40200ff 9101 81a16b81a16b9102 d1fffe"
             ),
         ),

@@ -26,7 +26,12 @@ fn beat(name: &str, fault: &str, body: &str) -> RefusedDatagram {
 
 /// A beat with one field behind those that are known.
 fn newer(name: &str, fault: &str, field: &str) -> RefusedDatagram {
-    beat(name, fault, &format!("dc0010 {TO_SEGMENT} c0 c0 {field}"))
+    beat(name, fault, &format!("dc0012 {TO_SEGMENT} c0 c0 c0 c0 {field}"))
+}
+
+/// A beat with what a supervisor sees of the process.
+fn process(name: &str, fault: &str, process: &str) -> RefusedDatagram {
+    beat(name, fault, &format!("dc0011 {TO_SEGMENT} c0 c0 c0 {process}"))
 }
 
 fn segment(name: &str, fault: &str, segment: &str) -> RefusedDatagram {
@@ -244,6 +249,10 @@ fn identities() -> Vec<RefusedDatagram> {
 fn others() -> Vec<RefusedDatagram> {
     let uptime = "cf0000000000001388";
     vec![
+        process("a process without its memory", "Missing", "91 05"),
+        process("a share of CPU above 32 bits", "OutOfRange", "92 cf0000000100000000 05"),
+        process("a map for a process", "WrongType", "80"),
+        process("a process of 17 fields", "TooMany", &format!("dc0011 {}", "00".repeat(17))),
         case(MessageType::Goodbye, "a goodbye without uptime", "Missing", "90"),
         case(
             MessageType::Goodbye,
@@ -263,6 +272,18 @@ fn others() -> Vec<RefusedDatagram> {
             "a number for a truth",
             "WrongType",
             &format!("94 {uptime} c0 09 01"),
+        ),
+        case(
+            MessageType::ExitReport,
+            "six last lines",
+            "TooMany",
+            &format!("96 {uptime} 01 c0 c2 c0 96{}", "a161".repeat(6)),
+        ),
+        case(
+            MessageType::ExitReport,
+            "a last line that is too long",
+            "TooLong",
+            &format!("96 {uptime} 01 c0 c2 c0 91 d981{}", "61".repeat(129)),
         ),
         case(MessageType::Ack, "an ack of nothing", "Missing", "90"),
         case(MessageType::Ack, "an ack with desired state 2", "OutOfRange", "93 00 01 02"),

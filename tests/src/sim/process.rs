@@ -172,7 +172,7 @@ impl SimProcess {
             progress_age: self.progress.map(|progress| now.since(progress)),
             queue: None,
             step: waits.then(|| "approval".to_owned()),
-            lost_observations: 0,
+            ..BeatVitals::default()
         }
     }
 
