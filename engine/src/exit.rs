@@ -43,6 +43,12 @@ impl ExitReportState {
         self.is_acknowledged
     }
 
+    /// Returns whether there is a report, of a process that ended without a fault.
+    pub(crate) fn is_clean(&self) -> bool {
+        let clean = ExitStatus { code: Some(0), ..ExitStatus::default() };
+        self.exit.as_ref().is_some_and(|exit| exit.status == clean)
+    }
+
     /// Returns the exit; none was reported: that of a process of which nothing is known.
     pub(crate) fn report(&self) -> ProcessExit {
         self.exit.clone().unwrap_or_default()

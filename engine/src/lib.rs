@@ -34,6 +34,7 @@ mod applied;
 mod config;
 mod exit;
 mod identity;
+mod local_collector;
 mod metrics;
 mod receive;
 mod schedule;
@@ -52,6 +53,7 @@ pub use self::config::{AgentKeys, EngineConfig, OutOfScopeError, parse_interval_
 use self::exit::ExitReportState;
 pub use self::exit::ProcessExit;
 pub use self::identity::IdentityConfig;
+pub use self::local_collector::LocalCollector;
 pub use self::metrics::{BeatVitals, InMemoryMetrics, MetricsSource};
 use self::schedule::SendSchedule;
 use self::segment::PendingSegment;

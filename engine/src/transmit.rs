@@ -33,9 +33,15 @@ impl Engine {
                 return false;
             }
             _ if now < self.schedule.next_due() => return false,
+            // No beat follows the end of a process without a fault.
+            ShutdownState::Open if self.exit.is_clean() && self.is_exit_acknowledged() => {
+                self.schedule.on_sent(now, None);
+                return false;
+            }
             _ => {}
         }
         let is_pending = self.segment.fill(metrics, self.last_sent_sequence + 1);
+        let owes_exit_report = self.owes_exit_report();
         let written = match &mut self.shutdown {
             ShutdownState::Closing { acked: true, .. } if !is_pending => {
                 self.shutdown = ShutdownState::Closed;
@@ -46,7 +52,7 @@ impl Engine {
                 *acked = false;
                 self.write_goodbye(now, out)
             }
-            ShutdownState::Open if self.was_confirmed && self.exit.is_pending() => {
+            ShutdownState::Open if self.was_confirmed && owes_exit_report => {
                 self.exit.record_sent(self.last_sent_sequence + 1);
                 self.write_exit_report(now, out)
             }
@@ -66,9 +72,16 @@ impl Engine {
                 Some(RETRY_UNCONFIRMED)
             }
             (_, ConnectionState::Unanswered) => Some(RETRY_UNANSWERED),
-            (_, ConnectionState::Confirmed) if self.exit.is_pending() => Some(RETRY_UNCONFIRMED),
+            (_, ConnectionState::Confirmed) if self.owes_exit_report() => Some(RETRY_UNCONFIRMED),
             (_, ConnectionState::Confirmed) => self.unacked_change.map(|_| RETRY_CHANGE),
         }
+    }
+
+    /// Returns whether the next message is an exit report: until it is acknowledged, and as long as
+    /// there is work that no beat may bring.
+    fn owes_exit_report(&self) -> bool {
+        let has_work = self.segment.number().is_some();
+        self.exit.is_pending() || (self.exit.is_clean() && has_work)
     }
 
     fn write_beat(

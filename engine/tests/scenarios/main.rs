@@ -8,6 +8,7 @@ use heartline_engine::{AppliedStates, ConnectionState, ProcessExit};
 use heartline_protocol::body::{Ack, COUNT_MAX};
 use heartline_protocol::bucket::BUCKETS;
 use heartline_protocol::{ControlId, DatagramError, DesiredState, MessageType};
+use heartline_vocabulary::ExitStatus;
 use proptest::prelude::*;
 
 use self::scenario::{A, B, SESSION, Scenario, ms, state};
@@ -364,6 +365,27 @@ fn an_exit_report_is_repeated_until_it_is_acknowledged_and_beats_follow() {
     assert_eq!(scenario.send().exit, None);
     scenario.engine.begin_session(0x77c0, scenario.now);
     assert_eq!((scenario.send().sequence, scenario.engine.is_exit_acknowledged()), (1, false));
+}
+
+#[test]
+fn no_beat_follows_the_report_of_an_exit_without_a_fault() {
+    let mut scenario = Scenario::live();
+    scenario.metrics.open.ok = 5;
+    let status = ExitStatus { code: Some(0), ..ExitStatus::default() };
+    scenario.engine.report_exit(ProcessExit { status, ..exit(0) }, scenario.now);
+    assert!(scenario.send().exit.is_some());
+    scenario.ack(3, A, Ack::default());
+    assert!(!scenario.engine.is_exit_acknowledged(), "its work is not durable");
+    scenario.wait();
+    assert!(scenario.send().exit.is_some(), "work goes with a further report");
+    scenario.ack(4, A, durable(1));
+    assert!(scenario.engine.is_exit_acknowledged());
+    for _ in 0..3 {
+        scenario.wait();
+        assert_eq!(scenario.poll(), None);
+    }
+    scenario.engine.begin_session(0x77c0, scenario.now);
+    assert_eq!(scenario.send().exit, None);
 }
 
 #[test]
