@@ -14,6 +14,8 @@ pub(crate) enum CommandExit {
     Success,
     /// The answer is bad. Exit code 1.
     Negative,
+    /// The exit code of a program that was run.
+    Program(u8),
 }
 
 /// The error of a command that was not carried out.
@@ -80,6 +82,7 @@ impl CommandExit {
         match self {
             Self::Success => ExitCode::SUCCESS,
             Self::Negative => ExitCode::from(1),
+            Self::Program(code) => ExitCode::from(code),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::sender::{SenderThread, SenderWaker};
 use crate::settings::EmitterSettings;
 use crate::shared::SharedState;
 use crate::signals;
+use crate::supervisor::{SupervisedProcess, Supervisor};
 use crate::token::TokenSource;
 
 /// Configures an emitter. All but the name is optional: what is not set comes from the environment
@@ -162,24 +163,46 @@ impl Builder {
     /// [`Heartline::status`], and are logged once.
     #[must_use = "dropping the last handle stops the emitter"]
     pub fn start(self) -> Heartline {
+        let signals = self.signals;
+        let shared = self.launch(None);
+        if signals == SignalUse::Goodbye && shared.has_sender() {
+            signals::say_goodbye_at_end(&shared);
+        }
+        Heartline::new(shared)
+    }
+
+    /// Starts the emitter of another process, which the caller starts and watches: see
+    /// [`supervisor`](crate::supervisor). `stall_after` is the time without
+    /// [progress](Supervisor::progressed) after which it counts as stalled. SIGTERM and SIGINT are left
+    /// to the program.
+    #[must_use = "dropping the supervisor stops the emitter"]
+    pub fn supervise(self, stall_after: Option<Duration>) -> Supervisor {
+        let process = Arc::new(SupervisedProcess::new(stall_after));
+        Supervisor::new(self.launch(Some(Arc::clone(&process))), process)
+    }
+
+    fn launch(self, process: Option<Arc<SupervisedProcess>>) -> Arc<SharedState> {
         let mut problems = Vec::new();
         let env = |name: &str| std::env::var(name).ok();
         let settings = EmitterSettings::resolve(&self, &env, &mut problems);
         let shared = match settings {
-            Ok(settings) => launch(settings, self.hooks, &mut problems),
+            Ok(mut settings) => {
+                if process.is_some() {
+                    settings.identity.sdk =
+                        Some(concat!("run ", env!("CARGO_PKG_VERSION")).to_owned());
+                }
+                launch(settings, self.hooks, process, &mut problems)
+            }
             Err(fatal) => {
                 problems.insert(0, fatal);
                 Arc::new(SharedState::new(&self.name, None, self.hooks))
             }
         };
-        if self.signals == SignalUse::Goodbye && shared.has_sender() {
-            signals::say_goodbye_at_end(&shared);
-        }
         for problem in problems.iter().filter(|problem| **problem != EmitterProblem::Disabled) {
             log::warn(&self.name, problem);
         }
         shared.sender_status().settings_problems = problems;
-        Heartline::new(shared)
+        shared
     }
 }
 
@@ -187,6 +210,7 @@ impl Builder {
 fn launch(
     settings: EmitterSettings,
     hooks: KillHooks,
+    process: Option<Arc<SupervisedProcess>>,
     problems: &mut Vec<EmitterProblem>,
 ) -> Arc<SharedState> {
     let credentials = settings.token.credentials(&settings.agent);
@@ -202,7 +226,8 @@ fn launch(
             .map_err(|error| Some(EmitterProblem::ThreadNotStarted(error.to_string()))),
     };
     let waker = waker.map(Arc::new).map_err(|problem| problems.extend(problem)).ok();
-    let shared = Arc::new(SharedState::new(settings.agent.as_str(), waker.clone(), hooks));
+    let shared = SharedState::new(settings.agent.as_str(), waker.clone(), hooks);
+    let shared = Arc::new(shared.with_process(process));
     // Before the agent has the handle, so that not one task starts: a kill outlives a restart, also
     // one with an invalid token.
     if applied.is_killed() {

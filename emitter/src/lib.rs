@@ -76,6 +76,7 @@ mod settings;
 mod shared;
 mod signals;
 mod status;
+pub mod supervisor;
 mod task;
 mod token;
 

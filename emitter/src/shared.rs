@@ -12,6 +12,7 @@ use crate::log;
 use crate::problem::EmitterProblem;
 use crate::sender::SenderWaker;
 use crate::status::{EmitterStatus, SenderStatus};
+use crate::supervisor::SupervisedProcess;
 
 /// Longest wait for the sender to stop, its goodbye included.
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -24,6 +25,8 @@ pub(crate) struct SharedState {
     pub(crate) activity: AgentActivity,
     pub(crate) clock: MonotonicClock,
     pub(crate) hooks: KillHooks,
+    /// The process that the agent is, if it is a supervised one.
+    pub(crate) process: Option<Arc<SupervisedProcess>>,
     sender_status: Mutex<SenderStatus>,
     /// `None` if there is no sender.
     waker: Option<Arc<SenderWaker>>,
@@ -64,6 +67,7 @@ impl SharedState {
             activity: AgentActivity::default(),
             clock: MonotonicClock::start(),
             hooks,
+            process: None,
             sender_status: Mutex::default(),
             waker,
             pid: std::process::id(),
@@ -73,6 +77,11 @@ impl SharedState {
             counted: AtomicU64::new(0),
             has_logged_fork: AtomicBool::new(false),
         }
+    }
+
+    /// Makes it the state of a supervised process.
+    pub(crate) fn with_process(self, process: Option<Arc<SupervisedProcess>>) -> Self {
+        Self { process, ..self }
     }
 
     /// Returns whether there is a sender, or was one.

@@ -55,6 +55,41 @@ impl IdentityConfig {
         fitted
     }
 
+    /// Returns the identity that a message carries, its texts scrubbed.
+    pub(crate) fn from_view(view: &IdentityView<'_>) -> Self {
+        let text = |text: Option<UntrustedText<'_>>| text.map(UntrustedText::scrubbed);
+        let labels = view.labels.iter().map(|(key, value)| (key.scrubbed(), value.scrubbed()));
+        Self {
+            host: text(view.host),
+            pid: view.pid,
+            group: text(view.group),
+            version: text(view.version),
+            framework: text(view.framework),
+            sdk: text(view.sdk),
+            labels: labels.collect(),
+            depends: view.depends.iter().filter_map(|name| AgentName::new(name).ok()).collect(),
+        }
+    }
+
+    /// Fills in what is not given from the identity that an emitter of the supervised process reports.
+    /// Host and process stay, and the emitter is that one.
+    pub fn filled_from(&self, other: &Self) -> Self {
+        let or =
+            |own: &Option<String>, other: &Option<String>| own.clone().or_else(|| other.clone());
+        let mut labels = other.labels.clone();
+        labels.extend(self.labels.clone());
+        Self {
+            host: self.host.clone(),
+            pid: self.pid,
+            group: or(&self.group, &other.group),
+            version: or(&self.version, &other.version),
+            framework: or(&self.framework, &other.framework),
+            sdk: or(&other.sdk, &self.sdk),
+            labels,
+            depends: if self.depends.is_empty() { &other.depends } else { &self.depends }.clone(),
+        }
+    }
+
     /// Returns the identity as a beat carries it.
     pub(crate) fn view(&self) -> IdentityView<'_> {
         IdentityView {

@@ -193,6 +193,15 @@ impl Engine {
         }
     }
 
+    /// Replaces the identity, and sends it again if it is another one.
+    pub fn set_identity(&mut self, identity: &IdentityConfig) {
+        let fitted = identity.fitted();
+        if self.identity != fitted {
+            self.identity = fitted;
+            self.identity_beats = IDENTITY_BEATS;
+        }
+    }
+
     /// Returns whether the end of the process was reported and acknowledged, and its work is durable.
     pub fn is_exit_acknowledged(&self) -> bool {
         self.exit.is_acknowledged() && self.segment.number().is_none()

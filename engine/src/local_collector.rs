@@ -6,12 +6,14 @@ use std::time::Duration;
 use heartline_protocol::body::{Ack, Beat, Body, COUNT_MAX, SegmentView};
 use heartline_protocol::challenge::ChallengeKey;
 use heartline_protocol::limits::CHALLENGE_LEN;
+use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{
     AgentName, Datagram, DatagramError, DatagramWriter, Direction, Header, MessageType, Phase,
     ReplayWindow,
 };
 
 use crate::config::AgentKeys;
+use crate::identity::IdentityConfig;
 use crate::metrics::{BeatVitals, InMemoryMetrics, MetricsSource as _};
 use crate::segment::SegmentBuilder;
 use crate::time::MonoNanos;
@@ -33,6 +35,8 @@ pub struct LocalCollector {
     emitters: BTreeMap<u64, LocalEmitter>,
     /// Work that was acknowledged and not taken.
     work: InMemoryMetrics,
+    /// The newest identity, until it is taken.
+    identity: Option<IdentityConfig>,
 }
 
 /// One session of an emitter of the process.
@@ -44,6 +48,8 @@ struct LocalEmitter {
     last_sequence: u64,
     interval: Duration,
     heard_at: MonoNanos,
+    /// It has sent its identity.
+    is_known: bool,
     /// As of its newest beat; `None` before the first live one, and after its end.
     vitals: Option<BeatVitals>,
 }
@@ -57,6 +63,7 @@ impl LocalCollector {
             challenge_key: ChallengeKey::new(challenge_key),
             emitters: BTreeMap::new(),
             work: InMemoryMetrics::default(),
+            identity: None,
         }
     }
 
@@ -94,10 +101,15 @@ impl LocalCollector {
         }
         if is_live {
             emitter.take(&header, &body, now, &mut self.work);
+            if let Body::Beat(Beat { identity: Some(identity), .. }) = &body {
+                emitter.is_known = true;
+                self.identity = Some(IdentityConfig::from_view(identity));
+            }
         }
         let ack = Ack {
             durable_segment: emitter.counted,
             unconfirmed: !is_live,
+            wants_identity: is_live && !emitter.is_known,
             highest_sequence: emitter.window.highest(),
             ..Ack::default()
         };
@@ -168,6 +180,11 @@ impl LocalCollector {
         (silence > newest.interval * SILENT_INTERVALS).then_some(silence)
     }
 
+    /// Takes the identity that an emitter has reported since it was last taken.
+    pub fn take_identity(&mut self) -> Option<IdentityConfig> {
+        self.identity.take()
+    }
+
     /// Moves work into `segment`, as [`MetricsSource::take`](crate::MetricsSource::take) does.
     pub fn take(&mut self, segment: &mut SegmentBuilder) -> bool {
         self.work.take(segment)
@@ -193,6 +210,7 @@ impl LocalEmitter {
             last_sequence: 0,
             interval: Duration::ZERO,
             heard_at: now,
+            is_known: false,
             vitals: None,
         }
     }
@@ -244,7 +262,7 @@ fn vitals_of(beat: &Beat<'_>) -> BeatVitals {
         oldest_in_flight: beat.oldest_in_flight_ms.map(Duration::from_millis),
         progress_age: beat.progress_age_ms.map(Duration::from_millis),
         queue: beat.queue,
-        step: beat.step.map(|step| step.scrubbed()),
+        step: beat.step.map(UntrustedText::scrubbed),
         lost_observations: beat.lost_observations,
         stall_after: beat.stall_after_ms.map(|after_ms| Duration::from_millis(u64::from(after_ms))),
         process: None,

@@ -2,6 +2,7 @@
 
 mod act;
 mod fleet;
+mod run;
 mod tools;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use act::{
 pub(crate) use fleet::{
     AgentArgs, EventsArgs, Screen, SnapshotArgs, StatusArgs, TuiArgs, WatchArgs,
 };
+pub(crate) use run::{OnExit, RunArgs};
 #[cfg(feature = "demo")]
 pub(crate) use tools::DemoRunArgs;
 pub(crate) use tools::{CompletionsArgs, ConfigCommand, ConfigSection, ManArgs};
@@ -129,6 +131,15 @@ pub(crate) enum Command {
     Token(TokenArgs),
     /// A line for each thing that happens, for pipes, logs and screen readers
     Watch(WatchArgs),
+    /// Run any program as an agent
+    ///
+    /// It beats for the program, with what that uses of CPU and memory, and reports its end at once:
+    /// exit code or signal, and whether the kernel ended it for want of memory. A kill of the agent ends
+    /// the program, a resume starts it again. SIGTERM, SIGINT and SIGHUP are handed on to it and its
+    /// children, and its exit code is passed on (128 and the number of a signal, 127 where the program
+    /// is not found, 126 where it can't be run). An emitter of its own reports through this command: both
+    /// are one agent. Settings are those of agents: HEARTLINE_COLLECTOR, HEARTLINE_TOKEN, and so on.
+    Run(RunArgs),
     /// Find out why an agent on this machine would not be seen
     ///
     /// Sends a signed probe with the settings that an agent would use here (HEARTLINE_COLLECTOR,

@@ -8,6 +8,7 @@ mod docs;
 mod events;
 mod forget;
 mod kill;
+mod run;
 mod snapshot;
 mod status;
 mod token;
@@ -43,6 +44,10 @@ pub(crate) fn run(arguments: Arguments, console: &mut Console) -> Result<Command
         Some(Command::DemoCollector(args)) => {
             heartline_demo::run_collector(&args)?;
             return Ok(CommandExit::Success);
+        }
+        Some(Command::Run(args)) => {
+            global_filter.require_none()?;
+            return run::run(args, console);
         }
         Some(Command::Config(args)) => return config::run(&args, &global, console),
         _ => {}
@@ -118,6 +123,7 @@ async fn without_filter(
         | Command::Events(_)
         | Command::Watch(_)
         | Command::Snapshot(_)
+        | Command::Run(_)
         | Command::Config(_)
         | Command::Completions(_)
         | Command::Man(_) => unreachable!("dispatched before"),

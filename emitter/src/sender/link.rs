@@ -1,15 +1,17 @@
 //! Link to one collector: a session, a socket, and what was sent of the counters.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
 use heartline_engine::{
-    AgentKeys, AppliedStates, CollectorAddress, ConnectionState, Engine, EngineConfig, MonoNanos,
+    AgentKeys, AppliedStates, CollectorAddress, ConnectionState, Engine, EngineConfig,
+    IdentityConfig, MetricsSource, MonoNanos, ProcessExit,
 };
 use heartline_protocol::ControlId;
 use heartline_protocol::limits::DATAGRAM_MAX;
 
+use super::child::ChildEmitters;
 use super::draw_session;
 use super::metrics::SharedMetrics;
 use super::socket::CollectorSocket;
@@ -30,7 +32,14 @@ pub(super) struct CollectorLink {
     /// `None` until there is a token.
     engine: Option<Engine>,
     socket: CollectorSocket,
+    shared: Arc<SharedState>,
     metrics: SharedMetrics,
+    /// Of a supervised process.
+    child: Option<ChildEmitters>,
+    /// What the supervisor itself says of the process.
+    identity: IdentityConfig,
+    /// The next process begins a session.
+    has_ended_process: bool,
     watchdog: AnswerWatchdog,
     refused_datagrams: u64,
     datagram: Vec<u8>,
@@ -43,29 +52,89 @@ impl CollectorLink {
         shared: Arc<SharedState>,
         waker: Arc<SenderWaker>,
     ) -> Self {
+        let child = shared.process.clone().and_then(|process| ChildEmitters::bind(process).ok());
         Self {
+            child,
+            identity: IdentityConfig::default(),
+            has_ended_process: false,
             engine: None,
             socket: CollectorSocket::new(collector, waker),
-            metrics: SharedMetrics::new(shared),
+            metrics: SharedMetrics::new(Arc::clone(&shared)),
+            shared,
             watchdog: AnswerWatchdog::new(interval),
             refused_datagrams: 0,
             datagram: Vec::with_capacity(DATAGRAM_MAX),
         }
     }
 
-    /// Returns the open socket, to wait for.
-    pub(super) fn socket(&self) -> Option<&UdpSocket> {
-        self.socket.socket()
+    /// Returns the open sockets, to wait for.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = &UdpSocket> {
+        let of_child = self.child.iter().flat_map(ChildEmitters::sockets);
+        self.socket.socket().into_iter().chain(of_child)
+    }
+
+    /// Returns where emitters of the supervised process are answered.
+    pub(super) fn child_address(&self) -> Option<SocketAddr> {
+        self.child.as_ref()?.address().ok()
     }
 
     pub(super) fn start_session(&mut self, config: EngineConfig, now: MonoNanos) {
+        if let Some(child) = &mut self.child {
+            child.start_session(config.agent.clone(), config.keys.clone());
+            self.identity = config.identity.clone();
+        }
         self.engine = Some(Engine::new(config, now));
     }
 
     pub(super) fn rekey(&mut self, keys: AgentKeys) {
+        if let Some(child) = &mut self.child {
+            child.rekey(keys.clone());
+        }
         if let Some(engine) = &mut self.engine {
             engine.rekey(keys);
         }
+    }
+
+    /// Answers the emitters of the supervised process.
+    pub(super) fn serve_child(&mut self, now: MonoNanos) {
+        let Some(child) = &mut self.child else { return };
+        child.serve(self.socket.peer(), now);
+        if let (Some(identity), Some(engine)) = (child.take_identity(), &mut self.engine) {
+            engine.set_identity(&self.identity.filled_from(&identity));
+        }
+    }
+
+    /// Begins a session for the next process.
+    pub(super) fn begin_process(&mut self, pid: u32, now: MonoNanos) {
+        self.identity.pid = Some(pid);
+        let Some(engine) = &mut self.engine else { return };
+        engine.set_identity(&self.identity);
+        if std::mem::take(&mut self.has_ended_process) {
+            engine.begin_session(draw_session(), now);
+        }
+    }
+
+    /// Reports the end of the process, after all that it has sent was taken.
+    pub(super) fn report_exit(&mut self, exit: &ProcessExit, now: MonoNanos) {
+        self.end_process(now);
+        if let Some(engine) = &mut self.engine {
+            engine.report_exit(exit.clone(), now);
+        }
+    }
+
+    /// Takes all that the process has sent, and ends its emitters.
+    pub(super) fn end_process(&mut self, now: MonoNanos) {
+        self.serve_child(now);
+        self.has_ended_process = true;
+        if let Some(child) = &mut self.child {
+            child.end_emitters();
+        }
+        self.notify_change(now);
+    }
+
+    /// Returns whether the end of the process is acknowledged.
+    pub(super) fn is_exit_acknowledged(&self) -> bool {
+        self.engine.as_ref().is_some_and(Engine::is_exit_acknowledged)
     }
 
     /// Receives what is queued; returns whether the applied states changed.
@@ -133,7 +202,12 @@ impl CollectorLink {
 
     pub(super) fn transmit(&mut self, now: MonoNanos) {
         let Some(engine) = &mut self.engine else { return };
-        while engine.poll_transmit(now, &mut self.metrics, &mut self.datagram) {
+        let mut of_process = self.child.as_mut().map(|child| child.metrics(&self.shared));
+        let metrics: &mut dyn MetricsSource = match &mut of_process {
+            Some(of_process) => of_process,
+            None => &mut self.metrics,
+        };
+        while engine.poll_transmit(now, metrics, &mut self.datagram) {
             self.socket.send(&self.datagram);
         }
     }

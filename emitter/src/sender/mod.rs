@@ -1,8 +1,10 @@
 //! The sender's thread: the only part that uses the network and, after the start, the disk.
 
+mod child;
 mod link;
 mod lookup;
 mod metrics;
+mod relay;
 #[cfg(test)]
 mod simulation;
 mod socket;
@@ -25,6 +27,7 @@ use crate::log::BackgroundLog;
 use crate::problem::EmitterProblem;
 use crate::settings::EmitterSettings;
 use crate::shared::{SharedState, StopRequest};
+use crate::supervisor::ProcessEvent;
 use crate::token::{Credentials, FleetTag};
 
 /// Period at which a missing or invalid token is read again.
@@ -75,6 +78,11 @@ impl SenderThread {
             applied,
             waker,
         };
+        if let Some(process) = &sender.shared.process {
+            let addresses = sender.links.iter().map(CollectorLink::child_address);
+            // All or none: what is reported to one collector alone would be missing at the others.
+            process.set_addresses(addresses.collect::<Option<_>>().unwrap_or_default());
+        }
         sender.start_sessions(credentials, now);
         sender
     }
@@ -107,6 +115,7 @@ impl SenderThread {
                 self.apply_states_of(at, now);
             }
         }
+        self.serve_process(now);
         match self.shared.stop_request() {
             StopRequest::None => {}
             StopRequest::Silent => return false,
@@ -129,10 +138,26 @@ impl SenderThread {
         true
     }
 
+    /// Answers the emitters of a supervised process, and reports what became of it.
+    fn serve_process(&mut self, now: MonoNanos) {
+        let Some(process) = self.shared.process.clone() else { return };
+        self.links.iter_mut().for_each(|link| link.serve_child(now));
+        for event in process.take_events() {
+            for link in &mut self.links {
+                match &event {
+                    ProcessEvent::Started { pid } => link.begin_process(*pid, now),
+                    ProcessEvent::Exited(exit) => link.report_exit(exit, now),
+                    ProcessEvent::Stopped => link.end_process(now),
+                }
+            }
+        }
+        process.set_exit_acknowledged(self.links.iter().all(CollectorLink::is_exit_acknowledged));
+    }
+
     /// Waits until a datagram is received, the waker is used, or the timeout is over.
     fn wait(&self, timeout: Duration) {
         let timeout = Timespec::try_from(timeout).ok();
-        let sockets = self.links.iter().filter_map(CollectorLink::socket);
+        let sockets = self.links.iter().flat_map(CollectorLink::sockets);
         let mut fds = vec![PollFd::new(&self.waker, PollFlags::IN)];
         fds.extend(sockets.map(|socket| PollFd::new(socket, PollFlags::IN)));
         // An error, such as EINTR, is one more turn of the loop.
@@ -182,8 +207,14 @@ impl SenderThread {
         let Some(applied) = self.links[changed].applied() else { return };
         self.applied.clone_from(applied);
         self.links.iter_mut().for_each(|link| link.set_applied(&self.applied, now));
-        self.apply_states();
-        self.store_states();
+        if self.applied.is_killed() {
+            self.apply_states();
+            self.store_states();
+        } else {
+            // Who is let go on may start a process, which reads the file.
+            self.store_states();
+            self.apply_states();
+        }
     }
 
     fn apply_states(&mut self) {

@@ -60,6 +60,11 @@ impl CollectorSocket {
         self.socket.as_ref()
     }
 
+    /// Returns the collector's address that is in use, once its name was looked up.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.addresses.get(self.current).copied()
+    }
+
     /// Returns the last problem; `None` once something was received.
     pub(super) fn problem(&self) -> Option<&EmitterProblem> {
         self.problem.as_ref()
@@ -193,7 +198,7 @@ impl CollectorSocket {
     }
 }
 
-fn connect(peer: SocketAddr) -> io::Result<UdpSocket> {
+pub(super) fn connect(peer: SocketAddr) -> io::Result<UdpSocket> {
     let any: SocketAddr = match peer {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
