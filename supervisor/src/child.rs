@@ -92,7 +92,7 @@ impl ChildProcess {
         let mut child = command.spawn().map_err(failed)?;
         let pid = Pid::from_child(&child);
         if let Some(terminal) = terminal {
-            terminal.give_to(pid);
+            terminal.give_to(group(pid));
             // It may have asked for the terminal before it was its own, and be stopped for that.
             let _ = kill_process_group(pid, Signal::CONT);
         }
@@ -133,7 +133,7 @@ impl ChildProcess {
     /// Gives the terminal to the program, and lets it go on, after this process was continued.
     pub(crate) fn go_on(&self) {
         if let Some(terminal) = self.terminal {
-            terminal.give_to(self.pid);
+            terminal.give_to(group(self.pid));
         }
         self.signal(Signal::CONT);
     }
@@ -162,6 +162,11 @@ impl ChildProcess {
             last_lines: self.last_lines.get(),
         }
     }
+}
+
+/// Returns the group that a process leads.
+fn group(leader: Pid) -> nix::unistd::Pid {
+    nix::unistd::Pid::from_raw(leader.as_raw_nonzero().get())
 }
 
 /// Returns what has become of the process `pid`, and reaps others: as process 1 of a container it is

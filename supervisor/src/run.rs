@@ -5,11 +5,13 @@
 //! 2. A kill of the agent ends the program: SIGTERM, and SIGKILL after the grace. A resume starts it.
 //! 3. An end that nobody asked for is reported at once. Then this ends, too, or starts it again.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::io;
+use std::mem::Discriminant;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use heartline::EmitterProblem;
 use heartline::supervisor::{ProcessExit, Supervisor};
 use rustix::process::{Signal, WaitStatus, getpid, kill_process};
 use signal_hook::consts::SIGTERM;
@@ -64,7 +66,7 @@ pub fn run(mut config: RunConfig, say: &mut dyn FnMut(&str)) -> Result<u8, RunEr
         has_run: false,
         backoff: RestartBackoff::default(),
         sample_at: now,
-        said: BTreeSet::new(),
+        said: HashSet::new(),
         say,
     };
     let end = runner.run(&queue);
@@ -109,8 +111,8 @@ struct Runner<'a> {
     has_run: bool,
     backoff: RestartBackoff,
     sample_at: Instant,
-    /// Problems that the user was told of.
-    said: BTreeSet<String>,
+    /// Kinds of problems that the user was told of.
+    said: HashSet<Discriminant<EmitterProblem>>,
     say: &'a mut dyn FnMut(&str),
 }
 
@@ -164,10 +166,10 @@ impl Runner<'_> {
 
     fn sample(&mut self, now: Instant) {
         let status = self.supervisor.status();
-        for problem in status.problems.iter().map(ToString::to_string) {
-            if !self.said.contains(&problem) {
-                (self.say)(&problem);
-                self.said.insert(problem);
+        for problem in &status.problems {
+            // Its text may count on, as the seconds without an answer.
+            if self.said.insert(std::mem::discriminant(problem)) {
+                (self.say)(&problem.to_string());
             }
         }
         let RunState::Running { child, .. } = &mut self.state else { return };

@@ -3,8 +3,7 @@
 use std::io::{self, IsTerminal as _};
 
 use nix::sys::signal::{SigSet, Signal};
-use rustix::process::{Pid, getpgrp};
-use rustix::termios::{tcgetpgrp, tcsetpgrp};
+use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
 /// The terminal of this process, while its group is in the foreground.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +15,7 @@ impl ForegroundTerminal {
     /// Returns the terminal, if this process is in the foreground of one.
     pub(crate) fn of_process() -> Option<Self> {
         let (stdin, own_group) = (io::stdin(), getpgrp());
-        let is_ours = stdin.is_terminal() && tcgetpgrp(&stdin).ok() == Some(own_group);
+        let is_ours = stdin.is_terminal() && tcgetpgrp(stdin) == Ok(own_group);
         is_ours.then_some(Self { own_group })
     }
 

@@ -29,6 +29,7 @@ mod slow_operator;
 mod spec_emitter;
 mod stall;
 mod startup;
+mod supervised;
 mod terminal_app;
 mod terminal_kinds;
 mod two_collectors;
