@@ -1,0 +1,60 @@
+"""Status of the emitter."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .engine import Connection
+from .problem import Problem
+
+
+class CollectorStatus(NamedTuple):
+    """Status of the session with one collector."""
+
+    collector: str
+    """Its `host:port`."""
+    connection: Connection
+    """State of the session."""
+    last_answer_age: float | None
+    """Seconds since its last answer."""
+    refused_datagrams: int
+    """Datagrams received that were not from this agent's collector."""
+
+
+class Status(NamedTuple):
+    """Status of an emitter. As text it is one line: `live`, or what is wrong."""
+
+    agent: str
+    """Name under which this process is seen; a forked one has its own."""
+    killed: bool
+    """Killed, by an operator of any of its collectors: no new task starts."""
+    collectors: list[CollectorStatus]
+    """Status of the session with each collector; empty while nothing is sent at all."""
+    in_flight: int
+    """Tasks begun and not ended."""
+    lost_observations: int
+    """Observations that could not be counted."""
+    last_failure: str | None
+    """Why a task last failed."""
+    problems: list[Problem]
+    """Problems that were found and not solved yet."""
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether each collector takes the beats as live and there is no problem."""
+        return (
+            bool(self.collectors)
+            and all(it.connection is Connection.CONFIRMED for it in self.collectors)
+            and not self.problems
+        )
+
+    def __str__(self) -> str:
+        if not self.collectors:
+            text = "off"
+        elif len(self.collectors) == 1:
+            text = self.collectors[0].connection.value
+        else:
+            text = ", ".join(f"{it.collector}: {it.connection.value}" for it in self.collectors)
+        if self.killed:
+            text += ", killed"
+        return "; ".join([text, *map(str, self.problems)])
