@@ -20,10 +20,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
+from . import process
+from .arguments import Arguments, Interval, OnKill
 from .handle import Heartline
 from .problem import Problem
 from .process import current
-from .settings import Arguments, Interval, OnKill
 from .status import CollectorStatus, Status
 from .task import AgentKilled, Task
 from .version import VERSION as __version__
@@ -74,9 +75,7 @@ def start(
       lets its start raise `AgentKilled`; a function is called, on a thread of its own, and tasks wait.
     - `goodbye_on_signals`: says goodbye at SIGTERM and SIGINT where the program does not handle them.
     """
-    from .process import start as start_in_process
-
-    return start_in_process(
+    return process.start(
         Arguments(
             name=name,
             collector=collector,

@@ -31,7 +31,7 @@ from .waiting import Waiting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .settings import Arguments
+    from .arguments import Arguments
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -109,7 +109,7 @@ class Heartline:
         Its start waits while the agent is killed, or raises `AgentKilled` with `on_kill="raise"`. The
         name is shown as the step, until the task takes another.
         """
-        if name is None or name.__class__ is str:
+        if name is None or isinstance(name, str):
             return Task(self, name)
         if callable(name):
             return Task(self, None)(name)
@@ -274,7 +274,7 @@ class Heartline:
             tasks = [current]
         else:
             thread = get_ident()
-            tasks = [task for task in tasks if task.thread == thread] or tasks
+            tasks = [it for it in tasks if getattr(it, "thread", None) == thread] or tasks
         for task in tasks:
             task.quiet_since = now
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from stat import S_ISREG
 from typing import TypeVar
 
-from .engine import AppliedStates
+from .engine.applied import AppliedStates
 from .problem import Problem, reason
 from .protocol.bodies import GENERATION_MAX, DesiredState
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-
+from .arguments import Arguments
 from .core import Core
 from .credentials import Credentials
-from .engine import AppliedStates
+from .engine.applied import AppliedStates
 from .problem import Problem, reason
-from .settings import Arguments, on_kill_problem, resolve
+from .settings import on_kill_problem, resolve
 
 
-def launch(arguments: Arguments, on_signal: Callable[[int], None]) -> Core:
+def launch(arguments: Arguments) -> Core:
     """Starts an emitter. Never raises, and never blocks on the network: problems are in the status,
     and are logged once."""
     on_kill = arguments.on_kill if callable(arguments.on_kill) else None
@@ -23,7 +22,7 @@ def launch(arguments: Arguments, on_signal: Callable[[int], None]) -> Core:
         on_kill = None
     core = Core(str(arguments.name), on_kill)
     try:
-        _launch(core, arguments, problems, on_signal)
+        _launch(core, arguments, problems)
     except Exception as error:
         problems.append(
             Problem(
@@ -36,12 +35,7 @@ def launch(arguments: Arguments, on_signal: Callable[[int], None]) -> Core:
     return core
 
 
-def _launch(
-    core: Core,
-    arguments: Arguments,
-    problems: list[Problem],
-    on_signal: Callable[[int], None],
-) -> None:
+def _launch(core: Core, arguments: Arguments, problems: list[Problem]) -> None:
     settings = resolve(arguments, os.environ, problems)
     if isinstance(settings, Problem):
         problems.insert(0, settings)
@@ -69,7 +63,7 @@ def _launch(
 
     core.waker = Waker()
     try:
-        core.start_sender(Sender(core, settings, applied, credentials, on_signal))
+        core.start_sender(Sender(core, settings, applied, credentials))
     except RuntimeError as error:
         core.abandon()
         core.waker = None

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import signals
 from .core import Core
 from .counters import LAST_BUCKET, Shard
-from .launch import launch
 from .native import new_lock, thread_local
 from .problem import Problem
 from .replicas import ReplicaPool
 
 if TYPE_CHECKING:
+    from .arguments import Arguments
     from .handle import Heartline
-    from .settings import Arguments
     from .status import Status
 
 
@@ -39,7 +37,7 @@ class Lifecycle:
         self._pool = ReplicaPool.of_parent_process(str(self.arguments.name))
         if self._pool is None:
             self._pool = ReplicaPool(str(self.arguments.name))
-            self._use(launch(self.arguments, signals.on_wakeup))
+            self._launch(self.arguments)
         else:
             self._launch_replica(self._pool)
         self.install_signals()
@@ -50,7 +48,6 @@ class Lifecycle:
             if self.is_pending:
                 self._launch_replica(self._pool or ReplicaPool(str(self.arguments.name)))
                 self.is_pending = False
-                signals.begin_in_child()
                 self.install_signals()
         return self._handle._core
 
@@ -66,9 +63,11 @@ class Lifecycle:
     def install_signals(self) -> None:
         """Says goodbye at signals, if that is wanted and this is the thread in which it can be
         arranged; a later call from the main thread makes up for it."""
+        from . import signals
+
         core = self._handle._core
         if self.arguments.goodbye_on_signals and core.waker is not None and not self.is_stopped:
-            problem = signals.install(core.waker)
+            problem = signals.install()
             core.sender.signal_problem = problem
 
     def status(self) -> Status:
@@ -91,16 +90,16 @@ class Lifecycle:
             self._handle._core.request_stop(with_goodbye=True)
 
     def stop(self, *, with_goodbye: bool, at_exit: bool = False) -> None:
-        """Stops the emitter; a second call changes nothing."""
-        if self.is_stopped:
-            return
-        was_pending, self.is_pending = self.is_pending, False
-        self.is_stopped = True
-        self._says_late_work = not at_exit
-        # What is reported from here on is not counted: each thread has to ask for its shard again.
-        self._handle._local = thread_local()
-        if not was_pending:
-            self._handle._core.stop(with_goodbye)
+        """Stops the emitter; a second call waits for the first."""
+        if not self.is_stopped:
+            was_pending, self.is_pending = self.is_pending, False
+            self.is_stopped = True
+            self._says_late_work = not at_exit
+            # What is reported from here on is not counted: threads have to ask for a shard again.
+            self._handle._local = thread_local()
+            if was_pending:
+                return
+        self._handle._core.stop(with_goodbye)
 
     def become_pending(self) -> None:
         """Leaves the parent's session, in a forked child."""
@@ -125,7 +124,13 @@ class Lifecycle:
         root = str(arguments.name)
         name = pool.claim()
         replica = arguments._replace(name=name, group=arguments.group or root)
-        self._use(launch(replica, signals.on_wakeup))
+        self._launch(replica)
+
+    def _launch(self, arguments: Arguments) -> None:
+        # Loaded where an emitter is started, and not where the package is imported.
+        from .launch import launch
+
+        self._use(launch(arguments))
 
     def _use(self, core: Core) -> None:
         self._handle._core = core

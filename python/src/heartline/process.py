@@ -7,10 +7,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from . import signals
+from .arguments import Arguments
 from .handle import Heartline
 from .native import new_lock
-from .settings import Arguments
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -57,6 +56,9 @@ def _prepare() -> None:
     if _is_prepared:
         return
     _is_prepared = True
+    # Loaded where an emitter is started, and not where the package is imported.
+    from . import signals
+
     signals.emitters = _handles
     try:
         atexit.register(_at_exit)
@@ -71,12 +73,16 @@ def _prepare() -> None:
 
 
 def _before_fork() -> None:
+    from . import signals
+
     for handle in list(_handles):
         handle._lifecycle.before_fork()
     signals.before_fork()
 
 
 def _after_fork_in_child() -> None:
+    from . import signals
+
     global _starting
     _starting = new_lock()
     for handle in list(_handles):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from .arguments import Arguments, Interval
 from .credentials import TokenSource
 from .engine.address import ADDRESS_DEFAULT, parse_addresses
 from .engine.identity import Identity
@@ -15,31 +16,9 @@ from .protocol.agent_id import agent_id_fault
 from .protocol.bodies import INTERVAL_DEFAULT_MS, INTERVAL_MAX_MS, INTERVAL_MIN_MS
 from .version import SDK
 
-if TYPE_CHECKING:
-    from datetime import timedelta
-
-OnKill = Union[Literal["wait", "raise"], Callable[[], object]]
-Interval = Union[str, int, float, "timedelta"]
-
 _UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
 _HOST_FILES = ("/proc/sys/kernel/hostname", "/etc/hostname")
 _COROUTINE_FUNCTION = 0x80
-
-
-class Arguments(NamedTuple):
-    """What a program asks for."""
-
-    name: str
-    collector: str | None = None
-    token: str | os.PathLike[str] | None = None
-    interval: Interval | None = None
-    group: str | None = None
-    version: str | None = None
-    labels: Mapping[str, str] | None = None
-    depends_on: Sequence[str] | None = None
-    framework: str | None = None
-    on_kill: OnKill = "wait"
-    goodbye_on_signals: bool = True
 
 
 class Settings(NamedTuple):

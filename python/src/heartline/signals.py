@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from .native import new_lock, start_thread
 from .problem import Problem
+from .sender.waker import Waker
 
 if TYPE_CHECKING:
     from .handle import Heartline
-    from .sender.waker import Waker
 
 _WATCHED = (signal.SIGTERM, signal.SIGINT)
 # How long the main thread has to begin with a signal's handler.
@@ -31,6 +31,8 @@ _MAIN_THREAD_TIMEOUT = 1.0
 
 emitters: list[Heartline] = []
 _is_installed = False
+# Where the system writes the numbers of signals. It is never closed: the system could write into what
+# takes its number.
 _wakeup: Waker | None = None
 _blocked: Any = None
 # Released when the handler begins.
@@ -38,7 +40,7 @@ _begun = new_lock()
 _begun.acquire()
 
 
-def install(waker: Waker) -> Problem | None:
+def install() -> Problem | None:
     """Installs the handlers, once, where the program has none."""
     global _is_installed, _wakeup
     if _is_installed:
@@ -47,25 +49,37 @@ def install(waker: Waker) -> Problem | None:
         for number in _WATCHED:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, _on_signal)
-        before = signal.set_wakeup_fd(waker.writer.fileno(), warn_on_full_buffer=False)
+        if _wakeup is None:
+            _wakeup = Waker()
+        before = signal.set_wakeup_fd(_wakeup.writer.fileno(), warn_on_full_buffer=False)
         if before != -1:
+            # It is the program's.
             signal.set_wakeup_fd(before)
-        else:
-            _wakeup = waker
     except ValueError:
         return Problem(
             "signals_not_handled",
             "SIGTERM ends this process without a goodbye, as the emitter was started in another thread "
             "than the main one: start it there, or use it there",
         )
+    except OSError:
+        pass  # Without a wakeup descriptor the main thread alone sees the signal.
     _is_installed = True
     return None
 
 
-def on_wakeup(number: int) -> None:
-    """Makes sure, in the sender's thread, that a signal has its effect."""
-    if signal.getsignal(number) is not _on_signal:
-        return
+def wakeup_fd() -> int | None:
+    """Returns what the senders wait for, too."""
+    return None if _wakeup is None else _wakeup.fileno()
+
+
+def handle_wakeups() -> None:
+    """Makes sure, in a sender's thread, that signals have their effect."""
+    for number in _wakeup.drain() if _wakeup is not None else b"":
+        if number in _WATCHED and signal.getsignal(number) is _on_signal:
+            _watch_main_thread(number)
+
+
+def _watch_main_thread(number: int) -> None:
     try:
         start_thread(lambda: _end_if_main_thread_does_not(number))
     except RuntimeError:
@@ -131,18 +145,13 @@ def after_fork_in_child() -> None:
     _begun = new_lock()
     _begun.acquire()
     if _wakeup is not None:
+        own = _wakeup.writer.fileno()
+        before = signal.set_wakeup_fd(-1)
+        if before not in (own, -1):
+            signal.set_wakeup_fd(before)
+        _wakeup.abandon()
         _wakeup = None
-        try:
-            signal.set_wakeup_fd(-1)
-        except ValueError:
-            pass  # It was forked by another thread than the main one, which is its main one now.
     # The handlers are inherited.
     _is_installed = False
     after_fork_in_parent()
 
-
-def begin_in_child() -> None:
-    """Takes over the handlers that were inherited, when a child becomes a replica."""
-    for number in _WATCHED:
-        if signal.getsignal(number) is _on_signal:
-            return

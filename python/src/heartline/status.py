@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .engine import Connection
+from .engine.connection import Connection
 from .problem import Problem
 
 

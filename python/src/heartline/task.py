@@ -15,6 +15,7 @@ from .counters import (
     OK,
     TOKENS_IN,
     TOKENS_OUT,
+    Shard,
 )
 from .current import CURRENT_TASK
 from .protocol.buckets import COUNT_MAX
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from .handle import Heartline
 
     F = TypeVar("F", bound=Callable[..., Any])
-
-_SIXTY_FOURTHS = 6
 
 
 class AgentKilled(Exception):
@@ -45,62 +44,43 @@ class Task:
     """
 
     __slots__ = (
-        "_begun", "_core", "_cost", "_failed", "_hb", "_token", "_tokens_in", "_tokens_out",
-        "quiet_since", "step_name", "thread",
+        "_begun", "_core", "_failed", "_hb", "_sums", "_token", "quiet_since", "step_name", "thread",
     )  # fmt: skip
+    thread: int
+    """The thread that it began on; not set unless `begin` began it."""
 
     def __init__(self, hb: Heartline, name: str | None) -> None:
         self._hb = hb
         self.step_name = name
         # None unless the task has begun and not ended.
         self._core: Core | None = None
-        self._cost = self._tokens_in = self._tokens_out = 0
-        self.thread = 0
+        # Cost, tokens read and tokens written, once there are any.
+        self._sums: list[int] | None = None
+        self._token: Token[Task | None] | None = None
 
-    # Speed matters from here to `_end`: see `benchmarks/bench.py`.
+    # Speed matters from here to `__exit__`: see `benchmarks/bench.py`.
 
     def __enter__(self) -> Task:
-        core = self._hb._core
-        if core.gate.is_closed or self._core is not None:
-            core = self._hb._admit(self)
+        hb = self._hb
+        core = hb._core
+        gate = core.gate
+        if gate.is_closed or self._core is not None:
+            core = hb._admit(self)
         self._begin(core)
-        while core.gate.is_closed:
-            self._retreat(core)
-            core = self._hb._admit(self)
-            self._begin(core)
-        self._token: Token[Task | None] | None = CURRENT_TASK.set(self)
+        if gate.is_closed:
+            self._begin_again()
+        self._token = CURRENT_TASK.set(self)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        token = self._token
-        if token is not None:
-            self._token = None
-            try:
-                CURRENT_TASK.reset(token)
-            except (ValueError, RuntimeError):
-                pass  # It is left in another context than it was entered in.
-        if kind is None:
-            self._end(self._failed)
-        else:
-            self._end_by(kind)
 
     def _begin(self, core: Core) -> None:
         """Begins, also where the gate is closed."""
         self._failed = False
-        self._cost = self._tokens_in = self._tokens_out = 0
         activity = core.activity
         tasks = activity.tasks
-        now = monotonic_ns()
-        self._begun = self.quiet_since = now
+        self._begun = self.quiet_since = activity.last_progress = monotonic_ns()
         self._core = core
         # From here on a kill counts this task as in flight: the gate is looked at again after this.
         tasks[self] = None
-        activity.last_progress = now
         name = self.step_name
         if name is not None:
             activity.step = name
@@ -108,16 +88,22 @@ class Task:
         if len(tasks) > TASKS_MAX:
             self._hb._forget_oldest_task(core)
 
-    def _end(self, failed: bool) -> None:
-        """Counts the task, once."""
-        core = self._core
-        if core is None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        core, token, hb = self._core, self._token, self._hb
+        if token is not None:
+            self._leave_context(token)
+        if core is None or core is not hb._core:
+            # It has ended; or it began in the process that this one was forked from, which counts it.
+            self._core = None
             return
+        if kind is not None:
+            self._fail_by(kind)
         self._core = None
-        hb = self._hb
-        if core is not hb._core:
-            # It began in the process that this one was forked from, which counts it.
-            return
         now = monotonic_ns()
         try:
             shard = hb._local.shard
@@ -127,16 +113,12 @@ class Task:
         if us < 64:
             shard[LATENCY + us] += 1
         else:
-            shift = us.bit_length() - _SIXTY_FOURTHS
+            shift = us.bit_length() - 6
             at = LATENCY + 32 * shift + (us >> shift)
             shard[at if at < LAST_BUCKET else LAST_BUCKET] += 1
-        if self._cost:
-            shard[COST_NANO_USD] += self._cost
-        if self._tokens_in:
-            shard[TOKENS_IN] += self._tokens_in
-        if self._tokens_out:
-            shard[TOKENS_OUT] += self._tokens_out
-        shard[FAILED if failed else OK] += 1
+        if self._sums is not None:
+            self._add_sums(shard)
+        shard[FAILED if self._failed else OK] += 1
         activity = core.activity
         # After it was counted: once none is in flight, the collector expects no more work.
         activity.tasks.pop(self, None)
@@ -144,27 +126,18 @@ class Task:
         if core.gate.is_closed:
             core.wake_sender()
 
-    # The rest
-
     def cost(self, usd: float) -> None:
         """Adds to the cost, in US dollars."""
         nano = amounts.nano_usd(usd)
-        if nano is None or self._cost + nano > COUNT_MAX:
+        if nano is None or not self._add(0, nano):
             self._hb._reject("cost", usd)
-        elif not self._is_ended():
-            self._cost += nano
 
     def tokens(self, input: int = 0, output: int = 0) -> None:
         """Adds to the tokens that models have read and written."""
-        read, written = amounts.count(input), amounts.count(output)
-        if read is None or self._tokens_in + read > COUNT_MAX:
-            self._hb._reject("tokens", input)
-        elif not self._is_ended():
-            self._tokens_in += read
-        if written is None or self._tokens_out + written > COUNT_MAX:
-            self._hb._reject("tokens", output)
-        elif not self._is_ended():
-            self._tokens_out += written
+        for at, value in (1, input), (2, output):
+            number = amounts.count(value)
+            if number is None or not self._add(at, number):
+                self._hb._reject("tokens", value)
 
     def step(self, name: str) -> None:
         """Sets the current step of this task. This counts as progress, of this task alone."""
@@ -186,7 +159,9 @@ class Task:
         """Ends the task, where no `with` does; as failed if `success` is false, or if it is not given
         and `fail` was called. A second call changes nothing."""
         if not self._is_ended():
-            self._end(self._failed if success is None else not success)
+            if success is not None:
+                self._failed = not success
+            self.__exit__(None, None, None)
 
     async def __aenter__(self) -> Task:
         hb = self._hb
@@ -212,9 +187,8 @@ class Task:
 
     def leave_context(self) -> None:
         """Makes this task no longer the current one; it goes on."""
-        token, self._token = self._token, None
-        if token is not None:
-            CURRENT_TASK.reset(token)
+        if self._token is not None:
+            self._leave_context(self._token)
 
     def __call__(self, function: F) -> F:
         """Makes each call of a function a task; of a generator, its whole run."""
@@ -222,18 +196,50 @@ class Task:
 
         return wrap(self._hb, self.step_name, function)
 
+    def _begin_again(self) -> None:
+        """Begins once the agent is resumed: it was killed while this task began."""
+        core = self._core
+        while core is not None and core.gate.is_closed:
+            self._retreat(core)
+            core = self._hb._admit(self)
+            self._begin(core)
+
     def _retreat(self, core: Core) -> None:
         """Takes back a begin: the agent was killed meanwhile."""
         self._core = None
         core.activity.tasks.pop(self, None)
         core.wake_sender()
 
-    def _end_by(self, kind: type[BaseException]) -> None:
-        """Ends the task after an exception. A generator that nobody asks any more has not failed."""
-        failed = self._failed or not issubclass(kind, GeneratorExit)
-        if failed and not self._failed and not self._is_ended():
+    def _leave_context(self, token: Token[Task | None]) -> None:
+        self._token = None
+        try:
+            CURRENT_TASK.reset(token)
+        except (ValueError, RuntimeError):
+            pass  # It is left in another context than it was entered in.
+
+    def _fail_by(self, kind: type[BaseException]) -> None:
+        """Fails by an exception. A generator that nobody asks any more has not failed."""
+        if not self._failed and not issubclass(kind, GeneratorExit):
+            self._failed = True
             self._hb._core.last_failure = kind.__name__
-        self._end(failed)
+
+    def _add(self, at: int, amount: int) -> bool:
+        """Adds to a sum; returns whether there is room in it."""
+        if self._is_ended():
+            return True
+        if self._sums is None:
+            self._sums = [0, 0, 0]
+        has_room = self._sums[at] + amount <= COUNT_MAX
+        if has_room:
+            self._sums[at] += amount
+        return has_room
+
+    def _add_sums(self, shard: Shard) -> None:
+        cost, tokens_in, tokens_out = self._sums or (0, 0, 0)
+        self._sums = None
+        shard[COST_NANO_USD] += cost
+        shard[TOKENS_IN] += tokens_in
+        shard[TOKENS_OUT] += tokens_out
 
     def _is_ended(self) -> bool:
         return self._core is None

@@ -63,8 +63,8 @@ def _generator(hb: Heartline, name: str, function: Callable[..., Any]) -> Callab
         with Task(hb, name) as task:
             # What runs between two values is the caller's.
             task.leave_context()
-            result: Any = yield from function(*args, **kwargs)
-            return result
+            generator: Generator[Any, Any, Any] = function(*args, **kwargs)
+            return (yield from generator)
 
     return call
 

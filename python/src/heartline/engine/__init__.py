@@ -8,17 +8,3 @@ inputs give the same datagrams. Its owner drives an `Engine` in this order:
 2. send what `poll_transmit` returns, until it returns None;
 3. wait until `poll_timeout`, or until a datagram is received.
 """
-
-from .applied import AppliedStates
-from .engine import Connection, Engine, EngineConfig
-from .metrics import MetricsSource, Vitals, Work
-
-__all__ = [
-    "AppliedStates",
-    "Connection",
-    "Engine",
-    "EngineConfig",
-    "MetricsSource",
-    "Vitals",
-    "Work",
-]

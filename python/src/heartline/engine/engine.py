@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import NamedTuple
 
 from ..protocol import bodies
@@ -21,6 +20,7 @@ from ..protocol.envelope import (
 from ..protocol.keys import AgentKeys
 from ..protocol.refused import Refused
 from .applied import AppliedStates
+from .connection import Connection
 from .identity import Identity
 from .metrics import MetricsSource, Vitals
 from .schedule import MS, SECOND, SendSchedule
@@ -35,17 +35,6 @@ _RETRY_UNCONFIRMED = 100 * MS
 # First retry of a beat with an urgent change: longer than the collector may take to commit the work
 # in the same beat.
 _RETRY_CHANGE = 400 * MS
-
-
-class Connection(Enum):
-    """State of a session as the collector's newest answer shows it."""
-
-    UNANSWERED = "no answer yet"
-    """No answer was received yet."""
-    UNCONFIRMED = "connecting"
-    """The newest answer was to a message that was not live."""
-    CONFIRMED = "live"
-    """The newest answer was to a live message."""
 
 
 class EngineConfig(NamedTuple):

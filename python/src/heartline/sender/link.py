@@ -6,7 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from ..counters import DeltaReader
-from ..engine import AppliedStates, Connection, Engine, EngineConfig, Vitals, Work
+from ..engine.applied import AppliedStates
+from ..engine.connection import Connection
+from ..engine.engine import Engine, EngineConfig
+from ..engine.metrics import Vitals, Work
 from ..engine.schedule import MS, SECOND
 from ..problem import Problem
 from ..protocol.envelope import SESSION_LENGTH

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
+from .. import signals
 from ..credentials import Credentials
-from ..engine import AppliedStates, EngineConfig
+from ..engine.applied import AppliedStates
+from ..engine.engine import EngineConfig
 from ..engine.schedule import MS, SECOND
 from ..native import new_poll
 from ..problem import Problem
@@ -35,7 +36,6 @@ class Sender:
         settings: Settings,
         applied: AppliedStates,
         credentials: Credentials | Problem,
-        on_signal: Callable[[int], None],
     ) -> None:
         now = monotonic_ns()
         interval = settings.interval_ms * MS
@@ -48,7 +48,6 @@ class Sender:
         self._token_retry_at = now + _TOKEN_RETRY
         # Killed, with tasks still in flight.
         self._is_draining = applied.is_killed
-        self._on_signal = on_signal
         self._links = [CollectorLink(it, interval, core) for it in settings.collectors]
         self._start_sessions(credentials, now)
 
@@ -115,9 +114,8 @@ class Sender:
         if waker is None:
             return
         poll = new_poll()
-        poll.register(waker.fileno(), _POLLIN)
-        for link in self._links:
-            fd = link.fileno()
+        sockets = (link.fileno() for link in self._links)
+        for fd in (waker.fileno(), signals.wakeup_fd(), *sockets):
             if fd is not None:
                 poll.register(fd, _POLLIN)
         # Rounded up: a wait that ends early is another turn without anything to do.
@@ -127,9 +125,8 @@ class Sender:
                 poll.poll(min(timeout_ms, _WAIT_MAX_MS))
             except OSError:
                 pass  # One more turn.
-        for signal in waker.drain():
-            if signal:
-                self._on_signal(signal)
+        waker.drain()
+        signals.handle_wakeups()
 
     def _retry_token(self, now: int) -> None:
         self._token_retry_at = now + _TOKEN_RETRY

@@ -24,7 +24,7 @@ class Waker:
 
     @property
     def writer(self) -> socket:
-        """The end that is written to: what a signal's number is written to, too."""
+        """The end that is written to."""
         return self._writer
 
     def wake(self) -> None:
@@ -40,7 +40,7 @@ class Waker:
             self._lock.release()
 
     def drain(self) -> bytes:
-        """Returns what was written."""
+        """Takes what was written."""
         try:
             return self._reader.recv(4_096)
         except OSError:

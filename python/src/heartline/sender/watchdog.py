@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from ..engine import Connection, Engine
+from ..engine.connection import Connection
+from ..engine.engine import Engine
 from ..problem import Problem
 
 # Intervals without an answer after which there is a problem.
