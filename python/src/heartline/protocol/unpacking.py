@@ -36,6 +36,10 @@ class Reader:
             return True
         return False
 
+    def byte(self) -> int:
+        """Takes one byte."""
+        return self._number(1)
+
     def uint(self, least: int = 0, most: int = U64_MAX) -> int:
         mark = self._number(1)
         if mark < 0x80:

@@ -1,0 +1,36 @@
+"""A real collector for the tests, and programs that run as agents of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fleet import Collector, Place
+
+
+@pytest.fixture(scope="session")
+def collector() -> Iterator[Collector]:
+    """A collector that calls an agent stalled after a second without progress."""
+    with tempfile.TemporaryDirectory(prefix="hl") as directory:
+        place = Place(Path(directory))
+        with Collector(place, stall_after="1s") as running:
+            yield running
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """Directories of a fleet of one's own."""
+    with tempfile.TemporaryDirectory(prefix="hl") as directory:
+        yield Place(Path(directory))
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keeps the settings of whoever runs the tests from them."""
+    for name in list(os.environ):
+        if name.startswith("HEARTLINE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
