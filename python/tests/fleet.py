@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 PATIENCE = 20.0
-_SETTINGS = ("HEARTLINE_COLLECTOR", "HEARTLINE_TOKEN", "HEARTLINE_TOKEN_FILE", "HEARTLINE_INTERVAL")
 
 
 def program(name: str) -> str:
@@ -58,7 +57,9 @@ class Place:
             path.mkdir(exist_ok=True)
 
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith("HEARTLINE_")
+        }
         return {
             **kept,
             "XDG_STATE_HOME": str(self.state),
@@ -167,6 +168,15 @@ class Collector:
 
         eventually(lambda: total() == sums, f"{name} has {sums}, not {total()}")
 
+    def transitions(self, prefix: str) -> set[str]:
+        """Returns the states that agents came into, and their reasons."""
+        events = map(json.loads, self.ask("events", "--json").splitlines())
+        return {
+            "/".join(filter(None, (event["to"], event["reason"])))
+            for event in events
+            if event["kind"] == "transition" and event["agent"].startswith(prefix)
+        }
+
     def kill(self, name: str) -> None:
         self.ask("kill", name, "--reason", "a test", "--yes")
 
@@ -190,9 +200,13 @@ class Collector:
 class AgentProgram:
     """A Python program in a process of its own, which says `ready` and what else it wants."""
 
-    def __init__(self, source: str, environment: dict[str, str], *options: str) -> None:
+    def __init__(
+        self, source: str | None, environment: dict[str, str], *arguments: str
+    ) -> None:
+        """Starts a program from its source, or from a file and arguments."""
+        given = [] if source is None else ["-c", textwrap.dedent(source)]
         self.process = subprocess.Popen(
-            [sys.executable, *options, "-c", textwrap.dedent(source)],
+            [sys.executable, *given, *arguments],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import ending
 from .core import Core
 from .counters import LAST_BUCKET, Shard
 from .native import new_lock, thread_local
@@ -40,7 +41,7 @@ class Lifecycle:
             self._launch(self.arguments)
         else:
             self._launch_replica(self._pool)
-        self.install_signals()
+        self.arrange_end()
 
     def start_replica(self) -> Core:
         """Starts the emitter of a forked child, once."""
@@ -48,7 +49,7 @@ class Lifecycle:
             if self.is_pending:
                 self._launch_replica(self._pool or ReplicaPool(str(self.arguments.name)))
                 self.is_pending = False
-                self.install_signals()
+                self.arrange_end()
         return self._handle._core
 
     def claim_shard(self) -> Shard:
@@ -57,14 +58,15 @@ class Lifecycle:
             self.start_replica()
         if self.is_stopped:
             return self._late_shard()
-        self.install_signals()
+        self.arrange_end()
         return self._handle._core.counters.claim_shard()
 
-    def install_signals(self) -> None:
-        """Says goodbye at signals, if that is wanted and this is the thread in which it can be
-        arranged; a later call from the main thread makes up for it."""
+    def arrange_end(self) -> None:
+        """Arranges for the goodbye at the end of the process; at signals, if that is wanted and this is
+        the thread in which it can be arranged. A later call from the main thread makes up for it."""
         from . import signals
 
+        ending.arrange()
         core = self._handle._core
         if self.arguments.goodbye_on_signals and core.waker is not None and not self.is_stopped:
             problem = signals.install()

@@ -32,18 +32,13 @@ class ReplicaPool:
     def of_parent_process(cls, name: str) -> ReplicaPool | None:
         """Returns the pool of the parent, in a child that multiprocessing has started (by `spawn` or
         `forkserver`) if the parent runs an emitter of this name."""
-        process = sys.modules.get("multiprocessing.process")
-        parent = getattr(process, "parent_process", lambda: None)()
-        if parent is None:
-            return None
-        directory = f"/proc/{parent.pid}/fd"
-        try:
-            for entry in os.listdir(directory):
-                path = f"{directory}/{entry}"
-                if os.readlink(path).startswith(f"/memfd:{_PREFIX}{name} "):
-                    return cls(name, os.open(path, os.O_RDWR | os.O_CLOEXEC))
-        except OSError:
-            pass  # It has ended, or the system does not show what it has open.
+        for pid in _parents():
+            try:
+                fd = _open_in(pid, f"/memfd:{_PREFIX}{name} ")
+            except OSError:
+                continue  # It has ended, or the system does not show what it has open.
+            if fd is not None:
+                return cls(name, fd)
         return None
 
     def open(self) -> None:
@@ -76,6 +71,43 @@ class ReplicaPool:
 
     def _is_open(self) -> bool:
         return self._fd >= 0 and self._file is not None and _identity(self._fd) == self._file
+
+
+def _parents() -> list[int]:
+    """Returns the processes that may have started this one by multiprocessing."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is None:
+        return []
+    parent = process.parent_process()
+    if parent is not None:
+        return [parent.pid]
+    # While the program's main module is loaded the parent is not known yet: it is one of these, as
+    # `forkserver` has a process between the two.
+    if getattr(process.current_process(), "_inheriting", False):
+        return [os.getppid(), _parent_of(os.getppid())]
+    return []
+
+
+def _parent_of(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            # After the name, which may hold anything.
+            return int(file.read().rpartition(")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _open_in(pid: int, name: str) -> int | None:
+    """Opens the file of another process whose name begins so."""
+    directory = f"/proc/{pid}/fd"
+    for entry in os.listdir(directory):
+        path = f"{directory}/{entry}"
+        try:
+            if os.readlink(path).startswith(name):
+                return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # It was closed meanwhile.
+    return None
 
 
 def _identity(fd: int) -> tuple[int, int] | None:

@@ -16,20 +16,17 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from . import registry
 from .native import new_lock, start_thread
 from .problem import Problem
 from .sender.waker import Waker
-
-if TYPE_CHECKING:
-    from .handle import Heartline
 
 _WATCHED = (signal.SIGTERM, signal.SIGINT)
 # How long the main thread has to begin with a signal's handler.
 _MAIN_THREAD_TIMEOUT = 1.0
 
-emitters: list[Heartline] = []
 _is_installed = False
 # Where the system writes the numbers of signals. It is never closed: the system could write into what
 # takes its number.
@@ -89,7 +86,7 @@ def _watch_main_thread(number: int) -> None:
 def _on_signal(number: int, _frame: object) -> None:
     if _begun.locked():
         _begun.release()
-    _say_goodbye()
+    registry.say_goodbye()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     if os.getpid() == 1:
@@ -97,19 +94,11 @@ def _on_signal(number: int, _frame: object) -> None:
         os._exit(128 + number)
 
 
-def _say_goodbye() -> None:
-    handles = list(emitters)
-    for handle in handles:
-        handle._lifecycle.request_stop()
-    for handle in handles:
-        handle._lifecycle.stop(with_goodbye=True, at_exit=True)
-
-
 def _end_if_main_thread_does_not(number: int) -> None:
     if _begun.acquire(True, _MAIN_THREAD_TIMEOUT):
         _begun.release()
         return
-    _say_goodbye()
+    registry.say_goodbye()
     _raise_default(number)
 
 
