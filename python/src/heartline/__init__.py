@@ -25,13 +25,14 @@ from .arguments import Arguments, Interval, OnKill
 from .handle import Heartline
 from .problem import Problem
 from .process import current
-from .status import CollectorStatus, Status
+from .status import CollectorStatus, Counted, Status
 from .task import AgentKilled, Task
 from .version import VERSION as __version__
 
 __all__ = [
     "AgentKilled",
     "CollectorStatus",
+    "Counted",
     "Heartline",
     "Problem",
     "Status",

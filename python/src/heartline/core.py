@@ -15,7 +15,7 @@ from .loop_lag import LoopLag
 from .native import new_lock, start_thread
 from .problem import Problem
 from .sender.state import SenderState
-from .status import Status
+from .status import Counted, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +100,7 @@ class Core:
             killed=self.gate.is_closed,
             collectors=self.sender.collectors(now),
             in_flight=len(self.activity.tasks),
+            counted=Counted(*map(self.counters.total, range(LOST))),
             lost_observations=self.counters.total(LOST),
             last_failure=self.last_failure,
             problems=self.sender.problems(),

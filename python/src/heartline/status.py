@@ -21,6 +21,16 @@ class CollectorStatus(NamedTuple):
     """Datagrams received that were not from this agent's collector."""
 
 
+class Counted(NamedTuple):
+    """Work that an emitter has counted since its start, sent or not."""
+
+    ok: int
+    failed: int
+    cost_nano_usd: int
+    tokens_in: int
+    tokens_out: int
+
+
 class Status(NamedTuple):
     """Status of an emitter. As text it is one line: `live`, or what is wrong."""
 
@@ -32,6 +42,8 @@ class Status(NamedTuple):
     """Status of the session with each collector; empty while nothing is sent at all."""
     in_flight: int
     """Tasks begun and not ended."""
+    counted: Counted
+    """Work that was counted."""
     lost_observations: int
     """Observations that could not be counted."""
     last_failure: str | None
