@@ -5,15 +5,17 @@
    and its end says goodbye: that is left as it is.
 2. The emitter's handler says goodbye for all emitters of the process, then restores the default and
    raises the signal anew. A handler that the program installs later replaces it.
-3. Python's handlers run in the main thread, which may be busy for ever in a foreign function. The number
-   of the signal also goes to the sender, through the wakeup descriptor, if the program has none. Where
-   the handler does not begin within a second, the sender does its work.
+3. Python's handlers run in the main thread, which may be busy for ever in a foreign function. So
+   `faulthandler`, which the system calls at once in any thread, writes to the sender; where the handler
+   does not begin within a second, the sender does its work. (Python's own wakeup descriptor is for event
+   loops: there is one for all, and trio warns if it is in use.)
 4. A forked child has inherited the handler, and it restores the default where there is nobody to say
    goodbye for.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 from typing import Any
@@ -24,13 +26,12 @@ from .problem import Problem
 from .sender.waker import Waker
 
 _WATCHED = (signal.SIGTERM, signal.SIGINT)
-# How long the main thread has to begin with a signal's handler.
+# How long the main thread has to begin with a signal's handler, in seconds.
 _MAIN_THREAD_TIMEOUT = 1.0
 
 _is_installed = False
-# Where the system writes the numbers of signals. It is never closed: the system could write into what
-# takes its number.
-_wakeup: Waker | None = None
+# Where a signal is noted. It is never closed: the note could get into what takes its number.
+_notes: Waker | None = None
 _blocked: Any = None
 # Released when the handler begins.
 _begun = new_lock()
@@ -39,48 +40,49 @@ _begun.acquire()
 
 def install() -> Problem | None:
     """Installs the handlers, once, where the program has none."""
-    global _is_installed, _wakeup
+    global _is_installed
     if _is_installed:
         return None
     try:
         for number in _WATCHED:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, _on_signal)
-        if _wakeup is None:
-            _wakeup = Waker()
-        before = signal.set_wakeup_fd(_wakeup.writer.fileno(), warn_on_full_buffer=False)
-        if before != -1:
-            # It is the program's.
-            signal.set_wakeup_fd(before)
     except ValueError:
         return Problem(
             "signals_not_handled",
             "SIGTERM ends this process without a goodbye, as the emitter was started in another thread "
             "than the main one: start it there, or use it there",
         )
-    except OSError:
-        pass  # Without a wakeup descriptor the main thread alone sees the signal.
     _is_installed = True
+    if signal.getsignal(signal.SIGTERM) is _on_signal:
+        _note_sigterm()
     return None
 
 
-def wakeup_fd() -> int | None:
-    """Returns what the senders wait for, too."""
-    return None if _wakeup is None else _wakeup.fileno()
-
-
-def handle_wakeups() -> None:
-    """Makes sure, in a sender's thread, that signals have their effect."""
-    for number in _wakeup.drain() if _wakeup is not None else b"":
-        if number in _WATCHED and signal.getsignal(number) is _on_signal:
-            _watch_main_thread(number)
-
-
-def _watch_main_thread(number: int) -> None:
+def _note_sigterm() -> None:
+    """Has SIGTERM noted, whatever the main thread does."""
+    global _notes
     try:
-        start_thread(lambda: _end_if_main_thread_does_not(number))
-    except RuntimeError:
-        pass  # The process is about to end.
+        if _notes is None:
+            _notes = Waker()
+        faulthandler.register(signal.SIGTERM, _notes.writer.fileno(), all_threads=False, chain=True)
+    except (OSError, RuntimeError):
+        pass  # Then the main thread alone sees it.
+
+
+def notes_fd() -> int | None:
+    """Returns what the senders wait for, too."""
+    return None if _notes is None else _notes.fileno()
+
+
+def handle_notes() -> None:
+    """Makes sure, in a sender's thread, that a signal has its effect."""
+    is_noted = _notes is not None and _notes.drain() != b""
+    if is_noted and signal.getsignal(signal.SIGTERM) is _on_signal:
+        try:
+            start_thread(_end_if_main_thread_does_not)
+        except RuntimeError:
+            pass  # The process is about to end.
 
 
 def _on_signal(number: int, _frame: object) -> None:
@@ -94,12 +96,12 @@ def _on_signal(number: int, _frame: object) -> None:
         os._exit(128 + number)
 
 
-def _end_if_main_thread_does_not(number: int) -> None:
+def _end_if_main_thread_does_not() -> None:
     if _begun.acquire(True, _MAIN_THREAD_TIMEOUT):
         _begun.release()
         return
     registry.say_goodbye()
-    _raise_default(number)
+    _raise_default(signal.SIGTERM)
 
 
 def _raise_default(number: int) -> None:
@@ -115,9 +117,9 @@ def _raise_default(number: int) -> None:
 
 
 def before_fork() -> None:
-    """Keeps signals from a child that would still report them to its parent's sender."""
+    """Keeps signals from a child that would still be noted to its parent's sender."""
     global _blocked
-    _blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED) if _wakeup is not None else None
+    _blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED) if _notes is not None else None
 
 
 def after_fork_in_parent() -> None:
@@ -129,18 +131,15 @@ def after_fork_in_parent() -> None:
 
 
 def after_fork_in_child() -> None:
-    """Leaves the parent's wakeup descriptor, and lets signals through again."""
-    global _begun, _is_installed, _wakeup
+    """Notes nothing to the parent any more, and lets signals through again. The handlers are
+    inherited."""
+    global _begun, _is_installed, _notes
     _begun = new_lock()
     _begun.acquire()
-    if _wakeup is not None:
-        own = _wakeup.writer.fileno()
-        before = signal.set_wakeup_fd(-1)
-        if before not in (own, -1):
-            signal.set_wakeup_fd(before)
-        _wakeup.abandon()
-        _wakeup = None
-    # The handlers are inherited.
     _is_installed = False
+    if _notes is not None:
+        if signal.getsignal(signal.SIGTERM) is _on_signal:
+            faulthandler.unregister(signal.SIGTERM)
+        _notes.abandon()
+        _notes = None
     after_fork_in_parent()
-

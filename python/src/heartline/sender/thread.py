@@ -115,7 +115,7 @@ class Sender:
             return
         poll = new_poll()
         sockets = (link.fileno() for link in self._links)
-        for fd in (waker.fileno(), signals.wakeup_fd(), *sockets):
+        for fd in (waker.fileno(), signals.notes_fd(), *sockets):
             if fd is not None:
                 poll.register(fd, _POLLIN)
         # Rounded up: a wait that ends early is another turn without anything to do.
@@ -126,7 +126,7 @@ class Sender:
             except OSError:
                 pass  # One more turn.
         waker.drain()
-        signals.handle_wakeups()
+        signals.handle_notes()
 
     def _retry_token(self, now: int) -> None:
         self._token_retry_at = now + _TOKEN_RETRY
