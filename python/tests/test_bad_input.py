@@ -10,7 +10,7 @@ import os
 import socket
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fleet import Collector, Place, eventually
@@ -114,7 +114,8 @@ def test_bad_values_are_lost_observations_and_said_once(
         for _ in range(2):
             if value is not None:
                 hb.report(True, latency_ms=value, cost_usd=value)
-            hb.report(True, tokens_in=value or math.nan, tokens_out=value or math.nan)
+            tokens: Any = math.nan if value is None else value
+            hb.report(True, tokens_in=tokens, tokens_out=tokens)
             with hb.task() as t:
                 t.cost(usd=value)
                 t.tokens(input=value, output=value)
@@ -130,7 +131,8 @@ def test_bad_values_are_lost_observations_and_said_once(
 
 def test_values_of_other_number_types_count() -> None:
     hb = start()
-    hb.report(latency_ms=decimal.Decimal("1.5"), cost_usd=decimal.Decimal("0.25"), tokens_in=True)
+    latency, cost = cast(Any, decimal.Decimal("1.5")), cast(Any, decimal.Decimal("0.25"))
+    hb.report(latency_ms=latency, cost_usd=cost, tokens_in=True)
     hb.report(latency_ms=1e300, cost_usd=0.0, tokens_in=2**52)
     hb.report(latency_ms=0.0, cost_usd=9_007_199.0, tokens_out=7.0)  # type: ignore[arg-type]
     status = hb.status()
@@ -253,7 +255,7 @@ def test_an_unanswered_emitter_warns_once_and_recovers(
 def test_a_name_that_does_not_resolve_is_said_and_one_that_moves_is_followed(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from heartline.sender import lookup
+    import _socket
 
     port = int(collector.address.rpartition(":")[2])
     silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -265,7 +267,7 @@ def test_a_name_that_does_not_resolve_is_said_and_one_that_moves_is_followed(
             raise answers[0]
         return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", answers[0])]
 
-    monkeypatch.setattr(lookup._socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(_socket, "getaddrinfo", getaddrinfo)
     hb = heartline.start(
         "follower", collector="collector.test:4327", token=collector.place.token_file, interval="100ms"
     )

@@ -164,7 +164,7 @@ def test_a_stream_that_is_left_early_has_not_failed_and_a_broken_one_has(hb: Hea
         yield 1
         raise ValueError
 
-    left = numbers()
+    left: Any = numbers()
     next(left)
     left.close()
     assert counts(hb) == (1, 0)

@@ -37,7 +37,8 @@ def encode(kind: int, fields: dict[str, Any]) -> bytes:
     identity = fields["identity"]
     if identity is not None:
         identity = {key: value for key, value in identity.items() if value not in (None, {}, [])}
-    return Beat(**{**fields, "segment": segment, "identity": identity}).pack()
+    values: dict[str, Any] = {**fields, "segment": segment, "identity": identity}
+    return Beat(**values).pack()
 
 
 def plain_number(value: Any) -> Any:
@@ -57,7 +58,7 @@ def plain(fields: dict[str, Any]) -> dict[str, Any]:
     if fields.get("segment") is not None:
         plain["segment"] = {**fields["segment"], "latency": fields["segment"]["latency"].hex()}
     if fields.get("identity") is not None:
-        identity = {
+        identity: dict[str, Any] = {
             key: text.scrub(value) if isinstance(value, str) else value
             for key, value in fields["identity"].items()
         }

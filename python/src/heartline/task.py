@@ -128,16 +128,23 @@ class Task:
 
     def cost(self, usd: float) -> None:
         """Adds to the cost, in US dollars."""
-        nano = amounts.nano_usd(usd)
-        if nano is None or not self._add(0, nano):
-            self._hb._reject("cost", usd)
+        nano = round(usd * 1e9) if type(usd) is float and 0.0 <= usd < 1e6 else self._nano_usd(usd)
+        if self._core is not None:
+            if self._sums is None:
+                self._sums = [nano, 0, 0]
+            else:
+                self._sums[0] += nano
 
     def tokens(self, input: int = 0, output: int = 0) -> None:
         """Adds to the tokens that models have read and written."""
-        for at, value in (1, input), (2, output):
-            number = amounts.count(value)
-            if number is None or not self._add(at, number):
-                self._hb._reject("tokens", value)
+        if not (type(input) is int is type(output) and 0 <= input | output < COUNT_MAX):
+            input, output = self._tokens(input), self._tokens(output)
+        if self._core is not None:
+            if self._sums is None:
+                self._sums = [0, input, output]
+            else:
+                self._sums[1] += input
+                self._sums[2] += output
 
     def step(self, name: str) -> None:
         """Sets the current step of this task. This counts as progress, of this task alone."""
@@ -223,16 +230,19 @@ class Task:
             self._failed = True
             self._hb._core.last_failure = kind.__name__
 
-    def _add(self, at: int, amount: int) -> bool:
-        """Adds to a sum; returns whether there is room in it."""
-        if self._is_ended():
-            return True
-        if self._sums is None:
-            self._sums = [0, 0, 0]
-        has_room = self._sums[at] + amount <= COUNT_MAX
-        if has_room:
-            self._sums[at] += amount
-        return has_room
+    def _nano_usd(self, usd: Any) -> int:
+        """Returns a cost of another type or size; 0 for what is none."""
+        nano = amounts.nano_usd(usd)
+        if nano is None:
+            self._hb._reject("cost", usd)
+        return nano or 0
+
+    def _tokens(self, value: Any) -> int:
+        """Returns tokens of another type; 0 for what is none."""
+        number = amounts.count(value)
+        if number is None:
+            self._hb._reject("tokens", value)
+        return number or 0
 
     def _add_sums(self, shard: Shard) -> None:
         cost, tokens_in, tokens_out = self._sums or (0, 0, 0)
