@@ -8,7 +8,7 @@ import heartline
 
 def process(order: int) -> float:
     """Does the work; returns what it cost, in US dollars."""
-    time.sleep(random.uniform(0.05, 0.2))
+    time.sleep(random.uniform(0.02, 0.1))
     if order % 20 == 19:
         raise TimeoutError("the model did not answer")
     return 0.03
@@ -17,8 +17,8 @@ def process(order: int) -> float:
 hb = heartline.start("order-processor")
 print(hb)
 
-for order in range(100):
-    hb.queue(100 - order)
+for order in range(60):
+    hb.queue(60 - order)
     try:
         with hb.task("process") as t:  # counts, times, waits while killed
             t.cost(usd=process(order))
