@@ -168,13 +168,13 @@ class Collector:
 
         eventually(lambda: total() == sums, f"{name} has {sums}, not {total()}")
 
-    def transitions(self, prefix: str) -> set[str]:
-        """Returns the states that agents came into, and their reasons."""
+    def transitions(self, agent: str) -> set[str]:
+        """Returns the states that an agent and its replicas came into, and their reasons."""
         events = map(json.loads, self.ask("events", "--json").splitlines())
         return {
             "/".join(filter(None, (event["to"], event["reason"])))
             for event in events
-            if event["kind"] == "transition" and event["agent"].startswith(prefix)
+            if event["kind"] == "transition" and f"{event['agent']}.".startswith(f"{agent}.")
         }
 
     def kill(self, name: str) -> None:

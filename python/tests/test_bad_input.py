@@ -9,6 +9,7 @@ import math
 import os
 import socket
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,8 +23,16 @@ TOKEN = "hl1.AQDWY7_eMsMupq8FPr8mQwpVHN6xyZrFnWRSHmvjhH9pve1G5IM"
 NOWHERE = "127.0.0.1:9"
 
 
+@pytest.fixture(autouse=True)
+def end_what_was_started() -> Iterator[None]:
+    yield
+    while (hb := heartline.current()) is not None:
+        hb.stop()
+
+
 def kinds(hb: Heartline) -> list[str]:
-    return [problem.kind for problem in hb.status().problems]
+    """Returns the problems, but that nobody listens there."""
+    return [problem.kind for problem in hb.status().problems if problem.kind != "socket"]
 
 
 def start(name: str = "bad-input", **settings: Any) -> Heartline:

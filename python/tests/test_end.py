@@ -234,7 +234,7 @@ threading.Event().wait()
         for name in names:
             programs[name].await_line("ready")
             collector.await_state(name, "healthy")
-        assert collector.transitions("rolling.") == {"healthy", "killed/shutdown"}
+        assert collector.transitions("rolling") == {"healthy", "killed/shutdown"}
         for name in names:
             agent = collector.agent(name)
             assert agent is not None and agent["total"]["failed"] == 0

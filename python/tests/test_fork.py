@@ -156,7 +156,8 @@ with hb.task():
 if child == 0:
     hb.report(False)
 """
-    with collector.agent_program(source) as program:
+    # Python warns of any fork beside another thread.
+    with collector.agent_program(source, PYTHONWARNINGS="ignore::DeprecationWarning") as program:
         assert program.end() == (0, "", "")
     collector.await_total("mid-task", ok=1, failed=0)
     collector.await_total("mid-task.1", ok=0, failed=1)
@@ -195,6 +196,27 @@ print(codes, flush=True)
         return sum(agent["total"]["ok"] for agent in agents if agent)
 
     eventually(lambda: reported() == 10, f"ten children have reported, not {reported()}")
+
+
+def test_a_signal_handler_that_reports_while_a_child_starts_does_not_deadlock(
+    collector: Collector,
+) -> None:
+    source = START + """
+hb = heartline.start("interrupted-start")
+def handle(number, frame):
+    with hb.task(): hb.report()
+for n in range(30):
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0003)
+        with hb.task(): pass
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+print("ready", flush=True)
+"""
+    with collector.agent_program(source) as program:
+        program.await_line("ready")
 
 
 def test_a_signal_to_a_child_is_not_taken_for_one_to_its_parent(collector: Collector) -> None:

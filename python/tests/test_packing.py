@@ -24,7 +24,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(values)
 def test_values_are_packed_as_msgpack_packs_them(value: Any) -> None:
     assert pack(value) == msgpack.packb(value, use_bin_type=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from . import ending
 from .core import Core
 from .counters import LAST_BUCKET, Shard
-from .native import new_lock, thread_local
+from .native import new_reentrant_lock, thread_local
 from .problem import Problem
 from .replicas import ReplicaPool
 
@@ -21,7 +21,10 @@ class Lifecycle:
     """What becomes of a handle: it runs, is pending in a forked child that does not use it yet, or is
     stopped."""
 
-    __slots__ = ("_handle", "_lock", "_pool", "_says_late_work", "arguments", "is_pending", "is_stopped")
+    __slots__ = (
+        "_handle", "_lock", "_pool", "_says_late_work", "_is_starting", "arguments", "is_pending",
+        "is_stopped",
+    )  # fmt: skip
 
     def __init__(self, handle: Heartline, arguments: Arguments) -> None:
         self._handle = handle
@@ -29,7 +32,9 @@ class Lifecycle:
         self.is_pending = False
         self.is_stopped = False
         self._says_late_work = True
-        self._lock = new_lock()
+        self._lock = new_reentrant_lock()
+        # Whether this process is about to become a replica.
+        self._is_starting = False
         self._pool: ReplicaPool | None = None
 
     def start(self) -> None:
@@ -46,9 +51,17 @@ class Lifecycle:
     def start_replica(self) -> Core:
         """Starts the emitter of a forked child, once."""
         with self._lock:
-            if self.is_pending:
-                self._launch_replica(self._pool or ReplicaPool(str(self.arguments.name)))
-                self.is_pending = False
+            if self._is_starting:
+                # A signal handler, or a finalizer, that has interrupted this very start: it must not
+                # wait for it. What it counts is lost.
+                self._handle._core.gate.open()
+            elif self.is_pending:
+                self._is_starting = True
+                try:
+                    self._launch_replica(self._pool or ReplicaPool(str(self.arguments.name)))
+                finally:
+                    self._is_starting = False
+                    self.is_pending = False
                 self.arrange_end()
         return self._handle._core
 
@@ -56,6 +69,8 @@ class Lifecycle:
         """Returns the calling thread's shard of the counters, at its first use."""
         if self.is_pending:
             self.start_replica()
+            if self._is_starting:
+                return self._handle._core.counters.claim_shard()
         if self.is_stopped:
             return self._late_shard()
         self.arrange_end()
@@ -105,7 +120,8 @@ class Lifecycle:
 
     def become_pending(self) -> None:
         """Leaves the parent's session, in a forked child."""
-        self._lock = new_lock()
+        self._lock = new_reentrant_lock()
+        self._is_starting = False
         if self.is_stopped:
             return
         parent = self._handle._core

@@ -40,15 +40,31 @@ def _original(module: str, name: str) -> Any:
 _sleep = _original("time", "sleep")
 
 new_lock = cast("Callable[[], Lock]", _original("_thread", "allocate_lock"))
+new_reentrant_lock = cast("Callable[[], Lock]", _original("_thread", "RLock"))
 thread_local = cast("type[Any]", _original("threading", "local"))
 
 
 def start_thread(run: Callable[[], None]) -> None:
     """Starts a thread of the interpreter that does not keep it from ending.
 
-    Raises RuntimeError where there can be none.
+    Raises RuntimeError where there can be none: at the end of the process, and in sub-interpreters, whose
+    end a thread in the background would crash.
     """
+    if not _is_main_interpreter():
+        raise RuntimeError("this is a sub-interpreter, which can't have it; start in the main one")
     _original("_thread", "start_new_thread")(run, ())
+
+
+def _is_main_interpreter() -> bool:
+    for module in ("_interpreters", "_xxsubinterpreters"):
+        try:
+            __import__(module)
+        except ImportError:
+            continue
+        current: Any = sys.modules[module].get_current()
+        # A number, or what holds one, by the version of Python.
+        return int(current[0] if hasattr(current, "__getitem__") else current) == 0
+    return True
 
 
 def new_poll() -> Poll:

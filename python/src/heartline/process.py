@@ -7,10 +7,10 @@ from typing import Any
 
 from .arguments import Arguments
 from .handle import Heartline
-from .native import new_lock
+from .native import new_reentrant_lock
 from .registry import handles
 
-_starting = new_lock()
+_starting = new_reentrant_lock()
 _watches_forks = False
 
 
@@ -26,8 +26,8 @@ def start(arguments: Arguments) -> Heartline:
         _watch_forks()
         handle = Heartline(arguments)
         handles[:] = [it for it in handles if not it._lifecycle.is_stopped]
-        handles.append(handle)
         handle._lifecycle.start()
+        handles.append(handle)
         return handle
 
 
@@ -76,7 +76,7 @@ def _after_fork_in_child() -> None:
     from . import signals
 
     global _starting
-    _starting = new_lock()
+    _starting = new_reentrant_lock()
     for handle in handles:
         handle._lifecycle.become_pending()
     signals.after_fork_in_child()

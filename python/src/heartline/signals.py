@@ -15,7 +15,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import signal
 from typing import Any
@@ -63,10 +62,13 @@ def _note_sigterm() -> None:
     """Has SIGTERM noted, whatever the main thread does."""
     global _notes
     try:
+        # Not to be had in sub-interpreters, nor in every build.
+        import faulthandler
+
         if _notes is None:
             _notes = Waker()
         faulthandler.register(signal.SIGTERM, _notes.writer.fileno(), all_threads=False, chain=True)
-    except (OSError, RuntimeError):
+    except (ImportError, OSError, RuntimeError):
         pass  # Then the main thread alone sees it.
 
 
@@ -139,6 +141,8 @@ def after_fork_in_child() -> None:
     _is_installed = False
     if _notes is not None:
         if signal.getsignal(signal.SIGTERM) is _on_signal:
+            import faulthandler
+
             faulthandler.unregister(signal.SIGTERM)
         _notes.abandon()
         _notes = None
