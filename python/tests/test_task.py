@@ -261,3 +261,28 @@ def test_tasks_that_never_end_use_bounded_memory(
         hb.begin_waiting("forgotten")
     status = hb.status()
     assert (status.in_flight, status.lost_observations) == (100, 900)
+
+
+def test_loops_are_watched_while_they_come_and_go(hb: Heartline) -> None:
+    ended = threading.Event()
+    faults: list[BaseException] = []
+
+    def read() -> None:
+        while not ended.is_set():
+            try:
+                hb._core.vitals(0)
+            except BaseException as fault:
+                faults.append(fault)
+
+    async def work() -> None:
+        async with hb.task():
+            pass
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(200):
+        asyncio.run(work())
+    ended.set()
+    reader.join()
+    assert not faults and counts(hb) == (200, 0)
+    assert len(hb._core.loop_lag._probes) <= 64

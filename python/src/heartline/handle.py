@@ -11,7 +11,6 @@ from .core import Core
 from .counters import (
     COST_NANO_USD,
     FAILED,
-    LAST_BUCKET,
     LATENCY,
     LOST,
     OK,
@@ -71,24 +70,23 @@ class Heartline:
         if latency_ms is not None:
             try:
                 us = int(latency_ms * 1_000)
-                if us < 64:
-                    if latency_ms < 0:
-                        raise ValueError
+                if us >= 64:
+                    shift = us.bit_length() - 6
+                    # Beyond a day there is no bucket: an IndexError.
+                    shard[LATENCY + 32 * shift + (us >> shift)] += 1
+                elif latency_ms >= 0:
                     shard[LATENCY + us] += 1
                 else:
-                    shift = us.bit_length() - 6
-                    at = LATENCY + 32 * shift + (us >> shift)
-                    shard[at if at < LAST_BUCKET else LAST_BUCKET] += 1
+                    self._reject("latency", latency_ms)
             except Exception:
-                self._reject_latency(latency_ms)
+                self._add_latency(latency_ms)
         if cost_usd is not None:
             try:
-                nano = round(cost_usd * 1e9)
+                if 0 <= cost_usd < 1e6:
+                    shard[COST_NANO_USD] += round(cost_usd * 1e9)
+                else:
+                    self._add_cost(cost_usd)
             except Exception:
-                nano = -1
-            if 0 <= nano < 9_007_199_254_740_992 and cost_usd >= 0:
-                shard[COST_NANO_USD] += nano
-            else:
                 self._add_cost(cost_usd)
         if tokens_in or tokens_out:
             if type(tokens_in) is int is type(tokens_out) and 0 <= tokens_in | tokens_out < 2**53:
@@ -282,8 +280,8 @@ class Heartline:
         core.activity.forget_oldest_task()
         self._lose()
 
-    def _reject_latency(self, latency_ms: Any) -> None:
-        """Counts a latency of another type than `float` and `int`, or rejects it."""
+    def _add_latency(self, latency_ms: Any) -> None:
+        """Counts a latency of another type than `float` and `int`, or beyond a day, or rejects it."""
         try:
             us = int(float(latency_ms) * 1_000)
             if latency_ms < 0:

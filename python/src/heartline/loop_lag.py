@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from time import monotonic_ns
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -30,6 +30,16 @@ class _Probe:
         self._loop = ref(loop)
         # When the question was asked that the loop has not answered.
         self._asked_at: int | None = None
+
+    def is_of(self, loop: AbstractEventLoop) -> bool:
+        """Returns whether this is a probe of that loop."""
+        return self._loop() is loop
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the loop will not run again."""
+        loop = self._loop()
+        return loop is None or loop.is_closed()
 
     def lag(self, now: int) -> int:
         """Returns for how long the loop has left the last question unanswered, and asks the next."""
@@ -56,15 +66,27 @@ class LoopLag:
     __slots__ = ("_probes",)
 
     def __init__(self) -> None:
-        self._probes: WeakKeyDictionary[AbstractEventLoop, _Probe] = WeakKeyDictionary()
+        # By the loop's identity. A plain dictionary, which is copied in one step of the interpreter:
+        # the sender reads it while loops are added.
+        self._probes: dict[int, _Probe] = {}
 
     def watch_running_loop(self) -> None:
         """Watches the loop that runs in this thread, if there is one."""
         loop = running_loop()
-        if loop is not None and loop not in self._probes and len(self._probes) < _LOOPS_MAX:
-            self._probes[loop] = _Probe(loop)
+        if loop is None:
+            return
+        probe = self._probes.get(id(loop))
+        if probe is None or not probe.is_of(loop):
+            self._forget_ended()
+            if len(self._probes) < _LOOPS_MAX:
+                self._probes[id(loop)] = _Probe(loop)
 
     def worst(self) -> int:
         """Returns the lag of the loop that has not answered for longest, in nanoseconds."""
         now = monotonic_ns()
         return max((probe.lag(now) for probe in list(self._probes.values())), default=0)
+
+    def _forget_ended(self) -> None:
+        for key, probe in list(self._probes.items()):
+            if probe.has_ended:
+                self._probes.pop(key, None)
