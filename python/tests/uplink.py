@@ -38,6 +38,8 @@ def encode(kind: int, fields: dict[str, Any]) -> bytes:
     if identity is not None:
         identity = {key: value for key, value in identity.items() if value not in (None, {}, [])}
     values: dict[str, Any] = {**fields, "segment": segment, "identity": identity}
+    for of_a_supervisor in ("stall_after_ms", "process"):
+        del values[of_a_supervisor]
     return Beat(**values).pack()
 
 
@@ -50,6 +52,10 @@ def plain_number(value: Any) -> Any:
 def plain(fields: dict[str, Any]) -> dict[str, Any]:
     """Returns fields as the vectors have them."""
     plain = {key: plain_number(value) for key, value in fields.items()}
+    if fields.get("last_lines"):
+        plain["last_lines"] = [text.scrub(line) for line in fields["last_lines"]]
+    if fields.get("process"):
+        plain["process"] = {key: plain_number(value) for key, value in fields["process"].items()}
     for key in ("control", "blocked_by", "lifts"):
         if key in fields:
             plain[key] = f"{fields[key]:016x}" if fields[key] else None
@@ -136,6 +142,8 @@ def _beat(reader: Reader) -> dict[str, Any]:
         "lost_observations": fields.optional(reader.uint, 0),
         "segment": fields.optional(lambda: _segment(reader), None),
         "identity": fields.optional(lambda: _identity(reader), None),
+        "stall_after_ms": fields.optional(u32, None),
+        "process": fields.optional(lambda: _process(reader), None),
     }
     fields.skip_rest()
     return read
@@ -153,12 +161,29 @@ def _goodbye(reader: Reader) -> dict[str, Any]:
 
 def _exit_report(reader: Reader) -> dict[str, Any]:
     fields = Fields(reader)
+    no_lines: list[str] = []
     read = {
         "uptime_ms": fields.required(reader.uint),
         "code": fields.optional(lambda: reader.uint(most=U32_MAX), None),
         "signal": fields.optional(lambda: reader.uint(most=U32_MAX), None),
         "oom_killed": fields.optional(lambda: _bool(reader), False),
         "segment": fields.optional(lambda: _segment(reader), None),
+        "last_lines": fields.optional(lambda: _lines(reader), no_lines),
+    }
+    fields.skip_rest()
+    return read
+
+
+def _lines(reader: Reader) -> list[str]:
+    return [reader.text(text.TEXT_MAX) for _ in reader.array(5)]
+
+
+def _process(reader: Reader) -> dict[str, Any]:
+    fields = Fields(reader, 16)
+    read = {
+        "cpu_permille": fields.required(lambda: reader.uint(most=U32_MAX)),
+        "memory_bytes": fields.required(reader.uint),
+        "emitter_silent_ms": fields.optional(reader.uint, None),
     }
     fields.skip_rest()
     return read
