@@ -33,8 +33,10 @@ impl AgentActivity {
         self.begin().step = None;
     }
 
-    pub(crate) fn set_queue(&self, depth: u32) {
-        self.lock().queue = Some(depth);
+    /// Sets the length of the backlog; returns whether one has begun.
+    pub(crate) fn set_queue(&self, depth: u32) -> bool {
+        let before = self.lock().queue.replace(depth);
+        depth > 0 && before.is_none_or(|before| before == 0)
     }
 
     /// Returns the length of the backlog, once it was reported.

@@ -83,9 +83,12 @@ impl Heartline {
         self.shared.counters.record_step(self.shared.clock.now());
     }
 
-    /// Reports the length of the agent's backlog.
+    /// Reports the length of the agent's backlog. One that does not shrink while no task begins or ends
+    /// is shown as stalled, counted from when it began.
     pub fn queue(&self, depth: u32) {
-        self.shared.activity.set_queue(depth);
+        if self.shared.activity.set_queue(depth) {
+            self.shared.counters.record_step(self.shared.clock.now());
+        }
     }
 
     /// Returns whether the agent is killed.
@@ -149,6 +152,19 @@ mod tests {
         let hb = Heartline::new(Arc::clone(&shared));
         let _ = thread::spawn(move || end(hb)).join();
         shared.stop_request()
+    }
+
+    #[test]
+    fn a_backlog_makes_progress_when_it_begins_and_not_while_it_stands() {
+        let shared = Arc::new(SharedState::new("mail", None, KillHooks::default()));
+        let hb = Heartline::new(Arc::clone(&shared));
+        hb.queue(0);
+        assert_eq!(shared.counters.last_progress(), None);
+        hb.queue(5);
+        let begun = shared.counters.last_progress();
+        assert!(begun.is_some());
+        hb.queue(6);
+        assert_eq!(shared.counters.last_progress(), begun);
     }
 
     #[test]

@@ -73,7 +73,8 @@ impl Engine {
     fn on_unconfirmed(&mut self, header: &Header<'_>, ack: Ack, now: MonoNanos) {
         let before = std::mem::replace(&mut self.connection, ConnectionState::Unconfirmed);
         if ack.wants_identity {
-            self.identity_beats = 1;
+            // It takes nothing from the first beats, which carry it anyway.
+            self.identity_beats = self.identity_beats.max(1);
         }
         if self.challenge == header.challenge {
             return;

@@ -158,6 +158,18 @@ fn the_identity_is_sent_again_on_request() {
 }
 
 #[test]
+fn an_unconfirmed_request_takes_nothing_from_the_first_beats_with_identity() {
+    let mut scenario = Scenario::new();
+    scenario.send();
+    scenario.ack(1, A, Ack { wants_identity: true, ..unconfirmed() });
+    assert!(scenario.send().identity);
+    scenario.wait();
+    assert!(scenario.send().identity, "the third beat has it, too");
+    scenario.wait();
+    assert!(!scenario.send().identity);
+}
+
+#[test]
 fn an_applied_kill_is_reported_at_once_until_acknowledged() {
     let mut scenario = Scenario::live();
     let killed = state(4, true);
