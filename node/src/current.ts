@@ -1,0 +1,47 @@
+/**
+ * What is running in this process. It is kept in one place for both builds of the package, as a
+ * program may load one by `import` and the other one by `require`.
+ */
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+import type { Heartline } from './heartline.js';
+import type { Task } from './task.js';
+
+/** A task, and the handle that began it. */
+export interface RunningTask {
+  readonly task: Task;
+  readonly handle: Heartline;
+}
+
+interface ProcessState {
+  /** Handles by the name that was asked for, in the order of their start. */
+  readonly handles: Map<string, Heartline>;
+  readonly storage: AsyncLocalStorage<RunningTask>;
+}
+
+const KEY = Symbol.for('heartline.process.1');
+
+/** Returns the state of this process. */
+export function processState(): ProcessState {
+  const holder = globalThis as { [KEY]?: ProcessState };
+  holder[KEY] ??= { handles: new Map(), storage: new AsyncLocalStorage() };
+  return holder[KEY];
+}
+
+/**
+ * Returns the handle of the task that this code runs in, else that of the agent that was started
+ * first and is not stopped.
+ */
+export function current(): Heartline | undefined {
+  const { handles, storage } = processState();
+  const inTask = storage.getStore();
+  if (inTask !== undefined) return inTask.handle;
+  for (const handle of handles.values()) if (!handle.isStopped) return handle;
+  return undefined;
+}
+
+/** Returns the task that this code runs in. */
+export function currentTask(): Task | undefined {
+  return processState().storage.getStore()?.task;
+}

@@ -1,0 +1,47 @@
+/**
+ * Probe of the agent's event loop. The sender's thread goes on beating while the loop is blocked;
+ * so it asks the loop for a sign of life with each beat, and a loop that gives none is stuck.
+ */
+
+import { Flag, type SharedMemory } from '../shared/memory.js';
+
+/** Time without an answer after which the loop counts as blocked. */
+const BLOCKED_AFTER_MS = 1_000;
+
+export class LoopProbe {
+  readonly #flags: Int32Array;
+  #number = 0;
+  #sentAt = 0;
+
+  constructor(
+    memory: SharedMemory,
+    private readonly send: (number: number, sentAt: number) => void,
+  ) {
+    this.#flags = memory.flags;
+  }
+
+  /** Sends a ping, unless the one before is unanswered. */
+  ping(now: number): void {
+    if (!this.#isAnswered) return;
+    this.#number = (this.#number + 1) | 0;
+    this.#sentAt = now;
+    this.send(this.#number, now);
+  }
+
+  /** Begins the measurement anew, after this thread has not run itself, as in a stopped process. */
+  restart(now: number): void {
+    this.#sentAt = now;
+  }
+
+  /** Returns since when the loop has been blocked; null if it is not. */
+  blockedSince(now: number): number | null {
+    if (this.#isAnswered || now - this.#sentAt < BLOCKED_AFTER_MS) return null;
+    // A thread that waits for its resume does what it was told.
+    if (Atomics.load(this.#flags, Flag.BlocksForResume) === 1) return null;
+    return this.#sentAt;
+  }
+
+  get #isAnswered(): boolean {
+    return Atomics.load(this.#flags, Flag.Pong) === this.#number;
+  }
+}
