@@ -5,7 +5,9 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 
+import type { Emitter } from './emitter.js';
 import type { Heartline } from './heartline.js';
+import { PROCESS_KEY } from './processKey.js';
 import type { Task } from './task.js';
 
 /** A task, and the handle that began it. */
@@ -18,14 +20,22 @@ interface ProcessState {
   /** Handles by the name that was asked for, in the order of their start. */
   readonly handles: Map<string, Heartline>;
   readonly storage: AsyncLocalStorage<RunningTask>;
+  /** Emitters that say goodbye at signals. */
+  readonly saysGoodbye: Set<Emitter>;
+  /** Removes the listeners for signals; the sender calls it while the event loop is blocked. */
+  releaseSignals?: () => void;
 }
 
-const KEY = Symbol.for('heartline.process.1');
+const KEY = Symbol.for(PROCESS_KEY);
 
 /** Returns the state of this process. */
 export function processState(): ProcessState {
   const holder = globalThis as { [KEY]?: ProcessState };
-  holder[KEY] ??= { handles: new Map(), storage: new AsyncLocalStorage() };
+  holder[KEY] ??= {
+    handles: new Map(),
+    storage: new AsyncLocalStorage(),
+    saysGoodbye: new Set(),
+  };
   return holder[KEY];
 }
 

@@ -32,6 +32,8 @@ export class Emitter {
   #sender: SenderStatus = NO_SENDER;
   #loopDelayMs: number | null = null;
   #lastFailure: string | null = null;
+  /** Called when the event loop is found to have its turns. */
+  onLoopTurn: () => void = () => {};
   /** Nothing is counted any more. */
   isStopped = false;
 
@@ -169,6 +171,7 @@ export class Emitter {
       case 'ping':
         Atomics.store(this.memory.flags, Flag.Pong, message.number);
         this.#loopDelayMs = Math.max(0, performance.now() - message.sentAt);
+        this.onLoopTurn();
         break;
       case 'failed':
         this.#fail(

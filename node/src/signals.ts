@@ -13,6 +13,7 @@
 
 import { isMainThread } from 'node:worker_threads';
 
+import { processState } from './current.js';
 import type { Emitter } from './emitter.js';
 import { stopAndBlock } from './processEnd.js';
 import { StopRequest } from './shared/memory.js';
@@ -20,19 +21,35 @@ import { StopRequest } from './shared/memory.js';
 const SIGNALS = { SIGTERM: 15, SIGINT: 2 } as const;
 type Signal = keyof typeof SIGNALS;
 
-const emitters = new Set<Emitter>();
 const listeners = new Map<Signal, () => void>();
+let areReleased = false;
 
 /** Lets an emitter say goodbye when the process is asked to end. */
 export function sayGoodbyeAtSignals(emitter: Emitter): void {
   // Signals reach the main thread only; at its end it ends the others, and their emitters with them.
   if (!isMainThread) return;
-  emitters.add(emitter);
+  const state = processState();
+  state.saysGoodbye.add(emitter);
+  emitter.onLoopTurn = () => {
+    if (areReleased) listenAgain();
+  };
+  if (state.releaseSignals !== undefined) return;
+  state.releaseSignals = release;
   for (const signal of Object.keys(SIGNALS) as Signal[]) {
-    if (listeners.has(signal)) continue;
     listeners.set(signal, () => onSignal(signal));
     listen(signal);
   }
+}
+
+/** Hands the signals back while the event loop is blocked: nothing would be called at them. */
+function release(): void {
+  areReleased = true;
+  for (const signal of listeners.keys()) unlisten(signal);
+}
+
+function listenAgain(): void {
+  areReleased = false;
+  for (const signal of listeners.keys()) listen(signal);
 }
 
 /** First in the row, so that listeners that are called only once are still there to be counted. */
@@ -53,7 +70,7 @@ function onSignal(signal: Signal): void {
     setImmediate(() => listen(signal)).unref();
     return;
   }
-  stopAndBlock(emitters, StopRequest.WithGoodbye);
+  stopAndBlock(processState().saysGoodbye, StopRequest.WithGoodbye);
   // Where there are any, these raise it anew.
   if (ofSignalExit > 0) return;
   // The kernel drops signals to the first process of a container whose default would end it.

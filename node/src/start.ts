@@ -1,5 +1,7 @@
 /** Start of an emitter. */
 
+import { isMainThread } from 'node:worker_threads';
+
 import { isProblem, readCredentials } from './credentials.js';
 import { processState } from './current.js';
 import { Emitter } from './emitter.js';
@@ -71,7 +73,9 @@ function launch(
     settings.collectors.length > 0 && !(isProblem(credentials) && settings.token.kind !== 'file');
   const emitter = new Emitter(agent, options, problems);
   if (canSend) {
-    emitter.launch({ ...settings, applied: applied.states, memoryProblems, replicaClaim });
+    const holdsSignals = isMainThread && options.goodbyeOnSignals !== false;
+    const { states } = applied;
+    emitter.launch({ ...settings, applied: states, memoryProblems, holdsSignals, replicaClaim });
   } else {
     emitter.holdWithoutSender(applied.isKilled, memoryProblems);
   }

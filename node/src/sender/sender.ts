@@ -28,6 +28,8 @@ export interface SenderHost {
   /** Returns the time of the agent's clock, in ms. */
   now(): number;
   tell(message: ToAgent): void;
+  /** The agent's event loop was found blocked. */
+  loopBlocked(): void;
   /** The sender has stopped, and all its sockets are closed. */
   stopped(): void;
 }
@@ -47,6 +49,7 @@ export class Sender {
   /** Killed, with tasks still in flight. */
   #isDraining = false;
   #timer: NodeJS.Timeout | null = null;
+  #probing: NodeJS.Timeout | null = null;
   #timerDue = Infinity;
   #isTurnDue = false;
   #isStopped = false;
@@ -63,8 +66,9 @@ export class Sender {
     this.#applied = AppliedStates.restored(config.applied);
     this.#isDraining = this.#applied.isKilled;
     this.#memoryProblems = config.memoryProblems;
-    this.#loop = new LoopProbe(memory, (number, sentAt) => {
-      host.tell({ kind: 'ping', number, sentAt });
+    this.#loop = new LoopProbe(memory, {
+      ping: (number, sentAt) => host.tell({ kind: 'ping', number, sentAt }),
+      blocked: () => host.loopBlocked(),
     });
     const events = {
       now: () => host.now(),
@@ -79,6 +83,7 @@ export class Sender {
 
   start(): void {
     this.#startSessions(readCredentials(this.config.token, this.config.agent));
+    this.#probing = this.#loop.start(this.config.intervalMs, () => this.host.now());
     this.#turn();
   }
 
@@ -117,15 +122,14 @@ export class Sender {
     }
     let hasSent = false;
     for (const link of this.#links) hasSent = link.transmit(now) || hasSent;
-    if (hasSent) this.#onSent(now);
+    if (hasSent) this.#onSent();
     this.#checkAnswers(now);
     const due = this.#nextDue(stop);
     if (due === null) this.#stop();
     else this.#setTimer(due, now);
   }
 
-  #onSent(now: number): void {
-    this.#loop.ping(now);
+  #onSent(): void {
     const { replicaClaim: claim, intervalMs } = this.config;
     if (claim === null) return;
     const text = claimText(claim.holder, Math.max(CLAIM_MIN_MS, CLAIM_INTERVALS * intervalMs));
@@ -161,6 +165,7 @@ export class Sender {
   #stop(): void {
     this.#isStopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#probing !== null) clearInterval(this.#probing);
     for (const link of this.#links) link.closeSocket();
     this.host.stopped();
   }

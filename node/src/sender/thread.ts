@@ -8,6 +8,7 @@ import { type MessagePort, workerData } from 'node:worker_threads';
 import { reasonOf } from '../problem.js';
 import { Flag, SharedMemory } from '../shared/memory.js';
 import type { SenderConfig, ToAgent } from '../shared/messages.js';
+import { releaseSignals } from './mainThread.js';
 import { Sender, type SenderHost } from './sender.js';
 
 const { port, config } = workerData as { port: MessagePort; config: SenderConfig };
@@ -26,6 +27,10 @@ function stop(message: ToAgent): void {
 const host: SenderHost = {
   now: () => performance.now() + offsetMs,
   tell: (message) => port.postMessage(message),
+  loopBlocked: () => {
+    // A program without an inspector is ended by SIGKILL only, while it hangs.
+    if (config.holdsSignals) releaseSignals().catch(() => {});
+  },
   stopped: () => stop({ kind: 'stopped' }),
 };
 

@@ -28,6 +28,8 @@ export interface SenderConfig {
   readonly applied: readonly DesiredState[];
   /** What was wrong with the memory of them. */
   readonly memoryProblems: readonly Problem[];
+  /** Whether the emitter listens for SIGTERM and SIGINT. */
+  readonly holdsSignals: boolean;
   /** By which a replica holds its number, to be renewed with each beat. */
   readonly replicaClaim: ReplicaClaim | null;
 }

@@ -1,0 +1,61 @@
+/** An agent in a process of its own. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { eventually } from './collector.js';
+
+const PACKAGE = join(import.meta.dirname ?? '.', '../../..');
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class AgentProcess {
+  readonly child: ChildProcess;
+  stdout = '';
+  stderr = '';
+  readonly #ended: Promise<Ended>;
+
+  /** Starts a program, given as the text of a module; `import … from 'heartline'` works in it. */
+  constructor(source: string, environment: Record<string, string>, nodeArgs: string[] = []) {
+    const dir = mkdtempSync(join(tmpdir(), 'hl-agent-'));
+    const path = join(dir, 'agent.mjs');
+    writeFileSync(path, source.replaceAll("'heartline'", JSON.stringify(join(PACKAGE, 'dist/esm/index.js'))));
+    this.child = spawn(process.execPath, [...nodeArgs, path], {
+      env: environment,
+      cwd: PACKAGE,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    // A test that fails leaves no process behind.
+    const child = this.child;
+    const reap = (): void => void child.kill('SIGKILL');
+    process.once('exit', reap);
+    child.once('exit', () => process.removeListener('exit', reap));
+    this.child.stdout?.on('data', (data) => (this.stdout += String(data)));
+    this.child.stderr?.on('data', (data) => (this.stderr += String(data)));
+    this.#ended = new Promise((resolve) => {
+      this.child.once('close', (code, signal) => {
+        resolve({ code, signal, stdout: this.stdout, stderr: this.stderr });
+      });
+    });
+  }
+
+  /** Waits until it has printed a text. */
+  async printed(text: string): Promise<void> {
+    await eventually(() => this.stdout.includes(text), () => `${text} in ${this.stdout}${this.stderr}`);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  ended(): Promise<Ended> {
+    return this.#ended;
+  }
+}
