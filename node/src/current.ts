@@ -16,10 +16,18 @@ export interface RunningTask {
   readonly handle: Heartline;
 }
 
+/** What adapters know of each other, so that a nested run counts once. */
+export interface AdapterProbe {
+  /** Returns whether this code runs inside of a run that the adapter counts. */
+  isInside(): boolean;
+}
+
 interface ProcessState {
   /** Handles by the name that was asked for, in the order of their start. */
   readonly handles: Map<string, Heartline>;
   readonly storage: AsyncLocalStorage<RunningTask>;
+  /** Adapters that are registered, by their framework. */
+  readonly adapters: Map<string, AdapterProbe>;
   /** Emitters that say goodbye at signals. */
   readonly saysGoodbye: Set<Emitter>;
   /** Removes the listeners for signals; the sender calls it while the event loop is blocked. */
@@ -34,6 +42,7 @@ export function processState(): ProcessState {
   holder[KEY] ??= {
     handles: new Map(),
     storage: new AsyncLocalStorage(),
+    adapters: new Map(),
     saysGoodbye: new Set(),
   };
   return holder[KEY];

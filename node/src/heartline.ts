@@ -6,7 +6,7 @@ import { AgentKilled } from './killGate.js';
 import { reasonOf } from './problem.js';
 import type { Report } from './shared/counters.js';
 import type { Status } from './status.js';
-import { Task, Wait } from './task.js';
+import { Task, type Tokens, Wait } from './task.js';
 
 type TaskFunction<T> = (task: Task) => T | PromiseLike<T>;
 
@@ -164,6 +164,22 @@ export class Heartline {
   /** Whether the emitter was stopped. */
   get isStopped(): boolean {
     return this.#emitter.isStopped;
+  }
+
+  /** Counts tokens and cost that are of no task that is known. @internal */
+  countLoose(tokens: Tokens, costUsd: number | undefined): void {
+    this.#emitter.counters.tokens(tokens.input, tokens.output);
+    if (costUsd !== undefined) this.#emitter.counters.cost(costUsd);
+  }
+
+  /** Reports a failure of an adapter, once. @internal */
+  reportAdapterFailure(framework: string, error: unknown): void {
+    this.#emitter.misuse(`the adapter for ${framework} has failed: ${reasonOf(error)}`);
+  }
+
+  /** Whether a task that begins while the agent is killed fails. @internal */
+  get raisesWhenKilled(): boolean {
+    return this.#emitter.onKill === 'raise';
   }
 
   /** Begins a task, unless the agent is killed. */

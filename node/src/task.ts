@@ -72,6 +72,13 @@ export class Task implements TaskNode {
     emitter.afterTask(emitter.tasks.end(this, now));
   }
 
+  /** Ends what turned out to be no task: it is not counted. @internal */
+  discard(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#emitter.afterTask(this.#emitter.tasks.end(this, performance.now()));
+  }
+
   /** Whether the task has ended. */
   get isOver(): boolean {
     return this.#isOver;

@@ -39,7 +39,7 @@ test('tasks and reports are counted to the last nano-dollar', async () => {
   hb.report({ success: false, latencyMs: 1.5, costUsd: 1e-9, tokensIn: 1 });
   hb.report();
   await hb.stop();
-  const { total, state } = await collector.until('counts', (it) => it.state === 'killed' || it.state === 'stopped');
+  const { total, state } = await collector.until('counts', (it) => it.reason === 'shutdown');
   assert.deepEqual(
     [total.ok, total.failed, total.cost_nano_usd, total.tokens_in, total.tokens_out],
     [6, 4, 30_000_001, 901, 125],

@@ -9,6 +9,11 @@ import { eventually } from './collector.js';
 
 const PACKAGE = join(import.meta.dirname ?? '.', '../../..');
 
+const RUNNING = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of RUNNING) child.kill('SIGKILL');
+});
+
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -33,10 +38,8 @@ export class AgentProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     // A test that fails leaves no process behind.
-    const child = this.child;
-    const reap = (): void => void child.kill('SIGKILL');
-    process.once('exit', reap);
-    child.once('exit', () => process.removeListener('exit', reap));
+    RUNNING.add(this.child);
+    this.child.once('exit', () => RUNNING.delete(this.child));
     this.child.stdout?.on('data', (data) => (this.stdout += String(data)));
     this.child.stderr?.on('data', (data) => (this.stderr += String(data)));
     this.#ended = new Promise((resolve) => {

@@ -1,0 +1,79 @@
+/** An agent that is stuck becomes stalled while its beats go on. */
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { AgentProcess } from '../support/agentProcess.js';
+import { Collector } from '../support/collector.js';
+
+let collector: Collector;
+before(async () => {
+  collector = await Collector.start('1s');
+});
+after(() => collector.close());
+
+async function stalls(name: string, source: string): Promise<AgentProcess> {
+  const agent = new AgentProcess(`
+    import { start } from 'heartline';
+    const hb = start('${name}');
+    while (!hb.status().isHealthy) await new Promise((resolve) => setTimeout(resolve, 10));
+    setInterval(() => {}, 1_000);
+    ${source}`, collector.environment);
+  await collector.until(name, (it) => it.state === 'degraded' && it.reason === 'stalled');
+  return agent;
+}
+
+test('a task that never ends', async () => {
+  const agent = await stalls('hangs', `hb.task('fetch', () => new Promise(() => {}));`);
+  assert.equal((await collector.agent('hangs'))?.step, 'fetch');
+  agent.signal('SIGKILL');
+});
+
+test('one task that hangs beside others that go on', async () => {
+  const agent = await stalls('hangs-beside', `
+    hb.task(() => new Promise(() => {}));
+    setInterval(() => hb.task(async (t) => t.step('quick')), 100);`);
+  agent.signal('SIGKILL');
+});
+
+test('a backlog that grows while nothing completes', async () => {
+  const agent = await stalls('backlog', `let depth = 0; setInterval(() => hb.queue(++depth), 100);`);
+  agent.signal('SIGKILL');
+});
+
+test('an event loop that is blocked, within a task and without one', async () => {
+  const blocks = [
+    ['blocked-in-task', `hb.task('parse', () => { for (;;); });`],
+    ['blocked', 'for (;;);'],
+    ['blocked-in-wait', `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`],
+  ] as const;
+  await Promise.all(blocks.map(async ([name, block]) => {
+    const agent = await stalls(name, block);
+    const { step, in_flight: inFlight } = await collector.until(name, (it) => it.step !== 'parse');
+    assert.equal(step, name === 'blocked-in-task' ? 'parse (event loop blocked)' : 'event loop blocked');
+    assert.equal(inFlight, 1);
+    agent.signal('SIGKILL');
+  }));
+});
+
+test('SIGTERM ends a program whose event loop is blocked, and a loop that is free again listens', async () => {
+  const hangs = new AgentProcess(`
+    import { start } from 'heartline';
+    start('ctrl-c', { interval: 200 });
+    setTimeout(() => { console.log('blocks'); for (;;); }, 300);`, collector.environment);
+  await hangs.printed('blocks');
+  await collector.until('ctrl-c', (it) => it.step === 'event loop blocked');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  hangs.signal('SIGTERM');
+  assert.equal((await hangs.ended()).signal, 'SIGTERM');
+  const recovers = new AgentProcess(`
+    import { start } from 'heartline';
+    const hb = start('recovers', { interval: 200 });
+    setTimeout(() => { const until = Date.now() + 3_000; while (Date.now() < until); console.log('free'); }, 300);
+    setInterval(() => {}, 1_000);`, collector.environment);
+  await recovers.printed('free');
+  await collector.until('recovers', (it) => it.step === null && it.in_flight === 0);
+  recovers.signal('SIGTERM');
+  assert.equal((await recovers.ended()).signal, 'SIGTERM');
+  await collector.until('recovers', (it) => it.reason === 'shutdown');
+});
