@@ -13,6 +13,8 @@
  * ```
  */
 
+export { auto } from './auto.js';
+export type { AdapterOptions, ModelCall } from './adapters/adapter.js';
 export { current, currentTask } from './current.js';
 export type { Connection } from './engine/engine.js';
 export type { Heartline } from './heartline.js';

@@ -47,6 +47,11 @@ export class HeartlineCallbackHandler {
     this.#adapter = new Adapter('langchain', options, () => this.#roots.has(insideRun() ?? ''));
   }
 
+  /** What LangChain tells a handler by. It has its state in common with all runs, and no copies. */
+  copy(): this {
+    return this;
+  }
+
   async handleChainStart(
     _chain: unknown, _inputs: unknown, runId: string, parentRunId?: string, _tags?: string[],
     metadata: Metadata = {}, _runType?: string, runName?: string,

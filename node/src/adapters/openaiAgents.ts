@@ -7,7 +7,7 @@
  * `hb.waiting('approval', …)` around the wait.
  */
 
-import { Adapter, type AdapterOptions, tokenCount } from './adapter.js';
+import { Adapter, type AdapterOptions, type ModelCall, tokenCount } from './adapter.js';
 
 /** A span, as far as this looks at it. */
 export interface AgentsSpan {
@@ -18,8 +18,24 @@ export interface AgentsSpan {
   readonly error: { readonly message: string } | null;
 }
 
+/** A run, outermost or nested, and what was used in it. */
+interface LiveTask {
+  readonly enclosing: LiveTask | null;
+  turns: number;
+  /** Of the runs within it. */
+  readonly nested: Usage;
+}
+
+interface Usage {
+  tokensIn: number;
+  tokensOut: number;
+  requests: number;
+}
+
 interface LiveSpan {
   readonly root: string;
+  /** The run that it is part of; null where the framework shows none. */
+  readonly task: LiveTask | null;
   readonly isInTool: boolean;
 }
 
@@ -53,13 +69,17 @@ export class HeartlineTraceProcessor {
   #onStart({ spanId, parentId, spanData }: AgentsSpan): void {
     const parent = parentId === null ? undefined : this.#live.get(parentId);
     const name = typeof spanData['name'] === 'string' ? spanData['name'] : spanData.type;
+    const enclosing = parent?.task ?? null;
+    const isTask = spanData.type === 'task';
+    const nested = { tokensIn: 0, tokensOut: 0, requests: 0 };
+    const task = isTask ? { enclosing, turns: 0, nested } : enclosing;
     if (parent !== undefined) {
       const isInTool = parent.isInTool || spanData.type === 'function';
-      this.#live.set(spanId, { root: parent.root, isInTool });
+      this.#live.set(spanId, { root: parent.root, task, isInTool });
       this.#adapter.step(parent.root, name);
-    } else if (spanData.type === 'task' || spanData.type === 'agent') {
+    } else if (isTask || spanData.type === 'agent') {
       if (this.#live.size >= LIVE_MAX) this.#live.delete(this.#live.keys().next().value as string);
-      this.#live.set(spanId, { root: spanId, isInTool: false });
+      this.#live.set(spanId, { root: spanId, task, isInTool: false });
       this.#adapter.begin(spanId, name);
     }
   }
@@ -68,7 +88,10 @@ export class HeartlineTraceProcessor {
     const live = this.#live.get(spanId);
     if (live === undefined) return;
     this.#live.delete(spanId);
-    if (spanData.type === 'response' || spanData.type === 'generation') this.#count(spanData);
+    const isCall = spanData.type === 'response' || spanData.type === 'generation';
+    if (live.task === null && isCall) this.#adapter.count(callOf(spanData));
+    if (live.task !== null && spanData.type === 'turn') live.task.turns += 1;
+    if (live.task !== null && spanData.type === 'task') this.#countTask(live.task, spanData);
     if (error !== null && spanData.type === 'agent' && !live.isInTool) {
       this.#failures.set(live.root, error.message);
     }
@@ -78,14 +101,35 @@ export class HeartlineTraceProcessor {
     this.#adapter.end(spanId, failure === undefined ? 'ok' : 'failed', failure);
   }
 
-  #count(data: AgentsSpan['spanData']): void {
-    const response = data['_response'] as Record<string, unknown> | undefined;
-    const usage = (response?.['usage'] ?? data['usage']) as Record<string, unknown> | undefined;
-    const model = response?.['model'] ?? data['model'];
-    this.#adapter.count({
-      model: typeof model === 'string' ? model : undefined,
-      tokensIn: tokenCount(usage?.['input_tokens'] ?? usage?.['inputTokens']),
-      tokensOut: tokenCount(usage?.['output_tokens'] ?? usage?.['outputTokens']),
-    });
+  /**
+   * Counts what a whole run has used. Of runs within it, an agent as a tool is part of its usage, and
+   * a run of the tool's own is not: where the requests are too few for both, it is added.
+   */
+  #countTask(task: LiveTask, data: SpanData): void {
+    const { tokensIn = 0, tokensOut = 0 } = callOf(data);
+    const requests = tokenCount((data['usage'] as Record<string, unknown> | undefined)?.['requests']) ?? 0;
+    const used: Usage = { tokensIn, tokensOut, requests };
+    if (requests < task.turns + task.nested.requests) add(used, task.nested);
+    if (task.enclosing === null) this.#adapter.count({ tokensIn: used.tokensIn, tokensOut: used.tokensOut });
+    else add(task.enclosing.nested, used);
   }
+}
+
+type SpanData = AgentsSpan['spanData'];
+
+function add(sum: Usage, more: Usage): void {
+  sum.tokensIn += more.tokensIn;
+  sum.tokensOut += more.tokensOut;
+  sum.requests += more.requests;
+}
+
+function callOf(data: SpanData): ModelCall {
+  const response = data['_response'] as Record<string, unknown> | undefined;
+  const usage = (response?.['usage'] ?? data['usage']) as Record<string, unknown> | undefined;
+  const model = response?.['model'] ?? data['model'];
+  return {
+    model: typeof model === 'string' ? model : undefined,
+    tokensIn: tokenCount(usage?.['input_tokens'] ?? usage?.['inputTokens']),
+    tokensOut: tokenCount(usage?.['output_tokens'] ?? usage?.['outputTokens']),
+  };
 }
