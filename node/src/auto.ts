@@ -2,13 +2,13 @@
 
 import type { AdapterOptions } from './adapters/adapter.js';
 import { heartlineIntegration, heartlineTelemetry } from './adapters/ai.js';
-import { type LangChainContext, registerLangChain } from './adapters/langchain.js';
+import { type LangChainContext, type LangChainSingletons, registerLangChain } from './adapters/langchain.js';
 import { HeartlineTraceProcessor } from './adapters/openaiAgents.js';
 import { HeartlineSpanProcessor } from './adapters/otel.js';
 import { processState } from './current.js';
 
 type Module = Readonly<Record<string, unknown>>;
-type Register = (module: Module, options: AdapterOptions) => boolean;
+type Register = (module: Module, options: AdapterOptions) => boolean | Promise<boolean>;
 
 const FRAMEWORKS: readonly (readonly [string, string, Register])[] = [
   ['ai', 'ai', registerAi],
@@ -28,8 +28,8 @@ export async function auto(options: AdapterOptions = {}): Promise<string[]> {
   for (const [framework, name, register] of FRAMEWORKS) {
     if (processState().adapters.has(framework)) continue;
     try {
-      const module = (await import(name)) as Module;
-      if (register(module, options)) registered.push(framework);
+      const module = await load(name);
+      if (await register(module, options)) registered.push(framework);
     } catch {
       // It is not installed, or can't be loaded: there is nothing to watch.
     }
@@ -46,9 +46,15 @@ function registerAi(module: Module, options: AdapterOptions): boolean {
   return true;
 }
 
-function registerLangChainIn(module: Module, options: AdapterOptions): boolean {
-  registerLangChain(module as unknown as LangChainContext, options);
+async function registerLangChainIn(module: Module, options: AdapterOptions): Promise<boolean> {
+  const singletons = (await load('@langchain/core/singletons')) as unknown as LangChainSingletons;
+  registerLangChain(module as unknown as LangChainContext, { ...options, singletons });
   return true;
+}
+
+/** Loads a module of the program; its name is no constant, so that bundlers leave it alone. */
+async function load(name: string): Promise<Module> {
+  return (await import(name)) as Module;
 }
 
 function registerOpenAiAgents(module: Module, options: AdapterOptions): boolean {

@@ -11,6 +11,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -146,12 +147,23 @@ function withFile(path: string, flags: string, use: (file: number) => void): voi
 
 /** Reads a file; null if there is none. */
 function readFile(path: string): string | null {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return null;
+  const stat = statOf(path);
+  if (stat === null) return null;
   if (!stat.isFile() || stat.size > LENGTH_MAX) throw new Error('it is not a state file');
   const text = readFileSync(path, 'latin1');
   if (text === '') throw new Error('it is damaged');
   return text;
+}
+
+function statOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Below what is no directory there is no file; that nothing can be stored is said when it is.
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw error;
+  }
 }
 
 function format(applied: AppliedStates): string {

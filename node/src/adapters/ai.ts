@@ -119,7 +119,6 @@ function isTask(operationId: string | undefined): boolean {
 }
 
 function countUsage(adapter: Adapter, event: AiEvent): void {
-  if (adapter.isInsideOther()) return;
   const usage = event.totalUsage ?? event.usage;
   const model = event.response?.modelId ?? event.modelId ?? modelIdOf(event.model);
   const tokensIn = tokenCount(usage?.inputTokens);

@@ -179,15 +179,31 @@ export interface LangChainContext {
   setContextVariable(name: string, value: unknown): void;
 }
 
+/** What of `@langchain/core/singletons` tells which run this code is in. */
+export interface LangChainSingletons {
+  readonly AsyncLocalStorageProviderSingleton: {
+    getRunnableConfig(): { readonly callbacks?: unknown } | undefined;
+  };
+}
+
 const VARIABLE = 'heartline_handler';
 
 /**
  * Lets all runs of this async context report: `registerLangChain(await import('@langchain/core/context'))`.
- * Servers that were created before do not see it: call it first.
+ * Servers that were created before do not see it: call it first. With `singletons`
+ * (`@langchain/core/singletons`) a run of another framework within one of these is part of it.
  */
-export function registerLangChain(context: LangChainContext, options: AdapterOptions = {}): void {
+export function registerLangChain(
+  context: LangChainContext,
+  options: AdapterOptions & { readonly singletons?: LangChainSingletons | undefined } = {},
+): void {
+  const handler = new HeartlineCallbackHandler(options, () => {
+    const config = options.singletons?.AsyncLocalStorageProviderSingleton.getRunnableConfig();
+    const callbacks = config?.callbacks as { getParentRunId?(): string | undefined } | undefined;
+    return callbacks?.getParentRunId?.();
+  });
   context.registerConfigureHook({ contextVar: VARIABLE, inheritable: true });
-  context.setContextVariable(VARIABLE, new HeartlineCallbackHandler(options));
+  context.setContextVariable(VARIABLE, handler);
 }
 
 function isAbort(error: unknown): boolean {

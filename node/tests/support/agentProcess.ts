@@ -1,8 +1,7 @@
 /** An agent in a process of its own. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { eventually } from './collector.js';
@@ -29,9 +28,11 @@ export class AgentProcess {
 
   /** Starts a program, given as the text of a module; `import … from 'heartline'` works in it. */
   constructor(source: string, environment: Record<string, string>, nodeArgs: string[] = []) {
-    const dir = mkdtempSync(join(tmpdir(), 'hl-agent-'));
-    const path = join(dir, 'agent.mjs');
-    writeFileSync(path, source.replaceAll("'heartline'", JSON.stringify(join(PACKAGE, 'dist/esm/index.js'))));
+    // Within the package, so that it finds this one and the frameworks by their names.
+    const dir = join(PACKAGE, 'build/agents');
+    mkdirSync(dir, { recursive: true });
+    const path = join(mkdtempSync(`${dir}/`), 'agent.mjs');
+    writeFileSync(path, source);
     this.child = spawn(process.execPath, [...nodeArgs, path], {
       env: environment,
       cwd: PACKAGE,
