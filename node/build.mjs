@@ -39,4 +39,5 @@ writeFileSync('dist/cjs/package.json', '{ "type": "commonjs" }\n');
 if (process.argv.includes('--tests')) {
   rmSync('build', { recursive: true, force: true });
   compile('tsconfig.tests.json');
+  compile('tests/types/tsconfig.json');
 }

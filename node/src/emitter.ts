@@ -34,6 +34,8 @@ export class Emitter {
   #lastFailure: string | null = null;
   /** Called when the event loop is found to have its turns. */
   onLoopTurn: () => void = () => {};
+  /** Called when the sender has stopped. */
+  onStopped: () => void = () => {};
   /** Nothing is counted any more. */
   isStopped = false;
 
@@ -183,12 +185,14 @@ export class Emitter {
         break;
       case 'stopped':
         this.isStopped = true;
+        this.onStopped();
         break;
     }
   }
 
   #fail(failure: Problem): void {
     this.isStopped = true;
+    this.onStopped();
     this.#problems.push(failure);
     this.#log.warn(failure.message);
   }

@@ -6,6 +6,7 @@
  * `process.exit()`. A program that ends by an exception says none, on purpose: it has crashed.
  */
 
+import { processState } from './current.js';
 import type { Emitter } from './emitter.js';
 import { STOP_TIMEOUT_MS } from './senderThread.js';
 import { StopRequest } from './shared/memory.js';
@@ -30,6 +31,12 @@ export function sayGoodbyeAtEnd(emitter: Emitter): void {
       hasCrashed = false;
     }).unref();
   });
+}
+
+/** Forgets an emitter that has stopped. */
+export function sayGoodbyeNoMore(emitter: Emitter): void {
+  emitters.delete(emitter);
+  processState().saysGoodbye.delete(emitter);
 }
 
 /** Stops emitters, all together as long as one may take. */

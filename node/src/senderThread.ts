@@ -38,7 +38,7 @@ export class SenderThread {
       stderr: true,
     });
     this.#worker.on('error', (error) => this.#handle({ kind: 'failed', reason: reasonOf(error) }));
-    this.#worker.on('exit', () => this.#handle({ kind: 'stopped' }));
+    this.#worker.on('exit', () => this.#onExit());
     this.#port.on('message', (message: ToAgent) => this.#handle(message));
     // Neither keeps a program from its end.
     this.#port.unref();
@@ -95,6 +95,12 @@ export class SenderThread {
   /** Blocks until the sender has stopped, at most `timeoutMs`. */
   blockUntilStopped(timeoutMs: number): void {
     Atomics.wait(this.memory.flags, Flag.Stopped, 0, Math.max(0, timeoutMs));
+  }
+
+  /** The sender says when it has stopped; a thread that ends before was ended by others. */
+  #onExit(): void {
+    this.drain();
+    if (!this.memory.isStopped) this.#handle({ kind: 'failed', reason: 'its thread was ended' });
   }
 
   #handle(message: ToAgent): void {

@@ -10,7 +10,7 @@ import { Heartline } from './heartline.js';
 import { KillMemory } from './killMemory.js';
 import type { StartOptions } from './options.js';
 import type { Problem } from './problem.js';
-import { sayGoodbyeAtEnd } from './processEnd.js';
+import { sayGoodbyeAtEnd, sayGoodbyeNoMore } from './processEnd.js';
 import { announceToChildren, claimReplica } from './replica.js';
 import type { ReplicaClaim } from './replicaClaim.js';
 import { resolveSettings, resolveStateDir, type Settings } from './settings.js';
@@ -35,6 +35,10 @@ export function start(name: string, options: StartOptions = {}): Heartline {
     announceToChildren(asked);
     sayGoodbyeAtEnd(emitter);
     if (given.goodbyeOnSignals !== false) sayGoodbyeAtSignals(emitter);
+    emitter.onStopped = () => {
+      sayGoodbyeNoMore(emitter);
+      if (handles.get(asked) === handle) handles.delete(asked);
+    };
   }
   return handle;
 }

@@ -11,7 +11,8 @@ export interface Tokens {
 }
 
 /** A task in flight. It is counted, with its latency, when it ends. */
-export class Task implements TaskNode {
+export class Task {
+  // A node in the list of tasks in flight.
   /** @internal */
   before: TaskNode | null = null;
   /** @internal */
