@@ -12,8 +12,12 @@ for (const variable of ['HEARTLINED', 'HEARTLINE']) {
   const path = process.env[variable];
   if (path === undefined || !existsSync(path)) {
     console.error(`${variable} ${path === undefined ? 'is not set' : `names no file: ${path}`}.`);
-    console.error('The tests need a real collector: run `cargo build`, and set HEARTLINED to the path of');
-    console.error('heartlined and HEARTLINE to the path of heartline, such as "$PWD/target/debug/heartline".');
+    console.error(
+      'The tests need a real collector: run `cargo build`, and set HEARTLINED to the path of',
+    );
+    console.error(
+      'heartlined and HEARTLINE to the path of heartline, such as "$PWD/target/debug/heartline".',
+    );
     process.exit(1);
   }
 }
@@ -31,5 +35,10 @@ function testFiles(dir) {
 }
 
 run(['build.mjs', '--tests']);
-const options = ['--test-concurrency=4', '--test-timeout=60000', '--test-force-exit', '--test-reporter=spec'];
+const options = [
+  '--test-concurrency=4',
+  '--test-timeout=60000',
+  '--test-force-exit',
+  '--test-reporter=spec',
+];
 run(['--test', ...options, ...process.argv.slice(2), ...testFiles('build/tests')]);

@@ -16,7 +16,12 @@ const counted = { ok: 0, failed: 0, cost_nano_usd: 0, tokens_in: 0, tokens_out: 
 for await (const line of createInterface({ input: process.stdin })) {
   if (line.trim() === '') continue;
   const it = JSON.parse(line);
-  const { success = true, cost_nano_usd: nano = 0, tokens_in: tokensIn = 0, tokens_out: tokensOut = 0 } = it;
+  const {
+    success = true,
+    cost_nano_usd: nano = 0,
+    tokens_in: tokensIn = 0,
+    tokens_out: tokensOut = 0,
+  } = it;
   if (it.op === 'report') {
     const latencyMs = it.latency_us === undefined ? undefined : it.latency_us / 1_000;
     hb.report({ success, latencyMs, costUsd: nano / 1e9, tokensIn, tokensOut });

@@ -7,7 +7,11 @@ import { start } from 'heartline';
 import { heartlineTelemetry } from 'heartline/ai';
 
 const hb = start('ai-sdk', { interval: '1s' });
-registerTelemetry(heartlineTelemetry({ cost: ({ tokensIn = 0, tokensOut = 0 }) => tokensIn * 1e-6 + tokensOut * 5e-6 }));
+registerTelemetry(
+  heartlineTelemetry({
+    cost: ({ tokensIn = 0, tokensOut = 0 }) => tokensIn * 1e-6 + tokensOut * 5e-6,
+  }),
+);
 
 const model = new MockLanguageModelV4({
   doGenerate: async () => ({
@@ -17,5 +21,6 @@ const model = new MockLanguageModelV4({
     warnings: [],
   }),
 });
-for (let n = 0; n < 3; n += 1) console.log((await generateText({ model, prompt: 'What is a heartbeat?' })).text);
+for (let n = 0; n < 3; n += 1)
+  console.log((await generateText({ model, prompt: 'What is a heartbeat?' })).text);
 await hb.stop();

@@ -2,7 +2,15 @@
 
 import { AIMessage } from '@langchain/core/messages';
 import { FakeListChatModel } from '@langchain/core/utils/testing';
-import { Annotation, Command, END, interrupt, MemorySaver, START, StateGraph } from '@langchain/langgraph';
+import {
+  Annotation,
+  Command,
+  END,
+  interrupt,
+  MemorySaver,
+  START,
+  StateGraph,
+} from '@langchain/langgraph';
 import { start } from 'heartline';
 import { heartlineHandler } from 'heartline/langchain';
 
@@ -20,7 +28,9 @@ const model = new FakeModel({ responses: ['a refund'] });
 const graph = new StateGraph(Annotation.Root({ answer: Annotation() }))
   .addNode('plan', async () => ({ answer: (await model.invoke('what now?')).content }))
   .addNode('approve', () => ({ answer: interrupt('may I?') }))
-  .addEdge(START, 'plan').addEdge('plan', 'approve').addEdge('approve', END)
+  .addEdge(START, 'plan')
+  .addEdge('plan', 'approve')
+  .addEdge('approve', END)
   .compile({ checkpointer: new MemorySaver() });
 
 const config = { configurable: { thread_id: 'order-7' }, callbacks: [heartlineHandler()] };

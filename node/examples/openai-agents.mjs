@@ -1,6 +1,13 @@
 // OpenAI Agents with a fake model: no network, no key. `node examples/openai-agents.mjs`
 
-import { addTraceProcessor, Agent, getCurrentSpan, run, setTraceProcessors, Usage } from '@openai/agents';
+import {
+  addTraceProcessor,
+  Agent,
+  getCurrentSpan,
+  run,
+  setTraceProcessors,
+  Usage,
+} from '@openai/agents';
 import { start } from 'heartline';
 import { HeartlineTraceProcessor } from 'heartline/openai-agents';
 

@@ -17,6 +17,10 @@ const model = new MockLanguageModelV3({
     warnings: [],
   }),
 });
-const { text } = await generateText({ model, prompt: 'What is a heartbeat?', experimental_telemetry: { isEnabled: true } });
+const { text } = await generateText({
+  model,
+  prompt: 'What is a heartbeat?',
+  experimental_telemetry: { isEnabled: true },
+});
 console.log(text);
 await hb.stop();

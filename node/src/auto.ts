@@ -2,7 +2,11 @@
 
 import type { AdapterOptions } from './adapters/adapter.js';
 import { heartlineIntegration, heartlineTelemetry } from './adapters/ai.js';
-import { type LangChainContext, type LangChainSingletons, registerLangChain } from './adapters/langchain.js';
+import {
+  type LangChainContext,
+  type LangChainSingletons,
+  registerLangChain,
+} from './adapters/langchain.js';
 import { HeartlineTraceProcessor } from './adapters/openaiAgents.js';
 import { HeartlineSpanProcessor } from './adapters/otel.js';
 import { processState } from './current.js';
@@ -68,7 +72,9 @@ function registerOpenAiAgents(module: Module, options: AdapterOptions): boolean 
 function registerOtel(module: Module, options: AdapterOptions): boolean {
   const trace = module['trace'] as { getTracerProvider(): { getDelegate?(): unknown } } | undefined;
   const provider = trace?.getTracerProvider();
-  const delegate = (provider?.getDelegate?.() ?? provider) as { addSpanProcessor?: unknown } | undefined;
+  const delegate = (provider?.getDelegate?.() ?? provider) as
+    | { addSpanProcessor?: unknown }
+    | undefined;
   if (typeof delegate?.addSpanProcessor !== 'function') return false;
   delegate.addSpanProcessor(new HeartlineSpanProcessor(options));
   return true;

@@ -48,12 +48,16 @@ export class Emitter {
     this.#problems = [...problems];
     this.onKill = this.#checkedOnKill(options.onKill);
     this.#onResume = options.onResume;
-    for (const { kind, message } of this.#problems) if (kind !== 'Disabled') this.#log.warn(message);
+    for (const { kind, message } of this.#problems)
+      if (kind !== 'Disabled') this.#log.warn(message);
   }
 
   /** Starts the sender's thread. */
   launch(config: Omit<SenderConfig, 'memory' | 'clockOffsetMs'>): void {
-    this.#applyAtStart(config.applied.some(({ killed }) => killed), config.memoryProblems);
+    this.#applyAtStart(
+      config.applied.some(({ killed }) => killed),
+      config.memoryProblems,
+    );
     const [seconds, nanos] = process.hrtime();
     const clockOffsetMs = seconds * 1e3 + nanos / 1e6 - performance.now();
     try {
@@ -66,7 +70,9 @@ export class Emitter {
       const links = config.collectors.map((collector) => ({ collector, ...link }));
       this.#sender = { ...NO_SENDER, links, memoryProblems: config.memoryProblems };
     } catch (error) {
-      this.#fail(problem('ThreadNotStarted', `can't start the sender's thread: ${reasonOf(error)}`));
+      this.#fail(
+        problem('ThreadNotStarted', `can't start the sender's thread: ${reasonOf(error)}`),
+      );
     }
   }
 

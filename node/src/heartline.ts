@@ -32,7 +32,8 @@ export class Heartline {
   task<T>(run: TaskFunction<T>): Promise<T>;
   task<T>(name: string, run: TaskFunction<T>): Promise<T>;
   task<T>(nameOrRun: string | TaskFunction<T>, run?: TaskFunction<T>): Promise<T> {
-    const [name, call] = typeof nameOrRun === 'function' ? [undefined, nameOrRun] : [nameOrRun, run];
+    const [name, call] =
+      typeof nameOrRun === 'function' ? [undefined, nameOrRun] : [nameOrRun, run];
     if (typeof call !== 'function') {
       this.#emitter.misuse('task() takes a function: hb.task("fetch", async (t) => { … })');
       return Promise.resolve(undefined as T);
@@ -48,7 +49,8 @@ export class Heartline {
   taskSync<T>(run: (task: Task) => T): T;
   taskSync<T>(name: string, run: (task: Task) => T): T;
   taskSync<T>(nameOrRun: string | ((task: Task) => T), run?: (task: Task) => T): T {
-    const [name, call] = typeof nameOrRun === 'function' ? [undefined, nameOrRun] : [nameOrRun, run];
+    const [name, call] =
+      typeof nameOrRun === 'function' ? [undefined, nameOrRun] : [nameOrRun, run];
     if (typeof call !== 'function') {
       this.#emitter.misuse('taskSync() takes a function: hb.taskSync("parse", (t) => { … })');
       return undefined as T;
@@ -70,7 +72,10 @@ export class Heartline {
   }
 
   /** Returns a function that runs this one as a task each time it is called. */
-  wrap<A extends unknown[], R>(run: (...args: A) => R, name?: string): (...args: A) => Promise<Awaited<R>> {
+  wrap<A extends unknown[], R>(
+    run: (...args: A) => R,
+    name?: string,
+  ): (...args: A) => Promise<Awaited<R>> {
     const handle = this;
     return function wrapped(this: unknown, ...args: A): Promise<Awaited<R>> {
       const call = (): R => run.apply(this, args);
@@ -134,7 +139,8 @@ export class Heartline {
   /** Reports the length of the agent's backlog; null: it has none to tell of any more. */
   queue(depth: number | null): void {
     const isCount = typeof depth === 'number' && Number.isInteger(depth) && depth >= 0;
-    if (depth === null || isCount) this.#emitter.activity.queue(depth && Math.min(depth, 2 ** 32 - 1));
+    if (depth === null || isCount)
+      this.#emitter.activity.queue(depth && Math.min(depth, 2 ** 32 - 1));
     else this.#emitter.misuse('queue() takes a whole number that is not negative, or null');
   }
 

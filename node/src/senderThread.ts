@@ -1,6 +1,11 @@
 /** The sender's thread, as the agent's thread sees it. */
 
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  Worker,
+} from 'node:worker_threads';
 
 import { reasonOf } from './problem.js';
 import { THREAD_SOURCE } from './sender/threadSource.js';

@@ -27,7 +27,16 @@ export interface Settings {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 60e3, h: 3_600e3 };
-const TEXTS = ['collector', 'token', 'tokenFile', 'stateDir', 'host', 'group', 'version', 'framework'] as const;
+const TEXTS = [
+  'collector',
+  'token',
+  'tokenFile',
+  'stateDir',
+  'host',
+  'group',
+  'version',
+  'framework',
+] as const;
 
 /**
  * Resolves arguments, then environment, then defaults (`SPEC.md`, section 17). Returns the problem

@@ -161,6 +161,7 @@ export function isCovered(framework: string): boolean {
 
 /** Returns a count of tokens, or undefined: unknown is not zero. */
 export function tokenCount(value: unknown): number | undefined {
-  const count = typeof value === 'object' && value !== null ? (value as { total?: unknown }).total : value;
+  const count =
+    typeof value === 'object' && value !== null ? (value as { total?: unknown }).total : value;
   return typeof count === 'number' && Number.isInteger(count) && count >= 0 ? count : undefined;
 }

@@ -19,7 +19,11 @@ interface AiEvent {
   readonly toolCall?: { readonly toolName?: string };
   readonly usage?: AiUsage;
   readonly totalUsage?: AiUsage;
-  readonly content?: readonly { readonly type?: string; readonly approvalId?: string; readonly toolCall?: { readonly toolName?: string } }[];
+  readonly content?: readonly {
+    readonly type?: string;
+    readonly approvalId?: string;
+    readonly toolCall?: { readonly toolName?: string };
+  }[];
   readonly messages?: unknown;
   readonly prompt?: unknown;
   readonly model?: { readonly modelId?: string } | string;
@@ -43,7 +47,10 @@ export interface AiTelemetry {
   readonly onEnd: Hook;
   readonly onError: Hook;
   readonly onAbort: Hook;
-  readonly executeTool: <T>(options: { readonly callId: string; readonly execute: () => PromiseLike<T> }) => PromiseLike<T>;
+  readonly executeTool: <T>(options: {
+    readonly callId: string;
+    readonly execute: () => PromiseLike<T>;
+  }) => PromiseLike<T>;
 }
 
 /** To be given to `registerTelemetryIntegration` of version 6. */

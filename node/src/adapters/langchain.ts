@@ -18,7 +18,10 @@ type Metadata = Readonly<Record<string, unknown>>;
 interface LlmOutput {
   readonly generations?: readonly (readonly {
     readonly message?: {
-      readonly usage_metadata?: { readonly input_tokens?: unknown; readonly output_tokens?: unknown };
+      readonly usage_metadata?: {
+        readonly input_tokens?: unknown;
+        readonly output_tokens?: unknown;
+      };
       readonly response_metadata?: Metadata;
     };
   }[])[];
@@ -41,7 +44,10 @@ export class HeartlineCallbackHandler {
   /** The run at the root of each run that is under way. */
   readonly #roots = new Map<string, string>();
   /** Thread of each root, and whether it was interrupted. */
-  readonly #threads = new Map<string, { readonly thread: string | undefined; isInterrupted: boolean }>();
+  readonly #threads = new Map<
+    string,
+    { readonly thread: string | undefined; isInterrupted: boolean }
+  >();
 
   constructor(options: AdapterOptions = {}, insideRun: () => string | undefined = () => undefined) {
     this.#adapter = new Adapter('langchain', options, () => this.#roots.has(insideRun() ?? ''));
@@ -53,29 +59,52 @@ export class HeartlineCallbackHandler {
   }
 
   async handleChainStart(
-    _chain: unknown, _inputs: unknown, runId: string, parentRunId?: string, _tags?: string[],
-    metadata: Metadata = {}, _runType?: string, runName?: string,
+    _chain: unknown,
+    _inputs: unknown,
+    runId: string,
+    parentRunId?: string,
+    _tags?: string[],
+    metadata: Metadata = {},
+    _runType?: string,
+    runName?: string,
   ): Promise<void> {
     await this.#begin(runId, parentRunId, metadata, runName ?? 'run');
   }
 
   async handleChatModelStart(
-    _llm: unknown, _messages: unknown, runId: string, parentRunId?: string, _extra?: unknown,
-    _tags?: string[], metadata: Metadata = {}, runName?: string,
+    _llm: unknown,
+    _messages: unknown,
+    runId: string,
+    parentRunId?: string,
+    _extra?: unknown,
+    _tags?: string[],
+    metadata: Metadata = {},
+    runName?: string,
   ): Promise<void> {
     await this.#begin(runId, parentRunId, metadata, runName ?? 'model');
   }
 
   async handleLLMStart(
-    _llm: unknown, _prompts: unknown, runId: string, parentRunId?: string, _extra?: unknown,
-    _tags?: string[], metadata: Metadata = {}, runName?: string,
+    _llm: unknown,
+    _prompts: unknown,
+    runId: string,
+    parentRunId?: string,
+    _extra?: unknown,
+    _tags?: string[],
+    metadata: Metadata = {},
+    runName?: string,
   ): Promise<void> {
     await this.#begin(runId, parentRunId, metadata, runName ?? 'model');
   }
 
   async handleToolStart(
-    _tool: unknown, _input: string, runId: string, parentRunId?: string, _tags?: string[],
-    metadata: Metadata = {}, runName?: string,
+    _tool: unknown,
+    _input: string,
+    runId: string,
+    parentRunId?: string,
+    _tags?: string[],
+    metadata: Metadata = {},
+    runName?: string,
   ): Promise<void> {
     await this.#begin(runId, parentRunId, metadata, runName ?? 'tool');
   }
@@ -105,7 +134,12 @@ export class HeartlineCallbackHandler {
     this.#fail(error, runId);
   }
 
-  async #begin(runId: string, parentRunId: string | undefined, metadata: Metadata, name: string): Promise<void> {
+  async #begin(
+    runId: string,
+    parentRunId: string | undefined,
+    metadata: Metadata,
+    name: string,
+  ): Promise<void> {
     const root = parentRunId === undefined ? undefined : this.#roots.get(parentRunId);
     if (root === undefined && this.#adapter.handle?.killed === true) {
       if (this.#adapter.handle.raisesWhenKilled && !this.#adapter.isPart()) throw new AgentKilled();

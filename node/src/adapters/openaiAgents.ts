@@ -49,8 +49,13 @@ export class HeartlineTraceProcessor {
   /** Errors of agents below the roots: a failed run shows there only. */
   readonly #failures = new Map<string, string>();
 
-  constructor(options: AdapterOptions = {}, currentSpan: () => { spanId: string } | null = () => null) {
-    this.#adapter = new Adapter('openai-agents', options, () => this.#live.has(currentSpan()?.spanId ?? ''));
+  constructor(
+    options: AdapterOptions = {},
+    currentSpan: () => { spanId: string } | null = () => null,
+  ) {
+    this.#adapter = new Adapter('openai-agents', options, () =>
+      this.#live.has(currentSpan()?.spanId ?? ''),
+    );
   }
 
   async onTraceStart(): Promise<void> {}
@@ -107,10 +112,12 @@ export class HeartlineTraceProcessor {
    */
   #countTask(task: LiveTask, data: SpanData): void {
     const { tokensIn = 0, tokensOut = 0 } = callOf(data);
-    const requests = tokenCount((data['usage'] as Record<string, unknown> | undefined)?.['requests']) ?? 0;
+    const requests =
+      tokenCount((data['usage'] as Record<string, unknown> | undefined)?.['requests']) ?? 0;
     const used: Usage = { tokensIn, tokensOut, requests };
     if (requests < task.turns + task.nested.requests) add(used, task.nested);
-    if (task.enclosing === null) this.#adapter.count({ tokensIn: used.tokensIn, tokensOut: used.tokensOut });
+    if (task.enclosing === null)
+      this.#adapter.count({ tokensIn: used.tokensIn, tokensOut: used.tokensOut });
     else add(task.enclosing.nested, used);
   }
 }

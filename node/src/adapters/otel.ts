@@ -25,9 +25,18 @@ export interface ReadableSpan {
   spanContext(): { readonly spanId: string; readonly traceId: string };
 }
 
-const SCOPES = /^(pydantic-ai|openinference\.|@?opentelemetry[./]instrumentation[.-](langchain|openai|genai)|opentelemetry\.util\.genai|@arizeai\/openinference-|@traceloop\/instrumentation-|(autogen-core|ai|gen_ai)$)/;
+const SCOPES =
+  /^(pydantic-ai|openinference\.|@?opentelemetry[./]instrumentation[.-](langchain|openai|genai)|opentelemetry\.util\.genai|@arizeai\/openinference-|@traceloop\/instrumentation-|(autogen-core|ai|gen_ai)$)/;
 const MARKS = ['gen_ai.operation.name', 'openinference.span.kind', 'ai.operationId'];
-const CALLS = new Set(['chat', 'text_completion', 'generate_content', 'embeddings', 'LLM', 'EMBEDDING', 'llm']);
+const CALLS = new Set([
+  'chat',
+  'text_completion',
+  'generate_content',
+  'embeddings',
+  'LLM',
+  'EMBEDDING',
+  'llm',
+]);
 const AGENTS = new Set(['invoke_agent', 'invoke_workflow', 'AGENT', 'CHAIN', 'workflow', 'agent']);
 const AI_AGENT = /^ai\.(generateText|streamText|generateObject|streamObject)$/;
 const AI_CALL = /^ai\..*\.do(Generate|Stream|Embed)$/;
@@ -93,7 +102,12 @@ export class HeartlineSpanProcessor {
     else if (isOurs && run !== null) this.#adapter.step(run, span.name);
     const calls = new Map<string, Call>();
     this.#live.set(spanId, {
-      isOurs, run, parent, startedAt: performance.now(), calls, hasFailedAgent: false,
+      isOurs,
+      run,
+      parent,
+      startedAt: performance.now(),
+      calls,
+      hasFailedAgent: false,
     });
   }
 
@@ -112,7 +126,8 @@ export class HeartlineSpanProcessor {
     } else if (live.parent !== null) {
       for (const [id, each] of live.calls) live.parent.calls.set(id, each);
       const isFailedAgent = (hasFailed && kind === 'agent') || live.hasFailedAgent;
-      if (isFailedAgent && kind !== 'tool' && isOpenAiAgents(span)) live.parent.hasFailedAgent = true;
+      if (isFailedAgent && kind !== 'tool' && isOpenAiAgents(span))
+        live.parent.hasFailedAgent = true;
     }
   }
 
@@ -185,12 +200,27 @@ function callOf({ attributes }: ReadableSpan): Call | null {
   const first = (...keys: string[]) => {
     return keys.map((key) => tokenCount(attributes[key])).find((count) => count !== undefined);
   };
-  const tokensIn = first('gen_ai.usage.input_tokens', 'gen_ai.usage.prompt_tokens', 'llm.token_count.prompt', 'ai.usage.inputTokens', 'ai.usage.promptTokens');
-  const tokensOut = first('gen_ai.usage.output_tokens', 'gen_ai.usage.completion_tokens', 'llm.token_count.completion', 'ai.usage.outputTokens', 'ai.usage.completionTokens');
+  const tokensIn = first(
+    'gen_ai.usage.input_tokens',
+    'gen_ai.usage.prompt_tokens',
+    'llm.token_count.prompt',
+    'ai.usage.inputTokens',
+    'ai.usage.promptTokens',
+  );
+  const tokensOut = first(
+    'gen_ai.usage.output_tokens',
+    'gen_ai.usage.completion_tokens',
+    'llm.token_count.completion',
+    'ai.usage.outputTokens',
+    'ai.usage.completionTokens',
+  );
   const cost = attributes['operation.cost'];
   const costUsd = typeof cost === 'number' ? cost : undefined;
   if (tokensIn === undefined && tokensOut === undefined && costUsd === undefined) return null;
-  const model = attributes['gen_ai.response.model'] ?? attributes['gen_ai.request.model'] ?? attributes['llm.model_name'];
+  const model =
+    attributes['gen_ai.response.model'] ??
+    attributes['gen_ai.request.model'] ??
+    attributes['llm.model_name'];
   return { model: typeof model === 'string' ? model : undefined, tokensIn, tokensOut, costUsd };
 }
 

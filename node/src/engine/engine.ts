@@ -11,8 +11,23 @@
  * arguments. The sections named in comments are those of `SPEC.md`.
  */
 
-import { type Ack, type ControlId, type Identity, Phase, type Push, readAck, readPush } from '../protocol/bodies.js';
-import { CHALLENGE_LENGTH, type Header, MessageType, parseDatagram, Refused, verifyDatagram } from '../protocol/envelope.js';
+import {
+  type Ack,
+  type ControlId,
+  type Identity,
+  Phase,
+  type Push,
+  readAck,
+  readPush,
+} from '../protocol/bodies.js';
+import {
+  CHALLENGE_LENGTH,
+  type Header,
+  MessageType,
+  parseDatagram,
+  Refused,
+  verifyDatagram,
+} from '../protocol/envelope.js';
 import type { AgentKeys } from '../protocol/keys.js';
 import { BodyError } from '../protocol/msgpack.js';
 import type { AppliedStates } from './appliedStates.js';
@@ -218,7 +233,8 @@ export class Engine {
 
   /** Returns the first backoff of the next message, if it is not to wait for its interval. */
   #firstRetryMs(): number | null {
-    if (this.#shutdown !== 'open' || this.#connection === 'unconfirmed') return RETRY_UNCONFIRMED_MS;
+    if (this.#shutdown !== 'open' || this.#connection === 'unconfirmed')
+      return RETRY_UNCONFIRMED_MS;
     if (this.#connection === 'unanswered') return RETRY_UNANSWERED_MS;
     return this.#unackedChange === null ? null : RETRY_CHANGE_MS;
   }

@@ -1,8 +1,6 @@
 /** Writing of an emitter's messages. */
 
-import {
-  type AgentKeys,
-} from '../protocol/keys.js';
+import { type AgentKeys } from '../protocol/keys.js';
 import { type Beat, writeBeat, writeGoodbye, type Goodbye } from '../protocol/bodies.js';
 import { MessageType, sealDatagram } from '../protocol/envelope.js';
 import { BodyWriter } from '../protocol/msgpack.js';

@@ -41,7 +41,7 @@ export function packHistogram(pairs: readonly (readonly [number, number])[]): Bu
 function pushLeb128(packed: number[], value: number): void {
   let rest = value;
   while (rest >= 0x80) {
-    packed.push((rest % 0x80) | 0x80);
+    packed.push(rest % 0x80 | 0x80);
     rest = Math.floor(rest / 0x80);
   }
   packed.push(rest);

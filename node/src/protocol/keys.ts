@@ -29,7 +29,11 @@ export function deriveScopeKey(master: Uint8Array, epoch: number, scope: string)
 }
 
 /** Derives the key of one agent and direction from the key of a scope. */
-export function deriveAgentKey(scopeKey: Uint8Array, direction: Direction, agent: string): KeyObject {
+export function deriveAgentKey(
+  scopeKey: Uint8Array,
+  direction: Direction,
+  agent: string,
+): KeyObject {
   const info = Buffer.concat([Buffer.of(direction), Buffer.from(agent)]);
   return createSecretKey(hkdf('heartline/1 agent', scopeKey, info));
 }

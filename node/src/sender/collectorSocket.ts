@@ -16,7 +16,6 @@ import { type Problem, problem, reasonOf } from '../problem.js';
 import { AddressLookup, type LookupResult, type PeerAddress } from './lookup.js';
 
 export class CollectorSocket {
-  readonly #lookup: AddressLookup;
   /** What the last successful look-up has found. */
   #addresses: readonly PeerAddress[] = [];
   #current = 0;
@@ -39,9 +38,8 @@ export class CollectorSocket {
   constructor(
     readonly collector: string,
     private readonly onDatagram: (datagram: Buffer) => void,
-  ) {
-    this.#lookup = new AddressLookup(collector);
-  }
+    private readonly lookup: Pick<AddressLookup, 'start'> = new AddressLookup(collector),
+  ) {}
 
   /** Sends a message. What can't be sent is lost, and is a problem. */
   send(datagram: Buffer): void {
@@ -144,7 +142,7 @@ export class CollectorSocket {
   }
 
   #startLookup(): void {
-    this.#lookup.start((result) => this.#onLookup(result));
+    this.lookup.start((result) => this.#onLookup(result));
   }
 
   /** Takes over what a look-up has found, and sends the last message there. */

@@ -3,7 +3,17 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { Agent, addTraceProcessor, getCurrentSpan, type Model, run, setTraceProcessors, setTracingDisabled, tool, Usage } from '@openai/agents';
+import {
+  Agent,
+  addTraceProcessor,
+  getCurrentSpan,
+  type Model,
+  run,
+  setTraceProcessors,
+  setTracingDisabled,
+  tool,
+  Usage,
+} from '@openai/agents';
 import type { Heartline } from 'heartline';
 import { HeartlineTraceProcessor } from 'heartline/openai-agents';
 import { z } from 'zod';
@@ -11,8 +21,17 @@ import { z } from 'zod';
 import { Collector } from '../support/collector.js';
 import { counted, startAgent } from '../support/counted.js';
 
-const says = (text: string) => [{ type: 'message', role: 'assistant', status: 'completed', content: [{ type: 'output_text', text }] }];
-const calls = (name: string) => [{ type: 'function_call', callId: 'c1', name, arguments: '{}', status: 'completed' }];
+const says = (text: string) => [
+  {
+    type: 'message',
+    role: 'assistant',
+    status: 'completed',
+    content: [{ type: 'output_text', text }],
+  },
+];
+const calls = (name: string) => [
+  { type: 'function_call', callId: 'c1', name, arguments: '{}', status: 'completed' },
+];
 
 function model(...answers: unknown[]): Model {
   let at = 0;
@@ -44,13 +63,33 @@ after(async () => {
 test('runs, tools, nested agents, failures, tokens', async () => {
   const agent = (name: string, answers: unknown[], tools: unknown[] = []) =>
     new Agent({ name, instructions: 'x', model: model(...answers), tools: tools as never });
-  const look = tool({ name: 'look', description: 'looks', parameters: z.object({}), execute: async () => 'seen' });
+  const look = tool({
+    name: 'look',
+    description: 'looks',
+    parameters: z.object({}),
+    execute: async () => 'seen',
+  });
   await run(agent('helper', [calls('look'), says('hi')], [look]), 'hello');
   const inner = agent('inner', [says('from inside')]);
-  const ask = tool({ name: 'ask', description: 'asks', parameters: z.object({}), execute: async () => (await run(inner, 'x')).finalOutput ?? '' });
+  const ask = tool({
+    name: 'ask',
+    description: 'asks',
+    parameters: z.object({}),
+    execute: async () => (await run(inner, 'x')).finalOutput ?? '',
+  });
   await run(agent('outer', [calls('ask'), says('hi')], [ask]), 'hello');
-  const asTool = agent('as-tool', [says('from inside')]).asTool({ toolName: 'as_tool', toolDescription: 'x' });
-  await run(agent('outer-2', [[{ ...calls('as_tool')[0], arguments: '{"input":"x"}' }], says('hi')], [asTool]), 'hello');
+  const asTool = agent('as-tool', [says('from inside')]).asTool({
+    toolName: 'as_tool',
+    toolDescription: 'x',
+  });
+  await run(
+    agent(
+      'outer-2',
+      [[{ ...calls('as_tool')[0], arguments: '{"input":"x"}' }], says('hi')],
+      [asTool],
+    ),
+    'hello',
+  );
   await assert.rejects(run(agent('bad', [new Error('model down')]), 'x'), /model down/);
   await hb.task(() => run(agent('in-task', [says('hi')]), 'x'));
   await Promise.all([run(agent('a', [says('a')]), 'x'), run(agent('b', [says('b')]), 'x')]);

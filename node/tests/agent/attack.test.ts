@@ -18,23 +18,33 @@ after(() => collector.close());
 const LIVE = `while (!hb.status().isHealthy) await new Promise((resolve) => setTimeout(resolve, 10));`;
 
 test('a thread that is ended by others is a problem, and the agent goes on', async () => {
-  const agent = new AgentProcess(`
+  const agent = new AgentProcess(
+    `
     import { start } from 'heartline';
     process.on('worker', (worker) => setTimeout(() => worker.terminate(), 300));
     const hb = start('ended-thread');
     await new Promise((resolve) => setTimeout(resolve, 600));
-    console.log(await hb.task(async () => 'works'), String(hb.status()));`, collector.environment);
+    console.log(await hb.task(async () => 'works'), String(hb.status()));`,
+    collector.environment,
+  );
   const { code, stdout, stderr } = await agent.ended();
   assert.equal(code, 0, stderr);
-  assert.match(stdout, /^works off; the emitter has failed: nothing is sent any more \(its thread was ended\)/);
+  assert.match(
+    stdout,
+    /^works off; the emitter has failed: nothing is sent any more \(its thread was ended\)/,
+  );
 });
 
 test('a program that may start no threads is told so', async () => {
-  const agent = new AgentProcess(`
+  const agent = new AgentProcess(
+    `
     import { start } from 'heartline';
     const hb = start('no-threads');
     hb.report();
-    console.log(String(hb.status()));`, collector.environment, ['--experimental-permission', '--allow-fs-read=*']);
+    console.log(String(hb.status()));`,
+    collector.environment,
+    ['--experimental-permission', '--allow-fs-read=*'],
+  );
   const { code, stdout } = await agent.ended();
   assert.equal(code, 0);
   assert.match(stdout, /^off; .*can't start the sender's thread: /);
@@ -42,13 +52,18 @@ test('a program that may start no threads is told so', async () => {
 
 test('what a program loads first is not loaded by the thread', async () => {
   const preload = `data:text/javascript,${encodeURIComponent(`import { threadId } from 'node:worker_threads'; console.log('loaded in ' + threadId);`)}`;
-  const agent = new AgentProcess(`import { start } from 'heartline'; const hb = start('preloads'); ${LIVE}`, collector.environment, ['--import', preload]);
+  const agent = new AgentProcess(
+    `import { start } from 'heartline'; const hb = start('preloads'); ${LIVE}`,
+    collector.environment,
+    ['--import', preload],
+  );
   const { stdout } = await agent.ended();
   assert.equal(stdout, 'loaded in 0\n');
 });
 
 test('a log, hooks and settings that throw reach nobody', async () => {
-  const agent = new AgentProcess(`
+  const agent = new AgentProcess(
+    `
     import { start } from 'heartline';
     const hb = start('throws', {
       interval: 1, log: () => { throw new Error('of the log'); },
@@ -57,7 +72,9 @@ test('a log, hooks and settings that throw reach nobody', async () => {
     });
     while (hb.status().collectors[0]?.connection !== 'confirmed') await new Promise((resolve) => setTimeout(resolve, 10));
     console.log('live');
-    setInterval(() => {}, 1_000);`, collector.environment);
+    setInterval(() => {}, 1_000);`,
+    collector.environment,
+  );
   await agent.printed('live');
   await collector.operator('kill', 'throws', '--reason', 'test', '--yes', '--wait', '10s');
   await new Promise((resolve) => setTimeout(resolve, 200));
@@ -68,15 +85,20 @@ test('a log, hooks and settings that throw reach nobody', async () => {
 });
 
 test('thirty starts and stops leave nothing behind', async () => {
-  const listeners = () => ['exit', 'SIGTERM', 'SIGINT', 'uncaughtExceptionMonitor'].map((it) => process.listenerCount(it));
+  const listeners = () =>
+    ['exit', 'SIGTERM', 'SIGINT', 'uncaughtExceptionMonitor'].map((it) =>
+      process.listenerCount(it),
+    );
   await start('again').stop();
   const before = listeners();
   for (let round = 0; round < 6; round += 1) {
-    await Promise.all(['again', 'a', 'b', 'c', 'd'].map(async (name) => {
-      const hb = start(name, { replicas: false });
-      hb.report();
-      await hb.stop();
-    }));
+    await Promise.all(
+      ['again', 'a', 'b', 'c', 'd'].map(async (name) => {
+        const hb = start(name, { replicas: false });
+        hb.report();
+        await hb.stop();
+      }),
+    );
   }
   assert.deepEqual(listeners(), before);
   for (const name of ['a', 'b', 'c', 'd']) await collector.until(name, (it) => it.total.ok === 6);
@@ -87,7 +109,10 @@ test('a collector that is killed again and again loses no task', async () => {
   let [tasks, isDone] = [0, false];
   const work = (async () => {
     while (!isDone) {
-      await hb.task(async (t) => { t.cost(0.000_000_001); await new Promise((resolve) => setTimeout(resolve, 1)); });
+      await hb.task(async (t) => {
+        t.cost(0.000_000_001);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      });
       tasks += 1;
     }
   })();
@@ -99,7 +124,10 @@ test('a collector that is killed again and again loses no task', async () => {
   }
   isDone = true;
   await work;
-  await eventually(() => hb.status().isHealthy, () => String(hb.status()));
+  await eventually(
+    () => hb.status().isHealthy,
+    () => String(hb.status()),
+  );
   await hb.stop();
   const { total } = await collector.until('never-loses', (it) => it.reason === 'shutdown');
   assert.deepEqual([total.ok, total.failed, total.cost_nano_usd], [tasks, 0, tasks]);
@@ -108,13 +136,20 @@ test('a collector that is killed again and again loses no task', async () => {
 test('a task that never ends, and ten thousand beside it, end in order', async () => {
   const hb = start('many', { interval: 100 });
   const forever = hb.begin('forever');
-  await Promise.all(Array.from({ length: 10_000 }, (_, n) => hb.task(async (t) => {
-    await null;
-    if (n % 3 === 0) t.step('middle');
-    if (n % 7 === 0) t.fail();
-  })));
+  await Promise.all(
+    Array.from({ length: 10_000 }, (_, n) =>
+      hb.task(async (t) => {
+        await null;
+        if (n % 3 === 0) t.step('middle');
+        if (n % 7 === 0) t.fail();
+      }),
+    ),
+  );
   assert.equal(hb.status().inFlight, 1);
-  await collector.until('many', (it) => it.in_flight === 1 && it.total.ok + it.total.failed === 10_000);
+  await collector.until(
+    'many',
+    (it) => it.in_flight === 1 && it.total.ok + it.total.failed === 10_000,
+  );
   forever.end();
   await hb.stop();
 });

@@ -27,7 +27,8 @@ test('import and require share the agents of a process', async () => {
 });
 
 test('auto() registers what is installed, once, and a run counts once for all of them', async () => {
-  const agent = new AgentProcess(`
+  const agent = new AgentProcess(
+    `
     import { auto, start } from 'heartline';
     import { generateText } from 'ai';
     import { MockLanguageModelV3 } from 'ai/test';
@@ -43,21 +44,40 @@ test('auto() registers what is installed, once, and a run counts once for all of
     await RunnableLambda.from(async () => generateText({ model, prompt: 'x', experimental_telemetry: { isEnabled: true } })).invoke(1);
     await hb.task(() => generateText({ model, prompt: 'x', experimental_telemetry: { isEnabled: true } }));
     await generateText({ model, prompt: 'x', experimental_telemetry: { isEnabled: true } });
-    console.log('problems', hb.status().problems.length);`, collector.environment);
+    console.log('problems', hb.status().problems.length);`,
+    collector.environment,
+  );
   const { stdout, stderr } = await agent.ended();
   assert.equal(stdout, 'ai,langchain,openai-agents 0\nproblems 0\n', stderr);
-  assert.deepEqual(await counted(collector, 'auto', 3), { ok: 3, failed: 0, in: 30, out: 15, nano: 0 });
+  assert.deepEqual(await counted(collector, 'auto', 3), {
+    ok: 3,
+    failed: 0,
+    in: 30,
+    out: 15,
+    nano: 0,
+  });
 });
 
 test('the conformance agent counts as the collector does', async () => {
   const { spawn } = await import('node:child_process');
   const path = new URL('../../../conformance/agent.mjs', import.meta.url).pathname;
-  const child = spawn(process.execPath, [path, 'conforms'], { env: collector.environment, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [path, 'conforms'], {
+    env: collector.environment,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   let stdout = '';
   child.stdout.on('data', (data) => (stdout += String(data)));
   for (let n = 0; n < 500; n += 1) {
-    const common = { success: n % 3 !== 0, cost_nano_usd: n * 1_000_003, tokens_in: n, tokens_out: 2 * n };
-    const operation = n % 2 === 0 ? { op: 'report', latency_us: n * 997, ...common } : { op: 'task', step: 'parse', ...common };
+    const common = {
+      success: n % 3 !== 0,
+      cost_nano_usd: n * 1_000_003,
+      tokens_in: n,
+      tokens_out: 2 * n,
+    };
+    const operation =
+      n % 2 === 0
+        ? { op: 'report', latency_us: n * 997, ...common }
+        : { op: 'task', step: 'parse', ...common };
     child.stdin.write(`${JSON.stringify(operation)}\n`);
   }
   child.stdin.end();
@@ -66,5 +86,8 @@ test('the conformance agent counts as the collector does', async () => {
   const said = JSON.parse(stdout) as Record<string, number>;
   const { total } = await collector.until('conforms', (it) => it.reason === 'shutdown');
   const { ok, failed, cost_nano_usd, tokens_in, tokens_out } = total;
-  assert.deepEqual({ ok, failed, cost_nano_usd, tokens_in, tokens_out, lost_observations: 0 }, said);
+  assert.deepEqual(
+    { ok, failed, cost_nano_usd, tokens_in, tokens_out, lost_observations: 0 },
+    said,
+  );
 });

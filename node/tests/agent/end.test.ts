@@ -34,7 +34,11 @@ function endOf({ state, reason }: AgentView): string {
 async function stops(name: string): Promise<void> {
   const agent = await collector.until(name, (it) => it.state !== 'healthy');
   const { total } = agent;
-  assert.deepEqual([endOf(agent), total.ok, total.cost_nano_usd], ['killed shutdown', 1, 1_000_000_000], name);
+  assert.deepEqual(
+    [endOf(agent), total.ok, total.cost_nano_usd],
+    ['killed shutdown', 1, 1_000_000_000],
+    name,
+  );
 }
 
 test('the natural end, and process.exit, say goodbye', async () => {
@@ -47,12 +51,17 @@ test('the natural end, and process.exit, say goodbye', async () => {
     ['exits-in-microtask', `queueMicrotask(() => process.exit(7)); ${FOREVER}`, 7],
     ['stops-and-exits', `hb.stop(); process.exit(8);`, 8],
   ];
-  await Promise.all(ends.map(async ([name, once, expected]) => {
-    const { code, stderr } = await new AgentProcess(agent(name, once), collector.environment).ended();
-    assert.deepEqual([code, stderr], [expected, ''], name);
-    const ended = await collector.until(name, (it) => it.state !== 'healthy');
-    assert.equal(endOf(ended), 'killed shutdown', name);
-  }));
+  await Promise.all(
+    ends.map(async ([name, once, expected]) => {
+      const { code, stderr } = await new AgentProcess(
+        agent(name, once),
+        collector.environment,
+      ).ended();
+      assert.deepEqual([code, stderr], [expected, ''], name);
+      const ended = await collector.until(name, (it) => it.state !== 'healthy');
+      assert.equal(endOf(ended), 'killed shutdown', name);
+    }),
+  );
 });
 
 test('a program that has just begun ends at once, without a collector too', async () => {
@@ -75,9 +84,21 @@ test('SIGTERM and SIGINT say goodbye, and end the process by the same signal', a
 
 test('a listener of the program decides, whenever it was added', async () => {
   const listeners: [string, string, string][] = [
-    ['listens-before', `process.once('SIGTERM', () => { console.log('mine'); process.exit(9); });`, FOREVER],
-    ['listens-later', '', `process.on('SIGTERM', () => { console.log('mine'); process.exit(9); }); console.log('ready'); ${FOREVER}`],
-    ['listens-and-waits', '', `process.on('SIGTERM', () => { console.log('mine'); setTimeout(() => process.exit(9), 300); }); ${FOREVER}`],
+    [
+      'listens-before',
+      `process.once('SIGTERM', () => { console.log('mine'); process.exit(9); });`,
+      FOREVER,
+    ],
+    [
+      'listens-later',
+      '',
+      `process.on('SIGTERM', () => { console.log('mine'); process.exit(9); }); console.log('ready'); ${FOREVER}`,
+    ],
+    [
+      'listens-and-waits',
+      '',
+      `process.on('SIGTERM', () => { console.log('mine'); setTimeout(() => process.exit(9), 300); }); ${FOREVER}`,
+    ],
   ];
   for (const [name, first, once] of listeners) {
     const process = new AgentProcess(agent(name, once, first), collector.environment);
@@ -98,7 +119,13 @@ test('libraries that end the process at a signal themselves do so, with a goodby
       (loaded.onExit ?? loaded)(() => { console.log('hook'); });`;
     for (const order of ['before', 'after']) {
       const name = `${library}-${order}`;
-      const source = order === 'before' ? agent(name, FOREVER, first) : agent(name, `await import('data:text/javascript,' + encodeURIComponent(${JSON.stringify(first)})); ${FOREVER}`);
+      const source =
+        order === 'before'
+          ? agent(name, FOREVER, first)
+          : agent(
+              name,
+              `await import('data:text/javascript,' + encodeURIComponent(${JSON.stringify(first)})); ${FOREVER}`,
+            );
       const process = new AgentProcess(source, collector.environment);
       await process.printed('live');
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -117,7 +144,10 @@ test('a crash says no goodbye, and shows what it would have shown', async () => 
     ['rejects-in-task', `hb.task(async () => { throw new Error('a crash'); }); ${FOREVER}`],
   ];
   for (const [name, once] of crashes) {
-    const { code, stderr } = await new AgentProcess(agent(name, once), collector.environment).ended();
+    const { code, stderr } = await new AgentProcess(
+      agent(name, once),
+      collector.environment,
+    ).ended();
     assert.equal(code, 1);
     assert.match(stderr, /a crash/);
     const ended = await collector.until(name, (it) => it.state !== 'healthy');
@@ -133,20 +163,27 @@ test('a program that catches its exceptions ends well', async () => {
 });
 
 test('a rolling restart of 20 agents shows no outage', async () => {
-  const run = (n: number) => new AgentProcess(agent(`rolling.${n}`, FOREVER), collector.environment);
+  const run = (n: number) =>
+    new AgentProcess(agent(`rolling.${n}`, FOREVER), collector.environment);
   const old = Array.from({ length: 20 }, (_, n) => run(n));
   for (const each of old) await each.printed('live');
-  const fresh = await Promise.all(old.map(async (process, n) => {
-    process.signal('SIGTERM');
-    await process.ended();
-    const replacement = run(n);
-    await replacement.printed('live');
-    return replacement;
-  }));
-  const events = (await collector.operator('events', '--json')).trim().split('\n')
+  const fresh = await Promise.all(
+    old.map(async (process, n) => {
+      process.signal('SIGTERM');
+      await process.ended();
+      const replacement = run(n);
+      await replacement.printed('live');
+      return replacement;
+    }),
+  );
+  const events = (await collector.operator('events', '--json'))
+    .trim()
+    .split('\n')
     .map((line) => JSON.parse(line) as { agent: string; kind: string; to?: string })
     .filter((event) => event.agent.startsWith('rolling.') && event.kind === 'transition');
-  const bad = events.filter((event) => event.to !== 'healthy' && event.to !== 'stopped' && event.to !== 'killed');
+  const bad = events.filter(
+    (event) => event.to !== 'healthy' && event.to !== 'stopped' && event.to !== 'killed',
+  );
   assert.deepEqual(bad, []);
   assert.equal(events.filter((event) => event.to === 'healthy').length, 40);
   for (const each of fresh) each.signal('SIGKILL');

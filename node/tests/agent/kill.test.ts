@@ -17,23 +17,35 @@ before(async () => {
 });
 after(() => collector.close());
 
-const kill = (name: string) => collector.operator('kill', name, '--reason', 'test', '--yes', '--wait', '10s');
+const kill = (name: string) =>
+  collector.operator('kill', name, '--reason', 'test', '--yes', '--wait', '10s');
 const resume = (name: string) => collector.operator('resume', name, '--yes', '--wait', '10s');
 
 test('a task waits while the agent is killed, and one in flight goes on', async () => {
   const calls: string[] = [];
   const hb = start('waits-for-resume', {
-    onKill: () => { calls.push('killed'); throw new Error('of the hook'); },
-    onResume: async () => { calls.push('resumed'); throw new Error('of the other hook'); },
+    onKill: () => {
+      calls.push('killed');
+      throw new Error('of the hook');
+    },
+    onResume: async () => {
+      calls.push('resumed');
+      throw new Error('of the other hook');
+    },
     log: (message) => calls.push(message),
   });
   await collector.until('waits-for-resume', (it) => it.state === 'healthy');
   let release = () => {};
-  const inFlight = hb.task(() => new Promise<string>((resolve) => (release = () => resolve('went on'))));
+  const inFlight = hb.task(
+    () => new Promise<string>((resolve) => (release = () => resolve('went on'))),
+  );
   const obeyed = kill('waits-for-resume');
   await eventually(() => hb.killed);
   let hasRun = false;
-  const held = hb.task(async () => { hasRun = true; return 'after the resume'; });
+  const held = hb.task(async () => {
+    hasRun = true;
+    return 'after the resume';
+  });
   release();
   assert.equal(await inFlight, 'went on');
   await obeyed;
@@ -41,10 +53,15 @@ test('a task waits while the agent is killed, and one in flight goes on', async 
   await resume('waits-for-resume');
   assert.equal(await held, 'after the resume');
   await hb.resumed();
-  await eventually(() => calls.length === 4, () => calls.join());
+  await eventually(
+    () => calls.length === 4,
+    () => calls.join(),
+  );
   assert.deepEqual(calls, [
-    'killed', 'the function given as onKill has thrown: of the hook',
-    'resumed', 'the function given as onResume has thrown: of the other hook',
+    'killed',
+    'the function given as onKill has thrown: of the hook',
+    'resumed',
+    'the function given as onResume has thrown: of the other hook',
   ]);
   await hb.stop();
 });
@@ -53,7 +70,10 @@ test('a task is refused where the program chose so', async () => {
   const hb = start('raises', { onKill: 'raise' });
   await collector.until('raises', (it) => it.state === 'healthy');
   await kill('raises');
-  await assert.rejects(hb.task(async () => assert.fail('it must not run')), AgentKilled);
+  await assert.rejects(
+    hb.task(async () => assert.fail('it must not run')),
+    AgentKilled,
+  );
   assert.throws(() => hb.taskSync(() => assert.fail('it must not run')), AgentKilled);
   await resume('raises');
   await hb.resumed();
@@ -75,7 +95,10 @@ test('a kill outlives the process, and a resume ends it', async () => {
   await first.ended();
   const dir = join(collector.dir, 's/heartline/agents');
   const file = readdirSync(dir).find((it) => it.startsWith('remembers@')) as string;
-  assert.match(readFileSync(join(dir, file), 'utf8'), /^heartline 2 control [0-9a-f]{16} generation 1 killed\n$/);
+  assert.match(
+    readFileSync(join(dir, file), 'utf8'),
+    /^heartline 2 control [0-9a-f]{16} generation 1 killed\n$/,
+  );
   assert.equal(statSync(join(dir, file)).mode & 0o777, 0o600);
   await collector.kill9();
   const second = new AgentProcess(source, collector.environment);
@@ -90,18 +113,24 @@ test('a kill outlives the process, and a resume ends it', async () => {
 });
 
 test('a thread that blocks until it is resumed is no blocked event loop', async () => {
-  const agent = new AgentProcess(`
+  const agent = new AgentProcess(
+    `
     import { start } from 'heartline';
     const hb = start('blocks');
     hb.taskSync(() => console.log('first'));
     while (!hb.killed) await new Promise((resolve) => setTimeout(resolve, 10));
     hb.taskSync(() => console.log('second'));
-    await hb.stop();`, collector.environment);
+    await hb.stop();`,
+    collector.environment,
+  );
   await agent.printed('first');
   await collector.until('blocks', (it) => it.state === 'healthy');
   await kill('blocks');
   await new Promise((resolve) => setTimeout(resolve, 1_500));
-  const { in_flight: inFlight, step } = await collector.until('blocks', (it) => it.state === 'killed');
+  const { in_flight: inFlight, step } = await collector.until(
+    'blocks',
+    (it) => it.state === 'killed',
+  );
   assert.deepEqual([inFlight, step], [0, null]);
   await resume('blocks');
   const { code, stdout } = await agent.ended();

@@ -14,11 +14,15 @@ after(() => collector.close());
 
 async function namesOf(prefix: string): Promise<string[]> {
   const agents = await collector.agents();
-  return agents.map(({ agent }) => agent).filter((it) => it.startsWith(prefix)).sort();
+  return agents
+    .map(({ agent }) => agent)
+    .filter((it) => it.startsWith(prefix))
+    .sort();
 }
 
 test('cluster workers have numbers, and a replacement takes the one that is free', async () => {
-  const agent = new AgentProcess(`
+  const agent = new AgentProcess(
+    `
     import cluster from 'node:cluster';
     import { start } from 'heartline';
     if (cluster.isPrimary) {
@@ -38,10 +42,13 @@ test('cluster workers have numbers, and a replacement takes the one that is free
       while (!hb.status().isHealthy) await new Promise((resolve) => setTimeout(resolve, 10));
       process.send('up ' + hb.agent);
       setInterval(() => {}, 1_000);
-    }`, collector.environment);
+    }`,
+    collector.environment,
+  );
   await agent.printed('up web.1');
   await agent.printed('up web.2');
-  const restarted = (await collector.until('web.1', (it) => it.starts === 2).catch(() => null)) ??
+  const restarted =
+    (await collector.until('web.1', (it) => it.starts === 2).catch(() => null)) ??
     (await collector.until('web.2', (it) => it.starts === 2));
   assert.equal(restarted.group, 'web');
   assert.deepEqual(await namesOf('web'), ['web.1', 'web.2']);
@@ -50,7 +57,8 @@ test('cluster workers have numbers, and a replacement takes the one that is free
 });
 
 test('a child that is forked by an agent is a replica, and so is its thread; other children are not', async () => {
-  const agent = new AgentProcess(`
+  const agent = new AgentProcess(
+    `
     import { fork } from 'node:child_process';
     import { Worker, isMainThread } from 'node:worker_threads';
     import { fileURLToPath } from 'node:url';
@@ -74,25 +82,35 @@ test('a child that is forked by an agent is a replica, and so is its thread; oth
       } else {
         setTimeout(() => {}, 500);
       }
-    }`, collector.environment);
+    }`,
+    collector.environment,
+  );
   await agent.printed('parent mail\n');
   await agent.printed('child mail.1');
   await agent.printed('thread mail.2');
   await agent.printed('other stranger\n');
-  for (const name of ['mail', 'mail.1', 'mail.2']) await collector.until(name, (it) => it.total.ok === 1);
-  for (const name of ['mail.1', 'mail.2', 'stranger']) await collector.until(name, (it) => it.reason === 'shutdown');
+  for (const name of ['mail', 'mail.1', 'mail.2'])
+    await collector.until(name, (it) => it.total.ok === 1);
+  for (const name of ['mail.1', 'mail.2', 'stranger'])
+    await collector.until(name, (it) => it.reason === 'shutdown');
   agent.signal('SIGTERM');
   await agent.ended();
 });
 
 test('a token that does not cover the replica is said, with what to do', async () => {
-  const token = (await collector.operator('token', '--agent', 'narrow')).trim().split('\n').at(-1) as string;
-  const agent = new AgentProcess(`
+  const token = (await collector.operator('token', '--agent', 'narrow'))
+    .trim()
+    .split('\n')
+    .at(-1) as string;
+  const agent = new AgentProcess(
+    `
     import { Worker, isMainThread } from 'node:worker_threads';
     import { fileURLToPath } from 'node:url';
     import { start } from 'heartline';
     if (isMainThread) new Worker(fileURLToPath(import.meta.url));
-    else console.log(String(start('narrow').status()));`, { ...collector.environment, HEARTLINE_TOKEN: token });
+    else console.log(String(start('narrow').status()));`,
+    { ...collector.environment, HEARTLINE_TOKEN: token },
+  );
   const { stdout } = await agent.ended();
   assert.match(stdout, /the token is for scope "narrow", which does not cover agent "narrow\.1"/);
 });

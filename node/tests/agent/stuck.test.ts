@@ -13,12 +13,15 @@ before(async () => {
 after(() => collector.close());
 
 async function stalls(name: string, source: string): Promise<AgentProcess> {
-  const agent = new AgentProcess(`
+  const agent = new AgentProcess(
+    `
     import { start } from 'heartline';
     const hb = start('${name}');
     while (!hb.status().isHealthy) await new Promise((resolve) => setTimeout(resolve, 10));
     setInterval(() => {}, 1_000);
-    ${source}`, collector.environment);
+    ${source}`,
+    collector.environment,
+  );
   await collector.until(name, (it) => it.state === 'degraded' && it.reason === 'stalled');
   return agent;
 }
@@ -30,14 +33,20 @@ test('a task that never ends', async () => {
 });
 
 test('one task that hangs beside others that go on', async () => {
-  const agent = await stalls('hangs-beside', `
+  const agent = await stalls(
+    'hangs-beside',
+    `
     hb.task(() => new Promise(() => {}));
-    setInterval(() => hb.task(async (t) => t.step('quick')), 100);`);
+    setInterval(() => hb.task(async (t) => t.step('quick')), 100);`,
+  );
   agent.signal('SIGKILL');
 });
 
 test('a backlog that grows while nothing completes', async () => {
-  const agent = await stalls('backlog', `let depth = 0; setInterval(() => hb.queue(++depth), 100);`);
+  const agent = await stalls(
+    'backlog',
+    `let depth = 0; setInterval(() => hb.queue(++depth), 100);`,
+  );
   agent.signal('SIGKILL');
 });
 
@@ -47,30 +56,44 @@ test('an event loop that is blocked, within a task and without one', async () =>
     ['blocked', 'for (;;);'],
     ['blocked-in-wait', `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);`],
   ] as const;
-  await Promise.all(blocks.map(async ([name, block]) => {
-    const agent = await stalls(name, block);
-    const { step, in_flight: inFlight } = await collector.until(name, (it) => it.step !== 'parse');
-    assert.equal(step, name === 'blocked-in-task' ? 'parse (event loop blocked)' : 'event loop blocked');
-    assert.equal(inFlight, 1);
-    agent.signal('SIGKILL');
-  }));
+  await Promise.all(
+    blocks.map(async ([name, block]) => {
+      const agent = await stalls(name, block);
+      const { step, in_flight: inFlight } = await collector.until(
+        name,
+        (it) => it.step !== 'parse',
+      );
+      assert.equal(
+        step,
+        name === 'blocked-in-task' ? 'parse (event loop blocked)' : 'event loop blocked',
+      );
+      assert.equal(inFlight, 1);
+      agent.signal('SIGKILL');
+    }),
+  );
 });
 
 test('SIGTERM ends a program whose event loop is blocked, and a loop that is free again listens', async () => {
-  const hangs = new AgentProcess(`
+  const hangs = new AgentProcess(
+    `
     import { start } from 'heartline';
     start('ctrl-c', { interval: 200 });
-    setTimeout(() => { console.log('blocks'); for (;;); }, 300);`, collector.environment);
+    setTimeout(() => { console.log('blocks'); for (;;); }, 300);`,
+    collector.environment,
+  );
   await hangs.printed('blocks');
   await collector.until('ctrl-c', (it) => it.step === 'event loop blocked');
   await new Promise((resolve) => setTimeout(resolve, 500));
   hangs.signal('SIGTERM');
   assert.equal((await hangs.ended()).signal, 'SIGTERM');
-  const recovers = new AgentProcess(`
+  const recovers = new AgentProcess(
+    `
     import { start } from 'heartline';
     const hb = start('recovers', { interval: 200 });
     setTimeout(() => { const until = Date.now() + 3_000; while (Date.now() < until); console.log('free'); }, 300);
-    setInterval(() => {}, 1_000);`, collector.environment);
+    setInterval(() => {}, 1_000);`,
+    collector.environment,
+  );
   await recovers.printed('free');
   await collector.until('recovers', (it) => it.step === null && it.in_flight === 0);
   recovers.signal('SIGTERM');

@@ -25,10 +25,24 @@ test('tasks and reports are counted to the last nano-dollar', async () => {
     return 7;
   });
   assert.equal(seen, 7);
-  assert.equal(await hb.task(() => 'of a function that is not async'), 'of a function that is not async');
-  assert.equal(hb.taskSync((t) => (t.tokens({ output: 5 }), 3)), 3);
-  await assert.rejects(hb.task(async () => Promise.reject(new Error('timeout'))), { message: 'timeout' });
-  await assert.rejects(hb.task(() => { throw new TypeError('thrown at once'); }), TypeError);
+  assert.equal(
+    await hb.task(() => 'of a function that is not async'),
+    'of a function that is not async',
+  );
+  assert.equal(
+    hb.taskSync((t) => (t.tokens({ output: 5 }), 3)),
+    3,
+  );
+  await assert.rejects(
+    hb.task(async () => Promise.reject(new Error('timeout'))),
+    { message: 'timeout' },
+  );
+  await assert.rejects(
+    hb.task(() => {
+      throw new TypeError('thrown at once');
+    }),
+    TypeError,
+  );
   await hb.task(async (t) => t.fail('half done'));
   assert.equal(hb.status().lastFailure, 'half done');
   const task = hb.begin('by callbacks');
@@ -50,13 +64,19 @@ test('tasks and reports are counted to the last nano-dollar', async () => {
 test('a second start of one name is the same handle, and after a stop a new one', async () => {
   const hb = start('twice');
   assert.equal(start('twice', { interval: 100 }), hb);
-  await eventually(() => hb.status().isHealthy, () => String(hb.status()));
+  await eventually(
+    () => hb.status().isHealthy,
+    () => String(hb.status()),
+  );
   await Promise.all([hb.stop(), hb.stop()]);
   await hb.stop();
   assert.equal(String(hb.status()), 'off');
   const again = start('twice');
   assert.notEqual(again, hb);
-  await eventually(() => again.status().isHealthy, () => String(again.status()));
+  await eventually(
+    () => again.status().isHealthy,
+    () => String(again.status()),
+  );
   await again.stop();
 });
 
@@ -83,7 +103,10 @@ test('invalid values are lost, and the rest of a report counts', async () => {
   assert.equal(await anything['task']?.('no function'), undefined);
   const { lostObservations, problems } = hb.status();
   assert.equal(lostObservations, 12);
-  assert.deepEqual(problems.map(({ kind }) => kind), ['Misuse', 'Misuse', 'Misuse']);
+  assert.deepEqual(
+    problems.map(({ kind }) => kind),
+    ['Misuse', 'Misuse', 'Misuse'],
+  );
   await hb.stop();
   const { total } = await collector.until('invalid', (it) => it.total.ok === 12);
   assert.deepEqual([total.failed, total.tokens_in, total.tokens_out], [0, 0, 4]);

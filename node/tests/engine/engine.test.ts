@@ -8,7 +8,17 @@ import { fitIdentity } from '../../src/engine/identity.js';
 import { SendSchedule } from '../../src/engine/schedule.js';
 import { MessageType, Refused } from '../../src/protocol/envelope.js';
 import { unpackHistogram } from '../support/collectorBodies.js';
-import { ack, connect, CONTROL, engine, OTHER_CONTROL, PlainMetrics, push, type Sent, sendAll } from './fakeCollector.js';
+import {
+  ack,
+  connect,
+  CONTROL,
+  engine,
+  OTHER_CONTROL,
+  PlainMetrics,
+  push,
+  type Sent,
+  sendAll,
+} from './fakeCollector.js';
 
 const challengeOf = ({ header }: Sent): number => header.challenge[0] as number;
 
@@ -21,7 +31,10 @@ test('5: a new session is live after two round trips, and its identity rides on 
   assert.equal(it.connection, 'unanswered');
   it.handleDatagram(ack(first.header, { flags: 1, challenge: 9 }), 5);
   const [second] = sendAll(it, metrics, 5) as [Sent];
-  assert.deepEqual([second.header.sequence, challengeOf(second), second.fields['control']], [2, 9, CONTROL]);
+  assert.deepEqual(
+    [second.header.sequence, challengeOf(second), second.fields['control']],
+    [2, 9, CONTROL],
+  );
   it.handleDatagram(ack(second.header, { challenge: 9 }), 6);
   assert.equal(it.connection, 'confirmed');
   assert.deepEqual(sendAll(it, metrics, 6), []);
@@ -75,7 +88,11 @@ test('5: at most ten beats a second are sent out of turn', () => {
 });
 
 test('5: a copy of a process goes on in a session of its own, with the work that no live message has brought', () => {
-  for (const [answer, isCarried] of [[{ flags: 4 }, false], [{ highest: 40 }, false], [{ flags: 4 }, true]] as const) {
+  for (const [answer, isCarried] of [
+    [{ flags: 4 }, false],
+    [{ highest: 40 }, false],
+    [{ flags: 4 }, true],
+  ] as const) {
     const [it, metrics] = [engine(), new PlainMetrics()];
     connect(it, metrics);
     metrics.ok = 3;
@@ -85,7 +102,10 @@ test('5: a copy of a process goes on in a session of its own, with the work that
     assert.ok(it.isSessionTaken);
     it.beginSession('fedcba9876543210', 1_002);
     const [again] = sendAll(it, metrics, 1_102) as [Sent];
-    assert.deepEqual([again.header.session, again.header.sequence, challengeOf(again)], ['fedcba9876543210', 1, 0]);
+    assert.deepEqual(
+      [again.header.session, again.header.sequence, challengeOf(again)],
+      ['fedcba9876543210', 1, 0],
+    );
     const segment = again.fields['segment'] as { number: number; ok: number } | null;
     assert.deepEqual(segment && [segment.number, segment.ok], isCarried ? null : [1, 3]);
   }
@@ -93,7 +113,10 @@ test('5: a copy of a process goes on in a session of its own, with the work that
 
 test('7.2: a segment for which there is no room beside the identity rides on the next beat', () => {
   const labels = Array.from({ length: 16 }, (_, n) => [`key${n}`, 'v'.repeat(128)] as const);
-  const [it, metrics] = [engine({ identity: fitIdentity({ labels, depends: [], host: 'm3' }) }), new PlainMetrics()];
+  const [it, metrics] = [
+    engine({ identity: fitIdentity({ labels, depends: [], host: 'm3' }) }),
+    new PlainMetrics(),
+  ];
   for (let bucket = 0; bucket < 1_000; bucket += 1) metrics.latency.set(bucket, 1_000_000);
   const [first] = sendAll(it, metrics, 0) as [Sent];
   assert.ok(first.fields['identity'] !== null && first.fields['segment'] === null);
@@ -110,7 +133,11 @@ test('9: a segment stays as it is until it is durable, and a large histogram is 
   let [now, ok, parts] = [0, 0, 0];
   for (;;) {
     const [beat] = sendAll(it, metrics, now) as [Sent];
-    const segment = beat.fields['segment'] as { number: number; ok: number; latency: Buffer } | null;
+    const segment = beat.fields['segment'] as {
+      number: number;
+      ok: number;
+      latency: Buffer;
+    } | null;
     if (segment === null) break;
     metrics.ok += segment.number === 1 && parts === 0 ? 2 : 0;
     it.handleDatagram(ack(beat.header), now + 1);
@@ -124,13 +151,17 @@ test('9: a segment stays as it is until it is durable, and a large histogram is 
   }
   assert.ok(parts > 1);
   assert.equal(ok, 7);
-  assert.deepEqual([...seen].sort(([a], [b]) => a - b), Array.from({ length: 1_033 }, (_, n) => [n, n * 100 + 1]));
+  assert.deepEqual(
+    [...seen].sort(([a], [b]) => a - b),
+    Array.from({ length: 1_033 }, (_, n) => [n, n * 100 + 1]),
+  );
 });
 
 test('11: repeats while no ack has come', () => {
   const [it, metrics] = [engine({ intervalMs: 30_000 }), new PlainMetrics()];
   const times: number[] = [];
-  for (let now = 0; now < 16_000; now += 500) if (sendAll(it, metrics, now).length > 0) times.push(now);
+  for (let now = 0; now < 16_000; now += 500)
+    if (sendAll(it, metrics, now).length > 0) times.push(now);
   assert.deepEqual(times, [0, 1_000, 3_000, 7_000, 15_000]);
 });
 
@@ -148,7 +179,11 @@ test('12: a kill is reported at once, and repeated until it is known', () => {
 });
 
 test('12: each control id has its state, a kill wins, and a lift ends one', () => {
-  const state = (control: string, generation: number, killed: boolean) => ({ control, generation, killed });
+  const state = (control: string, generation: number, killed: boolean) => ({
+    control,
+    generation,
+    killed,
+  });
   const killed = AppliedStates.none.apply(state(CONTROL, 4, true), null) as AppliedStates;
   const both = killed.apply(state(OTHER_CONTROL, 1, false), null) as AppliedStates;
   assert.ok(both.isKilled);
@@ -159,7 +194,8 @@ test('12: each control id has its state, a kill wins, and a lift ends one', () =
   assert.equal(lifted.apply(state(CONTROL, 4, true), null), null);
   assert.ok(lifted.apply(state(CONTROL, 5, true), null)?.isKilled);
   let many = killed;
-  for (let n = 1; n < 100; n += 1) many = many.apply(state(n.toString(16).padStart(16, '0'), 1, false), null) ?? many;
+  for (let n = 1; n < 100; n += 1)
+    many = many.apply(state(n.toString(16).padStart(16, '0'), 1, false), null) ?? many;
   assert.equal(many.states.length, 16);
   assert.ok(many.isKilled);
 });
@@ -172,7 +208,10 @@ test('13: goodbyes carry what is left, and end when it is durable', () => {
   const [first] = sendAll(it, metrics, 100) as [Sent];
   assert.equal(first.header.type, MessageType.Goodbye);
   const [second] = sendAll(it, metrics, 200) as [Sent];
-  assert.deepEqual([second.header.sequence, second.fields['segment']], [4, first.fields['segment']]);
+  assert.deepEqual(
+    [second.header.sequence, second.fields['segment']],
+    [4, first.fields['segment']],
+  );
   metrics.ok = 1;
   it.handleDatagram(ack(second.header, { durable: 1 }), 210);
   const [rest] = sendAll(it, metrics, 210) as [Sent];
@@ -198,7 +237,7 @@ test('13: a session that was never live is introduced first, and patience ends',
   assert.equal(it.nextTimeout, null);
 });
 
-test('3: what is not from this agent\'s collector changes nothing', () => {
+test("3: what is not from this agent's collector changes nothing", () => {
   const [it, metrics] = [engine(), new PlainMetrics()];
   const live = connect(it, metrics);
   const good = ack(live.header, { generation: 9, killed: true });
@@ -208,6 +247,12 @@ test('3: what is not from this agent\'s collector changes nothing', () => {
     assert.throws(() => it.handleDatagram(bad, 5), Refused, `byte ${at}`);
     assert.throws(() => it.handleDatagram(good.subarray(0, at), 5), Refused);
   }
-  assert.equal(it.handleDatagram(ack({ ...live.header, session: 'ffffffffffffffff' }, { generation: 9, killed: true }), 5), false);
+  assert.equal(
+    it.handleDatagram(
+      ack({ ...live.header, session: 'ffffffffffffffff' }, { generation: 9, killed: true }),
+      5,
+    ),
+    false,
+  );
   assert.equal(it.applied.isKilled, false);
 });

@@ -4,15 +4,27 @@ import { AppliedStates } from '../../src/engine/appliedStates.js';
 import { Engine, type EngineConfig } from '../../src/engine/engine.js';
 import type { BeatVitals, MetricsSource } from '../../src/engine/metrics.js';
 import type { SegmentBuilder } from '../../src/engine/segment.js';
-import { type Header, MessageType, parseDatagram, sealDatagram, verifyDatagram } from '../../src/protocol/envelope.js';
-import { type AgentKeys, deriveAgentKey, deriveScopeKey, Direction } from '../../src/protocol/keys.js';
+import {
+  type Header,
+  MessageType,
+  parseDatagram,
+  sealDatagram,
+  verifyDatagram,
+} from '../../src/protocol/envelope.js';
+import {
+  type AgentKeys,
+  deriveAgentKey,
+  deriveScopeKey,
+  Direction,
+} from '../../src/protocol/keys.js';
 import { BodyWriter } from '../../src/protocol/msgpack.js';
 import { readUpward } from '../support/collectorBodies.js';
 
 const SCOPE_KEY = deriveScopeKey(Buffer.alloc(32, 7), 1, '');
 export const AGENT = 'mail';
 export const KEYS: AgentKeys = {
-  epoch: 1, scopeLength: 0,
+  epoch: 1,
+  scopeLength: 0,
   up: deriveAgentKey(SCOPE_KEY, Direction.Up, AGENT),
   down: deriveAgentKey(SCOPE_KEY, Direction.Down, AGENT),
 };
@@ -24,7 +36,13 @@ export class PlainMetrics implements MetricsSource {
   ok = 0;
   latency = new Map<number, number>();
   current: BeatVitals = {
-    phase: 1, inFlight: 0, oldestInFlightMs: null, progressAgeMs: null, queue: null, step: null, lostObservations: 0,
+    phase: 1,
+    inFlight: 0,
+    oldestInFlightMs: null,
+    progressAgeMs: null,
+    queue: null,
+    step: null,
+    lostObservations: 0,
   };
 
   vitals(): BeatVitals {
@@ -66,7 +84,17 @@ export function engine(config: Partial<EngineConfig> = {}): Engine {
   const applied = AppliedStates.none;
   const session = '0123456789abcdef';
   return new Engine(
-    { agent: AGENT, keys: KEYS, session, intervalMs: 1_000, identity, applied, random: () => 0.5, ...config }, 0,
+    {
+      agent: AGENT,
+      keys: KEYS,
+      session,
+      intervalMs: 1_000,
+      identity,
+      applied,
+      random: () => 0.5,
+      ...config,
+    },
+    0,
   );
 }
 
@@ -78,25 +106,52 @@ export function sendAll(from: Engine, metrics: PlainMetrics, now: number): Sent[
     if (datagram === null) return sent;
     const parsed = parseDatagram(datagram, 'up');
     const body = verifyDatagram(parsed, KEYS.up);
-    sent.push({ header: parsed.claimed, fields: readUpward(parsed.claimed.type, body), length: datagram.length });
+    sent.push({
+      header: parsed.claimed,
+      fields: readUpward(parsed.claimed.type, body),
+      length: datagram.length,
+    });
   }
 }
 
 export function ack(header: Header, answer: Answer = {}): Buffer {
-  const { durable = 0, generation = 0, killed = false, control = CONTROL, flags = 0, lifts, highest = 0, challenge = 1 } = answer;
+  const {
+    durable = 0,
+    generation = 0,
+    killed = false,
+    control = CONTROL,
+    flags = 0,
+    lifts,
+    highest = 0,
+    challenge = 1,
+  } = answer;
   const writer = new BodyWriter();
   writer.begin();
-  for (const value of [durable, generation, killed ? 1 : 0, Number.parseInt(control, 16), flags, Number.parseInt(lifts ?? '0', 16), highest]) {
+  for (const value of [
+    durable,
+    generation,
+    killed ? 1 : 0,
+    Number.parseInt(control, 16),
+    flags,
+    Number.parseInt(lifts ?? '0', 16),
+    highest,
+  ]) {
     writer.element().uint(value);
   }
   const head = { ...header, type: MessageType.Ack, challenge: Buffer.alloc(16, challenge) };
   return sealDatagram(head, writer.finish(), KEYS.down) as Buffer;
 }
 
-export function push(header: Header, generation: number, killed: boolean, control = CONTROL): Buffer {
+export function push(
+  header: Header,
+  generation: number,
+  killed: boolean,
+  control = CONTROL,
+): Buffer {
   const writer = new BodyWriter();
   writer.begin();
-  for (const value of [generation, killed ? 1 : 0, Number.parseInt(control, 16), 0]) writer.element().uint(value);
+  for (const value of [generation, killed ? 1 : 0, Number.parseInt(control, 16), 0])
+    writer.element().uint(value);
   const head = { ...header, type: MessageType.Push, challenge: Buffer.alloc(16) };
   return sealDatagram(head, writer.finish(), KEYS.down) as Buffer;
 }

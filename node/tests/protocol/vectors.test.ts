@@ -4,9 +4,24 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { isAgentId, scopeCovers } from '../../src/protocol/agentId.js';
-import { type Beat, type Identity, readAck, readPush, type Segment, writeBeat, writeGoodbye } from '../../src/protocol/bodies.js';
+import {
+  type Beat,
+  type Identity,
+  readAck,
+  readPush,
+  type Segment,
+  writeBeat,
+  writeGoodbye,
+} from '../../src/protocol/bodies.js';
 import { bucketOf, lowestOf, packHistogram } from '../../src/protocol/buckets.js';
-import { type Header, MessageType, parseDatagram, Refused, sealDatagram, verifyDatagram } from '../../src/protocol/envelope.js';
+import {
+  type Header,
+  MessageType,
+  parseDatagram,
+  Refused,
+  sealDatagram,
+  verifyDatagram,
+} from '../../src/protocol/envelope.js';
 import { deriveAgentKey, deriveScopeKey, Direction } from '../../src/protocol/keys.js';
 import { BodyError, BodyWriter } from '../../src/protocol/msgpack.js';
 import { DROPPED, REPLACED, scrub, scrubTo } from '../../src/protocol/text.js';
@@ -15,13 +30,27 @@ import { toUint, type Uint } from '../../src/protocol/uint.js';
 import { readUpward, unpackHistogram } from '../support/collectorBodies.js';
 import { hex, vectors } from '../support/vectors.js';
 
-const TYPE_NAMES: Record<number, string> = { 1: 'beat', 2: 'goodbye', 3: 'exit_report', 0x81: 'ack', 0x82: 'push' };
+const TYPE_NAMES: Record<number, string> = {
+  1: 'beat',
+  2: 'goodbye',
+  3: 'exit_report',
+  0x81: 'ack',
+  0x82: 'push',
+};
 
 test('keys, ids, scopes and tokens', () => {
   const file = vectors<{
     ids: { valid: string[]; invalid: string[] };
     scopes: { scope: string; agent: string; covers: boolean }[];
-    derived: { master: string; epoch: number; scope: string; scope_key: string; agent: string; up: string; down: string }[];
+    derived: {
+      master: string;
+      epoch: number;
+      scope: string;
+      scope_key: string;
+      agent: string;
+      up: string;
+      down: string;
+    }[];
     tokens: { token: string; epoch: number; scope: string; scope_key: string }[];
     refused_tokens: { token: string; reason: string; why: string }[];
   }>('keys');
@@ -32,16 +61,23 @@ test('keys, ids, scopes and tokens', () => {
     const scopeKey = deriveScopeKey(hex(it.master), it.epoch, it.scope);
     assert.equal(scopeKey.toString('hex'), it.scope_key);
     assert.equal(deriveAgentKey(scopeKey, Direction.Up, it.agent).export().toString('hex'), it.up);
-    assert.equal(deriveAgentKey(scopeKey, Direction.Down, it.agent).export().toString('hex'), it.down);
+    assert.equal(
+      deriveAgentKey(scopeKey, Direction.Down, it.agent).export().toString('hex'),
+      it.down,
+    );
   }
   for (const it of file.tokens) {
     const { epoch, scope, scopeKey } = parseToken(it.token);
     assert.deepEqual([epoch, scope, scopeKey.toString('hex')], [it.epoch, it.scope, it.scope_key]);
   }
   for (const it of file.refused_tokens) {
-    assert.throws(() => parseToken(it.token), (error) => {
-      return error instanceof TokenError && error.fault === it.reason;
-    }, it.why);
+    assert.throws(
+      () => parseToken(it.token),
+      (error) => {
+        return error instanceof TokenError && error.fault === it.reason;
+      },
+      it.why,
+    );
   }
 });
 
@@ -57,11 +93,17 @@ function plain(fields: Record<string, unknown>): Record<string, unknown> {
   for (const [key, value] of Object.entries(fields)) {
     if (key === 'segment' && value !== null) {
       const segment = value as { latency: Buffer };
-      plained[key] = { ...plain({ ...segment, latency: null }), latency: segment.latency.toString('hex') };
+      plained[key] = {
+        ...plain({ ...segment, latency: null }),
+        latency: segment.latency.toString('hex'),
+      };
     } else if (key === 'identity' && value !== null) {
       const { labels, ...rest } = value as { labels: [string, string][] };
       const scrubbed = Object.entries(rest).map(([name, it]) => [name, text(it)]);
-      plained[key] = { ...Object.fromEntries(scrubbed), labels: labels.map((pair) => pair.map(scrub)) };
+      plained[key] = {
+        ...Object.fromEntries(scrubbed),
+        labels: labels.map((pair) => pair.map(scrub)),
+      };
     } else if (typeof value === 'number' || typeof value === 'bigint') {
       plained[key] = number(value);
     } else {
@@ -74,10 +116,23 @@ function plain(fields: Record<string, unknown>): Record<string, unknown> {
 function readFields(type: number, body: Buffer): Record<string, unknown> {
   if (type < 0x80) return readUpward(type, body);
   if (type === 0x81) {
-    const { durableSegment, desired, unconfirmed, wantsIdentity, sessionTaken, lifts, highestSequence } = readAck(body);
+    const {
+      durableSegment,
+      desired,
+      unconfirmed,
+      wantsIdentity,
+      sessionTaken,
+      lifts,
+      highestSequence,
+    } = readAck(body);
     return {
-      durable_segment: durableSegment, ...desired, lifts, highest_sequence: highestSequence,
-      unconfirmed, wants_identity: wantsIdentity, session_taken: sessionTaken,
+      durable_segment: durableSegment,
+      ...desired,
+      lifts,
+      highest_sequence: highestSequence,
+      unconfirmed,
+      wants_identity: wantsIdentity,
+      session_taken: sessionTaken,
     };
   }
   const { desired, lifts } = readPush(body);
@@ -92,9 +147,13 @@ function segmentOf(fields: Record<string, unknown> | null | undefined): Segment 
   if (fields === null || fields === undefined) return null;
   const counts = fields as Record<string, number>;
   return {
-    number: Number(counts['number']), ok: Number(counts['ok']), failed: Number(counts['failed']),
-    costNanoUsd: Number(counts['cost_nano_usd']), tokensIn: Number(counts['tokens_in']),
-    tokensOut: Number(counts['tokens_out']), latency: hex(fields['latency'] as string),
+    number: Number(counts['number']),
+    ok: Number(counts['ok']),
+    failed: Number(counts['failed']),
+    costNanoUsd: Number(counts['cost_nano_usd']),
+    tokensIn: Number(counts['tokens_in']),
+    tokensOut: Number(counts['tokens_out']),
+    latency: hex(fields['latency'] as string),
   };
 }
 
@@ -113,23 +172,38 @@ function writeFields(type: MessageType, fields: Record<string, unknown>): Buffer
   if (type !== MessageType.Beat) return null;
   const optional = (key: string) => (fields[key] === null ? null : uint(fields[key]));
   const beat: Beat = {
-    intervalMs: fields['interval_ms'] as number, uptimeMs, phase: fields['phase'] as number,
-    inFlight: fields['in_flight'] as number, oldestInFlightMs: optional('oldest_in_flight_ms'),
-    progressAgeMs: optional('progress_age_ms'), queue: fields['queue'] as number | null,
+    intervalMs: fields['interval_ms'] as number,
+    uptimeMs,
+    phase: fields['phase'] as number,
+    inFlight: fields['in_flight'] as number,
+    oldestInFlightMs: optional('oldest_in_flight_ms'),
+    progressAgeMs: optional('progress_age_ms'),
+    queue: fields['queue'] as number | null,
     step: fields['step'] as string | null,
     applied: {
-      control: fields['control'] as string | null, generation: uint(fields['generation']),
+      control: fields['control'] as string | null,
+      generation: uint(fields['generation']),
       killed: fields['killed'] as boolean,
     },
-    blockedBy: fields['blocked_by'] as string | null, lostObservations: uint(fields['lost_observations']),
-    segment, identity: identityOf(fields['identity'] as Record<string, unknown> | null),
+    blockedBy: fields['blocked_by'] as string | null,
+    lostObservations: uint(fields['lost_observations']),
+    segment,
+    identity: identityOf(fields['identity'] as Record<string, unknown> | null),
   };
   return writeBeat(writer, beat);
 }
 
 test('messages, read and written', () => {
   const { messages } = vectors<{
-    messages: { name: string; datagram: string; agent_key: string; scope_key: string; canonical: boolean; fields: Record<string, unknown>; header: Record<string, unknown> }[];
+    messages: {
+      name: string;
+      datagram: string;
+      agent_key: string;
+      scope_key: string;
+      canonical: boolean;
+      fields: Record<string, unknown>;
+      header: Record<string, unknown>;
+    }[];
   }>('messages');
   let written = 0;
   for (const it of messages) {
@@ -142,8 +216,17 @@ test('messages, read and written', () => {
     const body = verifyDatagram(parsed, key);
     const { type, epoch, scopeLength, agent, session, sequence, challenge } = header;
     assert.deepEqual(
-      { type: TYPE_NAMES[type], epoch, scope: agent.slice(0, scopeLength), agent, session, sequence: number(sequence), challenge: challenge.toString('hex') },
-      it.header, it.name,
+      {
+        type: TYPE_NAMES[type],
+        epoch,
+        scope: agent.slice(0, scopeLength),
+        agent,
+        session,
+        sequence: number(sequence),
+        challenge: challenge.toString('hex'),
+      },
+      it.header,
+      it.name,
     );
     assert.deepEqual(plain(readFields(type, body)), it.fields, it.name);
     const again = it.canonical ? writeFields(type, it.fields) : null;
@@ -157,7 +240,11 @@ test('messages, read and written', () => {
 test('datagrams that must be refused', () => {
   const file = vectors<{
     agent: { scope_key: string; agent: string };
-    collector: { masters: { epoch: number; master: string }[]; revoked_scopes: string[]; revoked_agents: string[] };
+    collector: {
+      masters: { epoch: number; master: string }[];
+      revoked_scopes: string[];
+      revoked_agents: string[];
+    };
     cases: { datagram: string; receiver: string; stage: string; reason: string; why: string }[];
   }>('refused');
   const down = deriveAgentKey(hex(file.agent.scope_key), Direction.Down, file.agent.agent);
@@ -171,7 +258,8 @@ test('datagrams that must be refused', () => {
       const master = file.collector.masters.find((it) => it.epoch === epoch);
       if (master === undefined) throw new Refused('parse', 'BadTag', 'UnknownEpoch');
       const { revoked_agents: agents, revoked_scopes: scopes } = file.collector;
-      if (agents.includes(agent) || scopes.includes(scope)) throw new Refused('parse', 'BadTag', 'Revoked');
+      if (agents.includes(agent) || scopes.includes(scope))
+        throw new Refused('parse', 'BadTag', 'Revoked');
       key = deriveAgentKey(deriveScopeKey(hex(master.master), epoch, scope), Direction.Up, agent);
     }
     const body = verifyDatagram(parsed, key);
@@ -190,7 +278,9 @@ test('datagrams that must be refused', () => {
       assert.ok(error instanceof Refused, `${it.why}: ${String(error)}`);
       const { step, fault, bodyFault } = error;
       const ofCollector = bodyFault === 'UnknownEpoch' || bodyFault === 'Revoked';
-      found = ofCollector ? `key ${bodyFault}` : `${step} ${fault}${bodyFault === undefined ? '' : `/${bodyFault}`}`;
+      found = ofCollector
+        ? `key ${bodyFault}`
+        : `${step} ${fault}${bodyFault === undefined ? '' : `/${bodyFault}`}`;
     }
     assert.equal(found, `${it.stage} ${it.reason}`, it.why);
   }
@@ -221,7 +311,8 @@ test('free text', () => {
     replaced: [string, string][];
     cases: { name: string; raw: string; scrubbed: string }[];
   }>('text');
-  const codes = (ranges: [string, string][]) => ranges.map((pair) => pair.map((it) => Number.parseInt(it, 16)));
+  const codes = (ranges: [string, string][]) =>
+    ranges.map((pair) => pair.map((it) => Number.parseInt(it, 16)));
   assert.deepEqual(DROPPED, codes(file.dropped));
   assert.deepEqual(REPLACED, codes(file.replaced));
   for (const it of file.cases) assert.equal(scrub(it.raw), it.scrubbed, it.name);

@@ -52,7 +52,10 @@ export class AgentProcess {
 
   /** Waits until it has printed a text. */
   async printed(text: string): Promise<void> {
-    await eventually(() => this.stdout.includes(text), () => `${text} in ${this.stdout}${this.stderr}`);
+    await eventually(
+      () => this.stdout.includes(text),
+      () => `${text} in ${this.stdout}${this.stderr}`,
+    );
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -20,7 +20,13 @@ export interface AgentView {
   readonly phase: string;
   readonly starts: number;
   readonly group: string | null;
-  readonly total: { ok: number; failed: number; cost_nano_usd: number; tokens_in: number; tokens_out: number };
+  readonly total: {
+    ok: number;
+    failed: number;
+    cost_nano_usd: number;
+    tokens_in: number;
+    tokens_out: number;
+  };
 }
 
 function program(variable: string): string {
@@ -108,10 +114,13 @@ export class Collector {
   /** Waits until an agent is as expected; fails with what it was last. */
   async until(name: string, isExpected: (agent: AgentView) => boolean): Promise<AgentView> {
     let last: AgentView | null = null;
-    await eventually(async () => {
-      last = await this.agent(name);
-      return last !== null && isExpected(last);
-    }, () => `${name} is ${JSON.stringify(last)}`);
+    await eventually(
+      async () => {
+        last = await this.agent(name);
+        return last !== null && isExpected(last);
+      },
+      () => `${name} is ${JSON.stringify(last)}`,
+    );
     return last as unknown as AgentView;
   }
 

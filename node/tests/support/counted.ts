@@ -6,7 +6,12 @@ import type { Collector } from './collector.js';
 
 /** Starts an agent that reports to a collector. */
 export async function startAgent(collector: Collector, name: string): Promise<Heartline> {
-  const hb = start(name, { collector: collector.address, token: collector.token, interval: 100, stateDir: collector.dir });
+  const hb = start(name, {
+    collector: collector.address,
+    token: collector.token,
+    interval: 100,
+    stateDir: collector.dir,
+  });
   await collector.until(name, (it) => it.state === 'healthy');
   return hb;
 }
@@ -18,5 +23,11 @@ export async function counted(collector: Collector, name: string, tasks: number)
   // One more beat would bring what was counted too often.
   await new Promise((resolve) => setTimeout(resolve, 250));
   const { total } = await collector.until(name, (it) => it.in_flight === 0);
-  return { ok: total.ok, failed: total.failed, in: total.tokens_in, out: total.tokens_out, nano: total.cost_nano_usd };
+  return {
+    ok: total.ok,
+    failed: total.failed,
+    in: total.tokens_in,
+    out: total.tokens_out,
+    nano: total.cost_nano_usd,
+  };
 }
