@@ -60,9 +60,9 @@ export class Adapter {
     }
   }
 
-  /** Waits while the agent is killed. */
+  /** Waits while the agent is killed, unless this is part of a task in flight: that goes on. */
   async hold(): Promise<void> {
-    await this.handle?.resumed();
+    if (this.guard(() => this.isPart()) !== true) await this.handle?.resumed();
   }
 
   /** Begins a run; inside of a task it becomes a part of that. */

@@ -143,7 +143,7 @@ export class HeartlineCallbackHandler {
     const root = parentRunId === undefined ? undefined : this.#roots.get(parentRunId);
     if (root === undefined && this.#adapter.handle?.killed === true) {
       if (this.#adapter.handle.raisesWhenKilled && !this.#adapter.isPart()) throw new AgentKilled();
-      if (!this.#adapter.isPart()) await this.#adapter.hold();
+      await this.#adapter.hold();
     }
     this.#adapter.guard(() => {
       this.#roots.set(runId, root ?? runId);

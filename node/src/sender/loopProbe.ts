@@ -7,8 +7,8 @@ import { Flag, type SharedMemory } from '../shared/memory.js';
 
 /** Time without an answer after which the loop counts as blocked. */
 const BLOCKED_AFTER_MS = 1_000;
-/** Longest time between two pings. */
-const PERIOD_MAX_MS = 1_000;
+/** Time between two pings. */
+const PERIOD_MS = 1_000;
 
 /** What a probe needs of its owner. */
 export interface LoopEvents {
@@ -32,8 +32,8 @@ export class LoopProbe {
   }
 
   /** Sends a ping every so often, while it was answered; tells once when it was not. */
-  start(intervalMs: number, now: () => number): NodeJS.Timeout {
-    return setInterval(() => this.#turn(now()), Math.min(intervalMs, PERIOD_MAX_MS));
+  start(now: () => number): NodeJS.Timeout {
+    return setInterval(() => this.#turn(now()), PERIOD_MS);
   }
 
   #turn(now: number): void {

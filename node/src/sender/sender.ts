@@ -83,7 +83,7 @@ export class Sender {
 
   start(): void {
     this.#startSessions(readCredentials(this.config.token, this.config.agent));
-    this.#probing = this.#loop.start(this.config.intervalMs, () => this.host.now());
+    this.#probing = this.#loop.start(() => this.host.now());
     this.#turn();
   }
 

@@ -132,6 +132,21 @@ test('version 7: runs, failures, nested runs, tokens, cost, waits', async () => 
   assert.deepEqual(seven.status().problems, []);
 });
 
+test('version 7: a kill does not hold what is part of a task in flight', async () => {
+  let goOn = () => {};
+  const mayGoOn = new Promise<void>((resolve) => (goOn = resolve));
+  const task = seven.task(async () => {
+    await mayGoOn;
+    return ai7.generateText({ model: model4(says('hi')) as never, prompt: 'in flight' });
+  });
+  const obeyed = collector.operator('kill', 'ai7', '--reason', 'x', '--yes', '--wait', '10s');
+  await eventually(() => seven.killed);
+  goOn();
+  assert.equal((await task).text, 'hi');
+  await obeyed;
+  await collector.operator('resume', 'ai7', '--yes', '--wait', '10s');
+});
+
 test('version 7: a kill holds a run at its start', async () => {
   await collector.operator('kill', 'ai7', '--reason', 'test', '--yes', '--wait', '10s');
   await eventually(() => seven.killed);

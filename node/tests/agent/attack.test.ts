@@ -7,6 +7,7 @@ import { start } from 'heartline';
 
 import { AgentProcess } from '../support/agentProcess.js';
 import { Collector, eventually } from '../support/collector.js';
+import { LossyProxy } from '../support/lossyProxy.js';
 
 let collector: Collector;
 before(async () => {
@@ -36,6 +37,8 @@ test('a thread that is ended by others is a problem, and the agent goes on', asy
 });
 
 test('a program that may start no threads is told so', async () => {
+  const [major = 0] = process.versions.node.split('.').map(Number);
+  const permission = major >= 24 ? '--permission' : '--experimental-permission';
   const agent = new AgentProcess(
     `
     import { start } from 'heartline';
@@ -43,7 +46,7 @@ test('a program that may start no threads is told so', async () => {
     hb.report();
     console.log(String(hb.status()));`,
     collector.environment,
-    ['--experimental-permission', '--allow-fs-read=*'],
+    [permission, '--allow-fs-read=*'],
   );
   const { code, stdout } = await agent.ended();
   assert.equal(code, 0);
@@ -131,6 +134,26 @@ test('a collector that is killed again and again loses no task', async () => {
   await hb.stop();
   const { total } = await collector.until('never-loses', (it) => it.reason === 'shutdown');
   assert.deepEqual([total.ok, total.failed, total.cost_nano_usd], [tasks, 0, tasks]);
+});
+
+test('a network that loses, duplicates and reorders changes no sum, and a kill arrives', async () => {
+  for (const seed of [1, 2, 3]) {
+    const name = `lossy-${seed}`;
+    const proxy = await LossyProxy.start(collector.address, seed);
+    const hb = start(name, { collector: proxy.address, interval: 100, log: () => {} });
+    for (let n = 0; n < 200; n += 1) {
+      hb.report({ success: n % 5 !== 0, costUsd: n * 1e-9, latencyMs: n, tokensIn: n });
+      if (n % 4 === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await collector.operator('kill', name, '--reason', 'test', '--yes', '--wait', '10s');
+    assert.ok(hb.killed, `seed ${seed}`);
+    await collector.until(name, (it) => it.total.ok + it.total.failed === 200);
+    await hb.stop();
+    const { total } = await collector.until(name, (it) => it.in_flight === 0);
+    const { ok, failed, cost_nano_usd: nano, tokens_in: tokens } = total;
+    assert.deepEqual([ok, failed, nano, tokens], [160, 40, 19_900, 19_900], `seed ${seed}`);
+    proxy.close();
+  }
 });
 
 test('a task that never ends, and ten thousand beside it, end in order', async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { AgentProcess } from '../support/agentProcess.js';
-import { Collector } from '../support/collector.js';
+import { Collector, eventually } from '../support/collector.js';
 
 let collector: Collector;
 before(async () => {
@@ -83,8 +83,11 @@ test('SIGTERM ends a program whose event loop is blocked, and a loop that is fre
   );
   await hangs.printed('blocks');
   await collector.until('ctrl-c', (it) => it.step === 'event loop blocked');
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  hangs.signal('SIGTERM');
+  // A signal of the first two seconds waits for the loop; a later one ends the program.
+  await eventually(() => {
+    hangs.signal('SIGTERM');
+    return hangs.child.signalCode !== null;
+  });
   assert.equal((await hangs.ended()).signal, 'SIGTERM');
   const recovers = new AgentProcess(
     `
