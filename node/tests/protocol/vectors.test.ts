@@ -97,6 +97,8 @@ function plain(fields: Record<string, unknown>): Record<string, unknown> {
         ...plain({ ...segment, latency: null }),
         latency: segment.latency.toString('hex'),
       };
+    } else if (key === 'process' && value !== null) {
+      plained[key] = plain(value as Record<string, unknown>);
     } else if (key === 'identity' && value !== null) {
       const { labels, ...rest } = value as { labels: [string, string][] };
       const scrubbed = Object.entries(rest).map(([name, it]) => [name, text(it)]);
@@ -169,6 +171,8 @@ function writeFields(type: MessageType, fields: Record<string, unknown>): Buffer
   const segment = segmentOf(fields['segment'] as Record<string, unknown> | null | undefined);
   const uptimeMs = uint(fields['uptime_ms'] ?? 0);
   if (type === MessageType.Goodbye) return writeGoodbye(writer, { uptimeMs, segment });
+  // What only supervisors send is read here, and written by them.
+  if (fields['stall_after_ms'] != null || fields['process'] != null) return null;
   if (type !== MessageType.Beat) return null;
   const optional = (key: string) => (fields[key] === null ? null : uint(fields[key]));
   const beat: Beat = {

@@ -5,6 +5,7 @@ import { FieldReader, readControl, readGeneration, readKilled } from '../../src/
 import { BUCKETS } from '../../src/protocol/buckets.js';
 import { COUNT_MAX } from '../../src/protocol/limits.js';
 import { BodyError, type BodyReader } from '../../src/protocol/msgpack.js';
+import type { Uint } from '../../src/protocol/uint.js';
 
 const count = (reader: BodyReader) => reader.uint(0, COUNT_MAX);
 const uint32 = (reader: BodyReader) => reader.uint(0, 2 ** 32 - 1);
@@ -36,30 +37,66 @@ export function unpackHistogram(packed: Buffer): [number, number][] {
   return pairs;
 }
 
+/** Reads an array within a body, field by field. */
+class ArrayReader {
+  #left: number;
+
+  constructor(
+    private readonly reader: BodyReader,
+    max: number,
+  ) {
+    this.#left = reader.array(max);
+  }
+
+  required<T>(read: (reader: BodyReader) => T): T {
+    if (this.#left === 0) throw new BodyError('Missing');
+    this.#left -= 1;
+    return read(this.reader);
+  }
+
+  optional<T>(read: (reader: BodyReader) => T, missing: T): T {
+    if (this.#left === 0) return missing;
+    this.#left -= 1;
+    return this.reader.nil() ? missing : read(this.reader);
+  }
+
+  end(): void {
+    for (; this.#left > 0; this.#left -= 1) this.reader.skip();
+    this.reader.leave();
+  }
+}
+
 function readSegment(reader: BodyReader) {
-  let left = reader.array(32);
-  const required = <T>(read: (reader: BodyReader) => T): T => {
-    if (left === 0) throw new BodyError('Missing');
-    left -= 1;
-    return read(reader);
-  };
-  const optional = <T>(read: (reader: BodyReader) => T, missing: T): T => {
-    if (left === 0) return missing;
-    left -= 1;
-    return reader.nil() ? missing : read(reader);
-  };
+  const fields = new ArrayReader(reader, 32);
   const segment = {
-    number: required((it) => it.uint(1, COUNT_MAX)),
-    ok: required(count),
-    failed: required(count),
-    cost_nano_usd: optional(count, 0),
-    tokens_in: optional(count, 0),
-    tokens_out: optional(count, 0),
-    latency: optional(readLatency, Buffer.alloc(0)),
+    number: fields.required((it) => it.uint(1, COUNT_MAX)),
+    ok: fields.required(count),
+    failed: fields.required(count),
+    cost_nano_usd: fields.optional(count, 0),
+    tokens_in: fields.optional(count, 0),
+    tokens_out: fields.optional(count, 0),
+    latency: fields.optional(readLatency, Buffer.alloc(0)),
   };
-  for (; left > 0; left -= 1) reader.skip();
-  reader.leave();
+  fields.end();
   return segment;
+}
+
+function readProcess(reader: BodyReader) {
+  const fields = new ArrayReader(reader, 16);
+  const process = {
+    cpu_permille: fields.required(uint32),
+    memory_bytes: fields.required((it) => it.uint()),
+    emitter_silent_ms: fields.optional<Uint | null>((it) => it.uint(), null),
+  };
+  fields.end();
+  return process;
+}
+
+function readLines(reader: BodyReader): string[] {
+  const lines: string[] = [];
+  for (let left = reader.array(5); left > 0; left -= 1) lines.push(reader.text(128));
+  reader.leave();
+  return lines;
 }
 
 function readLatency(reader: BodyReader): Buffer {
@@ -129,6 +166,8 @@ export function readUpward(type: number, body: Buffer): Record<string, unknown> 
       lost_observations: reader.optional((it) => it.uint(), 0),
       segment: optional(readSegment),
       identity: optional(readIdentity),
+      stall_after_ms: optional(uint32),
+      process: optional(readProcess),
     };
   } else if (type === 0x02) {
     fields = { uptime_ms: uptime(), segment: optional(readSegment) };
@@ -139,6 +178,7 @@ export function readUpward(type: number, body: Buffer): Record<string, unknown> 
       signal: optional(uint32),
       oom_killed: reader.optional((it) => it.bool(), false),
       segment: optional(readSegment),
+      last_lines: reader.optional<string[]>(readLines, []),
     };
   }
   reader.end();
