@@ -62,7 +62,9 @@ export interface EngineConfig {
 export type Connection = 'unanswered' | 'unconfirmed' | 'confirmed';
 
 interface Closing {
-  readonly deadline: number;
+  deadline: number;
+  /** Deadline of a session whose collector answers. */
+  readonly deadlineIfAnswered: number;
   /** Sequence of the first goodbye that carries the segment now pending. */
   firstGoodbye: number | null;
   /** That goodbye was acknowledged, and its segment is durable. */
@@ -150,12 +152,15 @@ export class Engine {
   }
 
   /**
-   * Begins to end the session: goodbyes carry the remaining work until it is durable or `timeoutMs`
-   * is over. After that {@link nextTimeout} is null.
+   * Begins to end the session: goodbyes carry the remaining work until it is durable or the timeout
+   * is over: `unansweredMs` while the collector has never answered. After that {@link nextTimeout}
+   * is null.
    */
-  close(now: number, timeoutMs: number): void {
+  close(now: number, timeoutMs: number, unansweredMs: number): void {
     if (this.#shutdown !== 'open') return;
-    this.#shutdown = { deadline: now + timeoutMs, firstGoodbye: null, acked: false };
+    const deadlineIfAnswered = now + timeoutMs;
+    const deadline = this.#connection === 'unanswered' ? now + unansweredMs : deadlineIfAnswered;
+    this.#shutdown = { deadline, deadlineIfAnswered, firstGoodbye: null, acked: false };
     this.#schedule.sendNow(now);
   }
 
@@ -287,6 +292,9 @@ export class Engine {
     const sequence = Number(header.sequence);
     this.lastAnswer = now;
     this.unansweredSince = null;
+    if (typeof this.#shutdown === 'object') {
+      this.#shutdown.deadline = this.#shutdown.deadlineIfAnswered;
+    }
     if (ack.sessionTaken || ack.highestSequence > this.#lastSent) {
       // Another process has this session: it is of no more use to this one.
       this.isSessionTaken = true;

@@ -85,8 +85,7 @@ export class CollectorLink {
 
   /** Begins to say goodbye, if that has not begun. */
   close(now: number): void {
-    const isUnanswered = this.#engine?.connection === 'unanswered';
-    this.#engine?.close(now, isUnanswered ? GOODBYE_TIMEOUT_UNANSWERED_MS : GOODBYE_TIMEOUT_MS);
+    this.#engine?.close(now, GOODBYE_TIMEOUT_MS, GOODBYE_TIMEOUT_UNANSWERED_MS);
   }
 
   closeSocket(): void {

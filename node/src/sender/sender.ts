@@ -122,14 +122,14 @@ export class Sender {
     }
     let hasSent = false;
     for (const link of this.#links) hasSent = link.transmit(now) || hasSent;
-    if (hasSent) this.#onSent();
+    if (hasSent && stop === StopRequest.None) this.#renewClaim();
     this.#checkAnswers(now);
     const due = this.#nextDue(stop);
     if (due === null) this.#stop();
     else this.#setTimer(due, now);
   }
 
-  #onSent(): void {
+  #renewClaim(): void {
     const { replicaClaim: claim, intervalMs } = this.config;
     if (claim === null) return;
     const text = claimText(claim.holder, Math.max(CLAIM_MIN_MS, CLAIM_INTERVALS * intervalMs));

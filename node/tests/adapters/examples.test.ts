@@ -27,15 +27,13 @@ const EXAMPLES: Record<string, Record<string, number>> = {
 
 test('each example runs without a network, and its tasks are counted', async () => {
   const { HEARTLINE_INTERVAL: _, ...environment } = collector.environment;
-  await Promise.all(
-    Object.entries(EXAMPLES).map(async ([name, agents]) => {
-      const path = join(ROOT, 'node/examples', `${name}.mjs`);
-      const { stderr } = await run(process.execPath, [path], { env: environment });
-      assert.equal(stderr, '', name);
-      for (const [agent, tasks] of Object.entries(agents)) {
-        const { total } = await collector.until(agent, (it) => it.reason === 'shutdown');
-        assert.deepEqual([total.ok, total.failed], [tasks, 0], agent);
-      }
-    }),
-  );
+  for (const [name, agents] of Object.entries(EXAMPLES)) {
+    const path = join(ROOT, 'node/examples', `${name}.mjs`);
+    const { stderr } = await run(process.execPath, [path], { env: environment });
+    assert.equal(stderr, '', name);
+    for (const [agent, tasks] of Object.entries(agents)) {
+      const { total } = await collector.until(agent, (it) => it.reason === 'shutdown');
+      assert.deepEqual([total.ok, total.failed], [tasks, 0], agent);
+    }
+  }
 });

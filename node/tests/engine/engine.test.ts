@@ -204,7 +204,7 @@ test('13: goodbyes carry what is left, and end when it is durable', () => {
   const [it, metrics] = [engine(), new PlainMetrics()];
   connect(it, metrics);
   metrics.ok = 2;
-  it.close(100, 1_000);
+  it.close(100, 1_000, 250);
   const [first] = sendAll(it, metrics, 100) as [Sent];
   assert.equal(first.header.type, MessageType.Goodbye);
   const [second] = sendAll(it, metrics, 200) as [Sent];
@@ -224,7 +224,7 @@ test('13: goodbyes carry what is left, and end when it is durable', () => {
 test('13: a session that was never live is introduced first, and patience ends', () => {
   const [it, metrics] = [engine(), new PlainMetrics()];
   sendAll(it, metrics, 0);
-  it.close(10, 250);
+  it.close(10, 1_000, 250);
   const [beat] = sendAll(it, metrics, 10) as [Sent];
   assert.deepEqual([beat.header.type, beat.fields['phase']], [MessageType.Beat, 3]);
   it.handleDatagram(ack(beat.header, { flags: 1 }), 20);
@@ -233,8 +233,16 @@ test('13: a session that was never live is introduced first, and patience ends',
   it.handleDatagram(ack(live.header), 30);
   assert.equal((sendAll(it, metrics, 30) as [Sent])[0].header.type, MessageType.Goodbye);
   assert.equal(it.nextTimeout, 130);
+  // The collector has answered: it may take its time from now on.
   sendAll(it, metrics, 260);
+  assert.notEqual(it.nextTimeout, null);
+  sendAll(it, metrics, 1_010);
   assert.equal(it.nextTimeout, null);
+  const unanswered = engine();
+  sendAll(unanswered, metrics, 0);
+  unanswered.close(10, 1_000, 250);
+  sendAll(unanswered, metrics, 260);
+  assert.equal(unanswered.nextTimeout, null);
 });
 
 test("3: what is not from this agent's collector changes nothing", () => {
