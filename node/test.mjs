@@ -37,7 +37,7 @@ function testFiles(dir) {
 run(['build.mjs', '--tests']);
 const options = [
   '--test-concurrency=4',
-  '--test-timeout=60000',
+  '--test-timeout=120000',
   '--test-force-exit',
   '--test-reporter=spec',
 ];

@@ -8,6 +8,12 @@ import { eventually } from './collector.js';
 
 const PACKAGE = join(import.meta.dirname ?? '.', '../../..');
 
+/** Ends an agent whose test was killed; one that hangs in a loop has a limit of its CPU time. */
+const ORPHAN_WATCH = `{
+  const parent = process.ppid;
+  setInterval(() => process.ppid === parent || process.kill(process.pid, 'SIGKILL'), 1_000).unref();
+}`;
+
 const RUNNING = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of RUNNING) child.kill('SIGKILL');
@@ -32,8 +38,9 @@ export class AgentProcess {
     const dir = join(PACKAGE, 'build/agents');
     mkdirSync(dir, { recursive: true });
     const path = join(mkdtempSync(`${dir}/`), 'agent.mjs');
-    writeFileSync(path, source);
-    this.child = spawn(process.execPath, [...nodeArgs, path], {
+    writeFileSync(path, `${ORPHAN_WATCH}\n${source}`);
+    const command = 'ulimit -t 60; exec "$0" "$@"';
+    this.child = spawn('sh', ['-c', command, process.execPath, ...nodeArgs, path], {
       env: environment,
       cwd: PACKAGE,
       stdio: ['ignore', 'pipe', 'pipe'],
