@@ -28,6 +28,7 @@ export class CollectorLink {
   readonly #watchdog: AnswerWatchdog;
   /** null until there is a token. */
   #engine: Engine | null = null;
+  #startedAt = 0;
   /** Datagrams received that were not from this agent's collector. */
   refused = 0;
 
@@ -42,7 +43,8 @@ export class CollectorLink {
   }
 
   startSession(config: Omit<EngineConfig, 'session'>): void {
-    this.#engine = new Engine({ ...config, session: drawSession() }, this.events.now());
+    this.#startedAt = this.events.now();
+    this.#engine = new Engine({ ...config, session: drawSession() }, this.#startedAt);
   }
 
   rekey(keys: AgentKeys): void {
@@ -85,7 +87,15 @@ export class CollectorLink {
 
   /** Begins to say goodbye, if that has not begun. */
   close(now: number): void {
-    this.#engine?.close(now, GOODBYE_TIMEOUT_MS, GOODBYE_TIMEOUT_UNANSWERED_MS);
+    // A collector that was just asked may be about to answer, unless nothing listens there.
+    const sinceStart = now - this.#startedAt;
+    const isRefused = this.#socket.problem !== null;
+    const unansweredMs = isRefused ? 0 : GOODBYE_TIMEOUT_MS - sinceStart;
+    this.#engine?.close(
+      now,
+      GOODBYE_TIMEOUT_MS,
+      Math.max(unansweredMs, GOODBYE_TIMEOUT_UNANSWERED_MS),
+    );
   }
 
   closeSocket(): void {
