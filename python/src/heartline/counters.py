@@ -68,6 +68,10 @@ class Counters:
         """Returns the tasks and reports counted so far."""
         return sum(shard[OK] + shard[FAILED] for shard in list(self._shards))
 
+    def changes(self) -> int:
+        """Returns a number that grows with each thing to send: with each task, cost and token."""
+        return sum(sum(shard[:LOST]) for shard in list(self._shards))
+
     def totals(self) -> Shard:
         """Returns the sums of all counters over all threads."""
         shards = list(self._shards)
@@ -93,18 +97,18 @@ class DeltaReader:
     """Reader of differences, for one collector: the counters only grow, and this holds how much of
     them was taken. What a full segment has no room for stays for the next one."""
 
-    __slots__ = ("_counters", "_done", "_taken")
+    __slots__ = ("_counters", "_changes", "_taken")
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self._taken: Shard = [0] * (LAST_BUCKET + 1)
-        # Tasks counted when nothing was left to take.
-        self._done = 0
+        # What the counters held when nothing was left to take.
+        self._changes = 0
 
     def take(self) -> Work | None:
         """Takes what was not taken yet, as far as it fits a segment; None if there is nothing."""
-        done = self._counters.done()
-        if done == self._done:
+        changes = self._counters.changes()
+        if changes == self._changes:
             return None
         totals, taken = self._counters.totals(), self._taken
         sums: list[int] = []
@@ -116,7 +120,7 @@ class DeltaReader:
             is_all = is_all and open_ <= COUNT_MAX
         latency, fits = self._take_latencies(totals)
         if is_all and fits:
-            self._done = done
+            self._changes = changes
         if not any(sums) and not latency:
             return None
         ok, failed, cost_nano_usd, tokens_in, tokens_out = sums

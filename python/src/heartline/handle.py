@@ -96,6 +96,19 @@ class Heartline:
                 self._add_tokens(tokens_in, tokens_out)
         shard[OK if success else FAILED] += 1
 
+    def add_usage(
+        self,
+        *,
+        cost_usd: float | None = None,
+        tokens_in: int = 0,
+        tokens_out: int = 0,
+    ) -> None:
+        """Counts a cost and tokens that belong to no task, without counting a task."""
+        if cost_usd is not None:
+            self._add_cost(cost_usd)
+        if tokens_in or tokens_out:
+            self._add_tokens(tokens_in, tokens_out)
+
     @overload
     def task(self, name: str | None = None) -> Task: ...
     @overload

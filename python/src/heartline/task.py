@@ -170,6 +170,22 @@ class Task:
                 self._failed = not success
             self.__exit__(None, None, None)
 
+    def discard(self) -> None:
+        """Ends the task without counting it, neither as succeeded nor as failed: it goes on elsewhere,
+        or was none. What it has cost counts."""
+        core = self._core
+        if core is None:
+            return
+        if core is self._hb._core and self._sums is not None:
+            self._add_sums(self._hb._claim_shard())
+        self._retreat(core)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the task has begun and not ended, in this process."""
+        core = self._core
+        return core is not None and core is self._hb._core
+
     async def __aenter__(self) -> Task:
         hb = self._hb
         core = hb._core
