@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 
 from . import process
 from .arguments import Arguments, Interval, OnKill
+from .follow import auto
 from .handle import Heartline
 from .problem import Problem
 from .process import current
@@ -38,6 +39,7 @@ __all__ = [
     "Status",
     "Task",
     "__version__",
+    "auto",
     "current",
     "start",
 ]
