@@ -94,6 +94,7 @@ def test_a_streamed_run_is_a_task(agent: Agent) -> None:
 def test_a_failed_run_has_failed(agent: Agent) -> None:
     with pytest.raises(ValueError):
         graph(ask, fail).invoke(INPUT)
+    assert agent.hb.status().last_failure == "ValueError"
     assert agent.counted() == {"ok": 0, "failed": 1, "tokens": (10, 5), "usd": 0.0}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from .gate import begin_run_held_async
 from .guard import guarded, warn_once
 from .patch import replace_method
-from .scope import Outcome, Run, count, enter, leave, outcome_of
+from .scope import Outcome, Run, count, enter, leave
 from .usage import Usage, as_count, as_text
 
 _SOURCE = "autogen"
@@ -50,7 +50,7 @@ def _make_run(original: Any) -> Any:
         try:
             result = await original(self, *args, **kwargs)
         except BaseException as error:
-            run.end(outcome_of(error))
+            run.end_by(error)
             raise
         if run.is_outermost_of_source:  # that of a team has the messages of its agents
             for message in getattr(result, "messages", ()):
@@ -86,7 +86,7 @@ def _make_run_stream(original: Any) -> Any:
                 _observe(run, message)
                 yield message  # what is raised here is the reader's, who has left
         finally:
-            run.end(outcome_of(error))
+            run.end_by(error)
             await messages.aclose()
 
     return run_stream

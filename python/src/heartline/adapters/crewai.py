@@ -16,7 +16,7 @@ import heartline
 from .gate import begin_run_held, begin_run_held_async
 from .guard import guarded, warn_once
 from .patch import replace_method
-from .scope import Outcome, Run, count, current_run, outcome_of
+from .scope import Outcome, Run, count, current_run
 from .suspensions import suspensions
 from .usage import Usage, as_count, as_mapping, as_text
 
@@ -62,7 +62,7 @@ def _run(run: Run | None, kickoff: Any) -> Any:
     try:
         result = kickoff()
     except BaseException as error:
-        run.end(outcome_of(error))
+        run.end_by(error)
         raise
     _end(run, result)
     return result
@@ -79,7 +79,7 @@ def _make_akickoff(original: Any) -> Any:
         try:
             result = await original(self, *args, **kwargs)
         except BaseException as error:
-            run.end(outcome_of(error))
+            run.end_by(error)
             raise
         _end(run, result)
         return result

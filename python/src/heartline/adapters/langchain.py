@@ -22,7 +22,7 @@ from .gate import begin_run_held, begin_run_held_async
 from .guard import guarded, warn_once
 from .langchain_usage import usages_of
 from .patch import replace_method
-from .scope import Outcome, Run, count, current_run, live, outcome_of
+from .scope import Outcome, Run, count, current_run, live
 from .suspensions import suspensions
 
 _SOURCE = "langchain"
@@ -250,11 +250,13 @@ class HeartlineHandler(BaseCallbackHandler):
             return
         for child in root.children:
             self._root_of.pop(child, None)
-        outcome = outcome or outcome_of(error)
         if root.interrupt is not None and root.thread is not None:
             outcome = Outcome.UNCOUNTED
             suspensions.suspend(root.thread, root.interrupt, root.run.handle)
-        root.run.end(outcome)
+        if outcome is None:
+            root.run.end_by(error)
+        else:
+            root.run.end(outcome)
 
 
 def install(manager_module: ModuleType) -> None:
@@ -297,7 +299,7 @@ def _make_start(original: Any) -> Any:
         try:
             manager = original(self, *args, **kwargs)
         except BaseException as error:
-            run.end(outcome_of(error))
+            run.end_by(error)
             raise
         handler.root_began(run, manager.run_id, kwargs.get("name") or "", self.metadata)
         return manager
@@ -317,7 +319,7 @@ def _make_start_async(original: Any) -> Any:
         try:
             manager = await original(self, *args, **kwargs)
         except BaseException as error:
-            run.end(outcome_of(error))
+            run.end_by(error)
             raise
         handler.root_began(run, manager.run_id, kwargs.get("name") or "", self.metadata)
         return manager

@@ -157,7 +157,7 @@ def _end(run: Run, result: Any, error: BaseException | None) -> None:
             name = as_text(getattr(interruptions[0], "name", None))
             suspensions.suspend(_key_of(interruptions[0]), f"approval of {name}", run.handle)
     finally:
-        run.end(outcome)
+        run.end(outcome, type(error).__name__)
 
 
 @guarded

@@ -121,7 +121,7 @@ def _end(run: Run, ctx: Any, result: Any, error: BaseException | None) -> None:
             outcome = Outcome.UNCOUNTED
             suspensions.suspend(_key_of(ctx), deferred, run.handle)
     finally:
-        run.end(outcome)
+        run.end(outcome, type(error).__name__)
 
 
 @guarded

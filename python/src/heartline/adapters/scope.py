@@ -107,8 +107,12 @@ class Run:
         if wait is not None:
             self.handle.end_waiting(wait)
 
+    def end_by(self, error: BaseException | None) -> None:
+        """Ends the run as `outcome_of` says; the kind of an error is in the status."""
+        self.end(outcome_of(error), type(error).__name__)
+
     @guarded
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: Outcome, reason: str | None = None) -> None:
         """Ends the run, once. A part of another run counts nothing by itself."""
         with self._lock:
             if self.ended:
@@ -118,17 +122,20 @@ class Run:
             leave(self)
             self.end_waiting()
         finally:
-            self._end_task(outcome)
+            self._end_task(outcome, reason)
 
-    def _end_task(self, outcome: Outcome) -> None:
+    def _end_task(self, outcome: Outcome, reason: str | None) -> None:
         task = self._task
         if task is None:
             return
         _run_tasks.discard(task)
         if outcome is Outcome.UNCOUNTED:
             task.discard()
+        elif outcome is Outcome.FAILED:
+            task.fail(reason)
+            task.end()
         else:
-            task.end(success=outcome is Outcome.OK)
+            task.end(success=True)
         suspensions.task_ended(self.handle)
 
     def count(self, usage: Usage, source: str) -> None:

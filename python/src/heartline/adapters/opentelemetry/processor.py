@@ -30,7 +30,7 @@ from opentelemetry.trace import SpanContext, StatusCode
 from ..gate import begin_run, begin_run_held
 from ..guard import guarded
 from ..scope import Outcome, Run, count
-from ..usage import Usage
+from ..usage import Usage, as_text
 from .kinds import Kind, is_ours, kind_of
 from .live_span import LiveSpan
 from .usages import usage_of
@@ -123,7 +123,7 @@ class HeartlineSpanProcessor(SpanProcessor):
             if usage.is_known:
                 live.calls = {usage.response_id or _key(context): (usage, f"span of {live.scope}")}
         if live.is_ours and not live.is_inside:
-            _finish(live, failed or live.agent_failed)
+            _finish(live, failed or live.agent_failed, as_text(attributes.get("error.type")))
         else:
             _pass_up(live, failed)
 
@@ -149,7 +149,7 @@ def _begin_run(name: str) -> Run | None:
         return begin_run("opentelemetry", name)
 
 
-def _finish(live: LiveSpan, failed: bool) -> None:
+def _finish(live: LiveSpan, failed: bool, reason: str | None) -> None:
     """Ends what the outermost span of ours began."""
     _count(live.calls, live)
     if live.run is None:
@@ -157,7 +157,7 @@ def _finish(live: LiveSpan, failed: bool) -> None:
     if live.kind is not Kind.AGENT:
         live.run.end(Outcome.UNCOUNTED)
     else:
-        live.run.end(Outcome.FAILED if failed else Outcome.OK)
+        live.run.end(Outcome.FAILED if failed else Outcome.OK, reason)
 
 
 def _pass_up(live: LiveSpan, failed: bool) -> None:
