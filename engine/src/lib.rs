@@ -193,6 +193,14 @@ impl Engine {
         }
     }
 
+    /// Makes the next message due now, if the end of the process is acknowledged: for work that came
+    /// after the segment that the report carried.
+    pub fn send_rest(&mut self, now: MonoNanos) {
+        if self.shutdown == ShutdownState::Open && self.is_exit_acknowledged() {
+            self.schedule.send_now(now);
+        }
+    }
+
     /// Replaces the identity, and sends it again if it is another one.
     pub fn set_identity(&mut self, identity: &IdentityConfig) {
         let fitted = identity.fitted();

@@ -185,6 +185,11 @@ impl LocalCollector {
         self.identity.take()
     }
 
+    /// Returns whether there is work that was not taken.
+    pub fn has_work(&self) -> bool {
+        self.work.open != SegmentBuilder::default() || !self.work.latency.is_empty()
+    }
+
     /// Moves work into `segment`, as [`MetricsSource::take`](crate::MetricsSource::take) does.
     pub fn take(&mut self, segment: &mut SegmentBuilder) -> bool {
         self.work.take(segment)

@@ -59,23 +59,27 @@ impl SegmentBuilder {
 pub(crate) struct PendingSegment {
     last_number: u64,
     pending: Option<SegmentBuilder>,
-    /// Sequence of the first message that carried the pending one.
-    first_sequence: u64,
+    /// Sequence of the first message that carried the pending one, if one has.
+    first_sequence: Option<u64>,
 }
 
 impl PendingSegment {
-    /// Takes open work under the next number if no segment is pending, to be sent in the message of
-    /// `sequence`; returns whether one is now.
-    pub(crate) fn fill(&mut self, metrics: &mut dyn MetricsSource, sequence: u64) -> bool {
+    /// Takes open work under the next number if no segment is pending; returns whether one is now.
+    pub(crate) fn fill(&mut self, metrics: &mut dyn MetricsSource) -> bool {
         if self.pending.is_none() {
             let mut segment = SegmentBuilder::default();
             if metrics.take(&mut segment) {
                 self.last_number += 1;
-                self.first_sequence = sequence;
+                self.first_sequence = None;
                 self.pending = Some(segment);
             }
         }
         self.pending.is_some()
+    }
+
+    /// Records that the message of `sequence` carries the pending segment.
+    pub(crate) fn record_carried(&mut self, sequence: u64) {
+        self.first_sequence.get_or_insert(sequence);
     }
 
     /// Drops the pending segment if the collector has all up to `durable` on disk.
@@ -89,11 +93,11 @@ impl PendingSegment {
     /// pending segment goes along, unless a live message has brought it: the highest of those that were
     /// acknowledged is `live_sequence`.
     pub(crate) fn begin_session(&mut self, live_sequence: u64) {
-        if self.first_sequence <= live_sequence {
+        if self.first_sequence.is_some_and(|first| first <= live_sequence) {
             self.pending = None;
         }
         self.last_number = u64::from(self.pending.is_some());
-        self.first_sequence = 1;
+        self.first_sequence = None;
     }
 
     /// Returns the number of the pending segment.

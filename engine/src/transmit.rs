@@ -33,14 +33,14 @@ impl Engine {
                 return false;
             }
             _ if now < self.schedule.next_due() => return false,
-            // No beat follows the end of a process without a fault.
-            ShutdownState::Open if self.exit.is_clean() && self.is_exit_acknowledged() => {
-                self.schedule.on_sent(now, None);
-                return false;
-            }
             _ => {}
         }
-        let is_pending = self.segment.fill(metrics, self.last_sent_sequence + 1);
+        let is_pending = self.segment.fill(metrics);
+        if self.exit.is_clean() && self.is_exit_acknowledged() {
+            // No beat follows the end of a process without a fault.
+            self.schedule.on_sent(now, None);
+            return false;
+        }
         let owes_exit_report = self.owes_exit_report();
         let written = match &mut self.shutdown {
             ShutdownState::Closing { acked: true, .. } if !is_pending => {
@@ -114,6 +114,7 @@ impl Engine {
         };
         let sealed = self.seal(MessageType::Beat, out, |body| beat.write(body));
         if sealed.is_ok() || !with_identity {
+            self.segment.record_carried(self.last_sent_sequence + 1);
             return sealed;
         }
         // There is no room for both: the segment goes with the next beat.
@@ -121,13 +122,19 @@ impl Engine {
         self.seal(MessageType::Beat, out, |body| beat.write(body))
     }
 
-    fn write_goodbye(&self, now: MonoNanos, out: &mut Vec<u8>) -> Result<(), DatagramTooLong> {
+    fn write_goodbye(&mut self, now: MonoNanos, out: &mut Vec<u8>) -> Result<(), DatagramTooLong> {
         let uptime_ms = millis(now.since(self.started));
+        self.segment.record_carried(self.last_sent_sequence + 1);
         let goodbye = Goodbye { uptime_ms, segment: self.segment.view() };
         self.seal(MessageType::Goodbye, out, |body| goodbye.write(body))
     }
 
-    fn write_exit_report(&self, now: MonoNanos, out: &mut Vec<u8>) -> Result<(), DatagramTooLong> {
+    fn write_exit_report(
+        &mut self,
+        now: MonoNanos,
+        out: &mut Vec<u8>,
+    ) -> Result<(), DatagramTooLong> {
+        self.segment.record_carried(self.last_sent_sequence + 1);
         let ProcessExit { status, last_lines } = self.exit.report();
         let mut report = ExitReport {
             uptime_ms: millis(now.since(self.started)),

@@ -94,6 +94,11 @@ impl ChildEmitters {
         self.collector.as_mut().and_then(LocalCollector::take_identity)
     }
 
+    /// Returns whether the emitters have reported work that is in no segment yet.
+    pub(super) fn has_work(&self) -> bool {
+        self.collector.as_ref().is_some_and(LocalCollector::has_work)
+    }
+
     /// Ends the emitters, with the process.
     pub(super) fn end_emitters(&mut self) {
         if let Some(collector) = &mut self.collector {

@@ -23,7 +23,8 @@ use crate::status::LinkStatus;
 
 /// Most datagrams received in one turn.
 const RECEIVE_BATCH: usize = 64;
-/// Longest goodbye to a collector that has answered before, and to one that never has.
+/// Longest goodbye to a collector that has answered before, and to one that never has. The first second
+/// of a session is left for its first answer, unless the address refuses.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 const GOODBYE_TIMEOUT_UNANSWERED: Duration = Duration::from_millis(250);
 
@@ -31,6 +32,8 @@ const GOODBYE_TIMEOUT_UNANSWERED: Duration = Duration::from_millis(250);
 pub(super) struct CollectorLink {
     /// `None` until there is a token.
     engine: Option<Engine>,
+    /// When the session was started.
+    started_at: MonoNanos,
     socket: CollectorSocket,
     shared: Arc<SharedState>,
     metrics: SharedMetrics,
@@ -58,6 +61,7 @@ impl CollectorLink {
             identity: IdentityConfig::default(),
             has_ended_process: false,
             engine: None,
+            started_at: MonoNanos::default(),
             socket: CollectorSocket::new(collector, waker),
             metrics: SharedMetrics::new(Arc::clone(&shared)),
             shared,
@@ -83,6 +87,7 @@ impl CollectorLink {
             child.start_session(config.agent.clone(), config.keys.clone());
             self.identity = config.identity.clone();
         }
+        self.started_at = now;
         self.engine = Some(Engine::new(config, now));
     }
 
@@ -132,9 +137,15 @@ impl CollectorLink {
         self.notify_change(now);
     }
 
-    /// Returns whether the end of the process is acknowledged.
-    pub(super) fn is_exit_acknowledged(&self) -> bool {
-        self.engine.as_ref().is_some_and(Engine::is_exit_acknowledged)
+    /// Returns whether the end of the process is acknowledged, and all of its work is durable. What is
+    /// left is sent at once.
+    pub(super) fn complete_exit(&mut self, now: MonoNanos) -> bool {
+        let Some(engine) = &mut self.engine else { return false };
+        if self.child.as_ref().is_some_and(ChildEmitters::has_work) {
+            engine.send_rest(now);
+            return false;
+        }
+        engine.is_exit_acknowledged()
     }
 
     /// Receives what is queued; returns whether the applied states changed.
@@ -193,6 +204,11 @@ impl CollectorLink {
     pub(super) fn close(&mut self, now: MonoNanos) {
         if let Some(engine) = &mut self.engine {
             let timeout = match engine.connection() {
+                // A short program gives a slow collector the time for its first answer.
+                ConnectionState::Unanswered if self.socket.problem().is_none() => {
+                    let age = now.since(self.started_at);
+                    GOODBYE_TIMEOUT.saturating_sub(age).max(GOODBYE_TIMEOUT_UNANSWERED)
+                }
                 ConnectionState::Unanswered => GOODBYE_TIMEOUT_UNANSWERED,
                 ConnectionState::Unconfirmed | ConnectionState::Confirmed => GOODBYE_TIMEOUT,
             };

@@ -151,7 +151,11 @@ impl SenderThread {
                 }
             }
         }
-        process.set_exit_acknowledged(self.links.iter().all(CollectorLink::is_exit_acknowledged));
+        let mut is_acknowledged = !self.links.is_empty();
+        for link in &mut self.links {
+            is_acknowledged &= link.complete_exit(now);
+        }
+        process.set_exit_acknowledged(is_acknowledged);
     }
 
     /// Waits until a datagram is received, the waker is used, or the timeout is over.

@@ -453,6 +453,26 @@ fn work_that_a_live_message_brought_stays_with_the_session_that_is_left() {
 }
 
 #[test]
+fn work_that_no_message_has_carried_goes_along_to_the_next_session() {
+    let labels = (0..16).map(|n| (format!("label-{n:02}"), "x".repeat(40))).collect();
+    let mut scenario = Scenario::with_labels(labels);
+    scenario.send();
+    scenario.ack(1, A, unconfirmed());
+    scenario.metrics.open.ok = 5;
+    scenario.metrics.latency = (0..BUCKETS as u16).map(|bucket| (bucket, 100)).collect();
+    let second = scenario.send();
+    assert_eq!((second.identity, second.segment), (true, None), "there is no room for both");
+    scenario.ack(2, A, Ack::default());
+    scenario.ack(2, A, Ack { highest_sequence: 9, ..Ack::default() });
+    scenario.engine.begin_session(0x77c0, scenario.now);
+    let segments = std::iter::repeat_with(|| {
+        scenario.wait();
+        scenario.send().segment
+    });
+    assert_eq!(segments.take(4).flatten().next(), Some((1, 5)));
+}
+
+#[test]
 fn sessions_are_left_no_faster_than_messages_may_follow_each_other() {
     let mut scenario = Scenario::live();
     let mut sent = 0;
