@@ -1,7 +1,10 @@
-//! Whole-system tests: the simulation, the harness of the system tests, and benchmarks.
+//! Whole-system tests: the simulation, the harness of the system tests, conformance of emitters, and
+//! benchmarks.
 
 pub mod bench;
 pub mod clock;
+pub mod conformance;
 pub mod harness;
 mod random;
+mod result_table;
 pub mod sim;

@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result};
 use heartline::{Builder, Heartline, Report};
 use heartline_protocol::{KeyEpoch, MasterKey, Token, TokenScope};
 
-use super::table::ResultTable;
 use super::{BenchMode, machine};
 use crate::clock;
+use crate::result_table::ResultTable;
 
 const REPETITIONS: usize = 5;
 

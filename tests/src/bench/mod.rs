@@ -7,7 +7,6 @@ mod kill;
 mod live_agents;
 mod machine;
 mod synthetic_fleet;
-mod table;
 mod tui;
 
 use anyhow::Result;

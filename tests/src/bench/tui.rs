@@ -11,10 +11,10 @@ use anyhow::{Context as _, Result, ensure};
 use heartline::Report;
 use portable_pty::{CommandBuilder, NativePtySystem, PtySize, PtySystem as _};
 
-use super::table::ResultTable;
 use super::{BenchMode, machine};
 use crate::clock;
 use crate::harness::{TestEnvironment, TestedProgram, wait_until};
+use crate::result_table::ResultTable;
 
 const AGENTS: usize = 50;
 const SIZE: PtySize = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };

@@ -2,11 +2,8 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Command, ExitStatus};
 
-use heartline_vocabulary::WorkTotals;
-use rusqlite::{Connection, OpenFlags};
 use rustix::process::Signal;
 
 use super::environment::TestEnvironment;
@@ -125,34 +122,4 @@ impl CollectorProcess {
     pub fn unfreeze(&self) {
         self.process.signal(Signal::CONT);
     }
-}
-
-/// Reads an agent's work from the minutes in `history.db`: all of it, as long as none is old enough
-/// to be folded into hours.
-///
-/// # Panics
-/// If `history.db` can't be read.
-#[track_caller]
-pub fn rollup_totals(data_dir: &Path, agent: &str) -> WorkTotals {
-    let database = data_dir.join("history.db");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let conn = Connection::open_with_flags(&database, flags).expect("history.db can be opened");
-    let sums = conn.query_row(
-        "SELECT coalesce(sum(m.ok), 0), coalesce(sum(m.failed), 0),
-                coalesce(sum(m.cost_nano_usd), 0), coalesce(sum(m.tokens_in), 0),
-                coalesce(sum(m.tokens_out), 0)
-         FROM minutes m JOIN agents a ON a.id = m.agent_id WHERE a.name = ?1",
-        [agent],
-        |row| {
-            let sum = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
-            Ok(WorkTotals {
-                ok: sum(0)?,
-                failed: sum(1)?,
-                cost_nano_usd: sum(2)?,
-                tokens_in: sum(3)?,
-                tokens_out: sum(4)?,
-            })
-        },
-    );
-    sums.expect("minutes can be summed up")
 }

@@ -1,7 +1,7 @@
 //! A running program and its output.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -26,8 +26,24 @@ impl TestProcess {
     /// If it can't be started.
     #[track_caller]
     pub fn start(command: &mut Command) -> Self {
+        Self::spawn(command.stdin(Stdio::null()))
+    }
+
+    /// Starts a program that reads what is written to the pipe.
+    ///
+    /// # Panics
+    /// If it can't be started.
+    #[track_caller]
+    pub fn start_with_input(command: &mut Command) -> (Self, ChildStdin) {
+        let mut process = Self::spawn(command.stdin(Stdio::piped()));
+        let input = process.child.stdin.take().expect("it was piped");
+        (process, input)
+    }
+
+    #[track_caller]
+    fn spawn(command: &mut Command) -> Self {
         let name = command.get_program().to_string_lossy().into_owned();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("can't start {name}: {error}"));
         let stdout = collect_lines(child.stdout.take().expect("it was piped"));

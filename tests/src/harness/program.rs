@@ -13,6 +13,8 @@ pub enum TestedProgram {
     Heartline,
     /// `examples/minimal_agent.rs`
     MinimalAgent,
+    /// `tests/src/bin/conformance_agent.rs`
+    ConformanceAgent,
 }
 
 impl TestedProgram {
@@ -30,6 +32,7 @@ impl TestedProgram {
             Self::Heartlined => "heartlined",
             Self::Heartline => "heartline",
             Self::MinimalAgent => "examples/minimal_agent",
+            Self::ConformanceAgent => "conformance_agent",
         });
         assert!(
             path.is_file(),

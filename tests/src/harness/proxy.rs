@@ -1,7 +1,7 @@
 //! A UDP proxy between agents and the collector, whose faults follow from a seed.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
@@ -41,6 +41,19 @@ pub enum AckDelivery {
     Drop,
 }
 
+/// Numbers of datagrams, in both directions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProxyCounters {
+    /// Datagrams received from either side.
+    pub datagrams: u64,
+    /// Datagrams of which nothing was passed on.
+    pub lost: u64,
+    /// Datagrams of which two copies were passed on.
+    pub duplicated: u64,
+    /// Copies that arrived after one that was sent later.
+    pub reordered: u64,
+}
+
 /// A running proxy, stopped on drop.
 pub struct UdpProxy {
     address: SocketAddr,
@@ -57,6 +70,7 @@ struct ProxyControl {
     conditions: NetworkConditions,
     collector: SocketAddr,
     recorded: Vec<Vec<u8>>,
+    counters: ProxyCounters,
 }
 
 impl NetworkConditions {
@@ -86,6 +100,7 @@ impl UdpProxy {
             conditions: NetworkConditions::RELIABLE,
             collector,
             recorded: Vec::new(),
+            counters: ProxyCounters::default(),
         };
         let shared = Arc::new(SharedProxyState {
             stop: AtomicBool::new(false),
@@ -95,6 +110,7 @@ impl UdpProxy {
             front,
             backs: Vec::new(),
             in_flight: BinaryHeap::new(),
+            newest_delivered: BTreeMap::new(),
             count: 0,
             rng: Rng::with_seed(seed),
             shared: Arc::clone(&shared),
@@ -122,6 +138,11 @@ impl UdpProxy {
     pub fn recorded(&self) -> Vec<Vec<u8>> {
         self.shared.control().recorded.clone()
     }
+
+    /// Returns the numbers of datagrams so far.
+    pub fn counters(&self) -> ProxyCounters {
+        self.shared.control().counters
+    }
 }
 
 impl Drop for UdpProxy {
@@ -145,6 +166,8 @@ struct ProxyThread {
     /// For each agent's address, the socket that the collector sees in its place.
     backs: Vec<(SocketAddr, UdpSocket)>,
     in_flight: BinaryHeap<Reverse<DelayedDatagram>>,
+    /// Number of the newest datagram that was delivered on each route.
+    newest_delivered: BTreeMap<RelayRoute, u64>,
     count: u64,
     rng: Rng,
     shared: Arc<SharedProxyState>,
@@ -221,28 +244,35 @@ impl ProxyThread {
 
     fn relay(&mut self, route: RelayRoute, datagram: &[u8]) {
         let conditions = self.shared.control().conditions.clone();
-        if matches!(route, RelayRoute::Down(_)) && conditions.acks == AckDelivery::Drop {
-            return;
-        }
-        let copies = if self.rng.chance(conditions.duplicates) { 2 } else { 1 };
-        for _ in 0..copies {
-            let delay_ms = self.rng.u64(*conditions.delay_ms.start()..=*conditions.delay_ms.end());
-            if !self.rng.chance(conditions.loss) {
-                self.count += 1;
-                let at = Instant::now() + Duration::from_millis(delay_ms);
-                let (number, datagram) = (self.count, datagram.to_vec());
-                self.in_flight.push(Reverse(DelayedDatagram { at, number, route, datagram }));
+        let mut passed_on = 0;
+        if matches!(route, RelayRoute::Up(_)) || conditions.acks == AckDelivery::Deliver {
+            let copies = if self.rng.chance(conditions.duplicates) { 2 } else { 1 };
+            self.count += 1;
+            for _ in 0..copies {
+                let (min, max) = conditions.delay_ms.clone().into_inner();
+                let delay_ms = self.rng.u64(min..=max);
+                if !self.rng.chance(conditions.loss) {
+                    passed_on += 1;
+                    let at = Instant::now() + Duration::from_millis(delay_ms);
+                    let (number, datagram) = (self.count, datagram.to_vec());
+                    self.in_flight.push(Reverse(DelayedDatagram { at, number, route, datagram }));
+                }
             }
         }
+        let counters = &mut self.shared.control().counters;
+        counters.datagrams += 1;
+        counters.lost += u64::from(passed_on == 0);
+        counters.duplicated += u64::from(passed_on == 2);
     }
 
     fn deliver(&mut self) {
         let now = Instant::now();
         while self.in_flight.peek().is_some_and(|Reverse(packet)| packet.at <= now) {
-            let Some(Reverse(DelayedDatagram { route, datagram, .. })) = self.in_flight.pop()
-            else {
-                return;
-            };
+            let Some(Reverse(arrived)) = self.in_flight.pop() else { return };
+            let DelayedDatagram { route, datagram, number, .. } = arrived;
+            let newest = self.newest_delivered.entry(route).or_default();
+            self.shared.control().counters.reordered += u64::from(number < *newest);
+            *newest = number.max(*newest);
             // A datagram that can't be sent counts as lost.
             let _ = match route {
                 RelayRoute::Up(index) => {

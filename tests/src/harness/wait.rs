@@ -15,13 +15,19 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// # Panics
 /// If it does not within [`WAIT_TIMEOUT`]; `what` names the condition.
 #[track_caller]
-pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + WAIT_TIMEOUT;
+pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    let found = poll_for(WAIT_TIMEOUT, condition);
+    found.unwrap_or_else(|| panic!("not within {} s: {what}", WAIT_TIMEOUT.as_secs()))
+}
+
+/// Waits until the condition returns a value; returns `None` if it does not within `timeout`.
+pub fn poll_for<T>(timeout: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + timeout;
     loop {
-        if let Some(found) = condition() {
+        let found = condition();
+        if found.is_some() || Instant::now() >= deadline {
             return found;
         }
-        assert!(Instant::now() < deadline, "not within {} s: {what}", WAIT_TIMEOUT.as_secs());
         sleep(POLL_INTERVAL);
     }
 }

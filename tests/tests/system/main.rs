@@ -3,6 +3,7 @@
 //! The programs under test must be built before: `cargo xtask test` does.
 
 mod conflict;
+mod conformance;
 mod demo;
 mod emitter_log;
 mod exactly_once;

@@ -15,8 +15,8 @@ use crate::bench::live_agents::{
     BeatCounters, LiveAgents, LiveAgentsConfig, REGISTRATION_CONFIG, WorkPattern,
 };
 use crate::bench::machine;
-use crate::bench::table::ResultTable;
 use crate::harness::TestEnvironment;
+use crate::result_table::ResultTable;
 
 /// The interval of each agent, in ms: there are as many agents as beats a second.
 const INTERVAL_MS: u32 = 1_000;

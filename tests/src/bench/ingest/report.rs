@@ -2,7 +2,7 @@
 
 use super::PipelineStage;
 use super::measurement::CpuMeasurement;
-use crate::bench::table::ResultTable;
+use crate::result_table::ResultTable;
 
 const GOAL_RATIO: f64 = 0.6;
 const GOAL_GROWTH: f64 = 1.6;

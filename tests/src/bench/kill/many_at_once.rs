@@ -16,9 +16,9 @@ use super::{histogram, ms};
 use crate::bench::BenchMode;
 use crate::bench::live_agents::{LiveAgents, LiveAgentsConfig, REGISTRATION_CONFIG, WorkPattern};
 use crate::bench::synthetic_fleet::pattern_of_first;
-use crate::bench::table::ResultTable;
 use crate::clock;
 use crate::harness::{TestEnvironment, TestOperator};
+use crate::result_table::ResultTable;
 
 /// Interval of the agents that are killed, in ms.
 const INTERVAL_MS: u32 = 30_000;

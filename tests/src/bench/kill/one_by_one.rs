@@ -10,9 +10,9 @@ use heartline_vocabulary::Action;
 
 use super::{histogram, ms};
 use crate::bench::BenchMode;
-use crate::bench::table::ResultTable;
 use crate::clock;
 use crate::harness::{TestEnvironment, TestOperator, wait_until};
+use crate::result_table::ResultTable;
 
 /// Number of agents, killed in turn.
 const AGENTS: usize = 50;

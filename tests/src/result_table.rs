@@ -1,20 +1,28 @@
-//! The table that every benchmark prints.
+//! The table that benchmarks and the conformance run print.
+
+use std::fmt;
 
 /// Rows of text under headings. The first column is left-aligned, the others right-aligned.
-pub(super) struct ResultTable {
+pub(crate) struct ResultTable {
     rows: Vec<Vec<String>>,
 }
 
 impl ResultTable {
-    pub(super) fn new(headings: &[&str]) -> Self {
+    pub(crate) fn new(headings: &[&str]) -> Self {
         Self { rows: vec![headings.iter().map(|&it| it.to_owned()).collect()] }
     }
 
-    pub(super) fn row(&mut self, cells: &[String]) {
+    pub(crate) fn row(&mut self, cells: &[String]) {
         self.rows.push(cells.to_vec());
     }
 
-    pub(super) fn print(&self) {
+    pub(crate) fn print(&self) {
+        print!("{self}");
+    }
+}
+
+impl fmt::Display for ResultTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             self.rows.iter().filter_map(|row| row.get(column)).map(|it| it.chars().count()).max()
@@ -24,7 +32,8 @@ impl ResultTable {
             let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
                 if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
             });
-            println!("{}", cells.collect::<Vec<_>>().join("   ").trim_end());
+            writeln!(f, "{}", cells.collect::<Vec<_>>().join("   ").trim_end())?;
         }
+        Ok(())
     }
 }
