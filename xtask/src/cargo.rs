@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 /// Returns the root of the repository.
 pub(crate) fn root() -> PathBuf {
@@ -24,6 +24,34 @@ pub(crate) fn program(name: impl Into<OsString>, arguments: &str) -> Command {
     let mut command = Command::new(name.into());
     command.args(arguments.split_ascii_whitespace()).current_dir(root());
     command
+}
+
+/// Returns the folder of the programs that are built beside this one, `target/debug`.
+fn profile_dir() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("can't find this program's own file")?;
+    Ok(own.parent().context("a program is in a folder")?.to_path_buf())
+}
+
+/// Returns the folder into which cargo builds.
+///
+/// # Errors
+/// When this program's own file can't be found.
+pub(crate) fn output_dir() -> Result<PathBuf> {
+    Ok(profile_dir()?.parent().context("a profile is in the target directory")?.to_path_buf())
+}
+
+/// Lets a command know the collector and the command line that were built, by `HEARTLINED` and
+/// `HEARTLINE`.
+///
+/// # Errors
+/// When one has not been built.
+pub(crate) fn with_programs(command: &mut Command) -> Result<()> {
+    for (variable, name) in [("HEARTLINED", "heartlined"), ("HEARTLINE", "heartline")] {
+        let path = profile_dir()?.join(name);
+        ensure!(path.is_file(), "{} is not built", path.display());
+        command.env(variable, path);
+    }
+    Ok(())
 }
 
 /// Returns true if cargo has this subcommand.

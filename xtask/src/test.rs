@@ -6,11 +6,14 @@
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::cargo::{self, cargo, program};
 use crate::clock::Stopwatch;
+use crate::counts::TestCounts;
+use crate::python::PythonEnvironment;
 use crate::tools::{self, CARGO_DENY, CARGO_MACHETE};
+use crate::{node, python};
 
 struct TestStep {
     title: &'static str,
@@ -20,6 +23,7 @@ struct TestStep {
 /// In the order in which they run.
 const STEPS: &[TestStep] = &[
     TestStep { title: "format", run: check_format },
+    TestStep { title: "Python and Node are there", run: |_| check_interpreters() },
     TestStep { title: "licences, bans and sources", run: check_licences },
     TestStep { title: "unused dependencies", run: check_unused_dependencies },
     TestStep { title: "known answers, in Python", run: check_vectors },
@@ -27,6 +31,13 @@ const STEPS: &[TestStep] = &[
     TestStep { title: "documentation", run: build_documentation },
     TestStep { title: "shells for the completions", run: |_| tools::install_shells() },
     TestStep { title: "programs", run: build_programs },
+    TestStep { title: "Python: environment", run: |_| prepare_python() },
+    TestStep { title: "Python: types", run: |_| check_python_types() },
+    TestStep { title: "Python: tests", run: run_python_tests },
+    TestStep { title: "Python: wheel and sdist", run: |_| check_python_distributions() },
+    TestStep { title: "Node: dependencies", run: |_| node::install_dependencies() },
+    TestStep { title: "Node: build and tests", run: run_node_tests },
+    TestStep { title: "emitters count exactly", run: |_| check_conformance() },
     TestStep { title: "tests, with 2,000 simulated fleets", run: run_tests },
     TestStep { title: "examples in the documentation", run: run_doc_tests },
     TestStep { title: "benchmarks run: ingest", run: |_| run_benchmark("ingest") },
@@ -62,7 +73,7 @@ pub(crate) fn run() -> ExitCode {
         println!("    ok in {:.1} s", watch.elapsed().as_secs_f64());
     }
     println!("\n{:<36}{:>9}{:>9}{:>9}", "step", "seconds", "passed", "failed");
-    for (title, took, TestCounts { passed, failed }) in &done {
+    for (title, took, TestCounts { passed, failed, .. }) in &done {
         println!("{title:<36}{:>9.1}{passed:>9}{failed:>9}", took.as_secs_f64());
     }
     for step in &STEPS[done.len()..] {
@@ -120,6 +131,61 @@ fn run_tests(counts: &mut TestCounts) -> Result<()> {
     run_counted(cargo(arguments).env("INSTA_UPDATE", "no"), counts)
 }
 
+/// At the beginning, so that nobody waits for minutes to hear it.
+fn check_interpreters() -> Result<()> {
+    python::check_interpreter()?;
+    node::check_interpreter()
+}
+
+fn prepare_python() -> Result<()> {
+    PythonEnvironment::prepare_for_tests().map(|_| ())
+}
+
+fn check_python_types() -> Result<()> {
+    cargo::run(&mut PythonEnvironment::prepare_for_tests()?.type_check())
+}
+
+fn run_python_tests(counts: &mut TestCounts) -> Result<()> {
+    run_counted(&mut PythonEnvironment::prepare_for_tests()?.tests("tests")?, counts)?;
+    check_nothing_skipped(counts)
+}
+
+fn check_python_distributions() -> Result<()> {
+    PythonEnvironment::prepare_for_tests()?.check_distributions()
+}
+
+fn run_node_tests(counts: &mut TestCounts) -> Result<()> {
+    run_counted(&mut node::tests()?, counts)?;
+    check_nothing_skipped(counts)
+}
+
+fn check_nothing_skipped(counts: &TestCounts) -> Result<()> {
+    ensure!(counts.skipped == 0, "{} tests were skipped", counts.skipped);
+    ensure!(counts.passed > 0, "no test has run");
+    Ok(())
+}
+
+/// Builds nothing: the programs and the Node package are there.
+fn check_conformance() -> Result<()> {
+    cargo::run(&mut cargo("run --quiet --bin conformance"))
+}
+
+/// Tests the adapters of all frameworks, those that need an environment of their own included.
+///
+/// # Errors
+/// When what they need is missing, or a test fails.
+pub(crate) fn run_frameworks() -> Result<()> {
+    check_interpreters()?;
+    build_programs(&mut TestCounts::default())?;
+    let mut counts = TestCounts::default();
+    python::test_frameworks(&mut |tests| run_counted(tests, &mut counts))?;
+    node::install_dependencies()?;
+    run_counted(&mut node::tests()?, &mut counts)?;
+    check_nothing_skipped(&counts)?;
+    println!("{} passed, {} failed", counts.passed, counts.failed);
+    Ok(())
+}
+
 fn run_doc_tests(counts: &mut TestCounts) -> Result<()> {
     run_counted(&mut cargo("test --workspace --doc --quiet"), counts)
 }
@@ -131,49 +197,4 @@ fn run_benchmark(name: &str) -> Result<()> {
 
 fn run_counted(command: &mut Command, counts: &mut TestCounts) -> Result<()> {
     cargo::run_by_line(command, |line| counts.add_summary(line))
-}
-
-/// Tests that passed and failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct TestCounts {
-    passed: u64,
-    failed: u64,
-}
-
-impl TestCounts {
-    /// Adds a line such as `test result: ok. 12 passed; 0 failed; …` (libtest), `Summary [ 3.0s]
-    /// 12 tests run: 12 passed, 0 skipped` (nextest) or `12 passed, 0 failed`.
-    fn add_summary(&mut self, line: &str) {
-        let is_summary = ["test result:", "Summary ["].iter().any(|it| line.contains(it));
-        if is_summary || line.ends_with(" failed") {
-            self.passed += number_before(line, " passed").unwrap_or(0);
-            self.failed += number_before(line, " failed").unwrap_or(0);
-        }
-    }
-}
-
-fn number_before(line: &str, word: &str) -> Option<u64> {
-    let (head, _) = line.split_once(word)?;
-    head.rsplit(|byte: char| !byte.is_ascii_digit()).next()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn summaries_are_counted_and_nothing_else() {
-        let mut counts = TestCounts::default();
-        for line in [
-            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out",
-            "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out",
-            "     Summary [   3.210s] 40 tests run: 39 passed, 1 failed, 0 skipped",
-            "728 passed, 0 failed",
-            "test a_lock_is_passed_on ... ok",
-            "nothing has failed yet",
-        ] {
-            counts.add_summary(line);
-        }
-        assert_eq!(counts, TestCounts { passed: 12 + 3 + 39 + 728, failed: 2 + 1 });
-    }
 }
