@@ -42,8 +42,9 @@ impl fmt::Display for TestedEmitter {
             Self::BuiltIn(BuiltInEmitter::Node) => f.write_str("node"),
             Self::BuiltIn(BuiltInEmitter::Run) => f.write_str("run"),
             Self::Command(words) => {
-                let program = words.first().map(|it| Path::new(it).file_name().unwrap_or(it));
-                write!(f, "{}", program.unwrap_or_default().to_string_lossy())
+                // Where the program is an interpreter, its script says more.
+                let word = words.last().map(|it| Path::new(it).file_name().unwrap_or(it));
+                f.write_str(&word.unwrap_or_default().to_string_lossy())
             }
         }
     }

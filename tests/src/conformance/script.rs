@@ -59,6 +59,11 @@ impl WorkScript {
             return (0..WIDE_BURST).map(|_| self.report()).collect();
         }
         let count = self.rng.u64(0..=12);
+        self.small_burst(count)
+    }
+
+    /// Returns so many operations, reports and tasks.
+    pub(super) fn small_burst(&mut self, count: u64) -> String {
         (0..count).map(|_| if self.rng.chance(400) { self.task() } else { self.report() }).collect()
     }
 

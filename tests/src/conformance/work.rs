@@ -34,4 +34,11 @@ impl StoredWork {
     pub(super) fn latency_count(&self) -> u64 {
         self.latencies.values().sum()
     }
+
+    /// Returns whether it has as many tasks as the script, and as many latencies: those for which a
+    /// segment has no room come with later ones.
+    pub(super) fn is_complete(&self, scripted: &ScriptedWork) -> bool {
+        let expected = scripted.count();
+        self.totals.ok + self.totals.failed >= expected && self.latency_count() >= expected
+    }
 }

@@ -13,7 +13,7 @@ use crate::files::{RepositoryFile, assert_none, files, paths, root};
 mod xtask_args;
 
 /// Endings of files that texts name.
-const ENDINGS: &[&str] = &[".rs", ".md", ".toml", ".py", ".json"];
+const ENDINGS: &[&str] = &[".rs", ".md", ".toml", ".py", ".json", ".ts", ".mjs"];
 
 /// Paths that look like those of this repository, but are others.
 const FOREIGN_PATHS: &[&str] = &["heartline.toml", "h.toml", "target/"];
@@ -111,17 +111,47 @@ fn paths_in_texts_exist() {
         let inner = format!("/{text}");
         all.iter().map(|it| it.trim_end_matches('/')).any(|it| it == text || it.ends_with(&inner))
     };
-    let links = files(&[".md"]);
-    let links = links.iter().flat_map(|file| {
-        let targets = file.text.split("](").skip(1).filter_map(|it| it.split(')').next());
-        targets.map(|it| CodeSpan { at: file.path.clone(), text: it.to_owned() })
-    });
-    let links = links.filter(|it| !it.text.starts_with("http") && !it.text.starts_with('#'));
     let named = code_spans(&[".md", ".rs"]).into_iter().filter(|it| is_path(&it.text));
-    let faults = named.chain(links).filter(|it| !FOREIGN_PATHS.contains(&&*it.text));
-    let faults: Vec<_> =
-        faults.filter(|it| !exists(&it.text)).map(|it| format!("{}: {}", it.at, it.text)).collect();
+    let faults = named.filter(|it| !FOREIGN_PATHS.contains(&&*it.text) && !exists(&it.text));
+    let faults: Vec<_> = faults.map(|it| format!("{}: {}", it.at, it.text)).collect();
     assert_none("every path that a text names exists", &faults);
+}
+
+#[test]
+fn links_lead_to_files() {
+    let all = paths();
+    let mut faults = Vec::new();
+    for file in files(&[".md"]) {
+        let targets = file.text.split("](").skip(1).filter_map(|it| it.split(')').next());
+        for target in targets.filter(|it| !it.starts_with("http") && !it.starts_with('#')) {
+            let path = linked_path(&file.path, target);
+            if !all.iter().any(|it| it.trim_end_matches('/') == path) {
+                faults.push(format!("{}: {target}", file.path));
+            }
+        }
+    }
+    assert_none("every link leads to a file, from the folder of its document", &faults);
+}
+
+/// Returns the path that a link in a document leads to.
+fn linked_path(document: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = document.split('/').collect();
+    parts.pop();
+    for part in target.split('#').next().unwrap_or_default().split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            "" | "." => {}
+            name => parts.push(name),
+        }
+    }
+    parts.join("/")
+}
+
+#[test]
+fn links_are_relative_to_their_document() {
+    assert_eq!(linked_path("README.md", "docs/files.md"), "docs/files.md");
+    assert_eq!(linked_path("docs/a.md", "../protocol/vectors/"), "protocol/vectors");
+    assert_eq!(linked_path("docs/a.md", "frameworks/b.md#run"), "docs/frameworks/b.md");
 }
 
 #[test]
@@ -136,12 +166,14 @@ fn commands_and_flags_in_texts_exist() {
 }
 
 /// Programs with the arguments that they take; a longer name stands after a shorter one.
-fn programs() -> [(&'static str, Command); 4] {
+fn programs() -> [(&'static str, Command); 6] {
     [
         ("heartline", heartline_cli::command()),
         ("heartlined", heartline_collector::args::Args::command()),
         ("cargo xtask", xtask_args::XtaskArgs::command()),
+        ("cargo xtask conformance", heartline_tests::conformance::ConformanceArgs::command()),
         ("cargo xtask bench", heartline_tests::bench::BenchArgs::command()),
+        ("cargo xtask bench emitters", xtask_args::EmittersBenchArgs::command()),
     ]
 }
 
@@ -184,7 +216,7 @@ fn unknown_word(text: &str) -> Option<String> {
 fn unknown_argument(root: &Command, words: &[&str]) -> Option<String> {
     let mut command = root;
     let mut is_value = false;
-    for word in words.iter().take_while(|it| !["\\", "…", "&&", "|"].contains(it)) {
+    for word in words.iter().take_while(|it| !["\\", "…", "&&", "|", "--"].contains(it)) {
         if std::mem::take(&mut is_value) || BUILT_IN.contains(word) {
             continue;
         } else if word.starts_with("--") {
@@ -247,10 +279,10 @@ fn variables_in_texts_are_read() {
         let words = text.split(|it: char| !it.is_ascii_alphanumeric() && it != '_');
         words.filter(|it| it.starts_with("HEARTLINE_")).map(str::to_owned).collect()
     };
-    let sources = files(&[".rs"]);
+    let sources = files(&[".rs", ".py", ".ts"]);
     let code = sources.iter().filter(|it| it.path.contains("/src/")).flat_map(RepositoryFile::code);
     let read: BTreeSet<String> =
-        code.filter(|it| it.1.contains('"')).flat_map(|it| named(it.1)).collect();
+        code.filter(|it| it.1.contains(['"', '\''])).flat_map(|it| named(it.1)).collect();
     let mut faults = Vec::new();
     for file in files(&[".md"]) {
         let unread = named(&file.text).into_iter().filter(|it| !read.contains(it));

@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Folders that tools make, in the tree.
+const MADE_BY_TOOLS: &[&str] =
+    &["target", "corpus", "node_modules", "dist", "build", "__pycache__"];
+
 pub(crate) struct RepositoryFile {
     /// Relative to the root, such as `fleet/src/time.rs`.
     pub(crate) path: String,
@@ -58,7 +62,7 @@ fn walk(folder: &Path, found: &mut impl FnMut(&Path)) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let is_made = name.starts_with('.') || ["target", "corpus", "node_modules"].contains(&name);
+        let is_made = name.starts_with('.') || MADE_BY_TOOLS.contains(&name);
         if path.is_dir() && !is_made {
             walk(&path, found);
         } else if path.is_file() {

@@ -3,5 +3,6 @@
 
 mod dependencies;
 mod documents;
+mod emitters;
 mod files;
 mod tidy;

@@ -8,16 +8,30 @@ const SEED: u64 = 20_261_127;
 /// Enough for each collector to crash once.
 const BEATS: u32 = 15;
 
-/// Runs the Rust emitter's agent behind a filter of the operations that it is told.
-fn run_behind(filters: &[&str]) -> Vec<RunReport> {
+/// Runs conformance agents by their command lines.
+fn run(commands: &[&[&str]]) -> Vec<RunReport> {
     println!("seed {SEED}");
-    let agent = TestedProgram::ConformanceAgent.path();
-    let runs = filters.iter().map(|filter| {
-        let script = format!("{filter} | exec {} \"$0\"", agent.display());
-        let command = ["sh", "-c", &script].map(Into::into).to_vec();
+    let runs = commands.iter().map(|words| {
+        let command = words.iter().map(Into::into).collect();
         (TestedEmitter::Command(command), RunPlan { seed: SEED, beats: BEATS, collectors: 1 })
     });
     run_all(&runs.collect::<Vec<_>>())
+}
+
+/// Runs the Rust emitter's agent behind a filter of the operations that it is told.
+fn run_behind(filters: &[&str]) -> Vec<RunReport> {
+    let agent = TestedProgram::ConformanceAgent.path();
+    let scripts: Vec<String> =
+        filters.iter().map(|it| format!("{it} | exec {} \"$0\"", agent.display())).collect();
+    let commands: Vec<_> = scripts.iter().map(|script| ["sh", "-c", script]).collect();
+    run(&commands.iter().map(|it| &it[..]).collect::<Vec<_>>())
+}
+
+#[test]
+fn an_emitter_in_any_language_takes_part_by_one_command_line() {
+    let reports = run(&[&["python3", "tests/spec_emitter/conformance_agent.py"]]);
+    assert!(reports[0].is_equal(), "{:?}", reports[0].failures);
+    assert!(reports[0].network.lost > 0 && reports[0].restarts > 0);
 }
 
 #[test]
