@@ -4,6 +4,7 @@
 use crate::ack::PendingAck;
 use crate::command::{CommandRecord, PushSchedule};
 use crate::gap::ObservedTime;
+use crate::process::ProcessState;
 use crate::rate_limit::RateLimit;
 use crate::reported_state::ReportedState;
 use crate::return_address::{PackedReturnAddress, ReturnAddress};
@@ -11,9 +12,7 @@ use crate::session::{Session, SupersededSessions};
 use crate::throttle::Throttle;
 use crate::time::MonoTime;
 use heartline_protocol::{ControlId, DesiredState};
-use heartline_vocabulary::{
-    Action, AgentRowId, AgentStatus, ExitStatus, Identity, Phase, WorkTotals,
-};
+use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Identity, Phase, WorkTotals};
 use std::net::SocketAddr;
 
 /// The value of [`Agent::queue`] when no backlog was reported.
@@ -44,8 +43,8 @@ pub struct Agent {
     pub(crate) heard_since_start: bool,
     /// End of the time in which it counts as reported by two processes.
     pub(crate) conflict_until: ObservedTime,
-    /// End of its process, if it was reported; a new session clears it.
-    pub(crate) ended: Option<Box<ProcessEnd>>,
+    /// What is known of its process, if anything is.
+    pub(crate) process: Option<Box<ProcessState>>,
 
     pub(crate) interval_ms: u32,
     pub(crate) in_flight: u32,
@@ -94,13 +93,6 @@ pub struct Agent {
     pub(crate) first_seen: MonoTime,
 }
 
-/// The end of an agent's process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ProcessEnd {
-    Shutdown,
-    Crashed(ExitStatus),
-}
-
 /// The kind of an agent's session that a message belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SessionKind {
@@ -131,7 +123,7 @@ impl Agent {
             unproven_since: ObservedTime::NEVER_YET,
             heard_since_start: false,
             conflict_until: ObservedTime::NEVER_YET,
-            ended: None,
+            process: None,
             interval_ms: heartline_protocol::limits::INTERVAL_DEFAULT_MS,
             in_flight: 0,
             queue: NO_QUEUE,

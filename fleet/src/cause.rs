@@ -3,8 +3,9 @@
 use std::fmt;
 
 use heartline_protocol::ControlId;
-use heartline_vocabulary::ExitStatus;
 use heartline_vocabulary::text::span;
+
+use crate::process::ProcessExit;
 
 /// The cause of a change of state. Its `Display` is the sentence that operators read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,10 @@ pub enum TransitionCause {
         restarts: u32,
         within_ms: u64,
     },
+    /// Its supervisor sees the process run, and has heard nothing of its emitter for so long.
+    EmitterSilent {
+        silent_ms: u64,
+    },
     /// More beats than its interval allows.
     OverBudget,
     /// It went to and fro between healthy and degraded.
@@ -51,7 +56,7 @@ pub enum TransitionCause {
     /// Beats arrive that never echo a challenge.
     OneWay,
     /// The agent's supervisor reported its exit.
-    Exited(ExitStatus),
+    Exited(ProcessExit),
     Goodbye,
     Beat,
     NewSession,
@@ -66,6 +71,16 @@ pub enum TransitionCause {
     },
     /// The health rules were changed.
     Rules,
+}
+
+impl TransitionCause {
+    /// Returns the last lines of a process that has ended, oldest first. Scrubbed.
+    pub fn last_lines(&self) -> &[Box<str>] {
+        match self {
+            Self::Exited(exit) => &exit.last_lines,
+            _ => &[],
+        }
+    }
 }
 
 impl fmt::Display for TransitionCause {
@@ -99,6 +114,10 @@ impl fmt::Display for TransitionCause {
             Self::CrashLoop { restarts, within_ms } => {
                 write!(f, "{restarts} restarts without a goodbye within {}", span(*within_ms))
             }
+            Self::EmitterSilent { silent_ms } => {
+                let silent = span(*silent_ms);
+                write!(f, "the process runs, its own emitter has been silent for {silent}")
+            }
             Self::OverBudget => f.write_str("it sends far more beats than its interval allows"),
             Self::ChangesTooOften { changes, within_ms } => {
                 let within = span(*within_ms);
@@ -108,7 +127,10 @@ impl fmt::Display for TransitionCause {
                 write!(f, "calm for a minute, after {suppressed} changes that are not listed")
             }
             Self::OneWay => f.write_str("beats arrive, but answers never reach the agent"),
-            Self::Exited(exit) => write!(f, "{exit}"),
+            Self::Exited(exit) => {
+                write!(f, "{}", exit.status)?;
+                exit.last_words().map_or(Ok(()), |line| write!(f, ": {line}"))
+            }
             Self::Goodbye => f.write_str("said goodbye"),
             Self::Beat => f.write_str("a live beat"),
             Self::NewSession => f.write_str("a new start"),

@@ -15,7 +15,7 @@ use crate::gap::ObservationClock;
 use crate::identity::IdentityInterner;
 use crate::judge::{Verdict, cause_of, judge, stalled_for};
 use crate::output::{CommandRow, ControlDbRow, HistoryDbRow, Output, Transition};
-use crate::thresholds::{HealthThresholds, ThresholdTable};
+use crate::thresholds::{AgentThresholds, ThresholdTable};
 use crate::time::MonoTime;
 use crate::work::UncommittedWorkQueue;
 
@@ -89,7 +89,7 @@ pub(crate) struct AgentMut<'a> {
 }
 
 impl AgentMut<'_> {
-    pub(crate) fn thresholds(&self) -> &HealthThresholds {
+    pub(crate) fn thresholds(&self) -> &AgentThresholds {
         self.context.thresholds.get(self.agent.thresholds)
     }
 

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::agent::{Agent, ProcessEnd};
+use crate::agent::Agent;
 use crate::context::AgentMut;
 use crate::gap::ObservedTime;
 use crate::thresholds::HealthThresholds;
@@ -75,11 +75,10 @@ impl Agent {
 impl AgentMut<'_> {
     /// Records that the agent starts, and has started before.
     pub(crate) fn record_restart(&mut self, now: MonoTime) {
-        let said_goodbye = self.agent.ended.as_deref() == Some(&ProcessEnd::Shutdown);
-        if said_goodbye || self.agent.is_killed() {
+        if self.agent.has_said_goodbye() || self.agent.is_killed() {
             return;
         }
-        let thresholds = *self.thresholds();
+        let thresholds = self.thresholds().health;
         let observed = self.context.clock.observed(now);
         self.agent.throttle.get_or_insert_default().crash_loop.record(&thresholds, observed);
     }

@@ -9,10 +9,12 @@
 //! 5. no live beat for `late_factor` intervals: degraded (late);
 //! 6. its last beat reported a kill that is not ours: degraded (blocked);
 //! 7. it was restarted too often, and has not run for long since: degraded (crash-looping);
-//! 8. its last beat reported that its work, or one task of it, makes no progress: degraded (stalled);
-//! 9. two processes report as this agent: degraded (conflict);
-//! 10. it sends more than its budget, or did so within the last minute: degraded (flooding);
-//! 11. healthy.
+//! 8. its supervisor's last beat reported that the process runs and its own emitter is silent: degraded
+//!    (emitter-silent);
+//! 9. its last beat reported that its work, or one task of it, makes no progress: degraded (stalled);
+//! 10. two processes report as this agent: degraded (conflict);
+//! 11. it sends more than its budget, or did so within the last minute: degraded (flooding);
+//! 12. healthy.
 //!
 //! Where these rules make it change too often, it is shown as flapping (`flapping.rs`).
 
@@ -20,11 +22,12 @@ use std::time::Duration;
 
 use heartline_vocabulary::{AgentStatus, Phase, Reason};
 
-use crate::agent::{Agent, NO_QUEUE, ProcessEnd};
+use crate::agent::{Agent, NO_QUEUE};
 use crate::cause::TransitionCause;
 use crate::flapping::CHANGES;
 use crate::gap::ObservedTime;
-use crate::thresholds::HealthThresholds;
+use crate::process::{ProcessEnd, ProcessExit};
+use crate::thresholds::AgentThresholds;
 use crate::time::MonoTime;
 
 /// A judgement at one moment.
@@ -47,11 +50,11 @@ impl Verdict {
 
 /// Judges `agent` as of `at`, which is its deadline or the receipt of a message. The next deadline
 /// is always later than `at`.
-pub(crate) fn judge(agent: &Agent, thresholds: &HealthThresholds, at: ObservedTime) -> Verdict {
+pub(crate) fn judge(agent: &Agent, thresholds: &AgentThresholds, at: ObservedTime) -> Verdict {
     if let Some(desired) = agent.desired.as_ref().filter(|desired| desired.killed) {
         return Verdict::lasting(AgentStatus::killed(desired.cause));
     }
-    match agent.ended.as_deref() {
+    match agent.ended() {
         Some(ProcessEnd::Shutdown) => {
             return Verdict::lasting(AgentStatus::killed(Reason::Shutdown));
         }
@@ -60,7 +63,7 @@ pub(crate) fn judge(agent: &Agent, thresholds: &HealthThresholds, at: ObservedTi
         }
         None => {}
     }
-    let unreachable_after = intervals(agent.interval_ms, thresholds.unreachable_factor);
+    let unreachable_after = intervals(agent.interval_ms, thresholds.health.unreachable_factor);
     let unreachable_at = agent.silent_since + unreachable_after;
     if at >= unreachable_at {
         let heard_until = agent.heard_at + unreachable_after;
@@ -89,6 +92,9 @@ pub(crate) fn judge(agent: &Agent, thresholds: &HealthThresholds, at: ObservedTi
         let next = late_at.min(crash_looping_until);
         return Verdict::until(AgentStatus::degraded(Reason::CrashLooping), next);
     }
+    if emitter_silent_ms(agent).is_some() {
+        return Verdict::until(AgentStatus::degraded(Reason::EmitterSilent), late_at);
+    }
     if stalled_for(agent, thresholds).is_some() {
         return Verdict::until(AgentStatus::degraded(Reason::Stalled), late_at);
     }
@@ -112,9 +118,14 @@ fn is_blocked(agent: &Agent) -> bool {
     agent.blocked_by().is_some() || is_unbelieved
 }
 
+/// Returns for how long the process' own emitter had been silent, as its supervisor saw it last.
+fn emitter_silent_ms(agent: &Agent) -> Option<u64> {
+    agent.process_usage()?.emitter_silent_ms
+}
+
 /// Returns how long after its last live beat an agent of this interval is late.
-pub(crate) fn late_after(interval_ms: u32, thresholds: &HealthThresholds) -> Duration {
-    intervals(interval_ms, thresholds.late_factor)
+pub(crate) fn late_after(interval_ms: u32, thresholds: &AgentThresholds) -> Duration {
+    intervals(interval_ms, thresholds.health.late_factor)
 }
 
 fn intervals(interval_ms: u32, factor: f64) -> Duration {
@@ -123,7 +134,7 @@ fn intervals(interval_ms: u32, factor: f64) -> Duration {
 
 /// Returns for how long past its limit an agent with work to do had made no progress when its last
 /// live beat came. Only a beat can report that: between beats, progress may be made.
-pub(crate) fn stalled_for(agent: &Agent, thresholds: &HealthThresholds) -> Option<Duration> {
+pub(crate) fn stalled_for(agent: &Agent, thresholds: &AgentThresholds) -> Option<Duration> {
     let has_work = agent.in_flight > 0 || (agent.queue != NO_QUEUE && agent.queue > 0);
     if !has_work || agent.phase == Phase::Waiting {
         return None;
@@ -131,13 +142,20 @@ pub(crate) fn stalled_for(agent: &Agent, thresholds: &HealthThresholds) -> Optio
     let resumed = agent.desired.as_ref().map_or(MonoTime::NEVER_YET, |desired| desired.at);
     // A killed agent makes no progress.
     let progress_at = agent.least_progress_at()?.max(resumed);
-    agent.last_live.since(progress_at).checked_sub(thresholds.stall_after)
+    agent.last_live.since(progress_at).checked_sub(stall_after(agent, thresholds))
+}
+
+/// Returns the time without progress after which an agent counts as stalled: that of a rule for it, else
+/// what it declares, else that of the fleet.
+fn stall_after(agent: &Agent, thresholds: &AgentThresholds) -> Duration {
+    let own = thresholds.stall_after_rule.or_else(|| agent.declared_stall_after());
+    own.unwrap_or(thresholds.health.stall_after)
 }
 
 /// Returns what of the work of a stalled agent has made no progress.
-fn no_progress(agent: &Agent, thresholds: &HealthThresholds) -> TransitionCause {
+fn no_progress(agent: &Agent, thresholds: &AgentThresholds) -> TransitionCause {
     let age_ms = agent.last_live.millis_since(agent.progress_at);
-    if agent.last_live.since(agent.progress_at) < thresholds.stall_after {
+    if agent.last_live.since(agent.progress_at) < stall_after(agent, thresholds) {
         let age_ms = agent.last_live.millis_since(agent.oldest_task_at);
         return TransitionCause::StuckTask { age_ms, in_flight: agent.in_flight };
     }
@@ -147,40 +165,43 @@ fn no_progress(agent: &Agent, thresholds: &HealthThresholds) -> TransitionCause 
 /// Returns why `agent` came into `status`, where no message caused it directly.
 pub(crate) fn cause_of(
     agent: &Agent,
-    thresholds: &HealthThresholds,
+    thresholds: &AgentThresholds,
     status: AgentStatus,
     at: ObservedTime,
 ) -> TransitionCause {
     let waited = at.since(agent.silent_since);
     match status.reason {
         Some(Reason::Late) => TransitionCause::Missed {
-            beats: thresholds.late_factor.floor() as u32,
+            beats: thresholds.health.late_factor.floor() as u32,
             interval_ms: agent.interval_ms,
         },
         Some(Reason::Silent) if agent.heard_since_start => TransitionCause::Missed {
-            beats: thresholds.unreachable_factor.floor() as u32,
+            beats: thresholds.health.unreachable_factor.floor() as u32,
             interval_ms: agent.interval_ms,
         },
         Some(Reason::Silent) => {
             TransitionCause::NotHeardSinceStart { waited_ms: waited.as_millis() as u64 }
         }
         Some(Reason::OneWay) => TransitionCause::OneWay,
+        Some(Reason::EmitterSilent) => {
+            TransitionCause::EmitterSilent { silent_ms: emitter_silent_ms(agent).unwrap_or(0) }
+        }
         Some(Reason::Stalled) => no_progress(agent, thresholds),
         Some(Reason::Conflict) => TransitionCause::TwoProcesses,
         Some(Reason::Blocked) => TransitionCause::Blocked { by: agent.blocked_by() },
         Some(Reason::CrashLooping) => TransitionCause::CrashLoop {
-            restarts: thresholds.crash_loop_restarts,
-            within_ms: thresholds.crash_loop_within.as_millis() as u64,
+            restarts: thresholds.health.crash_loop_restarts,
+            within_ms: thresholds.health.crash_loop_within.as_millis() as u64,
         },
         Some(Reason::Flooding) => TransitionCause::OverBudget,
         Some(Reason::Flapping) => TransitionCause::ChangesTooOften {
             changes: CHANGES.burst,
             within_ms: CHANGES.window().as_millis() as u64,
         },
-        Some(Reason::Crashed) => match agent.ended.as_deref() {
-            Some(ProcessEnd::Crashed(exit)) => TransitionCause::Exited(*exit),
-            _ => TransitionCause::Exited(heartline_vocabulary::ExitStatus::default()),
-        },
+        Some(Reason::Crashed) => TransitionCause::Exited(match agent.ended() {
+            Some(ProcessEnd::Crashed(exit)) => exit.clone(),
+            _ => ProcessExit::default(),
+        }),
         Some(Reason::Shutdown) => TransitionCause::Goodbye,
         Some(Reason::Operator | Reason::Policy) => {
             let desired = agent.desired.as_ref();

@@ -29,6 +29,7 @@ mod input;
 mod judge;
 mod message;
 mod output;
+mod process;
 mod rate_limit;
 mod registration;
 mod repeat;
@@ -56,6 +57,7 @@ pub use output::{
     CommandRow, CommandRowTarget, ControlDbRow, HistoryDbRow, OutgoingAck, OutgoingPush, Output,
     Transition, WorkRow, WriteTicket,
 };
+pub use process::ProcessExit;
 pub use registration::RegistrationLimits;
 pub use return_address::ReturnAddress;
 pub use thresholds::{AgentHealthRule, HealthRules, HealthThresholds};

@@ -14,17 +14,18 @@
 //! 7. a live message of the current session changes the agent; one that was overtaken in the
 //!    network counts as heard, and its content is older than what is known.
 
-use heartline_protocol::{Beat, Body, ExitReport, SegmentView};
-use heartline_vocabulary::{ExitStatus, SessionEnd};
+use heartline_protocol::{Beat, Body, SegmentView};
+use heartline_vocabulary::SessionEnd;
 
 use crate::ack::{Freshness, PendingAck};
-use crate::agent::{Agent, NO_QUEUE, ProcessEnd, SessionKind};
+use crate::agent::{Agent, NO_QUEUE, SessionKind};
 use crate::cause::TransitionCause;
 use crate::context::AgentMut;
 use crate::fleet::Fleet;
 use crate::input::AgentMessage;
 use crate::judge::late_after;
 use crate::output::{ControlDbRow, HistoryDbRow};
+use crate::process::ProcessEnd;
 use crate::session::Session;
 use crate::time::MonoTime;
 use crate::unproven::Arrival;
@@ -167,7 +168,7 @@ impl AgentMut<'_> {
     /// Resets what belonged to the session before, after another one became current.
     fn on_session_changed(&mut self, before: u64, at: MonoTime) {
         let agent = &mut *self.agent;
-        let had_ended = agent.ended.take().is_some();
+        let had_ended = agent.forget_process();
         agent.starts += 1;
         agent.identity_known = false;
         agent.pending_ack = None;
@@ -192,7 +193,7 @@ impl AgentMut<'_> {
         if !is_free {
             let Body::Beat(beat) = &message.body else { return false };
             // A session that has ended, perhaps before it ever beat, has no interval any more.
-            let ended = self.agent.ended.as_ref().map(|_| beat.interval_ms);
+            let ended = self.agent.ended().map(|_| beat.interval_ms);
             let interval_ms = ended.unwrap_or(self.agent.interval_ms);
             let late_at = self.agent.silent_since + late_after(interval_ms, self.thresholds());
             if self.context.clock.observed(now) < late_at {
@@ -250,7 +251,7 @@ impl AgentMut<'_> {
             // Nothing follows a goodbye: one that comes late is of a copy, and another process goes on.
             Body::Beat(_) | Body::Goodbye(_) if !is_newest => None,
             // It does not reopen the session. But a supervisor that waits hears of commands.
-            Body::Beat(beat) if agent.ended.is_some() => {
+            Body::Beat(beat) if agent.ended().is_some() => {
                 self.record_reported_state(beat, now);
                 None
             }
@@ -259,7 +260,9 @@ impl AgentMut<'_> {
                 (kind == SessionKind::Unknown).then_some(TransitionCause::NewSession)
             }
             Body::Goodbye(_) => Some(self.on_process_end(ProcessEnd::Shutdown, now)),
-            Body::ExitReport(report) => Some(self.on_process_end(process_end(report), now)),
+            Body::ExitReport(report) => {
+                Some(self.on_process_end(ProcessEnd::reported(report), now))
+            }
             Body::Ack(_) | Body::Push(_) => None,
         };
         self.rejudge(now, trigger);
@@ -300,23 +303,6 @@ impl AgentMut<'_> {
         }
         self.record_reported_state(beat, now);
     }
-
-    fn on_process_end(&mut self, ended: ProcessEnd, now: MonoTime) -> TransitionCause {
-        let (end, cause) = match ended {
-            ProcessEnd::Shutdown => (SessionEnd::Shutdown, TransitionCause::Goodbye),
-            ProcessEnd::Crashed(exit) => (SessionEnd::Crashed, TransitionCause::Exited(exit)),
-        };
-        let agent = &mut *self.agent;
-        if agent.ended.replace(Box::new(ended)).as_deref() != Some(&ended) {
-            let (id, session) = (agent.id, agent.session.id);
-            agent.in_flight = 0;
-            agent.oldest_task_at = MonoTime::NEVER_YET;
-            self.context.record(HistoryDbRow::SessionEnded { id, session, at: now, end });
-        }
-        // A process that has ended works no more: it obeys whatever command it was sent.
-        self.record_command_progress(now);
-        cause
-    }
 }
 
 impl Agent {
@@ -336,16 +322,7 @@ impl Agent {
             (None, None) => {}
             (_, step) => self.step = step.map(|step| step.scrubbed().into()),
         }
-    }
-}
-
-fn process_end(report: &ExitReport<'_>) -> ProcessEnd {
-    let exit =
-        ExitStatus { code: report.code, signal: report.signal, oom_killed: report.oom_killed };
-    if exit == (ExitStatus { code: Some(0), ..ExitStatus::default() }) {
-        ProcessEnd::Shutdown
-    } else {
-        ProcessEnd::Crashed(exit)
+        self.set_process(beat);
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use heartline_protocol::Body;
 
 use crate::ack::{ANSWERS, Freshness, PendingAck};
-use crate::agent::{ProcessEnd, SessionKind};
+use crate::agent::SessionKind;
 use crate::context::AgentMut;
 use crate::input::AgentMessage;
 use crate::rate_limit::Rate;
@@ -39,8 +39,7 @@ impl AgentMut<'_> {
         let agent = &*self.agent;
         match (kind, arrival) {
             (SessionKind::Current, Arrival::Newest) => {
-                let has_ended = agent.ended.as_deref() == Some(&ProcessEnd::Shutdown);
-                has_ended && matches!(message.body, Body::Beat(_))
+                agent.has_said_goodbye() && matches!(message.body, Body::Beat(_))
             }
             (SessionKind::Current, Arrival::Repeated) => {
                 message.sequence == agent.session.window.highest()

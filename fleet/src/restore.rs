@@ -1,12 +1,13 @@
 //! Going on where the last collector ended.
 
-use crate::agent::{Agent, ProcessEnd};
+use crate::agent::Agent;
 use crate::fleet::Fleet;
 use crate::gap::Gap;
 use crate::input::RestoredAgent;
+use crate::process::{ProcessEnd, ProcessExit};
 use crate::session::{Session, SupersededSessions};
 use crate::time::MonoTime;
-use heartline_vocabulary::{AgentRowId, AgentStatus, ExitStatus, GapCause, SessionEnd};
+use heartline_vocabulary::{AgentRowId, AgentStatus, GapCause, SessionEnd};
 
 impl Fleet {
     pub(crate) fn on_restore(&mut self, restored: RestoredAgent, now: MonoTime) {
@@ -23,11 +24,13 @@ impl Fleet {
             sessions.map(|old| Session::new(old.session, old.applied_segment)),
         );
         agent.superseded = (!superseded.is_empty()).then(|| Box::new(superseded));
-        agent.ended = match newest.and_then(|it| it.ended) {
-            Some(SessionEnd::Shutdown) => Some(Box::new(ProcessEnd::Shutdown)),
-            Some(SessionEnd::Crashed) => Some(Box::new(ProcessEnd::Crashed(ExitStatus::default()))),
-            Some(SessionEnd::Superseded) | None => None,
-        };
+        match newest.and_then(|it| it.ended) {
+            Some(SessionEnd::Shutdown) => agent.set_ended(ProcessEnd::Shutdown),
+            Some(SessionEnd::Crashed) => {
+                agent.set_ended(ProcessEnd::Crashed(ProcessExit::default()));
+            }
+            Some(SessionEnd::Superseded) | None => {}
+        }
         // Stored times are wall-clock times: if the clock was set back, they convert to times after
         // `now`.
         agent.restored = Some(Box::new((restored.status, restored.since.min(now))));

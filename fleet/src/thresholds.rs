@@ -11,7 +11,7 @@ pub struct HealthThresholds {
     pub late_factor: f64,
     /// Intervals without a live beat until unreachable.
     pub unreachable_factor: f64,
-    /// Time without progress, while there is work, until degraded.
+    /// Time without progress, while there is work, until degraded; for agents that declare none.
     pub stall_after: Duration,
     /// Restarts without a goodbye within [`Self::crash_loop_within`] until degraded; 0: never.
     pub crash_loop_restarts: u32,
@@ -58,9 +58,9 @@ pub struct HealthRules {
 }
 
 impl HealthRules {
-    /// Returns the thresholds of one agent.
+    /// Returns the thresholds of one agent, as long as it declares none of its own.
     pub fn thresholds(&self, agent: &str) -> HealthThresholds {
-        let matching = || self.agents.iter().filter(|rule| glob_matches(&rule.pattern, agent));
+        let matching = || self.matching(agent);
         HealthThresholds {
             late_factor: matching()
                 .find_map(|rule| rule.late_factor)
@@ -68,9 +68,7 @@ impl HealthRules {
             unreachable_factor: matching()
                 .find_map(|rule| rule.unreachable_factor)
                 .unwrap_or(self.fleet.unreachable_factor),
-            stall_after: matching()
-                .find_map(|rule| rule.stall_after)
-                .unwrap_or(self.fleet.stall_after),
+            stall_after: self.stall_after_rule(agent).unwrap_or(self.fleet.stall_after),
             crash_loop_restarts: matching()
                 .find_map(|rule| rule.crash_loop_restarts)
                 .unwrap_or(self.fleet.crash_loop_restarts),
@@ -79,25 +77,46 @@ impl HealthRules {
                 .unwrap_or(self.fleet.crash_loop_within),
         }
     }
+
+    fn stall_after_rule(&self, agent: &str) -> Option<Duration> {
+        self.matching(agent).find_map(|rule| rule.stall_after)
+    }
+
+    fn matching(&self, agent: &str) -> impl Iterator<Item = &AgentHealthRule> {
+        self.agents.iter().filter(move |rule| glob_matches(&rule.pattern, agent))
+    }
+}
+
+/// The thresholds of one agent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct AgentThresholds {
+    pub(crate) health: HealthThresholds,
+    /// [`HealthThresholds::stall_after`], where a rule for the agent sets it: it wins over what the
+    /// agent declares.
+    pub(crate) stall_after_rule: Option<Duration>,
 }
 
 /// The few different thresholds that a fleet's agents have, so that an agent keeps only a number.
 #[derive(Debug)]
 pub(crate) struct ThresholdTable {
     rules: HealthRules,
-    distinct: Vec<HealthThresholds>,
+    distinct: Vec<AgentThresholds>,
 }
 
 impl ThresholdTable {
     pub(crate) fn new(rules: HealthRules) -> Self {
-        Self { distinct: vec![rules.fleet], rules }
+        let fleet = AgentThresholds { health: rules.fleet, stall_after_rule: None };
+        Self { distinct: vec![fleet], rules }
     }
 
     pub(crate) fn intern(&mut self, agent: &str) -> u16 {
         if self.rules.agents.is_empty() {
             return 0;
         }
-        let thresholds = self.rules.thresholds(agent);
+        let thresholds = AgentThresholds {
+            health: self.rules.thresholds(agent),
+            stall_after_rule: self.rules.stall_after_rule(agent),
+        };
         let known = self.distinct.iter().position(|&known| known == thresholds);
         let number = known.unwrap_or_else(|| {
             self.distinct.push(thresholds);
@@ -106,7 +125,7 @@ impl ThresholdTable {
         u16::try_from(number).unwrap_or(0)
     }
 
-    pub(crate) fn get(&self, number: u16) -> &HealthThresholds {
+    pub(crate) fn get(&self, number: u16) -> &AgentThresholds {
         &self.distinct[usize::from(number)]
     }
 }

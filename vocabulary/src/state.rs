@@ -31,6 +31,8 @@ named! {
         Blocked = "blocked",
         /// Degraded: it was started too often without a goodbye.
         CrashLooping = "crash-looping",
+        /// Degraded: its supervisor sees the process run, and nothing is heard of its own emitter.
+        EmitterSilent = "emitter-silent",
         /// Degraded: it sends more beats than its interval allows, which are not judged.
         Flooding = "flooding",
         /// Degraded: it went to and fro between healthy and degraded, and is not calm yet.

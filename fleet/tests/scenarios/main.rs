@@ -7,6 +7,7 @@ mod flapping;
 mod forget;
 mod gaps;
 mod limits;
+mod process;
 mod registration;
 mod repeat;
 mod reported_state;

@@ -40,7 +40,7 @@ fn a_reported_exit_is_a_crash() {
     let mut fleet = TestFleet::with_agent(beat("a").busy(2, 0));
     fleet.receive(exit_by_signal("a", 9));
     assert_eq!(fleet.status("a"), "unreachable crashed");
-    assert_eq!(fleet.causes(), ["terminated by signal 9"]);
+    assert_eq!(fleet.causes(), ["terminated by SIGKILL (9)"]);
     assert_eq!(fleet.agent("a").in_flight(), 0);
     fleet.advance_ms(900_000);
     fleet.receive(beat("a").session(2));

@@ -1,8 +1,11 @@
 //! Stalls: workers without progress in processes that beat.
 
+use std::time::Duration;
+
+use heartline_fleet::{AgentHealthRule, Input};
 use heartline_vocabulary::Action;
 
-use crate::test_fleet::TestFleet;
+use crate::test_fleet::{TestFleet, rules};
 use crate::test_message::beat;
 
 #[test]
@@ -86,4 +89,41 @@ fn a_resumed_agent_has_its_whole_limit_again() {
         fleet.receive(beat("a").backlog(3, 990_000).applied(2));
     }
     assert_eq!(fleet.transitions(), ["300000 healthy → degraded stalled"]);
+}
+
+#[test]
+fn an_agent_may_declare_after_what_time_it_counts_as_stalled() {
+    let mut fleet = TestFleet::with_agent(beat("a").stall_after(60_000).busy(1, 50_000));
+    fleet.advance_ms(20_000);
+    fleet.receive(beat("a").stall_after(60_000).busy(1, 70_000));
+    assert_eq!(fleet.transitions(), ["10000 healthy → degraded stalled"]);
+    // It is as long as the newest beat says.
+    fleet.receive(beat("a").stall_after(3_600_000).busy(1, 400_000));
+    assert_eq!(fleet.status("a"), "healthy");
+    fleet.receive(beat("a").busy(1, 400_000));
+    assert_eq!(fleet.status("a"), "degraded stalled");
+}
+
+#[test]
+fn a_rule_for_an_agent_wins_over_what_it_declares_and_the_setting_of_the_fleet_does_not() {
+    let stalled = |setting: fn(&mut heartline_fleet::HealthRules)| {
+        let mut fleet = TestFleet::new();
+        fleet.handle(Input::Rules(rules(setting)));
+        fleet.receive(beat("a").stall_after(60_000).busy(1, 90_000));
+        fleet.status("a") == "degraded stalled"
+    };
+    fn rule(pattern: &str, stall_after: Option<u64>) -> AgentHealthRule {
+        let pattern = pattern.to_owned();
+        let stall_after = stall_after.map(Duration::from_secs);
+        AgentHealthRule { pattern, stall_after, late_factor: Some(3.0), ..Default::default() }
+    }
+    assert!(stalled(|rules| rules.fleet.stall_after = Duration::from_secs(120)));
+    assert!(!stalled(|rules| rules.agents.push(rule("a*", Some(120)))));
+    assert!(stalled(|rules| rules.agents.push(rule("b", Some(120)))));
+    assert!(stalled(|rules| rules.agents.push(rule("a*", None))), "it sets another threshold");
+    // The same time, once of the fleet and once of a rule.
+    assert!(!stalled(|rules| {
+        rules.fleet.stall_after = Duration::from_secs(120);
+        rules.agents.extend([rule("b", None), rule("a", Some(120))]);
+    }));
 }

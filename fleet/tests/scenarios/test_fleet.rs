@@ -169,22 +169,24 @@ impl TestFleet {
     /// Takes the transitions, as `90000 healthy → degraded late`.
     pub(crate) fn transitions(&mut self) -> Vec<String> {
         let origin = self.origin;
-        let text = |row| match row {
-            HistoryDbRow::Transition(Transition { at, from, to, .. }) => {
-                Some(format!("{} {} → {}", ms(at, origin), status_text(from), status_text(to)))
-            }
-            _ => None,
+        let text = |Transition { at, from, to, .. }| {
+            format!("{} {} → {}", ms(at, origin), status_text(from), status_text(to))
         };
-        self.history().into_iter().filter_map(text).collect()
+        self.transition_rows().into_iter().map(text).collect()
     }
 
     /// Takes the causes of the transitions.
     pub(crate) fn causes(&mut self) -> Vec<String> {
-        let text = |row| match row {
-            HistoryDbRow::Transition(row) => Some(row.cause.to_string()),
+        self.transition_rows().iter().map(|row| row.cause.to_string()).collect()
+    }
+
+    /// Takes the rows of the transitions.
+    pub(crate) fn transition_rows(&mut self) -> Vec<Transition> {
+        let row = |row| match row {
+            HistoryDbRow::Transition(row) => Some(row),
             _ => None,
         };
-        self.history().into_iter().filter_map(text).collect()
+        self.history().into_iter().filter_map(row).collect()
     }
 
     /// Takes the rows for `history.db`.

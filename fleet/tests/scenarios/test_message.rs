@@ -1,8 +1,9 @@
 //! Messages of agents.
 
 use heartline_protocol::body::SegmentView;
+use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{Beat, Body, ControlId, DesiredState, ExitReport, Goodbye};
-use heartline_vocabulary::Phase;
+use heartline_vocabulary::{Phase, ProcessUsage};
 
 /// A message with default values for what a scenario is not about.
 #[derive(Clone, Debug)]
@@ -48,6 +49,17 @@ pub(crate) fn goodbye(agent: &'static str) -> TestMessage {
 /// Returns a supervisor's report that the process was ended by a signal.
 pub(crate) fn exit_by_signal(agent: &'static str, signal: u32) -> TestMessage {
     let report = ExitReport { signal: Some(signal), ..ExitReport::default() };
+    TestMessage { body: Body::ExitReport(report), ..beat(agent) }
+}
+
+/// Returns a supervisor's report that the process exited, with the last lines that it wrote.
+pub(crate) fn exit_with_lines(
+    agent: &'static str,
+    code: u32,
+    lines: &[&'static str],
+) -> TestMessage {
+    let last_lines = lines.iter().map(|&line| UntrustedText::new(line)).collect();
+    let report = ExitReport { code: Some(code), last_lines, ..ExitReport::default() };
     TestMessage { body: Body::ExitReport(report), ..beat(agent) }
 }
 
@@ -98,6 +110,16 @@ impl TestMessage {
     /// With the time for which the task in flight that has been quiet for longest has been so.
     pub(crate) fn oldest_task(self, age_ms: u64) -> Self {
         self.with(|beat| beat.oldest_in_flight_ms = Some(age_ms))
+    }
+
+    /// With the time without progress after which it is to count as stalled.
+    pub(crate) fn stall_after(self, after_ms: u32) -> Self {
+        self.with(|beat| beat.stall_after_ms = Some(after_ms))
+    }
+
+    /// With what a supervisor sees of its process.
+    pub(crate) fn process(self, usage: ProcessUsage) -> Self {
+        self.with(|beat| beat.process = Some(usage))
     }
 
     /// With a backlog, and the time since its last progress.

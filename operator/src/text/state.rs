@@ -44,6 +44,7 @@ pub const fn state_word(state: State, reason: Option<Reason>) -> &'static str {
         (State::Degraded, Some(Reason::Conflict)) => "CONFLICT",
         (State::Degraded, Some(Reason::Blocked)) => "BLOCKED",
         (State::Degraded, Some(Reason::CrashLooping)) => "LOOPING",
+        (State::Degraded, Some(Reason::EmitterSilent)) => "EMITTER",
         (State::Degraded, Some(Reason::Flooding)) => "FLOODING",
         (State::Degraded, Some(Reason::Flapping)) => "FLAPPING",
         (State::Degraded, _) => "DEGRADED",
@@ -91,19 +92,10 @@ mod tests {
 
     #[test]
     fn every_state_has_a_word_of_eight_letters_and_a_glyph_of_one_column() {
-        let reasons = [
-            None,
-            Some(Reason::Late),
-            Some(Reason::Conflict),
-            Some(Reason::Blocked),
-            Some(Reason::CrashLooping),
-            Some(Reason::Flooding),
-            Some(Reason::Flapping),
-            Some(Reason::OneWay),
-            Some(Reason::Crashed),
-            Some(Reason::Shutdown),
-        ];
-        let with_each = |state| reasons.map(|reason| (state, reason));
+        let with_each = |state| {
+            let reasons = Reason::ALL.into_iter().map(Some).chain([None]);
+            reasons.map(move |reason| (state, reason))
+        };
         for (state, reason) in State::ALL.into_iter().flat_map(with_each) {
             assert!(state_word(state, reason).len() <= 8);
             let glyph = |charset| state_glyph(state, reason, charset);
