@@ -6,9 +6,9 @@ use heartline_operator::client::ClientError;
 use heartline_operator::message::{
     AgentDetail, CommandStatus, ErrorCode, Reply, Request, SessionSummary,
 };
-use heartline_operator::text::{self, span};
+use heartline_operator::text::{self, EventText, span};
 use heartline_operator::{json, session_text};
-use heartline_vocabulary::Action;
+use heartline_vocabulary::{Action, Reason};
 
 use crate::act::tasks;
 use crate::args::AgentArgs;
@@ -62,6 +62,16 @@ fn describe(detail: &AgentDetail, now_ms: i64, formatter: StateFormatter) -> Str
     }
     for (name, value) in work(detail) {
         line(&mut text, &format!("  {name:<10} {value}"));
+    }
+    if let Some(crash) = detail.last_crash() {
+        let words = EventText::of(crash);
+        if !words.last_lines.is_empty() {
+            let at = text::timestamp(crash.at_ms);
+            line(&mut text, &format!("\nlast lines before the crash at {at}, {}", words.cause));
+        }
+        for last in &words.last_lines {
+            line(&mut text, &format!("  {last}"));
+        }
     }
     if !detail.sessions.is_empty() {
         line(&mut text, "\nsessions, newest first");
@@ -144,7 +154,25 @@ fn pulse(detail: &AgentDetail, now_ms: i64) -> Vec<(&'static str, String)> {
     if let Some(queue) = vitals.queue {
         rows.insert(4, ("queue", queue.to_string()));
     }
+    if let Some(process) = process_text(detail) {
+        rows.insert(1, ("process", process));
+    }
     rows
+}
+
+/// Describes what a supervisor sees of the process; `None` without a supervisor.
+fn process_text(detail: &AgentDetail) -> Option<String> {
+    let vitals = &detail.entry.vitals;
+    if vitals.reason == Some(Reason::Crashed) {
+        let cause = detail.last_crash().map(|crash| EventText::of(crash).cause);
+        return Some(cause.map_or_else(|| "gone".to_owned(), |cause| format!("gone: {cause}")));
+    }
+    let usage = vitals.process.as_ref()?;
+    let (cpu, memory) = (text::cpu_share(usage.cpu_permille), text::size(usage.memory_bytes));
+    let silent = usage
+        .emitter_silent_ms
+        .map(|ms| format!("; its own emitter has been silent for {}", span(ms)));
+    Some(format!("runs, CPU {cpu} of a core, memory {memory}{}", silent.unwrap_or_default()))
 }
 
 fn work(detail: &AgentDetail) -> Vec<(&'static str, String)> {
@@ -248,5 +276,31 @@ mod tests {
         let formatter = StateFormatter(GlyphSet::Unicode);
         let text = describe(&detail, sample::NOW_MS, formatter);
         insta::assert_snapshot!(strip_str(&text));
+    }
+
+    #[test]
+    fn a_silent_emitter_and_a_process_that_is_gone_are_told_apart() {
+        let formatter = StateFormatter(GlyphSet::Unicode);
+        let crash = sample::events_of_every_kind().into_iter().find(|event| event.kind.is_crash());
+        let described = |entry| {
+            let events = crash.clone().into_iter().collect();
+            let detail = AgentDetail { entry, events, ..sample::agent_detail("scraper-eu") };
+            let text = strip_str(&describe(&detail, sample::NOW_MS, formatter)).to_string();
+            assert!(text.contains("last lines before the crash at "), "{text}");
+            let is_about = |line: &&str| line.starts_with("mail.7") || line.contains("  process");
+            text.lines().filter(is_about).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            described(sample::emitter_silent_agent(3, "mail.7")),
+            [
+                "mail.7  ◐ EMITTER  for 50s",
+                "  process    runs, CPU 100.4 % of a core, memory 1.2 GiB; its own emitter has been silent for \
+             1m35s",
+            ]
+        );
+        assert_eq!(
+            described(sample::crashed_agent(3, "mail.7")),
+            ["mail.7  ✖ CRASHED  for 1m01s", "  process    gone: exit code 1: KeyError: 'total'",]
+        );
     }
 }

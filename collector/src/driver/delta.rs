@@ -111,6 +111,7 @@ fn vitals(view: &Agent, anchor: WallClockAnchor) -> AgentVitals {
         beats: view.received(),
         lost: view.lost(),
         lost_observations: view.lost_observations(),
+        process: view.process_usage().map(|usage| Box::new(*usage)),
         command: view.command().map(|command| {
             Box::new(CommandStatus {
                 action: command.action,

@@ -256,7 +256,8 @@ CREATE TABLE events (
     obeyed_ms INTEGER,
     session INTEGER,
     starts INTEGER,
-    from_ms INTEGER
+    from_ms INTEGER,
+    last_lines TEXT
 ) STRICT;
 CREATE INDEX events_by_agent ON events (agent_id, cursor);
 CREATE INDEX events_by_time ON events (at_ms);

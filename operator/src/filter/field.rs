@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::input::FilterInput;
 use crate::figures::session_text;
 use crate::message::LatencyQuantiles;
-use heartline_vocabulary::{Phase, Reason, State};
+use heartline_vocabulary::{Phase, ProcessUsage, Reason, State};
 
 /// A field of the filter language.
 pub(super) struct FilterField {
@@ -21,7 +21,7 @@ pub(super) enum FieldAccessor {
     /// A word of a fixed set.
     OneOf(TextAccessor, &'static [&'static str]),
     Labels,
-    /// Durations in microseconds, shares in percent, money in dollars.
+    /// Durations in microseconds, shares in percent, sizes in bytes, money in dollars.
     Number(NumberUnit, NumberAccessor),
 }
 
@@ -34,6 +34,8 @@ pub(super) enum NumberUnit {
     Duration,
     Percent,
     Dollars,
+    /// Of memory, in bytes.
+    Size,
 }
 
 impl NumberUnit {
@@ -42,6 +44,7 @@ impl NumberUnit {
             Self::Count => "a number",
             Self::Duration => "a duration such as 500ms, 2s, 5m, 1h or 2d",
             Self::Percent => "percent such as 95 or 99.5",
+            Self::Size => "a size such as 512MiB or 2GB",
             Self::Dollars => "dollars such as 2.50",
         }
     }
@@ -191,6 +194,18 @@ static FIELDS: &[FilterField] = &[
     number("lost_observations", NumberUnit::Count, "what its emitter could not count", |s| {
         Some(s.entry?.vitals.lost_observations? as f64)
     }),
+    number("cpu", NumberUnit::Percent, "share of one core that its process takes", |s| {
+        Some(f64::from(process(s)?.cpu_permille) / 10.0)
+    }),
+    number("memory", NumberUnit::Size, "memory of its process", |s| {
+        Some(process(s)?.memory_bytes as f64)
+    }),
+    number(
+        "emitter_silent",
+        NumberUnit::Duration,
+        "how long the emitter of its process has been silent, while the process runs",
+        |s| process(s)?.emitter_silent_ms.map(duration),
+    ),
     number("starts", NumberUnit::Count, "how often it has started", |s| {
         Some(s.entry?.vitals.starts.into())
     }),
@@ -228,6 +243,11 @@ static KINDS: [&str; 9] = [
     "registered",
     "forgotten",
 ];
+
+/// Returns what a supervisor sees of the process, if there is one.
+fn process<'a>(input: &FilterInput<'a>) -> Option<&'a ProcessUsage> {
+    input.entry?.vitals.process.as_deref()
+}
 
 fn duration(ms: u64) -> f64 {
     ms as f64 * 1_000.0

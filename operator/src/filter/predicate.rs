@@ -8,7 +8,7 @@ use super::field::{
 use super::input::FilterInput;
 use super::lexer::ComparisonOperator;
 use super::pattern::TextPattern;
-use crate::text::parse_duration;
+use crate::text::{parse_duration, parse_size};
 
 /// A field, compared with a value. `negated` is `!=`, which an absent value fulfils.
 #[derive(Clone, Debug)]
@@ -155,6 +155,7 @@ fn number(
         }
         NumberUnit::Count => value.parse().ok(),
         NumberUnit::Percent => value.strip_suffix('%').unwrap_or(value).parse().ok(),
+        NumberUnit::Size => parse_size(value),
         NumberUnit::Dollars => value.strip_prefix('$').unwrap_or(value).parse().ok(),
     };
     read.filter(|number: &f64| number.is_finite()).ok_or_else(|| {

@@ -69,6 +69,14 @@ fn filters_pick_agents() {
         ("queue<5", ""),
         ("ok<95", "o"),
         ("ok%<95%", "o"),
+        ("cpu>50%", "o"),
+        ("cpu<=70.3 cpu>=70.3%", "o"),
+        ("cpu<50%", ""),
+        ("memory>1GiB", "o"),
+        ("memory<2gb memory>1.2GB", "o"),
+        ("memory>2GiB", ""),
+        ("emitter_silent>1m", "o"),
+        ("emitter_silent>95s", ""),
         ("failed>=78", "o"),
         ("tasks=0", "omi"),
         ("cost>$9", "o"),
@@ -171,6 +179,7 @@ fn every_field_can_be_asked_for_by_every_name() {
                 ("phase", _) => "running",
                 ("kind", _) => "gap",
                 (_, takes) if takes.starts_with("a duration") => "5m",
+                (_, takes) if takes.starts_with("a size") => "1GiB",
                 _ => "1",
             };
             filter(&format!("{name}:{value}"));

@@ -10,7 +10,7 @@ use super::{SCHEMA, joined, rounded};
 use crate::figures::session_text;
 use crate::message::{AgentDetail, AgentEntry, CommandStatus, LatencyQuantiles, SessionSummary};
 use crate::text::timestamp;
-use heartline_vocabulary::{Action, Phase, Reason, State, WorkTotals};
+use heartline_vocabulary::{Action, Phase, ProcessUsage, Reason, State, WorkTotals};
 
 /// Returns the document of `agent --json`, at the collector's time `now_ms`.
 pub fn agent(detail: &AgentDetail, now_ms: i64) -> Value {
@@ -63,6 +63,8 @@ pub(super) struct AgentDocument<'a> {
     sdk: Option<&'a str>,
     depends: &'a [Arc<str>],
     lost_observations: Option<u64>,
+    /// What its supervisor sees of its process.
+    process: Option<&'a ProcessUsage>,
 }
 
 /// Labels as an object.
@@ -135,6 +137,7 @@ impl<'a> AgentDocument<'a> {
             sdk: shared.sdk.as_deref(),
             depends: &shared.depends,
             lost_observations: vitals.lost_observations,
+            process: vitals.process.as_deref(),
         }
     }
 }

@@ -23,7 +23,16 @@ pub(super) fn event_object(event: &Event) -> Value {
 
 fn kind_object(kind: &EventKind) -> Value {
     match kind {
-        EventKind::Transition { from, from_reason, to, reason, lasted_ms, by, cause } => json!({
+        EventKind::Transition {
+            from,
+            from_reason,
+            to,
+            reason,
+            lasted_ms,
+            by,
+            cause,
+            last_lines,
+        } => json!({
             "from": from,
             "to": to,
             "reason": reason,
@@ -31,6 +40,7 @@ fn kind_object(kind: &EventKind) -> Value {
             "by": by,
             "from_reason": from_reason,
             "cause": cause,
+            "last_lines": last_lines,
         }),
         EventKind::Command { generation, by, reason, .. } => {
             json!({ "generation": generation, "by": by, "reason": reason })

@@ -1,7 +1,7 @@
 //! One agent, as an operator sees it.
 
 use heartline_vocabulary::{
-    Action, AgentRowId, AgentStatus, Identity, Phase, Reason, State, WorkTotals,
+    Action, AgentRowId, AgentStatus, Identity, Phase, ProcessUsage, Reason, State, WorkTotals,
 };
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,9 @@ pub struct AgentVitals {
     /// Observations that its emitter could not count since it started; `None` until it was heard
     /// since the collector started.
     pub lost_observations: Option<u64>,
+    /// What its supervisor sees of its process; `None` without a supervisor, and when the process is
+    /// gone.
+    pub process: Option<Box<ProcessUsage>>,
     /// The newest command, while it kills, or until it is obeyed.
     pub command: Option<Box<CommandStatus>>,
     /// Its work since it was first seen.
@@ -132,6 +135,13 @@ pub struct AgentDetail {
     pub sessions: Vec<SessionSummary>,
     /// Newest first, at most 50.
     pub events: Vec<super::Event>,
+}
+
+impl AgentDetail {
+    /// Returns the newest of its events that tells of a crash.
+    pub fn last_crash(&self) -> Option<&super::Event> {
+        self.events.iter().find(|event| event.kind.is_crash())
+    }
 }
 
 /// The key that an agent signs with.

@@ -29,8 +29,10 @@ pub enum EventKind {
         lasted_ms: Option<u64>,
         /// The operator, of a command.
         by: Option<String>,
-        /// The cause in words: `3 beats missed (interval 15s)`, `exit code 1`, `oom-killed`.
+        /// The cause in words: `3 beats missed (interval 15s)`, `exit code 1: KeyError`.
         cause: Option<String>,
+        /// Of a crash: the last lines of the process' standard error, oldest first. Scrubbed.
+        last_lines: Vec<String>,
     },
     /// An operator's or policy's command became durable.
     Command { action: Action, generation: u64, by: String, reason: String },
@@ -97,6 +99,11 @@ impl EventQuery {
 }
 
 impl EventKind {
+    /// Returns whether a supervisor reported here that the agent's process is gone.
+    pub fn is_crash(&self) -> bool {
+        matches!(self, Self::Transition { reason: Some(Reason::Crashed), .. })
+    }
+
     /// Returns its name in JSON and tables.
     pub fn name(&self) -> &'static str {
         match self {

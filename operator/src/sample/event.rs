@@ -75,6 +75,7 @@ fn transition(from: (State, Reason), to: (State, Reason), cause: &str) -> EventK
         lasted_ms: Some(4_320_000),
         by: (to.0 == State::Killed).then(|| "ops@bastion".to_owned()),
         cause: Some(cause.to_owned()),
+        last_lines: Vec::new(),
     }
 }
 
@@ -88,10 +89,32 @@ pub fn late_transition() -> EventKind {
         lasted_ms: Some(4_320_000),
         by: None,
         cause: Some("3 beats missed (interval 30s)".into()),
+        last_lines: Vec::new(),
     }
 }
 
-/// Returns one event of every kind, and a second transition, without a cause.
+/// Returns the transition of an agent whose process has crashed.
+pub fn crash() -> EventKind {
+    let lines = [
+        "Traceback (most recent call last):",
+        "  File \"/srv/agents/totals.py\", line 41, in <module>",
+        "    total = invoice[\"total\"]",
+        "            ~~~~~~~^^^^^^^^^",
+        "KeyError: 'total'",
+    ];
+    EventKind::Transition {
+        from: State::Healthy,
+        from_reason: None,
+        to: State::Unreachable,
+        reason: Some(Reason::Crashed),
+        lasted_ms: Some(4_320_000),
+        by: None,
+        cause: Some("exit code 1: KeyError: 'total'".into()),
+        last_lines: lines.map(str::to_owned).to_vec(),
+    }
+}
+
+/// Returns one event of every kind, a second transition, without a cause, and a crash.
 pub fn events_of_every_kind() -> Vec<Event> {
     let (by, reason) = (String::from("root@host"), String::from("INC-482"));
     let event = |cursor, kind| {
@@ -121,6 +144,7 @@ pub fn events_of_every_kind() -> Vec<Event> {
             lasted_ms: Some(42_000),
             by: None,
             cause: None,
+            last_lines: Vec::new(),
         },
         command(Action::Kill, 4),
         command(Action::Resume, 5),
@@ -132,8 +156,9 @@ pub fn events_of_every_kind() -> Vec<Event> {
         },
         EventKind::Disobeyed { generation: 4 },
         EventKind::Forgotten { by: by.clone() },
+        crash(),
     ];
     let mut events: Vec<_> = (1..).zip(kinds).map(|(cursor, kind)| event(cursor, kind)).collect();
-    events.push(Event { agent: None, ..event(10, gap) });
+    events.push(Event { agent: None, ..event(11, gap) });
     events
 }

@@ -1,7 +1,7 @@
 //! One message of every kind, for the tests of this package.
 
 use super::*;
-use heartline_vocabulary::{CommandRefusal, CommandTarget};
+use heartline_vocabulary::{CommandRefusal, CommandTarget, ProcessUsage};
 
 /// Returns an agent that has done nothing yet.
 pub(crate) fn idle_agent(key: u32, agent: &str) -> AgentEntry {
@@ -47,6 +47,11 @@ pub(crate) fn busy_agent() -> AgentEntry {
         in_flight: 1,
         step: Some("fetch".into()),
         starts: 3,
+        process: Some(Box::new(ProcessUsage {
+            cpu_permille: 703,
+            memory_bytes: 1_288_490_189,
+            emitter_silent_ms: Some(95_000),
+        })),
         ..entry.vitals
     };
     entry.work = RecentWork {

@@ -4,7 +4,7 @@ mod event;
 #[cfg(test)]
 mod message;
 
-pub use event::{events, events_of_every_kind, late_transition};
+pub use event::{crash, events, events_of_every_kind, late_transition};
 #[cfg(test)]
 pub(crate) use message::{
     busy_agent, busy_agent_detail, command_outcome, draining_agent, idle_agent, paused_collector,
@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use crate::message::*;
 use heartline_vocabulary::{
-    Action, AgentRowId, ConnectionCounters, DatagramCounters, Identity, Phase, Reason,
-    SharedIdentity, State, StateCounts, WorkTotals,
+    Action, AgentRowId, ConnectionCounters, DatagramCounters, Identity, Phase, ProcessUsage,
+    Reason, SharedIdentity, State, StateCounts, WorkTotals,
 };
 
 /// 2026-04-01T12:04:31.000Z: the collector's time in these samples.
@@ -61,6 +61,7 @@ pub fn healthy_agent(key: u32, agent: &str) -> AgentEntry {
             beats: 4_000 + u64::from(key),
             lost: u64::from(key % 7),
             lost_observations: Some(0),
+            process: None,
             command: None,
             total: WorkTotals {
                 ok: 41_000 + u64::from(key),
@@ -127,6 +128,27 @@ pub fn silent_agent(key: u32, agent: &str) -> AgentEntry {
     entry.work.ok = 812;
     entry.work.failed = 78;
     entry.work.per_minute = vec![9, 12, 14, 11, 8, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    entry
+}
+
+/// Returns an agent whose process runs under a supervisor, and whose own emitter has gone silent.
+pub fn emitter_silent_agent(key: u32, agent: &str) -> AgentEntry {
+    let healthy = healthy_agent(key, agent);
+    let mut entry = in_state(healthy, State::Degraded, Reason::EmitterSilent, 50 * SECOND);
+    entry.vitals.process = Some(Box::new(ProcessUsage {
+        cpu_permille: 1_004,
+        memory_bytes: 1_288_490_189,
+        emitter_silent_ms: Some(95_000),
+    }));
+    entry
+}
+
+/// Returns an agent whose process has crashed.
+pub fn crashed_agent(key: u32, agent: &str) -> AgentEntry {
+    let mut entry =
+        in_state(healthy_agent(key, agent), State::Unreachable, Reason::Crashed, 61 * SECOND);
+    entry.vitals.in_flight = 0;
+    entry.vitals.oldest_task_ms = None;
     entry
 }
 

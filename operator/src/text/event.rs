@@ -15,6 +15,8 @@ pub struct EventText {
     pub lasted_ms: Option<u64>,
     /// Empty when nothing is known.
     pub cause: String,
+    /// Of a crash: what the process wrote last, oldest first.
+    pub last_lines: Vec<String>,
     /// The operator who did it.
     pub by: Option<String>,
     /// Its observer: `collector` or `agent`.
@@ -41,13 +43,17 @@ impl EventText {
             EventKind::Command { by, .. } | EventKind::Forgotten { by } => (None, Some(by.clone())),
             _ => (None, None),
         };
+        let last_lines = match &event.kind {
+            EventKind::Transition { last_lines, .. } => last_lines.clone(),
+            _ => Vec::new(),
+        };
         let source = match &event.kind {
             EventKind::Obeyed { .. } | EventKind::Disobeyed { .. } | EventKind::Session { .. } => {
                 "agent"
             }
             _ => "collector",
         };
-        Self { agent, headline, lasted_ms, cause, by, source }
+        Self { agent, headline, lasted_ms, cause, last_lines, by, source }
     }
 
     /// Returns the operator who did it, or the observer.

@@ -3,12 +3,14 @@
 mod duration;
 mod event;
 mod natural;
+mod size;
 mod state;
 
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use event::{EventHeadline, EventText, verb};
 pub use heartline_vocabulary::text::{age, span};
 pub use natural::natural_order;
+pub use size::{cpu_share, parse_size, size};
 pub use state::{GlyphSet, state_glyph, state_word, vitals_word};
 
 use jiff::Timestamp;

@@ -1,6 +1,8 @@
 //! Every screen as text.
 
-use heartline_operator::sample::agent_detail;
+use heartline_operator::client::AccessMode;
+use heartline_operator::message::{AgentDetail, AgentEntry, Event};
+use heartline_operator::sample::{self, NOW_MS, agent_detail};
 use insta::assert_snapshot;
 
 use super::harness::AppHarness;
@@ -37,6 +39,41 @@ fn fleet() {
 fn agent_screen() {
     assert_snapshot!("agent_80x24", agent(SMALL, "scraper-eu").screen());
     assert_snapshot!("agent_120x36", agent(LARGE, "report-generator").screen());
+}
+
+/// Opens the screen of one more agent, which crashed a minute ago.
+fn agent_that_crashed(size: (u16, u16), entry: AgentEntry) -> AppHarness {
+    let crash = Event { cursor: 90, at_ms: NOW_MS - 61_000, agent: None, kind: sample::crash() };
+    let crash = Event { agent: Some(entry.agent.clone()), ..crash };
+    let mut app = AppHarness::unconnected(size, &TuiConfig::default());
+    app.agents.push(entry.clone());
+    app.connect(AccessMode::Control);
+    let (id, events) = (entry.agent.clone(), vec![crash.clone()]);
+    app.send(AppEvent::EventsReceived { events: vec![crash], next: None });
+    app.keys("/");
+    app.type_text(&format!("agent={id}"));
+    app.keys("Enter 2");
+    let detail = AgentDetail { entry, events, ..agent_detail("mail.1") };
+    app.send(AppEvent::AgentReceived { id, result: Ok(Box::new(detail)) });
+    app
+}
+
+#[test]
+fn agents_under_a_supervisor() {
+    let silent = || sample::emitter_silent_agent(30, "invoice-totals");
+    let crashed = || sample::crashed_agent(30, "invoice-totals");
+    assert_snapshot!("emitter_silent_80x24", agent_that_crashed(SMALL, silent()).screen());
+    assert_snapshot!("emitter_silent_120x36", agent_that_crashed(LARGE, silent()).screen());
+    assert_snapshot!("crashed_80x24", agent_that_crashed(SMALL, crashed()).screen());
+    let mut app = agent_that_crashed(LARGE, crashed());
+    assert_snapshot!("crashed_120x36", app.screen());
+    app.keys("1");
+    assert!(app.line("│ process").contains("gone"));
+    app.keys("3 G");
+    let screen = app.screen();
+    let below = screen.lines().skip_while(|line| !line.contains("KeyError"));
+    let below: Vec<_> = below.take(6).map(str::trim_end).collect();
+    assert_snapshot!("crash_among_transitions", below.join("\n"));
 }
 
 #[test]

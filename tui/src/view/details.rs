@@ -1,8 +1,8 @@
 //! Everything known of an agent, in sections, for the detail pane and the Agent screen.
 
-use heartline_operator::message::{AgentDetail, AgentEntry, CommandStatus};
-use heartline_operator::text::money;
-use heartline_vocabulary::{Action, Phase};
+use heartline_operator::message::{AgentDetail, AgentEntry, CommandStatus, Event};
+use heartline_operator::text::{cpu_share, money, size};
+use heartline_vocabulary::{Action, Phase, Reason};
 use ratatui::layout::Rect;
 
 use super::fleet::{SummaryLength, write_group_summary};
@@ -12,7 +12,7 @@ use super::zoned_time;
 use crate::columns::{load_bars, session_label};
 use crate::commands::AppCommand;
 use crate::state::{AppState, GroupSummary, host_of};
-use crate::text::{age, age_since, count, latency, percent, rate_if_known, span, width};
+use crate::text::{EventText, age, age_since, count, latency, percent, rate_if_known, span, width};
 use crate::theme::{StyleRole, vitals_label};
 
 /// Columns of the headings.
@@ -23,6 +23,15 @@ pub(super) struct DetailField {
     pub label: &'static str,
     pub role: StyleRole,
     pub value: String,
+    placement: FieldPlacement,
+}
+
+/// Where a field stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FieldPlacement {
+    /// Behind the one before it, if it fits there.
+    Beside,
+    OwnLine,
 }
 
 /// A heading and the fields under it.
@@ -125,7 +134,8 @@ fn place_fields(section: &DetailSection, room: u16) -> Vec<(u16, u16)> {
     let place = |field: &DetailField| {
         let label = width(field.label) + usize::from(!field.label.is_empty());
         let taken = u16::try_from(label + width(&field.value)).unwrap_or(u16::MAX);
-        if used > 0 && used.saturating_add(taken) > room {
+        let is_beside = field.placement == FieldPlacement::Beside;
+        if used > 0 && !(is_beside && used.saturating_add(taken) <= room) {
             row += 1;
             used = 0;
         }
@@ -141,7 +151,7 @@ fn field(label: &'static str, value: impl Into<String>) -> DetailField {
 }
 
 fn styled_field(label: &'static str, role: StyleRole, value: impl Into<String>) -> DetailField {
-    DetailField { label, role, value: value.into() }
+    DetailField { label, role, value: value.into(), placement: FieldPlacement::Beside }
 }
 
 fn optional_field(label: &'static str, value: Option<&str>) -> Option<DetailField> {
@@ -163,6 +173,16 @@ pub(super) fn agent_sections(
         DetailSection { title: "cost", fields: cost_fields(state, entry, detail) },
         DetailSection { title: "who", fields: identity_fields(entry, detail) },
     ];
+    let process = process_fields(entry);
+    if !process.is_empty() {
+        all.insert(3, DetailSection { title: "process", fields: process });
+    }
+    if let Some(crash) = detail.and_then(AgentDetail::last_crash) {
+        let section = DetailSection { title: "crash", fields: crash_fields(state, crash) };
+        // Where it is what the state is about, it is read first.
+        let is_urgent = matches!(entry.vitals.reason, Some(Reason::Crashed | Reason::CrashLooping));
+        all.insert(if is_urgent { 1 } else { all.len() }, section);
+    }
     if let Some(command) = &entry.vitals.command {
         all.insert(1, DetailSection { title: "order", fields: command_fields(state, command) });
     }
@@ -217,6 +237,38 @@ fn task_fields(state: &AppState, entry: &AgentEntry) -> Vec<DetailField> {
         fields.push(field("oldest", age_since(vitals.oldest_task_ms, state.now_ms())));
     }
     fields.extend(vitals.queue.map(|queue| field("queue", count(queue.into()))));
+    fields
+}
+
+/// Returns what a supervisor sees of the process; nothing without a supervisor.
+fn process_fields(entry: &AgentEntry) -> Vec<DetailField> {
+    let vitals = &entry.vitals;
+    if vitals.reason == Some(Reason::Crashed) {
+        return vec![styled_field("", StyleRole::Alert, "gone")];
+    }
+    let Some(usage) = &vitals.process else { return Vec::new() };
+    let mut fields = vec![
+        field("", "runs"),
+        field("cpu", cpu_share(usage.cpu_permille)),
+        field("memory", size(usage.memory_bytes)),
+    ];
+    if let Some(ms) = usage.emitter_silent_ms {
+        fields.push(styled_field("its emitter silent for", StyleRole::Degraded, span(ms)));
+    }
+    fields
+}
+
+/// Returns when and how the process ended, and below it the last lines that it wrote.
+fn crash_fields(state: &AppState, crash: &Event) -> Vec<DetailField> {
+    let words = EventText::of(crash);
+    let mut fields = vec![
+        field("at", zoned_time(state, crash.at_ms)),
+        styled_field("", StyleRole::Alert, words.cause),
+    ];
+    fields.extend(words.last_lines.into_iter().map(|line| DetailField {
+        placement: FieldPlacement::OwnLine,
+        ..styled_field("", StyleRole::Text, line)
+    }));
     fields
 }
 

@@ -85,7 +85,8 @@ fn draw_titles(frame: &mut ScreenFrame<'_>, area: Rect, columns: &TransitionColu
     }
 }
 
-/// Draws an event, and below the selected one its cause when that does not fit. Returns the lines.
+/// Draws an event, and below the selected one its cause when that does not fit, and the last lines of a
+/// process. Returns the lines.
 fn draw_event(
     frame: &mut ScreenFrame<'_>,
     area: Rect,
@@ -120,18 +121,19 @@ pub(crate) fn selected_event_lines(state: &AppState, width: u16) -> usize {
     lines.map_or(0, |lines| lines.len())
 }
 
-/// Returns the lines below the row of the selected event: its cause, when that does not fit.
+/// Returns the lines below the row of the selected event: its cause, when that does not fit, and what a
+/// process that crashed wrote last.
 fn cause_lines(words: &EventText, columns: &TransitionColumns, width_of_list: u16) -> Vec<String> {
     let fits = width(&words.cause) <= usize::from(columns.cause);
-    if fits && columns.by > 0 || words.cause.is_empty() && words.by.is_none() {
-        return Vec::new();
-    }
     let room = usize::from(width_of_list.saturating_sub(CAUSE_INDENT + 1));
     let mut lines = match words.cause.as_str() {
+        _ if fits && columns.by > 0 => Vec::new(),
+        "" if words.by.is_none() => Vec::new(),
         "" => wrap(&format!("by {}", words.who()), room),
         cause => wrap(&format!("by {}: {cause}", words.who()), room),
     };
     lines.truncate(MAX_CAUSE_LINES);
+    lines.extend(words.last_lines.iter().cloned());
     lines
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | kind | columns |
 //! |---|---|
-//! | `transition` | from_state, from_reason, to_state, to_reason, lasted_ms, by, words: the cause |
+//! | `transition` | from_state, from_reason, to_state, to_reason, lasted_ms, by, words: the cause, last_lines: of a crash, joined by line feeds |
 //! | `kill`, `resume` | action, generation, by, words: the reason |
 //! | `obeyed` | action, generation, delivered_ms, obeyed_ms |
 //! | `disobeyed` | generation |
@@ -35,6 +35,7 @@ struct EventRow<'a> {
     session: Option<u64>,
     starts: Option<u32>,
     from_ms: Option<i64>,
+    last_lines: Option<String>,
 }
 
 /// Writes a row of the fleet as an event, if it is one.
@@ -50,8 +51,8 @@ pub(super) fn write(
     tx.prepare_cached(
         "INSERT INTO events (at_ms, agent_id, kind, from_state, from_reason, to_state, to_reason, \
             lasted_ms, \"by\", words, action, generation, delivered_ms, obeyed_ms, session, \
-            starts, from_ms) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+            starts, from_ms, last_lines) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     )?
     .execute(params![
         event.at_ms,
@@ -71,6 +72,7 @@ pub(super) fn write(
         event.session.map(sql::to_bits),
         event.starts,
         event.from_ms,
+        event.last_lines,
     ])?;
     Ok(())
 }
@@ -101,6 +103,8 @@ fn event_row(row: &HistoryDbRow, anchor: WallClockAnchor) -> Option<EventRow<'_>
                 _ => None,
             },
             words: Some(cause.to_string()),
+            // No line has a line feed: it is hostile.
+            last_lines: Some(cause.last_lines().join("\n")).filter(|lines| !lines.is_empty()),
             ..agent_event("transition", id, *at)
         },
         HistoryDbRow::Commanded { id, at, action, generation, by, reason } => EventRow {

@@ -159,9 +159,11 @@ INSERT INTO main.sessions (agent_id, session, started_ms, starts, last_beat_ms, 
             excluded.last_beat_ms),
         ended = excluded.ended, ended_ms = excluded.ended_ms;
 INSERT INTO main.events (at_ms, agent_id, kind, from_state, from_reason, to_state, to_reason,
-        lasted_ms, \"by\", words, action, generation, delivered_ms, obeyed_ms, session, starts, from_ms)
+        lasted_ms, \"by\", words, action, generation, delivered_ms, obeyed_ms, session, starts, from_ms,
+        last_lines)
     SELECT at_ms, agent_id, kind, from_state, from_reason, to_state, to_reason,
-        lasted_ms, \"by\", words, action, generation, delivered_ms, obeyed_ms, session, starts, from_ms
+        lasted_ms, \"by\", words, action, generation, delivered_ms, obeyed_ms, session, starts, from_ms,
+        last_lines
     FROM spill.events ORDER BY cursor;
 INSERT INTO main.meta (key, value)
     SELECT key, value FROM spill.meta

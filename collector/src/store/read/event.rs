@@ -9,7 +9,7 @@ use crate::store::sql;
 
 const COLUMNS: &str = "events.cursor, at_ms, agents.name, kind, from_state, from_reason, to_state, \
     to_reason, lasted_ms, \"by\", words, action, generation, delivered_ms, obeyed_ms, session, \
-    events.starts, from_ms";
+    events.starts, from_ms, last_lines";
 
 impl StoreReader {
     /// Returns one page of events in the order in which they were stored, and where
@@ -88,6 +88,7 @@ fn read_kind(row: &Row<'_>) -> rusqlite::Result<EventKind> {
             lasted_ms: row.get::<_, Option<i64>>(8)?.map(sql::from_count),
             by: row.get(9)?,
             cause: row.get(10)?,
+            last_lines: lines(row.get_ref(18)?.as_str_or_null()?),
         },
         "kill" | "resume" => EventKind::Command {
             action: sql::read_named(row, 11, Action::from_name)?,
@@ -114,4 +115,9 @@ fn read_kind(row: &Row<'_>) -> rusqlite::Result<EventKind> {
         "forgotten" => EventKind::Forgotten { by: row.get(9)? },
         _ => return sql::read_named(row, 3, |_| None),
     })
+}
+
+/// Splits what `store/history/event.rs` has joined.
+fn lines(joined: Option<&str>) -> Vec<String> {
+    joined.into_iter().flat_map(|joined| joined.split('\n')).map(str::to_owned).collect()
 }

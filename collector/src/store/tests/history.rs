@@ -1,9 +1,9 @@
 //! Events, and what a restart restores.
 
-use heartline_fleet::{Transition, TransitionCause};
+use heartline_fleet::{ProcessExit, Transition, TransitionCause};
 
 use heartline_operator::message::{Event, EventKind, EventOrder, EventQuery};
-use heartline_vocabulary::{AgentStatus, GapCause, SessionEnd};
+use heartline_vocabulary::{AgentStatus, ExitStatus, GapCause, SessionEnd};
 
 use super::*;
 
@@ -37,6 +37,11 @@ fn every_kind_of_event_is_read_as_it_was_written() {
     let opened = open(dir.path());
     let late = AgentStatus::degraded(heartline_vocabulary::Reason::Late);
     let killed = AgentStatus::killed(heartline_vocabulary::Reason::Operator);
+    let crashed = AgentStatus::unreachable(heartline_vocabulary::Reason::Crashed);
+    let exit = ProcessExit {
+        status: ExitStatus { code: Some(1), ..ExitStatus::default() },
+        last_lines: ["Traceback:", "", "KeyError: 'total'"].map(Into::into).into(),
+    };
     let id = AgentRowId(1);
     let (by, reason): (Box<str>, Box<str>) = ("root@host".into(), "burns money".into());
     register(&opened, 1, "agent-1");
@@ -67,6 +72,7 @@ fn every_kind_of_event_is_read_as_it_was_written() {
             obeyed_ms: 8,
         },
         HistoryDbRow::Disobeyed { id, at: at(500), generation: 4 },
+        transition(1, 550, late, crashed, TransitionCause::Exited(exit)),
         HistoryDbRow::Gap { from: at(600), to: at(700), cause: GapCause::KernelDrops },
         HistoryDbRow::Forgotten { id, at: at(800), by },
     ]);
@@ -83,6 +89,7 @@ fn every_kind_of_event_is_read_as_it_was_written() {
             "transition",
             "obeyed",
             "disobeyed",
+            "transition",
             "gap",
             "forgotten"
         ]
@@ -98,6 +105,7 @@ fn every_kind_of_event_is_read_as_it_was_written() {
         lasted_ms: Some(4_320),
         by: None,
         cause: Some("3 beats missed (interval 15s)".into()),
+        last_lines: Vec::new(),
     };
     assert_eq!((events[2].at_ms, kinds[2]), (ZERO_MS + 200, &expected));
     let expected = EventKind::Command {
@@ -109,11 +117,14 @@ fn every_kind_of_event_is_read_as_it_was_written() {
     assert_eq!(kinds[3], &expected);
     assert!(matches!(kinds[4], EventKind::Transition { by: Some(by), .. } if by == "root@host"));
     assert!(matches!(kinds[5], EventKind::Obeyed { delivered_ms: 3, obeyed_ms: 8, .. }));
+    let EventKind::Transition { cause, last_lines, .. } = kinds[7] else { panic!("{events:?}") };
+    assert_eq!(cause.as_deref(), Some("exit code 1: KeyError: 'total'"));
+    assert_eq!(last_lines, &["Traceback:", "", "KeyError: 'total'"]);
     let (from_ms, to_ms) = (ZERO_MS + 600, ZERO_MS + 700);
     let cause = heartline_vocabulary::GapCause::KernelDrops;
-    assert_eq!((&events[7].agent, kinds[7]), (&None, &EventKind::Gap { from_ms, to_ms, cause }));
+    assert_eq!((&events[8].agent, kinds[8]), (&None, &EventKind::Gap { from_ms, to_ms, cause }));
     let about: Vec<_> = events.iter().filter_map(|event| event.agent.as_deref()).collect();
-    assert_eq!(about, ["agent-1"; 8], "also when it has been forgotten");
+    assert_eq!(about, ["agent-1"; 9], "also when it has been forgotten");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use heartline_operator::message::EventKind;
 use heartline_vocabulary::AgentStatus;
 use rusqlite::Connection;
 
@@ -24,7 +25,10 @@ fn what_was_judged_while_history_was_locked_survives() {
             from: AgentStatus::UNKNOWN,
             to: silent,
             lasted: None,
-            cause: heartline_fleet::TransitionCause::TwoProcesses,
+            cause: heartline_fleet::TransitionCause::Exited(heartline_fleet::ProcessExit {
+                last_lines: ["Killed".into()].into(),
+                ..Default::default()
+            }),
         };
         register(&opened, 2, "agent-2");
         opened.record([
@@ -71,6 +75,8 @@ fn what_was_judged_while_history_was_locked_survives() {
         let query = heartline_operator::message::EventQuery { limit: 99, ..Default::default() };
         let events = reader(into).events(&query).unwrap().0;
         assert_eq!(events.len(), 5, "{end}: {events:?}");
+        let is_whole = |kind: &EventKind| matches!(kind, EventKind::Transition { last_lines, .. } if last_lines == &["Killed"]);
+        assert!(events.iter().any(|event| is_whole(&event.kind)), "{end}: {events:?}");
         assert_eq!(after.restored.banners, [""; 0]);
     }
 }
