@@ -83,11 +83,13 @@ impl SimWorld {
     /// Starts a process even if one runs already.
     pub(super) fn start_process(&mut self, agent: usize) {
         let interval_ms = self.plan.interval_ms(&mut self.rng);
+        let supervisor = self.plan.supervisor(interval_ms, &mut self.rng);
         let faults_ended = self.faults_ended;
         let Self { agents, now, rng, .. } = self;
         agents[agent].start(interval_ms, *now, rng);
         let process = agents[agent].processes.last_mut().expect("it was started");
         process.idle = faults_ended;
+        process.supervisor = supervisor;
         let session = process.engine.session();
         self.trace(|| format!("agent-{agent} starts {session:x} every {interval_ms} ms"));
     }
@@ -120,6 +122,10 @@ impl SimWorld {
             }
             return Ok(());
         }
+        if it.restarts_at().is_some_and(|at| at <= *now) {
+            self.restart_program(agent, process);
+            return Ok(());
+        }
         let (mut sent, in_flight) = (Vec::new(), it.in_flight());
         it.run_due(*now, rng, &mut sent);
         let killed = it.engine.applied().is_killed();
@@ -137,6 +143,19 @@ impl SimWorld {
         }
         self.send_up(agent, port, sent);
         Ok(())
+    }
+
+    /// Has a supervisor start its next program: its end was reported, and all its work is durable.
+    fn restart_program(&mut self, agent: usize, process: usize) {
+        let new = self.rng.u64(..);
+        let it = &mut self.agents[agent].processes[process];
+        let before = it.engine.session();
+        let done = it.restart_program(new, self.now);
+        it.idle = self.faults_ended;
+        self.ledger.record_done(before, done);
+        self.complete.push(before);
+        self.agents[agent].sessions.push(new);
+        self.trace(|| format!("agent-{agent} starts its next program: {new:x} after {before:x}"));
     }
 
     /// Delivers a datagram to an agent's machine.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use heartline_fleet::{
-    AgentMessage, Fleet, FleetConfig, HealthRules, Input, MonoTime, OutgoingAck, OutgoingPush,
-    Output, ReturnAddress,
+    AgentMessage, Fleet, FleetConfig, Input, MonoTime, OutgoingAck, OutgoingPush, Output,
+    ReturnAddress,
 };
 use heartline_protocol::challenge::{ChallengeKey, step_ms};
 use heartline_protocol::{
@@ -47,7 +47,7 @@ impl CollectorInstance {
         secret: [u8; 32],
         now: MonoTime,
     ) -> Self {
-        let rules = HealthRules { fleet: plan.rules, agents: Vec::new() };
+        let rules = plan.health_rules();
         Self {
             fleet: Fleet::new(FleetConfig { rules, control, ..FleetConfig::default() }, now),
             number,

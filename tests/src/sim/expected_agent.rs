@@ -18,6 +18,8 @@ use super::violation::{CheckResult, ensure};
 pub(super) struct ExpectedAgent {
     pub(super) id: i64,
     pub(super) interval_ms: u32,
+    /// The time without progress that a rule sets for it.
+    pub(super) stall_rule: Option<Duration>,
     /// Start of the silence that counts.
     pub(super) silent_from: MonoTime,
     /// The same before the last gap postponed it.
@@ -75,6 +77,10 @@ pub(super) struct NewestBeat {
     quiet_for: Duration,
     has_work: bool,
     waits: bool,
+    /// The time without progress that it declares.
+    stall_after: Option<Duration>,
+    /// Its supervisor says that the program's own emitter is silent.
+    is_emitter_silent: bool,
 }
 
 /// Intervals without a live beat until late, and until unreachable.
@@ -85,6 +91,7 @@ impl ExpectedAgent {
         Self {
             id,
             interval_ms,
+            stall_rule: None,
             silent_from: now,
             silent_from_before: now,
             received_at: MonoTime::NEVER_YET,
@@ -201,6 +208,8 @@ impl ExpectedAgent {
             AgentStatus::degraded(Reason::Blocked)
         } else if at < self.limits.crash_looping_until {
             AgentStatus::degraded(Reason::CrashLooping)
+        } else if self.newest_beat.is_some_and(|beat| beat.is_emitter_silent) {
+            AgentStatus::degraded(Reason::EmitterSilent)
         } else if self.stalled_at(stall_after).is_some() {
             AgentStatus::degraded(Reason::Stalled)
         } else if at < self.conflict_until {
@@ -217,7 +226,7 @@ impl ExpectedAgent {
         let beat = self.newest_beat.filter(|beat| beat.has_work && !beat.waits)?;
         let obliged_from = self.desired.map_or(MonoTime::NEVER_YET, |(_, at)| at);
         let progress_at = (beat.at - beat.quiet_for).max(obliged_from);
-        let stalled_at = progress_at + stall_after;
+        let stalled_at = progress_at + self.stall_rule.or(beat.stall_after).unwrap_or(stall_after);
         (beat.at >= stalled_at).then_some(stalled_at)
     }
 
@@ -306,6 +315,10 @@ impl ExpectedAgent {
             quiet_for: Duration::from_millis(progress_age_ms.max(task_age_ms)),
             has_work: beat.in_flight > 0 || beat.queue.is_some_and(|queue| queue > 0),
             waits: beat.phase == Phase::Waiting,
+            stall_after: beat.stall_after_ms.map(|ms| Duration::from_millis(ms.into())),
+            is_emitter_silent: beat
+                .process
+                .is_some_and(|process| process.emitter_silent_ms.is_some()),
         });
     }
 
@@ -371,7 +384,12 @@ impl ExpectedAgent {
             }
             // One that comes late is of a copy of the process, and another goes on.
             Body::Goodbye(_) if is_news => self.ended = Some(SessionEnd::Shutdown),
-            Body::ExitReport(_) => self.ended = Some(SessionEnd::Crashed),
+            Body::ExitReport(report) => {
+                let by_fault = report.code != Some(0) || report.signal.is_some();
+                let is_crash = by_fault || report.oom_killed;
+                self.ended =
+                    Some(if is_crash { SessionEnd::Crashed } else { SessionEnd::Shutdown });
+            }
             _ => {}
         }
         Ok(())

@@ -6,6 +6,7 @@ use heartline_protocol::Direction;
 use heartline_vocabulary::{Action, AgentStatus, Reason};
 
 use super::network::SimPacket;
+use super::supervisor::draw_exit;
 use super::violation::{CheckResult, ensure};
 use super::world::{SimEvent, SimWorld};
 use crate::random::RngExt as _;
@@ -36,6 +37,10 @@ pub(super) enum FaultKind {
     SecondProcessEnds,
     /// A snapshot of a process is taken; a copy of it goes on later.
     Snapshot,
+    /// The program of a supervisor ends; the next one starts later.
+    ProgramExits,
+    /// The emitter in the program of a supervisor says nothing for a while.
+    EmitterSilent,
     TasksStuck,
     /// One task hangs beside others that end.
     TaskHangs,
@@ -64,7 +69,7 @@ pub(super) enum FaultKind {
 }
 
 /// All kinds, the frequent ones more than once.
-const FREQUENCIES: [FaultKind; 39] = [
+const FREQUENCIES: [FaultKind; 42] = [
     FaultKind::CollectorCrash,
     FaultKind::CollectorCrash,
     FaultKind::CollectorStop,
@@ -80,6 +85,9 @@ const FREQUENCIES: [FaultKind; 39] = [
     FaultKind::SecondProcess,
     FaultKind::SecondProcessEnds,
     FaultKind::Snapshot,
+    FaultKind::ProgramExits,
+    FaultKind::ProgramExits,
+    FaultKind::EmitterSilent,
     FaultKind::TasksStuck,
     FaultKind::TaskHangs,
     FaultKind::WaitsForPerson,
@@ -224,6 +232,12 @@ impl SimWorld {
                 self.take_snapshot(agent, at);
                 self.after_ms(ms, SimEvent::SnapshotRestored(agent));
             }
+            FaultKind::ProgramExits => {
+                let exit = draw_exit(&mut self.rng);
+                let restarts_at = if self.rng.chance(300) { now } else { until };
+                processes[at].end_program(exit, restarts_at, now);
+            }
+            FaultKind::EmitterSilent => processes[at].silence_emitter(now, until),
             FaultKind::TasksStuck => processes[at].block_tasks(until),
             FaultKind::TaskHangs => processes[at].hang_task(until),
             FaultKind::WaitsForPerson => processes[at].waiting_until = until,
@@ -363,8 +377,14 @@ impl SimWorld {
             let killed = view.desired().is_some_and(|desired| desired.killed);
             let is_blocked = engine.applied().blocked_by(Some(self.disk.control.id)).is_some();
             let crash_looping = AgentStatus::degraded(Reason::CrashLooping);
+            let crashed = AgentStatus::unreachable(Reason::Crashed);
             let expected = match (killed, is_blocked) {
                 (true, _) => AgentStatus::killed(Reason::Operator),
+                // Its supervisor waits for the resume of that kill; where the agent was forgotten meanwhile,
+                // nothing is known of the crash.
+                (false, true) if process.has_crashed_program() && view.status() == crashed => {
+                    crashed
+                }
                 (false, true) => AgentStatus::degraded(Reason::Blocked),
                 // Its restarts may have been lately; every step was checked for that.
                 (false, false) if view.status() == crash_looping => crash_looping,

@@ -26,6 +26,7 @@ mod oracle;
 mod plan;
 mod process;
 mod report;
+mod supervisor;
 mod thief;
 mod violation;
 mod world;

@@ -14,6 +14,7 @@ use heartline_vocabulary::{AgentStatus, Reason, State, StateCounts, WorkTotals};
 
 use super::disk::DurableCommand;
 use super::expected_agent::ExpectedAgent;
+use super::plan::RunPlan;
 use super::thief::STOLEN;
 use super::violation::{CheckResult, ensure};
 
@@ -26,6 +27,8 @@ pub(super) struct FleetOracle {
     /// Row ids of all agents that were forgotten since the collector started.
     forgotten_ids: BTreeSet<i64>,
     rules: HealthThresholds,
+    /// [`RunPlan::stall_rule`].
+    stall_rule: Option<Duration>,
     /// Tags of all datagrams handled by any start of the collector.
     handled: BTreeSet<[u8; 32]>,
     swept_to: MonoTime,
@@ -82,12 +85,13 @@ pub(super) fn agent_number(agent: &str) -> usize {
 }
 
 impl FleetOracle {
-    pub(super) fn new(agents: usize, rules: HealthThresholds) -> Self {
+    pub(super) fn new(plan: &RunPlan) -> Self {
         Self {
-            agents: vec![None; agents],
-            forgotten: vec![None; agents],
+            agents: vec![None; plan.agents],
+            forgotten: vec![None; plan.agents],
             forgotten_ids: BTreeSet::new(),
-            rules,
+            rules: plan.rules,
+            stall_rule: plan.stall_rule,
             handled: BTreeSet::new(),
             swept_to: MonoTime::NEVER_YET,
             copied: BTreeSet::new(),
@@ -123,6 +127,7 @@ impl FleetOracle {
         for agent in restored {
             let number = agent_number(&agent.agent);
             let mut expected = ExpectedAgent::new(agent.id.0, agent.interval_ms, now);
+            expected.stall_rule = self.stall_rule.filter(|_| &*agent.agent == RunPlan::RULED);
             expected.sessions = agent.sessions.iter().map(|it| it.session).collect();
             expected.ended = agent.sessions.first().and_then(|it| it.ended);
             expected.desired =
@@ -179,12 +184,14 @@ impl FleetOracle {
         let number = agent_number(message.agent);
         let view = fleet.find(message.agent).and_then(|index| fleet.agent(index));
         let Some(view) = view else { return Ok(()) };
+        let stall_rule = self.stall_rule.filter(|_| message.agent == RunPlan::RULED);
         let expected = self.agents[number].get_or_insert_with(|| {
             let interval_ms = match &message.body {
                 Body::Beat(beat) => beat.interval_ms,
                 _ => heartline_protocol::limits::INTERVAL_DEFAULT_MS,
             };
             let mut expected = ExpectedAgent::new(view.id().0, interval_ms, now);
+            expected.stall_rule = stall_rule;
             if let Some(before) = self.forgotten[number].take() {
                 (expected.sessions, expected.received) = (before.sessions, before.received);
                 expected.sessions.insert(0, NO_SESSION);

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use heartline_fleet::HealthThresholds;
+use heartline_fleet::{AgentHealthRule, HealthRules, HealthThresholds};
 
 use super::fault::FaultKind;
+use super::supervisor::SimSupervisor;
 use crate::random::RngExt as _;
 
 #[derive(Debug)]
@@ -33,6 +34,10 @@ pub(super) struct RunPlan {
     pub(super) disk_refuses: u64,
     /// By what agents are judged.
     pub(super) rules: HealthThresholds,
+    /// The time without progress that a rule sets for [`Self::RULED`].
+    pub(super) stall_rule: Option<Duration>,
+    /// Probability that a process is the supervisor of a program, per mille.
+    supervised: u64,
     /// Mean time between faults, in ms.
     pub(super) fault_interval_ms: u64,
     /// Bit `n`: faults of kind `n` happen in this run.
@@ -72,9 +77,29 @@ impl RunPlan {
                 crash_loop_within: intervals(rng.u64(2..=60)),
                 ..HealthThresholds::default()
             },
+            stall_rule: rng.chance(300).then(|| intervals(rng.u64(4..=20))),
+            supervised: rng.pick(&[0, 0, 500, 1_000]),
             fault_interval_ms: busy_ms / rng.u64(8..=40),
             faults: (rng.u64(..) | rng.u64(..)) & !mask_of_floods(rng),
         }
+    }
+
+    /// The agent that a rule may be for.
+    pub(super) const RULED: &'static str = "agent-1";
+
+    /// Returns the rules by which agents are judged.
+    pub(super) fn health_rules(&self) -> HealthRules {
+        let rule = |stall_after| AgentHealthRule {
+            pattern: Self::RULED.to_owned(),
+            stall_after: Some(stall_after),
+            ..AgentHealthRule::default()
+        };
+        HealthRules { fleet: self.rules, agents: self.stall_rule.map(rule).into_iter().collect() }
+    }
+
+    /// Draws the supervisor of a process, if it is to have one.
+    pub(super) fn supervisor(&self, interval_ms: u32, rng: &mut Rng) -> Option<SimSupervisor> {
+        rng.chance(self.supervised).then(|| SimSupervisor::draw(interval_ms, rng))
     }
 
     /// Draws the interval of a process, in ms.

@@ -10,6 +10,7 @@ use heartline_protocol::bucket;
 use heartline_vocabulary::{Phase, WorkTotals};
 
 use super::network::SimPacket;
+use super::supervisor::SimSupervisor;
 use crate::random::RngExt as _;
 
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub(super) struct SimProcess {
     pub(super) done: WorkTotals,
     /// It is a copy of another process, and speaks in that one's session.
     pub(super) is_copy: bool,
+    /// It is the supervisor of a program; `None`: the program itself.
+    pub(super) supervisor: Option<SimSupervisor>,
     metrics: InMemoryMetrics,
     tasks: Vec<SimTask>,
     next_task: MonoTime,
@@ -59,6 +62,7 @@ impl SimProcess {
             idle: false,
             done: WorkTotals::default(),
             is_copy: false,
+            supervisor: None,
             metrics: InMemoryMetrics::default(),
             tasks: Vec::new(),
             next_task: now,
@@ -74,14 +78,15 @@ impl SimProcess {
             return Some(until);
         }
         let ends = self.tasks.iter().map(|task| task.ends).min().unwrap_or(MonoTime::NEVER);
-        let begins = if self.idle { MonoTime::NEVER } else { self.next_task };
-        Some(sends.min(ends).min(begins))
+        let begins = if self.may_work() { self.next_task } else { MonoTime::NEVER };
+        let restarts = self.restarts_at().unwrap_or(MonoTime::NEVER);
+        Some(sends.min(ends).min(begins).min(restarts))
     }
 
     /// Does the tasks and sends the datagrams that are due, into `out`.
     pub(super) fn run_due(&mut self, now: MonoTime, rng: &mut Rng, out: &mut Vec<Rc<[u8]>>) {
         self.end_tasks(now, rng);
-        if !self.idle && now >= self.next_task {
+        if self.may_work() && now >= self.next_task {
             self.next_task = now.plus_millis(rng.u64(1..=2 * self.pace_ms));
             if !self.engine.applied().is_killed() && self.tasks.len() < TASKS_MAX {
                 let ends = now.plus_millis(rng.u64(1..=3 * self.pace_ms));
@@ -90,6 +95,10 @@ impl SimProcess {
             }
         }
         self.transmit(now, out);
+    }
+
+    fn may_work(&self) -> bool {
+        !self.idle && !self.has_ended_program()
     }
 
     /// Sends what is due.
@@ -110,19 +119,24 @@ impl SimProcess {
     /// Returns a copy, as a snapshot of memory keeps it: of a process that rests, so that it is certain
     /// whose work is whose.
     pub(super) fn snapshot(&self) -> Option<Self> {
-        let rests = self.tasks.is_empty() && self.is_complete() && self.frozen_until.is_none();
+        let rests = self.tasks.is_empty()
+            && self.is_complete()
+            && self.frozen_until.is_none()
+            && !self.has_ended_program();
         (rests && !self.is_copy).then(|| Self { is_copy: true, idle: true, ..self.clone() })
     }
 
     /// Goes on in a session of its own, and works.
     pub(super) fn begin_session(&mut self, session: u64, now: MonoTime) {
         self.engine.begin_session(session, engine_time(now));
+        self.report_end_again(now);
         (self.is_copy, self.idle, self.done) = (false, false, WorkTotals::default());
     }
 
     /// Begins a clean shutdown.
     pub(super) fn shut_down(&mut self, now: MonoTime) {
         self.idle = true;
+        self.forget_end();
         self.engine.close(engine_time(now), Duration::from_secs(1));
     }
 
@@ -133,9 +147,25 @@ impl SimProcess {
 
     /// Returns whether all work was confirmed.
     pub(super) fn is_complete(&self) -> bool {
+        let is_sent = self.unsent() == WorkTotals::default() && self.metrics.latency.is_empty();
+        self.engine.pending_segment().is_none() && is_sent
+    }
+
+    /// Returns the work that no message has carried yet.
+    pub(super) fn unsent(&self) -> WorkTotals {
         let open = &self.metrics.open;
-        let sums = [open.ok, open.failed, open.cost_nano_usd, open.tokens_in, open.tokens_out];
-        self.engine.pending_segment().is_none() && sums == [0; 5] && self.metrics.latency.is_empty()
+        WorkTotals {
+            ok: open.ok,
+            failed: open.failed,
+            cost_nano_usd: open.cost_nano_usd,
+            tokens_in: open.tokens_in,
+            tokens_out: open.tokens_out,
+        }
+    }
+
+    /// Ends all tasks without an outcome.
+    pub(super) fn abandon_tasks(&mut self) {
+        self.tasks.clear();
     }
 
     fn end_tasks(&mut self, now: MonoTime, rng: &mut Rng) {
@@ -165,7 +195,7 @@ impl SimProcess {
 
     fn vitals(&self, now: MonoTime) -> BeatVitals {
         let waits = now < self.waiting_until;
-        BeatVitals {
+        let mut vitals = BeatVitals {
             phase: if waits { Phase::Waiting } else { Phase::Running },
             in_flight: self.tasks.len() as u32,
             oldest_in_flight: self.tasks.iter().map(|task| now.since(task.began)).max(),
@@ -173,7 +203,11 @@ impl SimProcess {
             queue: None,
             step: waits.then(|| "approval".to_owned()),
             ..BeatVitals::default()
+        };
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.add_to(&mut vitals, now);
         }
+        vitals
     }
 
     /// Keeps one task in flight from ending before `until`, beside others that go on.
@@ -196,12 +230,13 @@ impl SimProcess {
         self.blocked_until = now;
         self.waiting_until = now;
         self.idle = true;
+        self.repair_program(now);
         for task in &mut self.tasks {
             task.ends = now;
         }
     }
 }
 
-fn engine_time(at: MonoTime) -> MonoNanos {
+pub(super) fn engine_time(at: MonoTime) -> MonoNanos {
     MonoNanos::new(u64::try_from(at.nanos()).expect("a run begins after the origin"))
 }

@@ -11,6 +11,8 @@ use heartline_protocol::{
     AgentKey, Beat, Datagram, DatagramWriter, Direction, Header, IdentityView, MessageType,
 };
 
+use heartline_vocabulary::ProcessUsage;
+
 use super::collector_instance::{EPOCH, master};
 use super::network::SimPacket;
 use super::plan::RunPlan;
@@ -20,6 +22,8 @@ use crate::random::RngExt as _;
 /// The agent whose key was stolen.
 pub(super) const STOLEN: usize = 0;
 const NAME: &str = "agent-0";
+const SILENT: ProcessUsage =
+    ProcessUsage { cpu_permille: 0, memory_bytes: 0, emitter_silent_ms: Some(1) };
 /// Where the thief sends from.
 pub(super) const THIEF: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 7, 7, 7)), 7);
 
@@ -73,6 +77,8 @@ impl SimThief {
             uptime_ms: 1,
             in_flight: 1,
             progress_age_ms: Some(rng.pick(&[0, stalled_ms])),
+            process: rng.pick(&[None, Some(ProcessUsage::default()), Some(SILENT)]),
+            stall_after_ms: rng.pick(&[None, Some(1)]),
             identity: rng.chance(500).then(|| Box::new(identity)),
             ..Beat::default()
         };

@@ -101,7 +101,7 @@ impl SimWorld {
             thief: SimThief::default(),
             collector: SimCollector::default(),
             disk: SimDisk::default(),
-            oracle: FleetOracle::new(plan.agents, plan.rules),
+            oracle: FleetOracle::new(&plan),
             ledger: WorkLedger::default(),
             slow_disk_until: START,
             faults_ended: false,
