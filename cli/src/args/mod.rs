@@ -21,7 +21,7 @@ pub(crate) use fleet::{
 pub(crate) use run::{OnExit, RunArgs};
 #[cfg(feature = "demo")]
 pub(crate) use tools::DemoRunArgs;
-pub(crate) use tools::{CompletionsArgs, ConfigCommand, ConfigSection, ManArgs};
+pub(crate) use tools::{CompletionsArgs, ConfigCommand, ConfigSection, DoctorArgs, ManArgs};
 
 /// Watches a fleet of agents: shows how they are, and kills and resumes them.
 ///
@@ -143,8 +143,9 @@ pub(crate) enum Command {
     /// Find out why an agent on this machine would not be seen
     ///
     /// Sends a signed probe with the settings that an agent would use here (HEARTLINE_COLLECTOR,
-    /// HEARTLINE_TOKEN, HEARTLINE_TOKEN_FILE, or the defaults), and names what is wrong.
-    Doctor,
+    /// HEARTLINE_TOKEN, HEARTLINE_TOKEN_FILE, or the defaults), and names what is wrong. On the
+    /// collector's machine it tells more, because the collector counts what it refuses.
+    Doctor(DoctorArgs),
     /// Check, make or show the config file
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -24,6 +24,14 @@ pub(crate) struct DemoRunArgs {
     pub(crate) agents: u16,
 }
 
+/// `doctor`
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// Check that the token covers this agent, too
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+}
+
 /// `config …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {

@@ -110,7 +110,7 @@ async fn without_filter(
         Command::Resume(args) => kill::resume(args, settings, console).await,
         Command::Forget(args) => forget::run(&args, settings, console).await,
         Command::Token(args) => token::run(args, settings, console).await,
-        Command::Doctor => crate::doctor::run(settings, console).await,
+        Command::Doctor(args) => crate::doctor::run(&args, settings, console).await,
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args, settings, console).await,
         Command::DialStdio => {

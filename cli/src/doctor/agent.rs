@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use heartline_engine::{CollectorAddress, parse_interval_ms};
-use heartline_protocol::Token;
+use heartline_protocol::{AgentName, Token};
 
 use super::Diagnostic;
 use crate::config::Lookup;
@@ -74,11 +74,7 @@ impl AgentSettings {
         };
         match Token::decode(&text) {
             Ok(token) => {
-                let whom = match token.scope.as_str() {
-                    "" => "the whole fleet".to_owned(),
-                    prefix if prefix.ends_with('.') => format!("agents below {prefix}"),
-                    agent => format!("the agent {agent} alone"),
-                };
+                let whom = whom(&token);
                 let epoch = token.epoch.0;
                 diagnostics.push(Diagnostic::Ok(format!(
                     "the token from {from} is valid for {whom} (epoch {epoch})"
@@ -99,6 +95,33 @@ impl AgentSettings {
     pub(super) fn addresses(&self, diagnostics: &mut Vec<Diagnostic>) -> Vec<Vec<SocketAddr>> {
         let resolved = self.collectors.iter().filter_map(|it| resolve(it, diagnostics));
         resolved.collect()
+    }
+}
+
+/// Returns for whom a token speaks.
+fn whom(token: &Token) -> String {
+    match token.scope.as_str() {
+        "" => "the whole fleet".to_owned(),
+        prefix if prefix.ends_with('.') => format!("agents below {prefix}"),
+        agent => format!("the agent {agent} alone"),
+    }
+}
+
+/// Checks that an agent may have this id, and that a token covers it.
+pub(super) fn check_scope(agent: &str, token: &Token) -> Diagnostic {
+    match AgentName::new(agent) {
+        Err(error) => Diagnostic::problem(
+            format!("{agent:?} can't be an agent's id: {error}"),
+            "Rename the agent: its emitter sends nothing under that id.",
+        ),
+        Ok(name) if !token.scope.covers(name.as_str()) => Diagnostic::problem(
+            format!("the token is valid for {}, not for {name}", whom(token)),
+            format!(
+                "An emitter of {name} sends nothing with it. Make one with `heartline token --agent \
+                 {name}`, or rename the agent."
+            ),
+        ),
+        Ok(name) => Diagnostic::Ok(format!("the token covers {name}")),
     }
 }
 

@@ -5,7 +5,7 @@
 //! 3. the collectors' addresses: can they be resolved
 //! 4. the operators' socket: reachable, allowed to act, of our version
 //! 5. a signed probe to each collector, at each of its addresses until one answers: is it answered,
-//!    and if not, what did the collector count meanwhile
+//!    and if not, what did the collector see of it
 //! 6. the kernel's receive buffer
 //!
 //! The probe is a beat that proves nothing fresh, so it changes no agent's state. A collector lists
@@ -15,17 +15,19 @@
 mod agent;
 mod operators;
 mod probe;
+mod probe_report;
 
 use std::net::SocketAddr;
 
 use heartline_protocol::{AgentName, Token};
 
+use crate::args::DoctorArgs;
 use crate::console::Console;
 use crate::error::{CliError, CommandExit};
 use crate::settings::{Settings, environment};
 use crate::style::alert;
 use agent::AgentSettings;
-use operators::OperatorConnection;
+use operators::{OperatorConnection, ProbeEvidence};
 use probe::ProbeOutcome;
 
 /// Receive buffer that a collector requests, in bytes.
@@ -49,10 +51,11 @@ impl Diagnostic {
 
 /// Prints the diagnostics, with advice where something is wrong.
 pub(crate) async fn run(
+    args: &DoctorArgs,
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
-    let diagnostics = diagnose(settings).await;
+    let diagnostics = diagnose(args, settings).await;
     for diagnostic in &diagnostics {
         let line = match diagnostic {
             Diagnostic::Ok(what) => format!("{} {what}", console.formatter.tick()),
@@ -75,31 +78,35 @@ pub(crate) async fn run(
 }
 
 /// Runs the checks, as far as each one allows the next.
-async fn diagnose(settings: &Settings) -> Vec<Diagnostic> {
+async fn diagnose(args: &DoctorArgs, settings: &Settings) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     let agent = AgentSettings::read(&environment, &mut diagnostics);
     let token = agent.token(&mut diagnostics);
+    if let (Some(name), Some(token)) = (&args.agent, &token) {
+        diagnostics.push(agent::check_scope(name, token));
+    }
     let collectors = agent.addresses(&mut diagnostics);
     let operators = OperatorConnection::connect(settings, &mut diagnostics).await;
     for addresses in collectors {
         let Some(token) = &token else { break };
         let Some(name) = probe_name(token) else { break };
-        let counted_before = match &operators {
-            Some(operators) => operators.counters().await,
+        let before = match &operators {
+            Some(operators) => Some(operators.before_probe(name.as_str()).await),
             None => None,
         };
-        let was_known = match &operators {
-            Some(operators) => operators.knows(name.as_str()).await,
-            None => true,
-        };
         let (address, outcome) = probe_each(&addresses, token, &name, &mut diagnostics);
-        let answered = matches!(outcome, ProbeOutcome::Answered(_));
-        let counted = match (&operators, counted_before) {
-            (Some(operators), Some(before)) => operators.refusal_since(before).await,
+        let seen = match (&operators, &before) {
+            (Some(operators), Some(before)) => {
+                let evidence = operators.evidence_of(name.as_str(), before).await;
+                evidence.map(|evidence| (operators, evidence))
+            }
             _ => None,
         };
-        diagnostics.push(diagnose_probe(&outcome, address, counted));
-        if answered && !was_known {
+        diagnostics.push(probe_report::describe(&outcome, address, seen));
+        let arrived = matches!(outcome, ProbeOutcome::Answered(_))
+            || matches!(seen, Some((_, ProbeEvidence::Answered)));
+        let is_own = name.as_str() != token.scope.as_str();
+        if arrived && is_own && before.is_none_or(|before| !before.is_listed) {
             diagnostics.push(forget_probe(operators.as_ref(), name.as_str()).await);
         }
     }
@@ -123,6 +130,10 @@ fn probe_each(
         let what = match outcome {
             ProbeOutcome::Refused => "nothing listens there".to_owned(),
             ProbeOutcome::Failed(why) => why,
+            ProbeOutcome::OtherVersion(version) => {
+                format!("a collector that speaks version {version} of the protocol")
+            }
+            ProbeOutcome::Foreign => "something else than a collector answers".to_owned(),
             ProbeOutcome::Answered(_) | ProbeOutcome::Unanswered => "no answer".to_owned(),
         };
         let note = format!("{address}: {what}; agents go on to the next address");
@@ -141,38 +152,6 @@ fn probe_name(token: &Token) -> Option<AgentName> {
     };
     // A prefix can be so long that no id fits below it.
     AgentName::new(&id).ok()
-}
-
-fn diagnose_probe(
-    outcome: &ProbeOutcome,
-    address: SocketAddr,
-    counter: Option<&str>,
-) -> Diagnostic {
-    match (outcome, counter) {
-        (ProbeOutcome::Answered(trip), _) => Diagnostic::Ok(format!(
-            "a signed probe to {address} was answered in {:.1} ms: address and token are right",
-            trip.as_secs_f64() * 1e3
-        )),
-        (ProbeOutcome::Refused, _) => Diagnostic::problem(
-            format!("nothing listens on {address} (connection refused)"),
-            "Start `heartlined` there, or set HEARTLINE_COLLECTOR to where it listens.",
-        ),
-        (ProbeOutcome::Failed(why), _) => Diagnostic::problem(
-            format!("can't send to {address}: {why}"),
-            "Check the network and the address in HEARTLINE_COLLECTOR.",
-        ),
-        (ProbeOutcome::Unanswered, Some(counter)) => Diagnostic::problem(
-            format!("the probe reached the collector, which refused it ({counter})"),
-            "The token is not one of this collector, or is revoked: make another with `heartline \
-             token`; `heartline token list` shows what is revoked.",
-        ),
-        (ProbeOutcome::Unanswered, None) => Diagnostic::problem(
-            format!("no answer from {address}"),
-            "A collector answers nothing that is signed wrongly: the token may be of another \
-             collector (make one there: `heartline token`). Or a firewall drops UDP to or from \
-             this port. On the collector, `heartline status` counts bad signatures.",
-        ),
-    }
 }
 
 /// Removes the probe from the fleet again.
@@ -224,17 +203,6 @@ mod tests {
         assert_eq!(name_for("mail.").as_deref(), Some("mail.heartline-doctor"));
         assert_eq!(name_for("mail").as_deref(), Some("mail"));
         assert_eq!(name_for(&format!("{}.", "a".repeat(62))), None);
-    }
-
-    #[test]
-    fn silence_with_a_counter_is_a_wrong_token_and_without_one_may_be_a_firewall() {
-        let address = "127.0.0.1:4327".parse().unwrap();
-        let advice = |counted| match diagnose_probe(&ProbeOutcome::Unanswered, address, counted) {
-            Diagnostic::Problem { advice, .. } => advice,
-            other => panic!("{other:?}"),
-        };
-        assert!(advice(Some("bad signature")).contains("another with `heartline token`"));
-        assert!(advice(None).contains("firewall"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Checks of the operators' socket, whose counters show what became of a probe.
 
+use std::net::SocketAddr;
+
 use heartline_operator::client::Client;
 use heartline_operator::message::{AgentSelector, CollectorStatus, ForgetCommand, Reply, Request};
 use heartline_vocabulary::{DATAGRAM_COUNTERS, DatagramCounter, DatagramCounters, DatagramLoss};
@@ -11,6 +13,26 @@ use crate::settings::{Settings, environment};
 /// A connection to the collector as an operator.
 pub(super) struct OperatorConnection {
     client: Client,
+    host: String,
+    /// Where its collector receives beats.
+    udp: Vec<String>,
+}
+
+/// What a collector saw of a probe.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ProbeEvidence {
+    /// It refused the probe, and counted it here.
+    Refused(&'static DatagramCounter),
+    /// It took the probe, and answered.
+    Answered,
+    Nothing,
+}
+
+/// The state of a collector before a probe.
+pub(super) struct BeforeProbe {
+    counters: Option<DatagramCounters>,
+    /// The probe's id is in its fleet, or that can't be found out.
+    pub(super) is_listed: bool,
 }
 
 impl OperatorConnection {
@@ -41,18 +63,34 @@ impl OperatorConnection {
             greeting.operator, greeting.collector.host
         )));
         report(&greeting.collector, diagnostics);
-        Some(Self { client })
+        let (host, udp) = (greeting.collector.host.clone(), greeting.collector.udp.clone());
+        Some(Self { client, host, udp })
     }
 
-    pub(super) async fn counters(&self) -> Option<DatagramCounters> {
+    /// Says where its collector receives beats.
+    pub(super) fn listens_on(&self) -> String {
+        format!("the collector at {} receives on {}", self.host, self.udp.join(", "))
+    }
+
+    /// Returns whether its collector receives on this port.
+    pub(super) fn listens_on_port(&self, port: u16) -> bool {
+        let mut addresses = self.udp.iter().filter_map(|it| it.parse::<SocketAddr>().ok());
+        addresses.any(|address| address.port() == port)
+    }
+
+    async fn counters(&self) -> Option<DatagramCounters> {
         match self.client.request(Request::Collector).await {
             Ok(Reply::Collector(status)) => Some(status.datagrams),
             _ => None,
         }
     }
 
+    pub(super) async fn before_probe(&self, agent: &str) -> BeforeProbe {
+        BeforeProbe { counters: self.counters().await, is_listed: self.knows(agent).await }
+    }
+
     /// Returns true when an agent is known, or when that can't be found out.
-    pub(super) async fn knows(&self, agent: &str) -> bool {
+    async fn knows(&self, agent: &str) -> bool {
         match self.client.snapshot(one(agent)).await {
             Ok((entries, _)) => entries.iter().any(|entry| entry.agent == agent),
             Err(_) => true,
@@ -65,15 +103,32 @@ impl OperatorConnection {
         matches!(self.client.request(request).await, Ok(Reply::Forgotten { agents }) if agents.len() == 1)
     }
 
-    /// Returns the counter of refused datagrams that has grown by as many as the probe was sent.
-    pub(super) async fn refusal_since(&self, before: DatagramCounters) -> Option<&'static str> {
-        let now = self.counters().await?;
-        let grown = |counter: &&DatagramCounter| {
-            matches!(counter.loss, Some(DatagramLoss::Dropped | DatagramLoss::BadSignature))
-                // Other agents are counted too; the probe was sent this many times.
-                && counter.read(&now).saturating_sub(counter.read(&before)) >= u64::from(ATTEMPTS)
+    /// Returns what has become of an unanswered probe since `before`; `None` when that can't be found
+    /// out.
+    pub(super) async fn evidence_of(
+        &self,
+        agent: &str,
+        before: &BeforeProbe,
+    ) -> Option<ProbeEvidence> {
+        let (then, now) = (before.counters?, self.counters().await?);
+        // Other agents are counted, too; the probe was sent this many times.
+        let has_grown = |counter: &DatagramCounter| {
+            counter.read(&now).saturating_sub(counter.read(&then)) >= u64::from(ATTEMPTS)
         };
-        DATAGRAM_COUNTERS.iter().find(grown).map(|counter| counter.label)
+        let is_refusal = |counter: &&DatagramCounter| {
+            matches!(counter.loss, Some(DatagramLoss::Dropped | DatagramLoss::BadSignature))
+                && has_grown(counter)
+        };
+        // Its id proves more than a count that others may have caused.
+        if !before.is_listed && self.knows(agent).await {
+            return Some(ProbeEvidence::Answered);
+        }
+        if let Some(counter) = DATAGRAM_COUNTERS.iter().find(is_refusal) {
+            return Some(ProbeEvidence::Refused(counter));
+        }
+        let unconfirmed = DATAGRAM_COUNTERS.iter().find(|counter| counter.name == "unconfirmed");
+        let is_received = before.is_listed && unconfirmed.is_some_and(has_grown);
+        Some(if is_received { ProbeEvidence::Answered } else { ProbeEvidence::Nothing })
     }
 }
 

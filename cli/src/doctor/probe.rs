@@ -5,7 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use heartline_engine::{AgentKeys, Engine, EngineConfig, InMemoryMetrics, MonoNanos};
-use heartline_protocol::{AgentName, Token};
+use heartline_protocol::{AgentName, Datagram, Direction, Token};
 
 use crate::clock;
 
@@ -24,6 +24,10 @@ pub(super) enum ProbeOutcome {
     /// Nothing listens on the port.
     Refused,
     Unanswered,
+    /// A collector of another version of the protocol answered.
+    OtherVersion(char),
+    /// Something that speaks another protocol answered.
+    Foreign,
     /// It could not be sent.
     Failed(String),
 }
@@ -64,6 +68,19 @@ fn attempt(address: SocketAddr, token: &Token, name: &AgentName) -> Result<Probe
     Ok(ProbeOutcome::Unanswered)
 }
 
+/// Returns who answers, if it is no collector of our version.
+fn stranger(bytes: &[u8]) -> Option<ProbeOutcome> {
+    match bytes {
+        [b'H', b'L', b'N', version, ..] if *version != b'1' => {
+            Some(ProbeOutcome::OtherVersion(char::from(*version)))
+        }
+        _ => {
+            let answer = Datagram::parse(bytes).and_then(|it| it.check_direction(Direction::Down));
+            answer.is_err().then_some(ProbeOutcome::Foreign)
+        }
+    }
+}
+
 /// Waits for the answer to what was just sent.
 fn answer(socket: &UdpSocket, engine: &mut Engine, sent: Duration) -> Result<ProbeOutcome, String> {
     let mut buffer = [0; BUFFER];
@@ -78,6 +95,9 @@ fn answer(socket: &UdpSocket, engine: &mut Engine, sent: Duration) -> Result<Pro
                 let heard = engine.handle_datagram(&buffer[..len], now());
                 if heard.is_ok() && engine.last_answer().is_some() {
                     return Ok(ProbeOutcome::Answered(clock::now() - sent));
+                }
+                if let Some(stranger) = stranger(&buffer[..len]) {
+                    return Ok(stranger);
                 }
             }
             Err(error) => match error.kind() {
@@ -114,5 +134,12 @@ mod tests {
             send(mute.local_addr().unwrap(), &token, &name),
             ProbeOutcome::Unanswered
         ));
+    }
+
+    #[test]
+    fn an_answer_of_something_else_is_told_from_a_collectors() {
+        assert!(matches!(stranger(b"HLN2 and more"), Some(ProbeOutcome::OtherVersion('2'))));
+        assert!(matches!(stranger(b"\0\x1c\x81\x80 DNS"), Some(ProbeOutcome::Foreign)));
+        assert!(matches!(stranger(b""), Some(ProbeOutcome::Foreign)));
     }
 }

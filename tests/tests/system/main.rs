@@ -5,6 +5,7 @@
 mod conflict;
 mod conformance;
 mod demo;
+mod doctor;
 mod emitter_log;
 mod exactly_once;
 mod files;
@@ -31,6 +32,7 @@ mod spec_emitter;
 mod stall;
 mod startup;
 mod supervised;
+mod supervised_view;
 mod terminal_app;
 mod terminal_kinds;
 mod two_collectors;

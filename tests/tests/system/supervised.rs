@@ -74,7 +74,7 @@ fn an_exit_is_reported_at_once_and_passed_on() {
     let operator = env.operator();
     let cases = [
         ("code", "exit 3", 3, "exit code 3"),
-        ("signal", "kill -SEGV $$", 128 + 11, "signal 11"),
+        ("signal", "kill -SEGV $$", 128 + 11, "terminated by SIGSEGV (11)"),
         ("at-once", "exit 1", 1, "exit code 1"),
     ];
     for (name, script, code, cause) in cases {
@@ -362,7 +362,7 @@ fn a_program_that_the_kernel_kills_for_memory_is_shown_so() {
     let mut other = run_script(&env, collector.address(), &["--agent", "other"], "kill -9 $$");
     assert_eq!(other.wait().code(), Some(128 + 9));
     wait_until("its end is stored", || {
-        causes(&operator, "other").iter().any(|cause| cause.contains("signal 9"))
+        causes(&operator, "other").iter().any(|cause| cause.contains("SIGKILL (9)"))
     });
 }
 
