@@ -2,6 +2,7 @@
 //! Ratios are measured in one run on one machine.
 
 mod emitter;
+mod exit;
 mod ingest;
 mod kill;
 mod live_agents;
@@ -30,6 +31,8 @@ enum BenchCommand {
     Emitter(BenchModeArg),
     /// Bytes that the terminal app sends for a calm fleet.
     Tui(BenchModeArg),
+    /// Time from the end of a program under `heartline run` to what operators see.
+    Exit(BenchModeArg),
 }
 
 /// Runs a benchmark.
@@ -43,6 +46,7 @@ pub fn run(arguments: &BenchArgs) -> Result<()> {
         BenchCommand::Kill(mode) => kill::run(mode.mode()),
         BenchCommand::Tui(mode) => tui::run(mode.mode()),
         BenchCommand::Emitter(mode) => emitter::run(mode.mode()),
+        BenchCommand::Exit(mode) => exit::run(mode.mode()),
     }
 }
 

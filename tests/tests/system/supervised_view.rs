@@ -84,9 +84,10 @@ fn a_program_that_hangs_is_told_from_one_that_is_gone() {
         let vitals = operator.agent("mail")?.vitals;
         Some((vitals.state, vitals.reason, vitals.process))
     };
-    wait_until("it is healthy, and its process is seen", || {
-        matches!(status(), Some((State::Healthy, None, Some(usage))) if usage.memory_bytes > 0)
-    });
+    wait_until(
+        "it is healthy, and its process is seen",
+        || matches!(status(), Some((State::Healthy, None, Some(usage))) if usage.memory_bytes > 0),
+    );
     let text = printed(&env, &["agent", "mail"]);
     assert!(text.contains("  process    runs, CPU ") && !text.contains("silent"), "{text}");
     kill_process(pid, Signal::STOP).unwrap();
