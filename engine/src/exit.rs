@@ -28,6 +28,11 @@ impl ExitReportState {
         Self { exit: Some(exit), ..Self::default() }
     }
 
+    /// Has the exit reported anew, in another session.
+    pub(crate) fn begin_session(&mut self) {
+        (self.first_sequence, self.is_acknowledged) = (None, false);
+    }
+
     /// Returns whether there is a report that is not acknowledged.
     pub(crate) fn is_pending(&self) -> bool {
         self.exit.is_some() && !self.is_acknowledged

@@ -185,7 +185,8 @@ impl Engine {
     }
 
     /// Reports the end of the process that this emitter speaks for, until that is acknowledged. Its beats
-    /// go on, so that commands arrive: the next process begins with [`Self::begin_session`].
+    /// go on, so that commands arrive, but not after an exit without a fault. The next process begins with
+    /// [`Self::begin_process`].
     pub fn report_exit(&mut self, exit: ProcessExit, now: MonoNanos) {
         if self.shutdown == ShutdownState::Open {
             self.exit = ExitReportState::new(exit);
@@ -208,6 +209,17 @@ impl Engine {
             self.identity = fitted;
             self.identity_beats = IDENTITY_BEATS;
         }
+    }
+
+    /// Begins a session for the next process, or for the time until there is one.
+    pub fn begin_process(&mut self, session: u64, now: MonoNanos) {
+        self.exit = ExitReportState::default();
+        self.begin_session(session, now);
+    }
+
+    /// Returns whether the process has ended without a fault, which was reported: nothing is sent any more.
+    pub fn is_over(&self) -> bool {
+        self.exit.is_clean() && self.is_exit_acknowledged()
     }
 
     /// Returns whether the end of the process was reported and acknowledged, and its work is durable.
@@ -234,7 +246,7 @@ impl Engine {
         self.connection = ConnectionState::Unanswered;
         self.was_confirmed = false;
         self.unacked_change = None;
-        self.exit = ExitReportState::default();
+        self.exit.begin_session();
         if let ShutdownState::Closing { first_goodbye, acked, .. } = &mut self.shutdown {
             (*first_goodbye, *acked) = (None, false);
         }

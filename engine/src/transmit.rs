@@ -36,7 +36,7 @@ impl Engine {
             _ => {}
         }
         let is_pending = self.segment.fill(metrics);
-        if self.exit.is_clean() && self.is_exit_acknowledged() {
+        if self.is_over() {
             // No beat follows the end of a process without a fault.
             self.schedule.on_sent(now, None);
             return false;

@@ -104,6 +104,23 @@ def segment(reader):
     return record(reader, 32, SEGMENT)
 
 
+PROCESS = [
+    ("cpu_permille", u32, REQUIRED),
+    ("memory_bytes", Reader.uint, REQUIRED),
+    ("emitter_silent_ms", Reader.uint, None),
+]
+
+
+def process(reader):
+    return record(reader, 16, PROCESS)
+
+
+def lines(reader):
+    texts = [reader.text(128) for _ in range(reader.array(5))]
+    reader.depth -= 1
+    return texts
+
+
 SCHEMAS = {
     BEAT: [
         ("interval_ms", lambda reader: reader.uint(100, 3_600_000), REQUIRED),
@@ -121,6 +138,8 @@ SCHEMAS = {
         ("lost_observations", Reader.uint, 0),
         ("segment", segment, None),
         ("identity", identity, None),
+        ("stall_after_ms", lambda reader: u32(reader) or None, None),
+        ("process", process, None),
     ],
     GOODBYE: [("uptime_ms", Reader.uint, REQUIRED), ("segment", segment, None)],
     EXIT_REPORT: [
@@ -129,6 +148,7 @@ SCHEMAS = {
         ("signal", u32, None),
         ("oom_killed", Reader.bool, False),
         ("segment", segment, None),
+        ("last_lines", lines, None),
     ],
     ACK: [
         ("durable_segment", Reader.uint, REQUIRED),
@@ -156,6 +176,8 @@ def decode(kind, body):
             raise Refused("Trailing")
     except Refused as refused:
         raise Refused("BadBody/" + refused.reason, "decode") from None
+    if kind == EXIT_REPORT:
+        fields["last_lines"] = fields["last_lines"] or []
     if kind == ACK:
         flags = fields.pop("flags")
         fields.update(unconfirmed=bool(flags & 1), wants_identity=bool(flags & 2), session_taken=bool(flags & 4))
@@ -176,8 +198,11 @@ def encode(kind, fields):
     if kind == ACK:
         flags = [fields["unconfirmed"], fields["wants_identity"], fields["session_taken"]]
         values["flags"] = sum(flag << bit for bit, flag in enumerate(flags))
-    array = [values[name] for name, _, _ in SCHEMAS[kind]]
-    if kind == BEAT and array[-1] is None:
+    if values.get("process"):
+        values["process"] = [values["process"][name] for name, _, _ in PROCESS]
+    array = [values.get(name) for name, _, _ in SCHEMAS[kind]]
+    fewest = {BEAT: 14, EXIT_REPORT: 5}.get(kind, len(array))
+    while len(array) > fewest and array[-1] in (None, []):
         array.pop()
     return pack(array) if kind in (ACK, PUSH) else pack_padded(array)
 

@@ -115,7 +115,7 @@ impl CollectorLink {
         let Some(engine) = &mut self.engine else { return };
         engine.set_identity(&self.identity);
         if std::mem::take(&mut self.has_ended_process) {
-            engine.begin_session(draw_session(), now);
+            engine.begin_process(draw_session(), now);
         }
     }
 
@@ -163,6 +163,10 @@ impl CollectorLink {
             if engine.is_session_taken() {
                 engine.begin_session(draw_session(), now);
             }
+        }
+        if has_changed && engine.is_over() {
+            // A command for a process that is to start again: what becomes of it takes beats.
+            engine.begin_process(draw_session(), now);
         }
         has_changed
     }

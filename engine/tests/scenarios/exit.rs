@@ -5,7 +5,7 @@ use heartline_protocol::body::Ack;
 use heartline_protocol::bucket::BUCKETS;
 use heartline_vocabulary::ExitStatus;
 
-use crate::scenario::{A, B, Scenario};
+use crate::scenario::{A, B, SESSION, Scenario};
 use crate::{durable, unconfirmed};
 
 fn exit(lines: usize) -> ProcessExit {
@@ -36,7 +36,7 @@ fn an_exit_report_is_repeated_until_it_is_acknowledged_and_beats_follow() {
     assert!(scenario.engine.is_exit_acknowledged());
     assert!((27_000..=33_000).contains(&scenario.wait()));
     assert_eq!(scenario.send().exit, None);
-    scenario.engine.begin_session(0x77c0, scenario.now);
+    scenario.engine.begin_process(0x77c0, scenario.now);
     assert_eq!((scenario.send().sequence, scenario.engine.is_exit_acknowledged()), (1, false));
 }
 
@@ -57,7 +57,7 @@ fn no_beat_follows_the_report_of_an_exit_without_a_fault() {
         scenario.wait();
         assert_eq!(scenario.poll(), None);
     }
-    scenario.engine.begin_session(0x77c0, scenario.now);
+    scenario.engine.begin_process(0x77c0, scenario.now);
     assert_eq!(scenario.send().exit, None);
 }
 
@@ -81,4 +81,19 @@ fn an_exit_report_leaves_out_lines_for_which_its_work_leaves_no_room() {
     assert!((1..5).contains(&lines.len()), "{} lines", lines.len());
     assert!(lines.last().unwrap().starts_with('4'));
     assert!(scenario.len <= 1_200);
+}
+
+#[test]
+fn an_exit_is_reported_again_in_a_session_that_another_process_made_necessary() {
+    let mut scenario = Scenario::live();
+    scenario.engine.report_exit(exit(1), scenario.now);
+    assert!(scenario.send().exit.is_some());
+    scenario.ack(3, A, Ack { highest_sequence: 9, ..Ack::default() });
+    assert!(scenario.engine.is_session_taken());
+    scenario.engine.begin_session(SESSION, scenario.now);
+    assert_eq!(scenario.send().exit, None, "the session is not live yet");
+    scenario.ack(1, B, unconfirmed());
+    assert_eq!(scenario.send().exit, None);
+    scenario.ack(2, B, Ack::default());
+    assert!(scenario.send().exit.is_some());
 }

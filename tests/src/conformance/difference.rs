@@ -14,15 +14,14 @@ pub(super) fn totals_differences(
     scripted: &WorkTotals,
     totals: &WorkTotals,
 ) -> Vec<String> {
-    let fields: [(&str, fn(&WorkTotals) -> u64); 5] = [
-        ("ok", |it| it.ok),
-        ("failed", |it| it.failed),
-        ("cost_nano_usd", |it| it.cost_nano_usd),
-        ("tokens_in", |it| it.tokens_in),
-        ("tokens_out", |it| it.tokens_out),
+    let pairs = [
+        ("ok", scripted.ok, totals.ok),
+        ("failed", scripted.failed, totals.failed),
+        ("cost_nano_usd", scripted.cost_nano_usd, totals.cost_nano_usd),
+        ("tokens_in", scripted.tokens_in, totals.tokens_in),
+        ("tokens_out", scripted.tokens_out, totals.tokens_out),
     ];
-    let pairs = fields.into_iter().map(|(name, of)| (name, of(scripted), of(totals)));
-    let unequal = pairs.filter(|(_, expected, actual)| expected != actual);
+    let unequal = pairs.into_iter().filter(|(_, expected, actual)| expected != actual);
     unequal
         .map(|(name, expected, actual)| {
             let difference = i128::from(actual) - i128::from(expected);

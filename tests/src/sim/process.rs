@@ -129,7 +129,6 @@ impl SimProcess {
     /// Goes on in a session of its own, and works.
     pub(super) fn begin_session(&mut self, session: u64, now: MonoTime) {
         self.engine.begin_session(session, engine_time(now));
-        self.report_end_again(now);
         (self.is_copy, self.idle, self.done) = (false, false, WorkTotals::default());
     }
 

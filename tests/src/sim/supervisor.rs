@@ -105,8 +105,8 @@ impl SimProcess {
         let unsent = self.unsent();
         let done = self.done.saturating_sub(&unsent);
         self.forget_end();
-        self.begin_session(session, now);
-        self.done = unsent;
+        self.engine.begin_process(session, engine_time(now));
+        (self.is_copy, self.idle, self.done) = (false, false, unsent);
         done
     }
 
@@ -114,14 +114,6 @@ impl SimProcess {
     pub(super) fn forget_end(&mut self) {
         if let Some(supervisor) = &mut self.supervisor {
             supervisor.ended = None;
-        }
-    }
-
-    /// Reports the end again, in another session.
-    pub(super) fn report_end_again(&mut self, now: MonoTime) {
-        let ended = self.supervisor.as_ref().and_then(|supervisor| supervisor.ended.as_ref());
-        if let Some(ended) = ended {
-            self.engine.report_exit(ended.exit.clone(), engine_time(now));
         }
     }
 

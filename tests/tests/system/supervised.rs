@@ -301,6 +301,44 @@ fn a_program_that_is_started_again_and_again_is_crash_looping() {
     assert_eq!(process.wait().code(), Some(128 + 15));
 }
 
+#[test]
+fn a_kill_between_two_runs_without_a_fault_is_obeyed_and_a_resume_starts_the_next() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let flags = ["--agent", "often", "--on-exit", "restart"];
+    // The pause after the fourth run is 8 s.
+    let mut process = run_script(&env, collector.address(), &flags, "echo run");
+    wait_until("it has run four times", || process.stdout().len() == 4);
+    wait_until("it has stopped", || is(&operator, "often", State::Killed, Some(Reason::Shutdown)));
+    operator.command(Action::Kill, &["often"], 1);
+    let command = || operator.agent("often").and_then(|it| it.vitals.command);
+    wait_until("the kill is obeyed", || command().is_some_and(|it| it.obeyed_ms.is_some()));
+    operator.command(Action::Resume, &["often"], 2);
+    wait_until("it runs again", || process.stdout().len() == 5);
+    process.signal(Signal::TERM);
+    process.wait();
+}
+
+#[test]
+fn all_work_of_a_program_that_ends_with_a_fault_is_counted() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let agent = TestedProgram::ConformanceAgent.path();
+    let report = r#"{"op":"report","success":true,"latency_us":1234,"cost_nano_usd":7,"tokens_in":1,"tokens_out":2}"#;
+    // Work goes on while a segment is pending: more than one is left at the end.
+    let script = format!(
+        "for n in 1 2 3 4 5 6 7 8 9 10; do for m in 1 2 3 4 5; do echo '{report}'; done; \
+         sleep 0.05; done | {} busy; exit 3",
+        agent.display()
+    );
+    let mut process = run_script(&env, collector.address(), &["--agent", "busy"], &script);
+    assert_eq!(process.wait().code(), Some(3), "{}", process.stderr().join("\n"));
+    let total = operator.agent("busy").unwrap().vitals.total;
+    assert_eq!((total.ok, total.cost_nano_usd), (50, 350));
+}
+
 /// A control group with a limit of its own for memory.
 struct MemoryGroup {
     path: PathBuf,
@@ -399,13 +437,14 @@ fn what_it_does_not_know_of_its_collector_is_said_once() {
     let address = collector.address();
     collector.kill_9();
     let mut process = run_script(&env, address, &["--agent", "quiet"], "exec sleep 1000");
-    wait_until("the missing answers are said", || !process.stderr().is_empty());
+    let says_so = |line: &String| line.contains("no answer from");
+    wait_until("the missing answers are said", || process.stderr().iter().any(says_so));
     let operator = env.operator();
     let _collector = env.start_collector_at(address);
     wait_until("it is healthy", || is(&operator, "quiet", State::Healthy, None));
     process.signal(Signal::TERM);
     assert_eq!(process.wait().code(), Some(128 + 15));
     let stderr = process.stderr();
-    let missing = stderr.iter().filter(|line| line.contains("no answer from"));
+    let missing = stderr.iter().filter(|line| says_so(line));
     assert_eq!((missing.count(), stderr.len() <= 2), (1, true), "{stderr:?}");
 }
