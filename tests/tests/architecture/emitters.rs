@@ -51,11 +51,25 @@ const IMPURE_IN_NODE: &[&str] = &[
     "setTimeout",
 ];
 
-/// Emitters, their manifests, the text in these that says that nothing is needed, and their
-/// conformance agents.
-const PACKAGES: &[(&str, fn(&str) -> bool, &str)] = &[
-    ("python/pyproject.toml", needs_no_python_package, "python/conformance/agent.py"),
-    ("node/package.json", needs_no_node_package, "node/conformance/agent.mjs"),
+/// An emitter in another language.
+struct EmitterPackage {
+    manifest: &'static str,
+    /// Tells from the manifest that nothing is needed at run time.
+    needs_nothing: fn(&str) -> bool,
+    conformance_agent: &'static str,
+}
+
+const PACKAGES: [EmitterPackage; 2] = [
+    EmitterPackage {
+        manifest: "python/pyproject.toml",
+        needs_nothing: needs_no_python_package,
+        conformance_agent: "python/conformance/agent.py",
+    },
+    EmitterPackage {
+        manifest: "node/package.json",
+        needs_nothing: needs_no_node_package,
+        conformance_agent: "node/conformance/agent.mjs",
+    },
 ];
 
 fn needs_no_python_package(manifest: &str) -> bool {
@@ -121,7 +135,7 @@ fn impure_names_are_found_in_imports_and_calls() {
 
 #[test]
 fn packages_need_nothing_at_run_time_and_have_a_conformance_agent() {
-    for (manifest, needs_nothing, agent) in PACKAGES {
+    for EmitterPackage { manifest, needs_nothing, conformance_agent: agent } in PACKAGES {
         let text = std::fs::read_to_string(root().join(manifest));
         let text = text.unwrap_or_else(|error| panic!("{manifest}: {error}"));
         assert!(needs_nothing(&text), "{manifest}: no dependencies at run time");
