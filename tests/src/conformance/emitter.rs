@@ -43,8 +43,10 @@ impl fmt::Display for TestedEmitter {
             Self::BuiltIn(BuiltInEmitter::Run) => f.write_str("run"),
             Self::Command(words) => {
                 // Where the program is an interpreter, its script says more.
-                let word = words.last().map(|it| Path::new(it).file_name().unwrap_or(it));
-                f.write_str(&word.unwrap_or_default().to_string_lossy())
+                let is_word = |it: &&OsString| !it.to_string_lossy().contains(' ');
+                let word = words.last().filter(is_word).or(words.first());
+                let name = word.map(|it| Path::new(it).file_name().unwrap_or(it));
+                f.write_str(&name.unwrap_or_default().to_string_lossy())
             }
         }
     }

@@ -69,7 +69,12 @@ pub fn run(args: &ConformanceArgs) -> io::Result<bool> {
         }
     }
     let mut out = io::stdout().lock();
-    writeln!(out, "seed {}: {} runs of {} h, compressed", args.seed, runs.len(), args.hours)?;
+    let (seed, hours) = (args.seed, args.hours);
+    writeln!(
+        out,
+        "seed {seed}, runs of {hours} h of beats, compressed, side by side: {}",
+        runs.len()
+    )?;
     let reports = run_all(&runs);
     report::print(&mut out, &reports)?;
     Ok(reports.iter().all(RunReport::is_equal))

@@ -62,9 +62,12 @@ pub(super) fn print(out: &mut impl Write, reports: &[RunReport]) -> io::Result<(
         table.row(&cells);
     }
     write!(out, "\n{table}")?;
-    for report in reports {
+    for report in reports.iter().filter(|it| !it.is_equal()) {
+        let RunReport { emitter, collectors, .. } = report;
+        let plural = if *collectors == 1 { "" } else { "s" };
+        writeln!(out, "\n{emitter}, {collectors} collector{plural}:")?;
         for failure in &report.failures {
-            writeln!(out, "\n{}, {} collectors: {failure}", report.emitter, report.collectors)?;
+            writeln!(out, "  {failure}")?;
         }
     }
     Ok(())

@@ -182,8 +182,9 @@ fn unknown_word(text: &str) -> Option<String> {
     let programs = programs();
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     if let Some(run) = text.strip_prefix("cargo run ") {
-        let (options, arguments) = run.split_once(" -- ").unwrap_or((run, ""));
-        let name = options.split_once("--bin ").or_else(|| options.split_once("--example "))?.1;
+        let (_, named) = run.split_once("--bin ").or_else(|| run.split_once("--example "))?;
+        let (name, arguments) = named.split_once(' ').unwrap_or((named, ""));
+        let arguments = arguments.trim_start_matches("-- ");
         return match programs.iter().any(|it| it.0 == name) {
             true => unknown_word(&format!("{name} {arguments}")),
             false => {
