@@ -65,7 +65,16 @@ pub(crate) fn has_subcommand(name: &str) -> bool {
 /// # Errors
 /// When it can't be run, or fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let shown = announce(command);
+    announce(command);
+    run_unannounced(command)
+}
+
+/// Runs a command with its output passed on, and nothing else.
+///
+/// # Errors
+/// When it can't be run, or fails.
+pub(crate) fn run_unannounced(command: &mut Command) -> Result<()> {
+    let shown = shown(command);
     let status = command.status().with_context(|| cant_run(&shown))?;
     check(&shown, status)
 }

@@ -68,7 +68,7 @@ fn run_emitters_bench(args: &EmittersBenchArgs) -> Result<()> {
 
 /// The agents of Node import what its package builds; the others need no installation.
 fn run_conformance(args: &ConformanceArgs) -> Result<()> {
-    cargo::run(&mut cargo::cargo("build --workspace --bins --quiet"))?;
+    cargo::run_unannounced(&mut cargo::cargo("build --workspace --bins --quiet"))?;
     let is_chosen =
         |name: &str| args.emitters.is_empty() || args.emitters.iter().any(|it| it == name);
     if args.command.is_empty() && is_chosen("node") {
@@ -84,5 +84,5 @@ fn run_conformance(args: &ConformanceArgs) -> Result<()> {
     for emitter in &args.emitters {
         run.args(["--emitter", emitter]);
     }
-    cargo::run(run.arg("--").args(&args.command))
+    cargo::run_unannounced(run.arg("--").args(&args.command))
 }

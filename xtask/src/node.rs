@@ -52,7 +52,7 @@ pub(crate) fn install_dependencies() -> Result<()> {
 /// When it can't be built.
 pub(crate) fn build() -> Result<()> {
     install_dependencies()?;
-    cargo::run(&mut npm("run --silent build"))
+    cargo::run_unannounced(&mut npm("run --silent build"))
 }
 
 /// Returns the build and the tests, those with frameworks included.

@@ -92,11 +92,19 @@ impl PythonEnvironment {
         self.python("-m mypy --strict")
     }
 
-    /// Returns the tests below a folder, on both cores.
+    /// Returns the tests below a folder.
     pub(crate) fn tests(&self, folder: &str) -> Result<Command> {
         let mut tests = self.python("-m pytest -q");
         with_programs(&mut tests)?;
         tests.arg(folder);
+        Ok(tests)
+    }
+
+    /// Returns the tests below a folder, four at a time: they wait most of the time. Needs
+    /// `pytest-xdist`, which is in `requirements-dev.txt`.
+    pub(crate) fn parallel_tests(&self, folder: &str) -> Result<Command> {
+        let mut tests = self.tests(folder)?;
+        tests.args(["-n", "4"]);
         Ok(tests)
     }
 
@@ -152,7 +160,7 @@ pub(crate) fn test_frameworks(
     run_tests: &mut impl FnMut(&mut Command) -> Result<()>,
 ) -> Result<()> {
     let together = PythonEnvironment::prepare_for_tests()?;
-    run_tests(&mut together.tests("tests/adapters")?)?;
+    run_tests(&mut together.parallel_tests("tests/adapters")?)?;
     let apart = root().join(PACKAGE).join(APART);
     let folders =
         fs::read_dir(&apart).with_context(|| format!("can't read {}", apart.display()))?;

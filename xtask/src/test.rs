@@ -147,7 +147,7 @@ fn check_python_types() -> Result<()> {
 }
 
 fn run_python_tests(counts: &mut TestCounts) -> Result<()> {
-    run_counted(&mut PythonEnvironment::prepare_for_tests()?.tests("tests")?, counts)?;
+    run_counted(&mut PythonEnvironment::prepare_for_tests()?.parallel_tests("tests")?, counts)?;
     check_nothing_skipped(counts)
 }
 
