@@ -145,7 +145,12 @@ impl CollectorLink {
             engine.send_rest(now);
             return false;
         }
-        engine.is_exit_acknowledged()
+        let is_complete = engine.is_exit_acknowledged();
+        if engine.is_over() && engine.applied().is_killed() {
+            // Nothing would report the kill, or hear of the resume.
+            engine.begin_process(draw_session(), now);
+        }
+        is_complete
     }
 
     /// Receives what is queued; returns whether the applied states changed.
@@ -163,10 +168,6 @@ impl CollectorLink {
             if engine.is_session_taken() {
                 engine.begin_session(draw_session(), now);
             }
-        }
-        if has_changed && engine.is_over() {
-            // A command for a process that is to start again: what becomes of it takes beats.
-            engine.begin_process(draw_session(), now);
         }
         has_changed
     }

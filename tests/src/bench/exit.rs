@@ -61,7 +61,7 @@ impl SupervisedProgram {
     fn start(env: &TestEnvironment, collector: &str, number: usize) -> Self {
         let name = format!("program-{number}");
         let mut command: Command = env.command(TestedProgram::Heartline.path());
-        command.args(["run", "--agent", &name, "--", "sh", "-c", "echo $$; exec sleep 1000"]);
+        command.args(["run", "--agent", &name, "--", "sh", "-c", "echo $$; exec sleep 120"]);
         command.env("HEARTLINE_COLLECTOR", collector);
         let mut supervisor = TestProcess::start(&mut command);
         let pid = supervisor.wait_for_line("the program starts", |line| line.parse().ok());

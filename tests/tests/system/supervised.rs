@@ -1,4 +1,5 @@
-//! Programs that run under `heartline run`.
+//! Programs that run under `heartline run`. None lasts longer than a minute: a test that ends early kills
+//! their supervisor, and not them.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -80,15 +81,18 @@ fn an_exit_is_reported_at_once_and_passed_on() {
     for (name, script, code, cause) in cases {
         let mut process = run_script(&env, collector.address(), &["--agent", name], script);
         assert_eq!(process.wait().code(), Some(code), "{name}: {}", process.stderr().join("\n"));
-        // It waited for the acknowledgement: nothing has to be waited for here.
-        assert!(is(&operator, name, State::Unreachable, Some(Reason::Crashed)), "{name}");
+        wait_until("its end is seen", || {
+            is(&operator, name, State::Unreachable, Some(Reason::Crashed))
+        });
         wait_until("its end is stored", || {
             causes(&operator, name).iter().any(|it| it.contains(cause))
         });
     }
     let mut clean = run_script(&env, collector.address(), &["--agent", "clean"], "exit 0");
     assert_eq!(clean.wait().code(), Some(0));
-    assert!(is(&operator, "clean", State::Killed, Some(Reason::Shutdown)));
+    wait_until("its state is seen", || {
+        is(&operator, "clean", State::Killed, Some(Reason::Shutdown))
+    });
 }
 
 #[test]
@@ -109,7 +113,9 @@ fn a_program_that_can_not_be_run_is_a_crash_with_the_code_of_a_shell() {
         assert_eq!(output.status.code(), Some(code));
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(stderr.contains(message) && stderr.lines().count() == 1, "{stderr}");
-        assert!(is(&operator, name, State::Unreachable, Some(Reason::Crashed)));
+        wait_until("its state is seen", || {
+            is(&operator, name, State::Unreachable, Some(Reason::Crashed))
+        });
     }
 }
 
@@ -130,7 +136,7 @@ fn signals_reach_the_program_and_its_children_and_are_a_clean_stop() {
     let env = TestEnvironment::new();
     let collector = env.start_collector();
     let operator = env.operator();
-    let script = "trap 'echo stopping; exit 5' TERM INT HUP; sleep 1000 & echo child $!; \
+    let script = "trap 'echo stopping; exit 5' TERM INT HUP; sleep 60 & echo child $!; \
                   echo ready; while :; do wait; done";
     for (name, signal) in [("term", Signal::TERM), ("int", Signal::INT), ("hup", Signal::HUP)] {
         let mut process = run_script(&env, collector.address(), &["--agent", name], script);
@@ -139,9 +145,14 @@ fn signals_reach_the_program_and_its_children_and_are_a_clean_stop() {
         let child = process.wait_for_line("its child", |line| {
             line.strip_prefix("child ")?.parse().ok().and_then(Pid::from_raw)
         });
+        // Until then it is a copy of the shell, with its handlers.
+        let comm = format!("/proc/{}/comm", child.as_raw_nonzero());
+        wait_until("the child runs", || fs::read_to_string(&comm).is_ok_and(|it| it == "sleep\n"));
         process.signal(signal);
         assert_eq!(process.wait().code(), Some(5));
-        assert!(is(&operator, name, State::Killed, Some(Reason::Shutdown)), "{name}");
+        wait_until("its end is seen", || {
+            is(&operator, name, State::Killed, Some(Reason::Shutdown))
+        });
         // A shell has its children in the background ignore SIGINT.
         if signal == Signal::INT {
             kill_process(child, Signal::TERM).unwrap();
@@ -163,7 +174,7 @@ fn a_kill_ends_a_program_that_ignores_sigterm_and_a_resume_starts_it() {
     let collector = env.start_collector();
     let operator = env.operator();
     let flags = ["--agent", "stubborn", "--kill-grace", "300ms"];
-    let script = "trap '' TERM; echo run; while :; do sleep 0.05; done";
+    let script = "trap '' TERM; echo run; for n in $(seq 1200); do sleep 0.05; done";
     let mut process = run_script(&env, collector.address(), &flags, script);
     let vitals = || operator.agent("stubborn").unwrap().vitals;
     process.wait_for_line("it runs", |line| (line == "run").then_some(()));
@@ -186,7 +197,7 @@ fn a_program_whose_agent_is_killed_starts_when_it_is_resumed() {
     let collector = env.start_collector();
     let operator = env.operator();
     let start =
-        || run_script(&env, collector.address(), &["--agent", "mail"], "echo run; exec sleep 1000");
+        || run_script(&env, collector.address(), &["--agent", "mail"], "echo run; exec sleep 60");
     let mut first = start();
     wait_until("it is healthy", || is(&operator, "mail", State::Healthy, None));
     operator.command(Action::Kill, &["mail"], 1);
@@ -209,6 +220,10 @@ fn a_program_with_an_emitter_and_its_supervisor_are_one_agent() {
     let mut process = run_agent(&env, &address, &["--agent", "mail", "--group", "post"], "mail");
     let pid = own_pid(&mut process);
     wait_until("it works", || operator.agent("mail").is_some_and(|it| it.vitals.total.ok >= 10));
+    wait_until("its emitter is known", || {
+        let sdk = operator.agent("mail").and_then(|it| it.identity.shared.sdk.clone());
+        sdk.as_deref() == Some("rust 0.1.0")
+    });
     let entry = operator.agent("mail").unwrap();
     assert_eq!((entry.vitals.state, entry.vitals.starts), (State::Healthy, 1));
     assert_eq!(entry.identity.pid, Some(pid.as_raw_nonzero().get().unsigned_abs()));
@@ -219,7 +234,9 @@ fn a_program_with_an_emitter_and_its_supervisor_are_one_agent() {
     );
     kill_process(pid, Signal::KILL).unwrap();
     assert_eq!(process.wait().code(), Some(128 + 9));
-    assert!(is(&operator, "mail", State::Unreachable, Some(Reason::Crashed)));
+    wait_until("its state is seen", || {
+        is(&operator, "mail", State::Unreachable, Some(Reason::Crashed))
+    });
     let kinds = operator.events().into_iter().map(|event| event.kind);
     let conflicts = kinds.filter(|kind| {
         matches!(kind, EventKind::Transition { reason: Some(Reason::Conflict), .. })
@@ -270,7 +287,7 @@ fn agents_of_other_names_in_the_program_reach_the_collector() {
     wait_until("the replica works", || {
         operator.agent("mail.1").is_some_and(|it| it.vitals.total.ok >= 3)
     });
-    assert!(is(&operator, "mail", State::Healthy, None));
+    wait_until("its state is seen", || is(&operator, "mail", State::Healthy, None));
     operator.command(Action::Kill, &["mail.1"], 1);
     wait_until("a push reaches it", || {
         let vitals = operator.agent("mail.1").unwrap().vitals;
@@ -393,7 +410,9 @@ fn a_program_that_the_kernel_kills_for_memory_is_shown_so() {
     command.args(["python3", "-c", "x = bytearray(400 << 20)"]);
     let mut process = TestProcess::start(&mut command);
     assert_eq!(process.wait().code(), Some(128 + 9), "{}", process.stderr().join("\n"));
-    assert!(is(&operator, "hungry", State::Unreachable, Some(Reason::Crashed)));
+    wait_until("its state is seen", || {
+        is(&operator, "hungry", State::Unreachable, Some(Reason::Crashed))
+    });
     wait_until("its end is stored", || {
         causes(&operator, "hungry").iter().any(|cause| cause.contains("OOM-killed"))
     });
@@ -436,7 +455,7 @@ fn what_it_does_not_know_of_its_collector_is_said_once() {
     let mut collector: CollectorProcess = env.start_collector();
     let address = collector.address();
     collector.kill_9();
-    let mut process = run_script(&env, address, &["--agent", "quiet"], "exec sleep 1000");
+    let mut process = run_script(&env, address, &["--agent", "quiet"], "exec sleep 60");
     let says_so = |line: &String| line.contains("no answer from");
     wait_until("the missing answers are said", || process.stderr().iter().any(says_so));
     let operator = env.operator();
