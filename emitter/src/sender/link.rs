@@ -105,7 +105,9 @@ impl CollectorLink {
         let Some(child) = &mut self.child else { return };
         child.serve(self.socket.peer(), now);
         if let (Some(identity), Some(engine)) = (child.take_identity(), &mut self.engine) {
-            engine.set_identity(&self.identity.filled_from(&identity));
+            // Kept: the emitter may be heard before the start of its process is.
+            self.identity = self.identity.filled_from(&identity);
+            engine.set_identity(&self.identity);
         }
     }
 
