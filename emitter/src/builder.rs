@@ -173,7 +173,7 @@ impl Builder {
 
     /// Starts the emitter of another process, which the caller starts and watches: see
     /// [`supervisor`](crate::supervisor). `stall_after` is the time without
-    /// [progress](Supervisor::progressed) after which it counts as stalled. SIGTERM and SIGINT are left
+    /// [progress](Supervisor::record_progress) after which it counts as stalled. SIGTERM and SIGINT are left
     /// to the program.
     #[must_use = "dropping the supervisor stops the emitter"]
     pub fn supervise(self, stall_after: Option<Duration>) -> Supervisor {

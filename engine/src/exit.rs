@@ -50,8 +50,7 @@ impl ExitReportState {
 
     /// Returns whether there is a report, of a process that ended without a fault.
     pub(crate) fn is_clean(&self) -> bool {
-        let clean = ExitStatus { code: Some(0), ..ExitStatus::default() };
-        self.exit.as_ref().is_some_and(|exit| exit.status == clean)
+        self.exit.as_ref().is_some_and(|exit| exit.status.is_success())
     }
 
     /// Returns the exit; none was reported: that of a process of which nothing is known.

@@ -217,8 +217,9 @@ impl Engine {
         self.begin_session(session, now);
     }
 
-    /// Returns whether the process has ended without a fault, which was reported: nothing is sent any more.
-    pub fn is_over(&self) -> bool {
+    /// Returns whether the session is over: the process has ended without a fault, and that is
+    /// acknowledged. Nothing is sent any more.
+    pub fn is_session_over(&self) -> bool {
         self.exit.is_clean() && self.is_exit_acknowledged()
     }
 

@@ -36,9 +36,12 @@ impl Engine {
             _ => {}
         }
         let is_pending = self.segment.fill(metrics);
-        if self.is_over() {
-            // No beat follows the end of a process without a fault.
+        if self.is_session_over() {
+            // Neither a beat nor a goodbye follows the end of a process without a fault.
             self.schedule.on_sent(now, None);
+            if self.shutdown != ShutdownState::Open {
+                self.shutdown = ShutdownState::Closed;
+            }
             return false;
         }
         let owes_exit_report = self.owes_exit_report();

@@ -56,7 +56,7 @@ impl ProcessEnd {
     pub(crate) fn reported(report: &ExitReport<'_>) -> Self {
         let status =
             ExitStatus { code: report.code, signal: report.signal, oom_killed: report.oom_killed };
-        if status == (ExitStatus { code: Some(0), ..ExitStatus::default() }) {
+        if status.is_success() {
             return Self::Shutdown;
         }
         let last_lines = report.last_lines.iter().map(|line| line.scrubbed().into()).collect();

@@ -32,6 +32,11 @@ pub(crate) fn asks_to_end(signal: i32) -> bool {
     matches!(signal, SIGTERM | SIGINT | SIGHUP | SIGQUIT)
 }
 
+/// Returns whether a signal that asks the program to end means nothing else, however long that takes.
+pub(crate) fn is_stop_for_good(signal: i32) -> bool {
+    matches!(signal, SIGTERM | SIGINT)
+}
+
 /// Creates the queue of events, with those of signals.
 ///
 /// # Errors

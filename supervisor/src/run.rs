@@ -1,7 +1,8 @@
 //! The loop: one process at a time, and what becomes of it.
 //!
-//! 1. Signals for the program reach its whole group. One that asks to end is the last thing: after it
-//!    the program is not started again, and its end is a stop, no crash.
+//! 1. Signals for the program reach its whole group. After one that asks to end the program is not
+//!    started again, and its end is a stop, no crash. SIGHUP and SIGQUIT ask for that only where it ends
+//!    soon: some programs take them for other requests, and go on.
 //! 2. A kill of the agent ends the program: SIGTERM, and SIGKILL after the grace. A resume starts it.
 //! 3. An end that nobody asked for is reported at once. Then this ends, too, or starts it again.
 
@@ -20,7 +21,7 @@ use crate::backoff::RestartBackoff;
 use crate::child::{ChildChange, ChildProcess, SpawnError, exit_code, next_change};
 use crate::clock;
 use crate::config::{ExitPolicy, RunConfig};
-use crate::event::{RunEvent, asks_to_end, event_queue};
+use crate::event::{RunEvent, asks_to_end, event_queue, is_stop_for_good};
 use crate::output::OutputNotifier;
 use crate::progress_file::ProgressFile;
 use crate::terminal::ForegroundTerminal;
@@ -105,8 +106,8 @@ struct Runner<'a> {
     notifier: OutputNotifier,
     terminal: Option<ForegroundTerminal>,
     state: RunState,
-    /// The signal that asked for the end.
-    stop_signal: Option<i32>,
+    /// The signal that asked for the end, and when.
+    stop_signal: Option<(i32, Instant)>,
     /// The program was started before.
     has_run: bool,
     backoff: RestartBackoff,
@@ -118,9 +119,6 @@ struct Runner<'a> {
 
 impl Runner<'_> {
     fn run(&mut self, queue: &Receiver<RunEvent>) -> RunEnd {
-        if self.supervisor.killed() {
-            self.wait_for_resume();
-        }
         loop {
             let now = clock::now();
             if let Some(end) = self.on_time(now) {
@@ -174,10 +172,10 @@ impl Runner<'_> {
         }
         let RunState::Running { child, .. } = &mut self.state else { return };
         if let Some(usage) = child.usage.sample(now) {
-            self.supervisor.used(usage.cpu_permille, usage.memory_bytes);
+            self.supervisor.record_usage(usage.cpu_permille, usage.memory_bytes);
         }
         if child.progress_file.as_mut().is_some_and(ProgressFile::was_touched) {
-            self.supervisor.progressed();
+            self.supervisor.record_progress();
         }
     }
 
@@ -192,7 +190,7 @@ impl Runner<'_> {
         match spawned {
             Ok(child) => {
                 self.has_run = true;
-                self.supervisor.started(child.id());
+                self.supervisor.report_start(child.id());
                 self.state = RunState::Running { child, is_ended_by_us: false, kill_at: None };
                 None
             }
@@ -208,6 +206,7 @@ impl Runner<'_> {
     fn wait_for_resume(&mut self) {
         let agent = &self.config.agent;
         (self.say)(&format!("{agent} is killed: its program starts when an operator resumes it"));
+        self.supervisor.await_resume();
         self.state = RunState::Paused { until: None };
     }
 
@@ -233,7 +232,7 @@ impl Runner<'_> {
             }
             RunEvent::Output => {
                 self.notifier.rearm();
-                self.supervisor.progressed();
+                self.supervisor.record_progress();
                 None
             }
         }
@@ -246,8 +245,10 @@ impl Runner<'_> {
                 if let Some(signal) = Signal::from_named_raw(signal) {
                     child.signal(signal);
                 }
-                if ends {
-                    self.stop_signal.get_or_insert(signal);
+                let is_stopping =
+                    self.stop_signal.is_some_and(|(signal, _)| is_stop_for_good(signal));
+                if ends && !is_stopping {
+                    self.stop_signal = Some((signal, clock::now()));
                 }
                 None
             }
@@ -268,8 +269,8 @@ impl Runner<'_> {
                 let agent = &self.config.agent;
                 (self.say)(&format!("{agent} was killed: its program is ended"));
             }
-            RunState::Running { .. } => {}
-            RunState::Paused { until } => *until = None,
+            RunState::Running { .. } | RunState::Paused { until: None } => {}
+            RunState::Paused { until: Some(_) } => self.wait_for_resume(),
         }
     }
 
@@ -307,11 +308,15 @@ impl Runner<'_> {
         let now = clock::now();
         let ran_for = now.saturating_duration_since(child.started_at);
         let exit = child.exit(status);
-        if let Some(asked) = self.stop_signal {
+        let grace = self.config.kill_grace;
+        let stop_signal = self.stop_signal.take().filter(|(signal, at)| {
+            is_stop_for_good(*signal) || now.saturating_duration_since(*at) <= grace
+        });
+        if let Some((asked, _)) = stop_signal {
             return Some(end_after_stop(exit, asked));
         }
         if is_ended_by_us {
-            self.supervisor.stopped();
+            self.supervisor.report_stop();
             // Resumed meanwhile: it starts at once.
             self.state = RunState::Paused { until: Some(now) };
             return None;
@@ -328,7 +333,7 @@ impl Runner<'_> {
         let pause = self.backoff.next_pause(ran_for);
         let agent = &self.config.agent;
         (self.say)(&format!("{agent}: {}; it starts again in {pause:?}", exit.status));
-        self.supervisor.exited(exit);
+        self.supervisor.report_exit(exit);
         self.supervisor.wait_until_reported();
         self.state = RunState::Paused { until: Some(now + pause) };
     }
@@ -337,18 +342,18 @@ impl Runner<'_> {
     fn finish(self, end: &RunEnd) -> u8 {
         match end {
             RunEnd::Exited(exit) => {
-                self.supervisor.exited(exit.clone());
+                self.supervisor.report_exit(exit.clone());
                 self.supervisor.finish();
                 exit_code(&exit.status)
             }
             RunEnd::NotStarted(error) => {
                 (self.say)(&error.to_string());
-                self.supervisor.exited(error.exit());
+                self.supervisor.report_exit(error.exit());
                 self.supervisor.finish();
                 error.code()
             }
             RunEnd::Stopped { code } => {
-                self.supervisor.stopped();
+                self.supervisor.report_stop();
                 self.supervisor.say_goodbye();
                 *code
             }

@@ -62,6 +62,13 @@ pub struct ExitStatus {
     pub oom_killed: bool,
 }
 
+impl ExitStatus {
+    /// Returns whether the process ended by itself and without a fault.
+    pub fn is_success(&self) -> bool {
+        *self == Self { code: Some(0), ..Self::default() }
+    }
+}
+
 impl fmt::Display for ExitStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.oom_killed, self.signal, self.code) {

@@ -41,8 +41,12 @@ pub(super) struct CollectorLink {
     child: Option<ChildEmitters>,
     /// What the supervisor itself says of the process.
     identity: IdentityConfig,
+    /// What an emitter of the process says of it.
+    child_identity: Option<IdentityConfig>,
     /// The next process begins a session.
     has_ended_process: bool,
+    /// The agent is killed between two processes.
+    awaits_resume: bool,
     watchdog: AnswerWatchdog,
     refused_datagrams: u64,
     datagram: Vec<u8>,
@@ -59,7 +63,9 @@ impl CollectorLink {
         Self {
             child,
             identity: IdentityConfig::default(),
+            child_identity: None,
             has_ended_process: false,
+            awaits_resume: false,
             engine: None,
             started_at: MonoNanos::default(),
             socket: CollectorSocket::new(collector, waker),
@@ -104,21 +110,38 @@ impl CollectorLink {
     pub(super) fn serve_child(&mut self, now: MonoNanos) {
         let Some(child) = &mut self.child else { return };
         child.serve(self.socket.peer(), now);
-        if let (Some(identity), Some(engine)) = (child.take_identity(), &mut self.engine) {
-            // Kept: the emitter may be heard before the start of its process is.
-            self.identity = self.identity.filled_from(&identity);
-            engine.set_identity(&self.identity);
+        if let Some(identity) = child.take_identity() {
+            self.child_identity = Some(identity);
+            self.update_identity();
+        }
+    }
+
+    /// Reports the identity as it is known now. An emitter of the process may be heard before its start
+    /// is.
+    fn update_identity(&mut self) {
+        let Some(engine) = &mut self.engine else { return };
+        match &self.child_identity {
+            Some(of_child) => engine.set_identity(&self.identity.filled_from(of_child)),
+            None => engine.set_identity(&self.identity),
         }
     }
 
     /// Begins a session for the next process.
     pub(super) fn begin_process(&mut self, pid: u32, now: MonoNanos) {
         self.identity.pid = Some(pid);
-        let Some(engine) = &mut self.engine else { return };
-        engine.set_identity(&self.identity);
-        if std::mem::take(&mut self.has_ended_process) {
+        self.update_identity();
+        self.awaits_resume = false;
+        if std::mem::take(&mut self.has_ended_process)
+            && let Some(engine) = &mut self.engine
+        {
             engine.begin_process(draw_session(), now);
         }
+    }
+
+    /// Goes on beating for an agent that is killed between two processes, also after one that ended
+    /// without a fault: nothing else would report the kill, or hear of the resume.
+    pub(super) fn await_resume(&mut self) {
+        self.awaits_resume = true;
     }
 
     /// Reports the end of the process, after all that it has sent was taken.
@@ -133,6 +156,7 @@ impl CollectorLink {
     pub(super) fn end_process(&mut self, now: MonoNanos) {
         self.serve_child(now);
         self.has_ended_process = true;
+        self.child_identity = None;
         if let Some(child) = &mut self.child {
             child.end_emitters();
         }
@@ -148,8 +172,7 @@ impl CollectorLink {
             return false;
         }
         let is_complete = engine.is_exit_acknowledged();
-        if engine.is_over() && engine.applied().is_killed() {
-            // Nothing would report the kill, or hear of the resume.
+        if self.awaits_resume && engine.is_session_over() {
             engine.begin_process(draw_session(), now);
         }
         is_complete

@@ -148,6 +148,7 @@ impl SenderThread {
                     ProcessEvent::Started { pid } => link.begin_process(*pid, now),
                     ProcessEvent::Exited(exit) => link.report_exit(exit, now),
                     ProcessEvent::Stopped => link.end_process(now),
+                    ProcessEvent::AwaitsResume => link.await_resume(),
                 }
             }
         }

@@ -10,10 +10,10 @@
 //!
 //! let supervisor = heartline::Builder::new("nightly").supervise(None);
 //! let mut child = Command::new("backup").envs(supervisor.environment()).spawn()?;
-//! supervisor.started(child.id());
+//! supervisor.report_start(child.id());
 //! let code = child.wait()?.code().map(|code| code as u32);
 //! let status = ExitStatus { code, ..ExitStatus::default() };
-//! supervisor.exited(ProcessExit { status, ..ProcessExit::default() });
+//! supervisor.report_exit(ProcessExit { status, ..ProcessExit::default() });
 //! supervisor.finish();
 //! # Ok::<(), std::io::Error>(())
 //! ```
@@ -58,18 +58,24 @@ impl Supervisor {
     }
 
     /// Reports that the process was started.
-    pub fn started(&self, pid: u32) {
+    pub fn report_start(&self, pid: u32) {
         self.record(ProcessEvent::Started { pid });
     }
 
     /// Reports that the process has ended by itself.
-    pub fn exited(&self, exit: ProcessExit) {
+    pub fn report_exit(&self, exit: ProcessExit) {
         self.record(ProcessEvent::Exited(exit));
     }
 
     /// Reports that the process has ended because this supervisor wanted it to.
-    pub fn stopped(&self) {
+    pub fn report_stop(&self) {
         self.record(ProcessEvent::Stopped);
+    }
+
+    /// Goes on beating between two processes, because the agent is killed and the next one starts when it
+    /// is resumed.
+    pub fn await_resume(&self) {
+        self.record(ProcessEvent::AwaitsResume);
     }
 
     /// Waits until the exit that was reported last is acknowledged, at most a second. After that the
@@ -79,13 +85,13 @@ impl Supervisor {
     }
 
     /// Records progress of the process, such as output.
-    pub fn progressed(&self) {
+    pub fn record_progress(&self) {
         self.process.set_progress(self.shared.clock.now());
     }
 
     /// Records what the process and its children use: CPU time since the last call, in thousandths of a
     /// core, and resident memory, in bytes.
-    pub fn used(&self, cpu_permille: u32, memory_bytes: u64) {
+    pub fn record_usage(&self, cpu_permille: u32, memory_bytes: u64) {
         self.process.set_usage((cpu_permille, memory_bytes));
     }
 

@@ -39,6 +39,8 @@ pub(crate) enum ProcessEvent {
     Exited(ProcessExit),
     /// The supervisor has ended it.
     Stopped,
+    /// There is none: the agent is killed.
+    AwaitsResume,
 }
 
 impl SupervisedProcess {
@@ -77,7 +79,9 @@ impl SupervisedProcess {
         } else {
             state.usage = (0, 0);
         }
-        state.is_exit_acknowledged = false;
+        if event != ProcessEvent::AwaitsResume {
+            state.is_exit_acknowledged = false;
+        }
         state.events.push(event);
     }
 

@@ -163,6 +163,23 @@ fn signals_reach_the_program_and_its_children_and_are_a_clean_stop() {
     }
 }
 
+#[test]
+fn a_crash_long_after_a_signal_that_the_program_took_otherwise_is_a_crash() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let flags = ["--agent", "reloads", "--kill-grace", "100ms"];
+    let script = "trap 'echo reloaded' HUP; echo ready; sleep 0.2; sleep 0.5; exit 6";
+    let mut process = run_script(&env, collector.address(), &flags, script);
+    process.wait_for_line("it waits", |line| (line == "ready").then_some(()));
+    process.signal(Signal::HUP);
+    process.wait_for_line("it reloads", |line| (line == "reloaded").then_some(()));
+    assert_eq!(process.wait().code(), Some(6));
+    wait_until("its end is seen", || {
+        is(&operator, "reloads", State::Unreachable, Some(Reason::Crashed))
+    });
+}
+
 fn is_zombie(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
     stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
