@@ -40,6 +40,21 @@ pub(crate) fn output_dir() -> Result<PathBuf> {
     Ok(profile_dir()?.parent().context("a profile is in the target directory")?.to_path_buf())
 }
 
+/// Returns a program of this workspace that was built with all others, its arguments separated by
+/// blanks. `cargo run` would compile much of it again, for the features that this program alone needs.
+///
+/// # Errors
+/// When it has not been built.
+pub(crate) fn built(name: &str, arguments: &str) -> Result<Command> {
+    Ok(program(built_path(name)?, arguments))
+}
+
+fn built_path(name: &str) -> Result<PathBuf> {
+    let path = profile_dir()?.join(name);
+    ensure!(path.is_file(), "{} is not built", path.display());
+    Ok(path)
+}
+
 /// Lets a command know the collector and the command line that were built, by `HEARTLINED` and
 /// `HEARTLINE`.
 ///
@@ -47,9 +62,7 @@ pub(crate) fn output_dir() -> Result<PathBuf> {
 /// When one has not been built.
 pub(crate) fn with_programs(command: &mut Command) -> Result<()> {
     for (variable, name) in [("HEARTLINED", "heartlined"), ("HEARTLINE", "heartline")] {
-        let path = profile_dir()?.join(name);
-        ensure!(path.is_file(), "{} is not built", path.display());
-        command.env(variable, path);
+        command.env(variable, built_path(name)?);
     }
     Ok(())
 }

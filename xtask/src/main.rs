@@ -68,14 +68,14 @@ fn run_emitters_bench(args: &EmittersBenchArgs) -> Result<()> {
 
 /// The agents of Node import what its package builds; the others need no installation.
 fn run_conformance(args: &ConformanceArgs) -> Result<()> {
-    cargo::run_unannounced(&mut cargo::cargo("build --workspace --bins --quiet"))?;
+    cargo::run_unannounced(&mut cargo::cargo("build --workspace --bins --examples --quiet"))?;
     let is_chosen =
         |name: &str| args.emitters.is_empty() || args.emitters.iter().any(|it| it == name);
     if args.command.is_empty() && is_chosen("node") {
         node::check_interpreter()?;
         node::build()?;
     }
-    let mut run = cargo::cargo("run --quiet --bin conformance --");
+    let mut run = cargo::built("conformance", "")?;
     run.args(["--seed".to_owned(), args.seed.to_string()]);
     run.args(["--hours".to_owned(), args.hours.to_string()]);
     if let Some(collectors) = args.collectors {

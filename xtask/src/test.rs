@@ -168,7 +168,7 @@ fn check_nothing_skipped(counts: &TestCounts) -> Result<()> {
 
 /// Builds nothing: the programs and the Node package are there.
 fn check_conformance() -> Result<()> {
-    cargo::run(&mut cargo("run --quiet --bin conformance"))
+    cargo::run(&mut cargo::built("conformance", "")?)
 }
 
 /// Tests the adapters of all frameworks, those that need an environment of their own included.
@@ -193,7 +193,7 @@ fn run_doc_tests(counts: &mut TestCounts) -> Result<()> {
 
 /// Checks only that it still runs; what it measures in the dev profile means nothing.
 fn run_benchmark(name: &str) -> Result<()> {
-    cargo::run(&mut cargo(&format!("run --quiet --bin bench -- {name} --smoke")))
+    cargo::run(&mut cargo::built("bench", &format!("{name} --smoke"))?)
 }
 
 fn run_counted(command: &mut Command, counts: &mut TestCounts) -> Result<()> {

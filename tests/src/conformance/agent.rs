@@ -31,9 +31,12 @@ impl ConformanceAgent {
     /// Starts one.
     ///
     /// # Errors
-    /// When its input can't be written to without waiting.
+    /// When its program can't be started.
     pub(super) fn start(command: &mut Command) -> Result<Self, String> {
-        let (process, input) = TestProcess::start_with_input(command);
+        let started = TestProcess::start_with_input(command);
+        let (process, input) = started.map_err(|error| {
+            format!("can't start {}: {error}", command.get_program().to_string_lossy())
+        })?;
         ioctl_fionbio(&input, true).map_err(|error| format!("can't prepare a pipe: {error}"))?;
         Ok(Self { process, input })
     }

@@ -1,6 +1,6 @@
 //! A running program and its output.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -26,29 +26,28 @@ impl TestProcess {
     /// If it can't be started.
     #[track_caller]
     pub fn start(command: &mut Command) -> Self {
-        Self::spawn(command.stdin(Stdio::null()))
+        let started = Self::spawn(command.stdin(Stdio::null()));
+        started.unwrap_or_else(|error| {
+            panic!("can't start {}: {error}", command.get_program().to_string_lossy())
+        })
     }
 
     /// Starts a program that reads what is written to the pipe.
     ///
-    /// # Panics
-    /// If it can't be started.
-    #[track_caller]
-    pub fn start_with_input(command: &mut Command) -> (Self, ChildStdin) {
-        let mut process = Self::spawn(command.stdin(Stdio::piped()));
+    /// # Errors
+    /// When it can't be started.
+    pub fn start_with_input(command: &mut Command) -> io::Result<(Self, ChildStdin)> {
+        let mut process = Self::spawn(command.stdin(Stdio::piped()))?;
         let input = process.child.stdin.take().expect("it was piped");
-        (process, input)
+        Ok((process, input))
     }
 
-    #[track_caller]
-    fn spawn(command: &mut Command) -> Self {
+    fn spawn(command: &mut Command) -> io::Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child =
-            command.spawn().unwrap_or_else(|error| panic!("can't start {name}: {error}"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let stdout = collect_lines(child.stdout.take().expect("it was piped"));
         let stderr = collect_lines(child.stderr.take().expect("it was piped"));
-        Self { name, child, stdout, stderr }
+        Ok(Self { name, child, stdout, stderr })
     }
 
     /// Returns the process id.

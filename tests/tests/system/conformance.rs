@@ -49,6 +49,13 @@ fn the_rust_emitter_is_equal_and_one_that_loses_or_repeats_a_line_is_not() {
 }
 
 #[test]
+fn a_command_that_is_not_there_is_told() {
+    let reports = run(&[&["no-such-program"]]);
+    assert_eq!(reports[0].failures.len(), 1, "{:?}", reports[0].failures);
+    assert!(reports[0].failures[0].starts_with("can't start no-such-program: "));
+}
+
+#[test]
 fn an_agent_that_ends_early_or_prints_nothing_fails_with_what_it_said() {
     let reports = run_behind(&["head -n 5", "echo nonsense >&2; false"]);
     for report in &reports {
