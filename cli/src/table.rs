@@ -1,16 +1,10 @@
 //! Text tables that fit the width of a terminal.
 
-use std::num::NonZero;
-use std::panic::resume_unwind;
-use std::thread;
-
 use anstream::adapter::strip_str;
 use unicode_width::UnicodeWidthStr;
 
 /// The space between two columns.
 const GAP: &str = "  ";
-/// Fewest rows that a thread makes.
-const ROWS_OF_THREAD: usize = 10_000;
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
@@ -38,64 +32,51 @@ impl TableColumn {
     }
 }
 
-/// Rows under their titles, in at most so many columns of a terminal. It is drawn line by line:
-/// that of a large fleet is tens of megabytes long.
+/// Rows under their titles. It is drawn line by line: that of a large fleet is tens of megabytes long.
 pub(crate) struct Table<'a> {
     columns: &'a [TableColumn],
     cells: CellBuffer,
-    widths: Vec<usize>,
-    /// The columns that fit.
-    shown: Vec<usize>,
 }
 
 impl<'a> Table<'a> {
-    /// Lays out a row for each item. Columns that do not fit into `limit` columns of a terminal are left
-    /// out, those of the highest rank first.
-    pub(crate) fn new<T: Sync>(
-        columns: &'a [TableColumn],
-        items: &[T],
-        row: impl Fn(&T) -> Vec<String> + Sync,
-        limit: Option<usize>,
-    ) -> Self {
+    pub(crate) fn new(columns: &'a [TableColumn]) -> Self {
         let mut cells = CellBuffer::default();
         columns.iter().for_each(|column| cells.push(column.title));
-        let cells_of = |items: &[T]| {
-            let mut cells = CellBuffer::default();
-            items.iter().flat_map(&row).for_each(|cell| cells.push(&cell));
-            cells
-        };
-        // Rows of a large fleet take longer to make than all that follows.
-        let threads = thread::available_parallelism().map_or(1, NonZero::get);
-        let share = items.len().div_ceil(threads).max(ROWS_OF_THREAD);
-        thread::scope(|scope| {
-            let cells_of = &cells_of;
-            let shares =
-                items.chunks(share).skip(1).map(|items| scope.spawn(move || cells_of(items)));
-            let shares: Vec<_> = shares.collect();
-            cells.append(&cells_of(&items[..share.min(items.len())]));
-            for share in shares {
-                cells.append(&share.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            }
-        });
-        let widths = cells.column_widths(columns.len());
-        let shown = fitting_columns(columns, &widths, limit);
-        Self { columns, cells, widths, shown }
+        Self { columns, cells }
     }
 
-    /// Returns the lines, the titles first, each with its end.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
-        let rows = self.cells.ends.len() / self.columns.len();
-        (0..rows).map(|row| self.line(row))
+    /// Adds a row, with a cell for each column.
+    pub(crate) fn push(&mut self, row: &[impl AsRef<str>]) {
+        debug_assert_eq!(row.len(), self.columns.len(), "a row has a cell for each column");
+        row.iter().for_each(|cell| self.cells.push(cell.as_ref()));
     }
 
-    fn line(&self, row: usize) -> String {
+    /// Returns a cell of the row that was added as the `row`th, from 0.
+    pub(crate) fn cell(&self, row: usize, column: usize) -> &str {
+        self.cells.get((row + 1) * self.columns.len() + column).0
+    }
+
+    /// Returns the lines, the titles first, each with its end: the rows in this order. Columns that do
+    /// not fit into `limit` columns of a terminal are left out, those of the highest rank first.
+    pub(crate) fn lines(
+        &self,
+        order: impl IntoIterator<Item = usize>,
+        limit: Option<usize>,
+    ) -> impl Iterator<Item = String> {
+        let widths = self.cells.column_widths(self.columns.len());
+        let shown = fitting_columns(self.columns, &widths, limit);
+        let rows = order.into_iter().map(|row| row + 1);
+        std::iter::once(0).chain(rows).map(move |row| self.line(row, &shown, &widths))
+    }
+
+    fn line(&self, row: usize, shown: &[usize], widths: &[usize]) -> String {
         let mut line = String::with_capacity(128);
-        for &at in &self.shown {
+        for &at in shown {
             if !line.is_empty() {
                 line.push_str(GAP);
             }
             let (cell, width) = self.cells.get(row * self.columns.len() + at);
-            let blank = std::iter::repeat_n(' ', self.widths[at].saturating_sub(width));
+            let blank = std::iter::repeat_n(' ', widths[at].saturating_sub(width));
             match self.columns[at].align {
                 ColumnAlign::Left => {
                     line.push_str(cell);
@@ -119,8 +100,9 @@ pub(crate) fn draw(
     rows: impl Iterator<Item = Vec<String>>,
     limit: Option<usize>,
 ) -> String {
-    let rows: Vec<_> = rows.collect();
-    Table::new(columns, &rows, Vec::clone, limit).lines().collect()
+    let mut table = Table::new(columns);
+    let count = rows.map(|row| table.push(&row)).count();
+    table.lines(0..count, limit).collect()
 }
 
 /// The cells of all rows, one after the other, in one text: a large fleet has millions of them.
@@ -135,13 +117,6 @@ impl CellBuffer {
     fn push(&mut self, cell: &str) {
         self.text.push_str(cell);
         self.ends.push((self.text.len(), width(cell) as u32));
-    }
-
-    /// Adds cells after those that are there.
-    fn append(&mut self, more: &Self) {
-        let start = self.text.len();
-        self.text.push_str(&more.text);
-        self.ends.extend(more.ends.iter().map(|&(end, width)| (start + end, width)));
     }
 
     /// Returns the text of a cell, and its width.
@@ -228,15 +203,16 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_several_threads_make_stand_in_order() {
-        let items: Vec<usize> = (0..3 * ROWS_OF_THREAD + 7).collect();
-        let row = |n: &usize| vec![n.to_string(), String::new(), "x".to_owned()];
-        let table = Table::new(&COLUMNS, &items, row, None);
-        let lines: Vec<String> = table.lines().skip(1).collect();
-        assert_eq!(lines.len(), items.len());
-        let is_own =
-            |(n, line): (usize, &String)| line.split_whitespace().eq([&*n.to_string(), "x"]);
-        assert!(lines.iter().enumerate().all(is_own));
+    fn rows_are_drawn_in_any_order() {
+        let mut table = Table::new(&COLUMNS);
+        rows().iter().for_each(|row| table.push(row));
+        assert_eq!((table.cell(1, 0), table.cell(1, 2)), ("web-1", "日本"));
+        let names = |order| {
+            let lines = table.lines(order, Some(10)).skip(1);
+            lines.map(|line| strip_str(&line[..]).to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(names([1, 0]), ["web-1\n", "mail\n"]);
+        assert_eq!(names([0, 1]), ["mail\n", "web-1\n"]);
     }
 
     #[test]

@@ -1,10 +1,8 @@
-//! The agents that a command is about, and the fleet as a list.
+//! The agents that a command is about.
 
+use heartline_operator::Filter;
 use heartline_operator::client::{Client, ClientError};
-use heartline_operator::message::{
-    AgentEntry, AgentSelector, CollectorStatus, ErrorCode, SelectionPreview,
-};
-use heartline_operator::{Filter, sort_worst_first};
+use heartline_operator::message::{AgentSelector, ErrorCode, SelectionPreview};
 use heartline_vocabulary::CommandRefusal;
 
 use crate::args::TargetArgs;
@@ -12,24 +10,6 @@ use crate::error::CliError;
 
 /// Most agents that are listed before a command; the rest is counted.
 pub(crate) const LISTED: usize = 50;
-
-/// Agents at one moment.
-pub(crate) struct FleetSnapshot {
-    /// Worst first, then by name.
-    pub(crate) entries: Vec<AgentEntry>,
-    pub(crate) collector: CollectorStatus,
-}
-
-impl FleetSnapshot {
-    pub(crate) fn new(entries: Vec<AgentEntry>, collector: CollectorStatus) -> Self {
-        Self { entries: sort_worst_first(entries), collector }
-    }
-
-    /// Returns its time by the collector's clock.
-    pub(crate) fn now_ms(&self) -> i64 {
-        self.collector.at_ms
-    }
-}
 
 impl TargetArgs {
     /// Returns the agents that are meant. The collector finds them.

@@ -19,7 +19,7 @@ pub use figures::{age_ms, dollars, session_text};
 pub use filter::{Filter, FilterError, FilterFieldHelp, FilterFieldKind, fields};
 pub use message::SubscriptionUpdate;
 pub use mirror::{FleetMirror, UpdateEffect};
-pub use preview::{PreviewBuilder, sort_worst_first};
+pub use preview::{PreviewBuilder, WorstFirst, sort_worst_first};
 pub use socket::{
     CONTROL_SOCKET, CollectorDirectories, DirectoryOverrides, MissingDataDirectory, VIEW_SOCKET,
 };

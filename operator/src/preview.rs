@@ -134,27 +134,32 @@ pub fn sort_worst_first(mut entries: Vec<AgentEntry>) -> Vec<AgentEntry> {
     entries
 }
 
-/// The place of an agent in lists.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct WorstFirst<'a> {
+/// The place of an agent in lists, as of [`sort_worst_first`].
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WorstFirst<'a> {
     severity: Reverse<u8>,
     since_ms: Option<i64>,
     name: NaturalName<'a>,
 }
 
 /// A name in its natural order.
-#[derive(PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct NaturalName<'a>(&'a str);
 
 impl<'a> WorstFirst<'a> {
-    fn of(entry: &'a AgentEntry) -> Self {
-        let AgentVitals { state, since_ms, .. } = entry.vitals;
+    /// Returns the place of an agent by its state, the begin of it, and its name.
+    pub fn new(state: State, since_ms: i64, name: &'a str) -> Self {
         let in_trouble = matches!(state, State::Degraded | State::Unreachable);
         Self {
             severity: Reverse(state.severity()),
             since_ms: in_trouble.then_some(since_ms),
-            name: NaturalName(&entry.agent),
+            name: NaturalName(name),
         }
+    }
+
+    fn of(entry: &'a AgentEntry) -> Self {
+        let AgentVitals { state, since_ms, .. } = entry.vitals;
+        Self::new(state, since_ms, &entry.agent)
     }
 }
 

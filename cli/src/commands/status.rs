@@ -1,9 +1,12 @@
 //! `heartline status`: the fleet as a table, or JSON.
 
-use heartline_operator::message::{AgentEntry, CollectorStatus, HistoryHealth};
+use std::panic::resume_unwind;
 
-use heartline_operator::{age_ms, json, text};
-use heartline_vocabulary::{CONNECTION_COUNTERS, DATAGRAM_COUNTERS};
+use heartline_operator::client::SnapshotPage;
+use heartline_operator::message::{AgentEntry, CollectorStatus, HistoryHealth};
+use heartline_operator::{WorstFirst, age_ms, json, sort_worst_first, text};
+use heartline_vocabulary::{CONNECTION_COUNTERS, DATAGRAM_COUNTERS, State};
+use tokio::sync::mpsc;
 
 use super::parse_filter;
 use crate::act::agents;
@@ -13,7 +16,10 @@ use crate::error::{CliError, CommandExit};
 use crate::settings::Settings;
 use crate::style::{StateFormatter, alert};
 use crate::table::{self, Table, TableColumn};
-use crate::targets::{FleetSnapshot, filter_selector};
+use crate::targets::filter_selector;
+
+/// The place of the name among the columns.
+const AGENT: usize = 1;
 
 /// The columns of the table; on a narrow terminal the optional ones are left out.
 const COLUMNS: [TableColumn; 15] = [
@@ -36,46 +42,106 @@ const COLUMNS: [TableColumn; 15] = [
 
 const START_ONE: &str = "Start one: cargo run --example minimal_agent";
 
+/// Pages that wait for their rows to be made.
+const PAGES: usize = 64;
+
 /// Runs the command.
 pub(crate) async fn run(
     args: &StatusArgs,
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
-    let filter = parse_filter(args.filter.as_deref())?;
+    let selector = filter_selector(&parse_filter(args.filter.as_deref())?);
     let client = settings.connect().await?;
-    let (entries, collector) = client.snapshot(filter_selector(&filter)).await?;
-    let fleet = FleetSnapshot::new(entries, collector);
-    let shown = &fleet.entries;
+    let is_failure = |entry: &AgentEntry| args.fail_on.contains(&entry.vitals.state);
     if args.json {
-        let document = json::status(shown, &fleet.collector, fleet.now_ms());
-        console.print_json(&document)?;
-    } else {
-        let (formatter, columns) = (console.formatter, console.terminal.columns);
-        console.print(&summary(&fleet, formatter, columns))?;
-        console.print(&collector_lines(&fleet.collector, columns))?;
-        if !shown.is_empty() {
-            let row = |entry: &AgentEntry| row(entry, fleet.now_ms(), formatter);
-            let table = Table::new(&COLUMNS, shown, row, columns);
-            console.print_lines(std::iter::once("\n".to_owned()).chain(table.lines()))?;
-        }
+        let (entries, collector) = client.snapshot(selector).await?;
+        let entries = sort_worst_first(entries);
+        console.print_json(&json::status(&entries, &collector, collector.at_ms))?;
+        let failed = entries.iter().any(is_failure);
+        // The program ends, and the system frees a large fleet faster than agent by agent.
+        std::mem::forget(entries);
+        return Ok(CommandExit::negative_if(failed));
     }
-    let failed = shown.iter().any(|entry| args.fail_on.contains(&entry.vitals.state));
-    // The program ends, and the system frees a large fleet faster than agent by agent.
-    std::mem::forget(fleet);
+    let (formatter, columns) = (console.formatter, console.terminal.columns);
+    // The rows of a large fleet are made while more of it comes, and all that is kept of it.
+    let (rows_tx, mut rows_rx) = mpsc::channel::<SnapshotPage>(PAGES);
+    let rows = tokio::task::spawn_blocking(move || {
+        let mut table = StatusTable::new(formatter);
+        while let Some(page) = rows_rx.blocking_recv() {
+            table.add(&page);
+        }
+        table
+    });
+    let mut pages = client.snapshot_pages(selector).await?;
+    let (mut failed, mut shown) = (false, 0);
+    let collector = loop {
+        let page = pages.next().await?;
+        failed |= page.entries.iter().any(is_failure);
+        shown += page.entries.len();
+        let last = page.is_last.then(|| page.collector.clone());
+        // Whoever takes the pages ends after them, or by a panic, which is passed on below.
+        let _ = rows_tx.send(page).await;
+        if let Some(collector) = last {
+            break collector;
+        }
+    };
+    drop(rows_tx);
+    console.print(&summary(shown, &collector, formatter, columns))?;
+    console.print(&collector_lines(&collector, columns))?;
+    let table = rows.await.unwrap_or_else(|panic| resume_unwind(panic.into_panic()));
+    if shown > 0 {
+        console.print_lines(std::iter::once("\n".to_owned()).chain(table.lines(columns)))?;
+    }
+    std::mem::forget(table);
     Ok(CommandExit::negative_if(failed))
 }
 
+/// The fleet as a table.
+struct StatusTable {
+    formatter: StateFormatter,
+    table: Table<'static>,
+    /// The state of each row, and its begin.
+    states: Vec<(State, i64)>,
+}
+
+impl StatusTable {
+    fn new(formatter: StateFormatter) -> Self {
+        Self { formatter, table: Table::new(&COLUMNS), states: Vec::new() }
+    }
+
+    fn add(&mut self, page: &SnapshotPage) {
+        for entry in &page.entries {
+            self.table.push(&row(entry, page.collector.at_ms, self.formatter));
+            self.states.push((entry.vitals.state, entry.vitals.since_ms));
+        }
+    }
+
+    /// Returns the lines of the table, the worst first, then by name.
+    fn lines(&self, limit: Option<usize>) -> impl Iterator<Item = String> {
+        let place = |(row, &(state, since_ms)): (usize, &(State, i64))| {
+            (WorstFirst::new(state, since_ms, self.table.cell(row, AGENT)), row)
+        };
+        let mut order: Vec<_> = self.states.iter().enumerate().map(place).collect();
+        order.sort_unstable();
+        self.table.lines(order.into_iter().map(|(_, row)| row), limit)
+    }
+}
+
 /// Counts the agents by state.
-fn summary(fleet: &FleetSnapshot, formatter: StateFormatter, columns: Option<usize>) -> String {
-    let summary = &fleet.collector.summary;
+fn summary(
+    shown: usize,
+    collector: &CollectorStatus,
+    formatter: StateFormatter,
+    columns: Option<usize>,
+) -> String {
+    let summary = &collector.summary;
     let mut parts = match summary.total {
         0 => vec!["No agents yet.".to_owned(), START_ONE.to_owned()],
         total => vec![agents(total as usize)],
     };
     // Unknown is never "all clear": it is shown also when all other counts are 0.
     parts.extend(summary.present().map(|(status, count)| formatter.count(status, count)));
-    let shown = fleet.entries.len();
     if shown != summary.total as usize {
         parts.push(format!("({shown} shown)"));
     }
@@ -136,14 +202,14 @@ fn wrap_words(text: &str, columns: Option<usize>) -> String {
     table::wrap(&words, " ", columns)
 }
 
-fn row(entry: &AgentEntry, now_ms: i64, formatter: StateFormatter) -> Vec<String> {
+fn row(entry: &AgentEntry, now_ms: i64, formatter: StateFormatter) -> [String; COLUMNS.len()] {
     let none = || "-".to_owned();
     let age = |ms: Option<u64>| ms.map_or_else(none, text::age);
     let (vitals, work) = (&entry.vitals, &entry.work);
     let latency = |of: fn(&heartline_operator::message::LatencyQuantiles) -> u64| {
         work.latency.as_ref().map_or_else(none, |latency| text::latency(of(latency)))
     };
-    vec![
+    [
         formatter.vitals(vitals),
         entry.agent.clone(),
         entry.identity.shared.host.as_deref().map_or_else(none, ToOwned::to_owned),
@@ -171,22 +237,21 @@ mod tests {
     use heartline_operator::sample;
     use heartline_operator::text::GlyphSet;
 
-    fn fleet() -> FleetSnapshot {
+    fn fleet() -> SnapshotPage {
         let entries = vec![
             sample::healthy_agent(1, "order-processor"),
             sample::silent_agent(2, "report-generator"),
             sample::killed_agent(3, "mail.7"),
         ];
-        let collector = sample::collector(&entries);
-        FleetSnapshot::new(entries, collector)
+        let collector = Box::new(sample::collector(&entries));
+        SnapshotPage { entries, collector, is_last: true }
     }
 
     #[test]
     fn the_table_has_what_fits_and_the_worst_first() {
-        let formatter = StateFormatter(GlyphSet::Unicode);
-        let fleet = fleet();
-        let rows = || fleet.entries.iter().map(|entry| row(entry, fleet.now_ms(), formatter));
-        let draw = |limit| strip_str(&table::draw(&COLUMNS, rows(), limit)).to_string();
+        let mut table = StatusTable::new(StateFormatter(GlyphSet::Unicode));
+        table.add(&fleet());
+        let draw = |limit| strip_str(&table.lines(limit).collect::<String>()).to_string();
         let tables = [None, Some(80), Some(60)].map(draw);
         assert!(tables[1].lines().all(|line| line.chars().count() <= 80));
         insta::assert_snapshot!(tables.join("\n"));
@@ -215,10 +280,9 @@ mod tests {
 
     #[test]
     fn unknown_agents_are_counted_separately() {
-        let mut fleet = fleet();
-        fleet.collector.summary.unknown = 2;
-        fleet.entries.truncate(1);
-        let line = summary(&fleet, StateFormatter(GlyphSet::Ascii), None);
+        let mut collector = fleet().collector;
+        collector.summary.unknown = 2;
+        let line = summary(1, &collector, StateFormatter(GlyphSet::Ascii), None);
         assert_eq!(
             strip_str(&line).to_string(),
             "3 agents   + 1 healthy   X 1 unreachable   # 1 killed   ? 2 unknown   (1 shown)"

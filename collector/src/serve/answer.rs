@@ -125,11 +125,7 @@ async fn send_snapshot(
     context: &ServerContext,
 ) -> Result<Result<(), ClientGone>, RequestError> {
     let mut matcher = AgentMatcher::new(selector)?;
-    context.publisher.refresh_work().await;
-    let mut pages = match selector.is_exact() {
-        true => FleetPages::named(context, selector.names().to_vec()),
-        false => FleetPages::all(context),
-    };
+    let mut pages = FleetPages::new(context, selector).with_refreshed_work();
     let mut found = Vec::new();
     while let Some(FleetPage { mut entries, status, .. }) = pages.next().await? {
         let (last, now_ms) = (pages.is_done(), status.at_ms);

@@ -7,6 +7,7 @@ mod authorizer;
 mod connection;
 mod places;
 mod publisher;
+mod recent_work;
 mod refusal;
 mod selection;
 mod socket_dir;

@@ -2,16 +2,16 @@
 //! know, and hands it to every subscriber. It is the only one that asks, so the driver reports each
 //! change once, and not at all while there is no subscriber.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_operator::message::{Event, EventOrder, EventQuery, FleetDelta, RecentWork};
+use heartline_operator::message::{Event, EventOrder, EventQuery, FleetDelta};
 use heartline_vocabulary::AgentRowId;
-use tokio::sync::{Notify, broadcast, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::sync::broadcast;
+use tokio::time::{MissedTickBehavior, interval};
 
-use crate::clock;
+use super::recent_work::{RecentWorkHandle, WorkByAgent};
 use crate::driver::{DriverHandle, DriverRequest};
 use crate::store::ReaderPool;
 
@@ -19,56 +19,27 @@ use crate::store::ReaderPool;
 const DELTA_EVERY: Duration = Duration::from_millis(250);
 /// Deltas that a subscriber may be behind before it is cut and resynchronised: eight seconds.
 const BACKLOG: usize = 32;
-/// Time between two computations of the work of the last hour…
-const WORK_EVERY: Duration = Duration::from_secs(5);
-/// …unless that took so long that it would take more than this share of a core.
-const WORK_SHARE: u32 = 20;
-/// How long computed work is as good as new.
-const FRESH_FOR: Duration = Duration::from_secs(1);
-/// Longest wait of a snapshot for work to be computed again.
-const REFRESH_WITHIN: Duration = Duration::from_millis(500);
 /// Most events in one delta; the rest comes with the next.
 const EVENTS_MAX: u32 = 500;
 /// Most agents whose work is sent in one delta; the rest comes with the next.
 const WORK_MAX: usize = 5_000;
 
-/// Every agent's work of the last hour; agents without any are left out.
-#[derive(Clone, Debug, Default)]
-pub struct WorkByAgent(Arc<BTreeMap<AgentRowId, RecentWork>>);
-
-impl WorkByAgent {
-    /// Returns the work of one agent.
-    pub fn of(&self, agent: AgentRowId) -> RecentWork {
-        let work = self.0.get(&agent).cloned();
-        work.unwrap_or_else(|| RecentWork { window_ms: 3_600_000, ..RecentWork::default() })
-    }
-}
-
-/// The work of the last hour, and when its computation began.
-#[derive(Clone, Debug, Default)]
-struct ComputedWork {
-    work: WorkByAgent,
-    begun: Option<Instant>,
-}
-
 /// A handle to subscribe with. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
     deltas: broadcast::Sender<Arc<FleetDelta>>,
-    work: watch::Receiver<ComputedWork>,
-    /// Work is wanted at once.
-    refresh: Arc<Notify>,
+    recent_work: RecentWorkHandle,
 }
 
 impl Publisher {
     /// Starts publishing on the current runtime. Events and work are read by pools of their own: no
     /// query of an operator holds up the events, nor does work, which may take long.
-    pub fn start(driver: DriverHandle, events: ReaderPool, work_reader: ReaderPool) -> Self {
+    pub fn start(driver: DriverHandle, events: ReaderPool, work: ReaderPool) -> Self {
         let (deltas, _) = broadcast::channel(BACKLOG);
-        let (work_tx, work) = watch::channel(ComputedWork::default());
-        let publisher = Self { deltas, work, refresh: Arc::default() };
+        let subscribers = deltas.clone();
+        let is_watched = move || subscribers.receiver_count() > 0;
+        let publisher = Self { deltas, recent_work: RecentWorkHandle::start(work, is_watched) };
         tokio::spawn(publish(publisher.clone(), driver, events));
-        tokio::spawn(compute_work(publisher.clone(), work_reader, work_tx));
         publisher
     }
 
@@ -77,21 +48,9 @@ impl Publisher {
         self.deltas.subscribe()
     }
 
-    /// Returns every agent's work of the last hour, as far as it was computed.
-    pub fn work(&self) -> WorkByAgent {
-        self.work.borrow().work.clone()
-    }
-
-    /// Has the work of the last hour computed again, unless that was just done, and waits for it, but
-    /// not for long: a snapshot of a large fleet must not wait for its history.
-    pub async fn refresh_work(&self) {
-        if self.work.borrow().begun.is_some_and(|begun| begun.elapsed() < FRESH_FOR) {
-            return;
-        }
-        let mut work = self.work.clone();
-        work.mark_unchanged();
-        self.refresh.notify_one();
-        let _ = timeout(REFRESH_WITHIN, work.changed()).await;
+    /// Returns every agent's work of the last hour.
+    pub fn recent_work(&self) -> &RecentWorkHandle {
+        &self.recent_work
     }
 
     fn has_subscribers(&self) -> bool {
@@ -113,7 +72,7 @@ async fn publish(publisher: Publisher, driver: DriverHandle, reader: ReaderPool)
         }
         let Some(mut delta) = driver.request(DriverRequest::Delta).await else { return };
         delta.events = new_events(&reader, &mut cursor).await;
-        work.update(publisher.work());
+        work.update(publisher.recent_work.whole());
         work.add_to(&mut delta);
         // Without subscribers it goes nowhere, and that is as it should be.
         let _ = publisher.deltas.send(Arc::new(delta));
@@ -160,14 +119,14 @@ struct WorkTracker {
 impl WorkTracker {
     /// Takes in the work as it was computed last.
     fn update(&mut self, work: WorkByAgent) {
-        if Arc::ptr_eq(&self.work.0, &work.0) {
+        if self.work.is_same(&work) {
             return;
         }
-        let (before, after) = (&self.work.0, &work.0);
-        let changed = after.iter().filter(|(id, work)| before.get(id) != Some(work));
+        let (before, after) = (&self.work, &work);
+        let changed = after.iter().filter(|(id, work)| before.get(*id) != Some(work));
         // An agent without any work in the window is left out.
-        let emptied = before.keys().filter(|id| !after.contains_key(id));
-        self.unsent.extend(changed.map(|(id, _)| *id).chain(emptied.copied()));
+        let emptied = before.iter().filter(|(id, _)| after.get(*id).is_none());
+        self.unsent.extend(changed.chain(emptied).map(|(id, _)| id));
         self.work = work;
     }
 
@@ -187,48 +146,16 @@ impl WorkTracker {
     }
 }
 
-/// Computes every agent's work of the last hour: again and again while there are subscribers, and
-/// when it is wanted at once.
-async fn compute_work(
-    publisher: Publisher,
-    reader: ReaderPool,
-    computed: watch::Sender<ComputedWork>,
-) {
-    loop {
-        let begun = Instant::now();
-        match reader.read(|reader| reader.work(clock::wall_ms())).await {
-            Ok(work) => {
-                let work = WorkByAgent(Arc::new(work));
-                drop(computed.send_replace(ComputedWork { work, begun: Some(begun) }));
-            }
-            Err(error) => tracing::warn!("can't compute the work of the last hour: {error}"),
-        }
-        let pause = WORK_EVERY.max(begun.elapsed() * WORK_SHARE);
-        let again = async {
-            sleep_until(begun + pause).await;
-            while !publisher.has_subscribers() {
-                sleep_until(Instant::now() + DELTA_EVERY).await;
-            }
-        };
-        tokio::select! {
-            () = again => {}
-            () = publisher.refresh.notified() => {
-                // Several requests at once share one computation, and its cost is bounded.
-                sleep_until(begun + begun.elapsed().min(DELTA_EVERY)).await;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::thread;
 
     use heartline_config::Retention;
-    use heartline_operator::message::CollectorStatus;
+    use heartline_operator::message::{CollectorStatus, RecentWork};
+    use tokio::time::timeout;
 
     use super::*;
-    use crate::clock::WallClockAnchor;
+    use crate::clock::{self, WallClockAnchor};
     use crate::driver::driver_channel;
     use crate::store::{ReaderPoolConfig, Store, StoreConfig};
 
@@ -236,7 +163,7 @@ mod tests {
 
     fn work(counts: &[(i64, u64)]) -> WorkByAgent {
         let entry = |&(id, ok)| (AgentRowId(id), RecentWork { ok, ..RecentWork::default() });
-        WorkByAgent(Arc::new(counts.iter().map(entry).collect()))
+        counts.iter().map(entry).collect()
     }
 
     fn sent(tracker: &mut WorkTracker) -> Vec<(i64, u64)> {
@@ -304,7 +231,7 @@ mod tests {
         let publisher = Publisher::start(driver, readers.0, readers.1);
         let mut deltas = publisher.subscribe();
         let wait_for_ok = async |deltas: &mut broadcast::Receiver<Arc<FleetDelta>>, ok| loop {
-            publisher.refresh_work().await;
+            publisher.recent_work().refreshed();
             let Ok(delta) = deltas.recv().await else { continue };
             if delta.work.iter().any(|(id, work)| *id == AgentRowId(7) && work.ok == ok) {
                 return;

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::ServerContext;
 use super::answer::{RequestError, ending, scrubbed};
+use super::recent_work::PageWork;
 use crate::driver::{DriverRequest, FleetPage, PageRequest};
 
 /// Most agents in one request to the driver: it must not be held up.
@@ -49,6 +50,7 @@ pub struct Selection {
 /// makes the next page while this one is used.
 pub struct FleetPages<'a> {
     context: &'a ServerContext,
+    work: PageWork,
     /// The page under way.
     requested: Option<oneshot::Receiver<FleetPage>>,
     pages: RemainingPages,
@@ -61,15 +63,40 @@ enum RemainingPages {
 }
 
 impl<'a> FleetPages<'a> {
+    /// Reads the pages in which the agents of a selector are: of exact ids only their own.
+    pub fn new(context: &'a ServerContext, selector: &AgentSelector) -> Self {
+        match selector.is_exact() {
+            true => Self::named(context, selector.names().to_vec()),
+            false => Self::all(context),
+        }
+    }
+
     /// Reads the whole fleet.
     pub fn all(context: &'a ServerContext) -> Self {
-        Self { context, requested: None, pages: RemainingPages::From(0) }
+        Self::start(context, RemainingPages::From(0))
     }
 
     /// Reads the agents of these ids.
     pub fn named(context: &'a ServerContext, names: Vec<String>) -> Self {
-        let pages = RemainingPages::Names(names.into_iter());
-        Self { context, requested: None, pages }
+        Self::start(context, RemainingPages::Names(names.into_iter()))
+    }
+
+    fn start(context: &'a ServerContext, pages: RemainingPages) -> Self {
+        let work = context.publisher.recent_work().known();
+        Self { context, work, requested: None, pages }
+    }
+
+    /// Has work computed again, unless that was just done, and waits for it.
+    pub fn with_refreshed_work(self) -> Self {
+        Self { work: self.context.publisher.recent_work().refreshed(), ..self }
+    }
+
+    /// The same where a filter may read work.
+    fn with_work_for(self, matcher: &AgentMatcher) -> Self {
+        match matcher {
+            AgentMatcher::Filter(_) => self.with_refreshed_work(),
+            AgentMatcher::All | AgentMatcher::Names { .. } => self,
+        }
     }
 
     /// Reads the next page; `None` after the last one, which may be empty.
@@ -82,10 +109,7 @@ impl<'a> FleetPages<'a> {
             self.pages = page.next.map_or(RemainingPages::None, RemainingPages::From);
         }
         self.requested = self.request_page();
-        let work = self.context.publisher.work();
-        for entry in &mut page.entries {
-            entry.work = work.of(entry.id);
-        }
+        self.work.add_to(&mut page.entries).await;
         Ok(Some(page))
     }
 
@@ -200,22 +224,6 @@ fn check_pattern(pattern: &str) -> Result<(), String> {
     }
 }
 
-/// Returns the pages in which the agents of a selector are: of exact ids only their own.
-fn pages<'a>(context: &'a ServerContext, selector: &AgentSelector) -> FleetPages<'a> {
-    if selector.is_exact() {
-        FleetPages::named(context, selector.names().to_vec())
-    } else {
-        FleetPages::all(context)
-    }
-}
-
-/// Has work computed again where a filter may read it.
-async fn refresh_work(context: &ServerContext, matcher: &AgentMatcher) {
-    if matches!(matcher, AgentMatcher::Filter(_)) {
-        context.publisher.refresh_work().await;
-    }
-}
-
 /// Finds the agents of a selector.
 ///
 /// # Errors
@@ -225,9 +233,8 @@ pub async fn resolve(
     context: &ServerContext,
 ) -> Result<Selection, RequestError> {
     let mut matcher = AgentMatcher::new(selector)?;
-    refresh_work(context, &matcher).await;
     let (mut selection, mut ids) = (Selection::default(), BTreeSet::new());
-    let mut pages = pages(context, selector);
+    let mut pages = FleetPages::new(context, selector).with_work_for(&matcher);
     while let Some(FleetPage { entries, status, .. }) = pages.next().await? {
         selection.fleet_size = status.summary.total as usize;
         for entry in entries {
@@ -256,12 +263,12 @@ pub async fn preview(
     context: &ServerContext,
 ) -> Result<SelectionPreview, RequestError> {
     let mut matcher = AgentMatcher::new(selector)?;
-    refresh_work(context, &matcher).await;
     let mut builder = PreviewBuilder::new(list.min(LIST_MAX) as usize);
     let mut collector = CollectorStatus::default();
     // One agent is no whole host; whether more of them are takes a look at all others.
     let is_one = selector.is_exact() && selector.names().len() == 1;
-    let mut pages = if is_one { pages(context, selector) } else { FleetPages::all(context) };
+    let pages = if is_one { FleetPages::new(context, selector) } else { FleetPages::all(context) };
+    let mut pages = pages.with_work_for(&matcher);
     while let Some(FleetPage { entries, status, .. }) = pages.next().await? {
         for entry in entries {
             builder.count(&entry);

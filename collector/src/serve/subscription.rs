@@ -34,7 +34,6 @@ pub async fn serve(
     request: SubscriptionRequest,
 ) {
     let mut is_first = true;
-    publisher.refresh_work().await;
     loop {
         if !is_first && writer.send(Reply::Update(SubscriptionUpdate::Resync)).await.is_err() {
             return;
@@ -80,7 +79,7 @@ async fn send_pages(
 ) -> Result<SubscriptionView, ClientGone> {
     let mut view = SubscriptionView { agents: request.agents.clone(), ..Default::default() };
     let mut names = request.agents.iter();
-    let mut from = Some(0);
+    let (mut from, mut work) = (Some(0), publisher.recent_work().refreshed());
     while let Some(start) = from {
         let page = if view.is_partial() {
             PageRequest::Named(names.by_ref().take(PAGE_AGENTS).cloned().collect())
@@ -90,9 +89,8 @@ async fn send_pages(
         let page = driver.request(|reply_to| DriverRequest::Page(page, reply_to)).await;
         let FleetPage { turn, mut entries, status, next } = page.ok_or(ClientGone)?;
         from = if view.is_partial() { (names.len() > 0).then_some(0) } else { next };
-        let work = publisher.work();
-        for entry in &mut entries {
-            entry.work = work.of(entry.id);
+        work.add_to(&mut entries).await;
+        for entry in &entries {
             view.sent_at.insert(entry.id, turn);
         }
         view.last_page = turn;

@@ -73,6 +73,17 @@ pub struct Subscription {
     replies: mpsc::Receiver<Reply>,
 }
 
+/// The pages of a snapshot as they come.
+pub struct SnapshotPages(Subscription);
+
+/// Part of a snapshot, in no particular order.
+#[derive(Clone, Debug)]
+pub struct SnapshotPage {
+    pub entries: Vec<AgentEntry>,
+    pub collector: Box<CollectorStatus>,
+    pub is_last: bool,
+}
+
 impl Default for ClientOptions {
     fn default() -> Self {
         Self {
@@ -151,24 +162,30 @@ impl Client {
         agents: AgentSelector,
     ) -> Result<(Vec<AgentEntry>, CollectorStatus), ClientError> {
         let is_all = matches!(agents, AgentSelector::All);
-        let mut pages = self.open_stream(Request::Snapshot { agents }).await?;
-        let waited = self.inner.request_timeout;
+        let mut pages = self.snapshot_pages(agents).await?;
         let mut fleet = Vec::new();
         loop {
-            let next = timeout(waited, pages.next()).await;
-            let update = next.map_err(|_| ClientError::TimedOut { what: "snapshot", waited })??;
-            let SubscriptionUpdate::Page { entries, collector, last } = update else {
-                return Err(ClientError::Unexpected { what: "snapshot" });
-            };
+            let SnapshotPage { entries, collector, is_last } = pages.next().await?;
             if fleet.is_empty() && is_all {
                 // Growth would move a large fleet again and again.
                 fleet.reserve_exact((collector.summary.total as usize).min(RESERVED_MAX));
             }
             fleet.extend(entries);
-            if last {
+            if is_last {
                 return Ok((fleet, *collector));
             }
         }
+    }
+
+    /// Returns the same page by page: a large fleet is hundreds of megabytes.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub async fn snapshot_pages(
+        &self,
+        agents: AgentSelector,
+    ) -> Result<SnapshotPages, ClientError> {
+        Ok(SnapshotPages(self.open_stream(Request::Snapshot { agents }).await?))
     }
 
     /// Returns what a command for these agents would hit, with the `list` worst of them.
@@ -234,6 +251,22 @@ impl Subscription {
             Some(reply) => Ok(reply),
             None => Err(self.client.inner.closed_error()),
         }
+    }
+}
+
+impl SnapshotPages {
+    /// Waits for the next page. There is none after the last one.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub async fn next(&mut self) -> Result<SnapshotPage, ClientError> {
+        let waited = self.0.client.inner.request_timeout;
+        let next = timeout(waited, self.0.next()).await;
+        let update = next.map_err(|_| ClientError::TimedOut { what: "snapshot", waited })??;
+        let SubscriptionUpdate::Page { entries, collector, last } = update else {
+            return Err(ClientError::Unexpected { what: "snapshot" });
+        };
+        Ok(SnapshotPage { entries, collector, is_last: last })
     }
 }
 

@@ -64,7 +64,8 @@ pub fn count(n: u64) -> String {
 pub fn percent(share: f64) -> String {
     // 0.912 is 911.99… tenths in binary.
     let tenths = (share.clamp(0.0, 1.0) * 1_000.0 + 1e-9).floor();
-    if tenths >= 1_000.0 { "100".into() } else { format!("{:.1}", tenths / 10.0) }
+    let tenths = tenths as u64;
+    if tenths >= 1_000 { "100".into() } else { format!("{}.{}", tenths / 10, tenths % 10) }
 }
 
 /// Formats a time as RFC 3339 in UTC with milliseconds: `2026-04-01T14:30:02.120Z`. Times beyond the years that can

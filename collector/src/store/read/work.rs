@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use heartline_operator::message::{LatencyQuantiles, RecentWork};
 use heartline_protocol::bucket;
 use heartline_vocabulary::AgentRowId;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{ReadError, StoreReader};
 use crate::store::history::{FoldCursors, RollupResolution};
@@ -36,16 +36,26 @@ struct WorkSlots {
 }
 
 impl StoreReader {
-    /// Returns the work of every agent that did any in the last hour, or cost anything since
-    /// midnight UTC.
+    /// Returns the work of agents that did any in the last hour, or cost anything since midnight UTC,
+    /// from the agent `first` on: of about `limit` known agents, and the last agent that is covered.
     ///
     /// # Errors [`ReadError`]
-    pub fn work(&mut self, now_ms: i64) -> Result<BTreeMap<AgentRowId, RecentWork>, ReadError> {
+    pub fn work(
+        &mut self,
+        first: AgentRowId,
+        limit: u32,
+        now_ms: i64,
+    ) -> Result<(BTreeMap<AgentRowId, RecentWork>, AgentRowId), ReadError> {
         let mut sums = BTreeMap::new();
-        self.history.read("work", |conn| {
-            WorkSlots::new(conn, now_ms)?.add_agents(conn, &(0..=i64::MAX), &mut sums)
+        let last = self.history.read("work", |conn| {
+            let nth = "SELECT id FROM agents WHERE id >= ?1 ORDER BY id LIMIT 1 OFFSET ?2";
+            let mut nth = conn.prepare_cached(nth)?;
+            let last = nth.query_row(params![first.0, limit.saturating_sub(1)], |row| row.get(0));
+            let last = last.optional()?.unwrap_or(i64::MAX);
+            WorkSlots::new(conn, now_ms)?.add_agents(conn, &(first.0..=last), &mut sums)?;
+            Ok(AgentRowId(last))
         })?;
-        Ok(finish(&sums))
+        Ok((finish(&sums), last))
     }
 
     /// Returns the work of these agents, also of those that did none. Costs about 0.1 ms an agent:

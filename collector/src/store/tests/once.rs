@@ -35,7 +35,7 @@ fn work_windows_add_up_what_was_counted() {
     }
     opened.wait_stored(7);
     let mut reader = reader(&dir);
-    let works = reader.work(ZERO_MS).unwrap();
+    let (works, last) = reader.work(AgentRowId(1), 2, ZERO_MS).unwrap();
     let work = &works[&AgentRowId(1)];
     assert_eq!((work.window_ms, work.ok, work.failed), (3_600_000, 4, 4));
     assert_eq!((work.cost_nano_usd, work.tokens_in, work.tokens_out), (40_000_000, 12, 16));
@@ -49,4 +49,7 @@ fn work_windows_add_up_what_was_counted() {
     assert_eq!(&asked[&AgentRowId(1)], work, "however it is asked for");
     assert_eq!((asked[&AgentRowId(2)].ok, &asked[&AgentRowId(2)].latency), (0, &None));
     assert!(!works.contains_key(&AgentRowId(2)));
+    assert_eq!(last, AgentRowId(2));
+    let (_, last) = reader.work(AgentRowId(2), 2, ZERO_MS).unwrap();
+    assert_eq!(last, AgentRowId(i64::MAX), "no agent is behind these");
 }
