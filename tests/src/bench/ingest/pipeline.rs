@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use heartline_collector::ingest::{DatagramBatch, Ingest, IngestSocket, Keyring};
 use heartline_fleet::{
-    AgentIndex, Fleet, FleetConfig, HistoryDbRow, Input, MonoTime, Output, WriteTicket,
+    AgentIndex, Fleet, FleetConfig, HistoryDbRow, Input, MonoTime, Output, RegistrationLimits,
+    WriteTicket,
 };
 use heartline_protocol::challenge::{ChallengeKey, step_ms};
 use heartline_protocol::{KeyEpoch, MasterKey};
@@ -107,7 +108,10 @@ impl InProcessDriver {
         let masters = vec![(EPOCH, MasterKey::new(MASTER_KEY))];
         let ingest =
             Ingest::new(vec![socket], Keyring::new(masters, ChallengeKey::new(&BOOT_KEY), START));
-        let mut fleet = Fleet::new(FleetConfig::default(), START);
+        let limits =
+            RegistrationLimits { new_agents_per_minute: u32::MAX, ..RegistrationLimits::default() };
+        let config = FleetConfig { limits, ..FleetConfig::default() };
+        let mut fleet = Fleet::new(config, START);
         fleet.handle(Input::Begin { last_alive: None, next_id: AgentRowId(1) }, START);
         let batches = ingest.new_batches();
         Self {
