@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use heartline_protocol::ControlId;
-use heartline_vocabulary::{AgentStatus, DatagramCounters, Reason, StateCounts};
+use heartline_vocabulary::{AgentStatus, DatagramCounters, Reason, State, StateCounts};
 
 use crate::ack::DelayedAcks;
 use crate::agent::Agent;
@@ -168,13 +168,9 @@ impl AgentMut<'_> {
             // History does not know it, and made-up ids must not fill it.
             return;
         }
-        self.context.outputs.push_back(Output::Transition(Transition {
-            id,
-            at,
-            from,
-            to,
-            lasted,
-            cause,
-        }));
+        let in_trouble = matches!(to.state, State::Degraded | State::Unreachable);
+        let step = agent.step.as_ref().filter(|_| in_trouble).cloned();
+        let transition = Transition { id, at, from, to, lasted, cause, step };
+        self.context.outputs.push_back(Output::Transition(transition));
     }
 }

@@ -292,6 +292,10 @@ impl AgentMut<'_> {
             let identity = self.context.interner.intern_view(view);
             agent.identity_known = true;
             if agent.identity.as_ref() != Some(&identity) {
+                if agent.is_stored && agent.session.takes_identity() {
+                    let identity = identity.clone();
+                    self.context.record(HistoryDbRow::Identity { id: agent.id, at: now, identity });
+                }
                 agent.identity = Some(identity);
                 profile_changed = true;
             }

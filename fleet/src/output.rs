@@ -83,6 +83,8 @@ pub struct Transition {
     /// Duration of the state before, if that is known.
     pub lasted: Option<Duration>,
     pub cause: TransitionCause,
+    /// The step that it was in when it became degraded or unreachable. Scrubbed.
+    pub step: Option<Box<str>>,
 }
 
 /// A row for `history.db`.
@@ -106,6 +108,12 @@ pub enum HistoryDbRow {
         session: u64,
         at: MonoTime,
         starts: u32,
+    },
+    /// An agent reported another identity, a few times in a session at most.
+    Identity {
+        id: AgentRowId,
+        at: MonoTime,
+        identity: Identity,
     },
     SessionEnded {
         id: AgentRowId,

@@ -200,17 +200,26 @@ CREATE TABLE meta (
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The state of each agent for the next start, and its totals.
+-- What the numbers in the other tables stand for: what is event, status or gap.
+CREATE TABLE names (
+    what TEXT NOT NULL,
+    code INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (what, code)
+) STRICT, WITHOUT ROWID;
+
+-- The status of each agent for the next start, and its totals.
 CREATE TABLE agents (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
     first_seen_ms INTEGER NOT NULL,
     forgotten_ms INTEGER,
-    state TEXT NOT NULL DEFAULT 'unknown',
-    reason TEXT,
+    status INTEGER NOT NULL DEFAULT 0,
     since_ms INTEGER,
     last_beat_ms INTEGER,
     starts INTEGER NOT NULL DEFAULT 0,
+    pid INTEGER,
+    identity INTEGER,
     disobeyed_generation INTEGER NOT NULL DEFAULT 0,
     beats INTEGER NOT NULL DEFAULT 0,
     lost INTEGER NOT NULL DEFAULT 0,
@@ -222,6 +231,12 @@ CREATE TABLE agents (
 ) STRICT;
 CREATE INDEX agents_by_name ON agents (name);
 CREATE INDEX agents_forgotten ON agents (forgotten_ms) WHERE forgotten_ms IS NOT NULL;
+
+-- What agents have reported of themselves, each identity once.
+CREATE TABLE identities (
+    id INTEGER PRIMARY KEY,
+    body BLOB NOT NULL UNIQUE
+) STRICT;
 
 CREATE TABLE sessions (
     agent_id INTEGER NOT NULL,
@@ -237,30 +252,69 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_end ON sessions (ended_ms) WHERE ended_ms IS NOT NULL;
 
 -- What happened, in the order in which it was stored. The kind decides which columns are set
--- (`store/history/event.rs`).
+-- (`store/history/event.rs`). Times go back a little: a transition has the time at which it became true.
 CREATE TABLE events (
     cursor INTEGER PRIMARY KEY AUTOINCREMENT,
     at_ms INTEGER NOT NULL,
     agent_id INTEGER,
-    kind TEXT NOT NULL,
-    from_state TEXT,
-    from_reason TEXT,
-    to_state TEXT,
-    to_reason TEXT,
-    lasted_ms INTEGER,
-    \"by\" TEXT,
-    words TEXT,
-    action TEXT,
-    generation INTEGER,
-    delivered_ms INTEGER,
-    obeyed_ms INTEGER,
-    session INTEGER,
-    starts INTEGER,
-    from_ms INTEGER,
-    last_lines TEXT
+    kind INTEGER NOT NULL,
+    was INTEGER,
+    status INTEGER,
+    value INTEGER
 ) STRICT;
 CREATE INDEX events_by_agent ON events (agent_id, cursor);
-CREATE INDEX events_by_time ON events (at_ms);
+CREATE INDEX events_of_commands ON events (agent_id, value) WHERE kind IN (2, 3);
+CREATE TABLE event_details (
+    cursor INTEGER PRIMARY KEY,
+    \"by\" TEXT,
+    words TEXT,
+    step TEXT,
+    missed INTEGER,
+    interval_ms INTEGER,
+    session INTEGER,
+    delivered_ms INTEGER,
+    obeyed_ms INTEGER,
+    last_lines TEXT
+) STRICT;
+
+-- The fleet after the event at the cursor, now and then: what a moment is read from, with the events that
+-- follow. Also the way from times to cursors: the latest time up to the cursor, and the earliest since the
+-- checkpoint before.
+CREATE TABLE checkpoints (
+    cursor INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    latest_ms INTEGER NOT NULL,
+    earliest_ms INTEGER NOT NULL,
+    agents INTEGER NOT NULL
+) STRICT;
+CREATE INDEX checkpoints_by_time ON checkpoints (latest_ms, cursor);
+CREATE TABLE checkpoint_fleets (
+    cursor INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    fleet BLOB NOT NULL
+) STRICT;
+
+-- Derived from events, and rebuilt when they are lost or another version derived them.
+CREATE TABLE gaps (
+    cursor INTEGER PRIMARY KEY,
+    from_ms INTEGER NOT NULL,
+    to_ms INTEGER NOT NULL,
+    cause INTEGER NOT NULL
+) STRICT;
+-- The number of an outage is the cursor of the event that began it. Beats go on being missed from run_from_ms.
+CREATE TABLE outages (
+    cursor INTEGER PRIMARY KEY,
+    agent_id INTEGER NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER,
+    worst INTEGER NOT NULL,
+    worst_cursor INTEGER NOT NULL,
+    missed INTEGER NOT NULL DEFAULT 0,
+    run_from_ms INTEGER,
+    run_interval_ms INTEGER
+) STRICT;
+CREATE INDEX outages_by_agent ON outages (agent_id, cursor);
+CREATE INDEX outages_open ON outages (agent_id) WHERE end_ms IS NULL;
 
 -- Rollups: work and beats of an agent in a slot, the number of the minute, hour or day since 1970. A row
 -- only where something happened. Latencies are packed as on the wire, so that they add up exactly.
@@ -272,6 +326,28 @@ CREATE TABLE folds (
     slot INTEGER NOT NULL,
     agent_id INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- For people with the sqlite3 shell.
+CREATE VIEW readable_events AS
+    SELECT e.cursor, strftime('%Y-%m-%dT%H:%M:%fZ', e.at_ms / 1000.0, 'unixepoch') AS at,
+        a.name AS agent, k.name AS kind,
+        iif(e.kind = 1, (SELECT name FROM names WHERE what = 'status' AND code = e.was), NULL)
+            AS \"from\",
+        (SELECT name FROM names WHERE what = iif(e.kind = 8, 'gap', 'status') AND code = e.status)
+            AS \"to\",
+        e.value, d.\"by\",
+        coalesce(d.words, iif(e.kind = 1, 'a live beat', NULL)) AS words, d.step, d.last_lines
+    FROM events e LEFT JOIN event_details d USING (cursor) LEFT JOIN agents a ON a.id = e.agent_id
+        LEFT JOIN names k ON k.what = 'event' AND k.code = e.kind;
+CREATE VIEW readable_outages AS
+    SELECT o.cursor AS outage, a.name AS agent,
+        strftime('%Y-%m-%dT%H:%M:%fZ', o.start_ms / 1000.0, 'unixepoch') AS start,
+        strftime('%Y-%m-%dT%H:%M:%fZ', o.end_ms / 1000.0, 'unixepoch') AS \"end\",
+        (o.end_ms - o.start_ms) / 1000.0 AS seconds,
+        (SELECT name FROM names WHERE what = 'status' AND code = o.worst) AS worst, d.words AS cause,
+        o.missed AS missed_beats
+    FROM outages o LEFT JOIN event_details d ON d.cursor = o.worst_cursor
+        LEFT JOIN agents a ON a.id = o.agent_id;
 ");
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use heartline_fleet::IdentityInterner;
 use heartline_vocabulary::Identity;
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, Params, Row};
+use serde::Serialize;
 
 /// Executes a statement that stays prepared; returns the number of rows that it changed.
 pub(super) fn execute(
@@ -64,7 +65,12 @@ pub(super) fn from_count(stored: i64) -> u64 {
 
 /// Encodes an identity as a MessagePack map, which later versions may add to.
 pub(super) fn encode_identity(identity: &Identity) -> Vec<u8> {
-    rmp_serde::to_vec_named(identity).expect("texts and numbers can always be encoded")
+    encode(identity)
+}
+
+/// Encodes texts and numbers as a MessagePack map.
+pub(super) fn encode(value: &impl Serialize) -> Vec<u8> {
+    rmp_serde::to_vec_named(value).expect("texts and numbers can always be encoded")
 }
 
 /// Decodes an identity; `None` if the bytes are not one: the agent will send it again.

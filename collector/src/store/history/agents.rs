@@ -1,9 +1,10 @@
 //! The agents of `history.db` and their sessions: what a restart needs to know.
 
 use heartline_fleet::{HistoryDbRow, MonoTime, Transition};
-use heartline_vocabulary::{AgentRowId, Reason};
+use heartline_vocabulary::AgentRowId;
 use rusqlite::{Connection, Row, Transaction, params};
 
+use super::code::StatusCode;
 use crate::clock::WallClockAnchor;
 use crate::store::rollup::WorkCounts;
 use crate::store::sql::{self, execute};
@@ -94,9 +95,8 @@ pub(super) fn apply(
             )?;
         }
         HistoryDbRow::Transition(Transition { id, at, to, .. }) => {
-            let sql = "UPDATE agents SET state = ?2, reason = ?3, since_ms = ?4 WHERE id = ?1";
-            let reason = to.reason.map(Reason::name);
-            execute(tx, sql, params![id.0, to.state.name(), reason, wall_ms(at)])?;
+            let sql = "UPDATE agents SET status = ?2, since_ms = ?3 WHERE id = ?1";
+            execute(tx, sql, params![id.0, StatusCode(*to).code(), wall_ms(at)])?;
         }
         HistoryDbRow::LastBeat { id, session, at } => {
             execute(
@@ -111,7 +111,8 @@ pub(super) fn apply(
             let sql = "UPDATE agents SET disobeyed_generation = ?2 WHERE id = ?1";
             execute(tx, sql, params![id.0, sql::to_count(*generation)])?;
         }
-        HistoryDbRow::Commanded { .. }
+        HistoryDbRow::Identity { .. }
+        | HistoryDbRow::Commanded { .. }
         | HistoryDbRow::Obeyed { .. }
         | HistoryDbRow::Gap { .. }
         | HistoryDbRow::Work(_) => {}

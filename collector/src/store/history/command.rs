@@ -3,7 +3,7 @@
 use heartline_vocabulary::{Action, AgentRowId};
 use rusqlite::Connection;
 
-use crate::store::sql;
+use super::code::EventCode;
 
 /// The newest command that history has for an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,13 +20,17 @@ pub(crate) struct RecordedCommand {
 pub(crate) fn newest_commands(conn: &Connection) -> rusqlite::Result<Vec<RecordedCommand>> {
     // SQLite takes the other columns from the row with the maximum.
     let mut statement = conn.prepare(
-        "SELECT agent_id, action, max(generation), \"by\", words, at_ms FROM events \
-         WHERE kind IN ('kill', 'resume') AND agent_id IS NOT NULL GROUP BY agent_id",
+        "SELECT agent_id, kind, max(value), coalesce(\"by\", ''), coalesce(words, ''), at_ms \
+         FROM events LEFT JOIN event_details USING (cursor) \
+         WHERE kind IN (2, 3) AND agent_id IS NOT NULL GROUP BY agent_id",
     )?;
     let rows = statement.query_map([], |row| {
         Ok(RecordedCommand {
             id: AgentRowId(row.get(0)?),
-            action: sql::read_named(row, 1, Action::from_name)?,
+            action: match row.get(1)? {
+                EventCode::Kill => Action::Kill,
+                _ => Action::Resume,
+            },
             generation: row.get(2)?,
             by: row.get(3)?,
             reason: row.get(4)?,

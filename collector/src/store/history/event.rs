@@ -1,138 +1,271 @@
-//! Events as rows of their table; `read/event.rs` reads them. Each kind sets some columns:
+//! Events as rows; `read/event.rs` reads them. What only some of a kind have is in `event_details`.
+//! Each kind sets some columns:
 //!
-//! | kind | columns |
-//! |---|---|
-//! | `transition` | from_state, from_reason, to_state, to_reason, lasted_ms, by, words: the cause, last_lines: of a crash, joined by line feeds |
-//! | `kill`, `resume` | action, generation, by, words: the reason |
-//! | `obeyed` | action, generation, delivered_ms, obeyed_ms |
-//! | `disobeyed` | generation |
-//! | `session` | session, starts |
-//! | `gap` | from_ms; at_ms is its end; words: the name of its cause |
-//! | `registered` | |
-//! | `forgotten` | by |
+//! | kind | columns | details |
+//! |---|---|---|
+//! | `transition` | was, status; value: how long the state before had lasted, in ms | words: the cause, unless it is a live beat; by; step; missed, interval_ms; last_lines: of a crash, joined by line feeds |
+//! | `kill`, `resume` | value: the generation | by; words: the reason |
+//! | `kill obeyed`, `resume obeyed` | value: the generation | delivered_ms, obeyed_ms |
+//! | `disobeyed` | value: the generation | |
+//! | `session` | value: the number of starts | session |
+//! | `gap` | status: its cause; value: its begin; at_ms is its end | |
+//! | `registered` | | |
+//! | `forgotten` | | by |
+//! | `identity` | was: the process id; value: a row of `identities` | |
 
 use heartline_fleet::{HistoryDbRow, Transition, TransitionCause};
-use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Reason};
-use rusqlite::{Transaction, params};
+use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Identity};
+use rusqlite::{Connection, Row, Transaction, params};
 
+use super::code::{EventCode, GapCauseCode, StatusCode};
+use super::{identity, outage};
 use crate::clock::WallClockAnchor;
-use crate::store::sql;
+use crate::store::sql::{self, execute};
 
-#[derive(Default)]
-struct EventRow<'a> {
-    kind: &'static str,
-    at_ms: i64,
-    agent: Option<AgentRowId>,
-    from: Option<AgentStatus>,
-    to: Option<AgentStatus>,
-    lasted_ms: Option<i64>,
-    by: Option<&'a str>,
-    words: Option<String>,
-    action: Option<Action>,
-    generation: Option<u64>,
-    delivered_ms: Option<u64>,
-    obeyed_ms: Option<u64>,
-    session: Option<u64>,
-    starts: Option<u32>,
-    from_ms: Option<i64>,
-    last_lines: Option<String>,
+/// The most frequent cause has no words.
+pub(crate) const UNWRITTEN_CAUSE: TransitionCause = TransitionCause::Beat;
+
+/// An event as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct EventRow {
+    pub(super) at_ms: i64,
+    pub(super) agent: Option<i64>,
+    pub(super) kind: EventCode,
+    pub(super) was: Option<i64>,
+    pub(super) status: Option<i64>,
+    pub(super) value: Option<i64>,
+    pub(super) details: EventDetails,
 }
 
-/// Writes a row of the fleet as an event, if it is one.
+/// The columns of `event_details`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct EventDetails {
+    pub(super) by: Option<String>,
+    pub(super) words: Option<String>,
+    pub(super) step: Option<String>,
+    /// Beats that were missing, and the time between two.
+    pub(super) missed: Option<u32>,
+    pub(super) interval_ms: Option<u32>,
+    pub(super) session: Option<i64>,
+    pub(super) delivered_ms: Option<i64>,
+    pub(super) obeyed_ms: Option<i64>,
+    pub(super) last_lines: Option<String>,
+}
+
+/// Writes a row of the fleet as an event, if it is one, with all that follows from it.
 pub(super) fn write(
     tx: &Transaction<'_>,
     row: &HistoryDbRow,
     anchor: WallClockAnchor,
 ) -> rusqlite::Result<()> {
-    let Some(event) = event_row(row, anchor) else { return Ok(()) };
-    let state = |status: Option<AgentStatus>| status.map(|status| status.state.name());
-    let reason =
-        |status: Option<AgentStatus>| status.and_then(|status| status.reason).map(Reason::name);
-    tx.prepare_cached(
-        "INSERT INTO events (at_ms, agent_id, kind, from_state, from_reason, to_state, to_reason, \
-            lasted_ms, \"by\", words, action, generation, delivered_ms, obeyed_ms, session, \
-            starts, from_ms, last_lines) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
-    )?
-    .execute(params![
-        event.at_ms,
-        event.agent.map(|agent| agent.0),
-        event.kind,
-        state(event.from),
-        reason(event.from),
-        state(event.to),
-        reason(event.to),
-        event.lasted_ms,
-        event.by,
-        event.words,
-        event.action.map(Action::name),
-        event.generation.map(sql::to_count),
-        event.delivered_ms.map(sql::to_count),
-        event.obeyed_ms.map(sql::to_count),
-        event.session.map(sql::to_bits),
-        event.starts,
-        event.from_ms,
-        event.last_lines,
-    ])?;
+    let event = match row {
+        HistoryDbRow::Identity { id, at, identity: Identity { pid, shared } } => EventRow {
+            was: pid.map(i64::from),
+            value: Some(identity::intern(tx, shared)?),
+            ..EventRow::new(EventCode::Identity, *id, anchor.wall_ms(*at))
+        },
+        row => match EventRow::of(row, anchor) {
+            Some(event) => event,
+            None => return Ok(()),
+        },
+    };
+    append(tx, &event)
+}
+
+/// Appends an event, with all that follows from it.
+pub(super) fn append(tx: &Transaction<'_>, event: &EventRow) -> rusqlite::Result<()> {
+    let EventRow { at_ms, agent, kind, was, status, value, details } = event;
+    execute(
+        tx,
+        "INSERT INTO events (at_ms, agent_id, kind, was, status, value) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![at_ms, agent, kind, was, status, value],
+    )?;
+    let cursor = tx.last_insert_rowid();
+    if *details != EventDetails::default() {
+        details.write(tx, cursor)?;
+    }
+    if *kind == EventCode::Identity {
+        let sql = "UPDATE agents SET pid = ?2, identity = ?3 WHERE id = ?1";
+        execute(tx, sql, params![agent, was, value])?;
+    }
+    derive(tx, cursor, event)
+}
+
+/// Derives what follows from an event that is stored.
+pub(super) fn derive(tx: &Transaction<'_>, cursor: i64, event: &EventRow) -> rusqlite::Result<()> {
+    if let (EventCode::Gap, Some(from_ms)) = (event.kind, event.value) {
+        let sql = "INSERT INTO gaps (cursor, from_ms, to_ms, cause) VALUES (?1, ?2, ?3, ?4)";
+        execute(tx, sql, params![cursor, from_ms, event.at_ms, event.status])?;
+        return outage::skip_gap(tx, from_ms, event.at_ms);
+    }
+    outage::apply(tx, cursor, event)
+}
+
+impl EventDetails {
+    fn write(&self, tx: &Transaction<'_>, cursor: i64) -> rusqlite::Result<usize> {
+        execute(
+            tx,
+            "INSERT INTO event_details (cursor, \"by\", words, step, missed, interval_ms, session, \
+                delivered_ms, obeyed_ms, last_lines) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            params![
+                cursor,
+                self.by,
+                self.words,
+                self.step,
+                self.missed,
+                self.interval_ms,
+                self.session,
+                self.delivered_ms,
+                self.obeyed_ms,
+                self.last_lines,
+            ],
+        )
+    }
+}
+
+/// Calls `visit` with every event after a cursor, in order.
+pub(super) fn visit_after(
+    conn: &Connection,
+    cursor: i64,
+    mut visit: impl FnMut(i64, &EventRow) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare_cached(
+        "SELECT events.cursor, at_ms, agent_id, kind, was, status, value, \"by\", words, step, missed, \
+            interval_ms, session, delivered_ms, obeyed_ms, last_lines \
+         FROM events LEFT JOIN event_details USING (cursor) WHERE events.cursor > ?1 \
+         ORDER BY events.cursor",
+    )?;
+    let mut rows = statement.query([cursor])?;
+    while let Some(row) = rows.next()? {
+        visit(row.get(0)?, &EventRow::read(row)?)?;
+    }
     Ok(())
 }
 
-fn event_row(row: &HistoryDbRow, anchor: WallClockAnchor) -> Option<EventRow<'_>> {
-    let agent_event = |kind, id: &AgentRowId, at| EventRow {
-        kind,
-        at_ms: anchor.wall_ms(at),
-        agent: Some(*id),
-        ..EventRow::default()
-    };
-    Some(match row {
-        HistoryDbRow::Registered { id, at, .. } => agent_event("registered", id, *at),
-        HistoryDbRow::Forgotten { id, at, by } => {
-            EventRow { by: Some(by), ..agent_event("forgotten", id, *at) }
-        }
-        HistoryDbRow::Session { id, session, at, starts } => EventRow {
-            session: Some(*session),
-            starts: Some(*starts),
-            ..agent_event("session", id, *at)
-        },
-        HistoryDbRow::Transition(Transition { id, at, from, to, lasted, cause }) => EventRow {
-            from: Some(*from),
-            to: Some(*to),
-            lasted_ms: lasted.map(|span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
-            by: match cause {
-                TransitionCause::Command { by, .. } => Some(by),
-                _ => None,
+impl EventRow {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            at_ms: row.get(1)?,
+            agent: row.get(2)?,
+            kind: row.get(3)?,
+            was: row.get(4)?,
+            status: row.get(5)?,
+            value: row.get(6)?,
+            details: EventDetails {
+                by: row.get(7)?,
+                words: row.get(8)?,
+                step: row.get(9)?,
+                missed: row.get(10)?,
+                interval_ms: row.get(11)?,
+                session: row.get(12)?,
+                delivered_ms: row.get(13)?,
+                obeyed_ms: row.get(14)?,
+                last_lines: row.get(15)?,
             },
-            words: Some(cause.to_string()),
-            // No line has a line feed: it is hostile.
-            last_lines: Some(cause.last_lines().join("\n")).filter(|lines| !lines.is_empty()),
-            ..agent_event("transition", id, *at)
+        })
+    }
+
+    fn new(kind: EventCode, agent: AgentRowId, at_ms: i64) -> Self {
+        let details = EventDetails::default();
+        Self { at_ms, agent: Some(agent.0), kind, was: None, status: None, value: None, details }
+    }
+
+    /// Converts a row of the fleet that is an event, but for identities, which have a table.
+    fn of(row: &HistoryDbRow, anchor: WallClockAnchor) -> Option<Self> {
+        let event = |kind, id: &AgentRowId, at| Self::new(kind, *id, anchor.wall_ms(at));
+        let count = |number: u64| Some(sql::to_count(number));
+        Some(match row {
+            HistoryDbRow::Registered { id, at, .. } => event(EventCode::Registered, id, *at),
+            HistoryDbRow::Forgotten { id, at, by } => Self {
+                details: EventDetails { by: Some(by.to_string()), ..EventDetails::default() },
+                ..event(EventCode::Forgotten, id, *at)
+            },
+            HistoryDbRow::Session { id, session, at, starts } => Self {
+                value: Some(i64::from(*starts)),
+                details: EventDetails {
+                    session: Some(sql::to_bits(*session)),
+                    ..EventDetails::default()
+                },
+                ..event(EventCode::Session, id, *at)
+            },
+            HistoryDbRow::Transition(transition) => {
+                let Transition { id, at, from, to, lasted, .. } = transition;
+                let lasted = lasted.map(|it| i64::try_from(it.as_millis()).unwrap_or(i64::MAX));
+                Self {
+                    was: Some(StatusCode(*from).code()),
+                    status: Some(StatusCode(*to).code()),
+                    value: lasted,
+                    details: transition_details(transition),
+                    ..event(EventCode::Transition, id, *at)
+                }
+            }
+            HistoryDbRow::Commanded { id, at, action, generation, by, reason } => Self {
+                value: count(*generation),
+                details: EventDetails {
+                    by: Some(by.to_string()),
+                    words: Some(reason.to_string()),
+                    ..EventDetails::default()
+                },
+                ..event(by_action(*action, EventCode::Kill, EventCode::Resume), id, *at)
+            },
+            HistoryDbRow::Obeyed { id, at, action, generation, delivered_ms, obeyed_ms } => Self {
+                value: count(*generation),
+                details: EventDetails {
+                    delivered_ms: count(*delivered_ms),
+                    obeyed_ms: count(*obeyed_ms),
+                    ..EventDetails::default()
+                },
+                ..event(by_action(*action, EventCode::KillObeyed, EventCode::ResumeObeyed), id, *at)
+            },
+            HistoryDbRow::Disobeyed { id, at, generation } => {
+                Self { value: count(*generation), ..event(EventCode::Disobeyed, id, *at) }
+            }
+            HistoryDbRow::Gap { from, to, cause } => Self {
+                agent: None,
+                status: Some(GapCauseCode(*cause).code()),
+                value: Some(anchor.wall_ms(*from)),
+                ..event(EventCode::Gap, &AgentRowId::default(), *to)
+            },
+            HistoryDbRow::Identity { .. }
+            | HistoryDbRow::SessionEnded { .. }
+            | HistoryDbRow::Work(_)
+            | HistoryDbRow::LastBeat { .. } => return None,
+        })
+    }
+
+    /// Returns the status that a transition led to.
+    pub(super) fn to_status(&self) -> Option<AgentStatus> {
+        let is_transition = self.kind == EventCode::Transition;
+        let code = self.status.filter(|_| is_transition)?;
+        StatusCode::from_code(code).map(|code| code.0)
+    }
+}
+
+fn by_action(action: Action, kill: EventCode, resume: EventCode) -> EventCode {
+    match action {
+        Action::Kill => kill,
+        Action::Resume => resume,
+    }
+}
+
+fn transition_details(Transition { cause, step, .. }: &Transition) -> EventDetails {
+    let (missed, interval_ms) = match cause {
+        TransitionCause::Missed { beats, interval_ms } => (Some(*beats), Some(*interval_ms)),
+        _ => (None, None),
+    };
+    EventDetails {
+        by: match cause {
+            TransitionCause::Command { by, .. } => Some(by.to_string()),
+            _ => None,
         },
-        HistoryDbRow::Commanded { id, at, action, generation, by, reason } => EventRow {
-            action: Some(*action),
-            generation: Some(*generation),
-            by: Some(by),
-            words: Some(reason.to_string()),
-            ..agent_event(action.name(), id, *at)
-        },
-        HistoryDbRow::Obeyed { id, at, action, generation, delivered_ms, obeyed_ms } => EventRow {
-            action: Some(*action),
-            generation: Some(*generation),
-            delivered_ms: Some(*delivered_ms),
-            obeyed_ms: Some(*obeyed_ms),
-            ..agent_event("obeyed", id, *at)
-        },
-        HistoryDbRow::Disobeyed { id, at, generation } => {
-            EventRow { generation: Some(*generation), ..agent_event("disobeyed", id, *at) }
-        }
-        HistoryDbRow::Gap { from, to, cause } => EventRow {
-            kind: "gap",
-            at_ms: anchor.wall_ms(*to),
-            from_ms: Some(anchor.wall_ms(*from)),
-            words: Some(cause.name().to_owned()),
-            ..EventRow::default()
-        },
-        HistoryDbRow::SessionEnded { .. }
-        | HistoryDbRow::Work(_)
-        | HistoryDbRow::LastBeat { .. } => return None,
-    })
+        words: Some(cause).filter(|it| **it != UNWRITTEN_CAUSE).map(ToString::to_string),
+        step: step.as_ref().map(ToString::to_string),
+        missed,
+        interval_ms,
+        // No line has a line feed: it is hostile.
+        last_lines: Some(cause.last_lines().join("\n")).filter(|lines| !lines.is_empty()),
+        ..EventDetails::default()
+    }
 }

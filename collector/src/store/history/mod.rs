@@ -1,11 +1,15 @@
 //! `history.db`: events, sessions, and work.
 
 mod agents;
+pub(super) mod checkpoint;
+mod code;
 mod command;
 mod commit;
 mod event;
 mod fold;
+mod identity;
 mod open;
+mod outage;
 mod prune;
 mod replace;
 mod resolution;
@@ -13,9 +17,12 @@ mod spill;
 mod writer;
 
 pub(super) use agents::{AgentRecord, merge_agents};
+pub(super) use code::{EventCode, GapCauseCode, StatusCode};
 pub(super) use command::{RecordedCommand, newest_commands};
+pub(super) use event::UNWRITTEN_CAUSE;
 pub(super) use fold::FoldCursors;
 pub(super) use open::{last_alive, open, open_replacement};
+pub(super) use outage::missed_in_run;
 pub(super) use resolution::RollupResolution;
 pub(super) use spill::Spill;
 pub(super) use writer::{HistoryBatch, HistoryWriter};

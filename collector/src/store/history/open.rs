@@ -10,6 +10,8 @@ use crate::store::error::StoreError;
 use crate::store::schema::{self, HISTORY, SchemaVersion};
 use crate::store::{file, meta};
 
+use super::{code, outage};
+
 /// Size up to which a file is checked at every start.
 const CHECK_ALWAYS_MAX: u64 = 64 << 20;
 /// Size up to which a file is checked after a collector that did not end in order. Damage in a
@@ -131,7 +133,8 @@ fn prepare(conn: &mut Connection, path: &Path, from: usize) -> rusqlite::Result<
         return Ok(Some(difference));
     }
     // On a full disk this fails, and the collector must start all the same.
-    if let Err(error) = set_clean(conn, false) {
+    let prepared = code::write_names(conn).and_then(|()| outage::derive_if_outdated(conn));
+    if let Err(error) = prepared.and_then(|()| set_clean(conn, false).map(|_| ())) {
         tracing::warn!(%error, path = %path.display(), "history can't be written yet");
     }
     Ok(None)

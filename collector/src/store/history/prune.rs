@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use heartline_config::Retention;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::checkpoint;
 use super::fold::FoldCursors;
 use super::resolution::RollupResolution;
+use crate::store::meta;
 use crate::store::prune::{CHUNK_ROWS, oldest_kept_ms, prune_forgotten};
 use crate::store::sql::execute;
 
@@ -14,6 +16,13 @@ use crate::store::sql::execute;
 const MINUTES_MIN: Duration = Duration::from_secs(2 * 3_600);
 /// Least retention of hours, which today's cost is read from.
 const HOURS_MIN: Duration = Duration::from_secs(48 * 3_600);
+
+/// Events are removed once a day…
+const PRUNE_SLACK: Duration = Duration::from_secs(24 * 3_600);
+/// …or, when they are kept for a short time, so often in it.
+const PRUNES_PER_RETENTION: u32 = 8;
+/// Key of the table `meta`: the cursor through which events are being removed.
+const PRUNED_THROUGH: &str = "pruned_through";
 
 const DELETE_SESSIONS: &str = "DELETE FROM sessions WHERE agent_id = ?1";
 
@@ -43,7 +52,7 @@ pub(super) fn step(
         || RollupResolution::Hour.prune(conn, hour, CHUNK_ROWS)? > 0
         || RollupResolution::Day.prune(conn, RollupResolution::Day.slot(days_ms), CHUNK_ROWS)? > 0
         || prune_sessions(conn, hours_ms)? > 0
-        || prune_events(conn, events_ms)? > 0
+        || prune_events(conn, retention.events, events_ms)?
         || prune_forgotten(conn, DELETE_SESSIONS, retention, now_ms)?)
 }
 
@@ -57,13 +66,49 @@ fn prune_sessions(conn: &Connection, before_ms: i64) -> rusqlite::Result<usize> 
     )
 }
 
-fn prune_events(conn: &Connection, before_ms: i64) -> rusqlite::Result<usize> {
-    execute(
-        conn,
-        "DELETE FROM events WHERE cursor IN \
-         (SELECT cursor FROM events WHERE at_ms < ?1 ORDER BY at_ms LIMIT ?2)",
-        params![before_ms, CHUNK_ROWS],
-    )
+/// Removes a chunk of the events before a time, with what was derived from them; returns whether there
+/// may be more. A checkpoint takes their place. Some slack goes by until that is written again.
+fn prune_events(
+    conn: &mut Connection,
+    retention: Duration,
+    before_ms: i64,
+) -> rusqlite::Result<bool> {
+    let sql = "SELECT cursor, at_ms FROM events ORDER BY cursor LIMIT 1";
+    let first: Option<(i64, i64)> =
+        conn.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((first, first_ms)) = first else { return Ok(false) };
+    let tx = conn.transaction()?;
+    // One that was written for this, and whose events are not all removed yet.
+    let under_way = meta::get(&tx, PRUNED_THROUGH)?.filter(|through| *through >= first);
+    let through = match under_way {
+        Some(through) => through,
+        None => {
+            let slack = PRUNE_SLACK.min(retention / PRUNES_PER_RETENTION);
+            let slack_ms = i64::try_from(slack.as_millis()).unwrap_or(i64::MAX);
+            if first_ms >= before_ms.saturating_sub(slack_ms) {
+                return Ok(false);
+            }
+            let Some(through) = checkpoint::write_before(&tx, before_ms)? else { return Ok(false) };
+            meta::set(&tx, PRUNED_THROUGH, through)?;
+            through
+        }
+    };
+    for table in ["event_details", "events", "gaps"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE cursor IN \
+             (SELECT cursor FROM {table} WHERE cursor <= ?1 ORDER BY cursor LIMIT ?2)"
+        );
+        execute(&tx, &sql, params![through, CHUNK_ROWS])?;
+    }
+    // An outage that went on, or goes on, stays until it ends before everything else.
+    let sql = "DELETE FROM outages WHERE cursor IN (SELECT cursor FROM outages \
+               WHERE cursor <= ?1 AND end_ms < ?2 LIMIT ?3)";
+    execute(&tx, sql, params![through, before_ms, CHUNK_ROWS])?;
+    for table in ["checkpoints", "checkpoint_fleets"] {
+        execute(&tx, &format!("DELETE FROM {table} WHERE cursor < ?1"), [through])?;
+    }
+    tx.commit()?;
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -86,7 +131,7 @@ mod tests {
         conn.execute_batch(
             "CREATE TEMP TABLE n AS WITH RECURSIVE n(day) AS \
                 (SELECT 0 UNION ALL SELECT day + 1 FROM n LIMIT 2000) SELECT day FROM n;
-             INSERT INTO events (at_ms, kind) SELECT day * 86400000, 'registered' FROM n;
+             INSERT INTO events (at_ms, kind) SELECT day * 86400000, 9 FROM n;
              INSERT INTO sessions (agent_id, session, started_ms, ended_ms) \
                 SELECT day + 1, 1, day * 86400000, iif(day % 2, day * 86400000, NULL) FROM n;
              INSERT INTO days SELECT day, day + 1, 1, 0, 0, 0, 0, 0, 0, x'' FROM n;

@@ -15,7 +15,7 @@ use heartline_vocabulary::AgentRowId;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::commit::{CommitContext, commit};
-use super::open;
+use super::{event, identity, open};
 use crate::clock::{self, AliveMoment, WallClockAnchor};
 use crate::store::commit_number::CommitNumbers;
 use crate::store::disk;
@@ -87,8 +87,9 @@ impl Spill {
         }
         self.conn = None;
         let path = self.path.to_str().ok_or_else(full)?;
+        let spilled = file::open_reader(&self.path)?;
         history.execute("ATTACH ?1 AS spill", [path])?;
-        let merged = merge_attached(history);
+        let merged = merge_attached(history, &spilled);
         history.execute_batch("DETACH spill")?;
         merged?;
         tracing::info!("history.db has what was stored in {} meanwhile", self.path.display());
@@ -136,12 +137,13 @@ fn full() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
 }
 
-/// What the rows of a spill do to history, as `agents.rs` and `event.rs` do it row by row.
+/// What the rows of a spill do to history, as `agents.rs` does it row by row. Events are appended one
+/// by one, with all that follows from them.
 const MERGE: &str = "
 INSERT INTO main.agents (id, name, first_seen_ms)
     SELECT id, name, first_seen_ms FROM spill.agents WHERE name != ''
     ON CONFLICT (id) DO UPDATE SET name = excluded.name;
-UPDATE main.agents SET state = s.state, reason = s.reason, since_ms = s.since_ms
+UPDATE main.agents SET status = s.status, since_ms = s.since_ms
     FROM spill.agents s WHERE s.id = agents.id AND s.since_ms IS NOT NULL;
 UPDATE main.agents SET
         last_beat_ms = CASE WHEN s.last_beat_ms IS NULL THEN agents.last_beat_ms
@@ -158,30 +160,28 @@ INSERT INTO main.sessions (agent_id, session, started_ms, starts, last_beat_ms, 
         last_beat_ms = coalesce(max(last_beat_ms, excluded.last_beat_ms), last_beat_ms,
             excluded.last_beat_ms),
         ended = excluded.ended, ended_ms = excluded.ended_ms;
-INSERT INTO main.events (at_ms, agent_id, kind, from_state, from_reason, to_state, to_reason,
-        lasted_ms, \"by\", words, action, generation, delivered_ms, obeyed_ms, session, starts, from_ms,
-        last_lines)
-    SELECT at_ms, agent_id, kind, from_state, from_reason, to_state, to_reason,
-        lasted_ms, \"by\", words, action, generation, delivered_ms, obeyed_ms, session, starts, from_ms,
-        last_lines
-    FROM spill.events ORDER BY cursor;
 INSERT INTO main.meta (key, value)
     SELECT key, value FROM spill.meta
     WHERE key IN ('alive_at_ms', 'alive_boot_ms', 'boot_id', 'retention_at_ms')
     ON CONFLICT (key) DO UPDATE SET value = excluded.value;
 ";
 
-fn merge_attached(history: &mut Connection) -> rusqlite::Result<()> {
+fn merge_attached(history: &mut Connection, spilled: &Connection) -> rusqlite::Result<()> {
     let tx = history.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let spilled: i64 =
+    let spill_id: i64 =
         tx.query_row("SELECT value FROM spill.meta WHERE key = ?1", [SPILL_ID], |row| row.get(0))?;
     // A crash may have come between this commit and the removal of the file.
-    if meta::get(&tx, SPILL_ID)? != Some(spilled) {
+    if meta::get(&tx, SPILL_ID)? != Some(spill_id) {
         tx.execute_batch(MERGE)?;
+        event::visit_after(spilled, 0, |_, event| {
+            let mut event = event.clone();
+            identity::translate(spilled, &tx, &mut event)?;
+            event::append(&tx, &event)
+        })?;
         execute(
             &tx,
             "INSERT OR REPLACE INTO main.meta (key, value) VALUES (?1, ?2)",
-            params![SPILL_ID, spilled],
+            params![SPILL_ID, spill_id],
         )?;
     }
     tx.commit()
@@ -193,6 +193,7 @@ fn agent_of(row: &HistoryDbRow) -> Option<AgentRowId> {
         | HistoryDbRow::Forgotten { id, .. }
         | HistoryDbRow::Session { id, .. }
         | HistoryDbRow::SessionEnded { id, .. }
+        | HistoryDbRow::Identity { id, .. }
         | HistoryDbRow::Transition(Transition { id, .. })
         | HistoryDbRow::Commanded { id, .. }
         | HistoryDbRow::Obeyed { id, .. }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::commit::{CommitContext, CommittedWork, commit};
 use super::replace::failure;
 use super::spill::Spill;
-use super::{fold, open, prune};
+use super::{checkpoint, fold, open, prune};
 use crate::clock::{self, AliveMoment, WallClockAnchor};
 use crate::store::checkpoint::WalBacklog;
 use crate::store::disk::{self, SqliteFault};
@@ -208,9 +208,10 @@ impl HistoryWriter {
         }
         self.check_backlog();
         let now_ms = self.shared.retention_clock.now_ms(clock::now(), clock::wall_ms());
-        let done = fold::step(&mut self.conn, now_ms).and_then(|more| {
-            Ok(more | prune::step(&mut self.conn, &self.shared.retention, now_ms)?)
-        });
+        let retention = &self.shared.retention;
+        let done = checkpoint::step(&mut self.conn, now_ms)
+            .and_then(|()| fold::step(&mut self.conn, now_ms));
+        let done = done.and_then(|more| Ok(more | prune::step(&mut self.conn, retention, now_ms)?));
         done.unwrap_or_else(|error| {
             disk::abort_if_sync_failed(&error, &self.path);
             tracing::debug!(%error, "history could not be folded and pruned");

@@ -1,15 +1,15 @@
 //! Pages of events.
 
 use heartline_operator::message::{EVENTS_MAX, Event, EventKind, EventOrder, EventQuery};
-use heartline_vocabulary::{Action, GapCause, Reason, State};
-use rusqlite::{Connection, Row, ToSql, params};
+use heartline_vocabulary::Action;
+use rusqlite::{Connection, Row, ToSql};
 
 use super::{ReadError, StoreReader};
+use crate::store::history::{EventCode, GapCauseCode, StatusCode, UNWRITTEN_CAUSE, checkpoint};
 use crate::store::sql;
 
-const COLUMNS: &str = "events.cursor, at_ms, agents.name, kind, from_state, from_reason, to_state, \
-    to_reason, lasted_ms, \"by\", words, action, generation, delivered_ms, obeyed_ms, session, \
-    events.starts, from_ms, last_lines";
+const COLUMNS: &str = "events.cursor, at_ms, agents.name, kind, was, events.status, value, \"by\", words, \
+    session, delivered_ms, obeyed_ms, last_lines";
 
 impl StoreReader {
     /// Returns one page of events in the order in which they were stored, and where
@@ -34,7 +34,8 @@ fn read_page(conn: &Connection, query: &EventQuery) -> rusqlite::Result<(Vec<Eve
     };
     let sql = format!(
         "SELECT {COLUMNS} FROM events LEFT JOIN agents ON agents.id = agent_id \
-         WHERE events.cursor BETWEEN ?1 AND ?2 AND at_ms >= ?3 AND at_ms < ?4 AND {of_agent} \
+         LEFT JOIN event_details ON event_details.cursor = events.cursor \
+         WHERE kind != 11 AND events.cursor BETWEEN ?1 AND ?2 AND at_ms >= ?3 AND at_ms < ?4 AND {of_agent} \
          ORDER BY events.cursor {order} LIMIT ?5"
     );
     let since_ms = query.since_ms.unwrap_or(i64::MIN);
@@ -54,23 +55,19 @@ fn read_page(conn: &Connection, query: &EventQuery) -> rusqlite::Result<(Vec<Eve
     Ok((events, next))
 }
 
-/// Returns the cursors of the first and the last event of a time range. Events are stored nearly in
-/// the order of their times, so that few other events lie between them.
+/// Returns cursors between which all events of a time range are: as close as the checkpoints tell.
 fn cursor_range(conn: &Connection, query: &EventQuery) -> rusqlite::Result<(i64, i64)> {
     let after = query.after.map_or(0, |after| after.saturating_add(1));
     let before = query.before.map_or(i64::MAX, |before| before.saturating_sub(1));
-    let cursor = |sql, at_ms: i64| {
-        conn.prepare_cached(sql)?.query_row(params![at_ms], |row| row.get::<_, Option<i64>>(0))
-    };
     let first = match query.since_ms {
-        Some(since_ms) => cursor("SELECT min(cursor) FROM events WHERE at_ms >= ?1", since_ms)?,
-        None => Some(0),
+        Some(since_ms) => checkpoint::first_since(conn, since_ms)?,
+        None => 0,
     };
     let last = match query.until_ms {
-        Some(until_ms) => cursor("SELECT max(cursor) FROM events WHERE at_ms < ?1", until_ms)?,
-        None => Some(i64::MAX),
+        Some(until_ms) => checkpoint::last_until(conn, until_ms)?,
+        None => i64::MAX,
     };
-    Ok((first.unwrap_or(i64::MAX).max(after), last.unwrap_or(i64::MIN).min(before)))
+    Ok((first.max(after), last.min(before)))
 }
 
 fn read_event(row: &Row<'_>) -> rusqlite::Result<Event> {
@@ -78,42 +75,48 @@ fn read_event(row: &Row<'_>) -> rusqlite::Result<Event> {
 }
 
 fn read_kind(row: &Row<'_>) -> rusqlite::Result<EventKind> {
-    let count = |column| row.get(column).map(sql::from_count);
-    Ok(match row.get_ref(3)?.as_str()? {
-        "transition" => EventKind::Transition {
-            from: sql::read_named(row, 4, State::from_name)?,
-            from_reason: sql::read_named_or_null(row, 5, Reason::from_name)?,
-            to: sql::read_named(row, 6, State::from_name)?,
-            reason: sql::read_named_or_null(row, 7, Reason::from_name)?,
-            lasted_ms: row.get::<_, Option<i64>>(8)?.map(sql::from_count),
-            by: row.get(9)?,
-            cause: row.get(10)?,
-            last_lines: lines(row.get_ref(18)?.as_str_or_null()?),
-        },
-        "kill" | "resume" => EventKind::Command {
-            action: sql::read_named(row, 11, Action::from_name)?,
-            generation: count(12)?,
-            by: row.get(9)?,
-            reason: row.get(10)?,
-        },
-        "obeyed" => EventKind::Obeyed {
-            action: sql::read_named(row, 11, Action::from_name)?,
-            generation: count(12)?,
-            delivered_ms: count(13)?,
-            obeyed_ms: count(14)?,
-        },
-        "disobeyed" => EventKind::Disobeyed { generation: count(12)? },
-        "session" => {
-            EventKind::Session { session: sql::from_bits(row.get(15)?), starts: row.get(16)? }
+    let count =
+        |column| row.get::<_, Option<i64>>(column).map(|it| sql::from_count(it.unwrap_or(0)));
+    let text = |column| row.get::<_, Option<String>>(column);
+    let command = |action| -> rusqlite::Result<EventKind> {
+        let (by, reason) = (text(7)?.unwrap_or_default(), text(8)?.unwrap_or_default());
+        Ok(EventKind::Command { action, generation: count(6)?, by, reason })
+    };
+    let obeyed = |action| -> rusqlite::Result<EventKind> {
+        let (delivered_ms, obeyed_ms) = (count(10)?, count(11)?);
+        Ok(EventKind::Obeyed { action, generation: count(6)?, delivered_ms, obeyed_ms })
+    };
+    Ok(match row.get(3)? {
+        EventCode::Transition => {
+            let (StatusCode(from), StatusCode(to)) = (row.get(4)?, row.get(5)?);
+            EventKind::Transition {
+                from: from.state,
+                from_reason: from.reason,
+                to: to.state,
+                reason: to.reason,
+                lasted_ms: row.get::<_, Option<i64>>(6)?.map(sql::from_count),
+                by: text(7)?,
+                cause: Some(text(8)?.unwrap_or_else(|| UNWRITTEN_CAUSE.to_string())),
+                last_lines: lines(row.get_ref(12)?.as_str_or_null()?),
+            }
         }
-        "gap" => EventKind::Gap {
-            from_ms: row.get(17)?,
-            to_ms: row.get(1)?,
-            cause: sql::read_named(row, 10, GapCause::from_name)?,
-        },
-        "registered" => EventKind::Registered,
-        "forgotten" => EventKind::Forgotten { by: row.get(9)? },
-        _ => return sql::read_named(row, 3, |_| None),
+        EventCode::Kill => command(Action::Kill)?,
+        EventCode::Resume => command(Action::Resume)?,
+        EventCode::KillObeyed => obeyed(Action::Kill)?,
+        EventCode::ResumeObeyed => obeyed(Action::Resume)?,
+        EventCode::Disobeyed => EventKind::Disobeyed { generation: count(6)? },
+        EventCode::Session => {
+            let session = row.get::<_, Option<i64>>(9)?.map_or(0, sql::from_bits);
+            EventKind::Session { session, starts: row.get(6)? }
+        }
+        EventCode::Gap => {
+            let GapCauseCode(cause) = row.get(5)?;
+            EventKind::Gap { from_ms: row.get(6)?, to_ms: row.get(1)?, cause }
+        }
+        EventCode::Registered => EventKind::Registered,
+        EventCode::Forgotten => EventKind::Forgotten { by: text(7)?.unwrap_or_default() },
+        // Not selected: an identity is a fact about its agent, and no event for operators.
+        EventCode::Identity => return Err(rusqlite::Error::InvalidQuery),
     })
 }
 

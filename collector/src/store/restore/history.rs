@@ -1,9 +1,9 @@
 //! The rows of `history.db` that a start needs, each table in one pass.
 
-use heartline_vocabulary::{AgentRowId, AgentStatus, Reason, SessionEnd, State, WorkTotals};
+use heartline_vocabulary::{AgentRowId, AgentStatus, SessionEnd, WorkTotals};
 use rusqlite::Connection;
 
-use crate::store::history::AgentRecord;
+use crate::store::history::{AgentRecord, StatusCode};
 use crate::store::sql;
 
 /// The agents and sessions of `history.db`, by ascending id.
@@ -57,28 +57,27 @@ impl HistoryDbState {
 
 fn read_agents(conn: &Connection) -> rusqlite::Result<Vec<HistoryAgentRow>> {
     let sql = format!(
-        "SELECT {}, state, reason, since_ms, last_beat_ms, starts, disobeyed_generation, ok, failed, \
+        "SELECT {}, status, since_ms, last_beat_ms, starts, disobeyed_generation, ok, failed, \
             cost_nano_usd, tokens_in, tokens_out FROM agents ORDER BY id",
         AgentRecord::COLUMNS
     );
     let mut statement = conn.prepare(&sql)?;
     let rows = statement.query_map([], |row| {
-        let state = sql::read_named(row, 4, State::from_name)?;
-        let reason = sql::read_named_or_null(row, 5, Reason::from_name)?;
+        let StatusCode(status) = row.get(4)?;
         let count = |column| row.get(column).map(sql::from_count);
         Ok(HistoryAgentRow {
             agent: AgentRecord::read(row)?,
-            status: AgentStatus { state, reason },
-            since_ms: row.get(6)?,
-            last_beat_ms: row.get(7)?,
-            starts: row.get(8)?,
-            disobeyed_generation: count(9)?,
+            status,
+            since_ms: row.get(5)?,
+            last_beat_ms: row.get(6)?,
+            starts: row.get(7)?,
+            disobeyed_generation: count(8)?,
             totals: WorkTotals {
-                ok: count(10)?,
-                failed: count(11)?,
-                cost_nano_usd: count(12)?,
-                tokens_in: count(13)?,
-                tokens_out: count(14)?,
+                ok: count(9)?,
+                failed: count(10)?,
+                cost_nano_usd: count(11)?,
+                tokens_in: count(12)?,
+                tokens_out: count(13)?,
             },
         })
     })?;

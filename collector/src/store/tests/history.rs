@@ -16,7 +16,7 @@ fn transition(
 ) -> HistoryDbRow {
     let lasted = Some(Duration::from_millis(4_320));
     let id = AgentRowId(id);
-    HistoryDbRow::Transition(Transition { id, at: at(at_ms), from, to, lasted, cause })
+    HistoryDbRow::Transition(Transition { id, at: at(at_ms), from, to, lasted, cause, step: None })
 }
 
 fn session(id: i64, session: u64, at_ms: i64, starts: u32) -> HistoryDbRow {

@@ -29,6 +29,7 @@ fn what_was_judged_while_history_was_locked_survives() {
                 last_lines: ["Killed".into()].into(),
                 ..Default::default()
             }),
+            step: None,
         };
         register(&opened, 2, "agent-2");
         opened.record([
@@ -40,7 +41,7 @@ fn what_was_judged_while_history_was_locked_survives() {
         let spill = path(&dir, "history.db.pending");
         let deadline = crate::clock::now() + EVENT_TIMEOUT;
         let is_spilled = || {
-            let sql = "SELECT count(*) FROM events WHERE kind IN ('transition', 'registered')";
+            let sql = "SELECT count(*) FROM events WHERE kind IN (1, 9)";
             let conn = Connection::open(&spill).unwrap();
             conn.query_row(sql, [], |row| row.get(0)).unwrap_or(0) == 2
         };
@@ -94,7 +95,7 @@ fn a_spill_that_was_merged_before_a_crash_is_not_merged_twice() {
     let spill = fs::read(path(&dir, "history.db.pending")).unwrap();
     let count = || {
         let conn = Connection::open(path(&dir, "history.db")).unwrap();
-        let sql = "SELECT count(*) FROM events WHERE kind = 'registered'";
+        let sql = "SELECT count(*) FROM events WHERE kind = 9";
         conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
     };
     open(dir.path()).store.close();

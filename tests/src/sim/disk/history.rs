@@ -145,7 +145,8 @@ impl HistoryTables {
                         stored.known.push(row.ticket);
                     }
                 }
-                HistoryDbRow::Commanded { .. }
+                HistoryDbRow::Identity { .. }
+                | HistoryDbRow::Commanded { .. }
                 | HistoryDbRow::Obeyed { .. }
                 | HistoryDbRow::Disobeyed { .. }
                 | HistoryDbRow::Gap { .. } => {}

@@ -1,0 +1,167 @@
+//! Outages, derived from events: an outage begins when an agent becomes degraded or unreachable, and
+//! ends when it is healthy again, killed, stopped, or forgotten. A time that was not observed does not
+//! end it. Its number is the cursor of the event that began it.
+
+use heartline_vocabulary::{AgentStatus, State};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use super::code::{EventCode, StatusCode};
+use super::event::{self, EventRow};
+use crate::store::meta;
+use crate::store::sql::execute;
+
+/// Version of what is derived from events; another one is derived anew when a database is opened.
+const VERSION: i64 = 1;
+/// Key of the table `meta`.
+const DERIVED: &str = "outages_version";
+
+/// An outage that has not ended.
+#[derive(Clone, Copy, Debug)]
+struct OpenOutage {
+    cursor: i64,
+    start_ms: i64,
+    worst: AgentStatus,
+    /// Beats that were missed in runs of them that have ended.
+    missed: i64,
+    /// The run that goes on: when its first beat was due, and the time between two.
+    run: Option<(i64, i64)>,
+}
+
+/// Derives what follows from an event that was appended.
+pub(super) fn apply(tx: &Transaction<'_>, cursor: i64, event: &EventRow) -> rusqlite::Result<()> {
+    let Some(agent) = event.agent else { return Ok(()) };
+    match (event.kind, event.to_status()) {
+        (EventCode::Transition, Some(status)) if is_outage(status) => match find_open(tx, agent)? {
+            Some(outage) => outage.go_on(tx, cursor, event, status),
+            None => begin(tx, cursor, agent, event, status),
+        },
+        (EventCode::Transition, Some(_)) | (EventCode::Forgotten, None) => {
+            match find_open(tx, agent)? {
+                Some(outage) => outage.end(tx, event.at_ms),
+                None => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes a time that was not observed out of the runs of missed beats.
+pub(super) fn skip_gap(tx: &Transaction<'_>, from_ms: i64, to_ms: i64) -> rusqlite::Result<()> {
+    let sql = "UPDATE outages SET run_from_ms = run_from_ms + ?2 - max(?1, run_from_ms) \
+               WHERE end_ms IS NULL AND run_from_ms < ?2";
+    execute(tx, sql, params![from_ms, to_ms])?;
+    Ok(())
+}
+
+/// Derives all outages anew, where another version of this program did, or none.
+pub(super) fn derive_if_outdated(conn: &mut Connection) -> rusqlite::Result<()> {
+    if meta::get(conn, DERIVED)? == Some(VERSION) {
+        return Ok(());
+    }
+    let tx = conn.transaction()?;
+    tx.execute_batch("DELETE FROM outages; DELETE FROM gaps;")?;
+    event::visit_after(&tx, 0, |cursor, event| event::derive(&tx, cursor, event))?;
+    meta::set(&tx, DERIVED, VERSION)?;
+    tx.commit()
+}
+
+/// Returns whether an agent in this status is out.
+const fn is_outage(status: AgentStatus) -> bool {
+    matches!(status.state, State::Degraded | State::Unreachable)
+}
+
+fn find_open(conn: &Connection, agent: i64) -> rusqlite::Result<Option<OpenOutage>> {
+    conn.prepare_cached(
+        "SELECT cursor, start_ms, worst, missed, run_from_ms, run_interval_ms FROM outages \
+         WHERE agent_id = ?1 AND end_ms IS NULL",
+    )?
+    .query_row([agent], |row| {
+        let run: (Option<i64>, Option<i64>) = (row.get(4)?, row.get(5)?);
+        Ok(OpenOutage {
+            cursor: row.get(0)?,
+            start_ms: row.get(1)?,
+            worst: row.get::<_, StatusCode>(2)?.0,
+            missed: row.get(3)?,
+            run: run.0.zip(run.1),
+        })
+    })
+    .optional()
+}
+
+fn begin(
+    tx: &Transaction<'_>,
+    cursor: i64,
+    agent: i64,
+    event: &EventRow,
+    status: AgentStatus,
+) -> rusqlite::Result<()> {
+    let run = run_of(event);
+    execute(
+        tx,
+        "INSERT INTO outages (cursor, agent_id, start_ms, worst, worst_cursor, run_from_ms, \
+            run_interval_ms) VALUES (?1, ?2, ?3, ?4, ?1, ?5, ?6)",
+        params![
+            cursor,
+            agent,
+            event.at_ms,
+            StatusCode(status).code(),
+            run.map(|run| run.0),
+            run.map(|run| run.1)
+        ],
+    )?;
+    Ok(())
+}
+
+/// Returns when the first beat was due of those that an event says were missed, and the time between two.
+fn run_of(event: &EventRow) -> Option<(i64, i64)> {
+    let interval_ms = i64::from(event.details.interval_ms.filter(|it| *it > 0)?);
+    let missed = i64::from(event.details.missed?);
+    Some((event.at_ms - missed * interval_ms, interval_ms))
+}
+
+impl OpenOutage {
+    /// Goes on in another status.
+    fn go_on(
+        self,
+        tx: &Transaction<'_>,
+        cursor: i64,
+        event: &EventRow,
+        status: AgentStatus,
+    ) -> rusqlite::Result<()> {
+        let run = run_of(event);
+        // A run of missed beats goes on from late to silent.
+        let (missed, run) = match (self.run, run) {
+            (Some(before), Some(_)) => (self.missed, Some(before)),
+            (_, run) => (self.missed_until(event.at_ms), run),
+        };
+        let is_worse = status.state.severity() > self.worst.state.severity();
+        let sql = "UPDATE outages SET missed = ?2, run_from_ms = ?3, run_interval_ms = ?4, \
+                   worst = iif(?5, ?6, worst), worst_cursor = iif(?5, ?7, worst_cursor) \
+                   WHERE cursor = ?1";
+        let worst = StatusCode(status).code();
+        let (from_ms, interval_ms) = run.unzip();
+        execute(
+            tx,
+            sql,
+            params![self.cursor, missed, from_ms, interval_ms, is_worse, worst, cursor],
+        )?;
+        Ok(())
+    }
+
+    fn end(self, tx: &Transaction<'_>, at_ms: i64) -> rusqlite::Result<()> {
+        let (end_ms, missed) = (at_ms.max(self.start_ms), self.missed_until(at_ms));
+        let sql = "UPDATE outages SET end_ms = ?2, missed = ?3, run_from_ms = NULL, \
+                   run_interval_ms = NULL WHERE cursor = ?1";
+        execute(tx, sql, params![self.cursor, end_ms, missed])?;
+        Ok(())
+    }
+
+    fn missed_until(&self, at_ms: i64) -> i64 {
+        self.missed + missed_in_run(self.run, at_ms)
+    }
+}
+
+/// Returns how many beats of a run of missed ones were due until a moment.
+pub(crate) fn missed_in_run(run: Option<(i64, i64)>, at_ms: i64) -> i64 {
+    run.map_or(0, |(from_ms, interval_ms)| (at_ms - from_ms).max(0) / interval_ms.max(1))
+}
