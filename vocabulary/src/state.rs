@@ -67,6 +67,7 @@ impl State {
 
 /// A state with its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AgentStatus {
     /// The state.
     pub state: State,

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::ServerContext;
 use super::access::SocketRole;
 use super::connection::ReplyWriter;
+use super::history;
 use super::selection::{self, AgentMatcher, FleetPages, Selection};
 use super::subscription::ClientGone;
 use super::token;
@@ -74,6 +75,8 @@ async fn reply(
         }
         Request::Agent { agent } => agent_detail(agent, context).await,
         Request::Events(query) => events(query, context).await,
+        Request::Outages(query) => history::outages(query, context).await,
+        Request::Past { at_ms, filter } => history::past(at_ms, &filter, context).await,
         Request::Command(command) => {
             may_control(operator)?;
             run_command(command, operator, context).await
@@ -114,7 +117,8 @@ pub fn ending() -> RequestError {
     (ErrorCode::Unavailable, "the collector is shutting down".to_owned())
 }
 
-fn unavailable(error: &impl std::fmt::Display) -> RequestError {
+/// Returns the error of a question that history can't answer.
+pub fn unavailable(error: &impl std::fmt::Display) -> RequestError {
     (ErrorCode::Unavailable, format!("history can't be read: {error}"))
 }
 
@@ -192,7 +196,7 @@ async fn events(mut query: EventQuery, context: &ServerContext) -> Result<Reply,
 
 /// Waits until everything that was judged before is on disk, so that an answer holds what its
 /// operator was shown. While history is paused there is nothing to wait for.
-async fn flush_history(context: &ServerContext) -> Result<(), RequestError> {
+pub async fn flush_history(context: &ServerContext) -> Result<(), RequestError> {
     let flushed = context.driver.request(DriverRequest::FlushHistory);
     match timeout(FLUSH_WITHIN, flushed).await {
         Ok(flushed) => flushed.ok_or_else(ending),

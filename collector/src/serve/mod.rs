@@ -5,6 +5,7 @@ mod access;
 mod answer;
 mod authorizer;
 mod connection;
+mod history;
 mod places;
 mod publisher;
 mod recent_work;

@@ -420,6 +420,8 @@ fn name(request: &Request) -> &'static str {
         Request::Subscribe { .. } => "subscribe",
         Request::Agent { .. } => "agent",
         Request::Events(_) => "events",
+        Request::Outages(_) => "outages",
+        Request::Past { .. } => "past",
         Request::Command(command) => match command.action {
             heartline_vocabulary::Action::Kill => "kill",
             heartline_vocabulary::Action::Resume => "resume",

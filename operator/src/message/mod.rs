@@ -10,7 +10,9 @@ mod collector;
 mod command;
 mod entry_list;
 mod event;
+mod outage;
 mod part;
+mod past;
 mod selector;
 
 pub use agent::{
@@ -22,6 +24,8 @@ pub use command::{
     AgentCommand, CommandOutcome, ForgetCommand, TokenInfo, TokenReply, TokenRequest,
 };
 pub use event::{EVENTS_MAX, Event, EventKind, EventOrder, EventQuery};
+pub use outage::{OUTAGES_MAX, Outage, OutageQuery};
+pub use past::{PastAgent, PastFleet, PastGap};
 pub use selector::{
     AgentSelector, SelectionPreview, UnknownName, is_pattern, is_similar, selection_fingerprint,
 };
@@ -77,6 +81,11 @@ pub enum Request {
     Agent { agent: String },
     /// A page of history ([`Reply::Events`]).
     Events(EventQuery),
+    /// A page of outages ([`Reply::Outages`]).
+    Outages(OutageQuery),
+    /// Agents as they were at a moment ([`Reply::Past`]), those that match a
+    /// [`Filter`](crate::Filter).
+    Past { at_ms: i64, filter: String },
     /// What a command would hit ([`Reply::Preview`]).
     Preview {
         agents: AgentSelector,
@@ -123,6 +132,15 @@ pub enum Reply {
         /// Where [`EventQuery::following`] goes on; `None` on the last page.
         next: Option<i64>,
     },
+    /// To [`Request::Outages`]: one page.
+    Outages {
+        /// Oldest first.
+        outages: Vec<Outage>,
+        /// Where [`OutageQuery::following`] goes on; `None` on the last page.
+        next: Option<i64>,
+    },
+    /// To [`Request::Past`].
+    Past(PastFleet),
     /// To [`Request::Preview`].
     Preview(Box<SelectionPreview>),
     /// To [`Request::Command`].

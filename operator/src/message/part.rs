@@ -1,6 +1,6 @@
 //! Requests and replies that are too long for one frame, in parts.
 
-use super::{AgentSelector, CommandOutcome, Reply, Request};
+use super::{AgentSelector, CommandOutcome, PastFleet, Reply, Request};
 
 /// Most bytes of the names in one part of a request.
 const PART_BYTES: usize = 512 << 10;
@@ -15,6 +15,7 @@ impl Reply {
             Self::Command(outcome) => outcome.targets.len() > PART_ITEMS,
             Self::Forgotten { agents } => agents.len() > PART_ITEMS,
             Self::Events { events, .. } => events.len() > PART_ITEMS,
+            Self::Past(fleet) => fleet.agents.len() > PART_ITEMS,
             Self::Part(reply) => reply.is_long(),
             _ => false,
         }
@@ -39,6 +40,17 @@ impl Reply {
                 let first = part(Self::Events { events, next });
                 Some((first, Self::Events { events: rest, next }))
             }
+            Self::Outages { mut outages, next } => {
+                let rest = split_list(&mut outages)?;
+                let first = part(Self::Outages { outages, next });
+                Some((first, Self::Outages { outages: rest, next }))
+            }
+            Self::Past(mut fleet) => {
+                let agents = split_list(&mut fleet.agents)?;
+                let PastFleet { at_ms, gap, .. } = fleet;
+                let rest = PastFleet { at_ms, gap, agents };
+                Some((part(Self::Past(fleet)), Self::Past(rest)))
+            }
             Self::Part(reply) => {
                 let (first, rest) = reply.split()?;
                 Some((first, part(rest)))
@@ -62,6 +74,14 @@ impl Reply {
             (Self::Events { mut events, next }, Self::Events { events: rest, .. }) => {
                 events.extend(rest);
                 Some(Self::Events { events, next })
+            }
+            (Self::Outages { mut outages, next }, Self::Outages { outages: rest, .. }) => {
+                outages.extend(rest);
+                Some(Self::Outages { outages, next })
+            }
+            (Self::Past(mut fleet), Self::Past(rest)) => {
+                fleet.agents.extend(rest.agents);
+                Some(Self::Past(fleet))
             }
             _ => None,
         }

@@ -20,7 +20,7 @@ pub(super) use agents::{AgentRecord, merge_agents};
 pub(super) use code::{EventCode, GapCauseCode, StatusCode};
 pub(super) use command::{RecordedCommand, newest_commands};
 pub(super) use event::UNWRITTEN_CAUSE;
-pub(super) use fold::FoldCursors;
+pub(super) use fold::{FoldCursor, FoldCursors};
 pub(super) use open::{last_alive, open, open_replacement};
 pub(super) use outage::missed_in_run;
 pub(super) use resolution::RollupResolution;

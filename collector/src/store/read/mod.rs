@@ -1,6 +1,10 @@
 //! Read-only access to both databases, beside their writers.
 
 mod event;
+mod gap;
+mod identity;
+mod outage;
+mod past;
 mod pool;
 mod work;
 
@@ -16,6 +20,7 @@ use super::file::{self, CONTROL_FILE, HISTORY_FILE};
 use super::place::DatabaseFiles;
 use super::{control, sql};
 
+pub use past::PastReading;
 use pool::QueryLimit;
 pub use pool::{ReaderPool, ReaderPoolConfig};
 

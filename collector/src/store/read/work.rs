@@ -9,7 +9,7 @@ use heartline_vocabulary::AgentRowId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{ReadError, StoreReader};
-use crate::store::history::{FoldCursors, RollupResolution};
+use crate::store::history::{FoldCursor, FoldCursors, RollupResolution};
 use crate::store::rollup::{WorkCounts, WorkLatencyHistogram};
 
 /// Length of a [`RecentWork`] in minutes, with the current one.
@@ -80,13 +80,42 @@ fn finish(sums: &BTreeMap<i64, RecentWorkSum>) -> BTreeMap<AgentRowId, RecentWor
     sums.iter().map(|(&agent, sum)| (AgentRowId(agent), sum.finish())).collect()
 }
 
+/// Returns the work of every agent in the hour until a moment, to the minute; or that of the hour that holds
+/// the moment, and `true`, where minutes are not kept any more.
+pub(super) fn until(
+    conn: &Connection,
+    at_ms: i64,
+) -> rusqlite::Result<(BTreeMap<AgentRowId, RecentWork>, bool)> {
+    let mut sums = BTreeMap::new();
+    let (all, slots) = (0..=i64::MAX, WorkSlots::new(conn, at_ms)?);
+    let has_minutes = conn
+        .prepare_cached("SELECT coalesce(min(slot) < ?1, false) FROM minutes")?
+        .query_row([slots.minute - WINDOW_MINUTES], |row| row.get(0))?;
+    if has_minutes || slots.cursors.hours.slot <= slots.minute / WINDOW_MINUTES {
+        slots.add_agents(conn, &all, &mut sums)?;
+        return Ok((finish(&sums), false));
+    }
+    let hour = RollupResolution::Hour.slot(at_ms);
+    RollupResolution::Hour.visit(conn, hour, &all, |agent, counts, latency| {
+        let sum: &mut RecentWorkSum = sums.entry(agent).or_default();
+        sum.window.add(counts);
+        sum.latency.add_packed(latency);
+    })?;
+    Ok((finish(&sums), true))
+}
+
 impl WorkSlots {
+    /// Returns the slots to be read at a moment, whatever came later.
     fn new(conn: &Connection, now_ms: i64) -> rusqlite::Result<Self> {
+        let minute = RollupResolution::Minute.slot(now_ms);
+        let mut cursors = FoldCursors::read(conn)?;
+        let hour = FoldCursor { slot: minute.div_euclid(WINDOW_MINUTES), agent: 0 };
+        cursors.hours = cursors.hours.min(hour);
         Ok(Self {
-            minute: RollupResolution::Minute.slot(now_ms),
+            minute,
             midnight: RollupResolution::Day.slot(now_ms)
                 * RollupResolution::Hour.slots_in(RollupResolution::Day),
-            cursors: FoldCursors::read(conn)?,
+            cursors,
         })
     }
 

@@ -6,6 +6,7 @@ mod history;
 mod locked;
 mod lost;
 mod once;
+mod outages;
 mod retention;
 mod trouble;
 

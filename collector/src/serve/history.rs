@@ -1,0 +1,63 @@
+//! Questions about the past.
+
+use heartline_operator::message::{ErrorCode, OUTAGES_MAX, OutageQuery, PastFleet, Reply};
+use heartline_operator::{Filter, text};
+
+use super::ServerContext;
+use super::answer::{RequestError, flush_history, unavailable};
+use crate::clock;
+use crate::store::PastReading;
+
+/// Answers with one page of outages.
+pub(super) async fn outages(
+    mut query: OutageQuery,
+    context: &ServerContext,
+) -> Result<Reply, RequestError> {
+    let filter = parse(&std::mem::take(&mut query.filter))?;
+    flush_history(context).await?;
+    let (query, now_ms) =
+        (OutageQuery { limit: query.limit.clamp(1, OUTAGES_MAX), ..query }, clock::wall_ms());
+    let read = context.readers.read(move |reader| reader.outages(&query, now_ms));
+    let (mut outages, next) = read.await.map_err(|error| unavailable(&error))?;
+    outages.retain(|outage| filter.matches(&outage.to_entry(), now_ms));
+    Ok(Reply::Outages { outages, next })
+}
+
+/// Answers with the agents as they were at a moment.
+pub(super) async fn past(
+    at_ms: i64,
+    filter: &str,
+    context: &ServerContext,
+) -> Result<Reply, RequestError> {
+    let filter = parse(filter)?;
+    let now_ms = clock::wall_ms();
+    if at_ms > now_ms {
+        let (at, now) = (text::timestamp(at_ms), text::timestamp(now_ms));
+        let message = format!("{at} has not come yet: it is {now}");
+        return Err((ErrorCode::BadRequest, message));
+    }
+    flush_history(context).await?;
+    let read = context.readers.read(move |reader| reader.past(at_ms));
+    match read.await.map_err(|error| unavailable(&error))? {
+        PastReading::Fleet(fleet) => {
+            let PastFleet { gap, mut agents, .. } = fleet;
+            agents.retain(|agent| filter.matches(&agent.to_entry(), at_ms));
+            Ok(Reply::Past(PastFleet { at_ms, gap, agents }))
+        }
+        PastReading::BeforeFirst(first_ms) => {
+            let at = text::timestamp(at_ms);
+            let message = match first_ms {
+                Some(first_ms) => format!(
+                    "nothing is known of {at}: history begins at {}",
+                    text::timestamp(first_ms)
+                ),
+                None => format!("nothing is known of {at}: history is empty"),
+            };
+            Err((ErrorCode::NotFound, message))
+        }
+    }
+}
+
+fn parse(filter: &str) -> Result<Filter, RequestError> {
+    Filter::parse(filter).map_err(|error| (ErrorCode::BadRequest, error.to_string()))
+}

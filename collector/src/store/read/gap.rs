@@ -1,0 +1,53 @@
+//! Times that were not observed.
+
+use heartline_operator::message::PastGap;
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use crate::store::history::GapCauseCode;
+
+fn read(row: &Row<'_>) -> rusqlite::Result<PastGap> {
+    let GapCauseCode(cause) = row.get(2)?;
+    Ok(PastGap { from_ms: row.get(0)?, to_ms: row.get(1)?, cause })
+}
+
+/// Returns the gaps that end after a moment, by their begin.
+pub(super) fn since(conn: &Connection, since_ms: i64) -> rusqlite::Result<Vec<PastGap>> {
+    let sql = "SELECT from_ms, to_ms, cause FROM gaps WHERE to_ms > ?1 ORDER BY from_ms";
+    conn.prepare_cached(sql)?.query_map([since_ms], read)?.collect()
+}
+
+/// Returns the gap that a moment is in.
+pub(super) fn at(conn: &Connection, at_ms: i64) -> rusqlite::Result<Option<PastGap>> {
+    let sql = "SELECT from_ms, to_ms, cause FROM gaps WHERE from_ms <= ?1 AND to_ms > ?1 LIMIT 1";
+    conn.prepare_cached(sql)?.query_row([at_ms], read).optional()
+}
+
+/// Returns how much of a range is in gaps, in ms. Gaps may overlap each other.
+pub(super) fn overlap_ms(gaps: &[PastGap], from_ms: i64, to_ms: i64) -> u64 {
+    let (mut covered_until, mut sum) = (from_ms, 0);
+    for gap in gaps {
+        let (from, to) = (gap.from_ms.max(covered_until), gap.to_ms.min(to_ms));
+        if to > from {
+            sum += to - from;
+            covered_until = to;
+        }
+    }
+    sum.cast_unsigned()
+}
+
+#[cfg(test)]
+mod tests {
+    use heartline_vocabulary::GapCause;
+
+    use super::*;
+
+    #[test]
+    fn what_two_gaps_have_in_common_counts_once() {
+        let gap = |from_ms, to_ms| PastGap { from_ms, to_ms, cause: GapCause::Down };
+        let gaps = [gap(0, 10), gap(5, 20), gap(30, 40)];
+        assert_eq!(overlap_ms(&gaps, 0, 100), 30);
+        assert_eq!(overlap_ms(&gaps, 8, 35), 17);
+        assert_eq!(overlap_ms(&gaps, 20, 30), 0);
+        assert_eq!(overlap_ms(&[], 0, 100), 0);
+    }
+}

@@ -1,0 +1,207 @@
+//! Pages of outages.
+
+use std::collections::BTreeSet;
+
+use heartline_operator::message::{EventOrder, OUTAGES_MAX, Outage, OutageQuery, PastGap};
+use heartline_vocabulary::{AgentStatus, State};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::identity::IdentityReader;
+use super::{ReadError, StoreReader, gap};
+use crate::store::history::{StatusCode, checkpoint, missed_in_run};
+use crate::store::sql;
+
+const COLUMNS: &str = "outages.cursor, agent_id, agents.name, start_ms, end_ms, worst, d.words, s.step, \
+    outages.missed, run_from_ms, run_interval_ms";
+
+const TABLES: &str = "outages LEFT JOIN agents ON agents.id = agent_id \
+    LEFT JOIN event_details d ON d.cursor = worst_cursor \
+    LEFT JOIN event_details s ON s.cursor = outages.cursor";
+
+impl StoreReader {
+    /// Returns one page of outages that overlap a range of time, oldest first, and where
+    /// [`OutageQuery::following`] goes on if there is another one. Beats that go on being missed are
+    /// counted until `now_ms`.
+    ///
+    /// # Errors [`ReadError`]
+    pub fn outages(
+        &mut self,
+        query: &OutageQuery,
+        now_ms: i64,
+    ) -> Result<(Vec<Outage>, Option<i64>), ReadError> {
+        self.history.read("outages", |conn| read_page(conn, query, now_ms))
+    }
+}
+
+fn read_page(
+    conn: &Connection,
+    query: &OutageQuery,
+    now_ms: i64,
+) -> rusqlite::Result<(Vec<Outage>, Option<i64>)> {
+    let limit = query.limit.clamp(1, OUTAGES_MAX) as usize;
+    let rows = match &query.agent {
+        Some(agent) => of_agent(conn, query, agent, limit + 1)?,
+        None => of_fleet(conn, query, limit + 1)?,
+    };
+    let next = rows.get(limit).and(rows.get(limit - 1)).map(|last| last.id);
+    let rows = &rows[..limit.min(rows.len())];
+    let earliest_ms = rows.iter().map(|row| row.start_ms).min().unwrap_or(now_ms);
+    let gaps = gap::since(conn, earliest_ms)?;
+    let mut identities = IdentityReader::default();
+    let outages = rows.iter().map(|row| row.finish(conn, &gaps, &mut identities, now_ms));
+    let mut outages: Vec<Outage> = outages.collect::<rusqlite::Result<_>>()?;
+    if query.order == EventOrder::NewestFirst {
+        outages.reverse();
+    }
+    Ok((outages, next))
+}
+
+/// A row of the table.
+struct OutageRow {
+    id: i64,
+    agent_id: i64,
+    agent: String,
+    start_ms: i64,
+    end_ms: Option<i64>,
+    worst: AgentStatus,
+    cause: Option<String>,
+    step: Option<String>,
+    missed: i64,
+    run: Option<(i64, i64)>,
+}
+
+impl OutageRow {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let StatusCode(worst) = row.get(5)?;
+        let run: (Option<i64>, Option<i64>) = (row.get(9)?, row.get(10)?);
+        Ok(Self {
+            id: row.get(0)?,
+            agent_id: row.get(1)?,
+            agent: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+            start_ms: row.get(3)?,
+            end_ms: row.get(4)?,
+            worst,
+            cause: row.get(6)?,
+            step: row.get(7)?,
+            missed: row.get(8)?,
+            run: run.0.zip(run.1),
+        })
+    }
+
+    fn finish(
+        &self,
+        conn: &Connection,
+        gaps: &[PastGap],
+        identities: &mut IdentityReader,
+        now_ms: i64,
+    ) -> rusqlite::Result<Outage> {
+        let end_ms = self.end_ms.unwrap_or(now_ms).max(self.start_ms);
+        Ok(Outage {
+            id: self.id,
+            agent: self.agent.clone(),
+            identity: identities.at_cursor(conn, self.agent_id, self.id)?,
+            start_ms: self.start_ms,
+            end_ms: self.end_ms,
+            unobserved_ms: gap::overlap_ms(gaps, self.start_ms, end_ms),
+            worst: self.worst,
+            cause: self.cause.clone(),
+            step: self.step.clone(),
+            missed_beats: sql::from_count(self.missed + missed_in_run(self.run, now_ms)),
+        })
+    }
+}
+
+/// Returns the SQL of an order, and the bounds of the page.
+fn page_of(query: &OutageQuery) -> (&'static str, i64, i64) {
+    let order = match query.order {
+        EventOrder::OldestFirst => "ASC",
+        EventOrder::NewestFirst => "DESC",
+    };
+    let after = query.after.map_or(0, |after| after.saturating_add(1));
+    let before = query.before.map_or(i64::MAX, |before| before.saturating_sub(1));
+    (order, after, before)
+}
+
+fn of_agent(
+    conn: &Connection,
+    query: &OutageQuery,
+    agent: &str,
+    limit: usize,
+) -> rusqlite::Result<Vec<OutageRow>> {
+    let (order, after, before) = page_of(query);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {TABLES} \
+         WHERE agent_id IN (SELECT id FROM agents WHERE name = ?1) \
+            AND outages.cursor BETWEEN ?2 AND ?3 \
+            AND start_ms < ?4 AND (end_ms IS NULL OR end_ms > ?5) \
+         ORDER BY outages.cursor {order} LIMIT ?6"
+    );
+    let (since_ms, until_ms) = range_of(query);
+    let parameters = params![agent, after, before, until_ms, since_ms, limit as i64];
+    conn.prepare_cached(&sql)?.query_map(parameters, OutageRow::read)?.collect()
+}
+
+fn range_of(query: &OutageQuery) -> (i64, i64) {
+    (query.since_ms.unwrap_or(i64::MIN), query.until_ms.unwrap_or(i64::MAX))
+}
+
+/// Outages of the fleet: those that begin in the range, which stand together, and those of the agents
+/// that were out when it began.
+fn of_fleet(
+    conn: &Connection,
+    query: &OutageQuery,
+    limit: usize,
+) -> rusqlite::Result<Vec<OutageRow>> {
+    let (order, after, before) = page_of(query);
+    let (since_ms, until_ms) = range_of(query);
+    let begun_before = match query.since_ms {
+        Some(since_ms) => open_at(conn, since_ms)?,
+        None => BTreeSet::new(),
+    };
+    let first = match query.since_ms {
+        Some(since_ms) => checkpoint::first_since(conn, since_ms)?,
+        None => 0,
+    };
+    let last = match query.until_ms {
+        Some(until_ms) => checkpoint::last_until(conn, until_ms)?,
+        None => i64::MAX,
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {TABLES} WHERE outages.cursor BETWEEN ?1 AND ?2 \
+            AND start_ms < ?3 AND (end_ms IS NULL OR end_ms > ?4) \
+         ORDER BY outages.cursor {order} LIMIT ?5"
+    );
+    let parameters = params![first.max(after), last.min(before), until_ms, since_ms, limit as i64];
+    let mut rows: Vec<OutageRow> = conn
+        .prepare_cached(&sql)?
+        .query_map(parameters, OutageRow::read)?
+        .collect::<Result<_, _>>()?;
+    let one = format!("SELECT {COLUMNS} FROM {TABLES} WHERE outages.cursor = ?1");
+    let mut one = conn.prepare_cached(&one)?;
+    let is_missing = |cursor: &&i64| **cursor >= after && **cursor <= before && **cursor < first;
+    for cursor in begun_before.iter().filter(is_missing) {
+        rows.push(one.query_row([cursor], OutageRow::read)?);
+    }
+    match query.order {
+        EventOrder::OldestFirst => rows.sort_unstable_by_key(|row| row.id),
+        EventOrder::NewestFirst => rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.id)),
+    }
+    rows.truncate(limit);
+    Ok(rows)
+}
+
+/// Returns the outages that were going on at a moment.
+fn open_at(conn: &Connection, at_ms: i64) -> rusqlite::Result<BTreeSet<i64>> {
+    let mut open = BTreeSet::new();
+    let mut newest = conn.prepare_cached(
+        "SELECT cursor FROM outages WHERE agent_id = ?1 AND start_ms <= ?2 \
+            AND (end_ms IS NULL OR end_ms > ?2) ORDER BY cursor DESC LIMIT 1",
+    )?;
+    for (id, agent) in checkpoint::fleet_at(conn, at_ms)? {
+        let status = StatusCode::from_code(agent.status).map(|code| code.0.state);
+        if matches!(status, Some(State::Degraded | State::Unreachable)) {
+            open.extend(newest.query_row([id, at_ms], |row| row.get::<_, i64>(0)).optional()?);
+        }
+    }
+    Ok(open)
+}
