@@ -1,5 +1,5 @@
-//! What an operator and a Heartline collector say to each other, the client that carries it, and
-//! the language that picks agents out of a fleet.
+//! What an operator and a Heartline collector say to each other, the client that carries it, the
+//! language that picks agents out of a fleet, and the times that are typed.
 
 pub mod client;
 pub mod frame;
@@ -8,6 +8,7 @@ pub mod message;
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;
 pub mod text;
+pub mod time;
 
 mod figures;
 mod filter;

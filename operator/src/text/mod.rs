@@ -79,7 +79,8 @@ pub fn date(ms: i64) -> String {
     instant(ms).to_zoned(TimeZone::UTC).date().to_string()
 }
 
-fn instant(ms: i64) -> Timestamp {
+/// Returns the instant, or the first or last that can be written.
+pub(crate) fn instant(ms: i64) -> Timestamp {
     let bound = if ms < 0 { Timestamp::MIN } else { Timestamp::MAX };
     Timestamp::from_millisecond(ms).unwrap_or(bound)
 }
