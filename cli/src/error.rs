@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use heartline_operator::FilterError;
 use heartline_operator::client::ClientError;
+use heartline_operator::time::TimeError;
 
 /// The exit of a command that was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(crate) enum CliError {
     Usage(String),
     #[error("--filter:\n{0}")]
     Filter(#[from] FilterError),
+    #[error("{flags}: {error}")]
+    Time { flags: &'static str, error: TimeError },
     #[error("{0}")]
     Client(#[from] ClientError),
     /// The first connection of a link could not be made.
@@ -56,9 +59,10 @@ impl CliError {
     /// Returns the exit code, as `heartline --help` lists them.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage(_) | Self::Filter(_) | Self::Client(ClientError::BadHost { .. }) => {
-                ExitCode::from(2)
-            }
+            Self::Usage(_)
+            | Self::Filter(_)
+            | Self::Time { .. }
+            | Self::Client(ClientError::BadHost { .. }) => ExitCode::from(2),
             Self::Client(error) if error.is_no_collector() => ExitCode::from(3),
             Self::NoCollector(_) => ExitCode::from(3),
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,

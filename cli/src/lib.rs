@@ -5,6 +5,7 @@
 //! - `terminal`: what the terminal can draw; `console`: what is printed on it and asked there
 //! - `commands`: a file for each command
 //! - `act`: the steps of kill and resume
+//! - `time_range`: what `--since` and `--until` mean
 //! - `event_stream`: new events, across lost links
 //! - `completion`: what shells offer at a Tab
 //! - `doctor`: why an agent would not be seen
@@ -28,6 +29,7 @@ mod style;
 mod table;
 mod targets;
 mod terminal;
+mod time_range;
 
 use std::process::ExitCode;
 

@@ -1,10 +1,8 @@
 //! Commands that look at the fleet.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use heartline_operator::text::parse_duration;
 use heartline_vocabulary::State;
 
 use crate::completion;
@@ -45,12 +43,22 @@ pub(crate) struct AgentArgs {
     pub(crate) json: bool,
 }
 
+/// What stands below the flags of commands that take times.
+const TIMES: &str = "\
+Times: 2h (that long ago; units ms, s, m, h, d, w), 14:05 or 14:05:30 (the latest past one), today,
+yesterday 14:05, mon 09:00, 2026-11-20, 11-20 14:05, 2026-11-20T14:05:00Z, @1761955200, first, now.
+They are in UTC, as the times that are printed, unless they end with an offset: 14:05+01:00.";
+
 /// `events`
 #[derive(Args, Debug)]
+#[command(after_help = TIMES)]
 pub(crate) struct EventsArgs {
-    /// How far back, e.g. 30m, 2h, 7d [default: 24h; with --follow: from now on]
-    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
-    pub(crate) since: Option<Duration>,
+    /// From this time on, e.g. 2h, 14:05 [default: 24h before the end; with --follow: now]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
+    /// Before this time [default: now]
+    #[arg(long, value_name = "T", allow_hyphen_values = true, conflicts_with = "follow")]
+    pub(crate) until: Option<String>,
     /// Follow new events, across restarts of the collector
     #[arg(long)]
     pub(crate) follow: bool,

@@ -223,6 +223,14 @@ mod tests {
     }
 
     #[test]
+    fn a_time_may_begin_with_a_sign_and_events_that_are_followed_have_no_end() {
+        let parse = |words: &str| Arguments::try_parse_from(words.split(' ')).map(|_| ());
+        assert!(parse("heartline events --since -2h --until -1h").is_ok());
+        assert!(parse("heartline events --since -2h --follow").is_ok());
+        assert!(parse("heartline events --until -1h --follow").is_err());
+    }
+
+    #[test]
     fn a_kill_needs_a_reason_and_one_kind_of_target() {
         let parse = |words: &str| Arguments::try_parse_from(words.split(' ')).map(|_| ());
         assert!(parse("heartline kill mail").is_err());

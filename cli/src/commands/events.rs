@@ -1,7 +1,5 @@
 //! `heartline events`: events oldest first, and with `--follow` new ones.
 
-use std::time::Duration;
-
 use heartline_operator::client::{Client, ClientError};
 use heartline_operator::message::{EVENTS_MAX, Event, EventOrder, EventQuery, Reply, Request};
 use heartline_operator::{Filter, json};
@@ -14,9 +12,10 @@ use crate::error::{CliError, CommandExit};
 use crate::event_line::event_line;
 use crate::event_stream::{EventStream, EventStreamItem};
 use crate::settings::{Settings, environment};
+use crate::time_range::{TimeRange, TimeRangeExpression};
 
 /// The default of `--since`.
-const SINCE: Duration = Duration::from_secs(24 * 3_600);
+const SINCE_MS: i64 = 24 * 3_600_000;
 
 /// Runs the command.
 pub(crate) async fn run(
@@ -25,10 +24,13 @@ pub(crate) async fn run(
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
     let filter = parse_filter(args.filter.as_deref())?;
+    let range = TimeRangeExpression::parse(args.since.as_deref(), args.until.as_deref())?;
     let client = settings.connect().await?;
     let mut cursor = None;
     if args.since.is_some() || !args.follow {
-        let past = EventHistory { client: &client, filter: &filter };
+        // By the collector's clock: the one of this machine may be wrong.
+        let range = range.resolve(client.greeting().collector.at_ms, SINCE_MS)?;
+        let past = EventHistory { client: &client, filter: &filter, range };
         cursor = past.print(args, console).await?;
     }
     drop(client);
@@ -53,6 +55,7 @@ pub(crate) async fn run(
 struct EventHistory<'a> {
     client: &'a Client,
     filter: &'a Filter,
+    range: TimeRange,
 }
 
 impl EventHistory<'_> {
@@ -62,11 +65,9 @@ impl EventHistory<'_> {
         args: &EventsArgs,
         console: &mut Console,
     ) -> Result<Option<i64>, CliError> {
-        let now_ms = self.client.greeting().collector.at_ms;
-        let since = args.since.unwrap_or(SINCE);
-        let since_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
         let mut query = EventQuery {
-            since_ms: Some(now_ms.saturating_sub(since_ms)),
+            since_ms: self.range.since_ms,
+            until_ms: self.range.until_ms,
             limit: EVENTS_MAX,
             order: EventOrder::OldestFirst,
             filter: self.filter.as_str().to_owned(),

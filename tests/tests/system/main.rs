@@ -35,6 +35,7 @@ mod supervised;
 mod supervised_view;
 mod terminal_app;
 mod terminal_kinds;
+mod time_range;
 mod two_collectors;
 mod unix_users;
 mod zero_setup;
