@@ -5,7 +5,7 @@
 
 use anstyle::AnsiColor;
 use heartline_operator::message::AgentVitals;
-use heartline_operator::text::{GlyphSet, state_glyph, vitals_word};
+use heartline_operator::text::{GlyphSet, state_glyph, state_word, vitals_word};
 use heartline_vocabulary::{AgentStatus, Reason, State};
 
 /// Formats states and marks with the glyphs of one character set.
@@ -17,6 +17,13 @@ impl StateFormatter {
     pub(crate) fn vitals(self, vitals: &AgentVitals) -> String {
         let word = vitals_word(vitals);
         coloured(vitals.state, &format!("{} {word}", self.glyph(vitals.state, vitals.reason)))
+    }
+
+    /// Formats a state that was: `✖ UNREACH`.
+    pub(crate) fn status(self, status: AgentStatus) -> String {
+        let AgentStatus { state, reason } = status;
+        let word = state_word(state, reason);
+        coloured(state, &format!("{} {word}", self.glyph(state, reason)))
     }
 
     /// Formats how many agents are in a state: `● 16 healthy`.

@@ -61,6 +61,40 @@ impl TimeRangeExpression {
     }
 }
 
+/// One moment as it was written.
+pub(crate) struct MomentExpression {
+    flag: &'static str,
+    moment: TimeExpression,
+}
+
+/// Parses the moment of a flag. A duration without a sign is counted back.
+///
+/// # Errors
+/// [`CliError::Time`] with the flag, and what is wrong with its text.
+pub(crate) fn parse_moment(flag: &'static str, text: &str) -> Result<MomentExpression, CliError> {
+    let moment = TimeExpression::parse_past(text);
+    let moment = moment.map_err(|error| CliError::Time { flags: flag, error })?;
+    Ok(MomentExpression { flag, moment })
+}
+
+impl MomentExpression {
+    /// Returns the moment that is meant at the collector's time `now_ms`, in ms since 1970.
+    ///
+    /// # Errors
+    /// [`CliError::Time`] for a time in the future; [`CliError::Usage`] for one that has no meaning
+    /// here.
+    pub(crate) fn resolve(&self, now_ms: i64) -> Result<i64, CliError> {
+        let context = TimeContext::utc(now_ms);
+        match resolve(self.flag, Some(&self.moment), &context)? {
+            Some(RangeEnd::At(at_ms)) => Ok(at_ms),
+            Some(RangeEnd::First) | None => Err(CliError::Usage(format!(
+                "{}: the time of the first record is not known here: write a time",
+                self.flag
+            ))),
+        }
+    }
+}
+
 /// An end of a range.
 enum RangeEnd {
     At(i64),

@@ -18,6 +18,9 @@ pub(crate) struct TuiArgs {
 /// `status`
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
+    /// As it was at this time: -2h, 14:05, yesterday 14:05, 2026-11-20 14:05, in UTC
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) at: Option<String>,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -66,6 +69,29 @@ pub(crate) struct EventsArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Only events, or agents, that match
+    #[arg(long, value_name = "Q", add = completion::filter_parts())]
+    pub(crate) filter: Option<String>,
+}
+
+/// `outages`
+#[derive(Args, Debug)]
+pub(crate) struct OutagesArgs {
+    /// Only those of this agent
+    #[arg(add = completion::agent_names())]
+    pub(crate) name: Option<String>,
+    /// Ended after this time, or goes on: 7d, 14:05, yesterday, 2026-11-20 14:05, in UTC [default: 7d]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
+    /// Began before this time [default: now]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) until: Option<String>,
+    /// Print one JSON object a line
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) json: bool,
+    /// Print CSV with a line of titles
+    #[arg(long)]
+    pub(crate) csv: bool,
+    /// Only outages whose agents matched then, in their worst state
     #[arg(long, value_name = "Q", add = completion::filter_parts())]
     pub(crate) filter: Option<String>,
 }

@@ -16,7 +16,7 @@ pub(crate) use act::{
     TokenCommand, TokenRevokeArgs,
 };
 pub(crate) use fleet::{
-    AgentArgs, EventsArgs, Screen, SnapshotArgs, StatusArgs, TuiArgs, WatchArgs,
+    AgentArgs, EventsArgs, OutagesArgs, Screen, SnapshotArgs, StatusArgs, TuiArgs, WatchArgs,
 };
 pub(crate) use run::{OnExit, RunArgs};
 #[cfg(feature = "demo")]
@@ -112,6 +112,8 @@ pub(crate) enum Command {
     Agent(AgentArgs),
     /// What happened: transitions, commands, starts, and time not observed; oldest first
     Events(EventsArgs),
+    /// When agents were degraded or unreachable, for how long, and why; oldest first
+    Outages(OutagesArgs),
     /// One screen of the terminal app as text
     Snapshot(SnapshotArgs),
     /// Kill agents: they start no new task until they are resumed

@@ -8,6 +8,8 @@ mod docs;
 mod events;
 mod forget;
 mod kill;
+mod outages;
+mod past;
 mod run;
 mod snapshot;
 mod status;
@@ -78,7 +80,14 @@ async fn dispatch(
         }
         Some(Command::Status(mut args)) => {
             args.filter = global_filter.or(args.filter)?;
-            status::run(&args, settings, console).await
+            match args.at.clone() {
+                Some(at) => past::run(&args, &at, settings, console).await,
+                None => status::run(&args, settings, console).await,
+            }
+        }
+        Some(Command::Outages(mut args)) => {
+            args.filter = global_filter.or(args.filter)?;
+            outages::run(&args, settings, console).await
         }
         Some(Command::Events(mut args)) => {
             args.filter = global_filter.or(args.filter)?;
@@ -121,6 +130,7 @@ async fn without_filter(
         Command::Tui(_)
         | Command::Status(_)
         | Command::Events(_)
+        | Command::Outages(_)
         | Command::Watch(_)
         | Command::Snapshot(_)
         | Command::Run(_)

@@ -50,7 +50,7 @@ pub(super) struct AgentDocument<'a> {
     interval_ms: u32,
     session: Option<String>,
     starts: u32,
-    work: WorkDocument<'a>,
+    work: WorkDocument,
     total: WorkTotals,
     kill: Option<CommandDocument<'a>>,
     /// A resume that is not obeyed yet.
@@ -68,15 +68,15 @@ pub(super) struct AgentDocument<'a> {
 }
 
 /// Labels as an object.
-struct LabelMap<'a>(&'a [(Arc<str>, Arc<str>)]);
+pub(super) struct LabelMap<'a>(pub(super) &'a [(Arc<str>, Arc<str>)]);
 
 #[derive(Serialize)]
-struct WorkDocument<'a> {
+pub(super) struct WorkDocument {
     window_ms: u64,
     ok: u64,
     failed: u64,
     success_rate: Option<f64>,
-    latency_us: &'a Option<LatencyQuantiles>,
+    latency_us: Option<LatencyQuantiles>,
     cost_nano_usd: u64,
     cost_usd: f64,
     tokens_in: u64,
@@ -148,15 +148,15 @@ impl Serialize for LabelMap<'_> {
     }
 }
 
-impl<'a> WorkDocument<'a> {
-    fn new(entry: &'a AgentEntry, now_ms: i64) -> Self {
+impl WorkDocument {
+    pub(super) fn new(entry: &AgentEntry, now_ms: i64) -> Self {
         let work = &entry.work;
         Self {
             window_ms: work.window_ms,
             ok: work.ok,
             failed: work.failed,
             success_rate: work.success_rate().map(rounded),
-            latency_us: &work.latency,
+            latency_us: work.latency,
             cost_nano_usd: work.cost_nano_usd,
             cost_usd: work.cost_usd(),
             tokens_in: work.tokens_in,

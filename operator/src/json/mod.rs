@@ -4,11 +4,15 @@
 mod agent;
 mod command;
 mod event;
+mod outage;
+mod past;
 mod status;
 
 pub use agent::agent;
 pub use command::{CommandProgress, CommandReport, command_outcome, tokens};
 pub use event::event;
+pub use outage::outage;
+pub use past::past;
 pub use status::{StatusDocument, status};
 
 use std::io::{self, Write};
@@ -75,6 +79,14 @@ mod tests {
             sample::events_of_every_kind().iter().map(|one| line(&event(one))).collect();
         assert!(lines.iter().all(|line| !line.contains('\n')));
         insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn outages_are_one_line_each_and_the_past_is_a_document() {
+        let lines =
+            sample::outages().iter().map(|it| line(&outage(it, NOW_MS))).collect::<Vec<_>>();
+        let past = pretty(&past(&sample::past_fleet()));
+        insta::assert_snapshot!(format!("{}\n{past}", lines.join("\n")));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! A small fleet in every state, always the same, for the tests of this and other packages.
 
 mod event;
+mod history;
 #[cfg(test)]
 mod message;
 
 pub use event::{crash, events, events_of_every_kind, late_transition};
+pub use history::{outages, past_fleet};
 #[cfg(test)]
 pub(crate) use message::{
     busy_agent, busy_agent_detail, command_outcome, draining_agent, idle_agent, paused_collector,

@@ -74,6 +74,11 @@ pub fn timestamp(ms: i64) -> String {
     format!("{:.3}", instant(ms))
 }
 
+/// Formats a time to the second: `2026-04-01 14:30:02Z`.
+pub fn timestamp_s(ms: i64) -> String {
+    instant(ms).to_zoned(TimeZone::UTC).strftime("%F %TZ").to_string()
+}
+
 /// Formats the date in UTC: `2026-04-01`.
 pub fn date(ms: i64) -> String {
     instant(ms).to_zoned(TimeZone::UTC).date().to_string()

@@ -1,0 +1,71 @@
+//! The past of the sample fleet.
+
+use heartline_vocabulary::{AgentRowId, AgentStatus, GapCause, Reason};
+
+use super::{HOUR, MINUTE, NOW_MS, SECOND, healthy_agent, silent_agent};
+use crate::message::{Outage, PastAgent, PastFleet, PastGap};
+
+/// Returns an outage that is over, a long one that was not observed all the time, and one that goes on.
+pub fn outages() -> Vec<Outage> {
+    let outage = |id: i64, agent: &str| Outage {
+        id,
+        agent: agent.to_owned(),
+        identity: healthy_agent(1, agent).identity,
+        start_ms: NOW_MS - 3 * HOUR,
+        end_ms: Some(NOW_MS - 3 * HOUR + 87 * SECOND),
+        unobserved_ms: 0,
+        worst: AgentStatus::degraded(Reason::Late),
+        cause: Some("3 beats missed (interval 15s)".to_owned()),
+        step: Some("fetch_invoices".to_owned()),
+        missed_beats: 8,
+    };
+    vec![
+        outage(5, "inventory-sync"),
+        Outage {
+            start_ms: NOW_MS - 2 * HOUR,
+            end_ms: Some(NOW_MS - HOUR),
+            unobserved_ms: 13 * SECOND.cast_unsigned(),
+            worst: AgentStatus::unreachable(Reason::Crashed),
+            cause: Some("exit code 3: KeyError: 'total'".to_owned()),
+            missed_beats: 0,
+            step: None,
+            ..outage(6, "email-responder")
+        },
+        Outage {
+            start_ms: NOW_MS - 6 * MINUTE - 12 * SECOND,
+            end_ms: None,
+            worst: AgentStatus::unreachable(Reason::Silent),
+            cause: Some("10 beats missed (interval 15s)".to_owned()),
+            missed_beats: 27,
+            ..outage(7, "report-generator")
+        },
+    ]
+}
+
+/// Returns two agents as they were an hour ago, in the middle of a gap.
+pub fn past_fleet() -> PastFleet {
+    let at_ms = NOW_MS - HOUR;
+    let agent = |id: i64, entry: crate::message::AgentEntry, status, since_ms| PastAgent {
+        id: AgentRowId(id),
+        agent: entry.agent,
+        identity: entry.identity,
+        status,
+        since_ms,
+        starts: 2,
+        work: entry.work,
+        is_work_of_hour: id == 2,
+    };
+    let silent = AgentStatus::unreachable(Reason::Silent);
+    PastFleet {
+        at_ms,
+        gap: Some(PastGap {
+            from_ms: at_ms - 3 * SECOND,
+            to_ms: at_ms + 10 * SECOND,
+            cause: GapCause::Down,
+        }),
+        agents: vec![
+            agent(1, healthy_agent(1, "order-processor"), AgentStatus::HEALTHY, at_ms - 5 * HOUR),
+            agent(2, silent_agent(2, "report-generator"), silent, at_ms - 2 * MINUTE),
+        ],
+    }
+}
