@@ -23,6 +23,7 @@ mod many_agents;
 mod many_operators;
 mod network_partition;
 mod own_network;
+mod past;
 mod remote;
 mod replay;
 mod shell_completion;

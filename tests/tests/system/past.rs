@@ -1,0 +1,103 @@
+//! Outages and the fleet at a moment, of real agents and across crashes of the collector.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use heartline_tests::harness::{TestEnvironment, wait_until};
+use heartline_vocabulary::State;
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// Runs a command of `heartline` that must succeed, and returns the JSON of its lines.
+#[track_caller]
+fn lines(env: &TestEnvironment, args: &str) -> Vec<Value> {
+    let output = env.heartline(args);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{args}: {said}");
+    let printed = String::from_utf8(output.stdout).expect("JSON is UTF-8");
+    printed.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+}
+
+/// Returns the fleet at a moment, and the state of an agent in it.
+#[track_caller]
+fn state_at(env: &TestEnvironment, at: &str, agent: &str) -> (Value, Option<String>) {
+    let output = env.heartline(&format!("status --json --at {at}"));
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let past: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let agents = past["agents"].as_array().expect("it has agents");
+    let state = agents.iter().find(|it| it["agent"] == agent).map(|it| it["state"].clone());
+    (past, state.and_then(|state| state.as_str().map(str::to_owned)))
+}
+
+fn now(env: &TestEnvironment) -> String {
+    heartline_operator::text::timestamp(env.operator().collector().at_ms)
+}
+
+/// An agent hangs, the collector crashes and is started again meanwhile, then the agent goes on.
+#[test]
+fn an_outage_that_spans_a_crash_of_the_collector_is_one_and_its_gap_is_none() {
+    let env = TestEnvironment::new();
+    let mut collector = env.start_collector();
+    let address = collector.address();
+    let operator = env.operator();
+    let (agent, other) =
+        (env.start_agent("hangs", address, 200), env.start_agent("works", address, 200));
+    wait_until("both are healthy", || operator.collector().summary.healthy == 2);
+    let healthy_at = now(&env);
+    agent.signal(Signal::STOP);
+    let is = |state: State| operator.agent("hangs").is_some_and(|it| it.vitals.state == state);
+    wait_until("it is unreachable", || is(State::Unreachable));
+    let unreachable_at = now(&env);
+    // Its last moments are on disk at the latest when they have been asked for.
+    assert_eq!(lines(&env, "outages --json").len(), 1);
+    collector.kill_9();
+    sleep(Duration::from_secs(2));
+    let _collector = env.start_collector_at(address);
+    wait_until("the other is healthy again", || {
+        operator.agent("works").is_some_and(|it| it.vitals.state == State::Healthy)
+    });
+    let open = &lines(&env, "outages --json")[0];
+    assert!(open["end"].is_null() && open["unobserved_ms"].as_u64() > Some(1_500), "{open}");
+    agent.signal(Signal::CONT);
+    wait_until("it is healthy again", || is(State::Healthy));
+
+    let outages = lines(&env, "outages --json");
+    let [outage] = &outages[..] else { panic!("{outages:?}") };
+    assert_eq!((&outage["agent"], &outage["worst"]), (&"hangs".into(), &"unreachable".into()));
+    assert_eq!(outage["cause"], "10 beats missed (interval 200ms)");
+    let number = |key: &str| outage[key].as_u64().expect("it is a number");
+    let (lasted_ms, unobserved_ms) = (number("lasted_ms"), number("unobserved_ms"));
+    assert!((1_500..lasted_ms).contains(&unobserved_ms), "{outage}");
+    let missed_ms = number("missed_beats") * 200;
+    let observed_ms = lasted_ms - unobserved_ms + 600;
+    assert!(missed_ms.abs_diff(observed_ms) <= 600, "{missed_ms} of {observed_ms}: {outage}");
+    assert_eq!(lines(&env, "outages --json works"), [Value::Null; 0], "its gap is no outage");
+    assert_eq!(lines(&env, "outages --json --filter state:degraded"), [Value::Null; 0]);
+
+    assert_eq!(state_at(&env, &healthy_at, "hangs").1.as_deref(), Some("healthy"));
+    let (past, state) = state_at(&env, &unreachable_at, "hangs");
+    assert_eq!((state.as_deref(), &past["summary"]["healthy"]), (Some("unreachable"), &1.into()));
+    let gap = lines(&env, "events --json --filter kind:gap");
+    let in_gap = gap[0]["from"].as_str().expect("a gap has a begin");
+    let (past, state) = state_at(&env, in_gap, "works");
+    assert_eq!((state.as_deref(), &past["gap"]["cause"]), (Some("healthy"), &"down".into()));
+    drop(other);
+}
+
+#[test]
+fn a_moment_that_can_not_be_shown_is_refused_with_the_reason() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let refused = |at: &str, code| {
+        let output = env.heartline(&format!("status --at {at}"));
+        assert_eq!(output.status.code(), Some(code), "{at}");
+        String::from_utf8(output.stderr).expect("messages are UTF-8")
+    };
+    assert!(refused("1h", 1).contains("history is empty"));
+    let _agent = env.start_agent("someone", collector.address(), 200);
+    wait_until("it is healthy", || env.operator().collector().summary.healthy == 1);
+    assert!(refused("2020-01-01", 1).contains("history begins at 2"));
+    assert!(refused("+1h", 2).contains("is in the future"));
+    assert!(refused("25:99", 2).contains("hours go from 00 to 23"));
+    assert!(refused("#7", 2).contains("write a time instead"));
+}
