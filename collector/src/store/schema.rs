@@ -263,6 +263,7 @@ CREATE TABLE events (
     value INTEGER
 ) STRICT;
 CREATE INDEX events_by_agent ON events (agent_id, cursor);
+CREATE INDEX events_of_identities ON events (agent_id, cursor) WHERE kind = 11;
 CREATE INDEX events_of_commands ON events (agent_id, value) WHERE kind IN (2, 3);
 CREATE TABLE event_details (
     cursor INTEGER PRIMARY KEY,

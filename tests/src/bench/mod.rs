@@ -3,6 +3,7 @@
 
 mod emitter;
 mod exit;
+mod history;
 mod ingest;
 mod kill;
 mod live_agents;
@@ -33,6 +34,8 @@ enum BenchCommand {
     Tui(BenchModeArg),
     /// Time from the end of a program under `heartline run` to what operators see.
     Exit(BenchModeArg),
+    /// What questions about the past cost, and what history takes on the disk.
+    History(history::HistoryBenchArgs),
 }
 
 /// Runs a benchmark.
@@ -47,6 +50,7 @@ pub fn run(arguments: &BenchArgs) -> Result<()> {
         BenchCommand::Tui(mode) => tui::run(mode.mode()),
         BenchCommand::Emitter(mode) => emitter::run(mode.mode()),
         BenchCommand::Exit(mode) => exit::run(mode.mode()),
+        BenchCommand::History(arguments) => history::run(arguments),
     }
 }
 

@@ -193,14 +193,18 @@ fn of_fleet(
 /// Returns the outages that were going on at a moment.
 fn open_at(conn: &Connection, at_ms: i64) -> rusqlite::Result<BTreeSet<i64>> {
     let mut open = BTreeSet::new();
+    // What began later is not looked through.
+    let last = checkpoint::last_until(conn, at_ms)?;
     let mut newest = conn.prepare_cached(
-        "SELECT cursor FROM outages WHERE agent_id = ?1 AND start_ms <= ?2 \
+        "SELECT cursor FROM outages WHERE agent_id = ?1 AND cursor <= ?3 AND start_ms <= ?2 \
             AND (end_ms IS NULL OR end_ms > ?2) ORDER BY cursor DESC LIMIT 1",
     )?;
     for (id, agent) in checkpoint::fleet_at(conn, at_ms)? {
         let status = StatusCode::from_code(agent.status).map(|code| code.0.state);
         if matches!(status, Some(State::Degraded | State::Unreachable)) {
-            open.extend(newest.query_row([id, at_ms], |row| row.get::<_, i64>(0)).optional()?);
+            open.extend(
+                newest.query_row([id, at_ms, last], |row| row.get::<_, i64>(0)).optional()?,
+            );
         }
     }
     Ok(open)
