@@ -76,6 +76,7 @@ async fn reply(
         Request::Agent { agent } => agent_detail(agent, context).await,
         Request::Events(query) => events(query, context).await,
         Request::Outages(query) => history::outages(query, context).await,
+        Request::AgentHistory(query) => history::of_agent(query, context).await,
         Request::Past { at_ms, filter } => history::past(at_ms, &filter, context).await,
         Request::Command(command) => {
             may_control(operator)?;

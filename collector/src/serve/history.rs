@@ -1,12 +1,15 @@
 //! Questions about the past.
 
-use heartline_operator::message::{ErrorCode, OUTAGES_MAX, OutageQuery, PastFleet, Reply};
+use heartline_operator::message::{
+    AgentHistoryQuery, ErrorCode, OUTAGES_MAX, OutageQuery, PastFleet, Reply, STEPS_MAX,
+};
 use heartline_operator::{Filter, text};
 
 use super::ServerContext;
 use super::answer::{RequestError, flush_history, unavailable};
+use super::selection;
 use crate::clock;
-use crate::store::PastReading;
+use crate::store::{AgentHistoryReading, PastReading};
 
 /// Answers with one page of outages.
 pub(super) async fn outages(
@@ -21,6 +24,37 @@ pub(super) async fn outages(
     let (mut outages, next) = read.await.map_err(|error| unavailable(&error))?;
     outages.retain(|outage| filter.matches(&outage.to_entry(), now_ms));
     Ok(Reply::Outages { outages, next })
+}
+
+/// Answers with an agent's work and states in steps.
+pub(super) async fn of_agent(
+    query: AgentHistoryQuery,
+    context: &ServerContext,
+) -> Result<Reply, RequestError> {
+    flush_history(context).await?;
+    let (asked, now_ms) = (query.clone(), clock::wall_ms());
+    let read = context.readers.read(move |reader| reader.agent_history(&asked, now_ms));
+    let refused = |message: String| Err((ErrorCode::BadRequest, message));
+    match read.await.map_err(|error| unavailable(&error))? {
+        AgentHistoryReading::History(history) => Ok(Reply::AgentHistory(history)),
+        AgentHistoryReading::UnknownAgent => {
+            let unknown = selection::with_similar(vec![query.agent], context).await?;
+            let message = unknown.into_iter().map(|unknown| unknown.to_string()).collect();
+            Err((ErrorCode::NotFound, message))
+        }
+        AgentHistoryReading::WrongStep => refused(
+            "a step is whole minutes that divide a day, as 1m, 5m, 15m, 1h or 6h, or whole days"
+                .into(),
+        ),
+        AgentHistoryReading::TooManySteps(count) => refused(format!(
+            "{count} steps: at most {STEPS_MAX} are answered at once; use longer ones, or a shorter range"
+        )),
+        AgentHistoryReading::TooFine(kept_ms) => refused(format!(
+            "work is kept in such short steps from {} on: use longer ones, or a later begin \
+             ([retention] says how long it is kept)",
+            text::timestamp(kept_ms)
+        )),
+    }
 }
 
 /// Answers with the agents as they were at a moment.

@@ -37,6 +37,8 @@ pub use control::{TokenChange, TokenChangeError, TokenChangeKind};
 pub use error::StoreError;
 pub use event::{StoreEvent, StoreEventSink};
 pub use lock::{DataDirLock, DataDirLockError};
-pub use read::{PastReading, ReadError, ReaderPool, ReaderPoolConfig, StoreReader};
+pub use read::{
+    AgentHistoryReading, PastReading, ReadError, ReaderPool, ReaderPoolConfig, StoreReader,
+};
 pub use restore::{RestoredState, TokenRevocation};
 pub use store::{Store, StoreConfig, StoreHandle};

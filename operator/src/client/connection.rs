@@ -421,6 +421,7 @@ fn name(request: &Request) -> &'static str {
         Request::Agent { .. } => "agent",
         Request::Events(_) => "events",
         Request::Outages(_) => "outages",
+        Request::AgentHistory(_) => "history",
         Request::Past { .. } => "past",
         Request::Command(command) => match command.action {
             heartline_vocabulary::Action::Kill => "kill",

@@ -6,6 +6,7 @@
 //! as the collector's now, and counts on from there by its own monotonic clock.
 
 mod agent;
+mod agent_history;
 mod collector;
 mod command;
 mod entry_list;
@@ -19,6 +20,7 @@ pub use agent::{
     AgentDetail, AgentEntry, AgentKeyInfo, AgentVitals, CommandStatus, LatencyQuantiles,
     RecentWork, SessionSummary,
 };
+pub use agent_history::{AgentHistory, AgentHistoryQuery, HistoryStep, STEPS_MAX, StateTimes};
 pub use collector::{CollectorStatus, HistoryHealth};
 pub use command::{
     AgentCommand, CommandOutcome, ForgetCommand, TokenInfo, TokenReply, TokenRequest,
@@ -83,6 +85,8 @@ pub enum Request {
     Events(EventQuery),
     /// A page of outages ([`Reply::Outages`]).
     Outages(OutageQuery),
+    /// An agent's work and states in steps ([`Reply::AgentHistory`]).
+    AgentHistory(AgentHistoryQuery),
     /// Agents as they were at a moment ([`Reply::Past`]), those that match a
     /// [`Filter`](crate::Filter).
     Past { at_ms: i64, filter: String },
@@ -139,6 +143,8 @@ pub enum Reply {
         /// Where [`OutageQuery::following`] goes on; `None` on the last page.
         next: Option<i64>,
     },
+    /// To [`Request::AgentHistory`].
+    AgentHistory(Box<AgentHistory>),
     /// To [`Request::Past`].
     Past(PastFleet),
     /// To [`Request::Preview`].

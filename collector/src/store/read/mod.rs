@@ -1,5 +1,6 @@
 //! Read-only access to both databases, beside their writers.
 
+mod agent_history;
 mod event;
 mod gap;
 mod identity;
@@ -20,6 +21,7 @@ use super::file::{self, CONTROL_FILE, HISTORY_FILE};
 use super::place::DatabaseFiles;
 use super::{control, sql};
 
+pub use agent_history::AgentHistoryReading;
 pub use past::PastReading;
 use pool::QueryLimit;
 pub use pool::{ReaderPool, ReaderPoolConfig};

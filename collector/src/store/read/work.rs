@@ -200,7 +200,7 @@ impl RecentWorkSum {
 /// Returns the quantiles, each as the midpoint of its bucket (off by 1.6 % at most); `None` without
 /// any count. Defined as in `hdrhistogram`, and read from the buckets that are not empty: filling
 /// and scanning such a histogram costs twenty times as much.
-fn latency_quantiles(buckets: &WorkLatencyHistogram) -> Option<LatencyQuantiles> {
+pub(super) fn latency_quantiles(buckets: &WorkLatencyHistogram) -> Option<LatencyQuantiles> {
     let total = buckets.pairs().fold(0u64, |total, (_, count)| total.saturating_add(count));
     let (largest, _) = buckets.pairs().last()?;
     let at = |percent: u64| {

@@ -1,5 +1,6 @@
 //! The whole store, on real files.
 
+mod agent_history;
 mod control;
 mod crash;
 mod history;
