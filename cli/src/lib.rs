@@ -20,6 +20,7 @@ mod commands;
 mod completion;
 mod config;
 mod console;
+mod csv_text;
 mod doctor;
 mod error;
 mod event_line;

@@ -47,6 +47,11 @@ impl StateFormatter {
         self.0.pick("→", "->")
     }
 
+    /// Returns the glyph of a status.
+    pub(crate) fn glyph_of(self, status: AgentStatus) -> &'static str {
+        self.glyph(status.state, status.reason)
+    }
+
     fn glyph(self, state: State, reason: Option<Reason>) -> &'static str {
         state_glyph(state, reason, self.0)
     }

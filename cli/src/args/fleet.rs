@@ -1,8 +1,10 @@
 //! Commands that look at the fleet.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use heartline_operator::text::parse_duration;
 use heartline_vocabulary::State;
 
 use crate::completion;
@@ -94,6 +96,29 @@ pub(crate) struct OutagesArgs {
     /// Only outages whose agents matched then, in their worst state
     #[arg(long, value_name = "Q", add = completion::filter_parts())]
     pub(crate) filter: Option<String>,
+}
+
+/// `history`
+#[derive(Args, Debug)]
+pub(crate) struct HistoryArgs {
+    /// The agent's id
+    #[arg(add = completion::agent_names())]
+    pub(crate) name: String,
+    /// Begin of the range: 2h, 14:05, yesterday, 2026-11-20 14:05, first, in UTC [default: 24h]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
+    /// End of the range [default: now]
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) until: Option<String>,
+    /// Length of a step: whole minutes that divide a day, or days [default: what makes some 60]
+    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    pub(crate) step: Option<Duration>,
+    /// Print one JSON document
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) json: bool,
+    /// Print CSV with a line of titles
+    #[arg(long)]
+    pub(crate) csv: bool,
 }
 
 /// `watch`

@@ -16,7 +16,8 @@ pub(crate) use act::{
     TokenCommand, TokenRevokeArgs,
 };
 pub(crate) use fleet::{
-    AgentArgs, EventsArgs, OutagesArgs, Screen, SnapshotArgs, StatusArgs, TuiArgs, WatchArgs,
+    AgentArgs, EventsArgs, HistoryArgs, OutagesArgs, Screen, SnapshotArgs, StatusArgs, TuiArgs,
+    WatchArgs,
 };
 pub(crate) use run::{OnExit, RunArgs};
 #[cfg(feature = "demo")]
@@ -112,6 +113,8 @@ pub(crate) enum Command {
     Agent(AgentArgs),
     /// What happened: transitions, commands, starts, and time not observed; oldest first
     Events(EventsArgs),
+    /// What an agent did, and in which states it was, step by step
+    History(HistoryArgs),
     /// When agents were degraded or unreachable, for how long, and why; oldest first
     Outages(OutagesArgs),
     /// One screen of the terminal app as text

@@ -7,6 +7,7 @@ mod demo;
 mod docs;
 mod events;
 mod forget;
+mod history;
 mod kill;
 mod outages;
 mod past;
@@ -115,6 +116,7 @@ async fn without_filter(
 ) -> Result<CommandExit, CliError> {
     match command {
         Command::Agent(args) => agent::run(&args, settings, console).await,
+        Command::History(args) => history::run(&args, settings, console).await,
         Command::Kill(args) => kill::kill(args, settings, console).await,
         Command::Resume(args) => kill::resume(args, settings, console).await,
         Command::Forget(args) => forget::run(&args, settings, console).await,

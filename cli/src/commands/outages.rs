@@ -12,6 +12,7 @@ use super::parse_filter;
 use crate::act::agents;
 use crate::args::OutagesArgs;
 use crate::console::Console;
+use crate::csv_text;
 use crate::error::{CliError, CommandExit};
 use crate::settings::Settings;
 use crate::style::StateFormatter;
@@ -159,8 +160,7 @@ fn cut(cause: String, columns: Option<usize>) -> String {
 
 /// Returns all as CSV with a line of titles, for spreadsheets.
 fn csv(outages: &[Outage], now_ms: i64) -> io::Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record([
+    const TITLES: [&str; 13] = [
         "id",
         "agent",
         "start",
@@ -174,12 +174,11 @@ fn csv(outages: &[Outage], now_ms: i64) -> io::Result<String> {
         "missed_beats",
         "host",
         "group",
-    ])?;
-    for outage in outages {
+    ];
+    let row = |outage: &Outage| -> [String; TITLES.len()] {
         let shared = &outage.identity.shared;
-        let text = |text: Option<&str>| plain_text(text.unwrap_or_default());
         let seconds = |ms: u64| format!("{}.{:03}", ms / 1_000, ms % 1_000);
-        writer.write_record([
+        [
             outage.id.to_string(),
             outage.agent.clone(),
             text::timestamp(outage.start_ms),
@@ -188,23 +187,14 @@ fn csv(outages: &[Outage], now_ms: i64) -> io::Result<String> {
             seconds(outage.unobserved_ms),
             outage.worst.state.name().to_owned(),
             outage.worst.reason.map(Reason::name).unwrap_or_default().to_owned(),
-            text(outage.cause.as_deref()),
-            text(outage.step.as_deref()),
+            csv_text::plain(outage.cause.as_deref()),
+            csv_text::plain(outage.step.as_deref()),
             outage.missed_beats.to_string(),
-            text(shared.host.as_deref()),
-            text(shared.group.as_deref()),
-        ])?;
-    }
-    let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
-    String::from_utf8(bytes).map_err(io::Error::other)
-}
-
-/// Returns a text that no spreadsheet takes for a formula: agents choose it.
-fn plain_text(text: &str) -> String {
-    match text.starts_with(['=', '+', '-', '@']) {
-        true => format!("'{text}"),
-        false => text.to_owned(),
-    }
+            csv_text::plain(shared.host.as_deref()),
+            csv_text::plain(shared.group.as_deref()),
+        ]
+    };
+    csv_text::lines(&TITLES, outages.iter().map(row))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! contract (snapshot-tested); fields may be added at the end of an object.
 
 mod agent;
+mod agent_history;
 mod command;
 mod event;
 mod outage;
@@ -9,6 +10,7 @@ mod past;
 mod status;
 
 pub use agent::agent;
+pub use agent_history::agent_history;
 pub use command::{CommandProgress, CommandReport, command_outcome, tokens};
 pub use event::event;
 pub use outage::outage;
@@ -86,7 +88,8 @@ mod tests {
         let lines =
             sample::outages().iter().map(|it| line(&outage(it, NOW_MS))).collect::<Vec<_>>();
         let past = pretty(&past(&sample::past_fleet()));
-        insta::assert_snapshot!(format!("{}\n{past}", lines.join("\n")));
+        let history = pretty(&agent_history(&sample::agent_history()));
+        insta::assert_snapshot!(format!("{}\n{past}\n{history}", lines.join("\n")));
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use heartline_vocabulary::{AgentRowId, AgentStatus, GapCause, Reason};
 
 use super::{HOUR, MINUTE, NOW_MS, SECOND, healthy_agent, silent_agent};
-use crate::message::{Outage, PastAgent, PastFleet, PastGap};
+use crate::message::{
+    AgentHistory, HistoryStep, LatencyQuantiles, Outage, PastAgent, PastFleet, PastGap, StateTimes,
+};
 
 /// Returns an outage that is over, a long one that was not observed all the time, and one that goes on.
 pub fn outages() -> Vec<Outage> {
@@ -67,5 +69,61 @@ pub fn past_fleet() -> PastFleet {
             agent(1, healthy_agent(1, "order-processor"), AgentStatus::HEALTHY, at_ms - 5 * HOUR),
             agent(2, silent_agent(2, "report-generator"), silent, at_ms - 2 * MINUTE),
         ],
+    }
+}
+
+/// Returns the last four hours of an agent that was out in the second, not known in the first, and not
+/// observed for a while in the third.
+pub fn agent_history() -> AgentHistory {
+    let hour = HOUR.cast_unsigned();
+    let from_ms = NOW_MS.div_euclid(HOUR) * HOUR - 3 * HOUR;
+    let working = |at: i64, state_ms: StateTimes| HistoryStep {
+        at_ms: from_ms + at * HOUR,
+        beats: 240,
+        lost: 1,
+        ok: 2_401,
+        failed: 12,
+        latency: Some(LatencyQuantiles {
+            p50: 211_000,
+            p90: 480_000,
+            p95: 640_000,
+            p99: 1_100_000,
+            max: 9_800_000,
+        }),
+        cost_nano_usd: 880_000_000,
+        tokens_in: 1_092_000,
+        tokens_out: 126_000,
+        state_ms,
+    };
+    let minutes = |count: u64| count * MINUTE.cast_unsigned();
+    let (out, gap) = (minutes(6), minutes(2));
+    let out = StateTimes {
+        healthy: hour - 2 * out,
+        degraded: out - gap,
+        unreachable: out,
+        unobserved: gap,
+        ..StateTimes::default()
+    };
+    let healthy = StateTimes { healthy: hour, ..StateTimes::default() };
+    let killed = StateTimes { killed: hour, ..StateTimes::default() };
+    let idle =
+        HistoryStep { at_ms: from_ms + 3 * HOUR, state_ms: killed, ..HistoryStep::default() };
+    let unknown = HistoryStep { at_ms: from_ms, ..HistoryStep::default() };
+    let mut all = StateTimes::default();
+    [out, healthy, killed].iter().for_each(|times| all.add_all(times));
+    AgentHistory {
+        agent: "order-processor".to_owned(),
+        from_ms,
+        to_ms: from_ms + 4 * HOUR,
+        step_ms: HOUR,
+        steps: vec![unknown, working(1, out), working(2, healthy), idle],
+        total: HistoryStep {
+            beats: 480,
+            lost: 2,
+            ok: 4_802,
+            failed: 24,
+            cost_nano_usd: 1_760_000_000,
+            ..working(0, all)
+        },
     }
 }

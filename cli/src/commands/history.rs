@@ -1,0 +1,212 @@
+//! `heartline history`: what an agent did, and in which states it was, step by step.
+
+use std::time::Duration;
+
+use heartline_operator::client::ClientError;
+use heartline_operator::message::{
+    AgentHistory, AgentHistoryQuery, ErrorCode, HistoryStep, LatencyQuantiles, Reply, Request,
+};
+use heartline_operator::{json, text};
+use heartline_vocabulary::{AgentStatus, State};
+
+use crate::args::HistoryArgs;
+use crate::console::Console;
+use crate::csv_text;
+use crate::error::{CliError, CommandExit};
+use crate::settings::Settings;
+use crate::style::StateFormatter;
+use crate::table::{self, TableColumn};
+use crate::time_range::TimeRangeExpression;
+
+/// The default of `--since`.
+const SINCE_MS: i64 = 24 * 3_600_000;
+
+/// The columns of the table; on a narrow terminal the optional ones are left out.
+const COLUMNS: [TableColumn; 12] = [
+    TableColumn::left("FROM", 0),
+    TableColumn::right("UP%", 0),
+    TableColumn::right("OK", 2),
+    TableColumn::right("FAILED", 2),
+    TableColumn::right("OK%", 3),
+    TableColumn::right("P50", 5),
+    TableColumn::right("P90", 8),
+    TableColumn::right("P95", 4),
+    TableColumn::right("P99", 6),
+    TableColumn::right("MAX", 7),
+    TableColumn::right("$", 4),
+    TableColumn::left("STATES", 1),
+];
+
+/// Runs the command.
+pub(crate) async fn run(
+    args: &HistoryArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<CommandExit, CliError> {
+    let range = TimeRangeExpression::parse(args.since.as_deref(), args.until.as_deref())?;
+    let client = settings.connect().await?;
+    // By the collector's clock: the one of this machine may be wrong.
+    let now_ms = client.greeting().collector.at_ms;
+    let range = range.resolve(now_ms, SINCE_MS)?;
+    let query = AgentHistoryQuery {
+        agent: args.name.clone(),
+        since_ms: range.since_ms,
+        until_ms: range.until_ms.unwrap_or(now_ms),
+        step_ms: args.step.map(|step| i64::try_from(step.as_millis()).unwrap_or(i64::MAX)),
+    };
+    let history = match client.request(Request::AgentHistory(query)).await {
+        Ok(Reply::AgentHistory(history)) => history,
+        Ok(_) => return Err(ClientError::Unexpected { what: "history" }.into()),
+        Err(ClientError::Refused { code: ErrorCode::NotFound, message }) => {
+            return Err(CliError::NotDone(message));
+        }
+        Err(ClientError::Refused { code: ErrorCode::BadRequest, message }) => {
+            return Err(CliError::Usage(message));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if args.json {
+        console.print_json(&json::agent_history(&history))?;
+    } else if args.csv {
+        console.print(csv(&history).map_err(CliError::Output)?.trim_end())?;
+    } else {
+        let (formatter, columns) = (console.formatter, console.terminal.columns);
+        console.print(&describe(&history, formatter, columns))?;
+    }
+    Ok(CommandExit::Success)
+}
+
+fn describe(history: &AgentHistory, formatter: StateFormatter, columns: Option<usize>) -> String {
+    let (from, to) = (text::timestamp_s(history.from_ms), text::timestamp_s(history.to_ms));
+    let step = text::format_duration(Duration::from_millis(history.step_ms.cast_unsigned()));
+    let head = [format!("{} from {from}", history.agent), format!("to {to}, in steps of {step}")];
+    let head = table::wrap(&head, " ", columns);
+    // Steps in which nothing was known at all are left out, and the total stands last.
+    let known = history.steps.iter().filter(|step| is_known(step));
+    let rows = known.map(|step| row(text::timestamp_s(step.at_ms), step, formatter).to_vec());
+    let total = row("in all".to_owned(), &history.total, formatter).to_vec();
+    let table = table::draw(&COLUMNS, rows.chain([total]), columns);
+    format!("{head}\n\n{}", table.trim_end())
+}
+
+fn is_known(step: &HistoryStep) -> bool {
+    let HistoryStep { beats, lost, ok, failed, state_ms, .. } = step;
+    *state_ms != Default::default() || beats + lost + ok + failed > 0
+}
+
+fn row(from: String, step: &HistoryStep, formatter: StateFormatter) -> [String; COLUMNS.len()] {
+    let none = || "-".to_owned();
+    let latency = |of: fn(&LatencyQuantiles) -> u64| {
+        step.latency.as_ref().map_or_else(none, |latency| text::latency(of(latency)))
+    };
+    [
+        from,
+        step.state_ms.availability().map_or_else(none, text::percent),
+        text::count(step.ok),
+        text::count(step.failed),
+        step.success_rate().map_or_else(none, text::percent),
+        latency(|it| it.p50),
+        latency(|it| it.p90),
+        latency(|it| it.p95),
+        latency(|it| it.p99),
+        latency(|it| it.max),
+        text::money(step.cost_nano_usd),
+        states(step, formatter),
+    ]
+}
+
+/// Lists the states other than healthy, and what was not observed, with their times.
+fn states(step: &HistoryStep, formatter: StateFormatter) -> String {
+    let times = &step.state_ms;
+    let state = |state| AgentStatus { state, reason: None };
+    let all = [
+        (times.unreachable, formatter.glyph_of(state(State::Unreachable))),
+        (times.degraded, formatter.glyph_of(state(State::Degraded))),
+        (times.killed, formatter.glyph_of(state(State::Killed))),
+        (times.stopped, formatter.glyph_of(AgentStatus::STOPPED)),
+        (times.unknown, formatter.glyph_of(AgentStatus::UNKNOWN)),
+        (times.unobserved, "gap"),
+    ];
+    // Shorter ones would be printed as 0 s.
+    let seen = all.into_iter().filter(|(ms, _)| *ms >= 1_000);
+    let texts = seen.map(|(ms, glyph)| format!("{glyph} {}", text::age(ms)));
+    let text = texts.collect::<Vec<_>>().join("  ");
+    if text.is_empty() { "-".to_owned() } else { text }
+}
+
+/// Returns all steps as CSV with a line of titles, for spreadsheets.
+fn csv(history: &AgentHistory) -> std::io::Result<String> {
+    const TITLES: [&str; 20] = [
+        "from",
+        "beats",
+        "lost",
+        "ok",
+        "failed",
+        "p50_us",
+        "p90_us",
+        "p95_us",
+        "p99_us",
+        "max_us",
+        "cost_usd",
+        "tokens_in",
+        "tokens_out",
+        "healthy_ms",
+        "degraded_ms",
+        "unreachable_ms",
+        "killed_ms",
+        "stopped_ms",
+        "unknown_ms",
+        "unobserved_ms",
+    ];
+    let row = |step: &HistoryStep| -> [String; TITLES.len()] {
+        let latency = |of: fn(&LatencyQuantiles) -> u64| {
+            step.latency.as_ref().map(|it| of(it).to_string()).unwrap_or_default()
+        };
+        let (nano, times) = (step.cost_nano_usd, &step.state_ms);
+        [
+            text::timestamp(step.at_ms),
+            step.beats.to_string(),
+            step.lost.to_string(),
+            step.ok.to_string(),
+            step.failed.to_string(),
+            latency(|it| it.p50),
+            latency(|it| it.p90),
+            latency(|it| it.p95),
+            latency(|it| it.p99),
+            latency(|it| it.max),
+            format!("{}.{:09}", nano / 1_000_000_000, nano % 1_000_000_000),
+            step.tokens_in.to_string(),
+            step.tokens_out.to_string(),
+            times.healthy.to_string(),
+            times.degraded.to_string(),
+            times.unreachable.to_string(),
+            times.killed.to_string(),
+            times.stopped.to_string(),
+            times.unknown.to_string(),
+            times.unobserved.to_string(),
+        ]
+    };
+    csv_text::lines(&TITLES, history.steps.iter().map(row))
+}
+
+#[cfg(test)]
+mod tests {
+    use heartline_operator::sample;
+    use heartline_operator::text::GlyphSet;
+
+    use super::*;
+
+    #[test]
+    fn a_history_is_a_table_of_steps_with_their_total() {
+        let history = sample::agent_history();
+        let tables = [None, Some(100), Some(80)]
+            .map(|limit| describe(&history, StateFormatter(GlyphSet::Unicode), limit));
+        assert!(tables[2].lines().all(|line| line.chars().count() <= 80));
+        insta::assert_snapshot!(tables.join("\n\n"));
+    }
+
+    #[test]
+    fn a_spreadsheet_gets_every_step() {
+        insta::assert_snapshot!(csv(&sample::agent_history()).unwrap());
+    }
+}
