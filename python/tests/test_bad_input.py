@@ -71,6 +71,11 @@ def assert_goes_on(hb: Heartline) -> None:
         ("bad", {"interval": "soon"}, "bad_interval", '"soon" is not a whole number and a unit'),
         ("bad", {"interval": math.nan}, "bad_interval", '"nan" is not a whole number'),
         ("bad", {"interval": -1}, "interval_out_of_range", "using 100 ms"),
+        ("bad", {"stall_after": "soon"}, "bad_stall_after", 'the stall_after "soon" is not a whole'),
+        ("bad", {"stall_after": 0}, "bad_stall_after", "using the collector's setting"),
+        ("bad", {"stall_after": math.inf}, "bad_stall_after", 'the stall_after "inf" is not'),
+        ("bad", {"stall_after": 0.5}, "stall_after_out_of_range", "500 ms is outside of 1 s to 720 h"),
+        ("bad", {"stall_after": "721h"}, "stall_after_out_of_range", "using 2592000000 ms"),
         ("bad", {"on_kill": "Wait"}, "bad_on_kill", 'it is "wait", "raise" or a function'),
         ("bad", {"labels": {"k": "v" * 200}}, "identity_shortened", "it was shortened"),
         ("bad", {"labels": 7}, "not_started", "can't start the emitter: TypeError"),
@@ -91,6 +96,10 @@ def test_good_settings_in_all_their_forms_are_no_problem() -> None:
     for number, interval in enumerate((30, 0.5, "500ms", " 1 h", datetime.timedelta(seconds=2))):
         hb = start(f"good.{number}", interval=interval)
         assert not [kind for kind in kinds(hb) if "interval" in kind]
+        hb.stop()
+    for number, stall_after in enumerate((90, 1.5, "20m", " 720 h", datetime.timedelta(hours=1))):
+        hb = start(f"patient.{number}", stall_after=stall_after)
+        assert not [kind for kind in kinds(hb) if "stall" in kind]
         hb.stop()
 
 

@@ -107,6 +107,18 @@ def test_a_session_is_live_after_two_round_trips_and_then_beats_once_an_interval
     assert all(900 <= wait <= 1_100 for wait in waits) and len(set(waits)) > 20
 
 
+def test_a_declared_stall_limit_is_in_every_beat() -> None:
+    it = Fixture(stall_after_ms=1_200_000, identity=Identity(host="h"))
+    it.connect()
+    for _ in range(3):
+        it.until_next()
+    limits = [(fields["stall_after_ms"], bool(fields["identity"])) for _, fields in it.sent]
+    assert limits == [(1_200_000, True)] * 2 + [(1_200_000, False)] * 3
+    it = Fixture()
+    it.transmit()
+    assert it.last["stall_after_ms"] is None
+
+
 def test_an_unanswered_first_beat_is_repeated_at_doubling_distances() -> None:
     it = Fixture()
     it.transmit()

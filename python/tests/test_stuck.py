@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from fleet import AgentProgram, Collector, eventually
+from fleet import AgentProgram, Collector, Place, eventually
 
 START = """
 import sys, time, threading, asyncio, heartline
@@ -77,6 +77,40 @@ def test_a_stuck_agent_is_stalled_while_it_beats(collector: Collector, name: str
             assert (agent["step"], agent["in_flight"]) == ("event loop blocked", 0)
         program.tell("")
         assert program.end()[0] == 0
+
+
+def test_a_declared_limit_holds_in_place_of_the_collectors(place: Place) -> None:
+    hang = """
+import sys, heartline
+hb = heartline.start({name!r}, stall_after={after!r})
+with hb.task("fetch"):
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+    with Collector(place, stall_after="2s") as collector:
+        with (
+            collector.agent_program(hang.format(name="patient", after="1h")) as patient,
+            collector.agent_program(hang.format(name="usual", after=None)) as usual,
+        ):
+            patient.await_line("ready")
+            usual.await_line("ready")
+            collector.await_state("usual", "degraded/stalled")
+
+            def is_over() -> bool:
+                agent = collector.agent("patient")
+                return agent is not None and agent["progress_age_ms"] > 3_000
+
+            eventually(is_over, "the collector's limit is over")
+            assert collector.transitions("patient") == {"healthy"}
+            patient.tell("")
+            usual.tell("")
+    with Collector(place) as collector:
+        with collector.agent_program(hang.format(name="impatient", after=1.5)) as impatient:
+            impatient.await_line("ready")
+            agent = collector.await_state("impatient", "degraded/stalled")
+            assert agent["beat_age_ms"] < 3_000
+            impatient.tell("")
+            assert impatient.end()[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,7 @@ def encode(kind: int, fields: dict[str, Any]) -> bytes:
     if identity is not None:
         identity = {key: value for key, value in identity.items() if value not in (None, {}, [])}
     values: dict[str, Any] = {**fields, "segment": segment, "identity": identity}
-    for of_a_supervisor in ("stall_after_ms", "process"):
-        del values[of_a_supervisor]
+    del values["process"]
     return Beat(**values).pack()
 
 

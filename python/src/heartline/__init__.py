@@ -21,7 +21,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from . import process
-from .arguments import Arguments, Interval, OnKill
+from .arguments import Arguments, Duration, OnKill
 from .follow import auto
 from .handle import Heartline
 from .problem import Problem
@@ -50,7 +50,8 @@ def start(
     *,
     collector: str | None = None,
     token: str | os.PathLike[str] | None = None,
-    interval: Interval | None = None,
+    interval: Duration | None = None,
+    stall_after: Duration | None = None,
     group: str | None = None,
     version: str | None = None,
     labels: Mapping[str, str] | None = None,
@@ -72,6 +73,8 @@ def start(
     - `collector`: `host:port` or `[v6]:port`; of several, with commas between them.
     - `token`: the token (`hl1.…`), or the path of a file with it as a `pathlib.Path`.
     - `interval`: time between beats, as text (`"30s"`, `"500ms"`), in seconds, or as a `timedelta`.
+    - `stall_after`: time without progress after which the agent counts as stalled, in the same forms
+      (`"20m"`); otherwise the collector's setting, 5 minutes by default.
     - `group`, `version`, `framework`, `labels` (at most 16), `depends_on` (agents that this one needs, at
       most 16): shown to operators, to filter and group by.
     - `on_kill`: what an operator's kill does: `"wait"` lets the next task wait for the resume, `"raise"`
@@ -84,6 +87,7 @@ def start(
             collector=collector,
             token=token,
             interval=interval,
+            stall_after=stall_after,
             group=group,
             version=version,
             labels=labels,

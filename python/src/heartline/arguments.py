@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 OnKill = Union[Literal["wait", "raise"], Callable[[], object]]
-Interval = Union[str, int, float, "timedelta"]
+Duration = Union[str, int, float, "timedelta"]
 
 
 class Arguments(NamedTuple):
@@ -19,7 +19,8 @@ class Arguments(NamedTuple):
     name: str
     collector: str | None = None
     token: str | os.PathLike[str] | None = None
-    interval: Interval | None = None
+    interval: Duration | None = None
+    stall_after: Duration | None = None
     group: str | None = None
     version: str | None = None
     labels: Mapping[str, str] | None = None

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .arguments import Arguments, Interval
+from .arguments import Arguments, Duration
 from .credentials import TokenSource
 from .engine.address import ADDRESS_DEFAULT, parse_addresses
 from .engine.identity import Identity
@@ -16,6 +16,8 @@ from .protocol.agent_id import agent_id_fault
 from .protocol.bodies import INTERVAL_DEFAULT_MS, INTERVAL_MAX_MS, INTERVAL_MIN_MS
 from .version import SDK
 
+# Limits of a declared `stall_after`: what a collector takes for its own, and what the wire holds.
+_STALL_AFTER_MIN_MS, _STALL_AFTER_MAX_MS = 1_000, 720 * 3_600_000
 _UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
 _HOST_FILES = ("/proc/sys/kernel/hostname", "/etc/hostname")
 _COROUTINE_FUNCTION = 0x80
@@ -29,6 +31,8 @@ class Settings(NamedTuple):
     """Empty if no address is well-formed: nothing is sent then."""
     token: TokenSource
     interval_ms: int
+    stall_after_ms: int | None
+    """None: the collector's setting."""
     memory: KillMemory | None
     identity: Identity
 
@@ -60,6 +64,7 @@ def resolve(
         collectors=_collectors(arguments.collector, env, problems),
         token=token_source(arguments.token, env),
         interval_ms=_interval_ms(arguments.interval, env, problems),
+        stall_after_ms=_stall_after_ms(arguments.stall_after, problems),
         memory=KillMemory(state_dir, agent) if state_dir else None,
         identity=_identity(arguments, problems),
     )
@@ -121,7 +126,7 @@ def _collectors(
 
 
 def _interval_ms(
-    argument: Interval | None, env: Mapping[str, str], problems: list[Problem]
+    argument: Duration | None, env: Mapping[str, str], problems: list[Problem]
 ) -> int:
     asked = argument if argument is not None else env.get("HEARTLINE_INTERVAL")
     if asked is None:
@@ -147,8 +152,32 @@ def _interval_ms(
     return used_ms
 
 
+def _stall_after_ms(asked: Duration | None, problems: list[Problem]) -> int | None:
+    if asked is None:
+        return None
+    asked_ms = _asked_ms(asked)
+    if asked_ms is None or asked_ms <= 0:
+        problems.append(
+            Problem(
+                "bad_stall_after",
+                f"the stall_after {quoted(asked)} is not a whole number and a unit, such as 20m or "
+                "90s; using the collector's setting",
+            )
+        )
+        return None
+    used_ms = min(max(asked_ms, _STALL_AFTER_MIN_MS), _STALL_AFTER_MAX_MS)
+    if used_ms != asked_ms:
+        problems.append(
+            Problem(
+                "stall_after_out_of_range",
+                f"the stall_after of {asked_ms} ms is outside of 1 s to 720 h; using {used_ms} ms",
+            )
+        )
+    return used_ms
+
+
 def _asked_ms(asked: Any) -> int | None:
-    """Returns an interval in ms: from text with a unit, from seconds, or from a timedelta."""
+    """Returns a duration in ms: from text with a unit, from seconds, or from a timedelta."""
     if isinstance(asked, str):
         return parse_interval_ms(asked)
     try:

@@ -44,6 +44,7 @@ class EngineConfig(NamedTuple):
     keys: AgentKeys
     session: bytes
     interval_ms: int = bodies.INTERVAL_DEFAULT_MS
+    stall_after_ms: int | None = None
     identity: Identity = Identity()
     applied: AppliedStates = AppliedStates()
 
@@ -68,6 +69,7 @@ class Engine:
         self._agent = config.agent
         self._keys = config.keys
         self._interval_ms = config.interval_ms
+        self._stall_after_ms = config.stall_after_ms
         self._identity = config.identity.fields()
         self._started = now
         self._applied = config.applied.copy()
@@ -306,6 +308,7 @@ class Engine:
             lost_observations=vitals.lost_observations,
             segment=self._segment.segment,
             identity=self._identity if with_identity else None,
+            stall_after_ms=self._stall_after_ms,
         )
         body = beat.pack()
         if with_identity and ENVELOPE_LENGTH + len(self._agent) + len(body) > DATAGRAM_MAX:

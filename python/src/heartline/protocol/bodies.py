@@ -17,6 +17,8 @@ LABELS_MAX = 16
 DEPENDS_MAX = 16
 
 _UNCONFIRMED, _WANTS_IDENTITY, _SESSION_TAKEN = 1, 2, 4
+# Of a beat: all but the identity and what follows it.
+_FIELDS_ALWAYS_WRITTEN = 14
 
 T = TypeVar("T")
 
@@ -51,12 +53,13 @@ class Beat(NamedTuple):
     lost_observations: int = 0
     segment: Segment | None = None
     identity: Mapping[str, Value] | None = None
+    stall_after_ms: int | None = None
 
     def pack(self) -> bytes:
-        """Packs the body; the last field is written only where it is carried."""
+        """Packs the body; the last fields are written as far as one of them is carried."""
         fields: list[Value] = list(self)
         fields[9] = int(self.killed)
-        if self.identity is None:
+        while len(fields) > _FIELDS_ALWAYS_WRITTEN and fields[-1] is None:
             fields.pop()
         return pack_body(fields)
 

@@ -156,6 +156,7 @@ class Sender:
                         keys=credentials.keys,
                         session=draw_session(),
                         interval_ms=self._settings.interval_ms,
+                        stall_after_ms=self._settings.stall_after_ms,
                         identity=self._settings.identity,
                         applied=self._applied,
                     ),
