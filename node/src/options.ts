@@ -15,6 +15,11 @@ export interface StartOptions {
   readonly tokenFile?: string | undefined;
   /** Time between beats, in ms or as text: `30s`, `500ms`. 100 ms to 1 h, 30 s by default. */
   readonly interval?: number | string | undefined;
+  /**
+   * Time without progress after which the agent counts as stalled, in ms or as text: `20m`. 1 s to
+   * 720 h; by default the collector's setting, which is 5 minutes.
+   */
+  readonly stallAfter?: number | string | undefined;
   /** Directory in which a kill is stored. */
   readonly stateDir?: string | undefined;
   /** Name of the machine, which is otherwise the system's. */

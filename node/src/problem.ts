@@ -7,6 +7,8 @@ export type ProblemKind =
   | 'BadCollector'
   | 'BadInterval'
   | 'IntervalOutOfRange'
+  | 'BadStallAfter'
+  | 'StallAfterOutOfRange'
   | 'BadSetting'
   | 'IdentityShortened'
   | 'NoToken'

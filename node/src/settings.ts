@@ -9,7 +9,13 @@ import type { StartOptions } from './options.js';
 import { type Problem, problem } from './problem.js';
 import { agentIdFault } from './protocol/agentId.js';
 import type { Identity } from './protocol/bodies.js';
-import { INTERVAL_DEFAULT_MS, INTERVAL_MAX_MS, INTERVAL_MIN_MS } from './protocol/limits.js';
+import {
+  INTERVAL_DEFAULT_MS,
+  INTERVAL_MAX_MS,
+  INTERVAL_MIN_MS,
+  STALL_AFTER_MAX_MS,
+  STALL_AFTER_MIN_MS,
+} from './protocol/limits.js';
 import type { TokenSource } from './shared/messages.js';
 import { VERSION } from './version.js';
 
@@ -20,6 +26,8 @@ export interface Settings {
   readonly collectors: readonly string[];
   readonly token: TokenSource;
   readonly intervalMs: number;
+  /** null: the collector's setting. */
+  readonly stallAfterMs: number | null;
   readonly stateDir: string | null;
   readonly identity: Identity;
 }
@@ -36,6 +44,10 @@ const TEXTS = [
   'group',
   'version',
   'framework',
+] as const;
+const DURATIONS = [
+  ['interval', '30s'],
+  ['stallAfter', '20m'],
 ] as const;
 
 /**
@@ -73,6 +85,7 @@ export function resolveSettings(
     collectors,
     token: tokenSource(given, env, stateHome(environment)),
     intervalMs: resolveInterval(given.interval ?? env('HEARTLINE_INTERVAL'), problems),
+    stallAfterMs: resolveStallAfter(given.stallAfter, problems),
     stateDir,
     identity: resolveIdentity(given, problems),
   };
@@ -104,9 +117,11 @@ function wellTyped(options: StartOptions, problems: Problem[]): StartOptions {
   };
   for (const key of TEXTS) if (typeof kept[key] !== 'string') leaveOut(key, 'a text');
   const isTexts = (values: unknown[]): boolean => values.every((it) => typeof it === 'string');
-  const { labels, dependsOn, interval } = kept;
-  if (typeof interval !== 'number' && typeof interval !== 'string') {
-    leaveOut('interval', 'a number of milliseconds or a text such as 30s');
+  const { labels, dependsOn } = kept;
+  for (const [key, example] of DURATIONS) {
+    if (typeof kept[key] !== 'number' && typeof kept[key] !== 'string') {
+      leaveOut(key, `a number of milliseconds or a text such as ${example}`);
+    }
   }
   if (typeof labels !== 'object' || labels === null || !isTexts(Object.values(labels))) {
     leaveOut('labels', 'an object of texts');
@@ -147,6 +162,29 @@ function resolveInterval(asked: number | string | undefined, problems: Problem[]
     const range = 'is outside of 100 ms to 1 h';
     const message = `the interval of ${askedMs} ms ${range}; using ${usedMs} ms`;
     problems.push(problem('IntervalOutOfRange', message));
+  }
+  return usedMs;
+}
+
+function resolveStallAfter(
+  asked: number | string | undefined,
+  problems: Problem[],
+): number | null {
+  if (asked === undefined) return null;
+  const askedMs = typeof asked === 'number' ? asked : parseIntervalMs(asked);
+  if (askedMs === null || Number.isNaN(askedMs) || askedMs <= 0) {
+    const example = 'a whole number and a unit, such as 20m or 90s';
+    const message =
+      `the stallAfter ${JSON.stringify(String(asked))} is not ${example}; ` +
+      "using the collector's setting";
+    problems.push(problem('BadStallAfter', message));
+    return null;
+  }
+  const usedMs = Math.round(Math.min(Math.max(askedMs, STALL_AFTER_MIN_MS), STALL_AFTER_MAX_MS));
+  if (usedMs !== Math.round(askedMs)) {
+    const range = 'is outside of 1 s to 720 h';
+    const message = `the stallAfter of ${askedMs} ms ${range}; using ${usedMs} ms`;
+    problems.push(problem('StallAfterOutOfRange', message));
   }
   return usedMs;
 }

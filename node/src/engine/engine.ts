@@ -51,6 +51,8 @@ export interface EngineConfig {
   /** 16 hexadecimal digits: random, and never used before. */
   readonly session: string;
   readonly intervalMs: number;
+  /** Time without progress after which it counts as stalled; null: the collector's setting. */
+  readonly stallAfterMs: number | null;
   readonly identity: Identity;
   /** Desired states restored from an earlier session. */
   readonly applied: AppliedStates;
@@ -74,6 +76,7 @@ interface Closing {
 export class Engine {
   readonly #agent: string;
   readonly #intervalMs: number;
+  readonly #stallAfterMs: number | null;
   readonly #identity: Identity;
   readonly #started: number;
   readonly #writer: MessageWriter;
@@ -105,6 +108,7 @@ export class Engine {
     this.#agent = config.agent;
     this.#session = config.session;
     this.#intervalMs = config.intervalMs;
+    this.#stallAfterMs = config.stallAfterMs;
     this.#identity = config.identity;
     this.#applied = config.applied;
     this.#started = now;
@@ -262,6 +266,7 @@ export class Engine {
       lostObservations: vitals.lostObservations,
       segment: this.#segment.segment,
       identity: withIdentity ? this.#identity : null,
+      stallAfterMs: this.#stallAfterMs,
     });
     if (written?.hasSegment === true) this.#segment.carriedBy(this.#lastSent + 1);
     return written?.datagram ?? null;

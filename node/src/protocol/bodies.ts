@@ -57,6 +57,7 @@ export interface Beat {
   readonly lostObservations: Uint;
   readonly segment: Segment | null;
   readonly identity: Identity | null;
+  readonly stallAfterMs: number | null;
 }
 
 export interface Goodbye {
@@ -98,6 +99,8 @@ export function writeBeat(writer: BodyWriter, beat: Beat): Buffer {
   writer.element().uint(beat.lostObservations);
   writeSegment(writer, beat.segment);
   if (beat.identity !== null) writeIdentity(writer.element(), beat.identity);
+  else if (beat.stallAfterMs !== null) writer.element().nil();
+  if (beat.stallAfterMs !== null) writer.element().uint(beat.stallAfterMs);
   return writer.finish();
 }
 

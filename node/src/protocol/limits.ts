@@ -17,4 +17,7 @@ export const COUNT_MAX = 2 ** 53;
 export const INTERVAL_MIN_MS = 100;
 export const INTERVAL_MAX_MS = 3_600_000;
 export const INTERVAL_DEFAULT_MS = 30_000;
+/** What a collector takes for a setting of its own, and what the wire holds. */
+export const STALL_AFTER_MIN_MS = 1_000;
+export const STALL_AFTER_MAX_MS = 720 * 3_600_000;
 export const GENERATION_MAX = 2n ** 63n - 1n;

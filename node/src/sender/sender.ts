@@ -182,9 +182,10 @@ export class Sender {
     if (!isProblem(credentials)) {
       this.#credentials = credentials;
       this.#tokenProblem = null;
-      const { agent, intervalMs, identity } = this.config;
+      const { agent, intervalMs, stallAfterMs, identity } = this.config;
       const { keys } = credentials;
-      const config = { agent, keys, intervalMs, identity, applied: this.#applied };
+      const applied = this.#applied;
+      const config = { agent, keys, intervalMs, stallAfterMs, identity, applied };
       for (const link of this.#links) link.startSession({ ...config, random: Math.random });
       return;
     }

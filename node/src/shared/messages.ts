@@ -22,6 +22,7 @@ export interface SenderConfig {
   readonly collectors: readonly string[];
   readonly token: TokenSource;
   readonly intervalMs: number;
+  readonly stallAfterMs: number | null;
   readonly stateDir: string | null;
   readonly identity: Identity;
   /** Desired states that are in force at the start. */

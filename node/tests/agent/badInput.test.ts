@@ -54,6 +54,19 @@ test('each bad setting is said once, and the agent works', async () => {
       /the interval "soon" is not a whole number and a unit/,
       'no answer yet',
     ],
+    [
+      'stalls-soon',
+      { stallAfter: 500 },
+      /the stallAfter of 500 ms is outside of 1 s to 720 h; using 1000 ms/,
+      'no answer yet',
+    ],
+    [
+      'never-stalls',
+      { stallAfter: 0 },
+      /the stallAfter "0" is not a whole number and a unit.*using the collector's setting/,
+      'no answer yet',
+    ],
+    ['odd-stall', { stallAfter: {} }, /the option stallAfter is left out/, 'no answer yet'],
     ['nan-interval', { interval: Number.NaN }, /the interval "NaN" is not/, 'no answer yet'],
     [
       'odd-group',

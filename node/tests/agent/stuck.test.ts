@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { AgentProcess } from '../support/agentProcess.js';
-import { Collector, eventually } from '../support/collector.js';
+import { type AgentView, Collector, eventually } from '../support/collector.js';
 
 let collector: Collector;
 before(async () => {
@@ -48,6 +48,31 @@ test('a backlog that grows while nothing completes', async () => {
     `let depth = 0; setInterval(() => hb.queue(++depth), 100);`,
   );
   agent.signal('SIGKILL');
+});
+
+test('an agent that declares its own limit is judged by that', async () => {
+  const lenient = await Collector.start();
+  try {
+    const hang = (name: string, stallAfter: string, environment: Record<string, string>) =>
+      new AgentProcess(
+        `
+        import { start } from 'heartline';
+        const hb = start('${name}', { stallAfter: ${stallAfter} });
+        setInterval(() => {}, 1_000);
+        hb.task('fetch', () => new Promise(() => {}));`,
+        environment,
+      );
+    const impatient = hang('impatient', '1_500', lenient.environment);
+    const patient = hang('patient', `'20m'`, collector.environment);
+    const isStalled = (it: AgentView) => it.state === 'degraded' && it.reason === 'stalled';
+    await lenient.until('impatient', isStalled);
+    await collector.until('patient', (it) => (it.progress_age_ms ?? 0) > 1_600);
+    assert.equal((await collector.agent('patient'))?.state, 'healthy');
+    impatient.signal('SIGKILL');
+    patient.signal('SIGKILL');
+  } finally {
+    await lenient.close();
+  }
 });
 
 test('an event loop that is blocked, within a task and without one', async () => {

@@ -46,6 +46,23 @@ test('5: a new session is live after two round trips, and its identity rides on 
   assert.ok(fourth.fields['identity'] !== null);
 });
 
+test('7.1: a declared stall limit is in every beat, with and without an identity', () => {
+  const [it, metrics] = [engine({ stallAfterMs: 1_200_000 }), new PlainMetrics()];
+  const sent = [...sendAll(it, metrics, 0)];
+  it.handleDatagram(ack((sent[0] as Sent).header, { challenge: 9 }), 5);
+  for (const now of [1_000, 2_000]) sent.push(...sendAll(it, metrics, now));
+  assert.deepEqual(
+    sent.map(({ fields }) => [fields['stall_after_ms'], fields['identity'] !== null]),
+    [
+      [1_200_000, true],
+      [1_200_000, false],
+      [1_200_000, false],
+    ],
+  );
+  const [first] = sendAll(engine(), metrics, 0) as [Sent];
+  assert.equal(first.fields['stall_after_ms'], null);
+});
+
 test('5: an older ack brings no older challenge, and a push none at all', () => {
   const [it, metrics] = [engine(), new PlainMetrics()];
   const live = connect(it, metrics);

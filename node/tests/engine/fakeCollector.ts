@@ -89,6 +89,7 @@ export function engine(config: Partial<EngineConfig> = {}): Engine {
       keys: KEYS,
       session,
       intervalMs: 1_000,
+      stallAfterMs: null,
       identity,
       applied,
       random: () => 0.5,

@@ -172,7 +172,7 @@ function writeFields(type: MessageType, fields: Record<string, unknown>): Buffer
   const uptimeMs = uint(fields['uptime_ms'] ?? 0);
   if (type === MessageType.Goodbye) return writeGoodbye(writer, { uptimeMs, segment });
   // What only supervisors send is read here, and written by them.
-  if (fields['stall_after_ms'] != null || fields['process'] != null) return null;
+  if (fields['process'] != null) return null;
   if (type !== MessageType.Beat) return null;
   const optional = (key: string) => (fields[key] === null ? null : uint(fields[key]));
   const beat: Beat = {
@@ -193,6 +193,7 @@ function writeFields(type: MessageType, fields: Record<string, unknown>): Buffer
     lostObservations: uint(fields['lost_observations']),
     segment,
     identity: identityOf(fields['identity'] as Record<string, unknown> | null),
+    stallAfterMs: fields['stall_after_ms'] as number | null,
   };
   return writeBeat(writer, beat);
 }

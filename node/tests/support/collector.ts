@@ -17,6 +17,7 @@ export interface AgentView {
   readonly reason: string | null;
   readonly in_flight: number;
   readonly step: string | null;
+  readonly progress_age_ms: number | null;
   readonly phase: string;
   readonly starts: number;
   readonly group: string | null;

@@ -14,7 +14,12 @@ import { HeartlineSpanProcessor } from 'heartline/otel';
 import { heartlineTelemetry, heartlineIntegration } from 'heartline/ai';
 import { heartlineHandler, registerLangChain } from 'heartline/langchain';
 import { HeartlineTraceProcessor } from 'heartline/openai-agents';
-const hb: Heartline = start('x', { interval: '30s', onKill: () => 1, labels: { a: 'b' } });
+const hb: Heartline = start('x', {
+  interval: '30s',
+  stallAfter: '20m',
+  onKill: () => 1,
+  labels: { a: 'b' },
+});
 const n: number = await hb.task('a', async (t: Task) => {
   t.cost(1);
   t.tokens({ input: 1 });
