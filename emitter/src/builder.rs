@@ -40,6 +40,7 @@ pub struct Builder {
     pub(crate) collector: Option<String>,
     pub(crate) token: Option<TokenSource>,
     pub(crate) interval: Option<Duration>,
+    pub(crate) stall_after: Option<Duration>,
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) identity: IdentityConfig,
     pub(crate) depends: Vec<String>,
@@ -65,6 +66,7 @@ impl Builder {
             collector: None,
             token: None,
             interval: None,
+            stall_after: None,
             state_dir: None,
             identity: IdentityConfig::default(),
             depends: Vec::new(),
@@ -94,6 +96,13 @@ impl Builder {
     /// Sets the time between beats: 100 ms to 1 h, 30 s by default.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = Some(interval);
+        self
+    }
+
+    /// Sets the time without progress after which the agent counts as stalled: 1 s to 720 h; otherwise
+    /// the collector's setting, 5 minutes by default.
+    pub fn stall_after(mut self, stall_after: Duration) -> Self {
+        self.stall_after = Some(stall_after);
         self
     }
 

@@ -51,6 +51,17 @@ pub enum EmitterProblem {
         /// Interval in use, in ms.
         used_ms: u32,
     },
+    /// The time until a stall is none.
+    #[error("the stall_after of 0 ms is no time; using the collector's setting")]
+    BadStallAfter,
+    /// The time until a stall is outside of 1 s to 720 h.
+    #[error("the stall_after of {asked_ms} ms is outside of 1 s to 720 h; using {used_ms} ms")]
+    StallAfterOutOfRange {
+        /// Time asked for, in ms.
+        asked_ms: u64,
+        /// Time in use, in ms.
+        used_ms: u32,
+    },
     /// Texts, labels or dependencies were cut or dropped.
     #[error("the identity is too large or has characters that can't be shown; it was shortened")]
     IdentityShortened,

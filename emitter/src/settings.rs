@@ -1,5 +1,6 @@
 //! Settings of the emitter, resolved from arguments, environment and defaults.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use heartline_engine::{CollectorAddress, IdentityConfig, parse_interval_ms};
@@ -11,6 +12,10 @@ use crate::kill_memory::KillMemory;
 use crate::problem::EmitterProblem;
 use crate::token::TokenSource;
 
+/// Limits of a declared time until a stall, in ms: what a collector takes for its own, and what the wire
+/// holds.
+const STALL_AFTER_MS: RangeInclusive<u32> = 1_000..=720 * 3_600_000;
+
 /// Resolved settings of an emitter.
 pub(crate) struct EmitterSettings {
     pub(crate) agent: AgentName,
@@ -18,6 +23,8 @@ pub(crate) struct EmitterSettings {
     pub(crate) collectors: Vec<CollectorAddress>,
     pub(crate) token: TokenSource,
     pub(crate) interval_ms: u32,
+    /// `None`: the collector's setting.
+    pub(crate) stall_after_ms: Option<u32>,
     pub(crate) memory: Option<KillMemory>,
     pub(crate) identity: IdentityConfig,
 }
@@ -54,6 +61,7 @@ impl EmitterSettings {
                 .or_else(|| state_home.map(|home| TokenSource::File(home.join("local.token"))))
                 .unwrap_or(TokenSource::Unknown),
             interval_ms: interval_ms(builder, env("HEARTLINE_INTERVAL"), problems),
+            stall_after_ms: stall_after_ms(builder, problems),
             memory: state_dir.map(|dir| KillMemory::new(&dir, &agent)),
             identity: identity(builder, problems),
             agent,
@@ -86,12 +94,28 @@ fn interval_ms(builder: &Builder, env: Option<String>, problems: &mut Vec<Emitte
         },
         (None, None) => return INTERVAL_DEFAULT_MS,
     };
-    let used_ms =
-        u32::try_from(asked_ms).unwrap_or(u32::MAX).clamp(*INTERVAL_MS.start(), *INTERVAL_MS.end());
+    let used_ms = clamped(asked_ms, &INTERVAL_MS);
     if u64::from(used_ms) != asked_ms {
         problems.push(EmitterProblem::IntervalOutOfRange { asked_ms, used_ms });
     }
     used_ms
+}
+
+fn stall_after_ms(builder: &Builder, problems: &mut Vec<EmitterProblem>) -> Option<u32> {
+    let asked_ms = u64::try_from(builder.stall_after?.as_millis()).unwrap_or(u64::MAX);
+    if asked_ms == 0 {
+        problems.push(EmitterProblem::BadStallAfter);
+        return None;
+    }
+    let used_ms = clamped(asked_ms, &STALL_AFTER_MS);
+    if u64::from(used_ms) != asked_ms {
+        problems.push(EmitterProblem::StallAfterOutOfRange { asked_ms, used_ms });
+    }
+    Some(used_ms)
+}
+
+fn clamped(asked_ms: u64, range: &RangeInclusive<u32>) -> u32 {
+    u32::try_from(asked_ms).unwrap_or(u32::MAX).clamp(*range.start(), *range.end())
 }
 
 fn identity(builder: &Builder, problems: &mut Vec<EmitterProblem>) -> IdentityConfig {
@@ -201,6 +225,22 @@ mod tests {
             resolve(&Builder::new("mail").interval(Duration::ZERO), &[("HOME", "/home/u")]);
         assert_eq!(settings.unwrap().interval_ms, 100);
         assert_eq!(problems, [EmitterProblem::IntervalOutOfRange { asked_ms: 0, used_ms: 100 }]);
+    }
+
+    #[test]
+    fn a_declared_time_until_a_stall_is_clamped_and_zero_is_none() {
+        let resolved = |stall_after| {
+            let builder = Builder::new("mail").stall_after(stall_after);
+            let (settings, problems) = resolve(&builder, &[("HOME", "/home/u")]);
+            (settings.unwrap().stall_after_ms, problems)
+        };
+        assert_eq!(resolved(Duration::from_secs(1_200)), (Some(1_200_000), vec![]));
+        assert_eq!(resolved(Duration::ZERO), (None, vec![EmitterProblem::BadStallAfter]));
+        let out_of_range = |asked_ms, used_ms| {
+            (Some(used_ms), vec![EmitterProblem::StallAfterOutOfRange { asked_ms, used_ms }])
+        };
+        assert_eq!(resolved(Duration::from_millis(20)), out_of_range(20, 1_000));
+        assert_eq!(resolved(Duration::MAX), out_of_range(u64::MAX, 2_592_000_000));
     }
 
     #[test]

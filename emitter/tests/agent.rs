@@ -154,6 +154,18 @@ fn steps_waits_and_the_backlog_are_reported() {
 }
 
 #[test]
+fn a_declared_time_until_a_stall_is_in_the_beats() {
+    let (collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
+    let hb = agent(&collector, state.path()).stall_after(Duration::from_secs(1_200)).start();
+    wait_until_live(&hb);
+    assert_eq!(collector.received().stall_after_ms, Some(1_200_000));
+    hb.stop();
+    let hb = agent(&collector, state.path()).start();
+    wait_until_live(&hb);
+    assert_eq!(collector.received().stall_after_ms, None);
+}
+
+#[test]
 fn a_collector_that_restarts_is_found_again_and_counts_nothing_twice() {
     let (mut collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
     let hb = agent(&collector, state.path()).start();

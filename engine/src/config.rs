@@ -17,6 +17,9 @@ pub struct EngineConfig {
     pub session: u64,
     /// Time between beats, in ms; clamped to the range of `SPEC.md`, section 11.
     pub interval_ms: u32,
+    /// Time without progress after which the agent counts as stalled, in ms, where its vitals tell none;
+    /// `None`: the collector's own.
+    pub stall_after_ms: Option<u32>,
     /// Identity that the first beats carry.
     pub identity: IdentityConfig,
     /// Desired states restored from an earlier session.
@@ -33,6 +36,7 @@ impl EngineConfig {
             keys,
             session,
             interval_ms: INTERVAL_DEFAULT_MS,
+            stall_after_ms: None,
             identity: IdentityConfig::default(),
             applied: AppliedStates::default(),
             jitter_seed: session,

@@ -71,6 +71,7 @@ pub struct Engine {
     keys: AgentKeys,
     session: u64,
     interval_ms: u32,
+    stall_after_ms: Option<u32>,
     identity: IdentityConfig,
     /// Number of next beats that carry the identity.
     identity_beats: u32,
@@ -133,6 +134,7 @@ impl Engine {
             keys: config.keys,
             session: config.session,
             interval_ms,
+            stall_after_ms: config.stall_after_ms,
             identity: config.identity.fitted(),
             identity_beats: IDENTITY_BEATS,
             started: now,

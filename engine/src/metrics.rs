@@ -37,7 +37,8 @@ pub struct BeatVitals {
     pub step: Option<String>,
     /// Observations that could not be counted.
     pub lost_observations: u64,
-    /// Time without progress after which the agent counts as stalled; `None`: the collector's own.
+    /// Time without progress after which the agent counts as stalled; `None`: that of the engine's
+    /// configuration.
     pub stall_after: Option<Duration>,
     /// What a supervisor sees of the process.
     pub process: Option<ProcessUsage>,

@@ -112,7 +112,8 @@ impl Engine {
             identity: with_identity.then(|| Box::new(self.identity.view())),
             stall_after_ms: vitals
                 .stall_after
-                .map(|after| u32::try_from(after.as_millis()).unwrap_or(u32::MAX)),
+                .map(|after| u32::try_from(after.as_millis()).unwrap_or(u32::MAX))
+                .or(self.stall_after_ms),
             process: vitals.process,
         };
         let sealed = self.seal(MessageType::Beat, out, |body| beat.write(body));

@@ -178,6 +178,7 @@ impl SenderThread {
                 let agent = self.settings.agent.clone();
                 let config = EngineConfig {
                     interval_ms: self.settings.interval_ms,
+                    stall_after_ms: self.settings.stall_after_ms,
                     identity: self.settings.identity.clone(),
                     applied: self.applied.clone(),
                     ..EngineConfig::new(agent, credentials.keys.clone(), draw_session())

@@ -36,6 +36,7 @@ pub(crate) struct ReceivedTotals {
     pub(crate) in_flight: u32,
     pub(crate) generation: u64,
     pub(crate) blocked_by: Option<ControlId>,
+    pub(crate) stall_after_ms: Option<u32>,
     pub(crate) goodbye: bool,
     pub(crate) ok: u64,
     pub(crate) failed: u64,
@@ -220,6 +221,7 @@ impl ReceivedTotals {
                 self.in_flight = beat.in_flight;
                 self.generation = beat.applied.generation;
                 self.blocked_by = beat.blocked_by;
+                self.stall_after_ms = beat.stall_after_ms;
                 if let Some(identity) = &beat.identity {
                     self.host = identity.host.map(UntrustedText::scrubbed);
                 }

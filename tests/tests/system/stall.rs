@@ -39,6 +39,22 @@ fn a_task_without_progress_is_a_stall_and_waiting_for_a_person_is_none() {
 }
 
 #[test]
+fn an_agent_that_declares_its_own_limit_is_judged_by_that() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let agent = env.emitter("impatient", collector.address(), 100);
+    let agent = agent.stall_after(Duration::from_millis(1_200)).start();
+    let task = agent.task();
+    let operator = env.operator();
+    let vitals = || operator.agent("impatient").map(|agent| agent.vitals);
+    wait_until("it is stalled", || {
+        vitals().is_some_and(|vitals| vitals.reason == Some(Reason::Stalled))
+    });
+    drop(task);
+    wait_until("it goes on", || vitals().unwrap().state == State::Healthy);
+}
+
+#[test]
 fn a_goodbye_is_no_outage_and_the_next_start_clears_it() {
     let env = TestEnvironment::new();
     let collector = env.start_collector();
