@@ -2,6 +2,7 @@
 
 mod act;
 mod fleet;
+mod note;
 mod run;
 mod tools;
 
@@ -19,6 +20,7 @@ pub(crate) use fleet::{
     AgentArgs, EventsArgs, HistoryArgs, OutagesArgs, Screen, SnapshotArgs, StatusArgs, TuiArgs,
     WatchArgs,
 };
+pub(crate) use note::{AckArgs, NoteArgs, OutageNumber};
 pub(crate) use run::{OnExit, RunArgs};
 #[cfg(feature = "demo")]
 pub(crate) use tools::DemoRunArgs;
@@ -127,6 +129,10 @@ pub(crate) enum Command {
     Kill(KillArgs),
     /// Let killed agents work again
     Resume(ResumeArgs),
+    /// Write a note on an outage
+    Note(NoteArgs),
+    /// Acknowledge outages: somebody looks after them
+    Ack(AckArgs),
     /// Remove retired agents from the fleet; their history stays
     Forget(ForgetArgs),
     /// Make, revoke and list the tokens that agents sign with

@@ -9,6 +9,7 @@ mod events;
 mod forget;
 mod history;
 mod kill;
+mod note;
 mod outages;
 mod past;
 mod run;
@@ -120,6 +121,8 @@ async fn without_filter(
         Command::Kill(args) => kill::kill(args, settings, console).await,
         Command::Resume(args) => kill::resume(args, settings, console).await,
         Command::Forget(args) => forget::run(&args, settings, console).await,
+        Command::Note(args) => note::note(args, settings, console).await,
+        Command::Ack(args) => note::ack(args, settings, console).await,
         Command::Token(args) => token::run(args, settings, console).await,
         Command::Doctor(args) => crate::doctor::run(&args, settings, console).await,
         #[cfg(feature = "demo")]

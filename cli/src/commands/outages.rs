@@ -23,7 +23,7 @@ use crate::time_range::TimeRangeExpression;
 const SINCE_MS: i64 = 7 * 24 * 3_600_000;
 
 /// The columns of the table; on a narrow terminal the optional ones are left out.
-const COLUMNS: [TableColumn; 10] = [
+const COLUMNS: [TableColumn; 12] = [
     TableColumn::right("#", 4),
     TableColumn::left("AGENT", 0),
     TableColumn::left("WORST", 0),
@@ -34,6 +34,8 @@ const COLUMNS: [TableColumn; 10] = [
     TableColumn::left("HOST", 6),
     TableColumn::left("STEP", 7),
     TableColumn::left("CAUSE", 1),
+    TableColumn::left("ACK", 4),
+    TableColumn::left("NOTE", 4),
 ];
 
 /// Columns of a terminal that the others take which are never left out, with usual names.
@@ -146,21 +148,28 @@ fn row(
         outage.identity.shared.host.as_deref().map_or_else(none, ToOwned::to_owned),
         outage.step.clone().unwrap_or_else(none),
         cut(format!("{}{unobserved}", cause.unwrap_or("-")), columns),
+        outage.acknowledged_by().unwrap_or("-").to_owned(),
+        cut(last_note(outage).unwrap_or("-").to_owned(), columns),
     ]
 }
 
-fn cut(cause: String, columns: Option<usize>) -> String {
-    let Some(columns) = columns else { return cause };
+/// Returns the words of the newest note that has any.
+fn last_note(outage: &Outage) -> Option<&str> {
+    outage.notes.iter().rev().map(|note| &*note.words).find(|words| !words.is_empty())
+}
+
+fn cut(text: String, columns: Option<usize>) -> String {
+    let Some(columns) = columns else { return text };
     let room = columns.saturating_sub(OTHER_COLUMNS).max(CAUSE_MIN);
-    match cause.char_indices().nth(room) {
-        Some(_) => cause.chars().take(room - 1).chain(['…']).collect(),
-        None => cause,
+    match text.char_indices().nth(room) {
+        Some(_) => text.chars().take(room - 1).chain(['…']).collect(),
+        None => text,
     }
 }
 
 /// Returns all as CSV with a line of titles, for spreadsheets.
 fn csv(outages: &[Outage], now_ms: i64) -> io::Result<String> {
-    const TITLES: [&str; 13] = [
+    const TITLES: [&str; 15] = [
         "id",
         "agent",
         "start",
@@ -174,6 +183,8 @@ fn csv(outages: &[Outage], now_ms: i64) -> io::Result<String> {
         "missed_beats",
         "host",
         "group",
+        "acknowledged_by",
+        "note",
     ];
     let row = |outage: &Outage| -> [String; TITLES.len()] {
         let shared = &outage.identity.shared;
@@ -192,6 +203,8 @@ fn csv(outages: &[Outage], now_ms: i64) -> io::Result<String> {
             outage.missed_beats.to_string(),
             csv_text::plain(shared.host.as_deref()),
             csv_text::plain(shared.group.as_deref()),
+            outage.acknowledged_by().unwrap_or_default().to_owned(),
+            csv_text::plain(last_note(outage)),
         ]
     };
     csv_text::lines(&TITLES, outages.iter().map(row))

@@ -23,7 +23,7 @@ use super::token;
 use crate::driver::{DriverRequest, FleetPage};
 
 /// Longest reason, in bytes.
-const REASON_MAX: usize = 512;
+pub const REASON_MAX: usize = 512;
 /// Most agents in one command.
 pub const AGENTS_MAX: usize = 100_000;
 /// Fewest agents in a page of a snapshot but the last: in a longer one more of them share an identity.
@@ -89,6 +89,10 @@ async fn reply(
         Request::Forget(command) => {
             may_control(operator)?;
             forget(command, operator, context).await
+        }
+        Request::Note(command) => {
+            may_control(operator)?;
+            history::note(command, operator, context).await
         }
         Request::Token(request) => {
             may_control(operator)?;

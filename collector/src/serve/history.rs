@@ -1,15 +1,24 @@
-//! Questions about the past.
+//! Questions about the past, and notes on it.
+
+use std::time::Duration;
 
 use heartline_operator::message::{
-    AgentHistoryQuery, ErrorCode, OUTAGES_MAX, OutageQuery, PastFleet, Reply, STEPS_MAX,
+    AgentHistoryQuery, ErrorCode, NoteCommand, OUTAGES_MAX, OutageQuery, PastFleet, Reply,
+    STEPS_MAX,
 };
 use heartline_operator::{Filter, text};
+use tokio::time::timeout;
 
 use super::ServerContext;
-use super::answer::{RequestError, flush_history, unavailable};
+use super::answer::{
+    OperatorIdentity, REASON_MAX, RequestError, flush_history, scrubbed, unavailable,
+};
 use super::selection;
 use crate::clock;
-use crate::store::{AgentHistoryReading, PastReading};
+use crate::store::{AgentHistoryReading, NewNote, NoteError, PastReading};
+
+/// Longest wait for a note to be on disk; a client waits a little longer.
+const NOTE_WITHIN: Duration = Duration::from_secs(8);
 
 /// Answers with one page of outages.
 pub(super) async fn outages(
@@ -24,6 +33,39 @@ pub(super) async fn outages(
     let (mut outages, next) = read.await.map_err(|error| unavailable(&error))?;
     outages.retain(|outage| filter.matches(&outage.to_entry(), now_ms));
     Ok(Reply::Outages { outages, next })
+}
+
+/// Stores a note on an outage.
+pub(super) async fn note(
+    command: NoteCommand,
+    operator: &OperatorIdentity,
+    context: &ServerContext,
+) -> Result<Reply, RequestError> {
+    let NoteCommand { outage, acknowledges, words } = command;
+    let refused = |message: String| Err((ErrorCode::BadRequest, message));
+    if words.len() > REASON_MAX {
+        let len = words.len();
+        return refused(format!("a note has at most {REASON_MAX} bytes, this one has {len}"));
+    }
+    let words = scrubbed(words.trim());
+    if words.is_empty() && !acknowledges {
+        return refused("the note is empty".to_owned());
+    }
+    // An outage that the operator was shown is known to the writer, too.
+    flush_history(context).await?;
+    let (by, at_ms) = (operator.name.clone(), clock::wall_ms());
+    let note = NewNote { outage, at_ms, by, acknowledges, words };
+    match timeout(NOTE_WITHIN, context.store.add_note(note)).await {
+        Ok(Ok(())) => Ok(Reply::Noted),
+        Ok(Err(error @ NoteError::UnknownOutage(_))) => {
+            Err((ErrorCode::NotFound, error.to_string()))
+        }
+        Ok(Err(error)) => Err((ErrorCode::Unavailable, error.to_string())),
+        Err(_) => {
+            let message = "the note is not stored: history is not written at present; try again";
+            Err((ErrorCode::Unavailable, message.to_owned()))
+        }
+    }
 }
 
 /// Answers with an agent's work and states in steps.

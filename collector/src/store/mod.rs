@@ -36,6 +36,7 @@ mod tests;
 pub use control::{TokenChange, TokenChangeError, TokenChangeKind};
 pub use error::StoreError;
 pub use event::{StoreEvent, StoreEventSink};
+pub use history::{NewNote, NoteError};
 pub use lock::{DataDirLock, DataDirLockError};
 pub use read::{
     AgentHistoryReading, PastReading, ReadError, ReaderPool, ReaderPoolConfig, StoreReader,

@@ -317,6 +317,17 @@ CREATE TABLE outages (
 CREATE INDEX outages_by_agent ON outages (agent_id, cursor);
 CREATE INDEX outages_open ON outages (agent_id) WHERE end_ms IS NULL;
 
+-- What operators wrote on outages.
+CREATE TABLE notes (
+    id INTEGER PRIMARY KEY,
+    outage INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    \"by\" TEXT NOT NULL,
+    acknowledges INTEGER NOT NULL,
+    words TEXT NOT NULL
+) STRICT;
+CREATE INDEX notes_by_outage ON notes (outage);
+
 -- Rollups: work and beats of an agent in a slot, the number of the minute, hour or day since 1970. A row
 -- only where something happened. Latencies are packed as on the wire, so that they add up exactly.
 ", rollup_table!("minutes"), rollup_table!("hours"), rollup_table!("days"), "

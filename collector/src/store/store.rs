@@ -17,7 +17,7 @@ use super::control::{
 use super::error::StoreError;
 use super::event::StoreEventSink;
 use super::file::{CONTROL_FILE, HISTORY_FILE};
-use super::history::{HistoryBatch, HistoryWriter};
+use super::history::{HistoryBatch, HistoryWriter, NewNote, NoteError};
 use super::queue::{FlushMode, WriteQueue};
 use super::restore::RestoredState;
 use super::startup::{self, OpenDatabases};
@@ -188,7 +188,7 @@ impl Store {
 
     /// Returns a handle for writes that are not the fleet's.
     pub fn handle(&self) -> StoreHandle {
-        StoreHandle { control: Arc::clone(&self.control) }
+        StoreHandle { control: Arc::clone(&self.control), history: Arc::clone(&self.history) }
     }
 
     /// Returns the number of rows that were shed because the disk did not keep up.
@@ -220,14 +220,16 @@ impl Drop for Store {
             }
         }
         self.control.clear();
+        self.history.clear();
     }
 }
 
-/// Writes to `control.db` what does not come from the fleet. Cheap to clone; after the store is
+/// Writes what does not come from the fleet. Cheap to clone; after the store is
 /// closed every write is refused.
 #[derive(Clone)]
 pub struct StoreHandle {
     control: Arc<WriteQueue<ControlWrite>>,
+    history: Arc<WriteQueue<HistoryBatch>>,
 }
 
 impl StoreHandle {
@@ -240,6 +242,16 @@ impl StoreHandle {
         let (reply_to, reply) = oneshot::channel();
         self.control.push(ControlWrite::Token(change, reply_to), 1, FlushMode::Immediate);
         reply.await.unwrap_or(Err(TokenChangeError::Closed))
+    }
+
+    /// Stores a note and returns once it is on disk. A future that is dropped before the note is written
+    /// withdraws it.
+    ///
+    /// # Errors [`NoteError`]
+    pub async fn add_note(&self, note: NewNote) -> Result<(), NoteError> {
+        let (reply_to, reply) = oneshot::channel();
+        self.history.push(HistoryBatch::Note((note, reply_to)), 1, FlushMode::Immediate);
+        reply.await.unwrap_or(Err(NoteError::Closed))
     }
 }
 

@@ -429,6 +429,7 @@ fn name(request: &Request) -> &'static str {
         },
         Request::Preview { .. } => "preview",
         Request::Forget(_) => "forget",
+        Request::Note(_) => "note",
         Request::MoreNames { .. } => "names",
         Request::Token(_) => "token",
         Request::Collector => "collector",

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::SCHEMA;
 use super::agent::LabelMap;
-use crate::message::Outage;
+use crate::message::{Outage, OutageNote};
 use crate::text::timestamp;
 
 /// Returns one line of `outages --json`, at the collector's time `now_ms`.
@@ -23,9 +23,16 @@ pub fn outage(outage: &Outage, now_ms: i64) -> Value {
         "cause": outage.cause,
         "step": outage.step,
         "missed_beats": outage.missed_beats,
+        "acknowledged_by": outage.acknowledged_by(),
+        "notes": outage.notes.iter().map(note_object).collect::<Vec<_>>(),
         "host": shared.host,
         "group": shared.group,
         "version": shared.version,
         "labels": LabelMap(&shared.labels),
     })
+}
+
+fn note_object(note: &OutageNote) -> Value {
+    let at = timestamp(note.at_ms);
+    json!({ "at": at, "by": note.by, "acknowledges": note.acknowledges, "text": note.words })
 }

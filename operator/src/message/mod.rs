@@ -26,7 +26,7 @@ pub use command::{
     AgentCommand, CommandOutcome, ForgetCommand, TokenInfo, TokenReply, TokenRequest,
 };
 pub use event::{EVENTS_MAX, Event, EventKind, EventOrder, EventQuery};
-pub use outage::{OUTAGES_MAX, Outage, OutageQuery};
+pub use outage::{NoteCommand, OUTAGES_MAX, Outage, OutageNote, OutageQuery};
 pub use past::{PastAgent, PastFleet, PastGap};
 pub use selector::{
     AgentSelector, SelectionPreview, UnknownName, is_pattern, is_similar, selection_fingerprint,
@@ -98,6 +98,8 @@ pub enum Request {
     },
     /// Kill or resume ([`Reply::Command`]). Control socket only.
     Command(AgentCommand),
+    /// Write on an outage ([`Reply::Noted`]). Control socket only.
+    Note(NoteCommand),
     /// Remove retired agents ([`Reply::Forgotten`]); their history stays. Control socket only.
     Forget(ForgetCommand),
     /// Names that the request of the same id, which follows, begins with: one frame is too short for
@@ -151,6 +153,8 @@ pub enum Reply {
     Preview(Box<SelectionPreview>),
     /// To [`Request::Command`].
     Command(CommandOutcome),
+    /// To [`Request::Note`]: the note is on disk.
+    Noted,
     /// To [`Request::Forget`]: the agents that were removed.
     Forgotten { agents: Vec<String> },
     /// To [`Request::Token`].

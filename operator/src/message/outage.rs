@@ -31,6 +31,30 @@ pub struct Outage {
     pub step: Option<String>,
     /// Beats that were missed in the time that was observed.
     pub missed_beats: u64,
+    /// What operators wrote on it, oldest first.
+    pub notes: Vec<OutageNote>,
+}
+
+/// A note on an outage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutageNote {
+    pub at_ms: i64,
+    /// `user@host`
+    pub by: String,
+    /// It acknowledges the outage.
+    pub acknowledges: bool,
+    /// May be empty where it acknowledges. Scrubbed.
+    pub words: String,
+}
+
+/// Writes a note on an outage, or acknowledges it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteCommand {
+    /// Number of the outage.
+    pub outage: i64,
+    pub acknowledges: bool,
+    /// At most 512 bytes; may be empty where it acknowledges.
+    pub words: String,
 }
 
 impl Outage {
@@ -43,6 +67,11 @@ impl Outage {
             vitals: AgentVitals::of_past(self.worst, self.start_ms, 0),
             work: RecentWork::default(),
         }
+    }
+
+    /// Returns who acknowledged it first.
+    pub fn acknowledged_by(&self) -> Option<&str> {
+        self.notes.iter().find(|note| note.acknowledges).map(|note| &*note.by)
     }
 
     /// Returns how long it lasted, or has lasted until `now_ms`, in ms.

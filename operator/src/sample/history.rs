@@ -4,7 +4,8 @@ use heartline_vocabulary::{AgentRowId, AgentStatus, GapCause, Reason};
 
 use super::{HOUR, MINUTE, NOW_MS, SECOND, healthy_agent, silent_agent};
 use crate::message::{
-    AgentHistory, HistoryStep, LatencyQuantiles, Outage, PastAgent, PastFleet, PastGap, StateTimes,
+    AgentHistory, HistoryStep, LatencyQuantiles, Outage, OutageNote, PastAgent, PastFleet, PastGap,
+    StateTimes,
 };
 
 /// Returns an outage that is over, a long one that was not observed all the time, and one that goes on.
@@ -20,6 +21,13 @@ pub fn outages() -> Vec<Outage> {
         cause: Some("3 beats missed (interval 15s)".to_owned()),
         step: Some("fetch_invoices".to_owned()),
         missed_beats: 8,
+        notes: Vec::new(),
+    };
+    let note = |acknowledges: bool, words: &str| OutageNote {
+        at_ms: NOW_MS - 30 * MINUTE,
+        by: "ops@bastion".to_owned(),
+        acknowledges,
+        words: words.to_owned(),
     };
     vec![
         outage(5, "inventory-sync"),
@@ -31,6 +39,7 @@ pub fn outages() -> Vec<Outage> {
             cause: Some("exit code 3: KeyError: 'total'".to_owned()),
             missed_beats: 0,
             step: None,
+            notes: vec![note(true, ""), note(false, "INC-482: the invoice API changed")],
             ..outage(6, "email-responder")
         },
         Outage {

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use heartline_tests::harness::{TestEnvironment, wait_until};
+use heartline_tests::harness::{TestEnvironment, TestedProgram, wait_until};
 use heartline_vocabulary::State;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -73,6 +73,22 @@ fn an_outage_that_spans_a_crash_of_the_collector_is_one_and_its_gap_is_none() {
     assert!(missed_ms.abs_diff(observed_ms) <= 600, "{missed_ms} of {observed_ms}: {outage}");
     assert_eq!(lines(&env, "outages --json works"), [Value::Null; 0], "its gap is no outage");
     assert_eq!(lines(&env, "outages --json --filter state:degraded"), [Value::Null; 0]);
+
+    let id = outage["id"].to_string();
+    let act = |args: &[&str]| {
+        let mut command = env.command(TestedProgram::Heartline.path());
+        command.args(args).output().expect("heartline can be started").status.code()
+    };
+    assert_eq!(act(&["ack", &id]), Some(0));
+    assert_eq!(act(&["note", &format!("#{id}"), "the host hung\u{1b}[2J"]), Some(0));
+    assert_eq!(act(&["note", &id, " "]), Some(1), "an empty note says nothing");
+    assert_eq!(act(&["ack", "99999999"]), Some(1), "there is no such outage");
+    assert_eq!(act(&["ack", "last"]), Some(2));
+    assert_eq!(act(&["--read-only", "ack", &id]), Some(1), "who may only look writes nothing");
+    let outage = &lines(&env, "outages --json")[0];
+    assert!(outage["acknowledged_by"].as_str().is_some_and(|by| by.contains('@')), "{outage}");
+    let note = outage["notes"][1]["text"].as_str().expect("it has words");
+    assert!(note.starts_with("the host hung") && !note.contains('\u{1b}'), "{note:?}");
 
     assert_eq!(state_at(&env, &healthy_at, "hangs").1.as_deref(), Some("healthy"));
     let (past, state) = state_at(&env, &unreachable_at, "hangs");

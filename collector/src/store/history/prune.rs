@@ -104,6 +104,8 @@ fn prune_events(
     let sql = "DELETE FROM outages WHERE cursor IN (SELECT cursor FROM outages \
                WHERE cursor <= ?1 AND end_ms < ?2 LIMIT ?3)";
     execute(&tx, sql, params![through, before_ms, CHUNK_ROWS])?;
+    let sql = "DELETE FROM notes WHERE outage <= ?1 AND outage NOT IN (SELECT cursor FROM outages)";
+    execute(&tx, sql, [through])?;
     for table in ["checkpoints", "checkpoint_fleets"] {
         execute(&tx, &format!("DELETE FROM {table} WHERE cursor < ?1"), [through])?;
     }

@@ -9,6 +9,7 @@ use rusqlite::{Connection, ffi};
 use tokio::sync::oneshot;
 
 use super::commit::{CommitContext, CommittedWork, commit};
+use super::note::{self, NoteError, NoteWrite};
 use super::replace::failure;
 use super::spill::Spill;
 use super::{checkpoint, fold, open, prune};
@@ -28,6 +29,7 @@ pub(crate) enum HistoryBatch {
     Rows(HistoryRows),
     /// Replied to once every batch before it is committed.
     Flush(oneshot::Sender<()>),
+    Note(NoteWrite),
 }
 
 /// Rows of one transaction, about.
@@ -84,12 +86,13 @@ impl HistoryWriter {
                 max_rows: COMMIT_ROWS,
             });
             let is_due = clock::now().since(committed_at) >= ALIVE_INTERVAL;
-            let (rows, flushes) = split(drained.batches);
+            let SplitBatches { rows, flushes, notes } = split(drained.batches);
             if !rows.is_empty() || is_due || drained.is_last {
                 self.write(rows);
                 committed_at = clock::now();
             }
             reply_to_all(flushes);
+            self.write_notes(notes);
             if drained.is_last {
                 break;
             }
@@ -132,11 +135,28 @@ impl HistoryWriter {
             }
             if is_spilled {
                 // Further rows are no safer in memory.
-                let (rows, flushes) = split(self.queue.drain(&DRAIN_AT_ONCE).batches);
+                let SplitBatches { rows, flushes, notes } =
+                    split(self.queue.drain(&DRAIN_AT_ONCE).batches);
                 batches.extend(rows);
                 // While history is paused there is nothing to wait for.
                 reply_to_all(flushes);
+                for (_, reply_to) in notes {
+                    let _ = reply_to.send(Err(NoteError::Write("history is paused".into())));
+                }
             }
+        }
+    }
+
+    /// Writes notes, each in a transaction of its own: an operator waits for it.
+    fn write_notes(&mut self, notes: Vec<NoteWrite>) {
+        for (new, reply_to) in notes {
+            // Whoever gave up waiting was told so, and may write it again.
+            if reply_to.is_closed() {
+                continue;
+            }
+            let in_place = self.ensure_in_place();
+            let written = in_place.map_err(|error| NoteError::Write(error.to_string()));
+            let _ = reply_to.send(written.and_then(|()| note::write(&self.conn, &new)));
         }
     }
 
@@ -251,16 +271,24 @@ fn is_work(row: &HistoryDbRow) -> bool {
     matches!(row, HistoryDbRow::Work(_))
 }
 
-/// Parts the rows of batches from those that wait for them.
-fn split(batches: Vec<HistoryBatch>) -> (Vec<HistoryRows>, Vec<oneshot::Sender<()>>) {
-    let (mut rows, mut flushes) = (Vec::new(), Vec::new());
+/// Batches by what is done with them.
+#[derive(Default)]
+struct SplitBatches {
+    rows: Vec<HistoryRows>,
+    flushes: Vec<oneshot::Sender<()>>,
+    notes: Vec<NoteWrite>,
+}
+
+fn split(batches: Vec<HistoryBatch>) -> SplitBatches {
+    let mut split = SplitBatches::default();
     for batch in batches {
         match batch {
-            HistoryBatch::Rows(batch) => rows.push(batch),
-            HistoryBatch::Flush(reply_to) => flushes.push(reply_to),
+            HistoryBatch::Rows(batch) => split.rows.push(batch),
+            HistoryBatch::Flush(reply_to) => split.flushes.push(reply_to),
+            HistoryBatch::Note(note) => split.notes.push(note),
         }
     }
-    (rows, flushes)
+    split
 }
 
 fn reply_to_all(flushes: Vec<oneshot::Sender<()>>) {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use heartline_operator::message::{EventOrder, OUTAGES_MAX, Outage, OutageQuery, PastGap};
+use heartline_operator::message::{
+    EventOrder, OUTAGES_MAX, Outage, OutageNote, OutageQuery, PastGap,
+};
 use heartline_vocabulary::{AgentStatus, State};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -107,8 +109,19 @@ impl OutageRow {
             cause: self.cause.clone(),
             step: self.step.clone(),
             missed_beats: sql::from_count(self.missed + missed_in_run(self.run, now_ms)),
+            notes: notes(conn, self.id)?,
         })
     }
+}
+
+/// Returns the notes on an outage, oldest first.
+fn notes(conn: &Connection, outage: i64) -> rusqlite::Result<Vec<OutageNote>> {
+    let sql = "SELECT at_ms, \"by\", acknowledges, words FROM notes WHERE outage = ?1 ORDER BY id";
+    let read = |row: &Row<'_>| {
+        let (at_ms, by) = (row.get(0)?, row.get(1)?);
+        Ok(OutageNote { at_ms, by, acknowledges: row.get(2)?, words: row.get(3)? })
+    };
+    conn.prepare_cached(sql)?.query_map([outage], read)?.collect()
 }
 
 /// Returns the SQL of an order, and the bounds of the page.

@@ -5,7 +5,7 @@ use heartline_operator::message::{EventOrder, Outage, OutageQuery, PastAgent};
 use heartline_vocabulary::{AgentStatus, GapCause, Identity, SharedIdentity};
 
 use super::*;
-use crate::store::PastReading;
+use crate::store::{NewNote, NoteError, PastReading};
 
 const LATE: AgentStatus = AgentStatus::degraded(Reason::Late);
 const STALLED: AgentStatus = AgentStatus::degraded(Reason::Stalled);
@@ -195,6 +195,38 @@ fn outages_are_derived_anew_when_another_version_derived_them() {
     open(dir.path()).store.close();
     assert_eq!(all(&dir), before);
     assert_eq!(reader(&dir).events(&Default::default()).unwrap(), events);
+}
+
+#[tokio::test]
+async fn notes_are_kept_with_their_outage() {
+    let dir = recorded([to(1, 30_000, LATE), to(2, 40_000, LATE)]);
+    let opened = open(dir.path());
+    let handle = opened.store.handle();
+    let note = |outage, acknowledges, words: &str| NewNote {
+        outage,
+        at_ms: ZERO_MS + 50_000,
+        by: "ops@bastion".to_owned(),
+        acknowledges,
+        words: words.to_owned(),
+    };
+    let [first, second] = &all(&dir)[..] else { panic!("two are recorded") };
+    handle.add_note(note(first.id, false, "INC-482")).await.unwrap();
+    handle.add_note(note(first.id, true, "")).await.unwrap();
+    let unknown = handle.add_note(note(second.id + 1, false, "whose?")).await;
+    assert_eq!(unknown, Err(NoteError::UnknownOutage(second.id + 1)));
+    opened.store.close();
+    let closed = handle.add_note(note(first.id, false, "too late")).await;
+    assert_eq!(closed, Err(NoteError::Closed));
+
+    let history = rusqlite::Connection::open(path(&dir, "history.db")).unwrap();
+    let sql = "UPDATE meta SET value = 0 WHERE key = 'outages_version'";
+    assert_eq!(history.execute(sql, []).unwrap(), 1);
+    drop(history);
+    open(dir.path()).store.close();
+    let [first, second] = &all(&dir)[..] else { panic!("two are derived") };
+    assert_eq!(first.acknowledged_by(), Some("ops@bastion"));
+    let words: Vec<&str> = first.notes.iter().map(|note| &*note.words).collect();
+    assert_eq!((words, &second.notes[..]), (vec!["INC-482", ""], &[][..]));
 }
 
 fn past(dir: &TempDir, at_ms: i64) -> Vec<PastAgent> {
