@@ -88,6 +88,8 @@ pub struct Agent {
     pub(crate) judged: RateLimit,
     /// The databases have it: it was live, or commanded.
     pub(crate) is_stored: bool,
+    /// Identities of this session that history has.
+    pub(crate) recorded_identities: u8,
     /// It is in `HandlerContext::changed`.
     pub(crate) changed: bool,
     pub(crate) first_seen: MonoTime,
@@ -151,6 +153,7 @@ impl Agent {
             answers: RateLimit::default(),
             judged: RateLimit::default(),
             is_stored: false,
+            recorded_identities: 0,
             changed: false,
             first_seen: now,
         }

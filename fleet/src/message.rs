@@ -30,6 +30,9 @@ use crate::session::Session;
 use crate::time::MonoTime;
 use crate::unproven::Arrival;
 
+/// Identities of one session that history takes: a program has one, and a supervisor's another.
+const IDENTITIES_MAX: u8 = 4;
+
 impl Fleet {
     pub(crate) fn on_message(&mut self, message: &AgentMessage<'_>, now: MonoTime) {
         if message.index.is_none() && self.tombstones.is_replay(message) {
@@ -171,6 +174,7 @@ impl AgentMut<'_> {
         let had_ended = agent.forget_process();
         agent.starts += 1;
         agent.identity_known = false;
+        agent.recorded_identities = 0;
         agent.pending_ack = None;
         agent.lost_reported = u32::try_from(agent.session.lost()).unwrap_or(u32::MAX);
         if let Some(desired) = agent.desired.as_mut() {
@@ -292,7 +296,8 @@ impl AgentMut<'_> {
             let identity = self.context.interner.intern_view(view);
             agent.identity_known = true;
             if agent.identity.as_ref() != Some(&identity) {
-                if agent.is_stored && agent.session.takes_identity() {
+                if agent.is_stored && agent.recorded_identities < IDENTITIES_MAX {
+                    agent.recorded_identities += 1;
                     let identity = identity.clone();
                     self.context.record(HistoryDbRow::Identity { id: agent.id, at: now, identity });
                 }

@@ -24,12 +24,7 @@ pub(crate) struct Session {
     pub(crate) received: u32,
     /// Messages since the first of these that arrived without being proven fresh.
     unconfirmed: u32,
-    /// Identities that history has of it.
-    identities: u8,
 }
-
-/// Identities of one session that history takes. A program has one, and a supervisor's another.
-const IDENTITIES_MAX: u8 = 4;
 
 impl Session {
     pub(crate) fn new(id: u64, applied: u64) -> Self {
@@ -43,15 +38,7 @@ impl Session {
             first_sequence: 0,
             received: 0,
             unconfirmed: 0,
-            identities: 0,
         }
-    }
-
-    /// Counts another identity; returns whether history takes it.
-    pub(crate) fn takes_identity(&mut self) -> bool {
-        let takes = self.identities < IDENTITIES_MAX;
-        self.identities += u8::from(takes);
-        takes
     }
 
     /// Records the sequence of a live message; returns whether it was new.

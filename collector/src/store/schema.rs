@@ -262,7 +262,6 @@ CREATE TABLE events (
     status INTEGER,
     value INTEGER
 ) STRICT;
-CREATE INDEX events_by_agent ON events (agent_id, cursor);
 CREATE INDEX events_of_identities ON events (agent_id, cursor) WHERE kind = 11;
 CREATE INDEX events_of_commands ON events (agent_id, value) WHERE kind IN (2, 3);
 CREATE TABLE event_details (
@@ -296,6 +295,13 @@ CREATE TABLE checkpoint_fleets (
 ) STRICT;
 
 -- Derived from events, and rebuilt when they are lost or another version derived them.
+-- The events of an agent in 30 days, packed (`store/history/strip.rs`).
+CREATE TABLE strips (
+    key INTEGER PRIMARY KEY,
+    last_ms INTEGER NOT NULL,
+    last_cursor INTEGER NOT NULL,
+    strip BLOB NOT NULL
+) STRICT;
 CREATE TABLE gaps (
     cursor INTEGER PRIMARY KEY,
     from_ms INTEGER NOT NULL,
@@ -309,12 +315,12 @@ CREATE TABLE outages (
     start_ms INTEGER NOT NULL,
     end_ms INTEGER,
     worst INTEGER NOT NULL,
-    worst_cursor INTEGER NOT NULL,
+    cause TEXT,
+    step TEXT,
     missed INTEGER NOT NULL DEFAULT 0,
     run_from_ms INTEGER,
     run_interval_ms INTEGER
 ) STRICT;
-CREATE INDEX outages_by_agent ON outages (agent_id, cursor);
 CREATE INDEX outages_open ON outages (agent_id) WHERE end_ms IS NULL;
 
 -- What operators wrote on outages.
@@ -356,10 +362,9 @@ CREATE VIEW readable_outages AS
         strftime('%Y-%m-%dT%H:%M:%fZ', o.start_ms / 1000.0, 'unixepoch') AS start,
         strftime('%Y-%m-%dT%H:%M:%fZ', o.end_ms / 1000.0, 'unixepoch') AS \"end\",
         (o.end_ms - o.start_ms) / 1000.0 AS seconds,
-        (SELECT name FROM names WHERE what = 'status' AND code = o.worst) AS worst, d.words AS cause,
+        (SELECT name FROM names WHERE what = 'status' AND code = o.worst) AS worst, o.cause, o.step,
         o.missed AS missed_beats
-    FROM outages o LEFT JOIN event_details d ON d.cursor = o.worst_cursor
-        LEFT JOIN agents a ON a.id = o.agent_id;
+    FROM outages o LEFT JOIN agents a ON a.id = o.agent_id;
 ");
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use heartline_fleet::{ForgetRequest, HistoryDbRow, Input};
 use heartline_vocabulary::{Action, SessionEnd};
 
 use crate::test_fleet::TestFleet;
-use crate::test_message::{beat, exit_by_signal, goodbye};
+use crate::test_message::{TestMessage, beat, exit_by_signal, goodbye};
 
 #[test]
 fn a_goodbye_makes_stopped_until_the_next_session() {
@@ -61,6 +61,36 @@ fn a_new_session_supersedes_the_old_one() {
             HistoryDbRow::Session { session: 2, starts: 2, .. },
         ]
     ));
+}
+
+#[test]
+fn history_takes_a_few_identities_of_each_session() {
+    let mut fleet = TestFleet::with_agent(beat("a").pid(1));
+    let mut pids = |messages: &mut dyn Iterator<Item = TestMessage>| {
+        messages.for_each(|message| fleet.receive(message));
+        let pid = |row| match row {
+            HistoryDbRow::Identity { identity, .. } => identity.pid,
+            _ => None,
+        };
+        fleet.history().into_iter().filter_map(pid).collect::<Vec<_>>()
+    };
+    assert_eq!(pids(&mut (1..100).map(|pid| beat("a").pid(pid))), [2, 3, 4], "the first is stored");
+    assert_eq!(pids(&mut [beat("a").pid(99)].into_iter()), []);
+    let next = [beat("a").session(2).pid(7), beat("a").session(2).pid(7), beat("a").session(2)];
+    assert_eq!(pids(&mut next.into_iter()), [7]);
+}
+
+#[test]
+fn an_outage_has_the_step_that_was_running() {
+    let mut fleet = TestFleet::with_agent(beat("a").step("fetch"));
+    fleet.advance_ms(200_000);
+    fleet.receive(beat("a").step("fetch"));
+    let step = |row| match row {
+        HistoryDbRow::Transition(transition) => Some(transition.step.map(String::from)),
+        _ => None,
+    };
+    let steps: Vec<_> = fleet.history().into_iter().filter_map(step).collect();
+    assert_eq!(steps, [Some("fetch".to_owned()), None], "late in it, and healthy again");
 }
 
 #[test]

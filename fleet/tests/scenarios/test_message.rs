@@ -1,6 +1,6 @@
 //! Messages of agents.
 
-use heartline_protocol::body::SegmentView;
+use heartline_protocol::body::{IdentityView, SegmentView};
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{Beat, Body, ControlId, DesiredState, ExitReport, Goodbye};
 use heartline_vocabulary::{Phase, ProcessUsage};
@@ -97,6 +97,17 @@ impl TestMessage {
 
     pub(crate) fn interval_ms(self, interval_ms: u32) -> Self {
         self.with(|beat| beat.interval_ms = interval_ms)
+    }
+
+    /// With an identity: that of a process.
+    pub(crate) fn pid(self, pid: u32) -> Self {
+        let identity = IdentityView { pid: Some(pid), ..IdentityView::default() };
+        self.with(|beat| beat.identity = Some(Box::new(identity)))
+    }
+
+    /// In a step.
+    pub(crate) fn step(self, step: &'static str) -> Self {
+        self.with(|beat| beat.step = Some(UntrustedText::new(step)))
     }
 
     /// With tasks in flight, and the time since their last progress.

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::code::EventCode;
+use super::code::{EventCode, StatusCode};
+use super::outage::is_outage;
 
 /// Events after which a checkpoint is due: so many for each agent…
 const EVENTS_PER_AGENT: i64 = 2;
@@ -28,14 +29,16 @@ pub(crate) struct PastAgent {
     pub(crate) pid: Option<u32>,
     /// Its row of `identities`.
     pub(crate) identity: Option<i64>,
+    /// The outage that was going on.
+    pub(crate) outage: Option<i64>,
 }
 
 /// The agents that were known at a moment, by row id.
 pub(crate) type PastFleet = BTreeMap<i64, PastAgent>;
 
 /// An agent in a stored checkpoint: the distance of its id from the one before, its status, the age of that,
-/// its starts, process id, identity.
-type StoredAgent = (i64, i64, i64, u32, Option<u32>, Option<i64>);
+/// its starts, process id, identity, outage.
+type StoredAgent = (i64, i64, i64, u32, Option<u32>, Option<i64>, Option<i64>);
 
 /// The newest checkpoint.
 #[derive(Clone, Copy, Debug)]
@@ -105,8 +108,9 @@ fn write(tx: &Connection, cursor: i64, fleet: &PastFleet, at_ms: i64) -> rusqlit
 /// Returns the fleet as it is.
 fn fleet_now(conn: &Connection) -> rusqlite::Result<PastFleet> {
     let mut statement = conn.prepare(
-        "SELECT id, status, coalesce(since_ms, first_seen_ms), starts, pid, identity FROM agents \
-         WHERE forgotten_ms IS NULL",
+        "SELECT id, status, coalesce(since_ms, first_seen_ms), starts, pid, identity, \
+            (SELECT cursor FROM outages WHERE agent_id = agents.id AND end_ms IS NULL) \
+         FROM agents WHERE forgotten_ms IS NULL",
     )?;
     let rows = statement.query_map([], |row| {
         let agent = PastAgent {
@@ -115,6 +119,7 @@ fn fleet_now(conn: &Connection) -> rusqlite::Result<PastFleet> {
             starts: row.get(3)?,
             pid: row.get(4)?,
             identity: row.get(5)?,
+            outage: row.get(6)?,
         };
         Ok((row.get(0)?, agent))
     })?;
@@ -125,8 +130,8 @@ fn encode_fleet(fleet: &PastFleet, at_ms: i64) -> Vec<u8> {
     let mut before = 0;
     let agents = fleet.iter().map(|(&id, agent)| -> StoredAgent {
         let step = id - std::mem::replace(&mut before, id);
-        let PastAgent { status, since_ms, starts, pid, identity } = *agent;
-        (step, status, at_ms.saturating_sub(since_ms), starts, pid, identity)
+        let PastAgent { status, since_ms, starts, pid, identity, outage } = *agent;
+        (step, status, at_ms.saturating_sub(since_ms), starts, pid, identity, outage)
     });
     let agents: Vec<_> = agents.collect();
     rmp_serde::to_vec(&agents).expect("numbers can always be encoded")
@@ -199,6 +204,11 @@ fn apply(fleet: &mut PastFleet, event_ms: i64, row: &Row<'_>) -> rusqlite::Resul
         EventCode::Transition => {
             let agent = fleet.entry(id).or_default();
             (agent.status, agent.since_ms) = (row.get(5)?, event_ms);
+            let status = StatusCode::from_code(agent.status).map(|code| code.0);
+            agent.outage = match status.is_some_and(is_outage) {
+                true => agent.outage.or(Some(row.get(0)?)),
+                false => None,
+            };
         }
         EventCode::Registered => {
             let agent = PastAgent { since_ms: event_ms, ..PastAgent::default() };
@@ -228,10 +238,10 @@ fn decode_fleet(taken_ms: i64, encoded: &[u8]) -> rusqlite::Result<PastFleet> {
         rusqlite::Error::FromSqlConversionFailure(2, blob, Box::new(error))
     })?;
     let mut id = 0;
-    let agents = agents.into_iter().map(|(step, status, age_ms, starts, pid, identity)| {
+    let agents = agents.into_iter().map(|(step, status, age_ms, starts, pid, identity, outage)| {
         id += step;
         let since_ms = taken_ms.saturating_sub(age_ms);
-        (id, PastAgent { status, since_ms, starts, pid, identity })
+        (id, PastAgent { status, since_ms, starts, pid, identity, outage })
     });
     Ok(agents.collect())
 }
@@ -306,7 +316,7 @@ mod tests {
     use heartline_config::Retention;
     use heartline_vocabulary::{AgentStatus, Reason};
 
-    use super::super::code::StatusCode;
+    use super::super::event::{self, EventRow};
     use super::super::{open, prune};
     use super::*;
 
@@ -325,13 +335,9 @@ mod tests {
             let is_transition = kind == EventCode::Transition;
             let (status, value) =
                 if is_transition { (Some(number), None) } else { (None, Some(number)) };
-            self.conn
-                .prepare_cached(
-                    "INSERT INTO events (at_ms, agent_id, kind, status, value) VALUES (?1, ?2, ?3, ?4, ?5)",
-                )
-                .unwrap()
-                .execute(params![at_ms, id, kind, status, value])
-                .unwrap();
+            let event = EventRow { status, value, ..EventRow::of_agent(kind, id, at_ms) };
+            let tx = self.conn.transaction().unwrap();
+            event::append(&tx, &event).unwrap();
             let sql = match kind {
                 EventCode::Transition => {
                     "UPDATE agents SET status = ?2, since_ms = ?3 WHERE id = ?1"
@@ -342,20 +348,25 @@ mod tests {
                       ON CONFLICT DO UPDATE SET status = status + 0 * ?2"
                 }
             };
-            self.conn.execute(sql, params![id, number, at_ms]).unwrap();
+            tx.execute(sql, params![id, number, at_ms]).unwrap();
+            tx.commit().unwrap();
             self.events.push((at_ms, id, kind, number));
         }
 
         /// What a reader of all events would say, who ignores those that were stamped later.
         fn expected(&self, at_ms: i64) -> PastFleet {
             let mut fleet = PastFleet::new();
-            for &(event_ms, id, kind, number) in &self.events {
+            for (cursor, &(event_ms, id, kind, number)) in (1..).zip(&self.events) {
                 if event_ms > at_ms {
                     continue;
                 }
                 let agent = fleet.entry(id).or_default();
                 match kind {
-                    EventCode::Transition => (agent.status, agent.since_ms) = (number, event_ms),
+                    EventCode::Transition => {
+                        (agent.status, agent.since_ms) = (number, event_ms);
+                        let is_out = matches!(number % 8, 2 | 3);
+                        agent.outage = is_out.then(|| agent.outage.unwrap_or(cursor));
+                    }
                     EventCode::Session => agent.starts = u32::try_from(number).unwrap(),
                     _ => agent.since_ms = event_ms,
                 }

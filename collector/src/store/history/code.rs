@@ -107,6 +107,16 @@ impl StatusCode {
 }
 
 impl EventCode {
+    /// Returns its number.
+    pub(crate) fn code(self) -> i64 {
+        self.row().1
+    }
+
+    /// Returns the kind of a number; `None` if it stands for none.
+    pub(crate) fn from_code(code: i64) -> Option<Self> {
+        EVENTS.iter().find(|(_, it, _)| *it == code).map(|(event, ..)| *event)
+    }
+
     fn row(self) -> (Self, i64, &'static str) {
         let row = EVENTS.iter().find(|(code, ..)| *code == self);
         *row.expect("every kind has a row")
@@ -115,15 +125,14 @@ impl EventCode {
 
 impl ToSql for EventCode {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.row().1.into())
+        Ok(self.code().into())
     }
 }
 
 impl FromSql for EventCode {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let code = value.as_i64()?;
-        let row = EVENTS.iter().find(|(_, it, _)| *it == code);
-        row.map(|(event, ..)| *event).ok_or(FromSqlError::OutOfRange(code))
+        Self::from_code(code).ok_or(FromSqlError::OutOfRange(code))
     }
 }
 

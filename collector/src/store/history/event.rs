@@ -18,7 +18,7 @@ use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Identity};
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::code::{EventCode, GapCauseCode, StatusCode};
-use super::{identity, outage};
+use super::{identity, outage, strip};
 use crate::clock::WallClockAnchor;
 use crate::store::sql::{self, execute};
 
@@ -62,7 +62,7 @@ pub(super) fn write(
         HistoryDbRow::Identity { id, at, identity: Identity { pid, shared } } => EventRow {
             was: pid.map(i64::from),
             value: Some(identity::intern(tx, shared)?),
-            ..EventRow::new(EventCode::Identity, *id, anchor.wall_ms(*at))
+            ..EventRow::of_agent(EventCode::Identity, id.0, anchor.wall_ms(*at))
         },
         row => match EventRow::of(row, anchor) {
             Some(event) => event,
@@ -99,6 +99,7 @@ pub(super) fn derive(tx: &Transaction<'_>, cursor: i64, event: &EventRow) -> rus
         execute(tx, sql, params![cursor, from_ms, event.at_ms, event.status])?;
         return outage::skip_gap(tx, from_ms, event.at_ms);
     }
+    strip::append(tx, cursor, event)?;
     outage::apply(tx, cursor, event)
 }
 
@@ -167,14 +168,15 @@ impl EventRow {
         })
     }
 
-    fn new(kind: EventCode, agent: AgentRowId, at_ms: i64) -> Self {
+    /// Returns an event of which nothing else is known.
+    pub(super) fn of_agent(kind: EventCode, agent: i64, at_ms: i64) -> Self {
         let details = EventDetails::default();
-        Self { at_ms, agent: Some(agent.0), kind, was: None, status: None, value: None, details }
+        Self { at_ms, agent: Some(agent), kind, was: None, status: None, value: None, details }
     }
 
     /// Converts a row of the fleet that is an event, but for identities, which have a table.
     fn of(row: &HistoryDbRow, anchor: WallClockAnchor) -> Option<Self> {
-        let event = |kind, id: &AgentRowId, at| Self::new(kind, *id, anchor.wall_ms(at));
+        let event = |kind, id: &AgentRowId, at| Self::of_agent(kind, id.0, anchor.wall_ms(at));
         let count = |number: u64| Some(sql::to_count(number));
         Some(match row {
             HistoryDbRow::Registered { id, at, .. } => event(EventCode::Registered, id, *at),

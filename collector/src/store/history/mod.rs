@@ -15,6 +15,7 @@ mod prune;
 mod replace;
 mod resolution;
 mod spill;
+pub(super) mod strip;
 mod writer;
 
 pub(super) use agents::{AgentRecord, merge_agents};
@@ -24,7 +25,7 @@ pub(super) use event::UNWRITTEN_CAUSE;
 pub(super) use fold::{FoldCursor, FoldCursors};
 pub use note::{NewNote, NoteError};
 pub(super) use open::{last_alive, open, open_replacement};
-pub(super) use outage::missed_in_run;
+pub(super) use outage::{is_outage, missed_in_run};
 pub(super) use resolution::RollupResolution;
 pub(super) use spill::Spill;
 pub(super) use writer::{HistoryBatch, HistoryWriter};

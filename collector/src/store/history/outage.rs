@@ -11,7 +11,7 @@ use crate::store::meta;
 use crate::store::sql::execute;
 
 /// Version of what is derived from events; another one is derived anew when a database is opened.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Key of the table `meta`.
 const DERIVED: &str = "outages_version";
 
@@ -32,7 +32,7 @@ pub(super) fn apply(tx: &Transaction<'_>, cursor: i64, event: &EventRow) -> rusq
     let Some(agent) = event.agent else { return Ok(()) };
     match (event.kind, event.to_status()) {
         (EventCode::Transition, Some(status)) if is_outage(status) => match find_open(tx, agent)? {
-            Some(outage) => outage.go_on(tx, cursor, event, status),
+            Some(outage) => outage.go_on(tx, event, status),
             None => begin(tx, cursor, agent, event, status),
         },
         (EventCode::Transition, Some(_)) | (EventCode::Forgotten, None) => {
@@ -59,14 +59,14 @@ pub(super) fn derive_if_outdated(conn: &mut Connection) -> rusqlite::Result<()> 
         return Ok(());
     }
     let tx = conn.transaction()?;
-    tx.execute_batch("DELETE FROM outages; DELETE FROM gaps;")?;
+    tx.execute_batch("DELETE FROM outages; DELETE FROM gaps; DELETE FROM strips;")?;
     event::visit_after(&tx, 0, |cursor, event| event::derive(&tx, cursor, event))?;
     meta::set(&tx, DERIVED, VERSION)?;
     tx.commit()
 }
 
 /// Returns whether an agent in this status is out.
-const fn is_outage(status: AgentStatus) -> bool {
+pub(crate) const fn is_outage(status: AgentStatus) -> bool {
     matches!(status.state, State::Degraded | State::Unreachable)
 }
 
@@ -98,13 +98,15 @@ fn begin(
     let run = run_of(event);
     execute(
         tx,
-        "INSERT INTO outages (cursor, agent_id, start_ms, worst, worst_cursor, run_from_ms, \
-            run_interval_ms) VALUES (?1, ?2, ?3, ?4, ?1, ?5, ?6)",
+        "INSERT INTO outages (cursor, agent_id, start_ms, worst, cause, step, run_from_ms, \
+            run_interval_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             cursor,
             agent,
             event.at_ms,
             StatusCode(status).code(),
+            event.details.words,
+            event.details.step,
             run.map(|run| run.0),
             run.map(|run| run.1)
         ],
@@ -124,7 +126,6 @@ impl OpenOutage {
     fn go_on(
         self,
         tx: &Transaction<'_>,
-        cursor: i64,
         event: &EventRow,
         status: AgentStatus,
     ) -> rusqlite::Result<()> {
@@ -136,14 +137,22 @@ impl OpenOutage {
         };
         let is_worse = status.state.severity() > self.worst.state.severity();
         let sql = "UPDATE outages SET missed = ?2, run_from_ms = ?3, run_interval_ms = ?4, \
-                   worst = iif(?5, ?6, worst), worst_cursor = iif(?5, ?7, worst_cursor) \
+                   worst = iif(?5, ?6, worst), cause = iif(?5, ?7, cause) \
                    WHERE cursor = ?1";
         let worst = StatusCode(status).code();
         let (from_ms, interval_ms) = run.unzip();
         execute(
             tx,
             sql,
-            params![self.cursor, missed, from_ms, interval_ms, is_worse, worst, cursor],
+            params![
+                self.cursor,
+                missed,
+                from_ms,
+                interval_ms,
+                is_worse,
+                worst,
+                event.details.words
+            ],
         )?;
         Ok(())
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use heartline_config::Retention;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::checkpoint;
 use super::fold::FoldCursors;
 use super::resolution::RollupResolution;
+use super::{checkpoint, strip};
 use crate::store::meta;
 use crate::store::prune::{CHUNK_ROWS, oldest_kept_ms, prune_forgotten};
 use crate::store::sql::execute;
@@ -104,6 +104,7 @@ fn prune_events(
     let sql = "DELETE FROM outages WHERE cursor IN (SELECT cursor FROM outages \
                WHERE cursor <= ?1 AND end_ms < ?2 LIMIT ?3)";
     execute(&tx, sql, params![through, before_ms, CHUNK_ROWS])?;
+    strip::prune(&tx, before_ms, CHUNK_ROWS)?;
     let sql = "DELETE FROM notes WHERE outage <= ?1 AND outage NOT IN (SELECT cursor FROM outages)";
     execute(&tx, sql, [through])?;
     for table in ["checkpoints", "checkpoint_fleets"] {

@@ -4,11 +4,13 @@ use heartline_operator::message::{
     AgentHistory, AgentHistoryQuery, HistoryStep, PastGap, STEPS_MAX, StateTimes,
 };
 use heartline_vocabulary::AgentStatus;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::work::latency_quantiles;
 use super::{ReadError, StoreReader, gap};
-use crate::store::history::{EventCode, FoldCursors, RollupResolution, StatusCode, checkpoint};
+use crate::store::history::{
+    EventCode, FoldCursors, RollupResolution, StatusCode, checkpoint, strip,
+};
 use crate::store::rollup::Rollup;
 
 const MINUTE_MS: i64 = RollupResolution::Minute.slot_ms();
@@ -238,20 +240,20 @@ impl StateReader {
     fn new(conn: &Connection, ids: &[i64], from_ms: i64, to_ms: i64) -> rusqlite::Result<Self> {
         let mut stretches = Vec::new();
         let before = checkpoint::fleet_at(conn, from_ms)?;
-        let first = checkpoint::first_since(conn, from_ms)?;
-        let mut statement = conn.prepare_cached(
-            "SELECT at_ms, kind, status FROM events WHERE agent_id = ?1 AND cursor >= ?2 \
-             AND at_ms > ?3 AND at_ms < ?4 AND kind IN (1, 9, 10) ORDER BY cursor",
-        )?;
         for id in ids {
             let status_of = |code| StatusCode::from_code(code).map(|code| code.0);
             let mut open = before
                 .get(id)
                 .and_then(|agent| status_of(agent.status))
                 .map(|status| (from_ms, status));
-            let mut rows = statement.query(params![id, first, from_ms, to_ms])?;
-            while let Some(row) = rows.next()? {
-                let at_ms: i64 = row.get(0)?;
+            for entry in strip::entries(conn, *id, &(from_ms + 1..=to_ms - 1))? {
+                let next = match entry.kind {
+                    EventCode::Transition => entry.status.and_then(status_of),
+                    EventCode::Registered => Some(AgentStatus::UNKNOWN),
+                    EventCode::Forgotten => None,
+                    _ => continue,
+                };
+                let at_ms = entry.at_ms;
                 if let Some((since_ms, status)) = open {
                     stretches.push(Stretch {
                         from_ms: since_ms,
@@ -259,14 +261,7 @@ impl StateReader {
                         status,
                     });
                 }
-                open = match row.get(1)? {
-                    EventCode::Transition => {
-                        let StatusCode(status) = row.get(2)?;
-                        Some((at_ms, status))
-                    }
-                    EventCode::Registered => Some((at_ms, AgentStatus::UNKNOWN)),
-                    _ => None,
-                };
+                open = next.map(|status| (at_ms, status));
             }
             if let Some((since_ms, status)) = open {
                 stretches.push(Stretch { from_ms: since_ms, to_ms, status });

@@ -1,15 +1,21 @@
 //! Pages of events.
 
+use std::collections::BTreeSet;
+
 use heartline_operator::message::{EVENTS_MAX, Event, EventKind, EventOrder, EventQuery};
 use heartline_vocabulary::Action;
-use rusqlite::{Connection, Row, ToSql};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{ReadError, StoreReader};
+use crate::store::history::strip::{self, StripEntry};
 use crate::store::history::{EventCode, GapCauseCode, StatusCode, UNWRITTEN_CAUSE, checkpoint};
 use crate::store::sql;
 
 const COLUMNS: &str = "events.cursor, at_ms, agents.name, kind, was, events.status, value, \"by\", words, \
     session, delivered_ms, obeyed_ms, last_lines";
+
+const TABLES: &str = "events LEFT JOIN agents ON agents.id = agent_id \
+    LEFT JOIN event_details ON event_details.cursor = events.cursor";
 
 impl StoreReader {
     /// Returns one page of events in the order in which they were stored, and where
@@ -22,37 +28,83 @@ impl StoreReader {
 }
 
 fn read_page(conn: &Connection, query: &EventQuery) -> rusqlite::Result<(Vec<Event>, Option<i64>)> {
-    let limit = query.limit.clamp(1, EVENTS_MAX);
-    let (first, last) = cursor_range(conn, query)?;
-    let order = match query.order {
-        EventOrder::OldestFirst => "ASC",
-        EventOrder::NewestFirst => "DESC",
-    };
-    let of_agent = match &query.agent {
-        Some(_) => "(agent_id IN (SELECT id FROM agents WHERE name = ?6) OR agent_id IS NULL)",
-        None => "?6 IS NULL",
-    };
-    let sql = format!(
-        "SELECT {COLUMNS} FROM events LEFT JOIN agents ON agents.id = agent_id \
-         LEFT JOIN event_details ON event_details.cursor = events.cursor \
-         WHERE kind != 11 AND events.cursor BETWEEN ?1 AND ?2 AND at_ms >= ?3 AND at_ms < ?4 AND {of_agent} \
-         ORDER BY events.cursor {order} LIMIT ?5"
-    );
-    let since_ms = query.since_ms.unwrap_or(i64::MIN);
-    let until_ms = query.until_ms.unwrap_or(i64::MAX);
+    let limit = query.limit.clamp(1, EVENTS_MAX) as usize;
     // One row more than the limit shows that there is another page.
-    let parameters: [&dyn ToSql; 6] =
-        [&first, &last, &since_ms, &until_ms, &(limit + 1), &query.agent];
-    let mut statement = conn.prepare_cached(&sql)?;
-    let rows = statement.query_map(parameters, read_event)?;
-    let mut events: Vec<Event> = rows.collect::<rusqlite::Result<_>>()?;
-    let has_more = events.len() > limit as usize;
-    events.truncate(limit as usize);
+    let mut events = match &query.agent {
+        Some(agent) => of_agent(conn, query, agent, limit + 1)?,
+        None => of_fleet(conn, query, limit + 1)?,
+    };
+    let has_more = events.len() > limit;
+    events.truncate(limit);
     let next = events.last().map(|event| event.cursor).filter(|_| has_more);
     if query.order == EventOrder::NewestFirst {
         events.reverse();
     }
     Ok((events, next))
+}
+
+fn of_fleet(conn: &Connection, query: &EventQuery, limit: usize) -> rusqlite::Result<Vec<Event>> {
+    let (first, last) = cursor_range(conn, query)?;
+    let order = match query.order {
+        EventOrder::OldestFirst => "ASC",
+        EventOrder::NewestFirst => "DESC",
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {TABLES} WHERE kind != 11 \
+            AND events.cursor BETWEEN ?1 AND ?2 AND at_ms >= ?3 AND at_ms < ?4 \
+         ORDER BY events.cursor {order} LIMIT ?5"
+    );
+    let (since_ms, until_ms) = times(query);
+    let parameters = params![first, last, since_ms, until_ms, limit as i64];
+    conn.prepare_cached(&sql)?.query_map(parameters, read_event)?.collect()
+}
+
+fn times(query: &EventQuery) -> (i64, i64) {
+    (query.since_ms.unwrap_or(i64::MIN), query.until_ms.unwrap_or(i64::MAX))
+}
+
+/// The events of an agent, which its strips list, and those of the collector, which are gaps.
+fn of_agent(
+    conn: &Connection,
+    query: &EventQuery,
+    agent: &str,
+    limit: usize,
+) -> rusqlite::Result<Vec<Event>> {
+    let (first, last) = cursor_range(conn, query)?;
+    let (since_ms, until_ms) = times(query);
+    let is_wanted = |entry: &StripEntry| {
+        entry.kind != EventCode::Identity
+            && (first..=last).contains(&entry.cursor)
+            && (since_ms..until_ms).contains(&entry.at_ms)
+    };
+    let ids: Vec<i64> = conn
+        .prepare_cached("SELECT id FROM agents WHERE name = ?1")?
+        .query_map([agent], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut cursors = BTreeSet::new();
+    for id in ids {
+        let entries = match query.order {
+            EventOrder::NewestFirst => strip::newest_entries(conn, id, limit, is_wanted)?,
+            EventOrder::OldestFirst => strip::entries(conn, id, &(since_ms..=until_ms))?,
+        };
+        cursors.extend(entries.iter().filter(|entry| is_wanted(entry)).map(|entry| entry.cursor));
+    }
+    let gaps =
+        "SELECT cursor FROM gaps WHERE cursor BETWEEN ?1 AND ?2 AND to_ms >= ?3 AND to_ms < ?4";
+    let mut gaps = conn.prepare_cached(gaps)?;
+    let parameters = params![first, last, since_ms, until_ms];
+    for cursor in gaps.query_map(parameters, |row| row.get(0))? {
+        cursors.insert(cursor?);
+    }
+    let one = format!("SELECT {COLUMNS} FROM {TABLES} WHERE events.cursor = ?1");
+    let mut one = conn.prepare_cached(&one)?;
+    let mut read = |cursor: i64| one.query_row([cursor], read_event).optional().transpose();
+    match query.order {
+        EventOrder::OldestFirst => cursors.into_iter().filter_map(&mut read).take(limit).collect(),
+        EventOrder::NewestFirst => {
+            cursors.into_iter().rev().filter_map(&mut read).take(limit).collect()
+        }
+    }
 }
 
 /// Returns cursors between which all events of a time range are: as close as the checkpoints tell.

@@ -1,14 +1,19 @@
 //! Identities of then.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use heartline_vocabulary::{Identity, SharedIdentity};
 use rusqlite::{Connection, OptionalExtension as _};
 
-/// Reads identities; each that agents share once.
+/// Reads identities; each that agents share once, and that of an agent once for as long as it had it.
 #[derive(Default)]
-pub(super) struct IdentityReader(HashMap<i64, Arc<SharedIdentity>>);
+pub(super) struct IdentityReader {
+    shared: HashMap<i64, Arc<SharedIdentity>>,
+    /// By agent: what it was from one cursor until before another.
+    of_agents: HashMap<i64, (Range<i64>, Identity)>,
+}
 
 impl IdentityReader {
     /// Returns the identity that an agent had when the event at a cursor was stored.
@@ -18,26 +23,37 @@ impl IdentityReader {
         agent: i64,
         cursor: i64,
     ) -> rusqlite::Result<Identity> {
-        let found = conn
-            .prepare_cached(
-                "SELECT was, value FROM events WHERE agent_id = ?1 AND kind = 11 AND cursor <= ?2 \
-                 ORDER BY cursor DESC LIMIT 1",
-            )?
-            .query_row([agent, cursor], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        // Where there is no event any more, nothing has changed since it was removed.
-        let found = match found {
-            Some(found) => Some(found),
-            None => conn
-                .prepare_cached(
-                    "SELECT pid, identity FROM agents WHERE id = ?1 AND NOT EXISTS \
-                     (SELECT 1 FROM events WHERE agent_id = ?1 AND kind = 11)",
-                )?
-                .query_row([agent], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?,
+        if let Some((range, identity)) = self.of_agents.get(&agent)
+            && range.contains(&cursor)
+        {
+            return Ok(identity.clone());
+        }
+        type Change = Option<(i64, Option<u32>, Option<i64>)>;
+        let change = |sql: &str| -> rusqlite::Result<Change> {
+            let mut statement = conn.prepare_cached(sql)?;
+            let found = statement
+                .query_row([agent, cursor], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+            found.optional()
         };
-        let (pid, id) = found.unwrap_or((None, None));
-        self.get(conn, pid, id)
+        let before = change(
+            "SELECT cursor, was, value FROM events WHERE agent_id = ?1 AND kind = 11 \
+                AND cursor <= ?2 ORDER BY cursor DESC LIMIT 1",
+        )?;
+        let next = change(
+            "SELECT cursor, was, value FROM events WHERE agent_id = ?1 AND kind = 11 \
+                AND cursor > ?2 ORDER BY cursor LIMIT 1",
+        )?;
+        let (first, pid, id) = match (before, next) {
+            (Some(before), _) => before,
+            // Where there is no event any more, nothing has changed since it was removed.
+            (None, None) => change("SELECT 0, pid, identity FROM agents WHERE id = ?1 AND ?2 > 0")?
+                .unwrap_or((0, None, None)),
+            (None, Some(_)) => (0, None, None),
+        };
+        let identity = self.get(conn, pid, id)?;
+        let until = next.map_or(i64::MAX, |(next, ..)| next);
+        self.of_agents.insert(agent, (first..until, identity.clone()));
+        Ok(identity)
     }
 
     /// Returns an identity by its number.
@@ -48,7 +64,7 @@ impl IdentityReader {
         id: Option<i64>,
     ) -> rusqlite::Result<Identity> {
         let Some(id) = id else { return Ok(Identity { pid, ..Identity::default() }) };
-        if let Some(shared) = self.0.get(&id) {
+        if let Some(shared) = self.shared.get(&id) {
             return Ok(Identity { pid, shared: Arc::clone(shared) });
         }
         let body: Option<Vec<u8>> = conn
@@ -57,7 +73,7 @@ impl IdentityReader {
             .optional()?;
         let shared = body.and_then(|body| rmp_serde::from_slice(&body).ok());
         let shared: Arc<SharedIdentity> = Arc::new(shared.unwrap_or_default());
-        self.0.insert(id, Arc::clone(&shared));
+        self.shared.insert(id, Arc::clone(&shared));
         Ok(Identity { pid, shared })
     }
 }

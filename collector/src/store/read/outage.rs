@@ -5,20 +5,18 @@ use std::collections::BTreeSet;
 use heartline_operator::message::{
     EventOrder, OUTAGES_MAX, Outage, OutageNote, OutageQuery, PastGap,
 };
-use heartline_vocabulary::{AgentStatus, State};
+use heartline_vocabulary::AgentStatus;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::identity::IdentityReader;
 use super::{ReadError, StoreReader, gap};
-use crate::store::history::{StatusCode, checkpoint, missed_in_run};
+use crate::store::history::{StatusCode, checkpoint, is_outage, missed_in_run, strip};
 use crate::store::sql;
 
-const COLUMNS: &str = "outages.cursor, agent_id, agents.name, start_ms, end_ms, worst, d.words, s.step, \
-    outages.missed, run_from_ms, run_interval_ms";
+const COLUMNS: &str = "outages.cursor, agent_id, agents.name, start_ms, end_ms, worst, cause, step, missed, \
+    run_from_ms, run_interval_ms";
 
-const TABLES: &str = "outages LEFT JOIN agents ON agents.id = agent_id \
-    LEFT JOIN event_details d ON d.cursor = worst_cursor \
-    LEFT JOIN event_details s ON s.cursor = outages.cursor";
+const TABLES: &str = "outages LEFT JOIN agents ON agents.id = agent_id";
 
 impl StoreReader {
     /// Returns one page of outages that overlap a range of time, oldest first, and where
@@ -135,23 +133,59 @@ fn page_of(query: &OutageQuery) -> (&'static str, i64, i64) {
     (order, after, before)
 }
 
+/// Outages of one agent: its strips say where they are.
 fn of_agent(
     conn: &Connection,
     query: &OutageQuery,
     agent: &str,
     limit: usize,
 ) -> rusqlite::Result<Vec<OutageRow>> {
-    let (order, after, before) = page_of(query);
-    let sql = format!(
-        "SELECT {COLUMNS} FROM {TABLES} \
-         WHERE agent_id IN (SELECT id FROM agents WHERE name = ?1) \
-            AND outages.cursor BETWEEN ?2 AND ?3 \
-            AND start_ms < ?4 AND (end_ms IS NULL OR end_ms > ?5) \
-         ORDER BY outages.cursor {order} LIMIT ?6"
-    );
+    let (_, after, before) = page_of(query);
     let (since_ms, until_ms) = range_of(query);
-    let parameters = params![agent, after, before, until_ms, since_ms, limit as i64];
-    conn.prepare_cached(&sql)?.query_map(parameters, OutageRow::read)?.collect()
+    let ids = agent_ids(conn, agent)?;
+    let mut cursors = BTreeSet::new();
+    // What was going on when the range began, or history did: its begin may have been removed.
+    if let Some(since_ms) = query.since_ms.max(checkpoint::first_record_ms(conn)?) {
+        let fleet = checkpoint::fleet_at(conn, since_ms)?;
+        cursors.extend(ids.iter().filter_map(|id| fleet.get(id)?.outage));
+    }
+    for id in ids {
+        let mut is_out = false;
+        for entry in strip::entries(conn, id, &(since_ms..=until_ms))? {
+            let Some(status) = entry.status else { continue };
+            let was_out = std::mem::replace(&mut is_out, is_outage_code(status));
+            // The first one of the range may go on with an outage, and then has no row of its own.
+            if is_out && !was_out {
+                cursors.insert(entry.cursor);
+            }
+        }
+    }
+    let overlaps = |row: &OutageRow| {
+        row.start_ms < until_ms && row.end_ms.is_none_or(|end_ms| end_ms > since_ms)
+    };
+    let one = format!("SELECT {COLUMNS} FROM {TABLES} WHERE outages.cursor = ?1");
+    let mut one = conn.prepare_cached(&one)?;
+    let mut rows = Vec::new();
+    let mut take = |cursor: i64| -> rusqlite::Result<bool> {
+        let row = one.query_row([cursor], OutageRow::read).optional()?;
+        rows.extend(row.filter(overlaps));
+        Ok(rows.len() >= limit)
+    };
+    let mut wanted = cursors.into_iter().filter(|cursor| (after..=before).contains(cursor));
+    match query.order {
+        EventOrder::OldestFirst => while !wanted.next().map_or(Ok(true), &mut take)? {},
+        EventOrder::NewestFirst => while !wanted.next_back().map_or(Ok(true), &mut take)? {},
+    }
+    Ok(rows)
+}
+
+fn agent_ids(conn: &Connection, name: &str) -> rusqlite::Result<Vec<i64>> {
+    let sql = "SELECT id FROM agents WHERE name = ?1 ORDER BY id";
+    conn.prepare_cached(sql)?.query_map([name], |row| row.get(0))?.collect()
+}
+
+fn is_outage_code(status: i64) -> bool {
+    StatusCode::from_code(status).is_some_and(|code| is_outage(code.0))
 }
 
 fn range_of(query: &OutageQuery) -> (i64, i64) {
@@ -193,7 +227,7 @@ fn of_fleet(
     let mut one = conn.prepare_cached(&one)?;
     let is_missing = |cursor: &&i64| **cursor >= after && **cursor <= before && **cursor < first;
     for cursor in begun_before.iter().filter(is_missing) {
-        rows.push(one.query_row([cursor], OutageRow::read)?);
+        rows.extend(one.query_row([cursor], OutageRow::read).optional()?);
     }
     match query.order {
         EventOrder::OldestFirst => rows.sort_unstable_by_key(|row| row.id),
@@ -205,20 +239,6 @@ fn of_fleet(
 
 /// Returns the outages that were going on at a moment.
 fn open_at(conn: &Connection, at_ms: i64) -> rusqlite::Result<BTreeSet<i64>> {
-    let mut open = BTreeSet::new();
-    // What began later is not looked through.
-    let last = checkpoint::last_until(conn, at_ms)?;
-    let mut newest = conn.prepare_cached(
-        "SELECT cursor FROM outages WHERE agent_id = ?1 AND cursor <= ?3 AND start_ms <= ?2 \
-            AND (end_ms IS NULL OR end_ms > ?2) ORDER BY cursor DESC LIMIT 1",
-    )?;
-    for (id, agent) in checkpoint::fleet_at(conn, at_ms)? {
-        let status = StatusCode::from_code(agent.status).map(|code| code.0.state);
-        if matches!(status, Some(State::Degraded | State::Unreachable)) {
-            open.extend(
-                newest.query_row([id, at_ms, last], |row| row.get::<_, i64>(0)).optional()?,
-            );
-        }
-    }
-    Ok(open)
+    let fleet = checkpoint::fleet_at(conn, at_ms)?;
+    Ok(fleet.values().filter_map(|agent| agent.outage).collect())
 }

@@ -197,6 +197,50 @@ fn outages_are_derived_anew_when_another_version_derived_them() {
     assert_eq!(reader(&dir).events(&Default::default()).unwrap(), events);
 }
 
+/// The events that began outages are removed, and the outages that went on stay until they have ended.
+#[test]
+fn an_outage_outlives_the_event_that_began_it() {
+    const DAY_MS: i64 = 86_400_000;
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open(dir.path());
+    register(&opened, 1, "agent-1");
+    register(&opened, 2, "agent-2");
+    let wall_ms = crate::clock::wall_ms() - ZERO_MS;
+    opened.record([
+        to(1, wall_ms - 100 * DAY_MS, LATE),
+        to(2, wall_ms - 100 * DAY_MS, LATE),
+        to(2, wall_ms - 99 * DAY_MS, AgentStatus::HEALTHY),
+        to(2, wall_ms - 90 * DAY_MS, LATE),
+        to(2, wall_ms - 2 * DAY_MS, AgentStatus::HEALTHY),
+    ]);
+    opened.store.close();
+    let before = all(&dir);
+    assert_eq!(before.len(), 3);
+    let days = Duration::from_secs(10 * 86_400);
+    let retention = Retention { minutes: days, hours: days, days, events: days };
+    let opened = try_open_with(dir.path(), retention).unwrap();
+    let deadline = crate::clock::now() + EVENT_TIMEOUT;
+    while all(&dir).len() > 2 {
+        assert!(crate::clock::now() < deadline, "one is over before all that is kept");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    opened.store.close();
+    let kept = [before[0].clone(), before[2].clone()];
+    assert_eq!(all(&dir), kept);
+    for (agent, expected) in [("agent-1", &kept[0]), ("agent-2", &kept[1])] {
+        let query = |since_ms| OutageQuery {
+            agent: Some(agent.to_owned()),
+            since_ms,
+            limit: 10,
+            ..OutageQuery::default()
+        };
+        for since_ms in [None, Some(ZERO_MS + wall_ms - 5 * DAY_MS)] {
+            let found = outages(&dir, query(since_ms)).0;
+            assert_eq!(found.iter().collect::<Vec<_>>(), [expected], "{agent}, {since_ms:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn notes_are_kept_with_their_outage() {
     let dir = recorded([to(1, 30_000, LATE), to(2, 40_000, LATE)]);

@@ -1,0 +1,265 @@
+//! Strips: what happened to one agent in 30 days, packed into a row. Events are in the order of storage,
+//! which is that of no agent; an index by agent would be touched in another place by every event, and be
+//! larger than the events. A strip is found by one key, and most agents' is a kilobyte.
+//!
+//! ```text
+//! time since the entry before, in ms (zigzag) │ what │ cursor since the entry before      each a LEB128
+//! ```
+//! The first entry counts from the begin of the slot, and from cursor 0. What: twice the code of the status of
+//! a transition, or twice the kind of another event and 1.
+
+use std::ops::RangeInclusive;
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use super::code::EventCode;
+use super::event::EventRow;
+use crate::store::sql::execute;
+
+/// Length of a slot.
+const SLOT_MS: i64 = 30 * 86_400_000;
+/// Length of a strip above which the next part is begun: a flapping agent must not rewrite an ever longer one.
+const PART_BYTES: usize = 4_096;
+
+/// An event of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StripEntry {
+    pub(crate) at_ms: i64,
+    pub(crate) cursor: i64,
+    pub(crate) kind: EventCode,
+    /// The code of the status that a transition led to.
+    pub(crate) status: Option<i64>,
+}
+
+/// Returns the keys of all parts of a strip.
+fn keys(slot: i64, agent: i64) -> RangeInclusive<i64> {
+    let first = (slot << 44) | (agent << 12);
+    first..=first | 0xfff
+}
+
+/// Appends an event to the strip of its agent.
+pub(super) fn append(tx: &Transaction<'_>, cursor: i64, event: &EventRow) -> rusqlite::Result<()> {
+    let Some(agent) = event.agent else { return Ok(()) };
+    let slot = event.at_ms.div_euclid(SLOT_MS);
+    let keys = keys(slot, agent);
+    let last: Option<(i64, Vec<u8>, i64, i64)> = tx
+        .prepare_cached(
+            "SELECT key, strip, last_ms, last_cursor FROM strips WHERE key BETWEEN ?1 AND ?2 \
+             ORDER BY key DESC LIMIT 1",
+        )?
+        .query_row([keys.start(), keys.end()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let (key, mut strip, last_ms, last_cursor) = match last {
+        Some(last) if last.1.len() < PART_BYTES || last.0 == *keys.end() => last,
+        Some(full) => (full.0 + 1, Vec::new(), slot * SLOT_MS, 0),
+        None => (*keys.start(), Vec::new(), slot * SLOT_MS, 0),
+    };
+    let what = match (event.kind, event.status) {
+        (EventCode::Transition, Some(status)) => status << 1,
+        (kind, _) => (kind.code() << 1) | 1,
+    };
+    push(&mut strip, zigzag(event.at_ms - last_ms));
+    push(&mut strip, what.cast_unsigned());
+    push(&mut strip, (cursor - last_cursor).cast_unsigned());
+    let sql = "INSERT INTO strips (key, last_ms, last_cursor, strip) VALUES (?1, ?2, ?3, ?4) \
+               ON CONFLICT (key) DO UPDATE SET last_ms = excluded.last_ms, \
+                  last_cursor = excluded.last_cursor, strip = excluded.strip";
+    execute(tx, sql, params![key, event.at_ms, cursor, strip])?;
+    Ok(())
+}
+
+/// Returns an agent's events between two moments, both included, by their cursors.
+pub(crate) fn entries(
+    conn: &Connection,
+    agent: i64,
+    times_ms: &RangeInclusive<i64>,
+) -> rusqlite::Result<Vec<StripEntry>> {
+    let mut found = Vec::new();
+    for slot in slots(conn, times_ms)? {
+        read_slot(conn, slot, agent, &mut found)?;
+    }
+    found.retain(|entry| times_ms.contains(&entry.at_ms));
+    found.sort_unstable_by_key(|entry| entry.cursor);
+    Ok(found)
+}
+
+/// Returns an agent's newest events for which `wanted` holds, `count` of them or some more, by their cursors.
+pub(crate) fn newest_entries(
+    conn: &Connection,
+    agent: i64,
+    count: usize,
+    wanted: impl Fn(&StripEntry) -> bool,
+) -> rusqlite::Result<Vec<StripEntry>> {
+    let mut found = Vec::new();
+    for slot in slots(conn, &(i64::MIN..=i64::MAX))?.rev() {
+        let before = found.len();
+        read_slot(conn, slot, agent, &mut found)?;
+        let newest = found.split_off(before);
+        found.extend(newest.into_iter().filter(&wanted));
+        // One slot more: an event can be stamped a little before one that was stored earlier.
+        if before >= count {
+            break;
+        }
+    }
+    found.sort_unstable_by_key(|entry| entry.cursor);
+    Ok(found)
+}
+
+/// Returns the slots that there are between two moments.
+fn slots(
+    conn: &Connection,
+    times_ms: &RangeInclusive<i64>,
+) -> rusqlite::Result<RangeInclusive<i64>> {
+    let end = |sql: &str| -> rusqlite::Result<Option<i64>> {
+        conn.prepare_cached(sql)?.query_row([], |row| row.get(0))
+    };
+    let first = end("SELECT min(key) FROM strips")?.map_or(0, |key| key >> 44);
+    let last = end("SELECT max(key) FROM strips")?.map_or(-1, |key| key >> 44);
+    let slot = |ms: i64| ms.div_euclid(SLOT_MS);
+    Ok(first.max(slot(*times_ms.start()))..=last.min(slot(*times_ms.end())))
+}
+
+fn read_slot(
+    conn: &Connection,
+    slot: i64,
+    agent: i64,
+    found: &mut Vec<StripEntry>,
+) -> rusqlite::Result<()> {
+    let keys = keys(slot, agent);
+    let sql = "SELECT strip FROM strips WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query([keys.start(), keys.end()])?;
+    while let Some(row) = rows.next()? {
+        decode(slot, row.get_ref(0)?.as_blob()?, found);
+    }
+    Ok(())
+}
+
+/// Decodes a strip; bytes that are none end it.
+fn decode(slot: i64, mut strip: &[u8], found: &mut Vec<StripEntry>) {
+    let (mut at_ms, mut cursor) = (slot * SLOT_MS, 0_i64);
+    while let Some(entry) = decode_entry(&mut strip, &mut at_ms, &mut cursor) {
+        found.push(entry);
+    }
+}
+
+fn decode_entry(strip: &mut &[u8], at_ms: &mut i64, cursor: &mut i64) -> Option<StripEntry> {
+    *at_ms = at_ms.checked_add(unzigzag(take(strip)?))?;
+    let what = take(strip)?.cast_signed();
+    *cursor = cursor.checked_add(take(strip)?.cast_signed())?;
+    let (kind, status) = match what & 1 {
+        0 => (EventCode::Transition, Some(what >> 1)),
+        _ => (EventCode::from_code(what >> 1)?, None),
+    };
+    Some(StripEntry { at_ms: *at_ms, cursor: *cursor, kind, status })
+}
+
+const fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
+}
+
+const fn unzigzag(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -((number & 1).cast_signed())
+}
+
+fn push(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+fn take(rest: &mut &[u8]) -> Option<u64> {
+    let (mut number, mut shift) = (0, 0);
+    loop {
+        let (&byte, after) = rest.split_first()?;
+        *rest = after;
+        number |= u64::from(byte & 0x7f).checked_shl(shift)?;
+        if byte < 0x80 {
+            return Some(number);
+        }
+        shift += 7;
+        if shift > 63 {
+            return None;
+        }
+    }
+}
+
+/// Removes the strips of slots that are over before a moment, at most `limit`; returns how many.
+pub(super) fn prune(conn: &Connection, before_ms: i64, limit: u32) -> rusqlite::Result<usize> {
+    let first_kept = before_ms.div_euclid(SLOT_MS) << 44;
+    let sql = "DELETE FROM strips WHERE key IN \
+               (SELECT key FROM strips WHERE key < ?1 ORDER BY key LIMIT ?2)";
+    execute(conn, sql, params![first_kept, limit])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::open;
+    use super::*;
+
+    fn event(at_ms: i64, agent: i64, status: Option<i64>) -> EventRow {
+        let kind = if status.is_some() { EventCode::Transition } else { EventCode::Session };
+        EventRow { status, ..EventRow::of_agent(kind, agent, at_ms) }
+    }
+
+    #[test]
+    fn an_agent_has_its_own_events_however_many_there_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut conn, _) = open::open(&dir.path().join("history.db"), 0).unwrap();
+        let mut rng = fastrand::Rng::with_seed(3);
+        let (mut expected, mut at_ms) = (Vec::new(), 20_000 * 86_400_000_i64);
+        let tx = conn.transaction().unwrap();
+        for cursor in 1..=9_000 {
+            at_ms += rng.i64(0..1_800_000);
+            let agent = rng.i64(1..=3);
+            let status = (rng.u8(..4) > 0).then(|| rng.i64(0..100));
+            let stamp_ms = at_ms - rng.i64(0..10_000);
+            let event = event(stamp_ms, agent, status);
+            append(&tx, cursor, &event).unwrap();
+            let entry = StripEntry { at_ms: stamp_ms, cursor, kind: event.kind, status };
+            expected.push((agent, entry));
+        }
+        tx.commit().unwrap();
+        let count = |sql| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert!(count("SELECT count(*) FROM strips WHERE key & 4095 > 0") > 0, "some have parts");
+        assert!(count("SELECT max(length(strip)) FROM strips") <= PART_BYTES as i64 + 30);
+        for agent in 1..=3 {
+            let of_agent = |it: &&(i64, StripEntry)| it.0 == agent;
+            let all: Vec<StripEntry> = expected.iter().filter(of_agent).map(|it| it.1).collect();
+            assert_eq!(entries(&conn, agent, &(i64::MIN..=i64::MAX)).unwrap(), all);
+            let range = at_ms - 40 * 86_400_000..=at_ms - 20 * 86_400_000;
+            let within: Vec<_> =
+                all.iter().copied().filter(|it| range.contains(&it.at_ms)).collect();
+            assert_eq!(entries(&conn, agent, &range).unwrap(), within);
+            let is_transition = |it: &StripEntry| it.status.is_some();
+            let newest = newest_entries(&conn, agent, 50, is_transition).unwrap();
+            let wanted: Vec<_> = all.iter().copied().filter(is_transition).collect();
+            assert!(newest.len() >= 50 && wanted.ends_with(&newest), "{}", newest.len());
+        }
+        assert_eq!(entries(&conn, 4, &(i64::MIN..=i64::MAX)).unwrap(), []);
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_read_as_they_were_written(numbers: Vec<i64>) {
+            let mut bytes = Vec::new();
+            numbers.iter().for_each(|number| push(&mut bytes, zigzag(*number)));
+            let mut rest = &bytes[..];
+            for number in numbers {
+                prop_assert_eq!(take(&mut rest).map(unzigzag), Some(number));
+            }
+            prop_assert_eq!(take(&mut rest), None);
+        }
+
+        #[test]
+        fn bytes_that_are_no_strip_end_it(bytes: Vec<u8>) {
+            decode(690, &bytes, &mut Vec::new());
+        }
+    }
+}
