@@ -6,6 +6,7 @@ use heartline_operator::message::{
 use heartline_vocabulary::AgentStatus;
 use rusqlite::Connection;
 
+use super::range::agent_ids;
 use super::work::latency_quantiles;
 use super::{ReadError, StoreReader, gap};
 use crate::store::history::{
@@ -62,10 +63,7 @@ fn read(
     query: &AgentHistoryQuery,
     now_ms: i64,
 ) -> rusqlite::Result<AgentHistoryReading> {
-    let ids: Vec<i64> = conn
-        .prepare_cached("SELECT id FROM agents WHERE name = ?1 ORDER BY id")?
-        .query_map([&query.agent], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let ids = agent_ids(conn, &query.agent)?;
     if ids.is_empty() {
         return Ok(AgentHistoryReading::UnknownAgent);
     }

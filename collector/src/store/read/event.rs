@@ -6,9 +6,10 @@ use heartline_operator::message::{EVENTS_MAX, Event, EventKind, EventOrder, Even
 use heartline_vocabulary::Action;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::range::{PageRange, agent_ids};
 use super::{ReadError, StoreReader};
 use crate::store::history::strip::{self, StripEntry};
-use crate::store::history::{EventCode, GapCauseCode, StatusCode, UNWRITTEN_CAUSE, checkpoint};
+use crate::store::history::{EventCode, GapCauseCode, StatusCode, UNWRITTEN_CAUSE};
 use crate::store::sql;
 
 const COLUMNS: &str = "events.cursor, at_ms, agents.name, kind, was, events.status, value, \"by\", words, \
@@ -44,23 +45,17 @@ fn read_page(conn: &Connection, query: &EventQuery) -> rusqlite::Result<(Vec<Eve
 }
 
 fn of_fleet(conn: &Connection, query: &EventQuery, limit: usize) -> rusqlite::Result<Vec<Event>> {
-    let (first, last) = cursor_range(conn, query)?;
-    let order = match query.order {
-        EventOrder::OldestFirst => "ASC",
-        EventOrder::NewestFirst => "DESC",
-    };
+    let range = range_of(query);
+    let (first, last) = range.cursors(conn)?;
     let sql = format!(
         "SELECT {COLUMNS} FROM {TABLES} WHERE kind != 11 \
             AND events.cursor BETWEEN ?1 AND ?2 AND at_ms >= ?3 AND at_ms < ?4 \
-         ORDER BY events.cursor {order} LIMIT ?5"
+         ORDER BY events.cursor {} LIMIT ?5",
+        range.sql_order()
     );
-    let (since_ms, until_ms) = times(query);
+    let (since_ms, until_ms) = range.times_ms();
     let parameters = params![first, last, since_ms, until_ms, limit as i64];
     conn.prepare_cached(&sql)?.query_map(parameters, read_event)?.collect()
-}
-
-fn times(query: &EventQuery) -> (i64, i64) {
-    (query.since_ms.unwrap_or(i64::MIN), query.until_ms.unwrap_or(i64::MAX))
 }
 
 /// The events of an agent, which its strips list, and those of the collector, which are gaps.
@@ -70,19 +65,16 @@ fn of_agent(
     agent: &str,
     limit: usize,
 ) -> rusqlite::Result<Vec<Event>> {
-    let (first, last) = cursor_range(conn, query)?;
-    let (since_ms, until_ms) = times(query);
+    let range = range_of(query);
+    let (first, last) = range.cursors(conn)?;
+    let (since_ms, until_ms) = range.times_ms();
     let is_wanted = |entry: &StripEntry| {
         entry.kind != EventCode::Identity
             && (first..=last).contains(&entry.cursor)
             && (since_ms..until_ms).contains(&entry.at_ms)
     };
-    let ids: Vec<i64> = conn
-        .prepare_cached("SELECT id FROM agents WHERE name = ?1")?
-        .query_map([agent], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
     let mut cursors = BTreeSet::new();
-    for id in ids {
+    for id in agent_ids(conn, agent)? {
         let entries = match query.order {
             EventOrder::NewestFirst => strip::newest_entries(conn, id, limit, is_wanted)?,
             EventOrder::OldestFirst => strip::entries(conn, id, &(since_ms..=until_ms))?,
@@ -107,19 +99,9 @@ fn of_agent(
     }
 }
 
-/// Returns cursors between which all events of a time range are: as close as the checkpoints tell.
-fn cursor_range(conn: &Connection, query: &EventQuery) -> rusqlite::Result<(i64, i64)> {
-    let after = query.after.map_or(0, |after| after.saturating_add(1));
-    let before = query.before.map_or(i64::MAX, |before| before.saturating_sub(1));
-    let first = match query.since_ms {
-        Some(since_ms) => checkpoint::first_since(conn, since_ms)?,
-        None => 0,
-    };
-    let last = match query.until_ms {
-        Some(until_ms) => checkpoint::last_until(conn, until_ms)?,
-        None => i64::MAX,
-    };
-    Ok((first.max(after), last.min(before)))
+fn range_of(query: &EventQuery) -> PageRange {
+    let EventQuery { since_ms, until_ms, after, before, order, .. } = *query;
+    PageRange { since_ms, until_ms, after, before, order }
 }
 
 fn read_event(row: &Row<'_>) -> rusqlite::Result<Event> {

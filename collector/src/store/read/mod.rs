@@ -7,6 +7,7 @@ mod identity;
 mod outage;
 mod past;
 mod pool;
+mod range;
 mod work;
 
 use std::io;

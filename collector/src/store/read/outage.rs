@@ -9,6 +9,7 @@ use heartline_vocabulary::AgentStatus;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::identity::IdentityReader;
+use super::range::{PageRange, agent_ids};
 use super::{ReadError, StoreReader, gap};
 use crate::store::history::{StatusCode, checkpoint, is_outage, missed_in_run, strip};
 use crate::store::sql;
@@ -122,15 +123,9 @@ fn notes(conn: &Connection, outage: i64) -> rusqlite::Result<Vec<OutageNote>> {
     conn.prepare_cached(sql)?.query_map([outage], read)?.collect()
 }
 
-/// Returns the SQL of an order, and the bounds of the page.
-fn page_of(query: &OutageQuery) -> (&'static str, i64, i64) {
-    let order = match query.order {
-        EventOrder::OldestFirst => "ASC",
-        EventOrder::NewestFirst => "DESC",
-    };
-    let after = query.after.map_or(0, |after| after.saturating_add(1));
-    let before = query.before.map_or(i64::MAX, |before| before.saturating_sub(1));
-    (order, after, before)
+fn range_of(query: &OutageQuery) -> PageRange {
+    let OutageQuery { since_ms, until_ms, after, before, order, .. } = *query;
+    PageRange { since_ms, until_ms, after, before, order }
 }
 
 /// Outages of one agent: its strips say where they are.
@@ -140,8 +135,8 @@ fn of_agent(
     agent: &str,
     limit: usize,
 ) -> rusqlite::Result<Vec<OutageRow>> {
-    let (_, after, before) = page_of(query);
-    let (since_ms, until_ms) = range_of(query);
+    let range = range_of(query);
+    let ((after, before), (since_ms, until_ms)) = (range.bounds(), range.times_ms());
     let ids = agent_ids(conn, agent)?;
     let mut cursors = BTreeSet::new();
     // What was going on when the range began, or history did: its begin may have been removed.
@@ -179,17 +174,8 @@ fn of_agent(
     Ok(rows)
 }
 
-fn agent_ids(conn: &Connection, name: &str) -> rusqlite::Result<Vec<i64>> {
-    let sql = "SELECT id FROM agents WHERE name = ?1 ORDER BY id";
-    conn.prepare_cached(sql)?.query_map([name], |row| row.get(0))?.collect()
-}
-
 fn is_outage_code(status: i64) -> bool {
     StatusCode::from_code(status).is_some_and(|code| is_outage(code.0))
-}
-
-fn range_of(query: &OutageQuery) -> (i64, i64) {
-    (query.since_ms.unwrap_or(i64::MIN), query.until_ms.unwrap_or(i64::MAX))
 }
 
 /// Outages of the fleet: those that begin in the range, which stand together, and those of the agents
@@ -199,26 +185,20 @@ fn of_fleet(
     query: &OutageQuery,
     limit: usize,
 ) -> rusqlite::Result<Vec<OutageRow>> {
-    let (order, after, before) = page_of(query);
-    let (since_ms, until_ms) = range_of(query);
+    let range = range_of(query);
+    let ((after, before), (since_ms, until_ms)) = (range.bounds(), range.times_ms());
+    let (first, last) = range.cursors(conn)?;
     let begun_before = match query.since_ms {
         Some(since_ms) => open_at(conn, since_ms)?,
         None => BTreeSet::new(),
     };
-    let first = match query.since_ms {
-        Some(since_ms) => checkpoint::first_since(conn, since_ms)?,
-        None => 0,
-    };
-    let last = match query.until_ms {
-        Some(until_ms) => checkpoint::last_until(conn, until_ms)?,
-        None => i64::MAX,
-    };
     let sql = format!(
         "SELECT {COLUMNS} FROM {TABLES} WHERE outages.cursor BETWEEN ?1 AND ?2 \
             AND start_ms < ?3 AND (end_ms IS NULL OR end_ms > ?4) \
-         ORDER BY outages.cursor {order} LIMIT ?5"
+         ORDER BY outages.cursor {} LIMIT ?5",
+        range.sql_order()
     );
-    let parameters = params![first.max(after), last.min(before), until_ms, since_ms, limit as i64];
+    let parameters = params![first, last, until_ms, since_ms, limit as i64];
     let mut rows: Vec<OutageRow> = conn
         .prepare_cached(&sql)?
         .query_map(parameters, OutageRow::read)?
