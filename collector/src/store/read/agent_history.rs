@@ -29,6 +29,8 @@ const STEPS_MS: [i64; 8] = [
     7 * DAY_MS,
     30 * DAY_MS,
 ];
+/// The end of the year 9999.
+const LAST_MS: i64 = 253_402_300_799_999;
 /// Steps that a chosen length makes at most.
 const CHOSEN_STEPS: i64 = 60;
 
@@ -67,24 +69,28 @@ fn read(
     if ids.is_empty() {
         return Ok(AgentHistoryReading::UnknownAgent);
     }
-    let first_ms = checkpoint::first_record_ms(conn)?.unwrap_or(query.until_ms);
-    let since_ms = query.since_ms.unwrap_or(first_ms).min(query.until_ms);
+    // A client may ask for anything: there are no steps outside of the years that can be written.
+    let until_ms = query.until_ms.clamp(0, LAST_MS);
+    let first_ms = checkpoint::first_record_ms(conn)?.unwrap_or(until_ms);
+    let since_ms = query.since_ms.unwrap_or(first_ms).clamp(0, until_ms);
     let cursors = FoldCursors::read(conn)?;
     let kept_from = KeptFrom::read(conn, &cursors)?;
     let fits = |step_ms: &i64| {
         let begin_ms = since_ms.div_euclid(*step_ms) * step_ms;
-        (query.until_ms - since_ms) / step_ms <= CHOSEN_STEPS
+        (until_ms - since_ms) / step_ms <= CHOSEN_STEPS
             && kept_from.of_step(*step_ms).is_none_or(|kept_ms| begin_ms >= kept_ms)
     };
     let longest_ms = STEPS_MS[STEPS_MS.len() - 1];
     let step_ms =
         query.step_ms.unwrap_or_else(|| STEPS_MS.into_iter().find(fits).unwrap_or(longest_ms));
-    let divides_a_day = step_ms > 0 && step_ms % MINUTE_MS == 0 && DAY_MS % step_ms == 0;
-    if !divides_a_day && (step_ms <= 0 || step_ms % DAY_MS != 0) {
+    let is_known = (MINUTE_MS..=LAST_MS).contains(&step_ms)
+        && step_ms % MINUTE_MS == 0
+        && (DAY_MS % step_ms == 0 || step_ms % DAY_MS == 0);
+    if !is_known {
         return Ok(AgentHistoryReading::WrongStep);
     }
     let from_ms = since_ms.div_euclid(step_ms) * step_ms;
-    let count = (query.until_ms - from_ms + step_ms - 1) / step_ms;
+    let count = (until_ms - from_ms + step_ms - 1) / step_ms;
     if count > STEPS_MAX as i64 {
         return Ok(AgentHistoryReading::TooManySteps(count));
     }
@@ -92,7 +98,7 @@ fn read(
         return Ok(AgentHistoryReading::TooFine(kept_ms));
     }
     let work = WorkReader { conn, ids: &ids, cursors };
-    let to_ms = (from_ms + count * step_ms).min(now_ms.max(query.until_ms));
+    let to_ms = (from_ms + count * step_ms).min(now_ms.max(until_ms));
     let states = StateReader::new(conn, &ids, from_ms, to_ms)?;
     let (mut steps, mut total) = (Vec::new(), Rollup::default());
     let mut total_times = StateTimes::default();

@@ -147,6 +147,15 @@ fn what_is_not_kept_or_makes_no_sense_is_refused() {
         let wrong = read(&query(0, HOUR_MS, Some(step_ms)));
         assert_eq!(wrong, AgentHistoryReading::WrongStep, "{step_ms}");
     }
+    for (since_ms, until_ms) in [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (i64::MIN, 0)] {
+        for step_ms in [None, Some(i64::MAX), Some(i64::MIN), Some(DAY_MS)] {
+            let hostile =
+                AgentHistoryQuery { since_ms: Some(since_ms), until_ms, ..query(0, 0, step_ms) };
+            let answer = read(&hostile);
+            let few = |history: &AgentHistory| history.steps.len() <= 5_000;
+            assert!(!matches!(answer, AgentHistoryReading::History(it) if !few(&it)));
+        }
+    }
     let long = read(&query(0, 4 * DAY_MS, Some(MINUTE_MS)));
     assert_eq!(long, AgentHistoryReading::TooManySteps(5_760));
     let history = rusqlite::Connection::open(path(&dir, "history.db")).unwrap();
