@@ -180,6 +180,18 @@ mod tests {
     }
 
     #[test]
+    fn outages_and_the_past_are_put_together_from_their_parts() {
+        let outages = crate::sample::outages();
+        let past = crate::sample::past_fleet();
+        for whole in [Reply::Outages { outages, next: Some(7) }, Reply::Past(past)] {
+            let Some((Reply::Part(first), rest)) = whole.clone().split() else {
+                panic!("it has more than one item");
+            };
+            assert!(rest.prepend(*first) == Some(whole), "the parts come to the whole");
+        }
+    }
+
+    #[test]
     fn a_request_with_100_000_names_is_put_together_from_frames() {
         let names: Vec<String> = (0..100_000).map(name).collect();
         let whole = Request::Snapshot { agents: AgentSelector::Names(names) };
