@@ -185,6 +185,15 @@ pub(super) fn write_names(conn: &Connection) -> rusqlite::Result<()> {
 mod tests {
     use super::*;
 
+    /// The numbers in the SQL of indexes, views and queries, where SQLite wants literals.
+    #[test]
+    fn numbers_in_sql_are_those_of_the_kinds() {
+        let kinds = [EventCode::Transition, EventCode::Kill, EventCode::Resume, EventCode::Gap];
+        assert_eq!(kinds.map(EventCode::code), [1, 2, 3, 8]);
+        assert_eq!((EventCode::Registered.code(), EventCode::Identity.code()), (9, 11));
+        assert_eq!(StatusCode(AgentStatus::UNKNOWN).code(), 0, "the default of agents.status");
+    }
+
     #[test]
     fn every_number_leads_back_to_what_it_stands_for() {
         let mut seen = std::collections::BTreeSet::new();

@@ -33,13 +33,8 @@ pub enum NoteError {
 /// A note that is waited for.
 pub(crate) type NoteWrite = (NewNote, oneshot::Sender<Result<(), NoteError>>);
 
-/// Stores a note, durably.
-pub(super) fn write(conn: &Connection, note: &NewNote) -> Result<(), NoteError> {
-    let stored = insert(conn, note).map_err(|error| NoteError::Write(error.to_string()))?;
-    if stored { Ok(()) } else { Err(NoteError::UnknownOutage(note.outage)) }
-}
-
-fn insert(conn: &Connection, note: &NewNote) -> rusqlite::Result<bool> {
+/// Stores a note, durably; returns false where there is no such outage.
+pub(super) fn write(conn: &Connection, note: &NewNote) -> rusqlite::Result<bool> {
     let NewNote { outage, at_ms, by, acknowledges, words } = note;
     let known = conn
         .prepare_cached("SELECT 1 FROM outages WHERE cursor = ?1")?

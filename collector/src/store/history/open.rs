@@ -10,7 +10,7 @@ use crate::store::error::StoreError;
 use crate::store::schema::{self, HISTORY, SchemaVersion};
 use crate::store::{file, meta};
 
-use super::{code, outage};
+use super::outage;
 
 /// Size up to which a file is checked at every start.
 const CHECK_ALWAYS_MAX: u64 = 64 << 20;
@@ -133,8 +133,8 @@ fn prepare(conn: &mut Connection, path: &Path, from: usize) -> rusqlite::Result<
         return Ok(Some(difference));
     }
     // On a full disk this fails, and the collector must start all the same.
-    let prepared = code::write_names(conn).and_then(|()| outage::derive_if_outdated(conn));
-    if let Err(error) = prepared.and_then(|()| set_clean(conn, false).map(|_| ())) {
+    let prepared = outage::derive_if_outdated(conn).and_then(|()| set_clean(conn, false));
+    if let Err(error) = prepared {
         tracing::warn!(%error, path = %path.display(), "history can't be written yet");
     }
     Ok(None)

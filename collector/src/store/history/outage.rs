@@ -5,12 +5,13 @@
 use heartline_vocabulary::{AgentStatus, State};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::code::{EventCode, StatusCode};
+use super::code::{self, EventCode, StatusCode};
 use super::event::{self, EventRow};
 use crate::store::meta;
 use crate::store::sql::execute;
 
-/// Version of what is derived from events; another one is derived anew when a database is opened.
+/// Version of what is derived from events, and of the numbers that stand for names; what is of another one
+/// is derived anew when a database is opened.
 const VERSION: i64 = 2;
 /// Key of the table `meta`.
 const DERIVED: &str = "outages_version";
@@ -53,13 +54,15 @@ pub(super) fn skip_gap(tx: &Transaction<'_>, from_ms: i64, to_ms: i64) -> rusqli
     Ok(())
 }
 
-/// Derives all outages anew, where another version of this program did, or none.
+/// Derives everything anew, where another version of this program did, or none. Writes the names of all
+/// numbers, too, which a version may have added to.
 pub(super) fn derive_if_outdated(conn: &mut Connection) -> rusqlite::Result<()> {
     if meta::get(conn, DERIVED)? == Some(VERSION) {
         return Ok(());
     }
     let tx = conn.transaction()?;
     tx.execute_batch("DELETE FROM outages; DELETE FROM gaps; DELETE FROM strips;")?;
+    code::write_names(&tx)?;
     event::visit_after(&tx, 0, |cursor, event| event::derive(&tx, cursor, event))?;
     meta::set(&tx, DERIVED, VERSION)?;
     tx.commit()

@@ -154,9 +154,16 @@ impl HistoryWriter {
             if reply_to.is_closed() {
                 continue;
             }
-            let in_place = self.ensure_in_place();
-            let written = in_place.map_err(|error| NoteError::Write(error.to_string()));
-            let _ = reply_to.send(written.and_then(|()| note::write(&self.conn, &new)));
+            let written = self.ensure_in_place().and_then(|()| note::write(&self.conn, &new));
+            let _ = reply_to.send(match written {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(NoteError::UnknownOutage(new.outage)),
+                Err(error) => {
+                    disk::abort_if_sync_failed(&error, &self.path);
+                    let why = disk::failure_message("write history to", &self.path, &error);
+                    Err(NoteError::Write(why))
+                }
+            });
         }
     }
 
