@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,28 @@ def test_a_sub_interpreter_says_that_nothing_is_sent_and_goes_on() -> None:
     )
     assert done.stdout == "2 ['thread_not_started']\nend\n", done
     assert "this is a sub-interpreter" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_python_without_its_lock_says_that_nothing_is_sent_and_goes_on() -> None:
+    source = """
+    import sys
+    sys._is_gil_enabled = lambda: False  # as a free-threaded build says
+    import heartline
+    hb = heartline.start("free", collector="127.0.0.1:9", token=sys.argv[1])
+    with hb.task():
+        hb.report()
+    print(hb.status().counted.ok, [problem.kind for problem in hb.status().problems])
+    hb.stop()
+    """
+    token = "hl1.AQDWY7_eMsMupq8FPr8mQwpVHN6xyZrFnWRSHmvjhH9pve1G5IM"
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(source), token],
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.stdout == "2 ['thread_not_started']\n", done
+    assert "PYTHON_GIL=1" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_the_import_loads_nothing_heavy() -> None:

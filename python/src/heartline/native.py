@@ -47,9 +47,12 @@ thread_local = cast("type[Any]", _original("threading", "local"))
 def start_thread(run: Callable[[], None]) -> None:
     """Starts a thread of the interpreter that does not keep it from ending.
 
-    Raises RuntimeError where there can be none: at the end of the process, and in sub-interpreters, whose
-    end a thread in the background would crash.
+    Raises RuntimeError where there can be none: at the end of the process, in sub-interpreters, whose
+    end a thread in the background would crash, and without the global lock, which makes each step of
+    counting one.
     """
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        raise RuntimeError("this Python runs without its global lock; start it with PYTHON_GIL=1")
     if not _is_main_interpreter():
         raise RuntimeError("this is a sub-interpreter, which can't have it; start in the main one")
     _original("_thread", "start_new_thread")(run, ())
