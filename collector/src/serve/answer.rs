@@ -78,6 +78,8 @@ async fn reply(
         Request::Outages(query) => history::outages(query, context).await,
         Request::AgentHistory(query) => history::of_agent(query, context).await,
         Request::Past { at_ms, filter } => history::past(at_ms, &filter, context).await,
+        Request::Moment { at_ms } => history::moment(at_ms, context).await,
+        Request::Timeline(query) => history::timeline(query, context).await,
         Request::Command(command) => {
             may_control(operator)?;
             run_command(command, operator, context).await

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use heartline_operator::message::{
     AgentHistoryQuery, ErrorCode, NoteCommand, OUTAGES_MAX, OutageQuery, PastFleet, Reply,
-    STEPS_MAX,
+    STEPS_MAX, TIMELINE_AGENTS_MAX, TIMELINE_CELL_MAX_MS, TIMELINE_CELLS_MAX, TIMELINE_ROWS_MAX,
+    TimelineQuery,
 };
 use heartline_operator::{Filter, text};
 use tokio::time::timeout;
@@ -19,6 +20,9 @@ use crate::store::{AgentHistoryReading, NewNote, NoteError, PastReading};
 
 /// Longest wait for a note to be on disk; a client waits a little longer.
 const NOTE_WITHIN: Duration = Duration::from_secs(8);
+
+/// For how long what happened may not be on disk yet.
+const FRESH_MS: i64 = 60_000;
 
 /// Answers with one page of outages.
 pub(super) async fn outages(
@@ -132,6 +136,47 @@ pub(super) async fn past(
             Err((ErrorCode::NotFound, message))
         }
     }
+}
+
+/// Answers with what is known of a moment.
+pub(super) async fn moment(at_ms: i64, context: &ServerContext) -> Result<Reply, RequestError> {
+    flush_history(context).await?;
+    let read = context.readers.read(move |reader| reader.moment(at_ms));
+    read.await.map(Reply::Moment).map_err(|error| unavailable(&error))
+}
+
+/// Answers with the states of agents in cells.
+pub(super) async fn timeline(
+    query: TimelineQuery,
+    context: &ServerContext,
+) -> Result<Reply, RequestError> {
+    let refused = |message: String| Err((ErrorCode::BadRequest, message));
+    let agents: usize = query.rows.iter().map(Vec::len).sum();
+    if query.rows.len() > TIMELINE_ROWS_MAX || agents > TIMELINE_AGENTS_MAX {
+        return refused(format!(
+            "{} rows of {agents} agents: at most {TIMELINE_ROWS_MAX} of {TIMELINE_AGENTS_MAX} are answered \
+             at once",
+            query.rows.len()
+        ));
+    }
+    if !(1..=TIMELINE_CELLS_MAX).contains(&query.cells)
+        || !(1..=TIMELINE_CELL_MAX_MS).contains(&query.cell_ms)
+    {
+        return refused(format!(
+            "{} cells of {} ms: 1 to {TIMELINE_CELLS_MAX} of 1 to {TIMELINE_CELL_MAX_MS} ms are answered",
+            query.cells, query.cell_ms
+        ));
+    }
+    let now_ms = clock::wall_ms();
+    let length_ms = query.cell_ms * i64::from(query.cells);
+    // There are no cells outside of the years that can be written.
+    let query = TimelineQuery { from_ms: query.from_ms.clamp(-length_ms, now_ms), ..query };
+    if query.from_ms + length_ms >= now_ms - FRESH_MS {
+        flush_history(context).await?;
+    }
+    let read = context.readers.read(move |reader| reader.timeline(&query, now_ms));
+    let timeline = read.await.map_err(|error| unavailable(&error))?;
+    Ok(Reply::Timeline(Box::new(timeline)))
 }
 
 fn parse(filter: &str) -> Result<Filter, RequestError> {

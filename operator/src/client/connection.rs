@@ -423,6 +423,8 @@ fn name(request: &Request) -> &'static str {
         Request::Outages(_) => "outages",
         Request::AgentHistory(_) => "history",
         Request::Past { .. } => "past",
+        Request::Moment { .. } => "moment",
+        Request::Timeline(_) => "timeline",
         Request::Command(command) => match command.action {
             heartline_vocabulary::Action::Kill => "kill",
             heartline_vocabulary::Action::Resume => "resume",

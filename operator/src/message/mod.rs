@@ -15,6 +15,7 @@ mod outage;
 mod part;
 mod past;
 mod selector;
+mod timeline;
 
 pub use agent::{
     AgentDetail, AgentEntry, AgentKeyInfo, AgentVitals, CommandStatus, LatencyQuantiles,
@@ -27,9 +28,14 @@ pub use command::{
 };
 pub use event::{EVENTS_MAX, Event, EventKind, EventOrder, EventQuery};
 pub use outage::{NoteCommand, OUTAGES_MAX, Outage, OutageNote, OutageQuery};
-pub use past::{PastAgent, PastFleet, PastGap};
+pub use past::{MomentInfo, PastAgent, PastFleet, PastGap};
 pub use selector::{
     AgentSelector, SelectionPreview, UnknownName, is_pattern, is_similar, selection_fingerprint,
+};
+
+pub use timeline::{
+    TIMELINE_AGENTS_MAX, TIMELINE_CELL_MAX_MS, TIMELINE_CELLS_MAX, TIMELINE_ROWS_MAX, Timeline,
+    TimelineCell, TimelineQuery, TimelineRow, precedence,
 };
 
 use heartline_vocabulary::AgentRowId;
@@ -90,6 +96,10 @@ pub enum Request {
     /// Agents as they were at a moment ([`Reply::Past`]), those that match a
     /// [`Filter`](crate::Filter).
     Past { at_ms: i64, filter: String },
+    /// What is known of a moment ([`Reply::Moment`]).
+    Moment { at_ms: i64 },
+    /// The states of agents in cells ([`Reply::Timeline`]).
+    Timeline(TimelineQuery),
     /// What a command would hit ([`Reply::Preview`]).
     Preview {
         agents: AgentSelector,
@@ -149,6 +159,10 @@ pub enum Reply {
     AgentHistory(Box<AgentHistory>),
     /// To [`Request::Past`].
     Past(PastFleet),
+    /// To [`Request::Moment`].
+    Moment(MomentInfo),
+    /// To [`Request::Timeline`].
+    Timeline(Box<Timeline>),
     /// To [`Request::Preview`].
     Preview(Box<SelectionPreview>),
     /// To [`Request::Command`].

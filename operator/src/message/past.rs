@@ -16,6 +16,18 @@ pub struct PastFleet {
     pub agents: Vec<PastAgent>,
 }
 
+/// What is known of a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MomentInfo {
+    pub at_ms: i64,
+    /// Time of the first record, before which nothing is known; `None`: there is none.
+    pub first_ms: Option<i64>,
+    /// The collector did not observe the moment.
+    pub gap: Option<PastGap>,
+    /// Agents that were known then.
+    pub agents: u32,
+}
+
 /// A time that was not observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastGap {

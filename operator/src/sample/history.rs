@@ -5,7 +5,7 @@ use heartline_vocabulary::{AgentRowId, AgentStatus, GapCause, Reason};
 use super::{HOUR, MINUTE, NOW_MS, SECOND, healthy_agent, silent_agent};
 use crate::message::{
     AgentHistory, HistoryStep, LatencyQuantiles, Outage, OutageNote, PastAgent, PastFleet, PastGap,
-    StateTimes,
+    StateTimes, Timeline, TimelineCell, TimelineRow,
 };
 
 /// Returns an outage that is over, a long one that was not observed all the time, and one that goes on.
@@ -78,6 +78,42 @@ pub fn past_fleet() -> PastFleet {
             agent(1, healthy_agent(1, "order-processor"), AgentStatus::HEALTHY, at_ms - 5 * HOUR),
             agent(2, silent_agent(2, "report-generator"), silent, at_ms - 2 * MINUTE),
         ],
+    }
+}
+
+/// Returns an hour of an agent that was late for four minutes and silent for one, in cells of a minute, while
+/// the collector did not observe two.
+pub fn timeline() -> Timeline {
+    let minute = MINUTE.cast_unsigned();
+    let up = TimelineCell {
+        worst: Some(AgentStatus::HEALTHY),
+        worst_agents: 1,
+        up_ms: minute,
+        ..TimelineCell::default()
+    };
+    let bad =
+        |worst, bad_ms| TimelineCell { worst: Some(worst), up_ms: minute - bad_ms, bad_ms, ..up };
+    let (late, silent) =
+        (AgentStatus::degraded(Reason::Late), AgentStatus::unreachable(Reason::Silent));
+    let (mut agent, mut collector) = (TimelineRow::default(), TimelineRow::default());
+    for at in 0..60 {
+        let gap = TimelineCell { unobserved_ms: minute, ..TimelineCell::default() };
+        agent.push(match at {
+            12 | 13 => gap,
+            30..34 => bad(late, minute),
+            34 => bad(silent, minute),
+            50 => bad(late, 900),
+            _ => up,
+        });
+        collector.push(if matches!(at, 12 | 13) { gap } else { up });
+    }
+    Timeline {
+        from_ms: NOW_MS - HOUR,
+        cell_ms: MINUTE,
+        now_ms: NOW_MS,
+        first_ms: Some(NOW_MS - 30 * 24 * HOUR),
+        rows: vec![agent],
+        collector,
     }
 }
 

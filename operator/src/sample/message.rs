@@ -152,6 +152,13 @@ pub(crate) fn requests() -> Vec<Request> {
             step_ms: Some(60_000),
         }),
         Request::Past { at_ms: NOW_MS, filter: "host:m3*".into() },
+        Request::Moment { at_ms: NOW_MS },
+        Request::Timeline(TimelineQuery {
+            from_ms: NOW_MS - HOUR,
+            cell_ms: 60_000,
+            cells: 60,
+            rows: vec![vec![AgentRowId(1)], vec![AgentRowId(2), AgentRowId(3)]],
+        }),
         Request::Note(NoteCommand { outage: 7, acknowledges: true, words: "INC-482".into() }),
         Request::Command(AgentCommand {
             request_id: u64::MAX,
@@ -213,6 +220,8 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Outages { outages: outages(), next: Some(7) },
         Reply::AgentHistory(Box::new(agent_history())),
         Reply::Past(past_fleet()),
+        Reply::Moment(MomentInfo { at_ms: NOW_MS, first_ms: Some(7), gap: None, agents: 49 }),
+        Reply::Timeline(Box::new(timeline())),
         Reply::Noted,
         Reply::Preview(Box::new(preview(&[busy_agent(), draining_agent()]))),
         Reply::Command(command_outcome()),

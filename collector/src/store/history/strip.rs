@@ -20,6 +20,8 @@ use crate::store::sql::execute;
 const SLOT_MS: i64 = 30 * 86_400_000;
 /// Length of a strip above which the next part is begun: a flapping agent must not rewrite an ever longer one.
 const PART_BYTES: usize = 4_096;
+/// The largest row id of an agent that a key has room for.
+const MAX_AGENT: i64 = (1 << 32) - 1;
 
 /// An event of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +107,33 @@ pub(crate) fn newest_entries(
     }
     found.sort_unstable_by_key(|entry| entry.cursor);
     Ok(found)
+}
+
+/// Visits the events of a range of agents between two moments, both included, month by month: those of an
+/// agent in a month follow each other, in the order of their cursors.
+pub(crate) fn visit(
+    conn: &Connection,
+    agents: &[RangeInclusive<i64>],
+    times_ms: &RangeInclusive<i64>,
+    mut visit: impl FnMut(i64, StripEntry),
+) -> rusqlite::Result<()> {
+    let mut found = Vec::new();
+    let sql = "SELECT key, strip FROM strips WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+    let mut statement = conn.prepare_cached(sql)?;
+    for slot in slots(conn, times_ms)? {
+        for range in agents {
+            let (first, last) = (keys(slot, *range.start()), keys(slot, *range.end()));
+            let mut rows = statement.query([first.start(), last.end()])?;
+            while let Some(row) = rows.next()? {
+                let agent = (row.get::<_, i64>(0)? >> 12) & MAX_AGENT;
+                found.clear();
+                decode(slot, row.get_ref(1)?.as_blob()?, &mut found);
+                let within = found.iter().filter(|entry| times_ms.contains(&entry.at_ms));
+                within.for_each(|entry| visit(agent, *entry));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Returns the slots that there are between two moments.

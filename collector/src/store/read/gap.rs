@@ -22,6 +22,48 @@ pub(super) fn at(conn: &Connection, at_ms: i64) -> rusqlite::Result<Option<PastG
     conn.prepare_cached(sql)?.query_row([at_ms], read).optional()
 }
 
+/// The time that was not observed, for many questions about how much of a range it is.
+pub(super) struct UnobservedTime {
+    /// Begin and end of each stretch, and the unobserved time before it. They do not touch each other.
+    stretches: Vec<(i64, i64, u64)>,
+}
+
+impl UnobservedTime {
+    /// Reads the gaps that end after a moment.
+    pub(super) fn since(conn: &Connection, since_ms: i64) -> rusqlite::Result<Self> {
+        Ok(Self::of(&since(conn, since_ms)?))
+    }
+
+    fn of(gaps: &[PastGap]) -> Self {
+        let mut stretches: Vec<(i64, i64, u64)> = Vec::new();
+        for gap in gaps {
+            match stretches.last_mut() {
+                Some((_, to_ms, _)) if gap.from_ms <= *to_ms => *to_ms = gap.to_ms.max(*to_ms),
+                last => {
+                    let before_ms = last
+                        .map_or(0, |(from, to, before)| *before + (*to - *from).cast_unsigned());
+                    stretches.push((gap.from_ms, gap.to_ms, before_ms));
+                }
+            }
+        }
+        Self { stretches }
+    }
+
+    /// Returns how much of a range was not observed, in ms; 0 for one that ends before it begins.
+    pub(super) fn within(&self, from_ms: i64, to_ms: i64) -> u64 {
+        self.until(to_ms.max(from_ms)) - self.until(from_ms)
+    }
+
+    fn until(&self, at_ms: i64) -> u64 {
+        let begun = self.stretches.partition_point(|(from_ms, ..)| *from_ms < at_ms);
+        let Some((from_ms, to_ms, before_ms)) = begun.checked_sub(1).map(|at| self.stretches[at])
+        else {
+            return 0;
+        };
+        before_ms + (at_ms.min(to_ms) - from_ms).cast_unsigned()
+    }
+}
+
 /// Returns how much of a range is in gaps, in ms. Gaps may overlap each other.
 pub(super) fn overlap_ms(gaps: &[PastGap], from_ms: i64, to_ms: i64) -> u64 {
     let (mut covered_until, mut sum) = (from_ms, 0);
@@ -49,5 +91,10 @@ mod tests {
         assert_eq!(overlap_ms(&gaps, 8, 35), 17);
         assert_eq!(overlap_ms(&gaps, 20, 30), 0);
         assert_eq!(overlap_ms(&[], 0, 100), 0);
+        let unobserved = UnobservedTime::of(&gaps);
+        for (from_ms, to_ms) in (-5..50).flat_map(|from| (-5..50).map(move |to| (from, to))) {
+            let expected = overlap_ms(&gaps, from_ms, to_ms);
+            assert_eq!(unobserved.within(from_ms, to_ms), expected, "{from_ms}..{to_ms}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod outage;
 mod past;
 mod pool;
 mod range;
+mod timeline;
 mod work;
 
 use std::io;

@@ -9,6 +9,7 @@ mod lost;
 mod once;
 mod outages;
 mod retention;
+mod timeline;
 mod trouble;
 
 use std::path::{Path, PathBuf};

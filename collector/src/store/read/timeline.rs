@@ -1,0 +1,244 @@
+//! Timelines: the states of many agents, painted into cells.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+use heartline_operator::message::{
+    MomentInfo, Timeline, TimelineCell, TimelineQuery, TimelineRow, precedence,
+};
+use heartline_vocabulary::{AgentStatus, State};
+use rusqlite::Connection;
+
+use super::gap::{self, UnobservedTime};
+use super::{ReadError, StoreReader};
+use crate::store::history::strip::StripEntry;
+use crate::store::history::{EventCode, StatusCode, checkpoint, strip};
+
+/// Strips of other agents are read, too, when at least one of so many is wanted: that takes less than to
+/// look for each.
+const SCAN_SHARE: i64 = 8;
+
+impl StoreReader {
+    /// Returns the timelines of agents until `now_ms`.
+    ///
+    /// # Errors [`ReadError`]
+    pub fn timeline(&mut self, query: &TimelineQuery, now_ms: i64) -> Result<Timeline, ReadError> {
+        self.history.read("a timeline", |conn| read(conn, query, now_ms))
+    }
+
+    /// Returns what is known of a moment.
+    ///
+    /// # Errors [`ReadError`]
+    pub fn moment(&mut self, at_ms: i64) -> Result<MomentInfo, ReadError> {
+        self.history.read("a moment", |conn| {
+            let first_ms = checkpoint::first_record_ms(conn)?;
+            let agents = match first_ms {
+                Some(first_ms) if at_ms >= first_ms => checkpoint::fleet_at(conn, at_ms)?.len(),
+                _ => 0,
+            };
+            let agents = u32::try_from(agents).unwrap_or(u32::MAX);
+            Ok(MomentInfo { at_ms, first_ms, gap: gap::at(conn, at_ms)?, agents })
+        })
+    }
+}
+
+fn read(conn: &Connection, query: &TimelineQuery, now_ms: i64) -> rusqlite::Result<Timeline> {
+    let first_ms = checkpoint::first_record_ms(conn)?;
+    let grid = CellGrid::new(conn, query, now_ms)?;
+    let mut rows = vec![vec![TimelineCell::default(); grid.unobserved_ms.len()]; query.rows.len()];
+    let mut agents = painters(conn, query, &grid)?;
+    if grid.to_ms > grid.from_ms {
+        let times_ms = grid.from_ms + 1..=grid.to_ms - 1;
+        strip::visit(conn, &ranges(&agents), &times_ms, |agent, entry| {
+            if let Some(painter) = agents.get_mut(&agent) {
+                painter.apply(&entry, &grid, &mut rows);
+            }
+        })?;
+    }
+    agents.into_values().for_each(|mut painter| painter.finish(&grid, &mut rows));
+    let collector = match first_ms {
+        Some(first_ms) => grid.observed_since(first_ms),
+        None => TimelineRow::default(),
+    };
+    let rows = rows.iter().map(|cells| packed(cells)).collect();
+    let TimelineQuery { from_ms, cell_ms, .. } = *query;
+    Ok(Timeline { from_ms, cell_ms, now_ms, first_ms, rows, collector })
+}
+
+fn packed(cells: &[TimelineCell]) -> TimelineRow {
+    let mut row = TimelineRow::default();
+    cells.iter().for_each(|cell| row.push(*cell));
+    row
+}
+
+/// The cells of a timeline, and how much of each was not observed.
+struct CellGrid {
+    from_ms: i64,
+    cell_ms: i64,
+    /// End of the last cell, or now.
+    to_ms: i64,
+    unobserved_ms: Vec<u64>,
+    unobserved: UnobservedTime,
+}
+
+impl CellGrid {
+    fn new(conn: &Connection, query: &TimelineQuery, now_ms: i64) -> rusqlite::Result<Self> {
+        let TimelineQuery { from_ms, cell_ms, cells, .. } = *query;
+        let unobserved = UnobservedTime::since(conn, from_ms)?;
+        let begin = |cell: i64| from_ms + cell * cell_ms;
+        let unobserved_ms = (0..i64::from(cells))
+            .map(|cell| unobserved.within(begin(cell), begin(cell + 1).min(now_ms)))
+            .collect();
+        let to_ms = begin(i64::from(cells)).min(now_ms);
+        Ok(Self { from_ms, cell_ms, to_ms, unobserved_ms, unobserved })
+    }
+
+    /// Returns the begin and end of a cell, which is cut at now.
+    fn times(&self, cell: usize) -> (i64, i64) {
+        let from_ms = self.from_ms + cell as i64 * self.cell_ms;
+        (from_ms, (from_ms + self.cell_ms).min(self.to_ms))
+    }
+
+    fn cell_of(&self, at_ms: i64) -> usize {
+        usize::try_from((at_ms - self.from_ms) / self.cell_ms).unwrap_or(0)
+    }
+
+    /// Returns a cell in which an agent had a status for a while.
+    fn piece(&self, cell: usize, from_ms: i64, to_ms: i64, status: AgentStatus) -> TimelineCell {
+        let unobserved_ms = match self.unobserved_ms[cell] {
+            0 => 0,
+            whole if self.times(cell) == (from_ms, to_ms) => whole,
+            _ => self.unobserved.within(from_ms, to_ms),
+        };
+        let observed_ms = (to_ms - from_ms).cast_unsigned() - unobserved_ms;
+        let mut piece = TimelineCell { unobserved_ms, ..TimelineCell::default() };
+        if observed_ms == 0 {
+            return piece;
+        }
+        (piece.worst, piece.worst_agents) = (Some(status), 1);
+        match status.state {
+            State::Healthy => piece.up_ms = observed_ms,
+            State::Degraded | State::Unreachable => piece.bad_ms = observed_ms,
+            State::Killed | State::Unknown => piece.other_ms = observed_ms,
+        }
+        piece
+    }
+
+    /// Returns the collector's own row.
+    fn observed_since(&self, first_ms: i64) -> TimelineRow {
+        let mut row = TimelineRow::default();
+        for cell in 0..self.unobserved_ms.len() {
+            let (from_ms, to_ms) = self.times(cell);
+            let from_ms = from_ms.max(first_ms);
+            row.push(match from_ms < to_ms {
+                true => self.piece(cell, from_ms, to_ms, AgentStatus::HEALTHY),
+                false => TimelineCell::default(),
+            });
+        }
+        row
+    }
+}
+
+/// Paints the states of one agent into the rows that it is in.
+struct AgentPainter {
+    rows: Vec<usize>,
+    /// Its status, and since when as far as it is painted.
+    open: Option<(i64, AgentStatus)>,
+    /// The cell that is not whole yet.
+    unfinished: Option<(usize, TimelineCell)>,
+}
+
+impl AgentPainter {
+    fn apply(&mut self, entry: &StripEntry, grid: &CellGrid, rows: &mut [Vec<TimelineCell>]) {
+        let next = match entry.kind {
+            EventCode::Transition => entry.status.and_then(status),
+            EventCode::Registered => Some(AgentStatus::UNKNOWN),
+            EventCode::Forgotten => None,
+            _ => return,
+        };
+        // A transition can be stamped a little before one that was stored earlier.
+        let at_ms = self.open.map_or(entry.at_ms, |(since_ms, _)| entry.at_ms.max(since_ms));
+        self.paint_until(at_ms, grid, rows);
+        self.open = next.map(|status| (at_ms, status));
+    }
+
+    fn finish(&mut self, grid: &CellGrid, rows: &mut [Vec<TimelineCell>]) {
+        self.paint_until(grid.to_ms, grid, rows);
+        self.flush(rows);
+    }
+
+    fn paint_until(&mut self, until_ms: i64, grid: &CellGrid, rows: &mut [Vec<TimelineCell>]) {
+        let Some((mut at_ms, status)) = self.open else { return };
+        while at_ms < until_ms {
+            let cell = grid.cell_of(at_ms);
+            let to_ms = grid.times(cell).1.min(until_ms);
+            let piece = grid.piece(cell, at_ms, to_ms, status);
+            match &mut self.unfinished {
+                Some((open, before)) if *open == cell => add_later(before, &piece),
+                _ => {
+                    self.flush(rows);
+                    self.unfinished = Some((cell, piece));
+                }
+            }
+            at_ms = to_ms;
+        }
+    }
+
+    fn flush(&mut self, rows: &mut [Vec<TimelineCell>]) {
+        if let Some((cell, painted)) = self.unfinished.take() {
+            self.rows.iter().for_each(|row| rows[*row][cell].add(&painted));
+        }
+    }
+}
+
+/// Adds what the same agent was later in a cell.
+fn add_later(cell: &mut TimelineCell, later: &TimelineCell) {
+    cell.add(later);
+    cell.worst_agents = cell.worst_agents.min(1);
+    // Of two reasons for one state the later one is shown.
+    if let (Some(worst), Some(status)) = (cell.worst, later.worst)
+        && precedence(worst) == precedence(status)
+    {
+        cell.worst = Some(status);
+    }
+}
+
+fn status(code: i64) -> Option<AgentStatus> {
+    StatusCode::from_code(code).map(|code| code.0)
+}
+
+/// Returns the agents of all rows, in the status that they had at the begin.
+fn painters(
+    conn: &Connection,
+    query: &TimelineQuery,
+    grid: &CellGrid,
+) -> rusqlite::Result<HashMap<i64, AgentPainter>> {
+    let fleet = checkpoint::fleet_at(conn, grid.from_ms)?;
+    let mut agents: HashMap<i64, AgentPainter> = HashMap::new();
+    for (row, ids) in query.rows.iter().enumerate() {
+        for id in ids {
+            let painter = agents.entry(id.0).or_insert_with(|| AgentPainter {
+                rows: Vec::new(),
+                open: fleet
+                    .get(&id.0)
+                    .and_then(|agent| status(agent.status))
+                    .map(|status| (grid.from_ms, status)),
+                unfinished: None,
+            });
+            if painter.rows.last() != Some(&row) {
+                painter.rows.push(row);
+            }
+        }
+    }
+    Ok(agents)
+}
+
+/// Returns the ids of agents as ranges in their order.
+fn ranges(agents: &HashMap<i64, AgentPainter>) -> Vec<RangeInclusive<i64>> {
+    let mut ids: Vec<i64> = agents.keys().copied().collect();
+    ids.sort_unstable();
+    match ids[..] {
+        [first, .., last] if (last - first) / SCAN_SHARE < ids.len() as i64 => vec![first..=last],
+        _ => ids.into_iter().map(|id| id..=id).collect(),
+    }
+}
