@@ -13,6 +13,8 @@ pub(crate) enum Availability {
     NotDrawn,
     /// The connection may look and not act.
     ReadOnly,
+    /// The past is shown.
+    InPast,
 }
 
 impl AppState {
@@ -21,7 +23,8 @@ impl AppState {
     /// 1. where only counts are drawn, or an open dialog is not: to quit, suspend, or get help, and
     ///    to leave that dialog;
     /// 2. on a compact screen: all that change what it shows;
-    /// 3. on a read-only connection: all but killing, resuming and forgetting.
+    /// 3. on a read-only connection: all but killing, resuming and forgetting, and notes;
+    /// 4. in the past: all but killing, resuming and forgetting.
     pub(crate) fn availability(&self, command: AppCommand) -> Availability {
         let layout = ScreenLayout::of(self.size);
         let is_hidden = match layout {
@@ -34,7 +37,9 @@ impl AppState {
         };
         if is_hidden {
             Availability::NotDrawn
-        } else if self.connection.is_read_only() && is_control(command) {
+        } else if self.travel.is_past() && is_control(command) {
+            Availability::InPast
+        } else if self.connection.is_read_only() && writes(command) {
             Availability::ReadOnly
         } else {
             Availability::Available
@@ -45,8 +50,11 @@ impl AppState {
     pub(crate) fn offers(&self, command: AppCommand) -> bool {
         let is_compact = ScreenLayout::of(self.size) != ScreenLayout::Full;
         let is_left_out = is_compact && self.is_left_out(command);
-        let is_refused = self.connection.is_read_only() && is_control(command);
-        !is_left_out && !is_refused
+        let is_refused = (self.connection.is_read_only() && writes(command))
+            || (self.travel.is_past() && is_control(command));
+        // What leads back is offered where there is a way back.
+        let is_pointless = command == AppCommand::Live && !self.travel.is_past();
+        !is_left_out && !is_refused && !is_pointless
     }
 
     /// Returns whether all of the open overlay that takes keys is drawn; true without one.
@@ -62,9 +70,9 @@ impl AppState {
     /// Returns whether the compact form of this screen leaves out what a command changes.
     fn is_left_out(&self, command: AppCommand) -> bool {
         use AppCommand::{
-            Bottom, Columns, Down, Expand, Export, FoldAll, FoldClose, FoldOpen, Group, HalfDown,
-            HalfUp, Invert, NextPane, Open, PageDown, PageUp, PreviousPane, Sort, SortLeft,
-            SortRight, Top, Up, Utc,
+            Acknowledge, AddNote, Bottom, Columns, Down, Expand, Export, Fold, FoldAll, FoldClose,
+            FoldOpen, Group, HalfDown, HalfUp, Invert, MarkSpan, NextPane, Open, PageDown, PageUp,
+            PreviousPane, Sort, SortLeft, SortRight, Top, Up, Utc,
         };
         match self.screen {
             Screen::Fleet => matches!(
@@ -76,9 +84,14 @@ impl AppState {
                     | Group
                     | FoldOpen
                     | FoldClose
+                    | Fold
                     | FoldAll
                     | Expand
                     | Utc
+            ),
+            Screen::Timeline => matches!(
+                command,
+                Sort | Group | Fold | FoldAll | NextPane | AddNote | Acknowledge | MarkSpan
             ),
             Screen::Agent => matches!(
                 command,
@@ -106,7 +119,14 @@ pub(crate) fn refusal(state: &AppState, command: AppCommand) -> Option<String> {
     match state.availability(command) {
         Availability::Available => None,
         Availability::ReadOnly => {
-            Some("read-only connection: it can't kill, resume or forget".to_owned())
+            Some("read-only connection: it can't kill, resume, forget or write notes".to_owned())
+        }
+        Availability::InPast => {
+            let key = state.keymap.keys(AppCommand::Live).next().map(ToString::to_string);
+            Some(format!(
+                "HISTORY: what was can't be changed; {} returns to live",
+                key.unwrap_or_default()
+            ))
         }
         Availability::NotDrawn => {
             let (columns, rows) = MIN_SIZE;
@@ -117,6 +137,11 @@ pub(crate) fn refusal(state: &AppState, command: AppCommand) -> Option<String> {
 
 const fn is_always_available(command: AppCommand) -> bool {
     matches!(command, AppCommand::Exit | AppCommand::Quit | AppCommand::Suspend | AppCommand::Help)
+}
+
+/// Returns whether a command changes what the collector keeps.
+const fn writes(command: AppCommand) -> bool {
+    is_control(command) || matches!(command, AppCommand::AddNote | AppCommand::Acknowledge)
 }
 
 const fn is_control(command: AppCommand) -> bool {

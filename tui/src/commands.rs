@@ -6,11 +6,14 @@
 use serde::Deserialize;
 
 use AppCommand::{
-    AgentTransitions, Back, Bottom, Columns, CopyId, CopyRow, Down, Exit, Expand, Export, Filter,
-    FoldAll, FoldClose, FoldOpen, Forget, Freeze, Group, HalfDown, HalfUp, Help, Invert, Kill,
-    Mark, MarkAll, MarkRange, Mouse, NextMatch, NextPane, Open, PageDown, PageUp, Palette,
-    PreviousMatch, PreviousPane, ProblemsOnly, Quit, Reconnect, Redraw, Resume, ShowAgent,
-    ShowFleet, ShowTransitions, Sort, SortLeft, SortRight, Suspend, Top, Unmark, Up, Utc,
+    Acknowledge, AddNote, AgentTransitions, Back, Bottom, CellMode, CentreOutage, Columns, CopyId,
+    CopyRow, CursorLeft, CursorPageLeft, CursorPageRight, CursorRight, Down, Exit, Expand, Export,
+    Filter, FitAll, Fold, FoldAll, FoldClose, FoldOpen, Forget, Freeze, GoTo, Group, HalfDown,
+    HalfUp, Help, Invert, JumpBack, Kill, Live, Mark, MarkAll, MarkRange, MarkSpan, Mouse,
+    NextMatch, NextOutage, NextOutageOfAny, NextPane, Open, PageDown, PageUp, Palette, Play,
+    PreviousMatch, PreviousOutage, PreviousOutageOfAny, PreviousPane, ProblemsOnly, Quit,
+    Reconnect, Redraw, RepeatJump, Resume, ShowAgent, ShowFleet, ShowTimeline, ShowTransitions,
+    Sort, SortLeft, SortRight, Suspend, TimelineOf, Top, Unmark, Up, Utc, ZoomIn, ZoomOut,
 };
 
 /// A command that a key or the palette gives.
@@ -67,6 +70,30 @@ pub(crate) enum AppCommand {
     Kill,
     Resume,
     Forget,
+    ShowTimeline,
+    TimelineOf,
+    Fold,
+    CursorLeft,
+    CursorRight,
+    CursorPageLeft,
+    CursorPageRight,
+    ZoomIn,
+    ZoomOut,
+    FitAll,
+    CellMode,
+    PreviousOutage,
+    NextOutage,
+    PreviousOutageOfAny,
+    NextOutageOfAny,
+    CentreOutage,
+    GoTo,
+    RepeatJump,
+    JumpBack,
+    Live,
+    MarkSpan,
+    Play,
+    AddNote,
+    Acknowledge,
 }
 
 /// A name that no command has.
@@ -80,6 +107,7 @@ pub(crate) enum KeyContext {
     Fleet,
     Agent,
     Transitions,
+    Timeline,
     /// A list of columns.
     Picker,
     Help,
@@ -120,6 +148,11 @@ impl AppCommand {
         self.spec().name
     }
 
+    /// Returns whether there is a place where both commands can be given.
+    pub(crate) fn shares_context(self, other: Self) -> bool {
+        self.spec().contexts.iter().any(|context| other.spec().contexts.contains(context))
+    }
+
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         REGISTRY.iter().find(|spec| spec.name == name).map(|spec| spec.command)
     }
@@ -134,8 +167,15 @@ impl TryFrom<String> for AppCommand {
 }
 
 impl KeyContext {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Fleet, Self::Agent, Self::Transitions, Self::Picker, Self::Help, Self::Dialog];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Fleet,
+        Self::Agent,
+        Self::Transitions,
+        Self::Timeline,
+        Self::Picker,
+        Self::Help,
+        Self::Dialog,
+    ];
 
     /// Returns the name in the help overlay and in `KEYS.md`.
     pub(crate) fn title(self) -> &'static str {
@@ -143,6 +183,7 @@ impl KeyContext {
             Self::Fleet => "Fleet",
             Self::Agent => "Agent",
             Self::Transitions => "Transitions",
+            Self::Timeline => "Timeline",
             Self::Picker => "Picker",
             Self::Help => "Help",
             Self::Dialog => "Dialog",
@@ -152,13 +193,20 @@ impl KeyContext {
 
 const FLEET: &[KeyContext] = &[KeyContext::Fleet];
 const FLEET_AND_AGENT: &[KeyContext] = &[KeyContext::Fleet, KeyContext::Agent];
-const AGENT_AND_DIALOG: &[KeyContext] = &[KeyContext::Agent, KeyContext::Dialog];
-const TABLES: &[KeyContext] = &[KeyContext::Fleet, KeyContext::Transitions];
-const SCREENS: &[KeyContext] = &[KeyContext::Fleet, KeyContext::Agent, KeyContext::Transitions];
+const TIMELINE: &[KeyContext] = &[KeyContext::Timeline];
+const FLEET_AND_TIMELINE: &[KeyContext] = &[KeyContext::Fleet, KeyContext::Timeline];
+const AGENT_AND_TIMELINE: &[KeyContext] = &[KeyContext::Agent, KeyContext::Timeline];
+const ALL_BUT_TIMELINE: &[KeyContext] =
+    &[KeyContext::Fleet, KeyContext::Agent, KeyContext::Transitions];
+const PANES: &[KeyContext] = &[KeyContext::Agent, KeyContext::Timeline, KeyContext::Dialog];
+const TABLES: &[KeyContext] = &[KeyContext::Fleet, KeyContext::Transitions, KeyContext::Timeline];
+const SCREENS: &[KeyContext] =
+    &[KeyContext::Fleet, KeyContext::Agent, KeyContext::Transitions, KeyContext::Timeline];
 const ALL_BUT_DIALOG: &[KeyContext] = &[
     KeyContext::Fleet,
     KeyContext::Agent,
     KeyContext::Transitions,
+    KeyContext::Timeline,
     KeyContext::Help,
     KeyContext::Picker,
 ];
@@ -233,16 +281,17 @@ pub(crate) const REGISTRY: &[CommandSpec] = &[
     spec(ProblemsOnly, "bad-only", &["!"], TABLES, "only what is not healthy, or got worse")
         .hint(50, "bad")
         .subcommand("heartline status --filter '!state:healthy'"),
-    spec(Sort, "sort", &["s"], FLEET, "pick the column to sort by").hint(80, "sort"),
+    spec(Sort, "sort", &["s"], FLEET_AND_TIMELINE, "pick the column to sort by").hint(80, "sort"),
     spec(SortLeft, "sort-left", &["<"], FLEET, "sort by the column to the left"),
     spec(SortRight, "sort-right", &[">"], FLEET, "sort by the column to the right"),
     spec(Invert, "invert", &["I"], FLEET, "invert the order"),
     spec(Columns, "columns", &["o"], FLEET, "pick the columns to show"),
-    spec(Group, "group", &["v"], FLEET, "group by host, group, state, or not at all")
+    spec(Group, "group", &["v"], FLEET_AND_TIMELINE, "group by host, group, state, or not at all")
         .hint(75, "group"),
     spec(FoldOpen, "fold-open", &["+", "Right"], FLEET, "open this group"),
     spec(FoldClose, "fold-close", &["-", "Left"], FLEET, "fold this group"),
-    spec(FoldAll, "fold-all", &["*"], FLEET, "fold all groups, or open all"),
+    spec(Fold, "fold", &[","], FLEET_AND_TIMELINE, "fold this group, or open it"),
+    spec(FoldAll, "fold-all", &["*"], FLEET_AND_TIMELINE, "fold all groups, or open all"),
     spec(Mark, "mark", &["Space"], FLEET, "mark or unmark this agent").hint(72, "mark"),
     spec(MarkRange, "mark-range", &["ctrl-Space"], FLEET, "mark from the last mark to here"),
     spec(MarkAll, "mark-all", &["A"], FLEET, "mark all agents that are shown"),
@@ -275,10 +324,63 @@ pub(crate) const REGISTRY: &[CommandSpec] = &[
     spec(ShowTransitions, "transitions", &["3"], SCREENS, "all events")
         .hint(35, "events")
         .subcommand("heartline events --follow"),
-    spec(NextPane, "next", &["Tab"], AGENT_AND_DIALOG, "next pane, or next field").hint(45, "pane"),
-    spec(PreviousPane, "previous", &["shift-Tab"], AGENT_AND_DIALOG, "previous pane, or field"),
+    spec(NextPane, "next", &["Tab"], PANES, "next pane, or next field").hint(45, "pane"),
+    spec(PreviousPane, "previous", &["shift-Tab"], PANES, "previous pane, or field"),
     spec(Expand, "expand", &["e"], FLEET_AND_AGENT, "give the pane the whole screen, or back"),
-    spec(Freeze, "freeze", &["f"], SCREENS, "freeze or unfreeze the screen").hint(55, "freeze"),
+    spec(ShowTimeline, "timeline", &["4"], SCREENS, "states and outages over time")
+        .hint(38, "timeline")
+        .subcommand("heartline outages"),
+    spec(TimelineOf, "timeline-of", &["t"], ALL_BUT_TIMELINE, "the timeline of this agent, here")
+        .subcommand("heartline history NAME"),
+    spec(CursorLeft, "earlier", &["h", "Left"], TIMELINE, "a cell earlier")
+        .hint(88, "earlier")
+        .not_in_palette(),
+    spec(CursorRight, "later", &["l", "Right"], TIMELINE, "a cell later; at the end live")
+        .hint(87, "later")
+        .not_in_palette(),
+    spec(CursorPageLeft, "page-earlier", &["H"], TIMELINE, "half a window earlier")
+        .not_in_palette(),
+    spec(CursorPageRight, "page-later", &["L"], TIMELINE, "half a window later").not_in_palette(),
+    spec(ZoomIn, "zoom-in", &["+", "="], TIMELINE, "shorter cells, to 1 s").hint(83, "zoom"),
+    spec(ZoomOut, "zoom-out", &["-"], TIMELINE, "longer cells, to 7 d").hint(82, "out"),
+    spec(FitAll, "fit", &["0"], TIMELINE, "all of history in the window").hint(31, "fit"),
+    spec(CellMode, "cells", &["x"], TIMELINE, "cells show the worst state, or bad time"),
+    spec(
+        PreviousOutage,
+        "previous-outage",
+        &["["],
+        AGENT_AND_TIMELINE,
+        "the outage before, of this agent",
+    )
+    .hint(86, "outage"),
+    spec(NextOutage, "next-outage", &["]"], AGENT_AND_TIMELINE, "the next outage of this agent"),
+    spec(
+        PreviousOutageOfAny,
+        "previous-outage-of-any",
+        &["{"],
+        SCREENS,
+        "the outage before, of any",
+    ),
+    spec(NextOutageOfAny, "next-outage-of-any", &["}"], SCREENS, "the next outage of any agent"),
+    spec(CentreOutage, "centre", &["o"], TIMELINE, "centre this outage; again: fit it"),
+    spec(GoTo, "go-to", &["@"], SCREENS, "go to a time: 14:05, -2h, yesterday 14:05, #7")
+        .hint(65, "go to")
+        .subcommand("heartline status --at T"),
+    spec(RepeatJump, "repeat-jump", &["r"], SCREENS, "jump as far as the last time"),
+    spec(JumpBack, "jump-back", &["ctrl-o"], SCREENS, "where the last jump came from"),
+    spec(Live, "live", &["."], SCREENS, "back to now").hint(64, "live"),
+    spec(MarkSpan, "mark-span", &["m"], TIMELINE, "mark A, then B: what was in between")
+        .hint(39, "A/B"),
+    spec(Play, "play", &["p"], TIMELINE, "play from here; + - speed, any key stops")
+        .hint(37, "play"),
+    spec(AddNote, "note", &["c"], TIMELINE, "write a note on the selected outage")
+        .hint(36, "note")
+        .subcommand("heartline note ID TEXT"),
+    spec(Acknowledge, "acknowledge", &["a"], TIMELINE, "acknowledge the selected outage")
+        .hint(34, "ack")
+        .subcommand("heartline ack ID"),
+    spec(Freeze, "freeze", &["f"], SCREENS, "stop at this instant, or back to now")
+        .hint(55, "freeze"),
     spec(Utc, "utc", &["U"], SCREENS, "times in UTC, or in the local zone"),
     spec(Mouse, "mouse", &["M"], SCREENS, "the mouse scrolls and selects, or copies"),
     spec(Palette, "palette", &[":"], SCREENS, "find a command by its name").hint(20, "commands"),
@@ -323,7 +425,11 @@ mod tests {
             assert!(rest.iter().all(|other| other.command != spec.command), "{}", spec.name);
             assert_eq!(AppCommand::from_name(spec.name), Some(spec.command));
         }
-        assert_eq!(REGISTRY.len(), AppCommand::Forget as usize + 1, "a command is not registered");
+        assert_eq!(
+            REGISTRY.len(),
+            AppCommand::Acknowledge as usize + 1,
+            "a command is not registered"
+        );
     }
 
     #[test]
@@ -359,7 +465,11 @@ mod tests {
         for spec in REGISTRY {
             let keys: Vec<String> = spec.keys.iter().map(|key| format!("`{key}`")).collect();
             let places: Vec<&str> = spec.contexts.iter().map(|context| context.title()).collect();
-            let place = if places.len() == 6 { "everywhere".to_owned() } else { places.join(", ") };
+            let place = if places.len() == KeyContext::ALL.len() {
+                "everywhere".to_owned()
+            } else {
+                places.join(", ")
+            };
             let same = spec.subcommand.map_or_else(String::new, |text| format!("`{text}`"));
             writeln!(
                 page,

@@ -139,6 +139,7 @@ fn full_areas(state: &AppState) -> ScreenAreas {
             areas.titles = split_top(&mut rest, 1);
             areas.body = rest;
         }
+        Screen::Timeline => areas.body = rest,
     }
     areas
 }
@@ -168,7 +169,7 @@ fn compact_areas(state: &AppState) -> ScreenAreas {
 /// Returns whether the screen's filter is typed, or leaves something out.
 fn has_filter(state: &AppState) -> bool {
     let is_active = match state.screen {
-        Screen::Fleet => state.list.filter.is_active(),
+        Screen::Fleet | Screen::Timeline => state.list.filter.is_active(),
         Screen::Transitions => state.transitions.filter.is_active(),
         Screen::Agent => false,
     };
@@ -223,7 +224,7 @@ pub(crate) fn split_top(area: &mut Rect, rows: u16) -> Rect {
 }
 
 /// Splits off the last rows of an area.
-fn split_bottom(area: &mut Rect, rows: u16) -> Rect {
+pub(crate) fn split_bottom(area: &mut Rect, rows: u16) -> Rect {
     let rows = rows.min(area.height);
     area.height -= rows;
     Rect { y: area.y + area.height, height: rows, ..*area }

@@ -19,6 +19,7 @@ mod state;
 mod terminal;
 mod text;
 mod theme;
+mod timeline_layout;
 mod update;
 mod view;
 

@@ -233,6 +233,10 @@ impl App {
             let effects = update(&mut self.state, AppEvent::Tick, now);
             effects.into_iter().for_each(|effect| self.effects.run(effect));
             self.schedule(RedrawPriority::Input);
+        } else if self.state.travel.play.is_some_and(|play| now >= play.due) {
+            let effects = update(&mut self.state, AppEvent::PlayStep, now);
+            effects.into_iter().for_each(|effect| self.effects.run(effect));
+            self.schedule(RedrawPriority::Data);
         }
         if self.pacer.is_rebuild_due(now) {
             update(&mut self.state, AppEvent::RebuildList, now);
@@ -307,7 +311,8 @@ impl App {
             }
             (Some(_), _) => self.pacer.rebuild_timeout_ms(now),
         };
-        due.map_or(tick, |timeout| timeout.min(tick))
+        let play = self.state.travel.play.map(|play| play.due.since(now));
+        due.into_iter().chain(play).fold(tick, u64::min)
     }
 
     /// Returns the milliseconds to the next second of the collector's clock, at which ages change.

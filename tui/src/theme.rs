@@ -227,6 +227,12 @@ pub(crate) struct ScreenGlyphs {
     pub up: &'static str,
     /// Eight heights, lowest first.
     pub bars: [&'static str; 8],
+    /// A cell of the timeline that was not observed, has not come, was bad for a short part, or of an agent
+    /// that was killed.
+    pub gap: &'static str,
+    pub pending: &'static str,
+    pub short: &'static str,
+    pub killed: &'static str,
     pub border: border::Set<'static>,
 }
 
@@ -241,6 +247,10 @@ static UNICODE: ScreenGlyphs = ScreenGlyphs {
     down: "▼",
     up: "▲",
     bars: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+    gap: "·",
+    pending: "░",
+    short: "▖",
+    killed: "×",
     border: border::PLAIN,
 };
 
@@ -255,6 +265,10 @@ static ASCII: ScreenGlyphs = ScreenGlyphs {
     down: "v",
     up: "^",
     bars: ["_", ".", ",", "-", "=", "+", "*", "#"],
+    gap: ":",
+    pending: "%",
+    short: "'",
+    killed: "x",
     border: border::Set {
         top_left: "+",
         top_right: "+",
@@ -337,6 +351,8 @@ mod tests {
     fn the_ascii_glyphs_are_ascii() {
         let g = &ASCII;
         let all = [g.open, g.folded, g.marked, g.separator, g.arrow, g.more, g.down, g.up];
+        let of_cells = [g.gap, g.pending, g.short, g.killed];
+        assert!(of_cells.iter().all(|glyph| glyph.is_ascii() && !g.bars.contains(glyph)));
         assert!(all.iter().chain(&g.bars).all(|glyph| glyph.is_ascii()));
     }
 }

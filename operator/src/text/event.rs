@@ -124,14 +124,15 @@ fn cause(kind: &EventKind) -> String {
             format!(
                 "for {}: {}; deadlines were postponed",
                 span(age_ms(*from_ms, *to_ms)),
-                gap(*cause)
+                gap_cause_text(*cause)
             )
         }
         _ => String::new(),
     }
 }
 
-const fn gap(cause: GapCause) -> &'static str {
+/// Returns why time was not observed, in words.
+pub const fn gap_cause_text(cause: GapCause) -> &'static str {
     match cause {
         GapCause::Down => "no collector ran",
         GapCause::Frozen => "the collector was frozen or starved",

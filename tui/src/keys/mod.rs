@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
 
-use crate::commands::{AppCommand, REGISTRY};
+use crate::commands::{AppCommand, KeyContext, REGISTRY};
 
 pub(crate) use chord::KeySequence;
 pub use chord::{KeyChord, KeyCode};
@@ -99,9 +99,12 @@ impl KeyMap {
         chords.filter(|chord| chord.alt).copied().collect()
     }
 
-    pub(crate) fn look_up(&self, pressed: &[KeyChord]) -> KeyLookup {
-        let starts = |keys: &KeySequence| keys.0.starts_with(pressed);
-        match self.bound.iter().find(|(keys, _)| starts(keys)) {
+    /// Returns what keys mean where they are pressed.
+    pub(crate) fn look_up(&self, pressed: &[KeyChord], context: KeyContext) -> KeyLookup {
+        let means = |(keys, command): &&(KeySequence, AppCommand)| {
+            keys.0.starts_with(pressed) && command.spec().contexts.contains(&context)
+        };
+        match self.bound.iter().find(means) {
             Some((keys, command)) if keys.0.len() == pressed.len() => KeyLookup::Command(*command),
             Some(_) => KeyLookup::Prefix,
             None => KeyLookup::Unbound,
@@ -113,7 +116,9 @@ impl KeyMap {
             let clashes =
                 |other: &KeySequence| other.0.starts_with(&keys.0) || keys.0.starts_with(&other.0);
             let mut later = self.bound[at + 1..].iter();
-            let (_, second) = later.find(|(other, second)| clashes(other) && first != second)?;
+            let (_, second) = later.find(|(other, second)| {
+                clashes(other) && first != second && first.shares_context(*second)
+            })?;
             Some((keys, *first, *second))
         })
     }
@@ -174,7 +179,11 @@ mod tests {
     }
 
     fn press(map: &KeyMap, keys: &str) -> KeyLookup {
-        map.look_up(&keys.parse::<KeySequence>().unwrap().0)
+        press_on(map, keys, KeyContext::Fleet)
+    }
+
+    fn press_on(map: &KeyMap, keys: &str, context: KeyContext) -> KeyLookup {
+        map.look_up(&keys.parse::<KeySequence>().unwrap().0, context)
     }
 
     #[test]
@@ -188,6 +197,17 @@ mod tests {
         assert_eq!(press(&map, "g"), KeyLookup::Prefix);
         assert_eq!(press(&map, "g g"), KeyLookup::Command(AppCommand::Top));
         assert_eq!(press(&map, "g x"), KeyLookup::Unbound);
+    }
+
+    #[test]
+    fn a_key_can_mean_different_things_on_different_screens() {
+        let map = KeyMap::default();
+        assert_eq!(press(&map, "Left"), KeyLookup::Command(AppCommand::FoldClose));
+        let on_timeline = press_on(&map, "Left", KeyContext::Timeline);
+        assert_eq!(on_timeline, KeyLookup::Command(AppCommand::CursorLeft));
+        assert_eq!(press_on(&map, "Left", KeyContext::Dialog), KeyLookup::Unbound);
+        assert!(with_overrides("zoom-in = \"K\"").is_ok(), "no kill is given on the timeline");
+        assert!(with_overrides("zoom-in = \"j\"").unwrap_err().contains("bound to both"));
     }
 
     #[test]

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use heartline_operator::client::{ClientError, LinkHandle};
 use heartline_operator::message::{
-    AgentCommand, ErrorCode, EventQuery, ForgetCommand, Reply, Request,
+    AgentCommand, ErrorCode, EventQuery, ForgetCommand, NoteCommand, Reply, Request,
 };
 use tokio::sync::mpsc;
 
+use crate::state::HistoryRequest;
 use crate::terminal::Clipboard;
 use crate::update::{AppEffect, AppEvent, ExportFile, ExportFormat};
 
@@ -35,6 +36,10 @@ impl EffectRunner {
             AppEffect::RequestEvents(query) => self.spawn(request_events(self.link.clone(), query)),
             AppEffect::SendCommand(command) => self.spawn(send_command(self.link.clone(), command)),
             AppEffect::SendForget(command) => self.spawn(send_forget(self.link.clone(), command)),
+            AppEffect::SendNote(note) => self.spawn(send_note(self.link.clone(), note)),
+            AppEffect::RequestHistory(request) => {
+                self.spawn(request_history(self.link.clone(), request));
+            }
             AppEffect::Export(export) => {
                 self.spawn(async move { AppEvent::Exported(write_export(Path::new(""), &export)) });
             }
@@ -95,6 +100,25 @@ async fn send_command(link: LinkHandle, command: AgentCommand) -> AppEvent {
         }
         Err(error) => AppEvent::CommandRefused { request_id, why: error.to_string() },
     }
+}
+
+async fn request_history(link: LinkHandle, request: HistoryRequest) -> AppEvent {
+    let HistoryRequest { purpose, request } = request;
+    let result = match link.request(request).await {
+        Ok(reply @ Reply::Error { .. }) => Err(unexpected_reply(&reply)),
+        Ok(reply) => Ok(reply),
+        Err(ClientError::Refused { message, .. }) => Err(message),
+        Err(error) => Err(error.to_string()),
+    };
+    AppEvent::HistoryAnswered { purpose, result }
+}
+
+async fn send_note(link: LinkHandle, note: NoteCommand) -> AppEvent {
+    AppEvent::NoteAnswered(match link.request(Request::Note(note)).await {
+        Ok(Reply::Noted) => Ok(()),
+        Ok(other) => Err(unexpected_reply(&other)),
+        Err(error) => Err(error.to_string()),
+    })
 }
 
 /// A forget that got no answer is not sent again: who is still listed was not forgotten.

@@ -11,6 +11,7 @@ use heartline_operator::{Filter, FleetMirror};
 use heartline_vocabulary::{AgentRowId, State, StateCounts};
 
 use super::confirm_dialog::host_of;
+use super::timeline_tiles::TimelineRowKey;
 use crate::columns::FleetColumn;
 
 /// By what the rows are grouped.
@@ -50,6 +51,9 @@ pub(crate) struct GroupSummary {
     pub cost_today_nano_usd: u64,
     pub oldest_beat_ms: Option<i64>,
     pub is_folded: bool,
+    /// Its agents that the filter shows, and a number that differs for other ones.
+    pub agents: Vec<AgentRowId>,
+    pub fingerprint: u64,
 }
 
 /// How much of the list no longer matches the fleet.
@@ -103,6 +107,8 @@ pub(crate) struct FleetList {
     pub last_mark: Option<String>,
     pub hidden: BTreeSet<FleetColumn>,
     pub filter: ListFilter,
+    /// Only these agents, as the timeline asks for.
+    pub only: Option<BTreeSet<String>>,
     pub staleness: ListStaleness,
 }
 
@@ -150,6 +156,9 @@ impl GroupBy {
 
 impl GroupSummary {
     fn add(&mut self, entry: &AgentEntry) {
+        self.agents.push(entry.id);
+        // Their order, which changes with their states, does not matter.
+        self.fingerprint = self.fingerprint.wrapping_add(mix(entry.id.0.cast_unsigned()));
         self.counts.add(entry.vitals.status());
         self.cost_today_nano_usd =
             self.cost_today_nano_usd.saturating_add(entry.work.cost_today_nano_usd);
@@ -172,7 +181,8 @@ impl FleetList {
     /// Returns whether the filter shows an agent.
     pub(crate) fn shows(&self, entry: &AgentEntry, now_ms: i64) -> bool {
         let ListFilter { query, problems_only } = &self.filter;
-        (!problems_only || entry.vitals.state != State::Healthy)
+        self.only.as_ref().is_none_or(|only| only.contains(&entry.agent))
+            && (!problems_only || entry.vitals.state != State::Healthy)
             && query.as_ref().is_none_or(|query| query.matches(entry, now_ms))
     }
 
@@ -291,6 +301,14 @@ impl FleetList {
         }
     }
 
+    /// Returns the row of the timeline that a row of the list stands for.
+    pub(crate) fn timeline_row(&self, row: FleetRow) -> TimelineRowKey {
+        match row {
+            FleetRow::Group(group) => TimelineRowKey::Group(self.groups[group].fingerprint),
+            FleetRow::Agent { id, .. } => TimelineRowKey::Agent(id),
+        }
+    }
+
     pub(crate) fn row_of(&self, id: AgentRowId) -> Option<usize> {
         self.rows.iter().position(|row| matches!(row, FleetRow::Agent { id: it, .. } if *it == id))
     }
@@ -346,6 +364,13 @@ impl FleetList {
             _ => None,
         }
     }
+}
+
+/// Scatters a number over all bits (the finalizer of `MurmurHash3`).
+const fn mix(number: u64) -> u64 {
+    let number = (number ^ (number >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let number = (number ^ (number >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    number ^ (number >> 33)
 }
 
 fn worst_severity(counts: &StateCounts) -> u8 {

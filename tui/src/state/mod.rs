@@ -3,9 +3,13 @@
 mod command_tracker;
 mod confirm_dialog;
 mod fleet_list;
+mod history_requests;
 mod model;
 mod overlay;
 mod screens;
+mod time_travel;
+mod timeline;
+mod timeline_tiles;
 
 use heartline_operator::message::{AgentEntry, Event};
 use jiff::tz::TimeZone;
@@ -23,13 +27,20 @@ pub(crate) use confirm_dialog::{
 pub(crate) use fleet_list::{
     FleetList, FleetRow, GroupBy, GroupSummary, ListFilter, ListOrder, ListStaleness, SelectedRow,
 };
+pub(crate) use history_requests::{HistoryPurpose, HistoryRequest, HistoryRequests, OutageJump};
 #[cfg(test)]
 pub(crate) use model::MAX_EVENTS;
 pub(crate) use model::{ConnectionState, ConnectionStatus, FleetModel, is_problem};
 pub(crate) use overlay::{
-    ColumnPicker, CommandPalette, FilterEditor, Overlay, PickerPurpose, TextInput,
+    ColumnPicker, CommandPalette, FilterEditor, Overlay, PickerPurpose, Prompt, PromptAnswer,
+    PromptPurpose, TextInput,
 };
 pub(crate) use screens::{AgentScreen, FocusedList, FollowMode, TransitionList};
+pub(crate) use time_travel::{Play, TimeTravel};
+#[cfg(test)]
+pub(crate) use timeline::CELLS_MS;
+pub(crate) use timeline::{CellMode, OutageWindow, SpanSummary, TimelineFocus, TimelineScreen};
+pub(crate) use timeline_tiles::{TILE_CELLS, TilePlace, TimelineRowKey};
 
 /// How long a status message is shown.
 const STATUS_MESSAGE_MS: u64 = 6_000;
@@ -44,6 +55,8 @@ pub enum Screen {
     Agent,
     /// All events.
     Transitions,
+    /// The states of agents over time.
+    Timeline,
 }
 
 /// The time zone of the times shown.
@@ -78,14 +91,16 @@ pub(crate) struct AppState {
     pub size: (u16, u16),
     pub now: MonoTime,
     pub live: FleetModel,
-    /// The copy that a frozen screen shows.
-    pub frozen: Option<Box<FleetModel>>,
+    /// The instant of the past that is shown.
+    pub travel: TimeTravel,
     pub connection: ConnectionStatus,
     pub screen: Screen,
     /// A stack of the screens to go back to.
     pub history: Vec<Screen>,
     pub list: FleetList,
     pub transitions: TransitionList,
+    pub timeline: TimelineScreen,
+    pub requests: HistoryRequests,
     pub agent: Option<AgentScreen>,
     pub overlay: Option<Overlay>,
     pub tracker: CommandTracker,
@@ -114,12 +129,14 @@ impl AppState {
             size,
             now: MonoTime::default(),
             live: FleetModel::default(),
-            frozen: None,
+            travel: TimeTravel::default(),
             connection: ConnectionStatus::default(),
             screen: Screen::default(),
             history: Vec::new(),
             list: FleetList::default(),
             transitions: TransitionList::default(),
+            timeline: TimelineScreen::default(),
+            requests: HistoryRequests { prefetch: true, ..HistoryRequests::default() },
             agent: None,
             overlay: None,
             tracker: CommandTracker::default(),
@@ -151,9 +168,19 @@ impl AppState {
         self.set_status(StyleRole::Warning, text);
     }
 
-    /// Returns the model that is shown: the live one, or the frozen copy.
+    /// Returns the model that is shown: the live one, or that of the past.
     pub(crate) fn model(&self) -> &FleetModel {
-        self.frozen.as_deref().unwrap_or(&self.live)
+        self.travel.model_or(&self.live)
+    }
+
+    /// Returns the instant that is shown, or the collector's time now, in ms.
+    pub(crate) fn cursor_ms(&self) -> i64 {
+        self.travel.instant_ms().unwrap_or_else(|| self.live_ms())
+    }
+
+    /// Returns the collector's time now, in ms; 0 before the first connection.
+    pub(crate) fn live_ms(&self) -> i64 {
+        self.live.exact_now_ms(self.now)
     }
 
     /// Returns the collector's time that is shown, in ms, in whole seconds.
@@ -174,7 +201,9 @@ impl AppState {
             Some(Overlay::Help { .. }) => KeyContext::Help,
             Some(Overlay::Picker(_)) => KeyContext::Picker,
             Some(Overlay::Dialog(_)) => KeyContext::Dialog,
-            Some(Overlay::Palette(_) | Overlay::Filter(_)) | None => self.screen_context(),
+            Some(Overlay::Palette(_) | Overlay::Filter(_) | Overlay::Prompt(_)) | None => {
+                self.screen_context()
+            }
         }
     }
 
@@ -183,13 +212,17 @@ impl AppState {
             Screen::Fleet => KeyContext::Fleet,
             Screen::Agent => KeyContext::Agent,
             Screen::Transitions => KeyContext::Transitions,
+            Screen::Timeline => KeyContext::Timeline,
         }
     }
 
     /// Returns the agent that a command on this screen applies to.
     pub(crate) fn current_agent(&self) -> Option<&str> {
         match self.screen {
-            Screen::Fleet => self.list.selected_agent(),
+            Screen::Timeline if self.timeline.focus == TimelineFocus::Outages => {
+                self.timeline.outages.selected().map(|outage| outage.agent.as_str())
+            }
+            Screen::Fleet | Screen::Timeline => self.list.selected_agent(),
             Screen::Agent => self.agent.as_ref().map(|pane| pane.id.as_str()),
             Screen::Transitions => self.selected_event().and_then(|event| event.agent.as_deref()),
         }
@@ -228,6 +261,7 @@ impl AppState {
             }
             self.screen = screen;
             self.is_expanded = false;
+            self.list.only = None;
         }
     }
 

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use heartline_operator::client::AccessMode;
-use heartline_operator::message::{AgentEntry, AgentVitals, CollectorStatus, Event, EventKind};
+use heartline_operator::message::{
+    AgentEntry, AgentVitals, CollectorStatus, Event, EventKind, PastFleet, PastGap,
+};
 use heartline_operator::{FleetMirror, SubscriptionUpdate};
 use heartline_vocabulary::{AgentRowId, State};
 
@@ -16,14 +18,27 @@ pub(crate) const MAX_EVENTS: usize = heartline_operator::message::EVENTS_MAX as 
 /// any, the collector or the way to it hangs, and what is shown may be out of date.
 const SILENCE_MS: u64 = 5_000;
 
-/// Everything received from the collector. A frozen screen shows a copy of it.
+/// Everything received from the collector. In the past: a copy of it, or the fleet as history has it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FleetModel {
     pub fleet: FleetMirror,
     /// Oldest first, each cursor once.
     pub events: VecDeque<Event>,
-    /// For a frozen copy: the collector's time at which it was made.
+    /// For the past: the collector's time of which it is.
     frozen_at_ms: Option<i64>,
+    /// For the past: what of it is not known.
+    pub unknown: UnknownPast,
+}
+
+/// What is not known of the past that is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UnknownPast {
+    /// Of the collector only its name is known, not what it had counted.
+    pub counters: bool,
+    /// Work is that of the whole hour.
+    pub finer_work: bool,
+    /// The moment was not observed: the fleet is as it was before.
+    pub gap: Option<PastGap>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +81,37 @@ impl FleetModel {
     /// Returns a copy whose clock stands still.
     pub(crate) fn frozen_at(&self, now: MonoTime) -> Self {
         Self { frozen_at_ms: Some(self.exact_now_ms(now)), ..self.clone() }
+    }
+
+    /// Returns the fleet as history has it.
+    pub(crate) fn of_past(past: PastFleet, live: &Self) -> Self {
+        let unknown = UnknownPast {
+            counters: true,
+            finer_work: past.agents.iter().any(|agent| agent.is_work_of_hour),
+            gap: past.gap,
+        };
+        let live = live.collector();
+        let collector = CollectorStatus {
+            at_ms: past.at_ms,
+            host: live.map_or_else(String::new, |it| it.host.clone()),
+            summary: past.summary(),
+            ..CollectorStatus::default()
+        };
+        let mut fleet = FleetMirror::default();
+        fleet.begin();
+        let entries = past.agents.iter().map(heartline_operator::message::PastAgent::to_entry);
+        let page = SubscriptionUpdate::Page {
+            entries: entries.collect(),
+            collector: collector.into(),
+            last: true,
+        };
+        fleet.apply(page, std::time::Duration::ZERO);
+        Self { fleet, events: VecDeque::new(), frozen_at_ms: Some(past.at_ms), unknown }
+    }
+
+    /// Returns the instant of which this is; `None`: it is live.
+    pub(crate) fn frozen_at_ms(&self) -> Option<i64> {
+        self.frozen_at_ms
     }
 
     pub(crate) fn collector(&self) -> Option<&CollectorStatus> {

@@ -21,6 +21,34 @@ pub(crate) enum Overlay {
     Filter(FilterEditor),
     Picker(ColumnPicker),
     Dialog(Box<ConfirmDialog>),
+    Prompt(Prompt),
+}
+
+/// A line to type, with what is said of it below.
+#[derive(Debug)]
+pub(crate) struct Prompt {
+    pub purpose: PromptPurpose,
+    pub input: TextInput,
+    pub answer: PromptAnswer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PromptPurpose {
+    /// A time to go to.
+    GoTo,
+    /// A note on the outage of this number.
+    Note { outage: i64, acknowledges: bool },
+}
+
+/// What is said of a typed line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum PromptAnswer {
+    #[default]
+    Empty,
+    /// What it means.
+    Meaning(String),
+    /// Why it means nothing, or can't be done.
+    Refusal(String),
 }
 
 /// An editable line, and a cursor in it at a character boundary.

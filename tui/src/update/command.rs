@@ -3,13 +3,15 @@
 use heartline_operator::json;
 use heartline_operator::message::Event;
 
-use super::{AppEffect, ExportFile, ExportFormat, dialog, keys, lists, navigation, rebuild_fleet};
+use super::{
+    AppEffect, ExportFile, ExportFormat, dialog, keys, lists, navigation, time_travel, timeline,
+};
 use crate::availability::refusal;
 use crate::commands::AppCommand;
 use crate::layout::ScreenLayout;
 use crate::state::{
     AgentScreen, AppState, CommandPalette, DialogCommand, DisplayTimeZone, FocusDirection,
-    FocusedList, MouseMode, Overlay, PickerPurpose, Screen, SelectedRow,
+    FocusedList, MouseMode, Overlay, PickerPurpose, Screen, SelectedRow, TimelineFocus,
 };
 use crate::theme::StyleRole;
 
@@ -44,7 +46,29 @@ pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
         }
         AppCommand::Help => state.overlay = Some(Overlay::Help { scroll: 0 }),
         AppCommand::Palette => state.overlay = Some(Overlay::Palette(CommandPalette::default())),
-        AppCommand::Freeze => toggle_freeze(state),
+        AppCommand::GoTo
+        | AppCommand::Live
+        | AppCommand::Freeze
+        | AppCommand::JumpBack
+        | AppCommand::RepeatJump
+        | AppCommand::Play
+        | AppCommand::PreviousOutage
+        | AppCommand::NextOutage
+        | AppCommand::PreviousOutageOfAny
+        | AppCommand::NextOutageOfAny => return time_travel::run(state, command),
+        AppCommand::ShowTimeline | AppCommand::TimelineOf => timeline::show(state, command),
+        AppCommand::CursorLeft
+        | AppCommand::CursorRight
+        | AppCommand::CursorPageLeft
+        | AppCommand::CursorPageRight
+        | AppCommand::ZoomIn
+        | AppCommand::ZoomOut
+        | AppCommand::FitAll
+        | AppCommand::CellMode
+        | AppCommand::CentreOutage
+        | AppCommand::MarkSpan
+        | AppCommand::AddNote
+        | AppCommand::Acknowledge => timeline::run(state, command),
         AppCommand::Utc => match state.zone {
             DisplayTimeZone::Utc => state.show_local_times(),
             DisplayTimeZone::Local => state.zone = DisplayTimeZone::Utc,
@@ -57,6 +81,9 @@ pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
         AppCommand::Resume => dialog::open(state, DialogCommand::Resume),
         AppCommand::Forget => dialog::open(state, DialogCommand::Forget),
         AppCommand::Filter => keys::edit_filter(state),
+        AppCommand::ProblemsOnly if state.screen == Screen::Timeline => {
+            timeline::toggle_only_outages(state);
+        }
         AppCommand::ProblemsOnly => {
             lists::change_filter(state, |filter| filter.problems_only ^= true);
         }
@@ -71,6 +98,7 @@ pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
         | AppCommand::Group
         | AppCommand::FoldOpen
         | AppCommand::FoldClose
+        | AppCommand::Fold
         | AppCommand::FoldAll
         | AppCommand::Mark
         | AppCommand::MarkRange
@@ -111,6 +139,9 @@ fn go_back(state: &mut AppState) {
         agent.is_expanded = false;
         return;
     }
+    if state.screen == Screen::Timeline && timeline::clear_marks(state) {
+        return;
+    }
     if lists::clear_filter(state) {
         return;
     }
@@ -127,7 +158,16 @@ fn open(state: &mut AppState) -> Vec<AppEffect> {
     match (&state.overlay, state.screen) {
         (Some(Overlay::Dialog(_)), _) => return dialog::press_button(state),
         (Some(Overlay::Picker(_)), _) => keys::pick_column(state),
-        (Some(Overlay::Help { .. } | Overlay::Palette(_) | Overlay::Filter(_)), _) => {}
+        (
+            Some(
+                Overlay::Help { .. }
+                | Overlay::Palette(_)
+                | Overlay::Filter(_)
+                | Overlay::Prompt(_),
+            ),
+            _,
+        ) => {}
+        (None, Screen::Timeline) => timeline::open(state),
         (None, Screen::Agent) => toggle_expanded(state),
         (None, Screen::Fleet) if matches!(state.list.cursor, Some(SelectedRow::Group(_))) => {
             lists::toggle_fold(state);
@@ -166,16 +206,6 @@ fn toggle_mouse(state: &mut AppState) -> Vec<AppEffect> {
     vec![AppEffect::SetMouseMode(mode)]
 }
 
-/// Shows a copy of the model that stands still, or the live one again.
-fn toggle_freeze(state: &mut AppState) {
-    state.frozen = match state.frozen.take() {
-        Some(_) => None,
-        None => Some(Box::new(state.live.frozen_at(state.now))),
-    };
-    rebuild_fleet(state);
-    lists::rebuild_transitions(state);
-}
-
 fn toggle_expanded(state: &mut AppState) {
     match (state.screen, &mut state.agent) {
         (Screen::Fleet, _) => {
@@ -189,6 +219,11 @@ fn toggle_expanded(state: &mut AppState) {
 fn move_focus(state: &mut AppState, direction: FocusDirection) {
     if let Some(Overlay::Dialog(dialog)) = &mut state.overlay {
         dialog.move_focus(direction);
+    } else if state.screen == Screen::Timeline {
+        state.timeline.focus = match state.timeline.focus {
+            TimelineFocus::Rows => TimelineFocus::Outages,
+            TimelineFocus::Outages => TimelineFocus::Rows,
+        };
     } else if let Some(agent) = state.agent.as_mut().filter(|agent| agent.detail.is_some()) {
         agent.scroll = 0;
         agent.focus = match agent.focus {
@@ -215,6 +250,10 @@ fn row_as_json(state: &AppState) -> Option<String> {
     if state.screen == Screen::Transitions {
         return state.selected_event().map(|event| json::line(&json::event(event)));
     }
+    if state.screen == Screen::Timeline && state.timeline.focus == TimelineFocus::Outages {
+        let outage = state.timeline.outages.selected()?;
+        return Some(json::line(&json::outage(outage, state.live_ms())));
+    }
     let entry = state.model().agent(state.current_agent()?)?;
     let collector = state.model().collector()?;
     Some(json::line(&json::status([entry], collector, state.now_ms())))
@@ -226,6 +265,11 @@ fn export(state: &mut AppState) -> Vec<AppEffect> {
         Screen::Transitions => {
             let rows = state.transitions.rows.iter();
             event_file("events", rows.filter_map(|cursor| state.event(*cursor)))
+        }
+        Screen::Timeline => {
+            let now_ms = state.live_ms();
+            let outages = state.timeline.outages.rows.iter().rev();
+            lines_file("outages", "outage", outages.map(|it| json::line(&json::outage(it, now_ms))))
         }
         Screen::Agent => {
             let detail = state.agent.as_ref().and_then(|agent| agent.detail.as_ref());
@@ -254,8 +298,17 @@ fn event_file<'a>(
     stem: &'static str,
     events: impl Iterator<Item = &'a Event>,
 ) -> Option<ExportFile> {
-    let lines: Vec<_> = events.map(|event| json::line(&json::event(event)) + "\n").collect();
-    let (summary, format) = (count_of(lines.len(), "event"), ExportFormat::JsonLines);
+    lines_file(stem, "event", events.map(|event| json::line(&json::event(event))))
+}
+
+/// Returns things as JSON, each on a line.
+fn lines_file(
+    stem: &'static str,
+    thing: &str,
+    lines: impl Iterator<Item = String>,
+) -> Option<ExportFile> {
+    let lines: Vec<_> = lines.map(|line| line + "\n").collect();
+    let (summary, format) = (count_of(lines.len(), thing), ExportFormat::JsonLines);
     (!lines.is_empty()).then(|| ExportFile { stem, format, text: lines.concat(), summary })
 }
 

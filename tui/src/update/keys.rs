@@ -3,7 +3,7 @@
 
 use heartline_operator::Filter;
 
-use super::{AppEffect, command, dialog, lists, rebuild_fleet};
+use super::{AppEffect, command, dialog, lists, prompt, rebuild_fleet, time_travel};
 use crate::columns::FleetColumn;
 use crate::commands::KeyContext;
 use crate::keys::{KeyChord, KeyCode, KeyLookup};
@@ -12,6 +12,9 @@ use crate::state::{
 };
 
 pub(super) fn handle_key(state: &mut AppState, chord: KeyChord) -> Vec<AppEffect> {
+    if time_travel::is_stopped_by(state, chord) {
+        return Vec::new();
+    }
     if state.pressed.is_empty()
         && state.is_overlay_drawn()
         && let Some(effects) = handle_overlay_key(state, chord)
@@ -19,7 +22,7 @@ pub(super) fn handle_key(state: &mut AppState, chord: KeyChord) -> Vec<AppEffect
         return effects;
     }
     state.pressed.push(chord);
-    let found = state.keymap.look_up(&state.pressed);
+    let found = state.keymap.look_up(&state.pressed, state.key_context());
     if found != KeyLookup::Prefix {
         let had_begun = state.pressed.len() > 1;
         state.pressed.clear();
@@ -29,10 +32,8 @@ pub(super) fn handle_key(state: &mut AppState, chord: KeyChord) -> Vec<AppEffect
         }
     }
     match found {
-        KeyLookup::Command(found) if found.spec().contexts.contains(&state.key_context()) => {
-            command::run(state, found)
-        }
-        KeyLookup::Command(_) | KeyLookup::Prefix | KeyLookup::Unbound => Vec::new(),
+        KeyLookup::Command(found) => command::run(state, found),
+        KeyLookup::Prefix | KeyLookup::Unbound => Vec::new(),
     }
 }
 
@@ -42,6 +43,7 @@ fn handle_overlay_key(state: &mut AppState, chord: KeyChord) -> Option<Vec<AppEf
         Overlay::Dialog(dialog) => dialog::handle_key(dialog, chord).then(Vec::new),
         Overlay::Palette(_) => handle_palette_key(state, chord),
         Overlay::Filter(_) => handle_filter_key(state, chord).then(Vec::new),
+        Overlay::Prompt(_) => prompt::handle_key(state, chord),
         Overlay::Help { .. } | Overlay::Picker(_) => None,
     }
 }
@@ -58,6 +60,10 @@ pub(super) fn paste(state: &mut AppState, text: &str) {
         Some(Overlay::Filter(editor)) => {
             editor.input.insert(text);
             apply_edited_filter(state);
+        }
+        Some(Overlay::Prompt(prompt)) => {
+            prompt.input.insert(text);
+            prompt::update_answer(state);
         }
         Some(Overlay::Help { .. } | Overlay::Picker(_)) | None => {}
     }
@@ -84,7 +90,7 @@ fn handle_palette_key(state: &mut AppState, chord: KeyChord) -> Option<Vec<AppEf
 }
 
 fn is_given_everywhere(state: &AppState, chord: KeyChord) -> bool {
-    match state.keymap.look_up(&[chord]) {
+    match state.keymap.look_up(&[chord], state.key_context()) {
         KeyLookup::Command(command) => command.spec().contexts.len() == KeyContext::ALL.len(),
         KeyLookup::Prefix | KeyLookup::Unbound => false,
     }
@@ -119,7 +125,7 @@ pub(super) fn pick_column(state: &mut AppState) {
 pub(super) fn edit_filter(state: &mut AppState) {
     let previous = match state.screen {
         Screen::Transitions => state.transitions.filter.text(),
-        Screen::Fleet | Screen::Agent => state.list.filter.text(),
+        Screen::Fleet | Screen::Agent | Screen::Timeline => state.list.filter.text(),
     };
     state.overlay = Some(Overlay::Filter(FilterEditor {
         input: TextInput::from_text(previous),

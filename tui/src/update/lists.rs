@@ -23,6 +23,7 @@ pub(super) fn run_fleet_command(state: &mut AppState, command: AppCommand) {
             }
         }
         AppCommand::FoldOpen | AppCommand::FoldClose => fold(state, command),
+        AppCommand::Fold => toggle_fold_of_row(state),
         AppCommand::FoldAll => fold_all(state),
         AppCommand::Mark => mark(state),
         AppCommand::MarkRange => mark_range(state),
@@ -73,6 +74,12 @@ fn fold_all(state: &mut AppState) {
     } else {
         state.list.folded.clear();
     }
+}
+
+/// Folds the group of the selected row, or opens it.
+fn toggle_fold_of_row(state: &mut AppState) {
+    let is_folded = state.list.current_group().is_some_and(|group| group.is_folded);
+    fold(state, if is_folded { AppCommand::FoldOpen } else { AppCommand::FoldClose });
 }
 
 /// Folds or opens the group whose header is selected.
@@ -143,7 +150,7 @@ fn mark_all(state: &mut AppState) {
 /// Changes the filter of the screen's list, and rebuilds the list.
 pub(super) fn change_filter(state: &mut AppState, change: impl FnOnce(&mut ListFilter)) {
     match state.screen {
-        Screen::Fleet => {
+        Screen::Fleet | Screen::Timeline => {
             change(&mut state.list.filter);
             rebuild_fleet(state);
         }
@@ -167,7 +174,7 @@ pub(super) fn clear_filter(state: &mut AppState) -> bool {
 
 pub(super) fn rebuild_transitions(state: &mut AppState) {
     let now_ms = state.now_ms();
-    let model = state.frozen.as_deref().unwrap_or(&state.live);
+    let model = state.travel.model_or(&state.live);
     state.transitions.rebuild(model, now_ms);
 }
 

@@ -2,13 +2,18 @@
 
 mod command;
 mod dialog;
+mod history;
 mod keys;
 mod lists;
 mod navigation;
+mod prompt;
+mod time_travel;
+mod timeline;
 
 use heartline_operator::client::{AccessMode, Greeting, LinkEvent, LinkState};
 use heartline_operator::message::{
     AgentCommand, AgentDetail, CommandOutcome, EVENTS_MAX, Event, EventQuery, ForgetCommand,
+    NoteCommand, Reply,
 };
 use heartline_operator::{Filter, FilterError, SubscriptionUpdate};
 
@@ -16,11 +21,13 @@ use crate::clock::MonoTime;
 use crate::keys::KeyChord;
 use crate::layout::{self, ScreenLayout};
 use crate::state::{
-    AppState, ConnectionState, ListOrder, ListStaleness, MouseMode, Overlay, Screen,
+    AppState, ConnectionState, HistoryPurpose, HistoryRequest, ListOrder, ListStaleness, MouseMode,
+    Overlay, Screen, TimelineFocus,
 };
 use crate::terminal::CopyOutcome;
 use crate::text::strip_unsafe;
 use crate::theme::StyleRole;
+use crate::timeline_layout::TimelineAreas;
 
 /// Everything that can happen to the program, in one order.
 #[derive(Debug)]
@@ -50,6 +57,13 @@ pub(crate) enum AppEvent {
     CommandUnanswered,
     /// The collector forgot these agents, or why it forgot none.
     ForgetAnswered(Result<Vec<String>, String>),
+    /// A question about the past was answered, or why it was not.
+    HistoryAnswered {
+        purpose: HistoryPurpose,
+        result: Result<Reply, String>,
+    },
+    /// A note is on disk, or why it is not.
+    NoteAnswered(Result<(), String>),
     RequestFailed(String),
     /// A text was handed to the clipboard.
     Copied {
@@ -58,6 +72,8 @@ pub(crate) enum AppEvent {
     },
     /// An export ended: the message says what was written, or why nothing was.
     Exported(Result<String, String>),
+    /// A played past may move on.
+    PlayStep,
     /// A second of the collector's time has begun.
     Tick,
     /// The fleet list may be rebuilt, if it is stale.
@@ -83,6 +99,8 @@ pub(crate) enum AppEffect {
     RequestEvents(EventQuery),
     SendCommand(AgentCommand),
     SendForget(ForgetCommand),
+    SendNote(NoteCommand),
+    RequestHistory(HistoryRequest),
     CopyToClipboard(String),
     /// Asks the terminal to put text on its clipboard.
     SendToClipboard(String),
@@ -112,7 +130,7 @@ pub(crate) enum ExportFormat {
 /// Applies an event, and returns what is to be done about it.
 pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Vec<AppEffect> {
     state.now = now;
-    if !matches!(event, AppEvent::Tick | AppEvent::RebuildList) {
+    if !matches!(event, AppEvent::Tick | AppEvent::PlayStep | AppEvent::RebuildList) {
         state.mark_changed();
     }
     let mut effects = Vec::new();
@@ -128,6 +146,10 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
             state.size = (width, height);
             if list_order(state) != state.list.order {
                 rebuild_fleet(state);
+            }
+            if state.screen == Screen::Timeline {
+                let columns = i64::from(time_travel::timeline_columns(state));
+                state.timeline.scroll_to(state.cursor_ms(), columns);
             }
         }
         AppEvent::Link(event) => effects = handle_link_event(state, event),
@@ -152,15 +174,28 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
             "no answer yet: the command is sent again once the connection is back",
         ),
         AppEvent::ForgetAnswered(outcome) => dialog::record_forget(state, outcome),
+        AppEvent::HistoryAnswered { purpose, result } => {
+            history::record_answer(state, purpose, result);
+        }
+        AppEvent::NoteAnswered(Ok(())) => {
+            state.timeline.outages.window = None;
+            state.set_status(StyleRole::Text, "the note is written");
+        }
+        AppEvent::NoteAnswered(Err(why)) => {
+            state.set_status(StyleRole::Alert, format!("the note is not written: {why}"));
+        }
         AppEvent::Copied { text, outcome } => effects.extend(copied(state, text, &outcome)),
         AppEvent::Exported(Ok(written)) => state.set_status(StyleRole::Text, written),
         AppEvent::RequestFailed(why) | AppEvent::Exported(Err(why)) => {
             state.set_status(StyleRole::Alert, why);
         }
+        AppEvent::PlayStep => {}
         AppEvent::Tick => effects = tick(state).into_iter().collect(),
         AppEvent::RebuildList => rebuild_if_stale(state),
     }
+    time_travel::play_on(state);
     scroll_to_selection(state);
+    effects.extend(history::next_request(state).map(AppEffect::RequestHistory));
     effects
 }
 
@@ -187,12 +222,13 @@ fn tick(state: &mut AppState) -> Option<AppEffect> {
     }
     let removed = state.tracker.remove_finished(now);
     let is_cut_off = !state.connection.is_live() || state.connection.silent_ms(now).is_some();
-    if state.frozen.is_none() || is_expired || removed || is_cut_off {
+    if !state.travel.is_past() || is_expired || removed || is_cut_off {
         state.mark_changed();
     }
-    if state.frozen.is_some() {
+    if state.travel.is_past() {
         return None;
     }
+    timeline::follow_live(state);
     // A filter or an order by age has other results as time passes.
     let is_time_dependent =
         state.list.sort.is_time_dependent() || state.list.filter.query.is_some();
@@ -231,6 +267,8 @@ fn set_connected(state: &mut AppState, greeting: &Greeting) -> Vec<AppEffect> {
     state.connection.access =
         if greeting.may_control { AccessMode::Control } else { AccessMode::View };
     state.live.fleet.begin();
+    // It may be another collector, whose ids stand for other agents.
+    state.timeline.tiles.clear();
     let mut effects = vec![request_events(state.live.events.back().map(|event| event.cursor))];
     effects.extend(state.tracker.unanswered().cloned().map(AppEffect::SendCommand));
     effects.extend(state.agent.as_ref().map(|agent| AppEffect::RequestAgent(agent.id.clone())));
@@ -248,7 +286,7 @@ fn apply_update(state: &mut AppState, update: SubscriptionUpdate) {
     };
     let staleness = state.live.apply(update, state.now);
     state.tracker.observe(&state.live, &events, state.now);
-    if state.frozen.is_some() {
+    if state.travel.is_past() {
         return;
     }
     if !events.is_empty() {
@@ -270,7 +308,7 @@ fn set_agent_detail(state: &mut AppState, id: &str, result: Result<Box<AgentDeta
 
 fn add_events(state: &mut AppState, events: Vec<Event>) {
     state.live.add_events(events);
-    if state.frozen.is_none() {
+    if !state.travel.is_past() {
         lists::rebuild_transitions(state);
     }
 }
@@ -280,7 +318,7 @@ fn rebuild_if_stale(state: &mut AppState) {
         ListStaleness::Fresh => return,
         ListStaleness::Totals => {
             let now_ms = state.now_ms();
-            let model = state.frozen.as_deref().unwrap_or(&state.live);
+            let model = state.travel.model_or(&state.live);
             state.list.update_totals(&model.fleet, now_ms);
         }
         ListStaleness::Rows | ListStaleness::Ids => rebuild_fleet(state),
@@ -291,7 +329,7 @@ fn rebuild_if_stale(state: &mut AppState) {
 /// Rebuilds the fleet list from the model that is shown.
 fn rebuild_fleet(state: &mut AppState) {
     let now_ms = state.now_ms();
-    let model = state.frozen.as_deref().unwrap_or(&state.live);
+    let model = state.travel.model_or(&state.live);
     state.list.order = list_order(state);
     state.list.rebuild(&model.fleet, now_ms);
 }
@@ -332,6 +370,14 @@ fn scroll_to_selection(state: &mut AppState) {
         Screen::Transitions => {
             let detail_lines = crate::view::selected_event_lines(state, body.width);
             state.transitions.scroll_to_selection(height.saturating_sub(detail_lines));
+        }
+        Screen::Timeline => {
+            let areas = TimelineAreas::of(layout::areas(state).body);
+            state.list.scroll_to_cursor(usize::from(areas.rows.height));
+            state.timeline.outages.scroll_to_selection(usize::from(areas.outages.height));
+            if areas.outages.height == 0 {
+                state.timeline.focus = TimelineFocus::Rows;
+            }
         }
         Screen::Agent => {
             let rows = crate::view::agent_list_rows(state, body);

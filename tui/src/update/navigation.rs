@@ -3,7 +3,8 @@
 use crate::columns::FleetColumn;
 use crate::commands::AppCommand;
 use crate::layout;
-use crate::state::{AppState, FleetRow, Overlay, Screen, SelectedRow};
+use crate::state::{AppState, FleetRow, Overlay, Screen, SelectedRow, TimelineFocus};
+use crate::timeline_layout::TimelineAreas;
 use crate::view::max_help_scroll;
 
 use super::MouseInput;
@@ -13,7 +14,13 @@ const WHEEL_ROWS: isize = 3;
 
 /// Moves by one row, half a page, a page, or to an end.
 pub(super) fn move_selection(state: &mut AppState, command: AppCommand) {
-    let height = usize::from(layout::areas(state).body.height).max(2);
+    let body = layout::areas(state).body;
+    let height = match (state.screen, state.timeline.focus) {
+        (Screen::Timeline, TimelineFocus::Rows) => TimelineAreas::of(body).rows.height,
+        (Screen::Timeline, TimelineFocus::Outages) => TimelineAreas::of(body).outages.height,
+        _ => body.height,
+    };
+    let height = usize::from(height).max(2);
     let (at, last) = position(state);
     let row = match command {
         AppCommand::Down => at.saturating_add(1),
@@ -33,7 +40,10 @@ fn position(state: &AppState) -> (usize, usize) {
     let (at, rows) = match (&state.overlay, state.screen) {
         (Some(Overlay::Help { scroll }), _) => (*scroll, max_help_scroll(state) + 1),
         (Some(Overlay::Picker(picker)), _) => (picker.at, FleetColumn::ALL.len()),
-        (_, Screen::Fleet) => (state.list.at, state.list.rows.len()),
+        (_, Screen::Timeline) if state.timeline.focus == TimelineFocus::Outages => {
+            (state.timeline.outages.at, state.timeline.outages.rows.len())
+        }
+        (_, Screen::Fleet | Screen::Timeline) => (state.list.at, state.list.rows.len()),
         (_, Screen::Transitions) => (state.transitions.at, state.transitions.rows.len()),
         (_, Screen::Agent) => {
             state.agent.as_ref().map_or((0, 0), |agent| (agent.scroll, agent.row_count()))
@@ -46,8 +56,11 @@ fn select_row(state: &mut AppState, row: usize) {
     match (&mut state.overlay, state.screen) {
         (Some(Overlay::Help { scroll }), _) => *scroll = row,
         (Some(Overlay::Picker(picker)), _) => picker.at = row,
-        (_, Screen::Fleet) => {
-            let model = state.frozen.as_deref().unwrap_or(&state.live);
+        (_, Screen::Timeline) if state.timeline.focus == TimelineFocus::Outages => {
+            state.timeline.outages.select_row(row);
+        }
+        (_, Screen::Fleet | Screen::Timeline) => {
+            let model = state.travel.model_or(&state.live);
             state.list.select_row(row, &model.fleet);
         }
         (_, Screen::Transitions) => state.transitions.select_row(row),
@@ -80,13 +93,34 @@ pub(super) fn handle_mouse(state: &mut AppState, input: MouseInput) {
 
 fn click(state: &mut AppState, column: u16, row: u16) {
     let body = layout::areas(state).body;
-    let offset = match state.screen {
-        Screen::Fleet => state.list.offset,
-        Screen::Transitions => state.transitions.offset,
+    let (body, offset) = match state.screen {
+        Screen::Fleet => (body, state.list.offset),
+        Screen::Transitions => (body, state.transitions.offset),
+        Screen::Timeline => return click_timeline(state, TimelineAreas::of(body), column, row),
         Screen::Agent => return,
     };
     if state.overlay.is_none() && body.contains((column, row).into()) {
         try_select_row(state, offset + usize::from(row - body.y));
+    }
+}
+
+/// Selects a row of the timeline and the instant of the cell, or an outage.
+fn click_timeline(state: &mut AppState, areas: TimelineAreas, column: u16, row: u16) {
+    let at = (column, row).into();
+    if state.overlay.is_some() {
+        return;
+    }
+    if areas.outages.contains(at) {
+        state.timeline.focus = TimelineFocus::Outages;
+        try_select_row(state, state.timeline.outages.offset + usize::from(row - areas.outages.y));
+    } else if areas.rows.contains(at) {
+        state.timeline.focus = TimelineFocus::Rows;
+        try_select_row(state, state.list.offset + usize::from(row - areas.rows.y));
+        let cell = column.checked_sub(areas.rows.x + areas.name_columns);
+        if let Some(cell) = cell.filter(|cell| *cell < areas.cells) {
+            let at_ms = state.timeline.left_ms + i64::from(cell) * state.timeline.cell_ms();
+            super::time_travel::show_instant(state, at_ms);
+        }
     }
 }
 
@@ -95,7 +129,7 @@ fn click(state: &mut AppState, column: u16, row: u16) {
 pub(super) fn select_next_match(state: &mut AppState, command: AppCommand) {
     let forward = command == AppCommand::NextMatch;
     let next = match state.screen {
-        Screen::Fleet => {
+        Screen::Fleet | Screen::Timeline => {
             unfold_groups(state);
             let rows = &state.list.rows;
             let is_agent = |at: usize| matches!(rows.get(at), Some(FleetRow::Agent { .. }));

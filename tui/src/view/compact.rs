@@ -30,6 +30,7 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &ScreenAreas) {
         Screen::Fleet => draw_fleet(frame, areas.body),
         Screen::Agent => draw_agent(frame, areas.body),
         Screen::Transitions => draw_transitions(frame, areas.body),
+        Screen::Timeline => super::timeline::draw(frame, areas.body),
     }
 }
 

@@ -5,8 +5,8 @@ use ratatui::layout::{Position, Rect};
 
 use super::frame::ScreenFrame;
 use crate::layout::ScreenLayout;
-use crate::state::{AppState, FollowMode, Overlay, Screen};
-use crate::text::count;
+use crate::state::{AppState, CellMode, DisplayTimeZone, FollowMode, Overlay, Screen};
+use crate::text::{age, count};
 use crate::theme::StyleRole;
 
 /// Draws the line. Returns the position of the text cursor while the filter is typed.
@@ -24,11 +24,12 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) -> Option<Position> 
         _ if is_short => short_summary(state),
         Screen::Fleet => fleet_summary(state),
         Screen::Transitions => transitions_summary(state),
+        Screen::Timeline => timeline_summary(state),
     };
     out.put_right(&[(StyleRole::Dim, &summary)]).gap(1);
     let filter = match state.screen {
         Screen::Transitions => &state.transitions.filter,
-        Screen::Fleet | Screen::Agent => &state.list.filter,
+        Screen::Fleet | Screen::Agent | Screen::Timeline => &state.list.filter,
     };
     if filter.problems_only {
         out.put(StyleRole::Warning, " bad only ").gap(1);
@@ -75,7 +76,9 @@ fn draw_error(frame: &mut ScreenFrame<'_>, error: &FilterError, start: i32, area
 fn short_summary(state: &AppState) -> String {
     let (shown, all) = match state.screen {
         Screen::Transitions => (state.transitions.rows.len(), state.model().events.len()),
-        Screen::Fleet | Screen::Agent => (state.list.matched, state.model().fleet.len()),
+        Screen::Fleet | Screen::Agent | Screen::Timeline => {
+            (state.list.matched, state.model().fleet.len())
+        }
     };
     format!("{} of {} ", count(shown as u64), count(all as u64))
 }
@@ -99,6 +102,27 @@ fn fleet_summary(state: &AppState) -> String {
 
 fn arrow(state: &AppState) -> &'static str {
     if state.list.is_inverted { state.glyphs.up } else { state.glyphs.down }
+}
+
+fn timeline_summary(state: &AppState) -> String {
+    let (list, timeline, separator) = (&state.list, &state.timeline, state.glyphs.separator);
+    let only = if timeline.is_only_outages { "only with outages " } else { "" };
+    let style = match timeline.style {
+        CellMode::Worst => "worst state",
+        CellMode::Share => "bad time",
+    };
+    let cell = age(timeline.cell_ms().unsigned_abs());
+    format!(
+        "{only}{} of {} {separator} 1 cell = {cell}{} {separator} {style} {separator} group {} ",
+        count(list.matched as u64),
+        count(state.model().fleet.len() as u64),
+        if timeline.cell_ms() >= 86_400_000 && state.zone == DisplayTimeZone::Local {
+            " (UTC)"
+        } else {
+            ""
+        },
+        list.group_by().name()
+    )
 }
 
 fn transitions_summary(state: &AppState) -> String {

@@ -93,6 +93,7 @@ fn overlay_hint(state: &AppState) -> Option<&'static str> {
     Some(match state.overlay.as_ref()? {
         Overlay::Help { .. } => "j k move   esc closes",
         Overlay::Palette(_) => "type a name   up down choose   enter runs it   esc closes",
+        Overlay::Prompt(_) => "enter does it   esc closes",
         Overlay::Filter(_) => "enter keeps the filter   esc restores the one before",
         Overlay::Picker(_) => "j k choose   enter picks   esc closes",
         Overlay::Dialog(_) if state.size.0 < DIALOG_HINT_WIDTH => {

@@ -6,13 +6,13 @@ use ratatui::layout::Rect;
 use super::frame::{RowWriter, ScreenFrame};
 use super::zone_name;
 use crate::state::{AppState, ConnectionState, DisplayTimeZone, Screen};
-use crate::text::{age, count, rate, time_of_day, width};
+use crate::text::{age, count, date_or_time, rate, time_of_day, width};
 use crate::theme::{StyleRole, state_label};
 
 /// From this width on the operator, the host and more words are shown.
 const WIDE: u16 = 108;
 /// Columns of the names of all screens.
-const ALL_NAMES: usize = 35;
+const ALL_NAMES: usize = 47;
 /// Columns of the longest name of a screen between the keys of the others.
 const ONE_NAME: usize = 23;
 
@@ -81,6 +81,7 @@ fn draw_screens_line(frame: &mut ScreenFrame<'_>, area: Rect) {
         (Screen::Fleet, "1", "1 Fleet"),
         (Screen::Agent, "2", "2 Agent"),
         (Screen::Transitions, "3", "3 Transitions"),
+        (Screen::Timeline, "4", "4 Timeline"),
     ] {
         if screen == state.screen {
             out.put(StyleRole::Title, &format!("[{}]", if room < ONE_NAME { key } else { name }));
@@ -92,7 +93,9 @@ fn draw_screens_line(frame: &mut ScreenFrame<'_>, area: Rect) {
     for (text, role) in losses {
         out.put(role, &text).gap(if wide { 2 } else { 1 });
     }
-    if let (true, Some(collector)) = (wide, state.model().collector()) {
+    if let (true, Some(collector)) = (wide, state.model().collector())
+        && !state.model().unknown.counters
+    {
         let beats = rate(f64::from(collector.beats_per_second));
         out.put(StyleRole::Dim, &format!("{beats} beats/s"));
     }
@@ -101,6 +104,10 @@ fn draw_screens_line(frame: &mut ScreenFrame<'_>, area: Rect) {
 /// Returns what the collector dropped, refused or did not observe, highlighted when not 0.
 fn losses(state: &AppState) -> Vec<(String, StyleRole)> {
     let Some(collector) = state.model().collector() else { return Vec::new() };
+    if state.model().unknown.counters {
+        // What was counted at that instant is not known, and what is counted now is not shown.
+        return vec![("drop - badsig - replay - kernel - gaps -".to_owned(), StyleRole::Dim)];
+    }
     let lost = |loss| collector.datagrams.lost(loss);
     let all = [
         ("drop", lost(DatagramLoss::Dropped)),
@@ -123,21 +130,32 @@ pub(super) fn connection_label(state: &AppState) -> (StyleRole, String) {
             Some(format!("LOST {}", age(state.now.since(*since))))
         }
     };
-    match (&state.frozen, lost) {
-        (None, None) => (StyleRole::Healthy, "LIVE".to_owned()),
-        (None, Some(lost)) => (StyleRole::Alert, lost),
-        (Some(_), None) => (StyleRole::Warning, "FROZEN".to_owned()),
-        (Some(_), Some(lost)) => (StyleRole::Alert, format!("FROZEN, {lost}")),
+    match (state.travel.is_past(), lost) {
+        (false, None) => (StyleRole::Healthy, "LIVE".to_owned()),
+        (false, Some(lost)) => (StyleRole::Alert, lost),
+        (true, None) => (StyleRole::Warning, "HISTORY".to_owned()),
+        (true, Some(lost)) => (StyleRole::Alert, format!("HISTORY, {lost}")),
     }
 }
 
-/// Formats the collector's time; on a frozen screen the time at which it was frozen.
+/// Formats the collector's time; in the past the instant that is shown, with its date.
 fn collector_time(state: &AppState) -> String {
     if state.model().collector().is_none() {
         return "--:--:--".to_owned();
     }
-    let now_ms = state.now_ms();
-    let time = time_of_day(now_ms, &state.zone());
+    // On the timeline it is the cursor's, elsewhere that of the fleet that is drawn.
+    let now_ms = match (state.screen, state.travel.instant_ms()) {
+        (Screen::Timeline, Some(at_ms)) => at_ms,
+        _ => state.now_ms(),
+    };
+    let live_ms = state.live_ms();
+    let date = date_or_time(now_ms, live_ms, &state.zone());
+    let time = match date.split_once(' ') {
+        Some((date, _)) if state.travel.is_past() => {
+            format!("{date} {}", time_of_day(now_ms, &state.zone()))
+        }
+        _ => time_of_day(now_ms, &state.zone()),
+    };
     match state.zone {
         DisplayTimeZone::Utc => format!("{time}Z"),
         DisplayTimeZone::Local => format!("{time} {}", zone_name(state, now_ms)),

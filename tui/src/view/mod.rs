@@ -11,6 +11,8 @@ mod frame;
 mod header;
 mod help;
 mod menus;
+mod prompt;
+mod timeline;
 mod transitions;
 
 use std::cmp::Reverse;
@@ -56,7 +58,7 @@ fn draw(frame: &mut ScreenFrame<'_>) -> Option<Position> {
         draw_screen(frame, &areas);
     }
     let is_lost = matches!(state.connection.state, ConnectionState::Lost { .. });
-    if (is_lost || state.connection.silent_ms(state.now).is_some()) && state.frozen.is_none() {
+    if (is_lost || state.connection.silent_ms(state.now).is_some()) && !state.travel.is_past() {
         // This may be out of date.
         for area in [areas.titles, areas.body, areas.detail] {
             frame.buffer.set_style(area, state.theme.stale());
@@ -80,6 +82,7 @@ fn draw_screen(frame: &mut ScreenFrame<'_>, areas: &ScreenAreas) {
         }
         Screen::Agent => agent::draw(frame, areas.body),
         Screen::Transitions => transitions::draw(frame, areas),
+        Screen::Timeline => timeline::draw(frame, areas.body),
     }
 }
 
@@ -96,6 +99,7 @@ fn draw_overlay(frame: &mut ScreenFrame<'_>) -> Option<Position> {
             None
         }
         Overlay::Dialog(dialog) => dialog::draw(frame, dialog),
+        Overlay::Prompt(prompt) => prompt::draw(frame, prompt),
         Overlay::Filter(_) => None,
     }
 }

@@ -1,0 +1,141 @@
+//! The axis above the cells, with labels at round times.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::super::frame::ScreenFrame;
+use crate::text::TextAlign;
+use crate::theme::StyleRole;
+use crate::timeline_layout::TimelineAreas;
+
+const SECOND_MS: i64 = 1_000;
+const MINUTE_MS: i64 = 60 * SECOND_MS;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+/// Distances of labels.
+const STEPS_MS: [i64; 20] = [
+    5 * SECOND_MS,
+    15 * SECOND_MS,
+    30 * SECOND_MS,
+    MINUTE_MS,
+    2 * MINUTE_MS,
+    5 * MINUTE_MS,
+    10 * MINUTE_MS,
+    15 * MINUTE_MS,
+    30 * MINUTE_MS,
+    HOUR_MS,
+    2 * HOUR_MS,
+    3 * HOUR_MS,
+    6 * HOUR_MS,
+    12 * HOUR_MS,
+    DAY_MS,
+    2 * DAY_MS,
+    7 * DAY_MS,
+    14 * DAY_MS,
+    56 * DAY_MS,
+    364 * DAY_MS,
+];
+/// Columns between the begins of two labels, at least.
+const LABEL_COLUMNS: i64 = 12;
+
+pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &TimelineAreas) {
+    let state = frame.state;
+    let (timeline, zone) = (&state.timeline, state.zone());
+    let date = civil(local_ms(timeline.left_ms, &zone), "%F");
+    let labels = labels(timeline.left_ms, timeline.cell_ms(), areas.cells, &zone);
+    let Some(mut out) = frame.line(areas.axis, 0) else { return };
+    let columns = areas.name_columns.saturating_sub(1);
+    out.cell(StyleRole::Dim, &format!("  {date}"), columns, TextAlign::Left).gap(1);
+    let line = state.glyphs.border.horizontal_top.repeat(usize::from(areas.cells));
+    out.put(StyleRole::Border, &line);
+    let (a, b) = timeline.marks;
+    let marks = [(a, "A"), (b, "B")].into_iter().filter_map(|(at_ms, name)| {
+        let column = u16::try_from(timeline.column_of(at_ms?)).ok()?;
+        (column < areas.cells).then(|| (column, name.to_owned()))
+    });
+    for (column, text) in labels.into_iter().chain(marks) {
+        if let Some(mut out) = frame.line(areas.axis, 0) {
+            let role = if text.len() == 1 { StyleRole::Key } else { StyleRole::Text };
+            out.gap(areas.name_columns + column).put(role, &text);
+        }
+    }
+}
+
+/// Returns the time in a zone as if it was UTC.
+fn local_ms(at_ms: i64, zone: &TimeZone) -> i64 {
+    let at = Timestamp::from_millisecond(at_ms).unwrap_or_default();
+    at_ms + i64::from(zone.to_offset(at).seconds()) * SECOND_MS
+}
+
+fn civil(local_ms: i64, pattern: &str) -> String {
+    Timestamp::from_millisecond(local_ms).unwrap_or_default().strftime(pattern).to_string()
+}
+
+/// Returns the columns and texts of labels.
+fn labels(left_ms: i64, cell_ms: i64, cells: u16, zone: &TimeZone) -> Vec<(u16, String)> {
+    let fits = |step_ms: &&i64| **step_ms >= cell_ms * LABEL_COLUMNS;
+    let step_ms = *STEPS_MS.iter().find(fits).unwrap_or(&STEPS_MS[STEPS_MS.len() - 1]);
+    let (mut labels, mut year) = (Vec::new(), None);
+    for column in 0..cells {
+        let begin_ms = local_ms(left_ms + i64::from(column) * cell_ms, zone);
+        let round_ms = (begin_ms + cell_ms - 1).div_euclid(step_ms) * step_ms;
+        if round_ms < begin_ms {
+            continue;
+        }
+        let of_year = civil(round_ms, "%Y");
+        let is_date = round_ms.rem_euclid(DAY_MS) == 0;
+        let text = match is_date {
+            true if year.as_ref().is_some_and(|year| *year != of_year) => civil(round_ms, "%F"),
+            true => civil(round_ms, "%m-%d"),
+            false if step_ms < MINUTE_MS => civil(round_ms, "%T"),
+            false => civil(round_ms, "%H:%M"),
+        };
+        year = Some(of_year);
+        if usize::from(cells - column) > text.len() {
+            labels.push((column, text));
+        }
+    }
+    labels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 14:30 on the first of April 2026.
+    const AT_MS: i64 = 1_775_053_800_000;
+
+    fn texts(left_ms: i64, cell_ms: i64, zone: &TimeZone) -> Vec<(u16, String)> {
+        labels(left_ms, cell_ms, 60, zone)
+    }
+
+    #[test]
+    fn labels_stand_at_round_times_with_room_between_them() {
+        for cell_ms in crate::state::CELLS_MS {
+            let left_ms = AT_MS.div_euclid(cell_ms) * cell_ms;
+            let labels = texts(left_ms, cell_ms, &TimeZone::UTC);
+            assert!(!labels.is_empty(), "{cell_ms}");
+            let apart = labels.windows(2).all(|pair| pair[1].0 - pair[0].0 > 10);
+            assert!(apart, "{cell_ms}: {labels:?}");
+        }
+        let hour = texts(AT_MS, MINUTE_MS, &TimeZone::UTC);
+        let expected = [(0, "14:30"), (15, "14:45"), (30, "15:00"), (45, "15:15")];
+        assert!(hour.iter().map(|(at, text)| (*at, &**text)).eq(expected), "{hour:?}");
+    }
+
+    #[test]
+    fn a_new_day_and_a_new_year_are_said() {
+        let evening = texts(AT_MS + 9 * HOUR_MS, MINUTE_MS, &TimeZone::UTC);
+        assert!(evening.contains(&(30, "04-02".to_owned())), "{evening:?}");
+        let year = texts(1_798_675_200_000 - 12 * DAY_MS, DAY_MS, &TimeZone::UTC);
+        assert!(year.iter().any(|(_, text)| text.starts_with("2027-")), "{year:?}");
+    }
+
+    #[test]
+    fn labels_are_round_in_the_zone_that_is_shown() {
+        let india = TimeZone::fixed(jiff::tz::Offset::from_seconds(19_800).unwrap());
+        let labels = texts(AT_MS, HOUR_MS, &india);
+        let is_round = |text: &str| text == "00:00" || text.ends_with(":00") || text.contains('-');
+        assert!(labels.iter().all(|(_, text)| is_round(text)), "{labels:?}");
+    }
+}

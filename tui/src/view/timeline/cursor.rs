@@ -1,0 +1,112 @@
+//! The line that tells what the cursor is on, or what was between the marks.
+
+use heartline_operator::message::TimelineCell;
+use heartline_vocabulary::AgentStatus;
+
+use super::super::frame::ScreenFrame;
+use super::super::zoned_time;
+use super::share_up;
+use crate::state::{AppState, FleetRow, SpanSummary};
+use crate::text::{age, latency, percent};
+use crate::theme::{StyleRole, state_label};
+use crate::timeline_layout::TimelineAreas;
+
+/// From this share of the time on it is not said how much was observed.
+const WELL_OBSERVED: f64 = 0.9;
+
+pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &TimelineAreas) {
+    let state = frame.state;
+    let (role, text) = match (&state.timeline.failure, &state.timeline.span) {
+        (Some(why), _) => (StyleRole::Alert, why.clone()),
+        (None, Some(span)) => (StyleRole::Strong, span_text(state, span)),
+        (None, None) => (StyleRole::Text, cell_text(state)),
+    };
+    if let Some(mut out) = frame.line(areas.cursor, 0) {
+        out.gap(1).put(role, &text);
+    }
+}
+
+/// Tells what the selected row was in the cell of the cursor.
+fn cell_text(state: &AppState) -> String {
+    let timeline = &state.timeline;
+    let at_ms = state.cursor_ms();
+    let mark = match timeline.marks.0 {
+        Some(from_ms) => format!("A {} {} ", zoned_time(state, from_ms), state.glyphs.arrow),
+        None => String::new(),
+    };
+    let time = format!("{mark}{}", zoned_time(state, at_ms));
+    let Some(row) = state.list.rows.get(state.list.at).copied() else { return time };
+    let name = match row {
+        FleetRow::Group(group) => &state.list.groups[group].name,
+        FleetRow::Agent { id, .. } => match state.model().fleet.get(id) {
+            Some(entry) => &entry.agent,
+            None => return time,
+        },
+    };
+    let key = state.list.timeline_row(row);
+    let begin_ms = timeline.cell_of(at_ms);
+    let cell = timeline.tiles.cells(key, timeline.cell_ms(), begin_ms, 1)[0];
+    let what = cell.map_or_else(|| "loading".to_owned(), |cell| parts(state, &cell).join(", "));
+    format!("{time}  {name}: {what}")
+}
+
+/// Returns the times of a cell in words.
+fn parts(state: &AppState, cell: &TimelineCell) -> Vec<String> {
+    let word = |status: AgentStatus| {
+        let label = state_label(status.state, status.reason, state.glyphs.glyph_set);
+        match cell.worst_agents {
+            0 | 1 => label.word.to_owned(),
+            agents => format!("{agents} {}", label.word),
+        }
+    };
+    let mut parts: Vec<String> = cell.worst.map(word).into_iter().collect();
+    let times = [
+        ("out", cell.bad_ms),
+        ("healthy", cell.up_ms),
+        ("killed, stopped or unknown", cell.other_ms),
+        ("not observed", cell.unobserved_ms),
+    ];
+    let several = times.iter().filter(|(_, ms)| *ms > 0).count() > 1 || cell.worst.is_none();
+    let times = times.iter().filter(|(_, ms)| *ms > 0 && several);
+    parts.extend(times.map(|(what, ms)| format!("{what} {}", age(*ms))));
+    if parts.is_empty() {
+        parts.push("not known here then".to_owned());
+    }
+    parts
+}
+
+/// Tells what was between the marks.
+fn span_text(state: &AppState, span: &SpanSummary) -> String {
+    let (from, to) = (zoned_time(state, span.from_ms), zoned_time(state, span.to_ms));
+    let length_ms = (span.to_ms - span.from_ms).unsigned_abs();
+    let arrow = state.glyphs.arrow;
+    let mut text = format!("A {from} {arrow} B {to} ({}) {}: ", age(length_ms), span.name);
+    let cell = &span.cell;
+    text += &share_up(cell).map_or_else(
+        || "never up or out".to_owned(),
+        |share| {
+            let observed_ms = cell.observed_ms();
+            let observed = observed_ms as f64 / (observed_ms + cell.unobserved_ms) as f64;
+            let of = match observed < WELL_OBSERVED {
+                true => format!(" of {} % observed", percent(Some(observed))),
+                false => String::new(),
+            };
+            format!("up {} %{of}, out {}", percent(Some(share)), age(cell.bad_ms))
+        },
+    );
+    if let Some(outages) = span.outages {
+        text += &format!(", {outages} outage{}", if outages == 1 { "" } else { "s" });
+    }
+    if let Some((ok, failed, quantiles)) = &span.work {
+        text += &match quantiles {
+            None => ", no tasks".to_owned(),
+            Some(it) => format!(
+                ", {ok} ok {failed} failed p50 {} p95 {} p99 {}",
+                latency(it.p50),
+                latency(it.p95),
+                latency(it.p99)
+            ),
+        };
+    }
+    text
+}
