@@ -363,7 +363,7 @@ pub(crate) const REGISTRY: &[CommandSpec] = &[
     ),
     spec(NextOutageOfAny, "next-outage-of-any", &["}"], SCREENS, "the next outage of any agent"),
     spec(CentreOutage, "centre", &["o"], TIMELINE, "centre this outage; again: fit it"),
-    spec(GoTo, "go-to", &["@"], SCREENS, "go to a time: 14:05, -2h, yesterday 14:05, #7")
+    spec(GoTo, "go-to", &["@"], SCREENS, "go to a time: 14:05, -2h, yesterday, #7")
         .hint(65, "go to")
         .subcommand("heartline status --at T"),
     spec(RepeatJump, "repeat-jump", &["r"], SCREENS, "jump as far as the last time"),

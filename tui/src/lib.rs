@@ -26,7 +26,7 @@ mod view;
 pub use keys::{KeyConflict, KeyMap, KeyOverrides};
 pub use options::{ColourPreference, TuiConfig, TuiSettings};
 pub use run::{RunError, RunOptions, run};
-pub use snapshot::{SnapshotData, snapshot};
+pub use snapshot::{ScreenSnapshot, SnapshotData, SnapshotOptions};
 pub use state::Screen;
 pub use terminal::{InputEvent, InputParser, TerminalError};
 pub use theme::{ParseThemeError, ThemeName};

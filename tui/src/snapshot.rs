@@ -1,14 +1,16 @@
 //! One screen as text, without a terminal.
 
 use heartline_operator::client::{Greeting, LinkEvent, LinkState};
-use heartline_operator::message::{AgentDetail, AgentEntry, CollectorStatus, Event};
+use heartline_operator::message::{
+    AgentDetail, AgentEntry, CollectorStatus, Event, Reply, Request,
+};
 use heartline_operator::{FilterError, SubscriptionUpdate};
 use ratatui::buffer::Buffer;
 
 use crate::clock::MonoTime;
 use crate::options::TuiSettings;
-use crate::state::{AgentScreen, AppState, Screen};
-use crate::update::{AppEvent, set_initial_filter, update};
+use crate::state::{AgentScreen, AppState, HistoryRequest, Screen};
+use crate::update::{AppEffect, AppEvent, set_initial_filter, show_instant, update};
 use crate::view::view;
 
 /// The data to draw a screen from.
@@ -26,45 +28,103 @@ pub struct SnapshotData {
     pub round_trip_ms: u64,
 }
 
-/// Draws a screen of `size` columns and lines as text, a line feed after each line.
-///
-/// # Errors
-/// An invalid filter.
-pub fn snapshot(
-    data: SnapshotData,
-    screen: Screen,
-    size: (u16, u16),
-    filter: &str,
-    settings: TuiSettings,
-) -> Result<String, FilterError> {
-    let mut state = AppState::new(settings, size, 0);
-    let now = MonoTime::default();
-    // As for an operator who may act: a picture takes no keys.
-    let greeting =
-        Greeting { operator: data.operator, may_control: true, collector: data.collector.clone() };
-    let page = SubscriptionUpdate::Page {
-        entries: data.entries,
-        collector: Box::new(data.collector),
-        last: true,
-    };
-    state.screen = screen;
-    state.agent = data.agent.as_ref().map(|detail| AgentScreen::new(detail.entry.agent.clone()));
-    let agent = data.agent.map(|detail| AppEvent::AgentReceived {
-        id: detail.entry.agent.clone(),
-        result: Ok(detail),
-    });
-    let events = [
-        Some(AppEvent::Link(LinkEvent::State(LinkState::Live(greeting.into())))),
-        Some(AppEvent::Link(LinkEvent::Update(page))),
-        Some(AppEvent::EventsReceived { events: data.events, next: None }),
-        agent,
-    ];
-    for event in events.into_iter().flatten() {
-        update(&mut state, event, now);
+/// One screen that is drawn once: it asks for what it lacks, then it is text.
+#[derive(Debug)]
+pub struct ScreenSnapshot {
+    state: AppState,
+    round_trip_ms: u64,
+    wanted: Option<HistoryRequest>,
+}
+
+/// What a snapshot shows.
+#[derive(Clone, Debug)]
+pub struct SnapshotOptions {
+    pub screen: Screen,
+    /// Columns and lines.
+    pub size: (u16, u16),
+    /// Empty for none.
+    pub filter: String,
+    /// The instant that is shown; `None`: now.
+    pub at_ms: Option<i64>,
+}
+
+impl ScreenSnapshot {
+    /// Begins a snapshot.
+    ///
+    /// # Errors
+    /// An invalid filter.
+    pub fn new(
+        data: SnapshotData,
+        options: SnapshotOptions,
+        settings: TuiSettings,
+    ) -> Result<Self, FilterError> {
+        let mut state = AppState::new(settings, options.size, 0);
+        state.requests.prefetch = false;
+        let round_trip_ms = data.round_trip_ms;
+        let mut snapshot = Self { state, round_trip_ms, wanted: None };
+        // As for an operator who may act: a picture takes no keys.
+        let greeting = Greeting {
+            operator: data.operator,
+            may_control: true,
+            collector: data.collector.clone(),
+        };
+        let page = SubscriptionUpdate::Page {
+            entries: data.entries,
+            collector: Box::new(data.collector),
+            last: true,
+        };
+        snapshot.state.screen = options.screen;
+        snapshot.state.agent =
+            data.agent.as_ref().map(|detail| AgentScreen::new(detail.entry.agent.clone()));
+        let agent = data.agent.map(|detail| AppEvent::AgentReceived {
+            id: detail.entry.agent.clone(),
+            result: Ok(detail),
+        });
+        let events = [
+            Some(AppEvent::Link(LinkEvent::State(LinkState::Live(greeting.into())))),
+            Some(AppEvent::Link(LinkEvent::Update(page))),
+            Some(AppEvent::EventsReceived { events: data.events, next: None }),
+            agent,
+        ];
+        for event in events.into_iter().flatten() {
+            snapshot.update(event);
+        }
+        set_initial_filter(&mut snapshot.state, &options.filter)?;
+        if let Some(at_ms) = options.at_ms {
+            show_instant(&mut snapshot.state, at_ms);
+        }
+        // What was asked for before the instant was known is not what is shown.
+        snapshot.wanted = None;
+        snapshot.state.requests.under_way = false;
+        snapshot.update(AppEvent::Tick);
+        Ok(snapshot)
     }
-    state.connection.round_trip_ms = Some(data.round_trip_ms);
-    set_initial_filter(&mut state, filter)?;
-    Ok(text(&view(&state).0))
+
+    fn update(&mut self, event: AppEvent) {
+        for effect in update(&mut self.state, event, MonoTime::default()) {
+            if let AppEffect::RequestHistory(request) = effect {
+                self.wanted = Some(request);
+            }
+        }
+    }
+
+    /// Returns the next request whose reply is needed; `None`: the snapshot is whole.
+    pub fn request(&self) -> Option<&Request> {
+        self.wanted.as_ref().map(|wanted| &wanted.request)
+    }
+
+    /// Takes the reply to the request.
+    pub fn answer(&mut self, reply: Reply) {
+        if let Some(HistoryRequest { purpose, .. }) = self.wanted.take() {
+            self.update(AppEvent::HistoryAnswered { purpose, result: Ok(reply) });
+        }
+    }
+
+    /// Draws it as text, a line feed after each line.
+    pub fn into_text(mut self) -> String {
+        self.state.connection.round_trip_ms = Some(self.round_trip_ms);
+        text(&view(&self.state).0)
+    }
 }
 
 /// Returns the characters of a screen, without blanks at the ends of lines.

@@ -144,6 +144,9 @@ pub(crate) struct SnapshotArgs {
         add = completion::agent_names()
     )]
     pub(crate) agent: Option<String>,
+    /// The screen as it was at this time: 14:05, -2h, yesterday 14:05, 2026-11-20
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) at: Option<String>,
     /// Columns and rows
     #[arg(long, value_name = "WxH", default_value = "120x36")]
     pub(crate) size: ScreenSize,
@@ -161,6 +164,8 @@ pub(crate) enum Screen {
     Agent,
     /// What happened.
     Transitions,
+    /// States and outages over time.
+    Timeline,
 }
 
 /// Columns and rows of a screen.

@@ -1,14 +1,15 @@
 //! `heartline snapshot`: one screen of the terminal app as text.
 
 use heartline_operator::client::{Client, ClientError};
-use heartline_operator::message::{AgentSelector, EventQuery, Reply, Request};
-use heartline_tui::{SnapshotData, snapshot};
+use heartline_operator::message::{AgentSelector, ErrorCode, EventQuery, Reply, Request};
+use heartline_tui::{ScreenSnapshot, SnapshotData, SnapshotOptions};
 
 use crate::args::{Screen, SnapshotArgs};
 use crate::clock;
 use crate::console::Console;
 use crate::error::{CliError, CommandExit};
 use crate::settings::{Settings, environment};
+use crate::time_range::parse_moment;
 
 /// Most events that a screen can show.
 const EVENTS: u32 = 300;
@@ -20,7 +21,11 @@ pub(crate) async fn run(
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
     let tui_settings = settings.config.tui_settings(&environment)?;
+    let moment = args.at.as_deref().map(|at| parse_moment("--at", at)).transpose()?;
     let client = settings.connect().await?;
+    // By the collector's clock: the one of this machine may be wrong.
+    let now_ms = client.greeting().collector.at_ms;
+    let at_ms = moment.map(|moment| moment.resolve(now_ms)).transpose()?;
     let round_trip_ms = measure_round_trip(&client).await?;
     let (entries, collector) = client.snapshot(AgentSelector::All).await?;
     let query = EventQuery { limit: EVENTS, ..EventQuery::default() };
@@ -48,10 +53,25 @@ pub(crate) async fn run(
         Screen::Fleet => heartline_tui::Screen::Fleet,
         Screen::Agent => heartline_tui::Screen::Agent,
         Screen::Transitions => heartline_tui::Screen::Transitions,
+        Screen::Timeline => heartline_tui::Screen::Timeline,
     };
-    let size = (args.size.columns, args.size.rows);
-    let filter = args.filter.as_deref().unwrap_or_default();
-    console.print(&snapshot(data, screen, size, filter, tui_settings)?)?;
+    let options = SnapshotOptions {
+        screen,
+        size: (args.size.columns, args.size.rows),
+        filter: args.filter.clone().unwrap_or_default(),
+        at_ms,
+    };
+    let mut snapshot = ScreenSnapshot::new(data, options, tui_settings)?;
+    while let Some(request) = snapshot.request().cloned() {
+        match client.request(request).await {
+            Ok(reply) => snapshot.answer(reply),
+            Err(ClientError::Refused { code: ErrorCode::NotFound, message }) => {
+                return Err(CliError::NotDone(message));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    console.print(&snapshot.into_text())?;
     Ok(CommandExit::Success)
 }
 

@@ -129,7 +129,7 @@ fn a_frozen_screen_does_not_change_and_updates_are_not_lost() {
     app.wait(5_000);
     app.change("mail.1", unreachable);
     assert_eq!(app.screen(), before);
-    assert!(before.contains("FROZEN 12:04:31Z"));
+    assert!(before.contains("HISTORY 12:04:31Z"));
     app.keys("f");
     assert!(app.line("mail.1").contains("UNREACH"));
 }
@@ -168,7 +168,7 @@ fn a_connection_without_updates_is_shown_as_silent() {
     app.wait(3_000);
     assert!(app.screen().contains("SILENT 7s"));
     app.keys("f");
-    assert!(app.screen().contains("FROZEN, SILENT 7s"));
+    assert!(app.screen().contains("HISTORY, SILENT 7s"));
     app.keys("f");
     app.wait(5_000);
     app.disconnect();
@@ -228,7 +228,7 @@ fn enter_on_an_event_opens_its_agent() {
 fn a_key_without_a_command_does_nothing() {
     let mut app = app();
     let before = app.screen();
-    assert_eq!(app.keys("4 t x Z ctrl-k"), []);
+    assert_eq!(app.keys("5 x Z ctrl-k"), []);
     assert_eq!(app.screen(), before);
 }
 
@@ -320,7 +320,7 @@ fn the_pane_of_a_group_shows_its_summary_and_keys() {
 fn losses_are_never_truncated() {
     for columns in 60..130 {
         let mut app = AppHarness::connected((columns, 24));
-        for screen in ["1", "2", "3"] {
+        for screen in ["1", "2", "3", "4"] {
             app.keys(screen);
             let line = app.line("badsig 3");
             assert!(line.contains("gaps 1"), "{columns}: {line}");

@@ -23,7 +23,7 @@ fn choices(state: &AppState) -> String {
     format!(
         "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {overlay:?}",
         state.screen,
-        state.frozen.is_some(),
+        state.travel.is_past(),
         state.zone,
         state.mouse,
         state.is_expanded,

@@ -29,6 +29,8 @@ use crate::text::strip_unsafe;
 use crate::theme::StyleRole;
 use crate::timeline_layout::TimelineAreas;
 
+pub(crate) use time_travel::show_instant;
+
 /// Everything that can happen to the program, in one order.
 #[derive(Debug)]
 pub(crate) enum AppEvent {

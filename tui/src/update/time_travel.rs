@@ -70,7 +70,7 @@ pub(super) fn jump_to(state: &mut AppState, at_ms: i64) {
 }
 
 /// Shows an instant on all screens; from now on live.
-pub(super) fn show_instant(state: &mut AppState, at_ms: i64) {
+pub(crate) fn show_instant(state: &mut AppState, at_ms: i64) {
     if at_ms >= state.live_ms() {
         return_to_live(state);
         return;

@@ -14,7 +14,7 @@ const WIDE: u16 = 108;
 /// Columns of the names of all screens.
 const ALL_NAMES: usize = 47;
 /// Columns of the longest name of a screen between the keys of the others.
-const ONE_NAME: usize = 23;
+const ONE_NAME: usize = 26;
 
 pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) {
     draw_fleet_line(frame, area);
