@@ -47,14 +47,16 @@ impl RecentWork {
 
 impl AgentEntry {
     /// Returns [`RecentWork::rate_of_whole_minutes`]; `None` while the agent works, and no whole minute of it has
-    /// passed yet.
+    /// passed yet, and of a past whose minutes are not kept any more.
     pub fn tasks_per_minute(&self, now_ms: i64) -> Option<f64> {
         let work = &self.work;
         let has_worked = work.ok > 0 || work.failed > 0;
         let progress = self.vitals.progress_age_ms(now_ms);
         let works = has_worked && progress.is_some_and(|age| age < FIRST_MINUTE_MAX_MS);
         let is_first = works && work.per_minute.iter().all(|&tasks| tasks == 0);
-        (!is_first).then(|| work.rate_of_whole_minutes())
+        let is_forgotten =
+            has_worked && self.vitals.last_beat_ms.is_none() && work.per_minute.is_empty();
+        (!is_first && !is_forgotten).then(|| work.rate_of_whole_minutes())
     }
 }
 
@@ -126,6 +128,8 @@ mod tests {
         assert_eq!(entry.tasks_per_minute(now_ms), Some(7.0));
         entry.work.per_minute = Vec::new();
         assert_eq!(entry.tasks_per_minute(now_ms + 1_200_000), Some(0.0), "it has stopped");
+        (entry.vitals.last_beat_ms, entry.vitals.progress_ms) = (None, None);
+        assert_eq!(entry.tasks_per_minute(now_ms), None, "only its hour is known");
     }
 
     #[test]

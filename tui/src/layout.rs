@@ -1,12 +1,13 @@
 //! The areas of the screen: a pure function of the state, used to draw and to scroll.
 
 use heartline_operator::message::HistoryHealth;
+use heartline_operator::text::gap_cause_text;
 use ratatui::layout::Rect;
 
 use crate::columns::ALL_COLUMNS_WIDTH;
 use crate::progress::newest_command;
 use crate::state::{AppState, ConnectionState, Overlay, Screen};
-use crate::text::{wrap, wrap_at_most};
+use crate::text::{date_or_time, wrap, wrap_at_most};
 use crate::theme::StyleRole;
 
 /// The least size of a whole screen; below it, it is compact.
@@ -78,7 +79,17 @@ fn banner_texts(state: &AppState) -> Vec<String> {
     if let ConnectionState::Lost { why, .. } = &state.connection.state {
         all.push(why.clone());
     }
-    if let Some(collector) = state.model().collector() {
+    if let Some(gap) = state.model().unknown.gap {
+        let (from, to) = (gap.from_ms, gap.to_ms);
+        let cause = gap_cause_text(gap.cause);
+        let text = [from, to].map(|ms| date_or_time(ms, state.live_ms(), &state.zone()));
+        all.push(format!(
+            "this moment was not observed, from {} to {} ({cause}): the fleet is as it was before",
+            text[0], text[1]
+        ));
+    }
+    // Also in the past it is now that something is wrong.
+    if let Some(collector) = state.live.collector() {
         if let HistoryHealth::Paused(why) = &collector.history {
             all.push(format!("history is paused: {why}"));
         }

@@ -91,6 +91,8 @@ pub(crate) struct FleetList {
     pub groups: Vec<GroupSummary>,
     /// Number of agents that the filter shows, in open and folded groups.
     pub matched: usize,
+    /// Number of agents that it was built of.
+    pub built_of: usize,
     pub cursor: Option<SelectedRow>,
     /// Row of the cursor, as of the last build or motion.
     pub at: usize,
@@ -191,7 +193,7 @@ impl FleetList {
         let mut agents: Vec<&AgentEntry> =
             fleet.entries().filter(|entry| self.shows(entry, now_ms)).collect();
         self.sort_agents(&mut agents);
-        self.matched = agents.len();
+        (self.matched, self.built_of) = (agents.len(), fleet.len());
         let groups = self.group_agents(&agents);
         self.set_rows(groups);
         self.staleness = ListStaleness::Fresh;

@@ -12,6 +12,7 @@ mod timeline;
 mod timeline_tiles;
 
 use heartline_operator::message::{AgentEntry, Event};
+use heartline_vocabulary::AgentRowId;
 use jiff::tz::TimeZone;
 
 use crate::clock::MonoTime;
@@ -173,6 +174,12 @@ impl AppState {
         self.travel.model_or(&self.live)
     }
 
+    /// Returns the agent of a row: as it was at the instant that is shown, or, where it was not there then, as
+    /// it is now.
+    pub(crate) fn listed_agent(&self, id: AgentRowId) -> Option<&AgentEntry> {
+        self.model().fleet.get(id).or_else(|| self.live.fleet.get(id))
+    }
+
     /// Returns the instant that is shown, or the collector's time now, in ms.
     pub(crate) fn cursor_ms(&self) -> i64 {
         self.travel.instant_ms().unwrap_or_else(|| self.live_ms())
@@ -261,7 +268,6 @@ impl AppState {
             }
             self.screen = screen;
             self.is_expanded = false;
-            self.list.only = None;
         }
     }
 

@@ -8,3 +8,4 @@ mod kill;
 mod list;
 mod screens;
 mod small;
+mod timeline;

@@ -50,9 +50,8 @@ fn shown(state: &AppState) -> Option<HistoryRequest> {
     if state.screen == Screen::Timeline {
         return None;
     }
-    if let Some(at_ms) = state.travel.missing_fleet_ms() {
-        let request = Request::Past { at_ms, filter: String::new() };
-        return Some(HistoryRequest { purpose: HistoryPurpose::Fleet { at_ms }, request });
+    if let Some(request) = past_fleet(state) {
+        return Some(request);
     }
     let at_ms = state.travel.missing_events_ms().filter(|_| state.screen == Screen::Transitions)?;
     let query = EventQuery {
@@ -65,7 +64,14 @@ fn shown(state: &AppState) -> Option<HistoryRequest> {
     Some(HistoryRequest { purpose, request: Request::Events(query) })
 }
 
-/// Returns cells that are in the window, its outages, or cells next to it.
+/// Returns the question for the fleet of the instant, if it is not there.
+fn past_fleet(state: &AppState) -> Option<HistoryRequest> {
+    let at_ms = state.travel.missing_fleet_ms()?;
+    let request = Request::Past { at_ms, filter: String::new() };
+    Some(HistoryRequest { purpose: HistoryPurpose::Fleet { at_ms }, request })
+}
+
+/// Returns cells that are in the window, the fleet of the instant, the outages of the window, or cells next to it.
 fn timeline_page(state: &AppState) -> Option<HistoryRequest> {
     if state.screen != Screen::Timeline {
         return None;
@@ -85,8 +91,9 @@ fn timeline_page(state: &AppState) -> Option<HistoryRequest> {
     if let Some(page) = in_window().find_map(|place| tiles_page(state, place, &visible)) {
         return Some(page);
     }
-    if let Some(page) = outages_page(state, cells * cell_ms) {
-        return Some(page);
+    let others = past_fleet(state).or_else(|| outages_page(state, cells * cell_ms));
+    if others.is_some() {
+        return others;
     }
     if !state.requests.prefetch {
         return None;

@@ -196,6 +196,9 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
         AppEvent::RebuildList => rebuild_if_stale(state),
     }
     time_travel::play_on(state);
+    if state.screen != Screen::Timeline && state.list.only.is_some() {
+        timeline::apply_only_outages(state);
+    }
     scroll_to_selection(state);
     effects.extend(history::next_request(state).map(AppEffect::RequestHistory));
     effects
@@ -316,7 +319,17 @@ fn add_events(state: &mut AppState, events: Vec<Event>) {
 }
 
 fn rebuild_if_stale(state: &mut AppState) {
-    match state.list.staleness {
+    let staleness = match state.list.staleness {
+        // The rows of the timeline keep their order, as long as they are the same.
+        ListStaleness::Rows
+            if state.screen == Screen::Timeline
+                && state.list.built_of == state.model().fleet.len() =>
+        {
+            ListStaleness::Totals
+        }
+        staleness => staleness,
+    };
+    match staleness {
         ListStaleness::Fresh => return,
         ListStaleness::Totals => {
             let now_ms = state.now_ms();

@@ -62,6 +62,13 @@ fn select_row(state: &mut AppState, row: usize) {
         (_, Screen::Fleet | Screen::Timeline) => {
             let model = state.travel.model_or(&state.live);
             state.list.select_row(row, &model.fleet);
+            // An agent that was not there at the instant can be selected, too.
+            if let Some(FleetRow::Agent { id, .. }) = state.list.rows.get(state.list.at)
+                && state.list.cursor.is_none()
+            {
+                let entry = state.live.fleet.get(*id);
+                state.list.cursor = entry.map(|entry| SelectedRow::Agent(entry.agent.clone()));
+            }
         }
         (_, Screen::Transitions) => state.transitions.select_row(row),
         (_, Screen::Agent) => {

@@ -131,10 +131,14 @@ fn seek_outage(state: &mut AppState, command: AppCommand) {
 /// Shows the fleet of an instant, which has come.
 pub(super) fn show_fleet(state: &mut AppState, at_ms: i64, fleet: PastFleet) {
     let model = FleetModel::of_past(fleet, &state.live);
-    if state.travel.show_fleet(at_ms, model) {
-        rebuild_fleet(state);
-        lists::rebuild_transitions(state);
+    if !state.travel.show_fleet(at_ms, model) {
+        return;
     }
+    // The rows of the timeline keep their order while the cursor moves.
+    if state.screen != Screen::Timeline {
+        rebuild_fleet(state);
+    }
+    lists::rebuild_transitions(state);
 }
 
 /// Moves a played past on, when that is due.

@@ -197,7 +197,7 @@ fn request_span(state: &mut AppState, from_ms: i64, to_ms: i64) {
             group.name.clone()
         }
         FleetRow::Agent { id, .. } => {
-            state.model().fleet.get(id).map_or_else(String::new, |entry| entry.agent.clone())
+            state.listed_agent(id).map_or_else(String::new, |entry| entry.agent.clone())
         }
     };
     let is_agent = matches!(row, FleetRow::Agent { .. });
@@ -253,7 +253,7 @@ pub(super) fn open(state: &mut AppState) {
 
 /// Shows the instant at which an outage began, and selects its agent.
 pub(super) fn go_to_outage(state: &mut AppState, outage: &Outage) {
-    state.list.cursor = Some(SelectedRow::Agent(outage.agent.clone()));
+    select_agent(state, &outage.agent);
     state.timeline.outages.selected = Some(outage.id);
     if let Some(at) = state.timeline.outages.rows.iter().position(|row| row.id == outage.id) {
         state.timeline.outages.select_row(at);
@@ -261,8 +261,22 @@ pub(super) fn go_to_outage(state: &mut AppState, outage: &Outage) {
     jump_to(state, outage.start_ms);
     let columns = i64::from(timeline_columns(state));
     state.timeline.centre(outage.start_ms, columns);
-    if state.screen == Screen::Timeline {
-        rebuild_fleet(state);
+}
+
+/// Selects an agent where it stands; only one in a folded group moves rows.
+fn select_agent(state: &mut AppState, agent: &str) {
+    state.list.cursor = Some(SelectedRow::Agent(agent.to_owned()));
+    let fleets = [&state.live.fleet, &state.model().fleet];
+    let Some(id) = fleets.iter().find_map(|fleet| fleet.by_name(agent)).map(|entry| entry.id)
+    else {
+        return;
+    };
+    match state.list.row_of(id) {
+        Some(row) => state.list.at = row,
+        None => {
+            state.list.folded.clear();
+            rebuild_fleet(state);
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! The line with the filter, how much it shows, and the order of the list.
 
+use std::time::Duration;
+
 use heartline_operator::FilterError;
+use heartline_operator::text::format_duration;
 use ratatui::layout::{Position, Rect};
 
 use super::frame::ScreenFrame;
 use crate::layout::ScreenLayout;
 use crate::state::{AppState, CellMode, DisplayTimeZone, FollowMode, Overlay, Screen};
-use crate::text::{age, count};
+use crate::text::count;
 use crate::theme::StyleRole;
 
 /// Draws the line. Returns the position of the text cursor while the filter is typed.
@@ -92,8 +95,10 @@ fn fleet_summary(state: &AppState) -> String {
         0 => String::new(),
         n => format!("{n} marked {separator} "),
     };
+    // Finer work is not kept so long.
+    let of_hour = if state.model().unknown.finer_work { "~ work of the whole hour " } else { "" };
     format!(
-        "{marks}{} of {} {separator} sort {title} {order} {separator} group {} ",
+        "{marks}{of_hour}{} of {} {separator} sort {title} {order} {separator} group {} ",
         count(list.matched as u64),
         count(total as u64),
         list.group_by().name()
@@ -111,7 +116,7 @@ fn timeline_summary(state: &AppState) -> String {
         CellMode::Worst => "worst state",
         CellMode::Share => "bad time",
     };
-    let cell = age(timeline.cell_ms().unsigned_abs());
+    let cell = format_duration(Duration::from_millis(timeline.cell_ms().unsigned_abs()));
     format!(
         "{only}{} of {} {separator} 1 cell = {cell}{} {separator} {style} {separator} group {} ",
         count(list.matched as u64),

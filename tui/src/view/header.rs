@@ -138,16 +138,12 @@ pub(super) fn connection_label(state: &AppState) -> (StyleRole, String) {
     }
 }
 
-/// Formats the collector's time; in the past the instant that is shown, with its date.
+/// Formats the collector's time; in the past the instant of the fleet that is shown, with its date.
 fn collector_time(state: &AppState) -> String {
     if state.model().collector().is_none() {
         return "--:--:--".to_owned();
     }
-    // On the timeline it is the cursor's, elsewhere that of the fleet that is drawn.
-    let now_ms = match (state.screen, state.travel.instant_ms()) {
-        (Screen::Timeline, Some(at_ms)) => at_ms,
-        _ => state.now_ms(),
-    };
+    let now_ms = state.now_ms();
     let live_ms = state.live_ms();
     let date = date_or_time(now_ms, live_ms, &state.zone());
     let time = match date.split_once(' ') {

@@ -35,13 +35,16 @@ const STEPS_MS: [i64; 20] = [
     56 * DAY_MS,
     364 * DAY_MS,
 ];
+/// Columns that the date of the first cell takes, with its year.
+const DATE_COLUMNS: u16 = 13;
 /// Columns between the begins of two labels, at least.
 const LABEL_COLUMNS: i64 = 12;
 
 pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &TimelineAreas) {
     let state = frame.state;
     let (timeline, zone) = (&state.timeline, state.zone());
-    let date = civil(local_ms(timeline.left_ms, &zone), "%F");
+    let pattern = if areas.name_columns < DATE_COLUMNS { "%m-%d" } else { "%F" };
+    let date = civil(local_ms(timeline.left_ms, &zone), pattern);
     let labels = labels(timeline.left_ms, timeline.cell_ms(), areas.cells, &zone);
     let Some(mut out) = frame.line(areas.axis, 0) else { return };
     let columns = areas.name_columns.saturating_sub(1);

@@ -38,7 +38,7 @@ fn cell_text(state: &AppState) -> String {
     let Some(row) = state.list.rows.get(state.list.at).copied() else { return time };
     let name = match row {
         FleetRow::Group(group) => &state.list.groups[group].name,
-        FleetRow::Agent { id, .. } => match state.model().fleet.get(id) {
+        FleetRow::Agent { id, .. } => match state.listed_agent(id) {
             Some(entry) => &entry.agent,
             None => return time,
         },

@@ -64,10 +64,14 @@ fn draw_row(frame: &mut ScreenFrame<'_>, areas: &TimelineAreas, line: u16, row: 
             out.cell(StyleRole::Title, &name, columns, TextAlign::Left);
         }
         FleetRow::Agent { id, .. } => {
-            let Some(entry) = state.model().fleet.get(id) else { return };
-            let label = vitals_label(&entry.vitals, glyphs.glyph_set);
+            let Some(entry) = state.listed_agent(id) else { return };
+            let then = state.model().fleet.get(id);
             let mark = if state.list.marks.contains(&entry.agent) { glyphs.marked } else { " " };
-            out.put(StyleRole::Key, mark).put(label.role, label.glyph).gap(1);
+            out.put(StyleRole::Key, mark);
+            match then.map(|entry| vitals_label(&entry.vitals, glyphs.glyph_set)) {
+                Some(label) => out.put(label.role, label.glyph).gap(1),
+                None => out.gap(2),
+            };
             out.cell(StyleRole::Text, &entry.agent, columns.saturating_sub(3), TextAlign::Left);
         }
     }
