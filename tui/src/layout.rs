@@ -145,12 +145,11 @@ fn full_areas(state: &AppState) -> ScreenAreas {
     }
     match state.screen {
         Screen::Fleet => place_fleet(state, rest, &mut areas),
-        Screen::Agent => areas.body = rest,
+        Screen::Agent | Screen::Timeline => areas.body = rest,
         Screen::Transitions => {
             areas.titles = split_top(&mut rest, 1);
             areas.body = rest;
         }
-        Screen::Timeline => areas.body = rest,
     }
     areas
 }

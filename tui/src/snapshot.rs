@@ -55,7 +55,7 @@ impl ScreenSnapshot {
     /// An invalid filter.
     pub fn new(
         data: SnapshotData,
-        options: SnapshotOptions,
+        options: &SnapshotOptions,
         settings: TuiSettings,
     ) -> Result<Self, FilterError> {
         let mut state = AppState::new(settings, options.size, 0);

@@ -43,6 +43,9 @@ pub(crate) struct AgentArgs {
     /// The agent's id
     #[arg(add = completion::agent_names())]
     pub(crate) name: String,
+    /// As it was at this time: -2h, 14:05, yesterday 14:05, 2026-11-20 14:05, in UTC
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) at: Option<String>,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -144,8 +147,8 @@ pub(crate) struct SnapshotArgs {
         add = completion::agent_names()
     )]
     pub(crate) agent: Option<String>,
-    /// The screen as it was at this time: 14:05, -2h, yesterday 14:05, 2026-11-20
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    /// As it was at this time: -2h, 14:05, yesterday 14:05, 2026-11-20 14:05, in UTC
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub(crate) at: Option<String>,
     /// Columns and rows
     #[arg(long, value_name = "WxH", default_value = "120x36")]

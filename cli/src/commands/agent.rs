@@ -8,7 +8,7 @@ use heartline_operator::message::{
 };
 use heartline_operator::text::{self, EventText, span};
 use heartline_operator::{json, session_text};
-use heartline_vocabulary::{Action, Reason};
+use heartline_vocabulary::{Action, Identity, Reason};
 
 use crate::act::tasks;
 use crate::args::AgentArgs;
@@ -89,7 +89,13 @@ fn describe(detail: &AgentDetail, now_ms: i64, formatter: StateFormatter) -> Str
 }
 
 fn identity(detail: &AgentDetail) -> Vec<(&'static str, String)> {
-    let identity = &detail.entry.identity;
+    let mut rows = identity_rows(&detail.entry.identity);
+    rows.extend(detail.address.clone().map(|address| ("address", address)));
+    rows
+}
+
+/// Returns what an agent said of itself, as names and values.
+pub(super) fn identity_rows(identity: &Identity) -> Vec<(&'static str, String)> {
     let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().map(ToOwned::to_owned);
     let labels: Vec<_> = identity.shared.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
     let rows = [
@@ -101,7 +107,6 @@ fn identity(detail: &AgentDetail) -> Vec<(&'static str, String)> {
         ("emitter", text(&identity.shared.sdk)),
         ("labels", Some(labels.join(" "))),
         ("needs", Some(identity.shared.depends.join(" "))),
-        ("address", detail.address.clone()),
     ];
     rows.into_iter()
         .filter_map(|(name, value)| Some((name, value.filter(|text| !text.is_empty())?)))

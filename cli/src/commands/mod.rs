@@ -12,6 +12,7 @@ mod kill;
 mod note;
 mod outages;
 mod past;
+mod past_agent;
 mod run;
 mod snapshot;
 mod status;
@@ -116,7 +117,10 @@ async fn without_filter(
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
     match command {
-        Command::Agent(args) => agent::run(&args, settings, console).await,
+        Command::Agent(args) => match args.at.clone() {
+            Some(at) => past_agent::run(&args, &at, settings, console).await,
+            None => agent::run(&args, settings, console).await,
+        },
         Command::History(args) => history::run(&args, settings, console).await,
         Command::Kill(args) => kill::kill(args, settings, console).await,
         Command::Resume(args) => kill::resume(args, settings, console).await,

@@ -61,7 +61,7 @@ pub(crate) async fn run(
         filter: args.filter.clone().unwrap_or_default(),
         at_ms,
     };
-    let mut snapshot = ScreenSnapshot::new(data, options, tui_settings)?;
+    let mut snapshot = ScreenSnapshot::new(data, &options, tui_settings)?;
     while let Some(request) = snapshot.request().cloned() {
         match client.request(request).await {
             Ok(reply) => snapshot.answer(reply),

@@ -14,7 +14,7 @@ pub use agent_history::agent_history;
 pub use command::{CommandProgress, CommandReport, command_outcome, tokens};
 pub use event::event;
 pub use outage::outage;
-pub use past::past;
+pub use past::{past, past_agent};
 pub use status::{StatusDocument, status};
 
 use std::io::{self, Write};

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::SCHEMA;
 use super::agent::{LabelMap, WorkDocument};
-use crate::message::{PastAgent, PastFleet};
+use crate::message::{Event, Outage, PastAgent, PastFleet};
 use crate::text::timestamp;
 
 /// Returns the document of `status --at T --json`.
@@ -20,6 +20,22 @@ pub fn past(fleet: &PastFleet) -> Value {
         "summary": fleet.summary(),
         "agents": fleet.agents.iter().map(|agent| agent_object(agent, fleet.at_ms)).collect::<Vec<_>>(),
     })
+}
+
+/// Returns the document of `agent NAME --at T --json`; `None` without an agent.
+pub fn past_agent(fleet: &PastFleet, outage: Option<&Outage>, events: &[Event]) -> Option<Value> {
+    let mut document = past(fleet);
+    let fields = document.as_object_mut()?;
+    fields.remove("summary");
+    fields.remove("agents");
+    fields.insert("agent".into(), agent_object(fleet.agents.first()?, fleet.at_ms));
+    // What it lasted is said as of then.
+    fields.insert(
+        "outage".into(),
+        outage.map(|it| super::outage(&it.as_of(fleet.at_ms), fleet.at_ms)).into(),
+    );
+    fields.insert("events".into(), events.iter().map(super::event).collect());
+    Some(document)
 }
 
 fn agent_object(past: &PastAgent, at_ms: i64) -> Value {

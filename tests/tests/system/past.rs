@@ -18,12 +18,19 @@ fn lines(env: &TestEnvironment, args: &str) -> Vec<Value> {
     printed.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }
 
+/// Runs a command of `heartline` that must succeed, and returns the JSON document that it prints.
+#[track_caller]
+fn document(env: &TestEnvironment, args: &str) -> Value {
+    let output = env.heartline(args);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{args}: {said}");
+    serde_json::from_slice(&output.stdout).expect("it is JSON")
+}
+
 /// Returns the fleet at a moment, and the state of an agent in it.
 #[track_caller]
 fn state_at(env: &TestEnvironment, at: &str, agent: &str) -> (Value, Option<String>) {
-    let output = env.heartline(&format!("status --json --at {at}"));
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    let past: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let past = document(env, &format!("status --json --at {at}"));
     let agents = past["agents"].as_array().expect("it has agents");
     let state = agents.iter().find(|it| it["agent"] == agent).map(|it| it["state"].clone());
     (past, state.and_then(|state| state.as_str().map(str::to_owned)))
@@ -93,6 +100,36 @@ fn an_outage_that_spans_a_crash_of_the_collector_is_one_and_its_gap_is_none() {
     assert_eq!(state_at(&env, &healthy_at, "hangs").1.as_deref(), Some("healthy"));
     let (past, state) = state_at(&env, &unreachable_at, "hangs");
     assert_eq!((state.as_deref(), &past["summary"]["healthy"]), (Some("unreachable"), &1.into()));
+    let then = document(&env, &format!("agent hangs --json --at {unreachable_at}"));
+    let outage = &then["outage"];
+    assert_eq!((&then["agent"]["state"], &outage["id"].to_string()), (&"unreachable".into(), &id));
+    assert!(outage["end"].is_null() && outage["acknowledged_by"].is_null(), "of later: {outage}");
+    let events = then["events"].as_array().expect("it has events");
+    assert_eq!(events.last().map(|it| &it["to"]), Some(&"unreachable".into()), "{events:?}");
+    let then = document(&env, &format!("agent hangs --json --at {healthy_at}"));
+    assert!(then["outage"].is_null() && then["agent"]["state"] == "healthy", "{then}");
+    let unknown = env.heartline(&format!("agent nobody --at {healthy_at}"));
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("no agent \"nobody\" was known at"));
+
+    let screen = |args: &str| {
+        let output = env.heartline(&format!("snapshot --size 120x36 {args}"));
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("a screen is UTF-8")
+    };
+    let row = |screen: &str, name: &str| {
+        let rows = screen.lines().filter(|line| line.contains(name) && !line.contains('#'));
+        rows.map(str::to_owned).next().unwrap_or_else(|| panic!("no {name} in\n{screen}"))
+    };
+    let fleet = screen(&format!("--screen fleet --at {unreachable_at}"));
+    assert!(fleet.lines().next().is_some_and(|line| line.contains("HISTORY")), "{fleet}");
+    assert!(row(&fleet, "hangs").contains("UNREACH"), "{fleet}");
+    let timeline = screen("--screen timeline");
+    assert!(row(&timeline, "hangs").contains('█'), "{timeline}");
+    assert!(!row(&timeline, "works").contains('█'), "{timeline}");
+    assert!(row(&timeline, "(collector)").contains('·'), "every gap is shown: {timeline}");
+    assert!(timeline.contains("1 outage in view"), "{timeline}");
+
     let gap = lines(&env, "events --json --filter kind:gap");
     let in_gap = gap[0]["from"].as_str().expect("a gap has a begin");
     let (past, state) = state_at(&env, in_gap, "works");

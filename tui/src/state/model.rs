@@ -84,7 +84,7 @@ impl FleetModel {
     }
 
     /// Returns the fleet as history has it.
-    pub(crate) fn of_past(past: PastFleet, live: &Self) -> Self {
+    pub(crate) fn of_past(past: &PastFleet, live: &Self) -> Self {
         let unknown = UnknownPast {
             counters: true,
             finer_work: past.agents.iter().any(|agent| agent.is_work_of_hour),

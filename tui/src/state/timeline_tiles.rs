@@ -48,11 +48,11 @@ impl TilePlace {
         Self { cell_ms, index: at_ms.div_euclid(cell_ms * TILE_CELLS) }
     }
 
-    pub(crate) fn from_ms(self) -> i64 {
+    pub(crate) fn begin_ms(self) -> i64 {
         self.index * TILE_CELLS * self.cell_ms
     }
 
-    pub(crate) fn to_ms(self) -> i64 {
+    pub(crate) fn end_ms(self) -> i64 {
         (self.index + 1) * TILE_CELLS * self.cell_ms
     }
 
@@ -64,11 +64,11 @@ impl TilePlace {
 impl TimelineTiles {
     /// Returns whether a tile must be asked for, as it is not there or may have changed.
     pub(crate) fn is_needed(&self, place: TilePlace, row: TimelineRowKey, now_ms: i64) -> bool {
-        if place.from_ms() > now_ms {
+        if place.begin_ms() > now_ms {
             return false;
         }
         self.tiles.get(&(place, row)).is_none_or(|tile| {
-            let is_settled = place.to_ms() + SETTLED_MS <= tile.as_of_ms;
+            let is_settled = place.end_ms() + SETTLED_MS <= tile.as_of_ms;
             !is_settled && now_ms - tile.as_of_ms >= REFRESH_MS
         })
     }
@@ -101,7 +101,7 @@ impl TimelineTiles {
     ) -> Vec<Option<TimelineCell>> {
         let mut cells = Vec::with_capacity(count);
         let mut place = TilePlace::of(from_ms, cell_ms);
-        let mut skip = usize::try_from((from_ms - place.from_ms()) / cell_ms).unwrap_or(0);
+        let mut skip = usize::try_from((from_ms - place.begin_ms()) / cell_ms).unwrap_or(0);
         while cells.len() < count {
             let wanted = (count - cells.len()).min(TILE_CELLS as usize - skip);
             let end = cells.len() + wanted;

@@ -122,7 +122,7 @@ fn tiles_page(state: &AppState, place: TilePlace, rows: &[FleetRow]) -> Option<H
         return None;
     }
     let query = TimelineQuery {
-        from_ms: place.from_ms(),
+        from_ms: place.begin_ms(),
         cell_ms: place.cell_ms,
         cells: TILE_CELLS as u32,
         rows: missing.iter().map(|row| timeline::agents_of(state, *row)).collect(),
@@ -168,7 +168,7 @@ pub(super) fn record_answer(
             timeline::finish_jump(state, jump, query, &outages, next);
         }
         (HistoryPurpose::Fleet { at_ms }, Ok(Reply::Past(fleet))) => {
-            time_travel::show_fleet(state, at_ms, fleet);
+            time_travel::show_fleet(state, at_ms, &fleet);
         }
         (HistoryPurpose::Events { at_ms }, Ok(Reply::Events { events, .. })) => {
             if state.travel.show_events(at_ms, events) {

@@ -140,7 +140,7 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
         AppEvent::Key(chord) => effects = keys::handle_key(state, chord),
         // What is not drawn takes no text.
         AppEvent::Paste(text) if state.is_overlay_drawn() => keys::paste(state, &text),
-        AppEvent::Paste(_) => {}
+        AppEvent::Paste(_) | AppEvent::PlayStep => {}
         // A program before this one may have left reports on.
         AppEvent::Mouse(_) if state.mouse == MouseMode::Terminal => {}
         AppEvent::Mouse(input) => navigation::handle_mouse(state, input),
@@ -191,7 +191,6 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
         AppEvent::RequestFailed(why) | AppEvent::Exported(Err(why)) => {
             state.set_status(StyleRole::Alert, why);
         }
-        AppEvent::PlayStep => {}
         AppEvent::Tick => effects = tick(state).into_iter().collect(),
         AppEvent::RebuildList => rebuild_if_stale(state),
     }

@@ -26,7 +26,7 @@ pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
         AppCommand::RepeatJump => match state.travel.last_distance_ms {
             Some(distance_ms) => jump_to(state, state.cursor_ms().saturating_add(distance_ms)),
             None => {
-                state.set_status(StyleRole::Text, "there was no jump to repeat: @ goes to a time")
+                state.set_status(StyleRole::Text, "there was no jump to repeat: @ goes to a time");
             }
         },
         AppCommand::Play => {
@@ -129,7 +129,7 @@ fn seek_outage(state: &mut AppState, command: AppCommand) {
 }
 
 /// Shows the fleet of an instant, which has come.
-pub(super) fn show_fleet(state: &mut AppState, at_ms: i64, fleet: PastFleet) {
+pub(super) fn show_fleet(state: &mut AppState, at_ms: i64, fleet: &PastFleet) {
     let model = FleetModel::of_past(fleet, &state.live);
     if !state.travel.show_fleet(at_ms, model) {
         return;

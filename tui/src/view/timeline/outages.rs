@@ -71,10 +71,10 @@ fn legend(glyphs: &ScreenGlyphs) -> String {
 
 fn write_outage(state: &AppState, outage: &Outage, is_wide: bool, out: &mut RowWriter<'_>) {
     let now_ms = state.cursor_ms().max(outage.start_ms);
-    // At an instant in its middle an outage goes on.
-    let end_ms = outage.end_ms.filter(|end_ms| *end_ms <= now_ms);
+    let outage = &outage.as_of(now_ms);
+    let end_ms = outage.end_ms;
     let label = state_label(outage.worst.state, outage.worst.reason, state.glyphs.glyph_set);
-    let lasted = age(Outage { end_ms, ..outage.clone() }.lasted_ms(now_ms));
+    let lasted = age(outage.lasted_ms(now_ms));
     let end = end_ms.map_or_else(|| "open".to_owned(), |end_ms| list_time(state, end_ms));
     let missed = match outage.missed_beats {
         0 => String::new(),
@@ -96,8 +96,7 @@ fn write_outage(state: &AppState, outage: &Outage, is_wide: bool, out: &mut RowW
         .gap(2)
         .put(StyleRole::Dim, &missed)
         .gap(u16::from(!missed.is_empty()) * 2);
-    let known = outage.notes.iter().filter(|note| note.at_ms <= now_ms);
-    for note in known {
+    for note in &outage.notes {
         let what = if note.acknowledges { "ack " } else { "" };
         let words = if note.words.is_empty() { "" } else { ": " };
         let text = format!("{what}{}{words}{}", note.by, note.words);
