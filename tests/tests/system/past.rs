@@ -105,7 +105,7 @@ fn an_outage_that_spans_a_crash_of_the_collector_is_one_and_its_gap_is_none() {
     assert_eq!((&then["agent"]["state"], &outage["id"].to_string()), (&"unreachable".into(), &id));
     assert!(outage["end"].is_null() && outage["acknowledged_by"].is_null(), "of later: {outage}");
     let events = then["events"].as_array().expect("it has events");
-    assert_eq!(events.last().map(|it| &it["to"]), Some(&"unreachable".into()), "{events:?}");
+    assert_eq!(events.first().map(|it| &it["to"]), Some(&"unreachable".into()), "{events:?}");
     let then = document(&env, &format!("agent hangs --json --at {healthy_at}"));
     assert!(then["outage"].is_null() && then["agent"]["state"] == "healthy", "{then}");
     let unknown = env.heartline(&format!("agent nobody --at {healthy_at}"));
