@@ -62,15 +62,21 @@ impl KillMemory {
         (AppliedStates::restored(states), problems)
     }
 
-    /// Writes the states of a fleet; once this returns, the file is on disk, whole.
+    /// Writes the states of a fleet, for every process that reads them from now on. They survive a crash of
+    /// the machine once [`Self::sync`] has returned; until then the file has these states or those before.
     pub(crate) fn write(
         &self,
         fleet: FleetTag,
         applied: &AppliedStates,
     ) -> Result<(), EmitterProblem> {
         let path = self.path(fleet);
-        self.try_write(&path, applied)
-            .map_err(|error| EmitterProblem::StateUnwritable { path, reason: error.to_string() })
+        self.try_write(&path, applied).map_err(|error| unwritable(path, &error))
+    }
+
+    /// Makes durable what was written.
+    pub(crate) fn sync(&self) -> Result<(), EmitterProblem> {
+        let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
+        synced.map_err(|error| unwritable(self.dir.clone(), &error))
     }
 
     /// Returns the path of a fleet's file. Two agents never share one: no id has an `@`.
@@ -108,11 +114,14 @@ impl KillMemory {
         written?;
         // What it says is in the new file, or in that of another fleet.
         match fs::remove_file(self.unattributed_path()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
-        File::open(&self.dir)?.sync_all()
     }
+}
+
+fn unwritable(path: PathBuf, error: &io::Error) -> EmitterProblem {
+    EmitterProblem::StateUnwritable { path, reason: error.to_string() }
 }
 
 fn write_draft(draft: &Path, applied: &AppliedStates) -> io::Result<()> {

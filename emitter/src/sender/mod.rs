@@ -217,9 +217,11 @@ impl SenderThread {
             self.apply_states();
             self.store_states();
         } else {
-            // Who is let go on may start a process, which reads the file.
-            self.store_states();
+            // Who is let go on may start a process, which reads the file. After a crash of the machine it may
+            // be that of the kill again: then the next answer of a collector lifts that.
+            let written = self.write_states();
             self.apply_states();
+            self.sync_states(written);
         }
     }
 
@@ -233,10 +235,20 @@ impl SenderThread {
     }
 
     fn store_states(&mut self) {
-        let (Some(memory), Some(credentials)) = (&self.settings.memory, &self.credentials) else {
-            return;
-        };
-        let problem = memory.write(credentials.fleet, &self.applied).err();
+        let written = self.write_states();
+        self.sync_states(written);
+    }
+
+    /// Writes the states; `None` without a place for them.
+    fn write_states(&self) -> Option<Result<(), EmitterProblem>> {
+        let (memory, credentials) = (self.settings.memory.as_ref()?, self.credentials.as_ref()?);
+        Some(memory.write(credentials.fleet, &self.applied))
+    }
+
+    /// Makes written states durable, and tells what went wrong.
+    fn sync_states(&mut self, written: Option<Result<(), EmitterProblem>>) {
+        let (Some(memory), Some(written)) = (&self.settings.memory, written) else { return };
+        let problem = written.and_then(|()| memory.sync()).err();
         if let Some(problem) = &problem {
             self.log.warn(problem);
         }
