@@ -91,13 +91,15 @@ impl TimelineTiles {
         self.tiles.insert((place, key), Tile { row, as_of_ms });
     }
 
-    /// Returns the cells of a row from a moment on; `None` where they are not there.
+    /// Returns the cells of a row from a moment on; `None` where they have not come. What is later than now is
+    /// blank, and never asked for.
     pub(crate) fn cells(
         &self,
         row: TimelineRowKey,
         cell_ms: i64,
         from_ms: i64,
         count: usize,
+        now_ms: i64,
     ) -> Vec<Option<TimelineCell>> {
         let mut cells = Vec::with_capacity(count);
         let mut place = TilePlace::of(from_ms, cell_ms);
@@ -108,7 +110,8 @@ impl TimelineTiles {
             if let Some(tile) = self.tiles.get(&(place, row)) {
                 cells.extend(tile.row.cells().skip(skip).take(wanted).map(Some));
             }
-            cells.resize(end, None);
+            let is_future = place.begin_ms() > now_ms;
+            cells.resize(end, is_future.then(TimelineCell::default));
             place = place.neighbour(1);
             skip = 0;
         }

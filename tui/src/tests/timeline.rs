@@ -408,6 +408,18 @@ fn only_what_is_missing_is_asked_for_and_next_pages_before_they_are_seen() {
 }
 
 #[test]
+fn the_future_is_blank_and_not_waited_for() {
+    let mut app = TimelineHarness::new((80, 24));
+    for zoom in ["+", "+", "+", "-", "-", "-", "-", "-", "-", "-", "0"] {
+        app.keys("4 {");
+        app.keys(zoom);
+        let screen = app.screen();
+        assert!(!screen.contains('░'), "{zoom}: {screen}");
+        app.keys(".");
+    }
+}
+
+#[test]
 fn a_failure_is_said_and_asked_again_later() {
     let mut app = TimelineHarness::new((80, 24));
     let effects = app.0.keys("4");

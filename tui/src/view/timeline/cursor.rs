@@ -45,7 +45,7 @@ fn cell_text(state: &AppState) -> String {
     };
     let key = state.list.timeline_row(row);
     let begin_ms = timeline.cell_of(at_ms);
-    let cell = timeline.tiles.cells(key, timeline.cell_ms(), begin_ms, 1)[0];
+    let cell = timeline.tiles.cells(key, timeline.cell_ms(), begin_ms, 1, state.live_ms())[0];
     let what = cell.map_or_else(|| "loading".to_owned(), |cell| parts(state, &cell).join(", "));
     format!("{time}  {name}: {what}")
 }

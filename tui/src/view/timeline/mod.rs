@@ -119,7 +119,7 @@ fn row_cells(
     key: TimelineRowKey,
 ) -> Vec<Option<TimelineCell>> {
     let (timeline, count) = (&state.timeline, usize::from(areas.cells));
-    timeline.tiles.cells(key, timeline.cell_ms(), timeline.left_ms, count)
+    timeline.tiles.cells(key, timeline.cell_ms(), timeline.left_ms, count, state.live_ms())
 }
 
 /// Returns the share of the time healthy in that healthy or out; `None` without any, and until all cells

@@ -70,9 +70,8 @@ fn legend(glyphs: &ScreenGlyphs) -> String {
 }
 
 fn write_outage(state: &AppState, outage: &Outage, is_wide: bool, out: &mut RowWriter<'_>) {
-    let now_ms = state.cursor_ms().max(outage.start_ms);
-    let outage = &outage.as_of(now_ms);
-    let end_ms = outage.end_ms;
+    // As all that is in the window: the cursor is on one moment of it.
+    let (now_ms, end_ms) = (state.live_ms(), outage.end_ms);
     let label = state_label(outage.worst.state, outage.worst.reason, state.glyphs.glyph_set);
     let lasted = age(outage.lasted_ms(now_ms));
     let end = end_ms.map_or_else(|| "open".to_owned(), |end_ms| list_time(state, end_ms));
