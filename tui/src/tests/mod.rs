@@ -6,6 +6,8 @@ mod harness;
 mod help;
 mod kill;
 mod list;
+mod past_harness;
 mod screens;
 mod small;
+mod time_travel;
 mod timeline;
