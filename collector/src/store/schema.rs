@@ -264,11 +264,12 @@ CREATE TABLE events (
 ) STRICT;
 CREATE INDEX events_of_identities ON events (agent_id, cursor) WHERE kind = 11;
 CREATE INDEX events_of_commands ON events (agent_id, value) WHERE kind IN (2, 3);
+-- What only some events have. Who, words and step are rows of texts.
 CREATE TABLE event_details (
     cursor INTEGER PRIMARY KEY,
-    \"by\" TEXT,
-    words TEXT,
-    step TEXT,
+    \"by\" INTEGER,
+    words INTEGER,
+    step INTEGER,
     missed INTEGER,
     interval_ms INTEGER,
     session INTEGER,
@@ -276,6 +277,14 @@ CREATE TABLE event_details (
     obeyed_ms INTEGER,
     last_lines TEXT
 ) STRICT;
+
+-- Texts, each once. No event has one that is stored more than 65,536 events after the one that noted its use.
+CREATE TABLE texts (
+    id INTEGER PRIMARY KEY,
+    used INTEGER NOT NULL,
+    text TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE INDEX texts_by_use ON texts (used);
 
 -- The fleet after the event at the cursor, now and then: what a moment is read from, with the events that
 -- follow. Also the way from times to cursors: the latest time up to the cursor, and the earliest since the
@@ -308,15 +317,16 @@ CREATE TABLE gaps (
     to_ms INTEGER NOT NULL,
     cause INTEGER NOT NULL
 ) STRICT;
--- The number of an outage is the cursor of the event that began it. Beats go on being missed from run_from_ms.
+-- The number of an outage is the cursor of the event that began it. Cause and step are rows of texts. Beats go
+-- on being missed from run_from_ms.
 CREATE TABLE outages (
     cursor INTEGER PRIMARY KEY,
     agent_id INTEGER NOT NULL,
     start_ms INTEGER NOT NULL,
     end_ms INTEGER,
     worst INTEGER NOT NULL,
-    cause TEXT,
-    step TEXT,
+    cause INTEGER,
+    step INTEGER,
     missed INTEGER NOT NULL DEFAULT 0,
     run_from_ms INTEGER,
     run_interval_ms INTEGER
@@ -353,8 +363,10 @@ CREATE VIEW readable_events AS
             AS \"from\",
         (SELECT name FROM names WHERE what = iif(e.kind = 8, 'gap', 'status') AND code = e.status)
             AS \"to\",
-        e.value, d.\"by\",
-        coalesce(d.words, iif(e.kind = 1, 'a live beat', NULL)) AS words, d.step, d.last_lines
+        e.value, (SELECT text FROM texts WHERE id = d.\"by\") AS \"by\",
+        coalesce((SELECT text FROM texts WHERE id = d.words), iif(e.kind = 1, 'a live beat', NULL))
+            AS words,
+        (SELECT text FROM texts WHERE id = d.step) AS step, d.last_lines
     FROM events e LEFT JOIN event_details d USING (cursor) LEFT JOIN agents a ON a.id = e.agent_id
         LEFT JOIN names k ON k.what = 'event' AND k.code = e.kind;
 CREATE VIEW readable_outages AS
@@ -362,8 +374,9 @@ CREATE VIEW readable_outages AS
         strftime('%Y-%m-%dT%H:%M:%fZ', o.start_ms / 1000.0, 'unixepoch') AS start,
         strftime('%Y-%m-%dT%H:%M:%fZ', o.end_ms / 1000.0, 'unixepoch') AS \"end\",
         (o.end_ms - o.start_ms) / 1000.0 AS seconds,
-        (SELECT name FROM names WHERE what = 'status' AND code = o.worst) AS worst, o.cause, o.step,
-        o.missed AS missed_beats
+        (SELECT name FROM names WHERE what = 'status' AND code = o.worst) AS worst,
+        (SELECT text FROM texts WHERE id = o.cause) AS cause,
+        (SELECT text FROM texts WHERE id = o.step) AS step, o.missed AS missed_beats
     FROM outages o LEFT JOIN agents a ON a.id = o.agent_id;
 ");
 

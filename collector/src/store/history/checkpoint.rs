@@ -2,7 +2,7 @@
 //! last one before it and the events that follow, however long history is. They are also the index from
 //! times to events, which are stored nearly in the order of their times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -150,6 +150,23 @@ pub(crate) fn fleet_at(conn: &Connection, at_ms: i64) -> rusqlite::Result<PastFl
         }
     })?;
     Ok(fleet)
+}
+
+/// Returns what was known before the first event that is stored.
+pub(super) fn fleet_before_events(conn: &Connection) -> rusqlite::Result<PastFleet> {
+    let first = "SELECT coalesce(min(cursor), 0x7fffffffffffffff) FROM events";
+    let first: i64 = conn.prepare_cached(first)?.query_row([], |row| row.get(0))?;
+    Ok(base(conn, "cursor < ?1", first)?.1)
+}
+
+/// Returns the agents whose outage began before an event, is stored, and was going on then.
+pub(super) fn outages_before(conn: &Connection, first: i64) -> rusqlite::Result<BTreeSet<i64>> {
+    let (_, fleet) = base(conn, "cursor < ?1", first)?;
+    let sql = "SELECT agent_id FROM outages WHERE cursor < ?1";
+    let mut statement = conn.prepare(sql)?;
+    let agents = statement.query_map([first], |row| row.get(0))?;
+    let is_out = |agent: &i64| fleet.get(agent).is_some_and(|agent| agent.outage.is_some());
+    agents.filter(|agent| agent.as_ref().map_or(true, is_out)).collect()
 }
 
 /// Returns the last checkpoint for which a condition holds, as its cursor and fleet; an empty fleet before
@@ -316,7 +333,7 @@ mod tests {
     use heartline_config::Retention;
     use heartline_vocabulary::{AgentStatus, Reason};
 
-    use super::super::event::{self, EventRow};
+    use super::super::event::{EventRow, EventWriter};
     use super::super::{open, prune};
     use super::*;
 
@@ -337,7 +354,7 @@ mod tests {
                 if is_transition { (Some(number), None) } else { (None, Some(number)) };
             let event = EventRow { status, value, ..EventRow::of_agent(kind, id, at_ms) };
             let tx = self.conn.transaction().unwrap();
-            event::append(&tx, &event).unwrap();
+            EventWriter::new(&tx).append(&event).unwrap();
             let sql = match kind {
                 EventCode::Transition => {
                     "UPDATE agents SET status = ?2, since_ms = ?3 WHERE id = ?1"

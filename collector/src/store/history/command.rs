@@ -20,7 +20,9 @@ pub(crate) struct RecordedCommand {
 pub(crate) fn newest_commands(conn: &Connection) -> rusqlite::Result<Vec<RecordedCommand>> {
     // SQLite takes the other columns from the row with the maximum.
     let mut statement = conn.prepare(
-        "SELECT agent_id, kind, max(value), coalesce(\"by\", ''), coalesce(words, ''), at_ms \
+        "SELECT agent_id, kind, max(value), \
+            coalesce((SELECT text FROM texts WHERE id = \"by\"), ''), \
+            coalesce((SELECT text FROM texts WHERE id = words), ''), at_ms \
          FROM events LEFT JOIN event_details USING (cursor) \
          WHERE kind IN (2, 3) AND agent_id IS NOT NULL GROUP BY agent_id",
     )?;

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use heartline_fleet::{HistoryDbRow, WorkRow, WriteTicket};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::event::EventWriter;
 use super::fold::{self, FoldCursors};
 use super::resolution::RollupResolution;
-use super::{agents, event, open};
+use super::{agents, open};
 use crate::clock::{AliveMoment, WallClockAnchor};
 use crate::store::commit_number::CommitNumbers;
 use crate::store::rollup::{Rollup, WorkCounts};
@@ -50,6 +51,7 @@ pub(super) fn commit<'a>(
 ) -> rusqlite::Result<CommittedWork> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut work = WorkBatch::default();
+    let mut events = EventWriter::new(&tx);
     let mut rows = rows.peekable();
     let number = match rows.peek() {
         Some(_) => Some(context.numbers.write_to_history(&tx)?),
@@ -59,7 +61,7 @@ pub(super) fn commit<'a>(
         if let HistoryDbRow::Work(row) = row {
             work.add(&tx, row, anchor.wall_ms(row.at))?;
         } else {
-            event::write(&tx, row, anchor)?;
+            events.write(row, anchor)?;
             agents::apply(&tx, row, anchor)?;
         }
     }

@@ -13,11 +13,14 @@
 //! | `forgotten` | | by |
 //! | `identity` | was: the process id; value: a row of `identities` | |
 
+use std::collections::BTreeSet;
+
 use heartline_fleet::{HistoryDbRow, Transition, TransitionCause};
 use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Identity};
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::code::{EventCode, GapCauseCode, StatusCode};
+use super::text::TextTable;
 use super::{identity, outage, strip};
 use crate::clock::WallClockAnchor;
 use crate::store::sql::{self, execute};
@@ -37,7 +40,7 @@ pub(super) struct EventRow {
     pub(super) details: EventDetails,
 }
 
-/// The columns of `event_details`.
+/// The columns of `event_details`, with their texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct EventDetails {
     pub(super) by: Option<String>,
@@ -52,69 +55,135 @@ pub(super) struct EventDetails {
     pub(super) last_lines: Option<String>,
 }
 
-/// Writes a row of the fleet as an event, if it is one, with all that follows from it.
-pub(super) fn write(
-    tx: &Transaction<'_>,
-    row: &HistoryDbRow,
-    anchor: WallClockAnchor,
-) -> rusqlite::Result<()> {
-    let event = match row {
-        HistoryDbRow::Identity { id, at, identity: Identity { pid, shared } } => EventRow {
-            was: pid.map(i64::from),
-            value: Some(identity::intern(tx, shared)?),
-            ..EventRow::of_agent(EventCode::Identity, id.0, anchor.wall_ms(*at))
-        },
-        row => match EventRow::of(row, anchor) {
-            Some(event) => event,
-            None => return Ok(()),
-        },
-    };
-    append(tx, &event)
+/// Writes events in one transaction, with all that follows from them.
+pub(super) struct EventWriter<'a> {
+    tx: &'a Connection,
+    texts: TextTable,
+    /// The first event that anything follows from that is not stored yet…
+    first: i64,
+    /// …and the agents whose outage began before it: what follows for that is stored, until its end.
+    settled: BTreeSet<i64>,
 }
 
-/// Appends an event, with all that follows from it.
-pub(super) fn append(tx: &Transaction<'_>, event: &EventRow) -> rusqlite::Result<()> {
-    let EventRow { at_ms, agent, kind, was, status, value, details } = event;
-    execute(
-        tx,
-        "INSERT INTO events (at_ms, agent_id, kind, was, status, value) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![at_ms, agent, kind, was, status, value],
-    )?;
-    let cursor = tx.last_insert_rowid();
-    if *details != EventDetails::default() {
-        details.write(tx, cursor)?;
+impl<'a> EventWriter<'a> {
+    pub(super) fn new(tx: &'a Transaction<'_>) -> Self {
+        Self { tx, texts: TextTable::default(), first: 0, settled: BTreeSet::new() }
     }
-    if *kind == EventCode::Identity {
-        let sql = "UPDATE agents SET pid = ?2, identity = ?3 WHERE id = ?1";
-        execute(tx, sql, params![agent, was, value])?;
+
+    /// Derives anew what follows from the events from a cursor on, but for the outages of agents that had
+    /// one before, each until its end.
+    pub(super) fn deriving(tx: &'a Transaction<'_>, first: i64, settled: BTreeSet<i64>) -> Self {
+        Self { first, settled, ..Self::new(tx) }
     }
-    derive(tx, cursor, event)
+
+    /// Writes a row of the fleet as an event, if it is one.
+    pub(super) fn write(
+        &mut self,
+        row: &HistoryDbRow,
+        anchor: WallClockAnchor,
+    ) -> rusqlite::Result<()> {
+        let event = match row {
+            HistoryDbRow::Identity { id, at, identity: Identity { pid, shared } } => EventRow {
+                was: pid.map(i64::from),
+                value: Some(identity::intern(self.tx, shared)?),
+                ..EventRow::of_agent(EventCode::Identity, id.0, anchor.wall_ms(*at))
+            },
+            row => match EventRow::of(row, anchor) {
+                Some(event) => event,
+                None => return Ok(()),
+            },
+        };
+        self.append(&event)
+    }
+
+    /// Appends an event.
+    pub(super) fn append(&mut self, event: &EventRow) -> rusqlite::Result<()> {
+        let EventRow { at_ms, agent, kind, was, status, value, details } = event;
+        execute(
+            self.tx,
+            "INSERT INTO events (at_ms, agent_id, kind, was, status, value) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![at_ms, agent, kind, was, status, value],
+        )?;
+        let cursor = self.tx.last_insert_rowid();
+        let texts = self.intern(cursor, details)?;
+        if *details != EventDetails::default() {
+            details.write(self.tx, cursor, &texts)?;
+        }
+        if *kind == EventCode::Identity {
+            let sql = "UPDATE agents SET pid = ?2, identity = ?3 WHERE id = ?1";
+            execute(self.tx, sql, params![agent, was, value])?;
+        }
+        self.derive_with(cursor, event, &texts)
+    }
+
+    /// Derives what follows from an event that is stored.
+    pub(super) fn derive(&mut self, cursor: i64, event: &EventRow) -> rusqlite::Result<()> {
+        let texts = self.intern(cursor, &event.details)?;
+        self.derive_with(cursor, event, &texts)
+    }
+
+    fn derive_with(
+        &mut self,
+        cursor: i64,
+        event: &EventRow,
+        texts: &DetailTexts,
+    ) -> rusqlite::Result<()> {
+        if let (EventCode::Gap, Some(from_ms)) = (event.kind, event.value) {
+            let sql = "INSERT INTO gaps (cursor, from_ms, to_ms, cause) VALUES (?1, ?2, ?3, ?4)";
+            execute(self.tx, sql, params![cursor, from_ms, event.at_ms, event.status])?;
+            return outage::skip_gap(self.tx, self.first, (from_ms, event.at_ms));
+        }
+        strip::append(self.tx, cursor, event)?;
+        match event.agent {
+            Some(agent) if self.settled.contains(&agent) => {
+                if outage::is_end(event) {
+                    self.settled.remove(&agent);
+                }
+                Ok(())
+            }
+            _ => outage::apply(self.tx, cursor, event, texts),
+        }
+    }
+
+    fn intern(&mut self, cursor: i64, details: &EventDetails) -> rusqlite::Result<DetailTexts> {
+        let mut intern = |text: &Option<String>| {
+            let text = text.as_deref();
+            text.map(|text| self.texts.intern(self.tx, text, cursor)).transpose()
+        };
+        Ok(DetailTexts {
+            by: intern(&details.by)?,
+            words: intern(&details.words)?,
+            step: intern(&details.step)?,
+        })
+    }
 }
 
-/// Derives what follows from an event that is stored.
-pub(super) fn derive(tx: &Transaction<'_>, cursor: i64, event: &EventRow) -> rusqlite::Result<()> {
-    if let (EventCode::Gap, Some(from_ms)) = (event.kind, event.value) {
-        let sql = "INSERT INTO gaps (cursor, from_ms, to_ms, cause) VALUES (?1, ?2, ?3, ?4)";
-        execute(tx, sql, params![cursor, from_ms, event.at_ms, event.status])?;
-        return outage::skip_gap(tx, from_ms, event.at_ms);
-    }
-    strip::append(tx, cursor, event)?;
-    outage::apply(tx, cursor, event)
+/// The rows of `texts` of an event.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DetailTexts {
+    pub(super) by: Option<i64>,
+    pub(super) words: Option<i64>,
+    pub(super) step: Option<i64>,
 }
 
 impl EventDetails {
-    fn write(&self, tx: &Transaction<'_>, cursor: i64) -> rusqlite::Result<usize> {
+    fn write(
+        &self,
+        conn: &Connection,
+        cursor: i64,
+        texts: &DetailTexts,
+    ) -> rusqlite::Result<usize> {
         execute(
-            tx,
+            conn,
             "INSERT INTO event_details (cursor, \"by\", words, step, missed, interval_ms, session, \
                 delivered_ms, obeyed_ms, last_lines) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             params![
                 cursor,
-                self.by,
-                self.words,
-                self.step,
+                texts.by,
+                texts.words,
+                texts.step,
                 self.missed,
                 self.interval_ms,
                 self.session,
@@ -133,8 +202,10 @@ pub(super) fn visit_after(
     mut visit: impl FnMut(i64, &EventRow) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let mut statement = conn.prepare_cached(
-        "SELECT events.cursor, at_ms, agent_id, kind, was, status, value, \"by\", words, step, missed, \
-            interval_ms, session, delivered_ms, obeyed_ms, last_lines \
+        "SELECT events.cursor, at_ms, agent_id, kind, was, status, value, \
+            (SELECT text FROM texts WHERE id = \"by\"), (SELECT text FROM texts WHERE id = words), \
+            (SELECT text FROM texts WHERE id = step), missed, interval_ms, session, delivered_ms, \
+            obeyed_ms, last_lines \
          FROM events LEFT JOIN event_details USING (cursor) WHERE events.cursor > ?1 \
          ORDER BY events.cursor",
     )?;

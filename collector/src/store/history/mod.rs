@@ -1,5 +1,6 @@
 //! `history.db`: events, sessions, and work.
 
+mod agent_moment;
 mod agents;
 pub(super) mod checkpoint;
 mod code;
@@ -16,8 +17,10 @@ mod replace;
 mod resolution;
 mod spill;
 pub(super) mod strip;
+mod text;
 mod writer;
 
+pub(super) use agent_moment::AgentMoment;
 pub(super) use agents::{AgentRecord, merge_agents};
 pub(super) use code::{EventCode, GapCauseCode, StatusCode};
 pub(super) use command::{RecordedCommand, newest_commands};

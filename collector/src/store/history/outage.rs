@@ -3,16 +3,17 @@
 //! end it. Its number is the cursor of the event that began it.
 
 use heartline_vocabulary::{AgentStatus, State};
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::checkpoint;
 use super::code::{self, EventCode, StatusCode};
-use super::event::{self, EventRow};
+use super::event::{self, DetailTexts, EventRow, EventWriter};
 use crate::store::meta;
 use crate::store::sql::execute;
 
 /// Version of what is derived from events, and of the numbers that stand for names; what is of another one
 /// is derived anew when a database is opened.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// Key of the table `meta`.
 const DERIVED: &str = "outages_version";
 
@@ -29,28 +30,44 @@ struct OpenOutage {
 }
 
 /// Derives what follows from an event that was appended.
-pub(super) fn apply(tx: &Transaction<'_>, cursor: i64, event: &EventRow) -> rusqlite::Result<()> {
+pub(super) fn apply(
+    conn: &Connection,
+    cursor: i64,
+    event: &EventRow,
+    texts: &DetailTexts,
+) -> rusqlite::Result<()> {
     let Some(agent) = event.agent else { return Ok(()) };
-    match (event.kind, event.to_status()) {
-        (EventCode::Transition, Some(status)) if is_outage(status) => match find_open(tx, agent)? {
-            Some(outage) => outage.go_on(tx, event, status),
-            None => begin(tx, cursor, agent, event, status),
+    match event.to_status().filter(|status| is_outage(*status)) {
+        Some(status) => match find_open(conn, agent)? {
+            Some(outage) => outage.go_on(conn, event, texts, status),
+            None => begin(conn, (cursor, agent), event, texts, status),
         },
-        (EventCode::Transition, Some(_)) | (EventCode::Forgotten, None) => {
-            match find_open(tx, agent)? {
-                Some(outage) => outage.end(tx, event.at_ms),
-                None => Ok(()),
-            }
-        }
-        _ => Ok(()),
+        None if is_end(event) => match find_open(conn, agent)? {
+            Some(outage) => outage.end(conn, event.at_ms),
+            None => Ok(()),
+        },
+        None => Ok(()),
     }
 }
 
-/// Takes a time that was not observed out of the runs of missed beats.
-pub(super) fn skip_gap(tx: &Transaction<'_>, from_ms: i64, to_ms: i64) -> rusqlite::Result<()> {
+/// Returns whether an event ends an outage of its agent.
+pub(super) fn is_end(event: &EventRow) -> bool {
+    match event.kind {
+        EventCode::Transition => event.to_status().is_some_and(|status| !is_outage(status)),
+        EventCode::Forgotten => true,
+        _ => false,
+    }
+}
+
+/// Takes a time that was not observed out of the runs of missed beats, of outages from a cursor on.
+pub(super) fn skip_gap(
+    conn: &Connection,
+    first: i64,
+    (from_ms, to_ms): (i64, i64),
+) -> rusqlite::Result<()> {
     let sql = "UPDATE outages SET run_from_ms = run_from_ms + ?2 - max(?1, run_from_ms) \
-               WHERE end_ms IS NULL AND run_from_ms < ?2";
-    execute(tx, sql, params![from_ms, to_ms])?;
+               WHERE end_ms IS NULL AND run_from_ms < ?2 AND cursor >= ?3";
+    execute(conn, sql, params![from_ms, to_ms, first])?;
     Ok(())
 }
 
@@ -61,9 +78,15 @@ pub(super) fn derive_if_outdated(conn: &mut Connection) -> rusqlite::Result<()> 
         return Ok(());
     }
     let tx = conn.transaction()?;
-    tx.execute_batch("DELETE FROM outages; DELETE FROM gaps; DELETE FROM strips;")?;
+    let first: Option<i64> = tx.query_row("SELECT min(cursor) FROM events", [], |row| row.get(0))?;
+    let first = first.unwrap_or(i64::MAX);
+    // Outages that go on since before the first event have nothing that they could be derived from.
+    tx.execute("DELETE FROM outages WHERE cursor >= ?1", [first])?;
+    tx.execute_batch("DELETE FROM gaps; DELETE FROM strips;")?;
+    let settled = checkpoint::outages_before(&tx, first)?;
     code::write_names(&tx)?;
-    event::visit_after(&tx, 0, |cursor, event| event::derive(&tx, cursor, event))?;
+    let mut writer = EventWriter::deriving(&tx, first, settled);
+    event::visit_after(&tx, 0, |cursor, event| writer.derive(cursor, event))?;
     meta::set(&tx, DERIVED, VERSION)?;
     tx.commit()
 }
@@ -92,15 +115,15 @@ fn find_open(conn: &Connection, agent: i64) -> rusqlite::Result<Option<OpenOutag
 }
 
 fn begin(
-    tx: &Transaction<'_>,
-    cursor: i64,
-    agent: i64,
+    conn: &Connection,
+    (cursor, agent): (i64, i64),
     event: &EventRow,
+    texts: &DetailTexts,
     status: AgentStatus,
 ) -> rusqlite::Result<()> {
     let run = run_of(event);
     execute(
-        tx,
+        conn,
         "INSERT INTO outages (cursor, agent_id, start_ms, worst, cause, step, run_from_ms, \
             run_interval_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
@@ -108,8 +131,8 @@ fn begin(
             agent,
             event.at_ms,
             StatusCode(status).code(),
-            event.details.words,
-            event.details.step,
+            texts.words,
+            texts.step,
             run.map(|run| run.0),
             run.map(|run| run.1)
         ],
@@ -128,8 +151,9 @@ impl OpenOutage {
     /// Goes on in another status.
     fn go_on(
         self,
-        tx: &Transaction<'_>,
+        conn: &Connection,
         event: &EventRow,
+        texts: &DetailTexts,
         status: AgentStatus,
     ) -> rusqlite::Result<()> {
         let run = run_of(event);
@@ -144,27 +168,17 @@ impl OpenOutage {
                    WHERE cursor = ?1";
         let worst = StatusCode(status).code();
         let (from_ms, interval_ms) = run.unzip();
-        execute(
-            tx,
-            sql,
-            params![
-                self.cursor,
-                missed,
-                from_ms,
-                interval_ms,
-                is_worse,
-                worst,
-                event.details.words
-            ],
-        )?;
+        let row =
+            params![self.cursor, missed, from_ms, interval_ms, is_worse, worst, texts.words];
+        execute(conn, sql, row)?;
         Ok(())
     }
 
-    fn end(self, tx: &Transaction<'_>, at_ms: i64) -> rusqlite::Result<()> {
+    fn end(self, conn: &Connection, at_ms: i64) -> rusqlite::Result<()> {
         let (end_ms, missed) = (at_ms.max(self.start_ms), self.missed_until(at_ms));
         let sql = "UPDATE outages SET end_ms = ?2, missed = ?3, run_from_ms = NULL, \
                    run_interval_ms = NULL WHERE cursor = ?1";
-        execute(tx, sql, params![self.cursor, end_ms, missed])?;
+        execute(conn, sql, params![self.cursor, end_ms, missed])?;
         Ok(())
     }
 

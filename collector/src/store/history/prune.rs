@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::fold::FoldCursors;
 use super::resolution::RollupResolution;
-use super::{checkpoint, strip};
+use super::{checkpoint, strip, text};
 use crate::store::meta;
 use crate::store::prune::{CHUNK_ROWS, oldest_kept_ms, prune_forgotten};
 use crate::store::sql::execute;
@@ -53,6 +53,7 @@ pub(super) fn step(
         || RollupResolution::Day.prune(conn, RollupResolution::Day.slot(days_ms), CHUNK_ROWS)? > 0
         || prune_sessions(conn, hours_ms)? > 0
         || prune_events(conn, retention.events, events_ms)?
+        || prune_texts(conn)? > 0
         || prune_forgotten(conn, DELETE_SESSIONS, retention, now_ms)?)
 }
 
@@ -64,6 +65,14 @@ fn prune_sessions(conn: &Connection, before_ms: i64) -> rusqlite::Result<usize> 
          FROM sessions WHERE ended_ms IS NOT NULL AND ended_ms < ?1 LIMIT ?2)",
         params![before_ms, CHUNK_ROWS],
     )
+}
+
+/// Removes texts that were those of events which are removed.
+fn prune_texts(conn: &Connection) -> rusqlite::Result<usize> {
+    match meta::get(conn, PRUNED_THROUGH)? {
+        Some(through) => text::prune(conn, through, CHUNK_ROWS),
+        None => Ok(0),
+    }
 }
 
 /// Removes a chunk of the events before a time, with what was derived from them; returns whether there

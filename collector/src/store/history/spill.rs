@@ -15,7 +15,8 @@ use heartline_vocabulary::AgentRowId;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::commit::{CommitContext, commit};
-use super::{event, identity, open};
+use super::event::{self, EventWriter};
+use super::{identity, open};
 use crate::clock::{self, AliveMoment, WallClockAnchor};
 use crate::store::commit_number::CommitNumbers;
 use crate::store::disk;
@@ -173,10 +174,11 @@ fn merge_attached(history: &mut Connection, spilled: &Connection) -> rusqlite::R
     // A crash may have come between this commit and the removal of the file.
     if meta::get(&tx, SPILL_ID)? != Some(spill_id) {
         tx.execute_batch(MERGE)?;
+        let mut writer = EventWriter::new(&tx);
         event::visit_after(spilled, 0, |_, event| {
             let mut event = event.clone();
             identity::translate(spilled, &tx, &mut event)?;
-            event::append(&tx, &event)
+            writer.append(&event)
         })?;
         execute(
             &tx,

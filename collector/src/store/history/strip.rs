@@ -3,14 +3,16 @@
 //! larger than the events. A strip is found by one key, and most agents' is a kilobyte.
 //!
 //! ```text
-//! time since the entry before, in ms (zigzag) │ what │ cursor since the entry before      each a LEB128
+//! time since the entry before, in ms (zigzag) │ what │ cursor since the entry before │ value      each a LEB128
 //! ```
 //! The first entry counts from the begin of the slot, and from cursor 0. What: twice the code of the status of
-//! a transition, or twice the kind of another event and 1.
+//! a transition, or twice the kind of another event and 1. Only an identity has a value, its row of
+//! `identities`: the past is filtered by the hosts and labels of then.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::code::EventCode;
 use super::event::EventRow;
@@ -31,20 +33,30 @@ pub(crate) struct StripEntry {
     pub(crate) kind: EventCode,
     /// The code of the status that a transition led to.
     pub(crate) status: Option<i64>,
+    /// The row of `identities` that the agent took.
+    pub(crate) identity: Option<i64>,
 }
+
+/// Agents whose strips are read before the next ones are.
+const BLOCK_AGENTS: i64 = 256;
+
+/// A key: slot, agent, part.
+const AGENT_BITS: u32 = 32;
+const PART_BITS: u32 = 12;
+const AGENT_MASK: i64 = (1 << AGENT_BITS) - 1;
 
 /// Returns the keys of all parts of a strip.
 fn keys(slot: i64, agent: i64) -> RangeInclusive<i64> {
-    let first = (slot << 44) | (agent << 12);
-    first..=first | 0xfff
+    let first = (slot << (AGENT_BITS + PART_BITS)) | (agent << PART_BITS);
+    first..=first | ((1 << PART_BITS) - 1)
 }
 
 /// Appends an event to the strip of its agent.
-pub(super) fn append(tx: &Transaction<'_>, cursor: i64, event: &EventRow) -> rusqlite::Result<()> {
+pub(super) fn append(conn: &Connection, cursor: i64, event: &EventRow) -> rusqlite::Result<()> {
     let Some(agent) = event.agent else { return Ok(()) };
     let slot = event.at_ms.div_euclid(SLOT_MS);
     let keys = keys(slot, agent);
-    let last: Option<(i64, Vec<u8>, i64, i64)> = tx
+    let last: Option<(i64, Vec<u8>, i64, i64)> = conn
         .prepare_cached(
             "SELECT key, strip, last_ms, last_cursor FROM strips WHERE key BETWEEN ?1 AND ?2 \
              ORDER BY key DESC LIMIT 1",
@@ -65,10 +77,13 @@ pub(super) fn append(tx: &Transaction<'_>, cursor: i64, event: &EventRow) -> rus
     push(&mut strip, zigzag(event.at_ms - last_ms));
     push(&mut strip, what.cast_unsigned());
     push(&mut strip, (cursor - last_cursor).cast_unsigned());
+    if event.kind == EventCode::Identity {
+        push(&mut strip, event.value.unwrap_or(0).cast_unsigned());
+    }
     let sql = "INSERT INTO strips (key, last_ms, last_cursor, strip) VALUES (?1, ?2, ?3, ?4) \
                ON CONFLICT (key) DO UPDATE SET last_ms = excluded.last_ms, \
                   last_cursor = excluded.last_cursor, strip = excluded.strip";
-    execute(tx, sql, params![key, event.at_ms, cursor, strip])?;
+    execute(conn, sql, params![key, event.at_ms, cursor, strip])?;
     Ok(())
 }
 
@@ -144,10 +159,65 @@ fn slots(
     let end = |sql: &str| -> rusqlite::Result<Option<i64>> {
         conn.prepare_cached(sql)?.query_row([], |row| row.get(0))
     };
-    let first = end("SELECT min(key) FROM strips")?.map_or(0, |key| key >> 44);
-    let last = end("SELECT max(key) FROM strips")?.map_or(-1, |key| key >> 44);
+    let first = end("SELECT min(key) FROM strips")?.map_or(0, |key| key >> (AGENT_BITS + PART_BITS));
+    let last = end("SELECT max(key) FROM strips")?.map_or(-1, |key| key >> (AGENT_BITS + PART_BITS));
     let slot = |ms: i64| ms.div_euclid(SLOT_MS);
     Ok(first.max(slot(*times_ms.start()))..=last.min(slot(*times_ms.end())))
+}
+
+/// Calls `visit` with the agents of a range that have events between two moments, both included, and with
+/// those, by their cursors. The agents come in no particular order.
+pub(crate) fn visit_agents(
+    conn: &Connection,
+    agents: &RangeInclusive<i64>,
+    times_ms: &RangeInclusive<i64>,
+    mut visit: impl FnMut(i64, &[StripEntry]),
+) -> rusqlite::Result<()> {
+    let sql = "SELECT key, strip FROM strips WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+    let mut statement = conn.prepare_cached(sql)?;
+    let slots = slots(conn, times_ms)?;
+    let mut first = *agents.start();
+    while first <= *agents.end() {
+        let last = first.saturating_add(BLOCK_AGENTS - 1).min(*agents.end());
+        let mut found = HashMap::<i64, Vec<StripEntry>>::new();
+        for slot in slots.clone() {
+            let (from, to) = (*keys(slot, first).start(), *keys(slot, last).end());
+            let mut rows = statement.query([from, to])?;
+            while let Some(row) = rows.next()? {
+                let agent = (row.get::<_, i64>(0)? >> PART_BITS) & AGENT_MASK;
+                decode(slot, row.get_ref(1)?.as_blob()?, found.entry(agent).or_default());
+            }
+        }
+        for (agent, mut entries) in found {
+            entries.retain(|entry| times_ms.contains(&entry.at_ms));
+            entries.sort_unstable_by_key(|entry| entry.cursor);
+            visit(agent, &entries);
+        }
+        first = last + 1;
+    }
+    Ok(())
+}
+
+/// Returns an agent's events up to a moment, by their cursors: those since the last one for which `is_enough`
+/// holds, and some before; all of them where there is none.
+pub(super) fn entries_back(
+    conn: &Connection,
+    agent: i64,
+    until_ms: i64,
+    is_enough: impl Fn(&StripEntry) -> bool,
+) -> rusqlite::Result<Vec<StripEntry>> {
+    let mut found = Vec::new();
+    let mut has_enough = false;
+    for slot in slots(conn, &(i64::MIN..=until_ms))?.rev() {
+        read_slot(conn, slot, agent, &mut found)?;
+        // One slot more: an event can be stamped a little before one that was stored earlier.
+        if std::mem::replace(&mut has_enough, found.iter().any(&is_enough)) {
+            break;
+        }
+        found.retain(|entry| entry.at_ms <= until_ms);
+    }
+    found.sort_unstable_by_key(|entry| entry.cursor);
+    Ok(found)
 }
 
 fn read_slot(
@@ -182,7 +252,11 @@ fn decode_entry(strip: &mut &[u8], at_ms: &mut i64, cursor: &mut i64) -> Option<
         0 => (EventCode::Transition, Some(what >> 1)),
         _ => (EventCode::from_code(what >> 1)?, None),
     };
-    Some(StripEntry { at_ms: *at_ms, cursor: *cursor, kind, status })
+    let identity = match kind {
+        EventCode::Identity => Some(take(strip)?.cast_signed()),
+        _ => None,
+    };
+    Some(StripEntry { at_ms: *at_ms, cursor: *cursor, kind, status, identity })
 }
 
 const fn zigzag(number: i64) -> u64 {
@@ -219,7 +293,7 @@ fn take(rest: &mut &[u8]) -> Option<u64> {
 
 /// Removes the strips of slots that are over before a moment, at most `limit`; returns how many.
 pub(super) fn prune(conn: &Connection, before_ms: i64, limit: u32) -> rusqlite::Result<usize> {
-    let first_kept = before_ms.div_euclid(SLOT_MS) << 44;
+    let first_kept = before_ms.div_euclid(SLOT_MS) << (AGENT_BITS + PART_BITS);
     let sql = "DELETE FROM strips WHERE key IN \
                (SELECT key FROM strips WHERE key < ?1 ORDER BY key LIMIT ?2)";
     execute(conn, sql, params![first_kept, limit])
@@ -227,14 +301,20 @@ pub(super) fn prune(conn: &Connection, before_ms: i64, limit: u32) -> rusqlite::
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::super::open;
     use super::*;
 
     fn event(at_ms: i64, agent: i64, status: Option<i64>) -> EventRow {
-        let kind = if status.is_some() { EventCode::Transition } else { EventCode::Session };
-        EventRow { status, ..EventRow::of_agent(kind, agent, at_ms) }
+        let kind = match status {
+            Some(_) => EventCode::Transition,
+            None if at_ms % 2 == 0 => EventCode::Identity,
+            None => EventCode::Session,
+        };
+        EventRow { status, value: Some(at_ms % 500), ..EventRow::of_agent(kind, agent, at_ms) }
     }
 
     #[test]
@@ -251,7 +331,8 @@ mod tests {
             let stamp_ms = at_ms - rng.i64(0..10_000);
             let event = event(stamp_ms, agent, status);
             append(&tx, cursor, &event).unwrap();
-            let entry = StripEntry { at_ms: stamp_ms, cursor, kind: event.kind, status };
+            let identity = event.value.filter(|_| event.kind == EventCode::Identity);
+            let entry = StripEntry { at_ms: stamp_ms, cursor, kind: event.kind, status, identity };
             expected.push((agent, entry));
         }
         tx.commit().unwrap();
@@ -272,6 +353,22 @@ mod tests {
             assert!(newest.len() >= 50 && wanted.ends_with(&newest), "{}", newest.len());
         }
         assert_eq!(entries(&conn, 4, &(i64::MIN..=i64::MAX)).unwrap(), []);
+        let (from_ms, until_ms) = (at_ms - 40 * 86_400_000, at_ms - 20 * 86_400_000);
+        let (mut visited, last) = (BTreeMap::new(), 1 << 20);
+        visit_agents(&conn, &(2..=last), &(from_ms..=until_ms), |agent, entries| {
+            assert!(visited.insert(agent, entries.to_vec()).is_none(), "each once");
+        })
+        .unwrap();
+        for agent in 2..=3 {
+            let one = entries(&conn, agent, &(from_ms..=until_ms)).unwrap();
+            assert_eq!(visited.remove(&agent), Some(one));
+            let is_seven = |it: &StripEntry| it.status == Some(7);
+            let back = entries_back(&conn, agent, until_ms, is_seven).unwrap();
+            let all = entries(&conn, agent, &(i64::MIN..=until_ms)).unwrap();
+            assert!(all.ends_with(&back) && back.iter().any(is_seven) && back.len() < all.len());
+            assert_eq!(entries_back(&conn, agent, until_ms, |_| false).unwrap(), all);
+        }
+        assert!(visited.is_empty());
     }
 
     proptest! {

@@ -12,7 +12,8 @@ use crate::store::history::strip::{self, StripEntry};
 use crate::store::history::{EventCode, GapCauseCode, StatusCode, UNWRITTEN_CAUSE};
 use crate::store::sql;
 
-const COLUMNS: &str = "events.cursor, at_ms, agents.name, kind, was, events.status, value, \"by\", words, \
+const COLUMNS: &str = "events.cursor, at_ms, agents.name, kind, was, events.status, value, \
+    (SELECT text FROM texts WHERE id = \"by\"), (SELECT text FROM texts WHERE id = words), \
     session, delivered_ms, obeyed_ms, last_lines";
 
 const TABLES: &str = "events LEFT JOIN agents ON agents.id = agent_id \

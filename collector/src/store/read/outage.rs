@@ -11,10 +11,13 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::identity::IdentityReader;
 use super::range::{PageRange, agent_ids};
 use super::{ReadError, StoreReader, gap};
-use crate::store::history::{StatusCode, checkpoint, is_outage, missed_in_run, strip};
+use crate::store::history::{
+    AgentMoment, StatusCode, checkpoint, is_outage, missed_in_run, strip,
+};
 use crate::store::sql;
 
-const COLUMNS: &str = "outages.cursor, agent_id, agents.name, start_ms, end_ms, worst, cause, step, missed, \
+const COLUMNS: &str = "outages.cursor, agent_id, agents.name, start_ms, end_ms, worst, \
+    (SELECT text FROM texts WHERE id = cause), (SELECT text FROM texts WHERE id = step), missed, \
     run_from_ms, run_interval_ms";
 
 const TABLES: &str = "outages LEFT JOIN agents ON agents.id = agent_id";
@@ -140,11 +143,11 @@ fn of_agent(
     let ids = agent_ids(conn, agent)?;
     let mut cursors = BTreeSet::new();
     // What was going on when the range began, or history did: its begin may have been removed.
-    if let Some(since_ms) = query.since_ms.max(checkpoint::first_record_ms(conn)?) {
-        let fleet = checkpoint::fleet_at(conn, since_ms)?;
-        cursors.extend(ids.iter().filter_map(|id| fleet.get(id)?.outage));
-    }
+    let begin_ms = query.since_ms.max(checkpoint::first_record_ms(conn)?);
     for id in ids {
+        if let Some(begin_ms) = begin_ms {
+            cursors.extend(AgentMoment::read(conn, id, begin_ms)?.outage);
+        }
         let mut is_out = false;
         for entry in strip::entries(conn, id, &(since_ms..=until_ms))? {
             let Some(status) = entry.status else { continue };

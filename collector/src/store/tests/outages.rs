@@ -239,6 +239,12 @@ fn an_outage_outlives_the_event_that_began_it() {
             assert_eq!(found.iter().collect::<Vec<_>>(), [expected], "{agent}, {since_ms:?}");
         }
     }
+    // What begins with an event that is removed can't be derived anew, and is kept.
+    let history = rusqlite::Connection::open(path(&dir, "history.db")).unwrap();
+    history.execute("UPDATE meta SET value = 0 WHERE key = 'outages_version'", []).unwrap();
+    drop(history);
+    try_open_with(dir.path(), retention).unwrap().store.close();
+    assert_eq!(all(&dir), kept);
 }
 
 #[tokio::test]
