@@ -28,6 +28,17 @@ pub(super) struct WorkCounts {
     pub(super) tokens_out: u64,
 }
 
+/// Work and beats of many agents or slots, added up. Its size is fixed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RollupSum {
+    pub(super) counts: WorkCounts,
+    pub(super) latency: LatencyBuckets,
+}
+
+/// Counts of all buckets.
+#[derive(Clone, Debug)]
+pub(super) struct LatencyBuckets(Box<[u64]>);
+
 /// `(bucket, count)` pairs, buckets ascending, without empty ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct WorkLatencyHistogram(Vec<(u16, u64)>);
@@ -47,6 +58,48 @@ impl Rollup {
     pub(super) fn add_row(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
         self.add(&WorkCounts::read(row)?, WorkCounts::latency(row)?);
         Ok(())
+    }
+}
+
+impl RollupSum {
+    /// Adds a rollup; latencies that are no packed histogram add nothing.
+    pub(super) fn add(&mut self, counts: &WorkCounts, packed_latency: &[u8]) {
+        self.counts.add(counts);
+        if let Ok(packed) = PackedHistogram::new(packed_latency) {
+            packed.pairs().for_each(|(bucket, count)| self.latency.add(bucket, count));
+        }
+    }
+
+    pub(super) fn add_rollup(&mut self, rollup: &Rollup) {
+        self.counts.add(&rollup.counts);
+        rollup.latency.pairs().for_each(|(bucket, count)| self.latency.add(bucket, count));
+    }
+
+    pub(super) fn add_sum(&mut self, other: &Self) {
+        self.counts.add(&other.counts);
+        other.latency.pairs().for_each(|(bucket, count)| self.latency.add(bucket, count));
+    }
+}
+
+impl Default for LatencyBuckets {
+    fn default() -> Self {
+        Self(vec![0; bucket::BUCKETS].into_boxed_slice())
+    }
+}
+
+impl LatencyBuckets {
+    fn add(&mut self, bucket: u16, count: u64) {
+        let sum = &mut self.0[usize::from(bucket)];
+        *sum = sum.saturating_add(count);
+    }
+
+    /// Iterates over the buckets that are not empty, ascending.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        (0..).zip(self.0.iter().copied()).filter(|(_, count)| *count > 0)
+    }
+
+    pub(super) fn to_sparse(&self) -> WorkLatencyHistogram {
+        WorkLatencyHistogram(self.pairs().collect())
     }
 }
 

@@ -189,6 +189,19 @@ macro_rules! rollup_table {
     latency BLOB NOT NULL,
     PRIMARY KEY (slot, agent_id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE fleet_",
+            $name,
+            " (
+    slot INTEGER PRIMARY KEY,
+    beats INTEGER NOT NULL,
+    lost INTEGER NOT NULL,
+    ok INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    cost_nano_usd INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    latency BLOB NOT NULL
+) STRICT;
 "
         )
     };
@@ -345,7 +358,8 @@ CREATE TABLE notes (
 CREATE INDEX notes_by_outage ON notes (outage);
 
 -- Rollups: work and beats of an agent in a slot, the number of the minute, hour or day since 1970. A row
--- only where something happened. Latencies are packed as on the wire, so that they add up exactly.
+-- only where something happened. Latencies are packed as on the wire, so that they add up exactly. Each table
+-- has one with the sums of all its agents, which is rebuilt where it is lost or another version wrote it.
 ", rollup_table!("minutes"), rollup_table!("hours"), rollup_table!("days"), "
 -- The progress of folding into a table: everything before the slot, and in it the agents up to this
 -- one.

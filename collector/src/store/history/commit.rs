@@ -19,7 +19,7 @@ use crate::store::sql;
 #[derive(Debug, Default)]
 struct WorkBatch {
     /// By slot and agent.
-    minutes: BTreeMap<(i64, i64), Rollup>,
+    minutes: BTreeMap<i64, BTreeMap<i64, Rollup>>,
     /// By agent, with the time of its newest segment.
     totals: BTreeMap<i64, (i64, WorkCounts)>,
     committed: CommittedWork,
@@ -84,8 +84,8 @@ impl WorkBatch {
             return Ok(());
         }
         let counts = WorkCounts::from_work(row);
-        let minute = (RollupResolution::Minute.slot(at_ms), row.id.0);
-        self.minutes.entry(minute).or_default().add(&counts, &row.latency);
+        let minute = self.minutes.entry(RollupResolution::Minute.slot(at_ms)).or_default();
+        minute.entry(row.id.0).or_default().add(&counts, &row.latency);
         let (newest_ms, total) = self.totals.entry(row.id.0).or_default();
         *newest_ms = at_ms.max(*newest_ms);
         total.add(&counts);
@@ -94,8 +94,8 @@ impl WorkBatch {
 
     fn write(self, tx: &Transaction<'_>) -> rusqlite::Result<CommittedWork> {
         let cursors = FoldCursors::read(tx)?;
-        for ((slot, agent), rollup) in &self.minutes {
-            fold::add(tx, &cursors, (RollupResolution::Minute, *slot), *agent, rollup)?;
+        for (slot, rollups) in &self.minutes {
+            fold::add(tx, &cursors, (RollupResolution::Minute, *slot), rollups)?;
         }
         for (&agent, (newest_ms, counts)) in &self.totals {
             agents::add_totals(tx, agent, *newest_ms, counts)?;

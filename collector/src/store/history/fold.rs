@@ -12,12 +12,17 @@ use std::ops::RangeInclusive;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::resolution::RollupResolution;
-use crate::store::rollup::Rollup;
+use crate::store::meta;
+use crate::store::rollup::{Rollup, RollupSum};
 
 /// Time after a slot's end at which it is folded. Work that comes later costs a second write.
 const GRACE_MS: i64 = 10 * 60_000;
 /// Range of agent ids of one chunk.
 const CHUNK_AGENTS: i64 = 256;
+/// Version of the sums of all agents.
+const FLEET_ROLLUPS_VERSION: i64 = 1;
+/// Key of the table `meta`.
+const FLEET_ROLLUPS: &str = "fleet_rollups_version";
 /// Chunks without rows that one step skips.
 const EMPTY_CHUNKS: usize = 64;
 
@@ -73,21 +78,46 @@ impl FoldCursors {
     }
 }
 
-/// Adds to an agent's slot, and to every coarser one that the slot has been folded into.
+/// Adds rollups of agents to a slot, and to every coarser one that it has been folded into; of each, to the
+/// fleet's as well.
 pub(super) fn add(
     tx: &Transaction<'_>,
     cursors: &FoldCursors,
     (resolution, slot): (RollupResolution, i64),
-    agent: i64,
-    rollup: &Rollup,
+    rollups: &BTreeMap<i64, Rollup>,
 ) -> rusqlite::Result<()> {
-    resolution.add(tx, slot, agent, rollup.clone())?;
-    let Some(coarser) = resolution.coarser() else { return Ok(()) };
-    let coarser_slot = slot.div_euclid(resolution.slots_in(coarser));
-    if cursors.get(coarser).is_some_and(|cursor| cursor.includes(coarser_slot, agent)) {
-        add(tx, cursors, (coarser, coarser_slot), agent, rollup)?;
+    let coarser = resolution
+        .coarser()
+        .map(|coarser| (coarser, slot.div_euclid(resolution.slots_in(coarser))));
+    let (mut sum, mut folded) = (RollupSum::default(), BTreeMap::new());
+    for (&agent, rollup) in rollups {
+        resolution.add(tx, slot, agent, rollup.clone())?;
+        sum.add_rollup(rollup);
+        let includes = |(coarser, slot)| {
+            cursors.get(coarser).is_some_and(|cursor| cursor.includes(slot, agent))
+        };
+        if coarser.is_some_and(includes) {
+            folded.insert(agent, rollup.clone());
+        }
     }
-    Ok(())
+    resolution.add_to_fleet(tx, slot, &mut sum)?;
+    match coarser {
+        Some(coarser) if !folded.is_empty() => add(tx, cursors, coarser, &folded),
+        _ => Ok(()),
+    }
+}
+
+/// Computes the sums of all agents anew, where another version of this program did, or none.
+pub(super) fn rebuild_fleet_if_outdated(conn: &mut Connection) -> rusqlite::Result<()> {
+    if meta::get(conn, FLEET_ROLLUPS)? == Some(FLEET_ROLLUPS_VERSION) {
+        return Ok(());
+    }
+    let tx = conn.transaction()?;
+    for resolution in RollupResolution::ALL {
+        resolution.rebuild_fleet(&tx)?;
+    }
+    meta::set(&tx, FLEET_ROLLUPS, FLEET_ROLLUPS_VERSION)?;
+    tx.commit()
 }
 
 /// Folds one chunk, if one is due; returns whether there may be more.
@@ -163,8 +193,8 @@ fn fold_chunk(
             rollups.entry(agent).or_default().add(counts, latency);
         })?;
     }
-    for (&agent, rollup) in &rollups {
-        add(tx, &cursors, (into, slot), agent, rollup)?;
+    if !rollups.is_empty() {
+        add(tx, &cursors, (into, slot), &rollups)?;
     }
     Ok(rollups.len())
 }
@@ -209,6 +239,24 @@ mod tests {
             }
         }
         sum
+    }
+
+    /// Checks that what is stored of the fleet is the sum of what is stored of its agents.
+    fn check_fleet(conn: &Connection) {
+        for resolution in RollupResolution::ALL {
+            let mut next = resolution.oldest_slot(conn).unwrap();
+            while let Some(slot) = next {
+                let (mut agents, mut fleet) = (Rollup::default(), Rollup::default());
+                let add = |_, counts: &WorkCounts, latency: &[u8]| agents.add(counts, latency);
+                resolution.visit(conn, slot, &(0..=i64::MAX), add).unwrap();
+                let add = |counts: &WorkCounts, latency: &[u8]| fleet.add(counts, latency);
+                resolution.visit_fleet(conn, slot..slot + 1, add).unwrap();
+                let is_pruned_in_part = resolution.oldest_slot(conn).unwrap() == Some(slot)
+                    && resolution != RollupResolution::Day;
+                assert!(agents == fleet || is_pruned_in_part, "{resolution:?} {slot}");
+                next = resolution.first_slot(conn, slot + 1).unwrap();
+            }
+        }
     }
 
     fn rows(conn: &Connection, resolution: RollupResolution) -> i64 {
@@ -280,6 +328,7 @@ mod tests {
                 for (&id, expected) in &expected {
                     assert_eq!(&stored(&conn, id), expected, "agent {id} after {number} rows");
                 }
+                check_fleet(&conn);
             }
         }
         let end_ms = 5 * 24 * HOUR_MS;
@@ -294,6 +343,20 @@ mod tests {
             "all are folded and older than two hours"
         );
         assert!(rows(&conn, RollupResolution::Day) >= 12, "four agents, more than three days");
+        let of_fleet = |conn: &Connection| -> Vec<(i64, i64, Vec<u8>)> {
+            let sql = "SELECT slot, ok, latency FROM fleet_days UNION ALL \
+                       SELECT slot, ok, latency FROM fleet_hours ORDER BY slot";
+            let mut statement = conn.prepare(sql).unwrap();
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+            rows.unwrap().map(Result::unwrap).collect()
+        };
+        let before = of_fleet(&conn);
+        conn.execute_batch(
+            "DELETE FROM fleet_hours; UPDATE meta SET value = 0 WHERE key = 'fleet_rollups_version'",
+        )
+        .unwrap();
+        rebuild_fleet_if_outdated(&mut conn).unwrap();
+        assert_eq!(of_fleet(&conn), before, "what is lost is computed anew");
         let hours = rows(&conn, RollupResolution::Hour);
         assert!((1..=4 * 49).contains(&hours), "two days of hours: {hours}");
     }

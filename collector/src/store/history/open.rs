@@ -10,7 +10,7 @@ use crate::store::error::StoreError;
 use crate::store::schema::{self, HISTORY, SchemaVersion};
 use crate::store::{file, meta};
 
-use super::outage;
+use super::{fold, outage};
 
 /// Size up to which a file is checked at every start.
 const CHECK_ALWAYS_MAX: u64 = 64 << 20;
@@ -133,7 +133,9 @@ fn prepare(conn: &mut Connection, path: &Path, from: usize) -> rusqlite::Result<
         return Ok(Some(difference));
     }
     // On a full disk this fails, and the collector must start all the same.
-    let prepared = outage::derive_if_outdated(conn).and_then(|()| set_clean(conn, false));
+    let prepared = outage::derive_if_outdated(conn)
+        .and_then(|()| fold::rebuild_fleet_if_outdated(conn))
+        .and_then(|()| set_clean(conn, false));
     if let Err(error) = prepared {
         tracing::warn!(%error, path = %path.display(), "history can't be written yet");
     }

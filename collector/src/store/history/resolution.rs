@@ -1,10 +1,10 @@
 //! The three resolutions of work, each with a table of rollups.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::store::rollup::{ROLLUP_COLUMNS, Rollup, WorkCounts};
+use crate::store::rollup::{ROLLUP_COLUMNS, Rollup, RollupSum, WorkCounts};
 
 /// The length of a rollup's slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +25,12 @@ macro_rules! for_table {
     };
 }
 
-const AGENT: usize = ROLLUP_COLUMNS;
+/// The column behind those of a rollup.
+const KEY: usize = ROLLUP_COLUMNS;
 
 impl RollupResolution {
+    pub(super) const ALL: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
+
     pub(crate) const fn table(self) -> &'static str {
         for_table!(self, "", "")
     }
@@ -97,6 +100,62 @@ impl RollupResolution {
         Ok(())
     }
 
+    /// Adds to the fleet's rollup of a slot.
+    pub(super) fn add_to_fleet(
+        self,
+        conn: &Connection,
+        slot: i64,
+        sum: &mut RollupSum,
+    ) -> rusqlite::Result<()> {
+        self.visit_fleet(conn, slot..slot + 1, |counts, latency| sum.add(counts, latency))?;
+        let [beats, lost, ok, failed, cost, tokens_in, tokens_out] = sum.counts.columns();
+        let insert = for_table!(
+            self,
+            "INSERT OR REPLACE INTO fleet_",
+            " (slot, beats, lost, ok, failed, cost_nano_usd, tokens_in, tokens_out, latency) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        );
+        let latency = sum.latency.to_sparse().pack();
+        let row = params![slot, beats, lost, ok, failed, cost, tokens_in, tokens_out, latency];
+        conn.prepare_cached(insert)?.execute(row)?;
+        Ok(())
+    }
+
+    /// Computes the sums of all agents anew.
+    pub(super) fn rebuild_fleet(self, conn: &Connection) -> rusqlite::Result<()> {
+        conn.execute_batch(for_table!(self, "DELETE FROM fleet_", ";"))?;
+        let mut next = self.first_slot(conn, i64::MIN)?;
+        while let Some(slot) = next {
+            let mut sum = RollupSum::default();
+            let add = |_, counts: &WorkCounts, latency: &[u8]| sum.add(counts, latency);
+            self.visit(conn, slot, &(0..=i64::MAX), add)?;
+            self.add_to_fleet(conn, slot, &mut sum)?;
+            next = self.first_slot(conn, slot + 1)?;
+        }
+        Ok(())
+    }
+
+    /// Visits the fleet's rollups of consecutive slots; latencies are packed.
+    pub(crate) fn visit_fleet(
+        self,
+        conn: &Connection,
+        slots: Range<i64>,
+        mut visit: impl FnMut(&WorkCounts, &[u8]),
+    ) -> rusqlite::Result<()> {
+        let select = for_table!(
+            self,
+            "SELECT beats, lost, ok, failed, cost_nano_usd, tokens_in, tokens_out, latency \
+             FROM fleet_",
+            " WHERE slot >= ?1 AND slot < ?2"
+        );
+        let mut statement = conn.prepare_cached(select)?;
+        let mut rows = statement.query([slots.start, slots.end])?;
+        while let Some(row) = rows.next()? {
+            visit(&WorkCounts::read(row)?, WorkCounts::latency(row)?);
+        }
+        Ok(())
+    }
+
     /// Visits the rollups of a slot with the ids of their agents; latencies are packed.
     pub(crate) fn visit(
         self,
@@ -114,7 +173,7 @@ impl RollupResolution {
         let mut statement = conn.prepare_cached(select)?;
         let mut rows = statement.query([slot, *agents.start(), *agents.end()])?;
         while let Some(row) = rows.next()? {
-            visit(row.get(AGENT)?, &WorkCounts::read(row)?, WorkCounts::latency(row)?);
+            visit(row.get(KEY)?, &WorkCounts::read(row)?, WorkCounts::latency(row)?);
         }
         Ok(())
     }
@@ -125,7 +184,13 @@ impl RollupResolution {
         conn.prepare_cached(sql)?.query_row([slot], |row| row.get(0))
     }
 
-    /// Removes the oldest rollups of slots before `before`, at most `limit`; returns how many.
+    /// Returns the first slot that has a rollup.
+    pub(super) fn oldest_slot(self, conn: &Connection) -> rusqlite::Result<Option<i64>> {
+        self.first_slot(conn, i64::MIN)
+    }
+
+    /// Removes the oldest rollups of slots before `before`, at most `limit`, and those of the fleet when no
+    /// agent's are left; returns how many.
     pub(super) fn prune(
         self,
         conn: &Connection,
@@ -137,6 +202,16 @@ impl RollupResolution {
             "DELETE FROM ",
             " WHERE (slot, agent_id) IN (SELECT slot, agent_id FROM ",
             " WHERE slot < ?1 ORDER BY slot, agent_id LIMIT ?2)"
+        );
+        let removed = conn.prepare_cached(sql)?.execute(params![before, limit])?;
+        if removed > 0 {
+            return Ok(removed);
+        }
+        let sql = for_table!(
+            self,
+            "DELETE FROM fleet_",
+            " WHERE slot IN (SELECT slot FROM fleet_",
+            " WHERE slot < ?1 ORDER BY slot LIMIT ?2)"
         );
         conn.prepare_cached(sql)?.execute(params![before, limit])
     }
