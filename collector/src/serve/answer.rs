@@ -77,6 +77,7 @@ async fn reply(
         Request::Events(query) => events(query, context).await,
         Request::Outages(query) => history::outages(query, context).await,
         Request::AgentHistory(query) => history::of_agent(query, context).await,
+        Request::FleetHistory(query) => history::of_fleet(query, context).await,
         Request::Past { at_ms, filter } => history::past(at_ms, &filter, context).await,
         Request::Moment { at_ms } => history::moment(at_ms, context).await,
         Request::Timeline(query) => history::timeline(query, context).await,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use heartline_operator::message::{
-    AgentHistoryQuery, ErrorCode, NoteCommand, OUTAGES_MAX, OutageQuery, PastFleet, Reply,
-    STEPS_MAX, TIMELINE_AGENTS_MAX, TIMELINE_CELL_MAX_MS, TIMELINE_CELLS_MAX, TIMELINE_ROWS_MAX,
-    TimelineQuery,
+    AgentHistoryQuery, ErrorCode, FleetHistoryQuery, NoteCommand, OUTAGES_MAX, OutageQuery,
+    PastFleet, Reply, STEPS_MAX, TIMELINE_AGENTS_MAX, TIMELINE_CELL_MAX_MS, TIMELINE_CELLS_MAX,
+    TIMELINE_ROWS_MAX, TimelineQuery,
 };
 use heartline_operator::{Filter, text};
 use tokio::time::timeout;
@@ -16,7 +16,7 @@ use super::answer::{
 };
 use super::selection;
 use crate::clock;
-use crate::store::{AgentHistoryReading, NewNote, NoteError, PastReading};
+use crate::store::{HistoryReading, HistoryRefusal, NewNote, NoteError, PastReading};
 
 /// Longest wait for a note to be on disk; a client waits a little longer.
 const NOTE_WITHIN: Duration = Duration::from_secs(8);
@@ -78,28 +78,64 @@ pub(super) async fn of_agent(
     context: &ServerContext,
 ) -> Result<Reply, RequestError> {
     flush_history(context).await?;
-    let (asked, now_ms) = (query.clone(), clock::wall_ms());
-    let read = context.readers.read(move |reader| reader.agent_history(&asked, now_ms));
-    let refused = |message: String| Err((ErrorCode::BadRequest, message));
-    match read.await.map_err(|error| unavailable(&error))? {
-        AgentHistoryReading::History(history) => Ok(Reply::AgentHistory(history)),
-        AgentHistoryReading::UnknownAgent => {
-            let unknown = selection::with_similar(vec![query.agent], context).await?;
+    let (name, now_ms) = (query.agent.clone(), clock::wall_ms());
+    let read = context.readers.read(move |reader| reader.agent_history(&query, now_ms));
+    let reading = read.await.map_err(|error| unavailable(&error))?;
+    Ok(Reply::AgentHistory(answer(reading, Some(name), context).await?))
+}
+
+/// Answers with the history of the agents that match in steps.
+pub(super) async fn of_fleet(
+    mut query: FleetHistoryQuery,
+    context: &ServerContext,
+) -> Result<Reply, RequestError> {
+    let filter = parse(&std::mem::take(&mut query.filter))?;
+    if let Some(field) = filter.find_changing_field() {
+        let message = format!(
+            "{field} changes from moment to moment: a range can be filtered by agent, host, group, version, \
+             framework and label; `heartline status --at` shows the fleet at one moment"
+        );
+        return Err((ErrorCode::BadRequest, message));
+    }
+    flush_history(context).await?;
+    let (name, now_ms) = (query.agent.clone(), clock::wall_ms());
+    let read = context.readers.read(move |reader| reader.fleet_history(&query, &filter, now_ms));
+    let reading = read.await.map_err(|error| unavailable(&error))?;
+    Ok(Reply::FleetHistory(answer(reading, name, context).await?))
+}
+
+/// Returns a history, or why there is none.
+async fn answer<T>(
+    reading: HistoryReading<T>,
+    name: Option<String>,
+    context: &ServerContext,
+) -> Result<Box<T>, RequestError> {
+    match reading {
+        HistoryReading::History(history) => Ok(history),
+        HistoryReading::UnknownAgent => {
+            let names = name.into_iter().collect();
+            let unknown = selection::with_similar(names, context).await?;
             let message = unknown.into_iter().map(|unknown| unknown.to_string()).collect();
             Err((ErrorCode::NotFound, message))
         }
-        AgentHistoryReading::WrongStep => refused(
+        HistoryReading::Refused(refusal) => Err((ErrorCode::BadRequest, refusal_message(refusal))),
+    }
+}
+
+fn refusal_message(refusal: HistoryRefusal) -> String {
+    match refusal {
+        HistoryRefusal::WrongStep => {
             "a step is whole minutes that divide a day, as 1m, 5m, 15m, 1h or 6h, or whole days"
-                .into(),
-        ),
-        AgentHistoryReading::TooManySteps(count) => refused(format!(
+                .to_owned()
+        }
+        HistoryRefusal::TooManySteps(count) => format!(
             "{count} steps: at most {STEPS_MAX} are answered at once; use longer ones, or a shorter range"
-        )),
-        AgentHistoryReading::TooFine(kept_ms) => refused(format!(
+        ),
+        HistoryRefusal::TooFine(kept_ms) => format!(
             "work is kept in such short steps from {} on: use longer ones, or a later begin \
              ([retention] says how long it is kept)",
             text::timestamp(kept_ms)
-        )),
+        ),
     }
 }
 

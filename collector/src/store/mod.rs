@@ -39,7 +39,8 @@ pub use event::{StoreEvent, StoreEventSink};
 pub use history::{NewNote, NoteError};
 pub use lock::{DataDirLock, DataDirLockError};
 pub use read::{
-    AgentHistoryReading, PastReading, ReadError, ReaderPool, ReaderPoolConfig, StoreReader,
+    HistoryReading, HistoryRefusal, PastReading, ReadError, ReaderPool, ReaderPoolConfig,
+    StoreReader,
 };
 pub use restore::{RestoredState, TokenRevocation};
 pub use store::{Store, StoreConfig, StoreHandle};

@@ -421,7 +421,7 @@ fn name(request: &Request) -> &'static str {
         Request::Agent { .. } => "agent",
         Request::Events(_) => "events",
         Request::Outages(_) => "outages",
-        Request::AgentHistory(_) => "history",
+        Request::AgentHistory(_) | Request::FleetHistory(_) => "history",
         Request::Past { .. } => "past",
         Request::Moment { .. } => "moment",
         Request::Timeline(_) => "timeline",

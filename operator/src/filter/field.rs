@@ -141,6 +141,10 @@ impl FilterField {
     }
 }
 
+/// The fields that are read from an agent's name and identity.
+pub(super) const IDENTITY_FIELDS: [&str; 6] =
+    ["agent", "host", "group", "version", "framework", "label"];
+
 static FIELDS: &[FilterField] = &[
     one_of("state", "its state", State::NAMES, |s| Some(s.state()?.name().into())),
     one_of("reason", "why it is in its state", Reason::NAMES, |s| Some(s.reason()?.name().into())),

@@ -67,6 +67,12 @@ impl Filter {
         self.text.is_empty()
     }
 
+    /// Returns the first field that it reads and that is none of an agent's name and identity; what a filter
+    /// of a whole range of time can't tell, such as a state.
+    pub fn find_changing_field(&self) -> Option<&'static str> {
+        self.expression.find_field(&|field| !field::IDENTITY_FIELDS.contains(&field))
+    }
+
     /// Returns true when an agent matches, at the collector's time `now_ms`.
     pub fn matches(&self, entry: &AgentEntry, now_ms: i64) -> bool {
         self.expression.matches(&FilterInput::agent(entry, now_ms))
@@ -87,6 +93,16 @@ impl FilterExpression {
             Self::Any(parts) => parts.iter().any(|part| part.matches(input)),
             Self::Not(part) => !part.matches(input),
             Self::Test(test) => test.matches(input),
+        }
+    }
+
+    fn find_field(&self, is_wanted: &impl Fn(&str) -> bool) -> Option<&'static str> {
+        match self {
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().find_map(|part| part.find_field(is_wanted))
+            }
+            Self::Not(part) => part.find_field(is_wanted),
+            Self::Test(test) => Some(test.field).filter(|field| is_wanted(field)),
         }
     }
 }

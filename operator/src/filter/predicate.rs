@@ -13,6 +13,7 @@ use crate::text::{parse_duration, parse_size};
 /// A field, compared with a value. `negated` is `!=`, which an absent value fulfils.
 #[derive(Clone, Debug)]
 pub(super) struct FieldPredicate {
+    pub(super) field: &'static str,
     negated: bool,
     matcher: FieldMatcher,
 }
@@ -29,7 +30,7 @@ impl FieldPredicate {
     pub(super) fn name(word: &str) -> Self {
         let matcher =
             FieldMatcher::Text(|input| input.name().map(Into::into), TextPattern::loose(word));
-        Self { negated: false, matcher }
+        Self { field: "agent", negated: false, matcher }
     }
 
     /// Creates the predicate of `name operator value`; names and values come with their offsets.
@@ -64,7 +65,8 @@ impl FieldPredicate {
                 FieldMatcher::Number(read, operator, number(field, unit, value, value_at)?)
             }
         };
-        Ok(Self { negated: operator == ComparisonOperator::NotEqual, matcher })
+        let negated = operator == ComparisonOperator::NotEqual;
+        Ok(Self { field: field.name, negated, matcher })
     }
 
     pub(super) fn matches(&self, input: &FilterInput<'_>) -> bool {

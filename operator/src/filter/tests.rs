@@ -238,3 +238,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn fields_that_change_from_moment_to_moment_are_named() {
+    for (text, expected) in [
+        ("", None),
+        ("mail host:m3* or !(label.env:prod version=2 framework:x)", None),
+        ("host:m3 state:degraded", Some("state")),
+        ("(mail or not p95>2s)", Some("p95")),
+        ("name:a tag:b", None),
+    ] {
+        let filter = Filter::parse(text).expect("it is a filter");
+        assert_eq!(filter.find_changing_field(), expected, "{text}");
+    }
+    for name in super::field::IDENTITY_FIELDS {
+        assert!(fields().any(|field| field.name == name), "{name}");
+    }
+}

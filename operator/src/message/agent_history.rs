@@ -4,6 +4,7 @@ use heartline_vocabulary::AgentStatus;
 use serde::{Deserialize, Serialize};
 
 use super::agent::LatencyQuantiles;
+use super::fleet_history::OutageFigures;
 
 /// Most steps in one answer.
 pub const STEPS_MAX: usize = 5_000;
@@ -32,6 +33,7 @@ pub struct AgentHistory {
     pub steps: Vec<HistoryStep>,
     /// All steps together.
     pub total: HistoryStep,
+    pub outages: OutageFigures,
 }
 
 /// What an agent did, and was, in a stretch of time.
@@ -50,6 +52,8 @@ pub struct HistoryStep {
     pub tokens_in: u64,
     pub tokens_out: u64,
     pub state_ms: StateTimes,
+    /// Outages that began in it.
+    pub outages: u64,
 }
 
 /// Time in each state, in ms. Before an agent was known there is none.
@@ -101,5 +105,13 @@ impl StateTimes {
     pub fn availability(&self) -> Option<f64> {
         let up_or_down = self.healthy + self.degraded + self.unreachable;
         (up_or_down > 0).then(|| self.healthy as f64 / up_or_down as f64)
+    }
+
+    /// Returns the share of the time in which it was known that was observed; `None` where there was none.
+    pub fn observed(&self) -> Option<f64> {
+        let Self { healthy, degraded, unreachable, killed, stopped, unknown, unobserved } = self;
+        let observed = healthy + degraded + unreachable + killed + stopped + unknown;
+        let all = observed + unobserved;
+        (all > 0).then(|| observed as f64 / all as f64)
     }
 }

@@ -11,6 +11,7 @@ mod collector;
 mod command;
 mod entry_list;
 mod event;
+mod fleet_history;
 mod outage;
 mod part;
 mod past;
@@ -27,6 +28,7 @@ pub use command::{
     AgentCommand, CommandOutcome, ForgetCommand, TokenInfo, TokenReply, TokenRequest,
 };
 pub use event::{EVENTS_MAX, Event, EventKind, EventOrder, EventQuery};
+pub use fleet_history::{FleetHistory, FleetHistoryQuery, HistoryContent, OutageFigures};
 pub use outage::{NoteCommand, OUTAGES_MAX, Outage, OutageNote, OutageQuery};
 pub use past::{MomentInfo, PastAgent, PastFleet, PastGap};
 pub use selector::{
@@ -93,6 +95,8 @@ pub enum Request {
     Outages(OutageQuery),
     /// An agent's work and states in steps ([`Reply::AgentHistory`]).
     AgentHistory(AgentHistoryQuery),
+    /// Work and states of many agents in steps ([`Reply::FleetHistory`]).
+    FleetHistory(FleetHistoryQuery),
     /// Agents as they were at a moment ([`Reply::Past`]), those that match a
     /// [`Filter`](crate::Filter).
     Past { at_ms: i64, filter: String },
@@ -157,6 +161,8 @@ pub enum Reply {
     },
     /// To [`Request::AgentHistory`].
     AgentHistory(Box<AgentHistory>),
+    /// To [`Request::FleetHistory`].
+    FleetHistory(Box<FleetHistory>),
     /// To [`Request::Past`].
     Past(PastFleet),
     /// To [`Request::Moment`].

@@ -1,6 +1,6 @@
 //! Requests and replies that are too long for one frame, in parts.
 
-use super::{AgentSelector, CommandOutcome, PastFleet, Reply, Request};
+use super::{AgentSelector, CommandOutcome, FleetHistory, PastFleet, Reply, Request};
 
 /// Most bytes of the names in one part of a request.
 const PART_BYTES: usize = 512 << 10;
@@ -51,6 +51,13 @@ impl Reply {
                 let rest = PastFleet { at_ms, gap, agents };
                 Some((part(Self::Past(fleet)), Self::Past(rest)))
             }
+            Self::FleetHistory(mut history) => {
+                let steps = split_list(&mut history.steps)?;
+                let len = history.steps.len().min(history.latencies.len());
+                let latencies = history.latencies.split_off(len);
+                let rest = FleetHistory { steps, latencies, ..FleetHistory::default() };
+                Some((part(Self::FleetHistory(history)), Self::FleetHistory(Box::new(rest))))
+            }
             Self::Part(reply) => {
                 let (first, rest) = reply.split()?;
                 Some((first, part(rest)))
@@ -82,6 +89,11 @@ impl Reply {
             (Self::Past(mut fleet), Self::Past(rest)) => {
                 fleet.agents.extend(rest.agents);
                 Some(Self::Past(fleet))
+            }
+            (Self::FleetHistory(mut history), Self::FleetHistory(rest)) => {
+                history.steps.extend(rest.steps);
+                history.latencies.extend(rest.latencies);
+                Some(Self::FleetHistory(history))
             }
             _ => None,
         }
@@ -180,10 +192,11 @@ mod tests {
     }
 
     #[test]
-    fn outages_and_the_past_are_put_together_from_their_parts() {
+    fn answers_about_the_past_are_put_together_from_their_parts() {
         let outages = crate::sample::outages();
         let past = crate::sample::past_fleet();
-        for whole in [Reply::Outages { outages, next: Some(7) }, Reply::Past(past)] {
+        let history = Reply::FleetHistory(Box::new(crate::sample::fleet_history()));
+        for whole in [Reply::Outages { outages, next: Some(7) }, Reply::Past(past), history] {
             let Some((Reply::Part(first), rest)) = whole.clone().split() else {
                 panic!("it has more than one item");
             };

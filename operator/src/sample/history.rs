@@ -4,8 +4,8 @@ use heartline_vocabulary::{AgentRowId, AgentStatus, GapCause, Reason};
 
 use super::{HOUR, MINUTE, NOW_MS, SECOND, healthy_agent, silent_agent};
 use crate::message::{
-    AgentHistory, HistoryStep, LatencyQuantiles, Outage, OutageNote, PastAgent, PastFleet, PastGap,
-    StateTimes, Timeline, TimelineCell, TimelineRow,
+    AgentHistory, FleetHistory, HistoryStep, LatencyQuantiles, Outage, OutageFigures, OutageNote,
+    PastAgent, PastFleet, PastGap, StateTimes, Timeline, TimelineCell, TimelineRow,
 };
 
 /// Returns an outage that is over, a long one that was not observed all the time, and one that goes on.
@@ -139,6 +139,7 @@ pub fn agent_history() -> AgentHistory {
         tokens_in: 1_092_000,
         tokens_out: 126_000,
         state_ms,
+        outages: u64::from(state_ms.unreachable > 0),
     };
     let minutes = |count: u64| count * MINUTE.cast_unsigned();
     let (out, gap) = (minutes(6), minutes(2));
@@ -169,6 +170,34 @@ pub fn agent_history() -> AgentHistory {
             failed: 24,
             cost_nano_usd: 1_760_000_000,
             ..working(0, all)
+        },
+        outages: OutageFigures { count: 1, began: 1, ended: 1, repair_ms: minutes(12) },
+    }
+}
+
+/// Returns the same hours of two such agents, one of which was not out.
+pub fn fleet_history() -> FleetHistory {
+    let AgentHistory { from_ms, to_ms, step_ms, mut steps, mut total, .. } = agent_history();
+    let hour = HOUR.cast_unsigned();
+    for step in steps.iter_mut().chain([&mut total]) {
+        step.ok *= 2;
+        step.cost_nano_usd *= 2;
+        step.state_ms.healthy += hour;
+    }
+    total.state_ms.healthy += 3 * hour;
+    FleetHistory {
+        agents: 2,
+        from_ms,
+        to_ms,
+        step_ms,
+        latencies: vec![Vec::new(), vec![(400, 2), (512, 7)], vec![(420, 1)], Vec::new()],
+        steps,
+        total,
+        outages: OutageFigures {
+            count: 2,
+            began: 1,
+            ended: 1,
+            repair_ms: 12 * MINUTE.cast_unsigned(),
         },
     }
 }

@@ -151,6 +151,14 @@ pub(crate) fn requests() -> Vec<Request> {
             until_ms: NOW_MS,
             step_ms: Some(60_000),
         }),
+        Request::FleetHistory(FleetHistoryQuery {
+            since_ms: Some(NOW_MS - 1),
+            until_ms: NOW_MS,
+            step_ms: None,
+            agent: None,
+            filter: "host:m3*".into(),
+            content: HistoryContent::WorkWithLatencies,
+        }),
         Request::Past { at_ms: NOW_MS, filter: "host:m3*".into() },
         Request::Moment { at_ms: NOW_MS },
         Request::Timeline(TimelineQuery {
@@ -219,6 +227,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Events { events: events_of_every_kind(), next: Some(7) },
         Reply::Outages { outages: outages(), next: Some(7) },
         Reply::AgentHistory(Box::new(agent_history())),
+        Reply::FleetHistory(Box::new(fleet_history())),
         Reply::Past(past_fleet()),
         Reply::Moment(MomentInfo { at_ms: NOW_MS, first_ms: Some(7), gap: None, agents: 49 }),
         Reply::Timeline(Box::new(timeline())),

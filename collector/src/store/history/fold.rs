@@ -69,7 +69,8 @@ impl FoldCursors {
         })
     }
 
-    fn get(&self, into: RollupResolution) -> Option<FoldCursor> {
+    /// Returns how far folding into a table is; `None`: nothing is folded into it.
+    pub(crate) fn get(&self, into: RollupResolution) -> Option<FoldCursor> {
         match into {
             RollupResolution::Minute => None,
             RollupResolution::Hour => Some(self.hours),

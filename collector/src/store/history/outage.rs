@@ -78,7 +78,8 @@ pub(super) fn derive_if_outdated(conn: &mut Connection) -> rusqlite::Result<()> 
         return Ok(());
     }
     let tx = conn.transaction()?;
-    let first: Option<i64> = tx.query_row("SELECT min(cursor) FROM events", [], |row| row.get(0))?;
+    let first: Option<i64> =
+        tx.query_row("SELECT min(cursor) FROM events", [], |row| row.get(0))?;
     let first = first.unwrap_or(i64::MAX);
     // Outages that go on since before the first event have nothing that they could be derived from.
     tx.execute("DELETE FROM outages WHERE cursor >= ?1", [first])?;
@@ -168,8 +169,7 @@ impl OpenOutage {
                    WHERE cursor = ?1";
         let worst = StatusCode(status).code();
         let (from_ms, interval_ms) = run.unzip();
-        let row =
-            params![self.cursor, missed, from_ms, interval_ms, is_worse, worst, texts.words];
+        let row = params![self.cursor, missed, from_ms, interval_ms, is_worse, worst, texts.words];
         execute(conn, sql, row)?;
         Ok(())
     }

@@ -159,8 +159,10 @@ fn slots(
     let end = |sql: &str| -> rusqlite::Result<Option<i64>> {
         conn.prepare_cached(sql)?.query_row([], |row| row.get(0))
     };
-    let first = end("SELECT min(key) FROM strips")?.map_or(0, |key| key >> (AGENT_BITS + PART_BITS));
-    let last = end("SELECT max(key) FROM strips")?.map_or(-1, |key| key >> (AGENT_BITS + PART_BITS));
+    let first =
+        end("SELECT min(key) FROM strips")?.map_or(0, |key| key >> (AGENT_BITS + PART_BITS));
+    let last =
+        end("SELECT max(key) FROM strips")?.map_or(-1, |key| key >> (AGENT_BITS + PART_BITS));
     let slot = |ms: i64| ms.div_euclid(SLOT_MS);
     Ok(first.max(slot(*times_ms.start()))..=last.min(slot(*times_ms.end())))
 }
@@ -171,7 +173,7 @@ pub(crate) fn visit_agents(
     conn: &Connection,
     agents: &RangeInclusive<i64>,
     times_ms: &RangeInclusive<i64>,
-    mut visit: impl FnMut(i64, &[StripEntry]),
+    mut visit: impl FnMut(i64, &[StripEntry]) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let sql = "SELECT key, strip FROM strips WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
     let mut statement = conn.prepare_cached(sql)?;
@@ -191,7 +193,7 @@ pub(crate) fn visit_agents(
         for (agent, mut entries) in found {
             entries.retain(|entry| times_ms.contains(&entry.at_ms));
             entries.sort_unstable_by_key(|entry| entry.cursor);
-            visit(agent, &entries);
+            visit(agent, &entries)?;
         }
         first = last + 1;
     }
@@ -357,6 +359,7 @@ mod tests {
         let (mut visited, last) = (BTreeMap::new(), 1 << 20);
         visit_agents(&conn, &(2..=last), &(from_ms..=until_ms), |agent, entries| {
             assert!(visited.insert(agent, entries.to_vec()).is_none(), "each once");
+            Ok(())
         })
         .unwrap();
         for agent in 2..=3 {

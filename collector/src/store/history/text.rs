@@ -80,7 +80,11 @@ mod tests {
         }
         let mut other = TextTable::default();
         assert_eq!(intern(&mut other, "often", 200_000).unwrap(), often, "in any transaction");
-        assert_eq!(prune(&conn, 2 + USE_INTERVAL - 1, 10).unwrap(), 0, "it may have been used since");
+        assert_eq!(
+            prune(&conn, 2 + USE_INTERVAL - 1, 10).unwrap(),
+            0,
+            "it may have been used since"
+        );
         let sql = "INSERT INTO outages (cursor, agent_id, start_ms, worst, cause) \
                    VALUES (2, 1, 0, 3, ?1)";
         conn.execute(sql, [once]).unwrap();

@@ -2,14 +2,19 @@
 
 mod agent_history;
 mod event;
+mod fleet_history;
 mod gap;
+mod history_range;
 mod identity;
+mod members;
 mod outage;
 mod past;
 mod pool;
 mod range;
+mod state_sum;
 mod timeline;
 mod work;
+mod work_sum;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,7 +28,7 @@ use super::file::{self, CONTROL_FILE, HISTORY_FILE};
 use super::place::DatabaseFiles;
 use super::{control, sql};
 
-pub use agent_history::AgentHistoryReading;
+pub use history_range::{HistoryReading, HistoryRefusal};
 pub use past::PastReading;
 use pool::QueryLimit;
 pub use pool::{ReaderPool, ReaderPoolConfig};

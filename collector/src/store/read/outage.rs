@@ -2,18 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use heartline_operator::message::{
-    EventOrder, OUTAGES_MAX, Outage, OutageNote, OutageQuery, PastGap,
-};
+use heartline_operator::message::{EventOrder, OUTAGES_MAX, Outage, OutageNote, OutageQuery};
 use heartline_vocabulary::AgentStatus;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::gap::UnobservedTime;
 use super::identity::IdentityReader;
 use super::range::{PageRange, agent_ids};
-use super::{ReadError, StoreReader, gap};
-use crate::store::history::{
-    AgentMoment, StatusCode, checkpoint, is_outage, missed_in_run, strip,
-};
+use super::{ReadError, StoreReader};
+use crate::store::history::{AgentMoment, StatusCode, checkpoint, is_outage, missed_in_run, strip};
 use crate::store::sql;
 
 const COLUMNS: &str = "outages.cursor, agent_id, agents.name, start_ms, end_ms, worst, \
@@ -50,7 +47,7 @@ fn read_page(
     let next = rows.get(limit).and(rows.get(limit - 1)).map(|last| last.id);
     let rows = &rows[..limit.min(rows.len())];
     let earliest_ms = rows.iter().map(|row| row.start_ms).min().unwrap_or(now_ms);
-    let gaps = gap::since(conn, earliest_ms)?;
+    let gaps = UnobservedTime::since(conn, earliest_ms)?;
     let mut identities = IdentityReader::default();
     let outages = rows.iter().map(|row| row.finish(conn, &gaps, &mut identities, now_ms));
     let mut outages: Vec<Outage> = outages.collect::<rusqlite::Result<_>>()?;
@@ -95,7 +92,7 @@ impl OutageRow {
     fn finish(
         &self,
         conn: &Connection,
-        gaps: &[PastGap],
+        gaps: &UnobservedTime,
         identities: &mut IdentityReader,
         now_ms: i64,
     ) -> rusqlite::Result<Outage> {
@@ -106,7 +103,7 @@ impl OutageRow {
             identity: identities.at_cursor(conn, self.agent_id, self.id)?,
             start_ms: self.start_ms,
             end_ms: self.end_ms,
-            unobserved_ms: gap::overlap_ms(gaps, self.start_ms, end_ms),
+            unobserved_ms: gaps.within(self.start_ms, end_ms),
             worst: self.worst,
             cause: self.cause.clone(),
             step: self.step.clone(),

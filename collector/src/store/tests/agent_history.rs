@@ -5,7 +5,7 @@ use heartline_operator::message::{AgentHistory, AgentHistoryQuery, StateTimes};
 use heartline_vocabulary::{AgentStatus, GapCause};
 
 use super::*;
-use crate::store::AgentHistoryReading;
+use crate::store::{HistoryReading, HistoryRefusal};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -31,7 +31,7 @@ fn query(since_ms: i64, until_ms: i64, step_ms: Option<i64>) -> AgentHistoryQuer
 fn history(dir: &TempDir, query: &AgentHistoryQuery) -> AgentHistory {
     let now_ms = ZERO_MS + 5 * DAY_MS;
     match reader(dir).agent_history(query, now_ms).unwrap() {
-        AgentHistoryReading::History(history) => *history,
+        HistoryReading::History(history) => *history,
         other => panic!("{other:?}"),
     }
 }
@@ -142,10 +142,10 @@ fn what_is_not_kept_or_makes_no_sense_is_refused() {
     let (dir, _) = recorded();
     let read = |query: &AgentHistoryQuery| reader(&dir).agent_history(query, ZERO_MS).unwrap();
     let unknown = AgentHistoryQuery { agent: "agent-2".to_owned(), ..query(0, HOUR_MS, None) };
-    assert_eq!(read(&unknown), AgentHistoryReading::UnknownAgent);
+    assert_eq!(read(&unknown), HistoryReading::UnknownAgent);
     for step_ms in [0, -MINUTE_MS, 1_000, 7 * MINUTE_MS, 90_000, DAY_MS + HOUR_MS] {
         let wrong = read(&query(0, HOUR_MS, Some(step_ms)));
-        assert_eq!(wrong, AgentHistoryReading::WrongStep, "{step_ms}");
+        assert_eq!(wrong, HistoryReading::Refused(HistoryRefusal::WrongStep), "{step_ms}");
     }
     for (since_ms, until_ms) in [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (i64::MIN, 0)] {
         for step_ms in [None, Some(i64::MAX), Some(i64::MIN), Some(DAY_MS)] {
@@ -153,19 +153,21 @@ fn what_is_not_kept_or_makes_no_sense_is_refused() {
                 AgentHistoryQuery { since_ms: Some(since_ms), until_ms, ..query(0, 0, step_ms) };
             let answer = read(&hostile);
             let few = |history: &AgentHistory| history.steps.len() <= 5_000;
-            assert!(!matches!(answer, AgentHistoryReading::History(it) if !few(&it)));
+            assert!(!matches!(answer, HistoryReading::History(it) if !few(&it)));
         }
     }
     let long = read(&query(0, 4 * DAY_MS, Some(MINUTE_MS)));
-    assert_eq!(long, AgentHistoryReading::TooManySteps(5_760));
+    assert_eq!(long, HistoryReading::Refused(HistoryRefusal::TooManySteps(5_760)));
     let history = rusqlite::Connection::open(path(&dir, "history.db")).unwrap();
     // As the retention removes minutes.
     let day = (ZERO_MS + DAY_MS).div_euclid(MINUTE_MS);
     history.execute("DELETE FROM minutes WHERE slot < ?1", [day]).unwrap();
-    let AgentHistoryReading::TooFine(kept_ms) = read(&query(0, HOUR_MS, Some(MINUTE_MS))) else {
+    let HistoryReading::Refused(HistoryRefusal::TooFine(kept_ms)) =
+        read(&query(0, HOUR_MS, Some(MINUTE_MS)))
+    else {
         panic!("minutes are not kept so long");
     };
     let first_kept = ZERO_MS + DAY_MS..ZERO_MS + 2 * DAY_MS;
     assert!(first_kept.contains(&kept_ms) && kept_ms % HOUR_MS == 0, "{kept_ms}");
-    assert!(matches!(read(&query(0, HOUR_MS, None)), AgentHistoryReading::History(_)));
+    assert!(matches!(read(&query(0, HOUR_MS, None)), HistoryReading::History(_)));
 }

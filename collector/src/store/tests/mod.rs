@@ -3,6 +3,7 @@
 mod agent_history;
 mod control;
 mod crash;
+mod fleet_history;
 mod history;
 mod locked;
 mod lost;

@@ -1,0 +1,228 @@
+//! Work, percentiles, states and outages of the fleet, or of a part of it, over a range of time.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use heartline_operator::Filter;
+use heartline_operator::message::{FleetHistory, FleetHistoryQuery, HistoryContent, StateTimes};
+use rusqlite::{Connection, params};
+
+use super::history_range::{AskedRange, HistoryReading, KeptFrom, StepRange};
+use super::members::{MemberReader, Members};
+use super::range::agent_ids;
+use super::state_sum::StateSum;
+use super::work_sum::{PercentileReader, WorkOf, WorkReader};
+use super::{ReadError, StoreReader};
+use crate::store::history::strip::{self, StripEntry};
+use crate::store::history::{AgentMoment, FoldCursors, checkpoint};
+use crate::store::rollup::RollupSum;
+use crate::store::sql;
+
+impl StoreReader {
+    /// Returns the history of the agents that match `filter`, each while it does, in whole steps as far as
+    /// `now_ms`. The filter must not read what changes from moment to moment.
+    ///
+    /// # Errors [`ReadError`]
+    pub fn fleet_history(
+        &mut self,
+        query: &FleetHistoryQuery,
+        filter: &Filter,
+        now_ms: i64,
+    ) -> Result<HistoryReading<FleetHistory>, ReadError> {
+        self.history.read("history", |conn| read(conn, query, filter, now_ms))
+    }
+}
+
+fn read(
+    conn: &Connection,
+    query: &FleetHistoryQuery,
+    filter: &Filter,
+    now_ms: i64,
+) -> rusqlite::Result<HistoryReading<FleetHistory>> {
+    let ids = query.agent.as_deref().map(|name| agent_ids(conn, name)).transpose()?;
+    if ids.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(HistoryReading::UnknownAgent);
+    }
+    let cursors = FoldCursors::read(conn)?;
+    let kept_from = KeptFrom::read(conn, &cursors)?;
+    let FleetHistoryQuery { since_ms, until_ms, step_ms, content, .. } = *query;
+    let range =
+        match (AskedRange { since_ms, until_ms, step_ms }).resolve(conn, &kept_from, now_ms)? {
+            Ok(range) => range,
+            Err(refusal) => return Ok(HistoryReading::Refused(refusal)),
+        };
+    let mut states = match content {
+        HistoryContent::WorkAndStates => Some(StateSum::new(conn, range)?),
+        HistoryContent::Work | HistoryContent::WorkWithLatencies => None,
+    };
+    let is_fleet = ids.is_none() && filter.is_empty();
+    let members = match is_fleet && states.is_none() {
+        true => None,
+        false => Some(find_members(conn, ids.as_deref(), filter, &range, states.as_mut())?),
+    };
+    let agents = match &members {
+        Some(members) => members.len() as u64,
+        None => count_known(conn, &range)?,
+    };
+    let reader = StepReader {
+        work: WorkReader { conn, cursors },
+        marks: members.as_ref().filter(|members| members.are_many()).map(Members::marks),
+        members: members.filter(|_| !is_fleet),
+        kept_from,
+        range,
+    };
+    let history = reader.read(agents, states, content)?;
+    Ok(HistoryReading::History(Box::new(history)))
+}
+
+/// Finds the agents that match, and adds what they were to `states`.
+fn find_members(
+    conn: &Connection,
+    ids: Option<&[i64]>,
+    filter: &Filter,
+    range: &StepRange,
+    mut states: Option<&mut StateSum<'_>>,
+) -> rusqlite::Result<Members> {
+    let StepRange { from_ms, to_ms, .. } = *range;
+    let mut reader = match filter.is_empty() {
+        true => None,
+        false => Some(MemberReader::new(conn, filter, *range)?),
+    };
+    let mut members = Members::default();
+    let mut add = |agent: i64, moment: AgentMoment, entries: &[StripEntry]| {
+        if moment.status.is_none() && entries.is_empty() {
+            return Ok(());
+        }
+        let parts = match &mut reader {
+            Some(reader) => reader.parts(agent, &moment, entries)?,
+            None => vec![from_ms..to_ms],
+        };
+        if let Some(states) = &mut states {
+            states.add(moment, entries, &parts)?;
+        }
+        members.add(agent, parts, range);
+        Ok(())
+    };
+    let times_ms = from_ms + 1..=to_ms - 1;
+    let mut before = fleet_at(conn, ids, filter, from_ms)?;
+    match ids {
+        Some(ids) => {
+            for id in ids {
+                let moment = before.remove(id).unwrap_or_default();
+                add(*id, moment, &strip::entries(conn, *id, &times_ms)?)?;
+            }
+        }
+        None => {
+            let last = "SELECT coalesce(max(id), 0) FROM agents";
+            let last: i64 = conn.prepare_cached(last)?.query_row([], |row| row.get(0))?;
+            strip::visit_agents(conn, &(0..=last), &times_ms, |agent, entries| {
+                add(agent, before.remove(&agent).unwrap_or_default(), entries)
+            })?;
+            for (agent, moment) in before {
+                add(agent, moment, &[])?;
+            }
+        }
+    }
+    Ok(members)
+}
+
+/// Returns what agents were at a moment: these, or all.
+fn fleet_at(
+    conn: &Connection,
+    ids: Option<&[i64]>,
+    filter: &Filter,
+    at_ms: i64,
+) -> rusqlite::Result<BTreeMap<i64, AgentMoment>> {
+    match ids.filter(|_| filter.is_empty()) {
+        // Without the fleet, and without identities, which only filters need.
+        Some(ids) => ids.iter().map(|id| Ok((*id, AgentMoment::read(conn, *id, at_ms)?))).collect(),
+        None => {
+            let fleet = checkpoint::fleet_at(conn, at_ms)?;
+            Ok(fleet.iter().map(|(id, agent)| (*id, AgentMoment::of(agent))).collect())
+        }
+    }
+}
+
+/// Counts the agents that were known in a range.
+fn count_known(conn: &Connection, range: &StepRange) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM agents \
+               WHERE first_seen_ms < ?2 AND (forgotten_ms IS NULL OR forgotten_ms > ?1)";
+    let count = conn
+        .prepare_cached(sql)?
+        .query_row(params![range.from_ms, range.to_ms], |row| row.get(0))?;
+    Ok(sql::from_count(count))
+}
+
+/// Reads the work of each step.
+struct StepReader<'a> {
+    work: WorkReader<'a>,
+    /// `None`: the whole fleet.
+    members: Option<Members>,
+    /// Those that always match, where they are many.
+    marks: Option<Vec<bool>>,
+    kept_from: KeptFrom,
+    range: StepRange,
+}
+
+impl StepReader<'_> {
+    fn read(
+        &self,
+        agents: u64,
+        states: Option<StateSum<'_>>,
+        content: HistoryContent,
+    ) -> rusqlite::Result<FleetHistory> {
+        let StepRange { from_ms, to_ms, step_ms, .. } = self.range;
+        let mut history =
+            FleetHistory { agents, from_ms, to_ms, step_ms, ..FleetHistory::default() };
+        let (mut percentiles, mut total) = (PercentileReader::new(), RollupSum::default());
+        let mut total_times = (StateTimes::default(), 0);
+        for (at, step) in self.range.steps().enumerate() {
+            let mut sum = RollupSum::default();
+            self.add_work(step, &mut sum)?;
+            total.add_sum(&sum);
+            let times = states.as_ref().and_then(|states| states.steps.get(at).copied());
+            let times = times.unwrap_or_default();
+            total_times.0.add_all(&times.0);
+            total_times.1 += times.1;
+            if content == HistoryContent::WorkWithLatencies {
+                history.latencies.push(sum.latency.pairs().collect());
+            }
+            history.steps.push(percentiles.step(step.0, &sum, times));
+        }
+        history.total = percentiles.step(from_ms, &total, total_times);
+        history.outages = states.map(|states| states.outages).unwrap_or_default();
+        Ok(history)
+    }
+
+    fn add_work(&self, step: (i64, i64), sum: &mut RollupSum) -> rusqlite::Result<()> {
+        let Some(members) = &self.members else {
+            return self.work.add(WorkOf::Fleet, step, sum);
+        };
+        match &self.marks {
+            Some(marks) => self.work.add(WorkOf::Marked(marks), step, sum)?,
+            None => {
+                for agent in &members.always {
+                    self.work.add_agent(*agent, step, sum)?;
+                }
+            }
+        }
+        for (agent, parts) in &members.sometimes {
+            for part in parts {
+                let part = self.whole_slots(part);
+                let part = (part.0.max(step.0), part.1.min(step.1));
+                self.work.add_agent(*agent, part, sum)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the part of the range in which slots begin in this part: a slot counts as it began.
+    fn whole_slots(&self, part: &Range<i64>) -> (i64, i64) {
+        let edge = |at_ms: i64| match at_ms {
+            at_ms if at_ms == self.range.from_ms => i64::MIN,
+            at_ms if at_ms == self.range.to_ms => i64::MAX,
+            at_ms => self.kept_from.next_slot(at_ms),
+        };
+        (edge(part.start), edge(part.end))
+    }
+}
