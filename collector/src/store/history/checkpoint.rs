@@ -2,7 +2,7 @@
 //! last one before it and the events that follow, however long history is. They are also the index from
 //! times to events, which are stored nearly in the order of their times.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -159,14 +159,18 @@ pub(super) fn fleet_before_events(conn: &Connection) -> rusqlite::Result<PastFle
     Ok(base(conn, "cursor < ?1", first)?.1)
 }
 
-/// Returns the agents whose outage began before an event, is stored, and was going on then.
-pub(super) fn outages_before(conn: &Connection, first: i64) -> rusqlite::Result<BTreeSet<i64>> {
+/// Returns the outages, by agent, that began before an event, are stored, and were going on then.
+pub(super) fn outages_before(
+    conn: &Connection,
+    first: i64,
+) -> rusqlite::Result<BTreeMap<i64, i64>> {
     let (_, fleet) = base(conn, "cursor < ?1", first)?;
-    let sql = "SELECT agent_id FROM outages WHERE cursor < ?1";
-    let mut statement = conn.prepare(sql)?;
-    let agents = statement.query_map([first], |row| row.get(0))?;
-    let is_out = |agent: &i64| fleet.get(agent).is_some_and(|agent| agent.outage.is_some());
-    agents.filter(|agent| agent.as_ref().map_or(true, is_out)).collect()
+    let mut statement = conn.prepare("SELECT agent_id, cursor FROM outages WHERE cursor < ?1")?;
+    let outages = statement.query_map([first], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let went_on = |(agent, outage): &(i64, i64)| {
+        fleet.get(agent).is_some_and(|agent| agent.outage == Some(*outage))
+    };
+    outages.filter(|row| row.as_ref().map_or(true, went_on)).collect()
 }
 
 /// Returns the last checkpoint for which a condition holds, as its cursor and fleet; an empty fleet before
@@ -354,7 +358,7 @@ mod tests {
                 if is_transition { (Some(number), None) } else { (None, Some(number)) };
             let event = EventRow { status, value, ..EventRow::of_agent(kind, id, at_ms) };
             let tx = self.conn.transaction().unwrap();
-            EventWriter::new(&tx).append(&event).unwrap();
+            EventWriter::new(&tx).unwrap().append(&event).unwrap();
             let sql = match kind {
                 EventCode::Transition => {
                     "UPDATE agents SET status = ?2, since_ms = ?3 WHERE id = ?1"

@@ -51,7 +51,7 @@ pub(super) fn commit<'a>(
 ) -> rusqlite::Result<CommittedWork> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut work = WorkBatch::default();
-    let mut events = EventWriter::new(&tx);
+    let mut events = EventWriter::new(&tx)?;
     let mut rows = rows.peekable();
     let number = match rows.peek() {
         Some(_) => Some(context.numbers.write_to_history(&tx)?),
@@ -65,6 +65,7 @@ pub(super) fn commit<'a>(
             agents::apply(&tx, row, anchor)?;
         }
     }
+    drop(events);
     let committed = work.write(&tx)?;
     open::set_alive(&tx, &context.alive)?;
     tx.commit()?;

@@ -13,15 +13,16 @@
 //! | `forgotten` | | by |
 //! | `identity` | was: the process id; value: a row of `identities` | |
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use heartline_fleet::{HistoryDbRow, Transition, TransitionCause};
 use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Identity};
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{CachedStatement, Connection, Row, Transaction, params};
 
 use super::code::{EventCode, GapCauseCode, StatusCode};
+use super::strip::StripWriter;
 use super::text::TextTable;
-use super::{identity, outage, strip};
+use super::{identity, outage};
 use crate::clock::WallClockAnchor;
 use crate::store::sql::{self, execute};
 
@@ -58,22 +59,44 @@ pub(super) struct EventDetails {
 /// Writes events in one transaction, with all that follows from them.
 pub(super) struct EventWriter<'a> {
     tx: &'a Connection,
+    insert: CachedStatement<'a>,
+    insert_details: CachedStatement<'a>,
     texts: TextTable,
+    strips: StripWriter<'a>,
     /// The first event that anything follows from that is not stored yet…
     first: i64,
-    /// …and the agents whose outage began before it: what follows for that is stored, until its end.
-    settled: BTreeSet<i64>,
+    /// …and the outages of agents that began before it: what follows for those is stored, until their end.
+    settled: BTreeMap<i64, i64>,
 }
 
 impl<'a> EventWriter<'a> {
-    pub(super) fn new(tx: &'a Transaction<'_>) -> Self {
-        Self { tx, texts: TextTable::default(), first: 0, settled: BTreeSet::new() }
+    pub(super) fn new(tx: &'a Transaction<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            tx,
+            insert: tx.prepare_cached(
+                "INSERT INTO events (at_ms, agent_id, kind, was, status, value) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?,
+            insert_details: tx.prepare_cached(
+                "INSERT INTO event_details (cursor, \"by\", words, step, missed, interval_ms, \
+                    session, delivered_ms, obeyed_ms, last_lines) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?,
+            texts: TextTable::default(),
+            strips: StripWriter::new(tx)?,
+            first: 0,
+            settled: BTreeMap::new(),
+        })
     }
 
     /// Derives anew what follows from the events from a cursor on, but for the outages of agents that had
     /// one before, each until its end.
-    pub(super) fn deriving(tx: &'a Transaction<'_>, first: i64, settled: BTreeSet<i64>) -> Self {
-        Self { first, settled, ..Self::new(tx) }
+    pub(super) fn deriving(
+        tx: &'a Transaction<'_>,
+        first: i64,
+        settled: BTreeMap<i64, i64>,
+    ) -> rusqlite::Result<Self> {
+        Ok(Self { first, settled, ..Self::new(tx)? })
     }
 
     /// Writes a row of the fleet as an event, if it is one.
@@ -99,16 +122,11 @@ impl<'a> EventWriter<'a> {
     /// Appends an event.
     pub(super) fn append(&mut self, event: &EventRow) -> rusqlite::Result<()> {
         let EventRow { at_ms, agent, kind, was, status, value, details } = event;
-        execute(
-            self.tx,
-            "INSERT INTO events (at_ms, agent_id, kind, was, status, value) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![at_ms, agent, kind, was, status, value],
-        )?;
+        self.insert.execute(params![at_ms, agent, kind, was, status, value])?;
         let cursor = self.tx.last_insert_rowid();
         let texts = self.intern(cursor, details)?;
         if *details != EventDetails::default() {
-            details.write(self.tx, cursor, &texts)?;
+            self.write_details(cursor, details, &texts)?;
         }
         if *kind == EventCode::Identity {
             let sql = "UPDATE agents SET pid = ?2, identity = ?3 WHERE id = ?1";
@@ -134,16 +152,36 @@ impl<'a> EventWriter<'a> {
             execute(self.tx, sql, params![cursor, from_ms, event.at_ms, event.status])?;
             return outage::skip_gap(self.tx, self.first, (from_ms, event.at_ms));
         }
-        strip::append(self.tx, cursor, event)?;
-        match event.agent {
-            Some(agent) if self.settled.contains(&agent) => {
-                if outage::is_end(event) {
-                    self.settled.remove(&agent);
-                }
-                Ok(())
+        let settled = event.agent.and_then(|agent| self.settled.get(&agent).copied());
+        let ended = match settled {
+            None => outage::apply(self.tx, cursor, event, texts)?,
+            Some(outage) if outage::is_end(event) => {
+                event.agent.and_then(|agent| self.settled.remove(&agent));
+                outage::read_ended(self.tx, outage)?
             }
-            _ => outage::apply(self.tx, cursor, event, texts),
-        }
+            Some(_) => None,
+        };
+        self.strips.append(cursor, event, ended)
+    }
+
+    fn write_details(
+        &mut self,
+        cursor: i64,
+        details: &EventDetails,
+        texts: &DetailTexts,
+    ) -> rusqlite::Result<usize> {
+        self.insert_details.execute(params![
+            cursor,
+            texts.by,
+            texts.words,
+            texts.step,
+            details.missed,
+            details.interval_ms,
+            details.session,
+            details.delivered_ms,
+            details.obeyed_ms,
+            details.last_lines,
+        ])
     }
 
     fn intern(&mut self, cursor: i64, details: &EventDetails) -> rusqlite::Result<DetailTexts> {
@@ -165,34 +203,6 @@ pub(super) struct DetailTexts {
     pub(super) by: Option<i64>,
     pub(super) words: Option<i64>,
     pub(super) step: Option<i64>,
-}
-
-impl EventDetails {
-    fn write(
-        &self,
-        conn: &Connection,
-        cursor: i64,
-        texts: &DetailTexts,
-    ) -> rusqlite::Result<usize> {
-        execute(
-            conn,
-            "INSERT INTO event_details (cursor, \"by\", words, step, missed, interval_ms, session, \
-                delivered_ms, obeyed_ms, last_lines) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            params![
-                cursor,
-                texts.by,
-                texts.words,
-                texts.step,
-                self.missed,
-                self.interval_ms,
-                self.session,
-                self.delivered_ms,
-                self.obeyed_ms,
-                self.last_lines,
-            ],
-        )
-    }
 }
 
 /// Calls `visit` with every event after a cursor, in order.

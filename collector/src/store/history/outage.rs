@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::checkpoint;
 use super::code::{self, EventCode, StatusCode};
 use super::event::{self, DetailTexts, EventRow, EventWriter};
+use super::strip::EndedOutage;
 use crate::store::meta;
 use crate::store::sql::execute;
 
@@ -27,26 +28,32 @@ struct OpenOutage {
     missed: i64,
     /// The run that goes on: when its first beat was due, and the time between two.
     run: Option<(i64, i64)>,
+    /// Cause and step.
+    texts: (Option<i64>, Option<i64>),
 }
 
-/// Derives what follows from an event that was appended.
+/// Derives what follows from an event that was appended; returns the outage that it ended.
 pub(super) fn apply(
     conn: &Connection,
     cursor: i64,
     event: &EventRow,
     texts: &DetailTexts,
-) -> rusqlite::Result<()> {
-    let Some(agent) = event.agent else { return Ok(()) };
+) -> rusqlite::Result<Option<EndedOutage>> {
+    let Some(agent) = event.agent else { return Ok(None) };
     match event.to_status().filter(|status| is_outage(*status)) {
-        Some(status) => match find_open(conn, agent)? {
-            Some(outage) => outage.go_on(conn, event, texts, status),
-            None => begin(conn, (cursor, agent), event, texts, status),
-        },
+        Some(status) => {
+            if !begin_if_none(conn, (cursor, agent), event, texts, status)?
+                && let Some(outage) = find_open(conn, agent)?
+            {
+                outage.go_on(conn, event, texts, status)?;
+            }
+            Ok(None)
+        }
         None if is_end(event) => match find_open(conn, agent)? {
-            Some(outage) => outage.end(conn, event.at_ms),
-            None => Ok(()),
+            Some(outage) => outage.end(conn, event.at_ms).map(Some),
+            None => Ok(None),
         },
-        None => Ok(()),
+        None => Ok(None),
     }
 }
 
@@ -86,8 +93,9 @@ pub(super) fn derive_if_outdated(conn: &mut Connection) -> rusqlite::Result<()> 
     tx.execute_batch("DELETE FROM gaps; DELETE FROM strips;")?;
     let settled = checkpoint::outages_before(&tx, first)?;
     code::write_names(&tx)?;
-    let mut writer = EventWriter::deriving(&tx, first, settled);
+    let mut writer = EventWriter::deriving(&tx, first, settled)?;
     event::visit_after(&tx, 0, |cursor, event| writer.derive(cursor, event))?;
+    drop(writer);
     meta::set(&tx, DERIVED, VERSION)?;
     tx.commit()
 }
@@ -99,8 +107,8 @@ pub(crate) const fn is_outage(status: AgentStatus) -> bool {
 
 fn find_open(conn: &Connection, agent: i64) -> rusqlite::Result<Option<OpenOutage>> {
     conn.prepare_cached(
-        "SELECT cursor, start_ms, worst, missed, run_from_ms, run_interval_ms FROM outages \
-         WHERE agent_id = ?1 AND end_ms IS NULL",
+        "SELECT cursor, start_ms, worst, missed, run_from_ms, run_interval_ms, cause, step \
+         FROM outages WHERE agent_id = ?1 AND end_ms IS NULL",
     )?
     .query_row([agent], |row| {
         let run: (Option<i64>, Option<i64>) = (row.get(4)?, row.get(5)?);
@@ -110,23 +118,35 @@ fn find_open(conn: &Connection, agent: i64) -> rusqlite::Result<Option<OpenOutag
             worst: row.get::<_, StatusCode>(2)?.0,
             missed: row.get(3)?,
             run: run.0.zip(run.1),
+            texts: (row.get(6)?, row.get(7)?),
         })
     })
     .optional()
 }
 
-fn begin(
+/// Returns what is known of an outage that has ended.
+pub(super) fn read_ended(conn: &Connection, outage: i64) -> rusqlite::Result<Option<EndedOutage>> {
+    conn.prepare_cached("SELECT missed, cause, step FROM outages WHERE cursor = ?1")?
+        .query_row([outage], |row| {
+            Ok(EndedOutage { missed: row.get(0)?, cause: row.get(1)?, step: row.get(2)? })
+        })
+        .optional()
+}
+
+/// Begins an outage, unless one goes on; returns whether it did.
+fn begin_if_none(
     conn: &Connection,
     (cursor, agent): (i64, i64),
     event: &EventRow,
     texts: &DetailTexts,
     status: AgentStatus,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     let run = run_of(event);
-    execute(
+    let begun = execute(
         conn,
         "INSERT INTO outages (cursor, agent_id, start_ms, worst, cause, step, run_from_ms, \
-            run_interval_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            run_interval_ms) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 \
+         WHERE NOT EXISTS (SELECT 1 FROM outages WHERE agent_id = ?2 AND end_ms IS NULL)",
         params![
             cursor,
             agent,
@@ -138,7 +158,7 @@ fn begin(
             run.map(|run| run.1)
         ],
     )?;
-    Ok(())
+    Ok(begun > 0)
 }
 
 /// Returns when the first beat was due of those that an event says were missed, and the time between two.
@@ -174,12 +194,13 @@ impl OpenOutage {
         Ok(())
     }
 
-    fn end(self, conn: &Connection, at_ms: i64) -> rusqlite::Result<()> {
+    fn end(self, conn: &Connection, at_ms: i64) -> rusqlite::Result<EndedOutage> {
         let (end_ms, missed) = (at_ms.max(self.start_ms), self.missed_until(at_ms));
         let sql = "UPDATE outages SET end_ms = ?2, missed = ?3, run_from_ms = NULL, \
                    run_interval_ms = NULL WHERE cursor = ?1";
         execute(conn, sql, params![self.cursor, end_ms, missed])?;
-        Ok(())
+        let (cause, step) = self.texts;
+        Ok(EndedOutage { missed, cause, step })
     }
 
     fn missed_until(&self, at_ms: i64) -> i64 {

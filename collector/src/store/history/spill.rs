@@ -174,7 +174,7 @@ fn merge_attached(history: &mut Connection, spilled: &Connection) -> rusqlite::R
     // A crash may have come between this commit and the removal of the file.
     if meta::get(&tx, SPILL_ID)? != Some(spill_id) {
         tx.execute_batch(MERGE)?;
-        let mut writer = EventWriter::new(&tx);
+        let mut writer = EventWriter::new(&tx)?;
         event::visit_after(spilled, 0, |_, event| {
             let mut event = event.clone();
             identity::translate(spilled, &tx, &mut event)?;

@@ -3,16 +3,18 @@
 //! larger than the events. A strip is found by one key, and most agents' is a kilobyte.
 //!
 //! ```text
-//! time since the entry before, in ms (zigzag) │ what │ cursor since the entry before │ value      each a LEB128
+//! time since the entry before, in ms (zigzag) │ what │ cursor since the entry before │ more       each a LEB128
 //! ```
-//! The first entry counts from the begin of the slot, and from cursor 0. What: twice the code of the status of
-//! a transition, or twice the kind of another event and 1. Only an identity has a value, its row of
-//! `identities`: the past is filtered by the hosts and labels of then.
+//! The first entry counts from the begin of the slot, and from cursor 0. What: four times the code of the status
+//! of a transition, or four times the kind of another event, and 1; and 2 more where the event ends an outage.
+//! More: of an identity, its row of `identities`, so that the past is filtered by the hosts and labels of then;
+//! of the end of an outage, its missed beats, cause and step, so that an agent's outages are read from its
+//! strips alone: in their own table, each is in another page.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use super::code::EventCode;
 use super::event::EventRow;
@@ -35,7 +37,24 @@ pub(crate) struct StripEntry {
     pub(crate) status: Option<i64>,
     /// The row of `identities` that the agent took.
     pub(crate) identity: Option<i64>,
+    /// The outage that it ended.
+    pub(crate) ended: Option<EndedOutage>,
 }
+
+/// What is known at the end of an outage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EndedOutage {
+    /// Beats that were missed.
+    pub(crate) missed: i64,
+    /// Rows of `texts`.
+    pub(crate) cause: Option<i64>,
+    pub(crate) step: Option<i64>,
+}
+
+/// Bits of what an entry is.
+const IS_OTHER: i64 = 1;
+const ENDS_OUTAGE: i64 = 2;
+const WHAT_BITS: u32 = 2;
 
 /// Agents whose strips are read before the next ones are.
 const BLOCK_AGENTS: i64 = 256;
@@ -51,40 +70,69 @@ fn keys(slot: i64, agent: i64) -> RangeInclusive<i64> {
     first..=first | ((1 << PART_BITS) - 1)
 }
 
-/// Appends an event to the strip of its agent.
-pub(super) fn append(conn: &Connection, cursor: i64, event: &EventRow) -> rusqlite::Result<()> {
-    let Some(agent) = event.agent else { return Ok(()) };
-    let slot = event.at_ms.div_euclid(SLOT_MS);
-    let keys = keys(slot, agent);
-    let last: Option<(i64, Vec<u8>, i64, i64)> = conn
-        .prepare_cached(
-            "SELECT key, strip, last_ms, last_cursor FROM strips WHERE key BETWEEN ?1 AND ?2 \
-             ORDER BY key DESC LIMIT 1",
-        )?
-        .query_row([keys.start(), keys.end()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+/// Appends events to the strips of their agents.
+pub(super) struct StripWriter<'a> {
+    newest_part: CachedStatement<'a>,
+    replace: CachedStatement<'a>,
+}
+
+impl<'a> StripWriter<'a> {
+    pub(super) fn new(conn: &'a Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            newest_part: conn.prepare_cached(
+                "SELECT key, strip, last_ms, last_cursor FROM strips \
+                 WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC LIMIT 1",
+            )?,
+            replace: conn.prepare_cached(
+                "INSERT OR REPLACE INTO strips (key, last_ms, last_cursor, strip) \
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?,
         })
-        .optional()?;
-    let (key, mut strip, last_ms, last_cursor) = match last {
-        Some(last) if last.1.len() < PART_BYTES || last.0 == *keys.end() => last,
-        Some(full) => (full.0 + 1, Vec::new(), slot * SLOT_MS, 0),
-        None => (*keys.start(), Vec::new(), slot * SLOT_MS, 0),
-    };
-    let what = match (event.kind, event.status) {
-        (EventCode::Transition, Some(status)) => status << 1,
-        (kind, _) => (kind.code() << 1) | 1,
-    };
-    push(&mut strip, zigzag(event.at_ms - last_ms));
-    push(&mut strip, what.cast_unsigned());
-    push(&mut strip, (cursor - last_cursor).cast_unsigned());
-    if event.kind == EventCode::Identity {
-        push(&mut strip, event.value.unwrap_or(0).cast_unsigned());
     }
-    let sql = "INSERT INTO strips (key, last_ms, last_cursor, strip) VALUES (?1, ?2, ?3, ?4) \
-               ON CONFLICT (key) DO UPDATE SET last_ms = excluded.last_ms, \
-                  last_cursor = excluded.last_cursor, strip = excluded.strip";
-    execute(conn, sql, params![key, event.at_ms, cursor, strip])?;
-    Ok(())
+
+    /// Appends an event, and the outage that it ended.
+    pub(super) fn append(
+        &mut self,
+        cursor: i64,
+        event: &EventRow,
+        ended: Option<EndedOutage>,
+    ) -> rusqlite::Result<()> {
+        let Some(agent) = event.agent else { return Ok(()) };
+        let slot = event.at_ms.div_euclid(SLOT_MS);
+        let keys = keys(slot, agent);
+        let last: Option<(i64, Vec<u8>, i64, i64)> = self
+            .newest_part
+            .query_row([keys.start(), keys.end()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()?;
+        let (key, mut strip, last_ms, last_cursor) = match last {
+            Some(last) if last.1.len() < PART_BYTES || last.0 == *keys.end() => last,
+            Some(full) => (full.0 + 1, Vec::new(), slot * SLOT_MS, 0),
+            None => (*keys.start(), Vec::new(), slot * SLOT_MS, 0),
+        };
+        push(&mut strip, zigzag(event.at_ms - last_ms));
+        push(&mut strip, what(event, ended).cast_unsigned());
+        push(&mut strip, (cursor - last_cursor).cast_unsigned());
+        if event.kind == EventCode::Identity {
+            push(&mut strip, event.value.unwrap_or(0).cast_unsigned());
+        }
+        if let Some(EndedOutage { missed, cause, step }) = ended {
+            for number in [missed, cause.unwrap_or(0), step.unwrap_or(0)] {
+                push(&mut strip, number.cast_unsigned());
+            }
+        }
+        self.replace.execute(params![key, event.at_ms, cursor, strip])?;
+        Ok(())
+    }
+}
+
+fn what(event: &EventRow, ended: Option<EndedOutage>) -> i64 {
+    let ends = if ended.is_some() { ENDS_OUTAGE } else { 0 };
+    match (event.kind, event.status) {
+        (EventCode::Transition, Some(status)) => (status << WHAT_BITS) | ends,
+        (kind, _) => (kind.code() << WHAT_BITS) | ends | IS_OTHER,
+    }
 }
 
 /// Returns an agent's events between two moments, both included, by their cursors.
@@ -250,15 +298,24 @@ fn decode_entry(strip: &mut &[u8], at_ms: &mut i64, cursor: &mut i64) -> Option<
     *at_ms = at_ms.checked_add(unzigzag(take(strip)?))?;
     let what = take(strip)?.cast_signed();
     *cursor = cursor.checked_add(take(strip)?.cast_signed())?;
-    let (kind, status) = match what & 1 {
-        0 => (EventCode::Transition, Some(what >> 1)),
-        _ => (EventCode::from_code(what >> 1)?, None),
+    let (kind, status) = match what & IS_OTHER {
+        0 => (EventCode::Transition, Some(what >> WHAT_BITS)),
+        _ => (EventCode::from_code(what >> WHAT_BITS)?, None),
     };
     let identity = match kind {
         EventCode::Identity => Some(take(strip)?.cast_signed()),
         _ => None,
     };
-    Some(StripEntry { at_ms: *at_ms, cursor: *cursor, kind, status, identity })
+    let ended = match what & ENDS_OUTAGE {
+        0 => None,
+        _ => {
+            let missed = take(strip)?.cast_signed();
+            let mut text =
+                || Some(take(strip)?.cast_signed()).map(|id| Some(id).filter(|id| *id > 0));
+            Some(EndedOutage { missed, cause: text()?, step: text()? })
+        }
+    };
+    Some(StripEntry { at_ms: *at_ms, cursor: *cursor, kind, status, identity, ended })
 }
 
 const fn zigzag(number: i64) -> u64 {
@@ -326,17 +383,25 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(3);
         let (mut expected, mut at_ms) = (Vec::new(), 20_000 * 86_400_000_i64);
         let tx = conn.transaction().unwrap();
+        let mut writer = StripWriter::new(&tx).unwrap();
         for cursor in 1..=9_000 {
             at_ms += rng.i64(0..1_800_000);
             let agent = rng.i64(1..=3);
             let status = (rng.u8(..4) > 0).then(|| rng.i64(0..100));
             let stamp_ms = at_ms - rng.i64(0..10_000);
             let event = event(stamp_ms, agent, status);
-            append(&tx, cursor, &event).unwrap();
+            let ended = (status == Some(5)).then(|| EndedOutage {
+                missed: stamp_ms % 1_000,
+                cause: Some(stamp_ms % 200).filter(|id| *id > 0),
+                step: None,
+            });
+            writer.append(cursor, &event, ended).unwrap();
             let identity = event.value.filter(|_| event.kind == EventCode::Identity);
-            let entry = StripEntry { at_ms: stamp_ms, cursor, kind: event.kind, status, identity };
+            let kind = event.kind;
+            let entry = StripEntry { at_ms: stamp_ms, cursor, kind, status, identity, ended };
             expected.push((agent, entry));
         }
+        drop(writer);
         tx.commit().unwrap();
         let count = |sql| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
         assert!(count("SELECT count(*) FROM strips WHERE key & 4095 > 0") > 0, "some have parts");

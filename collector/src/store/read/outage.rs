@@ -1,6 +1,6 @@
 //! Pages of outages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use heartline_operator::message::{EventOrder, OUTAGES_MAX, Outage, OutageNote, OutageQuery};
 use heartline_vocabulary::AgentStatus;
@@ -10,7 +10,8 @@ use super::gap::UnobservedTime;
 use super::identity::IdentityReader;
 use super::range::{PageRange, agent_ids};
 use super::{ReadError, StoreReader};
-use crate::store::history::{AgentMoment, StatusCode, checkpoint, is_outage, missed_in_run, strip};
+use crate::store::history::strip::{self, EndedOutage, StripEntry};
+use crate::store::history::{AgentMoment, StatusCode, checkpoint, is_outage, missed_in_run};
 use crate::store::sql;
 
 const COLUMNS: &str = "outages.cursor, agent_id, agents.name, start_ms, end_ms, worst, \
@@ -128,7 +129,7 @@ fn range_of(query: &OutageQuery) -> PageRange {
     PageRange { since_ms, until_ms, after, before, order }
 }
 
-/// Outages of one agent: its strips say where they are.
+/// Outages of one agent, from its strips; the table is asked only for those that have not ended in them.
 fn of_agent(
     conn: &Connection,
     query: &OutageQuery,
@@ -137,23 +138,22 @@ fn of_agent(
 ) -> rusqlite::Result<Vec<OutageRow>> {
     let range = range_of(query);
     let ((after, before), (since_ms, until_ms)) = (range.bounds(), range.times_ms());
-    let ids = agent_ids(conn, agent)?;
-    let mut cursors = BTreeSet::new();
     // What was going on when the range began, or history did: its begin may have been removed.
     let begin_ms = query.since_ms.max(checkpoint::first_record_ms(conn)?);
-    for id in ids {
+    let first: Option<i64> =
+        conn.prepare_cached("SELECT min(cursor) FROM events")?.query_row([], |row| row.get(0))?;
+    let first = first.unwrap_or(0);
+    let mut found = BTreeMap::new();
+    for id in agent_ids(conn, agent)? {
+        let mut outages = AgentOutages { agent, id, found: &mut found, open: None };
         if let Some(begin_ms) = begin_ms {
-            cursors.extend(AgentMoment::read(conn, id, begin_ms)?.outage);
+            let moment = AgentMoment::read(conn, id, begin_ms)?;
+            outages.open = moment.outage.map(|cursor| OpenOutage { cursor, begun: None });
         }
-        let mut is_out = false;
-        for entry in strip::entries(conn, id, &(since_ms..=until_ms))? {
-            let Some(status) = entry.status else { continue };
-            let was_out = std::mem::replace(&mut is_out, is_outage_code(status));
-            // The first one of the range may go on with an outage, and then has no row of its own.
-            if is_out && !was_out {
-                cursors.insert(entry.cursor);
-            }
-        }
+        let entries = strip::entries(conn, id, &(since_ms..=until_ms))?;
+        // A strip is kept for longer than its first events.
+        entries.iter().filter(|entry| entry.cursor >= first).for_each(|it| outages.apply(it));
+        outages.finish();
     }
     let overlaps = |row: &OutageRow| {
         row.start_ms < until_ms && row.end_ms.is_none_or(|end_ms| end_ms > since_ms)
@@ -161,12 +161,15 @@ fn of_agent(
     let one = format!("SELECT {COLUMNS} FROM {TABLES} WHERE outages.cursor = ?1");
     let mut one = conn.prepare_cached(&one)?;
     let mut rows = Vec::new();
-    let mut take = |cursor: i64| -> rusqlite::Result<bool> {
-        let row = one.query_row([cursor], OutageRow::read).optional()?;
+    let mut take = |(cursor, found): (i64, Option<FoundOutage>)| -> rusqlite::Result<bool> {
+        let row = match found {
+            Some(found) => Some(found.read_texts(conn)?),
+            None => one.query_row([cursor], OutageRow::read).optional()?,
+        };
         rows.extend(row.filter(overlaps));
         Ok(rows.len() >= limit)
     };
-    let mut wanted = cursors.into_iter().filter(|cursor| (after..=before).contains(cursor));
+    let mut wanted = found.into_iter().filter(|(cursor, _)| (after..=before).contains(cursor));
     match query.order {
         EventOrder::OldestFirst => while !wanted.next().map_or(Ok(true), &mut take)? {},
         EventOrder::NewestFirst => while !wanted.next_back().map_or(Ok(true), &mut take)? {},
@@ -174,8 +177,83 @@ fn of_agent(
     Ok(rows)
 }
 
-fn is_outage_code(status: i64) -> bool {
-    StatusCode::from_code(status).is_some_and(|code| is_outage(code.0))
+/// An outage that began and ended in strips; its texts are rows.
+struct FoundOutage {
+    row: OutageRow,
+    ended: EndedOutage,
+}
+
+impl FoundOutage {
+    fn read_texts(self, conn: &Connection) -> rusqlite::Result<OutageRow> {
+        let mut statement = conn.prepare_cached("SELECT text FROM texts WHERE id = ?1")?;
+        let mut text = |id: Option<i64>| -> rusqlite::Result<Option<String>> {
+            let Some(id) = id else { return Ok(None) };
+            statement.query_row([id], |row| row.get(0)).optional()
+        };
+        let EndedOutage { missed, cause, step } = self.ended;
+        Ok(OutageRow { cause: text(cause)?, step: text(step)?, missed, ..self.row })
+    }
+}
+
+/// Finds the outages of one agent in its events.
+struct AgentOutages<'a> {
+    agent: &'a str,
+    id: i64,
+    /// By cursor; `None` where only the table has all of it.
+    found: &'a mut BTreeMap<i64, Option<FoundOutage>>,
+    open: Option<OpenOutage>,
+}
+
+/// An outage that goes on.
+struct OpenOutage {
+    cursor: i64,
+    /// Its start, and the worst until now; `None`: they are not in the strips.
+    begun: Option<(i64, AgentStatus)>,
+}
+
+impl AgentOutages<'_> {
+    fn apply(&mut self, entry: &StripEntry) {
+        let status = entry.status.and_then(StatusCode::from_code).map(|code| code.0);
+        match (&mut self.open, status) {
+            (None, Some(status)) if is_outage(status) => {
+                let begun = Some((entry.at_ms, status));
+                self.open = Some(OpenOutage { cursor: entry.cursor, begun });
+            }
+            (Some(OpenOutage { begun: Some((_, worst)), .. }), Some(status))
+                if status.state.severity() > worst.state.severity() && is_outage(status) =>
+            {
+                *worst = status;
+            }
+            _ => {}
+        }
+        let (Some(ended), Some(open)) = (entry.ended, self.open.take_if(|_| entry.ended.is_some()))
+        else {
+            return;
+        };
+        let found = open.begun.map(|(start_ms, worst)| FoundOutage {
+            row: OutageRow {
+                id: open.cursor,
+                agent_id: self.id,
+                agent: self.agent.to_owned(),
+                start_ms,
+                end_ms: Some(entry.at_ms.max(start_ms)),
+                worst,
+                cause: None,
+                step: None,
+                missed: 0,
+                run: None,
+            },
+            ended,
+        });
+        self.found.insert(open.cursor, found);
+    }
+
+    /// Adds the outage that goes on at the end.
+    fn finish(self) {
+        if let Some(open) = self.open {
+            self.found.insert(open.cursor, None);
+        }
+    }
 }
 
 /// Outages of the fleet: those that begin in the range, which stand together, and those of the agents

@@ -133,7 +133,10 @@ fn many() -> TempDir {
     for number in 0..60 {
         let (id, start_ms) = (1 + number % 3, number * 100_000);
         let lasted_ms = if id == 1 { 250_000 } else { 10_000 };
-        rows.push((start_ms, to(id, start_ms, LATE)));
+        rows.push((start_ms, to(id, start_ms, if number % 5 == 0 { STALLED } else { LATE })));
+        if number % 2 == 0 {
+            rows.push((start_ms + 5_000, to(id, start_ms + 5_000, SILENT)));
+        }
         rows.push((start_ms + lasted_ms, to(id, start_ms + lasted_ms, AgentStatus::HEALTHY)));
     }
     rows.sort_by_key(|(at_ms, _)| *at_ms);
@@ -153,7 +156,7 @@ fn a_range_has_the_outages_that_overlap_it_and_pages_follow_each_other() {
                     && it.end_ms.is_none_or(|end| end > since_ms)
                     && agent.is_none_or(|agent| it.agent == agent)
             };
-            let expected: Vec<i64> = everything.iter().filter(overlaps).map(|it| it.id).collect();
+            let expected: Vec<Outage> = everything.iter().filter(overlaps).cloned().collect();
             for order in [EventOrder::OldestFirst, EventOrder::NewestFirst] {
                 let mut query = OutageQuery {
                     since_ms: Some(since_ms),
@@ -166,7 +169,6 @@ fn a_range_has_the_outages_that_overlap_it_and_pages_follow_each_other() {
                 let mut found = Vec::new();
                 loop {
                     let (page, next) = outages(&dir, query.clone());
-                    let page: Vec<i64> = page.iter().map(|it| it.id).collect();
                     match order {
                         EventOrder::OldestFirst => found.extend(page),
                         EventOrder::NewestFirst => drop(found.splice(0..0, page)),
