@@ -25,6 +25,7 @@ mod doctor;
 mod error;
 mod event_line;
 mod event_stream;
+mod hdr_log;
 mod settings;
 mod style;
 mod table;

@@ -1,5 +1,6 @@
 //! Commands that look at the fleet.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -103,10 +104,11 @@ pub(crate) struct OutagesArgs {
 
 /// `history`
 #[derive(Args, Debug)]
+#[command(after_help = TIMES)]
 pub(crate) struct HistoryArgs {
-    /// The agent's id
+    /// The agent's id [default: the whole fleet]
     #[arg(add = completion::agent_names())]
-    pub(crate) name: String,
+    pub(crate) name: Option<String>,
     /// Begin of the range: 2h, 14:05, yesterday, 2026-11-20 14:05, first, in UTC [default: 24h]
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
@@ -116,12 +118,18 @@ pub(crate) struct HistoryArgs {
     /// Length of a step: whole minutes that divide a day, or days [default: what makes some 60]
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     pub(crate) step: Option<Duration>,
+    /// Only agents that matched then, by agent, host, group, version, framework or label
+    #[arg(long, value_name = "Q", add = completion::filter_parts())]
+    pub(crate) filter: Option<String>,
     /// Print one JSON document
     #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
     /// Print CSV with a line of titles
     #[arg(long)]
     pub(crate) csv: bool,
+    /// Write the latencies into a file, in the log format of HdrHistogram, an interval for each step
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "csv"])]
+    pub(crate) hdr: Option<PathBuf>,
 }
 
 /// `watch`

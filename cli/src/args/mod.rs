@@ -115,7 +115,7 @@ pub(crate) enum Command {
     Agent(AgentArgs),
     /// What happened: transitions, commands, starts, and time not observed; oldest first
     Events(EventsArgs),
-    /// What an agent did, and in which states it was, step by step
+    /// What an agent, or the fleet, did, and in which states it was, step by step
     History(HistoryArgs),
     /// When agents were degraded or unreachable, for how long, and why; oldest first
     Outages(OutagesArgs),

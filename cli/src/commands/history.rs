@@ -1,18 +1,24 @@
-//! `heartline history`: what an agent did, and in which states it was, step by step.
+//! `heartline history`: what an agent, or a fleet, did, and in which states it was, step by step.
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
-use heartline_operator::client::ClientError;
+use heartline_operator::client::{Client, ClientError};
 use heartline_operator::message::{
-    AgentHistory, AgentHistoryQuery, ErrorCode, HistoryStep, LatencyQuantiles, Reply, Request,
+    AgentHistory, AgentHistoryQuery, ErrorCode, FleetHistory, FleetHistoryQuery, HistoryContent,
+    HistoryStep, LatencyQuantiles, OutageFigures, Reply, Request,
 };
 use heartline_operator::{json, text};
 use heartline_vocabulary::{AgentStatus, State};
 
+use super::parse_filter;
+use crate::act::agents;
 use crate::args::HistoryArgs;
 use crate::console::Console;
 use crate::csv_text;
 use crate::error::{CliError, CommandExit};
+use crate::hdr_log;
 use crate::settings::Settings;
 use crate::style::StateFormatter;
 use crate::table::{self, TableColumn};
@@ -43,30 +49,49 @@ pub(crate) async fn run(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
+    let filter = parse_filter(args.filter.as_deref())?;
+    if args.name.is_some() && !filter.is_empty() {
+        let message =
+            "an agent and --filter: give one of them, as in --filter 'agent:NAME host:m3'";
+        return Err(CliError::usage(message));
+    }
     let range = TimeRangeExpression::parse(args.since.as_deref(), args.until.as_deref())?;
     let client = settings.connect().await?;
     // By the collector's clock: the one of this machine may be wrong.
     let now_ms = client.greeting().collector.at_ms;
     let range = range.resolve(now_ms, SINCE_MS)?;
-    let query = AgentHistoryQuery {
+    let step_ms = args.step.map(|step| i64::try_from(step.as_millis()).unwrap_or(i64::MAX));
+    let (since_ms, until_ms) = (range.since_ms, range.until_ms.unwrap_or(now_ms));
+    let of_fleet = |content| FleetHistoryQuery {
+        since_ms,
+        until_ms,
+        step_ms,
         agent: args.name.clone(),
-        since_ms: range.since_ms,
-        until_ms: range.until_ms.unwrap_or(now_ms),
-        step_ms: args.step.map(|step| i64::try_from(step.as_millis()).unwrap_or(i64::MAX)),
+        filter: filter.as_str().to_owned(),
+        content,
     };
-    let history = match client.request(Request::AgentHistory(query)).await {
-        Ok(Reply::AgentHistory(history)) => history,
-        Ok(_) => return Err(ClientError::Unexpected { what: "history" }.into()),
-        Err(ClientError::Refused { code: ErrorCode::NotFound, message }) => {
-            return Err(CliError::NotDone(message));
+    if let Some(path) = &args.hdr {
+        let history = fleet_history(&client, of_fleet(HistoryContent::WorkWithLatencies)).await?;
+        let subject = args.name.clone().unwrap_or_else(|| subject(&history, filter.as_str()));
+        write_hdr(path, &history, &subject)?;
+        console.say(&format!("{}: {} intervals", path.display(), history.steps.len()));
+        return Ok(CommandExit::Success);
+    }
+    let (history, document) = match &args.name {
+        Some(name) => {
+            let query = AgentHistoryQuery { agent: name.clone(), since_ms, until_ms, step_ms };
+            let history = agent_history(&client, query).await?;
+            let document = args.json.then(|| json::agent_history(&history));
+            (PrintedHistory::of_agent(history), document)
         }
-        Err(ClientError::Refused { code: ErrorCode::BadRequest, message }) => {
-            return Err(CliError::Usage(message));
+        None => {
+            let history = fleet_history(&client, of_fleet(HistoryContent::WorkAndStates)).await?;
+            let document = args.json.then(|| json::fleet_history(&history, filter.as_str()));
+            (PrintedHistory::of_fleet(history, filter.as_str()), document)
         }
-        Err(error) => return Err(error.into()),
     };
-    if args.json {
-        console.print_json(&json::agent_history(&history))?;
+    if let Some(document) = document {
+        console.print_json(&document)?;
     } else if args.csv {
         console.print(csv(&history).map_err(CliError::Output)?.trim_end())?;
     } else {
@@ -76,17 +101,110 @@ pub(crate) async fn run(
     Ok(CommandExit::Success)
 }
 
-fn describe(history: &AgentHistory, formatter: StateFormatter, columns: Option<usize>) -> String {
+async fn agent_history(
+    client: &Client,
+    query: AgentHistoryQuery,
+) -> Result<AgentHistory, CliError> {
+    match request(client, Request::AgentHistory(query)).await? {
+        Reply::AgentHistory(history) => Ok(*history),
+        _ => Err(ClientError::Unexpected { what: "history" }.into()),
+    }
+}
+
+async fn fleet_history(
+    client: &Client,
+    query: FleetHistoryQuery,
+) -> Result<FleetHistory, CliError> {
+    match request(client, Request::FleetHistory(query)).await? {
+        Reply::FleetHistory(history) => Ok(*history),
+        _ => Err(ClientError::Unexpected { what: "history" }.into()),
+    }
+}
+
+async fn request(client: &Client, request: Request) -> Result<Reply, CliError> {
+    client.request(request).await.map_err(|error| match error {
+        ClientError::Refused { code: ErrorCode::NotFound, message } => CliError::NotDone(message),
+        ClientError::Refused { code: ErrorCode::BadRequest, message } => CliError::Usage(message),
+        error => error.into(),
+    })
+}
+
+fn write_hdr(path: &Path, history: &FleetHistory, subject: &str) -> Result<(), CliError> {
+    let log = hdr_log::encode(history, subject);
+    let written = log.and_then(|log| fs::write(path, log));
+    written.map_err(|source| CliError::File { what: "write", path: path.to_owned(), source })
+}
+
+/// Says of whom a history is.
+fn subject(history: &FleetHistory, filter: &str) -> String {
+    let agents = agents(usize::try_from(history.agents).unwrap_or(usize::MAX));
+    match filter {
+        "" => format!("the whole fleet, {agents}"),
+        filter => format!("{agents} that matched {filter}"),
+    }
+}
+
+/// A history, whoever's it is.
+struct PrintedHistory {
+    subject: String,
+    from_ms: i64,
+    to_ms: i64,
+    step_ms: i64,
+    steps: Vec<HistoryStep>,
+    total: HistoryStep,
+    outages: OutageFigures,
+}
+
+impl PrintedHistory {
+    fn of_agent(history: AgentHistory) -> Self {
+        let AgentHistory { agent, from_ms, to_ms, step_ms, steps, total, outages } = history;
+        Self { subject: agent, from_ms, to_ms, step_ms, steps, total, outages }
+    }
+
+    fn of_fleet(history: FleetHistory, filter: &str) -> Self {
+        let subject = subject(&history, filter);
+        let FleetHistory { from_ms, to_ms, step_ms, steps, total, outages, .. } = history;
+        Self { subject, from_ms, to_ms, step_ms, steps, total, outages }
+    }
+}
+
+fn describe(history: &PrintedHistory, formatter: StateFormatter, columns: Option<usize>) -> String {
     let (from, to) = (text::timestamp_s(history.from_ms), text::timestamp_s(history.to_ms));
     let step = text::format_duration(Duration::from_millis(history.step_ms.cast_unsigned()));
-    let head = [format!("{} from {from}", history.agent), format!("to {to}, in steps of {step}")];
+    let head = [format!("{} from {from}", history.subject), format!("to {to}, in steps of {step}")];
     let head = table::wrap(&head, " ", columns);
+    let figures = table::wrap(&figures(history), ", ", columns);
     // Steps in which nothing was known at all are left out, and the total stands last.
     let known = history.steps.iter().filter(|step| is_known(step));
     let rows = known.map(|step| row(text::timestamp_s(step.at_ms), step, formatter).to_vec());
     let total = row("in all".to_owned(), &history.total, formatter).to_vec();
     let table = table::draw(&COLUMNS, rows.chain([total]), columns);
-    format!("{head}\n\n{}", table.trim_end())
+    format!("{head}\n{figures}\n\n{}", table.trim_end())
+}
+
+/// Says how available it was, and how often it was out.
+fn figures(history: &PrintedHistory) -> Vec<String> {
+    let times = &history.total.state_ms;
+    let share = |share: Option<f64>| share.map(|share| format!("{} %", text::percent(share)));
+    let time = |ms: Option<u64>| ms.map_or_else(|| "-".to_owned(), text::age);
+    let available = match (share(times.availability()), share(times.observed())) {
+        (Some(available), Some(observed)) => {
+            [format!("available {available}"), format!("observed {observed}")].to_vec()
+        }
+        (None, Some(observed)) => vec![format!("observed {observed}")],
+        _ => vec!["nothing known".to_owned()],
+    };
+    let outages = match history.outages.count {
+        0 => "no outages".to_owned(),
+        1 => "1 outage".to_owned(),
+        count => format!("{} outages", text::count(count)),
+    };
+    let figures = [
+        outages,
+        format!("MTTR {}", time(history.outages.mttr_ms())),
+        format!("MTBF {}", time(history.outages.mtbf_ms(times.healthy))),
+    ];
+    available.into_iter().chain(figures).collect()
 }
 
 fn is_known(step: &HistoryStep) -> bool {
@@ -135,8 +253,8 @@ fn states(step: &HistoryStep, formatter: StateFormatter) -> String {
 }
 
 /// Returns all steps as CSV with a line of titles, for spreadsheets.
-fn csv(history: &AgentHistory) -> std::io::Result<String> {
-    const TITLES: [&str; 20] = [
+fn csv(history: &PrintedHistory) -> std::io::Result<String> {
+    const TITLES: [&str; 21] = [
         "from",
         "beats",
         "lost",
@@ -157,6 +275,7 @@ fn csv(history: &AgentHistory) -> std::io::Result<String> {
         "stopped_ms",
         "unknown_ms",
         "unobserved_ms",
+        "outages",
     ];
     let row = |step: &HistoryStep| -> [String; TITLES.len()] {
         let latency = |of: fn(&LatencyQuantiles) -> u64| {
@@ -184,6 +303,7 @@ fn csv(history: &AgentHistory) -> std::io::Result<String> {
             times.stopped.to_string(),
             times.unknown.to_string(),
             times.unobserved.to_string(),
+            step.outages.to_string(),
         ]
     };
     csv_text::lines(&TITLES, history.steps.iter().map(row))
@@ -198,15 +318,19 @@ mod tests {
 
     #[test]
     fn a_history_is_a_table_of_steps_with_their_total() {
-        let history = sample::agent_history();
-        let tables = [None, Some(100), Some(80)]
-            .map(|limit| describe(&history, StateFormatter(GlyphSet::Unicode), limit));
+        let history = PrintedHistory::of_agent(sample::agent_history());
+        let fleet = PrintedHistory::of_fleet(sample::fleet_history(), "host:m3*");
+        let formatter = StateFormatter(GlyphSet::Unicode);
+        let mut tables =
+            [None, Some(100), Some(80)].map(|limit| describe(&history, formatter, limit)).to_vec();
+        tables.push(describe(&fleet, formatter, Some(100)));
         assert!(tables[2].lines().all(|line| line.chars().count() <= 80));
         insta::assert_snapshot!(tables.join("\n\n"));
     }
 
     #[test]
     fn a_spreadsheet_gets_every_step() {
-        insta::assert_snapshot!(csv(&sample::agent_history()).unwrap());
+        let history = PrintedHistory::of_agent(sample::agent_history());
+        insta::assert_snapshot!(csv(&history).unwrap());
     }
 }

@@ -92,6 +92,10 @@ async fn dispatch(
             args.filter = global_filter.or(args.filter)?;
             outages::run(&args, settings, console).await
         }
+        Some(Command::History(mut args)) => {
+            args.filter = global_filter.or(args.filter)?;
+            history::run(&args, settings, console).await
+        }
         Some(Command::Events(mut args)) => {
             args.filter = global_filter.or(args.filter)?;
             events::run(&args, settings, console).await
@@ -121,7 +125,6 @@ async fn without_filter(
             Some(at) => past_agent::run(&args, &at, settings, console).await,
             None => agent::run(&args, settings, console).await,
         },
-        Command::History(args) => history::run(&args, settings, console).await,
         Command::Kill(args) => kill::kill(args, settings, console).await,
         Command::Resume(args) => kill::resume(args, settings, console).await,
         Command::Forget(args) => forget::run(&args, settings, console).await,
@@ -140,6 +143,7 @@ async fn without_filter(
         | Command::Status(_)
         | Command::Events(_)
         | Command::Outages(_)
+        | Command::History(_)
         | Command::Watch(_)
         | Command::Snapshot(_)
         | Command::Run(_)

@@ -2,17 +2,17 @@
 //! contract (snapshot-tested); fields may be added at the end of an object.
 
 mod agent;
-mod agent_history;
 mod command;
 mod event;
+mod history;
 mod outage;
 mod past;
 mod status;
 
 pub use agent::agent;
-pub use agent_history::agent_history;
 pub use command::{CommandProgress, CommandReport, command_outcome, tokens};
 pub use event::event;
+pub use history::{agent_history, fleet_history};
 pub use outage::outage;
 pub use past::{past, past_agent};
 pub use status::{StatusDocument, status};
@@ -89,7 +89,8 @@ mod tests {
             sample::outages().iter().map(|it| line(&outage(it, NOW_MS))).collect::<Vec<_>>();
         let past = pretty(&past(&sample::past_fleet()));
         let history = pretty(&agent_history(&sample::agent_history()));
-        insta::assert_snapshot!(format!("{}\n{past}\n{history}", lines.join("\n")));
+        let fleet = pretty(&fleet_history(&sample::fleet_history(), "host:m3*"));
+        insta::assert_snapshot!(format!("{}\n{past}\n{history}\n{fleet}", lines.join("\n")));
     }
 
     #[test]
