@@ -24,8 +24,6 @@ use crate::store::sql::execute;
 const SLOT_MS: i64 = 30 * 86_400_000;
 /// Length of a strip above which the next part is begun: a flapping agent must not rewrite an ever longer one.
 const PART_BYTES: usize = 4_096;
-/// The largest row id of an agent that a key has room for.
-const MAX_AGENT: i64 = (1 << 32) - 1;
 
 /// An event of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,7 +186,7 @@ pub(crate) fn visit(
             let (first, last) = (keys(slot, *range.start()), keys(slot, *range.end()));
             let mut rows = statement.query([first.start(), last.end()])?;
             while let Some(row) = rows.next()? {
-                let agent = (row.get::<_, i64>(0)? >> 12) & MAX_AGENT;
+                let agent = (row.get::<_, i64>(0)? >> PART_BITS) & AGENT_MASK;
                 found.clear();
                 decode(slot, row.get_ref(1)?.as_blob()?, &mut found);
                 let within = found.iter().filter(|entry| times_ms.contains(&entry.at_ms));

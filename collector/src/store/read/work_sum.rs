@@ -10,8 +10,8 @@ use rusqlite::Connection;
 use crate::store::history::{FoldCursors, RollupResolution};
 use crate::store::rollup::{LatencyBuckets, RollupSum};
 
-/// Digits that a histogram keeps: more than the buckets of the wire have.
-const DIGITS: u8 = 3;
+/// Digits that a histogram keeps: its buckets are a quarter as wide as those of the wire.
+const DIGITS: u8 = 2;
 
 /// Adds up work.
 pub(super) struct WorkReader<'a> {

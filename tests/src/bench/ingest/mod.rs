@@ -139,6 +139,34 @@ fn measure_stage(
     }
 }
 
+/// Beats with new work in each, until that is durable.
+pub(super) struct DurableBeats {
+    bench: PipelineBench,
+}
+
+impl DurableBeats {
+    /// Starts a collector with a store that knows all agents.
+    ///
+    /// # Errors
+    /// When a part of it can't be opened.
+    pub(super) fn start(agents: u32) -> Result<Self> {
+        let (mut bench, ..) = PipelineBench::start(agents)?;
+        bench.open_store()?;
+        Ok(Self { bench })
+    }
+
+    /// Returns the CPU time of the receiving thread and of the store's writer for one beat, in ns.
+    ///
+    /// # Errors
+    /// When beats were lost.
+    pub(super) fn measure(&mut self, beats: u64) -> Result<f64> {
+        let before = machine::thread_cpu_of(WRITER);
+        let received = self.bench.measure(PipelineStage::Durable, beats)?;
+        let cpu = received.cpu + machine::thread_cpu_of(WRITER).saturating_sub(before);
+        Ok(CpuMeasurement { cpu, ..received }.ns_per_packet())
+    }
+}
+
 /// Other programs on the machine make a stage slower by a tenth from one second to the next, and
 /// never quicker: all stages take turns, and of each the quickest turn counts.
 const TURNS: u64 = 4;
