@@ -72,13 +72,24 @@ pub(super) fn has_room_for_spill(dir: &Path) -> bool {
     has_free(dir, 2)
 }
 
+/// Returns how many bytes of its file history should keep free, where the disk is nearly full: it has less than
+/// twice the reserve. `None` where there is enough.
+pub(super) fn find_shortage(dir: &Path) -> Option<u64> {
+    let (free, reserve) = free_and_reserve(dir)?;
+    (free <= 2 * reserve).then_some(reserve)
+}
+
 /// Returns whether this part of the reserve is free.
 fn has_free(dir: &Path, divisor: u64) -> bool {
-    rustix::fs::statvfs(dir).map_or(true, |disk| {
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        let size = disk.f_blocks.saturating_mul(disk.f_frsize);
-        free > RESERVE_MAX.min(size / RESERVE_SHARE) / divisor
-    })
+    free_and_reserve(dir).is_none_or(|(free, reserve)| free > reserve / divisor)
+}
+
+/// Returns the free space of a disk, and how much of it is left to `control.db`.
+fn free_and_reserve(dir: &Path) -> Option<(u64, u64)> {
+    let disk = rustix::fs::statvfs(dir).ok()?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let size = disk.f_blocks.saturating_mul(disk.f_frsize);
+    Some((free, RESERVE_MAX.min(size / RESERVE_SHARE)))
 }
 
 #[cfg(test)]

@@ -2,9 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use heartline_collector::clock::{WallClockAnchor, wall_ms};
+use heartline_collector::store::{Store, StoreConfig};
+use heartline_config::Retention;
 use heartline_operator::message::{AgentCommand, AgentSelector, HistoryHealth, Reply, Request};
 
 use heartline_tests::harness::{
@@ -12,6 +16,7 @@ use heartline_tests::harness::{
     wait_until,
 };
 use heartline_vocabulary::{Action, State, WorkTotals};
+use rusqlite::Connection;
 
 /// Size of the disk.
 const SIZE: &str = "size=16m";
@@ -25,10 +30,15 @@ struct SmallDiskCollector {
 
 impl SmallDiskCollector {
     fn start(env: &TestEnvironment) -> Self {
+        Self::start_after(env, "true")
+    }
+
+    /// Starts it after a command of the shell, for which `$0` is the data directory.
+    fn start_after(env: &TestEnvironment, command: &str) -> Self {
         let data_dir = env.data_dir();
         fs::create_dir_all(&data_dir).unwrap();
         let script = format!(
-            "mount -t tmpfs -o {SIZE},mode=700 tmpfs \"$0\" && exec {} --listen 127.0.0.1:0",
+            "mount -t tmpfs -o {SIZE},mode=700 tmpfs \"$0\" && {command} && exec {} --listen 127.0.0.1:0",
             TestedProgram::Heartlined.path().display()
         );
         let mut command = env.command("unshare");
@@ -155,4 +165,63 @@ fn a_full_disk_pauses_history_and_nothing_else() {
     assert_eq!(operator.agent("worker").unwrap().vitals.total, done);
     let events = operator.events_of("other");
     assert!(!events.is_empty(), "events of that time were not lost");
+}
+
+/// Makes a history with 60,000 old minutes that are folded, which take 8 MB.
+fn write_old_minutes(dir: &Path) {
+    let retention = Retention::default();
+    let anchor = WallClockAnchor::read();
+    let config = StoreConfig { data_dir: dir.to_owned(), retention };
+    let (store, _) = Store::open(&config, anchor, Arc::new(drop)).unwrap();
+    store.close();
+    let conn = Connection::open(dir.join("history.db")).unwrap();
+    let first = wall_ms() / 60_000 - 24 * 60;
+    conn.execute_batch(&format!(
+        "INSERT INTO minutes WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT 60000) \
+            SELECT {first} + i / 100, 1 + i % 100, 2, 0, 60, 0, 0, 0, 0, zeroblob(100) FROM n;
+         INSERT OR REPLACE INTO folds VALUES ('hours', ({first} + 700) / 60, 0);
+         PRAGMA wal_checkpoint(TRUNCATE)",
+    ))
+    .unwrap();
+}
+
+#[test]
+fn history_gives_up_its_oldest_before_the_disk_is_full() {
+    let env = TestEnvironment::new();
+    let prepared = env.path().join("prepared");
+    fs::create_dir(&prepared).unwrap();
+    write_old_minutes(&prepared);
+    let copy = format!("cp -a {}/. \"$0\"", prepared.display());
+    let small_disk = SmallDiskCollector::start_after(&env, &copy);
+    let operator = env.operator();
+    let database = small_disk.data_dir.join("history.db");
+    let len = fs::metadata(&database).unwrap().len();
+    let is_told = || {
+        let banners = operator.collector().banners;
+        banners.iter().any(|banner| banner.contains("removes its oldest records"))
+    };
+    assert!(!is_told(), "there is enough space");
+
+    // Less than two shares of what history leaves to `control.db`, which are 655 KiB, and more than one.
+    small_disk.fill(500);
+    wait_until("it says that it removes old records", is_told);
+    let kept = || {
+        for file in ["history.db", "history.db-wal"] {
+            fs::copy(small_disk.data_dir.join(file), env.path().join(file)).unwrap();
+        }
+        let _ = fs::remove_file(env.path().join("history.db-shm"));
+        let conn = Connection::open(env.path().join("history.db")).unwrap();
+        let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        let free = number("SELECT * FROM pragma_freelist_count()") * 4_096;
+        (free, number("SELECT count(*) FROM minutes"))
+    };
+    // A file that is copied while it is written may be damaged; what counts is that it settles.
+    wait_until("there is room in the file", || kept().0 >= 320 << 10);
+    let (_, minutes) = kept();
+    assert!((40_000..60_000).contains(&minutes), "no more than is needed: {minutes} are left");
+    assert!(fs::metadata(&database).unwrap().len() <= len + (64 << 10), "the file has not grown");
+    assert!(!is_paused(&operator), "and history goes on");
+
+    small_disk.empty();
+    wait_until("it is over", || !is_told());
 }

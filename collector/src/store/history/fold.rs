@@ -245,14 +245,15 @@ mod tests {
     /// Checks that what is stored of the fleet is the sum of what is stored of its agents.
     fn check_fleet(conn: &Connection) {
         for resolution in RollupResolution::ALL {
-            let mut next = resolution.oldest_slot(conn).unwrap();
+            let mut next = resolution.first_slot(conn, i64::MIN).unwrap();
             while let Some(slot) = next {
                 let (mut agents, mut fleet) = (Rollup::default(), Rollup::default());
                 let add = |_, counts: &WorkCounts, latency: &[u8]| agents.add(counts, latency);
                 resolution.visit(conn, slot, &(0..=i64::MAX), add).unwrap();
                 let add = |counts: &WorkCounts, latency: &[u8]| fleet.add(counts, latency);
                 resolution.visit_fleet(conn, slot..slot + 1, add).unwrap();
-                let is_pruned_in_part = resolution.oldest_slot(conn).unwrap() == Some(slot)
+                let is_pruned_in_part = resolution.first_slot(conn, i64::MIN).unwrap()
+                    == Some(slot)
                     && resolution != RollupResolution::Day;
                 assert!(agents == fleet || is_pruned_in_part, "{resolution:?} {slot}");
                 next = resolution.first_slot(conn, slot + 1).unwrap();

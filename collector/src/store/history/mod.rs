@@ -15,6 +15,7 @@ mod outage;
 mod prune;
 mod replace;
 mod resolution;
+mod room;
 mod spill;
 pub(super) mod strip;
 mod text;

@@ -13,9 +13,9 @@ use crate::store::prune::{CHUNK_ROWS, oldest_kept_ms, prune_forgotten};
 use crate::store::sql::execute;
 
 /// Least retention of minutes, which the last hour's work is read from.
-const MINUTES_MIN: Duration = Duration::from_secs(2 * 3_600);
+pub(super) const MINUTES_MIN: Duration = Duration::from_secs(2 * 3_600);
 /// Least retention of hours, which today's cost is read from.
-const HOURS_MIN: Duration = Duration::from_secs(48 * 3_600);
+pub(super) const HOURS_MIN: Duration = Duration::from_secs(48 * 3_600);
 
 /// Events are removed once a day…
 const PRUNE_SLACK: Duration = Duration::from_secs(24 * 3_600);
@@ -34,8 +34,24 @@ pub(super) fn step(
 ) -> rusqlite::Result<bool> {
     let minutes_ms = oldest_kept_ms(now_ms, retention.minutes.max(MINUTES_MIN));
     let hours_ms = oldest_kept_ms(now_ms, retention.hours.max(HOURS_MIN));
-    let days_ms = oldest_kept_ms(now_ms, retention.days);
+    let day = RollupResolution::Day.slot(oldest_kept_ms(now_ms, retention.days));
     let events_ms = oldest_kept_ms(now_ms, retention.events);
+    let slack = PRUNE_SLACK.min(retention.events / PRUNES_PER_RETENTION);
+    let slack_ms = i64::try_from(slack.as_millis()).unwrap_or(i64::MAX);
+    Ok(remove_rollups(conn, minutes_ms, hours_ms)?
+        || RollupResolution::Day.prune(conn, day, CHUNK_ROWS)? > 0
+        || prune_sessions(conn, hours_ms)? > 0
+        || remove_events(conn, events_ms, slack_ms)?
+        || prune_texts(conn)? > 0
+        || prune_forgotten(conn, DELETE_SESSIONS, retention, now_ms)?)
+}
+
+/// Removes a chunk of the minutes and hours before two times that are folded; returns whether there may be more.
+pub(super) fn remove_rollups(
+    conn: &Connection,
+    minutes_ms: i64,
+    hours_ms: i64,
+) -> rusqlite::Result<bool> {
     let cursors = FoldCursors::read(conn)?;
     let folded = |slot: i64, from: RollupResolution, into| slot.saturating_mul(from.slots_in(into));
     let minute = RollupResolution::Minute.slot(minutes_ms).min(folded(
@@ -49,12 +65,24 @@ pub(super) fn step(
         RollupResolution::Day,
     ));
     Ok(RollupResolution::Minute.prune(conn, minute, CHUNK_ROWS)? > 0
-        || RollupResolution::Hour.prune(conn, hour, CHUNK_ROWS)? > 0
-        || RollupResolution::Day.prune(conn, RollupResolution::Day.slot(days_ms), CHUNK_ROWS)? > 0
-        || prune_sessions(conn, hours_ms)? > 0
-        || prune_events(conn, retention.events, events_ms)?
-        || prune_texts(conn)? > 0
-        || prune_forgotten(conn, DELETE_SESSIONS, retention, now_ms)?)
+        || RollupResolution::Hour.prune(conn, hour, CHUNK_ROWS)? > 0)
+}
+
+/// Removes a chunk of the first events, those of `length_ms`, if they are before a time; returns whether it did.
+pub(super) fn remove_first_day(
+    conn: &mut Connection,
+    length_ms: i64,
+    before_ms: i64,
+) -> rusqlite::Result<bool> {
+    let sql = "SELECT at_ms FROM events ORDER BY cursor LIMIT 1";
+    let first: Option<i64> =
+        conn.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
+    match first {
+        Some(first_ms) if first_ms < before_ms => {
+            remove_events(conn, first_ms.saturating_add(length_ms).min(before_ms), 0)
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Removes sessions that ended long ago: no recording of them can be live any more.
@@ -77,11 +105,7 @@ fn prune_texts(conn: &Connection) -> rusqlite::Result<usize> {
 
 /// Removes a chunk of the events before a time, with what was derived from them; returns whether there
 /// may be more. A checkpoint takes their place. Some slack goes by until that is written again.
-fn prune_events(
-    conn: &mut Connection,
-    retention: Duration,
-    before_ms: i64,
-) -> rusqlite::Result<bool> {
+fn remove_events(conn: &mut Connection, before_ms: i64, slack_ms: i64) -> rusqlite::Result<bool> {
     let sql = "SELECT cursor, at_ms FROM events ORDER BY cursor LIMIT 1";
     let first: Option<(i64, i64)> =
         conn.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
@@ -92,8 +116,6 @@ fn prune_events(
     let through = match under_way {
         Some(through) => through,
         None => {
-            let slack = PRUNE_SLACK.min(retention / PRUNES_PER_RETENTION);
-            let slack_ms = i64::try_from(slack.as_millis()).unwrap_or(i64::MAX);
             if first_ms >= before_ms.saturating_sub(slack_ms) {
                 return Ok(false);
             }

@@ -184,11 +184,6 @@ impl RollupResolution {
         conn.prepare_cached(sql)?.query_row([slot], |row| row.get(0))
     }
 
-    /// Returns the first slot that has a rollup.
-    pub(super) fn oldest_slot(self, conn: &Connection) -> rusqlite::Result<Option<i64>> {
-        self.first_slot(conn, i64::MIN)
-    }
-
     /// Removes the oldest rollups of slots before `before`, at most `limit`, and those of the fleet when no
     /// agent's are left; returns how many.
     pub(super) fn prune(

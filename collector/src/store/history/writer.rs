@@ -11,10 +11,11 @@ use tokio::sync::oneshot;
 use super::commit::{CommitContext, CommittedWork, commit};
 use super::note::{self, NoteError, NoteWrite};
 use super::replace::failure;
+use super::room::{self, RoomStep};
 use super::spill::Spill;
 use super::{checkpoint, fold, open, prune};
 use crate::clock::{self, AliveMoment, WallClockAnchor};
-use crate::store::checkpoint::WalBacklog;
+use crate::store::checkpoint::{self as wal, WalBacklog};
 use crate::store::disk::{self, SqliteFault};
 use crate::store::event::StoreEvent;
 use crate::store::place::DatabaseFiles;
@@ -49,6 +50,8 @@ const DRAIN_AT_ONCE: GroupCommit =
 
 /// Key of the condition of a WAL that can't be written back.
 const BACKLOG: &str = "history.db-wal";
+/// Key of the condition of a disk that is nearly full.
+const ROOM: &str = "history.db-room";
 
 /// The writer of `history.db`, which also folds and prunes it.
 pub(crate) struct HistoryWriter {
@@ -60,6 +63,8 @@ pub(crate) struct HistoryWriter {
     spill: Spill,
     boot_id: Option<i64>,
     backlog: WalBacklog,
+    /// Operators are told that rows are removed before their time.
+    is_making_room: bool,
 }
 
 impl HistoryWriter {
@@ -71,7 +76,8 @@ impl HistoryWriter {
     ) -> Self {
         let (files, boot_id) = (DatabaseFiles::of(&path), clock::boot_id());
         let backlog = WalBacklog::new();
-        Self { conn, path, files, shared, queue, spill, boot_id, backlog }
+        let is_making_room = false;
+        Self { conn, path, files, shared, queue, spill, boot_id, backlog, is_making_room }
     }
 
     /// Writes until the queue is closed and empty. A group that the disk refuses is kept and tried
@@ -239,11 +245,34 @@ impl HistoryWriter {
         let done = checkpoint::step(&mut self.conn, now_ms)
             .and_then(|()| fold::step(&mut self.conn, now_ms));
         let done = done.and_then(|more| Ok(more | prune::step(&mut self.conn, retention, now_ms)?));
+        let done = done.and_then(|more| Ok(more | self.make_room(now_ms)?));
         done.unwrap_or_else(|error| {
             disk::abort_if_sync_failed(&error, &self.path);
             tracing::debug!(%error, "history could not be folded and pruned");
             false
         })
+    }
+
+    /// Removes rows before their time while the disk is nearly full; returns whether there may be more to do.
+    fn make_room(&mut self, now_ms: i64) -> rusqlite::Result<bool> {
+        let Some(wanted_bytes) = self.path.parent().and_then(disk::find_shortage) else {
+            if std::mem::take(&mut self.is_making_room) {
+                (self.shared.notify)(StoreEvent::Condition { about: ROOM, sentence: None });
+            }
+            return Ok(false);
+        };
+        let step = room::step(&mut self.conn, now_ms, wanted_bytes)?;
+        // What was written into the log takes space of its own until it is in the file.
+        wal::checkpoint(&self.conn)?;
+        if step == RoomStep::Removed && !std::mem::replace(&mut self.is_making_room, true) {
+            let sentence = format!(
+                "the disk of {} is nearly full: history removes its oldest records before their time; \
+                 free some space, or keep less ([retention])",
+                self.path.display()
+            );
+            (self.shared.notify)(StoreEvent::Condition { about: ROOM, sentence: Some(sentence) });
+        }
+        Ok(step == RoomStep::Removed)
     }
 
     fn check_backlog(&mut self) {
