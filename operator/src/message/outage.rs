@@ -102,6 +102,9 @@ pub struct OutageQuery {
     pub before: Option<i64>,
     /// Of this agent.
     pub agent: Option<String>,
+    /// As they were at this moment: what ended, became worse, or was written later is not known then, and an
+    /// outage that began later is none.
+    pub as_of_ms: Option<i64>,
     /// 1 to [`OUTAGES_MAX`].
     pub limit: u32,
     pub order: EventOrder,

@@ -144,7 +144,11 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::Subscribe { agents: agents.clone(), per_second: 4 },
         Request::Agent { agent: "mail.7".into() },
         Request::Events(EventQuery { since_ms: Some(NOW_MS), limit: 50, ..EventQuery::default() }),
-        Request::Outages(OutageQuery { until_ms: Some(NOW_MS), ..OutageQuery::default() }),
+        Request::Outages(OutageQuery {
+            until_ms: Some(NOW_MS),
+            as_of_ms: Some(NOW_MS),
+            ..OutageQuery::default()
+        }),
         Request::AgentHistory(AgentHistoryQuery {
             agent: "mail.7".into(),
             since_ms: None,

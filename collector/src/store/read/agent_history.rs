@@ -46,7 +46,7 @@ fn read(
     for id in &ids {
         let moment = AgentMoment::read(conn, *id, from_ms)?;
         let entries = strip::entries(conn, *id, &(from_ms + 1..=to_ms - 1))?;
-        states.add(moment, &entries, &[from_ms..to_ms])?;
+        states.add(moment, &entries, std::slice::from_ref(&range.whole()))?;
     }
     let (work, mut percentiles) = (WorkReader { conn, cursors }, PercentileReader::new());
     let (mut steps, mut total) = (Vec::with_capacity(range.len()), RollupSum::default());

@@ -95,7 +95,7 @@ fn find_members(
         }
         let parts = match &mut reader {
             Some(reader) => reader.parts(agent, &moment, entries)?,
-            None => vec![from_ms..to_ms],
+            None => std::iter::once(range.whole()).collect(),
         };
         if let Some(states) = &mut states {
             states.add(moment, entries, &parts)?;

@@ -1,5 +1,7 @@
 //! A range of time in whole steps, as far as work is kept in so short ones.
 
+use std::ops::Range;
+
 use heartline_operator::message::STEPS_MAX;
 use rusqlite::Connection;
 
@@ -106,6 +108,11 @@ impl StepRange {
     pub(super) fn steps(&self) -> impl Iterator<Item = (i64, i64)> {
         let Self { from_ms, step_ms, count, .. } = *self;
         (0..count).map(move |at| (from_ms + at * step_ms, from_ms + (at + 1) * step_ms))
+    }
+
+    /// Returns all of it.
+    pub(super) fn whole(&self) -> Range<i64> {
+        self.from_ms..self.to_ms
     }
 
     /// Returns the number of steps.

@@ -106,7 +106,7 @@ impl Members {
     pub(super) fn add(&mut self, agent: i64, parts: Vec<Range<i64>>, range: &StepRange) {
         match &parts[..] {
             [] => {}
-            [whole] if *whole == (range.from_ms..range.to_ms) => self.always.push(agent),
+            [whole] if *whole == range.whole() => self.always.push(agent),
             _ => self.sometimes.push((agent, parts)),
         }
     }

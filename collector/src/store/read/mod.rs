@@ -8,6 +8,7 @@ mod history_range;
 mod identity;
 mod members;
 mod outage;
+mod outage_as_of;
 mod past;
 mod pool;
 mod range;

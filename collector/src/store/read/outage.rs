@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::gap::UnobservedTime;
 use super::identity::IdentityReader;
 use super::range::{PageRange, agent_ids};
-use super::{ReadError, StoreReader};
+use super::{ReadError, StoreReader, outage_as_of};
 use crate::store::history::strip::{self, EndedOutage, StripEntry};
 use crate::store::history::{AgentMoment, StatusCode, checkpoint, is_outage, missed_in_run};
 use crate::store::sql;
@@ -50,7 +50,13 @@ fn read_page(
     let earliest_ms = rows.iter().map(|row| row.start_ms).min().unwrap_or(now_ms);
     let gaps = UnobservedTime::since(conn, earliest_ms)?;
     let mut identities = IdentityReader::default();
-    let outages = rows.iter().map(|row| row.finish(conn, &gaps, &mut identities, now_ms));
+    let outages = rows.iter().map(|row| {
+        let mut outage = row.finish(conn, &gaps, &mut identities, now_ms)?;
+        if let Some(at_ms) = query.as_of_ms {
+            outage_as_of::cut(conn, row.agent_id, &gaps, &mut outage, at_ms)?;
+        }
+        Ok(outage)
+    });
     let mut outages: Vec<Outage> = outages.collect::<rusqlite::Result<_>>()?;
     if query.order == EventOrder::NewestFirst {
         outages.reverse();
@@ -125,7 +131,10 @@ fn notes(conn: &Connection, outage: i64) -> rusqlite::Result<Vec<OutageNote>> {
 }
 
 fn range_of(query: &OutageQuery) -> PageRange {
-    let OutageQuery { since_ms, until_ms, after, before, order, .. } = *query;
+    let OutageQuery { since_ms, until_ms, as_of_ms, after, before, order, .. } = *query;
+    // It has begun at that moment, which is included.
+    let begun_ms = as_of_ms.map(|at_ms| at_ms.saturating_add(1));
+    let until_ms = [until_ms, begun_ms].into_iter().flatten().min();
     PageRange { since_ms, until_ms, after, before, order }
 }
 

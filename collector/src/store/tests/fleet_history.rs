@@ -329,7 +329,7 @@ fn what_is_asked_for_less_is_the_same() {
     for content in [HistoryContent::Work, HistoryContent::WorkWithLatencies] {
         let less = recorded.history(&FleetHistoryQuery { content, ..all.clone() });
         assert_eq!(less.agents, full.agents);
-        let work = |step: &HistoryStep| (step.ok, step.beats, step.latency.clone());
+        let work = |step: &HistoryStep| (step.ok, step.beats, step.latency);
         assert!(less.steps.iter().map(work).eq(full.steps.iter().map(work)));
         if content == HistoryContent::Work {
             assert_eq!(less.latencies, Vec::<Vec<_>>::new());

@@ -9,6 +9,7 @@ mod locked;
 mod lost;
 mod once;
 mod outages;
+mod reading;
 mod retention;
 mod timeline;
 mod trouble;

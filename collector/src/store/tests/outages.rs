@@ -88,6 +88,56 @@ fn an_outage_runs_from_leaving_health_to_the_return() {
     assert_eq!(open.lasted_ms(NOW_MS), 9_700_000);
 }
 
+/// Whatever was stored later: each outage is what a store says that ends at the moment.
+#[test]
+fn an_outage_is_shown_as_it_was_known_at_the_moment() {
+    let rows = [
+        (30_000, to(1, 30_000, LATE)),
+        (60_000, gap(40_000, 60_000)),
+        (120_000, to(1, 120_000, SILENT)),
+        (200_000, to(2, 200_000, STALLED)),
+        (248_000, to(1, 248_000, AgentStatus::HEALTHY)),
+        (330_000, to(2, 330_000, LATE)),
+        (350_000, to(2, 350_000, STALLED)),
+        (390_000, gap(360_000, 390_000)),
+        (400_000, to(2, 400_000, AgentStatus::HEALTHY)),
+        (500_000, to(1, 500_000, LATE)),
+    ];
+    let whole = recorded(rows.iter().map(|(_, row)| row.clone()).collect::<Vec<_>>());
+    for at_ms in (0..600_000).step_by(10_000) {
+        // What came later was never recorded.
+        let then = rows.iter().filter(|(row_ms, _)| *row_ms <= at_ms);
+        let then = recorded(then.map(|(_, row)| row.clone()).collect::<Vec<_>>());
+        let now_ms = ZERO_MS + at_ms;
+        for agent in [None, Some("agent-2".to_owned())] {
+            let query = OutageQuery {
+                limit: 10,
+                order: EventOrder::OldestFirst,
+                agent,
+                ..OutageQuery::default()
+            };
+            let expected = reader(&then).outages(&query, now_ms).unwrap().0;
+            let query = OutageQuery { as_of_ms: Some(now_ms), ..query };
+            let found = reader(&whole).outages(&query, NOW_MS).unwrap().0;
+            // A gap is known when it has ended.
+            let without_gap = |mut outage: Outage| {
+                (outage.missed_beats, outage.unobserved_ms) = (0, 0);
+                outage
+            };
+            match rows.iter().any(|(end_ms, row)| {
+                matches!(row, HistoryDbRow::Gap { .. })
+                    && (end_ms - 30_000..*end_ms).contains(&at_ms)
+            }) {
+                false => assert_eq!(found, expected, "at {at_ms}"),
+                true => assert!(
+                    found.into_iter().map(without_gap).eq(expected.into_iter().map(without_gap)),
+                    "at {at_ms}"
+                ),
+            }
+        }
+    }
+}
+
 #[test]
 fn beats_go_on_being_missed_while_an_outage_is_open() {
     let found = all(&recorded([to(1, 30_000, LATE)]));
@@ -275,6 +325,14 @@ async fn notes_are_kept_with_their_outage() {
     assert_eq!(history.execute(sql, []).unwrap(), 1);
     drop(history);
     open(dir.path()).store.close();
+    let before = OutageQuery {
+        as_of_ms: Some(ZERO_MS + 49_999),
+        limit: 10,
+        order: EventOrder::OldestFirst,
+        ..OutageQuery::default()
+    };
+    let [first, _] = &outages(&dir, before).0[..] else { panic!("two had begun") };
+    assert_eq!(first.notes, [], "nobody had written yet");
     let [first, second] = &all(&dir)[..] else { panic!("two are derived") };
     assert_eq!(first.acknowledged_by(), Some("ops@bastion"));
     let words: Vec<&str> = first.notes.iter().map(|note| &*note.words).collect();

@@ -206,6 +206,7 @@ pub(super) fn write_hours(dir: &Path, agents: u32, days: u32) -> Result<()> {
     }
     conn.execute_batch(
         "DELETE FROM meta WHERE key = 'fleet_rollups_version';
+         DELETE FROM folds WHERE into_table = 'days';
          INSERT OR REPLACE INTO folds VALUES ('hours', (SELECT max(slot) + 1 FROM hours), 0)",
     )?;
     Ok(())
