@@ -47,14 +47,14 @@ fn folding_and_pruning_change_no_answer() {
     (1..=30).for_each(|id| register(&opened, id, &format!("agent-{id}")));
     let pinned = rusqlite::Connection::open(path(&dir, "history.db")).unwrap();
     let (mut reader, mut number) = (reader(&dir), 0);
-    for hour in 0..40 {
+    for hour in 0..30 {
         let work = (1..=30).map(|id| {
             number += 1;
             segment_at(number, id, 1, number, hour * HOUR_MS + id * 60_000)
         });
         opened.record(work.collect::<Vec<_>>());
         opened.wait_stored(number);
-        if hour == 20 {
+        if hour == 15 {
             pinned.execute_batch("BEGIN").unwrap();
             pinned.query_row("SELECT count(*) FROM minutes", [], |_| Ok(())).unwrap();
         }
