@@ -1,8 +1,10 @@
 //! Outages and the fleet at a moment, of real agents and across crashes of the collector.
 
+use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
+use heartline::Report;
 use heartline_tests::harness::{TestEnvironment, TestedProgram, wait_until};
 use heartline_vocabulary::State;
 use rustix::process::Signal;
@@ -153,4 +155,69 @@ fn a_moment_that_can_not_be_shown_is_refused_with_the_reason() {
     assert!(refused("+1h", 2).contains("is in the future"));
     assert!(refused("25:99", 2).contains("hours go from 00 to 23"));
     assert!(refused("#7", 2).contains("write a time instead"));
+}
+
+/// Percentiles, counts and states of the fleet and of a part of it, and the log of its latencies, against what
+/// two agents reported.
+#[test]
+fn the_history_of_the_fleet_is_what_its_agents_reported() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let workers = ["mail.1", "mail.2"].map(|name| {
+        let emitter = env.emitter(name, collector.address(), 100).group("mail").start();
+        for number in 1..=50_u64 {
+            emitter.report(Report::ok().latency(Duration::from_millis(10 * number)).cost_usd(0.5));
+        }
+        emitter
+    });
+    let _idle = env.emitter("idle", collector.address(), 100).start();
+    wait_until("all work has arrived", || {
+        let done = |name| operator.agent(name).is_some_and(|it| it.vitals.total.ok == 50);
+        done("mail.1") && done("mail.2") && operator.collector().summary.healthy == 3
+    });
+    let history = |args: &str| -> Value {
+        let output = env.heartline(&format!("history {args} --json --since 1h --step 1h"));
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("it is JSON")
+    };
+    for (args, agents, tasks) in
+        [("", 3, 100), ("--filter group:mail", 2, 100), ("--filter agent:mail.1", 1, 50)]
+    {
+        let found = history(args);
+        let total = &found["total"];
+        assert_eq!((&found["agents"], &total["ok"]), (&agents.into(), &tasks.into()), "{args}");
+        assert_eq!(total["cost_nano_usd"], tasks * 500_000_000_u64, "{args}");
+        let p90_us = total["latency_us"]["p90"].as_u64().expect("there were tasks");
+        assert!(p90_us.abs_diff(450_000) <= 450_000 / 60, "{args}: {p90_us}");
+        assert_eq!((&total["outages"]["count"], &total["availability"]), (&0.into(), &1.0.into()));
+        assert_eq!(total["observed"], 1.0, "{args}");
+    }
+    let one = history("mail.1");
+    assert_eq!((&one["agent"], &one["total"]["ok"]), (&"mail.1".into(), &50.into()));
+    assert_eq!(one["total"]["outages"]["mttr_ms"], Value::Null, "nothing was out");
+    drop(workers);
+
+    let log = env.path().join("latencies.hlog");
+    let output = env.heartline(&format!("history --since 1h --step 1h --hdr {}", log.display()));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("intervals"), "{said}");
+    let log = fs::read_to_string(log).expect("the log is there");
+    let intervals: Vec<_> = log.lines().filter(|line| line.contains(",HISTF")).collect();
+    assert!((1..=2).contains(&intervals.len()), "{log}");
+    assert!(
+        log.starts_with("#Heartline: latencies in microseconds, the whole fleet, 3 agents"),
+        "{log}"
+    );
+
+    let refused = |args: &str, code| {
+        let output = env.heartline(&format!("history {args}"));
+        assert_eq!(output.status.code(), Some(code), "{args}");
+        String::from_utf8(output.stderr).expect("messages are UTF-8")
+    };
+    assert!(refused("--filter state:degraded", 2).contains("state changes from moment to moment"));
+    assert!(refused("mail.1 --filter group:mail", 2).contains("give one of them"));
+    assert!(refused("mail.9", 1).contains("mail.9"));
+    assert!(refused("--hdr /no/such/dir/file", 1).contains("can't write /no/such/dir/file"));
+    assert!(refused("--step 7m", 2).contains("whole minutes that divide a day"));
 }

@@ -69,9 +69,8 @@ impl RowSizes {
             table.row(&[agents.to_string(), year(idle * DAYS_OF_YEAR), busy]);
         }
         println!(
-            "an agent takes {idle:.0} bytes a day when idle, {:.0} more that stay when busy (a task a second), \
-             and {:.0} that stand for {:.0} hours\n",
-            written,
+            "an agent takes {idle:.0} bytes a day when idle; busy (a task a second) {written:.0} more a day in \
+             hours and days, and {:.0} in the minutes of {:.0} hours\n",
             minute * MINUTES,
             MINUTES / 60.0
         );
