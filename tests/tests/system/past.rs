@@ -177,12 +177,12 @@ fn the_history_of_the_fleet_is_what_its_agents_reported() {
         done("mail.1") && done("mail.2") && operator.collector().summary.healthy == 3
     });
     let history = |args: &str| -> Value {
-        let output = env.heartline(&format!("history {args} --json --since 1h --step 1h"));
+        let output = env.heartline(&format!("history --json --since 1h --step 1h{args}"));
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).expect("it is JSON")
     };
     for (args, agents, tasks) in
-        [("", 3, 100), ("--filter group:mail", 2, 100), ("--filter agent:mail.1", 1, 50)]
+        [("", 3, 100), (" --filter group:mail", 2, 100), (" --filter agent:mail.1", 1, 50)]
     {
         let found = history(args);
         let total = &found["total"];
@@ -193,7 +193,7 @@ fn the_history_of_the_fleet_is_what_its_agents_reported() {
         assert_eq!((&total["outages"]["count"], &total["availability"]), (&0.into(), &1.0.into()));
         assert_eq!(total["observed"], 1.0, "{args}");
     }
-    let one = history("mail.1");
+    let one = history(" mail.1");
     assert_eq!((&one["agent"], &one["total"]["ok"]), (&"mail.1".into(), &50.into()));
     assert_eq!(one["total"]["outages"]["mttr_ms"], Value::Null, "nothing was out");
     drop(workers);

@@ -162,6 +162,19 @@ impl RollupResolution {
         conn: &Connection,
         slot: i64,
         agents: &RangeInclusive<i64>,
+        visit: impl FnMut(i64, &WorkCounts, &[u8]),
+    ) -> rusqlite::Result<()> {
+        self.visit_wanted(conn, slot, agents, |_| true, visit)
+    }
+
+    /// Visits the rollups of a slot of those agents that are wanted, as [`Self::visit`] does: of the others
+    /// nothing is read.
+    pub(crate) fn visit_wanted(
+        self,
+        conn: &Connection,
+        slot: i64,
+        agents: &RangeInclusive<i64>,
+        is_wanted: impl Fn(i64) -> bool,
         mut visit: impl FnMut(i64, &WorkCounts, &[u8]),
     ) -> rusqlite::Result<()> {
         let select = for_table!(
@@ -173,7 +186,10 @@ impl RollupResolution {
         let mut statement = conn.prepare_cached(select)?;
         let mut rows = statement.query([slot, *agents.start(), *agents.end()])?;
         while let Some(row) = rows.next()? {
-            visit(row.get(KEY)?, &WorkCounts::read(row)?, WorkCounts::latency(row)?);
+            let agent = row.get(KEY)?;
+            if is_wanted(agent) {
+                visit(agent, &WorkCounts::read(row)?, WorkCounts::latency(row)?);
+            }
         }
         Ok(())
     }

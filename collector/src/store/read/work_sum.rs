@@ -8,7 +8,7 @@ use heartline_protocol::bucket;
 use rusqlite::Connection;
 
 use crate::store::history::{FoldCursors, RollupResolution};
-use crate::store::rollup::{LatencyBuckets, RollupSum};
+use crate::store::rollup::{LatencyBuckets, RollupSum, WorkCounts};
 
 /// Digits that a histogram keeps: its buckets are a quarter as wide as those of the wire.
 const DIGITS: u8 = 2;
@@ -77,11 +77,8 @@ impl WorkReader<'_> {
                 let Some(first) = marks.iter().position(|mark| *mark) else { return Ok(()) };
                 let agents = first as i64..=marks.len() as i64;
                 for slot in slots {
-                    resolution.visit(self.conn, slot, &agents, |agent, counts, latency| {
-                        if is_marked(agent) {
-                            sum.add(counts, latency);
-                        }
-                    })?;
+                    let add = |_, counts: &WorkCounts, latency: &[u8]| sum.add(counts, latency);
+                    resolution.visit_wanted(self.conn, slot, &agents, is_marked, add)?;
                 }
                 Ok(())
             }

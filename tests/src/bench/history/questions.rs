@@ -164,9 +164,9 @@ impl Questions {
     ) -> Result<()> {
         let until_ms = (wall_ms() / HOUR_MS - 3 - turn.cast_signed()) * HOUR_MS;
         let query = FleetHistoryQuery {
-            since_ms: Some(until_ms - 30 * DAY_MS + HOUR_MS),
+            since_ms: Some(until_ms - 29 * DAY_MS),
             until_ms,
-            step_ms: Some(HOUR_MS),
+            step_ms: Some(DAY_MS),
             agent: None,
             filter: String::new(),
             content,
