@@ -53,6 +53,7 @@ pub(crate) async fn run(
         since_ms: range.since_ms,
         until_ms: range.until_ms.unwrap_or(now_ms),
         step_ms: args.step.map(|step| i64::try_from(step.as_millis()).unwrap_or(i64::MAX)),
+        chart: None,
     };
     let history = match client.request(Request::AgentHistory(query)).await {
         Ok(Reply::AgentHistory(history)) => history,

@@ -170,5 +170,6 @@ pub fn agent_history() -> AgentHistory {
             cost_nano_usd: 1_760_000_000,
             ..working(0, all)
         },
+        chart: None,
     }
 }

@@ -3,11 +3,14 @@
 mod agent_history;
 mod event;
 mod gap;
+mod history_plan;
 mod identity;
+mod latency_band;
 mod outage;
 mod past;
 mod pool;
 mod range;
+mod state_time;
 mod timeline;
 mod work;
 
