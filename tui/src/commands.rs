@@ -6,14 +6,14 @@
 use serde::Deserialize;
 
 use AppCommand::{
-    Acknowledge, AddNote, AgentTransitions, Back, Bottom, CellMode, CentreOutage, Columns, CopyId,
-    CopyRow, CursorLeft, CursorPageLeft, CursorPageRight, CursorRight, Down, Exit, Expand, Export,
-    Filter, FitAll, Fold, FoldAll, FoldClose, FoldOpen, Forget, Freeze, GoTo, Group, HalfDown,
-    HalfUp, Help, Invert, JumpBack, Kill, Live, Mark, MarkAll, MarkRange, MarkSpan, Mouse,
-    NextMatch, NextOutage, NextOutageOfAny, NextPane, Open, PageDown, PageUp, Palette, Play,
+    Acknowledge, AddNote, AgentTransitions, Back, Bottom, CellMode, CentreOutage, Chart, Columns,
+    CopyId, CopyRow, CursorLeft, CursorPageLeft, CursorPageRight, CursorRight, Down, Exit, Expand,
+    Export, Filter, FitAll, Fold, FoldAll, FoldClose, FoldOpen, Forget, Freeze, GoTo, Group,
+    HalfDown, HalfUp, Help, Invert, JumpBack, Kill, Live, Mark, MarkAll, MarkRange, MarkSpan,
+    Mouse, NextMatch, NextOutage, NextOutageOfAny, NextPane, Open, PageDown, PageUp, Palette, Play,
     PreviousMatch, PreviousOutage, PreviousOutageOfAny, PreviousPane, ProblemsOnly, Quit,
     Reconnect, Redraw, RepeatJump, Resume, ShowAgent, ShowFleet, ShowTimeline, ShowTransitions,
-    Sort, SortLeft, SortRight, Suspend, TimelineOf, Top, Unmark, Up, Utc, ZoomIn, ZoomOut,
+    Sort, SortLeft, SortRight, Suspend, TimelineOf, Top, Unmark, Up, Utc, Window, ZoomIn, ZoomOut,
 };
 
 /// A command that a key or the palette gives.
@@ -67,6 +67,8 @@ pub(crate) enum AppCommand {
     CopyRow,
     Export,
     AgentTransitions,
+    Window,
+    Chart,
     Kill,
     Resume,
     Forget,
@@ -192,6 +194,7 @@ impl KeyContext {
 }
 
 const FLEET: &[KeyContext] = &[KeyContext::Fleet];
+const AGENT: &[KeyContext] = &[KeyContext::Agent];
 const FLEET_AND_AGENT: &[KeyContext] = &[KeyContext::Fleet, KeyContext::Agent];
 const TIMELINE: &[KeyContext] = &[KeyContext::Timeline];
 const FLEET_AND_TIMELINE: &[KeyContext] = &[KeyContext::Fleet, KeyContext::Timeline];
@@ -264,6 +267,10 @@ pub(crate) const REGISTRY: &[CommandSpec] = &[
     )
     .hint(40, "log")
     .subcommand("heartline events --filter NAME"),
+    spec(Window, "window", &["w"], AGENT, "chart 5 minutes, an hour, a day, or a week")
+        .hint(66, "window")
+        .subcommand("heartline history NAME --since TIME"),
+    spec(Chart, "chart", &["x"], AGENT, "heat map, histogram, or percentiles").hint(63, "chart"),
     spec(Kill, "kill", &["K"], FLEET_AND_AGENT, "kill this agent, or all marked (asks first)")
         .hint(70, "kill")
         .subcommand("heartline kill NAME --reason TEXT"),

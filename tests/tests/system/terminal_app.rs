@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use heartline_tests::harness::{TestEnvironment, TestedProgram, wait_until};
+use heartline_tests::harness::{TestEnvironment, TestedProgram, task_count, wait_until};
 use portable_pty::{Child, CommandBuilder, MasterPty, NativePtySystem, PtySize, PtySystem as _};
 use vt100::Parser;
 
@@ -96,4 +96,40 @@ fn a_stopped_agent_is_forgotten_from_the_app_and_its_history_stays() {
     let of_it: Vec<&str> = events.lines().filter(|line| line.contains("batch.1")).collect();
     let has = |what: &str| of_it.iter().any(|line| line.contains(what));
     assert!(has("STOPPED") && has("forgotten"), "{events}");
+}
+
+#[test]
+fn the_charts_of_an_agent_are_of_all_its_tasks() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let mut worker = env.start_worker("worker", collector.address(), 7);
+    wait_until("it has worked", || worker.begun() > 40);
+    let tasks = task_count(&worker.finish());
+    let operator = env.operator();
+    wait_until("all is counted", || {
+        operator.agent("worker").is_some_and(|it| task_count(&it.vitals.total) == tasks)
+    });
+
+    let mut app = AppTerminal::open(&env);
+    app.wait_for("worker");
+    app.press(b"/agent=worker\r");
+    app.press(b"2");
+    app.wait_for("[1h]");
+    app.wait_for(&format!("n {tasks} "));
+    // The bands and the states of the same answer.
+    let text = app.text();
+    assert!(text.contains("latency heat map") && text.contains("up 100 %"), "{text}");
+    app.press(b"x");
+    app.wait_for("latency histogram");
+    let shares = app.text().lines().filter(|line| line.contains(" % ")).count();
+    assert!(shares > 1, "{}", app.text());
+    app.press(b"xw");
+    app.wait_for("[24h]");
+    app.wait_for("latency percentiles");
+    app.wait_for(&format!("n {tasks} "));
+    // The same screen as text.
+    let printed = env.heartline("snapshot --screen agent --agent worker --size 120x36");
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert!(printed.contains("latency heat map, 1h"), "{printed}");
+    assert!(printed.contains("success") && printed.contains("p99"), "{printed}");
 }

@@ -1,5 +1,6 @@
 //! How events change the state: the only place where it changes.
 
+mod agent;
 mod command;
 mod dialog;
 mod history;
@@ -275,7 +276,10 @@ fn set_connected(state: &mut AppState, greeting: &Greeting) -> Vec<AppEffect> {
     state.timeline.tiles.clear();
     let mut effects = vec![request_events(state.live.events.back().map(|event| event.cursor))];
     effects.extend(state.tracker.unanswered().cloned().map(AppEffect::SendCommand));
-    effects.extend(state.agent.as_ref().map(|agent| AppEffect::RequestAgent(agent.id.clone())));
+    if let Some(agent) = &mut state.agent {
+        agent.charts.ask_again();
+        effects.push(AppEffect::RequestAgent(agent.id.clone()));
+    }
     effects
 }
 
@@ -394,9 +398,9 @@ fn scroll_to_selection(state: &mut AppState) {
             }
         }
         Screen::Agent => {
-            let rows = crate::view::agent_list_rows(state, body);
+            let most = state.agent_rows().saturating_sub(crate::view::agent_list_rows(state, body));
             if let Some(agent) = &mut state.agent {
-                agent.scroll = agent.scroll.min(agent.row_count().saturating_sub(rows));
+                agent.scroll = agent.scroll.min(most);
             }
         }
     }
