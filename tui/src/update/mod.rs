@@ -131,6 +131,7 @@ pub(crate) enum ExportFormat {
 }
 
 /// Applies an event, and returns what is to be done about it.
+#[must_use = "a question that is not asked is waited for without end"]
 pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Vec<AppEffect> {
     state.now = now;
     if !matches!(event, AppEvent::Tick | AppEvent::PlayStep | AppEvent::RebuildList) {

@@ -8,7 +8,7 @@ use super::super::zoned_time;
 use super::share_up;
 use crate::state::{AppState, FleetRow, SpanSummary};
 use crate::text::{age, latency, percent};
-use crate::theme::{StyleRole, state_label};
+use crate::theme::{StyleRole, state_label, vitals_label};
 use crate::timeline_layout::TimelineAreas;
 
 /// From this share of the time on it is not said how much was observed.
@@ -46,7 +46,18 @@ fn cell_text(state: &AppState) -> String {
     let key = state.list.timeline_row(row);
     let begin_ms = timeline.cell_of(at_ms);
     let cell = timeline.tiles.cells(key, timeline.cell_ms(), begin_ms, 1, state.live_ms())[0];
-    let what = cell.map_or_else(|| "loading".to_owned(), |cell| parts(state, &cell).join(", "));
+    let now = match row {
+        // The newest cell may just have begun.
+        FleetRow::Agent { id, .. } if !state.travel.is_past() => state.live.fleet.get(id),
+        _ => None,
+    };
+    let what = match (cell, now) {
+        (None, _) => "loading".to_owned(),
+        (Some(cell), Some(entry)) if cell == TimelineCell::default() => {
+            vitals_label(&entry.vitals, state.glyphs.glyph_set).word.to_owned()
+        }
+        (Some(cell), _) => parts(state, &cell).join(", "),
+    };
     format!("{time}  {name}: {what}")
 }
 
