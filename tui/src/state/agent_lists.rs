@@ -53,8 +53,8 @@ impl AppState {
         (received != Some(at_ms)).then_some(at_ms)
     }
 
-    /// Returns whether a time is after the moment that is shown. Live none is: it is only in whole seconds.
+    /// Returns whether a time is after the instant that is shown, to the millisecond; live none is.
     fn is_later(&self, at_ms: i64) -> bool {
-        self.shown_time() == ShownTime::Still && at_ms > self.now_ms()
+        self.travel.instant_ms().is_some_and(|instant_ms| at_ms > instant_ms)
     }
 }
