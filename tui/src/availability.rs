@@ -72,7 +72,7 @@ impl AppState {
         use AppCommand::{
             Acknowledge, AddNote, Bottom, Columns, Down, Expand, Export, Fold, FoldAll, FoldClose,
             FoldOpen, Group, HalfDown, HalfUp, Invert, MarkSpan, NextPane, Open, PageDown, PageUp,
-            PreviousPane, Sort, SortLeft, SortRight, Top, Up, Utc,
+            Sort, SortLeft, SortRight, Top, Up, Utc,
         };
         match self.screen {
             Screen::Fleet => matches!(
@@ -97,8 +97,6 @@ impl AppState {
                 command,
                 Open | Expand
                     | Utc
-                    | NextPane
-                    | PreviousPane
                     | Export
                     | Down
                     | Up

@@ -215,6 +215,13 @@ impl App {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Applies an event that asks for nothing of the terminal, and runs its other effects.
+    fn update(&mut self, event: AppEvent, now: MonoTime) {
+        for effect in update(&mut self.state, event, now) {
+            self.effects.run(effect);
+        }
+    }
+
     /// Schedules what the last update made necessary.
     fn schedule(&mut self, priority: RedrawPriority) {
         if self.state.revision != self.drawn_revision {
@@ -230,16 +237,14 @@ impl App {
         let now = self.clock.now();
         if now >= self.tick_at {
             self.tick_at = now.plus_ms(self.to_next_second(now));
-            let effects = update(&mut self.state, AppEvent::Tick, now);
-            effects.into_iter().for_each(|effect| self.effects.run(effect));
+            self.update(AppEvent::Tick, now);
             self.schedule(RedrawPriority::Input);
         } else if self.state.travel.play.is_some_and(|play| now >= play.due) {
-            let effects = update(&mut self.state, AppEvent::PlayStep, now);
-            effects.into_iter().for_each(|effect| self.effects.run(effect));
+            self.update(AppEvent::PlayStep, now);
             self.schedule(RedrawPriority::Data);
         }
         if self.pacer.is_rebuild_due(now) {
-            update(&mut self.state, AppEvent::RebuildList, now);
+            self.update(AppEvent::RebuildList, now);
             self.pacer.record_rebuild(now, self.clock.now());
             self.pacer.request_frame(RedrawPriority::Data);
         }
@@ -290,7 +295,7 @@ impl App {
         // What was not written yet may have asked for answers, and a shell may have read others.
         self.flow = FlowControl::default();
         let resized = self.resized();
-        update(&mut self.state, resized, self.clock.now());
+        self.update(resized, self.clock.now());
         self.renderer.invalidate();
         self.pacer.request_frame(RedrawPriority::Input);
         Ok(())

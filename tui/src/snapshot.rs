@@ -96,6 +96,9 @@ impl ScreenSnapshot {
         // What was asked for before the instant was known is not what is shown.
         snapshot.wanted = None;
         snapshot.state.requests.under_way = false;
+        if let Some(agent) = &mut snapshot.state.agent {
+            agent.charts.ask_again();
+        }
         snapshot.update(AppEvent::Tick);
         Ok(snapshot)
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use heartline_operator::client::{Client, ClientError};
 use heartline_operator::message::{
-    AgentHistory, AgentHistoryQuery, ErrorCode, FleetHistory, FleetHistoryQuery, HistoryContent,
-    HistoryStep, LatencyQuantiles, OutageFigures, Reply, Request,
+    ErrorCode, FleetHistory, FleetHistoryQuery, HistoryContent, HistoryStep, LatencyQuantiles,
+    Reply, Request,
 };
 use heartline_operator::{json, text};
 use heartline_vocabulary::{AgentStatus, State};
@@ -77,38 +77,22 @@ pub(crate) async fn run(
         console.say(&format!("{}: {} intervals", path.display(), history.steps.len()));
         return Ok(CommandExit::Success);
     }
-    let (history, document) = match &args.name {
-        Some(name) => {
-            let query = AgentHistoryQuery { agent: name.clone(), since_ms, until_ms, step_ms };
-            let history = agent_history(&client, query).await?;
-            let document = args.json.then(|| json::agent_history(&history));
-            (PrintedHistory::of_agent(history), document)
-        }
-        None => {
-            let history = fleet_history(&client, of_fleet(HistoryContent::WorkAndStates)).await?;
-            let document = args.json.then(|| json::fleet_history(&history, filter.as_str()));
-            (PrintedHistory::of_fleet(history, filter.as_str()), document)
-        }
-    };
+    let history = fleet_history(&client, of_fleet(HistoryContent::WorkAndStates)).await?;
+    let document = args.json.then(|| match &args.name {
+        Some(name) => json::agent_history(&history, name),
+        None => json::fleet_history(&history, filter.as_str()),
+    });
+    let subject = args.name.clone().unwrap_or_else(|| subject(&history, filter.as_str()));
+    let history = PrintedHistory { subject, history };
     if let Some(document) = document {
         console.print_json(&document)?;
     } else if args.csv {
-        console.print(csv(&history).map_err(CliError::Output)?.trim_end())?;
+        console.print(csv(&history.history).map_err(CliError::Output)?.trim_end())?;
     } else {
         let (formatter, columns) = (console.formatter, console.terminal.columns);
         console.print(&describe(&history, formatter, columns))?;
     }
     Ok(CommandExit::Success)
-}
-
-async fn agent_history(
-    client: &Client,
-    query: AgentHistoryQuery,
-) -> Result<AgentHistory, CliError> {
-    match request(client, Request::AgentHistory(query)).await? {
-        Reply::AgentHistory(history) => Ok(*history),
-        _ => Err(ClientError::Unexpected { what: "history" }.into()),
-    }
 }
 
 async fn fleet_history(
@@ -144,34 +128,17 @@ fn subject(history: &FleetHistory, filter: &str) -> String {
     }
 }
 
-/// A history, whoever's it is.
+/// A history, and whose it is.
 struct PrintedHistory {
     subject: String,
-    from_ms: i64,
-    to_ms: i64,
-    step_ms: i64,
-    steps: Vec<HistoryStep>,
-    total: HistoryStep,
-    outages: OutageFigures,
+    history: FleetHistory,
 }
 
-impl PrintedHistory {
-    fn of_agent(history: AgentHistory) -> Self {
-        let AgentHistory { agent, from_ms, to_ms, step_ms, steps, total, outages } = history;
-        Self { subject: agent, from_ms, to_ms, step_ms, steps, total, outages }
-    }
-
-    fn of_fleet(history: FleetHistory, filter: &str) -> Self {
-        let subject = subject(&history, filter);
-        let FleetHistory { from_ms, to_ms, step_ms, steps, total, outages, .. } = history;
-        Self { subject, from_ms, to_ms, step_ms, steps, total, outages }
-    }
-}
-
-fn describe(history: &PrintedHistory, formatter: StateFormatter, columns: Option<usize>) -> String {
+fn describe(printed: &PrintedHistory, formatter: StateFormatter, columns: Option<usize>) -> String {
+    let PrintedHistory { subject, history } = printed;
     let (from, to) = (text::timestamp_s(history.from_ms), text::timestamp_s(history.to_ms));
     let step = text::format_duration(Duration::from_millis(history.step_ms.cast_unsigned()));
-    let head = [format!("{} from {from}", history.subject), format!("to {to}, in steps of {step}")];
+    let head = [format!("{subject} from {from}"), format!("to {to}, in steps of {step}")];
     let head = table::wrap(&head, " ", columns);
     let figures = table::wrap(&figures(history), ", ", columns);
     // Steps in which nothing was known at all are left out, and the total stands last.
@@ -183,7 +150,7 @@ fn describe(history: &PrintedHistory, formatter: StateFormatter, columns: Option
 }
 
 /// Says how available it was, and how often it was out.
-fn figures(history: &PrintedHistory) -> Vec<String> {
+fn figures(history: &FleetHistory) -> Vec<String> {
     let times = &history.total.state_ms;
     let share = |share: Option<f64>| share.map(|share| format!("{} %", text::percent(share)));
     let time = |ms: Option<u64>| ms.map_or_else(|| "-".to_owned(), text::age);
@@ -253,7 +220,7 @@ fn states(step: &HistoryStep, formatter: StateFormatter) -> String {
 }
 
 /// Returns all steps as CSV with a line of titles, for spreadsheets.
-fn csv(history: &PrintedHistory) -> std::io::Result<String> {
+fn csv(history: &FleetHistory) -> std::io::Result<String> {
     const TITLES: [&str; 21] = [
         "from",
         "beats",
@@ -318,8 +285,12 @@ mod tests {
 
     #[test]
     fn a_history_is_a_table_of_steps_with_their_total() {
-        let history = PrintedHistory::of_agent(sample::agent_history());
-        let fleet = PrintedHistory::of_fleet(sample::fleet_history(), "host:m3*");
+        let printed = |subject: &str| PrintedHistory {
+            subject: subject.to_owned(),
+            history: sample::fleet_history(),
+        };
+        let history = printed("order-processor");
+        let fleet = printed(&subject(&sample::fleet_history(), "host:m3*"));
         let formatter = StateFormatter(GlyphSet::Unicode);
         let mut tables =
             [None, Some(100), Some(80)].map(|limit| describe(&history, formatter, limit)).to_vec();
@@ -330,7 +301,6 @@ mod tests {
 
     #[test]
     fn a_spreadsheet_gets_every_step() {
-        let history = PrintedHistory::of_agent(sample::agent_history());
-        insta::assert_snapshot!(csv(&history).unwrap());
+        insta::assert_snapshot!(csv(&sample::fleet_history()).unwrap());
     }
 }

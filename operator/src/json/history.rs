@@ -3,28 +3,24 @@
 use serde_json::{Value, json};
 
 use super::{SCHEMA, joined, rounded};
-use crate::message::{AgentHistory, FleetHistory, HistoryStep, OutageFigures};
+use crate::message::{FleetHistory, HistoryStep, OutageFigures};
 use crate::text::timestamp;
 
 /// Returns the document of `history NAME --json`.
-pub fn agent_history(history: &AgentHistory) -> Value {
-    let AgentHistory { agent, from_ms, to_ms, step_ms, steps, total, outages } = history;
-    joined([
-        json!({ "schema": SCHEMA, "agent": agent }),
-        range(*from_ms, *to_ms, *step_ms),
-        steps_and_total(steps, total, outages),
-    ])
+pub fn agent_history(history: &FleetHistory, agent: &str) -> Value {
+    joined([json!({ "schema": SCHEMA, "agent": agent }), range_and_steps(history)])
 }
 
 /// Returns the document of `history --json`, of the agents that match a filter.
 pub fn fleet_history(history: &FleetHistory, filter: &str) -> Value {
-    let FleetHistory { agents, from_ms, to_ms, step_ms, steps, total, outages, latencies: _ } =
-        history;
-    joined([
-        json!({ "schema": SCHEMA, "agents": agents, "filter": filter }),
-        range(*from_ms, *to_ms, *step_ms),
-        steps_and_total(steps, total, outages),
-    ])
+    let agents = history.agents;
+    let subject = json!({ "schema": SCHEMA, "agents": agents, "filter": filter });
+    joined([subject, range_and_steps(history)])
+}
+
+fn range_and_steps(history: &FleetHistory) -> Value {
+    let FleetHistory { from_ms, to_ms, step_ms, steps, total, outages, .. } = history;
+    joined([range(*from_ms, *to_ms, *step_ms), steps_and_total(steps, total, outages)])
 }
 
 fn range(from_ms: i64, to_ms: i64, step_ms: i64) -> Value {

@@ -88,7 +88,7 @@ mod tests {
         let lines =
             sample::outages().iter().map(|it| line(&outage(it, NOW_MS))).collect::<Vec<_>>();
         let past = pretty(&past(&sample::past_fleet()));
-        let history = pretty(&agent_history(&sample::agent_history()));
+        let history = pretty(&agent_history(&sample::fleet_history(), "order-processor"));
         let fleet = pretty(&fleet_history(&sample::fleet_history(), "host:m3*"));
         insta::assert_snapshot!(format!("{}\n{past}\n{history}\n{fleet}", lines.join("\n")));
     }

@@ -4,10 +4,13 @@ use heartline_vocabulary::AgentStatus;
 use serde::{Deserialize, Serialize};
 
 use super::agent::LatencyQuantiles;
-use super::fleet_history::OutageFigures;
 
 /// Most steps in one answer.
 pub const STEPS_MAX: usize = 5_000;
+/// Most steps, and most cells of states, for a chart: more than a terminal has columns.
+pub const CHART_STEPS_MAX: u32 = 1_000;
+/// Most bands of latencies for a chart.
+pub const BANDS_MAX: u32 = 16;
 
 /// Asks for an agent's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +23,24 @@ pub struct AgentHistoryQuery {
     /// Length of a step: whole minutes that divide a day, or whole days; `None`: one that makes some 60
     /// steps.
     pub step_ms: Option<i64>,
+    /// `Some`: for a chart, which changes the answer as [`AgentChartQuery`] says.
+    pub chart: Option<AgentChartQuery>,
+}
+
+/// Asks for what a chart draws besides the steps.
+///
+/// The answer is of the range alone, to the minute, or to the hour where minutes are not kept any more:
+/// its first and its last step are cut, and `from_ms` and `to_ms` say where. Without a
+/// [`step_ms`](AgentHistoryQuery::step_ms) the steps are the shortest that are kept and of which there
+/// are not too many. Of a range of fewer than 12 of the slots that are kept, work is not told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentChartQuery {
+    /// Most steps, 2 to [`CHART_STEPS_MAX`].
+    pub steps: u32,
+    /// Most bands of latencies, up to [`BANDS_MAX`].
+    pub bands: u32,
+    /// Most cells of states, up to [`CHART_STEPS_MAX`].
+    pub cells: u32,
 }
 
 /// An agent's history in steps.
@@ -33,7 +54,39 @@ pub struct AgentHistory {
     pub steps: Vec<HistoryStep>,
     /// All steps together.
     pub total: HistoryStep,
-    pub outages: OutageFigures,
+    /// For an [`AgentHistoryQuery::chart`].
+    pub chart: Option<AgentChart>,
+}
+
+/// What a chart draws besides the steps.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AgentChart {
+    /// Edges of the bands of latencies in microseconds, ascending: one more than there are bands, or none
+    /// without any task. A band holds what is at least its lower edge, and less than its upper one. The
+    /// edges are those of latency buckets, so that counts are exact, next to round numbers (off by 1.6 %
+    /// at most); the bands are the finest that fit, from the fastest task of the range to the slowest.
+    pub band_edges_us: Vec<u64>,
+    /// Tasks in each band, of every step; empty for a step without any.
+    pub step_bands: Vec<Vec<u64>>,
+    /// Tasks in each band, of all steps.
+    pub total_bands: Vec<u64>,
+    /// Begin and length of the first cell of states; the others follow it. Cells begin at multiples of
+    /// their length. What is not in the range is in no cell.
+    pub cells_from_ms: i64,
+    pub cell_ms: i64,
+    pub cells: Vec<StateTimes>,
+    pub outages: OutageTotals,
+    /// Work of so short a range is kept from this moment on only; there are no steps.
+    pub work_kept_from_ms: Option<i64>,
+}
+
+/// The outages that overlap a range.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutageTotals {
+    pub count: u32,
+    /// Those of them that had ended when the range did, and how long they lasted together.
+    pub ended: u32,
+    pub ended_ms: u64,
 }
 
 /// What an agent did, and was, in a stretch of time.
@@ -52,7 +105,7 @@ pub struct HistoryStep {
     pub tokens_in: u64,
     pub tokens_out: u64,
     pub state_ms: StateTimes,
-    /// Outages that began in it.
+    /// Outages that began in it; not counted in the history of one agent.
     pub outages: u64,
 }
 
@@ -76,34 +129,51 @@ impl HistoryStep {
     }
 }
 
+impl OutageTotals {
+    /// Returns the mean time to recovery of those that had ended, in ms; `None` without any.
+    pub fn mean_time_to_recovery_ms(&self) -> Option<u64> {
+        self.ended_ms.checked_div(self.ended.into())
+    }
+}
+
 impl StateTimes {
     /// Adds time in a status.
     pub fn add(&mut self, status: AgentStatus, ms: u64) {
-        match status.count_name() {
-            "healthy" => self.healthy += ms,
-            "degraded" => self.degraded += ms,
-            "unreachable" => self.unreachable += ms,
-            "killed" => self.killed += ms,
-            "stopped" => self.stopped += ms,
-            _ => self.unknown += ms,
-        }
+        let sum = match status.count_name() {
+            "healthy" => &mut self.healthy,
+            "degraded" => &mut self.degraded,
+            "unreachable" => &mut self.unreachable,
+            "killed" => &mut self.killed,
+            "stopped" => &mut self.stopped,
+            _ => &mut self.unknown,
+        };
+        *sum = sum.saturating_add(ms);
     }
 
     /// Adds other times.
     pub fn add_all(&mut self, other: &Self) {
-        self.healthy += other.healthy;
-        self.degraded += other.degraded;
-        self.unreachable += other.unreachable;
-        self.killed += other.killed;
-        self.stopped += other.stopped;
-        self.unknown += other.unknown;
-        self.unobserved += other.unobserved;
+        let add = |sum: &mut u64, ms: u64| *sum = sum.saturating_add(ms);
+        add(&mut self.healthy, other.healthy);
+        add(&mut self.degraded, other.degraded);
+        add(&mut self.unreachable, other.unreachable);
+        add(&mut self.killed, other.killed);
+        add(&mut self.stopped, other.stopped);
+        add(&mut self.unknown, other.unknown);
+        add(&mut self.unobserved, other.unobserved);
+    }
+
+    /// Returns the time in which the agent was known, observed or not, in ms.
+    pub fn known_ms(&self) -> u64 {
+        let Self { healthy, degraded, unreachable, killed, stopped, unknown, unobserved } = *self;
+        let all = [healthy, degraded, unreachable, killed, stopped, unknown, unobserved];
+        all.into_iter().fold(0, u64::saturating_add)
     }
 
     /// Returns the share of the time in which it should have run and was observed that it was healthy;
     /// `None` where there was no such time. A killed or stopped agent need not run.
     pub fn availability(&self) -> Option<f64> {
-        let up_or_down = self.healthy + self.degraded + self.unreachable;
+        let up_or_down =
+            self.healthy.saturating_add(self.degraded).saturating_add(self.unreachable);
         (up_or_down > 0).then(|| self.healthy as f64 / up_or_down as f64)
     }
 

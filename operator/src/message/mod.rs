@@ -22,7 +22,10 @@ pub use agent::{
     AgentDetail, AgentEntry, AgentKeyInfo, AgentVitals, CommandStatus, LatencyQuantiles,
     RecentWork, SessionSummary,
 };
-pub use agent_history::{AgentHistory, AgentHistoryQuery, HistoryStep, STEPS_MAX, StateTimes};
+pub use agent_history::{
+    AgentChart, AgentChartQuery, AgentHistory, AgentHistoryQuery, BANDS_MAX, CHART_STEPS_MAX,
+    HistoryStep, OutageTotals, STEPS_MAX, StateTimes,
+};
 pub use collector::{CollectorStatus, HistoryHealth};
 pub use command::{
     AgentCommand, CommandOutcome, ForgetCommand, TokenInfo, TokenReply, TokenRequest,

@@ -171,7 +171,7 @@ pub fn agent_history() -> AgentHistory {
             cost_nano_usd: 1_760_000_000,
             ..working(0, all)
         },
-        outages: OutageFigures { count: 1, began: 1, ended: 1, repair_ms: minutes(12) },
+        chart: None,
     }
 }
 

@@ -133,6 +133,16 @@ pub(crate) fn refusals() -> Vec<CommandRefusal> {
     ]
 }
 
+fn chart_query() -> AgentHistoryQuery {
+    AgentHistoryQuery {
+        agent: "mail.7".into(),
+        since_ms: Some(NOW_MS - HOUR),
+        until_ms: NOW_MS,
+        step_ms: None,
+        chart: Some(AgentChartQuery { steps: 61, bands: 8, cells: 70 }),
+    }
+}
+
 pub(crate) fn requests() -> Vec<Request> {
     let agents = vec![String::from("mail.7")];
     let scope = String::from("mail.");
@@ -154,6 +164,7 @@ pub(crate) fn requests() -> Vec<Request> {
             since_ms: None,
             until_ms: NOW_MS,
             step_ms: Some(60_000),
+            chart: None,
         }),
         Request::FleetHistory(FleetHistoryQuery {
             since_ms: Some(NOW_MS - 1),
@@ -163,6 +174,7 @@ pub(crate) fn requests() -> Vec<Request> {
             filter: "host:m3*".into(),
             content: HistoryContent::WorkWithLatencies,
         }),
+        Request::AgentHistory(chart_query()),
         Request::Past { at_ms: NOW_MS, filter: "host:m3*".into() },
         Request::Moment { at_ms: NOW_MS },
         Request::Timeline(TimelineQuery {
@@ -232,6 +244,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Outages { outages: outages(), next: Some(7) },
         Reply::AgentHistory(Box::new(agent_history())),
         Reply::FleetHistory(Box::new(fleet_history())),
+        Reply::AgentHistory(Box::new(agent_charts(&chart_query()))),
         Reply::Past(past_fleet()),
         Reply::Moment(MomentInfo { at_ms: NOW_MS, first_ms: Some(7), gap: None, agents: 49 }),
         Reply::Timeline(Box::new(timeline())),

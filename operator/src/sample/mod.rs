@@ -1,10 +1,12 @@
 //! A small fleet in every state, always the same, for the tests of this and other packages.
 
+mod chart;
 mod event;
 mod history;
 #[cfg(test)]
 mod message;
 
+pub use chart::agent_charts;
 pub use event::{crash, events, events_of_every_kind, late_transition};
 pub use history::{agent_history, fleet_history, outages, past_fleet, timeline};
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::num::NonZero;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use heartline_tests::harness::{TestEnvironment, TestedProgram, wait_until};
+use heartline_tests::harness::{TestEnvironment, TestedProgram, task_count, wait_until};
 use portable_pty::{Child, CommandBuilder, MasterPty, NativePtySystem, PtySize, PtySystem as _};
+use rustix::process::Signal;
 use vt100::Parser;
 
 const SIZE: PtySize = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
@@ -96,4 +97,86 @@ fn a_stopped_agent_is_forgotten_from_the_app_and_its_history_stays() {
     let of_it: Vec<&str> = events.lines().filter(|line| line.contains("batch.1")).collect();
     let has = |what: &str| of_it.iter().any(|line| line.contains(what));
     assert!(has("STOPPED") && has("forgotten"), "{events}");
+}
+
+#[test]
+fn the_charts_of_an_agent_are_of_all_its_tasks() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let mut worker = env.start_worker("worker", collector.address(), 7);
+    wait_until("it has worked", || worker.begun() > 40);
+    let tasks = task_count(&worker.finish());
+    let operator = env.operator();
+    wait_until("all is counted", || {
+        operator.agent("worker").is_some_and(|it| task_count(&it.vitals.total) == tasks)
+    });
+
+    let mut app = AppTerminal::open(&env);
+    app.wait_for("worker");
+    app.press(b"/agent=worker\r");
+    app.press(b"2");
+    app.wait_for("[1h]");
+    app.wait_for(&format!("n {tasks} "));
+    // The bands and the states of the same answer.
+    let text = app.text();
+    assert!(text.contains("latency heat map") && text.contains("up 100 %"), "{text}");
+    app.press(b"x");
+    app.wait_for("latency histogram");
+    let shares = app.text().lines().filter(|line| line.contains(" % ")).count();
+    assert!(shares > 1, "{}", app.text());
+    app.press(b"xw");
+    app.wait_for("[24h]");
+    app.wait_for("latency percentiles");
+    app.wait_for(&format!("n {tasks} "));
+    // The same screen as text.
+    let printed = env.heartline("snapshot --screen agent --agent worker --size 120x36");
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert!(printed.contains("latency heat map, 1h"), "{printed}");
+    assert!(printed.contains("success") && printed.contains("p99"), "{printed}");
+}
+
+/// An agent hangs and comes back; what the operator finds of it afterwards.
+#[test]
+fn an_outage_is_found_looked_at_and_acknowledged_on_the_timeline() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let agents = ["hangs", "works"].map(|name| env.start_agent(name, collector.address(), 200));
+    let healthy = || operator.collector().summary.healthy;
+    wait_until("both are healthy", || healthy() == 2);
+    agents[0].signal(Signal::STOP);
+    wait_until("it is unreachable", || operator.collector().summary.unreachable == 1);
+    agents[0].signal(Signal::CONT);
+    wait_until("both are healthy again", || healthy() == 2);
+
+    let mut app = AppTerminal::open(&env);
+    app.wait_for("hangs");
+    app.press(b"4+++");
+    app.wait_for("1 cell = 1s");
+    app.wait_for("1 outage in view");
+    app.press(b"{");
+    app.wait_for("HISTORY");
+    app.wait_for("hangs: LATE");
+    // The whole fleet as it was at the begin of the outage, where nothing can be killed.
+    app.press(b"\r");
+    app.wait_for("[1 Fleet]");
+    wait_until("it is late", || {
+        app.text().lines().any(|line| line.contains("hangs") && line.contains("LATE"))
+    });
+    app.press(b"K");
+    app.wait_for("HISTORY: what was can't be changed");
+    app.press(b"4\tcthe writer hung\r");
+    app.wait_for("the note is written");
+    app.wait_for("the writer hung");
+    app.press(b"a\r");
+    app.wait_for("acknowledged by ");
+    app.press(b".");
+    wait_until("it is live", || {
+        app.text().lines().next().is_some_and(|line| line.contains("LIVE"))
+    });
+
+    let printed = String::from_utf8(env.heartline("outages --json").stdout).unwrap();
+    let outage: serde_json::Value = serde_json::from_str(printed.trim()).expect("it is one outage");
+    assert_eq!(outage["notes"][0]["text"], "the writer hung");
+    assert!(outage["acknowledged_by"].as_str().is_some_and(|by| by.contains('@')), "{outage}");
 }

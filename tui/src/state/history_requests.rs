@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use heartline_operator::message::{OutageQuery, Request};
+use heartline_operator::message::{AgentHistoryQuery, OutageQuery, Request};
 
 use super::timeline::OutageWindow;
 use super::timeline_tiles::{TilePlace, TimelineRowKey};
@@ -53,6 +53,13 @@ pub(crate) enum HistoryPurpose {
     },
     /// The outages in the window.
     Outages(OutageWindow),
+    /// The charts of the agent that is open.
+    AgentCharts(AgentHistoryQuery),
+    /// The events of the agent that is open, until an instant.
+    AgentEvents {
+        agent: String,
+        at_ms: i64,
+    },
 }
 
 /// Which outage to jump to.

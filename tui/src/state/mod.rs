@@ -1,5 +1,7 @@
 //! Everything that can change: one struct, changed only by `update`, read only by `view`.
 
+mod agent_charts;
+mod agent_lists;
 mod command_tracker;
 mod confirm_dialog;
 mod fleet_list;
@@ -21,6 +23,7 @@ use crate::keys::{KeyChord, KeyMap};
 use crate::options::TuiSettings;
 use crate::theme::{ScreenGlyphs, StyleRole, ThemeName};
 
+pub(crate) use agent_charts::{ChartKind, ChartWindow};
 pub(crate) use command_tracker::{CommandProgress, CommandTracker, TrackedCommand};
 pub(crate) use confirm_dialog::{
     CommandTargets, ConfirmDialog, DialogCommand, DialogFocus, FocusDirection, host_of,
@@ -36,7 +39,7 @@ pub(crate) use overlay::{
     ColumnPicker, CommandPalette, FilterEditor, Overlay, PickerPurpose, Prompt, PromptAnswer,
     PromptPurpose, TextInput,
 };
-pub(crate) use screens::{AgentScreen, FocusedList, FollowMode, TransitionList};
+pub(crate) use screens::{AgentPane, AgentScreen, FollowMode, TransitionList};
 pub(crate) use time_travel::{Play, TimeTravel};
 #[cfg(test)]
 pub(crate) use timeline::CELLS_MS;

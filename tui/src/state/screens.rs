@@ -3,6 +3,7 @@
 use heartline_operator::Filter;
 use heartline_operator::message::{AgentDetail, Event};
 
+use super::agent_charts::AgentCharts;
 use super::fleet_list::ListFilter;
 use super::model::{FleetModel, is_problem};
 use crate::clock::MonoTime;
@@ -10,23 +11,28 @@ use crate::clock::MonoTime;
 /// How often the agent of the Agent screen is requested.
 const REFRESH_MS: u64 = 2_000;
 
-/// The list of the Agent screen that the keys move.
+/// The pane of the Agent screen that has the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum FocusedList {
+pub(crate) enum AgentPane {
     #[default]
     Events,
     Sessions,
+    Charts,
+    Details,
 }
 
-/// The Agent screen: which agent, and its lists.
+/// The Agent screen: which agent, its lists and charts.
 #[derive(Debug, Default)]
 pub(crate) struct AgentScreen {
     /// Id of the agent.
     pub id: String,
     pub detail: Option<Box<AgentDetail>>,
+    /// The events until an instant of the past, newest first, and that instant.
+    pub past_events: Option<(i64, Vec<Event>)>,
     /// Why there is no detail.
     pub failure: Option<String>,
-    pub focus: FocusedList,
+    pub charts: AgentCharts,
+    pub focus: AgentPane,
     pub scroll: usize,
     pub is_expanded: bool,
     requested_at: Option<MonoTime>,
@@ -68,13 +74,22 @@ impl AgentScreen {
     pub(crate) fn set_requested(&mut self, now: MonoTime) {
         self.requested_at = Some(now);
     }
+}
 
-    /// Returns the number of rows of the list that has the focus.
-    pub(crate) fn row_count(&self) -> usize {
-        self.detail.as_ref().map_or(0, |detail| match self.focus {
-            FocusedList::Events => detail.events.len(),
-            FocusedList::Sessions => detail.sessions.len(),
-        })
+impl AgentPane {
+    const ALL: [Self; 4] = [Self::Events, Self::Sessions, Self::Charts, Self::Details];
+
+    pub(crate) fn next(self) -> Self {
+        self.moved(1)
+    }
+
+    pub(crate) fn previous(self) -> Self {
+        self.moved(Self::ALL.len() - 1)
+    }
+
+    fn moved(self, by: usize) -> Self {
+        let at = Self::ALL.iter().position(|pane| *pane == self).unwrap_or(0);
+        Self::ALL[(at + by) % Self::ALL.len()]
     }
 }
 

@@ -218,7 +218,8 @@ fn enter_on_an_event_opens_its_agent() {
     let mut app = app();
     app.keys("3 k");
     let effects = app.keys("Enter");
-    assert_eq!(effects, [AppEffect::RequestAgent("inventory-sync".to_owned())]);
+    assert_eq!(effects[0], AppEffect::RequestAgent("inventory-sync".to_owned()));
+    assert!(matches!(&effects[1..], [AppEffect::RequestHistory(_)]), "{effects:?}");
     assert_eq!(app.state.screen, Screen::Agent);
     app.keys("l");
     assert_eq!(app.state.transitions.filter.text(), "agent=inventory-sync");

@@ -1,5 +1,6 @@
 //! Scenarios and screens of the whole program.
 
+mod agent_charts;
 mod bytes;
 mod forget;
 mod harness;

@@ -32,7 +32,10 @@ fn choices(state: &AppState) -> String {
         (list.filter.text(), list.filter.problems_only),
         state.transitions.filter.text(),
         state.transitions.selected,
-        state.agent.as_ref().map(|agent| (agent.focus, agent.scroll, agent.is_expanded)),
+        state.agent.as_ref().map(|agent| {
+            let charts = (agent.charts.window, agent.charts.kind);
+            (agent.focus, agent.scroll, agent.is_expanded, charts)
+        }),
     )
 }
 

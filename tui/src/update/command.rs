@@ -4,14 +4,15 @@ use heartline_operator::json;
 use heartline_operator::message::Event;
 
 use super::{
-    AppEffect, ExportFile, ExportFormat, dialog, keys, lists, navigation, time_travel, timeline,
+    AppEffect, ExportFile, ExportFormat, agent, dialog, keys, lists, navigation, time_travel,
+    timeline,
 };
 use crate::availability::refusal;
 use crate::commands::AppCommand;
 use crate::layout::ScreenLayout;
 use crate::state::{
     AgentScreen, AppState, CommandPalette, DialogCommand, DisplayTimeZone, FocusDirection,
-    FocusedList, MouseMode, Overlay, PickerPurpose, Screen, SelectedRow, TimelineFocus,
+    MouseMode, Overlay, PickerPurpose, Screen, SelectedRow, TimelineFocus,
 };
 use crate::theme::StyleRole;
 
@@ -76,6 +77,7 @@ pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
         AppCommand::Expand => toggle_expanded(state),
         AppCommand::NextPane => move_focus(state, FocusDirection::Next),
         AppCommand::PreviousPane => move_focus(state, FocusDirection::Previous),
+        AppCommand::Window | AppCommand::Chart => agent::change_chart(state, command),
         AppCommand::AgentTransitions => lists::show_agent_transitions(state),
         AppCommand::Kill => dialog::open(state, DialogCommand::Kill),
         AppCommand::Resume => dialog::open(state, DialogCommand::Resume),
@@ -186,6 +188,7 @@ fn show_agent(state: &mut AppState) -> Vec<AppEffect> {
         return Vec::new();
     };
     let mut agent = AgentScreen::new(id.clone());
+    agent.charts = state.agent.as_ref().map(|it| it.charts.of_other_agent()).unwrap_or_default();
     agent.set_requested(state.now);
     state.agent = Some(agent);
     state.show(Screen::Agent);
@@ -224,12 +227,8 @@ fn move_focus(state: &mut AppState, direction: FocusDirection) {
             TimelineFocus::Rows => TimelineFocus::Outages,
             TimelineFocus::Outages => TimelineFocus::Rows,
         };
-    } else if let Some(agent) = state.agent.as_mut().filter(|agent| agent.detail.is_some()) {
-        agent.scroll = 0;
-        agent.focus = match agent.focus {
-            FocusedList::Events => FocusedList::Sessions,
-            FocusedList::Sessions => FocusedList::Events,
-        };
+    } else {
+        agent::move_focus(state, direction);
     }
 }
 

@@ -5,7 +5,7 @@ use heartline_operator::message::{
     TimelineQuery, TimelineRow,
 };
 
-use super::{lists, prompt, time_travel, timeline};
+use super::{agent, lists, prompt, time_travel, timeline};
 use crate::layout;
 use crate::state::{
     AppState, FleetRow, HistoryPurpose, HistoryRequest, OutageWindow, Overlay, Screen, SpanSummary,
@@ -24,7 +24,11 @@ pub(super) fn next_request(state: &mut AppState) -> Option<HistoryRequest> {
     if !state.connection.is_live() || !state.requests.is_free(state.now) {
         return None;
     }
-    let request = wanted(state).or_else(|| shown(state)).or_else(|| timeline_page(state))?;
+    let request = wanted(state)
+        .or_else(|| shown(state))
+        .or_else(|| agent::chart_question(state))
+        .or_else(|| agent::events_question(state))
+        .or_else(|| timeline_page(state))?;
     state.requests.under_way = true;
     Some(request)
 }
@@ -207,6 +211,12 @@ pub(super) fn record_answer(
             state.timeline.outages.set(outages, next.is_some(), window);
             timeline::apply_only_outages(state);
         }
+        (HistoryPurpose::AgentCharts(query), Ok(Reply::AgentHistory(history))) => {
+            agent::receive_history(state, &query, Ok(history));
+        }
+        (HistoryPurpose::AgentEvents { agent, at_ms }, Ok(Reply::Events { events, .. })) => {
+            agent::receive_events(state, &agent, at_ms, events);
+        }
         (purpose, Ok(_)) => fail(state, &purpose, "unexpected reply from the collector"),
         (purpose, Err(why)) => fail(state, &purpose, &why),
     }
@@ -224,6 +234,9 @@ fn fail(state: &mut AppState, purpose: &HistoryPurpose, why: &str) {
             if why.contains("history begins") {
                 timeline::go_live(state);
             }
+        }
+        HistoryPurpose::AgentCharts(query) => {
+            agent::receive_history(state, query, Err(why.to_owned()));
         }
         // Work is not kept for ever in such short steps; the rest of the summary stands.
         HistoryPurpose::SpanWork => {}

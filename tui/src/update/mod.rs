@@ -1,5 +1,6 @@
 //! How events change the state: the only place where it changes.
 
+mod agent;
 mod command;
 mod dialog;
 mod history;
@@ -130,6 +131,7 @@ pub(crate) enum ExportFormat {
 }
 
 /// Applies an event, and returns what is to be done about it.
+#[must_use = "a question that is not asked is waited for without end"]
 pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Vec<AppEffect> {
     state.now = now;
     if !matches!(event, AppEvent::Tick | AppEvent::PlayStep | AppEvent::RebuildList) {
@@ -275,7 +277,10 @@ fn set_connected(state: &mut AppState, greeting: &Greeting) -> Vec<AppEffect> {
     state.timeline.tiles.clear();
     let mut effects = vec![request_events(state.live.events.back().map(|event| event.cursor))];
     effects.extend(state.tracker.unanswered().cloned().map(AppEffect::SendCommand));
-    effects.extend(state.agent.as_ref().map(|agent| AppEffect::RequestAgent(agent.id.clone())));
+    if let Some(agent) = &mut state.agent {
+        agent.charts.ask_again();
+        effects.push(AppEffect::RequestAgent(agent.id.clone()));
+    }
     effects
 }
 
@@ -394,9 +399,9 @@ fn scroll_to_selection(state: &mut AppState) {
             }
         }
         Screen::Agent => {
-            let rows = crate::view::agent_list_rows(state, body);
+            let most = state.agent_rows().saturating_sub(crate::view::agent_list_rows(state, body));
             if let Some(agent) = &mut state.agent {
-                agent.scroll = agent.scroll.min(agent.row_count().saturating_sub(rows));
+                agent.scroll = agent.scroll.min(most);
             }
         }
     }

@@ -46,7 +46,7 @@ fn position(state: &AppState) -> (usize, usize) {
         (_, Screen::Fleet | Screen::Timeline) => (state.list.at, state.list.rows.len()),
         (_, Screen::Transitions) => (state.transitions.at, state.transitions.rows.len()),
         (_, Screen::Agent) => {
-            state.agent.as_ref().map_or((0, 0), |agent| (agent.scroll, agent.row_count()))
+            state.agent.as_ref().map_or((0, 0), |agent| (agent.scroll, state.agent_rows()))
         }
     };
     (at, rows.saturating_sub(1))

@@ -213,6 +213,7 @@ fn request_span(state: &mut AppState, from_ms: i64, to_ms: i64) {
         since_ms: Some(from_ms),
         until_ms: to_ms,
         step_ms: None,
+        chart: None,
     };
     let span = HistoryPurpose::Span { from_ms, to_ms, name };
     let mut questions = vec![

@@ -1,23 +1,22 @@
-//! The Agent screen: details, sessions and events of one agent.
+//! The Agent screen: details, charts, sessions and events of one agent.
 
-use heartline_operator::message::{Event, SessionSummary};
+use heartline_operator::message::{AgentEntry, Event, SessionSummary};
 use heartline_operator::session_text;
 use ratatui::layout::Rect;
 
-use super::details::{DetailSection, agent_sections, draw_sections, section_lines};
+use super::agent_areas::AgentAreas;
+use super::charts;
+use super::details::{draw_sections, section_lines};
 use super::frame::ScreenFrame;
 use super::{short_time, zone_name};
-use crate::layout::split_top;
-use crate::state::{AgentScreen, AppState, DisplayTimeZone, FocusedList, host_of};
+use crate::state::{AgentPane, AgentScreen, AppState, DisplayTimeZone, host_of};
 use crate::text::{EventText, TextAlign, age, age_since, fit, wrap};
 use crate::theme::{StyleRole, event_role};
 
 /// From this width on both lists stand side by side.
-const SIDE_BY_SIDE: u16 = 118;
+const SIDE_BY_SIDE: u16 = charts::WIDE;
 /// Width of the list of sessions there.
 const SESSIONS_WIDTH: u16 = 56;
-/// The least lines for the lists.
-const MIN_LIST_LINES: u16 = 5;
 
 pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) {
     let state = frame.state;
@@ -30,33 +29,44 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) {
         draw_message(frame, area, &format!("{}: {why}", screen.id));
         return;
     };
-    let mut rest = area;
-    if !screen.is_expanded {
-        let sections = agent_sections(state, entry, screen.detail.as_deref());
-        let top = split_top(&mut rest, details_height(&sections, area));
-        let host = host_of(entry).unwrap_or("-");
-        let inner = frame.draw_box(top, &format!("{} @ {host}", entry.agent));
-        draw_sections(frame, inner, &sections);
+    let areas = AgentAreas::place(state, screen, entry, area);
+    if areas.details.height > 0 {
+        draw_details(frame, screen, entry, &areas);
     }
-    draw_lists(frame, screen, rest);
+    if let Some(parts) = &areas.charts {
+        charts::draw(frame, screen, entry, parts);
+    }
+    if areas.lists.height > 0 {
+        draw_lists(frame, screen, areas.lists);
+    }
 }
 
-/// Returns the lines of the box with the details: the lists below it keep some.
-fn details_height(sections: &[DetailSection], area: Rect) -> u16 {
-    let wanted = section_lines(sections, area.width.saturating_sub(2)) + 2;
-    wanted.min(area.height.saturating_sub(MIN_LIST_LINES))
+fn draw_details(
+    frame: &mut ScreenFrame<'_>,
+    screen: &AgentScreen,
+    entry: &AgentEntry,
+    areas: &AgentAreas,
+) {
+    let state = frame.state;
+    let sections = areas.sections(state, screen, entry);
+    let host = host_of(entry).unwrap_or("-");
+    let mark = if screen.focus == AgentPane::Details { "> " } else { "" };
+    let area = areas.details;
+    let hidden = section_lines(&sections, area.width.saturating_sub(2)) + 2;
+    let more = match hidden.saturating_sub(area.height) {
+        0 => String::new(),
+        lines => format!("  +{lines} lines"),
+    };
+    let inner = frame.draw_box(area, &format!("{mark}{} @ {host}{more}", entry.agent));
+    draw_sections(frame, inner, &sections);
 }
 
 /// Returns the rows of the list that has the focus.
 pub(crate) fn agent_list_rows(state: &AppState, area: Rect) -> usize {
-    let Some(screen) = &state.agent else { return 0 };
-    let details = match state.opened_agent() {
-        Some(entry) if !screen.is_expanded => {
-            details_height(&agent_sections(state, entry, screen.detail.as_deref()), area)
-        }
-        _ => 0,
+    let (Some(screen), Some(entry)) = (&state.agent, state.opened_agent()) else {
+        return usize::from(area.height.saturating_sub(2));
     };
-    usize::from(area.height.saturating_sub(details + 2))
+    usize::from(AgentAreas::place(state, screen, entry, area).lists.height.saturating_sub(2))
 }
 
 fn draw_message(frame: &mut ScreenFrame<'_>, area: Rect, text: &str) {
@@ -70,27 +80,32 @@ fn draw_message(frame: &mut ScreenFrame<'_>, area: Rect, text: &str) {
 }
 
 fn draw_lists(frame: &mut ScreenFrame<'_>, screen: &AgentScreen, area: Rect) {
-    let Some(detail) = &screen.detail else {
-        let why = screen.failure.as_deref().unwrap_or("loading events");
-        draw_message(frame, area, why);
+    if screen.detail.is_none() {
+        let (list, why) = match screen.focus {
+            AgentPane::Sessions => ("> sessions", "loading sessions"),
+            AgentPane::Events => ("> events", "loading events"),
+            AgentPane::Charts | AgentPane::Details => ("events", "loading events"),
+        };
+        let inner = frame.draw_box(area, list);
+        draw_message(frame, inner, screen.failure.as_deref().unwrap_or(why));
         return;
-    };
+    }
+    let (events, sessions) = (frame.state.agent_events(screen), frame.state.agent_sessions(screen));
     if area.width >= SIDE_BY_SIDE && !screen.is_expanded {
         let left = Rect { width: area.width - SESSIONS_WIDTH - 1, ..area };
         let right = Rect { x: area.right() - SESSIONS_WIDTH, width: SESSIONS_WIDTH, ..area };
-        draw_events(frame, screen, &detail.events, left);
-        draw_sessions(frame, screen, &detail.sessions, right);
+        draw_events(frame, screen, &events, left);
+        draw_sessions(frame, screen, &sessions, right);
+    } else if screen.focus == AgentPane::Sessions {
+        draw_sessions(frame, screen, &sessions, area);
     } else {
-        match screen.focus {
-            FocusedList::Events => draw_events(frame, screen, &detail.events, area),
-            FocusedList::Sessions => draw_sessions(frame, screen, &detail.sessions, area),
-        }
+        draw_events(frame, screen, &events, area);
     }
 }
 
-fn draw_events(frame: &mut ScreenFrame<'_>, screen: &AgentScreen, events: &[Event], area: Rect) {
+fn draw_events(frame: &mut ScreenFrame<'_>, screen: &AgentScreen, events: &[&Event], area: Rect) {
     let title = format!("{}, newest first", timed_title(frame.state, "events"));
-    for (area, event) in list_rows(frame, screen, FocusedList::Events, &title, events, area) {
+    for (area, event) in list_rows(frame, screen, AgentPane::Events, &title, events, area) {
         draw_event(frame, area, event);
     }
 }
@@ -102,7 +117,7 @@ fn draw_sessions(
     area: Rect,
 ) {
     let title = timed_title(frame.state, "sessions");
-    for (area, session) in list_rows(frame, screen, FocusedList::Sessions, &title, sessions, area) {
+    for (area, session) in list_rows(frame, screen, AgentPane::Sessions, &title, sessions, area) {
         draw_session(frame, area, session);
     }
 }
@@ -120,7 +135,7 @@ fn timed_title(state: &AppState, title: &str) -> String {
 fn list_rows<'a, T>(
     frame: &mut ScreenFrame<'_>,
     screen: &AgentScreen,
-    list: FocusedList,
+    list: AgentPane,
     title: &str,
     items: &'a [T],
     area: Rect,
@@ -154,6 +169,9 @@ fn draw_session(frame: &mut ScreenFrame<'_>, area: Rect, session: &SessionSummar
     let Some(mut out) = frame.line(area, 0) else { return };
     let ended = session.ended.as_deref().unwrap_or("running");
     let last = age_since(session.last_beat_ms, state.now_ms());
+    // How long it ran: one that runs has not ended yet.
+    let end_ms = session.ended.as_ref().map_or(Some(state.now_ms()), |_| session.last_beat_ms);
+    let ran = end_ms.map_or_else(|| "-".to_owned(), |end| age_since(Some(session.started_ms), end));
     let name = session_text(session.session);
     out.gap(1)
         .put(StyleRole::Text, name.get(..4).unwrap_or(&name))
@@ -162,5 +180,5 @@ fn draw_session(frame: &mut ScreenFrame<'_>, area: Rect, session: &SessionSummar
         .gap(1)
         .cell(StyleRole::Text, ended, 11, TextAlign::Left)
         .put_labelled("beat", StyleRole::Text, &fit(&last, 6, TextAlign::Right, ""))
-        .put_labelled("seg", StyleRole::Text, &session.applied_segment.to_string());
+        .put_labelled("ran", StyleRole::Text, &ran);
 }

@@ -4,6 +4,8 @@ use heartline_operator::message::{AgentEntry, Event};
 use heartline_vocabulary::State;
 use ratatui::layout::Rect;
 
+use super::agent_areas::chart_parts;
+use super::charts;
 use super::details::{agent_sections, draw_sections};
 use super::frame::{RowWriter, ScreenFrame};
 use super::header;
@@ -124,7 +126,12 @@ fn draw_agent(frame: &mut ScreenFrame<'_>, area: Rect) {
         out.gap(1).put(StyleRole::Title, &entry.agent);
     }
     let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-    draw_sections(frame, below, &agent_sections(state, entry, None));
+    match (chart_parts(state, area), &state.agent) {
+        (Some(parts), Some(screen)) => charts::draw(frame, screen, entry, &parts),
+        _ => {
+            draw_sections(frame, below, &agent_sections(state, entry, None));
+        }
+    }
 }
 
 fn draw_transitions(frame: &mut ScreenFrame<'_>, area: Rect) {

@@ -18,6 +18,12 @@ use crate::theme::{StyleRole, vitals_label};
 /// Columns of the headings.
 const HEADING: u16 = 8;
 
+/// Titles of sections.
+const WORK: &str = "1 hour";
+const LATENCY: &str = "latency";
+const ORDER: &str = "order";
+const CRASH: &str = "crash";
+
 /// A labelled value.
 pub(super) struct DetailField {
     pub label: &'static str,
@@ -164,33 +170,51 @@ pub(super) fn agent_sections(
     entry: &AgentEntry,
     detail: Option<&AgentDetail>,
 ) -> Vec<DetailSection> {
-    let mut all = vec![
-        DetailSection { title: "state", fields: state_fields(state, entry) },
-        DetailSection { title: "beats", fields: beat_fields(entry) },
-        DetailSection { title: "doing", fields: task_fields(state, entry) },
-        DetailSection { title: "1 hour", fields: work_fields(state, entry) },
-        DetailSection { title: "latency", fields: latency_fields(entry) },
+    let mut all = vec![DetailSection { title: "state", fields: state_fields(state, entry) }];
+    if !is_of_past(entry) {
+        all.push(DetailSection { title: "beats", fields: beat_fields(entry) });
+        all.push(DetailSection { title: "doing", fields: task_fields(state, entry) });
+    }
+    all.extend([
+        DetailSection { title: WORK, fields: work_fields(state, entry) },
+        DetailSection { title: LATENCY, fields: latency_fields(entry) },
         DetailSection { title: "cost", fields: cost_fields(state, entry, detail) },
         DetailSection { title: "who", fields: identity_fields(entry, detail) },
-    ];
+    ]);
     let process = process_fields(entry);
     if !process.is_empty() {
-        all.insert(3, DetailSection { title: "process", fields: process });
+        all.insert(all.len().min(3), DetailSection { title: "process", fields: process });
     }
     if let Some(crash) = detail.and_then(AgentDetail::last_crash) {
-        let section = DetailSection { title: "crash", fields: crash_fields(state, crash) };
+        let section = DetailSection { title: CRASH, fields: crash_fields(state, crash) };
         // Where it is what the state is about, it is read first.
         let is_urgent = matches!(entry.vitals.reason, Some(Reason::Crashed | Reason::CrashLooping));
         all.insert(if is_urgent { 1 } else { all.len() }, section);
     }
     if let Some(command) = &entry.vitals.command {
-        all.insert(1, DetailSection { title: "order", fields: command_fields(state, command) });
+        all.insert(1, DetailSection { title: ORDER, fields: command_fields(state, command) });
     }
     let labels = label_fields(entry);
     if !labels.is_empty() {
         all.push(DetailSection { title: "labels", fields: labels });
     }
     all
+}
+
+/// Returns whether an agent is shown as it was: of its beats, and of what it did just then, nothing is
+/// kept.
+const fn is_of_past(entry: &AgentEntry) -> bool {
+    entry.vitals.interval_ms == 0
+}
+
+/// Returns whether sections begin with a crash or an order, behind the state.
+pub(super) fn is_urgent(sections: &[DetailSection]) -> bool {
+    sections.get(1).is_some_and(|section| matches!(section.title, ORDER | CRASH))
+}
+
+/// Leaves out the work of the last hour, where charts show that of any window.
+pub(super) fn without_work(sections: &mut Vec<DetailSection>) {
+    sections.retain(|section| !matches!(section.title, WORK | LATENCY));
 }
 
 fn state_fields(state: &AppState, entry: &AgentEntry) -> Vec<DetailField> {
@@ -308,8 +332,10 @@ fn cost_fields(
         field("today", money(work.cost_today_nano_usd)),
         field("1 hour", money(work.cost_nano_usd)),
         field("tokens 1 h", format!("{} in {} out", count(work.tokens_in), count(work.tokens_out))),
-        field("ever", format!("{ok} ok {failed} failed {cost}")),
     ];
+    if !is_of_past(entry) {
+        fields.push(field("ever", format!("{ok} ok {failed} failed {cost}")));
+    }
     if let Some(detail) = detail {
         let first_seen = zoned_time(state, detail.first_seen_ms);
         let ago = age_since(Some(detail.first_seen_ms), state.now_ms());

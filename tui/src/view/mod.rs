@@ -1,6 +1,8 @@
 //! Drawing: reads the state, changes nothing.
 
 mod agent;
+mod agent_areas;
+mod charts;
 mod compact;
 mod details;
 mod dialog;
@@ -26,6 +28,7 @@ use crate::state::{AppState, ConnectionState, DisplayTimeZone, Overlay, Screen};
 use crate::text::{GlyphSet, date_or_time, time_of_day, zone_abbreviation};
 
 pub(crate) use agent::agent_list_rows;
+pub(crate) use agent_areas::{are_charts_drawn, chart_room};
 pub(crate) use dialog::dialog_size_needed;
 use frame::ScreenFrame;
 pub(crate) use help::max_help_scroll;

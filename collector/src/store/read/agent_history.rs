@@ -1,15 +1,27 @@
 //! An agent's work and states over a range of time.
 
-use heartline_operator::message::{AgentHistory, AgentHistoryQuery, StateTimes};
+use heartline_operator::message::{
+    AgentChart, AgentHistory, AgentHistoryQuery, BANDS_MAX, CHART_STEPS_MAX, HistoryStep,
+    StateTimes,
+};
 use rusqlite::Connection;
 
-use super::history_range::{AskedRange, HistoryReading, KeptFrom, StepRange};
+use super::history_plan::{HistoryRange, KeptFrom, LAST_MS, StepPlan};
+use super::history_range::HistoryReading;
+use super::latency_band::LatencyBands;
 use super::range::agent_ids;
-use super::state_sum::StateSum;
-use super::work_sum::{PercentileReader, WorkReader};
-use super::{ReadError, StoreReader};
-use crate::store::history::{AgentMoment, FoldCursors, strip};
-use crate::store::rollup::RollupSum;
+use super::state_time::StateReader;
+use super::work::latency_quantiles;
+use super::{ReadError, StoreReader, outage};
+use crate::store::history::{FoldCursors, RollupResolution, checkpoint};
+use crate::store::rollup::Rollup;
+
+const MINUTE_MS: i64 = RollupResolution::Minute.slot_ms();
+const HOUR_MS: i64 = RollupResolution::Hour.slot_ms();
+const DAY_MS: i64 = RollupResolution::Day.slot_ms();
+
+/// What the length of a cell of states is a multiple of.
+const CELL_MS: i64 = 100;
 
 impl StoreReader {
     /// Returns an agent's history in whole steps, as far as `now_ms`.
@@ -33,41 +45,151 @@ fn read(
     if ids.is_empty() {
         return Ok(HistoryReading::UnknownAgent);
     }
+    // A client may ask for anything: there are no steps outside of the years that can be written.
+    let until_ms = query.until_ms.clamp(0, LAST_MS);
+    let first_ms = checkpoint::first_record_ms(conn)?.unwrap_or(until_ms);
+    let since_ms = query.since_ms.unwrap_or(first_ms).clamp(0, until_ms);
     let cursors = FoldCursors::read(conn)?;
     let kept_from = KeptFrom::read(conn, &cursors)?;
-    let AgentHistoryQuery { since_ms, until_ms, step_ms, .. } = *query;
-    let range =
-        match (AskedRange { since_ms, until_ms, step_ms }).resolve(conn, &kept_from, now_ms)? {
-            Ok(range) => range,
-            Err(refusal) => return Ok(HistoryReading::Refused(refusal)),
-        };
-    let StepRange { from_ms, to_ms, step_ms, .. } = range;
-    let mut states = StateSum::new(conn, range)?;
-    for id in &ids {
-        let moment = AgentMoment::read(conn, *id, from_ms)?;
-        let entries = strip::entries(conn, *id, &(from_ms + 1..=to_ms - 1))?;
-        states.add(moment, &entries, std::slice::from_ref(&range.whole()))?;
+    let range = HistoryRange { since_ms, until_ms };
+    let plan = match &query.chart {
+        None => StepPlan::of_whole_steps(range, query.step_ms, &kept_from, now_ms),
+        Some(chart) => StepPlan::of_chart(range, query.step_ms, chart.steps, &kept_from),
+    };
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(refusal) => return Ok(HistoryReading::Refused(refusal)),
+    };
+    let work = WorkReader { conn, ids: &ids, cursors };
+    let states = StateReader::new(conn, &ids, plan.states.since_ms, plan.states.until_ms)?;
+    let (mut steps, mut total) = (Vec::new(), Rollup::default());
+    let mut latencies = Vec::new();
+    for at in 0..plan.count {
+        let start_ms = plan.first_ms + at * plan.step_ms;
+        let end_ms = start_ms + plan.step_ms;
+        let mut rollup = Rollup::default();
+        let (from_ms, to_ms) = plan.work.cut(start_ms, end_ms);
+        work.add(from_ms, to_ms, &mut rollup)?;
+        let (from_ms, to_ms) = plan.states.cut(start_ms, end_ms);
+        total.add(&rollup.counts, &rollup.latency.pack());
+        steps.push(step(start_ms, &rollup, states.times(from_ms, to_ms)));
+        latencies.push(rollup.latency);
     }
-    let (work, mut percentiles) = (WorkReader { conn, cursors }, PercentileReader::new());
-    let (mut steps, mut total) = (Vec::with_capacity(range.len()), RollupSum::default());
-    let (mut total_times, mut total_outages) = (StateTimes::default(), 0);
-    for (step, (times, outages)) in range.steps().zip(&states.steps) {
-        let mut sum = RollupSum::default();
-        for id in &ids {
-            work.add_agent(*id, step, &mut sum)?;
+    let chart = match &query.chart {
+        None => None,
+        Some(wanted) => {
+            let bands =
+                LatencyBands::covering(&total.latency, wanted.bands.min(BANDS_MAX) as usize);
+            let (cell_ms, cells_from_ms, cells) = state_cells(&states, range, wanted.cells);
+            Some(AgentChart {
+                band_edges_us: bands.edges_us(),
+                step_bands: latencies.iter().map(|latency| bands.counts(latency)).collect(),
+                total_bands: bands.counts(&total.latency),
+                cells_from_ms,
+                cell_ms,
+                cells,
+                outages: outage::totals(conn, &query.agent, since_ms, until_ms)?,
+                work_kept_from_ms: plan.work_kept_from_ms,
+            })
         }
-        total.add_sum(&sum);
-        total_times.add_all(times);
-        total_outages += outages;
-        steps.push(percentiles.step(step.0, &sum, (*times, *outages)));
-    }
+    };
+    let times = states.times(plan.states.since_ms, plan.states.until_ms);
     Ok(HistoryReading::History(Box::new(AgentHistory {
         agent: query.agent.clone(),
-        from_ms,
-        to_ms,
-        step_ms,
+        from_ms: plan.from_ms,
+        to_ms: plan.to_ms,
+        step_ms: plan.step_ms,
         steps,
-        total: percentiles.step(from_ms, &total, (total_times, total_outages)),
-        outages: states.outages,
+        total: step(plan.from_ms, &total, times),
+        chart,
     })))
+}
+
+/// Returns the length and the begin of the first of at most so many cells, and the time in each state
+/// in every one.
+fn state_cells(
+    states: &StateReader,
+    range: HistoryRange,
+    most: u32,
+) -> (i64, i64, Vec<StateTimes>) {
+    let most = i64::from(most.min(CHART_STEPS_MAX));
+    let length_ms = range.until_ms - range.since_ms;
+    if most < 2 || length_ms == 0 {
+        return (0, range.since_ms, Vec::new());
+    }
+    // The range begins within a cell, and ends within another one.
+    let shortest_ms = (length_ms + most - 2) / (most - 1);
+    let cell_ms = (shortest_ms + CELL_MS - 1) / CELL_MS * CELL_MS;
+    let first_ms = range.since_ms.div_euclid(cell_ms) * cell_ms;
+    let starts = (0..).map(|at| first_ms + at * cell_ms);
+    let starts = starts.take_while(|start_ms| *start_ms < range.until_ms);
+    let cells = starts.map(|start_ms| {
+        let (from_ms, to_ms) = range.cut(start_ms, start_ms + cell_ms);
+        states.times(from_ms, to_ms)
+    });
+    (cell_ms, first_ms, cells.collect())
+}
+
+fn step(at_ms: i64, rollup: &Rollup, state_ms: StateTimes) -> HistoryStep {
+    let counts = &rollup.counts;
+    HistoryStep {
+        at_ms,
+        beats: counts.beats,
+        lost: counts.lost,
+        ok: counts.ok,
+        failed: counts.failed,
+        latency: latency_quantiles(&rollup.latency),
+        cost_nano_usd: counts.cost_nano_usd,
+        tokens_in: counts.tokens_in,
+        tokens_out: counts.tokens_out,
+        state_ms,
+        outages: 0,
+    }
+}
+
+/// Adds up work of ranges, from the coarsest rows that are exact.
+struct WorkReader<'a> {
+    conn: &'a Connection,
+    ids: &'a [i64],
+    cursors: FoldCursors,
+}
+
+impl WorkReader<'_> {
+    /// Adds the work between two moments, both at a whole minute, or, where only hours are kept, hour.
+    fn add(&self, from_ms: i64, to_ms: i64, sum: &mut Rollup) -> rusqlite::Result<()> {
+        for &agent in self.ids {
+            let mut at_ms = from_ms;
+            while at_ms < to_ms {
+                at_ms = self.add_largest(agent, at_ms, to_ms, sum)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the work of the longest slot that begins here, is over before the end, and holds all finer ones;
+    /// returns its end.
+    fn add_largest(
+        &self,
+        agent: i64,
+        at_ms: i64,
+        to_ms: i64,
+        sum: &mut Rollup,
+    ) -> rusqlite::Result<i64> {
+        let fits = |resolution: RollupResolution| {
+            at_ms % resolution.slot_ms() == 0 && at_ms + resolution.slot_ms() <= to_ms
+        };
+        let (day, hour) = (at_ms.div_euclid(DAY_MS), at_ms.div_euclid(HOUR_MS));
+        let (resolution, slot) =
+            if fits(RollupResolution::Day) && self.cursors.days.includes(day, agent) {
+                (RollupResolution::Day, day)
+            } else if fits(RollupResolution::Hour) && self.cursors.hours.includes(hour, agent) {
+                (RollupResolution::Hour, hour)
+            } else {
+                (RollupResolution::Minute, at_ms.div_euclid(MINUTE_MS))
+            };
+        resolution.visit(self.conn, slot, &(agent..=agent), |_, counts, latency| {
+            sum.add(counts, latency);
+        })?;
+        Ok((slot + 1) * resolution.slot_ms())
+    }
 }

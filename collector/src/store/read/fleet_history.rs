@@ -7,7 +7,8 @@ use heartline_operator::Filter;
 use heartline_operator::message::{FleetHistory, FleetHistoryQuery, HistoryContent, StateTimes};
 use rusqlite::{Connection, params};
 
-use super::history_range::{AskedRange, HistoryReading, KeptFrom, StepRange};
+use super::history_plan::KeptFrom;
+use super::history_range::{AskedRange, HistoryReading, StepRange};
 use super::members::{MemberReader, Members};
 use super::range::agent_ids;
 use super::state_sum::StateSum;

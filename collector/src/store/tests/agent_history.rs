@@ -25,6 +25,7 @@ fn query(since_ms: i64, until_ms: i64, step_ms: Option<i64>) -> AgentHistoryQuer
         since_ms: Some(ZERO_MS + since_ms),
         until_ms: ZERO_MS + until_ms,
         step_ms,
+        chart: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The whole store, on real files.
 
+mod agent_chart;
 mod agent_history;
 mod control;
 mod crash;

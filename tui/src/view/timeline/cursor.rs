@@ -1,14 +1,14 @@
 //! The line that tells what the cursor is on, or what was between the marks.
 
-use heartline_operator::message::TimelineCell;
+use heartline_operator::message::{Outage, OutageNote, TimelineCell};
 use heartline_vocabulary::AgentStatus;
 
 use super::super::frame::ScreenFrame;
 use super::super::zoned_time;
 use super::share_up;
-use crate::state::{AppState, FleetRow, SpanSummary};
+use crate::state::{AppState, FleetRow, SpanSummary, TimelineFocus};
 use crate::text::{age, latency, percent};
-use crate::theme::{StyleRole, state_label};
+use crate::theme::{StyleRole, state_label, vitals_label};
 use crate::timeline_layout::TimelineAreas;
 
 /// From this share of the time on it is not said how much was observed.
@@ -19,11 +19,29 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &TimelineAreas) {
     let (role, text) = match (&state.timeline.failure, &state.timeline.span) {
         (Some(why), _) => (StyleRole::Alert, why.clone()),
         (None, Some(span)) => (StyleRole::Strong, span_text(state, span)),
-        (None, None) => (StyleRole::Text, cell_text(state)),
+        (None, None) => match state.timeline.outages.selected() {
+            Some(outage) if state.timeline.focus == TimelineFocus::Outages => {
+                (StyleRole::Strong, outage_text(outage))
+            }
+            _ => (StyleRole::Text, cell_text(state)),
+        },
     };
     if let Some(mut out) = frame.line(areas.cursor, 0) {
         out.gap(1).put(role, &text);
     }
+}
+
+/// Tells what was written on an outage, which its row may have no room for, and its cause.
+fn outage_text(outage: &Outage) -> String {
+    let note = |note: &OutageNote| match (note.acknowledges, note.words.as_str()) {
+        (true, "") => format!("acknowledged by {}; ", note.by),
+        (true, words) => format!("acknowledged by {}: {words}; ", note.by),
+        (false, words) => format!("{}: {words}; ", note.by),
+    };
+    let notes: String = outage.notes.iter().rev().map(note).collect();
+    let cause = outage.cause.as_deref().unwrap_or("cause not known any more");
+    let step = outage.step.as_ref().map_or_else(String::new, |step| format!(", step {step}"));
+    format!("#{} {notes}{cause}{step}", outage.id)
 }
 
 /// Tells what the selected row was in the cell of the cursor.
@@ -46,7 +64,18 @@ fn cell_text(state: &AppState) -> String {
     let key = state.list.timeline_row(row);
     let begin_ms = timeline.cell_of(at_ms);
     let cell = timeline.tiles.cells(key, timeline.cell_ms(), begin_ms, 1, state.live_ms())[0];
-    let what = cell.map_or_else(|| "loading".to_owned(), |cell| parts(state, &cell).join(", "));
+    let now = match row {
+        // The newest cell may just have begun.
+        FleetRow::Agent { id, .. } if !state.travel.is_past() => state.live.fleet.get(id),
+        _ => None,
+    };
+    let what = match (cell, now) {
+        (None, _) => "loading".to_owned(),
+        (Some(cell), Some(entry)) if cell == TimelineCell::default() => {
+            vitals_label(&entry.vitals, state.glyphs.glyph_set).word.to_owned()
+        }
+        (Some(cell), _) => parts(state, &cell).join(", "),
+    };
     format!("{time}  {name}: {what}")
 }
 

@@ -44,7 +44,7 @@ fn draw_titles(frame: &mut ScreenFrame<'_>, areas: &TimelineAreas) {
     let mean = match recovered.len() as u64 {
         0 => String::new(),
         ended => {
-            format!(", recovery after {} on average", age(recovered.iter().sum::<u64>() / ended))
+            format!(", MTTR {}", age(recovered.iter().sum::<u64>() / ended))
         }
     };
     let title = match &table.window {

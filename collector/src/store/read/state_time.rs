@@ -1,0 +1,74 @@
+//! How long an agent was in which state.
+
+use heartline_operator::message::StateTimes;
+use heartline_vocabulary::AgentStatus;
+use rusqlite::Connection;
+
+use super::gap::UnobservedTime;
+use crate::store::history::{AgentMoment, EventCode, StatusCode, strip};
+
+/// A stretch of time in one status.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    from_ms: i64,
+    to_ms: i64,
+    status: AgentStatus,
+}
+
+/// Tells how long an agent was in which state.
+pub(super) struct StateReader {
+    stretches: Vec<Stretch>,
+    unobserved: UnobservedTime,
+}
+
+impl StateReader {
+    /// Reads the states of an agent in a range.
+    pub(super) fn new(
+        conn: &Connection,
+        ids: &[i64],
+        from_ms: i64,
+        to_ms: i64,
+    ) -> rusqlite::Result<Self> {
+        let mut stretches = Vec::new();
+        for id in ids {
+            let status_of = |code| StatusCode::from_code(code).map(|code| code.0);
+            let moment = AgentMoment::read(conn, *id, from_ms)?;
+            let mut open = moment.status.map(|status| (from_ms, status));
+            for entry in strip::entries(conn, *id, &(from_ms + 1..=to_ms - 1))? {
+                let next = match entry.kind {
+                    EventCode::Transition => entry.status.and_then(status_of),
+                    EventCode::Registered => Some(AgentStatus::UNKNOWN),
+                    EventCode::Forgotten => None,
+                    _ => continue,
+                };
+                let at_ms = entry.at_ms;
+                if let Some((since_ms, status)) = open {
+                    stretches.push(Stretch {
+                        from_ms: since_ms,
+                        to_ms: at_ms.max(since_ms),
+                        status,
+                    });
+                }
+                open = next.map(|status| (at_ms, status));
+            }
+            if let Some((since_ms, status)) = open {
+                stretches.push(Stretch { from_ms: since_ms, to_ms, status });
+            }
+        }
+        Ok(Self { stretches, unobserved: UnobservedTime::since(conn, from_ms)? })
+    }
+
+    /// Returns the time in each state between two moments of the range.
+    pub(super) fn times(&self, from_ms: i64, to_ms: i64) -> StateTimes {
+        let mut times = StateTimes::default();
+        for stretch in &self.stretches {
+            let (from, to) = (stretch.from_ms.max(from_ms), stretch.to_ms.min(to_ms));
+            if to > from {
+                let unobserved = self.unobserved.within(from, to);
+                times.unobserved += unobserved;
+                times.add(stretch.status, (to - from).cast_unsigned() - unobserved);
+            }
+        }
+        times
+    }
+}

@@ -1,0 +1,163 @@
+//! The states of an agent over a window, a cell a stretch of time.
+
+use heartline_operator::message::{AgentChart, StateTimes};
+use ratatui::layout::Rect;
+
+use crate::text::{age, percent, span};
+use crate::theme::{ScreenGlyphs, StyleRole};
+use crate::view::frame::ScreenFrame;
+
+/// Part of a cell, as one in so many, below which an outage does not fill it.
+const SHORT: u64 = 20;
+const STOPPED: &str = "-";
+const UNKNOWN: &str = "?";
+
+/// Draws the newest cells for which there is room.
+pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect, chart: &AgentChart) {
+    let glyphs = frame.state.glyphs;
+    let Some(mut out) = frame.line(area, 0) else { return };
+    let room = usize::from(out.gap(1).remaining().saturating_sub(1));
+    // The newest is at the end, where now is.
+    out.gap(u16::try_from(room.saturating_sub(chart.cells.len())).unwrap_or(0));
+    for times in chart.cells.iter().skip(chart.cells.len().saturating_sub(room)) {
+        let (role, glyph) = cell(times, glyphs);
+        out.put(role, glyph);
+    }
+}
+
+/// Returns what a cell shows: the worst that was observed, where a kill or a stop hides no outage, and a
+/// moment in which nothing was known of the agent hides nothing.
+fn cell(times: &StateTimes, glyphs: &ScreenGlyphs) -> (StyleRole, &'static str) {
+    let known = times.known_ms();
+    let observed = known.saturating_sub(times.unobserved);
+    let bad = times.unreachable.saturating_add(times.degraded);
+    let is_short = |ms: u64| ms.saturating_mul(SHORT) < observed;
+    let (role, glyph) = match times {
+        _ if known == 0 => return (StyleRole::Text, " "),
+        _ if observed == 0 => return (StyleRole::Dim, glyphs.gap),
+        StateTimes { unreachable: 1.., .. } => (StyleRole::Unreachable, glyphs.bars[7]),
+        StateTimes { degraded: 1.., .. } => (StyleRole::Degraded, glyphs.bars[4]),
+        StateTimes { killed: 1.., .. } => (StyleRole::Killed, glyphs.killed),
+        StateTimes { stopped: 1.., .. } => (StyleRole::Unknown, STOPPED),
+        StateTimes { unknown, .. } if !is_short(*unknown) => (StyleRole::Unknown, UNKNOWN),
+        _ => (StyleRole::Healthy, glyphs.bars[0]),
+    };
+    (role, if bad > 0 && is_short(bad) { glyphs.short } else { glyph })
+}
+
+/// Formats availability, outages, their mean time to recovery, and what was not observed. Where that is
+/// a tenth of the time, the availability says of what it is.
+pub(super) fn totals(chart: &AgentChart) -> String {
+    let mut times = StateTimes::default();
+    chart.cells.iter().for_each(|cell| times.add_all(cell));
+    let known = times.known_ms();
+    if known == 0 {
+        return "nothing is known of this time".to_owned();
+    }
+    let up = times.availability().map_or_else(
+        || "not expected to run".to_owned(),
+        |share| {
+            let observed = 1.0 - times.unobserved as f64 / known as f64;
+            let of = if observed < 0.9 {
+                format!(" of {} % observed", percent(Some(observed)))
+            } else {
+                String::new()
+            };
+            format!("up {} %{of}", hundredths(share))
+        },
+    );
+    let outages = chart.outages;
+    let open = outages.count.saturating_sub(outages.ended);
+    let mut parts = vec![up, format!("outages {}", outages.count)];
+    if open > 0 {
+        parts.push("one goes on".to_owned());
+    }
+    parts.extend(outages.mean_time_to_recovery_ms().map(|ms| format!("MTTR {}", span(ms))));
+    if times.unobserved >= 1_000 {
+        parts.push(format!("not observed {}", age(times.unobserved)));
+    }
+    parts.join("  ")
+}
+
+/// Formats a share in percent with two digits behind the point, rounded down: a second of outage is
+/// never 100.
+fn hundredths(share: f64) -> String {
+    let hundredths = (share.clamp(0.0, 1.0) * 10_000.0 + 1e-9).floor() as u64;
+    if hundredths >= 10_000 {
+        return if share >= 1.0 { "100".to_owned() } else { "99.99".to_owned() };
+    }
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+/// Names the characters of the bar.
+pub(super) fn legend(glyphs: &ScreenGlyphs) -> String {
+    let ScreenGlyphs { bars, killed, gap, short, .. } = glyphs;
+    let (healthy, degraded, unreachable) = (bars[0], bars[4], bars[7]);
+    format!(
+        "{healthy} healthy  {degraded} degraded  {unreachable} unreachable  {killed} killed  \
+         {STOPPED} stopped  {UNKNOWN} unknown  {gap} not observed  {short} short outage"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use heartline_operator::message::OutageTotals;
+
+    use super::*;
+    use crate::text::GlyphSet;
+
+    fn shown(times: StateTimes) -> &'static str {
+        cell(&times, ScreenGlyphs::for_set(GlyphSet::Unicode)).1
+    }
+
+    #[test]
+    fn a_cell_shows_the_worst_and_an_outage_is_never_hidden() {
+        let none = StateTimes::default();
+        let up = StateTimes { healthy: 1_000, ..none };
+        assert_eq!([shown(none), shown(up)], [" ", "▁"]);
+        assert_eq!(shown(StateTimes { unobserved: 999, healthy: 1, ..none }), "▁");
+        assert_eq!(shown(StateTimes { unobserved: 1_000, ..none }), "·");
+        assert_eq!(shown(StateTimes { degraded: 50, ..up }), "▖", "less than a twentieth");
+        assert_eq!(shown(StateTimes { degraded: 53, ..up }), "▅");
+        assert_eq!(shown(StateTimes { degraded: 53, unreachable: 1, ..up }), "█");
+        assert_eq!(shown(StateTimes { unreachable: 1, ..up }), "▖");
+        assert_eq!(shown(StateTimes { killed: 900, degraded: 100, ..none }), "▅");
+        assert_eq!(shown(StateTimes { killed: 1, ..up }), "×");
+        assert_eq!(shown(StateTimes { stopped: 1, unknown: 5, ..none }), "-");
+        assert_eq!(
+            [shown(StateTimes { unknown: 5, ..none }), shown(StateTimes { unknown: 5, ..up })],
+            ["?", "▁"]
+        );
+    }
+
+    fn chart(times: StateTimes, outages: OutageTotals) -> AgentChart {
+        AgentChart { cells: vec![times], outages, ..AgentChart::default() }
+    }
+
+    #[test]
+    fn what_was_not_observed_is_neither_up_nor_down_and_is_said() {
+        let times = StateTimes { healthy: 999_000, degraded: 1_000, ..StateTimes::default() };
+        let one = OutageTotals { count: 1, ended: 1, ended_ms: 1_000 };
+        assert_eq!(totals(&chart(times, one)), "up 99.90 %  outages 1  MTTR 1s");
+        let gap = StateTimes { unobserved: 13_000, ..times };
+        let open = OutageTotals { count: 2, ended: 1, ended_ms: 250_000 };
+        let expected = "up 99.90 %  outages 2  one goes on  MTTR 4m10s  not observed 13s";
+        assert_eq!(totals(&chart(gap, open)), expected);
+        let half = StateTimes { unobserved: 1_000_000, ..times };
+        let said = totals(&chart(half, OutageTotals::default()));
+        assert_eq!(said, "up 99.90 % of 50.0 % observed  outages 0  not observed 16m40s");
+        let killed = StateTimes { killed: 5_000, ..StateTimes::default() };
+        let said = totals(&chart(killed, OutageTotals::default()));
+        assert_eq!(said, "not expected to run  outages 0");
+        let unknown = totals(&chart(StateTimes::default(), OutageTotals::default()));
+        assert_eq!(unknown, "nothing is known of this time");
+    }
+
+    #[test]
+    fn a_second_of_outage_in_a_week_is_not_100() {
+        assert_eq!(
+            [hundredths(1.0), hundredths(0.999_999), hundredths(0.0)],
+            ["100", "99.99", "0.00"]
+        );
+    }
+}
