@@ -69,6 +69,11 @@ impl Settings {
         }))
     }
 
+    /// Returns whether the collector is on another machine.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.ssh.is_some()
+    }
+
     pub(crate) fn client_options(&self, lookup: Lookup<'_>) -> ClientOptions {
         ClientOptions {
             access: self.access,

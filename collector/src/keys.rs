@@ -112,7 +112,7 @@ impl CollectorKeys {
     }
 
     /// Returns the text of the file with the master keys.
-    fn master_lines(&self) -> String {
+    pub fn master_lines(&self) -> String {
         let mut text = String::new();
         for (epoch, key) in &self.masters {
             let _ = writeln!(text, "{} {}", epoch.0, hex(key.as_bytes()));

@@ -128,6 +128,22 @@ fn create_draft(path: &Path) -> io::Result<(PathBuf, File)> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
+/// Creates a directory beside another, for its owner alone, under a name that nobody can know before.
+///
+/// # Errors
+/// Those of the system.
+pub(crate) fn create_draft_dir(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
+    for _ in 0..DRAFT_NAMES {
+        let draft = path.with_file_name(format!(".{name}.partial-{:016x}", random_number()?));
+        match fs::DirBuilder::new().mode(0o700).create(&draft) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return created.map(|()| draft),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
 /// Creates a file that is not there yet, for its owner alone. A symbolic link is not followed.
 ///
 /// # Errors

@@ -23,7 +23,7 @@ use crate::priority::{ThreadRole, lower_priority};
 pub use crate::private::DirectoryError;
 use crate::private::private_dir;
 use crate::serve::{
-    AccessPolicy, ConnectionLimits, ConnectionLog, ConnectionPlaces, OperatorListener,
+    AccessPolicy, BackupSlot, ConnectionLimits, ConnectionLog, ConnectionPlaces, OperatorListener,
     PeerAuthorizer, Publisher, ServeError, ServerContext, SocketRole, open_to_operators,
 };
 use crate::store::{
@@ -155,6 +155,7 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
         let handle = driver_handle.clone();
         let store = store_handle;
         let secrets = Arc::clone(&keys);
+        let backups = BackupSlot::new(&config.data_dir);
         let context = ServerContext {
             driver: handle,
             readers,
@@ -165,6 +166,7 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
             authorizer: PeerAuthorizer::new(access_rx.clone()),
             places: ConnectionPlaces::new(limits),
             log: ConnectionLog::new(connections),
+            backups: backups.clone(),
         };
         let listeners = [ctl, view].map(|listener| {
             tokio::spawn(listener.serve(context.clone(), access_rx.clone(), ending_rx.clone()))
@@ -176,6 +178,7 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
         for listener in listeners {
             let _ = listener.await;
         }
+        backups.end().await;
     });
     drop(guard);
     // A name service that hangs must not hold up the end.

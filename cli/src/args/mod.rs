@@ -1,6 +1,7 @@
 //! The command line as it is typed. What it comes to is in [`crate::settings`].
 
 mod act;
+mod backup;
 mod fleet;
 mod note;
 mod run;
@@ -16,6 +17,7 @@ pub(crate) use act::{
     ExecutionArgs, ForgetArgs, KillArgs, ResumeArgs, ScopeArgs, TargetArgs, TokenArgs,
     TokenCommand, TokenRevokeArgs,
 };
+pub(crate) use backup::BackupArgs;
 pub(crate) use fleet::{
     AgentArgs, EventsArgs, HistoryArgs, OutagesArgs, Screen, SnapshotArgs, StatusArgs, TuiArgs,
     WatchArgs,
@@ -135,6 +137,12 @@ pub(crate) enum Command {
     Ack(AckArgs),
     /// Remove retired agents from the fleet; their history stays
     Forget(ForgetArgs),
+    /// Copy the collector's databases while they are in use
+    ///
+    /// The collector writes the copy, on its own machine and as its own user, who alone may read it. It is
+    /// whole or not there at all. The master key is in it, so that it can be restored: keep it as secret as
+    /// the data directory. README in it says how to restore it.
+    Backup(BackupArgs),
     /// Make, revoke and list the tokens that agents sign with
     ///
     /// Without a subcommand it prints a token: for --agent one agent, for --scope a group, else for

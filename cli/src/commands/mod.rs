@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 mod agent;
+mod backup;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
@@ -131,6 +132,7 @@ async fn without_filter(
         Command::Note(args) => note::note(args, settings, console).await,
         Command::Ack(args) => note::ack(args, settings, console).await,
         Command::Token(args) => token::run(args, settings, console).await,
+        Command::Backup(args) => backup::run(&args, settings, console).await,
         Command::Doctor(args) => crate::doctor::run(&args, settings, console).await,
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args, settings, console).await,

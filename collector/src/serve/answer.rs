@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::ServerContext;
 use super::access::SocketRole;
+use super::backup;
 use super::connection::ReplyWriter;
 use super::history;
 use super::selection::{self, AgentMatcher, FleetPages, Selection};
@@ -37,6 +38,8 @@ pub struct OperatorIdentity {
     pub role: SocketRole,
     /// `user@host`, for the audit.
     pub name: String,
+    /// It is root or the collector's own user.
+    pub is_owner: bool,
 }
 
 /// Why a request failed.
@@ -51,6 +54,12 @@ pub async fn answer(
 ) -> Result<(), ClientGone> {
     if let Request::Snapshot { agents } = request {
         return match send_snapshot(&agents, writer, context).await {
+            Ok(sent) => sent,
+            Err((code, message)) => writer.send(Reply::Error { code, message }).await,
+        };
+    }
+    if let Request::Backup(command) = request {
+        return match backup::send(command, writer, operator, context).await {
             Ok(sent) => sent,
             Err((code, message)) => writer.send(Reply::Error { code, message }).await,
         };
@@ -104,13 +113,15 @@ async fn reply(
         Request::Hello { .. }
         | Request::Snapshot { .. }
         | Request::Subscribe { .. }
+        | Request::Backup(_)
         | Request::MoreNames { .. } => {
             Err((ErrorCode::BadRequest, "a connection says hello once, at its start".to_owned()))
         }
     }
 }
 
-fn may_control(operator: &OperatorIdentity) -> Result<(), RequestError> {
+/// Refuses an operator who may only look.
+pub fn may_control(operator: &OperatorIdentity) -> Result<(), RequestError> {
     match operator.role {
         SocketRole::Control => Ok(()),
         SocketRole::View => Err((

@@ -98,11 +98,13 @@ pub struct Connection {
     pub role: SocketRole,
     /// Name of the user.
     pub user: String,
+    /// It is root or the collector's own user.
+    pub is_owner: bool,
 }
 
 /// Serves one connection until either side ends it.
 pub async fn serve(connection: Connection, context: ServerContext, ending: watch::Receiver<bool>) {
-    let Connection { stream, place, role, user } = connection;
+    let Connection { stream, place, role, user, is_owner } = connection;
     let (reader, writer) = stream.into_split();
     let writer = ReplyWriter { writer: Arc::new(Mutex::new(writer)), id: 0 };
     let mut frames = FrameReader::new(reader);
@@ -128,7 +130,8 @@ pub async fn serve(connection: Connection, context: ServerContext, ending: watch
         return;
     }
     let hello = greet(&hello_writer, request, role, user.clone(), &context).await;
-    let Ok(operator) = hello else { return };
+    let Ok(name) = hello else { return };
+    let operator = OperatorIdentity { role, name, is_owner };
     context.log.record_served();
     let mut session =
         Session { frames, read_ahead: None, writer, operator, context, subscription: None };
@@ -235,13 +238,14 @@ impl Session {
             self.subscription = Some(tokio::spawn(serving));
             return Flow::Continue;
         }
-        // A query is of no use without its client; what changes something is carried through.
+        // A query is of no use without its client, nor a backup; what changes something is carried through.
         let is_query = matches!(
             request,
             Request::Agent { .. }
                 | Request::Events(_)
                 | Request::Snapshot { .. }
                 | Request::Preview { .. }
+                | Request::Backup(_)
         );
         let answered = answer(request, writer, &self.operator, &self.context);
         tokio::select! {
@@ -337,14 +341,14 @@ fn wanted(agents: Vec<String>, per_second: u8) -> SubscriptionRequest {
     SubscriptionRequest { agents: BTreeSet::from_iter(agents), every: Duration::from_millis(every) }
 }
 
-/// Answers the hello: versions must be equal, and the peer learns who it is taken for.
+/// Answers the hello: versions must be equal, and the peer learns who it is taken for. Returns that name.
 async fn greet(
     writer: &ReplyWriter,
     request: Request,
     role: SocketRole,
     user: String,
     context: &ServerContext,
-) -> Result<OperatorIdentity, ClientGone> {
+) -> Result<String, ClientGone> {
     let Request::Hello { version, client, origin } = request else {
         let message = "the first frame must be a hello".to_owned();
         writer.send(Reply::Error { code: ErrorCode::BadRequest, message }).await?;
@@ -359,12 +363,12 @@ async fn greet(
         writer.send(Reply::Error { code: ErrorCode::Version, message }).await?;
         return Err(ClientGone);
     }
-    let operator = OperatorIdentity { role, name: name(&user, origin.as_deref(), &context.host) };
-    tracing::debug!(operator = operator.name, client = scrubbed(&client), "operator connected");
+    let operator = name(&user, origin.as_deref(), &context.host);
+    tracing::debug!(operator, client = scrubbed(&client), "operator connected");
     let collector = context.driver.request(DriverRequest::Status).await.ok_or(ClientGone)?;
     let reply = Reply::Hello {
         version: VERSION,
-        operator: operator.name.clone(),
+        operator: operator.clone(),
         may_control: role == SocketRole::Control,
         collector: Box::new(collector),
     };

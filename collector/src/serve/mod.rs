@@ -4,6 +4,7 @@
 mod access;
 mod answer;
 mod authorizer;
+mod backup;
 mod connection;
 mod history;
 mod places;
@@ -30,6 +31,7 @@ use tokio::time::{sleep, timeout};
 
 pub use access::{AccessPolicy, SocketRole};
 pub use authorizer::PeerAuthorizer;
+pub use backup::BackupSlot;
 pub use places::{ConnectionLimits, ConnectionPlaces};
 pub use publisher::Publisher;
 pub use refusal::{ConnectionCounterCells, ConnectionLog};
@@ -64,6 +66,7 @@ pub struct ServerContext {
     pub authorizer: PeerAuthorizer,
     pub places: ConnectionPlaces,
     pub log: ConnectionLog,
+    pub backups: BackupSlot,
 }
 
 /// Why operators can't be served.
@@ -280,7 +283,8 @@ async fn serve_peer(peer: PeerConnection, context: ServerContext, ending: watch:
             Err(why) => return context.close(&stream, RefusalCause::NotAllowed, why),
         };
         if place.try_set_role(role) {
-            let connection = Connection { stream, place, role, user: rights.name };
+            let is_owner = context.authorizer.is_owner(peer.uid);
+            let connection = Connection { stream, place, role, user: rights.name, is_owner };
             return connection::serve(connection, context, ending).await;
         }
     }

@@ -79,6 +79,12 @@ pub(super) fn find_shortage(dir: &Path) -> Option<u64> {
     (free <= 2 * reserve).then_some(reserve)
 }
 
+/// Returns how many bytes are free on the disk of a directory beside the reserve; `None` where it can't be
+/// asked.
+pub(super) fn free_beside_reserve(dir: &Path) -> Option<u64> {
+    free_and_reserve(dir).map(|(free, reserve)| free.saturating_sub(reserve))
+}
+
 /// Returns whether this part of the reserve is free.
 fn has_free(dir: &Path, divisor: u64) -> bool {
     free_and_reserve(dir).is_none_or(|(free, reserve)| free > reserve / divisor)

@@ -8,6 +8,7 @@
 //! Rows are queued in memory without blocking the caller; a [`StoreEvent`] reports what has become
 //! durable. Readers have connections of their own.
 
+mod backup;
 mod checkpoint;
 mod commit_number;
 mod control;
@@ -33,6 +34,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use backup::{BackupError, BackupJob, BackupProgress};
 pub use control::{TokenChange, TokenChangeError, TokenChangeKind};
 pub use error::StoreError;
 pub use event::{StoreEvent, StoreEventSink};

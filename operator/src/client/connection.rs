@@ -16,8 +16,8 @@ use super::ssh::SshProcess;
 use super::transport::{BoxedReader, BoxedWriter, Transport};
 use crate::frame::{self, FrameError, FrameReader};
 use crate::message::{
-    AgentEntry, AgentSelector, ClientFrame, CollectorStatus, ErrorCode, Reply, Request,
-    SelectionPreview, ServerFrame, SubscriptionUpdate, VERSION,
+    AgentEntry, AgentSelector, BackupCommand, BackupUpdate, ClientFrame, CollectorStatus,
+    ErrorCode, Reply, Request, SelectionPreview, ServerFrame, SubscriptionUpdate, VERSION,
 };
 
 /// Requests that wait to be written.
@@ -75,6 +75,9 @@ pub struct Subscription {
 
 /// The pages of a snapshot as they come.
 pub struct SnapshotPages(Subscription);
+
+/// The progress of a backup. It is cancelled when this is dropped with its connection.
+pub struct BackupUpdates(Subscription);
 
 /// Part of a snapshot, in no particular order.
 #[derive(Clone, Debug)]
@@ -216,6 +219,14 @@ impl Client {
         self.open_stream(Request::Subscribe { agents, per_second }).await
     }
 
+    /// Has the collector copy its databases.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub async fn backup(&self, command: BackupCommand) -> Result<BackupUpdates, ClientError> {
+        Ok(BackupUpdates(self.open_stream(Request::Backup(command)).await?))
+    }
+
     async fn open_stream(&self, request: Request) -> Result<Subscription, ClientError> {
         let (sender, replies) = mpsc::channel(UPDATES);
         let id = self.inner.register(request, ReplySender::Many(sender)).await?;
@@ -245,11 +256,31 @@ impl Subscription {
         }
     }
 
+    /// Waits for the next reply for as long as for any.
+    async fn next_within(&mut self, what: &'static str) -> Result<Reply, ClientError> {
+        let waited = self.client.inner.request_timeout;
+        let next = timeout(waited, self.next_reply()).await;
+        next.map_err(|_| ClientError::TimedOut { what, waited })?
+    }
+
     async fn next_reply(&mut self) -> Result<Reply, ClientError> {
         match self.replies.recv().await {
             Some(Reply::Error { code, message }) => Err(ClientError::Refused { code, message }),
             Some(reply) => Ok(reply),
             None => Err(self.client.inner.closed_error()),
+        }
+    }
+}
+
+impl BackupUpdates {
+    /// Waits for the next update. There is none after [`BackupUpdate::Done`].
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub async fn next(&mut self) -> Result<BackupUpdate, ClientError> {
+        match self.0.next_within("backup").await? {
+            Reply::Backup(update) => Ok(update),
+            _ => Err(ClientError::Unexpected { what: "backup" }),
         }
     }
 }
@@ -260,10 +291,8 @@ impl SnapshotPages {
     /// # Errors
     /// As [`Client::request`].
     pub async fn next(&mut self) -> Result<SnapshotPage, ClientError> {
-        let waited = self.0.client.inner.request_timeout;
-        let next = timeout(waited, self.0.next()).await;
-        let update = next.map_err(|_| ClientError::TimedOut { what: "snapshot", waited })??;
-        let SubscriptionUpdate::Page { entries, collector, last } = update else {
+        let reply = self.0.next_within("snapshot").await?;
+        let Reply::Update(SubscriptionUpdate::Page { entries, collector, last }) = reply else {
             return Err(ClientError::Unexpected { what: "snapshot" });
         };
         Ok(SnapshotPage { entries, collector, is_last: last })
@@ -434,6 +463,7 @@ fn name(request: &Request) -> &'static str {
         Request::Note(_) => "note",
         Request::MoreNames { .. } => "names",
         Request::Token(_) => "token",
+        Request::Backup(_) => "backup",
         Request::Collector => "collector",
         Request::Ping => "ping",
     }

@@ -8,7 +8,9 @@ mod pending;
 mod ssh;
 mod transport;
 
-pub use connection::{Client, ClientOptions, Greeting, SnapshotPage, SnapshotPages, Subscription};
+pub use connection::{
+    BackupUpdates, Client, ClientOptions, Greeting, SnapshotPage, SnapshotPages, Subscription,
+};
 pub use endpoint::{AccessMode, Endpoint, SshEndpoint, SshPrompts};
 pub use error::ClientError;
 pub use link::{Link, LinkEvent, LinkHandle, LinkState};

@@ -7,6 +7,7 @@
 
 mod agent;
 mod agent_history;
+mod backup;
 mod collector;
 mod command;
 mod entry_list;
@@ -26,6 +27,7 @@ pub use agent_history::{
     AgentChart, AgentChartQuery, AgentHistory, AgentHistoryQuery, BANDS_MAX, CHART_STEPS_MAX,
     HistoryStep, OutageTotals, STEPS_MAX, StateTimes,
 };
+pub use backup::{BackupCommand, BackupFile, BackupSummary, BackupUpdate};
 pub use collector::{CollectorStatus, HistoryHealth};
 pub use command::{
     AgentCommand, CommandOutcome, ForgetCommand, TokenInfo, TokenReply, TokenRequest,
@@ -124,6 +126,9 @@ pub enum Request {
     MoreNames { names: Vec<String> },
     /// Make, revoke or list tokens ([`Reply::Token`]). Control socket only.
     Token(TokenRequest),
+    /// Copy both databases while they are in use ([`Reply::Backup`], one every second). Control socket and
+    /// the collector's own user only.
+    Backup(BackupCommand),
     /// The collector's own status ([`Reply::Collector`]).
     Collector,
     /// Answered at once with [`Reply::Pong`].
@@ -182,6 +187,8 @@ pub enum Reply {
     Forgotten { agents: Vec<String> },
     /// To [`Request::Token`].
     Token(TokenReply),
+    /// To [`Request::Backup`].
+    Backup(BackupUpdate),
     /// To [`Request::Collector`].
     Collector(Box<CollectorStatus>),
     /// To [`Request::Ping`].

@@ -143,6 +143,15 @@ fn chart_query() -> AgentHistoryQuery {
     }
 }
 
+fn backup_summary() -> BackupSummary {
+    BackupSummary {
+        dir: "/srv/backup/1".into(),
+        at_ms: NOW_MS,
+        files: vec![BackupFile { name: "control.db".into(), bytes: 65_536 }],
+        history: HistoryHealth::Paused("the disk is full".into()),
+    }
+}
+
 pub(crate) fn requests() -> Vec<Request> {
     let agents = vec![String::from("mail.7")];
     let scope = String::from("mail.");
@@ -202,6 +211,7 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::Token(TokenRequest::Revoke { scope: scope.clone(), reason: "lost".into() }),
         Request::Token(TokenRequest::Reinstate { scope }),
         Request::Token(TokenRequest::List),
+        Request::Backup(BackupCommand { dir: "/srv/backup/1".into(), has_key: true }),
         Request::Collector,
         Request::Ping,
     ]
@@ -257,6 +267,8 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Token(TokenReply::Done),
         Reply::Token(TokenReply::Unchanged),
         Reply::Token(TokenReply::List(vec![token])),
+        Reply::Backup(BackupUpdate::Progress { done: 1, total: 2 }),
+        Reply::Backup(BackupUpdate::Done(backup_summary())),
         Reply::Collector(Box::new(paused_collector())),
         Reply::Pong { at_ms: NOW_MS },
         Reply::Error { code: ErrorCode::NotFound, message: "no agent \"x\"".into() },

@@ -2,6 +2,7 @@
 
 mod agent_chart;
 mod agent_history;
+mod backup;
 mod control;
 mod crash;
 mod fleet_history;
