@@ -129,6 +129,11 @@ impl Console {
         written.and_then(|()| out.flush()).map_err(CliError::Output)
     }
 
+    /// Returns standard output as it is, for what has no escape codes.
+    pub(crate) fn plain(&mut self) -> &mut dyn Write {
+        &mut self.plain
+    }
+
     /// Prints a message for the operator. A closed standard error is no failure.
     pub(crate) fn say(&mut self, text: &str) {
         let _closed = writeln!(self.err, "{text}");

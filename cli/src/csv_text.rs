@@ -10,8 +10,18 @@ pub(crate) fn lines<const N: usize>(
     titles: &[&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> io::Result<String> {
+    let titles = titles.map(str::to_owned);
+    rows_only(std::iter::once(titles).chain(rows))
+}
+
+/// Returns a line for each row.
+///
+/// # Errors
+/// That of the encoder.
+pub(crate) fn rows_only<const N: usize>(
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> io::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(titles)?;
     for row in rows {
         writer.write_record(&row)?;
     }
@@ -26,4 +36,9 @@ pub(crate) fn plain(text: Option<&str>) -> String {
         true => format!("'{text}"),
         false => text.to_owned(),
     }
+}
+
+/// Returns a time in seconds.
+pub(crate) fn seconds(ms: u64) -> String {
+    format!("{}.{:03}", ms / 1_000, ms % 1_000)
 }

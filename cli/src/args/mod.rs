@@ -2,6 +2,7 @@
 
 mod act;
 mod backup;
+mod export;
 mod fleet;
 mod note;
 mod run;
@@ -18,6 +19,7 @@ pub(crate) use act::{
     TokenCommand, TokenRevokeArgs,
 };
 pub(crate) use backup::BackupArgs;
+pub(crate) use export::{ExportArgs, ExportFormat, ExportTable};
 pub(crate) use fleet::{
     AgentArgs, EventsArgs, HistoryArgs, OutagesArgs, Screen, SnapshotArgs, StatusArgs, TuiArgs,
     WatchArgs,
@@ -121,6 +123,10 @@ pub(crate) enum Command {
     History(HistoryArgs),
     /// When agents were degraded or unreachable, for how long, and why; oldest first
     Outages(OutagesArgs),
+    /// Events, outages or rollups of a range of time, for other programs and spreadsheets
+    ///
+    /// They are written as they come, however many there are.
+    Export(ExportArgs),
     /// One screen of the terminal app as text
     Snapshot(SnapshotArgs),
     /// Kill agents: they start no new task until they are resumed

@@ -174,7 +174,8 @@ fn figures(history: &FleetHistory) -> Vec<String> {
     available.into_iter().chain(figures).collect()
 }
 
-fn is_known(step: &HistoryStep) -> bool {
+/// Returns whether anything is known of a step.
+pub(super) fn is_known(step: &HistoryStep) -> bool {
     let HistoryStep { beats, lost, ok, failed, state_ms, .. } = step;
     *state_ms != Default::default() || beats + lost + ok + failed > 0
 }
@@ -219,61 +220,70 @@ fn states(step: &HistoryStep, formatter: StateFormatter) -> String {
     if text.is_empty() { "-".to_owned() } else { text }
 }
 
-/// Returns all steps as CSV with a line of titles, for spreadsheets.
-fn csv(history: &FleetHistory) -> std::io::Result<String> {
-    const TITLES: [&str; 21] = [
-        "from",
-        "beats",
-        "lost",
-        "ok",
-        "failed",
-        "p50_us",
-        "p90_us",
-        "p95_us",
-        "p99_us",
-        "max_us",
-        "cost_usd",
-        "tokens_in",
-        "tokens_out",
-        "healthy_ms",
-        "degraded_ms",
-        "unreachable_ms",
-        "killed_ms",
-        "stopped_ms",
-        "unknown_ms",
-        "unobserved_ms",
-        "outages",
-    ];
-    let row = |step: &HistoryStep| -> [String; TITLES.len()] {
-        let latency = |of: fn(&LatencyQuantiles) -> u64| {
-            step.latency.as_ref().map(|it| of(it).to_string()).unwrap_or_default()
-        };
-        let (nano, times) = (step.cost_nano_usd, &step.state_ms);
-        [
-            text::timestamp(step.at_ms),
-            step.beats.to_string(),
-            step.lost.to_string(),
-            step.ok.to_string(),
-            step.failed.to_string(),
-            latency(|it| it.p50),
-            latency(|it| it.p90),
-            latency(|it| it.p95),
-            latency(|it| it.p99),
-            latency(|it| it.max),
-            format!("{}.{:09}", nano / 1_000_000_000, nano % 1_000_000_000),
-            step.tokens_in.to_string(),
-            step.tokens_out.to_string(),
-            times.healthy.to_string(),
-            times.degraded.to_string(),
-            times.unreachable.to_string(),
-            times.killed.to_string(),
-            times.stopped.to_string(),
-            times.unknown.to_string(),
-            times.unobserved.to_string(),
-            step.outages.to_string(),
-        ]
+/// The titles of [`csv_row`].
+pub(super) const CSV_TITLES: [&str; 20] = [
+    "from",
+    "beats",
+    "lost",
+    "ok",
+    "failed",
+    "p50_us",
+    "p90_us",
+    "p95_us",
+    "p99_us",
+    "max_us",
+    "cost_usd",
+    "tokens_in",
+    "tokens_out",
+    "healthy_ms",
+    "degraded_ms",
+    "unreachable_ms",
+    "killed_ms",
+    "stopped_ms",
+    "unknown_ms",
+    "unobserved_ms",
+];
+
+/// Returns a step as a row for spreadsheets.
+pub(super) fn csv_row(step: &HistoryStep) -> [String; CSV_TITLES.len()] {
+    let latency = |of: fn(&LatencyQuantiles) -> u64| {
+        step.latency.as_ref().map(|it| of(it).to_string()).unwrap_or_default()
     };
-    csv_text::lines(&TITLES, history.steps.iter().map(row))
+    let (nano, times) = (step.cost_nano_usd, &step.state_ms);
+    [
+        text::timestamp(step.at_ms),
+        step.beats.to_string(),
+        step.lost.to_string(),
+        step.ok.to_string(),
+        step.failed.to_string(),
+        latency(|it| it.p50),
+        latency(|it| it.p90),
+        latency(|it| it.p95),
+        latency(|it| it.p99),
+        latency(|it| it.max),
+        format!("{}.{:09}", nano / 1_000_000_000, nano % 1_000_000_000),
+        step.tokens_in.to_string(),
+        step.tokens_out.to_string(),
+        times.healthy.to_string(),
+        times.degraded.to_string(),
+        times.unreachable.to_string(),
+        times.killed.to_string(),
+        times.stopped.to_string(),
+        times.unknown.to_string(),
+        times.unobserved.to_string(),
+    ]
+}
+
+/// Returns all steps as CSV with a line of titles, and the outages that began in each.
+fn csv(history: &FleetHistory) -> std::io::Result<String> {
+    const COLUMNS: usize = CSV_TITLES.len() + 1;
+    let titles: [&str; COLUMNS] =
+        std::array::from_fn(|at| CSV_TITLES.get(at).copied().unwrap_or("outages"));
+    let row = |step: &HistoryStep| -> [String; COLUMNS] {
+        let mut cells = csv_row(step).into_iter();
+        std::array::from_fn(|_| cells.next().unwrap_or_else(|| step.outages.to_string()))
+    };
+    csv_text::lines(&titles, history.steps.iter().map(row))
 }
 
 #[cfg(test)]

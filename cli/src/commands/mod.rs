@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod docs;
 mod events;
+mod export;
 mod forget;
 mod history;
 mod kill;
@@ -101,6 +102,10 @@ async fn dispatch(
             args.filter = global_filter.or(args.filter)?;
             events::run(&args, settings, console).await
         }
+        Some(Command::Export(mut args)) => {
+            args.filter = global_filter.or(args.filter)?;
+            export::run(&args, settings, console).await
+        }
         Some(Command::Watch(mut args)) => {
             args.filter = global_filter.or(args.filter)?;
             watch::run(&args, settings, console).await
@@ -146,6 +151,7 @@ async fn without_filter(
         | Command::Events(_)
         | Command::Outages(_)
         | Command::History(_)
+        | Command::Export(_)
         | Command::Watch(_)
         | Command::Snapshot(_)
         | Command::Run(_)

@@ -167,47 +167,50 @@ fn cut(text: String, columns: Option<usize>) -> String {
     }
 }
 
-/// Returns all as CSV with a line of titles, for spreadsheets.
+/// The titles of [`csv_row`].
+pub(super) const CSV_TITLES: [&str; 15] = [
+    "id",
+    "agent",
+    "start",
+    "end",
+    "lasted_s",
+    "unobserved_s",
+    "worst",
+    "reason",
+    "cause",
+    "step",
+    "missed_beats",
+    "host",
+    "group",
+    "acknowledged_by",
+    "note",
+];
+
+/// Returns an outage as a row for spreadsheets.
+pub(super) fn csv_row(outage: &Outage, now_ms: i64) -> [String; CSV_TITLES.len()] {
+    let shared = &outage.identity.shared;
+    [
+        outage.id.to_string(),
+        outage.agent.clone(),
+        text::timestamp(outage.start_ms),
+        outage.end_ms.map(text::timestamp).unwrap_or_default(),
+        csv_text::seconds(outage.lasted_ms(now_ms)),
+        csv_text::seconds(outage.unobserved_ms),
+        outage.worst.state.name().to_owned(),
+        outage.worst.reason.map(Reason::name).unwrap_or_default().to_owned(),
+        csv_text::plain(outage.cause.as_deref()),
+        csv_text::plain(outage.step.as_deref()),
+        outage.missed_beats.to_string(),
+        csv_text::plain(shared.host.as_deref()),
+        csv_text::plain(shared.group.as_deref()),
+        outage.acknowledged_by().unwrap_or_default().to_owned(),
+        csv_text::plain(last_note(outage)),
+    ]
+}
+
+/// Returns all as CSV with a line of titles.
 fn csv(outages: &[Outage], now_ms: i64) -> io::Result<String> {
-    const TITLES: [&str; 15] = [
-        "id",
-        "agent",
-        "start",
-        "end",
-        "lasted_s",
-        "unobserved_s",
-        "worst",
-        "reason",
-        "cause",
-        "step",
-        "missed_beats",
-        "host",
-        "group",
-        "acknowledged_by",
-        "note",
-    ];
-    let row = |outage: &Outage| -> [String; TITLES.len()] {
-        let shared = &outage.identity.shared;
-        let seconds = |ms: u64| format!("{}.{:03}", ms / 1_000, ms % 1_000);
-        [
-            outage.id.to_string(),
-            outage.agent.clone(),
-            text::timestamp(outage.start_ms),
-            outage.end_ms.map(text::timestamp).unwrap_or_default(),
-            seconds(outage.lasted_ms(now_ms)),
-            seconds(outage.unobserved_ms),
-            outage.worst.state.name().to_owned(),
-            outage.worst.reason.map(Reason::name).unwrap_or_default().to_owned(),
-            csv_text::plain(outage.cause.as_deref()),
-            csv_text::plain(outage.step.as_deref()),
-            outage.missed_beats.to_string(),
-            csv_text::plain(shared.host.as_deref()),
-            csv_text::plain(shared.group.as_deref()),
-            outage.acknowledged_by().unwrap_or_default().to_owned(),
-            csv_text::plain(last_note(outage)),
-        ]
-    };
-    csv_text::lines(&TITLES, outages.iter().map(row))
+    csv_text::lines(&CSV_TITLES, outages.iter().map(|outage| csv_row(outage, now_ms)))
 }
 
 #[cfg(test)]

@@ -84,12 +84,13 @@ async fn reply(
         }
         Request::Agent { agent } => agent_detail(agent, context).await,
         Request::Events(query) => events(query, context).await,
-        Request::Outages(query) => history::outages(query, context).await,
-        Request::AgentHistory(query) => history::of_agent(query, context).await,
-        Request::FleetHistory(query) => history::of_fleet(query, context).await,
-        Request::Past { at_ms, filter } => history::past(at_ms, &filter, context).await,
-        Request::Moment { at_ms } => history::moment(at_ms, context).await,
-        Request::Timeline(query) => history::timeline(query, context).await,
+        request @ (Request::Outages(_)
+        | Request::AgentHistory(_)
+        | Request::FleetHistory(_)
+        | Request::AgentNames(_)
+        | Request::Past { .. }
+        | Request::Moment { .. }
+        | Request::Timeline(_)) => history::answer(request, context).await,
         Request::Command(command) => {
             may_control(operator)?;
             run_command(command, operator, context).await

@@ -7,6 +7,7 @@ mod authorizer;
 mod backup;
 mod connection;
 mod history;
+mod history_reply;
 mod places;
 mod publisher;
 mod recent_work;

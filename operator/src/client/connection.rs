@@ -451,6 +451,7 @@ fn name(request: &Request) -> &'static str {
         Request::Events(_) => "events",
         Request::Outages(_) => "outages",
         Request::AgentHistory(_) | Request::FleetHistory(_) => "history",
+        Request::AgentNames(_) => "agent names",
         Request::Past { .. } => "past",
         Request::Moment { .. } => "moment",
         Request::Timeline(_) => "timeline",

@@ -45,6 +45,14 @@ fn steps_and_total(steps: &[HistoryStep], total: &HistoryStep, outages: &OutageF
     })
 }
 
+/// Returns one line of `export rollups`: an agent's step.
+pub fn rollup(agent: &str, step_ms: i64, step: &HistoryStep) -> Value {
+    joined([
+        json!({ "schema": SCHEMA, "agent": agent, "at": timestamp(step.at_ms), "step_ms": step_ms }),
+        work_and_states(step),
+    ])
+}
+
 fn dated_step(step: &HistoryStep) -> Value {
     joined([
         json!({ "at": timestamp(step.at_ms) }),

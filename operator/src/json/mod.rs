@@ -12,7 +12,7 @@ mod status;
 pub use agent::agent;
 pub use command::{CommandProgress, CommandReport, command_outcome, tokens};
 pub use event::event;
-pub use history::{agent_history, fleet_history};
+pub use history::{agent_history, fleet_history, rollup};
 pub use outage::outage;
 pub use past::{past, past_agent};
 pub use status::{StatusDocument, status};

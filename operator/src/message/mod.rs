@@ -7,6 +7,7 @@
 
 mod agent;
 mod agent_history;
+mod agent_names;
 mod backup;
 mod collector;
 mod command;
@@ -27,6 +28,7 @@ pub use agent_history::{
     AgentChart, AgentChartQuery, AgentHistory, AgentHistoryQuery, BANDS_MAX, CHART_STEPS_MAX,
     HistoryStep, OutageTotals, STEPS_MAX, StateTimes,
 };
+pub use agent_names::{AGENT_NAMES_MAX, AgentNamesQuery};
 pub use backup::{BackupCommand, BackupFile, BackupSummary, BackupUpdate};
 pub use collector::{CollectorStatus, HistoryHealth};
 pub use command::{
@@ -102,6 +104,8 @@ pub enum Request {
     AgentHistory(AgentHistoryQuery),
     /// Work and states of many agents in steps ([`Reply::FleetHistory`]).
     FleetHistory(FleetHistoryQuery),
+    /// A page of the names of agents that were known in a range of time ([`Reply::AgentNames`]).
+    AgentNames(AgentNamesQuery),
     /// Agents as they were at a moment ([`Reply::Past`]), those that match a
     /// [`Filter`](crate::Filter).
     Past { at_ms: i64, filter: String },
@@ -171,6 +175,13 @@ pub enum Reply {
     AgentHistory(Box<AgentHistory>),
     /// To [`Request::FleetHistory`].
     FleetHistory(Box<FleetHistory>),
+    /// To [`Request::AgentNames`]: one page.
+    AgentNames {
+        /// In the order of their bytes.
+        names: Vec<String>,
+        /// Another page follows.
+        has_more: bool,
+    },
     /// To [`Request::Past`].
     Past(PastFleet),
     /// To [`Request::Moment`].

@@ -23,6 +23,13 @@ pub struct TimelineQuery {
     pub rows: Vec<Vec<AgentRowId>>,
 }
 
+impl TimelineQuery {
+    /// Returns the end of its last cell.
+    pub fn until_ms(&self) -> i64 {
+        self.from_ms.saturating_add(self.cell_ms.saturating_mul(self.cells.into()))
+    }
+}
+
 /// Timelines over the same cells.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {

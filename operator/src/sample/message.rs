@@ -184,6 +184,11 @@ pub(crate) fn requests() -> Vec<Request> {
             content: HistoryContent::WorkWithLatencies,
         }),
         Request::AgentHistory(chart_query()),
+        Request::AgentNames(AgentNamesQuery {
+            until_ms: NOW_MS,
+            limit: 7,
+            ..AgentNamesQuery::default()
+        }),
         Request::Past { at_ms: NOW_MS, filter: "host:m3*".into() },
         Request::Moment { at_ms: NOW_MS },
         Request::Timeline(TimelineQuery {
@@ -255,6 +260,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::AgentHistory(Box::new(agent_history())),
         Reply::FleetHistory(Box::new(fleet_history())),
         Reply::AgentHistory(Box::new(agent_charts(&chart_query()))),
+        Reply::AgentNames { names: vec!["mail.7".into()], has_more: true },
         Reply::Past(past_fleet()),
         Reply::Moment(MomentInfo { at_ms: NOW_MS, first_ms: Some(7), gap: None, agents: 49 }),
         Reply::Timeline(Box::new(timeline())),

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use heartline_tests::harness::{
-    CollectorProcess, TestEnvironment, TestedProgram, UnixUser, WorkerAgent, rollup_totals, task_count,
-    wait_until,
+    CollectorProcess, TestEnvironment, TestedProgram, UnixUser, WorkerAgent, rollup_totals,
+    task_count, wait_until,
 };
 use heartline_vocabulary::{Action, State};
 use rustix::process::Signal;

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod emitter_log;
 mod exactly_once;
+mod export;
 mod files;
 mod forgery;
 mod freeze;

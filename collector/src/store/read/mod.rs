@@ -1,6 +1,7 @@
 //! Read-only access to both databases, beside their writers.
 
 mod agent_history;
+mod agent_names;
 mod event;
 mod fleet_history;
 mod gap;

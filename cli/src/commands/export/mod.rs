@@ -1,0 +1,124 @@
+//! `heartline export`: events, outages or rollups of a range of time, page by page.
+
+mod events;
+mod outages;
+mod output;
+mod rollups;
+
+use heartline_operator::client::{Client, ClientError};
+use heartline_operator::message::{ErrorCode, EventOrder, EventQuery, Reply, Request};
+use heartline_operator::time::{TimeContext, TimeError, TimeSpan, parse_span};
+
+use super::parse_filter;
+use crate::args::{ExportArgs, ExportFormat, ExportTable};
+use crate::console::Console;
+use crate::error::{CliError, CommandExit};
+use crate::settings::Settings;
+use output::ExportOutput;
+
+/// Runs the command.
+pub(crate) async fn run(
+    args: &ExportArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<CommandExit, CliError> {
+    let filter = parse_filter(args.filter.as_deref())?.as_str().to_owned();
+    check(args)?;
+    let client = settings.connect().await?;
+    let span = resolve_span(&args.between, &client).await?;
+    let output = ExportOutput::open(args.output.as_deref(), console)?;
+    let mut export = Export { client: &client, span, args, filter, output };
+    match args.table {
+        ExportTable::Events => events::write(&mut export).await?,
+        ExportTable::Outages => outages::write(&mut export).await?,
+        ExportTable::Rollups => rollups::write(&mut export).await?,
+    }
+    export.output.finish()?;
+    Ok(CommandExit::Success)
+}
+
+/// Refuses flags that would be ignored.
+fn check(args: &ExportArgs) -> Result<(), CliError> {
+    let ignored = match args.table {
+        ExportTable::Rollups => args.filter.as_ref().map(
+            |_| "--filter: rollups are of all agents that were known; choose one with --agent",
+        ),
+        ExportTable::Events | ExportTable::Outages => {
+            args.step.map(|_| "--step: only rollups have steps")
+        }
+    };
+    ignored.map_or(Ok(()), |why| Err(CliError::usage(why)))
+}
+
+/// An export under way.
+struct Export<'a> {
+    client: &'a Client,
+    span: TimeSpan,
+    args: &'a ExportArgs,
+    filter: String,
+    output: ExportOutput<'a>,
+}
+
+impl Export<'_> {
+    async fn request(&self, request: Request) -> Result<Reply, CliError> {
+        match self.client.request(request).await {
+            Err(ClientError::Refused { code: ErrorCode::NotFound, message }) => {
+                Err(CliError::NotDone(message))
+            }
+            Err(ClientError::Refused { code: ErrorCode::BadRequest, message }) => {
+                Err(CliError::Usage(message))
+            }
+            reply => Ok(reply?),
+        }
+    }
+
+    /// Writes a line of titles, where the format has one.
+    fn write_titles<const N: usize>(&mut self, titles: &[&str; N]) -> Result<(), CliError> {
+        match self.args.format {
+            ExportFormat::Jsonl => Ok(()),
+            ExportFormat::Csv => {
+                let titles = crate::csv_text::lines(titles, []).map_err(CliError::Output)?;
+                self.output.write(&titles)
+            }
+        }
+    }
+
+    /// Writes rows in the format.
+    fn write_rows<'rows, T: 'rows, const N: usize>(
+        &mut self,
+        rows: impl Iterator<Item = &'rows T>,
+        json_line: impl Fn(&T) -> String,
+        csv_row: impl Fn(&T) -> [String; N],
+    ) -> Result<(), CliError> {
+        let text = match self.args.format {
+            ExportFormat::Jsonl => rows.map(|row| json_line(row) + "\n").collect(),
+            ExportFormat::Csv => {
+                crate::csv_text::rows_only(rows.map(csv_row)).map_err(CliError::Output)?
+            }
+        };
+        self.output.write(&text)
+    }
+}
+
+/// Returns the span that is meant, by the collector's clock: the one of this machine may be wrong.
+async fn resolve_span(text: &str, client: &Client) -> Result<TimeSpan, CliError> {
+    let failed = |error| CliError::Time { flags: "--between", error };
+    let context = TimeContext::utc(client.greeting().collector.at_ms);
+    match parse_span(text, &context) {
+        Err(TimeError::FirstUnknown) => {
+            let first_record_ms = first_record_ms(client).await?;
+            parse_span(text, &TimeContext { first_record_ms, ..context }).map_err(failed)
+        }
+        span => span.map_err(failed),
+    }
+}
+
+/// Returns the time of the first event; `None` where there is none.
+async fn first_record_ms(client: &Client) -> Result<Option<i64>, CliError> {
+    let order = EventOrder::OldestFirst;
+    let query = EventQuery { limit: 1, order, ..EventQuery::default() };
+    match client.request(Request::Events(query)).await? {
+        Reply::Events { events, .. } => Ok(events.first().map(|event| event.at_ms)),
+        _ => Err(ClientError::Unexpected { what: "events" }.into()),
+    }
+}
