@@ -7,6 +7,7 @@
 //! - `act`: the steps of kill and resume
 //! - `time_range`: what `--since` and `--until` mean
 //! - `event_stream`: new events, across lost links
+//! - `incident_source`: an incident file in the place of a collector
 //! - `completion`: what shells offer at a Tab
 //! - `doctor`: why an agent would not be seen
 //!
@@ -26,6 +27,7 @@ mod error;
 mod event_line;
 mod event_stream;
 mod hdr_log;
+mod incident_source;
 mod settings;
 mod style;
 mod table;

@@ -8,6 +8,7 @@ use heartline_operator::{CollectorDirectories, DirectoryOverrides};
 use crate::args::GlobalArgs;
 use crate::config::{LoadedConfig, Lookup};
 use crate::error::CliError;
+use crate::incident_source::IncidentSource;
 use heartline_operator::text::GlyphSet;
 
 /// The settings in force.
@@ -20,6 +21,8 @@ pub(crate) struct Settings {
     data_dir: Option<PathBuf>,
     /// `--socket-dir`
     socket_dir: Option<PathBuf>,
+    /// `--open`
+    incident: Option<IncidentSource>,
     /// `--read-only`.
     pub(crate) access: AccessMode,
     /// `--ascii`, here or in the config file.
@@ -37,7 +40,8 @@ impl Settings {
         let access = if global.read_only { AccessMode::View } else { AccessMode::Control };
         let ssh = global.ssh.clone().filter(|host| !host.is_empty());
         let (data_dir, socket_dir) = (global.data_dir.clone(), global.socket_dir.clone());
-        Ok(Self { config, ssh, data_dir, socket_dir, access, charset })
+        let incident = IncidentSource::of(global);
+        Ok(Self { config, ssh, data_dir, socket_dir, incident, access, charset })
     }
 
     /// Returns the directories of the collector on this machine.
@@ -57,6 +61,9 @@ impl Settings {
     /// # Errors
     /// As [`Settings::directories`].
     pub(crate) fn endpoint(&self, lookup: Lookup<'_>) -> Result<Endpoint, CliError> {
+        if let Some(incident) = &self.incident {
+            return Ok(Endpoint::Local(incident.server()?));
+        }
         let Some(host) = &self.ssh else {
             return Ok(Endpoint::Unix(self.directories(lookup)?));
         };
@@ -67,6 +74,11 @@ impl Settings {
             socket_dir: text(&self.socket_dir),
             ..SshEndpoint::new(host)
         }))
+    }
+
+    /// Returns whether an incident file is looked at.
+    pub(crate) fn is_incident(&self) -> bool {
+        self.incident.is_some()
     }
 
     /// Returns whether the collector is on another machine.
@@ -147,6 +159,7 @@ mod tests {
         match endpoint {
             Endpoint::Unix(directories) => directories.data.display().to_string(),
             Endpoint::Ssh(ssh) => format!("{}:{}", ssh.host, ssh.data_dir.unwrap_or_default()),
+            Endpoint::Local(server) => panic!("{server:?}"),
         }
     }
 

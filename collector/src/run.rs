@@ -23,7 +23,7 @@ use crate::priority::{ThreadRole, lower_priority};
 pub use crate::private::DirectoryError;
 use crate::private::private_dir;
 use crate::serve::{
-    AccessPolicy, BackupSlot, ConnectionLimits, ConnectionLog, ConnectionPlaces, OperatorListener,
+    AccessPolicy, ConnectionLimits, ConnectionLog, ConnectionPlaces, JobSlot, OperatorListener,
     PeerAuthorizer, Publisher, ServeError, ServerContext, SocketRole, open_to_operators,
 };
 use crate::store::{
@@ -155,7 +155,8 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
         let handle = driver_handle.clone();
         let store = store_handle;
         let secrets = Arc::clone(&keys);
-        let backups = BackupSlot::new(&config.data_dir);
+        let jobs = ["backup", "incident file"].map(JobSlot::new);
+        let [backups, incidents] = jobs.clone();
         let context = ServerContext {
             driver: handle,
             readers,
@@ -166,7 +167,9 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
             authorizer: PeerAuthorizer::new(access_rx.clone()),
             places: ConnectionPlaces::new(limits),
             log: ConnectionLog::new(connections),
-            backups: backups.clone(),
+            data_dir: config.data_dir.as_path().into(),
+            backups,
+            incidents,
         };
         let listeners = [ctl, view].map(|listener| {
             tokio::spawn(listener.serve(context.clone(), access_rx.clone(), ending_rx.clone()))
@@ -178,7 +181,9 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
         for listener in listeners {
             let _ = listener.await;
         }
-        backups.end().await;
+        for job in &jobs {
+            job.end().await;
+        }
     });
     drop(guard);
     // A name service that hangs must not hold up the end.

@@ -1,6 +1,7 @@
 //! `heartline export`.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum, ValueHint};
@@ -17,9 +18,21 @@ they end with an offset.";
 #[derive(Args, Debug)]
 #[command(after_help = TIMES)]
 pub(crate) struct ExportArgs {
-    /// What: events, outages or rollups
-    #[arg(value_enum)]
-    pub(crate) table: ExportTable,
+    /// What: events, outages or rollups; with --incident the file to be written
+    #[arg(value_name = "WHAT", add = completion::export_tables())]
+    pub(crate) what: String,
+    /// Write one file with all that is known of the range, for `heartline --open`
+    ///
+    /// It has events, outages, notes, sessions and work, of every agent, and no keys and no tokens. What is in it
+    /// is listed before it is written.
+    #[arg(long, conflicts_with_all = ["format", "output", "agent", "filter", "step"])]
+    pub(crate) incident: bool,
+    /// Replace names, hosts, labels and texts in it by words that stand for them
+    #[arg(long, requires = "incident")]
+    pub(crate) redact: bool,
+    /// Do not ask before it is written
+    #[arg(long, short, requires = "incident")]
+    pub(crate) yes: bool,
     /// From A to B: 14:05..14:20, -2h..-1h, yesterday..today, or 14:05/15m; first..now is everything
     #[arg(long, value_name = "A..B", allow_hyphen_values = true)]
     pub(crate) between: String,
@@ -41,7 +54,7 @@ pub(crate) struct ExportArgs {
 }
 
 /// What is exported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExportTable {
     /// Transitions, commands, starts, and time not observed
     Events,
@@ -49,6 +62,19 @@ pub(crate) enum ExportTable {
     Outages,
     /// What each agent did, and in which states it was, step by step
     Rollups,
+}
+
+impl FromStr for ExportTable {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "events" => Ok(Self::Events),
+            "outages" => Ok(Self::Outages),
+            "rollups" => Ok(Self::Rollups),
+            _ => Err("expected events, outages or rollups, or --incident and the name of a file"),
+        }
+    }
 }
 
 /// How it is written.

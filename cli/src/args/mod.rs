@@ -78,6 +78,13 @@ pub(crate) struct GlobalArgs {
         value_hint = ValueHint::Hostname
     )]
     pub(crate) ssh: Option<String>,
+    /// Look at this incident file instead of a collector
+    #[cfg(feature = "open")]
+    #[arg(
+        long, global = true, help_heading = GLOBAL, value_name = "FILE", value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["data_dir", "socket_dir"]
+    )]
+    pub(crate) open: Option<PathBuf>,
     /// The config file [default: $XDG_CONFIG_HOME/heartline/heartline.toml]
     #[arg(
         long, global = true, help_heading = GLOBAL, value_name = "FILE", env = "HEARTLINE_CONFIG", hide_env_values = true,

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use heartline_operator::message::{BackupCommand, BackupSummary, BackupUpdate, HistoryHealth};
+use heartline_operator::client::ClientError;
+use heartline_operator::message::{
+    BackupCommand, BackupSummary, BackupUpdate, HistoryHealth, Reply, Request,
+};
 use heartline_operator::text;
 
 use crate::args::BackupArgs;
@@ -21,9 +24,13 @@ pub(crate) async fn run(
 ) -> Result<CommandExit, CliError> {
     let dir = resolve(&args.dir, settings)?;
     let client = settings.connect_with_control().await?;
-    let mut updates = client.backup(BackupCommand { dir, has_key: !args.without_key }).await?;
+    let command = BackupCommand { dir, has_key: !args.without_key };
+    let mut replies = client.stream(Request::Backup(command)).await?;
     for number in 1_u32.. {
-        match updates.next().await? {
+        let Reply::Backup(update) = replies.next().await? else {
+            return Err(ClientError::Unexpected { what: "backup" }.into());
+        };
+        match update {
             BackupUpdate::Progress { done, total } if number.is_multiple_of(SAY_EVERY) => {
                 let percent = u128::from(done) * 100 / u128::from(total.max(1));
                 console

@@ -77,6 +77,11 @@ async fn dispatch(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
+    if settings.is_incident() && !can_open(command.as_ref()) {
+        return Err(CliError::usage(
+            "--open: this command is about a collector; an incident file is only looked at",
+        ));
+    }
     match command {
         None => tui::run(&TuiArgs { filter: global_filter.0 }, settings, console).await,
         Some(Command::Tui(args)) => {
@@ -160,6 +165,24 @@ async fn without_filter(
         | Command::Man(_) => unreachable!("dispatched before"),
         #[cfg(feature = "demo")]
         Command::DemoAgent(_) | Command::DemoCollector(_) => unreachable!("dispatched before"),
+    }
+}
+
+/// Returns whether a command can be about an incident file.
+fn can_open(command: Option<&Command>) -> bool {
+    match command {
+        None
+        | Some(
+            Command::Tui(_)
+            | Command::Status(_)
+            | Command::Agent(_)
+            | Command::History(_)
+            | Command::Outages(_)
+            | Command::Snapshot(_),
+        ) => true,
+        Some(Command::Events(args)) => !args.follow,
+        Some(Command::Export(args)) => !args.incident,
+        Some(_) => false,
     }
 }
 

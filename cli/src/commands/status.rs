@@ -159,8 +159,13 @@ fn closed_connections(
 /// Describes the collector, always with what it dropped, refused and did not observe.
 fn collector_lines(collector: &CollectorStatus, columns: Option<usize>) -> String {
     let up = text::age(age_ms(collector.started_ms, collector.at_ms));
+    let name = format!("collector {} {}", collector.host, collector.version);
+    // An incident file listens nowhere, and knows nothing of what its collector dropped.
+    if collector.udp.is_empty() {
+        return name + &banner_lines(collector, columns);
+    }
     let facts = [
-        format!("collector {} {}", collector.host, collector.version),
+        name,
         format!("up {up}"),
         format!("{:.1} beat/s", collector.beats_per_second),
         format!("listens on {}", collector.udp.join(", ")),
@@ -190,11 +195,15 @@ fn collector_lines(collector: &CollectorStatus, columns: Option<usize>) -> Strin
         let banner = wrap_words(&format!("! history is paused: {why}"), columns);
         text.push_str(&format!("\n{}", alert(&banner)));
     }
-    for banner in &collector.banners {
+    text + &banner_lines(collector, columns)
+}
+
+fn banner_lines(collector: &CollectorStatus, columns: Option<usize>) -> String {
+    let banners = collector.banners.iter().map(|banner| {
         let banner = wrap_words(&format!("! {banner}"), columns);
-        text.push_str(&format!("\n{}", alert(&banner)));
-    }
-    text
+        format!("\n{}", alert(&banner))
+    });
+    banners.collect()
 }
 
 fn wrap_words(text: &str, columns: Option<usize>) -> String {

@@ -30,6 +30,11 @@ pub(crate) fn state_names() -> ArgValueCandidates {
     ArgValueCandidates::new(|| candidates(State::ALL.map(State::name)))
 }
 
+/// Offers what can be exported.
+pub(crate) fn export_tables() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| candidates(["events", "outages", "rollups"]))
+}
+
 /// Offers the fields of filters, and the values of those whose values are known.
 pub(crate) fn filter_parts() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {

@@ -18,6 +18,7 @@ use super::access::SocketRole;
 use super::backup;
 use super::connection::ReplyWriter;
 use super::history;
+use super::incident::{self, IncidentPart};
 use super::selection::{self, AgentMatcher, FleetPages, Selection};
 use super::subscription::ClientGone;
 use super::token;
@@ -52,23 +53,24 @@ pub async fn answer(
     operator: &OperatorIdentity,
     context: &ServerContext,
 ) -> Result<(), ClientGone> {
-    if let Request::Snapshot { agents } = request {
-        return match send_snapshot(&agents, writer, context).await {
-            Ok(sent) => sent,
-            Err((code, message)) => writer.send(Reply::Error { code, message }).await,
-        };
-    }
-    if let Request::Backup(command) = request {
-        return match backup::send(command, writer, operator, context).await {
-            Ok(sent) => sent,
-            Err((code, message)) => writer.send(Reply::Error { code, message }).await,
-        };
-    }
-    let reply = match reply(request, operator, context).await {
-        Ok(reply) => reply,
-        Err((code, message)) => Reply::Error { code, message },
+    let sent = match request {
+        Request::Snapshot { agents } => send_snapshot(&agents, writer, context).await,
+        Request::Backup(command) => backup::send(command, writer, operator, context).await,
+        Request::IncidentContents(query) => {
+            incident::send(query, IncidentPart::Contents, writer, context).await
+        }
+        Request::IncidentFile(query) => {
+            incident::send(query, IncidentPart::File, writer, context).await
+        }
+        request => match reply(request, operator, context).await {
+            Ok(reply) => Ok(writer.send(reply).await),
+            Err(error) => Err(error),
+        },
     };
-    writer.send(reply).await
+    match sent {
+        Ok(sent) => sent,
+        Err((code, message)) => writer.send(Reply::Error { code, message }).await,
+    }
 }
 
 async fn reply(
@@ -115,6 +117,8 @@ async fn reply(
         | Request::Snapshot { .. }
         | Request::Subscribe { .. }
         | Request::Backup(_)
+        | Request::IncidentContents(_)
+        | Request::IncidentFile(_)
         | Request::MoreNames { .. } => {
             Err((ErrorCode::BadRequest, "a connection says hello once, at its start".to_owned()))
         }

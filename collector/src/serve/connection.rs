@@ -243,9 +243,18 @@ impl Session {
             request,
             Request::Agent { .. }
                 | Request::Events(_)
+                | Request::Outages(_)
+                | Request::AgentHistory(_)
+                | Request::FleetHistory(_)
+                | Request::AgentNames(_)
+                | Request::Past { .. }
+                | Request::Moment { .. }
+                | Request::Timeline(_)
                 | Request::Snapshot { .. }
                 | Request::Preview { .. }
                 | Request::Backup(_)
+                | Request::IncidentContents(_)
+                | Request::IncidentFile(_)
         );
         let answered = answer(request, writer, &self.operator, &self.context);
         tokio::select! {

@@ -8,6 +8,8 @@ mod backup;
 mod connection;
 mod history;
 mod history_reply;
+mod incident;
+mod job;
 mod places;
 mod publisher;
 mod recent_work;
@@ -32,7 +34,8 @@ use tokio::time::{sleep, timeout};
 
 pub use access::{AccessPolicy, SocketRole};
 pub use authorizer::PeerAuthorizer;
-pub use backup::BackupSlot;
+pub use history_reply::{HistoryReply, QuestionRefusal, answer as answer_about_the_past};
+pub use job::JobSlot;
 pub use places::{ConnectionLimits, ConnectionPlaces};
 pub use publisher::Publisher;
 pub use refusal::{ConnectionCounterCells, ConnectionLog};
@@ -67,7 +70,9 @@ pub struct ServerContext {
     pub authorizer: PeerAuthorizer,
     pub places: ConnectionPlaces,
     pub log: ConnectionLog,
-    pub backups: BackupSlot,
+    pub data_dir: Arc<Path>,
+    pub backups: JobSlot,
+    pub incidents: JobSlot,
 }
 
 /// Why operators can't be served.

@@ -18,9 +18,11 @@ mod error;
 mod event;
 mod file;
 mod history;
+mod incident;
 mod lock;
 mod meta;
 mod place;
+mod progress;
 mod prune;
 mod queue;
 mod read;
@@ -34,12 +36,14 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use backup::{BackupError, BackupJob, BackupProgress};
+pub use backup::{BackupError, BackupJob};
 pub use control::{TokenChange, TokenChangeError, TokenChangeKind};
 pub use error::StoreError;
 pub use event::{StoreEvent, StoreEventSink};
 pub use history::{NewNote, NoteError};
+pub use incident::{IncidentError, IncidentFile, IncidentFileError, IncidentInfo, IncidentJob};
 pub use lock::{DataDirLock, DataDirLockError};
+pub use progress::{Cancelled, JobProgress};
 pub use read::{
     HistoryReading, HistoryRefusal, PastReading, ReadError, ReaderPool, ReaderPoolConfig,
     StoreReader,

@@ -4,7 +4,12 @@
 //! (sessions, request ids) are stored by their bits. A step is never changed after a release: what
 //! comes later is a step of its own.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, TransactionBehavior};
+
+/// More objects than any schema has.
+const OBJECTS_MAX: u32 = 200;
 
 /// The schema of one database.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +25,13 @@ pub(super) const CONTROL: DatabaseSchema =
 
 pub(super) const HISTORY: DatabaseSchema =
     DatabaseSchema { application_id: i32::from_be_bytes(*b"HLNh"), steps: &[HISTORY_1] };
+
+/// The schema of an incident file: that of a history, with a table of what the file is. A step that history gets
+/// later is a step here as well, behind those that are there.
+pub(super) const INCIDENT: DatabaseSchema = DatabaseSchema {
+    application_id: i32::from_be_bytes(*b"HLNi"),
+    steps: &[HISTORY_1, INCIDENT_1],
+};
 
 /// The schema version of a database file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +93,28 @@ pub(super) fn find_difference(
     let found = objects(conn)?;
     let missing = objects(&wanted)?.into_iter().find(|object| !found.contains(object));
     Ok(missing.map(|(name, _)| format!("{name} is missing or was changed")))
+}
+
+/// Returns the first object in which the schema of a database differs from one of this version, with nothing
+/// more and nothing less.
+pub(super) fn find_any_difference(
+    conn: &Connection,
+    schema: &DatabaseSchema,
+) -> rusqlite::Result<Option<String>> {
+    let wanted = Connection::open_in_memory()?;
+    for step in schema.steps {
+        wanted.execute_batch(step)?;
+    }
+    let all = |conn: &Connection| -> rusqlite::Result<BTreeSet<[String; 4]>> {
+        let sql = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema LIMIT ?1";
+        let mut statement = conn.prepare(sql)?;
+        let rows = statement.query_map([OBJECTS_MAX], |row| {
+            Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+        })?;
+        rows.collect()
+    };
+    let (wanted, found) = (all(&wanted)?, all(conn)?);
+    Ok(wanted.symmetric_difference(&found).next().map(|[kind, name, ..]| format!("{kind} {name}")))
 }
 
 /// Returns the name and the SQL of every table and index.
@@ -394,6 +428,13 @@ CREATE VIEW readable_outages AS
     FROM outages o LEFT JOIN agents a ON a.id = o.agent_id;
 ");
 
+const INCIDENT_1: &str = "
+CREATE TABLE incident (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -417,6 +458,12 @@ mod tests {
         assert_eq!(read_version(&conn, &ONE).unwrap(), SchemaVersion::Newer(2));
         let sum: i64 = conn.query_row("SELECT sum(x) FROM a", [], |row| row.get(0)).unwrap();
         assert_eq!(sum, 1, "what was stored stays");
+    }
+
+    #[test]
+    fn an_incident_file_has_all_of_a_history() {
+        assert!(HISTORY.steps.iter().all(|step| INCIDENT.steps.contains(step)));
+        assert_eq!(INCIDENT.steps.len(), HISTORY.steps.len() + 1);
     }
 
     #[test]

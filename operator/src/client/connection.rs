@@ -16,8 +16,8 @@ use super::ssh::SshProcess;
 use super::transport::{BoxedReader, BoxedWriter, Transport};
 use crate::frame::{self, FrameError, FrameReader};
 use crate::message::{
-    AgentEntry, AgentSelector, BackupCommand, BackupUpdate, ClientFrame, CollectorStatus,
-    ErrorCode, Reply, Request, SelectionPreview, ServerFrame, SubscriptionUpdate, VERSION,
+    AgentEntry, AgentSelector, ClientFrame, CollectorStatus, ErrorCode, Reply, Request,
+    SelectionPreview, ServerFrame, SubscriptionUpdate, VERSION,
 };
 
 /// Requests that wait to be written.
@@ -76,8 +76,12 @@ pub struct Subscription {
 /// The pages of a snapshot as they come.
 pub struct SnapshotPages(Subscription);
 
-/// The progress of a backup. It is cancelled when this is dropped with its connection.
-pub struct BackupUpdates(Subscription);
+/// The replies to a request that is answered by many. What the collector does for it is cancelled when this is
+/// dropped with its connection.
+pub struct ReplyStream {
+    subscription: Subscription,
+    what: &'static str,
+}
 
 /// Part of a snapshot, in no particular order.
 #[derive(Clone, Debug)]
@@ -219,12 +223,13 @@ impl Client {
         self.open_stream(Request::Subscribe { agents, per_second }).await
     }
 
-    /// Has the collector copy its databases.
+    /// Sends a request that is answered by many replies.
     ///
     /// # Errors
     /// As [`Client::request`].
-    pub async fn backup(&self, command: BackupCommand) -> Result<BackupUpdates, ClientError> {
-        Ok(BackupUpdates(self.open_stream(Request::Backup(command)).await?))
+    pub async fn stream(&self, request: Request) -> Result<ReplyStream, ClientError> {
+        let what = name(&request);
+        Ok(ReplyStream { subscription: self.open_stream(request).await?, what })
     }
 
     async fn open_stream(&self, request: Request) -> Result<Subscription, ClientError> {
@@ -272,16 +277,13 @@ impl Subscription {
     }
 }
 
-impl BackupUpdates {
-    /// Waits for the next update. There is none after [`BackupUpdate::Done`].
+impl ReplyStream {
+    /// Waits for the next reply.
     ///
     /// # Errors
     /// As [`Client::request`].
-    pub async fn next(&mut self) -> Result<BackupUpdate, ClientError> {
-        match self.0.next_within("backup").await? {
-            Reply::Backup(update) => Ok(update),
-            _ => Err(ClientError::Unexpected { what: "backup" }),
-        }
+    pub async fn next(&mut self) -> Result<Reply, ClientError> {
+        self.subscription.next_within(self.what).await
     }
 }
 
@@ -464,6 +466,7 @@ fn name(request: &Request) -> &'static str {
         Request::Note(_) => "note",
         Request::MoreNames { .. } => "names",
         Request::Token(_) => "token",
+        Request::IncidentContents(_) | Request::IncidentFile(_) => "incident file",
         Request::Backup(_) => "backup",
         Request::Collector => "collector",
         Request::Ping => "ping",

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::local::LocalServer;
 use crate::CollectorDirectories;
 
 /// The address of a collector.
@@ -9,6 +10,8 @@ use crate::CollectorDirectories;
 pub enum Endpoint {
     Unix(CollectorDirectories),
     Ssh(SshEndpoint),
+    /// A server in this process.
+    Local(LocalServer),
 }
 
 /// A collector that is reached by running `heartline dial-stdio` on its machine through ssh.
@@ -52,7 +55,7 @@ impl Endpoint {
     pub fn without_prompts(&self) -> Self {
         match self.clone() {
             Self::Ssh(ssh) => Self::Ssh(SshEndpoint { prompts: SshPrompts::Never, ..ssh }),
-            unix @ Self::Unix(_) => unix,
+            other @ (Self::Unix(_) | Self::Local(_)) => other,
         }
     }
 }

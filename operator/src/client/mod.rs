@@ -4,16 +4,18 @@ mod connection;
 mod endpoint;
 mod error;
 mod link;
+mod local;
 mod pending;
 mod ssh;
 mod transport;
 
 pub use connection::{
-    BackupUpdates, Client, ClientOptions, Greeting, SnapshotPage, SnapshotPages, Subscription,
+    Client, ClientOptions, Greeting, ReplyStream, SnapshotPage, SnapshotPages, Subscription,
 };
 pub use endpoint::{AccessMode, Endpoint, SshEndpoint, SshPrompts};
 pub use error::ClientError;
 pub use link::{Link, LinkEvent, LinkHandle, LinkState};
+pub use local::LocalServer;
 pub use transport::dial_stdio;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A byte stream to a collector: its unix socket, or the pipes of an ssh process.
+//! A byte stream to a collector: its unix socket, the pipes of an ssh process, or one within this process.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -35,6 +35,10 @@ impl Transport {
                 Ok(Self { reader: Box::new(reader), writer: Box::new(writer), ssh: None })
             }
             Endpoint::Ssh(ssh) => SshProcess::spawn(ssh, access),
+            Endpoint::Local(server) => {
+                let (reader, writer) = tokio::io::split(server.connect());
+                Ok(Self { reader: Box::new(reader), writer: Box::new(writer), ssh: None })
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ mod command;
 mod entry_list;
 mod event;
 mod fleet_history;
+mod incident;
 mod outage;
 mod part;
 mod past;
@@ -36,6 +37,9 @@ pub use command::{
 };
 pub use event::{EVENTS_MAX, Event, EventKind, EventOrder, EventQuery};
 pub use fleet_history::{FleetHistory, FleetHistoryQuery, HistoryContent, OutageFigures};
+pub use incident::{
+    INCIDENT_CHUNK, IncidentContents, IncidentQuery, IncidentTexts, IncidentUpdate,
+};
 pub use outage::{NoteCommand, OUTAGES_MAX, Outage, OutageNote, OutageQuery};
 pub use past::{MomentInfo, PastAgent, PastFleet, PastGap};
 pub use selector::{
@@ -130,6 +134,10 @@ pub enum Request {
     MoreNames { names: Vec<String> },
     /// Make, revoke or list tokens ([`Reply::Token`]). Control socket only.
     Token(TokenRequest),
+    /// What an incident file would have in it ([`Reply::Incident`]).
+    IncidentContents(IncidentQuery),
+    /// An incident file ([`Reply::Incident`]), which the client writes.
+    IncidentFile(IncidentQuery),
     /// Copy both databases while they are in use ([`Reply::Backup`], one every second). Control socket and
     /// the collector's own user only.
     Backup(BackupCommand),
@@ -198,6 +206,8 @@ pub enum Reply {
     Forgotten { agents: Vec<String> },
     /// To [`Request::Token`].
     Token(TokenReply),
+    /// To [`Request::IncidentContents`] and [`Request::IncidentFile`].
+    Incident(IncidentUpdate),
     /// To [`Request::Backup`].
     Backup(BackupUpdate),
     /// To [`Request::Collector`].

@@ -4,9 +4,35 @@ use heartline_vocabulary::{AgentRowId, AgentStatus, GapCause, Reason};
 
 use super::{HOUR, MINUTE, NOW_MS, SECOND, healthy_agent, silent_agent};
 use crate::message::{
-    AgentHistory, FleetHistory, HistoryStep, LatencyQuantiles, Outage, OutageFigures, OutageNote,
-    PastAgent, PastFleet, PastGap, StateTimes, Timeline, TimelineCell, TimelineRow,
+    AgentHistory, FleetHistory, HistoryStep, IncidentContents, IncidentTexts, LatencyQuantiles,
+    Outage, OutageFigures, OutageNote, PastAgent, PastFleet, PastGap, StateTimes, Timeline,
+    TimelineCell, TimelineRow,
 };
+
+/// Returns what an incident file of the sample fleet has in it.
+pub fn incident_contents() -> IncidentContents {
+    let texts = |count, first: &[&str]| IncidentTexts {
+        count,
+        first: first.iter().map(ToString::to_string).collect(),
+    };
+    IncidentContents {
+        since_ms: NOW_MS - 2 * HOUR,
+        until_ms: NOW_MS,
+        is_redacted: false,
+        bytes: 1_310_720,
+        events: 812,
+        outages: 3,
+        notes: 1,
+        gaps: 0,
+        sessions: 53,
+        rollups: 6_120,
+        agents: texts(51, &["mail.1", "mail.2"]),
+        hosts: texts(1, &["m3-gpu-01"]),
+        labels: texts(0, &[]),
+        operators: texts(1, &["ops@bastion"]),
+        texts: texts(2, &["INC-482", "fetch_invoices"]),
+    }
+}
 
 /// Returns an outage that is over, a long one that was not observed all the time, and one that goes on.
 pub fn outages() -> Vec<Outage> {

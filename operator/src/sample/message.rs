@@ -143,6 +143,10 @@ fn chart_query() -> AgentHistoryQuery {
     }
 }
 
+fn incident_query() -> IncidentQuery {
+    IncidentQuery { since_ms: NOW_MS - HOUR, until_ms: NOW_MS, is_redacted: true }
+}
+
 fn backup_summary() -> BackupSummary {
     BackupSummary {
         dir: "/srv/backup/1".into(),
@@ -216,6 +220,8 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::Token(TokenRequest::Revoke { scope: scope.clone(), reason: "lost".into() }),
         Request::Token(TokenRequest::Reinstate { scope }),
         Request::Token(TokenRequest::List),
+        Request::IncidentContents(incident_query()),
+        Request::IncidentFile(incident_query()),
         Request::Backup(BackupCommand { dir: "/srv/backup/1".into(), has_key: true }),
         Request::Collector,
         Request::Ping,
@@ -273,6 +279,10 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Token(TokenReply::Done),
         Reply::Token(TokenReply::Unchanged),
         Reply::Token(TokenReply::List(vec![token])),
+        Reply::Incident(IncidentUpdate::Working),
+        Reply::Incident(IncidentUpdate::Contents(Box::new(incident_contents()))),
+        Reply::Incident(IncidentUpdate::Bytes(vec![0, 127, 128, 255])),
+        Reply::Incident(IncidentUpdate::End),
         Reply::Backup(BackupUpdate::Progress { done: 1, total: 2 }),
         Reply::Backup(BackupUpdate::Done(backup_summary())),
         Reply::Collector(Box::new(paused_collector())),

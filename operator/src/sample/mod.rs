@@ -8,7 +8,7 @@ mod message;
 
 pub use chart::agent_charts;
 pub use event::{crash, events, events_of_every_kind, late_transition};
-pub use history::{agent_history, fleet_history, outages, past_fleet, timeline};
+pub use history::{agent_history, fleet_history, incident_contents, outages, past_fleet, timeline};
 #[cfg(test)]
 pub(crate) use message::{
     busy_agent, busy_agent_detail, command_outcome, draining_agent, idle_agent, paused_collector,

@@ -35,6 +35,7 @@ pub(crate) const INTERNAL_DEPENDENCIES: &[(&str, &[&str])] = &[
             "heartline-collector",
         ],
     ),
+    ("incident", &["heartline-vocabulary", "heartline-operator", "heartline-collector"]),
     ("tui", &["heartline-vocabulary", "heartline-operator"]),
     (
         "cli",
@@ -48,6 +49,7 @@ pub(crate) const INTERNAL_DEPENDENCIES: &[(&str, &[&str])] = &[
             "heartline-supervisor",
             "heartline-tui",
             "heartline-demo",
+            "heartline-incident",
         ],
     ),
     ("xtask", &[]),
@@ -113,7 +115,7 @@ fn every_package_but_tests_has_a_rule() {
 }
 
 #[test]
-fn heartline_without_its_demo_links_no_collector() {
+fn heartline_without_its_features_links_no_collector() {
     let linked = |options: &[&str]| {
         let mut tree = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
         tree.args(["tree", "--locked", "--package", "heartline-cli", "--edges", "normal"]);
@@ -125,7 +127,7 @@ fn heartline_without_its_demo_links_no_collector() {
             .map(|it| names.lines().any(|line| line == it))
     };
     assert_eq!(linked(&["--no-default-features"]), [false; 3]);
-    assert_eq!(linked(&[]), [true; 3], "with its demo");
+    assert_eq!(linked(&[]), [true; 3], "with its demo and incident files");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod forgery;
 mod freeze;
 mod full_disk;
 mod hostile_text;
+mod incident;
 mod interval_change;
 mod kill;
 mod late_and_unreachable;

@@ -22,8 +22,13 @@ struct AppTerminal {
 
 impl AppTerminal {
     fn open(env: &TestEnvironment) -> Self {
+        Self::open_with(env, &[])
+    }
+
+    fn open_with(env: &TestEnvironment, words: &[&str]) -> Self {
         let base = env.command(TestedProgram::Heartline.path());
         let mut command = CommandBuilder::new(base.get_program());
+        command.args(words);
         command.env_clear();
         for (name, value) in base.get_envs() {
             command.env(name, value.expect("nothing is taken away from an empty environment"));
@@ -179,4 +184,34 @@ fn an_outage_is_found_looked_at_and_acknowledged_on_the_timeline() {
     let outage: serde_json::Value = serde_json::from_str(printed.trim()).expect("it is one outage");
     assert_eq!(outage["notes"][0]["text"], "the writer hung");
     assert!(outage["acknowledged_by"].as_str().is_some_and(|by| by.contains('@')), "{outage}");
+}
+
+/// The app on an incident file: every screen shows what was, time stands still, and nothing can be changed.
+#[test]
+fn the_app_looks_at_an_incident_file_without_a_collector() {
+    let env = TestEnvironment::new();
+    let mut collector = env.start_collector();
+    let operator = env.operator();
+    let [batch, _web] =
+        ["batch.1", "web"].map(|name| env.emitter(name, collector.address(), 60_000).start());
+    wait_until("both are healthy", || operator.collector().summary.healthy == 2);
+    batch.stop();
+    wait_until("one has stopped", || operator.collector().summary.stopped == 1);
+    let made = env.heartline("export --incident --between first..now --yes incident");
+    assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
+    collector.terminate();
+
+    let path = env.path().join("incident");
+    let mut app = AppTerminal::open_with(&env, &["--open", path.to_str().unwrap()]);
+    app.wait_for("STOPPED");
+    app.wait_for("an incident file");
+    app.press(b"/agent=web\r");
+    app.wait_for("1 of 2");
+    app.press(b"\r");
+    app.wait_for("web");
+    app.wait_for("HEALTHY");
+    app.press(b"K");
+    app.wait_for("read-only connection");
+    app.press(b"3");
+    app.wait_for("first seen");
 }

@@ -1,6 +1,7 @@
 //! `heartline export`: events, outages or rollups of a range of time, page by page.
 
 mod events;
+mod incident;
 mod outages;
 mod output;
 mod rollups;
@@ -22,13 +23,18 @@ pub(crate) async fn run(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
+    if args.incident {
+        return incident::run(args, settings, console).await;
+    }
+    let table: ExportTable =
+        args.what.parse().map_err(|why| CliError::Usage(format!("{}: {why}", args.what)))?;
     let filter = parse_filter(args.filter.as_deref())?.as_str().to_owned();
-    check(args)?;
+    check(args, table)?;
     let client = settings.connect().await?;
     let span = resolve_span(&args.between, &client).await?;
     let output = ExportOutput::open(args.output.as_deref(), console)?;
     let mut export = Export { client: &client, span, args, filter, output };
-    match args.table {
+    match table {
         ExportTable::Events => events::write(&mut export).await?,
         ExportTable::Outages => outages::write(&mut export).await?,
         ExportTable::Rollups => rollups::write(&mut export).await?,
@@ -38,8 +44,8 @@ pub(crate) async fn run(
 }
 
 /// Refuses flags that would be ignored.
-fn check(args: &ExportArgs) -> Result<(), CliError> {
-    let ignored = match args.table {
+fn check(args: &ExportArgs, table: ExportTable) -> Result<(), CliError> {
+    let ignored = match table {
         ExportTable::Rollups => args.filter.as_ref().map(
             |_| "--filter: rollups are of all agents that were known; choose one with --agent",
         ),

@@ -16,13 +16,13 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use heartline_operator::message::BackupFile;
 use heartline_operator::text;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::progress::{Cancelled, JobProgress};
 use super::{disk, file};
 use crate::keys::MASTER_FILE;
 use draft::DraftDirectory;
@@ -47,16 +47,6 @@ pub struct BackupJob {
     pub at_ms: i64,
     /// The text of the file with the master keys; `None`: it is left out.
     pub master_keys: Option<String>,
-}
-
-/// How far a backup is, and whether it is still wanted.
-#[derive(Debug, Default)]
-pub struct BackupProgress {
-    done: AtomicU64,
-    total: AtomicU64,
-    /// Grows for as long as anything is done.
-    steps: AtomicU64,
-    is_cancelled: AtomicBool,
 }
 
 /// The reason why there is no backup. Nothing of it is left.
@@ -94,7 +84,7 @@ pub enum BackupError {
     #[error("can't {what} {}: {source}", path.display())]
     Sqlite { what: &'static str, path: PathBuf, source: rusqlite::Error },
     #[error("the backup was cancelled")]
-    Cancelled,
+    Cancelled(#[from] Cancelled),
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -106,47 +96,17 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-impl BackupProgress {
-    /// Returns how many bytes are done, and of how many.
-    pub fn bytes(&self) -> (u64, u64) {
-        (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
-    }
-
-    /// Returns a number that grows for as long as anything is done.
-    pub fn steps(&self) -> u64 {
-        self.steps.load(Ordering::Relaxed)
-    }
-
-    /// Ends the backup as soon as that is seen, and removes what it has written.
-    pub fn cancel(&self) {
-        self.is_cancelled.store(true, Ordering::Relaxed);
-    }
-
-    /// Counts a step; an error if the backup is not wanted any more.
-    fn step(&self) -> Result<(), BackupError> {
-        self.steps.fetch_add(1, Ordering::Relaxed);
-        match self.is_cancelled.load(Ordering::Relaxed) {
-            true => Err(BackupError::Cancelled),
-            false => Ok(()),
-        }
-    }
-
-    fn add(&self, bytes: u64) {
-        self.done.fetch_add(bytes, Ordering::Relaxed);
-    }
-}
-
 impl BackupJob {
     /// Makes the backup, whole or not at all; returns its files.
     ///
     /// # Errors [`BackupError`]
-    pub fn run(&self, progress: &Arc<BackupProgress>) -> Result<Vec<BackupFile>, BackupError> {
+    pub fn run(&self, progress: &Arc<JobProgress>) -> Result<Vec<BackupFile>, BackupError> {
         self.check_place()?;
         progress.step()?;
         let held = HeldDatabases::open(&self.data_dir)?;
         let needed = held.control.bytes()? + held.history.bytes()?;
         // Each byte is copied, then checked.
-        progress.total.store(2 * needed, Ordering::Relaxed);
+        progress.set_total(2 * needed);
         self.check_room(needed)?;
         let draft = DraftDirectory::create(&self.dir)?;
         for database in [&held.control, &held.history] {
@@ -208,7 +168,7 @@ impl BackupJob {
         &self,
         database: &HeldDatabase,
         draft: &DraftDirectory,
-        progress: &Arc<BackupProgress>,
+        progress: &Arc<JobProgress>,
     ) -> Result<(), BackupError> {
         let path = draft.path.join(database.name());
         let failed = |what| {
@@ -295,7 +255,7 @@ fn check(
     copy: &Path,
     of: &Path,
     bytes: u64,
-    progress: &Arc<BackupProgress>,
+    progress: &Arc<JobProgress>,
 ) -> Result<(), BackupError> {
     let failed = |source| BackupError::Sqlite { what: "check", path: copy.into(), source };
     let mut conn = open(copy).map_err(failed)?;

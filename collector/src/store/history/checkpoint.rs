@@ -70,20 +70,50 @@ pub(super) fn step(conn: &mut Connection, now_ms: i64) -> rusqlite::Result<()> {
 /// Writes a checkpoint after the last event that is earlier than a time, if there is one that is; returns its
 /// cursor. What was before it can be removed then.
 pub(super) fn write_before(tx: &Connection, before_ms: i64) -> rusqlite::Result<Option<i64>> {
-    let sql = "SELECT cursor FROM events WHERE at_ms >= ?1 ORDER BY cursor LIMIT 1";
+    let Some((last, fleet)) = fleet_before(tx, before_ms)? else { return Ok(None) };
+    write(tx, last, &fleet, before_ms)?;
+    Ok(Some(last))
+}
+
+/// Returns the last event of those that all are earlier than a time, as its cursor and the fleet after it;
+/// `None` where there is none.
+pub(super) fn fleet_before(
+    conn: &Connection,
+    before_ms: i64,
+) -> rusqlite::Result<Option<(i64, PastFleet)>> {
+    // What is known to be earlier need not be looked through.
+    let from = first_since(conn, before_ms)?;
+    let sql =
+        "SELECT cursor FROM events WHERE cursor >= ?1 AND at_ms >= ?2 ORDER BY cursor LIMIT 1";
     let first_kept: Option<i64> =
-        tx.prepare_cached(sql)?.query_row([before_ms], |row| row.get(0)).optional()?;
+        conn.prepare_cached(sql)?.query_row([from, before_ms], |row| row.get(0)).optional()?;
     let kept = first_kept.unwrap_or(i64::MAX);
     let sql = "SELECT max(cursor) FROM events WHERE cursor < ?1";
-    let last: Option<i64> = tx.prepare_cached(sql)?.query_row([kept], |row| row.get(0))?;
+    let last: Option<i64> = conn.prepare_cached(sql)?.query_row([kept], |row| row.get(0))?;
     let Some(last) = last else { return Ok(None) };
-    let (base, mut fleet) = base(tx, "cursor <= ?1", last)?;
-    replay(tx, base, &mut fleet, |cursor, _| match cursor <= last {
+    let (base, mut fleet) = base(conn, "cursor <= ?1", last)?;
+    replay(conn, base, &mut fleet, |cursor, _| match cursor <= last {
         true => Step::Apply,
         false => Step::Stop,
     })?;
-    write(tx, last, &fleet, before_ms)?;
-    Ok(Some(last))
+    Ok(Some((last, fleet)))
+}
+
+/// Writes the checkpoint that a history begins with: the fleet at a time, after an event that is not in it.
+pub(super) fn write_first(
+    conn: &Connection,
+    cursor: i64,
+    fleet: &PastFleet,
+    at_ms: i64,
+) -> rusqlite::Result<()> {
+    conn.execute(
+        "INSERT INTO checkpoints (cursor, at_ms, latest_ms, earliest_ms, agents) \
+         VALUES (?1, ?2, ?2, ?2, ?3)",
+        params![cursor, at_ms, fleet.len() as i64],
+    )?;
+    let sql = "INSERT INTO checkpoint_fleets (cursor, at_ms, fleet) VALUES (?1, ?2, ?3)";
+    conn.execute(sql, params![cursor, at_ms, encode_fleet(fleet, at_ms)])?;
+    Ok(())
 }
 
 /// Writes a checkpoint after the event at `cursor`.
@@ -103,6 +133,28 @@ fn write(tx: &Connection, cursor: i64, fleet: &PastFleet, at_ms: i64) -> rusqlit
     let sql = "INSERT OR REPLACE INTO checkpoint_fleets (cursor, at_ms, fleet) VALUES (?1, ?2, ?3)";
     tx.execute(sql, params![cursor, at_ms, encode_fleet(fleet, at_ms)])?;
     Ok(())
+}
+
+/// Writes a checkpoint after the event at a cursor.
+pub(super) fn write_at(conn: &Connection, cursor: i64, at_ms: i64) -> rusqlite::Result<()> {
+    let (base, mut fleet) = base(conn, "cursor <= ?1", cursor)?;
+    replay(conn, base, &mut fleet, |event, _| match event <= cursor {
+        true => Step::Apply,
+        false => Step::Stop,
+    })?;
+    write(conn, cursor, &fleet, at_ms)
+}
+
+/// Returns the first checkpoint, as its cursor and fleet; an empty fleet where there is none.
+pub(crate) fn first_fleet(conn: &Connection) -> rusqlite::Result<(i64, PastFleet)> {
+    let sql = "SELECT cursor, at_ms, fleet FROM checkpoint_fleets ORDER BY cursor LIMIT 1";
+    let found = conn
+        .prepare_cached(sql)?
+        .query_row([], |row| {
+            Ok((row.get(0)?, decode_fleet(row.get(1)?, row.get_ref(2)?.as_blob()?)?))
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
 }
 
 /// Returns the fleet as it is.
@@ -154,9 +206,11 @@ pub(crate) fn fleet_at(conn: &Connection, at_ms: i64) -> rusqlite::Result<PastFl
 
 /// Returns what was known before the first event that is stored.
 pub(super) fn fleet_before_events(conn: &Connection) -> rusqlite::Result<PastFleet> {
-    let first = "SELECT coalesce(min(cursor), 0x7fffffffffffffff) FROM events";
-    let first: i64 = conn.prepare_cached(first)?.query_row([], |row| row.get(0))?;
-    Ok(base(conn, "cursor < ?1", first)?.1)
+    // Of an excerpt there are identities of before.
+    let sql = "SELECT cursor FROM events WHERE kind != 11 ORDER BY cursor LIMIT 1";
+    let first: Option<i64> =
+        conn.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
+    Ok(base(conn, "cursor < ?1", first.unwrap_or(i64::MAX))?.1)
 }
 
 /// Returns the outages, by agent, that began before an event, are stored, and were going on then.
@@ -171,6 +225,13 @@ pub(super) fn outages_before(
         fleet.get(agent).is_some_and(|agent| agent.outage == Some(*outage))
     };
     outages.filter(|row| row.as_ref().map_or(true, went_on)).collect()
+}
+
+/// Returns the fleet as it was at a moment or, where history begins later, at its begin; with that moment.
+pub(crate) fn fleet_from(conn: &Connection, from_ms: i64) -> rusqlite::Result<(i64, PastFleet)> {
+    let first_ms = first_record_ms(conn)?;
+    let from_ms = first_ms.map_or(from_ms, |first_ms| first_ms.max(from_ms));
+    Ok((from_ms, fleet_at(conn, from_ms)?))
 }
 
 /// Returns the last checkpoint for which a condition holds, as its cursor and fleet; an empty fleet before
@@ -258,13 +319,18 @@ fn decode_fleet(taken_ms: i64, encoded: &[u8]) -> rusqlite::Result<PastFleet> {
         let blob = rusqlite::types::Type::Blob;
         rusqlite::Error::FromSqlConversionFailure(2, blob, Box::new(error))
     })?;
-    let mut id = 0;
+    let mut id = 0_i64;
     let agents = agents.into_iter().map(|(step, status, age_ms, starts, pid, identity, outage)| {
-        id += step;
+        id = id.saturating_add(step);
         let since_ms = taken_ms.saturating_sub(age_ms);
         (id, PastAgent { status, since_ms, starts, pid, identity, outage })
     });
     Ok(agents.collect())
+}
+
+/// Decodes a fleet as it was at time zero; `None` if the bytes are none, or an id is no sum of its steps.
+pub(crate) fn decode_checked(encoded: &[u8]) -> Option<PastFleet> {
+    decode_fleet(0, encoded).ok()
 }
 
 /// Returns a cursor before which all events are earlier than a time.
@@ -301,11 +367,11 @@ pub(crate) fn last_until(conn: &Connection, until_ms: i64) -> rusqlite::Result<i
 
 /// Returns the time of the first record, before which nothing is known; `None` where there is none.
 pub(crate) fn first_record_ms(conn: &Connection) -> rusqlite::Result<Option<i64>> {
-    // What was before the first checkpoint may have been removed.
+    // What was before the first checkpoint may have been removed, but for identities of outages that go on.
     conn.prepare_cached(
         "SELECT coalesce((SELECT latest_ms FROM checkpoints c WHERE cursor = \
             (SELECT min(cursor) FROM checkpoints) \
-            AND NOT EXISTS (SELECT 1 FROM events WHERE cursor <= c.cursor)), \
+            AND NOT EXISTS (SELECT 1 FROM events WHERE cursor <= c.cursor AND kind != 11)), \
          (SELECT at_ms FROM events ORDER BY cursor LIMIT 1))",
     )?
     .query_row([], |row| row.get(0))
@@ -331,146 +397,4 @@ fn first_event_ms(conn: &Connection) -> rusqlite::Result<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use heartline_config::Retention;
-    use heartline_vocabulary::{AgentStatus, Reason};
-
-    use super::super::event::{EventRow, EventWriter};
-    use super::super::{open, prune};
-    use super::*;
-
-    const MINUTE_MS: i64 = 60_000;
-    const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
-    const AGENTS: i64 = 7;
-
-    struct Recorded {
-        conn: Connection,
-        /// As they were stored: time, agent, kind, status or value.
-        events: Vec<(i64, i64, EventCode, i64)>,
-    }
-
-    impl Recorded {
-        fn append(&mut self, at_ms: i64, id: i64, kind: EventCode, number: i64) {
-            let is_transition = kind == EventCode::Transition;
-            let (status, value) =
-                if is_transition { (Some(number), None) } else { (None, Some(number)) };
-            let event = EventRow { status, value, ..EventRow::of_agent(kind, id, at_ms) };
-            let tx = self.conn.transaction().unwrap();
-            EventWriter::new(&tx).unwrap().append(&event).unwrap();
-            let sql = match kind {
-                EventCode::Transition => {
-                    "UPDATE agents SET status = ?2, since_ms = ?3 WHERE id = ?1"
-                }
-                EventCode::Session => "UPDATE agents SET starts = ?2 WHERE id = ?1 AND ?3 > 0",
-                _ => {
-                    "INSERT INTO agents (id, name, first_seen_ms) VALUES (?1, 'agent', ?3) \
-                      ON CONFLICT DO UPDATE SET status = status + 0 * ?2"
-                }
-            };
-            tx.execute(sql, params![id, number, at_ms]).unwrap();
-            tx.commit().unwrap();
-            self.events.push((at_ms, id, kind, number));
-        }
-
-        /// What a reader of all events would say, who ignores those that were stamped later.
-        fn expected(&self, at_ms: i64) -> PastFleet {
-            let mut fleet = PastFleet::new();
-            for (cursor, &(event_ms, id, kind, number)) in (1..).zip(&self.events) {
-                if event_ms > at_ms {
-                    continue;
-                }
-                let agent = fleet.entry(id).or_default();
-                match kind {
-                    EventCode::Transition => {
-                        (agent.status, agent.since_ms) = (number, event_ms);
-                        let is_out = matches!(number % 8, 2 | 3);
-                        agent.outage = is_out.then(|| agent.outage.unwrap_or(cursor));
-                    }
-                    EventCode::Session => agent.starts = u32::try_from(number).unwrap(),
-                    _ => agent.since_ms = event_ms,
-                }
-            }
-            fleet
-        }
-    }
-
-    /// Weeks of transitions, of which some are stamped a little before others that are stored earlier, with
-    /// checkpoints and with pruning: at every moment that is kept the fleet is what it was.
-    #[test]
-    fn every_moment_is_what_it_was_whatever_was_pruned() {
-        let dir = tempfile::tempdir().unwrap();
-        let (conn, _) = open::open(&dir.path().join("history.db"), 0).unwrap();
-        conn.pragma_update(None, "synchronous", "OFF").unwrap();
-        let mut recorded = Recorded { conn, events: Vec::new() };
-        let mut rng = fastrand::Rng::with_seed(0x5eed);
-        let statuses = [
-            AgentStatus::HEALTHY,
-            AgentStatus::degraded(Reason::Late),
-            AgentStatus::unreachable(Reason::Silent),
-            AgentStatus::killed(Reason::Operator),
-        ];
-        (1..=AGENTS).for_each(|id| recorded.append(id, id, EventCode::Registered, 0));
-        let days = Duration::from_secs(10 * 86_400);
-        let retention = Retention { events: days, ..Retention::default() };
-        let (mut now_ms, mut checkpoints_seen) = (0, 0);
-        while now_ms < 30 * DAY_MS {
-            now_ms += rng.i64(1..40 * MINUTE_MS);
-            let (id, late_ms) = (rng.i64(1..=AGENTS), rng.i64(0..DISORDER_MS));
-            let status = StatusCode(statuses[rng.usize(..statuses.len())]).code();
-            if rng.u8(..10) == 0 {
-                recorded.append(now_ms, id, EventCode::Session, rng.i64(1..99));
-            } else {
-                recorded.append(now_ms - late_ms, id, EventCode::Transition, status);
-            }
-            step(&mut recorded.conn, now_ms).unwrap();
-            if rng.u8(..50) == 0 {
-                while prune::step(&mut recorded.conn, &retention, now_ms).unwrap() {}
-                let count = "SELECT count(*) FROM checkpoints";
-                checkpoints_seen +=
-                    recorded.conn.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap();
-                let first_ms = first_record_ms(&recorded.conn).unwrap().unwrap();
-                assert!(first_ms <= (now_ms - 10 * DAY_MS).max(7), "the retention is kept");
-                for _ in 0..20 {
-                    let at_ms = rng.i64(first_ms..=now_ms);
-                    assert_eq!(fleet_at(&recorded.conn, at_ms).unwrap(), recorded.expected(at_ms));
-                }
-            }
-        }
-        assert!(checkpoints_seen > 100, "{checkpoints_seen}");
-        let first: i64 = recorded
-            .conn
-            .query_row("SELECT min(cursor) FROM events", [], |row| row.get(0))
-            .unwrap();
-        assert!(first > 500, "old events were removed");
-    }
-
-    /// Whatever the range, all its events lie between the two cursors, and few others do.
-    #[test]
-    fn a_range_of_times_is_a_range_of_cursors() {
-        let dir = tempfile::tempdir().unwrap();
-        let (conn, _) = open::open(&dir.path().join("history.db"), 0).unwrap();
-        conn.pragma_update(None, "synchronous", "OFF").unwrap();
-        let mut recorded = Recorded { conn, events: Vec::new() };
-        let mut rng = fastrand::Rng::with_seed(7);
-        let mut now_ms = 0;
-        for _ in 0..2_000 {
-            // The clock is set back now and then.
-            now_ms += if rng.u8(..200) == 0 { -3 * 3_600_000 } else { rng.i64(0..30 * MINUTE_MS) };
-            recorded.append(now_ms, 1, EventCode::Session, 1);
-            step(&mut recorded.conn, now_ms).unwrap();
-        }
-        for _ in 0..200 {
-            let since_ms = rng.i64(0..now_ms);
-            let until_ms = rng.i64(since_ms..=now_ms);
-            let first = first_since(&recorded.conn, since_ms).unwrap();
-            let last = last_until(&recorded.conn, until_ms).unwrap();
-            for (at, (event_ms, ..)) in recorded.events.iter().enumerate() {
-                let cursor = at as i64 + 1;
-                let is_between = (first..=last).contains(&cursor);
-                assert!(is_between || !(since_ms..until_ms).contains(event_ms), "event {cursor}");
-            }
-        }
-    }
-}
+mod tests;

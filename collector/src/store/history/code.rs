@@ -144,6 +144,11 @@ impl FromSql for StatusCode {
 }
 
 impl GapCauseCode {
+    /// Returns the cause of a number; `None` if it stands for none.
+    pub(crate) fn from_code(code: i64) -> Option<Self> {
+        GapCause::ALL.into_iter().find(|it| gap_code(*it) == code).map(Self)
+    }
+
     /// Returns its number.
     pub(crate) const fn code(self) -> i64 {
         gap_code(self.0)
@@ -153,8 +158,7 @@ impl GapCauseCode {
 impl FromSql for GapCauseCode {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let code = value.as_i64()?;
-        let cause = GapCause::ALL.into_iter().find(|it| gap_code(*it) == code);
-        cause.map(Self).ok_or(FromSqlError::OutOfRange(code))
+        Self::from_code(code).ok_or(FromSqlError::OutOfRange(code))
     }
 }
 

@@ -74,8 +74,8 @@ impl<'a> EventWriter<'a> {
         Ok(Self {
             tx,
             insert: tx.prepare_cached(
-                "INSERT INTO events (at_ms, agent_id, kind, was, status, value) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO events (at_ms, agent_id, kind, was, status, value, cursor) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?,
             insert_details: tx.prepare_cached(
                 "INSERT INTO event_details (cursor, \"by\", words, step, missed, interval_ms, \
@@ -121,8 +121,17 @@ impl<'a> EventWriter<'a> {
 
     /// Appends an event.
     pub(super) fn append(&mut self, event: &EventRow) -> rusqlite::Result<()> {
+        self.append_at(None, event)
+    }
+
+    /// Appends an event with the cursor that it has in another database.
+    pub(super) fn append_at(
+        &mut self,
+        cursor: Option<i64>,
+        event: &EventRow,
+    ) -> rusqlite::Result<()> {
         let EventRow { at_ms, agent, kind, was, status, value, details } = event;
-        self.insert.execute(params![at_ms, agent, kind, was, status, value])?;
+        self.insert.execute(params![at_ms, agent, kind, was, status, value, cursor])?;
         let cursor = self.tx.last_insert_rowid();
         let texts = self.intern(cursor, details)?;
         if *details != EventDetails::default() {
@@ -139,6 +148,18 @@ impl<'a> EventWriter<'a> {
     pub(super) fn derive(&mut self, cursor: i64, event: &EventRow) -> rusqlite::Result<()> {
         let texts = self.intern(cursor, &event.details)?;
         self.derive_with(cursor, event, &texts)
+    }
+
+    /// Derives what follows for the outage of its agent from an event that is not stored here.
+    pub(super) fn derive_outage(&mut self, cursor: i64, event: &EventRow) -> rusqlite::Result<()> {
+        let texts = self.intern(cursor, &event.details)?;
+        outage::apply(self.tx, cursor, event, &texts)?;
+        Ok(())
+    }
+
+    /// Returns the number of a text of the event at a cursor.
+    pub(super) fn intern_text(&mut self, cursor: i64, text: &str) -> rusqlite::Result<i64> {
+        self.texts.intern(self.tx, text, cursor)
     }
 
     fn derive_with(
@@ -209,6 +230,16 @@ pub(super) struct DetailTexts {
 pub(super) fn visit_after(
     conn: &Connection,
     cursor: i64,
+    visit: impl FnMut(i64, &EventRow) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    visit_between(conn, cursor, i64::MAX, visit)
+}
+
+/// Calls `visit` with every event after a cursor and up to another one, in order.
+pub(super) fn visit_between(
+    conn: &Connection,
+    after: i64,
+    through: i64,
     mut visit: impl FnMut(i64, &EventRow) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let mut statement = conn.prepare_cached(
@@ -217,9 +248,9 @@ pub(super) fn visit_after(
             (SELECT text FROM texts WHERE id = step), missed, interval_ms, session, delivered_ms, \
             obeyed_ms, last_lines \
          FROM events LEFT JOIN event_details USING (cursor) WHERE events.cursor > ?1 \
-         ORDER BY events.cursor",
+            AND events.cursor <= ?2 ORDER BY events.cursor",
     )?;
-    let mut rows = statement.query([cursor])?;
+    let mut rows = statement.query([after, through])?;
     while let Some(row) = rows.next()? {
         visit(row.get(0)?, &EventRow::read(row)?)?;
     }

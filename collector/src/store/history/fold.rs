@@ -42,7 +42,7 @@ impl FoldCursor {
         Ok(cursor.unwrap_or(Self { slot: i64::MIN, agent: 0 }))
     }
 
-    fn write(self, conn: &Connection, into: RollupResolution) -> rusqlite::Result<()> {
+    pub(super) fn write(self, conn: &Connection, into: RollupResolution) -> rusqlite::Result<()> {
         conn.prepare_cached("INSERT OR REPLACE INTO folds VALUES (?1, ?2, ?3)")?
             .execute(params![into.table(), self.slot, self.agent])?;
         Ok(())
@@ -114,11 +114,17 @@ pub(super) fn rebuild_fleet_if_outdated(conn: &mut Connection) -> rusqlite::Resu
         return Ok(());
     }
     let tx = conn.transaction()?;
-    for resolution in RollupResolution::ALL {
-        resolution.rebuild_fleet(&tx)?;
-    }
-    meta::set(&tx, FLEET_ROLLUPS, FLEET_ROLLUPS_VERSION)?;
+    rebuild_fleet(&tx)?;
     tx.commit()
+}
+
+/// Computes the sums of all agents from their rollups.
+pub(super) fn rebuild_fleet(conn: &Connection) -> rusqlite::Result<()> {
+    for resolution in RollupResolution::ALL {
+        resolution.rebuild_fleet(conn)?;
+    }
+    meta::set(conn, FLEET_ROLLUPS, FLEET_ROLLUPS_VERSION)?;
+    Ok(())
 }
 
 /// Folds one chunk, if one is due; returns whether there may be more.

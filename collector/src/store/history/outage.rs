@@ -96,8 +96,13 @@ pub(super) fn derive_if_outdated(conn: &mut Connection) -> rusqlite::Result<()> 
     let mut writer = EventWriter::deriving(&tx, first, settled)?;
     event::visit_after(&tx, 0, |cursor, event| writer.derive(cursor, event))?;
     drop(writer);
-    meta::set(&tx, DERIVED, VERSION)?;
+    mark_derived(&tx)?;
     tx.commit()
+}
+
+/// Marks what is derived as that of this version.
+pub(super) fn mark_derived(conn: &Connection) -> rusqlite::Result<usize> {
+    meta::set(conn, DERIVED, VERSION)
 }
 
 /// Returns whether an agent in this status is out.

@@ -284,6 +284,15 @@ fn read_slot(
     Ok(())
 }
 
+/// Decodes a strip of the first slot; `None` where bytes are left over.
+pub(crate) fn decode_checked(mut strip: &[u8]) -> Option<Vec<StripEntry>> {
+    let (mut at_ms, mut cursor, mut found) = (0, 0_i64, Vec::new());
+    while !strip.is_empty() {
+        found.push(decode_entry(&mut strip, &mut at_ms, &mut cursor)?);
+    }
+    Some(found)
+}
+
 /// Decodes a strip; bytes that are none end it.
 fn decode(slot: i64, mut strip: &[u8], found: &mut Vec<StripEntry>) {
     let (mut at_ms, mut cursor) = (slot * SLOT_MS, 0_i64);

@@ -1,11 +1,22 @@
-//! Pages of names of agents.
+//! Names of agents, and since when they are known.
 
 use heartline_operator::message::{AGENT_NAMES_MAX, AgentNamesQuery};
-use rusqlite::params;
+use heartline_vocabulary::AgentRowId;
+use rusqlite::{OptionalExtension as _, params};
 
 use super::{ReadError, StoreReader};
 
 impl StoreReader {
+    /// Returns when an agent was first seen; `None` if it is not known.
+    ///
+    /// # Errors [`ReadError`]
+    pub fn first_seen_ms(&mut self, id: AgentRowId) -> Result<Option<i64>, ReadError> {
+        self.history.read("an agent", |conn| {
+            let sql = "SELECT first_seen_ms FROM agents WHERE id = ?1";
+            conn.prepare_cached(sql)?.query_row([id.0], |row| row.get(0)).optional()
+        })
+    }
+
     /// Returns one page of the names of agents that were known in a range of time, in the order of their bytes,
     /// and whether others follow.
     ///

@@ -7,12 +7,16 @@ use std::sync::Arc;
 use heartline_vocabulary::{Identity, SharedIdentity};
 use rusqlite::{Connection, OptionalExtension as _};
 
+use crate::store::history::checkpoint::{self, PastFleet};
+
 /// Reads identities; each that agents share once, and that of an agent once for as long as it had it.
 #[derive(Default)]
 pub(super) struct IdentityReader {
     shared: HashMap<i64, Arc<SharedIdentity>>,
     /// By agent: what it was from one cursor until before another.
     of_agents: HashMap<i64, (Range<i64>, Identity)>,
+    /// The checkpoint that history begins with, if that was needed.
+    first: Option<(i64, PastFleet)>,
 }
 
 impl IdentityReader {
@@ -48,12 +52,30 @@ impl IdentityReader {
             // Where there is no event any more, nothing has changed since it was removed.
             (None, None) => change("SELECT 0, pid, identity FROM agents WHERE id = ?1 AND ?2 > 0")?
                 .unwrap_or((0, None, None)),
-            (None, Some(_)) => (0, None, None),
+            (None, Some((next, ..))) => self.first_of(conn, agent, next)?,
         };
         let identity = self.get(conn, pid, id)?;
         let until = next.map_or(i64::MAX, |(next, ..)| next);
         self.of_agents.insert(agent, (first..until, identity.clone()));
         Ok(identity)
+    }
+
+    /// Returns what an agent was when history began, where it changed first at the cursor `next`.
+    fn first_of(
+        &mut self,
+        conn: &Connection,
+        agent: i64,
+        next: i64,
+    ) -> rusqlite::Result<(i64, Option<u32>, Option<i64>)> {
+        let (first, fleet) = match self.first.take() {
+            Some(first) => first,
+            None => checkpoint::first_fleet(conn)?,
+        };
+        // What came before that is what the checkpoint has.
+        let known = fleet.get(&agent).filter(|_| next > first);
+        let known = known.map_or((0, None, None), |agent| (0, agent.pid, agent.identity));
+        self.first = Some((first, fleet));
+        Ok(known)
     }
 
     /// Returns an identity by its number.

@@ -44,7 +44,8 @@ const LIMIT_CHECK_INTERVAL: i32 = 1_000;
 /// Read-only connections to both databases, for one thread. A query sees what was committed before
 /// it began, and delays no writer.
 pub struct StoreReader {
-    control: DatabaseReader,
+    /// `None` for an incident file.
+    control: Option<DatabaseReader>,
     history: DatabaseReader,
 }
 
@@ -69,6 +70,8 @@ pub enum ReadError {
     Cancelled { what: &'static str },
     #[error("can't start a thread that reads the databases: {0}; raise the limit on processes")]
     Thread(io::Error),
+    #[error("an incident file has no commands and no tokens")]
+    NoControl,
     /// The readers have ended, as they do with the collector.
     #[error("the collector is shutting down")]
     Closed,
@@ -81,9 +84,18 @@ impl StoreReader {
     /// [`ReadError::Open`]
     pub fn open(data_dir: &Path) -> Result<Self, ReadError> {
         Ok(Self {
-            control: DatabaseReader::open(data_dir.join(CONTROL_FILE))?,
+            control: Some(DatabaseReader::open(data_dir.join(CONTROL_FILE))?),
             history: DatabaseReader::open(data_dir.join(HISTORY_FILE))?,
         })
+    }
+
+    /// Creates one of a history that is open, and not written any more.
+    pub(super) fn of_history(path: PathBuf, conn: Connection) -> Self {
+        Self { control: None, history: DatabaseReader { path, conn, files: None, limit: None } }
+    }
+
+    fn control(&mut self) -> Result<&mut DatabaseReader, ReadError> {
+        self.control.as_mut().ok_or(ReadError::NoControl)
     }
 
     /// Runs queries that are interrupted at a limit.
@@ -95,14 +107,18 @@ impl StoreReader {
         if limit.is_past_deadline() {
             return Err(ReadError::Busy { timeout: limit.timeout });
         }
-        for database in [&mut self.control, &mut self.history] {
+        for database in self.databases() {
             database.limit = Some(limit.clone());
         }
         let result = query(self);
-        for database in [&mut self.control, &mut self.history] {
+        for database in self.databases() {
             database.limit = None;
         }
         result
+    }
+
+    fn databases(&mut self) -> impl Iterator<Item = &mut DatabaseReader> {
+        self.control.iter_mut().chain([&mut self.history])
     }
 
     /// Returns the outcome of a command by its request id; `None` if there was none.
@@ -110,7 +126,7 @@ impl StoreReader {
     /// # Errors
     /// [`ReadError`]
     pub fn command(&mut self, request_id: u64) -> Result<Option<CommandOutcome>, ReadError> {
-        self.control.read("a command", |conn| control::outcome(conn, request_id))
+        self.control()?.read("a command", |conn| control::outcome(conn, request_id))
     }
 
     /// Returns the tokens that were made or revoked, by scope and epoch.
@@ -118,7 +134,7 @@ impl StoreReader {
     /// # Errors
     /// [`ReadError`]
     pub fn tokens(&mut self) -> Result<Vec<TokenInfo>, ReadError> {
-        self.control.read("the tokens", |conn| {
+        self.control()?.read("the tokens", |conn| {
             let mut statement = conn.prepare_cached(
                 "SELECT scope, epoch, made_ms, made_by, revoked_ms, revoked_reason FROM tokens \
                  ORDER BY scope, epoch",
@@ -169,15 +185,15 @@ impl StoreReader {
 struct DatabaseReader {
     path: PathBuf,
     conn: Connection,
-    /// A damaged or removed history is replaced while the collector runs.
-    files: DatabaseFiles,
+    /// A damaged or removed history is replaced while the collector runs; `None`: nobody writes it.
+    files: Option<DatabaseFiles>,
     /// The limit of the queries that run.
     limit: Option<QueryLimit>,
 }
 
 impl DatabaseReader {
     fn open(path: PathBuf) -> Result<Self, ReadError> {
-        let files = DatabaseFiles::of(&path);
+        let files = Some(DatabaseFiles::of(&path));
         match file::open_reader(&path) {
             Ok(conn) => Ok(Self { path, conn, files, limit: None }),
             Err(source) => Err(ReadError::Open { path, source }),
@@ -190,7 +206,7 @@ impl DatabaseReader {
         what: &'static str,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, ReadError> {
-        if self.files.fault().is_some() {
+        if self.files.as_ref().and_then(DatabaseFiles::fault).is_some() {
             let limit = self.limit.take();
             *self = Self { limit, ..Self::open(self.path.clone())? };
         }

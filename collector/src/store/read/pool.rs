@@ -28,6 +28,9 @@ impl ReaderPoolConfig {
     /// For the events that the publisher sends to subscribers.
     pub const PUBLISHER: Self =
         Self { name: "publish", threads: 1, timeout: Duration::from_secs(8) };
+    /// For an incident file, which one person looks at.
+    pub const INCIDENT: Self =
+        Self { name: "incident", threads: 1, timeout: Duration::from_secs(8) };
     /// For the work of the last hour of every agent, which takes long in a large fleet.
     pub const WORK: Self = Self { name: "work", threads: 1, timeout: Duration::from_secs(60) };
 }
@@ -52,16 +55,18 @@ impl ReaderPool {
         let (queries, queue) = mpsc::channel();
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..config.threads {
-            let (mut reader, queue) = (StoreReader::open(data_dir)?, Arc::clone(&queue));
-            let run = move || {
-                lower_priority(ThreadRole::History);
-                while let Some(query) = next_query(&queue) {
-                    query(&mut reader);
-                }
-            };
-            let thread = thread::Builder::new().name(config.name.into());
-            thread.spawn(run).map_err(ReadError::Thread)?;
+            spawn(config, StoreReader::open(data_dir)?, Arc::clone(&queue))?;
         }
+        Ok(Self { queries, timeout: config.timeout })
+    }
+
+    /// Starts a thread with a reader that is open.
+    ///
+    /// # Errors
+    /// [`ReadError::Thread`]
+    pub fn of_reader(reader: StoreReader, config: &ReaderPoolConfig) -> Result<Self, ReadError> {
+        let (queries, queue) = mpsc::channel();
+        spawn(config, reader, Arc::new(Mutex::new(queue)))?;
         Ok(Self { queries, timeout: config.timeout })
     }
 
@@ -85,6 +90,21 @@ impl ReaderPool {
         drop(guard);
         result
     }
+}
+
+fn spawn(
+    config: &ReaderPoolConfig,
+    mut reader: StoreReader,
+    queue: Arc<Mutex<mpsc::Receiver<QueuedQuery>>>,
+) -> Result<(), ReadError> {
+    let run = move || {
+        lower_priority(ThreadRole::History);
+        while let Some(query) = next_query(&queue) {
+            query(&mut reader);
+        }
+    };
+    let thread = thread::Builder::new().name(config.name.into());
+    thread.spawn(run).map(drop).map_err(ReadError::Thread)
 }
 
 /// Waits for the next query; `None` when the pool is gone. The other threads wait for the lock.

@@ -5,7 +5,7 @@ use heartline_vocabulary::AgentStatus;
 use rusqlite::Connection;
 
 use super::gap::UnobservedTime;
-use crate::store::history::{AgentMoment, EventCode, StatusCode, strip};
+use crate::store::history::{AgentMoment, EventCode, StatusCode, checkpoint, strip};
 
 /// A stretch of time in one status.
 #[derive(Clone, Copy, Debug)]
@@ -30,11 +30,14 @@ impl StateReader {
         to_ms: i64,
     ) -> rusqlite::Result<Self> {
         let mut stretches = Vec::new();
+        // Before the first record nothing is known.
+        let first_ms = checkpoint::first_record_ms(conn)?;
+        let known_ms = first_ms.map_or(from_ms, |first_ms| first_ms.max(from_ms));
         for id in ids {
             let status_of = |code| StatusCode::from_code(code).map(|code| code.0);
-            let moment = AgentMoment::read(conn, *id, from_ms)?;
-            let mut open = moment.status.map(|status| (from_ms, status));
-            for entry in strip::entries(conn, *id, &(from_ms + 1..=to_ms - 1))? {
+            let moment = AgentMoment::read(conn, *id, known_ms)?;
+            let mut open = moment.status.map(|status| (known_ms, status));
+            for entry in strip::entries(conn, *id, &(known_ms + 1..=to_ms - 1))? {
                 let next = match entry.kind {
                     EventCode::Transition => entry.status.and_then(status_of),
                     EventCode::Registered => Some(AgentStatus::UNKNOWN),

@@ -213,7 +213,7 @@ fn painters(
     query: &TimelineQuery,
     grid: &CellGrid,
 ) -> rusqlite::Result<HashMap<i64, AgentPainter>> {
-    let fleet = checkpoint::fleet_at(conn, grid.from_ms)?;
+    let (known_ms, fleet) = checkpoint::fleet_from(conn, grid.from_ms)?;
     let mut agents: HashMap<i64, AgentPainter> = HashMap::new();
     for (row, ids) in query.rows.iter().enumerate() {
         for id in ids {
@@ -222,7 +222,7 @@ fn painters(
                 open: fleet
                     .get(&id.0)
                     .and_then(|agent| status(agent.status))
-                    .map(|status| (grid.from_ms, status)),
+                    .map(|status| (known_ms, status)),
                 unfinished: None,
             });
             if painter.rows.last() != Some(&row) {

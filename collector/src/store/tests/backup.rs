@@ -8,7 +8,7 @@ use std::thread;
 use rusqlite::Connection;
 
 use super::*;
-use crate::store::{BackupError, BackupJob, BackupProgress};
+use crate::store::{BackupError, BackupJob, JobProgress};
 
 /// Agents of the store under load.
 const AGENTS: u64 = 3;
@@ -19,7 +19,7 @@ fn job(data_dir: &Path, dir: &Path) -> BackupJob {
 }
 
 fn run(job: &BackupJob) -> Result<Vec<String>, BackupError> {
-    let progress = Arc::<BackupProgress>::default();
+    let progress = Arc::<JobProgress>::default();
     let files = job.run(&progress)?;
     let (done, total) = progress.bytes();
     assert_eq!(done, total, "it says that it is done when it is");
@@ -157,7 +157,7 @@ fn a_cancelled_backup_ends_and_leaves_nothing() {
     conn.execute_batch("CREATE TABLE large AS SELECT zeroblob(200000000)").unwrap();
     drop(conn);
     let job = job(dir.path(), &backups.path().join("backup"));
-    let progress = Arc::<BackupProgress>::default();
+    let progress = Arc::<JobProgress>::default();
     thread::scope(|scope| {
         let running = scope.spawn(|| job.run(&progress));
         // A small file, then the large one.
@@ -166,7 +166,7 @@ fn a_cancelled_backup_ends_and_leaves_nothing() {
         }
         progress.cancel();
         let cancelled = running.join().unwrap().unwrap_err();
-        assert!(matches!(cancelled, BackupError::Cancelled), "{cancelled}");
+        assert!(matches!(cancelled, BackupError::Cancelled(_)), "{cancelled}");
     });
     let (done, total) = progress.bytes();
     assert!(0 < done && done < total, "{done} of {total}");

@@ -7,6 +7,8 @@ mod control;
 mod crash;
 mod fleet_history;
 mod history;
+mod incident;
+mod incident_forged;
 mod locked;
 mod lost;
 mod once;

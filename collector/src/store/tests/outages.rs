@@ -7,14 +7,14 @@ use heartline_vocabulary::{AgentStatus, GapCause, Identity, SharedIdentity};
 use super::*;
 use crate::store::{NewNote, NoteError, PastReading};
 
-const LATE: AgentStatus = AgentStatus::degraded(Reason::Late);
-const STALLED: AgentStatus = AgentStatus::degraded(Reason::Stalled);
-const SILENT: AgentStatus = AgentStatus::unreachable(Reason::Silent);
-const KILLED: AgentStatus = AgentStatus::killed(Reason::Operator);
+pub(super) const LATE: AgentStatus = AgentStatus::degraded(Reason::Late);
+pub(super) const STALLED: AgentStatus = AgentStatus::degraded(Reason::Stalled);
+pub(super) const SILENT: AgentStatus = AgentStatus::unreachable(Reason::Silent);
+pub(super) const KILLED: AgentStatus = AgentStatus::killed(Reason::Operator);
 const NOW_MS: i64 = ZERO_MS + 10_000_000;
 
 /// A transition with the cause that the core gives it, for beats every 10 s.
-fn to(id: i64, at_ms: i64, to: AgentStatus) -> HistoryDbRow {
+pub(super) fn to(id: i64, at_ms: i64, to: AgentStatus) -> HistoryDbRow {
     let cause = match to.reason {
         Some(Reason::Late) => TransitionCause::Missed { beats: 3, interval_ms: 10_000 },
         Some(Reason::Silent) => TransitionCause::Missed { beats: 10, interval_ms: 10_000 },
@@ -29,18 +29,18 @@ fn to(id: i64, at_ms: i64, to: AgentStatus) -> HistoryDbRow {
     HistoryDbRow::Transition(transition)
 }
 
-fn gap(from_ms: i64, to_ms: i64) -> HistoryDbRow {
+pub(super) fn gap(from_ms: i64, to_ms: i64) -> HistoryDbRow {
     HistoryDbRow::Gap { from: at(from_ms), to: at(to_ms), cause: GapCause::Down }
 }
 
-fn identity(id: i64, at_ms: i64, host: &str, pid: u32) -> HistoryDbRow {
+pub(super) fn identity(id: i64, at_ms: i64, host: &str, pid: u32) -> HistoryDbRow {
     let shared = SharedIdentity { host: Some(host.into()), ..SharedIdentity::default() };
     let identity = Identity { pid: Some(pid), shared: shared.into() };
     HistoryDbRow::Identity { id: AgentRowId(id), at: at(at_ms), identity }
 }
 
 /// A store in which these rows were recorded of agents 1 to 3, and which was closed.
-fn recorded(rows: impl Into<Vec<HistoryDbRow>>) -> TempDir {
+pub(super) fn recorded(rows: impl Into<Vec<HistoryDbRow>>) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
     (1..=3).for_each(|id| register(&opened, id, &format!("agent-{id}")));
