@@ -1,6 +1,6 @@
 //! Timelines: the states of many agents, painted into cells.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use heartline_operator::message::{
@@ -212,9 +212,9 @@ fn painters(
     conn: &Connection,
     query: &TimelineQuery,
     grid: &CellGrid,
-) -> rusqlite::Result<HashMap<i64, AgentPainter>> {
+) -> rusqlite::Result<BTreeMap<i64, AgentPainter>> {
     let (known_ms, fleet) = checkpoint::fleet_from(conn, grid.from_ms)?;
-    let mut agents: HashMap<i64, AgentPainter> = HashMap::new();
+    let mut agents: BTreeMap<i64, AgentPainter> = BTreeMap::new();
     for (row, ids) in query.rows.iter().enumerate() {
         for id in ids {
             let painter = agents.entry(id.0).or_insert_with(|| AgentPainter {
@@ -234,9 +234,8 @@ fn painters(
 }
 
 /// Returns the ids of agents as ranges in their order.
-fn ranges(agents: &HashMap<i64, AgentPainter>) -> Vec<RangeInclusive<i64>> {
-    let mut ids: Vec<i64> = agents.keys().copied().collect();
-    ids.sort_unstable();
+fn ranges(agents: &BTreeMap<i64, AgentPainter>) -> Vec<RangeInclusive<i64>> {
+    let ids: Vec<i64> = agents.keys().copied().collect();
     match ids[..] {
         [first, .., last] if (last - first) / SCAN_SHARE < ids.len() as i64 => vec![first..=last],
         _ => ids.into_iter().map(|id| id..=id).collect(),
