@@ -66,9 +66,10 @@ impl ExpectedLimits {
         let was_looping = now < self.crash_looping_until;
         self.restarts.push(now);
         self.restarts.retain(|&at| now.since(at) < rules.crash_loop_within);
-        if was_looping || self.restarts.len() >= rules.crash_loop_restarts as usize {
-            self.crash_looping_until = now + rules.crash_loop_within;
-        }
+        let is_looping = was_looping || self.restarts.len() >= rules.crash_loop_restarts as usize;
+        // A loop that was over is over, whatever is learned later of the time since.
+        self.crash_looping_until =
+            if is_looping { now + rules.crash_loop_within } else { MonoTime::NEVER_YET };
     }
 
     /// Takes in a live message of the current session: restarts long ago are forgotten, whatever is
