@@ -59,6 +59,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let first = first_attempt(&options.endpoint, &mut link).await;
     let mut state = AppState::new(options.settings, (0, 0), random_seed());
     set_initial_filter(&mut state, &options.filter)?;
+    state.connection.is_file = matches!(options.endpoint, Endpoint::Local(_));
     let signals = SignalListener::install()?;
     let terminal = Terminal::acquire(state.keymap.alt_keys())?;
     state.size = terminal.guard.size();

@@ -205,6 +205,8 @@ fn the_app_looks_at_an_incident_file_without_a_collector() {
     let mut app = AppTerminal::open_with(&env, &["--open", path.to_str().unwrap()]);
     app.wait_for("STOPPED");
     app.wait_for("an incident file");
+    let first = app.text().lines().next().unwrap_or_default().to_owned();
+    assert!(first.contains("FILE") && !first.contains("LIVE"), "{first}");
     app.press(b"/agent=web\r");
     app.wait_for("1 of 2");
     app.press(b"\r");

@@ -64,6 +64,8 @@ pub(crate) struct ConnectionStatus {
     pub access: AccessMode,
     pub last_received: MonoTime,
     pub round_trip_ms: Option<u64>,
+    /// It is to an incident file, whose now stands still.
+    pub is_file: bool,
 }
 
 impl FleetModel {
@@ -184,6 +186,7 @@ impl Default for ConnectionStatus {
             access: AccessMode::View,
             last_received: MonoTime::default(),
             round_trip_ms: None,
+            is_file: false,
         }
     }
 }

@@ -131,6 +131,7 @@ pub(super) fn connection_label(state: &AppState) -> (StyleRole, String) {
         }
     };
     match (state.travel.is_past(), lost) {
+        (false, None) if state.connection.is_file => (StyleRole::Warning, "FILE".to_owned()),
         (false, None) => (StyleRole::Healthy, "LIVE".to_owned()),
         (false, Some(lost)) => (StyleRole::Alert, lost),
         (true, None) => (StyleRole::Warning, "HISTORY".to_owned()),
