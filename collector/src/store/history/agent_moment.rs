@@ -1,5 +1,7 @@
 //! One agent at a moment, from its own strips: the rest of the fleet is not read.
 
+use std::collections::BTreeMap;
+
 use heartline_vocabulary::AgentStatus;
 use rusqlite::Connection;
 
@@ -20,17 +22,33 @@ pub(crate) struct AgentMoment {
 }
 
 impl AgentMoment {
+    /// Returns what agents were at a moment; their identities are not looked for.
+    pub(crate) fn read_each(
+        conn: &Connection,
+        agents: impl IntoIterator<Item = i64>,
+        at_ms: i64,
+    ) -> rusqlite::Result<BTreeMap<i64, Self>> {
+        let (mut moments, mut first_fleet) = (BTreeMap::new(), None);
+        for agent in agents {
+            let entries = strip::entries_back(conn, agent, at_ms, is_end_of_outage)?;
+            let mut moment = Self::default();
+            // A quiet agent, or one that is out for long: what began that may have been removed.
+            if !entries.iter().any(is_end_of_outage) {
+                let fleet = match &mut first_fleet {
+                    Some(fleet) => fleet,
+                    none => none.insert(checkpoint::fleet_before_events(conn)?),
+                };
+                moment = fleet.get(&agent).map_or(moment, Self::of);
+            }
+            entries.iter().for_each(|entry| moment.apply(entry));
+            moments.insert(agent, Self { identity: None, ..moment });
+        }
+        Ok(moments)
+    }
+
     /// Returns what an agent was at a moment; its identity is not looked for.
     pub(crate) fn read(conn: &Connection, agent: i64, at_ms: i64) -> rusqlite::Result<Self> {
-        let entries = strip::entries_back(conn, agent, at_ms, is_end_of_outage)?;
-        let mut moment = Self::default();
-        // A quiet agent, or one that is out for long: what began that may have been removed.
-        if !entries.iter().any(is_end_of_outage) {
-            let fleet = checkpoint::fleet_before_events(conn)?;
-            moment = fleet.get(&agent).map_or(moment, Self::of);
-        }
-        entries.iter().for_each(|entry| moment.apply(entry));
-        Ok(Self { identity: None, ..moment })
+        Ok(Self::read_each(conn, [agent], at_ms)?.remove(&agent).unwrap_or_default())
     }
 
     /// Returns an agent of a fleet of then.

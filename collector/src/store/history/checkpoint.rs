@@ -227,13 +227,6 @@ pub(super) fn outages_before(
     outages.filter(|row| row.as_ref().map_or(true, went_on)).collect()
 }
 
-/// Returns the fleet as it was at a moment or, where history begins later, at its begin; with that moment.
-pub(crate) fn fleet_from(conn: &Connection, from_ms: i64) -> rusqlite::Result<(i64, PastFleet)> {
-    let first_ms = first_record_ms(conn)?;
-    let from_ms = first_ms.map_or(from_ms, |first_ms| first_ms.max(from_ms));
-    Ok((from_ms, fleet_at(conn, from_ms)?))
-}
-
 /// Returns the last checkpoint for which a condition holds, as its cursor and fleet; an empty fleet before
 /// the first event where there is none.
 fn base(conn: &Connection, condition: &str, value: i64) -> rusqlite::Result<(i64, PastFleet)> {

@@ -258,11 +258,11 @@ pub(super) fn entries_back(
     let mut has_enough = false;
     for slot in slots(conn, &(i64::MIN..=until_ms))?.rev() {
         read_slot(conn, slot, agent, &mut found)?;
+        found.retain(|entry| entry.at_ms <= until_ms);
         // One slot more: an event can be stamped a little before one that was stored earlier.
         if std::mem::replace(&mut has_enough, found.iter().any(&is_enough)) {
             break;
         }
-        found.retain(|entry| entry.at_ms <= until_ms);
     }
     found.sort_unstable_by_key(|entry| entry.cursor);
     Ok(found)

@@ -12,13 +12,10 @@ use super::latency_band::LatencyBands;
 use super::range::agent_ids;
 use super::state_time::StateReader;
 use super::work::latency_quantiles;
+use super::work_sum::{self, WorkReader};
 use super::{ReadError, StoreReader, outage};
-use crate::store::history::{FoldCursors, RollupResolution, checkpoint};
+use crate::store::history::{FoldCursors, checkpoint};
 use crate::store::rollup::Rollup;
-
-const MINUTE_MS: i64 = RollupResolution::Minute.slot_ms();
-const HOUR_MS: i64 = RollupResolution::Hour.slot_ms();
-const DAY_MS: i64 = RollupResolution::Day.slot_ms();
 
 /// What the length of a cell of states is a multiple of.
 const CELL_MS: i64 = 100;
@@ -60,7 +57,7 @@ fn read(
         Ok(plan) => plan,
         Err(refusal) => return Ok(HistoryReading::Refused(refusal)),
     };
-    let work = WorkReader { conn, ids: &ids, cursors };
+    let work = WorkReader { conn, cursors };
     let states = StateReader::new(conn, &ids, plan.states.since_ms, plan.states.until_ms)?;
     let (mut steps, mut total) = (Vec::new(), Rollup::default());
     let mut latencies = Vec::new();
@@ -68,8 +65,10 @@ fn read(
         let start_ms = plan.first_ms + at * plan.step_ms;
         let end_ms = start_ms + plan.step_ms;
         let mut rollup = Rollup::default();
-        let (from_ms, to_ms) = plan.work.cut(start_ms, end_ms);
-        work.add(from_ms, to_ms, &mut rollup)?;
+        let range = plan.work.cut(start_ms, end_ms);
+        for id in &ids {
+            work.visit_agent(*id, range, |counts, latency| rollup.add(counts, latency))?;
+        }
         let (from_ms, to_ms) = plan.states.cut(start_ms, end_ms);
         total.add(&rollup.counts, &rollup.latency.pack());
         steps.push(step(start_ms, &rollup, states.times(from_ms, to_ms)));
@@ -88,7 +87,7 @@ fn read(
                 cells_from_ms,
                 cell_ms,
                 cells,
-                outages: outage::totals(conn, &query.agent, since_ms, until_ms)?,
+                outages: outage::figures(conn, &query.agent, since_ms, until_ms)?,
                 work_kept_from_ms: plan.work_kept_from_ms,
             })
         }
@@ -131,65 +130,5 @@ fn state_cells(
 }
 
 fn step(at_ms: i64, rollup: &Rollup, state_ms: StateTimes) -> HistoryStep {
-    let counts = &rollup.counts;
-    HistoryStep {
-        at_ms,
-        beats: counts.beats,
-        lost: counts.lost,
-        ok: counts.ok,
-        failed: counts.failed,
-        latency: latency_quantiles(&rollup.latency),
-        cost_nano_usd: counts.cost_nano_usd,
-        tokens_in: counts.tokens_in,
-        tokens_out: counts.tokens_out,
-        state_ms,
-        outages: 0,
-    }
-}
-
-/// Adds up work of ranges, from the coarsest rows that are exact.
-struct WorkReader<'a> {
-    conn: &'a Connection,
-    ids: &'a [i64],
-    cursors: FoldCursors,
-}
-
-impl WorkReader<'_> {
-    /// Adds the work between two moments, both at a whole minute, or, where only hours are kept, hour.
-    fn add(&self, from_ms: i64, to_ms: i64, sum: &mut Rollup) -> rusqlite::Result<()> {
-        for &agent in self.ids {
-            let mut at_ms = from_ms;
-            while at_ms < to_ms {
-                at_ms = self.add_largest(agent, at_ms, to_ms, sum)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds the work of the longest slot that begins here, is over before the end, and holds all finer ones;
-    /// returns its end.
-    fn add_largest(
-        &self,
-        agent: i64,
-        at_ms: i64,
-        to_ms: i64,
-        sum: &mut Rollup,
-    ) -> rusqlite::Result<i64> {
-        let fits = |resolution: RollupResolution| {
-            at_ms % resolution.slot_ms() == 0 && at_ms + resolution.slot_ms() <= to_ms
-        };
-        let (day, hour) = (at_ms.div_euclid(DAY_MS), at_ms.div_euclid(HOUR_MS));
-        let (resolution, slot) =
-            if fits(RollupResolution::Day) && self.cursors.days.includes(day, agent) {
-                (RollupResolution::Day, day)
-            } else if fits(RollupResolution::Hour) && self.cursors.hours.includes(hour, agent) {
-                (RollupResolution::Hour, hour)
-            } else {
-                (RollupResolution::Minute, at_ms.div_euclid(MINUTE_MS))
-            };
-        resolution.visit(self.conn, slot, &(agent..=agent), |_, counts, latency| {
-            sum.add(counts, latency);
-        })?;
-        Ok((slot + 1) * resolution.slot_ms())
-    }
+    work_sum::step(at_ms, &rollup.counts, latency_quantiles(&rollup.latency), (state_ms, 0))
 }

@@ -12,7 +12,7 @@ use super::history_range::{AskedRange, HistoryReading, StepRange};
 use super::members::{MemberReader, Members};
 use super::range::agent_ids;
 use super::state_sum::StateSum;
-use super::work_sum::{PercentileReader, WorkOf, WorkReader};
+use super::work_sum::{self, PercentileReader, WorkOf, WorkReader};
 use super::{ReadError, StoreReader};
 use crate::store::history::strip::{self, StripEntry};
 use crate::store::history::{AgentMoment, FoldCursors, checkpoint};
@@ -136,7 +136,7 @@ fn fleet_at(
 ) -> rusqlite::Result<BTreeMap<i64, AgentMoment>> {
     match ids.filter(|_| filter.is_empty()) {
         // Without the fleet, and without identities, which only filters need.
-        Some(ids) => ids.iter().map(|id| Ok((*id, AgentMoment::read(conn, *id, at_ms)?))).collect(),
+        Some(ids) => AgentMoment::read_each(conn, ids.iter().copied(), at_ms),
         None => {
             let fleet = checkpoint::fleet_at(conn, at_ms)?;
             Ok(fleet.iter().map(|(id, agent)| (*id, AgentMoment::of(agent))).collect())
@@ -188,9 +188,11 @@ impl StepReader<'_> {
             if content == HistoryContent::WorkWithLatencies {
                 history.latencies.push(sum.latency.pairs().collect());
             }
-            history.steps.push(percentiles.step(step.0, &sum, times));
+            let latency = percentiles.quantiles(&sum.latency);
+            history.steps.push(work_sum::step(step.0, &sum.counts, latency, times));
         }
-        history.total = percentiles.step(from_ms, &total, total_times);
+        let latency = percentiles.quantiles(&total.latency);
+        history.total = work_sum::step(from_ms, &total.counts, latency, total_times);
         history.outages = states.map(|states| states.outages).unwrap_or_default();
         Ok(history)
     }
@@ -203,7 +205,7 @@ impl StepReader<'_> {
             Some(marks) => self.work.add(WorkOf::Marked(marks), step, sum)?,
             None => {
                 for agent in &members.always {
-                    self.work.add_agent(*agent, step, sum)?;
+                    self.add_agent(*agent, step, sum)?;
                 }
             }
         }
@@ -211,10 +213,19 @@ impl StepReader<'_> {
             for part in parts {
                 let part = self.whole_slots(part);
                 let part = (part.0.max(step.0), part.1.min(step.1));
-                self.work.add_agent(*agent, part, sum)?;
+                self.add_agent(*agent, part, sum)?;
             }
         }
         Ok(())
+    }
+
+    fn add_agent(
+        &self,
+        agent: i64,
+        range: (i64, i64),
+        sum: &mut RollupSum,
+    ) -> rusqlite::Result<()> {
+        self.work.visit_agent(agent, range, |counts, latency| sum.add(counts, latency))
     }
 
     /// Returns the part of the range in which slots begin in this part: a slot counts as it began.

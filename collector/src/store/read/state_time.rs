@@ -5,7 +5,7 @@ use heartline_vocabulary::AgentStatus;
 use rusqlite::Connection;
 
 use super::gap::UnobservedTime;
-use crate::store::history::{AgentMoment, EventCode, StatusCode, checkpoint, strip};
+use crate::store::history::{AgentMoment, checkpoint, strip};
 
 /// A stretch of time in one status.
 #[derive(Clone, Copy, Debug)]
@@ -34,29 +34,21 @@ impl StateReader {
         let first_ms = checkpoint::first_record_ms(conn)?;
         let known_ms = first_ms.map_or(from_ms, |first_ms| first_ms.max(from_ms));
         for id in ids {
-            let status_of = |code| StatusCode::from_code(code).map(|code| code.0);
-            let moment = AgentMoment::read(conn, *id, known_ms)?;
-            let mut open = moment.status.map(|status| (known_ms, status));
+            let (mut moment, mut since_ms) = (AgentMoment::read(conn, *id, known_ms)?, known_ms);
+            let mut push = |status: Option<AgentStatus>, from_ms, to_ms| {
+                stretches.extend(status.map(|status| Stretch { from_ms, to_ms, status }));
+            };
             for entry in strip::entries(conn, *id, &(known_ms + 1..=to_ms - 1))? {
-                let next = match entry.kind {
-                    EventCode::Transition => entry.status.and_then(status_of),
-                    EventCode::Registered => Some(AgentStatus::UNKNOWN),
-                    EventCode::Forgotten => None,
-                    _ => continue,
-                };
-                let at_ms = entry.at_ms;
-                if let Some((since_ms, status)) = open {
-                    stretches.push(Stretch {
-                        from_ms: since_ms,
-                        to_ms: at_ms.max(since_ms),
-                        status,
-                    });
+                let before = moment.status;
+                moment.apply(&entry);
+                if moment.status != before {
+                    // A transition can be stamped a little before one that was stored earlier.
+                    let at_ms = entry.at_ms.max(since_ms);
+                    push(before, since_ms, at_ms);
+                    since_ms = at_ms;
                 }
-                open = next.map(|status| (at_ms, status));
             }
-            if let Some((since_ms, status)) = open {
-                stretches.push(Stretch { from_ms: since_ms, to_ms, status });
-            }
+            push(moment.status, since_ms, to_ms);
         }
         Ok(Self { stretches, unobserved: UnobservedTime::since(conn, from_ms)? })
     }

@@ -12,11 +12,14 @@ use rusqlite::Connection;
 use super::gap::{self, UnobservedTime};
 use super::{ReadError, StoreReader};
 use crate::store::history::strip::StripEntry;
-use crate::store::history::{EventCode, StatusCode, checkpoint, strip};
+use crate::store::history::{AgentMoment, checkpoint, strip};
 
 /// Strips of other agents are read, too, when at least one of so many is wanted: that takes less than to
 /// look for each.
 const SCAN_SHARE: i64 = 8;
+
+/// So many agents are read each from its own strips: of a large fleet that is less than all of it.
+const ALONE_MAX: usize = 128;
 
 impl StoreReader {
     /// Returns the timelines of agents until `now_ms`.
@@ -46,9 +49,11 @@ fn read(conn: &Connection, query: &TimelineQuery, now_ms: i64) -> rusqlite::Resu
     let first_ms = checkpoint::first_record_ms(conn)?;
     let grid = CellGrid::new(conn, query, now_ms)?;
     let mut rows = vec![vec![TimelineCell::default(); grid.unobserved_ms.len()]; query.rows.len()];
-    let mut agents = painters(conn, query, &grid)?;
-    if grid.to_ms > grid.from_ms {
-        let times_ms = grid.from_ms + 1..=grid.to_ms - 1;
+    // Before the first record nothing is known.
+    let known_ms = first_ms.map_or(grid.from_ms, |first_ms| first_ms.max(grid.from_ms));
+    let mut agents = painters(conn, query, known_ms)?;
+    if grid.to_ms > known_ms {
+        let times_ms = known_ms + 1..=grid.to_ms - 1;
         strip::visit(conn, &ranges(&agents), &times_ms, |agent, entry| {
             if let Some(painter) = agents.get_mut(&agent) {
                 painter.apply(&entry, &grid, &mut rows);
@@ -142,24 +147,25 @@ impl CellGrid {
 /// Paints the states of one agent into the rows that it is in.
 struct AgentPainter {
     rows: Vec<usize>,
-    /// Its status, and since when as far as it is painted.
-    open: Option<(i64, AgentStatus)>,
+    moment: AgentMoment,
+    /// Until when it is painted.
+    painted_ms: i64,
     /// The cell that is not whole yet.
     unfinished: Option<(usize, TimelineCell)>,
 }
 
 impl AgentPainter {
     fn apply(&mut self, entry: &StripEntry, grid: &CellGrid, rows: &mut [Vec<TimelineCell>]) {
-        let next = match entry.kind {
-            EventCode::Transition => entry.status.and_then(status),
-            EventCode::Registered => Some(AgentStatus::UNKNOWN),
-            EventCode::Forgotten => None,
-            _ => return,
-        };
+        let before = self.moment.status;
+        let mut after = self.moment;
+        after.apply(entry);
+        if after.status == before {
+            return;
+        }
         // A transition can be stamped a little before one that was stored earlier.
-        let at_ms = self.open.map_or(entry.at_ms, |(since_ms, _)| entry.at_ms.max(since_ms));
-        self.paint_until(at_ms, grid, rows);
-        self.open = next.map(|status| (at_ms, status));
+        self.paint_until(entry.at_ms, grid, rows);
+        self.moment = after;
+        self.painted_ms = self.painted_ms.max(entry.at_ms);
     }
 
     fn finish(&mut self, grid: &CellGrid, rows: &mut [Vec<TimelineCell>]) {
@@ -168,11 +174,11 @@ impl AgentPainter {
     }
 
     fn paint_until(&mut self, until_ms: i64, grid: &CellGrid, rows: &mut [Vec<TimelineCell>]) {
-        let Some((mut at_ms, status)) = self.open else { return };
-        while at_ms < until_ms {
-            let cell = grid.cell_of(at_ms);
+        let Some(status) = self.moment.status else { return };
+        while self.painted_ms < until_ms {
+            let cell = grid.cell_of(self.painted_ms);
             let to_ms = grid.times(cell).1.min(until_ms);
-            let piece = grid.piece(cell, at_ms, to_ms, status);
+            let piece = grid.piece(cell, self.painted_ms, to_ms, status);
             match &mut self.unfinished {
                 Some((open, before)) if *open == cell => add_later(before, &piece),
                 _ => {
@@ -180,7 +186,7 @@ impl AgentPainter {
                     self.unfinished = Some((cell, piece));
                 }
             }
-            at_ms = to_ms;
+            self.painted_ms = to_ms;
         }
     }
 
@@ -203,31 +209,35 @@ fn add_later(cell: &mut TimelineCell, later: &TimelineCell) {
     }
 }
 
-fn status(code: i64) -> Option<AgentStatus> {
-    StatusCode::from_code(code).map(|code| code.0)
-}
-
-/// Returns the agents of all rows, in the status that they had at the begin.
+/// Returns the agents of all rows, as they were at a moment.
 fn painters(
     conn: &Connection,
     query: &TimelineQuery,
-    grid: &CellGrid,
+    known_ms: i64,
 ) -> rusqlite::Result<BTreeMap<i64, AgentPainter>> {
-    let (known_ms, fleet) = checkpoint::fleet_from(conn, grid.from_ms)?;
     let mut agents: BTreeMap<i64, AgentPainter> = BTreeMap::new();
     for (row, ids) in query.rows.iter().enumerate() {
         for id in ids {
             let painter = agents.entry(id.0).or_insert_with(|| AgentPainter {
                 rows: Vec::new(),
-                open: fleet
-                    .get(&id.0)
-                    .and_then(|agent| status(agent.status))
-                    .map(|status| (known_ms, status)),
+                moment: AgentMoment::default(),
+                painted_ms: known_ms,
                 unfinished: None,
             });
             if painter.rows.last() != Some(&row) {
                 painter.rows.push(row);
             }
+        }
+    }
+    if agents.len() <= ALONE_MAX {
+        let ids: Vec<i64> = agents.keys().copied().collect();
+        for (id, moment) in AgentMoment::read_each(conn, ids, known_ms)? {
+            agents.entry(id).and_modify(|painter| painter.moment = moment);
+        }
+    } else {
+        let fleet = checkpoint::fleet_at(conn, known_ms)?;
+        for (id, painter) in &mut agents {
+            painter.moment = fleet.get(id).map_or_else(AgentMoment::default, AgentMoment::of);
         }
     }
     Ok(agents)

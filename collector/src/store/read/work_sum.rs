@@ -85,12 +85,12 @@ impl WorkReader<'_> {
         }
     }
 
-    /// Adds the work of one agent between two moments, both at the begin of a slot that is kept.
-    pub(super) fn add_agent(
+    /// Visits the work of one agent between two moments, both at the begin of a slot that is kept.
+    pub(super) fn visit_agent(
         &self,
         agent: i64,
         (from_ms, to_ms): (i64, i64),
-        sum: &mut RollupSum,
+        mut visit: impl FnMut(&WorkCounts, &[u8]),
     ) -> rusqlite::Result<()> {
         let mut at_ms = from_ms;
         while at_ms < to_ms {
@@ -99,7 +99,7 @@ impl WorkReader<'_> {
             });
             let slot = resolution.slot(at_ms);
             resolution.visit(self.conn, slot, &(agent..=agent), |_, counts, latency| {
-                sum.add(counts, latency);
+                visit(counts, latency);
             })?;
             at_ms += resolution.slot_ms();
         }
@@ -158,28 +158,27 @@ impl PercentileReader {
             max: at(1.0),
         })
     }
+}
 
-    /// Returns a step with its work.
-    pub(super) fn step(
-        &mut self,
-        at_ms: i64,
-        sum: &RollupSum,
-        (state_ms, outages): (StateTimes, u64),
-    ) -> HistoryStep {
-        let counts = &sum.counts;
-        HistoryStep {
-            at_ms,
-            beats: counts.beats,
-            lost: counts.lost,
-            ok: counts.ok,
-            failed: counts.failed,
-            latency: self.quantiles(&sum.latency),
-            cost_nano_usd: counts.cost_nano_usd,
-            tokens_in: counts.tokens_in,
-            tokens_out: counts.tokens_out,
-            state_ms,
-            outages,
-        }
+/// Returns a step of a history.
+pub(super) fn step(
+    at_ms: i64,
+    counts: &WorkCounts,
+    latency: Option<LatencyQuantiles>,
+    (state_ms, outages): (StateTimes, u64),
+) -> HistoryStep {
+    HistoryStep {
+        at_ms,
+        beats: counts.beats,
+        lost: counts.lost,
+        ok: counts.ok,
+        failed: counts.failed,
+        latency,
+        cost_nano_usd: counts.cost_nano_usd,
+        tokens_in: counts.tokens_in,
+        tokens_out: counts.tokens_out,
+        state_ms,
+        outages,
     }
 }
 

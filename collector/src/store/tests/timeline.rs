@@ -170,7 +170,8 @@ fn cells_are_those_of_a_painter_that_looks_at_every_second() {
 
 #[test]
 fn many_agents_are_painted_as_each_alone() {
-    let recorded = Recorded::random(7, 40);
+    const AGENTS: i64 = 150;
+    let recorded = Recorded::random(7, AGENTS);
     let dir = recorded.store();
     let query = |rows| TimelineQuery {
         from_ms: ZERO_MS + 20 * 86_400_000,
@@ -180,12 +181,16 @@ fn many_agents_are_painted_as_each_alone() {
     };
     let now_ms = ZERO_MS + END_S * SECOND_MS;
     let mut reader = reader(&dir);
-    let each = (1..=40).map(|id| vec![AgentRowId(id)]).collect();
+    let each = (1..=AGENTS).map(|id| vec![AgentRowId(id)]).collect();
     let each = reader.timeline(&query(each), now_ms).unwrap();
-    // Agents that are far from each other are looked for one by one.
-    let ends = reader.timeline(&query([1, 40].map(|id| vec![AgentRowId(id)]).into()), now_ms);
-    assert_eq!(ends.unwrap().rows, [each.rows[0].clone(), each.rows[39].clone()]);
-    let whole = query(vec![(1..=40).map(AgentRowId).collect()]);
+    // Few agents are looked for one by one, also what they were at the begin.
+    for (first, last) in [(1, AGENTS), (40, 41)] {
+        let few = [first, last].map(|id| vec![AgentRowId(id)]);
+        let few = reader.timeline(&query(few.into()), now_ms).unwrap();
+        let expected = [first, last].map(|id| each.rows[id as usize - 1].clone());
+        assert_eq!(few.rows, expected);
+    }
+    let whole = query(vec![(1..=AGENTS).map(AgentRowId).collect()]);
     let whole = reader.timeline(&whole, now_ms).unwrap();
     let mut sums = vec![TimelineCell::default(); 300];
     for row in &each.rows {
@@ -196,6 +201,29 @@ fn many_agents_are_painted_as_each_alone() {
         assert_eq!(of(&cell), of(sum));
         assert_eq!(cell.worst.map(precedence), sum.worst.map(precedence));
     }
+}
+
+/// What is later in the month of a moment says nothing of what was before it.
+#[test]
+fn a_quiet_agent_is_what_it_was_months_ago() {
+    const DAY_S: i64 = 86_400;
+    let late = AgentStatus::degraded(Reason::Late);
+    let rows = vec![
+        transition(1, 60, AgentStatus::HEALTHY),
+        transition(1, 52 * DAY_S, late),
+        transition(1, 52 * DAY_S + 60, AgentStatus::HEALTHY),
+    ];
+    let recorded = Recorded { rows, changes: vec![Vec::new(); 1], gaps: Vec::new() };
+    let dir = recorded.store();
+    let query = TimelineQuery {
+        from_ms: ZERO_MS + 50 * DAY_S * SECOND_MS,
+        cell_ms: DAY_S * SECOND_MS,
+        cells: 2,
+        rows: vec![vec![AgentRowId(1)]],
+    };
+    let timeline = reader(&dir).timeline(&query, ZERO_MS + 60 * DAY_S * SECOND_MS).unwrap();
+    let up_ms: Vec<u64> = timeline.rows[0].cells().map(|cell| cell.up_ms).collect();
+    assert_eq!(up_ms, [86_400_000; 2]);
 }
 
 #[test]
