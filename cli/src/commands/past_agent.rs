@@ -73,6 +73,7 @@ async fn request(client: &Client, name: &str, at_ms: i64) -> Result<PastAgentDet
     let query = OutageQuery {
         since_ms: Some(at_ms),
         until_ms: Some(at_ms + 1),
+        as_of_ms: Some(at_ms),
         agent: Some(name.to_owned()),
         limit: 1,
         order: EventOrder::NewestFirst,

@@ -30,10 +30,7 @@ pub fn past_agent(fleet: &PastFleet, outage: Option<&Outage>, events: &[Event]) 
     fields.remove("agents");
     fields.insert("agent".into(), agent_object(fleet.agents.first()?, fleet.at_ms));
     // What it lasted is said as of then.
-    fields.insert(
-        "outage".into(),
-        outage.map(|it| super::outage(&it.as_of(fleet.at_ms), fleet.at_ms)).into(),
-    );
+    fields.insert("outage".into(), outage.map(|it| super::outage(it, fleet.at_ms)).into());
     fields.insert("events".into(), events.iter().map(super::event).collect());
     Some(document)
 }

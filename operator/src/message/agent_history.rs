@@ -4,6 +4,7 @@ use heartline_vocabulary::AgentStatus;
 use serde::{Deserialize, Serialize};
 
 use super::agent::LatencyQuantiles;
+use super::fleet_history::OutageFigures;
 
 /// Most steps in one answer.
 pub const STEPS_MAX: usize = 5_000;
@@ -75,18 +76,9 @@ pub struct AgentChart {
     pub cells_from_ms: i64,
     pub cell_ms: i64,
     pub cells: Vec<StateTimes>,
-    pub outages: OutageTotals,
+    pub outages: OutageFigures,
     /// Work of so short a range is kept from this moment on only; there are no steps.
     pub work_kept_from_ms: Option<i64>,
-}
-
-/// The outages that overlap a range.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutageTotals {
-    pub count: u32,
-    /// Those of them that had ended when the range did, and how long they lasted together.
-    pub ended: u32,
-    pub ended_ms: u64,
 }
 
 /// What an agent did, and was, in a stretch of time.
@@ -126,13 +118,6 @@ impl HistoryStep {
     /// Returns the share of tasks that succeeded; `None` without any.
     pub fn success_rate(&self) -> Option<f64> {
         heartline_vocabulary::success_rate(self.ok, self.failed)
-    }
-}
-
-impl OutageTotals {
-    /// Returns the mean time to recovery of those that had ended, in ms; `None` without any.
-    pub fn mean_time_to_recovery_ms(&self) -> Option<u64> {
-        self.ended_ms.checked_div(self.ended.into())
     }
 }
 

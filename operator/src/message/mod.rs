@@ -27,7 +27,7 @@ pub use agent::{
 };
 pub use agent_history::{
     AgentChart, AgentChartQuery, AgentHistory, AgentHistoryQuery, BANDS_MAX, CHART_STEPS_MAX,
-    HistoryStep, OutageTotals, STEPS_MAX, StateTimes,
+    HistoryStep, STEPS_MAX, StateTimes,
 };
 pub use agent_names::{AGENT_NAMES_MAX, AgentNamesQuery};
 pub use backup::{BackupCommand, BackupFile, BackupSummary, BackupUpdate};

@@ -69,14 +69,6 @@ impl Outage {
         }
     }
 
-    /// Returns it as it was at a moment in its middle: going on, and without the notes of later.
-    #[must_use]
-    pub fn as_of(&self, at_ms: i64) -> Self {
-        let end_ms = self.end_ms.filter(|end_ms| *end_ms <= at_ms);
-        let notes = self.notes.iter().filter(|note| note.at_ms <= at_ms).cloned().collect();
-        Self { end_ms, notes, ..self.clone() }
-    }
-
     /// Returns who acknowledged it first.
     pub fn acknowledged_by(&self) -> Option<&str> {
         self.notes.iter().find(|note| note.acknowledges).map(|note| &*note.by)
@@ -121,21 +113,5 @@ impl OutageQuery {
             EventOrder::NewestFirst => Self { before: Some(next), ..self },
             EventOrder::OldestFirst => Self { after: Some(next), ..self },
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::sample::{NOW_MS, outages};
-
-    #[test]
-    fn in_its_middle_an_outage_goes_on_and_nobody_has_written_on_it() {
-        let outage = &outages()[1];
-        let (middle_ms, end_ms) = (outage.start_ms + 1_000, outage.end_ms.unwrap());
-        let then = outage.as_of(middle_ms);
-        assert_eq!((then.end_ms, then.lasted_ms(middle_ms)), (None, 1_000));
-        assert!(then.notes.is_empty() && then.acknowledged_by().is_none());
-        assert_eq!(outage.as_of(end_ms).end_ms, Some(end_ms));
-        assert_eq!(outage.as_of(NOW_MS), *outage);
     }
 }

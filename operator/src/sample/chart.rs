@@ -2,7 +2,7 @@
 
 use super::{HOUR, MINUTE, NOW_MS, SECOND};
 use crate::message::{
-    AgentChart, AgentHistory, AgentHistoryQuery, HistoryStep, LatencyQuantiles, OutageTotals,
+    AgentChart, AgentHistory, AgentHistoryQuery, HistoryStep, LatencyQuantiles, OutageFigures,
     StateTimes,
 };
 
@@ -63,7 +63,7 @@ pub fn agent_charts(query: &AgentHistoryQuery) -> AgentHistory {
     let cells = (cells_from_ms..until_ms).step_by(cell_ms.unsigned_abs() as usize);
     let cells = cells.map(|at| states(at.max(since_ms), (at + cell_ms).min(until_ms)));
     let is_out = since_ms < NOW_MS - 14 * MINUTE && until_ms > NOW_MS - 14 * MINUTE;
-    let out = u32::from(is_out);
+    let out = u64::from(is_out);
     let chart = AgentChart {
         band_edges_us: edges.to_vec(),
         step_bands,
@@ -71,10 +71,11 @@ pub fn agent_charts(query: &AgentHistoryQuery) -> AgentHistory {
         cells_from_ms,
         cell_ms,
         cells: cells.collect(),
-        outages: OutageTotals {
+        outages: OutageFigures {
             count: out,
+            began: out,
             ended: out,
-            ended_ms: u64::from(out) * 6 * MINUTE.unsigned_abs(),
+            repair_ms: out * 6 * MINUTE.unsigned_abs(),
         },
         work_kept_from_ms: None,
     };

@@ -2,7 +2,7 @@
 
 use heartline_operator::client::AccessMode;
 use heartline_operator::message::{
-    AgentChart, AgentHistory, AgentHistoryQuery, HistoryStep, OutageTotals, PastAgent, Reply,
+    AgentChart, AgentHistory, AgentHistoryQuery, HistoryStep, OutageFigures, PastAgent, Reply,
     Request, StateTimes,
 };
 use heartline_operator::sample::{NOW_MS, agent_charts, agent_detail, past_fleet};
@@ -169,7 +169,7 @@ fn of_an_agent_without_a_history_nothing_is_claimed() {
     history.total.state_ms = StateTimes::default();
     let chart = history.chart.as_mut().unwrap();
     chart.cells.iter_mut().for_each(|cell| *cell = StateTimes::default());
-    chart.outages = OutageTotals::default();
+    chart.outages = OutageFigures::default();
     answer(&mut app, query, history);
     let screen = app.screen();
     assert!(screen.contains("nothing is known of this time"), "{screen}");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use heartline_operator::message::{
-    EventOrder, OUTAGES_MAX, Outage, OutageNote, OutageQuery, OutageTotals,
+    EventOrder, OUTAGES_MAX, Outage, OutageFigures, OutageNote, OutageQuery,
 };
 use heartline_vocabulary::AgentStatus;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -67,24 +67,25 @@ fn read_page(
 }
 
 /// Returns how many outages of an agent overlap a range, and how long those lasted that ended in it.
-pub(super) fn totals(
+pub(super) fn figures(
     conn: &Connection,
     agent: &str,
     since_ms: i64,
     until_ms: i64,
-) -> rusqlite::Result<OutageTotals> {
+) -> rusqlite::Result<OutageFigures> {
     let (since_ms, until_ms) = (Some(since_ms), Some(until_ms));
     let query = OutageQuery { since_ms, until_ms, ..OutageQuery::default() };
-    let mut totals = OutageTotals::default();
+    let mut figures = OutageFigures::default();
     for row in of_agent(conn, &query, agent, usize::MAX)? {
-        totals.count += 1;
+        figures.count += 1;
+        figures.began += u64::from(Some(row.start_ms) >= since_ms);
         // What ended later was going on then.
         if let Some(end_ms) = row.end_ms.filter(|end_ms| Some(*end_ms) <= until_ms) {
-            totals.ended += 1;
-            totals.ended_ms += end_ms.saturating_sub(row.start_ms).max(0).cast_unsigned();
+            figures.ended += 1;
+            figures.repair_ms += end_ms.saturating_sub(row.start_ms).max(0).cast_unsigned();
         }
     }
-    Ok(totals)
+    Ok(figures)
 }
 
 /// A row of the table.

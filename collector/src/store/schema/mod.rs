@@ -39,6 +39,15 @@ pub(super) const INCIDENT: DatabaseSchema = DatabaseSchema {
     steps: &[HISTORY_1, INCIDENT_1],
 };
 
+impl DatabaseSchema {
+    /// Makes an empty database of it.
+    fn in_memory(&self) -> rusqlite::Result<Connection> {
+        let conn = Connection::open_in_memory()?;
+        self.steps.iter().try_for_each(|step| conn.execute_batch(step))?;
+        Ok(conn)
+    }
+}
+
 /// The schema version of a database file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SchemaVersion {
@@ -92,10 +101,7 @@ pub(super) fn find_difference(
     conn: &Connection,
     schema: &DatabaseSchema,
 ) -> rusqlite::Result<Option<String>> {
-    let wanted = Connection::open_in_memory()?;
-    for step in schema.steps {
-        wanted.execute_batch(step)?;
-    }
+    let wanted = schema.in_memory()?;
     let found = objects(conn)?;
     let missing = objects(&wanted)?.into_iter().find(|object| !found.contains(object));
     Ok(missing.map(|(name, _)| format!("{name} is missing or was changed")))
@@ -107,10 +113,7 @@ pub(super) fn find_any_difference(
     conn: &Connection,
     schema: &DatabaseSchema,
 ) -> rusqlite::Result<Option<String>> {
-    let wanted = Connection::open_in_memory()?;
-    for step in schema.steps {
-        wanted.execute_batch(step)?;
-    }
+    let wanted = schema.in_memory()?;
     let all = |conn: &Connection| -> rusqlite::Result<BTreeSet<[String; 4]>> {
         let sql = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema LIMIT ?1";
         let mut statement = conn.prepare(sql)?;

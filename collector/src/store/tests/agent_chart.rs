@@ -2,7 +2,7 @@
 
 use heartline_fleet::{Transition, TransitionCause};
 use heartline_operator::message::{
-    AgentChart, AgentChartQuery, AgentHistory, AgentHistoryQuery, OutageTotals, StateTimes,
+    AgentChart, AgentChartQuery, AgentHistory, AgentHistoryQuery, OutageFigures, StateTimes,
 };
 use heartline_vocabulary::{AgentStatus, GapCause};
 
@@ -294,13 +294,19 @@ fn outages_of_a_window_are_those_that_overlap_it_and_what_ends_later_goes_on() {
         to(900_000, late),
     ]);
     let totals = |since_ms, until_ms| chart(&dir, &query(since_ms, until_ms, ROOM)).1.outages;
-    let all = OutageTotals { count: 3, ended: 2, ended_ms: 260_000 };
+    let all = OutageFigures { count: 3, began: 3, ended: 2, repair_ms: 260_000 };
     assert_eq!(totals(0, 1_000_000), all);
-    assert_eq!(all.mean_time_to_recovery_ms(), Some(130_000));
-    assert_eq!(totals(100_000, 350_000), OutageTotals { count: 1, ended: 0, ended_ms: 0 });
-    assert_eq!(totals(350_000, 500_000), OutageTotals { count: 1, ended: 1, ended_ms: 200_000 });
-    assert_eq!(totals(500_000, 600_000), OutageTotals::default());
-    assert_eq!(OutageTotals::default().mean_time_to_recovery_ms(), None);
+    assert_eq!(all.mttr_ms(), Some(130_000));
+    assert_eq!(
+        totals(100_000, 350_000),
+        OutageFigures { count: 1, began: 1, ended: 0, repair_ms: 0 }
+    );
+    assert_eq!(
+        totals(350_000, 500_000),
+        OutageFigures { count: 1, began: 0, ended: 1, repair_ms: 200_000 }
+    );
+    assert_eq!(totals(500_000, 600_000), OutageFigures::default());
+    assert_eq!(OutageFigures::default().mttr_ms(), None);
 }
 
 #[test]

@@ -72,7 +72,7 @@ pub(super) fn totals(chart: &AgentChart) -> String {
     if open > 0 {
         parts.push("one goes on".to_owned());
     }
-    parts.extend(outages.mean_time_to_recovery_ms().map(|ms| format!("MTTR {}", span(ms))));
+    parts.extend(outages.mttr_ms().map(|ms| format!("MTTR {}", span(ms))));
     if times.unobserved >= 1_000 {
         parts.push(format!("not observed {}", age(times.unobserved)));
     }
@@ -101,7 +101,7 @@ pub(super) fn legend(glyphs: &ScreenGlyphs) -> String {
 
 #[cfg(test)]
 mod tests {
-    use heartline_operator::message::OutageTotals;
+    use heartline_operator::message::OutageFigures;
 
     use super::*;
     use crate::text::GlyphSet;
@@ -130,26 +130,26 @@ mod tests {
         );
     }
 
-    fn chart(times: StateTimes, outages: OutageTotals) -> AgentChart {
+    fn chart(times: StateTimes, outages: OutageFigures) -> AgentChart {
         AgentChart { cells: vec![times], outages, ..AgentChart::default() }
     }
 
     #[test]
     fn what_was_not_observed_is_neither_up_nor_down_and_is_said() {
         let times = StateTimes { healthy: 999_000, degraded: 1_000, ..StateTimes::default() };
-        let one = OutageTotals { count: 1, ended: 1, ended_ms: 1_000 };
+        let one = OutageFigures { count: 1, began: 1, ended: 1, repair_ms: 1_000 };
         assert_eq!(totals(&chart(times, one)), "up 99.90 %  outages 1  MTTR 1s");
         let gap = StateTimes { unobserved: 13_000, ..times };
-        let open = OutageTotals { count: 2, ended: 1, ended_ms: 250_000 };
+        let open = OutageFigures { count: 2, began: 2, ended: 1, repair_ms: 250_000 };
         let expected = "up 99.90 %  outages 2  one goes on  MTTR 4m10s  not observed 13s";
         assert_eq!(totals(&chart(gap, open)), expected);
         let half = StateTimes { unobserved: 1_000_000, ..times };
-        let said = totals(&chart(half, OutageTotals::default()));
+        let said = totals(&chart(half, OutageFigures::default()));
         assert_eq!(said, "up 99.90 % of 50.0 % observed  outages 0  not observed 16m40s");
         let killed = StateTimes { killed: 5_000, ..StateTimes::default() };
-        let said = totals(&chart(killed, OutageTotals::default()));
+        let said = totals(&chart(killed, OutageFigures::default()));
         assert_eq!(said, "not expected to run  outages 0");
-        let unknown = totals(&chart(StateTimes::default(), OutageTotals::default()));
+        let unknown = totals(&chart(StateTimes::default(), OutageFigures::default()));
         assert_eq!(unknown, "nothing is known of this time");
     }
 
