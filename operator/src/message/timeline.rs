@@ -3,6 +3,8 @@
 use heartline_vocabulary::{AgentRowId, AgentStatus, Reason, State};
 use serde::{Deserialize, Serialize};
 
+use super::agent_history::StateTimes;
+
 /// Most rows, cells of a row, and agents in all rows of one answer.
 pub const TIMELINE_ROWS_MAX: usize = 256;
 pub const TIMELINE_CELLS_MAX: u32 = 512;
@@ -87,6 +89,28 @@ impl TimelineRow {
 }
 
 impl TimelineCell {
+    /// Returns a cell of one agent, of which only the states are known and not the reasons for them.
+    pub fn of_times(times: &StateTimes) -> Self {
+        let status = |state| AgentStatus { state, reason: None };
+        let worst = match times {
+            StateTimes { unreachable: 1.., .. } => Some(status(State::Unreachable)),
+            StateTimes { degraded: 1.., .. } => Some(status(State::Degraded)),
+            StateTimes { killed: 1.., .. } => Some(status(State::Killed)),
+            StateTimes { stopped: 1.., .. } => Some(AgentStatus::STOPPED),
+            StateTimes { unknown: 1.., .. } => Some(AgentStatus::UNKNOWN),
+            StateTimes { healthy: 1.., .. } => Some(AgentStatus::HEALTHY),
+            _ => None,
+        };
+        Self {
+            worst,
+            worst_agents: u32::from(worst.is_some()),
+            up_ms: times.healthy,
+            bad_ms: times.unreachable.saturating_add(times.degraded),
+            other_ms: times.killed.saturating_add(times.stopped).saturating_add(times.unknown),
+            unobserved_ms: times.unobserved,
+        }
+    }
+
     /// Returns the time that was observed.
     pub const fn observed_ms(&self) -> u64 {
         self.up_ms + self.bad_ms + self.other_ms

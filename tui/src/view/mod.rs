@@ -14,6 +14,8 @@ mod header;
 mod help;
 mod menus;
 mod prompt;
+mod state_cell;
+mod time_ticks;
 mod timeline;
 mod transitions;
 

@@ -1,16 +1,13 @@
 //! The states of an agent over a window, a cell a stretch of time.
 
-use heartline_operator::message::{AgentChart, StateTimes};
+use heartline_operator::message::{AgentChart, StateTimes, TimelineCell};
 use ratatui::layout::Rect;
 
+use crate::state::CellMode;
 use crate::text::{age, percent, span};
-use crate::theme::{ScreenGlyphs, StyleRole};
+use crate::theme::ScreenGlyphs;
 use crate::view::frame::ScreenFrame;
-
-/// Part of a cell, as one in so many, below which an outage does not fill it.
-const SHORT: u64 = 20;
-const STOPPED: &str = "-";
-const UNKNOWN: &str = "?";
+use crate::view::state_cell::{self, RowKind};
 
 /// Draws the newest cells for which there is room.
 pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect, chart: &AgentChart) {
@@ -20,29 +17,10 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect, chart: &AgentChart) 
     // The newest is at the end, where now is.
     out.gap(u16::try_from(room.saturating_sub(chart.cells.len())).unwrap_or(0));
     for times in chart.cells.iter().skip(chart.cells.len().saturating_sub(room)) {
-        let (role, glyph) = cell(times, glyphs);
+        let cell = Some(TimelineCell::of_times(times));
+        let (role, glyph) = state_cell::glyph(cell, CellMode::Worst, RowKind::Agent, glyphs);
         out.put(role, glyph);
     }
-}
-
-/// Returns what a cell shows: the worst that was observed, where a kill or a stop hides no outage, and a
-/// moment in which nothing was known of the agent hides nothing.
-fn cell(times: &StateTimes, glyphs: &ScreenGlyphs) -> (StyleRole, &'static str) {
-    let known = times.known_ms();
-    let observed = known.saturating_sub(times.unobserved);
-    let bad = times.unreachable.saturating_add(times.degraded);
-    let is_short = |ms: u64| ms.saturating_mul(SHORT) < observed;
-    let (role, glyph) = match times {
-        _ if known == 0 => return (StyleRole::Text, " "),
-        _ if observed == 0 => return (StyleRole::Dim, glyphs.gap),
-        StateTimes { unreachable: 1.., .. } => (StyleRole::Unreachable, glyphs.bars[7]),
-        StateTimes { degraded: 1.., .. } => (StyleRole::Degraded, glyphs.bars[4]),
-        StateTimes { killed: 1.., .. } => (StyleRole::Killed, glyphs.killed),
-        StateTimes { stopped: 1.., .. } => (StyleRole::Unknown, STOPPED),
-        StateTimes { unknown, .. } if !is_short(*unknown) => (StyleRole::Unknown, UNKNOWN),
-        _ => (StyleRole::Healthy, glyphs.bars[0]),
-    };
-    (role, if bad > 0 && is_short(bad) { glyphs.short } else { glyph })
 }
 
 /// Formats availability, outages, their mean time to recovery, and what was not observed. Where that is
@@ -95,7 +73,7 @@ pub(super) fn legend(glyphs: &ScreenGlyphs) -> String {
     let (healthy, degraded, unreachable) = (bars[0], bars[4], bars[7]);
     format!(
         "{healthy} healthy  {degraded} degraded  {unreachable} unreachable  {killed} killed  \
-         {STOPPED} stopped  {UNKNOWN} unknown  {gap} not observed  {short} short outage"
+         - stopped  ? unknown  {gap} not observed  {short} short outage"
     )
 }
 
@@ -104,31 +82,6 @@ mod tests {
     use heartline_operator::message::OutageFigures;
 
     use super::*;
-    use crate::text::GlyphSet;
-
-    fn shown(times: StateTimes) -> &'static str {
-        cell(&times, ScreenGlyphs::for_set(GlyphSet::Unicode)).1
-    }
-
-    #[test]
-    fn a_cell_shows_the_worst_and_an_outage_is_never_hidden() {
-        let none = StateTimes::default();
-        let up = StateTimes { healthy: 1_000, ..none };
-        assert_eq!([shown(none), shown(up)], [" ", "▁"]);
-        assert_eq!(shown(StateTimes { unobserved: 999, healthy: 1, ..none }), "▁");
-        assert_eq!(shown(StateTimes { unobserved: 1_000, ..none }), "·");
-        assert_eq!(shown(StateTimes { degraded: 50, ..up }), "▖", "less than a twentieth");
-        assert_eq!(shown(StateTimes { degraded: 53, ..up }), "▅");
-        assert_eq!(shown(StateTimes { degraded: 53, unreachable: 1, ..up }), "█");
-        assert_eq!(shown(StateTimes { unreachable: 1, ..up }), "▖");
-        assert_eq!(shown(StateTimes { killed: 900, degraded: 100, ..none }), "▅");
-        assert_eq!(shown(StateTimes { killed: 1, ..up }), "×");
-        assert_eq!(shown(StateTimes { stopped: 1, unknown: 5, ..none }), "-");
-        assert_eq!(
-            [shown(StateTimes { unknown: 5, ..none }), shown(StateTimes { unknown: 5, ..up })],
-            ["?", "▁"]
-        );
-    }
 
     fn chart(times: StateTimes, outages: OutageFigures) -> AgentChart {
         AgentChart { cells: vec![times], outages, ..AgentChart::default() }

@@ -1,33 +1,15 @@
 //! The columns of a chart over time, and the line of times below it.
 
 use heartline_operator::message::AgentHistory;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 
 use super::LABELS;
 use crate::text::width;
 use crate::theme::StyleRole;
 use crate::view::frame::ScreenFrame;
+use crate::view::time_ticks::{DAY_MS, civil, local_ms, tick_ms};
 
-const MINUTE_MS: i64 = 60_000;
-const HOUR_MS: i64 = 60 * MINUTE_MS;
-const DAY_MS: i64 = 24 * HOUR_MS;
-/// The lengths of time from one label to the next.
-const TICKS_MS: [i64; 13] = [
-    MINUTE_MS,
-    5 * MINUTE_MS,
-    10 * MINUTE_MS,
-    15 * MINUTE_MS,
-    30 * MINUTE_MS,
-    HOUR_MS,
-    2 * HOUR_MS,
-    3 * HOUR_MS,
-    6 * HOUR_MS,
-    12 * HOUR_MS,
-    DAY_MS,
-    2 * DAY_MS,
-    7 * DAY_MS,
-];
 /// Least columns from one label to the next.
 const TICK_WIDTH: i64 = 8;
 /// Below a step that is not over.
@@ -74,7 +56,9 @@ fn cells(
     zone: &TimeZone,
     line: &str,
 ) -> Vec<(StyleRole, String)> {
-    let tick_ms = tick_ms(history.step_ms, steps.columns);
+    let (step_ms, columns) = (history.step_ms.max(1), i64::try_from(steps.columns).unwrap_or(1));
+    let tick_ms =
+        tick_ms(|tick_ms| tick_ms % step_ms == 0 && tick_ms / step_ms * columns >= TICK_WIDTH);
     let format = if tick_ms < DAY_MS { "%H:%M" } else { "%m-%d" };
     let mut pieces = Vec::new();
     // Columns of the last label that are still to be drawn.
@@ -88,10 +72,9 @@ fn cells(
         };
         let role = if fill == line { StyleRole::Border } else { StyleRole::Strong };
         let left = (history.steps.len() - at) * steps.columns;
-        let label = local_ms(step.at_ms, zone)
+        let label = Some(local_ms(step.at_ms, zone))
             .filter(|ms| ms.rem_euclid(tick_ms) == 0 && labelled == 0)
-            .and_then(|_| Timestamp::from_millisecond(step.at_ms).ok())
-            .map(|at| at.to_zoned(zone.clone()).strftime(format).to_string())
+            .map(|local_ms| civil(local_ms, format))
             .filter(|label| width(label) + steps.columns <= left);
         if let Some(label) = label {
             labelled = width(&label);
@@ -102,22 +85,4 @@ fn cells(
         pieces.push((role, fill.repeat(steps.columns - covered)));
     }
     pieces
-}
-
-/// Returns the shortest time between labels for which there is room.
-fn tick_ms(step_ms: i64, columns: usize) -> i64 {
-    let columns = i64::try_from(columns).unwrap_or(1);
-    let fits = |tick_ms: &i64| {
-        step_ms > 0 && tick_ms % step_ms == 0 && tick_ms / step_ms * columns >= TICK_WIDTH
-    };
-    TICKS_MS
-        .into_iter()
-        .find(fits)
-        .unwrap_or_else(|| step_ms.max(DAY_MS).saturating_mul(TICK_WIDTH))
-}
-
-/// Returns a moment as if the local time were that of UTC: labels stand at round local times.
-fn local_ms(ms: i64, zone: &TimeZone) -> Option<i64> {
-    let offset = zone.to_offset(Timestamp::from_millisecond(ms).ok()?);
-    Some(ms.saturating_add(i64::from(offset.seconds()) * 1_000))
 }

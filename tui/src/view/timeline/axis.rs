@@ -1,40 +1,13 @@
 //! The axis above the cells, with labels at round times.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::super::frame::ScreenFrame;
+use super::super::time_ticks::{DAY_MS, civil, local_ms, tick_ms};
 use crate::text::TextAlign;
 use crate::theme::StyleRole;
 use crate::timeline_layout::TimelineAreas;
 
-const SECOND_MS: i64 = 1_000;
-const MINUTE_MS: i64 = 60 * SECOND_MS;
-const HOUR_MS: i64 = 60 * MINUTE_MS;
-const DAY_MS: i64 = 24 * HOUR_MS;
-/// Distances of labels.
-const STEPS_MS: [i64; 20] = [
-    5 * SECOND_MS,
-    15 * SECOND_MS,
-    30 * SECOND_MS,
-    MINUTE_MS,
-    2 * MINUTE_MS,
-    5 * MINUTE_MS,
-    10 * MINUTE_MS,
-    15 * MINUTE_MS,
-    30 * MINUTE_MS,
-    HOUR_MS,
-    2 * HOUR_MS,
-    3 * HOUR_MS,
-    6 * HOUR_MS,
-    12 * HOUR_MS,
-    DAY_MS,
-    2 * DAY_MS,
-    7 * DAY_MS,
-    14 * DAY_MS,
-    56 * DAY_MS,
-    364 * DAY_MS,
-];
 /// Columns that the date of the first cell takes, with its year.
 const DATE_COLUMNS: u16 = 13;
 /// Columns between the begins of two labels, at least.
@@ -64,20 +37,9 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &TimelineAreas) {
     }
 }
 
-/// Returns the time in a zone as if it was UTC.
-fn local_ms(at_ms: i64, zone: &TimeZone) -> i64 {
-    let at = Timestamp::from_millisecond(at_ms).unwrap_or_default();
-    at_ms + i64::from(zone.to_offset(at).seconds()) * SECOND_MS
-}
-
-fn civil(local_ms: i64, pattern: &str) -> String {
-    Timestamp::from_millisecond(local_ms).unwrap_or_default().strftime(pattern).to_string()
-}
-
 /// Returns the columns and texts of labels.
 fn labels(left_ms: i64, cell_ms: i64, cells: u16, zone: &TimeZone) -> Vec<(u16, String)> {
-    let fits = |step_ms: &&i64| **step_ms >= cell_ms * LABEL_COLUMNS;
-    let step_ms = *STEPS_MS.iter().find(fits).unwrap_or(&STEPS_MS[STEPS_MS.len() - 1]);
+    let step_ms = tick_ms(|step_ms| step_ms >= cell_ms * LABEL_COLUMNS);
     let (mut labels, mut year) = (Vec::new(), None);
     for column in 0..cells {
         let begin_ms = local_ms(left_ms + i64::from(column) * cell_ms, zone);
@@ -90,7 +52,7 @@ fn labels(left_ms: i64, cell_ms: i64, cells: u16, zone: &TimeZone) -> Vec<(u16, 
         let text = match is_date {
             true if year.as_ref().is_some_and(|year| *year != of_year) => civil(round_ms, "%F"),
             true => civil(round_ms, "%m-%d"),
-            false if step_ms < MINUTE_MS => civil(round_ms, "%T"),
+            false if step_ms < 60_000 => civil(round_ms, "%T"),
             false => civil(round_ms, "%H:%M"),
         };
         year = Some(of_year);
@@ -104,6 +66,9 @@ fn labels(left_ms: i64, cell_ms: i64, cells: u16, zone: &TimeZone) -> Vec<(u16, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MINUTE_MS: i64 = 60_000;
+    const HOUR_MS: i64 = 60 * MINUTE_MS;
 
     /// 14:30 on the first of April 2026.
     const AT_MS: i64 = 1_775_053_800_000;

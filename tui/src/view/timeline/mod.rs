@@ -1,7 +1,6 @@
 //! The Timeline screen: agents as rows of cells, and the outages in the window below them.
 
 mod axis;
-mod cells;
 mod cursor;
 mod outages;
 
@@ -10,6 +9,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
 use super::frame::ScreenFrame;
+use super::state_cell::{self, RowKind};
 use crate::state::{AppState, FleetRow, TimelineFocus, TimelineRowKey};
 use crate::text::{TextAlign, percent};
 use crate::theme::{StyleRole, vitals_label};
@@ -98,14 +98,14 @@ fn draw_cells(
     let state = frame.state;
     let row = row_cells(state, areas, key);
     let kind = match key {
-        TimelineRowKey::Collector => cells::RowKind::Collector,
-        _ if is_group => cells::RowKind::Group,
-        _ => cells::RowKind::Agent,
+        TimelineRowKey::Collector => RowKind::Collector,
+        _ if is_group => RowKind::Group,
+        _ => RowKind::Agent,
     };
     let Some(mut out) = frame.line(area, line) else { return };
     out.gap(areas.name_columns);
     for cell in &row {
-        let (role, glyph) = cells::glyph(*cell, state.timeline.style, kind, state.glyphs);
+        let (role, glyph) = state_cell::glyph(*cell, state.timeline.style, kind, state.glyphs);
         out.put(role, glyph);
     }
     let availability = availability(&row).map_or_else(|| "-".to_owned(), |it| percent(Some(it)));

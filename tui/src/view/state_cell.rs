@@ -1,4 +1,4 @@
-//! How a cell of the timeline is drawn: two facts in one character, the worst state and how much of the
+//! How a cell of states over time is drawn: two facts in one character, the worst state and how much of the
 //! cell was bad.
 
 use heartline_operator::message::TimelineCell;
@@ -39,18 +39,21 @@ pub(super) fn glyph(
             _ => (StyleRole::Degraded, glyphs.gap),
         };
     }
-    if cell.bad_ms == 0 {
-        return (role, calm_glyph(worst, glyphs));
-    }
     let observed_ms = cell.observed_ms();
+    let is_short = |ms: u64| ms < observed_ms.div_ceil(SHORT_SHARE);
+    if cell.bad_ms == 0 {
+        // A moment in which nothing was known of an agent, as at a start of the collector, hides nothing.
+        return match worst.state {
+            State::Unknown if is_short(cell.other_ms) => (StyleRole::Healthy, glyphs.bars[0]),
+            _ => (role, calm_glyph(worst, glyphs)),
+        };
+    }
     match (style, kind) {
         (CellMode::Share, _) => (role, share_bar(cell.bad_ms, observed_ms, glyphs)),
         (CellMode::Worst, RowKind::Group) => {
             (role, DIGITS.get(cell.worst_agents as usize).copied().unwrap_or("+"))
         }
-        (CellMode::Worst, _) if cell.bad_ms < observed_ms.div_ceil(SHORT_SHARE) => {
-            (role, glyphs.short)
-        }
+        (CellMode::Worst, _) if is_short(cell.bad_ms) => (role, glyphs.short),
         (CellMode::Worst, _) => (role, bad_glyph(worst, glyphs)),
     }
 }
@@ -84,6 +87,8 @@ fn share_bar(bad_ms: u64, observed_ms: u64, glyphs: &ScreenGlyphs) -> &'static s
 
 #[cfg(test)]
 mod tests {
+    use heartline_operator::message::StateTimes;
+
     use super::*;
     use crate::text::GlyphSet;
 
@@ -137,6 +142,29 @@ mod tests {
         let partly = TimelineCell { unobserved_ms: 1, ..cell(AgentStatus::HEALTHY, 0, 999) };
         assert_eq!(drawn(partly, CellMode::Worst, RowKind::Agent), "▁");
         assert_eq!(drawn(partly, CellMode::Worst, RowKind::Collector), "·");
+    }
+
+    #[test]
+    fn the_times_in_all_states_of_a_cell_show_the_worst() {
+        let none = StateTimes::default();
+        let up = StateTimes { healthy: 1_000, ..none };
+        let shown = |times: StateTimes| {
+            drawn(TimelineCell::of_times(&times), CellMode::Worst, RowKind::Agent)
+        };
+        assert_eq!([shown(none), shown(up)], [" ", "▁"]);
+        assert_eq!(shown(StateTimes { unobserved: 999, healthy: 1, ..none }), "▁");
+        assert_eq!(shown(StateTimes { unobserved: 1_000, ..none }), "·");
+        assert_eq!(shown(StateTimes { degraded: 50, ..up }), "▖", "less than a twentieth");
+        assert_eq!(shown(StateTimes { degraded: 53, ..up }), "▅");
+        assert_eq!(shown(StateTimes { degraded: 53, unreachable: 1, ..up }), "█");
+        assert_eq!(shown(StateTimes { unreachable: 1, ..up }), "▖");
+        assert_eq!(shown(StateTimes { killed: 900, degraded: 100, ..none }), "▅");
+        assert_eq!(shown(StateTimes { killed: 1, ..up }), "×");
+        assert_eq!(shown(StateTimes { stopped: 1, unknown: 5, ..none }), "-");
+        assert_eq!(
+            [shown(StateTimes { unknown: 5, ..none }), shown(StateTimes { unknown: 5, ..up })],
+            ["?", "▁"]
+        );
     }
 
     #[test]
