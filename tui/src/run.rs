@@ -240,8 +240,8 @@ impl App {
             self.tick_at = now.plus_ms(self.to_next_second(now));
             self.update(AppEvent::Tick, now);
             self.schedule(RedrawPriority::Input);
-        } else if self.state.travel.play.is_some_and(|play| now >= play.due) {
-            self.update(AppEvent::PlayStep, now);
+        } else if self.state.wake_at().is_some_and(|at| now >= at) {
+            self.update(AppEvent::Wake, now);
             self.schedule(RedrawPriority::Data);
         }
         if self.pacer.is_rebuild_due(now) {
@@ -317,8 +317,8 @@ impl App {
             }
             (Some(_), _) => self.pacer.rebuild_timeout_ms(now),
         };
-        let play = self.state.travel.play.map(|play| play.due.since(now));
-        due.into_iter().chain(play).fold(tick, u64::min)
+        let wake = self.state.wake_at().map(|at| at.since(now));
+        due.into_iter().chain(wake).fold(tick, u64::min)
     }
 
     /// Returns the milliseconds to the next second of the collector's clock, at which ages change.

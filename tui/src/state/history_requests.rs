@@ -10,6 +10,9 @@ use crate::clock::MonoTime;
 
 /// How long nothing is asked after a question that failed.
 const RETRY_MS: u64 = 2_000;
+/// How long the cursor rests before what is large is asked for, and how long after a change of the fleet.
+const REST_MS: u64 = 300;
+const CHANGE_MS: u64 = 1_000;
 
 /// A question about the past, and what its answer is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,12 +89,30 @@ pub(crate) struct HistoryRequests {
     pub echo_ms: Option<i64>,
     /// Pages next to those that are shown are asked for, too.
     pub prefetch: bool,
+    /// What is large is not asked for on the timeline before this time: the cursor is on its way.
+    pub rests_at: Option<MonoTime>,
 }
 
 impl HistoryRequests {
     /// Returns whether a question can be asked now.
     pub(crate) fn is_free(&self, now: MonoTime) -> bool {
         !self.under_way && self.retry_at.is_none_or(|at| now >= at)
+    }
+
+    /// Notes that the cursor has moved.
+    pub(crate) fn record_motion(&mut self, now: MonoTime) {
+        // A single screen is drawn once, and waits for nothing.
+        self.rests_at = self.prefetch.then(|| now.plus_ms(REST_MS));
+    }
+
+    /// Notes that what is shown has changed by itself, which may go on.
+    pub(crate) fn record_change(&mut self, now: MonoTime) {
+        self.rests_at.get_or_insert(now.plus_ms(CHANGE_MS));
+    }
+
+    /// Returns whether the cursor rests.
+    pub(crate) fn is_resting(&self, now: MonoTime) -> bool {
+        self.rests_at.is_none_or(|at| now >= at)
     }
 
     /// Notes that the question under way has ended.

@@ -183,6 +183,13 @@ impl AppState {
         self.model().fleet.get(id).or_else(|| self.live.fleet.get(id))
     }
 
+    /// Returns when something is due that no event announces: a step of a played past, or what was not asked
+    /// for while the cursor moved.
+    pub(crate) fn wake_at(&self) -> Option<MonoTime> {
+        let play = self.travel.play.map(|play| play.due);
+        play.into_iter().chain(self.requests.rests_at).min()
+    }
+
     /// Returns the instant that is shown, or the collector's time now, in ms.
     pub(crate) fn cursor_ms(&self) -> i64 {
         self.travel.instant_ms().unwrap_or_else(|| self.live_ms())

@@ -72,6 +72,8 @@ pub(crate) struct OutageTable {
     pub has_more: bool,
     /// What they are those of.
     pub window: Option<OutageWindow>,
+    /// They may have changed since.
+    pub is_stale: bool,
     /// Number of the selected outage.
     pub selected: Option<i64>,
     /// Row of the selected outage.
@@ -170,7 +172,7 @@ impl OutageTable {
     /// Shows other outages, and finds the selected one again.
     pub(crate) fn set(&mut self, rows: Vec<Outage>, has_more: bool, window: OutageWindow) {
         self.rows = rows;
-        (self.has_more, self.window) = (has_more, Some(window));
+        (self.has_more, self.window, self.is_stale) = (has_more, Some(window), false);
         let found = self.rows.iter().position(|row| Some(row.id) == self.selected);
         self.select_row(found.unwrap_or(self.at));
     }

@@ -209,6 +209,13 @@ impl TimelineHarness {
         (rest, count)
     }
 
+    /// Lets the cursor rest, until all that is wanted then has come.
+    pub(super) fn rest(&mut self) {
+        self.0.now_ms += 300;
+        let effects = self.0.send(AppEvent::Wake);
+        self.answer_all(effects);
+    }
+
     pub(super) fn type_text(&mut self, text: &str) {
         let effects = self.0.type_text(text);
         self.answer_all(effects);

@@ -161,19 +161,19 @@ fn the_past_plays_until_a_key_stops_it_or_it_is_now() {
     assert_eq!(app.instant(), Some(NOW_MS - 2 * MINUTE));
     for _ in 0..4 {
         app.0.now_ms += 250;
-        let effects = app.0.send(AppEvent::PlayStep);
+        let effects = app.0.send(AppEvent::Wake);
         app.answer_all(effects);
     }
     assert_eq!(app.instant(), Some(NOW_MS - 2 * MINUTE + 60_000), "60 times as fast");
     app.keys("j");
     app.0.now_ms += 1_000;
-    let effects = app.0.send(AppEvent::PlayStep);
+    let effects = app.0.send(AppEvent::Wake);
     app.answer_all(effects);
     assert_eq!(app.instant(), Some(NOW_MS - MINUTE), "a key stops it");
     app.keys("p + +");
     for _ in 0..4 {
         app.0.now_ms += 250;
-        let effects = app.0.send(AppEvent::PlayStep);
+        let effects = app.0.send(AppEvent::Wake);
         app.answer_all(effects);
     }
     assert_eq!(app.instant(), None, "it has come to now");

@@ -1,7 +1,7 @@
 //! The Timeline screen.
 
 use heartline_operator::client::AccessMode;
-use heartline_operator::message::NoteCommand;
+use heartline_operator::message::{Event, FleetDelta, NoteCommand};
 use insta::assert_snapshot;
 
 use super::harness::AppHarness;
@@ -19,6 +19,7 @@ fn timelines() {
     ] {
         let mut app = TimelineHarness::new(size);
         app.keys("4 h h");
+        app.rest();
         assert_snapshot!(name, app.screen());
     }
     let ascii = TuiConfig { ascii: true, ..TuiConfig::default() };
@@ -36,11 +37,31 @@ fn only_what_is_missing_is_asked_for_and_next_pages_before_they_are_seen() {
     let tiles = app.0.state.timeline.tiles.len();
     // Within the window, and in pages that are there already.
     let (_, more) = app.keys("h h h h h h h h");
-    assert!(more <= 8, "the fleet of each instant, no cells: {more}");
+    assert_eq!(more, 0, "while a key is held, not the fleet of each instant");
+    app.rest();
+    assert_eq!(app.0.state.model().frozen_at_ms(), app.instant(), "where the cursor rests");
     assert_eq!(app.0.state.timeline.tiles.len(), tiles);
     let (_, page) = app.keys("H H H H H H H H H H");
     assert!(app.0.state.timeline.tiles.len() > tiles && page > 0);
     assert!(!app.screen().contains('░'), "nothing is left out:\n{}", app.screen());
+}
+
+#[test]
+fn outages_are_asked_for_again_once_something_has_happened() {
+    let mut app = TimelineHarness::new((80, 24));
+    app.keys("4");
+    app.rest();
+    let effects = app.0.wait(1_500);
+    app.answer_all(effects);
+    let event = heartline_operator::sample::events().pop().unwrap();
+    let events = vec![Event { cursor: event.cursor + 1, ..event }];
+    app.0.update_fleet(FleetDelta { events, ..app.0.no_changes() });
+    assert!(app.0.state.timeline.outages.is_stale);
+    app.rest();
+    assert!(app.0.state.timeline.outages.is_stale, "not at once: more may happen");
+    app.0.now_ms += 1_000;
+    app.rest();
+    assert!(!app.0.state.timeline.outages.is_stale);
 }
 
 #[test]

@@ -95,9 +95,12 @@ fn timeline_page(state: &AppState) -> Option<HistoryRequest> {
     if let Some(page) = in_window().find_map(|place| tiles_page(state, place, &visible)) {
         return Some(page);
     }
-    let others = past_fleet(state).or_else(|| outages_page(state, cells * cell_ms));
-    if others.is_some() {
-        return others;
+    // A key that is held would ask for the whole fleet at each step.
+    if state.requests.is_resting(state.now) {
+        let others = past_fleet(state).or_else(|| outages_page(state, cells * cell_ms));
+        if others.is_some() {
+            return others;
+        }
     }
     if !state.requests.prefetch {
         return None;
@@ -137,12 +140,10 @@ fn tiles_page(state: &AppState, place: TilePlace, rows: &[FleetRow]) -> Option<H
 
 /// Returns the question for the outages in the window, if they are not there.
 fn outages_page(state: &AppState, length_ms: i64) -> Option<HistoryRequest> {
-    let from_ms = state.timeline.left_ms;
-    let filter = state.list.filter.text().to_owned();
-    // Those of now change; each second is soon enough.
-    let to_ms = (from_ms + length_ms).min(state.live_ms().div_euclid(1_000) * 1_000 + 1_000);
-    let window = OutageWindow { from_ms, to_ms, filter };
-    if state.timeline.outages.window.as_ref() == Some(&window) {
+    let (from_ms, to_ms) = (state.timeline.left_ms, state.timeline.left_ms + length_ms);
+    let window = OutageWindow { from_ms, to_ms, filter: state.list.filter.text().to_owned() };
+    let outages = &state.timeline.outages;
+    if outages.window.as_ref() == Some(&window) && !outages.is_stale {
         return None;
     }
     let query = OutageQuery {

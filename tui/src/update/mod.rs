@@ -75,8 +75,8 @@ pub(crate) enum AppEvent {
     },
     /// An export ended: the message says what was written, or why nothing was.
     Exported(Result<String, String>),
-    /// A played past may move on.
-    PlayStep,
+    /// What [`AppState::wake_at`] tells is due.
+    Wake,
     /// A second of the collector's time has begun.
     Tick,
     /// The fleet list may be rebuilt, if it is stale.
@@ -134,7 +134,7 @@ pub(crate) enum ExportFormat {
 #[must_use = "a question that is not asked is waited for without end"]
 pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Vec<AppEffect> {
     state.now = now;
-    if !matches!(event, AppEvent::Tick | AppEvent::PlayStep | AppEvent::RebuildList) {
+    if !matches!(event, AppEvent::Tick | AppEvent::Wake | AppEvent::RebuildList) {
         state.mark_changed();
     }
     let mut effects = Vec::new();
@@ -142,7 +142,7 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
         AppEvent::Key(chord) => effects = keys::handle_key(state, chord),
         // What is not drawn takes no text.
         AppEvent::Paste(text) if state.is_overlay_drawn() => keys::paste(state, &text),
-        AppEvent::Paste(_) | AppEvent::PlayStep => {}
+        AppEvent::Paste(_) | AppEvent::Wake => {}
         // A program before this one may have left reports on.
         AppEvent::Mouse(_) if state.mouse == MouseMode::Terminal => {}
         AppEvent::Mouse(input) => navigation::handle_mouse(state, input),
@@ -182,7 +182,7 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
             history::record_answer(state, purpose, result);
         }
         AppEvent::NoteAnswered(Ok(())) => {
-            state.timeline.outages.window = None;
+            state.timeline.outages.is_stale = true;
             state.set_status(StyleRole::Text, "the note is written");
         }
         AppEvent::NoteAnswered(Err(why)) => {
@@ -195,6 +195,9 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
         }
         AppEvent::Tick => effects = tick(state).into_iter().collect(),
         AppEvent::RebuildList => rebuild_if_stale(state),
+    }
+    if state.requests.rests_at.is_some_and(|at| now >= at) {
+        state.requests.rests_at = None;
     }
     time_travel::play_on(state);
     if state.screen != Screen::Timeline && state.list.only.is_some() {
@@ -295,6 +298,11 @@ fn apply_update(state: &mut AppState, update: SubscriptionUpdate) {
     };
     let staleness = state.live.apply(update, state.now);
     state.tracker.observe(&state.live, &events, state.now);
+    if !events.is_empty() && state.screen == Screen::Timeline {
+        // They may begin or end outages.
+        state.timeline.outages.is_stale = true;
+        state.requests.record_change(state.now);
+    }
     if state.travel.is_past() {
         return;
     }

@@ -75,8 +75,8 @@ pub(crate) fn show_instant(state: &mut AppState, at_ms: i64) {
         return_to_live(state);
         return;
     }
-    let (live, now) = (&state.live, state.now);
-    state.travel.set_instant(at_ms, live, now);
+    state.travel.set_instant(at_ms, &state.live, state.now);
+    state.requests.record_motion(state.now);
     show_past(state);
 }
 
