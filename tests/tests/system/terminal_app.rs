@@ -5,7 +5,10 @@ use std::num::NonZero;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use heartline_tests::harness::{TestEnvironment, TestedProgram, task_count, wait_until};
+use heartline::Heartline;
+use heartline_tests::harness::{
+    CollectorProcess, TestEnvironment, TestedProgram, task_count, wait_until,
+};
 use portable_pty::{Child, CommandBuilder, MasterPty, NativePtySystem, PtySize, PtySystem as _};
 use rustix::process::Signal;
 use vt100::Parser;
@@ -71,16 +74,22 @@ impl Drop for AppTerminal {
     }
 }
 
+/// Starts `web`, which goes on, and `batch.1`, which has stopped.
+fn start_one_of_two(env: &TestEnvironment, collector: &CollectorProcess) -> [Heartline; 2] {
+    let operator = env.operator();
+    let agents =
+        ["batch.1", "web"].map(|name| env.emitter(name, collector.address(), 60_000).start());
+    wait_until("both are healthy", || operator.collector().summary.healthy == 2);
+    agents[0].stop();
+    wait_until("one has stopped", || operator.collector().summary.stopped == 1);
+    agents
+}
+
 #[test]
 fn a_stopped_agent_is_forgotten_from_the_app_and_its_history_stays() {
     let env = TestEnvironment::new();
     let collector = env.start_collector();
-    let operator = env.operator();
-    let [batch, _web] =
-        ["batch.1", "web"].map(|name| env.emitter(name, collector.address(), 60_000).start());
-    wait_until("both are healthy", || operator.collector().summary.healthy == 2);
-    batch.stop();
-    wait_until("one has stopped", || operator.collector().summary.stopped == 1);
+    let _agents = start_one_of_two(&env, &collector);
 
     let mut app = AppTerminal::open(&env);
     app.wait_for("STOPPED");
@@ -191,12 +200,7 @@ fn an_outage_is_found_looked_at_and_acknowledged_on_the_timeline() {
 fn the_app_looks_at_an_incident_file_without_a_collector() {
     let env = TestEnvironment::new();
     let mut collector = env.start_collector();
-    let operator = env.operator();
-    let [batch, _web] =
-        ["batch.1", "web"].map(|name| env.emitter(name, collector.address(), 60_000).start());
-    wait_until("both are healthy", || operator.collector().summary.healthy == 2);
-    batch.stop();
-    wait_until("one has stopped", || operator.collector().summary.stopped == 1);
+    let _agents = start_one_of_two(&env, &collector);
     let made = env.heartline("export --incident --between first..now --yes incident");
     assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
     collector.terminate();
