@@ -63,7 +63,8 @@ impl KillMemory {
     }
 
     /// Writes the states of a fleet, for every process that reads them from now on. They survive a crash of
-    /// the machine once [`Self::sync`] has returned; until then the file has these states or those before.
+    /// the machine once [`Self::sync`] has returned; before that the file has these states or those
+    /// before, or, where nothing is killed, it may be damaged, which says the same.
     pub(crate) fn write(
         &self,
         fleet: FleetTag,
@@ -73,10 +74,14 @@ impl KillMemory {
         self.try_write(&path, applied).map_err(|error| unwritable(path, &error))
     }
 
-    /// Makes durable what was written.
-    pub(crate) fn sync(&self) -> Result<(), EmitterProblem> {
-        let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
-        synced.map_err(|error| unwritable(self.dir.clone(), &error))
+    /// Makes durable what was written for a fleet.
+    pub(crate) fn sync(&self, fleet: FleetTag) -> Result<(), EmitterProblem> {
+        let sync = |path: &Path| {
+            let synced = File::open(path).and_then(|it| it.sync_all());
+            synced.map_err(|error| unwritable(path.to_owned(), &error))
+        };
+        sync(&self.path(fleet))?;
+        sync(&self.dir)
     }
 
     /// Returns the path of a fleet's file. Two agents never share one: no id has an `@`.
@@ -129,7 +134,8 @@ fn write_draft(draft: &Path, applied: &AppliedStates) -> io::Result<()> {
     // A umask may have taken the owner's rights, too.
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(format(applied).as_bytes())?;
-    file.sync_all()
+    // A kill is whole before it takes its place. Who is let go on does not wait for the disk.
+    if applied.is_killed() { file.sync_all() } else { Ok(()) }
 }
 
 /// Reads and parses a file; returns the default if there is none.
@@ -223,6 +229,7 @@ mod tests {
         assert_eq!(memory.read(Some(FLEET)), (AppliedStates::default(), vec![]));
         for applied in [killed(), resumed()] {
             memory.write(FLEET, &applied).unwrap();
+            memory.sync(FLEET).unwrap();
             assert_eq!(memory.read(Some(FLEET)), (applied, vec![]));
         }
         assert_eq!(fs::read_dir(dir.path().join("agents")).unwrap().count(), 1);
@@ -296,7 +303,9 @@ mod tests {
     fn a_directory_that_cannot_be_created_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("agents"), "a file in its place").unwrap();
-        let written = memory(dir.path()).write(FLEET, &killed());
-        assert!(matches!(written, Err(EmitterProblem::StateUnwritable { .. })));
+        let memory = memory(dir.path());
+        for done in [memory.write(FLEET, &killed()), memory.sync(FLEET)] {
+            assert!(matches!(done, Err(EmitterProblem::StateUnwritable { .. })));
+        }
     }
 }

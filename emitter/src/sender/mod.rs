@@ -217,8 +217,8 @@ impl SenderThread {
             self.apply_states();
             self.store_states();
         } else {
-            // Who is let go on may start a process, which reads the file. After a crash of the machine it may
-            // be that of the kill again: then the next answer of a collector lifts that.
+            // Who is let go on may start a process, which reads the file. A crash of the machine before it
+            // is synced may bring back that of the kill: then the next answer of a collector lifts that.
             let written = self.write_states();
             self.apply_states();
             self.sync_states(written);
@@ -247,8 +247,12 @@ impl SenderThread {
 
     /// Makes written states durable, and tells what went wrong.
     fn sync_states(&mut self, written: Option<Result<(), EmitterProblem>>) {
-        let (Some(memory), Some(written)) = (&self.settings.memory, written) else { return };
-        let problem = written.and_then(|()| memory.sync()).err();
+        let (Some(memory), Some(credentials), Some(written)) =
+            (&self.settings.memory, &self.credentials, written)
+        else {
+            return;
+        };
+        let problem = written.and_then(|()| memory.sync(credentials.fleet)).err();
         if let Some(problem) = &problem {
             self.log.warn(problem);
         }

@@ -23,8 +23,8 @@ fn two_processes_under_one_name_are_a_conflict_and_the_work_of_both_counts() {
 
     let mut done = first.finish();
     done = done.saturating_add(&second.finish());
-    wait_until("the work of both is stored", || counted().ok >= done.ok);
-    assert_eq!(counted(), done);
+    // The last beats of the two end at different times, and a failure may be the last task of one.
+    wait_until("the work of both is stored", || counted() == done);
     second.emitter().stop();
     wait_until("the conflict is over", || {
         operator.agent("twin").is_some_and(|it| it.vitals.reason != Some(Reason::Conflict))

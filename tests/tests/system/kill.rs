@@ -133,8 +133,10 @@ fn a_killed_emitter_begins_no_task_and_may_end_those_in_flight() {
     wait_until("it works again", || worker.begun() > begun + 20);
     let done = worker.finish();
     let total = || operator.agent(AGENT).unwrap().vitals.total;
-    wait_until("all of it is counted", || total().ok >= done.ok);
-    assert_eq!(total().failed, done.failed + 1, "the task that was held counts too");
+    // The task that was held counts, too, in whichever beat it comes.
+    wait_until("all of it is counted", || {
+        (total().ok, total().failed) == (done.ok, done.failed + 1)
+    });
 }
 
 #[test]
