@@ -86,7 +86,11 @@ fn a_kill_blocks_new_tasks_until_the_resume_and_lets_others_end() {
         let calls = calls.clone();
         move || calls.send("killed").unwrap()
     });
-    hb.on_resume(move || calls.send("resumed").unwrap());
+    let memory = state.path().to_owned();
+    hb.on_resume(move || {
+        assert!(!stored_states(&memory).contains("killed"), "a process that starts now works");
+        calls.send("resumed").unwrap();
+    });
     wait_until_live(&hb);
     let in_flight = hb.task();
     collector.command(4, true);
@@ -98,6 +102,7 @@ fn a_kill_blocks_new_tasks_until_the_resume_and_lets_others_end() {
     });
     in_flight.ok();
     until("no task is in flight", || collector.received().in_flight == 0);
+    assert!(stored_states(state.path()).contains("killed"));
 
     thread::scope(|scope| {
         let waits = scope.spawn(|| hb.task().ok());
@@ -330,6 +335,13 @@ fn a_kill_stored_by_an_earlier_version_holds_until_the_resume() {
     until("it is resumed", || !hb.killed());
     wait_until_live(&hb);
     assert!(!path.exists());
+}
+
+/// Returns what the files of all fleets say.
+fn stored_states(dir: &Path) -> String {
+    let files = std::fs::read_dir(dir).unwrap().map(|it| it.unwrap().path());
+    let stored = files.filter(|it| it.extension().is_some_and(|it| it == "desired"));
+    stored.map(|it| std::fs::read_to_string(it).unwrap()).collect()
 }
 
 /// Runs a future on this thread, to show that no runtime is needed.

@@ -86,6 +86,17 @@ export class KillMemory {
     }
   }
 
+  /** Removes the states of a fleet, which says of all that they run; `write` says what went wrong. */
+  remove(fleet: string): void {
+    for (const path of [this.#path(fleet), this.#unattributedPath()]) {
+      try {
+        rmSync(path, { force: true });
+      } catch {
+        // The write that follows replaces the file, or says why it can't.
+      }
+    }
+  }
+
   #write(path: string, text: string): void {
     mkdirSync(this.dir, { recursive: true, mode: 0o700 });
     // A name that nobody can foresee, and a new file: nobody can lead it elsewhere.

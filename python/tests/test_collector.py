@@ -86,6 +86,24 @@ def test_two_collectors_count_all_work_and_either_kills(collector: Collector, pl
             each.await_total("twice-seen", ok=2, failed=0)
 
 
+def test_who_is_resumed_starts_no_process_that_finds_the_kill(collector: Collector) -> None:
+    with heartline.start("starter", collector=collector.address) as hb:
+        collector.await_state("starter", "healthy")
+        for _ in range(5):
+            collector.kill("starter")
+            eventually(lambda: hb.killed, "it is killed")
+            assert hb.wait_until_resumed(0) is False
+            eventually(lambda: "killed" in kill_memory(collector, "starter"), "it is stored")
+            collector.resume("starter")
+            assert hb.wait_until_resumed(10)
+            assert "killed" not in kill_memory(collector, "starter")
+
+
+def kill_memory(collector: Collector, agent: str) -> str:
+    files = collector.place.desired_states.glob(f"{agent}@*.desired")
+    return "".join(file.read_text() for file in files)
+
+
 def test_a_kill_holds_tasks_until_the_resume_and_outlives_a_restart(collector: Collector) -> None:
     with collector.agent_program(
         """

@@ -26,7 +26,10 @@ def test_written_states_are_read_back_and_no_other_file_is_left(
     for states in (KILLED, RESUMED):
         assert memory.write(FLEET, states) is None
         assert memory.read(FLEET) == (states, [])
+        memory.remove(OTHER_FLEET)
     assert [file.name for file in (tmp_path / "agents").iterdir()] == [f"mail.3@{FLEET}.desired"]
+    memory.remove(FLEET)
+    assert memory.read(FLEET) == (AppliedStates(), [])
 
 
 def test_a_fleet_reads_its_own_states_and_all_where_it_is_not_known(

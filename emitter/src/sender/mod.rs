@@ -211,17 +211,20 @@ impl SenderThread {
     /// reports it, to this collector and to the others.
     fn apply_states_of(&mut self, changed: usize, now: MonoNanos) {
         let Some(applied) = self.links[changed].applied() else { return };
+        let was_killed = self.applied.is_killed();
         self.applied.clone_from(applied);
         self.links.iter_mut().for_each(|link| link.set_applied(&self.applied, now));
-        if self.applied.is_killed() {
-            self.apply_states();
-            self.store_states();
-        } else {
-            // Who is let go on may start a process, which reads the file. A crash of the machine before it
-            // is synced may bring back that of the kill: then the next answer of a collector lifts that.
-            let written = self.write_states();
-            self.apply_states();
-            self.sync_states(written);
+        if was_killed && !self.applied.is_killed() {
+            // Who is let go on may start a process, which must not find the kill, and waits for no disk.
+            self.take_stored_states_away();
+        }
+        self.apply_states();
+        self.store_states();
+    }
+
+    fn take_stored_states_away(&self) {
+        if let (Some(memory), Some(credentials)) = (&self.settings.memory, &self.credentials) {
+            memory.take_away(credentials.fleet);
         }
     }
 
@@ -235,24 +238,10 @@ impl SenderThread {
     }
 
     fn store_states(&mut self) {
-        let written = self.write_states();
-        self.sync_states(written);
-    }
-
-    /// Writes the states; `None` without a place for them.
-    fn write_states(&self) -> Option<Result<(), EmitterProblem>> {
-        let (memory, credentials) = (self.settings.memory.as_ref()?, self.credentials.as_ref()?);
-        Some(memory.write(credentials.fleet, &self.applied))
-    }
-
-    /// Makes written states durable, and tells what went wrong.
-    fn sync_states(&mut self, written: Option<Result<(), EmitterProblem>>) {
-        let (Some(memory), Some(credentials), Some(written)) =
-            (&self.settings.memory, &self.credentials, written)
-        else {
+        let (Some(memory), Some(credentials)) = (&self.settings.memory, &self.credentials) else {
             return;
         };
-        let problem = written.and_then(|()| memory.sync(credentials.fleet)).err();
+        let problem = memory.write(credentials.fleet, &self.applied).err();
         if let Some(problem) = &problem {
             self.log.warn(problem);
         }

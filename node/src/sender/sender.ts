@@ -209,11 +209,19 @@ export class Sender {
    * reports it, to this collector and to the others.
    */
   #applyStatesOf(changed: CollectorLink): void {
+    const wasKilled = this.#applied.isKilled;
     this.#applied = changed.applied ?? this.#applied;
     const now = this.host.now();
     for (const link of this.#links) link.setApplied(this.#applied, now);
+    // Who is let go on may start a process, which must not find the kill, and waits for no disk.
+    if (wasKilled && !this.#applied.isKilled) this.#removeStoredStates();
     this.#applyStates();
     this.#storeStates();
+  }
+
+  #removeStoredStates(): void {
+    if (this.#killMemory === null || this.#credentials === null) return;
+    this.#killMemory.remove(this.#credentials.fleet);
   }
 
   #applyStates(): void {

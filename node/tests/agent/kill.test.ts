@@ -19,6 +19,15 @@ after(() => collector.close());
 
 const kill = (name: string) =>
   collector.operator('kill', name, '--reason', 'test', '--yes', '--wait', '10s');
+const storedFiles = (name: string) => {
+  const dir = join(collector.dir, 's/heartline/agents');
+  const files = readdirSync(dir).filter((it) => it.startsWith(`${name}@`));
+  return files.map((file) => join(dir, file));
+};
+const storedStates = (name: string) =>
+  storedFiles(name)
+    .map((file) => readFileSync(file, 'utf8'))
+    .join('');
 const resume = (name: string) => collector.operator('resume', name, '--yes', '--wait', '10s');
 
 test('a task waits while the agent is killed, and one in flight goes on', async () => {
@@ -75,8 +84,10 @@ test('a task is refused where the program chose so', async () => {
     AgentKilled,
   );
   assert.throws(() => hb.taskSync(() => assert.fail('it must not run')), AgentKilled);
+  assert.match(storedStates('raises'), / killed\n$/);
   await resume('raises');
   await hb.resumed();
+  assert.doesNotMatch(storedStates('raises'), /killed/, 'a process that is started now works');
   assert.equal(await hb.task(async () => 1), 1);
   await hb.stop();
 });
@@ -93,13 +104,12 @@ test('a kill outlives the process, and a resume ends it', async () => {
   await kill('remembers');
   first.signal('SIGKILL');
   await first.ended();
-  const dir = join(collector.dir, 's/heartline/agents');
-  const file = readdirSync(dir).find((it) => it.startsWith('remembers@')) as string;
   assert.match(
-    readFileSync(join(dir, file), 'utf8'),
+    storedStates('remembers'),
     /^heartline 2 control [0-9a-f]{16} generation 1 killed\n$/,
   );
-  assert.equal(statSync(join(dir, file)).mode & 0o777, 0o600);
+  assert.equal(storedFiles('remembers').length, 1);
+  for (const file of storedFiles('remembers')) assert.equal(statSync(file).mode & 0o777, 0o600);
   await collector.kill9();
   const second = new AgentProcess(source, collector.environment);
   await new Promise((resolve) => setTimeout(resolve, 300));

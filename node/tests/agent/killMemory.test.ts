@@ -45,7 +45,10 @@ test('what is written is read back, for its owner alone, and no other file is le
   assert.equal(it.write(FLEET, killed), null);
   assert.equal(statSync(path).mode & 0o777, 0o600);
   assert.deepEqual(it.read(FLEET).applied.states, killed.states);
+  it.remove('01010101');
   assert.equal(readdirSync(dir).length, 1);
+  it.remove(FLEET);
+  assert.deepEqual(it.read(FLEET), { applied: AppliedStates.none, problems: [] });
 });
 
 test('a fleet reads its own states, and all where it is not known', () => {

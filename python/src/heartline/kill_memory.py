@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from stat import S_ISREG
@@ -65,6 +66,13 @@ class KillMemory:
                 "restart",
             )
         return None
+
+    def remove(self, fleet: str) -> None:
+        """Removes the states of a fleet, which says of all that they run; `write` says what went
+        wrong."""
+        for path in (self._path(fleet), self._unattributed_path()):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
     def _path(self, fleet: str) -> str:
         # Two agents never share one: no id has an `@`.

@@ -170,11 +170,19 @@ class Sender:
         applied = changed.applied
         if applied is None:
             return
+        was_killed = self._applied.is_killed
         self._applied = applied.copy()
         for link in self._links:
             link.set_applied(self._applied, now)
+        if was_killed and not self._applied.is_killed:
+            # Who is let go on may start a process, which must not find the kill, and waits for no disk.
+            self._remove_stored_states()
         self._apply_states()
         self._store_states()
+
+    def _remove_stored_states(self) -> None:
+        if self._settings.memory is not None and self._credentials is not None:
+            self._settings.memory.remove(self._credentials.fleet)
 
     def _apply_states(self) -> None:
         self._is_draining = self._applied.is_killed
