@@ -84,6 +84,26 @@ const fn gap_code(cause: GapCause) -> i64 {
     }
 }
 
+/// Statuses by their numbers: every event of a long history asks for one.
+static STATUSES: [Option<AgentStatus>; 128] = statuses();
+
+const fn statuses() -> [Option<AgentStatus>; 128] {
+    let mut statuses = [None; 128];
+    let mut states = State::ALL.as_slice();
+    while let [state, other_states @ ..] = states {
+        let mut status = AgentStatus { state: *state, reason: None };
+        statuses[StatusCode(status).code() as usize] = Some(status);
+        let mut reasons = Reason::ALL.as_slice();
+        while let [reason, other_reasons @ ..] = reasons {
+            status.reason = Some(*reason);
+            statuses[StatusCode(status).code() as usize] = Some(status);
+            reasons = other_reasons;
+        }
+        states = other_states;
+    }
+    statuses
+}
+
 impl StatusCode {
     /// Returns its number.
     pub(crate) const fn code(self) -> i64 {
@@ -96,13 +116,8 @@ impl StatusCode {
 
     /// Returns the status of a number; `None` if it stands for none.
     pub(crate) fn from_code(code: i64) -> Option<Self> {
-        let state = code.rem_euclid(REASON_STEP);
-        let state = State::ALL.into_iter().find(|it| state_code(*it) == state)?;
-        let reason = match code.div_euclid(REASON_STEP) {
-            0 => None,
-            reason => Some(Reason::ALL.into_iter().find(|it| reason_code(*it) == reason)?),
-        };
-        Some(Self(AgentStatus { state, reason }))
+        let status = usize::try_from(code).ok().and_then(|code| STATUSES.get(code));
+        status.copied().flatten().map(Self)
     }
 }
 

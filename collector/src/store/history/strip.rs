@@ -170,15 +170,14 @@ pub(crate) fn newest_entries(
     Ok(found)
 }
 
-/// Visits the events of a range of agents between two moments, both included, month by month: those of an
-/// agent in a month follow each other, in the order of their cursors.
+/// Visits the events of ranges of agents between two moments, both included, month by month: those of an agent
+/// in a month come together, in one part or some, in the order of their cursors.
 pub(crate) fn visit(
     conn: &Connection,
     agents: &[RangeInclusive<i64>],
     times_ms: &RangeInclusive<i64>,
-    mut visit: impl FnMut(i64, StripEntry),
+    mut visit: impl FnMut(i64, StripEntries<'_>),
 ) -> rusqlite::Result<()> {
-    let mut found = Vec::new();
     let sql = "SELECT key, strip FROM strips WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
     let mut statement = conn.prepare_cached(sql)?;
     for slot in slots(conn, times_ms)? {
@@ -187,14 +186,40 @@ pub(crate) fn visit(
             let mut rows = statement.query([first.start(), last.end()])?;
             while let Some(row) = rows.next()? {
                 let agent = (row.get::<_, i64>(0)? >> PART_BITS) & AGENT_MASK;
-                found.clear();
-                decode(slot, row.get_ref(1)?.as_blob()?, &mut found);
-                let within = found.iter().filter(|entry| times_ms.contains(&entry.at_ms));
-                within.for_each(|entry| visit(agent, *entry));
+                let strip = row.get_ref(1)?.as_blob()?;
+                visit(agent, StripEntries::new(slot, strip, times_ms.clone()));
             }
         }
     }
     Ok(())
+}
+
+/// The entries of a strip between two moments.
+pub(crate) struct StripEntries<'a> {
+    rest: &'a [u8],
+    at_ms: i64,
+    cursor: i64,
+    times_ms: RangeInclusive<i64>,
+}
+
+impl<'a> StripEntries<'a> {
+    fn new(slot: i64, strip: &'a [u8], times_ms: RangeInclusive<i64>) -> Self {
+        Self { rest: strip, at_ms: slot * SLOT_MS, cursor: 0, times_ms }
+    }
+}
+
+impl Iterator for StripEntries<'_> {
+    type Item = StripEntry;
+
+    /// Decodes the next entry; bytes that are none end the strip.
+    fn next(&mut self) -> Option<StripEntry> {
+        loop {
+            let entry = decode_entry(&mut self.rest, &mut self.at_ms, &mut self.cursor)?;
+            if self.times_ms.contains(&entry.at_ms) {
+                return Some(entry);
+            }
+        }
+    }
 }
 
 /// Returns the slots that there are between two moments.
@@ -293,12 +318,8 @@ pub(crate) fn decode_checked(mut strip: &[u8]) -> Option<Vec<StripEntry>> {
     Some(found)
 }
 
-/// Decodes a strip; bytes that are none end it.
-fn decode(slot: i64, mut strip: &[u8], found: &mut Vec<StripEntry>) {
-    let (mut at_ms, mut cursor) = (slot * SLOT_MS, 0_i64);
-    while let Some(entry) = decode_entry(&mut strip, &mut at_ms, &mut cursor) {
-        found.push(entry);
-    }
+fn decode(slot: i64, strip: &[u8], found: &mut Vec<StripEntry>) {
+    found.extend(StripEntries::new(slot, strip, i64::MIN..=i64::MAX));
 }
 
 fn decode_entry(strip: &mut &[u8], at_ms: &mut i64, cursor: &mut i64) -> Option<StripEntry> {
@@ -346,7 +367,7 @@ fn take(rest: &mut &[u8]) -> Option<u64> {
     loop {
         let (&byte, after) = rest.split_first()?;
         *rest = after;
-        number |= u64::from(byte & 0x7f).checked_shl(shift)?;
+        number |= u64::from(byte & 0x7f) << shift;
         if byte < 0x80 {
             return Some(number);
         }

@@ -54,9 +54,9 @@ fn read(conn: &Connection, query: &TimelineQuery, now_ms: i64) -> rusqlite::Resu
     let mut agents = painters(conn, query, known_ms)?;
     if grid.to_ms > known_ms {
         let times_ms = known_ms + 1..=grid.to_ms - 1;
-        strip::visit(conn, &ranges(&agents), &times_ms, |agent, entry| {
+        strip::visit(conn, &ranges(&agents), &times_ms, |agent, entries| {
             if let Some(painter) = agents.get_mut(&agent) {
-                painter.apply(&entry, &grid, &mut rows);
+                entries.for_each(|entry| painter.apply(&entry, &grid, &mut rows));
             }
         })?;
     }
@@ -108,25 +108,13 @@ impl CellGrid {
         usize::try_from((at_ms - self.from_ms) / self.cell_ms).unwrap_or(0)
     }
 
-    /// Returns a cell in which an agent had a status for a while.
-    fn piece(&self, cell: usize, from_ms: i64, to_ms: i64, status: AgentStatus) -> TimelineCell {
-        let unobserved_ms = match self.unobserved_ms[cell] {
+    /// Returns how much of a part of a cell was not observed.
+    fn unobserved_ms(&self, cell: usize, from_ms: i64, to_ms: i64) -> u64 {
+        match self.unobserved_ms[cell] {
             0 => 0,
             whole if self.times(cell) == (from_ms, to_ms) => whole,
             _ => self.unobserved.within(from_ms, to_ms),
-        };
-        let observed_ms = (to_ms - from_ms).cast_unsigned() - unobserved_ms;
-        let mut piece = TimelineCell { unobserved_ms, ..TimelineCell::default() };
-        if observed_ms == 0 {
-            return piece;
         }
-        (piece.worst, piece.worst_agents) = (Some(status), 1);
-        match status.state {
-            State::Healthy => piece.up_ms = observed_ms,
-            State::Degraded | State::Unreachable => piece.bad_ms = observed_ms,
-            State::Killed | State::Unknown => piece.other_ms = observed_ms,
-        }
-        piece
     }
 
     /// Returns the collector's own row.
@@ -134,13 +122,53 @@ impl CellGrid {
         let mut row = TimelineRow::default();
         for cell in 0..self.unobserved_ms.len() {
             let (from_ms, to_ms) = self.times(cell);
+            let mut open = OpenCell::begin(self, cell);
             let from_ms = from_ms.max(first_ms);
-            row.push(match from_ms < to_ms {
-                true => self.piece(cell, from_ms, to_ms, AgentStatus::HEALTHY),
-                false => TimelineCell::default(),
-            });
+            if from_ms < to_ms {
+                open.add(self, from_ms, to_ms, AgentStatus::HEALTHY);
+            }
+            row.push(open.painted);
         }
         row
+    }
+}
+
+/// A cell of one agent that is not whole yet.
+#[derive(Clone, Copy, Debug)]
+struct OpenCell {
+    cell: usize,
+    end_ms: i64,
+    painted: TimelineCell,
+    /// The precedence of its worst status; 0 while it has none.
+    precedence: u8,
+}
+
+impl OpenCell {
+    fn begin(grid: &CellGrid, cell: usize) -> Self {
+        let (_, end_ms) = grid.times(cell);
+        Self { cell, end_ms, painted: TimelineCell::default(), precedence: 0 }
+    }
+
+    /// Adds a status that the agent had for a while, later than those before.
+    fn add(&mut self, grid: &CellGrid, from_ms: i64, to_ms: i64, status: AgentStatus) {
+        let painted = &mut self.painted;
+        let unobserved_ms = grid.unobserved_ms(self.cell, from_ms, to_ms);
+        let observed_ms = (to_ms - from_ms).cast_unsigned() - unobserved_ms;
+        painted.unobserved_ms += unobserved_ms;
+        if observed_ms == 0 {
+            return;
+        }
+        match status.state {
+            State::Healthy => painted.up_ms += observed_ms,
+            State::Degraded | State::Unreachable => painted.bad_ms += observed_ms,
+            State::Killed | State::Unknown => painted.other_ms += observed_ms,
+        }
+        // Of two reasons for one state the later one is shown.
+        let precedence = precedence(status);
+        if precedence >= self.precedence {
+            (painted.worst, painted.worst_agents) = (Some(status), 1);
+            self.precedence = precedence;
+        }
     }
 }
 
@@ -150,62 +178,56 @@ struct AgentPainter {
     moment: AgentMoment,
     /// Until when it is painted.
     painted_ms: i64,
-    /// The cell that is not whole yet.
-    unfinished: Option<(usize, TimelineCell)>,
+    open: Option<OpenCell>,
 }
 
 impl AgentPainter {
     fn apply(&mut self, entry: &StripEntry, grid: &CellGrid, rows: &mut [Vec<TimelineCell>]) {
         let before = self.moment.status;
-        let mut after = self.moment;
-        after.apply(entry);
-        if after.status == before {
+        self.moment.apply(entry);
+        if self.moment.status == before {
             return;
         }
         // A transition can be stamped a little before one that was stored earlier.
-        self.paint_until(entry.at_ms, grid, rows);
-        self.moment = after;
+        self.paint(before, entry.at_ms, grid, rows);
         self.painted_ms = self.painted_ms.max(entry.at_ms);
     }
 
     fn finish(&mut self, grid: &CellGrid, rows: &mut [Vec<TimelineCell>]) {
-        self.paint_until(grid.to_ms, grid, rows);
-        self.flush(rows);
+        self.paint(self.moment.status, grid.to_ms, grid, rows);
+        if let Some(open) = self.open.take() {
+            self.close(open, rows);
+        }
     }
 
-    fn paint_until(&mut self, until_ms: i64, grid: &CellGrid, rows: &mut [Vec<TimelineCell>]) {
-        let Some(status) = self.moment.status else { return };
+    /// Paints a status from where it is painted until a moment.
+    fn paint(
+        &mut self,
+        status: Option<AgentStatus>,
+        until_ms: i64,
+        grid: &CellGrid,
+        rows: &mut [Vec<TimelineCell>],
+    ) {
+        let Some(status) = status else { return };
         while self.painted_ms < until_ms {
-            let cell = grid.cell_of(self.painted_ms);
-            let to_ms = grid.times(cell).1.min(until_ms);
-            let piece = grid.piece(cell, self.painted_ms, to_ms, status);
-            match &mut self.unfinished {
-                Some((open, before)) if *open == cell => add_later(before, &piece),
-                _ => {
-                    self.flush(rows);
-                    self.unfinished = Some((cell, piece));
+            let mut open = match self.open.take() {
+                Some(open) if self.painted_ms < open.end_ms => open,
+                before => {
+                    if let Some(before) = before {
+                        self.close(before, rows);
+                    }
+                    OpenCell::begin(grid, grid.cell_of(self.painted_ms))
                 }
-            }
+            };
+            let to_ms = open.end_ms.min(until_ms);
+            open.add(grid, self.painted_ms, to_ms, status);
             self.painted_ms = to_ms;
+            self.open = Some(open);
         }
     }
 
-    fn flush(&mut self, rows: &mut [Vec<TimelineCell>]) {
-        if let Some((cell, painted)) = self.unfinished.take() {
-            self.rows.iter().for_each(|row| rows[*row][cell].add(&painted));
-        }
-    }
-}
-
-/// Adds what the same agent was later in a cell.
-fn add_later(cell: &mut TimelineCell, later: &TimelineCell) {
-    cell.add(later);
-    cell.worst_agents = cell.worst_agents.min(1);
-    // Of two reasons for one state the later one is shown.
-    if let (Some(worst), Some(status)) = (cell.worst, later.worst)
-        && precedence(worst) == precedence(status)
-    {
-        cell.worst = Some(status);
+    fn close(&self, open: OpenCell, rows: &mut [Vec<TimelineCell>]) {
+        self.rows.iter().for_each(|row| rows[*row][open.cell].add(&open.painted));
     }
 }
 
@@ -222,7 +244,7 @@ fn painters(
                 rows: Vec::new(),
                 moment: AgentMoment::default(),
                 painted_ms: known_ms,
-                unfinished: None,
+                open: None,
             });
             if painter.rows.last() != Some(&row) {
                 painter.rows.push(row);
