@@ -27,7 +27,7 @@ pub(crate) struct FinalFleet {
 
 impl FinalFleet {
     pub(crate) fn read(reader: &mut StoreReader, at_ms: i64) -> Result<Self, ReadError> {
-        Ok(match reader.past(at_ms)? {
+        Ok(match reader.past(at_ms, true)? {
             PastReading::Fleet(fleet) => Self {
                 summary: fleet.summary(),
                 entries: fleet.agents.iter().map(PastAgent::to_entry).collect(),

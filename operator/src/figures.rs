@@ -30,6 +30,11 @@ impl RecentWork {
         sum as f64 / recent.len().max(1) as f64
     }
 
+    /// Returns whether anything is known of it: of the past, work is read after the rest.
+    pub fn is_known(&self) -> bool {
+        self.window_ms > 0
+    }
+
     pub fn cost_usd(&self) -> f64 {
         dollars(self.cost_nano_usd)
     }
@@ -41,13 +46,13 @@ impl RecentWork {
 
     /// Returns the cost an hour, over the window.
     pub fn cost_per_hour_usd(&self) -> f64 {
-        if self.window_ms == 0 { 0.0 } else { self.cost_usd() * HOUR_MS / self.window_ms as f64 }
+        if self.is_known() { self.cost_usd() * HOUR_MS / self.window_ms as f64 } else { 0.0 }
     }
 }
 
 impl AgentEntry {
     /// Returns [`RecentWork::rate_of_whole_minutes`]; `None` while the agent works, and no whole minute of it has
-    /// passed yet, and of a past whose minutes are not kept any more.
+    /// passed yet, of a past whose minutes are not kept any more, and where nothing is known.
     pub fn tasks_per_minute(&self, now_ms: i64) -> Option<f64> {
         let work = &self.work;
         let has_worked = work.ok > 0 || work.failed > 0;
@@ -56,7 +61,7 @@ impl AgentEntry {
         let is_first = works && work.per_minute.iter().all(|&tasks| tasks == 0);
         let is_forgotten =
             has_worked && self.vitals.last_beat_ms.is_none() && work.per_minute.is_empty();
-        (!is_first && !is_forgotten).then(|| work.rate_of_whole_minutes())
+        (work.is_known() && !is_first && !is_forgotten).then(|| work.rate_of_whole_minutes())
     }
 }
 

@@ -164,6 +164,7 @@ impl FleetColumn {
             Self::P95 => (StyleRole::Text, quantile(|all| all.p95)),
             Self::P99 => (StyleRole::Text, quantile(|all| all.p99)),
             Self::Tasks => (StyleRole::Text, rate_if_known(entry.tasks_per_minute(now_ms))),
+            Self::Cost if !work.is_known() => (StyleRole::Text, "-".to_owned()),
             Self::Cost => (StyleRole::Text, cost(work.cost_today_nano_usd)),
             Self::Boot => (by_state(&[Reason::Conflict]), session_label(entry)),
             Self::Load => (StyleRole::Text, load_bars(&work.per_minute, glyphs)),

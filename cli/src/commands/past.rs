@@ -1,7 +1,7 @@
 //! `heartline status --at T`: the fleet as it was at a moment.
 
 use heartline_operator::client::ClientError;
-use heartline_operator::message::{ErrorCode, PastAgent, PastFleet, Reply, Request};
+use heartline_operator::message::{ErrorCode, PastAgent, PastFleet, PastWork, Reply, Request};
 use heartline_operator::time::{TimeContext, describe};
 use heartline_operator::{WorstFirst, json, text};
 
@@ -43,7 +43,7 @@ pub(crate) async fn run(
     // By the collector's clock: the one of this machine may be wrong.
     let now_ms = client.greeting().collector.at_ms;
     let at_ms = moment.resolve(now_ms)?;
-    let fleet = match client.request(Request::Past { at_ms, filter }).await {
+    let fleet = match client.request(Request::Past { at_ms, filter, with_work: true }).await {
         Ok(Reply::Past(fleet)) => fleet,
         Ok(_) => return Err(ClientError::Unexpected { what: "past" }.into()),
         Err(ClientError::Refused { code: ErrorCode::NotFound, message }) => {
@@ -79,7 +79,7 @@ fn describe_fleet(
             gap.cause.name()
         )));
     }
-    if fleet.agents.iter().any(|agent| agent.is_work_of_hour) {
+    if fleet.work == PastWork::HourOf && !fleet.agents.is_empty() {
         lines.push("~ work of the whole hour: finer work is not kept for so long".to_owned());
     }
     if !fleet.agents.is_empty() {
@@ -87,20 +87,20 @@ fn describe_fleet(
         sorted.sort_by_cached_key(|agent| {
             WorstFirst::new(agent.status.state, agent.since_ms, &agent.agent)
         });
-        let rows = sorted.into_iter().map(|agent| row(agent, fleet.at_ms, formatter).to_vec());
+        let rows = sorted.into_iter().map(|agent| row(agent, fleet, formatter).to_vec());
         lines.push(format!("\n{}", table::draw(&COLUMNS, rows, columns).trim_end()));
     }
     lines.join("\n")
 }
 
-fn row(past: &PastAgent, at_ms: i64, formatter: StateFormatter) -> [String; COLUMNS.len()] {
+fn row(past: &PastAgent, fleet: &PastFleet, formatter: StateFormatter) -> [String; COLUMNS.len()] {
     let none = || "-".to_owned();
     let work = &past.work;
-    let mark = if past.is_work_of_hour { "~" } else { "" };
+    let mark = if fleet.work == PastWork::HourOf { "~" } else { "" };
     let latency = |of: fn(&heartline_operator::message::LatencyQuantiles) -> u64| {
         work.latency.as_ref().map_or_else(none, |it| format!("{mark}{}", text::latency(of(it))))
     };
-    let since_ms = at_ms.saturating_sub(past.since_ms).max(0).cast_unsigned();
+    let since_ms = fleet.at_ms.saturating_sub(past.since_ms).max(0).cast_unsigned();
     [
         formatter.status(past.status),
         past.agent.clone(),

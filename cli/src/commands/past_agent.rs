@@ -3,7 +3,8 @@
 use heartline_operator::client::{Client, ClientError};
 use heartline_operator::json;
 use heartline_operator::message::{
-    ErrorCode, Event, EventOrder, EventQuery, Outage, OutageQuery, PastFleet, Reply, Request,
+    ErrorCode, Event, EventOrder, EventQuery, Outage, OutageQuery, PastFleet, PastWork, Reply,
+    Request,
 };
 use heartline_operator::text;
 use heartline_operator::time::{TimeContext, describe};
@@ -55,14 +56,16 @@ pub(crate) async fn run(
 
 async fn request(client: &Client, name: &str, at_ms: i64) -> Result<PastAgentDetail, CliError> {
     // Names are matched one by one: a filter would read a pattern in them.
-    let mut fleet = match client.request(Request::Past { at_ms, filter: String::new() }).await {
-        Ok(Reply::Past(fleet)) => fleet,
-        Ok(_) => return Err(ClientError::Unexpected { what: "past" }.into()),
-        Err(ClientError::Refused { code: ErrorCode::NotFound, message }) => {
-            return Err(CliError::NotDone(message));
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let mut fleet =
+        match client.request(Request::Past { at_ms, filter: String::new(), with_work: true }).await
+        {
+            Ok(Reply::Past(fleet)) => fleet,
+            Ok(_) => return Err(ClientError::Unexpected { what: "past" }.into()),
+            Err(ClientError::Refused { code: ErrorCode::NotFound, message }) => {
+                return Err(CliError::NotDone(message));
+            }
+            Err(error) => return Err(error.into()),
+        };
     fleet.agents.retain(|agent| agent.agent == name);
     if fleet.agents.is_empty() {
         let at = text::timestamp(at_ms);
@@ -97,7 +100,7 @@ async fn request(client: &Client, name: &str, at_ms: i64) -> Result<PastAgentDet
 }
 
 fn describe_agent(detail: &PastAgentDetail, now_ms: i64, formatter: StateFormatter) -> String {
-    let PastFleet { at_ms, gap, agents } = &detail.fleet;
+    let PastFleet { at_ms, gap, work: of, agents } = &detail.fleet;
     let Some(agent) = agents.first() else { return String::new() };
     let for_ms = at_ms.saturating_sub(agent.since_ms).max(0).cast_unsigned();
     let mut lines = vec![
@@ -117,7 +120,10 @@ fn describe_agent(detail: &PastAgentDetail, now_ms: i64, formatter: StateFormatt
     let mut rows = identity_rows(&agent.identity);
     rows.push(("starts", agent.starts.to_string()));
     let work = &agent.work;
-    let of = if agent.is_work_of_hour { " in the whole hour (finer work is not kept)" } else { "" };
+    let of = match of {
+        PastWork::HourOf => " in the whole hour (finer work is not kept)",
+        PastWork::HourUntil | PastWork::NotRead => "",
+    };
     rows.push((
         "last hour",
         format!("{} ok, {} failed, {}{of}", work.ok, work.failed, text::money(work.cost_nano_usd)),

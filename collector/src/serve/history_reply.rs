@@ -29,7 +29,9 @@ pub fn answer(reader: &mut StoreReader, request: Request, now_ms: i64) -> Histor
         Request::AgentHistory(query) => agent_history(reader, &query, now_ms),
         Request::FleetHistory(query) => fleet_history(reader, query, now_ms),
         Request::AgentNames(query) => agent_names(reader, &query),
-        Request::Past { at_ms, filter } => past(reader, at_ms, &filter, now_ms),
+        Request::Past { at_ms, filter, with_work } => {
+            past(reader, (at_ms, with_work), &filter, now_ms)
+        }
         Request::Moment { at_ms } => Ok(Ok(Reply::Moment(reader.moment(at_ms)?))),
         Request::Timeline(query) => timeline(reader, query, now_ms),
         _ => Ok(refused("this is no question about the past".to_owned())),
@@ -112,7 +114,12 @@ fn history<T>(reading: HistoryReading<T>, agent: Option<&str>) -> Result<Box<T>,
 }
 
 /// Answers with the agents as they were at a moment.
-fn past(reader: &mut StoreReader, at_ms: i64, filter: &str, now_ms: i64) -> HistoryReply {
+fn past(
+    reader: &mut StoreReader,
+    (at_ms, with_work): (i64, bool),
+    filter: &str,
+    now_ms: i64,
+) -> HistoryReply {
     let filter = match parse(filter) {
         Ok(filter) => filter,
         Err(refusal) => return Ok(Err(refusal)),
@@ -122,11 +129,11 @@ fn past(reader: &mut StoreReader, at_ms: i64, filter: &str, now_ms: i64) -> Hist
         let now = text::timestamp(now_ms);
         return Ok(refused(format!("{at} has not come yet: it is {now}")));
     }
-    Ok(match reader.past(at_ms)? {
+    Ok(match reader.past(at_ms, with_work || !filter.is_empty())? {
         PastReading::Fleet(fleet) => {
-            let PastFleet { gap, mut agents, .. } = fleet;
+            let PastFleet { gap, work, mut agents, .. } = fleet;
             agents.retain(|agent| filter.matches(&agent.to_entry(), at_ms));
-            Ok(Reply::Past(PastFleet { at_ms, gap, agents }))
+            Ok(Reply::Past(PastFleet { at_ms, gap, work, agents }))
         }
         PastReading::BeforeFirst(first_ms) => {
             let message = match first_ms {

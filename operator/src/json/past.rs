@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::SCHEMA;
 use super::agent::{LabelMap, WorkDocument};
-use crate::message::{Event, Outage, PastAgent, PastFleet};
+use crate::message::{Event, Outage, PastAgent, PastFleet, PastWork};
 use crate::text::timestamp;
 
 /// Returns the document of `status --at T --json`.
@@ -18,7 +18,7 @@ pub fn past(fleet: &PastFleet) -> Value {
         "at": timestamp(fleet.at_ms),
         "gap": gap,
         "summary": fleet.summary(),
-        "agents": fleet.agents.iter().map(|agent| agent_object(agent, fleet.at_ms)).collect::<Vec<_>>(),
+        "agents": fleet.agents.iter().map(|agent| agent_object(agent, fleet)).collect::<Vec<_>>(),
     })
 }
 
@@ -28,14 +28,14 @@ pub fn past_agent(fleet: &PastFleet, outage: Option<&Outage>, events: &[Event]) 
     let fields = document.as_object_mut()?;
     fields.remove("summary");
     fields.remove("agents");
-    fields.insert("agent".into(), agent_object(fleet.agents.first()?, fleet.at_ms));
+    fields.insert("agent".into(), agent_object(fleet.agents.first()?, fleet));
     // What it lasted is said as of then.
     fields.insert("outage".into(), outage.map(|it| super::outage(it, fleet.at_ms)).into());
     fields.insert("events".into(), events.iter().map(super::event).collect());
     Some(document)
 }
 
-fn agent_object(past: &PastAgent, at_ms: i64) -> Value {
+fn agent_object(past: &PastAgent, fleet: &PastFleet) -> Value {
     let shared = &past.identity.shared;
     json!({
         "agent": past.agent,
@@ -47,8 +47,8 @@ fn agent_object(past: &PastAgent, at_ms: i64) -> Value {
         "reason": past.status.reason,
         "since": timestamp(past.since_ms),
         "starts": past.starts,
-        "work": WorkDocument::new(&past.to_entry(), at_ms),
-        "work_is_of_hour": past.is_work_of_hour,
+        "work": WorkDocument::new(&past.to_entry(), fleet.at_ms),
+        "work_is_of_hour": fleet.work == PastWork::HourOf,
         "version": shared.version,
         "framework": shared.framework,
     })

@@ -96,6 +96,7 @@ pub struct CommandStatus {
 /// Work over a window of time that ends now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RecentWork {
+    /// 0: nothing is known of it.
     pub window_ms: u64,
     /// Tasks that succeeded.
     pub ok: u64,

@@ -41,7 +41,7 @@ pub use incident::{
     INCIDENT_CHUNK, IncidentContents, IncidentQuery, IncidentTexts, IncidentUpdate,
 };
 pub use outage::{NoteCommand, OUTAGES_MAX, Outage, OutageNote, OutageQuery};
-pub use past::{MomentInfo, PastAgent, PastFleet, PastGap};
+pub use past::{MomentInfo, PastAgent, PastFleet, PastGap, PastWork};
 pub use selector::{
     AgentSelector, SelectionPreview, UnknownName, is_pattern, is_similar, selection_fingerprint,
 };
@@ -111,8 +111,9 @@ pub enum Request {
     /// A page of the names of agents that were known in a range of time ([`Reply::AgentNames`]).
     AgentNames(AgentNamesQuery),
     /// Agents as they were at a moment ([`Reply::Past`]), those that match a
-    /// [`Filter`](crate::Filter).
-    Past { at_ms: i64, filter: String },
+    /// [`Filter`](crate::Filter). Their work takes longer to read than the rest of a large fleet; with a filter
+    /// it is read in any case.
+    Past { at_ms: i64, filter: String, with_work: bool },
     /// What is known of a moment ([`Reply::Moment`]).
     Moment { at_ms: i64 },
     /// The states of agents in cells ([`Reply::Timeline`]).

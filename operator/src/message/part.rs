@@ -47,8 +47,8 @@ impl Reply {
             }
             Self::Past(mut fleet) => {
                 let agents = split_list(&mut fleet.agents)?;
-                let PastFleet { at_ms, gap, .. } = fleet;
-                let rest = PastFleet { at_ms, gap, agents };
+                let PastFleet { at_ms, gap, work, .. } = fleet;
+                let rest = PastFleet { at_ms, gap, work, agents };
                 Some((part(Self::Past(fleet)), Self::Past(rest)))
             }
             Self::FleetHistory(mut history) => {

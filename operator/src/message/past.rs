@@ -12,8 +12,22 @@ pub struct PastFleet {
     pub at_ms: i64,
     /// The collector did not observe the moment: it is as it was before.
     pub gap: Option<PastGap>,
+    pub work: PastWork,
     /// By name, in natural order.
     pub agents: Vec<PastAgent>,
+}
+
+/// Of when the work of a [`PastFleet`] is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PastWork {
+    /// It was not asked for: that of no agent is there.
+    #[default]
+    NotRead,
+    /// Of the hour until the moment.
+    HourUntil,
+    /// Of the whole hour that holds the moment: finer work is not kept so long.
+    HourOf,
 }
 
 /// What is known of a moment.
@@ -48,10 +62,8 @@ pub struct PastAgent {
     pub since_ms: i64,
     /// Starts until then.
     pub starts: u32,
-    /// Its work of the hour until then, or of the hour that holds the moment.
+    /// Its work, as [`PastFleet::work`] says.
     pub work: RecentWork,
-    /// The work is that of the whole hour that holds the moment: finer work is not kept so long.
-    pub is_work_of_hour: bool,
 }
 
 impl PastAgent {

@@ -5,8 +5,8 @@ use heartline_vocabulary::{AgentRowId, AgentStatus, GapCause, Reason};
 use super::{HOUR, MINUTE, NOW_MS, SECOND, healthy_agent, silent_agent};
 use crate::message::{
     AgentHistory, FleetHistory, HistoryStep, IncidentContents, IncidentTexts, LatencyQuantiles,
-    Outage, OutageFigures, OutageNote, PastAgent, PastFleet, PastGap, StateTimes, Timeline,
-    TimelineCell, TimelineRow,
+    Outage, OutageFigures, OutageNote, PastAgent, PastFleet, PastGap, PastWork, StateTimes,
+    Timeline, TimelineCell, TimelineRow,
 };
 
 /// Returns what an incident file of the sample fleet has in it.
@@ -90,7 +90,6 @@ pub fn past_fleet() -> PastFleet {
         since_ms,
         starts: 2,
         work: entry.work,
-        is_work_of_hour: id == 2,
     };
     let silent = AgentStatus::unreachable(Reason::Silent);
     PastFleet {
@@ -100,6 +99,7 @@ pub fn past_fleet() -> PastFleet {
             to_ms: at_ms + 10 * SECOND,
             cause: GapCause::Down,
         }),
+        work: PastWork::HourOf,
         agents: vec![
             agent(1, healthy_agent(1, "order-processor"), AgentStatus::HEALTHY, at_ms - 5 * HOUR),
             agent(2, silent_agent(2, "report-generator"), silent, at_ms - 2 * MINUTE),

@@ -26,7 +26,7 @@ pub(crate) fn idle_agent(key: u32, agent: &str) -> AgentEntry {
             total: WorkTotals::default(),
             ..healthy.vitals
         },
-        work: RecentWork::default(),
+        work: RecentWork { window_ms: 3_600_000, ..RecentWork::default() },
         ..healthy
     }
 }
@@ -193,7 +193,7 @@ pub(crate) fn requests() -> Vec<Request> {
             limit: 7,
             ..AgentNamesQuery::default()
         }),
-        Request::Past { at_ms: NOW_MS, filter: "host:m3*".into() },
+        Request::Past { at_ms: NOW_MS, filter: "host:m3*".into(), with_work: true },
         Request::Moment { at_ms: NOW_MS },
         Request::Timeline(TimelineQuery {
             from_ms: NOW_MS - HOUR,

@@ -245,7 +245,7 @@ fn third_host() -> Vec<AgentEntry> {
         since_ms: NOW_MS - 40 * SECOND,
         ..unknown.vitals
     };
-    unknown.work = RecentWork::default();
+    unknown.work = RecentWork { window_ms: 3_600_000, ..RecentWork::default() };
     let mut all = vec![conflicting, unknown];
     all.extend(numbered(16..20, "edge-worker"));
     all

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use heartline_operator::client::AccessMode;
 use heartline_operator::message::{
-    AgentEntry, AgentVitals, CollectorStatus, Event, EventKind, PastFleet, PastGap,
+    AgentEntry, AgentVitals, CollectorStatus, Event, EventKind, PastFleet, PastGap, PastWork,
 };
 use heartline_operator::{FleetMirror, SubscriptionUpdate};
 use heartline_vocabulary::{AgentRowId, State};
@@ -35,8 +35,8 @@ pub(crate) struct FleetModel {
 pub(crate) struct UnknownPast {
     /// Of the collector only its name is known, not what it had counted.
     pub counters: bool,
-    /// Work is that of the whole hour.
-    pub finer_work: bool,
+    /// Of when the work is; `None`: it is that of the last hour.
+    pub work: Option<PastWork>,
     /// The moment was not observed: the fleet is as it was before.
     pub gap: Option<PastGap>,
 }
@@ -89,7 +89,7 @@ impl FleetModel {
     pub(crate) fn of_past(past: &PastFleet, live: &Self) -> Self {
         let unknown = UnknownPast {
             counters: true,
-            finer_work: past.agents.iter().any(|agent| agent.is_work_of_hour),
+            work: Some(past.work).filter(|work| *work != PastWork::HourUntil),
             gap: past.gap,
         };
         let live = live.collector();

@@ -1,5 +1,7 @@
 //! Time travel: the instant of the past that all screens show, and the ways to and from it.
 
+use heartline_operator::message::{Event, PastWork};
+
 use super::model::FleetModel;
 use crate::clock::MonoTime;
 
@@ -87,6 +89,12 @@ impl TimeTravel {
         (past.model.frozen_at_ms() != Some(past.at_ms)).then_some(past.at_ms)
     }
 
+    /// Returns the instant of which the fleet is loaded without its work.
+    pub(crate) fn missing_work_ms(&self) -> Option<i64> {
+        let past = self.past.as_ref().filter(|_| self.missing_fleet_ms().is_none())?;
+        (past.model.unknown.work == Some(PastWork::NotRead)).then_some(past.at_ms)
+    }
+
     /// Returns the instant until which the events are not loaded.
     pub(crate) fn missing_events_ms(&self) -> Option<i64> {
         let past = self.past.as_ref()?;
@@ -104,11 +112,7 @@ impl TimeTravel {
     }
 
     /// Shows the events until an instant, unless another one is wanted by now. Returns whether they are.
-    pub(crate) fn show_events(
-        &mut self,
-        at_ms: i64,
-        events: Vec<heartline_operator::message::Event>,
-    ) -> bool {
+    pub(crate) fn show_events(&mut self, at_ms: i64, events: Vec<Event>) -> bool {
         let Some(past) = self.past.as_mut().filter(|past| past.at_ms == at_ms) else {
             return false;
         };

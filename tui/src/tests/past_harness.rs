@@ -72,7 +72,7 @@ pub(super) fn answer(agents: &[AgentEntry], now_ms: i64, request: &Request) -> R
             }
             Reply::Outages { outages: found, next: None }
         }
-        Request::Past { at_ms, .. } => {
+        Request::Past { at_ms, with_work, .. } => {
             let past = |entry: &AgentEntry| PastAgent {
                 id: entry.id,
                 agent: entry.agent.clone(),
@@ -80,15 +80,19 @@ pub(super) fn answer(agents: &[AgentEntry], now_ms: i64, request: &Request) -> R
                 status: status_at(&entry.agent, *at_ms),
                 since_ms: at_ms - HOUR,
                 starts: 1,
-                work: entry.work.clone(),
-                is_work_of_hour: *at_ms < now_ms - 2 * DAY,
+                work: if *with_work { entry.work.clone() } else { RecentWork::default() },
             };
             let agents = agents.iter().map(past).collect();
             let Reply::Moment(moment) = answer(&[], now_ms, &Request::Moment { at_ms: *at_ms })
             else {
                 unreachable!()
             };
-            Reply::Past(PastFleet { at_ms: *at_ms, gap: moment.gap, agents })
+            let work = match with_work {
+                true if *at_ms < now_ms - 2 * DAY => PastWork::HourOf,
+                true => PastWork::HourUntil,
+                false => PastWork::NotRead,
+            };
+            Reply::Past(PastFleet { at_ms: *at_ms, gap: moment.gap, work, agents })
         }
         Request::Events(query) => {
             let mut events = sample::events();

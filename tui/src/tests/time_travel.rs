@@ -1,6 +1,9 @@
 //! Every screen as it was at an instant.
 
+use heartline_operator::client::AccessMode;
+use heartline_operator::message::AgentEntry;
 use heartline_operator::sample::NOW_MS;
+use heartline_vocabulary::AgentRowId;
 
 use super::past_harness::{HOUR, MINUTE, TimelineHarness, answer, outage_times};
 use crate::state::{FleetModel, Screen};
@@ -115,6 +118,38 @@ fn what_is_not_known_of_the_past_is_said() {
     assert!(screen.contains("~ work of the whole hour"), "{screen}");
     assert!(!screen.contains("was not observed"), "{screen}");
     assert!(screen.contains("HISTORY 03-29 "), "the day is said: {screen}");
+}
+
+/// The states of a large fleet are drawn as soon as they are there; reading its work takes longer.
+#[test]
+fn the_work_of_a_large_fleet_comes_when_the_cursor_rests() {
+    let mut app = TimelineHarness::new((160, 36));
+    let one = app.0.agents[0].clone();
+    app.0.agents.extend((100..1_100).map(|id| AgentEntry {
+        id: AgentRowId(id),
+        agent: format!("worker-{id}"),
+        ..one.clone()
+    }));
+    let effects = app.0.connect(AccessMode::Control);
+    app.answer_all(effects);
+    app.keys("/");
+    app.type_text(&one.agent);
+    app.keys("Enter @");
+    app.type_text("-3d");
+    app.keys("Enter");
+    let row = |app: &TimelineHarness| {
+        let screen = app.screen();
+        let is_row = |line: &&str| line.contains(&one.agent) && !line.contains("sort STATE");
+        let row = screen.lines().find(is_row);
+        row.map(|row| row.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).unwrap()
+    };
+    assert!(app.screen().contains("work is being read"), "{}", app.screen());
+    let without = row(&app);
+    app.rest();
+    assert!(app.screen().contains("~ work of the whole hour"), "{}", app.screen());
+    let with = row(&app);
+    let missing = |row: &[String]| row.iter().filter(|cell| *cell == "-").count();
+    assert!(missing(&with) + 5 < missing(&without), "{without:?} {with:?}");
 }
 
 #[test]

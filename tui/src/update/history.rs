@@ -18,6 +18,8 @@ use crate::timeline_layout::TimelineAreas;
 const OUTAGES: u32 = 500;
 /// The most rows in one question.
 const ROWS: usize = 64;
+/// The most agents whose past is asked for with its work at once.
+const FLEET_WITH_WORK: usize = 1_000;
 
 /// Returns the next question, and notes that it is under way.
 pub(super) fn next_request(state: &mut AppState) -> Option<HistoryRequest> {
@@ -68,10 +70,17 @@ fn shown(state: &AppState) -> Option<HistoryRequest> {
     Some(HistoryRequest { purpose, request: Request::Events(query) })
 }
 
-/// Returns the question for the fleet of the instant, if it is not there.
+/// Returns the question for what is not there of the fleet of the instant: that of a large one comes without its
+/// work first, and with it once the cursor rests.
 fn past_fleet(state: &AppState) -> Option<HistoryRequest> {
-    let at_ms = state.travel.missing_fleet_ms()?;
-    let request = Request::Past { at_ms, filter: String::new() };
+    let is_small = state.live.fleet.len() <= FLEET_WITH_WORK;
+    let missing = state.travel.missing_fleet_ms().map(|at_ms| (at_ms, is_small));
+    let missing_work = || {
+        let at_ms = state.travel.missing_work_ms()?;
+        state.requests.is_resting(state.now).then_some((at_ms, true))
+    };
+    let (at_ms, with_work) = missing.or_else(missing_work)?;
+    let request = Request::Past { at_ms, filter: String::new(), with_work };
     Some(HistoryRequest { purpose: HistoryPurpose::Fleet { at_ms }, request })
 }
 

@@ -298,6 +298,9 @@ fn crash_fields(state: &AppState, crash: &Event) -> Vec<DetailField> {
 
 fn work_fields(state: &AppState, entry: &AgentEntry) -> Vec<DetailField> {
     let work = &entry.work;
+    if !work.is_known() {
+        return vec![field("", "is being read")];
+    }
     let failed = if work.failed == 0 { StyleRole::Text } else { StyleRole::Degraded };
     vec![
         field("ok", count(work.ok)),
@@ -310,6 +313,7 @@ fn work_fields(state: &AppState, entry: &AgentEntry) -> Vec<DetailField> {
 
 fn latency_fields(entry: &AgentEntry) -> Vec<DetailField> {
     match &entry.work.latency {
+        None if !entry.work.is_known() => vec![field("", "is being read")],
         None => vec![field("", "no task was timed in the last hour")],
         Some(all) => vec![
             field("p50", latency(all.p50)),
@@ -328,11 +332,17 @@ fn cost_fields(
 ) -> Vec<DetailField> {
     let (work, total) = (&entry.work, &entry.vitals.total);
     let (ok, failed, cost) = (count(total.ok), count(total.failed), money(total.cost_nano_usd));
-    let mut fields = vec![
-        field("today", money(work.cost_today_nano_usd)),
-        field("1 hour", money(work.cost_nano_usd)),
-        field("tokens 1 h", format!("{} in {} out", count(work.tokens_in), count(work.tokens_out))),
-    ];
+    let mut fields = match work.is_known() {
+        false => vec![field("", "is being read")],
+        true => vec![
+            field("today", money(work.cost_today_nano_usd)),
+            field("1 hour", money(work.cost_nano_usd)),
+            field(
+                "tokens 1 h",
+                format!("{} in {} out", count(work.tokens_in), count(work.tokens_out)),
+            ),
+        ],
+    };
     if !is_of_past(entry) {
         fields.push(field("ever", format!("{ok} ok {failed} failed {cost}")));
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use heartline_operator::FilterError;
+use heartline_operator::message::PastWork;
 use heartline_operator::text::format_duration;
 use ratatui::layout::{Position, Rect};
 
@@ -96,7 +97,11 @@ fn fleet_summary(state: &AppState) -> String {
         n => format!("{n} marked {separator} "),
     };
     // Finer work is not kept so long.
-    let of_hour = if state.model().unknown.finer_work { "~ work of the whole hour " } else { "" };
+    let of_hour = match state.model().unknown.work {
+        Some(PastWork::NotRead) => "work is being read ",
+        Some(PastWork::HourOf) => "~ work of the whole hour ",
+        Some(PastWork::HourUntil) | None => "",
+    };
     format!(
         "{marks}{of_hour}{} of {} {separator} sort {title} {order} {separator} group {} ",
         count(list.matched as u64),

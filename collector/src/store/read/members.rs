@@ -88,7 +88,6 @@ impl<'a> MemberReader<'a> {
             since_ms: part.start,
             starts: 0,
             work: RecentWork::default(),
-            is_work_of_hour: false,
         };
         if !self.filter.matches(&entry.to_entry(), part.start) {
             return Ok(());

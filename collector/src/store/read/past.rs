@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use heartline_operator::message::{PastAgent, PastFleet, RecentWork};
+use heartline_operator::message::{PastAgent, PastFleet, PastWork, RecentWork};
 use heartline_operator::text::natural_order;
 use heartline_vocabulary::{AgentRowId, AgentStatus};
 use rusqlite::Connection;
@@ -20,21 +20,27 @@ pub enum PastReading {
 }
 
 impl StoreReader {
-    /// Returns every agent that was known at a moment, as it was then.
+    /// Returns every agent that was known at a moment, as it was then. Work takes longer than all the rest.
     ///
     /// # Errors [`ReadError`]
-    pub fn past(&mut self, at_ms: i64) -> Result<PastReading, ReadError> {
-        self.history.read("the fleet at a moment", |conn| read(conn, at_ms))
+    pub fn past(&mut self, at_ms: i64, with_work: bool) -> Result<PastReading, ReadError> {
+        self.history.read("the fleet at a moment", |conn| read(conn, at_ms, with_work))
     }
 }
 
-fn read(conn: &Connection, at_ms: i64) -> rusqlite::Result<PastReading> {
+fn read(conn: &Connection, at_ms: i64, with_work: bool) -> rusqlite::Result<PastReading> {
     let first_ms = checkpoint::first_record_ms(conn)?;
     if first_ms.is_none_or(|first_ms| at_ms < first_ms) {
         return Ok(PastReading::BeforeFirst(first_ms));
     }
     let fleet = checkpoint::fleet_at(conn, at_ms)?;
-    let (mut work, is_work_of_hour) = work::until(conn, at_ms)?;
+    let (mut work, idle, of) = match with_work {
+        true => {
+            let (work, of) = work::until(conn, at_ms)?;
+            (work, RecentWork { window_ms: 3_600_000, ..RecentWork::default() }, of)
+        }
+        false => (BTreeMap::new(), RecentWork::default(), PastWork::NotRead),
+    };
     let names = names(conn)?;
     let mut identities = IdentityReader::default();
     let agents = fleet.into_iter().map(|(id, agent)| {
@@ -46,15 +52,12 @@ fn read(conn: &Connection, at_ms: i64) -> rusqlite::Result<PastReading> {
             status,
             since_ms: agent.since_ms,
             starts: agent.starts,
-            work: work
-                .remove(&AgentRowId(id))
-                .unwrap_or_else(|| RecentWork { window_ms: 3_600_000, ..RecentWork::default() }),
-            is_work_of_hour,
+            work: work.remove(&AgentRowId(id)).unwrap_or_else(|| idle.clone()),
         })
     });
     let mut agents: Vec<PastAgent> = agents.collect::<rusqlite::Result<_>>()?;
     agents.sort_unstable_by(|one, other| natural_order(&one.agent, &other.agent));
-    Ok(PastReading::Fleet(PastFleet { at_ms, gap: gap::at(conn, at_ms)?, agents }))
+    Ok(PastReading::Fleet(PastFleet { at_ms, gap: gap::at(conn, at_ms)?, work: of, agents }))
 }
 
 fn names(conn: &Connection) -> rusqlite::Result<BTreeMap<i64, String>> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use heartline_operator::message::{LatencyQuantiles, RecentWork};
+use heartline_operator::message::{LatencyQuantiles, PastWork, RecentWork};
 use heartline_protocol::bucket;
 use heartline_vocabulary::AgentRowId;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -81,11 +81,11 @@ fn finish(sums: &BTreeMap<i64, RecentWorkSum>) -> BTreeMap<AgentRowId, RecentWor
 }
 
 /// Returns the work of every agent in the hour until a moment, to the minute; or that of the hour that holds
-/// the moment, and `true`, where minutes are not kept any more.
+/// the moment, where minutes are not kept any more.
 pub(super) fn until(
     conn: &Connection,
     at_ms: i64,
-) -> rusqlite::Result<(BTreeMap<AgentRowId, RecentWork>, bool)> {
+) -> rusqlite::Result<(BTreeMap<AgentRowId, RecentWork>, PastWork)> {
     let mut sums = BTreeMap::new();
     let (all, slots) = (0..=i64::MAX, WorkSlots::new(conn, at_ms)?);
     let has_minutes = conn
@@ -93,7 +93,7 @@ pub(super) fn until(
         .query_row([slots.minute - WINDOW_MINUTES], |row| row.get(0))?;
     if has_minutes || slots.cursors.hours.slot <= slots.minute / WINDOW_MINUTES {
         slots.add_agents(conn, &all, &mut sums)?;
-        return Ok((finish(&sums), false));
+        return Ok((finish(&sums), PastWork::HourUntil));
     }
     let hour = RollupResolution::Hour.slot(at_ms);
     RollupResolution::Hour.visit(conn, hour, &all, |agent, counts, latency| {
@@ -101,7 +101,7 @@ pub(super) fn until(
         sum.window.add(counts);
         sum.latency.add_packed(latency);
     })?;
-    Ok((finish(&sums), true))
+    Ok((finish(&sums), PastWork::HourOf))
 }
 
 impl WorkSlots {

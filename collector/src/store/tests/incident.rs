@@ -46,7 +46,7 @@ fn answers(reader: &mut StoreReader, since_ms: i64, until_ms: i64) -> Vec<String
     let mut answers = Vec::new();
     for step in 0..=20 {
         let at_ms = since_ms + (until_ms - since_ms) * step / 20;
-        answers.push(format!("{:?}", reader.past(at_ms).unwrap()));
+        answers.push(format!("{:?}", reader.past(at_ms, true).unwrap()));
     }
     let order = EventOrder::OldestFirst;
     for agent in [None, Some("agent-1".to_owned()), Some("agent-2".to_owned())] {
@@ -165,7 +165,7 @@ fn a_file_says_what_it_is_and_knows_nothing_before_it() {
     let mut file = IncidentFile::open(&path).unwrap();
     assert_eq!((file.info.since_ms, file.info.until_ms), (ZERO_MS + 60_000, ZERO_MS + 93_000));
     assert_eq!((file.info.host.as_str(), file.info.is_redacted), ("secret-host", false));
-    let before = file.reader.past(ZERO_MS + 59_999).unwrap();
+    let before = file.reader.past(ZERO_MS + 59_999, true).unwrap();
     assert_eq!(before, crate::store::PastReading::BeforeFirst(Some(ZERO_MS + 60_000)));
     assert!(file.reader.tokens().unwrap_err().to_string().contains("no tokens"));
     // One that begins earlier than history does begins with it.

@@ -103,7 +103,7 @@ fn a_file_with_a_changed_byte_is_refused_or_answers_as_before() {
     let answers = |mut file: IncidentFile| {
         let outages = OutageQuery { limit: 1_000, ..OutageQuery::default() };
         let events = EventQuery { limit: 5_000, ..EventQuery::default() };
-        let past = file.reader.past(ZERO_MS + 20_000).unwrap();
+        let past = file.reader.past(ZERO_MS + 20_000, true).unwrap();
         let outages = file.reader.outages(&outages, ZERO_MS + LONG_MS).unwrap();
         format!("{past:?} {outages:?} {:?}", file.reader.events(&events).unwrap())
     };

@@ -1,7 +1,9 @@
 //! Outages and the fleet at a moment, as they follow from what was recorded.
 
 use heartline_fleet::{Transition, TransitionCause};
-use heartline_operator::message::{EventOrder, Outage, OutageQuery, PastAgent};
+use heartline_operator::message::{
+    EventOrder, Outage, OutageQuery, PastAgent, PastFleet, PastWork, RecentWork,
+};
 use heartline_vocabulary::{AgentStatus, GapCause, Identity, SharedIdentity};
 
 use super::*;
@@ -340,8 +342,12 @@ async fn notes_are_kept_with_their_outage() {
 }
 
 fn past(dir: &TempDir, at_ms: i64) -> Vec<PastAgent> {
-    match reader(dir).past(ZERO_MS + at_ms).unwrap() {
-        PastReading::Fleet(fleet) => fleet.agents,
+    past_fleet(dir, at_ms, true).agents
+}
+
+fn past_fleet(dir: &TempDir, at_ms: i64, with_work: bool) -> PastFleet {
+    match reader(dir).past(ZERO_MS + at_ms, with_work).unwrap() {
+        PastReading::Fleet(fleet) => fleet,
         PastReading::BeforeFirst(first) => panic!("before {first:?}"),
     }
 }
@@ -367,7 +373,11 @@ fn the_fleet_at_a_moment_has_what_was_known_then() {
     let late = agent(60_000);
     assert_eq!((late.status, late.since_ms, late.starts), (LATE, ZERO_MS + 30_000, 1));
     assert_eq!(late.identity.shared.host.as_deref(), Some("machine-3"));
-    assert_eq!((late.work.ok, late.work.failed, late.is_work_of_hour), (1, 1, false));
+    assert_eq!((late.work.ok, late.work.failed), (1, 1));
+    assert_eq!(past_fleet(&dir, 60_000, true).work, PastWork::HourUntil);
+    let without = past_fleet(&dir, 60_000, false);
+    assert_eq!(without.work, PastWork::NotRead);
+    assert_eq!(without.agents[0], PastAgent { work: RecentWork::default(), ..late.clone() });
     let moved = agent(95_000);
     assert_eq!(
         (moved.status, moved.starts, moved.identity.pid),
@@ -375,7 +385,7 @@ fn the_fleet_at_a_moment_has_what_was_known_then() {
     );
     assert_eq!(past(&dir, 299_999).len(), 3);
     assert_eq!(past(&dir, 300_000).len(), 2, "one was forgotten");
-    let in_gap = |at_ms| match reader(&dir).past(ZERO_MS + at_ms).unwrap() {
+    let in_gap = |at_ms| match reader(&dir).past(ZERO_MS + at_ms, false).unwrap() {
         PastReading::Fleet(fleet) => fleet.gap.map(|gap| gap.cause),
         PastReading::BeforeFirst(_) => None,
     };
@@ -383,6 +393,6 @@ fn the_fleet_at_a_moment_has_what_was_known_then() {
         [in_gap(99_999), in_gap(100_000), in_gap(200_000)],
         [None, Some(GapCause::Down), None]
     );
-    let before = reader(&dir).past(ZERO_MS - 1).unwrap();
+    let before = reader(&dir).past(ZERO_MS - 1, true).unwrap();
     assert_eq!(before, PastReading::BeforeFirst(Some(ZERO_MS)));
 }

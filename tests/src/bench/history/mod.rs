@@ -65,8 +65,9 @@ pub(super) fn run(args: &HistoryBenchArgs) -> Result<()> {
 
 fn print_questions(questions: &Questions, together_ms: f64) -> Result<()> {
     let mut table = ResultTable::new(&["question", "cold ms", "warm ms", "goal, cold"]);
-    let rows: [(&str, Question, &str); 17] = [
+    let rows: [(&str, Question, &str); 18] = [
         ("the fleet at a moment", Questions::past, "<= 20"),
+        ("    with its work of the hour and of the day", Questions::past_with_work, ""),
         ("outages of one agent, 30 days", Questions::outages_of_agent, "<= 5"),
         ("    a plain read of its strips, all", Questions::index_scan, ""),
         ("outages of the fleet, a page of an hour", Questions::outages_of_fleet, ""),

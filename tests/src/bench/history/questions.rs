@@ -78,8 +78,17 @@ impl Questions {
         format!("agent-{:05}", 1 + fastrand::Rng::with_seed(turn ^ 77).u32(..self.agents))
     }
 
+    /// The fleet at a moment without its work, as it is drawn first.
     pub(super) fn past(&self, reader: &mut StoreReader, turn: u64) -> Result<()> {
-        let PastReading::Fleet(fleet) = reader.past(self.moment(turn))? else {
+        self.fleet(reader, turn, false)
+    }
+
+    pub(super) fn past_with_work(&self, reader: &mut StoreReader, turn: u64) -> Result<()> {
+        self.fleet(reader, turn, true)
+    }
+
+    fn fleet(&self, reader: &mut StoreReader, turn: u64, with_work: bool) -> Result<()> {
+        let PastReading::Fleet(fleet) = reader.past(self.moment(turn), with_work)? else {
             anyhow::bail!("the moment is before the first record");
         };
         ensure!(fleet.agents.len() == self.agents as usize, "agents are missing");

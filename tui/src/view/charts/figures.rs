@@ -63,11 +63,15 @@ fn draw_lines(frame: &mut ScreenFrame<'_>, area: Rect, entry: &AgentEntry, histo
         put_if_fits(&mut out, "failed", failed_role(total), &count(total.failed));
         put_if_fits(&mut out, "tasks/m", StyleRole::Text, &task_rate(total));
         put_if_fits(&mut out, "", StyleRole::Text, &format!("{}/h", cost_rate(total)));
-        let today = money(entry.work.cost_today_nano_usd);
+        let today = cost_today(entry);
         put_if_fits(&mut out, "today", StyleRole::Text, &today);
         let room = out.remaining().saturating_sub(1);
         out.put(StyleRole::Text, &spark(history, usize::from(room), step_tasks, glyphs));
     }
+}
+
+fn cost_today(entry: &AgentEntry) -> String {
+    if entry.work.is_known() { money(entry.work.cost_today_nano_usd) } else { "-".to_owned() }
 }
 
 fn put_if_fits(out: &mut RowWriter<'_>, label: &str, role: StyleRole, value: &str) {
@@ -112,7 +116,7 @@ fn draw_column(
         spark_of(&mut out, |step| step.cost_nano_usd);
     }
     if let Some(mut out) = labelled_line(frame, area, 5, "cost") {
-        let today = money(entry.work.cost_today_nano_usd);
+        let today = cost_today(entry);
         out.cell(StyleRole::Text, &money(total.cost_nano_usd), FIGURE, TextAlign::Right).gap(2);
         out.put_labelled("today", StyleRole::Text, &today);
     }
