@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::history_plan::KeptFrom;
 use super::history_range::{AskedRange, HistoryReading, StepRange};
+use super::identity::IdentityChange;
 use super::members::{MemberReader, Members};
 use super::range::agent_ids;
 use super::state_sum::StateSum;
@@ -17,7 +18,6 @@ use super::{ReadError, StoreReader};
 use crate::store::history::strip::{self, StripEntry};
 use crate::store::history::{AgentMoment, FoldCursors, checkpoint};
 use crate::store::rollup::RollupSum;
-use crate::store::sql;
 
 impl StoreReader {
     /// Returns the history of the agents that match `filter`, each while it does, in whole steps as far as
@@ -57,13 +57,16 @@ fn read(
         HistoryContent::Work | HistoryContent::WorkWithLatencies => None,
     };
     let is_fleet = ids.is_none() && filter.is_empty();
-    let members = match is_fleet && states.is_none() {
-        true => None,
-        false => Some(find_members(conn, ids.as_deref(), filter, &range, states.as_mut())?),
+    let members = match &mut states {
+        Some(states) => {
+            Some(find_members_and_states(conn, ids.as_deref(), filter, &range, states)?)
+        }
+        None if is_fleet => None,
+        None => Some(find_members(conn, ids.as_deref(), filter, &range)?),
     };
     let agents = match &members {
-        Some(members) => members.len() as u64,
-        None => count_known(conn, &range)?,
+        Some(members) => members.len(),
+        None => known_agents(conn, &range)?.len(),
     };
     let reader = StepReader {
         work: WorkReader { conn, cursors },
@@ -72,17 +75,39 @@ fn read(
         kept_from,
         range,
     };
-    let history = reader.read(agents, states, content)?;
+    let history = reader.read(agents as u64, states, content)?;
     Ok(HistoryReading::History(Box::new(history)))
 }
 
-/// Finds the agents that match, and adds what they were to `states`.
+/// Finds the agents that match by their identities alone: all of their events take longer to read.
 fn find_members(
     conn: &Connection,
     ids: Option<&[i64]>,
     filter: &Filter,
     range: &StepRange,
-    mut states: Option<&mut StateSum<'_>>,
+) -> rusqlite::Result<Members> {
+    let StepRange { from_ms, to_ms, .. } = *range;
+    let mut reader = MemberReader::new(conn, filter, *range)?;
+    let cursors = checkpoint::first_since(conn, from_ms)?..=checkpoint::last_until(conn, to_ms)?;
+    let before = fleet_at(conn, ids, filter, from_ms)?;
+    let mut members = Members::default();
+    for agent in known_agents(conn, range)? {
+        if ids.is_none_or(|ids| ids.contains(&agent)) {
+            let moment = before.get(&agent).copied().unwrap_or_default();
+            let changes = IdentityChange::read(conn, agent, &cursors, (from_ms, to_ms))?;
+            members.add(agent, reader.parts(agent, &moment, &changes)?, range);
+        }
+    }
+    Ok(members)
+}
+
+/// Finds the agents that match, and adds what they were to `states`.
+fn find_members_and_states(
+    conn: &Connection,
+    ids: Option<&[i64]>,
+    filter: &Filter,
+    range: &StepRange,
+    states: &mut StateSum<'_>,
 ) -> rusqlite::Result<Members> {
     let StepRange { from_ms, to_ms, .. } = *range;
     let mut reader = match filter.is_empty() {
@@ -95,12 +120,10 @@ fn find_members(
             return Ok(());
         }
         let parts = match &mut reader {
-            Some(reader) => reader.parts(agent, &moment, entries)?,
+            Some(reader) => reader.parts(agent, &moment, &IdentityChange::among(entries))?,
             None => std::iter::once(range.whole()).collect(),
         };
-        if let Some(states) = &mut states {
-            states.add(moment, entries, &parts)?;
-        }
+        states.add(moment, entries, &parts)?;
         members.add(agent, parts, range);
         Ok(())
     };
@@ -144,14 +167,12 @@ fn fleet_at(
     }
 }
 
-/// Counts the agents that were known in a range.
-fn count_known(conn: &Connection, range: &StepRange) -> rusqlite::Result<u64> {
-    let sql = "SELECT count(*) FROM agents \
-               WHERE first_seen_ms < ?2 AND (forgotten_ms IS NULL OR forgotten_ms > ?1)";
-    let count = conn
-        .prepare_cached(sql)?
-        .query_row(params![range.from_ms, range.to_ms], |row| row.get(0))?;
-    Ok(sql::from_count(count))
+/// Returns the agents that were known in a range, by their row ids.
+fn known_agents(conn: &Connection, range: &StepRange) -> rusqlite::Result<Vec<i64>> {
+    let sql = "SELECT id FROM agents \
+               WHERE first_seen_ms < ?2 AND (forgotten_ms IS NULL OR forgotten_ms > ?1) ORDER BY id";
+    let mut statement = conn.prepare_cached(sql)?;
+    statement.query_map(params![range.from_ms, range.to_ms], |row| row.get(0))?.collect()
 }
 
 /// Reads the work of each step.

@@ -1,13 +1,47 @@
 //! Identities of then.
 
 use std::collections::HashMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use heartline_vocabulary::{Identity, SharedIdentity};
 use rusqlite::{Connection, OptionalExtension as _};
 
+use crate::store::history::EventCode;
 use crate::store::history::checkpoint::{self, PastFleet};
+use crate::store::history::strip::StripEntry;
+
+/// An agent took an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct IdentityChange {
+    pub(super) at_ms: i64,
+    /// Its row of `identities`.
+    pub(super) identity: Option<i64>,
+}
+
+impl IdentityChange {
+    /// Returns those among the events of an agent.
+    pub(super) fn among(entries: &[StripEntry]) -> Vec<Self> {
+        let changes = entries.iter().filter(|entry| entry.kind == EventCode::Identity);
+        changes.map(|it| Self { at_ms: it.at_ms, identity: it.identity }).collect()
+    }
+
+    /// Reads those of an agent between two moments, neither included, by their cursors, which are in a range.
+    pub(super) fn read(
+        conn: &Connection,
+        agent: i64,
+        cursors: &RangeInclusive<i64>,
+        times_ms: (i64, i64),
+    ) -> rusqlite::Result<Vec<Self>> {
+        let sql = "SELECT at_ms, value FROM events WHERE kind = 11 AND agent_id = ?1 \
+                   AND cursor BETWEEN ?2 AND ?3 AND at_ms > ?4 AND at_ms < ?5 ORDER BY cursor";
+        let mut statement = conn.prepare_cached(sql)?;
+        let range = [agent, *cursors.start(), *cursors.end(), times_ms.0, times_ms.1];
+        let changes = statement
+            .query_map(range, |row| Ok(Self { at_ms: row.get(0)?, identity: row.get(1)? }))?;
+        changes.collect()
+    }
+}
 
 /// Reads identities; each that agents share once, and that of an agent once for as long as it had it.
 #[derive(Default)]

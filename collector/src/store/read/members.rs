@@ -9,9 +9,8 @@ use heartline_vocabulary::{AgentRowId, AgentStatus};
 use rusqlite::Connection;
 
 use super::history_range::StepRange;
-use super::identity::IdentityReader;
-use crate::store::history::strip::StripEntry;
-use crate::store::history::{AgentMoment, EventCode};
+use super::identity::{IdentityChange, IdentityReader};
+use crate::store::history::AgentMoment;
 
 /// Row ids for each agent from which on all rows of a range are read, and not those of the agents alone.
 const ROWS_PER_SEEK: usize = 16;
@@ -52,11 +51,10 @@ impl<'a> MemberReader<'a> {
         &mut self,
         agent: i64,
         begin: &AgentMoment,
-        entries: &[StripEntry],
+        changes: &[IdentityChange],
     ) -> rusqlite::Result<Vec<Range<i64>>> {
         let StepRange { from_ms, to_ms, .. } = self.range;
-        let changes = entries.iter().filter(|entry| entry.kind == EventCode::Identity);
-        let mut identity = begin.identity.or_else(|| changes.clone().next()?.identity);
+        let mut identity = begin.identity.or_else(|| changes.first()?.identity);
         let (mut parts, mut since_ms) = (Vec::new(), from_ms);
         for change in changes {
             if change.identity == identity {

@@ -134,7 +134,7 @@ impl CellGrid {
 }
 
 /// A cell of one agent that is not whole yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct OpenCell {
     cell: usize,
     end_ms: i64,
@@ -178,7 +178,8 @@ struct AgentPainter {
     moment: AgentMoment,
     /// Until when it is painted.
     painted_ms: i64,
-    open: Option<OpenCell>,
+    /// Where it is painted; at first a cell without any time.
+    open: OpenCell,
 }
 
 impl AgentPainter {
@@ -195,9 +196,7 @@ impl AgentPainter {
 
     fn finish(&mut self, grid: &CellGrid, rows: &mut [Vec<TimelineCell>]) {
         self.paint(self.moment.status, grid.to_ms, grid, rows);
-        if let Some(open) = self.open.take() {
-            self.close(open, rows);
-        }
+        self.close(rows);
     }
 
     /// Paints a status from where it is painted until a moment.
@@ -210,24 +209,19 @@ impl AgentPainter {
     ) {
         let Some(status) = status else { return };
         while self.painted_ms < until_ms {
-            let mut open = match self.open.take() {
-                Some(open) if self.painted_ms < open.end_ms => open,
-                before => {
-                    if let Some(before) = before {
-                        self.close(before, rows);
-                    }
-                    OpenCell::begin(grid, grid.cell_of(self.painted_ms))
-                }
-            };
-            let to_ms = open.end_ms.min(until_ms);
-            open.add(grid, self.painted_ms, to_ms, status);
+            if self.painted_ms >= self.open.end_ms {
+                self.close(rows);
+                self.open = OpenCell::begin(grid, grid.cell_of(self.painted_ms));
+            }
+            let to_ms = self.open.end_ms.min(until_ms);
+            self.open.add(grid, self.painted_ms, to_ms, status);
             self.painted_ms = to_ms;
-            self.open = Some(open);
         }
     }
 
-    fn close(&self, open: OpenCell, rows: &mut [Vec<TimelineCell>]) {
-        self.rows.iter().for_each(|row| rows[*row][open.cell].add(&open.painted));
+    fn close(&self, rows: &mut [Vec<TimelineCell>]) {
+        let OpenCell { cell, painted, .. } = &self.open;
+        self.rows.iter().for_each(|row| rows[*row][*cell].add(painted));
     }
 }
 
@@ -244,7 +238,7 @@ fn painters(
                 rows: Vec::new(),
                 moment: AgentMoment::default(),
                 painted_ms: known_ms,
-                open: None,
+                open: OpenCell::default(),
             });
             if painter.rows.last() != Some(&row) {
                 painter.rows.push(row);

@@ -1,6 +1,6 @@
 //! A store that is filled with a past.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,6 @@ use heartline_fleet::{HistoryDbRow, MonoTime, Transition, TransitionCause, WorkR
 use heartline_protocol::bucket;
 use heartline_vocabulary::{AgentRowId, AgentStatus, Identity, Reason, SharedIdentity, WorkTotals};
 use rusqlite::{Connection, params};
-use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::{DAY_MS, HOUR_MS};
@@ -25,7 +24,7 @@ const FOLD_TIMEOUT: Duration = Duration::from_secs(1_800);
 
 /// A store that is filled with a past.
 pub(super) struct GeneratedHistory {
-    dir: TempDir,
+    dir: PathBuf,
     store: Store,
     anchor: WallClockAnchor,
     agents: u32,
@@ -35,20 +34,16 @@ pub(super) struct GeneratedHistory {
 }
 
 impl GeneratedHistory {
-    pub(super) fn open(agents: u32, days: u32) -> Result<Self> {
-        let dir = tempfile::tempdir().context("can't make a data directory")?;
-        Self::open_in(dir, agents, days)
-    }
-
-    /// Opens a store that was closed.
-    pub(super) fn open_in(dir: TempDir, agents: u32, days: u32) -> Result<Self> {
+    /// Opens a store, a new one or one that was closed.
+    pub(super) fn open(dir: &Path, agents: u32, days: u32) -> Result<Self> {
+        let dir = dir.to_owned();
         // What is too old would be pruned, and what was written at the disk's pace is no question here.
         let for_ever = Duration::from_secs(36_500 * 86_400);
         let retention =
             Retention { minutes: for_ever, hours: for_ever, days: for_ever, events: for_ever };
         let start_ms = wall_ms() - i64::from(days) * DAY_MS;
         let anchor = WallClockAnchor::new(MonoTime::from_millis(0), start_ms);
-        let config = StoreConfig { data_dir: dir.path().to_owned(), retention };
+        let config = StoreConfig { data_dir: dir.clone(), retention };
         let (store, _) =
             Store::open(&config, anchor, Arc::new(drop)).context("can't open a store")?;
         let rng = fastrand::Rng::with_seed(0x5eed);
@@ -58,8 +53,7 @@ impl GeneratedHistory {
     /// Writes the work of an hour, of each agent in each minute.
     pub(super) fn write_minutes(&mut self) -> Result<()> {
         let begin_ms = i64::from(self.days) * DAY_MS - 2 * HOUR_MS;
-        let latencies: Vec<Box<[u8]>> =
-            (0..64).map(|_| latencies(&mut self.rng, 29).into_boxed_slice()).collect();
+        let latencies = SampleLatencies::new(&mut self.rng, 29);
         let mut ticket = 0;
         for minute in 0..60 {
             for id in 1..=self.agents {
@@ -77,7 +71,7 @@ impl GeneratedHistory {
                         tokens_in: 30_000,
                         tokens_out: 4_000,
                     },
-                    latency: latencies[self.rng.usize(..latencies.len())].clone(),
+                    latency: latencies.of(id, &mut self.rng).into(),
                     beats: 2,
                     lost: 0,
                 })));
@@ -174,14 +168,22 @@ impl GeneratedHistory {
         Ok(clock::monotonic().saturating_sub(begun))
     }
 
-    /// Returns its data directory.
-    pub(super) fn path(&self) -> &Path {
-        self.dir.path()
+    pub(super) fn close(self) {
+        self.store.close();
     }
 
-    pub(super) fn close(self) -> TempDir {
-        self.store.close();
-        self.dir
+    /// Waits until the store has folded all hours that are due.
+    pub(super) fn wait_until_folded(&self) -> Result<()> {
+        let conn = Connection::open(self.dir.join("history.db"))?;
+        let due = wall_ms() / DAY_MS;
+        let sql = "SELECT coalesce(max(slot), 0) FROM folds WHERE into_table = 'days'";
+        let begun = clock::monotonic();
+        while conn.query_row(sql, [], |row| row.get::<_, i64>(0))? < due {
+            let waited = clock::monotonic().saturating_sub(begun);
+            ensure!(waited < FOLD_TIMEOUT, "folding takes too long");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
     }
 }
 
@@ -189,7 +191,7 @@ impl GeneratedHistory {
 /// tasks would take hours. Folding them into days, and the sums of the fleet, are left to the store.
 pub(super) fn write_hours(dir: &Path, agents: u32, days: u32) -> Result<()> {
     let mut rng = fastrand::Rng::with_seed(0xf01d);
-    let latencies: Vec<Vec<u8>> = (0..256).map(|_| latencies(&mut rng, 48)).collect();
+    let latencies = SampleLatencies::new(&mut rng, 48);
     let mut conn = Connection::open(dir.join("history.db"))?;
     // The hour that is not over has none.
     let last = wall_ms() / HOUR_MS - 3;
@@ -199,7 +201,7 @@ pub(super) fn write_hours(dir: &Path, agents: u32, days: u32) -> Result<()> {
             "INSERT INTO hours VALUES (?1, ?2, 120, 0, 3590, 10, 1000000000, 9000000, 800000, ?3)",
         )?;
         for id in 1..=agents {
-            insert.execute(params![hour, id, latencies[rng.usize(..latencies.len())]])?;
+            insert.execute(params![hour, id, latencies.of(id, &mut rng)])?;
         }
         drop(insert);
         tx.commit()?;
@@ -212,23 +214,31 @@ pub(super) fn write_hours(dir: &Path, agents: u32, days: u32) -> Result<()> {
     Ok(())
 }
 
-/// Waits until a store has folded all hours that are due.
-pub(super) fn wait_until_folded(dir: &Path) -> Result<()> {
-    let conn = Connection::open(dir.join("history.db"))?;
-    let due = wall_ms() / DAY_MS;
-    let sql = "SELECT coalesce(max(slot), 0) FROM folds WHERE into_table = 'days'";
-    let begun = clock::monotonic();
-    while conn.query_row(sql, [], |row| row.get::<_, i64>(0))? < due {
-        ensure!(clock::monotonic().saturating_sub(begun) < FOLD_TIMEOUT, "folding takes too long");
-        std::thread::sleep(Duration::from_millis(100));
+/// Latencies of agents of several kinds. Those of one kind resemble each other: a day has few more buckets than
+/// an hour.
+struct SampleLatencies(Vec<[Vec<u8>; SAMPLES]>);
+
+const KINDS: u32 = 32;
+const SAMPLES: usize = 8;
+
+impl SampleLatencies {
+    fn new(rng: &mut fastrand::Rng, buckets: usize) -> Self {
+        let kind = |_| {
+            let first = rng.u16(330..420);
+            std::array::from_fn(|_| packed_latencies(rng, first, buckets))
+        };
+        Self((0..KINDS).map(kind).collect())
     }
-    Ok(())
+
+    fn of(&self, agent: u32, rng: &mut fastrand::Rng) -> &[u8] {
+        &self.0[(agent % KINDS) as usize][rng.usize(..SAMPLES)]
+    }
 }
 
-/// Returns a packed histogram with so many buckets that are not empty.
-fn latencies(rng: &mut fastrand::Rng, buckets: usize) -> Vec<u8> {
+/// Returns a packed histogram with so many buckets that are not empty, from about one bucket on.
+fn packed_latencies(rng: &mut fastrand::Rng, first: u16, buckets: usize) -> Vec<u8> {
     let mut packed = Vec::new();
-    let mut step = rng.u16(330..420);
+    let mut step = first + rng.u16(..4);
     for _ in 0..buckets {
         bucket::pack(&mut packed, step, rng.u64(1..160));
         step = rng.u16(1..4);

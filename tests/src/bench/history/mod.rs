@@ -6,10 +6,12 @@ mod scrolling;
 mod size;
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use self::generated_history::{GeneratedHistory, wait_until_folded, write_hours};
+use self::generated_history::{GeneratedHistory, write_hours};
 use self::questions::{Question, Questions};
 use self::scrolling::ScrollingBench;
 use self::size::RowSizes;
@@ -32,30 +34,32 @@ pub(super) struct HistoryBenchArgs {
     /// Days of hourly work
     #[arg(long, default_value_t = 90)]
     work_days: u32,
+    /// Directory in which the history is left; the questions are put to one that is there
+    #[arg(long)]
+    keep: Option<PathBuf>,
+    /// Only questions with this in their name, and nothing beside clients that scroll
+    #[arg(long)]
+    question: Option<String>,
 }
 
 pub(super) fn run(args: &HistoryBenchArgs) -> Result<()> {
     let (agents, days, work_days) =
         if args.smoke { (50, 40, 33) } else { (args.agents, args.days, args.work_days) };
-    let mut history = GeneratedHistory::open(agents, days)?;
-    history.write()?;
-    let together = history.fall_silent_together()?;
-    history.write_minutes()?;
-    let dir = history.close();
+    let temporary = tempfile::tempdir().context("can't make a data directory")?;
+    let dir = args.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let together = match dir.join("history.db").exists() {
+        true => None,
+        false => Some(generate(&dir, agents, days, work_days)?),
+    };
     let transitions = f64::from(agents) * f64::from(days) * 5.0;
-    let sizes_of_states = fs::metadata(dir.path().join("history.db"))?.len();
-    write_hours(dir.path(), agents, work_days)?;
-    let history = GeneratedHistory::open_in(dir, agents, days)?;
-    wait_until_folded(history.path())?;
-    let dir = history.close();
-    println!(
-        "{agents} agents: {days} days with 5 transitions a day each, {:.0} MB with an hour of minutes; \
-         {work_days} days of hourly work\n",
-        sizes_of_states as f64 / 1e6,
-    );
-    RowSizes::measure(dir.path(), transitions)?.print();
+    if args.question.is_none() {
+        RowSizes::measure(&dir, transitions)?.print();
+    }
     let questions = Questions { dir, agents, days };
-    print_questions(&questions, together.as_secs_f64() * 1e3)?;
+    print_questions(&questions, together, args.question.as_deref())?;
+    if args.question.is_some() {
+        return Ok(());
+    }
     let scrolling = match args.smoke {
         true => ScrollingBench { agents: 100, beats: 1_000, pairs: 2 },
         false => ScrollingBench { agents: 10_000, beats: 60_000, pairs: 9 },
@@ -63,7 +67,32 @@ pub(super) fn run(args: &HistoryBenchArgs) -> Result<()> {
     scrolling.run(questions)
 }
 
-fn print_questions(questions: &Questions, together_ms: f64) -> Result<()> {
+/// Generates a history; returns how long it took until the transitions of all agents at once were durable.
+fn generate(dir: &Path, agents: u32, days: u32, work_days: u32) -> Result<Duration> {
+    fs::create_dir_all(dir)?;
+    let mut history = GeneratedHistory::open(dir, agents, days)?;
+    history.write()?;
+    let together = history.fall_silent_together()?;
+    history.write_minutes()?;
+    history.close();
+    let len = fs::metadata(dir.join("history.db"))?.len();
+    write_hours(dir, agents, work_days)?;
+    let history = GeneratedHistory::open(dir, agents, days)?;
+    history.wait_until_folded()?;
+    history.close();
+    println!(
+        "{agents} agents: {days} days with 5 transitions a day each, {:.0} MB with an hour of minutes; \
+         {work_days} days of hourly work\n",
+        len as f64 / 1e6,
+    );
+    Ok(together)
+}
+
+fn print_questions(
+    questions: &Questions,
+    together: Option<Duration>,
+    wanted: Option<&str>,
+) -> Result<()> {
     let mut table = ResultTable::new(&["question", "cold ms", "warm ms", "goal, cold"]);
     let rows: [(&str, Question, &str); 18] = [
         ("the fleet at a moment", Questions::past, "<= 20"),
@@ -85,13 +114,17 @@ fn print_questions(questions: &Questions, together_ms: f64) -> Result<()> {
         ("states and outages of the fleet, 30 days", Questions::states_of_fleet, ""),
         ("    with those of 30 %", Questions::states_of_filter, ""),
     ];
-    for (name, question, goal) in rows {
+    let is_wanted = |name: &str| wanted.is_none_or(|wanted| name.contains(wanted));
+    for (name, question, goal) in rows.into_iter().filter(|row| is_wanted(row.0)) {
         let cells = [questions.cold(question).context(name)?, questions.warm(question)?];
         let cells = cells.map(|it| format!("{:.2}", it.as_secs_f64() * 1e3));
         table.row(&[name.to_owned(), cells[0].clone(), cells[1].clone(), goal.to_owned()]);
     }
-    let name = format!("{} agents fall silent together, until they are durable", questions.agents);
-    table.row(&[name, String::new(), format!("{together_ms:.0}"), "<= 100".to_owned()]);
+    if let Some(together) = together {
+        let name = format!("{} agents fall silent together, until durable", questions.agents);
+        let ms = format!("{:.0}", together.as_secs_f64() * 1e3);
+        table.row(&[name, String::new(), ms, "<= 100".to_owned()]);
+    }
     table.print();
     println!();
     Ok(())

@@ -1,6 +1,7 @@
 //! What operators ask about the past, each measured with the pages of the file in no cache, and again.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -14,7 +15,6 @@ use heartline_operator::message::{
 use heartline_vocabulary::AgentRowId;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Advice, fadvise};
-use tempfile::TempDir;
 
 use super::{DAY_MS, HOUR_MS};
 use crate::clock;
@@ -31,7 +31,7 @@ pub(super) type Question = fn(&Questions, &mut StoreReader, u64) -> Result<()>;
 
 /// A closed store to which questions are put.
 pub(super) struct Questions {
-    pub(super) dir: TempDir,
+    pub(super) dir: PathBuf,
     pub(super) agents: u32,
     pub(super) days: u32,
 }
@@ -40,9 +40,9 @@ impl Questions {
     /// Returns the median time of a question whose pages have to be read from the disk.
     pub(super) fn cold(&self, question: Question) -> Result<Duration> {
         self.measure(|turn| {
-            let file = File::open(self.dir.path().join("history.db"))?;
+            let file = File::open(self.dir.join("history.db"))?;
             fadvise(&file, 0, None, Advice::DontNeed).context("can't empty the page cache")?;
-            let mut reader = StoreReader::open(self.dir.path())?;
+            let mut reader = StoreReader::open(&self.dir)?;
             let begun = clock::monotonic();
             question(self, &mut reader, turn)?;
             Ok(clock::monotonic().saturating_sub(begun))
@@ -51,7 +51,7 @@ impl Questions {
 
     /// Returns the median time of a question that was asked before.
     pub(super) fn warm(&self, question: Question) -> Result<Duration> {
-        let mut reader = StoreReader::open(self.dir.path())?;
+        let mut reader = StoreReader::open(&self.dir)?;
         self.measure(|turn| {
             question(self, &mut reader, turn)?;
             let begun = clock::monotonic();
@@ -131,7 +131,7 @@ impl Questions {
     }
 
     pub(super) fn index_scan(&self, _reader: &mut StoreReader, turn: u64) -> Result<()> {
-        let path = self.dir.path().join("history.db");
+        let path = self.dir.join("history.db");
         let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let sql = "SELECT sum(length(strip)) FROM strips WHERE key BETWEEN ?1 AND ?2";
         let id = i64::from(1 + fastrand::Rng::with_seed(turn ^ 77).u32(..self.agents)) << 12;
@@ -251,7 +251,7 @@ impl Questions {
     }
 
     fn sum(&self, sql: &str) -> Result<()> {
-        let path = self.dir.path().join("history.db");
+        let path = self.dir.join("history.db");
         let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         conn.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).map(drop).context("scan")
     }

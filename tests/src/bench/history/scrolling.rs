@@ -33,7 +33,7 @@ impl ScrollingBench {
         let (is_scrolling, is_over) =
             (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (questions, pages) = (Arc::new(questions), Arc::new(AtomicU64::new(0)));
-        let pool = ReaderPool::open(questions.dir.path(), &ReaderPoolConfig::OPERATORS)?;
+        let pool = ReaderPool::open(&questions.dir, &ReaderPoolConfig::OPERATORS)?;
         let clients = (0..CLIENTS).map(|client| {
             let (pool, questions, pages) =
                 (pool.clone(), Arc::clone(&questions), Arc::clone(&pages));
