@@ -1,6 +1,8 @@
 //! Checkpoints: what is in the write-ahead log (WAL) is written back to the database.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use heartline_fleet::MonoTime;
@@ -10,8 +12,8 @@ use super::file;
 
 /// How often a long WAL is looked at.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
-/// Pages that wait to be written back, above which something holds them up: SQLite writes them back
-/// from [`file::AUTOCHECKPOINT_PAGES`] on.
+/// Pages that wait to be written back, above which something holds them up: they are written back from
+/// [`file::AUTOCHECKPOINT_PAGES`] on.
 const BACKLOG_PAGES: u64 = 10_240;
 /// Checks in a row that find such a backlog before it is reported: a query of ours may be reading.
 const CHECKS: u32 = 2;
@@ -41,6 +43,34 @@ fn try_checkpoint(conn: &Connection) -> rusqlite::Result<CheckpointResult> {
     let is_empty = pages_left == 0
         && !conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))?;
     Ok(CheckpointResult { pages_left, is_empty })
+}
+
+/// Writes a long WAL back between two commits. SQLite would do so in the commit that makes it long, and whoever
+/// waits for that one would wait twice as long.
+#[derive(Debug, Default)]
+pub(super) struct DeferredCheckpoint {
+    /// Pages of the WAL after the last commit; 0 once they were written back.
+    pages: Arc<AtomicI64>,
+}
+
+impl DeferredCheckpoint {
+    /// Takes the checkpoints of a writer over from SQLite.
+    pub(super) fn attach(&self, conn: &mut Connection) -> rusqlite::Result<()> {
+        let pages = Arc::clone(&self.pages);
+        conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, len| {
+            pages.store(i64::from(len), Ordering::Relaxed);
+            Ok(())
+        }))
+    }
+
+    /// Writes the WAL back, as far as nobody reads from it, where it has become long since the last time.
+    pub(super) fn run_if_due(&self, conn: &Connection) -> rusqlite::Result<()> {
+        if self.pages.load(Ordering::Relaxed) < file::AUTOCHECKPOINT_PAGES {
+            return Ok(());
+        }
+        self.pages.store(0, Ordering::Relaxed);
+        conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+    }
 }
 
 /// Finds out that a WAL grows because somebody reads an old state for long.
@@ -90,6 +120,27 @@ impl WalBacklog {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_wal_is_written_back_after_the_commit_and_begins_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(file::HISTORY_FILE);
+        let mut conn = file::open_writer(&path).unwrap();
+        file::make_durable(&conn).unwrap();
+        let deferred = DeferredCheckpoint::default();
+        deferred.attach(&mut conn).unwrap();
+        conn.execute_batch("PRAGMA synchronous = OFF; CREATE TABLE a (x)").unwrap();
+        deferred.run_if_due(&conn).unwrap();
+        assert!(file::len(&path) < 4 * PAGE_LEN, "a short one is left for later");
+        conn.execute_batch("INSERT INTO a VALUES (zeroblob(40000000))").unwrap();
+        assert!(file::len(&path) < 4 * PAGE_LEN, "the commit itself writes nothing back");
+        deferred.run_if_due(&conn).unwrap();
+        assert!(file::len(&path) > 40_000_000);
+        let wal = file::sibling(&path, "-wal");
+        let long = file::len(&wal);
+        conn.execute_batch("INSERT INTO a VALUES (zeroblob(20000000))").unwrap();
+        assert!(file::len(&wal) <= long, "it begins anew");
+    }
 
     #[test]
     fn a_wal_that_a_reader_pins_is_reported_until_the_reader_ends() {

@@ -119,8 +119,12 @@ impl HistoryWriter {
         }
     }
 
-    fn has_opened(&mut self) {
+    /// Takes note that a file was opened.
+    pub(super) fn has_opened(&mut self) {
         self.files = DatabaseFiles::of(&self.path);
+        if let Err(error) = self.deferred.attach(&mut self.conn) {
+            tracing::debug!(%error, "commits of history write its WAL back themselves");
+        }
     }
 
     fn tell(&self, sentence: String) {

@@ -15,7 +15,7 @@ use super::room::{self, RoomStep};
 use super::spill::Spill;
 use super::{checkpoint, fold, open, prune};
 use crate::clock::{self, AliveMoment, WallClockAnchor};
-use crate::store::checkpoint::{self as wal, WalBacklog};
+use crate::store::checkpoint::{self as wal, DeferredCheckpoint, WalBacklog};
 use crate::store::disk::{self, SqliteFault};
 use crate::store::event::StoreEvent;
 use crate::store::place::DatabaseFiles;
@@ -63,6 +63,7 @@ pub(crate) struct HistoryWriter {
     spill: Spill,
     boot_id: Option<i64>,
     backlog: WalBacklog,
+    pub(super) deferred: DeferredCheckpoint,
     /// Operators are told that rows are removed before their time.
     is_making_room: bool,
 }
@@ -75,9 +76,20 @@ impl HistoryWriter {
         shared: WriterContext,
     ) -> Self {
         let (files, boot_id) = (DatabaseFiles::of(&path), clock::boot_id());
-        let backlog = WalBacklog::new();
-        let is_making_room = false;
-        Self { conn, path, files, shared, queue, spill, boot_id, backlog, is_making_room }
+        let mut writer = Self {
+            conn,
+            path,
+            files,
+            shared,
+            queue,
+            spill,
+            boot_id,
+            backlog: WalBacklog::new(),
+            deferred: DeferredCheckpoint::default(),
+            is_making_room: false,
+        };
+        writer.has_opened();
+        writer
     }
 
     /// Writes until the queue is closed and empty. A group that the disk refuses is kept and tried
@@ -102,6 +114,7 @@ impl HistoryWriter {
             if drained.is_last {
                 break;
             }
+            self.write_back();
             is_maintenance_due = self.maintain();
         }
         self.close();
@@ -273,6 +286,14 @@ impl HistoryWriter {
             (self.shared.notify)(StoreEvent::Condition { about: ROOM, sentence: Some(sentence) });
         }
         Ok(step == RoomStep::Removed)
+    }
+
+    /// Writes a long WAL back, now that nobody waits.
+    fn write_back(&mut self) {
+        if let Err(error) = self.deferred.run_if_due(&self.conn) {
+            disk::abort_if_sync_failed(&error, &self.path);
+            tracing::debug!(%error, "history.db-wal could not be written back");
+        }
     }
 
     fn check_backlog(&mut self) {
