@@ -33,6 +33,7 @@ mod style;
 mod table;
 mod targets;
 mod terminal;
+mod time_lookup;
 mod time_range;
 
 use std::process::ExitCode;

@@ -1,9 +1,11 @@
 //! The range of time that a command is about: `--since` and `--until`, in the grammar of
 //! [`heartline_operator::time`] and in UTC.
 
+use heartline_operator::client::Client;
 use heartline_operator::time::{ResolvedTime, TimeContext, TimeExpression, TimeSpan};
 
 use crate::error::CliError;
+use crate::time_lookup::{context_of, first_record_ms};
 
 /// `--since` and `--until` as they were written.
 pub(crate) struct TimeRangeExpression {
@@ -33,28 +35,44 @@ impl TimeRangeExpression {
         Ok(Self { since: parse("--since", since)?, until: parse("--until", until)? })
     }
 
-    /// Returns the range that is meant at the collector's time `now_ms`; without `--since` it is
-    /// `default_ms` long. It may reach back before the first record: there is just nothing older.
+    /// Returns the range that a collector is asked for; without `--since` it is `default_ms` long.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`] and [`context_of`].
+    pub(crate) async fn lookup(
+        &self,
+        client: &Client,
+        default_ms: i64,
+    ) -> Result<TimeRange, CliError> {
+        let context = context_of(client, self.since.iter().chain(&self.until)).await?;
+        self.resolve(&context, default_ms)
+    }
+
+    /// Returns the range that is meant in a context. It may reach back before the first record: there is just
+    /// nothing older.
     ///
     /// # Errors
     /// [`CliError::Time`] for a time in the future, and for a range that is empty or ends before it
     /// starts; [`CliError::Usage`] for a time that has no meaning here.
-    pub(crate) fn resolve(&self, now_ms: i64, default_ms: i64) -> Result<TimeRange, CliError> {
-        let context = TimeContext::utc(now_ms);
-        let until_ms = match resolve("--until", self.until.as_ref(), &context)? {
+    pub(crate) fn resolve(
+        &self,
+        context: &TimeContext,
+        default_ms: i64,
+    ) -> Result<TimeRange, CliError> {
+        let until_ms = match resolve("--until", self.until.as_ref(), context)? {
             Some(RangeEnd::First) => {
                 return Err(CliError::usage("--until first: nothing is before the first record"));
             }
             Some(RangeEnd::At(at_ms)) => Some(at_ms),
             None => None,
         };
-        let since_ms = match resolve("--since", self.since.as_ref(), &context)? {
+        let since_ms = match resolve("--since", self.since.as_ref(), context)? {
             Some(RangeEnd::First) => None,
             Some(RangeEnd::At(at_ms)) => Some(at_ms),
-            None => Some(until_ms.unwrap_or(now_ms).saturating_sub(default_ms)),
+            None => Some(until_ms.unwrap_or(context.now_ms).saturating_sub(default_ms)),
         };
         if let (Some(since_ms), Some(until_ms)) = (since_ms, until_ms) {
-            TimeSpan::between(since_ms, until_ms, &context)
+            TimeSpan::between(since_ms, until_ms, context)
                 .map_err(|error| CliError::Time { flags: "--since and --until", error })?;
         }
         Ok(TimeRange { since_ms, until_ms })
@@ -78,19 +96,18 @@ pub(crate) fn parse_moment(flag: &'static str, text: &str) -> Result<MomentExpre
 }
 
 impl MomentExpression {
-    /// Returns the moment that is meant at the collector's time `now_ms`, in ms since 1970.
+    /// Returns the moment that is meant by the collector's clock, in ms since 1970.
     ///
     /// # Errors
-    /// [`CliError::Time`] for a time in the future; [`CliError::Usage`] for one that has no meaning
-    /// here.
-    pub(crate) fn resolve(&self, now_ms: i64) -> Result<i64, CliError> {
-        let context = TimeContext::utc(now_ms);
+    /// [`CliError::Time`] for a time in the future; [`CliError::NotDone`] where there is no first record, and
+    /// for an outage that there is not.
+    pub(crate) async fn lookup(&self, client: &Client) -> Result<i64, CliError> {
+        let context = context_of(client, [&self.moment]).await?;
         match resolve(self.flag, Some(&self.moment), &context)? {
             Some(RangeEnd::At(at_ms)) => Ok(at_ms),
-            Some(RangeEnd::First) | None => Err(CliError::Usage(format!(
-                "{}: the time of the first record is not known here: write a time",
-                self.flag
-            ))),
+            Some(RangeEnd::First) | None => first_record_ms(client).await?.ok_or_else(|| {
+                CliError::NotDone(format!("{}: there is no first record yet", self.flag))
+            }),
         }
     }
 }
@@ -112,9 +129,9 @@ fn resolve(
         ResolvedTime::At(at_ms) => Ok(Some(RangeEnd::At(at_ms))),
         ResolvedTime::Now => Ok(Some(RangeEnd::At(context.now_ms))),
         ResolvedTime::First => Ok(Some(RangeEnd::First)),
-        ResolvedTime::Outage(id) => Err(CliError::Usage(format!(
-            "{flags}: outages can't be looked up here: write a time instead of #{id}"
-        ))),
+        ResolvedTime::Outage(id) => {
+            Err(CliError::Usage(format!("{flags}: outage #{id} was not looked up: write a time")))
+        }
     }
 }
 
@@ -129,7 +146,7 @@ mod tests {
     const DAY_MS: i64 = 86_400_000;
 
     fn resolved(since: Option<&str>, until: Option<&str>) -> Result<TimeRange, CliError> {
-        TimeRangeExpression::parse(since, until)?.resolve(NOW_MS, DAY_MS)
+        TimeRangeExpression::parse(since, until)?.resolve(&TimeContext::utc(NOW_MS), DAY_MS)
     }
 
     /// Returns both ends as texts, `-` where there is none.
@@ -178,7 +195,7 @@ mod tests {
             (Some("1y"), None, "--since: \"1y\" has no fixed length"),
             (Some("+1h"), None, "--since: Thu 2026-11-26 13:34:56Z is in the future"),
             (None, Some("2026-11-27"), "--until: Fri 2026-11-27 00:00:00Z is in the future"),
-            (Some("#7"), None, "--since: outages can't be looked up here"),
+            (Some("#7"), None, "--since: outage #7 was not looked up"),
             (None, Some("first"), "--until first: nothing is before"),
             (Some("1h"), Some("2h"), "--since and --until: the span ends before it starts: from"),
             (Some("now"), Some("now"), "--since and --until: the span is empty"),

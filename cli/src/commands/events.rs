@@ -29,7 +29,7 @@ pub(crate) async fn run(
     let mut cursor = None;
     if args.since.is_some() || !args.follow {
         // By the collector's clock: the one of this machine may be wrong.
-        let range = range.resolve(client.greeting().collector.at_ms, SINCE_MS)?;
+        let range = range.lookup(&client, SINCE_MS).await?;
         let past = EventHistory { client: &client, filter: &filter, range };
         cursor = past.print(args, console).await?;
     }

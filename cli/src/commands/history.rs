@@ -59,7 +59,7 @@ pub(crate) async fn run(
     let client = settings.connect().await?;
     // By the collector's clock: the one of this machine may be wrong.
     let now_ms = client.greeting().collector.at_ms;
-    let range = range.resolve(now_ms, SINCE_MS)?;
+    let range = range.lookup(&client, SINCE_MS).await?;
     let step_ms = args.step.map(|step| i64::try_from(step.as_millis()).unwrap_or(i64::MAX));
     let (since_ms, until_ms) = (range.since_ms, range.until_ms.unwrap_or(now_ms));
     let of_fleet = |content| FleetHistoryQuery {

@@ -54,7 +54,7 @@ pub(crate) async fn run(
     let client = settings.connect().await?;
     // By the collector's clock: the one of this machine may be wrong.
     let now_ms = client.greeting().collector.at_ms;
-    let range = range.resolve(now_ms, SINCE_MS)?;
+    let range = range.lookup(&client, SINCE_MS).await?;
     let mut query = OutageQuery {
         since_ms: range.since_ms,
         until_ms: range.until_ms,

@@ -42,7 +42,7 @@ pub(crate) async fn run(
     let client = settings.connect().await?;
     // By the collector's clock: the one of this machine may be wrong.
     let now_ms = client.greeting().collector.at_ms;
-    let at_ms = moment.resolve(now_ms)?;
+    let at_ms = moment.lookup(&client).await?;
     let fleet = match client.request(Request::Past { at_ms, filter, with_work: true }).await {
         Ok(Reply::Past(fleet)) => fleet,
         Ok(_) => return Err(ClientError::Unexpected { what: "past" }.into()),

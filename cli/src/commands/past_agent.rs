@@ -42,7 +42,7 @@ pub(crate) async fn run(
     let client = settings.connect().await?;
     // By the collector's clock: the one of this machine may be wrong.
     let now_ms = client.greeting().collector.at_ms;
-    let detail = request(&client, &args.name, moment.resolve(now_ms)?).await?;
+    let detail = request(&client, &args.name, moment.lookup(&client).await?).await?;
     if args.json {
         let PastAgentDetail { fleet, outage, events } = &detail;
         let document = json::past_agent(fleet, outage.as_ref(), events);

@@ -23,9 +23,10 @@ pub(crate) async fn run(
     let tui_settings = settings.config.tui_settings(&environment)?;
     let moment = args.at.as_deref().map(|at| parse_moment("--at", at)).transpose()?;
     let client = settings.connect().await?;
-    // By the collector's clock: the one of this machine may be wrong.
-    let now_ms = client.greeting().collector.at_ms;
-    let at_ms = moment.map(|moment| moment.resolve(now_ms)).transpose()?;
+    let at_ms = match moment {
+        Some(moment) => Some(moment.lookup(&client).await?),
+        None => None,
+    };
     let round_trip_ms = measure_round_trip(&client).await?;
     let (entries, collector) = client.snapshot(AgentSelector::All).await?;
     let query = EventQuery { limit: EVENTS, ..EventQuery::default() };

@@ -64,7 +64,7 @@ pub enum TimeError {
     #[error("the length of a span is a duration without a sign, as in 14:05/2h, not {0:?}")]
     Length(String),
     #[error("an outage is no end of a span: write its time instead of #{0}")]
-    OutageInSpan(u64),
+    OutageUnknown(u64),
     #[error("the first record is not known here: write a time instead of first")]
     FirstUnknown,
     #[error("the span is empty: it starts and ends at {0}")]

@@ -56,6 +56,16 @@ impl TimeExpression {
     }
 }
 
+impl TimeExpression {
+    /// Returns the number of the outage that it names.
+    pub fn outage(&self) -> Option<u64> {
+        match self.0 {
+            TimeForm::Outage(number) => Some(number),
+            _ => None,
+        }
+    }
+}
+
 fn parse_form(text: &str, bare: BareDuration) -> Result<TimeForm, TimeError> {
     let text = checked(text)?.to_ascii_lowercase();
     let signed = |distance, sign: i64| Ok(TimeForm::Distance(sign * parse_distance(distance)?));

@@ -44,6 +44,8 @@ pub struct TimeContext {
     pub viewed_ms: Option<i64>,
     /// `None` where it is not known: then no time is too early.
     pub first_record_ms: Option<i64>,
+    /// Outages that were looked up, each with its begin.
+    pub outages: Vec<(u64, i64)>,
 }
 
 /// The meaning of a time.
@@ -55,14 +57,15 @@ pub enum ResolvedTime {
     Now,
     /// The first record.
     First,
-    /// The outage with this id, which the caller looks up.
+    /// The outage with this id, which the context does not have: the caller looks it up.
     Outage(u64),
 }
 
 impl TimeContext {
     /// Returns the context of the command line: UTC, with no instant in view and no first record.
     pub fn utc(now_ms: i64) -> Self {
-        Self { now_ms, zone: TimeZone::UTC, viewed_ms: None, first_record_ms: None }
+        let zone = TimeZone::UTC;
+        Self { now_ms, zone, viewed_ms: None, first_record_ms: None, outages: Vec::new() }
     }
 
     /// Returns an instant that is neither in the future nor before the first record.

@@ -21,7 +21,10 @@ impl TimeExpression {
         let at_ms = match self.0 {
             TimeForm::Now => return Ok(ResolvedTime::Now),
             TimeForm::First => return Ok(ResolvedTime::First),
-            TimeForm::Outage(id) => return Ok(ResolvedTime::Outage(id)),
+            TimeForm::Outage(id) => match context.outages.iter().find(|outage| outage.0 == id) {
+                Some((_, start_ms)) => *start_ms,
+                None => return Ok(ResolvedTime::Outage(id)),
+            },
             TimeForm::Instant(at_ms) => at_ms,
             TimeForm::Distance(distance_ms) => {
                 let from_ms = context.viewed_ms.unwrap_or(context.now_ms);

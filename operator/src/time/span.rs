@@ -69,6 +69,6 @@ fn end_of_span(text: &str, context: &TimeContext) -> Result<i64, TimeError> {
         ResolvedTime::At(at_ms) => Ok(at_ms),
         ResolvedTime::Now => Ok(context.now_ms),
         ResolvedTime::First => context.first_record_ms.ok_or(TimeError::FirstUnknown),
-        ResolvedTime::Outage(id) => Err(TimeError::OutageInSpan(id)),
+        ResolvedTime::Outage(id) => Err(TimeError::OutageUnknown(id)),
     }
 }

@@ -84,6 +84,25 @@ fn an_outage_that_spans_a_crash_of_the_collector_is_one_and_its_gap_is_none() {
     assert_eq!(lines(&env, "outages --json --filter state:degraded"), [Value::Null; 0]);
 
     let id = outage["id"].to_string();
+    // Its number is a time, too: that at which it began.
+    let begun = document(&env, &format!("agent hangs --json --at #{id}"));
+    assert_eq!((&begun["at"], &begun["outage"]["id"]), (&outage["start"], &outage["id"]));
+    for args in ["events --json --since #ID", "export events --between #ID..now"] {
+        let events = lines(&env, &args.replace("ID", &id));
+        let is_after = |event: &Value| event["at"].as_str() >= outage["start"].as_str();
+        assert!(events.iter().all(is_after), "{events:?}");
+        assert!(events.iter().any(|it| it["at"] == outage["start"]), "{args}: {events:?}");
+    }
+    assert_eq!(lines(&env, &format!("outages --json --since #{id}")).len(), 1);
+    let first = document(&env, "status --json --at first");
+    assert!(first["at"].as_str() <= outage["start"].as_str(), "{first}");
+    for args in
+        ["status --at #99999999", "events --since #99999999", "export events --between #99999999/1h"]
+    {
+        let refused = env.heartline(args);
+        assert_eq!(refused.status.code(), Some(1), "{args}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no outage #9"));
+    }
     let act = |args: &[&str]| {
         let mut command = env.command(TestedProgram::Heartline.path());
         command.args(args).output().expect("heartline can be started").status.code()
@@ -149,12 +168,13 @@ fn a_moment_that_can_not_be_shown_is_refused_with_the_reason() {
         String::from_utf8(output.stderr).expect("messages are UTF-8")
     };
     assert!(refused("1h", 1).contains("history is empty"));
+    assert!(refused("first", 1).contains("there is no first record yet"));
     let _agent = env.start_agent("someone", collector.address(), 200);
     wait_until("it is healthy", || env.operator().collector().summary.healthy == 1);
     assert!(refused("2020-01-01", 1).contains("history begins at 2"));
     assert!(refused("+1h", 2).contains("is in the future"));
     assert!(refused("25:99", 2).contains("hours go from 00 to 23"));
-    assert!(refused("#7", 2).contains("write a time instead"));
+    assert!(refused("#7", 1).contains("there is no outage #7"));
 }
 
 /// Percentiles, counts and states of the fleet and of a part of it, and the log of its latencies, against what

@@ -19,6 +19,7 @@ pub(super) fn time_context(state: &AppState) -> TimeContext {
         zone: state.zone(),
         viewed_ms: state.travel.instant_ms(),
         first_record_ms: state.travel.first_record_ms,
+        outages: Vec::new(),
     }
 }
 

@@ -9,11 +9,11 @@ use heartline_operator::message::{
 use heartline_operator::text::{size, timestamp_s};
 
 use super::output::DraftFile;
-use super::resolve_span;
 use crate::args::ExportArgs;
 use crate::console::Console;
 use crate::error::{CliError, CommandExit};
 use crate::settings::Settings;
+use crate::time_lookup::resolve_span;
 
 /// Longest text that is listed whole, in characters.
 const LISTED_CHARS: usize = 60;
@@ -31,7 +31,7 @@ pub(super) async fn run(
         ));
     }
     let client = settings.connect().await?;
-    let span = resolve_span(&args.between, &client).await?;
+    let span = resolve_span("--between", &args.between, &client).await?;
     let query =
         IncidentQuery { since_ms: span.from_ms, until_ms: span.to_ms, is_redacted: args.redact };
     if !args.yes {

@@ -7,14 +7,15 @@ mod output;
 mod rollups;
 
 use heartline_operator::client::{Client, ClientError};
-use heartline_operator::message::{ErrorCode, EventOrder, EventQuery, Reply, Request};
-use heartline_operator::time::{TimeContext, TimeError, TimeSpan, parse_span};
+use heartline_operator::message::{ErrorCode, Reply, Request};
+use heartline_operator::time::TimeSpan;
 
 use super::parse_filter;
 use crate::args::{ExportArgs, ExportFormat, ExportTable};
 use crate::console::Console;
 use crate::error::{CliError, CommandExit};
 use crate::settings::Settings;
+use crate::time_lookup::resolve_span;
 use output::ExportOutput;
 
 /// Runs the command.
@@ -31,7 +32,7 @@ pub(crate) async fn run(
     let filter = parse_filter(args.filter.as_deref())?.as_str().to_owned();
     check(args, table)?;
     let client = settings.connect().await?;
-    let span = resolve_span(&args.between, &client).await?;
+    let span = resolve_span("--between", &args.between, &client).await?;
     let output = ExportOutput::open(args.output.as_deref(), console)?;
     let mut export = Export { client: &client, span, args, filter, output };
     match table {
@@ -103,28 +104,5 @@ impl Export<'_> {
             }
         };
         self.output.write(&text)
-    }
-}
-
-/// Returns the span that is meant, by the collector's clock: the one of this machine may be wrong.
-async fn resolve_span(text: &str, client: &Client) -> Result<TimeSpan, CliError> {
-    let failed = |error| CliError::Time { flags: "--between", error };
-    let context = TimeContext::utc(client.greeting().collector.at_ms);
-    match parse_span(text, &context) {
-        Err(TimeError::FirstUnknown) => {
-            let first_record_ms = first_record_ms(client).await?;
-            parse_span(text, &TimeContext { first_record_ms, ..context }).map_err(failed)
-        }
-        span => span.map_err(failed),
-    }
-}
-
-/// Returns the time of the first event; `None` where there is none.
-async fn first_record_ms(client: &Client) -> Result<Option<i64>, CliError> {
-    let order = EventOrder::OldestFirst;
-    let query = EventQuery { limit: 1, order, ..EventQuery::default() };
-    match client.request(Request::Events(query)).await? {
-        Reply::Events { events, .. } => Ok(events.first().map(|event| event.at_ms)),
-        _ => Err(ClientError::Unexpected { what: "events" }.into()),
     }
 }
