@@ -96,9 +96,11 @@ fn an_outage_that_spans_a_crash_of_the_collector_is_one_and_its_gap_is_none() {
     assert_eq!(lines(&env, &format!("outages --json --since #{id}")).len(), 1);
     let first = document(&env, "status --json --at first");
     assert!(first["at"].as_str() <= outage["start"].as_str(), "{first}");
-    for args in
-        ["status --at #99999999", "events --since #99999999", "export events --between #99999999/1h"]
-    {
+    for args in [
+        "status --at #99999999",
+        "events --since #99999999",
+        "export events --between #99999999/1h",
+    ] {
         let refused = env.heartline(args);
         assert_eq!(refused.status.code(), Some(1), "{args}");
         assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no outage #9"));

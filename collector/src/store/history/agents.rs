@@ -2,7 +2,7 @@
 
 use heartline_fleet::{HistoryDbRow, MonoTime, Transition};
 use heartline_vocabulary::AgentRowId;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{CachedStatement, Connection, Row, Transaction, params};
 
 use super::code::StatusCode;
 use crate::clock::WallClockAnchor;
@@ -55,11 +55,17 @@ fn insert_agent(
     execute(tx, sql, params![id.0, name, first_seen_ms])
 }
 
+/// Returns the statement that sets the status of an agent.
+pub(super) fn prepare_status<'a>(tx: &'a Transaction<'_>) -> rusqlite::Result<CachedStatement<'a>> {
+    tx.prepare_cached("UPDATE agents SET status = ?2, since_ms = ?3 WHERE id = ?1")
+}
+
 /// Keeps agents and sessions in step with an event.
 pub(super) fn apply(
     tx: &Transaction<'_>,
     row: &HistoryDbRow,
     anchor: WallClockAnchor,
+    set_status: &mut CachedStatement<'_>,
 ) -> rusqlite::Result<()> {
     let wall_ms = |at: &MonoTime| anchor.wall_ms(*at);
     match row {
@@ -95,8 +101,7 @@ pub(super) fn apply(
             )?;
         }
         HistoryDbRow::Transition(Transition { id, at, to, .. }) => {
-            let sql = "UPDATE agents SET status = ?2, since_ms = ?3 WHERE id = ?1";
-            execute(tx, sql, params![id.0, StatusCode(*to).code(), wall_ms(at)])?;
+            set_status.execute(params![id.0, StatusCode(*to).code(), wall_ms(at)])?;
         }
         HistoryDbRow::LastBeat { id, session, at } => {
             execute(

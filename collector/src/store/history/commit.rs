@@ -51,7 +51,7 @@ pub(super) fn commit<'a>(
 ) -> rusqlite::Result<CommittedWork> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut work = WorkBatch::default();
-    let mut events = EventWriter::new(&tx)?;
+    let (mut events, mut set_status) = (EventWriter::new(&tx)?, agents::prepare_status(&tx)?);
     let mut rows = rows.peekable();
     let number = match rows.peek() {
         Some(_) => Some(context.numbers.write_to_history(&tx)?),
@@ -62,10 +62,10 @@ pub(super) fn commit<'a>(
             work.add(&tx, row, anchor.wall_ms(row.at))?;
         } else {
             events.write(row, anchor)?;
-            agents::apply(&tx, row, anchor)?;
+            agents::apply(&tx, row, anchor, &mut set_status)?;
         }
     }
-    drop(events);
+    drop((events, set_status));
     let committed = work.write(&tx)?;
     open::set_alive(&tx, &context.alive)?;
     tx.commit()?;

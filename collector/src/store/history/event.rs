@@ -20,6 +20,7 @@ use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Identity};
 use rusqlite::{CachedStatement, Connection, Row, Transaction, params};
 
 use super::code::{EventCode, GapCauseCode, StatusCode};
+use super::outage::OutageWriter;
 use super::strip::StripWriter;
 use super::text::TextTable;
 use super::{identity, outage};
@@ -63,6 +64,7 @@ pub(super) struct EventWriter<'a> {
     insert_details: CachedStatement<'a>,
     texts: TextTable,
     strips: StripWriter<'a>,
+    outages: OutageWriter<'a>,
     /// The first event that anything follows from that is not stored yet…
     first: i64,
     /// …and the outages of agents that began before it: what follows for those is stored, until their end.
@@ -84,6 +86,7 @@ impl<'a> EventWriter<'a> {
             )?,
             texts: TextTable::default(),
             strips: StripWriter::new(tx)?,
+            outages: OutageWriter::new(tx)?,
             first: 0,
             settled: BTreeMap::new(),
         })
@@ -153,7 +156,7 @@ impl<'a> EventWriter<'a> {
     /// Derives what follows for the outage of its agent from an event that is not stored here.
     pub(super) fn derive_outage(&mut self, cursor: i64, event: &EventRow) -> rusqlite::Result<()> {
         let texts = self.intern(cursor, &event.details)?;
-        outage::apply(self.tx, cursor, event, &texts)?;
+        self.outages.apply(cursor, event, &texts)?;
         Ok(())
     }
 
@@ -175,7 +178,7 @@ impl<'a> EventWriter<'a> {
         }
         let settled = event.agent.and_then(|agent| self.settled.get(&agent).copied());
         let ended = match settled {
-            None => outage::apply(self.tx, cursor, event, texts)?,
+            None => self.outages.apply(cursor, event, texts)?,
             Some(outage) if outage::is_end(event) => {
                 event.agent.and_then(|agent| self.settled.remove(&agent));
                 outage::read_ended(self.tx, outage)?

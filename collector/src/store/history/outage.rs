@@ -3,7 +3,7 @@
 //! end it. Its number is the cursor of the event that began it.
 
 use heartline_vocabulary::{AgentStatus, State};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use super::checkpoint;
 use super::code::{self, EventCode, StatusCode};
@@ -32,28 +32,126 @@ struct OpenOutage {
     texts: (Option<i64>, Option<i64>),
 }
 
-/// Derives what follows from an event that was appended; returns the outage that it ended.
-pub(super) fn apply(
-    conn: &Connection,
-    cursor: i64,
-    event: &EventRow,
-    texts: &DetailTexts,
-) -> rusqlite::Result<Option<EndedOutage>> {
-    let Some(agent) = event.agent else { return Ok(None) };
-    match event.to_status().filter(|status| is_outage(*status)) {
-        Some(status) => {
-            if !begin_if_none(conn, (cursor, agent), event, texts, status)?
-                && let Some(outage) = find_open(conn, agent)?
-            {
-                outage.go_on(conn, event, texts, status)?;
+/// Derives outages from the events of a transaction, which can be those of a whole fleet.
+pub(super) struct OutageWriter<'a> {
+    begin_if_none: CachedStatement<'a>,
+    find_open: CachedStatement<'a>,
+    go_on: CachedStatement<'a>,
+    end: CachedStatement<'a>,
+}
+
+impl<'a> OutageWriter<'a> {
+    pub(super) fn new(conn: &'a Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            begin_if_none: conn.prepare_cached(
+                "INSERT INTO outages (cursor, agent_id, start_ms, worst, cause, step, run_from_ms, \
+                    run_interval_ms) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 \
+                 WHERE NOT EXISTS (SELECT 1 FROM outages WHERE agent_id = ?2 AND end_ms IS NULL)",
+            )?,
+            find_open: conn.prepare_cached(
+                "SELECT cursor, start_ms, worst, missed, run_from_ms, run_interval_ms, cause, step \
+                 FROM outages WHERE agent_id = ?1 AND end_ms IS NULL",
+            )?,
+            go_on: conn.prepare_cached(
+                "UPDATE outages SET missed = ?2, run_from_ms = ?3, run_interval_ms = ?4, \
+                    worst = iif(?5, ?6, worst), cause = iif(?5, ?7, cause) WHERE cursor = ?1",
+            )?,
+            end: conn.prepare_cached(
+                "UPDATE outages SET end_ms = ?2, missed = ?3, run_from_ms = NULL, \
+                    run_interval_ms = NULL WHERE cursor = ?1",
+            )?,
+        })
+    }
+
+    /// Derives what follows from an event that was appended; returns the outage that it ended.
+    pub(super) fn apply(
+        &mut self,
+        cursor: i64,
+        event: &EventRow,
+        texts: &DetailTexts,
+    ) -> rusqlite::Result<Option<EndedOutage>> {
+        let Some(agent) = event.agent else { return Ok(None) };
+        match event.to_status().filter(|status| is_outage(*status)) {
+            Some(status) => {
+                if !self.begin_if_none((cursor, agent), event, texts, status)?
+                    && let Some(outage) = self.find_open(agent)?
+                {
+                    self.go_on(&outage, event, texts, status)?;
+                }
+                Ok(None)
             }
-            Ok(None)
-        }
-        None if is_end(event) => match find_open(conn, agent)? {
-            Some(outage) => outage.end(conn, event.at_ms).map(Some),
+            None if is_end(event) => match self.find_open(agent)? {
+                Some(outage) => self.end(&outage, event.at_ms).map(Some),
+                None => Ok(None),
+            },
             None => Ok(None),
-        },
-        None => Ok(None),
+        }
+    }
+
+    fn find_open(&mut self, agent: i64) -> rusqlite::Result<Option<OpenOutage>> {
+        let open = self.find_open.query_row([agent], |row| {
+            let run: (Option<i64>, Option<i64>) = (row.get(4)?, row.get(5)?);
+            Ok(OpenOutage {
+                cursor: row.get(0)?,
+                start_ms: row.get(1)?,
+                worst: row.get::<_, StatusCode>(2)?.0,
+                missed: row.get(3)?,
+                run: run.0.zip(run.1),
+                texts: (row.get(6)?, row.get(7)?),
+            })
+        });
+        open.optional()
+    }
+
+    /// Begins an outage, unless one goes on; returns whether it did.
+    fn begin_if_none(
+        &mut self,
+        (cursor, agent): (i64, i64),
+        event: &EventRow,
+        texts: &DetailTexts,
+        status: AgentStatus,
+    ) -> rusqlite::Result<bool> {
+        let (from_ms, interval_ms) = run_of(event).unzip();
+        let (worst, DetailTexts { words, step, .. }) = (StatusCode(status).code(), texts);
+        let start_ms = event.at_ms;
+        let row = params![cursor, agent, start_ms, worst, words, step, from_ms, interval_ms];
+        Ok(self.begin_if_none.execute(row)? > 0)
+    }
+
+    /// Lets an outage go on in another status.
+    fn go_on(
+        &mut self,
+        outage: &OpenOutage,
+        event: &EventRow,
+        texts: &DetailTexts,
+        status: AgentStatus,
+    ) -> rusqlite::Result<()> {
+        let run = run_of(event);
+        // A run of missed beats goes on from late to silent.
+        let (missed, run) = match (outage.run, run) {
+            (Some(before), Some(_)) => (outage.missed, Some(before)),
+            (_, run) => (outage.missed_until(event.at_ms), run),
+        };
+        let is_worse = status.state.severity() > outage.worst.state.severity();
+        let (worst, (from_ms, interval_ms)) = (StatusCode(status).code(), run.unzip());
+        let (cursor, words) = (outage.cursor, texts.words);
+        self.go_on.execute(params![
+            cursor,
+            missed,
+            from_ms,
+            interval_ms,
+            is_worse,
+            worst,
+            words
+        ])?;
+        Ok(())
+    }
+
+    fn end(&mut self, outage: &OpenOutage, at_ms: i64) -> rusqlite::Result<EndedOutage> {
+        let (end_ms, missed) = (at_ms.max(outage.start_ms), outage.missed_until(at_ms));
+        self.end.execute(params![outage.cursor, end_ms, missed])?;
+        let (cause, step) = outage.texts;
+        Ok(EndedOutage { missed, cause, step })
     }
 }
 
@@ -110,25 +208,6 @@ pub(crate) const fn is_outage(status: AgentStatus) -> bool {
     matches!(status.state, State::Degraded | State::Unreachable)
 }
 
-fn find_open(conn: &Connection, agent: i64) -> rusqlite::Result<Option<OpenOutage>> {
-    conn.prepare_cached(
-        "SELECT cursor, start_ms, worst, missed, run_from_ms, run_interval_ms, cause, step \
-         FROM outages WHERE agent_id = ?1 AND end_ms IS NULL",
-    )?
-    .query_row([agent], |row| {
-        let run: (Option<i64>, Option<i64>) = (row.get(4)?, row.get(5)?);
-        Ok(OpenOutage {
-            cursor: row.get(0)?,
-            start_ms: row.get(1)?,
-            worst: row.get::<_, StatusCode>(2)?.0,
-            missed: row.get(3)?,
-            run: run.0.zip(run.1),
-            texts: (row.get(6)?, row.get(7)?),
-        })
-    })
-    .optional()
-}
-
 /// Returns what is known of an outage that has ended.
 pub(super) fn read_ended(conn: &Connection, outage: i64) -> rusqlite::Result<Option<EndedOutage>> {
     conn.prepare_cached("SELECT missed, cause, step FROM outages WHERE cursor = ?1")?
@@ -136,34 +215,6 @@ pub(super) fn read_ended(conn: &Connection, outage: i64) -> rusqlite::Result<Opt
             Ok(EndedOutage { missed: row.get(0)?, cause: row.get(1)?, step: row.get(2)? })
         })
         .optional()
-}
-
-/// Begins an outage, unless one goes on; returns whether it did.
-fn begin_if_none(
-    conn: &Connection,
-    (cursor, agent): (i64, i64),
-    event: &EventRow,
-    texts: &DetailTexts,
-    status: AgentStatus,
-) -> rusqlite::Result<bool> {
-    let run = run_of(event);
-    let begun = execute(
-        conn,
-        "INSERT INTO outages (cursor, agent_id, start_ms, worst, cause, step, run_from_ms, \
-            run_interval_ms) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 \
-         WHERE NOT EXISTS (SELECT 1 FROM outages WHERE agent_id = ?2 AND end_ms IS NULL)",
-        params![
-            cursor,
-            agent,
-            event.at_ms,
-            StatusCode(status).code(),
-            texts.words,
-            texts.step,
-            run.map(|run| run.0),
-            run.map(|run| run.1)
-        ],
-    )?;
-    Ok(begun > 0)
 }
 
 /// Returns when the first beat was due of those that an event says were missed, and the time between two.
@@ -174,40 +225,6 @@ fn run_of(event: &EventRow) -> Option<(i64, i64)> {
 }
 
 impl OpenOutage {
-    /// Goes on in another status.
-    fn go_on(
-        self,
-        conn: &Connection,
-        event: &EventRow,
-        texts: &DetailTexts,
-        status: AgentStatus,
-    ) -> rusqlite::Result<()> {
-        let run = run_of(event);
-        // A run of missed beats goes on from late to silent.
-        let (missed, run) = match (self.run, run) {
-            (Some(before), Some(_)) => (self.missed, Some(before)),
-            (_, run) => (self.missed_until(event.at_ms), run),
-        };
-        let is_worse = status.state.severity() > self.worst.state.severity();
-        let sql = "UPDATE outages SET missed = ?2, run_from_ms = ?3, run_interval_ms = ?4, \
-                   worst = iif(?5, ?6, worst), cause = iif(?5, ?7, cause) \
-                   WHERE cursor = ?1";
-        let worst = StatusCode(status).code();
-        let (from_ms, interval_ms) = run.unzip();
-        let row = params![self.cursor, missed, from_ms, interval_ms, is_worse, worst, texts.words];
-        execute(conn, sql, row)?;
-        Ok(())
-    }
-
-    fn end(self, conn: &Connection, at_ms: i64) -> rusqlite::Result<EndedOutage> {
-        let (end_ms, missed) = (at_ms.max(self.start_ms), self.missed_until(at_ms));
-        let sql = "UPDATE outages SET end_ms = ?2, missed = ?3, run_from_ms = NULL, \
-                   run_interval_ms = NULL WHERE cursor = ?1";
-        execute(conn, sql, params![self.cursor, end_ms, missed])?;
-        let (cause, step) = self.texts;
-        Ok(EndedOutage { missed, cause, step })
-    }
-
     fn missed_until(&self, at_ms: i64) -> i64 {
         self.missed + missed_in_run(self.run, at_ms)
     }

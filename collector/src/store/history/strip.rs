@@ -206,17 +206,44 @@ impl<'a> StripEntries<'a> {
     fn new(slot: i64, strip: &'a [u8], times_ms: RangeInclusive<i64>) -> Self {
         Self { rest: strip, at_ms: slot * SLOT_MS, cursor: 0, times_ms }
     }
-}
 
-impl Iterator for StripEntries<'_> {
-    type Item = StripEntry;
-
-    /// Decodes the next entry; bytes that are none end the strip.
-    fn next(&mut self) -> Option<StripEntry> {
+    /// Decodes them; bytes that are none end the strip. Returns whether all are some.
+    ///
+    /// An iterator, and any function between, would copy each of the millions of them.
+    pub(crate) fn for_each(self, mut visit: impl FnMut(&StripEntry)) -> bool {
+        let Self { mut rest, mut at_ms, mut cursor, times_ms } = self;
+        let mut try_visit = || {
+            at_ms = at_ms.checked_add(unzigzag(take(&mut rest)?))?;
+            let what = take(&mut rest)?.cast_signed();
+            cursor = cursor.checked_add(take(&mut rest)?.cast_signed())?;
+            let (kind, status) = match what & IS_OTHER {
+                0 => (EventCode::Transition, Some(what >> WHAT_BITS)),
+                _ => (EventCode::from_code(what >> WHAT_BITS)?, None),
+            };
+            let identity = match kind {
+                EventCode::Identity => Some(take(&mut rest)?.cast_signed()),
+                _ => None,
+            };
+            let ended = match what & ENDS_OUTAGE {
+                0 => None,
+                _ => {
+                    let missed = take(&mut rest)?.cast_signed();
+                    let (cause, step) =
+                        (take(&mut rest)?.cast_signed(), take(&mut rest)?.cast_signed());
+                    let text = |id: i64| Some(id).filter(|id| *id > 0);
+                    Some(EndedOutage { missed, cause: text(cause), step: text(step) })
+                }
+            };
+            if times_ms.contains(&at_ms) {
+                visit(&StripEntry { at_ms, cursor, kind, status, identity, ended });
+            }
+            Some(!rest.is_empty())
+        };
         loop {
-            let entry = decode_entry(&mut self.rest, &mut self.at_ms, &mut self.cursor)?;
-            if self.times_ms.contains(&entry.at_ms) {
-                return Some(entry);
+            match try_visit() {
+                Some(true) => {}
+                Some(false) => return true,
+                None => return false,
             }
         }
     }
@@ -310,40 +337,15 @@ fn read_slot(
 }
 
 /// Decodes a strip of the first slot; `None` where bytes are left over.
-pub(crate) fn decode_checked(mut strip: &[u8]) -> Option<Vec<StripEntry>> {
-    let (mut at_ms, mut cursor, mut found) = (0, 0_i64, Vec::new());
-    while !strip.is_empty() {
-        found.push(decode_entry(&mut strip, &mut at_ms, &mut cursor)?);
-    }
-    Some(found)
+pub(crate) fn decode_checked(strip: &[u8]) -> Option<Vec<StripEntry>> {
+    let mut found = Vec::new();
+    let is_whole = StripEntries::new(0, strip, i64::MIN..=i64::MAX).for_each(|it| found.push(*it));
+    (is_whole || strip.is_empty()).then_some(found)
 }
 
+/// Decodes a strip; bytes that are none end it.
 fn decode(slot: i64, strip: &[u8], found: &mut Vec<StripEntry>) {
-    found.extend(StripEntries::new(slot, strip, i64::MIN..=i64::MAX));
-}
-
-fn decode_entry(strip: &mut &[u8], at_ms: &mut i64, cursor: &mut i64) -> Option<StripEntry> {
-    *at_ms = at_ms.checked_add(unzigzag(take(strip)?))?;
-    let what = take(strip)?.cast_signed();
-    *cursor = cursor.checked_add(take(strip)?.cast_signed())?;
-    let (kind, status) = match what & IS_OTHER {
-        0 => (EventCode::Transition, Some(what >> WHAT_BITS)),
-        _ => (EventCode::from_code(what >> WHAT_BITS)?, None),
-    };
-    let identity = match kind {
-        EventCode::Identity => Some(take(strip)?.cast_signed()),
-        _ => None,
-    };
-    let ended = match what & ENDS_OUTAGE {
-        0 => None,
-        _ => {
-            let missed = take(strip)?.cast_signed();
-            let mut text =
-                || Some(take(strip)?.cast_signed()).map(|id| Some(id).filter(|id| *id > 0));
-            Some(EndedOutage { missed, cause: text()?, step: text()? })
-        }
-    };
-    Some(StripEntry { at_ms: *at_ms, cursor: *cursor, kind, status, identity, ended })
+    StripEntries::new(slot, strip, i64::MIN..=i64::MAX).for_each(|entry| found.push(*entry));
 }
 
 const fn zigzag(number: i64) -> u64 {
@@ -469,7 +471,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_are_read_as_they_were_written(numbers: Vec<i64>) {
+        fn numbers_are_read_as_they_were_written(
+            numbers in prop::collection::vec((any::<i64>(), 0u32..64), 0..50),
+        ) {
+            let numbers: Vec<i64> = numbers.iter().map(|(number, bits)| number >> bits).collect();
             let mut bytes = Vec::new();
             numbers.iter().for_each(|number| push(&mut bytes, zigzag(*number)));
             let mut rest = &bytes[..];

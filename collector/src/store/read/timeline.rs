@@ -56,7 +56,7 @@ fn read(conn: &Connection, query: &TimelineQuery, now_ms: i64) -> rusqlite::Resu
         let times_ms = known_ms + 1..=grid.to_ms - 1;
         strip::visit(conn, &ranges(&agents), &times_ms, |agent, entries| {
             if let Some(painter) = agents.get_mut(&agent) {
-                entries.for_each(|entry| painter.apply(&entry, &grid, &mut rows));
+                entries.for_each(|entry| painter.apply(entry, &grid, &mut rows));
             }
         })?;
     }
