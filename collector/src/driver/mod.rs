@@ -17,7 +17,8 @@ use std::io;
 use std::time::Duration;
 
 use heartline_fleet::{
-    CommandRequest, ControlDbRow, Fleet, ForgetRequest, HistoryDbRow, Input, MonoTime, Output,
+    Agent, CommandRequest, ControlDbRow, Fleet, ForgetRequest, HistoryDbRow, Input, MonoTime,
+    Output,
 };
 use heartline_operator::message::{
     AgentDetail, AgentKeyInfo, CommandOutcome, ErrorCode, HistoryHealth,
@@ -326,6 +327,13 @@ impl Driver {
             StoreEvent::HistorySetAside { why } => {
                 tracing::error!("{why}");
                 self.info.banners.push(why);
+                // The new one has none, and agents tell theirs once a session.
+                let identity = |agent: &Agent| {
+                    let (id, identity) = (agent.id(), agent.identity()?.clone());
+                    Some(HistoryDbRow::Identity { id, at: now, identity })
+                };
+                let identities = self.fleet.agents().filter_map(|(_, agent)| identity(agent));
+                self.history_rows.extend(identities);
             }
             StoreEvent::Condition { about, sentence } => self.info.set_condition(about, sentence),
             StoreEvent::ControlPaused { why } => {

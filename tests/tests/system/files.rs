@@ -252,6 +252,27 @@ fn what_was_judged_while_history_was_locked_is_there_after_a_stop_and_leaves_no_
     assert!(gaps.all(|from_ms| from_ms >= at_ms), "no gap over time that was observed: {events:?}");
 }
 
+/// Agents tell what they are once a session: the collector tells it to the history that it begins.
+#[test]
+fn a_history_that_is_begun_anew_knows_what_the_agents_are() {
+    let env = TestEnvironment::new();
+    let collector = env.start_collector();
+    let operator = env.operator();
+    let _worker = env.start_worker("worker", collector.address(), 7);
+    let host_then = || {
+        let output = env.heartline("status --json --at now");
+        let past: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        past["agents"][0]["host"].as_str().map(str::to_owned)
+    };
+    wait_until("it has told what it is, and that is stored", || host_then().is_some());
+    let host = host_then();
+    fs::write(env.data_dir().join("history.db"), "").unwrap();
+    wait_until("it is set aside", || {
+        operator.collector().banners.iter().any(|banner| banner.contains("history.db.corrupt-"))
+    });
+    wait_until("the new one has it", || host_then() == host);
+}
+
 #[test]
 fn a_history_that_lost_its_wal_is_said_after_the_start() {
     let env = TestEnvironment::new();
