@@ -86,17 +86,20 @@ def test_two_collectors_count_all_work_and_either_kills(collector: Collector, pl
             each.await_total("twice-seen", ok=2, failed=0)
 
 
-def test_who_is_resumed_starts_no_process_that_finds_the_kill(collector: Collector) -> None:
-    with heartline.start("starter", collector=collector.address) as hb:
-        collector.await_state("starter", "healthy")
-        for _ in range(5):
-            collector.kill("starter")
-            eventually(lambda: hb.killed, "it is killed")
-            assert hb.wait_until_resumed(0) is False
-            eventually(lambda: "killed" in kill_memory(collector, "starter"), "it is stored")
-            collector.resume("starter")
-            assert hb.wait_until_resumed(10)
-            assert "killed" not in kill_memory(collector, "starter")
+def test_who_is_resumed_starts_no_process_that_finds_the_kill(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEARTLINE_STATE_DIR", str(collector.place.desired_states))
+    hb = heartline.start("starter", collector=collector.address, token=collector.place.token_file)
+    collector.await_state("starter", "healthy")
+    for _ in range(5):
+        collector.kill("starter")
+        eventually(lambda: hb.killed, "it is killed")
+        eventually(lambda: "killed" in kill_memory(collector, "starter"), "it is stored")
+        collector.resume("starter")
+        assert hb.wait_until_resumed(10)
+        assert "killed" not in kill_memory(collector, "starter")
+    hb.stop()
 
 
 def kill_memory(collector: Collector, agent: str) -> str:
