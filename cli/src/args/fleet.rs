@@ -55,8 +55,9 @@ pub(crate) struct AgentArgs {
 /// What stands below the flags of commands that take times.
 const TIMES: &str = "\
 Times: 2h (that long ago; units ms, s, m, h, d, w), 14:05 or 14:05:30 (the latest past one), today,
-yesterday 14:05, mon 09:00, 2026-11-20, 11-20 14:05, 2026-11-20T14:05:00Z, @1761955200, first, now.
-They are in UTC, as the times that are printed, unless they end with an offset: 14:05+01:00.";
+yesterday 14:05, mon 09:00, 2026-11-20, 11-20 14:05, 2026-11-20T14:05:00Z, @1761955200, first, now,
+#7 (when outage 7 began). They are in UTC, as those that are printed, unless they end with an offset:
+14:05+01:00.";
 
 /// `events`
 #[derive(Args, Debug)]

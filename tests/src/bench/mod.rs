@@ -30,7 +30,7 @@ enum BenchCommand {
     Kill(BenchModeArg),
     /// CPU cost of `report()` and `task()`.
     Emitter(BenchModeArg),
-    /// Bytes that the terminal app sends for a calm fleet.
+    /// Bytes that the terminal app sends for a calm fleet, and how soon its timeline answers a key.
     Tui(BenchModeArg),
     /// Time from the end of a program under `heartline run` to what operators see.
     Exit(BenchModeArg),

@@ -1,5 +1,4 @@
-//! Bytes that the terminal app sends to an 80×24 terminal for a calm fleet of 50, through a
-//! pseudo-terminal, with a collector process and real emitters.
+//! Bytes that the terminal app sends to an 80×24 terminal for a calm fleet of 50 real emitters.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -9,15 +8,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use heartline::Report;
-use portable_pty::{CommandBuilder, NativePtySystem, PtySize, PtySystem as _};
 
-use super::{BenchMode, machine};
+use super::{BenchMode, machine, start_app};
 use crate::clock;
-use crate::harness::{TestEnvironment, TestedProgram, wait_until};
+use crate::harness::{TestEnvironment, wait_until};
 use crate::result_table::ResultTable;
 
 const AGENTS: usize = 50;
-const SIZE: PtySize = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+const SIZE: (u16, u16) = (80, 24);
 /// Interval of each agent, in ms: the default.
 const INTERVAL_MS: u64 = 30_000;
 /// The goal, in bytes a second.
@@ -38,12 +36,10 @@ pub(super) fn run(mode: BenchMode) -> Result<()> {
         operator.try_fleet().is_ok_and(|(_, status)| status.summary.healthy as usize == AGENTS)
     });
 
-    let pty = NativePtySystem::default().openpty(SIZE).context("can't open a pseudo-terminal")?;
-    let mut child = pty.slave.spawn_command(heartline(&env)).context("can't start heartline")?;
+    let (mut child, terminal) = start_app(&env, SIZE)?;
     let pid = child.process_id().context("a running process has an id")?;
-    drop(pty.slave);
     let sent = Arc::new(AtomicU64::new(0));
-    let mut reader = pty.master.try_clone_reader().context("can't read the terminal")?;
+    let mut reader = terminal.try_clone_reader().context("can't read the terminal")?;
     thread::spawn({
         let sent = Arc::clone(&sent);
         move || {
@@ -84,19 +80,4 @@ pub(super) fn run(mode: BenchMode) -> Result<()> {
     table.row(&["bytes until settled".into(), first_screen.to_string(), String::new()]);
     table.print();
     Ok(())
-}
-
-/// Returns the command of the terminal app in this environment, on a capable terminal.
-fn heartline(env: &TestEnvironment) -> CommandBuilder {
-    let home = env.command(TestedProgram::Heartline.path());
-    let mut command = CommandBuilder::new(home.get_program());
-    command.env_clear();
-    for (name, value) in home.get_envs() {
-        if let Some(value) = value {
-            command.env(name, value);
-        }
-    }
-    command.env("TERM", "xterm-256color");
-    command.cwd(env.path());
-    command
 }
