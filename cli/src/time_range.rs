@@ -54,11 +54,7 @@ impl TimeRangeExpression {
     /// # Errors
     /// [`CliError::Time`] for a time in the future, and for a range that is empty or ends before it
     /// starts; [`CliError::Usage`] for a time that has no meaning here.
-    pub(crate) fn resolve(
-        &self,
-        context: &TimeContext,
-        default_ms: i64,
-    ) -> Result<TimeRange, CliError> {
+    fn resolve(&self, context: &TimeContext, default_ms: i64) -> Result<TimeRange, CliError> {
         let until_ms = match resolve("--until", self.until.as_ref(), context)? {
             Some(RangeEnd::First) => {
                 return Err(CliError::usage("--until first: nothing is before the first record"));

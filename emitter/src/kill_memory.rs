@@ -73,10 +73,10 @@ impl KillMemory {
             .map_err(|error| EmitterProblem::StateUnwritable { path, reason: error.to_string() })
     }
 
-    /// Takes the states of a fleet away, which says of all that they run, until [`Self::write`] stores
-    /// those that are and says what went wrong. A file gives its name up ten times as fast as its blocks.
-    pub(crate) fn take_away(&self, fleet: FleetTag) {
-        let _ = fs::rename(self.path(fleet), self.lifted_path(fleet));
+    /// Removes the states of a fleet, which says of all that they run; [`Self::write`] says what went wrong. The
+    /// file is only renamed: to free its blocks takes ten times as long, and an agent waits.
+    pub(crate) fn remove(&self, fleet: FleetTag) {
+        let _ = fs::rename(self.path(fleet), self.removed_path(fleet));
         let _ = fs::remove_file(self.unattributed_path());
     }
 
@@ -85,8 +85,8 @@ impl KillMemory {
         self.dir.join(format!("{}@{fleet}{SUFFIX}", self.agent))
     }
 
-    fn lifted_path(&self, fleet: FleetTag) -> PathBuf {
-        self.dir.join(format!("{}@{fleet}.lifted", self.agent))
+    fn removed_path(&self, fleet: FleetTag) -> PathBuf {
+        self.dir.join(format!("{}@{fleet}.removed", self.agent))
     }
 
     /// Returns the path under which a version that knew of no fleets has stored its last order.
@@ -118,7 +118,7 @@ impl KillMemory {
         }
         written?;
         // What they say is in the new file, or in that of another fleet.
-        for old in [self.unattributed_path(), self.lifted_path(fleet)] {
+        for old in [self.unattributed_path(), self.removed_path(fleet)] {
             match fs::remove_file(old) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -228,11 +228,11 @@ mod tests {
         for applied in [killed(), resumed()] {
             memory.write(FLEET, &applied).unwrap();
             assert_eq!(memory.read(Some(FLEET)), (applied, vec![]));
-            memory.take_away(OTHER_FLEET);
+            memory.remove(OTHER_FLEET);
         }
         let files = || fs::read_dir(dir.path().join("agents")).unwrap().count();
         assert_eq!(files(), 1);
-        memory.take_away(FLEET);
+        memory.remove(FLEET);
         assert_eq!(memory.read(Some(FLEET)), (AppliedStates::default(), vec![]));
         memory.write(FLEET, &killed()).unwrap();
         assert_eq!((memory.read(None), files()), ((killed(), vec![]), 1));
@@ -280,7 +280,7 @@ mod tests {
         fs::write(&path, "heartline 1 generation 42 running\n").unwrap();
         assert_eq!(memory.read(Some(FLEET)).1, []);
         fs::write(&path, "heartline 1 generation 42 killed\n").unwrap();
-        memory.take_away(FLEET);
+        memory.remove(FLEET);
         assert!(!memory.read(Some(FLEET)).0.is_killed());
     }
 

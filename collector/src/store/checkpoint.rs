@@ -46,7 +46,7 @@ fn try_checkpoint(conn: &Connection) -> rusqlite::Result<CheckpointResult> {
 }
 
 /// Writes a long WAL back between two commits. SQLite would do so in the commit that makes it long, and whoever
-/// waits for that one would wait twice as long.
+/// waits for that one would wait for it, too.
 #[derive(Debug, Default)]
 pub(super) struct DeferredCheckpoint {
     /// Pages of the WAL after the last commit; 0 once they were written back.

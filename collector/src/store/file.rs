@@ -46,7 +46,7 @@ pub(super) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
 /// Prepares each statement once. By default SQLite does so again for each value that is bound where a table has
 /// an index of some of its rows, in case it would then plan otherwise: for ten thousand agents that takes longer
 /// than their rows do.
-fn keep_statements(conn: &Connection) -> rusqlite::Result<()> {
+pub(super) fn keep_statements(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())

@@ -216,15 +216,15 @@ impl SenderThread {
         self.links.iter_mut().for_each(|link| link.set_applied(&self.applied, now));
         if was_killed && !self.applied.is_killed() {
             // Who is let go on may start a process, which must not find the kill, and waits for no disk.
-            self.take_stored_states_away();
+            self.remove_stored_states();
         }
         self.apply_states();
         self.store_states();
     }
 
-    fn take_stored_states_away(&self) {
+    fn remove_stored_states(&self) {
         if let (Some(memory), Some(credentials)) = (&self.settings.memory, &self.credentials) {
-            memory.take_away(credentials.fleet);
+            memory.remove(credentials.fleet);
         }
     }
 

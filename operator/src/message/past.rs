@@ -22,9 +22,9 @@ pub struct PastFleet {
 #[serde(rename_all = "snake_case")]
 pub enum PastWork {
     /// It was not asked for: that of no agent is there.
-    #[default]
     NotRead,
     /// Of the hour until the moment.
+    #[default]
     HourUntil,
     /// Of the whole hour that holds the moment: finer work is not kept so long.
     HourOf,

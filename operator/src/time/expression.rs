@@ -54,9 +54,7 @@ impl TimeExpression {
     pub fn parse_past(text: &str) -> Result<Self, TimeError> {
         parse_form(text, BareDuration::Past).map(Self)
     }
-}
 
-impl TimeExpression {
     /// Returns the number of the outage that it names.
     pub fn outage(&self) -> Option<u64> {
         match self.0 {

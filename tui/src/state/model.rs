@@ -35,8 +35,8 @@ pub(crate) struct FleetModel {
 pub(crate) struct UnknownPast {
     /// Of the collector only its name is known, not what it had counted.
     pub counters: bool,
-    /// Of when the work is; `None`: it is that of the last hour.
-    pub work: Option<PastWork>,
+    /// Of when the work is: of the last hour unless it is not known so well.
+    pub work: PastWork,
     /// The moment was not observed: the fleet is as it was before.
     pub gap: Option<PastGap>,
 }
@@ -87,11 +87,7 @@ impl FleetModel {
 
     /// Returns the fleet as history has it.
     pub(crate) fn of_past(past: &PastFleet, live: &Self) -> Self {
-        let unknown = UnknownPast {
-            counters: true,
-            work: Some(past.work).filter(|work| *work != PastWork::HourUntil),
-            gap: past.gap,
-        };
+        let unknown = UnknownPast { counters: true, work: past.work, gap: past.gap };
         let live = live.collector();
         let collector = CollectorStatus {
             at_ms: past.at_ms,

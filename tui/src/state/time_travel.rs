@@ -92,7 +92,7 @@ impl TimeTravel {
     /// Returns the instant of which the fleet is loaded without its work.
     pub(crate) fn missing_work_ms(&self) -> Option<i64> {
         let past = self.past.as_ref().filter(|_| self.missing_fleet_ms().is_none())?;
-        (past.model.unknown.work == Some(PastWork::NotRead)).then_some(past.at_ms)
+        (past.model.unknown.work == PastWork::NotRead).then_some(past.at_ms)
     }
 
     /// Returns the instant until which the events are not loaded.

@@ -98,9 +98,9 @@ fn fleet_summary(state: &AppState) -> String {
     };
     // Finer work is not kept so long.
     let of_hour = match state.model().unknown.work {
-        Some(PastWork::NotRead) => "work is being read ",
-        Some(PastWork::HourOf) => "~ work of the whole hour ",
-        Some(PastWork::HourUntil) | None => "",
+        PastWork::NotRead => "work is being read ",
+        PastWork::HourOf => "~ work of the whole hour ",
+        PastWork::HourUntil => "",
     };
     format!(
         "{marks}{of_hour}{} of {} {separator} sort {title} {order} {separator} group {} ",

@@ -213,6 +213,9 @@ impl<'a> StripEntries<'a> {
     pub(crate) fn for_each(self, mut visit: impl FnMut(&StripEntry)) -> bool {
         let Self { mut rest, mut at_ms, mut cursor, times_ms } = self;
         let mut try_visit = || {
+            if rest.is_empty() {
+                return Some(false);
+            }
             at_ms = at_ms.checked_add(unzigzag(take(&mut rest)?))?;
             let what = take(&mut rest)?.cast_signed();
             cursor = cursor.checked_add(take(&mut rest)?.cast_signed())?;
@@ -237,7 +240,7 @@ impl<'a> StripEntries<'a> {
             if times_ms.contains(&at_ms) {
                 visit(&StripEntry { at_ms, cursor, kind, status, identity, ended });
             }
-            Some(!rest.is_empty())
+            Some(true)
         };
         loop {
             match try_visit() {
@@ -340,7 +343,7 @@ fn read_slot(
 pub(crate) fn decode_checked(strip: &[u8]) -> Option<Vec<StripEntry>> {
     let mut found = Vec::new();
     let is_whole = StripEntries::new(0, strip, i64::MIN..=i64::MAX).for_each(|it| found.push(*it));
-    (is_whole || strip.is_empty()).then_some(found)
+    is_whole.then_some(found)
 }
 
 /// Decodes a strip; bytes that are none end it.

@@ -20,6 +20,7 @@ use rustix::fs::OFlags;
 
 use super::{DIGEST, IncidentInfo, check};
 use crate::clock;
+use crate::store::file;
 use crate::store::read::StoreReader;
 use crate::store::schema::{self, HISTORY, INCIDENT};
 
@@ -167,7 +168,7 @@ fn open_hardened(path: &Path) -> rusqlite::Result<Connection> {
     for (pragma, value) in [("cell_size_check", "ON"), ("mmap_size", "0"), ("query_only", "ON")] {
         conn.pragma_update_and_check(None, pragma, value, |_| Ok(())).or_else(is_silent)?;
     }
-    conn.set_prepared_statement_cache_capacity(64);
+    file::keep_statements(&conn)?;
     Ok(conn)
 }
 

@@ -87,16 +87,21 @@ fn find_members(
     range: &StepRange,
 ) -> rusqlite::Result<Members> {
     let StepRange { from_ms, to_ms, .. } = *range;
+    let mut known = known_agents(conn, range)?;
+    if let Some(ids) = ids {
+        known.retain(|agent| ids.contains(agent));
+    }
+    if filter.is_empty() {
+        return Ok(Members { always: known, sometimes: Vec::new() });
+    }
     let mut reader = MemberReader::new(conn, filter, *range)?;
     let cursors = checkpoint::first_since(conn, from_ms)?..=checkpoint::last_until(conn, to_ms)?;
-    let before = fleet_at(conn, ids, filter, from_ms)?;
+    let before = checkpoint::fleet_at(conn, from_ms)?;
     let mut members = Members::default();
-    for agent in known_agents(conn, range)? {
-        if ids.is_none_or(|ids| ids.contains(&agent)) {
-            let moment = before.get(&agent).copied().unwrap_or_default();
-            let changes = IdentityChange::read(conn, agent, &cursors, (from_ms, to_ms))?;
-            members.add(agent, reader.parts(agent, &moment, &changes)?, range);
-        }
+    for agent in known {
+        let moment = before.get(&agent).map(AgentMoment::of).unwrap_or_default();
+        let changes = IdentityChange::read(conn, agent, &cursors, (from_ms, to_ms))?;
+        members.add(agent, reader.parts(agent, &moment, &changes)?, range);
     }
     Ok(members)
 }

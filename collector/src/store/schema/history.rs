@@ -1,5 +1,19 @@
 //! The steps of `history.db`, and what an incident file has beside its tables.
 
+/// The columns of work.
+macro_rules! work_columns {
+    () => {
+        "    beats INTEGER NOT NULL,
+    lost INTEGER NOT NULL,
+    ok INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    cost_nano_usd INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    latency BLOB NOT NULL"
+    };
+}
+
 macro_rules! rollup_table {
     ($name:literal) => {
         concat!(
@@ -8,28 +22,18 @@ macro_rules! rollup_table {
             " (
     slot INTEGER NOT NULL,
     agent_id INTEGER NOT NULL,
-    beats INTEGER NOT NULL,
-    lost INTEGER NOT NULL,
-    ok INTEGER NOT NULL,
-    failed INTEGER NOT NULL,
-    cost_nano_usd INTEGER NOT NULL,
-    tokens_in INTEGER NOT NULL,
-    tokens_out INTEGER NOT NULL,
-    latency BLOB NOT NULL,
+",
+            work_columns!(),
+            ",
     PRIMARY KEY (slot, agent_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE fleet_",
             $name,
             " (
     slot INTEGER PRIMARY KEY,
-    beats INTEGER NOT NULL,
-    lost INTEGER NOT NULL,
-    ok INTEGER NOT NULL,
-    failed INTEGER NOT NULL,
-    cost_nano_usd INTEGER NOT NULL,
-    tokens_in INTEGER NOT NULL,
-    tokens_out INTEGER NOT NULL,
-    latency BLOB NOT NULL
+",
+            work_columns!(),
+            "
 ) STRICT;
 "
         )
