@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 # Most datagrams received in one turn.
 _RECEIVE_BATCH = 64
-# Longest goodbye to a collector that has answered before, and to one that never has.
+# Longest goodbye to a collector that has answered before, and to one that never has. The first second
+# of a session is left for its first answer, unless the address refuses.
 _GOODBYE_TIMEOUT = SECOND
 _GOODBYE_TIMEOUT_UNANSWERED = 250 * MS
 
@@ -51,6 +52,8 @@ class CollectorLink:
     def __init__(self, collector: str, interval: int, core: Core) -> None:
         # None until there is a token.
         self._engine: Engine | None = None
+        # When the session was started.
+        self._started_at = 0
         self._socket = CollectorSocket(collector, core.wake_sender)
         self._metrics = CollectorMetrics(core)
         self._watchdog = AnswerWatchdog(collector, interval)
@@ -62,6 +65,7 @@ class CollectorLink:
 
     def start_session(self, config: EngineConfig, now: int) -> None:
         """Starts a session."""
+        self._started_at = now
         self._engine = Engine(config, now)
 
     def rekey(self, keys: AgentKeys) -> None:
@@ -114,11 +118,15 @@ class CollectorLink:
 
     def say_goodbye(self, now: int) -> None:
         """Begins to say goodbye, if that has not begun."""
-        if self._engine is not None:
-            is_unanswered = self._engine.connection is Connection.UNANSWERED
-            self._engine.close(
-                now, _GOODBYE_TIMEOUT_UNANSWERED if is_unanswered else _GOODBYE_TIMEOUT
-            )
+        if self._engine is None:
+            return
+        timeout = _GOODBYE_TIMEOUT
+        if self._engine.connection is Connection.UNANSWERED:
+            # A short program gives a slow collector the time for its first answer.
+            is_refused = self._socket.problem is not None
+            left = 0 if is_refused else _GOODBYE_TIMEOUT - (now - self._started_at)
+            timeout = max(left, _GOODBYE_TIMEOUT_UNANSWERED)
+        self._engine.close(now, timeout)
 
     def transmit(self, now: int) -> None:
         """Sends what is due."""
