@@ -62,9 +62,15 @@ pub(super) fn step(conn: &mut Connection, now_ms: i64) -> rusqlite::Result<()> {
         return Ok(());
     }
     let tx = conn.transaction()?;
-    let fleet = fleet_now(&tx)?;
-    write(&tx, last, &fleet, now_ms)?;
+    write_now(&tx, now_ms)?;
     tx.commit()
+}
+
+/// Writes a checkpoint after the last event, and returns its cursor; `None` where there is no event.
+pub(super) fn write_now(tx: &Connection, now_ms: i64) -> rusqlite::Result<Option<i64>> {
+    let Some(last) = last_event(tx)? else { return Ok(None) };
+    write(tx, last, &fleet_now(tx)?, now_ms)?;
+    Ok(Some(last))
 }
 
 /// Writes a checkpoint after the last event that is earlier than a time, if there is one that is; returns its
@@ -343,12 +349,7 @@ pub(crate) fn last_until(conn: &Connection, until_ms: i64) -> rusqlite::Result<i
         let cursor: i64 = row.get(0)?;
         let follows = match earliest_ms {
             Some(earliest_ms) => earliest_ms,
-            None => {
-                let sql = "SELECT min(at_ms) FROM events WHERE cursor > ?1";
-                let tail: Option<i64> =
-                    conn.prepare_cached(sql)?.query_row([cursor], |row| row.get(0))?;
-                tail.unwrap_or(i64::MAX)
-            }
+            None => earliest_after(conn, cursor)?,
         };
         if follows < until_ms {
             break;
@@ -356,6 +357,30 @@ pub(crate) fn last_until(conn: &Connection, until_ms: i64) -> rusqlite::Result<i
         (last, earliest_ms) = (cursor, Some(row.get(1)?));
     }
     Ok(last)
+}
+
+/// Returns the cursor of the newest checkpoint.
+pub(super) fn newest_cursor(conn: &Connection) -> rusqlite::Result<Option<i64>> {
+    Ok(newest(conn)?.map(|newest| newest.cursor))
+}
+
+/// Returns the stretches of events that end with a checkpoint, and the one after the last of them: the last
+/// cursor of each, and the earliest time in it.
+pub(super) fn stretches(conn: &Connection) -> rusqlite::Result<Vec<(i64, i64)>> {
+    let sql = "SELECT cursor, earliest_ms FROM checkpoints ORDER BY cursor";
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut stretches: Vec<(i64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
+    let last = stretches.last().map_or(0, |(cursor, _)| *cursor);
+    stretches.push((i64::MAX, earliest_after(conn, last)?));
+    Ok(stretches)
+}
+
+/// Returns the earliest time of the events after a cursor; the end of all times where there is none.
+fn earliest_after(conn: &Connection, cursor: i64) -> rusqlite::Result<i64> {
+    let sql = "SELECT min(at_ms) FROM events WHERE cursor > ?1";
+    let earliest_ms: Option<i64> = conn.prepare_cached(sql)?.query_row([cursor], |row| row.get(0))?;
+    Ok(earliest_ms.unwrap_or(i64::MAX))
 }
 
 /// Returns the time of the first record, before which nothing is known; `None` where there is none.

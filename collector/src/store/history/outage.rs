@@ -188,7 +188,9 @@ pub(super) fn derive_if_outdated(conn: &mut Connection) -> rusqlite::Result<()> 
     let first = first.unwrap_or(i64::MAX);
     // Outages that go on since before the first event have nothing that they could be derived from.
     tx.execute("DELETE FROM outages WHERE cursor >= ?1", [first])?;
-    tx.execute_batch("DELETE FROM gaps; DELETE FROM strips;")?;
+    tx.execute_batch(
+        "DELETE FROM gaps; DELETE FROM strips; DELETE FROM state_days; DELETE FROM state_day_parts;",
+    )?;
     let settled = checkpoint::outages_before(&tx, first)?;
     code::write_names(&tx)?;
     let mut writer = EventWriter::deriving(&tx, first, settled)?;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::fold::FoldCursors;
 use super::resolution::RollupResolution;
-use super::{checkpoint, strip, text};
+use super::{checkpoint, state_day, strip, text};
 use crate::store::meta;
 use crate::store::prune::{CHUNK_ROWS, oldest_kept_ms, prune_forgotten};
 use crate::store::sql::execute;
@@ -136,6 +136,7 @@ fn remove_events(conn: &mut Connection, before_ms: i64, slack_ms: i64) -> rusqli
                WHERE cursor <= ?1 AND end_ms < ?2 LIMIT ?3)";
     execute(&tx, sql, params![through, before_ms, CHUNK_ROWS])?;
     strip::prune(&tx, before_ms, CHUNK_ROWS)?;
+    state_day::prune(&tx, before_ms, CHUNK_ROWS)?;
     let sql = "DELETE FROM notes WHERE outage <= ?1 AND outage NOT IN (SELECT cursor FROM outages)";
     execute(&tx, sql, [through])?;
     for table in ["checkpoints", "checkpoint_fleets"] {

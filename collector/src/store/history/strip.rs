@@ -18,6 +18,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use super::code::EventCode;
 use super::event::EventRow;
+use super::leb128::{push, take, unzigzag, zigzag};
 use crate::store::sql::execute;
 
 /// Length of a slot.
@@ -351,38 +352,6 @@ fn decode(slot: i64, strip: &[u8], found: &mut Vec<StripEntry>) {
     StripEntries::new(slot, strip, i64::MIN..=i64::MAX).for_each(|entry| found.push(*entry));
 }
 
-const fn zigzag(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)).cast_unsigned()
-}
-
-const fn unzigzag(number: u64) -> i64 {
-    (number >> 1).cast_signed() ^ -((number & 1).cast_signed())
-}
-
-fn push(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn take(rest: &mut &[u8]) -> Option<u64> {
-    let (mut number, mut shift) = (0, 0);
-    loop {
-        let (&byte, after) = rest.split_first()?;
-        *rest = after;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(number);
-        }
-        shift += 7;
-        if shift > 63 {
-            return None;
-        }
-    }
-}
-
 /// Removes the strips of slots that are over before a moment, at most `limit`; returns how many.
 pub(super) fn prune(conn: &Connection, before_ms: i64, limit: u32) -> rusqlite::Result<usize> {
     let first_kept = before_ms.div_euclid(SLOT_MS) << (AGENT_BITS + PART_BITS);
@@ -473,20 +442,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn numbers_are_read_as_they_were_written(
-            numbers in prop::collection::vec((any::<i64>(), 0u32..64), 0..50),
-        ) {
-            let numbers: Vec<i64> = numbers.iter().map(|(number, bits)| number >> bits).collect();
-            let mut bytes = Vec::new();
-            numbers.iter().for_each(|number| push(&mut bytes, zigzag(*number)));
-            let mut rest = &bytes[..];
-            for number in numbers {
-                prop_assert_eq!(take(&mut rest).map(unzigzag), Some(number));
-            }
-            prop_assert_eq!(take(&mut rest), None);
-        }
-
         #[test]
         fn bytes_that_are_no_strip_end_it(bytes: Vec<u8>) {
             decode(690, &bytes, &mut Vec::new());

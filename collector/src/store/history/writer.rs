@@ -13,7 +13,7 @@ use super::note::{self, NoteError, NoteWrite};
 use super::replace::failure;
 use super::room::{self, RoomStep};
 use super::spill::Spill;
-use super::{checkpoint, fold, open, prune};
+use super::{checkpoint, fold, open, prune, state_day};
 use crate::clock::{self, AliveMoment, WallClockAnchor};
 use crate::store::checkpoint::{self as wal, DeferredCheckpoint, WalBacklog};
 use crate::store::disk::{self, SqliteFault};
@@ -256,7 +256,8 @@ impl HistoryWriter {
         let now_ms = self.shared.retention_clock.now_ms(clock::now(), clock::wall_ms());
         let retention = &self.shared.retention;
         let done = checkpoint::step(&mut self.conn, now_ms)
-            .and_then(|()| fold::step(&mut self.conn, now_ms));
+            .and_then(|()| fold::step(&mut self.conn, now_ms))
+            .and_then(|more| Ok(more || state_day::step(&mut self.conn, now_ms)?));
         let done = done.and_then(|more| Ok(more | prune::step(&mut self.conn, retention, now_ms)?));
         let done = done.and_then(|more| Ok(more | self.make_room(now_ms)?));
         done.unwrap_or_else(|error| {

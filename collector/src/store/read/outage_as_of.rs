@@ -4,9 +4,8 @@ use heartline_operator::message::Outage;
 use heartline_vocabulary::AgentStatus;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::gap::UnobservedTime;
 use crate::store::history::strip;
-use crate::store::history::{StatusCode, is_outage};
+use crate::store::history::{StatusCode, UnobservedTime, is_outage};
 use crate::store::sql;
 
 /// What an event says of an outage: words, missed beats, and the time between two.

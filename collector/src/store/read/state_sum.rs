@@ -6,10 +6,9 @@ use heartline_operator::message::{OutageFigures, StateTimes};
 use heartline_vocabulary::AgentStatus;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::gap::UnobservedTime;
 use super::history_range::StepRange;
-use crate::store::history::AgentMoment;
 use crate::store::history::strip::StripEntry;
+use crate::store::history::{AgentMoment, UnobservedTime};
 
 /// Adds up what agents were.
 pub(super) struct StateSum<'a> {

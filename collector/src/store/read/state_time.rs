@@ -4,8 +4,7 @@ use heartline_operator::message::StateTimes;
 use heartline_vocabulary::AgentStatus;
 use rusqlite::Connection;
 
-use super::gap::UnobservedTime;
-use crate::store::history::{AgentMoment, checkpoint, strip};
+use crate::store::history::{AgentMoment, UnobservedTime, checkpoint, strip};
 
 /// A stretch of time in one status.
 #[derive(Clone, Copy, Debug)]

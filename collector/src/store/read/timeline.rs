@@ -1,17 +1,16 @@
 //! Timelines: the states of many agents, painted into cells.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use heartline_operator::message::{
-    MomentInfo, Timeline, TimelineCell, TimelineQuery, TimelineRow, precedence,
+    MomentInfo, Timeline, TimelineCell, TimelineQuery, TimelineRow,
 };
-use heartline_vocabulary::{AgentStatus, State};
 use rusqlite::Connection;
 
-use super::gap::{self, UnobservedTime};
-use super::{ReadError, StoreReader};
-use crate::store::history::strip::StripEntry;
+use super::{ReadError, StoreReader, gap};
+use crate::store::history::paint::{CellGrid, StatePainter};
+use crate::store::history::state_day::{self, DAY_MS};
 use crate::store::history::{AgentMoment, checkpoint, strip};
 
 /// Strips of other agents are read, too, when at least one of so many is wanted: that takes less than to
@@ -20,6 +19,10 @@ const SCAN_SHARE: i64 = 8;
 
 /// So many agents are read each from its own strips: of a large fleet that is less than all of it.
 const ALONE_MAX: usize = 128;
+
+/// Days that are not painted from strips, if there are so many: the strips of a month are read whole, and those
+/// of this month in any case.
+const PACKED_DAYS_MIN: i64 = 60;
 
 impl StoreReader {
     /// Returns the timelines of agents until `now_ms`.
@@ -46,224 +49,173 @@ impl StoreReader {
 }
 
 fn read(conn: &Connection, query: &TimelineQuery, now_ms: i64) -> rusqlite::Result<Timeline> {
+    let TimelineQuery { from_ms, cell_ms, cells, .. } = *query;
     let first_ms = checkpoint::first_record_ms(conn)?;
-    let grid = CellGrid::new(conn, query, now_ms)?;
-    let mut rows = vec![vec![TimelineCell::default(); grid.unobserved_ms.len()]; query.rows.len()];
+    let grid = CellGrid::new(conn, (from_ms, cell_ms, cells), now_ms)?;
     // Before the first record nothing is known.
-    let known_ms = first_ms.map_or(grid.from_ms, |first_ms| first_ms.max(grid.from_ms));
-    let mut agents = painters(conn, query, known_ms)?;
-    if grid.to_ms > known_ms {
-        let times_ms = known_ms + 1..=grid.to_ms - 1;
-        strip::visit(conn, &ranges(&agents), &times_ms, |agent, entries| {
-            if let Some(painter) = agents.get_mut(&agent) {
-                entries.for_each(|entry| painter.apply(entry, &grid, &mut rows));
-            }
-        })?;
-    }
-    agents.into_values().for_each(|mut painter| painter.finish(&grid, &mut rows));
+    let known_ms = first_ms.map_or(from_ms, |first_ms| first_ms.max(from_ms));
+    let mut canvas = Canvas::new(query, grid);
+    canvas.paint(conn, known_ms)?;
     let collector = match first_ms {
-        Some(first_ms) => grid.observed_since(first_ms),
+        Some(first_ms) => packed(canvas.grid.observed_since(first_ms)),
         None => TimelineRow::default(),
     };
-    let rows = rows.iter().map(|cells| packed(cells)).collect();
-    let TimelineQuery { from_ms, cell_ms, .. } = *query;
+    let rows = canvas.rows.into_iter().map(packed).collect();
     Ok(Timeline { from_ms, cell_ms, now_ms, first_ms, rows, collector })
 }
 
-fn packed(cells: &[TimelineCell]) -> TimelineRow {
+fn packed(cells: impl IntoIterator<Item = TimelineCell>) -> TimelineRow {
     let mut row = TimelineRow::default();
-    cells.iter().for_each(|cell| row.push(*cell));
+    cells.into_iter().for_each(|cell| row.push(cell));
     row
 }
 
-/// The cells of a timeline, and how much of each was not observed.
-struct CellGrid {
-    from_ms: i64,
-    cell_ms: i64,
-    /// End of the last cell, or now.
-    to_ms: i64,
-    unobserved_ms: Vec<u64>,
-    unobserved: UnobservedTime,
+/// The rows of a timeline while they are painted.
+struct Canvas {
+    grid: CellGrid,
+    rows: Vec<Vec<TimelineCell>>,
+    agents: PaintedAgents,
 }
 
-impl CellGrid {
-    fn new(conn: &Connection, query: &TimelineQuery, now_ms: i64) -> rusqlite::Result<Self> {
-        let TimelineQuery { from_ms, cell_ms, cells, .. } = *query;
-        let unobserved = UnobservedTime::since(conn, from_ms)?;
-        let begin = |cell: i64| from_ms + cell * cell_ms;
-        let unobserved_ms = (0..i64::from(cells))
-            .map(|cell| unobserved.within(begin(cell), begin(cell + 1).min(now_ms)))
-            .collect();
-        let to_ms = begin(i64::from(cells)).min(now_ms);
-        Ok(Self { from_ms, cell_ms, to_ms, unobserved_ms, unobserved })
-    }
-
-    /// Returns the begin and end of a cell, which is cut at now.
-    fn times(&self, cell: usize) -> (i64, i64) {
-        let from_ms = self.from_ms + cell as i64 * self.cell_ms;
-        (from_ms, (from_ms + self.cell_ms).min(self.to_ms))
-    }
-
-    fn cell_of(&self, at_ms: i64) -> usize {
-        usize::try_from((at_ms - self.from_ms) / self.cell_ms).unwrap_or(0)
-    }
-
-    /// Returns how much of a part of a cell was not observed.
-    fn unobserved_ms(&self, cell: usize, from_ms: i64, to_ms: i64) -> u64 {
-        match self.unobserved_ms[cell] {
-            0 => 0,
-            whole if self.times(cell) == (from_ms, to_ms) => whole,
-            _ => self.unobserved.within(from_ms, to_ms),
-        }
-    }
-
-    /// Returns the collector's own row.
-    fn observed_since(&self, first_ms: i64) -> TimelineRow {
-        let mut row = TimelineRow::default();
-        for cell in 0..self.unobserved_ms.len() {
-            let (from_ms, to_ms) = self.times(cell);
-            let mut open = OpenCell::begin(self, cell);
-            let from_ms = from_ms.max(first_ms);
-            if from_ms < to_ms {
-                open.add(self, from_ms, to_ms, AgentStatus::HEALTHY);
-            }
-            row.push(open.painted);
-        }
-        row
-    }
+/// The agents of all rows, by their ids.
+struct PaintedAgents {
+    agents: Vec<PaintedAgent>,
+    /// The one that was found last.
+    last: usize,
 }
 
-/// A cell of one agent that is not whole yet.
-#[derive(Clone, Copy, Debug, Default)]
-struct OpenCell {
-    cell: usize,
-    end_ms: i64,
-    painted: TimelineCell,
-    /// The precedence of its worst status; 0 while it has none.
-    precedence: u8,
-}
-
-impl OpenCell {
-    fn begin(grid: &CellGrid, cell: usize) -> Self {
-        let (_, end_ms) = grid.times(cell);
-        Self { cell, end_ms, painted: TimelineCell::default(), precedence: 0 }
-    }
-
-    /// Adds a status that the agent had for a while, later than those before.
-    fn add(&mut self, grid: &CellGrid, from_ms: i64, to_ms: i64, status: AgentStatus) {
-        let painted = &mut self.painted;
-        let unobserved_ms = grid.unobserved_ms(self.cell, from_ms, to_ms);
-        let observed_ms = (to_ms - from_ms).cast_unsigned() - unobserved_ms;
-        painted.unobserved_ms += unobserved_ms;
-        if observed_ms == 0 {
-            return;
-        }
-        match status.state {
-            State::Healthy => painted.up_ms += observed_ms,
-            State::Degraded | State::Unreachable => painted.bad_ms += observed_ms,
-            State::Killed | State::Unknown => painted.other_ms += observed_ms,
-        }
-        // Of two reasons for one state the later one is shown.
-        let precedence = precedence(status);
-        if precedence >= self.precedence {
-            (painted.worst, painted.worst_agents) = (Some(status), 1);
-            self.precedence = precedence;
-        }
-    }
-}
-
-/// Paints the states of one agent into the rows that it is in.
-struct AgentPainter {
+/// An agent, and the rows that it is in.
+struct PaintedAgent {
+    id: i64,
     rows: Vec<usize>,
-    moment: AgentMoment,
-    /// Until when it is painted.
-    painted_ms: i64,
-    /// Where it is painted; at first a cell without any time.
-    open: OpenCell,
+    painter: StatePainter,
 }
 
-impl AgentPainter {
-    fn apply(&mut self, entry: &StripEntry, grid: &CellGrid, rows: &mut [Vec<TimelineCell>]) {
-        let before = self.moment.status;
-        self.moment.apply(entry);
-        if self.moment.status == before {
-            return;
+impl Canvas {
+    fn new(query: &TimelineQuery, grid: CellGrid) -> Self {
+        let rows = vec![vec![TimelineCell::default(); grid.len()]; query.rows.len()];
+        Self { grid, rows, agents: PaintedAgents::of(query) }
+    }
+
+    /// Paints everything from a moment on.
+    fn paint(&mut self, conn: &Connection, known_ms: i64) -> rusqlite::Result<()> {
+        let to_ms = self.grid.to_ms();
+        let days = self.whole_days(conn, known_ms)?;
+        if days.is_empty() {
+            self.paint_strips(conn, known_ms..to_ms)?;
+        } else {
+            let days_ms = days.start * DAY_MS..days.end * DAY_MS;
+            self.paint_strips(conn, known_ms..days_ms.start)?;
+            self.paint_days(conn, days)?;
+            self.paint_strips(conn, days_ms.end..to_ms)?;
         }
-        // A transition can be stamped a little before one that was stored earlier.
-        self.paint(before, entry.at_ms, grid, rows);
-        self.painted_ms = self.painted_ms.max(entry.at_ms);
+        for PaintedAgent { rows, painter, .. } in &self.agents.agents {
+            painter.finish(&mut closing(&mut self.rows, rows));
+        }
+        Ok(())
     }
 
-    fn finish(&mut self, grid: &CellGrid, rows: &mut [Vec<TimelineCell>]) {
-        self.paint(self.moment.status, grid.to_ms, grid, rows);
-        self.close(rows);
+    /// Returns the days that are painted as they are packed: none where cells begin in the middle of days, or
+    /// strips are as fast.
+    fn whole_days(&self, conn: &Connection, known_ms: i64) -> rusqlite::Result<Range<i64>> {
+        let is_of_days = self.grid.is_of_days() && self.agents.agents.len() > ALONE_MAX;
+        let first = state_day::first_whole_day(known_ms);
+        let end = self.grid.to_ms().div_euclid(DAY_MS);
+        if !is_of_days || end - first < PACKED_DAYS_MIN {
+            return Ok(0..0);
+        }
+        let days = state_day::usable_days(conn, first..end)?;
+        Ok(if days.end - days.start < PACKED_DAYS_MIN { 0..0 } else { days })
     }
 
-    /// Paints a status from where it is painted until a moment.
-    fn paint(
-        &mut self,
-        status: Option<AgentStatus>,
-        until_ms: i64,
-        grid: &CellGrid,
-        rows: &mut [Vec<TimelineCell>],
-    ) {
-        let Some(status) = status else { return };
-        while self.painted_ms < until_ms {
-            if self.painted_ms >= self.open.end_ms {
-                self.close(rows);
-                self.open = OpenCell::begin(grid, grid.cell_of(self.painted_ms));
+    fn paint_days(&mut self, conn: &Connection, days: Range<i64>) -> rusqlite::Result<()> {
+        let Self { grid, rows: painted, agents } = self;
+        state_day::visit(conn, &agents.ranges(), days, |day, id, cell| {
+            if let Some(PaintedAgent { rows, painter, .. }) = agents.find(id) {
+                painter.add_painted(day * DAY_MS, cell, grid, &mut closing(painted, rows));
             }
-            let to_ms = self.open.end_ms.min(until_ms);
-            self.open.add(grid, self.painted_ms, to_ms, status);
-            self.painted_ms = to_ms;
-        }
+        })
     }
 
-    fn close(&self, rows: &mut [Vec<TimelineCell>]) {
-        let OpenCell { cell, painted, .. } = &self.open;
-        self.rows.iter().for_each(|row| rows[*row][*cell].add(painted));
+    fn paint_strips(&mut self, conn: &Connection, times_ms: Range<i64>) -> rusqlite::Result<()> {
+        if times_ms.is_empty() {
+            return Ok(());
+        }
+        let Self { grid, rows: painted, agents } = self;
+        agents.go_on(conn, times_ms.start)?;
+        let within_ms = times_ms.start + 1..=times_ms.end - 1;
+        strip::visit(conn, &agents.ranges(), &within_ms, |id, entries| {
+            if let Some(PaintedAgent { rows, painter, .. }) = agents.find(id) {
+                let close = &mut closing(painted, rows);
+                entries.for_each(|entry| painter.apply(entry, grid, close));
+            }
+        })?;
+        for PaintedAgent { rows, painter, .. } in &mut agents.agents {
+            painter.paint_until(times_ms.end, grid, &mut closing(painted, rows));
+        }
+        Ok(())
     }
 }
 
-/// Returns the agents of all rows, as they were at a moment.
-fn painters(
-    conn: &Connection,
-    query: &TimelineQuery,
-    known_ms: i64,
-) -> rusqlite::Result<BTreeMap<i64, AgentPainter>> {
-    let mut agents: BTreeMap<i64, AgentPainter> = BTreeMap::new();
-    for (row, ids) in query.rows.iter().enumerate() {
-        for id in ids {
-            let painter = agents.entry(id.0).or_insert_with(|| AgentPainter {
-                rows: Vec::new(),
-                moment: AgentMoment::default(),
-                painted_ms: known_ms,
-                open: OpenCell::default(),
-            });
-            if painter.rows.last() != Some(&row) {
-                painter.rows.push(row);
+/// Returns what adds a cell of an agent to its rows.
+fn closing<'a>(
+    painted: &'a mut [Vec<TimelineCell>],
+    rows: &'a [usize],
+) -> impl FnMut(usize, &TimelineCell) + 'a {
+    move |cell, of_agent| rows.iter().for_each(|row| painted[*row][cell].add(of_agent))
+}
+
+impl PaintedAgents {
+    fn of(query: &TimelineQuery) -> Self {
+        let mut rows_of: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+        for (row, ids) in query.rows.iter().enumerate() {
+            for id in ids {
+                let rows = rows_of.entry(id.0).or_default();
+                if rows.last() != Some(&row) {
+                    rows.push(row);
+                }
             }
         }
+        let painter = StatePainter::default();
+        let agents = rows_of.into_iter().map(|(id, rows)| PaintedAgent { id, rows, painter });
+        Self { agents: agents.collect(), last: 0 }
     }
-    if agents.len() <= ALONE_MAX {
-        let ids: Vec<i64> = agents.keys().copied().collect();
-        for (id, moment) in AgentMoment::read_each(conn, ids, known_ms)? {
-            agents.entry(id).and_modify(|painter| painter.moment = moment);
-        }
-    } else {
-        let fleet = checkpoint::fleet_at(conn, known_ms)?;
-        for (id, painter) in &mut agents {
-            painter.moment = fleet.get(id).map_or_else(AgentMoment::default, AgentMoment::of);
-        }
-    }
-    Ok(agents)
-}
 
-/// Returns the ids of agents as ranges in their order.
-fn ranges(agents: &BTreeMap<i64, AgentPainter>) -> Vec<RangeInclusive<i64>> {
-    let ids: Vec<i64> = agents.keys().copied().collect();
-    match ids[..] {
-        [first, .., last] if (last - first) / SCAN_SHARE < ids.len() as i64 => vec![first..=last],
-        _ => ids.into_iter().map(|id| id..=id).collect(),
+    /// Returns an agent. One whose id is a little greater than that of the last one is found at once.
+    fn find(&mut self, id: i64) -> Option<&mut PaintedAgent> {
+        if self.agents.get(self.last).is_none_or(|last| last.id > id) {
+            self.last = 0;
+        }
+        while self.agents.get(self.last).is_some_and(|last| last.id < id) {
+            self.last += 1;
+        }
+        self.agents.get_mut(self.last).filter(|agent| agent.id == id)
+    }
+
+    /// Has all painters go on from a moment, with what the agents were then.
+    fn go_on(&mut self, conn: &Connection, at_ms: i64) -> rusqlite::Result<()> {
+        let moments = if self.agents.len() <= ALONE_MAX {
+            AgentMoment::read_each(conn, self.agents.iter().map(|agent| agent.id), at_ms)?
+        } else {
+            let fleet = checkpoint::fleet_at(conn, at_ms)?;
+            fleet.iter().map(|(id, agent)| (*id, AgentMoment::of(agent))).collect()
+        };
+        for PaintedAgent { id, painter, .. } in &mut self.agents {
+            painter.go_on(at_ms, moments.get(id).copied().unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Returns the ids as ranges in their order.
+    fn ranges(&self) -> Vec<RangeInclusive<i64>> {
+        let ids = || self.agents.iter().map(|agent| agent.id);
+        match (self.agents.first(), self.agents.last()) {
+            (Some(first), Some(last))
+                if (last.id - first.id) / SCAN_SHARE < self.agents.len() as i64 =>
+            {
+                vec![first.id..=last.id]
+            }
+            _ => ids().map(|id| id..=id).collect(),
+        }
     }
 }

@@ -3,12 +3,17 @@
 use heartline_fleet::{Transition, TransitionCause};
 use heartline_operator::message::{TimelineCell, TimelineQuery, precedence};
 use heartline_vocabulary::{AgentStatus, GapCause};
+use rusqlite::{Connection, OptionalExtension as _};
+
+use std::time::Instant;
 
 use super::*;
+use crate::clock::wall_ms;
 
 const SECOND_MS: i64 = 1_000;
+const DAY_S: i64 = 86_400;
 /// Length of what is recorded: more than a slot of the strips.
-const END_S: i64 = 33 * 86_400;
+const END_S: i64 = 33 * DAY_S;
 const STATUSES: [AgentStatus; 6] = [
     AgentStatus::HEALTHY,
     AgentStatus::degraded(Reason::Late),
@@ -35,13 +40,13 @@ fn transition(id: i64, second: i64, to: AgentStatus) -> HistoryDbRow {
 
 impl Recorded {
     /// Agents that change state in bursts and then keep it for long, and gaps, some of which touch.
-    fn random(seed: u64, agents: i64) -> Self {
+    fn random(seed: u64, agents: i64, end: i64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut recorded = Self::default();
         let mut events: Vec<(i64, i64, Option<AgentStatus>)> = Vec::new();
         for agent in 1..=agents {
             let mut second = rng.i64(1..200_000);
-            while second < END_S {
+            while second < end {
                 let status = (rng.u8(..40) > 0).then(|| STATUSES[rng.usize(..STATUSES.len())]);
                 events.push((second, agent, status));
                 if status.is_none() {
@@ -65,7 +70,7 @@ impl Recorded {
             });
         }
         for _ in 0..30 {
-            let from = rng.i64(0..END_S);
+            let from = rng.i64(0..end);
             let to = from + rng.i64(1..40_000);
             recorded.gaps.push((from, to));
             recorded.rows.push(HistoryDbRow::Gap {
@@ -128,7 +133,7 @@ impl Recorded {
 #[test]
 fn cells_are_those_of_a_painter_that_looks_at_every_second() {
     const AGENTS: i64 = 5;
-    let recorded = Recorded::random(0x5eed, AGENTS);
+    let recorded = Recorded::random(0x5eed, AGENTS, END_S);
     let dir = recorded.store();
     let rows: [&[usize]; 4] = [&[0], &[3], &[0, 1, 2, 3, 4], &[4, 1]];
     let ids = |row: &&[usize]| row.iter().map(|agent| AgentRowId(*agent as i64 + 1)).collect();
@@ -171,7 +176,7 @@ fn cells_are_those_of_a_painter_that_looks_at_every_second() {
 #[test]
 fn many_agents_are_painted_as_each_alone() {
     const AGENTS: i64 = 150;
-    let recorded = Recorded::random(7, AGENTS);
+    let recorded = Recorded::random(7, AGENTS, END_S);
     let dir = recorded.store();
     let query = |rows| TimelineQuery {
         from_ms: ZERO_MS + 20 * 86_400_000,
@@ -203,10 +208,101 @@ fn many_agents_are_painted_as_each_alone() {
     }
 }
 
+/// Opens a store, which packs the days that are over, and waits until it has.
+fn pack_days(dir: &TempDir) {
+    let opened = open(dir.path());
+    let conn = Connection::open(path(dir, "history.db")).unwrap();
+    let yesterday = (wall_ms() - 600_000) / 86_400_000 - 1;
+    let last_packed = || -> Option<i64> {
+        let sql = "SELECT day FROM state_days WHERE next_part IS NULL ORDER BY day DESC LIMIT 1";
+        conn.query_row(sql, [], |row| row.get(0)).optional().unwrap()
+    };
+    let begun_at = Instant::now();
+    while last_packed().is_none_or(|day| day < yesterday) {
+        assert!(begun_at.elapsed() < EVENT_TIMEOUT, "{:?} of {yesterday}", last_packed());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    opened.store.close();
+}
+
+/// Days that are packed are what their strips are, also when more is stored of them later.
+#[test]
+fn packed_days_are_what_is_painted_from_strips() {
+    const AGENTS: i64 = 300;
+    const DAYS: i64 = 100;
+    let dir = Recorded::random(11, AGENTS, DAYS * DAY_S).store();
+    pack_days(&dir);
+    let conn = Connection::open(path(&dir, "history.db")).unwrap();
+    let day_ms = DAY_S * SECOND_MS;
+    let from_ms = ZERO_MS / day_ms * day_ms;
+    let now_ms = ZERO_MS + (DAYS - 2) * day_ms;
+    let rows: Vec<Vec<AgentRowId>> = [1..=200, 201..=290, 17..=17, 1..=AGENTS]
+        .map(|ids: std::ops::RangeInclusive<i64>| ids.map(AgentRowId).collect())
+        .into();
+    let timelines = || {
+        [(0, 1, 101), (-21, 7, 18), (3, 3, 40)].map(|(first, days, cells)| {
+            let (from_ms, cell_ms) = (from_ms + first * day_ms, days * day_ms);
+            let query = TimelineQuery { from_ms, cell_ms, cells, rows: rows.clone() };
+            reader(&dir).timeline(&query, now_ms).unwrap()
+        })
+    };
+    let from_strips = || {
+        let sql = "BEGIN; CREATE TEMP TABLE kept AS SELECT * FROM state_days; DELETE FROM state_days; \
+                   COMMIT";
+        conn.execute_batch(sql).unwrap();
+        let painted = timelines();
+        conn.execute_batch("INSERT INTO state_days SELECT * FROM kept; DROP TABLE kept").unwrap();
+        painted
+    };
+    let usable = || {
+        let before = timelines();
+        let sql = "CREATE TEMP TABLE parts AS SELECT * FROM state_day_parts; \
+                   UPDATE state_day_parts SET states = x''";
+        conn.execute_batch(sql).unwrap();
+        let is_used = timelines() != before;
+        let sql = "INSERT OR REPLACE INTO state_day_parts SELECT * FROM parts; DROP TABLE parts";
+        conn.execute_batch(sql).unwrap();
+        is_used
+    };
+    assert!(usable(), "packed days are used");
+    assert!(timelines() == from_strips());
+
+    // A transition and a gap of long ago come later, as from a clock that was wrong.
+    for late in [
+        transition(17, 81 * DAY_S + 5, AgentStatus::degraded(Reason::Stalled)),
+        HistoryDbRow::Gap {
+            from: at(70 * day_ms),
+            to: at(70 * day_ms + 7_000),
+            cause: GapCause::Down,
+        },
+        transition(280, 40 * DAY_S + 7, AgentStatus::unreachable(Reason::Silent)),
+    ] {
+        let opened = open(dir.path());
+        opened.record([late]);
+        opened.store.close();
+        assert!(timelines() == from_strips());
+    }
+    assert!(!usable(), "40 days are too few");
+    // The next day that is over finds them.
+    conn.execute("DELETE FROM state_days WHERE day = (SELECT max(day) FROM state_days)", []).unwrap();
+    pack_days(&dir);
+    assert!(usable(), "all are packed again");
+    let [packed, ..] = timelines();
+    for day in 0..DAYS as usize - 2 {
+        // So few agents are read each from its own strips, late events included.
+        let rows = rows[1..=2].to_vec();
+        let from_ms = from_ms + day as i64 * day_ms;
+        let query = TimelineQuery { from_ms, cell_ms: day_ms, cells: 1, rows };
+        let alone = reader(&dir).timeline(&query, now_ms).unwrap();
+        for (packed, alone) in packed.rows[1..].iter().zip(&alone.rows) {
+            assert_eq!(packed.cells().nth(day), alone.cells().next(), "day {day}");
+        }
+    }
+}
+
 /// What is later in the month of a moment says nothing of what was before it.
 #[test]
 fn a_quiet_agent_is_what_it_was_months_ago() {
-    const DAY_S: i64 = 86_400;
     let late = AgentStatus::degraded(Reason::Late);
     let rows = vec![
         transition(1, 60, AgentStatus::HEALTHY),

@@ -19,6 +19,8 @@ use crate::clock;
 
 /// Rows that are handed over at once.
 const BATCH: usize = 10_000;
+/// Time after a day's end at which the store folds it.
+const FOLD_GRACE_MS: i64 = 10 * 60_000;
 /// Longest wait until everything is folded.
 const FOLD_TIMEOUT: Duration = Duration::from_secs(1_800);
 
@@ -172,11 +174,12 @@ impl GeneratedHistory {
         self.store.close();
     }
 
-    /// Waits until the store has folded all hours that are due.
+    /// Waits until the store has folded all hours that are due, and packed all days.
     pub(super) fn wait_until_folded(&self) -> Result<()> {
         let conn = Connection::open(self.dir.join("history.db"))?;
-        let due = wall_ms() / DAY_MS;
-        let sql = "SELECT coalesce(max(slot), 0) FROM folds WHERE into_table = 'days'";
+        let due = (wall_ms() - FOLD_GRACE_MS) / DAY_MS;
+        let sql = "SELECT min((SELECT coalesce(max(slot), 0) FROM folds WHERE into_table = 'days'), \
+                   (SELECT coalesce(max(day) + 1, 0) FROM state_days WHERE next_part IS NULL))";
         let begun = clock::monotonic();
         while conn.query_row(sql, [], |row| row.get::<_, i64>(0))? < due {
             let waited = clock::monotonic().saturating_sub(begun);
@@ -188,7 +191,8 @@ impl GeneratedHistory {
 }
 
 /// Writes the hours of so many days, each with a row of every agent, as folding has left them: to write their
-/// tasks would take hours. Folding them into days, and the sums of the fleet, are left to the store.
+/// tasks would take hours. Folding them into days, the sums of the fleet, and packing the states of days, are left
+/// to the store.
 pub(super) fn write_hours(dir: &Path, agents: u32, days: u32) -> Result<()> {
     let mut rng = fastrand::Rng::with_seed(0xf01d);
     let latencies = SampleLatencies::new(&mut rng, 48);
@@ -209,6 +213,7 @@ pub(super) fn write_hours(dir: &Path, agents: u32, days: u32) -> Result<()> {
     conn.execute_batch(
         "DELETE FROM meta WHERE key = 'fleet_rollups_version';
          DELETE FROM folds WHERE into_table = 'days';
+         DELETE FROM state_days;
          INSERT OR REPLACE INTO folds VALUES ('hours', (SELECT max(slot) + 1 FROM hours), 0)",
     )?;
     Ok(())

@@ -190,11 +190,32 @@ impl Questions {
         }
     }
 
-    /// The year of all agents as 100 rows.
+    /// The year of all agents as 100 rows, in cells of 3 days, as the terminal app asks for it.
     pub(super) fn year_of_groups(&self, reader: &mut StoreReader, _turn: u64) -> Result<()> {
+        let cell_ms = 3 * DAY_MS;
+        let now_ms = wall_ms();
+        let cells = (i64::from(self.days) * DAY_MS / cell_ms + 1) as u32;
+        let from_ms = (now_ms / cell_ms + 1 - i64::from(cells)) * cell_ms;
+        let rows = self.groups();
+        let query = TimelineQuery { from_ms, cell_ms, cells, rows };
+        let timeline = reader.timeline(&query, now_ms)?;
+        ensure!(timeline.rows.len() == query.rows.len(), "rows are missing");
+        Ok(())
+    }
+
+    /// The same in 120 cells that begin at no full day.
+    pub(super) fn year_of_groups_uneven(
+        &self,
+        reader: &mut StoreReader,
+        _turn: u64,
+    ) -> Result<()> {
+        self.timeline(reader, self.groups(), i64::from(self.days) * DAY_MS, wall_ms())
+    }
+
+    /// All agents as 100 rows.
+    fn groups(&self) -> Vec<Vec<AgentRowId>> {
         let ids = (1..=i64::from(self.agents)).map(AgentRowId).collect::<Vec<_>>();
-        let rows = ids.chunks(ids.len().div_ceil(100)).map(<[AgentRowId]>::to_vec).collect();
-        self.timeline(reader, rows, i64::from(self.days) * DAY_MS, wall_ms())
+        ids.chunks(ids.len().div_ceil(100)).map(<[AgentRowId]>::to_vec).collect()
     }
 
     /// A page of 40 agents over an hour, 30 days, and all of it.
