@@ -82,9 +82,23 @@ pub struct AliveMoment {
     pub boot_id: Option<i64>,
     /// By the [`RetentionClock`].
     pub retention_ms: i64,
+    /// Of the wall clock to the monotonic one.
+    pub offset_ms: i64,
 }
 
+/// Difference from which on it is told that the wall clock was set.
+const TOLD_STEP_MS: u64 = 1_000;
+
 impl AliveMoment {
+    /// Returns by how much the wall clock was set between an earlier moment and this one, and its time then;
+    /// `None` where it was not, or nobody knows, because the machine was started in between.
+    pub fn clock_step_since(&self, earlier: &Self) -> Option<(i64, i64)> {
+        let is_same_boot = self.boot_id.is_some() && self.boot_id == earlier.boot_id;
+        let by_ms = self.offset_ms.saturating_sub(earlier.offset_ms);
+        let at_ms = self.boot_ms.saturating_add(self.offset_ms);
+        (is_same_boot && by_ms.unsigned_abs() >= TOLD_STEP_MS).then_some((at_ms, by_ms))
+    }
+
     /// Returns the moment on the monotonic clock. Within one boot no wall clock counts; beyond it a
     /// moment that seems to lie ahead was just now.
     pub fn mono(&self, anchor: WallClockAnchor) -> MonoTime {
@@ -163,6 +177,7 @@ impl RetentionClock {
             boot_ms: millis(now),
             boot_id,
             retention_ms,
+            offset_ms: wall_ms.saturating_sub(millis(now)),
         }
     }
 
@@ -249,11 +264,28 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_set_is_noticed_within_one_boot() {
+        let clock = RetentionClock::new(None, Some(7), at(0), START_MS);
+        let moment = |boot_id, ms: i64, by_ms| {
+            clock.alive_moment(Some(boot_id), at(ms), START_MS + ms + by_ms)
+        };
+        let before = moment(7, 1_000, 0);
+        for by_ms in [-3_600_000, 1_000] {
+            let expected = Some((START_MS + 5_000 + by_ms, by_ms));
+            assert_eq!(moment(7, 5_000, by_ms).clock_step_since(&before), expected);
+        }
+        assert_eq!(moment(7, 5_000, 999).clock_step_since(&before), None, "it drifts");
+        assert_eq!(moment(8, 5_000, 90_000).clock_step_since(&before), None, "it was started");
+    }
+
+    #[test]
     fn a_moment_of_this_boot_is_placed_by_the_monotonic_clock() {
         let (now, anchor) = (now(), WallClockAnchor::read());
         let boot_ms = millis(now) - 5_000;
         let wall_ms = wall_ms() - 400 * DAY_MS;
-        let last = AliveMoment { wall_ms, boot_ms, boot_id: boot_id(), retention_ms: wall_ms };
+        let boot_id = boot_id();
+        let last =
+            AliveMoment { wall_ms, boot_ms, boot_id, retention_ms: wall_ms, ..Default::default() };
         assert!(last.boot_id.is_some(), "Linux has boot ids");
         assert_eq!(last.mono(anchor), MonoTime::from_millis(boot_ms));
         let before = AliveMoment { boot_id: Some(1), ..last };

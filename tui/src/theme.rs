@@ -233,6 +233,8 @@ pub(crate) struct ScreenGlyphs {
     pub pending: &'static str,
     pub short: &'static str,
     pub killed: &'static str,
+    /// Where the clock was set, on the axis.
+    pub clock_step: &'static str,
     pub border: border::Set<'static>,
 }
 
@@ -251,6 +253,7 @@ static UNICODE: ScreenGlyphs = ScreenGlyphs {
     pending: "░",
     short: "▖",
     killed: "×",
+    clock_step: "⌁",
     border: border::PLAIN,
 };
 
@@ -269,6 +272,7 @@ static ASCII: ScreenGlyphs = ScreenGlyphs {
     pending: "%",
     short: "'",
     killed: "x",
+    clock_step: "!",
     border: border::Set {
         top_left: "+",
         top_right: "+",

@@ -236,7 +236,7 @@ static FIELDS: &[FilterField] = &[
     one_of("kind", "what an event is", &KINDS, |s| Some(s.event?.kind.name().into())),
 ];
 
-static KINDS: [&str; 9] = [
+static KINDS: [&str; 10] = [
     "transition",
     "kill",
     "resume",
@@ -244,6 +244,7 @@ static KINDS: [&str; 9] = [
     "disobeyed",
     "session",
     "gap",
+    "clock_step",
     "registered",
     "forgotten",
 ];

@@ -113,7 +113,7 @@ fn filters_pick_events() {
     assert_eq!(kinds("kind:kill or kind:gap"), "kill gap");
     assert_eq!(kinds("cause:INC-482"), "kill resume");
     assert_eq!(kinds("by:root* !kind:forgotten"), "kill resume");
-    assert_eq!(kinds("!agent:mail"), "gap");
+    assert_eq!(kinds("!agent:mail"), "gap clock_step");
     assert_eq!(kinds("host:machine-3 kind:session"), "session");
     let gone = filter("host:machine-3").matches_event(&events[0], None, NOW_MS);
     assert!(!gone, "an agent that is not known has no host");

@@ -58,6 +58,7 @@ fn kind_object(kind: &EventKind) -> Value {
         EventKind::Gap { from_ms, to_ms, cause } => {
             json!({ "from": timestamp(*from_ms), "to": timestamp(*to_ms), "cause": cause })
         }
+        EventKind::ClockStep { by_ms } => json!({ "by_ms": by_ms }),
         EventKind::Registered => json!({}),
         EventKind::Forgotten { by } => json!({ "by": by }),
     }

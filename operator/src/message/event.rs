@@ -45,6 +45,8 @@ pub enum EventKind {
     Session { session: u64, starts: u32 },
     /// Time that the collector did not observe.
     Gap { from_ms: i64, to_ms: i64, cause: GapCause },
+    /// The wall clock of the collector was set, by so much.
+    ClockStep { by_ms: i64 },
     /// An agent was seen for the first time.
     Registered,
     /// An operator removed a retired agent.
@@ -114,6 +116,7 @@ impl EventKind {
             Self::Disobeyed { .. } => "disobeyed",
             Self::Session { .. } => "session",
             Self::Gap { .. } => "gap",
+            Self::ClockStep { .. } => "clock_step",
             Self::Registered => "registered",
             Self::Forgotten { .. } => "forgotten",
         }

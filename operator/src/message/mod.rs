@@ -47,8 +47,8 @@ pub use selector::{
 };
 
 pub use timeline::{
-    TIMELINE_AGENTS_MAX, TIMELINE_CELL_MAX_MS, TIMELINE_CELLS_MAX, TIMELINE_ROWS_MAX, Timeline,
-    TimelineCell, TimelineQuery, TimelineRow, precedence,
+    CLOCK_STEPS_MAX, ClockStep, TIMELINE_AGENTS_MAX, TIMELINE_CELL_MAX_MS, TIMELINE_CELLS_MAX,
+    TIMELINE_ROWS_MAX, Timeline, TimelineCell, TimelineQuery, TimelineRow, precedence,
 };
 
 use heartline_vocabulary::AgentRowId;

@@ -9,6 +9,8 @@ use super::agent_history::StateTimes;
 pub const TIMELINE_ROWS_MAX: usize = 256;
 pub const TIMELINE_CELLS_MAX: u32 = 512;
 pub const TIMELINE_AGENTS_MAX: usize = 200_000;
+/// Most clock steps in one answer.
+pub const CLOCK_STEPS_MAX: u32 = 64;
 /// The longest cell.
 pub const TIMELINE_CELL_MAX_MS: i64 = 30 * 86_400_000;
 
@@ -45,6 +47,18 @@ pub struct Timeline {
     pub rows: Vec<TimelineRow>,
     /// The collector's own: observing counts as [`up`](TimelineCell::up_ms).
     pub collector: TimelineRow,
+    /// Where the collector's wall clock was set, whichever time was asked for: the newest
+    /// [`CLOCK_STEPS_MAX`], latest first.
+    pub clock_steps: Vec<ClockStep>,
+}
+
+/// A moment at which the wall clock of the collector was set. Times before it and after it can't be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStep {
+    /// Its time after it was set.
+    pub at_ms: i64,
+    /// By how much it was set; negative: back.
+    pub by_ms: i64,
 }
 
 /// A row of cells. Equal ones that follow each other are sent once.

@@ -159,6 +159,8 @@ pub fn events_of_every_kind() -> Vec<Event> {
         crash(),
     ];
     let mut events: Vec<_> = (1..).zip(kinds).map(|(cursor, kind)| event(cursor, kind)).collect();
+    let clock_step = EventKind::ClockStep { by_ms: -3_720_000 };
     events.push(Event { agent: None, ..event(11, gap) });
+    events.push(Event { agent: None, ..event(12, clock_step) });
     events
 }

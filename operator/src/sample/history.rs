@@ -4,9 +4,9 @@ use heartline_vocabulary::{AgentRowId, AgentStatus, GapCause, Reason};
 
 use super::{HOUR, MINUTE, NOW_MS, SECOND, healthy_agent, silent_agent};
 use crate::message::{
-    AgentHistory, FleetHistory, HistoryStep, IncidentContents, IncidentTexts, LatencyQuantiles,
-    Outage, OutageFigures, OutageNote, PastAgent, PastFleet, PastGap, PastWork, StateTimes,
-    Timeline, TimelineCell, TimelineRow,
+    AgentHistory, ClockStep, FleetHistory, HistoryStep, IncidentContents, IncidentTexts,
+    LatencyQuantiles, Outage, OutageFigures, OutageNote, PastAgent, PastFleet, PastGap, PastWork,
+    StateTimes, Timeline, TimelineCell, TimelineRow,
 };
 
 /// Returns what an incident file of the sample fleet has in it.
@@ -140,6 +140,7 @@ pub fn timeline() -> Timeline {
         first_ms: Some(NOW_MS - 30 * 24 * HOUR),
         rows: vec![agent],
         collector,
+        clock_steps: vec![ClockStep { at_ms: NOW_MS - 8 * MINUTE, by_ms: -2 * MINUTE }],
     }
 }
 

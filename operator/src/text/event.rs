@@ -105,6 +105,7 @@ fn headline(kind: &EventKind) -> EventHeadline {
         EventKind::Disobeyed { generation } => format!("kill DISOBEYED (#{generation})"),
         EventKind::Session { starts, .. } => format!("started (#{starts})"),
         EventKind::Gap { .. } => "NOT OBSERVED".to_owned(),
+        EventKind::ClockStep { .. } => "clock set".to_owned(),
         EventKind::Registered => "first seen".to_owned(),
         EventKind::Forgotten { .. } => "forgotten".to_owned(),
     })
@@ -127,8 +128,15 @@ fn cause(kind: &EventKind) -> String {
                 gap_cause_text(*cause)
             )
         }
+        EventKind::ClockStep { by_ms } => clock_step_text(*by_ms),
         _ => String::new(),
     }
+}
+
+/// Returns by how much the wall clock was set, in words.
+pub fn clock_step_text(by_ms: i64) -> String {
+    let direction = if by_ms < 0 { "back" } else { "forward" };
+    format!("the collector's clock was set {direction} by {}", span(by_ms.unsigned_abs()))
 }
 
 /// Returns why time was not observed, in words.

@@ -7,7 +7,7 @@ mod size;
 mod state;
 
 pub use duration::{DurationError, format_duration, parse_duration};
-pub use event::{EventHeadline, EventText, gap_cause_text, verb};
+pub use event::{EventHeadline, EventText, clock_step_text, gap_cause_text, verb};
 pub use heartline_vocabulary::text::{age, span};
 pub use natural::natural_order;
 pub use size::{cpu_share, parse_size, size};

@@ -169,6 +169,7 @@ pub(crate) fn is_problem(event: &Event) -> bool {
         EventKind::Command { .. }
         | EventKind::Obeyed { .. }
         | EventKind::Session { .. }
+        | EventKind::ClockStep { .. }
         | EventKind::Registered
         | EventKind::Forgotten { .. } => false,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use heartline_operator::message::{LatencyQuantiles, Outage, TimelineCell};
+use heartline_operator::message::{ClockStep, LatencyQuantiles, Outage, TimelineCell};
 
 use super::timeline_tiles::TimelineTiles;
 
@@ -60,6 +60,8 @@ pub(crate) struct TimelineScreen {
     /// The marks A and B.
     pub marks: (Option<i64>, Option<i64>),
     pub span: Option<SpanSummary>,
+    /// Where the collector's wall clock was set.
+    pub clock_steps: Vec<ClockStep>,
     /// Why the newest cells are not there.
     pub failure: Option<String>,
 }
@@ -116,6 +118,7 @@ impl Default for TimelineScreen {
             is_only_outages: false,
             marks: (None, None),
             span: None,
+            clock_steps: Vec::new(),
             failure: None,
         }
     }

@@ -16,6 +16,8 @@ const FIRST_MS: i64 = NOW_MS - 40 * DAY;
 /// The collector did not run then.
 const GAP: (i64, i64) = (NOW_MS - 20 * MINUTE, NOW_MS - 17 * MINUTE);
 
+const CLOCK_STEP: ClockStep = ClockStep { at_ms: NOW_MS - 40 * MINUTE, by_ms: -90_000 };
+
 /// The outages of the past, by number: agent, begin, end.
 pub(super) fn outage_times() -> Vec<(i64, &'static str, i64, Option<i64>)> {
     vec![
@@ -161,6 +163,7 @@ fn timeline(agents: &[AgentEntry], now_ms: i64, query: &TimelineQuery) -> Timeli
         first_ms: Some(FIRST_MS),
         rows: query.rows.iter().map(row).collect(),
         collector: row(&vec![calm]),
+        clock_steps: vec![CLOCK_STEP],
     }
 }
 

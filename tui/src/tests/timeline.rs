@@ -92,6 +92,19 @@ fn a_failure_is_said_and_asked_again_later() {
 }
 
 #[test]
+fn the_cursor_tells_where_the_clock_was_set() {
+    let mut app = TimelineHarness::new((120, 36));
+    app.keys("4");
+    for _ in 0..80 {
+        if app.screen().contains("clock was set back by 1m30s") {
+            return;
+        }
+        app.keys("h");
+    }
+    panic!("the cursor was where the clock was set:\n{}", app.screen());
+}
+
+#[test]
 fn two_marks_tell_what_was_between() {
     let mut app = TimelineHarness::new((120, 36));
     app.0.state.list.cursor = Some(crate::state::SelectedRow::Agent("report-generator".into()));

@@ -210,6 +210,7 @@ pub(super) fn record_answer(
         (HistoryPurpose::Tiles { place, rows }, Ok(Reply::Timeline(answer))) => {
             state.travel.first_record_ms = answer.first_ms;
             state.timeline.failure = None;
+            state.timeline.clock_steps = answer.clock_steps;
             let now_ms = answer.now_ms;
             for (key, row) in rows.into_iter().zip(answer.rows) {
                 state.timeline.tiles.insert(place, key, row, now_ms);

@@ -101,6 +101,7 @@ fn csv_row(event: &Event) -> [String; TITLES.len()] {
             (row.gap_from, row.gap_to) = (timestamp(*from_ms), timestamp(*to_ms));
             row.words = cause.name().to_owned();
         }
+        EventKind::ClockStep { by_ms } => row.words = format!("{by_ms} ms"),
         EventKind::Registered => {}
         EventKind::Forgotten { by } => row.by = plain(Some(by)),
     }

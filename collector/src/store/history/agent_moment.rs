@@ -79,7 +79,8 @@ impl AgentMoment {
             | EventCode::KillObeyed
             | EventCode::ResumeObeyed
             | EventCode::Disobeyed
-            | EventCode::Gap => {}
+            | EventCode::Gap
+            | EventCode::ClockStep => {}
         }
     }
 }

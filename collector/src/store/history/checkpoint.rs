@@ -308,7 +308,8 @@ fn apply(fleet: &mut PastFleet, event_ms: i64, row: &Row<'_>) -> rusqlite::Resul
         | EventCode::KillObeyed
         | EventCode::ResumeObeyed
         | EventCode::Disobeyed
-        | EventCode::Gap => {}
+        | EventCode::Gap
+        | EventCode::ClockStep => {}
     }
     Ok(())
 }
@@ -379,7 +380,8 @@ pub(super) fn stretches(conn: &Connection) -> rusqlite::Result<Vec<(i64, i64)>> 
 /// Returns the earliest time of the events after a cursor; the end of all times where there is none.
 fn earliest_after(conn: &Connection, cursor: i64) -> rusqlite::Result<i64> {
     let sql = "SELECT min(at_ms) FROM events WHERE cursor > ?1";
-    let earliest_ms: Option<i64> = conn.prepare_cached(sql)?.query_row([cursor], |row| row.get(0))?;
+    let earliest_ms: Option<i64> =
+        conn.prepare_cached(sql)?.query_row([cursor], |row| row.get(0))?;
     Ok(earliest_ms.unwrap_or(i64::MAX))
 }
 

@@ -21,6 +21,7 @@ pub(crate) enum EventCode {
     Registered,
     Forgotten,
     Identity,
+    ClockStep,
 }
 
 /// A status as one number: the code of its state, and 8 times that of its reason.
@@ -31,7 +32,7 @@ pub(crate) struct StatusCode(pub(crate) AgentStatus);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GapCauseCode(pub(crate) GapCause);
 
-const EVENTS: [(EventCode, i64, &str); 11] = [
+const EVENTS: [(EventCode, i64, &str); 12] = [
     (EventCode::Transition, 1, "transition"),
     (EventCode::Kill, 2, "kill"),
     (EventCode::Resume, 3, "resume"),
@@ -43,6 +44,7 @@ const EVENTS: [(EventCode, i64, &str); 11] = [
     (EventCode::Registered, 9, "registered"),
     (EventCode::Forgotten, 10, "forgotten"),
     (EventCode::Identity, 11, "identity"),
+    (EventCode::ClockStep, 12, "clock step"),
 ];
 
 const REASON_STEP: i64 = 8;
@@ -209,7 +211,8 @@ mod tests {
     fn numbers_in_sql_are_those_of_the_kinds() {
         let kinds = [EventCode::Transition, EventCode::Kill, EventCode::Resume, EventCode::Gap];
         assert_eq!(kinds.map(EventCode::code), [1, 2, 3, 8]);
-        assert_eq!((EventCode::Registered.code(), EventCode::Identity.code()), (9, 11));
+        let others = [EventCode::Registered, EventCode::Identity, EventCode::ClockStep];
+        assert_eq!(others.map(EventCode::code), [9, 11, 12]);
         assert_eq!(StatusCode(AgentStatus::UNKNOWN).code(), 0, "the default of agents.status");
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use heartline_fleet::{HistoryDbRow, WorkRow, WriteTicket};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::event::EventWriter;
+use super::event::{EventRow, EventWriter};
 use super::fold::{self, FoldCursors};
 use super::resolution::RollupResolution;
 use super::{agents, open};
@@ -57,6 +57,10 @@ pub(super) fn commit<'a>(
         Some(_) => Some(context.numbers.write_to_history(&tx)?),
         None => None,
     };
+    // What follows may have times by the clock as it is now.
+    if let Some((at_ms, by_ms)) = clock_step(&tx, &context.alive)? {
+        events.append(&EventRow::of_clock_step(at_ms, by_ms))?;
+    }
     for (row, anchor) in rows {
         if let HistoryDbRow::Work(row) = row {
             work.add(&tx, row, anchor.wall_ms(row.at))?;
@@ -73,6 +77,11 @@ pub(super) fn commit<'a>(
         context.numbers.history_committed(number);
     }
     Ok(committed)
+}
+
+/// Returns when and by how much the wall clock was set since the last commit, if it was.
+fn clock_step(tx: &Transaction<'_>, alive: &AliveMoment) -> rusqlite::Result<Option<(i64, i64)>> {
+    Ok(open::last_alive(tx)?.and_then(|last| alive.clock_step_since(&last)))
 }
 
 impl WorkBatch {

@@ -11,6 +11,7 @@
 //! | `gap` | status: its cause; value: its begin; at_ms is its end | |
 //! | `registered` | | |
 //! | `forgotten` | | by |
+//! | `clock step` | value: by how much the wall clock was set, in ms; at_ms is its time then | |
 //! | `identity` | was: the process id; value: a row of `identities` | |
 
 use std::collections::BTreeMap;
@@ -287,6 +288,12 @@ impl EventRow {
     pub(super) fn of_agent(kind: EventCode, agent: i64, at_ms: i64) -> Self {
         let details = EventDetails::default();
         Self { at_ms, agent: Some(agent), kind, was: None, status: None, value: None, details }
+    }
+
+    /// Returns a step of the wall clock, whose time afterwards is `at_ms`.
+    pub(super) fn of_clock_step(at_ms: i64, by_ms: i64) -> Self {
+        let event = Self::of_agent(EventCode::ClockStep, 0, at_ms);
+        Self { agent: None, value: Some(by_ms), ..event }
     }
 
     /// Converts a row of the fleet that is an event, but for identities, which have a table.

@@ -23,6 +23,7 @@ const ALIVE_AT: &str = "alive_at_ms";
 const ALIVE_BOOT: &str = "alive_boot_ms";
 const BOOT_ID: &str = "boot_id";
 const RETENTION_AT: &str = "retention_at_ms";
+const CLOCK_OFFSET: &str = "clock_offset_ms";
 const CLEAN: &str = "clean";
 
 /// Opens `history.db` for its writer, or creates it. A damaged one is replaced; then a sentence for
@@ -64,6 +65,7 @@ pub(super) fn set_alive(conn: &Connection, alive: &AliveMoment) -> rusqlite::Res
     meta::set(conn, ALIVE_BOOT, alive.boot_ms)?;
     meta::set(conn, BOOT_ID, alive.boot_id.unwrap_or(0))?;
     meta::set(conn, RETENTION_AT, alive.retention_ms)?;
+    meta::set(conn, CLOCK_OFFSET, alive.offset_ms)?;
     Ok(())
 }
 
@@ -75,6 +77,7 @@ pub(crate) fn last_alive(conn: &Connection) -> rusqlite::Result<Option<AliveMome
         boot_ms: meta::get(conn, ALIVE_BOOT)?.unwrap_or(0),
         boot_id: meta::get(conn, BOOT_ID)?.filter(|&id| id != 0),
         retention_ms: meta::get(conn, RETENTION_AT)?.unwrap_or(wall_ms),
+        offset_ms: meta::get(conn, CLOCK_OFFSET)?.unwrap_or(0),
     }))
 }
 

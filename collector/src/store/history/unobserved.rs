@@ -56,7 +56,8 @@ mod tests {
     fn what_two_gaps_have_in_common_counts_once() {
         let gaps = [(0, 10), (5, 20), (30, 40), (32, 35), (40, 41)];
         let unobserved = UnobservedTime::of(gaps);
-        let is_in_gap = |ms: &i64| gaps.iter().any(|(from_ms, to_ms)| (*from_ms..*to_ms).contains(ms));
+        let is_in_gap =
+            |ms: &i64| gaps.iter().any(|(from_ms, to_ms)| (*from_ms..*to_ms).contains(ms));
         for (from_ms, to_ms) in (-5..50).flat_map(|from| (-5..50).map(move |to| (from, to))) {
             let expected = (from_ms..to_ms).filter(is_in_gap).count() as u64;
             assert_eq!(unobserved.within(from_ms, to_ms), expected, "{from_ms}..{to_ms}");

@@ -101,7 +101,11 @@ fn is_sane(table: &str, column: &str, kind: Option<ValueRef<'_>>, value: ValueRe
                 _ => StatusCode::from_code(number).is_some(),
             },
             ("events", "value") => match kind {
-                Some(ValueRef::Integer(kind)) if kind == EventCode::Gap.code() => is_time(number),
+                Some(ValueRef::Integer(kind))
+                    if kind == EventCode::Gap.code() || kind == EventCode::ClockStep.code() =>
+                {
+                    is_time(number)
+                }
                 _ => number >= 0,
             },
             ("agents", "status") | ("outages", "worst") => StatusCode::from_code(number).is_some(),

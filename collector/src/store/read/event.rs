@@ -59,7 +59,7 @@ fn of_fleet(conn: &Connection, query: &EventQuery, limit: usize) -> rusqlite::Re
     conn.prepare_cached(&sql)?.query_map(parameters, read_event)?.collect()
 }
 
-/// The events of an agent, which its strips list, and those of the collector, which are gaps.
+/// The events of an agent, which its strips list, and those of the collector: gaps, and steps of its clock.
 fn of_agent(
     conn: &Connection,
     query: &EventQuery,
@@ -82,11 +82,12 @@ fn of_agent(
         };
         cursors.extend(entries.iter().filter(|entry| is_wanted(entry)).map(|entry| entry.cursor));
     }
-    let gaps =
-        "SELECT cursor FROM gaps WHERE cursor BETWEEN ?1 AND ?2 AND to_ms >= ?3 AND to_ms < ?4";
-    let mut gaps = conn.prepare_cached(gaps)?;
+    let of_collector = "SELECT cursor FROM gaps WHERE cursor BETWEEN ?1 AND ?2 AND to_ms >= ?3 AND to_ms < ?4 \
+         UNION SELECT cursor FROM events WHERE kind = 12 AND cursor BETWEEN ?1 AND ?2 \
+            AND at_ms >= ?3 AND at_ms < ?4";
+    let mut of_collector = conn.prepare_cached(of_collector)?;
     let parameters = params![first, last, since_ms, until_ms];
-    for cursor in gaps.query_map(parameters, |row| row.get(0))? {
+    for cursor in of_collector.query_map(parameters, |row| row.get(0))? {
         cursors.insert(cursor?);
     }
     let one = format!("SELECT {COLUMNS} FROM {TABLES} WHERE events.cursor = ?1");
@@ -148,6 +149,7 @@ fn read_kind(row: &Row<'_>) -> rusqlite::Result<EventKind> {
             let GapCauseCode(cause) = row.get(5)?;
             EventKind::Gap { from_ms: row.get(6)?, to_ms: row.get(1)?, cause }
         }
+        EventCode::ClockStep => EventKind::ClockStep { by_ms: row.get(6)? },
         EventCode::Registered => EventKind::Registered,
         EventCode::Forgotten => EventKind::Forgotten { by: text(7)?.unwrap_or_default() },
         // Not selected: an identity is a fact about its agent, and no event for operators.

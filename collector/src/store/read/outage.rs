@@ -12,7 +12,9 @@ use super::identity::IdentityReader;
 use super::range::{PageRange, agent_ids};
 use super::{ReadError, StoreReader, outage_as_of};
 use crate::store::history::strip::{self, EndedOutage, StripEntry};
-use crate::store::history::{AgentMoment, StatusCode, UnobservedTime, checkpoint, is_outage, missed_in_run};
+use crate::store::history::{
+    AgentMoment, StatusCode, UnobservedTime, checkpoint, is_outage, missed_in_run,
+};
 use crate::store::sql;
 
 const COLUMNS: &str = "outages.cursor, agent_id, agents.name, start_ms, end_ms, worst, \

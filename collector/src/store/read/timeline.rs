@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 
 use heartline_operator::message::{
-    MomentInfo, Timeline, TimelineCell, TimelineQuery, TimelineRow,
+    CLOCK_STEPS_MAX, ClockStep, MomentInfo, Timeline, TimelineCell, TimelineQuery, TimelineRow,
 };
 use rusqlite::Connection;
 
@@ -61,7 +61,17 @@ fn read(conn: &Connection, query: &TimelineQuery, now_ms: i64) -> rusqlite::Resu
         None => TimelineRow::default(),
     };
     let rows = canvas.rows.into_iter().map(packed).collect();
-    Ok(Timeline { from_ms, cell_ms, now_ms, first_ms, rows, collector })
+    let clock_steps = clock_steps(conn)?;
+    Ok(Timeline { from_ms, cell_ms, now_ms, first_ms, rows, collector, clock_steps })
+}
+
+fn clock_steps(conn: &Connection) -> rusqlite::Result<Vec<ClockStep>> {
+    let sql = "SELECT at_ms, value FROM events WHERE kind = 12 ORDER BY at_ms DESC LIMIT ?1";
+    conn.prepare_cached(sql)?
+        .query_map([CLOCK_STEPS_MAX], |row| {
+            Ok(ClockStep { at_ms: row.get(0)?, by_ms: row.get(1)? })
+        })?
+        .collect()
 }
 
 fn packed(cells: impl IntoIterator<Item = TimelineCell>) -> TimelineRow {

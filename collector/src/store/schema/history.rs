@@ -110,6 +110,7 @@ CREATE TABLE events (
 ) STRICT;
 CREATE INDEX events_of_identities ON events (agent_id, cursor) WHERE kind = 11;
 CREATE INDEX events_of_commands ON events (agent_id, value) WHERE kind IN (2, 3);
+CREATE INDEX events_of_clock ON events (at_ms) WHERE kind = 12;
 -- What only some events have. Who, words and step are rows of texts.
 CREATE TABLE event_details (
     cursor INTEGER PRIMARY KEY,

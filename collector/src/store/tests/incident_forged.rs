@@ -3,7 +3,11 @@
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 
-use heartline_operator::message::{EventQuery, OutageQuery};
+use heartline_operator::Filter;
+use heartline_operator::message::{
+    AgentChartQuery, AgentHistoryQuery, EventQuery, FleetHistoryQuery, HistoryContent, OutageQuery,
+    TimelineQuery,
+};
 use heartline_vocabulary::AgentStatus;
 use rusqlite::Connection;
 
@@ -11,6 +15,7 @@ use super::incident::export;
 use super::outages::{LATE, SILENT, gap, identity, recorded, to};
 use super::*;
 use crate::store::IncidentFile;
+use crate::store::incident::seal;
 
 const LONG_MS: i64 = 100_000;
 
@@ -189,6 +194,120 @@ fn a_file_that_was_made_to_deceive_is_refused_with_what_is_wrong_in_it() {
         };
         assert!(said.contains(expected), "{sql}: {said}");
     }
+}
+
+/// Values are changed at random, and the digest is made right again. A file whose values are sane is opened,
+/// and whatever it is asked has an answer.
+#[test]
+fn a_file_with_any_values_is_refused_or_answers() {
+    let (_dir, path) = good();
+    let whole = fs::read(&path).unwrap();
+    let mut rng = fastrand::Rng::with_seed(0xf11e);
+    let tables: Vec<(String, Vec<String>)> = {
+        let conn = Connection::open(&path).unwrap();
+        let sql = "SELECT m.name, c.name FROM sqlite_schema m, pragma_table_info(m.name) c \
+                   WHERE m.type = 'table' AND m.name NOT IN ('incident', 'sqlite_sequence')";
+        let mut found = std::collections::BTreeMap::<String, Vec<String>>::new();
+        let mut statement = conn.prepare(sql).unwrap();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            found.entry(row.get(0).unwrap()).or_default().push(row.get(1).unwrap());
+        }
+        found.into_iter().collect()
+    };
+    let (mut opened, mut changed) = (0, 0);
+    for _ in 0..1_000 {
+        fs::write(&path, &whole).unwrap();
+        let conn = Connection::open(&path).unwrap();
+        conn.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY").unwrap();
+        for _ in 0..rng.u8(1..4) {
+            let (table, columns) = &tables[rng.usize(..tables.len())];
+            let column = &columns[rng.usize(..columns.len())];
+            let value = random_value(&mut rng, column);
+            let condition = match rng.bool() {
+                true => "random() % 8 = 0",
+                false => "true",
+            };
+            let sql =
+                format!("UPDATE OR IGNORE {table} SET \"{column}\" = {value} WHERE {condition}");
+            // What the schema does not take is no file.
+            changed += conn.execute(&sql, []).unwrap_or(0);
+        }
+        let is_sane = seal(&conn);
+        drop(conn);
+        match IncidentFile::open(&path) {
+            Ok(file) => {
+                assert!(is_sane);
+                opened += 1;
+                ask_everything(file);
+            }
+            // A value that is sane may still be none of the row that it is in.
+            Err(error) => assert!(!is_sane || !error.to_string().contains("digest"), "{error}"),
+        }
+    }
+    assert!(opened > 300 && changed > 5_000, "{opened} were opened, {changed} values changed");
+}
+
+fn random_value(rng: &mut fastrand::Rng, column: &str) -> String {
+    let near = ZERO_MS + rng.i64(-LONG_MS..2 * LONG_MS);
+    match rng.u8(..8) {
+        0 => i64::MAX.to_string(),
+        1 => "-1".to_owned(),
+        2 => "NULL".to_owned(),
+        3 => (rng.i64(0..1 << 53) >> rng.u8(..53)).to_string(),
+        4 => near.to_string(),
+        // Nearly what it was.
+        5 | 6 => format!("\"{column}\" + {}", rng.i64(-3..4)),
+        _ => {
+            let length = rng.usize(..40);
+            let bytes: Vec<u8> = (0..length).map(|_| rng.u8(..)).collect();
+            format!("x'{}'", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        }
+    }
+}
+
+/// Asks all that screens and commands ask. An answer may be an error, never a panic.
+fn ask_everything(mut file: IncidentFile) {
+    let until_ms = ZERO_MS + LONG_MS;
+    let reader = &mut file.reader;
+    let outages = OutageQuery { limit: 1_000, ..OutageQuery::default() };
+    drop(reader.outages(&outages, until_ms));
+    for agent in [None, Some("agent-1".to_owned())] {
+        let events = EventQuery { limit: 5_000, agent, ..EventQuery::default() };
+        drop(reader.events(&events));
+    }
+    for at_ms in [0, ZERO_MS + 20_000, until_ms] {
+        drop(reader.past(at_ms, true));
+        drop(reader.moment(at_ms));
+    }
+    for (cell_ms, cells) in [(1_000, 100), (86_400_000, 200)] {
+        let rows = vec![vec![AgentRowId(1)], vec![AgentRowId(1), AgentRowId(2)]];
+        let from_ms = ZERO_MS / 86_400_000 * 86_400_000;
+        drop(reader.timeline(&TimelineQuery { from_ms, cell_ms, cells, rows }, until_ms));
+    }
+    for chart in [None, Some(AgentChartQuery::default())] {
+        let query = AgentHistoryQuery {
+            agent: "agent-1".into(),
+            since_ms: Some(ZERO_MS - LONG_MS),
+            until_ms,
+            step_ms: None,
+            chart,
+        };
+        drop(reader.agent_history(&query, until_ms));
+    }
+    let content = HistoryContent::WorkAndStates;
+    let query = FleetHistoryQuery {
+        since_ms: Some(ZERO_MS - LONG_MS),
+        until_ms,
+        step_ms: None,
+        agent: None,
+        filter: String::new(),
+        content,
+    };
+    for filter in ["", "host:m3"] {
+        drop(reader.fleet_history(&query, &Filter::parse(filter).unwrap(), until_ms));
+    }
+    drop(reader.sessions(AgentRowId(1), 10));
 }
 
 /// A value of a gigabyte takes no memory to be refused.

@@ -1,14 +1,12 @@
 //! Timelines, compared with a painter that looks at every second.
 
 use heartline_fleet::{Transition, TransitionCause};
-use heartline_operator::message::{TimelineCell, TimelineQuery, precedence};
+use heartline_operator::message::{EventKind, EventQuery, TimelineCell, TimelineQuery, precedence};
 use heartline_vocabulary::{AgentStatus, GapCause};
 use rusqlite::{Connection, OptionalExtension as _};
 
-use std::time::Instant;
-
 use super::*;
-use crate::clock::wall_ms;
+use crate::clock::{self, wall_ms};
 
 const SECOND_MS: i64 = 1_000;
 const DAY_S: i64 = 86_400;
@@ -217,9 +215,9 @@ fn pack_days(dir: &TempDir) {
         let sql = "SELECT day FROM state_days WHERE next_part IS NULL ORDER BY day DESC LIMIT 1";
         conn.query_row(sql, [], |row| row.get(0)).optional().unwrap()
     };
-    let begun_at = Instant::now();
+    let begun_at = clock::now();
     while last_packed().is_none_or(|day| day < yesterday) {
-        assert!(begun_at.elapsed() < EVENT_TIMEOUT, "{:?} of {yesterday}", last_packed());
+        assert!(clock::now().since(begun_at) < EVENT_TIMEOUT, "{:?} of {yesterday}", last_packed());
         std::thread::sleep(Duration::from_millis(20));
     }
     opened.store.close();
@@ -284,7 +282,8 @@ fn packed_days_are_what_is_painted_from_strips() {
     }
     assert!(!usable(), "40 days are too few");
     // The next day that is over finds them.
-    conn.execute("DELETE FROM state_days WHERE day = (SELECT max(day) FROM state_days)", []).unwrap();
+    conn.execute("DELETE FROM state_days WHERE day = (SELECT max(day) FROM state_days)", [])
+        .unwrap();
     pack_days(&dir);
     assert!(usable(), "all are packed again");
     let [packed, ..] = timelines();
@@ -320,6 +319,41 @@ fn a_quiet_agent_is_what_it_was_months_ago() {
     let timeline = reader(&dir).timeline(&query, ZERO_MS + 60 * DAY_S * SECOND_MS).unwrap();
     let up_ms: Vec<u64> = timeline.rows[0].cells().map(|cell| cell.up_ms).collect();
     assert_eq!(up_ms, [86_400_000; 2]);
+}
+
+/// The clock is set while no collector runs: the first commit of the next one says so.
+#[test]
+fn a_clock_that_was_set_is_an_event_with_its_size() {
+    let recorded = Recorded {
+        rows: vec![transition(1, 60, AgentStatus::HEALTHY)],
+        changes: vec![Vec::new(); 1],
+        gaps: Vec::new(),
+    };
+    let dir = recorded.store();
+    let conn = Connection::open(path(&dir, "history.db")).unwrap();
+    let set = |by_ms: i64| {
+        let sql = "UPDATE meta SET value = value + ?1 WHERE key = 'clock_offset_ms'";
+        assert_eq!(conn.execute(sql, [by_ms]).unwrap(), 1);
+        let opened = open(dir.path());
+        opened.record([transition(1, 120, AgentStatus::degraded(Reason::Late))]);
+        opened.store.close();
+    };
+    set(0);
+    set(-5_000);
+    set(3_600_000);
+    let mut reader = reader(&dir);
+    let query = TimelineQuery { cell_ms: 1_000, cells: 1, ..TimelineQuery::default() };
+    let steps = reader.timeline(&query, ZERO_MS).unwrap().clock_steps;
+    let by_ms: Vec<i64> = steps.iter().map(|step| (step.by_ms + 500).div_euclid(1_000)).collect();
+    assert_eq!(by_ms, [-3_600, 5], "the newest first, in seconds");
+    assert!(steps.iter().all(|step| step.at_ms.abs_diff(wall_ms()) < 60_000), "{steps:?}");
+    // They are events of the collector, which those of any agent tell of.
+    for agent in [None, Some("agent-1".to_owned())] {
+        let query = EventQuery { limit: 10, agent, ..EventQuery::default() };
+        let (events, _) = reader.events(&query).unwrap();
+        let found = events.iter().filter(|it| matches!(it.kind, EventKind::ClockStep { .. }));
+        assert_eq!(found.count(), 2);
+    }
 }
 
 #[test]

@@ -204,11 +204,7 @@ impl Questions {
     }
 
     /// The same in 120 cells that begin at no full day.
-    pub(super) fn year_of_groups_uneven(
-        &self,
-        reader: &mut StoreReader,
-        _turn: u64,
-    ) -> Result<()> {
+    pub(super) fn year_of_groups_uneven(&self, reader: &mut StoreReader, _turn: u64) -> Result<()> {
         self.timeline(reader, self.groups(), i64::from(self.days) * DAY_MS, wall_ms())
     }
 

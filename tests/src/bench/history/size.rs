@@ -38,7 +38,14 @@ impl RowSizes {
                 conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
             Ok(of(&[table]) / (count.max(1) as f64))
         };
-        let tables = ["events", "event_details", "strips", "state_day_parts", "outages", "checkpoint_fleets"];
+        let tables = [
+            "events",
+            "event_details",
+            "strips",
+            "state_day_parts",
+            "outages",
+            "checkpoint_fleets",
+        ];
         for table in tables {
             println!("{table}: {:.1} bytes a transition", of(&[table]) / transitions);
         }

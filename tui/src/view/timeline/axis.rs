@@ -24,15 +24,19 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &TimelineAreas) {
     out.cell(StyleRole::Dim, &format!("  {date}"), columns, TextAlign::Left).gap(1);
     let line = state.glyphs.border.horizontal_top.repeat(usize::from(areas.cells));
     out.put(StyleRole::Border, &line);
+    let column = |at_ms: i64| {
+        let column = u16::try_from(timeline.column_of(at_ms)).ok()?;
+        (column < areas.cells).then_some(column)
+    };
     let (a, b) = timeline.marks;
-    let marks = [(a, "A"), (b, "B")].into_iter().filter_map(|(at_ms, name)| {
-        let column = u16::try_from(timeline.column_of(at_ms?)).ok()?;
-        (column < areas.cells).then(|| (column, name.to_owned()))
-    });
-    for (column, text) in labels.into_iter().chain(marks) {
+    let marks = [(a, "A"), (b, "B")].into_iter().filter_map(|(at_ms, name)| Some((at_ms?, name)));
+    let steps = timeline.clock_steps.iter().map(|step| (step.at_ms, state.glyphs.clock_step));
+    let signs = steps.chain(marks).filter_map(|(at_ms, sign)| Some((column(at_ms)?, sign)));
+    let labels = labels.iter().map(|(column, text)| (*column, StyleRole::Text, text.as_str()));
+    let signs = signs.map(|(column, sign)| (column, StyleRole::Key, sign));
+    for (column, role, text) in labels.chain(signs) {
         if let Some(mut out) = frame.line(areas.axis, 0) {
-            let role = if text.len() == 1 { StyleRole::Key } else { StyleRole::Text };
-            out.gap(areas.name_columns + column).put(role, &text);
+            out.gap(areas.name_columns + column).put(role, text);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The line that tells what the cursor is on, or what was between the marks.
 
 use heartline_operator::message::{Outage, OutageNote, TimelineCell};
+use heartline_operator::text::clock_step_text;
 use heartline_vocabulary::AgentStatus;
 
 use super::super::frame::ScreenFrame;
@@ -76,7 +77,10 @@ fn cell_text(state: &AppState) -> String {
         }
         (Some(cell), _) => parts(state, &cell).join(", "),
     };
-    format!("{time}  {name}: {what}")
+    let cell_ms = begin_ms..begin_ms + timeline.cell_ms();
+    let step = timeline.clock_steps.iter().find(|step| cell_ms.contains(&step.at_ms));
+    let step = step.map_or_else(String::new, |step| format!("; {}", clock_step_text(step.by_ms)));
+    format!("{time}  {name}: {what}{step}")
 }
 
 /// Returns the times of a cell in words.
