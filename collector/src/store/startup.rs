@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use heartline_vocabulary::{AgentRowId, Identity};
 use rusqlite::Connection;
 
 use super::commit_number::{CommitNumbers, LostCommits};
@@ -23,6 +24,8 @@ pub(super) struct OpenDatabases {
     /// When the collector of the last run was last known to be alive.
     pub(super) last_alive: Option<AliveMoment>,
     pub(super) restored: RestoredState,
+    /// What history lacks of what agents said of themselves.
+    pub(super) missing_identities: Vec<(AgentRowId, Identity)>,
 }
 
 /// Opens and reads both databases of a data directory.
@@ -63,6 +66,7 @@ pub(super) fn open(data_dir: &Path, anchor: WallClockAnchor) -> Result<OpenDatab
         // Monitoring must go on; the next start names them.
         tracing::warn!("agents have no names in history.db until the next start: {error}");
     }
+    let missing_identities = history.missing_identities(&control);
     let revocations = restore::read_revocations(&control_conn).map_err(failed)?;
     // The writers don't need the pages that were read for this.
     for conn in [&control_conn, &history_conn] {
@@ -77,7 +81,7 @@ pub(super) fn open(data_dir: &Path, anchor: WallClockAnchor) -> Result<OpenDatab
         banners,
     };
     let (control, history) = (control_conn, history_conn);
-    Ok(OpenDatabases { control, history, spill, numbers, last_alive, restored })
+    Ok(OpenDatabases { control, history, spill, numbers, last_alive, restored, missing_identities })
 }
 
 /// Brings `control.db` up to date with the agents of history.

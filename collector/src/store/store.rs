@@ -72,8 +72,8 @@ impl Store {
     ) -> Result<(Self, RestoredState), StoreError> {
         let control_path = config.data_dir.join(CONTROL_FILE);
         let history_path = config.data_dir.join(HISTORY_FILE);
-        let OpenDatabases { control, history, spill, numbers, last_alive, restored } =
-            startup::open(&config.data_dir, anchor)?;
+        let opened = startup::open(&config.data_dir, anchor)?;
+        let OpenDatabases { control, history, spill, numbers, last_alive, restored, .. } = opened;
         let mut store = Self {
             control: Arc::new(WriteQueue::new()),
             control_buffer: RefCell::default(),
@@ -106,6 +106,10 @@ impl Store {
             shared,
         );
         store.spawn("history-writer", history_path, ThreadRole::History, move || writer.run())?;
+        let at = clock::now();
+        let identities = opened.missing_identities.into_iter();
+        let rows = identities.map(|(id, identity)| HistoryDbRow::Identity { id, at, identity });
+        store.record(rows.collect(), anchor);
         Ok((store, restored))
     }
 

@@ -252,13 +252,14 @@ fn what_was_judged_while_history_was_locked_is_there_after_a_stop_and_leaves_no_
     assert!(gaps.all(|from_ms| from_ms >= at_ms), "no gap over time that was observed: {events:?}");
 }
 
-/// Agents tell what they are once a session: the collector tells it to the history that it begins.
+/// Agents tell what they are once a session: the collector tells it to the history that it begins, while it runs
+/// or at a start.
 #[test]
 fn a_history_that_is_begun_anew_knows_what_the_agents_are() {
     let env = TestEnvironment::new();
-    let collector = env.start_collector();
+    let mut collector = env.start_collector();
     let operator = env.operator();
-    let _worker = env.start_worker("worker", collector.address(), 7);
+    let worker = env.start_worker("worker", collector.address(), 7);
     let host_then = || {
         let output = env.heartline("status --json --at now");
         let past: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
@@ -271,6 +272,11 @@ fn a_history_that_is_begun_anew_knows_what_the_agents_are() {
         operator.collector().banners.iter().any(|banner| banner.contains("history.db.corrupt-"))
     });
     wait_until("the new one has it", || host_then() == host);
+    drop(worker);
+    assert_eq!(collector.terminate().code(), Some(0));
+    fs::remove_file(env.data_dir().join("history.db")).unwrap();
+    let _collector = env.start_collector();
+    wait_until("that of the next start has it", || host_then() == host);
 }
 
 #[test]

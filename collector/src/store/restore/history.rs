@@ -23,6 +23,7 @@ pub(super) struct HistoryAgentRow {
     pub(super) starts: u32,
     pub(super) disobeyed_generation: u64,
     pub(super) totals: WorkTotals,
+    pub(super) has_identity: bool,
 }
 
 #[derive(Debug)]
@@ -45,6 +46,7 @@ impl Default for HistoryAgentRow {
             starts: 0,
             disobeyed_generation: 0,
             totals: WorkTotals::default(),
+            has_identity: false,
         }
     }
 }
@@ -58,7 +60,7 @@ impl HistoryDbState {
 fn read_agents(conn: &Connection) -> rusqlite::Result<Vec<HistoryAgentRow>> {
     let sql = format!(
         "SELECT {}, status, since_ms, last_beat_ms, starts, disobeyed_generation, ok, failed, \
-            cost_nano_usd, tokens_in, tokens_out FROM agents ORDER BY id",
+            cost_nano_usd, tokens_in, tokens_out, identity IS NOT NULL FROM agents ORDER BY id",
         AgentRecord::COLUMNS
     );
     let mut statement = conn.prepare(&sql)?;
@@ -79,6 +81,7 @@ fn read_agents(conn: &Connection) -> rusqlite::Result<Vec<HistoryAgentRow>> {
                 tokens_in: count(12)?,
                 tokens_out: count(13)?,
             },
+            has_identity: row.get(14)?,
         })
     })?;
     rows.collect()

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use heartline_fleet::{CommandRecord, MonoTime, RestoredAgent, RestoredSession};
 use heartline_protocol::ControlId;
-use heartline_vocabulary::AgentRowId;
+use heartline_vocabulary::{AgentRowId, Identity};
 
 use super::history::AgentRecord;
 use crate::clock::WallClockAnchor;
@@ -59,6 +59,21 @@ impl HistoryDbState {
                     || (known.forgotten_ms.is_none() && agent.forgotten_ms.is_some())
             })
         })
+    }
+
+    /// Returns what agents of `control.db` said of themselves where `history.db` knows nothing of it: one that was
+    /// begun anew. They tell it once a session.
+    pub(super) fn missing_identities(
+        &self,
+        control: &ControlDbState,
+    ) -> Vec<(AgentRowId, Identity)> {
+        let mut known = MergeJoinCursor::new(&self.agents, |row| row.agent.id);
+        let kept = control.agents.iter().filter(|row| row.agent.forgotten_ms.is_none());
+        kept.filter_map(|ControlAgentRow { agent, identity, .. }| {
+            let is_known = known.find(agent.id).is_some_and(|row| row.has_identity);
+            Some((agent.id, identity.clone()?)).filter(|_| !is_known)
+        })
+        .collect()
     }
 
     /// Returns the ids of agents that were forgotten and that `control.db` still has, with the
