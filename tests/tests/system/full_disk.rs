@@ -185,14 +185,57 @@ fn write_old_minutes(dir: &Path) {
     .unwrap();
 }
 
-#[test]
-fn history_gives_up_its_oldest_before_the_disk_is_full() {
-    let env = TestEnvironment::new();
+/// Starts a collector with a history of old minutes.
+fn start_with_old_minutes(env: &TestEnvironment) -> SmallDiskCollector {
     let prepared = env.path().join("prepared");
     fs::create_dir(&prepared).unwrap();
     write_old_minutes(&prepared);
     let copy = format!("cp -a {}/. \"$0\"", prepared.display());
-    let small_disk = SmallDiskCollector::start_after(&env, &copy);
+    SmallDiskCollector::start_after(env, &copy)
+}
+
+/// Returns how many bytes of a history are free, and how many minutes it has; `None` while it changes, or where it
+/// is damaged.
+fn kept(data_dir: &Path, copies: &Path) -> Option<(i64, i64)> {
+    // SQLite follows links by itself, and would look for the file on the disk of this process.
+    for file in ["history.db", "history.db-wal"] {
+        fs::copy(data_dir.join(file), copies.join(file)).ok()?;
+    }
+    let _ = fs::remove_file(copies.join("history.db-shm"));
+    let conn = Connection::open(copies.join("history.db")).ok()?;
+    let verdict =
+        conn.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).ok()?;
+    let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).ok();
+    let free = number("SELECT freelist_count FROM pragma_freelist_count")? * 4_096;
+    let minutes = number("SELECT count(*) FROM minutes")?;
+    (verdict == "ok").then_some((free, minutes))
+}
+
+/// The disk fills up while old rows are removed for room: nothing is damaged, and it goes on when there is space.
+#[test]
+fn a_disk_that_is_full_while_old_rows_are_removed_damages_nothing() {
+    let env = TestEnvironment::new();
+    let small_disk = start_with_old_minutes(&env);
+    let operator = env.operator();
+    for round in 0..3 {
+        small_disk.fill(500);
+        wait_until("it removes old records", || {
+            let banners = operator.collector().banners;
+            banners.iter().any(|banner| banner.contains("removes its oldest records"))
+        });
+        small_disk.fill(0);
+        wait_until("history pauses", || is_paused(&operator));
+        small_disk.empty();
+        wait_until("history resumed", || !is_paused(&operator));
+        let (_, minutes) = wait_for("it is whole", || kept(&small_disk.data_dir, env.path()));
+        assert!((11_900..=60_000).contains(&minutes), "{minutes} are left in round {round}");
+    }
+}
+
+#[test]
+fn history_gives_up_its_oldest_before_the_disk_is_full() {
+    let env = TestEnvironment::new();
+    let small_disk = start_with_old_minutes(&env);
     let operator = env.operator();
     let database = small_disk.data_dir.join("history.db");
     let len = fs::metadata(&database).unwrap().len();
@@ -205,22 +248,7 @@ fn history_gives_up_its_oldest_before_the_disk_is_full() {
     // Less than two shares of what history leaves to `control.db`, which are 655 KiB, and more than one.
     small_disk.fill(500);
     wait_until("it says that it removes old records", is_told);
-    // SQLite follows links by itself, and would look for the file on the disk of this process.
-    let copied = env.path().join("copied.db");
-    let kept = || -> Option<(i64, i64)> {
-        for suffix in ["", "-wal"] {
-            let [from, to] = [&database, &copied].map(|path| {
-                let mut path = path.clone().into_os_string();
-                path.push(suffix);
-                path
-            });
-            fs::copy(from, to).ok()?;
-        }
-        let conn = Connection::open(&copied).ok()?;
-        let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).ok();
-        let free = number("SELECT freelist_count FROM pragma_freelist_count")? * 4_096;
-        Some((free, number("SELECT count(*) FROM minutes")?))
-    };
+    let kept = || kept(&small_disk.data_dir, env.path());
     let has_room = |(free, _): (i64, i64)| free >= 320 << 10;
     wait_until("there is room in the file", || kept().is_some_and(has_room));
     let (_, minutes) = wait_for("its rows can be counted", &kept);
