@@ -158,6 +158,28 @@ fn format_time(ms: i64, zone: &TimeZone, pattern: &str) -> String {
     )
 }
 
+/// From this share of the time on it is not said how much was observed.
+const WELL_OBSERVED: f64 = 0.9;
+
+/// Formats a share of the time, and of how much of the time it is where that is little.
+pub(crate) fn availability(up: f64, observed: f64) -> String {
+    let of = match observed < WELL_OBSERVED {
+        true => format!(" of {} % observed", percent(Some(observed))),
+        false => String::new(),
+    };
+    format!("{} %{of}", hundredths(up))
+}
+
+/// Formats a share in percent with two digits behind the point, rounded down: a second of outage is
+/// never 100.
+fn hundredths(share: f64) -> String {
+    let hundredths = (share.clamp(0.0, 1.0) * 10_000.0 + 1e-9).floor() as u64;
+    if hundredths >= 10_000 {
+        return if share >= 1.0 { "100".to_owned() } else { "99.99".to_owned() };
+    }
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

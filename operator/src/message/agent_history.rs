@@ -164,9 +164,7 @@ impl StateTimes {
 
     /// Returns the share of the time in which it was known that was observed; `None` where there was none.
     pub fn observed(&self) -> Option<f64> {
-        let Self { healthy, degraded, unreachable, killed, stopped, unknown, unobserved } = self;
-        let observed = healthy + degraded + unreachable + killed + stopped + unknown;
-        let all = observed + unobserved;
-        (all > 0).then(|| observed as f64 / all as f64)
+        let known = self.known_ms();
+        (known > 0).then(|| known.saturating_sub(self.unobserved) as f64 / known as f64)
     }
 }

@@ -4,7 +4,7 @@ use heartline_operator::message::{AgentChart, StateTimes, TimelineCell};
 use ratatui::layout::Rect;
 
 use crate::state::CellMode;
-use crate::text::{age, percent, span};
+use crate::text::{age, availability, span};
 use crate::theme::ScreenGlyphs;
 use crate::view::frame::ScreenFrame;
 use crate::view::state_cell::{self, RowKind};
@@ -23,26 +23,16 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect, chart: &AgentChart) 
     }
 }
 
-/// Formats availability, outages, their mean time to recovery, and what was not observed. Where that is
-/// a tenth of the time, the availability says of what it is.
+/// Formats availability, outages, their mean time to recovery, and what was not observed.
 pub(super) fn totals(chart: &AgentChart) -> String {
     let mut times = StateTimes::default();
     chart.cells.iter().for_each(|cell| times.add_all(cell));
-    let known = times.known_ms();
-    if known == 0 {
+    if times.known_ms() == 0 {
         return "nothing is known of this time".to_owned();
     }
     let up = times.availability().map_or_else(
         || "not expected to run".to_owned(),
-        |share| {
-            let observed = 1.0 - times.unobserved as f64 / known as f64;
-            let of = if observed < 0.9 {
-                format!(" of {} % observed", percent(Some(observed)))
-            } else {
-                String::new()
-            };
-            format!("up {} %{of}", hundredths(share))
-        },
+        |share| format!("up {}", availability(share, times.observed().unwrap_or(1.0))),
     );
     let outages = chart.outages;
     let open = outages.count.saturating_sub(outages.ended);
@@ -55,16 +45,6 @@ pub(super) fn totals(chart: &AgentChart) -> String {
         parts.push(format!("not observed {}", age(times.unobserved)));
     }
     parts.join("  ")
-}
-
-/// Formats a share in percent with two digits behind the point, rounded down: a second of outage is
-/// never 100.
-fn hundredths(share: f64) -> String {
-    let hundredths = (share.clamp(0.0, 1.0) * 10_000.0 + 1e-9).floor() as u64;
-    if hundredths >= 10_000 {
-        return if share >= 1.0 { "100".to_owned() } else { "99.99".to_owned() };
-    }
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 /// Names the characters of the bar.
@@ -109,8 +89,8 @@ mod tests {
     #[test]
     fn a_second_of_outage_in_a_week_is_not_100() {
         assert_eq!(
-            [hundredths(1.0), hundredths(0.999_999), hundredths(0.0)],
-            ["100", "99.99", "0.00"]
+            [1.0, 0.999_999, 0.0].map(|up| availability(up, 1.0)),
+            ["100 %", "99.99 %", "0.00 %"]
         );
     }
 }

@@ -8,12 +8,9 @@ use super::super::frame::ScreenFrame;
 use super::super::zoned_time;
 use super::share_up;
 use crate::state::{AppState, FleetRow, SpanSummary, TimelineFocus};
-use crate::text::{age, latency, percent};
+use crate::text::{age, availability, latency};
 use crate::theme::{StyleRole, state_label, vitals_label};
 use crate::timeline_layout::TimelineAreas;
-
-/// From this share of the time on it is not said how much was observed.
-const WELL_OBSERVED: f64 = 0.9;
 
 pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &TimelineAreas) {
     let state = frame.state;
@@ -120,11 +117,7 @@ fn span_text(state: &AppState, span: &SpanSummary) -> String {
         |share| {
             let observed_ms = cell.observed_ms();
             let observed = observed_ms as f64 / (observed_ms + cell.unobserved_ms) as f64;
-            let of = match observed < WELL_OBSERVED {
-                true => format!(" of {} % observed", percent(Some(observed))),
-                false => String::new(),
-            };
-            format!("up {} %{of}, out {}", percent(Some(share)), age(cell.bad_ms))
+            format!("up {}, out {}", availability(share, observed), age(cell.bad_ms))
         },
     );
     if let Some(outages) = span.outages {
