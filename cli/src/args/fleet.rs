@@ -30,12 +30,37 @@ pub(crate) struct StatusArgs {
     /// Only agents that match
     #[arg(long, value_name = "Q", add = completion::filter_parts())]
     pub(crate) filter: Option<String>,
-    /// Exit with 1 if an agent that is shown is in one of these states
+    /// Exit with 1 if an agent that is shown is in one of these states; `collector`: if the collector warns
+    /// of something, or had a gap in the last five minutes
     #[arg(
-        long, value_name = "STATE,…", value_delimiter = ',', value_parser = parse_state,
-        add = completion::state_names()
+        long, value_name = "STATE,…", value_delimiter = ',', value_parser = parse_failure,
+        add = completion::failures()
     )]
-    pub(crate) fail_on: Vec<State>,
+    pub(crate) fail_on: Vec<Failure>,
+}
+
+/// What a command is to fail for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// An agent in this state.
+    State(State),
+    /// Trouble of the collector itself.
+    Collector,
+}
+
+/// The word for [`Failure::Collector`].
+pub(crate) const COLLECTOR: &str = "collector";
+
+impl StatusArgs {
+    /// Returns whether an agent in this state is a failure.
+    pub(crate) fn fails_on(&self, state: State) -> bool {
+        self.fail_on.contains(&Failure::State(state))
+    }
+
+    /// Returns whether trouble of the collector is a failure.
+    pub(crate) fn fails_on_collector(&self) -> bool {
+        self.fail_on.contains(&Failure::Collector)
+    }
 }
 
 /// `agent`
@@ -202,11 +227,14 @@ impl FromStr for ScreenSize {
     }
 }
 
-fn parse_state(text: &str) -> Result<State, String> {
+fn parse_failure(text: &str) -> Result<Failure, String> {
+    if text.eq_ignore_ascii_case(COLLECTOR) {
+        return Ok(Failure::Collector);
+    }
     let found = State::ALL.into_iter().find(|state| state.name().eq_ignore_ascii_case(text));
-    found.ok_or_else(|| {
+    found.map(Failure::State).ok_or_else(|| {
         let names = State::ALL.map(State::name).join(", ");
-        format!("expected one of {names}")
+        format!("expected one of {names}, {COLLECTOR}")
     })
 }
 
@@ -224,7 +252,8 @@ mod tests {
 
     #[test]
     fn states_are_read_by_name() {
-        assert_eq!(parse_state("Degraded"), Ok(State::Degraded));
-        assert!(parse_state("sick").unwrap_err().contains("unreachable"));
+        assert_eq!(parse_failure("Degraded"), Ok(Failure::State(State::Degraded)));
+        assert_eq!(parse_failure("collector"), Ok(Failure::Collector));
+        assert!(parse_failure("sick").unwrap_err().contains("unreachable"));
     }
 }

@@ -21,8 +21,8 @@ pub(crate) use act::{
 pub(crate) use backup::BackupArgs;
 pub(crate) use export::{ExportArgs, ExportFormat, ExportTable};
 pub(crate) use fleet::{
-    AgentArgs, EventsArgs, HistoryArgs, OutagesArgs, Screen, SnapshotArgs, StatusArgs, TuiArgs,
-    WatchArgs,
+    AgentArgs, COLLECTOR, EventsArgs, HistoryArgs, OutagesArgs, Screen, SnapshotArgs, StatusArgs,
+    TuiArgs, WatchArgs,
 };
 pub(crate) use note::{AckArgs, NoteArgs, OutageNumber};
 pub(crate) use run::{OnExit, RunArgs};

@@ -57,8 +57,9 @@ pub(crate) async fn run(
         let (formatter, columns) = (console.formatter, console.terminal.columns);
         console.print(&describe_fleet(&fleet, now_ms, formatter, columns))?;
     }
-    let failed = fleet.agents.iter().any(|agent| args.fail_on.contains(&agent.status.state));
-    Ok(CommandExit::negative_if(failed))
+    let failed = fleet.agents.iter().any(|agent| args.fails_on(agent.status.state));
+    let was_blind = args.fails_on_collector() && fleet.gap.is_some();
+    Ok(CommandExit::negative_if(failed || was_blind))
 }
 
 fn describe_fleet(

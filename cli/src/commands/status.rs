@@ -3,7 +3,7 @@
 use std::panic::resume_unwind;
 
 use heartline_operator::client::SnapshotPage;
-use heartline_operator::message::{AgentEntry, CollectorStatus, HistoryHealth};
+use heartline_operator::message::{AgentEntry, CollectorStatus};
 use heartline_operator::{WorstFirst, age_ms, json, sort_worst_first, text};
 use heartline_vocabulary::{CONNECTION_COUNTERS, DATAGRAM_COUNTERS, State};
 use tokio::sync::mpsc;
@@ -53,12 +53,14 @@ pub(crate) async fn run(
 ) -> Result<CommandExit, CliError> {
     let selector = filter_selector(&parse_filter(args.filter.as_deref())?);
     let client = settings.connect().await?;
-    let is_failure = |entry: &AgentEntry| args.fail_on.contains(&entry.vitals.state);
+    let is_failure = |entry: &AgentEntry| args.fails_on(entry.vitals.state);
+    let is_blind =
+        |collector: &CollectorStatus| args.fails_on_collector() && collector.is_in_trouble();
     if args.json {
         let (entries, collector) = client.snapshot(selector).await?;
         let entries = sort_worst_first(entries);
         console.print_json(&json::status(&entries, &collector, collector.at_ms))?;
-        let failed = entries.iter().any(is_failure);
+        let failed = entries.iter().any(is_failure) || is_blind(&collector);
         // The program ends, and the system frees a large fleet faster than agent by agent.
         std::mem::forget(entries);
         return Ok(CommandExit::negative_if(failed));
@@ -94,7 +96,7 @@ pub(crate) async fn run(
         console.print_lines(std::iter::once("\n".to_owned()).chain(table.lines(columns)))?;
     }
     std::mem::forget(table);
-    Ok(CommandExit::negative_if(failed))
+    Ok(CommandExit::negative_if(failed || is_blind(&collector)))
 }
 
 /// The fleet as a table.
@@ -162,7 +164,7 @@ fn collector_lines(collector: &CollectorStatus, columns: Option<usize>) -> Strin
     let name = format!("collector {} {}", collector.host, collector.version);
     // An incident file listens nowhere, and knows nothing of what its collector dropped.
     if collector.udp.is_empty() {
-        return name + &banner_lines(collector, columns);
+        return name + &warning_lines(collector, columns);
     }
     let facts = [
         name,
@@ -191,19 +193,15 @@ fn collector_lines(collector: &CollectorStatus, columns: Option<usize>) -> Strin
         let ago = text::age(age_ms(end, collector.at_ms));
         text.push_str(&format!("\nthe newest gap ended {ago} ago"));
     }
-    if let HistoryHealth::Paused(why) = &collector.history {
-        let banner = wrap_words(&format!("! history is paused: {why}"), columns);
-        text.push_str(&format!("\n{}", alert(&banner)));
-    }
-    text + &banner_lines(collector, columns)
+    text + &warning_lines(collector, columns)
 }
 
-fn banner_lines(collector: &CollectorStatus, columns: Option<usize>) -> String {
-    let banners = collector.banners.iter().map(|banner| {
-        let banner = wrap_words(&format!("! {banner}"), columns);
-        format!("\n{}", alert(&banner))
+fn warning_lines(collector: &CollectorStatus, columns: Option<usize>) -> String {
+    let warnings = collector.warnings().map(|warning| {
+        let warning = wrap_words(&format!("! {warning}"), columns);
+        format!("\n{}", alert(&warning))
     });
-    banners.collect()
+    warnings.collect()
 }
 
 fn wrap_words(text: &str, columns: Option<usize>) -> String {
@@ -241,6 +239,8 @@ fn row(entry: &AgentEntry, now_ms: i64, formatter: StateFormatter) -> [String; C
 mod tests {
     use anstream::adapter::strip_str;
     use heartline_vocabulary::DatagramCounters;
+
+    use heartline_operator::message::HistoryHealth;
 
     use super::*;
     use heartline_operator::sample;

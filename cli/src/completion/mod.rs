@@ -9,7 +9,7 @@ mod values;
 mod words;
 mod zsh;
 
-pub(crate) use values::{agent_names, export_tables, filter_parts, state_names, theme_names};
+pub(crate) use values::{agent_names, export_tables, failures, filter_parts, theme_names};
 
 use std::ffi::OsString;
 use std::io;

@@ -11,6 +11,7 @@ use heartline_tui::ThemeName;
 use heartline_vocabulary::State;
 
 use super::fleet;
+use crate::args::COLLECTOR;
 
 /// Most names that are offered: a shell asks before it lists more than some hundred.
 const NAMES_MAX: usize = 500;
@@ -25,9 +26,11 @@ pub(crate) fn theme_names() -> ArgValueCandidates {
     ArgValueCandidates::new(|| candidates(ThemeName::ALL.map(ThemeName::name)))
 }
 
-/// Offers the states of agents.
-pub(crate) fn state_names() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| candidates(State::ALL.map(State::name)))
+/// Offers what `--fail-on` takes.
+pub(crate) fn failures() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        candidates(State::ALL.into_iter().map(State::name).chain([COLLECTOR]))
+    })
 }
 
 /// Offers what can be exported.
@@ -53,8 +56,8 @@ fn names(typed: &OsStr) -> Vec<CompletionCandidate> {
     agents.iter().take(NAMES_MAX).map(candidate).collect()
 }
 
-fn candidates<const N: usize>(names: [&'static str; N]) -> Vec<CompletionCandidate> {
-    names.map(CompletionCandidate::new).into()
+fn candidates(names: impl IntoIterator<Item = &'static str>) -> Vec<CompletionCandidate> {
+    names.into_iter().map(CompletionCandidate::new).collect()
 }
 
 /// Completes the last test of a filter.

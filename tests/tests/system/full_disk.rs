@@ -119,6 +119,8 @@ fn a_full_disk_pauses_history_and_nothing_else() {
     };
     work(1_000);
     wait_until("history pauses, visibly", || is_paused(&operator));
+    let checked = env.heartline("status --fail-on collector").status;
+    assert_eq!(checked.code(), Some(1), "a check of the collector itself fails");
     operator.command(Action::Kill, &["doomed"], 1);
     wait_until("a kill is still obeyed", || {
         let vitals = operator.agent("doomed").unwrap().vitals;

@@ -23,6 +23,7 @@ const LINES: &[(&str, &str, &str)] = &[
     ("--theme col", "", "colour-blind"),
     ("--theme=col", "", "--theme=colour-blind"),
     ("status --fail-on unr", "", "unreachable"),
+    ("status --fail-on unreachable,col", "", "unreachable,collector"),
     ("status --fail-on healthy,deg", "", "healthy,degraded"),
     ("snapshot --screen tr", "", "transitions"),
     ("status --filter state:deg", "", "state:degraded"),

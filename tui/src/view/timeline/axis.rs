@@ -32,8 +32,15 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &TimelineAreas) {
     let marks = [(a, "A"), (b, "B")].into_iter().filter_map(|(at_ms, name)| Some((at_ms?, name)));
     let steps = timeline.clock_steps.iter().map(|step| (step.at_ms, state.glyphs.clock_step));
     let signs = steps.chain(marks).filter_map(|(at_ms, sign)| Some((column(at_ms)?, sign)));
-    let labels = labels.iter().map(|(column, text)| (*column, StyleRole::Text, text.as_str()));
-    let signs = signs.map(|(column, sign)| (column, StyleRole::Key, sign));
+    let signs: Vec<(u16, &str)> = signs.collect();
+    // A label with a sign in it could not be read.
+    let is_free = |(begin, text): &&(u16, String)| {
+        let columns = *begin..*begin + text.len() as u16;
+        !signs.iter().any(|(column, _)| columns.contains(column))
+    };
+    let labels = labels.iter().filter(is_free);
+    let labels = labels.map(|(column, text)| (*column, StyleRole::Text, text.as_str()));
+    let signs = signs.iter().map(|(column, sign)| (*column, StyleRole::Key, *sign));
     for (column, role, text) in labels.chain(signs) {
         if let Some(mut out) = frame.line(areas.axis, 0) {
             out.gap(areas.name_columns + column).put(role, text);
