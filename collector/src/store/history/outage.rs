@@ -189,7 +189,7 @@ pub(super) fn derive_if_outdated(conn: &mut Connection) -> rusqlite::Result<()> 
     // Outages that go on since before the first event have nothing that they could be derived from.
     tx.execute("DELETE FROM outages WHERE cursor >= ?1", [first])?;
     tx.execute_batch(
-        "DELETE FROM gaps; DELETE FROM strips; DELETE FROM state_days; DELETE FROM state_day_parts;",
+        "DELETE FROM gaps; DELETE FROM strips; DELETE FROM state_days; DELETE FROM state_day_cells;",
     )?;
     let settled = checkpoint::outages_before(&tx, first)?;
     code::write_names(&tx)?;

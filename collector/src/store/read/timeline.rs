@@ -128,10 +128,9 @@ impl Canvas {
     /// Returns the days that are painted as they are packed: none where cells begin in the middle of days, or
     /// strips are as fast.
     fn whole_days(&self, conn: &Connection, known_ms: i64) -> rusqlite::Result<Range<i64>> {
-        let is_of_days = self.grid.is_of_days() && self.agents.agents.len() > ALONE_MAX;
         let first = state_day::first_whole_day(known_ms);
         let end = self.grid.to_ms().div_euclid(DAY_MS);
-        if !is_of_days || end - first < PACKED_DAYS_MIN {
+        if !self.grid.is_of_days() || end - first < PACKED_DAYS_MIN {
             return Ok(0..0);
         }
         let days = state_day::usable_days(conn, first..end)?;

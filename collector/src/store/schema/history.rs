@@ -164,16 +164,16 @@ CREATE TABLE gaps (
     to_ms INTEGER NOT NULL,
     cause INTEGER NOT NULL
 ) STRICT;
--- What each agent was on each whole day: the days, with the event up to which each was looked at and the part
--- that is next, and their parts (`store/history/state_day.rs`).
+-- What each agent was on each whole day: the days, with the event up to which each was looked at and the agent that
+-- is next, and the cells of an agent in 360 days, packed (`store/history/state_day.rs`).
 CREATE TABLE state_days (
     day INTEGER PRIMARY KEY,
     cursor INTEGER NOT NULL,
-    next_part INTEGER
+    next_agent INTEGER
 ) STRICT;
-CREATE TABLE state_day_parts (
+CREATE TABLE state_day_cells (
     key INTEGER PRIMARY KEY,
-    states BLOB NOT NULL
+    cells BLOB NOT NULL
 ) STRICT;
 -- The number of an outage is the cursor of the event that began it. Cause and step are rows of texts. Beats go
 -- on being missed from run_from_ms.

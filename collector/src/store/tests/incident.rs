@@ -199,7 +199,7 @@ fn every_table_is_written_into_a_file_or_left_out_on_purpose() {
         "sessions",
         "texts",
     ];
-    const DERIVED: [&str; 3] = ["strips", "state_days", "state_day_parts"];
+    const DERIVED: [&str; 3] = ["strips", "state_days", "state_day_cells"];
     let dir = recorded([to(1, 30_000, LATE)]);
     let path = dir.path().join("file");
     export(dir.path(), (10_000, 60_000), false, &path);

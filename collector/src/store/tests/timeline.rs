@@ -212,7 +212,7 @@ fn pack_days(dir: &TempDir) {
     let conn = Connection::open(path(dir, "history.db")).unwrap();
     let yesterday = (wall_ms() - 600_000) / 86_400_000 - 1;
     let last_packed = || -> Option<i64> {
-        let sql = "SELECT day FROM state_days WHERE next_part IS NULL ORDER BY day DESC LIMIT 1";
+        let sql = "SELECT day FROM state_days WHERE next_agent IS NULL ORDER BY day DESC LIMIT 1";
         conn.query_row(sql, [], |row| row.get(0)).optional().unwrap()
     };
     let begun_at = clock::now();
@@ -238,9 +238,11 @@ fn packed_days_are_what_is_painted_from_strips() {
         .map(|ids: std::ops::RangeInclusive<i64>| ids.map(AgentRowId).collect())
         .into();
     let timelines = || {
-        [(0, 1, 101), (-21, 7, 18), (3, 3, 40)].map(|(first, days, cells)| {
+        let cells = [(0, 1, 101, 0..4), (-21, 7, 18, 0..4), (3, 3, 40, 0..4), (0, 1, 101, 1..3)];
+        cells.map(|(first, days, cells, of_rows)| {
             let (from_ms, cell_ms) = (from_ms + first * day_ms, days * day_ms);
-            let query = TimelineQuery { from_ms, cell_ms, cells, rows: rows.clone() };
+            let rows = rows[of_rows].to_vec();
+            let query = TimelineQuery { from_ms, cell_ms, cells, rows };
             reader(&dir).timeline(&query, now_ms).unwrap()
         })
     };
@@ -254,11 +256,11 @@ fn packed_days_are_what_is_painted_from_strips() {
     };
     let usable = || {
         let before = timelines();
-        let sql = "CREATE TEMP TABLE parts AS SELECT * FROM state_day_parts; \
-                   UPDATE state_day_parts SET states = x''";
+        let sql = "CREATE TEMP TABLE cells AS SELECT * FROM state_day_cells; \
+                   UPDATE state_day_cells SET cells = x''";
         conn.execute_batch(sql).unwrap();
         let is_used = timelines() != before;
-        let sql = "INSERT OR REPLACE INTO state_day_parts SELECT * FROM parts; DROP TABLE parts";
+        let sql = "INSERT OR REPLACE INTO state_day_cells SELECT * FROM cells; DROP TABLE cells";
         conn.execute_batch(sql).unwrap();
         is_used
     };

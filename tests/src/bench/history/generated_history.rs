@@ -179,7 +179,7 @@ impl GeneratedHistory {
         let conn = Connection::open(self.dir.join("history.db"))?;
         let due = (wall_ms() - FOLD_GRACE_MS) / DAY_MS;
         let sql = "SELECT min((SELECT coalesce(max(slot), 0) FROM folds WHERE into_table = 'days'), \
-                   (SELECT coalesce(max(day) + 1, 0) FROM state_days WHERE next_part IS NULL))";
+                   (SELECT coalesce(max(day) + 1, 0) FROM state_days WHERE next_agent IS NULL))";
         let begun = clock::monotonic();
         while conn.query_row(sql, [], |row| row.get::<_, i64>(0))? < due {
             let waited = clock::monotonic().saturating_sub(begun);

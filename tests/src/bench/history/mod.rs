@@ -99,7 +99,7 @@ fn print_questions(
     wanted: Option<&str>,
 ) -> Result<()> {
     let mut table = ResultTable::new(&["question", "cold ms", "warm ms", "goal, cold"]);
-    let rows: [(&str, Question, &str); 19] = [
+    let rows: [(&str, Question, &str); 20] = [
         ("the fleet at a moment", Questions::past, "<= 20"),
         ("    with its work of the hour and of the day", Questions::past_with_work, ""),
         ("outages of one agent, 30 days", Questions::outages_of_agent, "<= 5"),
@@ -110,6 +110,7 @@ fn print_questions(
         ("timeline: 40 agents, 120 cells, an hour", Questions::page_of_hour, "<= 50"),
         ("timeline: 40 agents, 120 cells, 30 days", Questions::page_of_month, "<= 50"),
         ("timeline: 40 agents, 120 cells, all days", Questions::page_of_all, "<= 50"),
+        ("    in cells that begin at no full day", Questions::page_of_all_uneven, ""),
         ("timeline: all agents in 100 rows, all days", Questions::year_of_groups, "<= 500"),
         ("    in cells that begin at no full day", Questions::year_of_groups_uneven, ""),
         ("    a plain scan of all strips", Questions::scan_of_strips, ""),

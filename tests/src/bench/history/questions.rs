@@ -192,20 +192,23 @@ impl Questions {
 
     /// The year of all agents as 100 rows, in cells of 3 days, as the terminal app asks for it.
     pub(super) fn year_of_groups(&self, reader: &mut StoreReader, _turn: u64) -> Result<()> {
-        let cell_ms = 3 * DAY_MS;
-        let now_ms = wall_ms();
-        let cells = (i64::from(self.days) * DAY_MS / cell_ms + 1) as u32;
-        let from_ms = (now_ms / cell_ms + 1 - i64::from(cells)) * cell_ms;
-        let rows = self.groups();
-        let query = TimelineQuery { from_ms, cell_ms, cells, rows };
-        let timeline = reader.timeline(&query, now_ms)?;
-        ensure!(timeline.rows.len() == query.rows.len(), "rows are missing");
-        Ok(())
+        self.timeline_of_days(reader, self.groups())
     }
 
     /// The same in 120 cells that begin at no full day.
     pub(super) fn year_of_groups_uneven(&self, reader: &mut StoreReader, _turn: u64) -> Result<()> {
         self.timeline(reader, self.groups(), i64::from(self.days) * DAY_MS, wall_ms())
+    }
+
+    /// All of the past until now in cells of 3 days.
+    fn timeline_of_days(&self, reader: &mut StoreReader, rows: Vec<Vec<AgentRowId>>) -> Result<()> {
+        let (cell_ms, now_ms) = (3 * DAY_MS, wall_ms());
+        let cells = (i64::from(self.days) * DAY_MS / cell_ms + 1) as u32;
+        let from_ms = (now_ms / cell_ms + 1 - i64::from(cells)) * cell_ms;
+        let query = TimelineQuery { from_ms, cell_ms, cells, rows };
+        let timeline = reader.timeline(&query, now_ms)?;
+        ensure!(timeline.rows.len() == query.rows.len(), "rows are missing");
+        Ok(())
     }
 
     /// All agents as 100 rows.
@@ -223,20 +226,26 @@ impl Questions {
         self.page(reader, turn, 30 * DAY_MS)
     }
 
+    /// All of it in cells of 3 days, as the terminal app asks for it.
     pub(super) fn page_of_all(&self, reader: &mut StoreReader, turn: u64) -> Result<()> {
+        self.timeline_of_days(reader, self.scattered(turn))
+    }
+
+    /// The same in 120 cells that begin at no full day.
+    pub(super) fn page_of_all_uneven(&self, reader: &mut StoreReader, turn: u64) -> Result<()> {
         self.page(reader, turn, i64::from(self.days) * DAY_MS)
     }
 
     /// A page of 40 agents that are scattered over the fleet.
     pub(super) fn page(&self, reader: &mut StoreReader, turn: u64, span_ms: i64) -> Result<()> {
+        let until_ms = self.moment(turn).max(wall_ms() - i64::from(self.days) * DAY_MS + span_ms);
+        self.timeline(reader, self.scattered(turn), span_ms, until_ms)
+    }
+
+    /// 40 agents that are scattered over the fleet, a row each.
+    fn scattered(&self, turn: u64) -> Vec<Vec<AgentRowId>> {
         let mut rng = fastrand::Rng::with_seed(turn);
-        let rows = (0..40).map(|_| vec![AgentRowId(i64::from(rng.u32(1..=self.agents)))]).collect();
-        self.timeline(
-            reader,
-            rows,
-            span_ms,
-            self.moment(turn).max(wall_ms() - i64::from(self.days) * DAY_MS + span_ms),
-        )
+        (0..40).map(|_| vec![AgentRowId(i64::from(rng.u32(1..=self.agents)))]).collect()
     }
 
     fn timeline(

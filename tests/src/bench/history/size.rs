@@ -42,7 +42,7 @@ impl RowSizes {
             "events",
             "event_details",
             "strips",
-            "state_day_parts",
+            "state_day_cells",
             "outages",
             "checkpoint_fleets",
         ];
