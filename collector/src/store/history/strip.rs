@@ -1,4 +1,4 @@
-//! Strips: what happened to one agent in 30 days, packed into a row. Events are in the order of storage,
+//! Strips: what happened to one agent in 15 days, packed into a row. Events are in the order of storage,
 //! which is that of no agent; an index by agent would be touched in another place by every event, and be
 //! larger than the events. A strip is found by one key, and most agents' is a kilobyte.
 //!
@@ -21,8 +21,9 @@ use super::event::EventRow;
 use super::leb128::{push, take, unzigzag, zigzag};
 use crate::store::sql::execute;
 
-/// Length of a slot.
-const SLOT_MS: i64 = 30 * 86_400_000;
+/// Length of a slot. Each event writes the strip of its agent again, so that longer ones would make it slower to
+/// store that a whole fleet falls silent; of shorter ones a month would be more pages.
+pub(crate) const SLOT_MS: i64 = 15 * 86_400_000;
 /// Length of a strip above which the next part is begun: a flapping agent must not rewrite an ever longer one.
 const PART_BYTES: usize = 4_096;
 
@@ -171,8 +172,8 @@ pub(crate) fn newest_entries(
     Ok(found)
 }
 
-/// Visits the events of ranges of agents between two moments, both included, month by month: those of an agent
-/// in a month come together, in one part or some, in the order of their cursors.
+/// Visits the events of ranges of agents between two moments, both included, slot by slot: those of an agent
+/// in a slot come together, in one part or some, in the order of their cursors.
 pub(crate) fn visit(
     conn: &Connection,
     agents: &[RangeInclusive<i64>],
@@ -387,7 +388,7 @@ mod tests {
         let tx = conn.transaction().unwrap();
         let mut writer = StripWriter::new(&tx).unwrap();
         for cursor in 1..=9_000 {
-            at_ms += rng.i64(0..1_800_000);
+            at_ms += rng.i64(0..1_200_000);
             let agent = rng.i64(1..=3);
             let status = (rng.u8(..4) > 0).then(|| rng.i64(0..100));
             let stamp_ms = at_ms - rng.i64(0..10_000);

@@ -126,8 +126,8 @@ fn is_sane_number(column: &str, number: i64) -> bool {
     match column {
         // All bits count.
         "session" => true,
-        // The month of a strip stands in front of its agent.
-        "key" => (0..=TIME_MAX_MS / (30 * 86_400_000)).contains(&(number >> 44)),
+        // The slot of a strip stands in front of its agent.
+        "key" => (0..=TIME_MAX_MS / strip::SLOT_MS).contains(&(number >> 44)),
         "agent_id" | "id" => (0..=AGENT_MAX).contains(&number),
         // A slot is a minute at least.
         "slot" => (-TIME_MAX_MS / 60_000..=TIME_MAX_MS / 60_000).contains(&number),

@@ -83,8 +83,8 @@ fn of_agent(
         cursors.extend(entries.iter().filter(|entry| is_wanted(entry)).map(|entry| entry.cursor));
     }
     let of_collector = "SELECT cursor FROM gaps WHERE cursor BETWEEN ?1 AND ?2 AND to_ms >= ?3 AND to_ms < ?4 \
-         UNION SELECT cursor FROM events WHERE kind = 12 AND cursor BETWEEN ?1 AND ?2 \
-            AND at_ms >= ?3 AND at_ms < ?4";
+         UNION SELECT cursor FROM events INDEXED BY events_of_clock WHERE kind = 12 \
+            AND cursor BETWEEN ?1 AND ?2 AND at_ms >= ?3 AND at_ms < ?4";
     let mut of_collector = conn.prepare_cached(of_collector)?;
     let parameters = params![first, last, since_ms, until_ms];
     for cursor in of_collector.query_map(parameters, |row| row.get(0))? {

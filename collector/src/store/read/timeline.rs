@@ -20,8 +20,8 @@ const SCAN_SHARE: i64 = 8;
 /// So many agents are read each from its own strips: of a large fleet that is less than all of it.
 const ALONE_MAX: usize = 128;
 
-/// Days that are not painted from strips, if there are so many: the strips of a month are read whole, and those
-/// of this month in any case.
+/// Days that are not painted from strips, if there are so many: the strips of a slot are read whole, and the
+/// newest in any case.
 const PACKED_DAYS_MIN: i64 = 60;
 
 impl StoreReader {
@@ -57,16 +57,17 @@ fn read(conn: &Connection, query: &TimelineQuery, now_ms: i64) -> rusqlite::Resu
     let mut canvas = Canvas::new(query, grid);
     canvas.paint(conn, known_ms)?;
     let collector = match first_ms {
-        Some(first_ms) => packed(canvas.grid.observed_since(first_ms)),
+        Some(first_ms) => to_row(canvas.grid.observed_since(first_ms)),
         None => TimelineRow::default(),
     };
-    let rows = canvas.rows.into_iter().map(packed).collect();
+    let rows = canvas.rows.into_iter().map(to_row).collect();
     let clock_steps = clock_steps(conn)?;
     Ok(Timeline { from_ms, cell_ms, now_ms, first_ms, rows, collector, clock_steps })
 }
 
 fn clock_steps(conn: &Connection) -> rusqlite::Result<Vec<ClockStep>> {
-    let sql = "SELECT at_ms, value FROM events WHERE kind = 12 ORDER BY at_ms DESC LIMIT ?1";
+    let sql = "SELECT at_ms, value FROM events INDEXED BY events_of_clock WHERE kind = 12 \
+               ORDER BY at_ms DESC LIMIT ?1";
     conn.prepare_cached(sql)?
         .query_map([CLOCK_STEPS_MAX], |row| {
             Ok(ClockStep { at_ms: row.get(0)?, by_ms: row.get(1)? })
@@ -74,7 +75,7 @@ fn clock_steps(conn: &Connection) -> rusqlite::Result<Vec<ClockStep>> {
         .collect()
 }
 
-fn packed(cells: impl IntoIterator<Item = TimelineCell>) -> TimelineRow {
+fn to_row(cells: impl IntoIterator<Item = TimelineCell>) -> TimelineRow {
     let mut row = TimelineRow::default();
     cells.into_iter().for_each(|cell| row.push(cell));
     row

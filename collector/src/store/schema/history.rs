@@ -151,7 +151,7 @@ CREATE TABLE checkpoint_fleets (
 ) STRICT;
 
 -- Derived from events, and rebuilt when they are lost or another version derived them.
--- The events of an agent in 30 days, packed (`store/history/strip.rs`).
+-- The events of an agent in 15 days, packed (`store/history/strip.rs`).
 CREATE TABLE strips (
     key INTEGER PRIMARY KEY,
     last_ms INTEGER NOT NULL,
