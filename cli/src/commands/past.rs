@@ -58,8 +58,8 @@ pub(crate) async fn run(
         console.print(&describe_fleet(&fleet, now_ms, formatter, columns))?;
     }
     let failed = fleet.agents.iter().any(|agent| args.fails_on(agent.status.state));
-    let was_blind = args.fails_on_collector() && fleet.gap.is_some();
-    Ok(CommandExit::negative_if(failed || was_blind))
+    let was_unobserved = args.fails_on_collector() && fleet.gap.is_some();
+    Ok(CommandExit::negative_if(failed || was_unobserved))
 }
 
 fn describe_fleet(

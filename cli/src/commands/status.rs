@@ -54,13 +54,13 @@ pub(crate) async fn run(
     let selector = filter_selector(&parse_filter(args.filter.as_deref())?);
     let client = settings.connect().await?;
     let is_failure = |entry: &AgentEntry| args.fails_on(entry.vitals.state);
-    let is_blind =
+    let is_collector_failure =
         |collector: &CollectorStatus| args.fails_on_collector() && collector.is_in_trouble();
     if args.json {
         let (entries, collector) = client.snapshot(selector).await?;
         let entries = sort_worst_first(entries);
         console.print_json(&json::status(&entries, &collector, collector.at_ms))?;
-        let failed = entries.iter().any(is_failure) || is_blind(&collector);
+        let failed = entries.iter().any(is_failure) || is_collector_failure(&collector);
         // The program ends, and the system frees a large fleet faster than agent by agent.
         std::mem::forget(entries);
         return Ok(CommandExit::negative_if(failed));
@@ -96,7 +96,7 @@ pub(crate) async fn run(
         console.print_lines(std::iter::once("\n".to_owned()).chain(table.lines(columns)))?;
     }
     std::mem::forget(table);
-    Ok(CommandExit::negative_if(failed || is_blind(&collector)))
+    Ok(CommandExit::negative_if(failed || is_collector_failure(&collector)))
 }
 
 /// The fleet as a table.
@@ -238,13 +238,12 @@ fn row(entry: &AgentEntry, now_ms: i64, formatter: StateFormatter) -> [String; C
 #[cfg(test)]
 mod tests {
     use anstream::adapter::strip_str;
-    use heartline_vocabulary::DatagramCounters;
-
     use heartline_operator::message::HistoryHealth;
-
-    use super::*;
     use heartline_operator::sample;
     use heartline_operator::text::GlyphSet;
+    use heartline_vocabulary::DatagramCounters;
+
+    use super::*;
 
     fn fleet() -> SnapshotPage {
         let entries = vec![

@@ -55,6 +55,12 @@ fn insert_agent(
     execute(tx, sql, params![id.0, name, first_seen_ms])
 }
 
+/// Returns the greatest id; 0 where there is no agent.
+pub(crate) fn last_id(conn: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT coalesce(max(id), 0) FROM agents";
+    conn.prepare_cached(sql)?.query_row([], |row| row.get(0))
+}
+
 /// Returns the statement that sets the status of an agent.
 pub(super) fn prepare_status<'a>(tx: &'a Transaction<'_>) -> rusqlite::Result<CachedStatement<'a>> {
     tx.prepare_cached("UPDATE agents SET status = ?2, since_ms = ?3 WHERE id = ?1")

@@ -11,20 +11,21 @@ use std::ops::RangeInclusive;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
+use super::agents;
 use super::resolution::RollupResolution;
 use crate::store::meta;
 use crate::store::rollup::{Rollup, RollupSum};
 
 /// Time after a slot's end at which it is folded. Work that comes later costs a second write.
-const GRACE_MS: i64 = 10 * 60_000;
+pub(super) const GRACE_MS: i64 = 10 * 60_000;
 /// Range of agent ids of one chunk.
-const CHUNK_AGENTS: i64 = 256;
+pub(super) const CHUNK_AGENTS: i64 = 256;
 /// Version of the sums of all agents.
 const FLEET_ROLLUPS_VERSION: i64 = 1;
 /// Key of the table `meta`.
 const FLEET_ROLLUPS: &str = "fleet_rollups_version";
 /// Chunks without rows that one step skips.
-const EMPTY_CHUNKS: usize = 64;
+pub(super) const EMPTY_CHUNKS: usize = 64;
 
 /// How far folding into a table is: everything before `slot`, and in it the agents up to `agent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,9 +141,7 @@ fn fold_into(
     now_ms: i64,
 ) -> rusqlite::Result<bool> {
     let Some(mut cursor) = next_chunk(conn, from, into, now_ms)? else { return Ok(false) };
-    let last_agent: i64 = conn
-        .prepare_cached("SELECT coalesce(max(id), 0) FROM agents")?
-        .query_row([], |row| row.get(0))?;
+    let last_agent = agents::last_id(conn)?;
     let tx = conn.transaction()?;
     for _ in 0..EMPTY_CHUNKS {
         let through = cursor.agent.saturating_add(CHUNK_AGENTS);

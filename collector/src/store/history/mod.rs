@@ -27,7 +27,7 @@ mod unobserved;
 mod writer;
 
 pub(super) use agent_moment::AgentMoment;
-pub(super) use agents::{AgentRecord, merge_agents};
+pub(super) use agents::{AgentRecord, last_id, merge_agents};
 pub(super) use code::{EventCode, GapCauseCode, StatusCode};
 pub(super) use command::{RecordedCommand, newest_commands};
 pub(super) use event::UNWRITTEN_CAUSE;
@@ -36,7 +36,7 @@ pub(super) use fold::{FoldCursor, FoldCursors};
 pub use note::{NewNote, NoteError};
 pub(super) use open::{last_alive, open, open_replacement};
 pub(super) use outage::{is_outage, missed_in_run};
-pub(super) use resolution::RollupResolution;
+pub(super) use resolution::{DAY_MS, RollupResolution};
 pub(super) use spill::Spill;
 pub(super) use unobserved::UnobservedTime;
 pub(super) use writer::{HistoryBatch, HistoryWriter};

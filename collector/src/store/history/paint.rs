@@ -5,7 +5,7 @@ use heartline_vocabulary::{AgentStatus, State};
 use rusqlite::Connection;
 
 use super::AgentMoment;
-use super::state_day::DAY_MS;
+use super::resolution::DAY_MS;
 use super::strip::StripEntry;
 use super::unobserved::UnobservedTime;
 

@@ -6,6 +6,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::store::rollup::{ROLLUP_COLUMNS, Rollup, RollupSum, WorkCounts};
 
+/// Length of a day, in UTC.
+pub(crate) const DAY_MS: i64 = RollupResolution::Day.slot_ms();
+
 /// The length of a rollup's slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RollupResolution {

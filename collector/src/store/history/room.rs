@@ -11,11 +11,11 @@
 use rusqlite::Connection;
 
 use super::prune::{self, HOURS_MIN, MINUTES_MIN};
+use super::resolution::DAY_MS;
 use crate::store::prune::oldest_kept_ms;
 
 /// Events that are kept in any case.
 const EVENTS_MIN_MS: i64 = 7 * DAY_MS;
-const DAY_MS: i64 = 86_400_000;
 
 /// What was done for room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

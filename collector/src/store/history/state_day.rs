@@ -17,26 +17,18 @@ use std::ops::{Range, RangeInclusive};
 use heartline_operator::message::TimelineCell;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::AgentMoment;
-use super::checkpoint;
 use super::code::StatusCode;
+use super::fold::{CHUNK_AGENTS, EMPTY_CHUNKS, GRACE_MS};
 use super::leb128::{push, take};
 use super::paint::{CellGrid, StatePainter};
-use super::strip;
+use super::resolution::DAY_MS;
+use super::{AgentMoment, agents, checkpoint, strip};
 use crate::store::sql::execute;
 
-/// Length of a day, in UTC.
-pub(crate) const DAY_MS: i64 = 86_400_000;
-/// Time after the end of a day at which it is packed. A day of which something is stored later is packed again.
-const GRACE_MS: i64 = 10 * 60_000;
 /// Days of a slot: of a year there are two rows at most.
 const SLOT_DAYS: i64 = 360;
 /// Bits of an agent's id behind its slot.
 const AGENT_BITS: u32 = 32;
-/// Range of agent ids of one chunk.
-const CHUNK_AGENTS: i64 = 256;
-/// Chunks without agents that one step skips.
-const EMPTY_CHUNKS: i64 = 64;
 
 /// A day that is being packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,16 +42,15 @@ fn key(slot: i64, agent: i64) -> i64 {
     (slot << AGENT_BITS) | agent
 }
 
-/// Packs a day of some agents, if one is due; returns whether there may be more.
+/// Packs a day of some agents, if one is due; returns whether there may be more. A day of which something is stored
+/// later is packed again.
 pub(super) fn step(conn: &mut Connection, now_ms: i64) -> rusqlite::Result<bool> {
     let tx = conn.transaction()?;
     let Some(OpenDay { day, next_agent }) = find_due(&tx, now_ms)? else {
         tx.commit()?;
         return Ok(false);
     };
-    let last_agent: i64 = tx
-        .prepare_cached("SELECT coalesce(max(id), 0) FROM agents")?
-        .query_row([], |row| row.get(0))?;
+    let last_agent = agents::last_id(&tx)?;
     let mut agent = next_agent;
     for _ in 0..EMPTY_CHUNKS {
         let has_packed = pack_chunk(&tx, day, agent..=agent + CHUNK_AGENTS - 1)?;

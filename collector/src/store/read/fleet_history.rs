@@ -16,7 +16,7 @@ use super::state_sum::StateSum;
 use super::work_sum::{self, PercentileReader, WorkOf, WorkReader};
 use super::{ReadError, StoreReader};
 use crate::store::history::strip::{self, StripEntry};
-use crate::store::history::{AgentMoment, FoldCursors, checkpoint};
+use crate::store::history::{AgentMoment, FoldCursors, checkpoint, last_id};
 use crate::store::rollup::RollupSum;
 
 impl StoreReader {
@@ -142,8 +142,7 @@ fn find_members_and_states(
             }
         }
         None => {
-            let last = "SELECT coalesce(max(id), 0) FROM agents";
-            let last: i64 = conn.prepare_cached(last)?.query_row([], |row| row.get(0))?;
+            let last = last_id(conn)?;
             strip::visit_agents(conn, &(0..=last), &times_ms, |agent, entries| {
                 add(agent, before.remove(&agent).unwrap_or_default(), entries)
             })?;

@@ -4,11 +4,10 @@ use heartline_operator::message::{CHART_STEPS_MAX, STEPS_MAX};
 use rusqlite::Connection;
 
 use super::history_range::HistoryRefusal;
-use crate::store::history::{FoldCursors, RollupResolution};
+use crate::store::history::{DAY_MS, FoldCursors, RollupResolution};
 
 const MINUTE_MS: i64 = RollupResolution::Minute.slot_ms();
 const HOUR_MS: i64 = RollupResolution::Hour.slot_ms();
-const DAY_MS: i64 = RollupResolution::Day.slot_ms();
 
 /// The lengths of steps that are chosen from.
 const STEPS_MS: [i64; 8] = [

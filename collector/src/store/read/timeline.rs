@@ -10,8 +10,7 @@ use rusqlite::Connection;
 
 use super::{ReadError, StoreReader, gap};
 use crate::store::history::paint::{CellGrid, StatePainter};
-use crate::store::history::state_day::{self, DAY_MS};
-use crate::store::history::{AgentMoment, checkpoint, strip};
+use crate::store::history::{AgentMoment, DAY_MS, checkpoint, state_day, strip};
 
 /// Strips of other agents are read, too, when at least one of so many is wanted: that takes less than to
 /// look for each.

@@ -169,7 +169,7 @@ fn a_file_that_was_made_to_deceive_is_refused_with_what_is_wrong_in_it() {
         ),
         ("UPDATE strips SET key = -1 WHERE key = (SELECT min(key) FROM strips)", "key of strips"),
         ("INSERT INTO state_days VALUES (20000, 1, NULL)", "day of state_days"),
-        ("INSERT INTO state_day_cells VALUES (236223201281, x'00')", "cells of state_day_cells"),
+        ("INSERT INTO state_day_cells VALUES (236223201281, x'00')", "key of state_day_cells"),
         ("UPDATE checkpoint_fleets SET fleet = x'dfffffffff'", "fleet of checkpoint_fleets"),
         ("UPDATE checkpoint_fleets SET fleet = x'dd7fffffff'", "fleet of checkpoint_fleets"),
         ("UPDATE identities SET body = x'81a4686f7374a31b5b41'", "body of identities"),

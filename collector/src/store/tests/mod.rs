@@ -54,6 +54,8 @@ struct OpenStore {
     store: Store,
     events: Receiver<StoreEvent>,
     restored: RestoredState,
+    /// Of what is recorded.
+    anchor: WallClockAnchor,
 }
 
 fn try_open(dir: &Path) -> Result<OpenStore, StoreError> {
@@ -69,7 +71,7 @@ fn try_open_with(dir: &Path, retention: Retention) -> Result<OpenStore, StoreErr
     let config = StoreConfig { data_dir: dir.into(), retention };
     let notify = move |event| drop(sender.send(event));
     let (store, restored) = Store::open(&config, anchor(), Arc::new(notify))?;
-    Ok(OpenStore { store, events, restored })
+    Ok(OpenStore { store, events, restored, anchor: anchor() })
 }
 
 fn open(dir: &Path) -> OpenStore {
@@ -86,11 +88,11 @@ fn path(dir: &TempDir, file: &str) -> PathBuf {
 
 impl OpenStore {
     fn record(&self, rows: impl Into<Vec<HistoryDbRow>>) {
-        self.store.record(rows.into(), anchor());
+        self.store.record(rows.into(), self.anchor);
     }
 
     fn persist(&self, rows: impl Into<Vec<ControlDbRow>>) {
-        self.store.persist(rows.into(), anchor());
+        self.store.persist(rows.into(), self.anchor);
     }
 
     /// Waits for the next event that is wanted.

@@ -81,8 +81,12 @@ impl Recorded {
     }
 
     fn store(&self) -> TempDir {
+        self.store_from(anchor())
+    }
+
+    fn store_from(&self, anchor: WallClockAnchor) -> TempDir {
         let dir = tempfile::tempdir().unwrap();
-        let opened = open(dir.path());
+        let opened = OpenStore { anchor, ..open(dir.path()) };
         for id in 1..=self.changes.len() as i64 {
             register(&opened, id, &format!("agent-{id}"));
         }
@@ -228,12 +232,15 @@ fn pack_days(dir: &TempDir) {
 fn packed_days_are_what_is_painted_from_strips() {
     const AGENTS: i64 = 300;
     const DAYS: i64 = 100;
-    let dir = Recorded::random(11, AGENTS, DAYS * DAY_S).store();
+    let day_ms = DAY_S * SECOND_MS;
+    // Days are packed until yesterday.
+    let from_ms = (wall_ms() / day_ms - DAYS - 3) * day_ms;
+    let zero_ms = from_ms + ZERO_MS % day_ms;
+    let anchor = WallClockAnchor::new(MonoTime::from_nanos(0), zero_ms);
+    let dir = Recorded::random(11, AGENTS, DAYS * DAY_S).store_from(anchor);
     pack_days(&dir);
     let conn = Connection::open(path(&dir, "history.db")).unwrap();
-    let day_ms = DAY_S * SECOND_MS;
-    let from_ms = ZERO_MS / day_ms * day_ms;
-    let now_ms = ZERO_MS + (DAYS - 2) * day_ms;
+    let now_ms = zero_ms + (DAYS - 2) * day_ms;
     let rows: Vec<Vec<AgentRowId>> = [1..=200, 201..=290, 17..=17, 1..=AGENTS]
         .map(|ids: std::ops::RangeInclusive<i64>| ids.map(AgentRowId).collect())
         .into();
@@ -277,7 +284,7 @@ fn packed_days_are_what_is_painted_from_strips() {
         },
         transition(280, 40 * DAY_S + 7, AgentStatus::unreachable(Reason::Silent)),
     ] {
-        let opened = open(dir.path());
+        let opened = OpenStore { anchor, ..open(dir.path()) };
         opened.record([late]);
         opened.store.close();
         assert!(timelines() == from_strips());
