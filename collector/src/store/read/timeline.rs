@@ -90,8 +90,8 @@ struct Canvas {
 /// The agents of all rows, by their ids.
 struct PaintedAgents {
     agents: Vec<PaintedAgent>,
-    /// The one that was found last.
-    last: usize,
+    /// The first one whose id is not below that which was asked for last.
+    next: usize,
 }
 
 /// An agent, and the rows that it is in.
@@ -187,18 +187,20 @@ impl PaintedAgents {
         }
         let painter = StatePainter::default();
         let agents = rows_of.into_iter().map(|(id, rows)| PaintedAgent { id, rows, painter });
-        Self { agents: agents.collect(), last: 0 }
+        Self { agents: agents.collect(), next: 0 }
     }
 
-    /// Returns an agent. One whose id is a little greater than that of the last one is found at once.
+    /// Returns an agent. Ids that are asked for in their order are found in one pass over all, whether each is there
+    /// or not.
     fn find(&mut self, id: i64) -> Option<&mut PaintedAgent> {
-        if self.agents.get(self.last).is_none_or(|last| last.id > id) {
-            self.last = 0;
+        let is_behind = |before: usize| self.agents[before].id >= id;
+        if self.next.checked_sub(1).is_some_and(is_behind) {
+            self.next = 0;
         }
-        while self.agents.get(self.last).is_some_and(|last| last.id < id) {
-            self.last += 1;
+        while self.agents.get(self.next).is_some_and(|agent| agent.id < id) {
+            self.next += 1;
         }
-        self.agents.get_mut(self.last).filter(|agent| agent.id == id)
+        self.agents.get_mut(self.next).filter(|agent| agent.id == id)
     }
 
     /// Has all painters go on from a moment, with what the agents were then.
@@ -226,5 +228,27 @@ impl PaintedAgents {
             }
             _ => ids().map(|id| id..=id).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heartline_vocabulary::AgentRowId;
+
+    use super::*;
+
+    #[test]
+    fn agents_are_found_among_others_in_one_pass() {
+        let rows = vec![vec![AgentRowId(3), AgentRowId(7)], vec![AgentRowId(7), AgentRowId(9)]];
+        let mut agents = PaintedAgents::of(&TimelineQuery { rows, ..TimelineQuery::default() });
+        for slot in 0..2 {
+            let found: Vec<i64> =
+                (1..12).filter_map(|id| agents.find(id).map(|agent| agent.id)).collect();
+            assert_eq!(found, [3, 7, 9], "slot {slot}");
+            assert_eq!(agents.next, 3, "an id that is not there sends nobody back");
+        }
+        assert_eq!(agents.find(7).map(|agent| agent.rows.clone()), Some(vec![0, 1]));
+        agents.find(8);
+        assert_eq!(agents.next, 2, "that of the next agent");
     }
 }
