@@ -1,5 +1,5 @@
 //! The words that Heartline's core, store, operators and emitters have in common: the states of an
-//! agent and the reasons for them, commands, work, identity. No I/O, no clock.
+//! agent and the reasons for them, commands, work, identity, incidents. No I/O, no clock.
 //!
 //! Every enumeration has one name for each of its values ([`State::name`], …): the database, JSON
 //! documents, filters and tables all use it. The feature `serde` makes the types serializable.
@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod agent;
+mod alert;
 mod command;
 mod counter;
 mod gap;
@@ -19,6 +20,7 @@ pub mod text;
 mod work;
 
 pub use agent::{AgentRowId, Phase};
+pub use alert::{DeliveryState, IncidentId, NoticeId, NoticeKind, ScopeKind, Severity};
 pub use command::{Action, CommandRefusal, CommandTarget, ForgetRefusal};
 pub use counter::{
     CONNECTION_COUNTERS, ConnectionCounter, ConnectionCounters, DATAGRAM_COUNTERS, DatagramCounter,

@@ -15,6 +15,7 @@ mod entry_list;
 mod event;
 mod fleet_history;
 mod incident;
+mod notice;
 mod outage;
 mod part;
 mod past;
@@ -39,6 +40,10 @@ pub use event::{EVENTS_MAX, Event, EventKind, EventOrder, EventQuery};
 pub use fleet_history::{FleetHistory, FleetHistoryQuery, HistoryContent, OutageFigures};
 pub use incident::{
     INCIDENT_CHUNK, IncidentContents, IncidentQuery, IncidentTexts, IncidentUpdate,
+};
+pub use notice::{
+    Acknowledgement, Incident, IncidentMember, IncidentScope, MemberCounts, NOTICE_MEMBERS_MAX,
+    Notice,
 };
 pub use outage::{NoteCommand, OUTAGES_MAX, Outage, OutageNote, OutageQuery};
 pub use past::{MomentInfo, PastAgent, PastFleet, PastGap, PastWork};
