@@ -10,6 +10,7 @@ use heartline_vocabulary::{AgentStatus, DatagramCounters, Reason, State, StateCo
 use crate::ack::DelayedAcks;
 use crate::agent::Agent;
 use crate::agent_table::{AgentIndex, Deadline};
+use crate::alert::{AlertEvent, Population};
 use crate::cause::TransitionCause;
 use crate::gap::ObservationClock;
 use crate::identity::IdentityInterner;
@@ -45,6 +46,9 @@ pub(crate) struct HandlerContext {
     pub(crate) flooding: BTreeSet<AgentIndex>,
     /// Time until which no agent is flagged.
     pub(crate) flooding_excused_until: MonoTime,
+    pub(crate) population: Population,
+    /// What happened to agents in this input, for alerts.
+    pub(crate) alert_events: Vec<AlertEvent>,
 }
 
 impl HandlerContext {
@@ -66,6 +70,8 @@ impl HandlerContext {
             changed: Vec::new(),
             flooding: BTreeSet::new(),
             flooding_excused_until: MonoTime::NEVER_YET,
+            population: Population::default(),
+            alert_events: Vec::new(),
         }
     }
 
@@ -171,6 +177,8 @@ impl AgentMut<'_> {
         let in_trouble = matches!(to.state, State::Degraded | State::Unreachable);
         let step = agent.step.as_ref().filter(|_| in_trouble).cloned();
         let transition = Transition { id, at, from, to, lasted, cause, step };
+        let index = self.index;
+        self.context.alert_events.push(AlertEvent::Transition { index, from, to, at });
         self.context.outputs.push_back(Output::Transition(transition));
     }
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use heartline_protocol::ControlId;
-use heartline_vocabulary::{AgentRowId, DatagramCounters, StateCounts};
+use heartline_vocabulary::{AgentRowId, DatagramCounters, IncidentId, StateCounts};
 
 use crate::agent::Agent;
 use crate::agent_table::{AgentIndex, AgentTable};
+use crate::alert::{AlertEngine, AlertRules};
 use crate::cause::TransitionCause;
 use crate::command::ApplyingCommand;
 use crate::context::{AgentMut, HandlerContext};
@@ -29,6 +30,9 @@ pub struct FleetConfig {
     /// The series that generations of commands belong to.
     pub control: ControlId,
     pub limits: RegistrationLimits,
+    pub alerts: AlertRules,
+    /// The smallest number that no incident ever had.
+    pub next_incident: IncidentId,
     /// Largest number of agents; beats of further ones are counted and dropped.
     pub agents_max: usize,
 }
@@ -40,6 +44,8 @@ impl Default for FleetConfig {
             hash_seed: [1, 2, 3, 4],
             control: const { ControlId::new(1).expect("it is not 0") },
             limits: RegistrationLimits::default(),
+            alerts: AlertRules::default(),
+            next_incident: IncidentId(1),
             agents_max: 4_000_000,
         }
     }
@@ -52,6 +58,7 @@ pub struct Fleet {
     pub(crate) tombstones: Tombstones,
     pub(crate) registrations: Registrations,
     pub(crate) limits: RegistrationLimits,
+    pub(crate) alerts: AlertEngine,
     /// Commands on their way to the disk.
     pub(crate) pending_commands: BTreeMap<WriteTicket, CommandRow>,
     /// Durable commands that are not applied to all of their agents yet.
@@ -79,6 +86,7 @@ impl Fleet {
             tombstones: Tombstones::default(),
             registrations: Registrations::default(),
             limits: config.limits,
+            alerts: AlertEngine::new(config.alerts, config.next_incident),
             pending_commands: BTreeMap::new(),
             applying_commands: VecDeque::new(),
             last_command: WriteTicket(0),
@@ -109,8 +117,10 @@ impl Fleet {
             Input::Rules(rules) => self.on_rules(rules, now),
             Input::Restore(agent) => self.on_restore(*agent, now),
             Input::Begin { last_alive, next_id } => self.on_begin(last_alive, next_id, now),
+            Input::Alert(input) => self.on_alert_input(input, now),
             Input::End => self.on_end(),
         }
+        self.run_alerts(now);
     }
 
     /// Returns the next thing to be done; `None`: nothing is left of the inputs so far.
@@ -128,7 +138,8 @@ impl Fleet {
         let push = self.context.pushes_due.first().map_or(MonoTime::NEVER, |&(at, _)| at);
         let delayed_ack = self.context.delayed_acks.next_due();
         // Counted from the last tick, which messages that never cease must not put off.
-        sweep.min(push).min(delayed_ack).min(self.observed_to + TICK_INTERVAL_MAX)
+        let alerts = self.alerts.poll_timeout();
+        sweep.min(push).min(delayed_ack).min(alerts).min(self.observed_to + TICK_INTERVAL_MAX)
     }
 
     /// Finds an agent by its id.

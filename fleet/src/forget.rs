@@ -6,6 +6,7 @@ use heartline_vocabulary::{AgentRowId, ForgetRefusal};
 
 use crate::agent::Agent;
 use crate::agent_table::AgentIndex;
+use crate::alert::AlertEvent;
 use crate::fleet::Fleet;
 use crate::input::{AgentMessage, ForgetRequest};
 use crate::output::{ControlDbRow, HistoryDbRow, Output};
@@ -96,6 +97,8 @@ impl Fleet {
         }
         self.context.flooding.remove(&index);
         let is_stored = agent.is_stored;
+        self.context.population.update(index, agent.identity(), None);
+        self.context.alert_events.push(AlertEvent::Forgotten { index, id, at });
         self.tombstones.insert(agent, at);
         if is_stored {
             self.context.persist(ControlDbRow::Forgotten { id, at, by: by.into() });

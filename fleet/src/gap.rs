@@ -54,6 +54,10 @@ impl GapDetector {
         was_frozen.then_some(Gap { from, to: now, cause: GapCause::Frozen })
     }
 
+    pub(crate) fn has_begun(&self) -> bool {
+        self.last_observed != MonoTime::NEVER_YET
+    }
+
     pub(crate) fn last_observed(&self) -> MonoTime {
         self.last_observed
     }

@@ -5,6 +5,7 @@ use heartline_protocol::Body;
 use crate::command::CommandRecord;
 
 use crate::agent_table::AgentIndex;
+use crate::alert::AlertInput;
 use crate::output::WriteTicket;
 use crate::return_address::ReturnAddress;
 use crate::thresholds::HealthRules;
@@ -47,6 +48,8 @@ pub enum Input<'a> {
     KernelDrops { count: u64 },
     /// New rules: every agent is judged again.
     Rules(HealthRules),
+    /// What alerts go by, and what people do about them.
+    Alert(AlertInput),
     /// Time has passed, and the socket has been drained.
     Tick,
     /// The collector is about to end: record what its successor needs.

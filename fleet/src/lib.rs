@@ -15,6 +15,7 @@
 mod ack;
 mod agent;
 mod agent_table;
+mod alert;
 mod budget;
 mod cause;
 mod command;
@@ -45,6 +46,11 @@ mod work;
 
 pub use agent::{Agent, CommandProgress};
 pub use agent_table::AgentIndex;
+pub use alert::{
+    AgentFilter, AlertInput, AlertRoute, AlertRules, CauseInterval, Escalation, FlappingRule,
+    Incident, IncidentAck, IncidentFacts, Member, MemberFacts, OutgoingNotice, Scope, Silence,
+    SinkTraits, StateSet, StormRule, Told,
+};
 pub use cause::TransitionCause;
 pub use command::CommandRecord;
 pub use fleet::{Fleet, FleetConfig};

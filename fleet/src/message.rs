@@ -301,7 +301,9 @@ impl AgentMut<'_> {
                     let identity = identity.clone();
                     self.context.record(HistoryDbRow::Identity { id: agent.id, at: now, identity });
                 }
-                agent.identity = Some(identity);
+                let before = agent.identity.replace(identity);
+                let after = agent.identity.as_ref();
+                self.context.population.update(self.index, before.as_ref(), after);
                 profile_changed = true;
             }
         }

@@ -9,6 +9,7 @@ use heartline_vocabulary::{
 };
 
 use crate::agent_table::AgentIndex;
+use crate::alert::{Incident, OutgoingNotice};
 use crate::cause::TransitionCause;
 use crate::return_address::ReturnAddress;
 use crate::time::MonoTime;
@@ -157,6 +158,10 @@ pub enum HistoryDbRow {
     },
     /// Work to be counted once, awaiting [`crate::Input::HistoryCommitted`].
     Work(Box<WorkRow>),
+    /// An incident as it is now.
+    Incident(Box<Incident>),
+    /// Something to be told to sinks, once it is stored.
+    Notice(Box<OutgoingNotice>),
     /// The time of an agent's last live beat: written when the collector ends.
     LastBeat {
         id: AgentRowId,

@@ -48,7 +48,9 @@ impl Fleet {
         agent.totals = restored.totals;
         agent.is_stored = true;
         self.next_row_id = self.next_row_id.max(AgentRowId(restored.id.0 + 1));
-        self.agents.insert(agent);
+        let index = self.agents.insert(agent);
+        let identity = self.agents.get(index).and_then(|agent| agent.identity());
+        self.context.population.update(index, None, identity);
         self.context.state_counts.add(AgentStatus::UNKNOWN);
     }
 
@@ -70,5 +72,6 @@ impl Fleet {
             it.rejudge(now, None);
             it.mark_changed();
         });
+        self.begin_alerts(now);
     }
 }

@@ -68,8 +68,8 @@ impl Severity {
     /// Returns how urgent a status is.
     pub const fn of(status: AgentStatus) -> Self {
         match (status.state, status.reason) {
-            (State::Unreachable, _) => Self::Critical,
-            (
+            (State::Unreachable, _)
+            | (
                 State::Degraded,
                 Some(Reason::Stalled | Reason::CrashLooping | Reason::EmitterSilent),
             ) => Self::Critical,

@@ -1,0 +1,307 @@
+//! Which incident trouble is part of.
+//!
+//! For each agent whose trouble is in no incident, in this order:
+//! 1. **What it needs is in trouble**: it is a member of that incident, as affected.
+//! 2. **An incident of a scope of its is going on**, and the causes overlap: it is a member.
+//! 3. **Others may share its fate**: while agents of its scopes are overdue and not judged yet, it waits, at most
+//!    `group_hold_max`.
+//! 4. **Its scopes are asked from the narrowest to the widest**: of all trouble with an overlapping cause that is in
+//!    no incident of a scope, the narrowest scope that has too many for chance (`scope.rs`) and explains 80 % makes the
+//!    incident; where none explains so many, the narrowest that has too many. Incidents of single agents become
+//!    part of it.
+//! 5. Where that would be most of the fleet, the collector doubts itself.
+//! 6. Otherwise it is an incident of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use heartline_vocabulary::{IncidentId, Reason, ScopeKind};
+
+use super::World;
+use super::cause_interval::CauseInterval;
+use super::engine::AlertEngine;
+use super::incident::{Incident, Member};
+use super::scope::{Scope, is_beyond_chance, is_doubtful};
+use super::trouble::Trouble;
+use crate::agent::Agent;
+use crate::agent_table::AgentIndex;
+use crate::time::MonoTime;
+
+/// Time between two looks at trouble that waits for others.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Agents of one scope that are looked at for others that are overdue.
+const LOOKED_AT_MAX: usize = 256;
+
+/// Whether a scope has agents that are overdue and not judged yet, as far as it was asked.
+type Overdue = BTreeMap<Scope, bool>;
+
+impl AlertEngine {
+    /// Decides on all trouble that is in no incident.
+    pub(super) fn decide(&mut self, world: &World<'_>, now: MonoTime) {
+        if self.decide_at.is_none_or(|at| at > now) {
+            return;
+        }
+        let mut overdue = Overdue::new();
+        // What others need comes before those that need it.
+        for index in self.undecided.clone() {
+            self.join(world, index, now);
+        }
+        for index in self.undecided.clone() {
+            if self.undecided.contains(&index) && self.is_decidable(world, index, &mut overdue, now)
+            {
+                self.form(world, index, now);
+                self.adopt_dependants(world, index, now);
+            }
+        }
+        self.decide_at = (!self.undecided.is_empty()).then(|| now + LOOK_EVERY);
+    }
+
+    /// Makes an agent a member of an incident that goes on, if there is one for it (rules 1 and 2).
+    fn join(&mut self, world: &World<'_>, index: AgentIndex, now: MonoTime) {
+        let Some((agent, trouble)) = self.find(world, index) else { return };
+        if let Some(id) = self.incident_of_dependency(world, agent, &trouble) {
+            self.admit(world, id, index, MemberRole::Affected, now);
+            return;
+        }
+        let is_of_cause = |id: &IncidentId| {
+            let incident = self.incidents.get(id)?;
+            incident.interval.overlaps(trouble.interval).then_some(*id)
+        };
+        let own = Scope { kind: ScopeKind::Dependency, name: agent.name().into() };
+        let collector = Scope { kind: ScopeKind::Collector, ..Scope::fleet() };
+        let mut scopes = [own].into_iter().chain(Scope::shared_by(agent)).chain([collector]);
+        let found =
+            scopes.find_map(|scope| self.by_scope.get(&scope)?.iter().find_map(is_of_cause));
+        if let Some(id) = found {
+            self.admit(world, id, index, MemberRole::Own, now);
+        }
+    }
+
+    /// Returns the incident of an agent that this one needs, and that was in trouble before it.
+    fn incident_of_dependency(
+        &self,
+        world: &World<'_>,
+        agent: &Agent,
+        trouble: &Trouble,
+    ) -> Option<IncidentId> {
+        let depends = agent.identity().map_or(&[][..], |identity| &identity.shared.depends);
+        depends.iter().find_map(|name| {
+            let needed = self.troubles.get(&world.agents.find(name)?)?;
+            let is_before = needed.interval.from <= trouble.interval.to;
+            needed.incident.filter(|_| is_before && needed.recovery.is_none())
+        })
+    }
+
+    /// Returns whether nothing is left to be waited for (rule 3). What was restored waits for its judgement.
+    fn is_decidable(
+        &self,
+        world: &World<'_>,
+        index: AgentIndex,
+        overdue: &mut Overdue,
+        now: MonoTime,
+    ) -> bool {
+        let Some((agent, trouble)) = self.find(world, index) else { return true };
+        if agent.restored.is_some() {
+            return false;
+        }
+        let is_silence =
+            matches!(trouble.status.reason, Some(Reason::Silent | Reason::Late | Reason::OneWay));
+        if !is_silence || now >= trouble.noticed + self.rules.group_hold_max {
+            return true;
+        }
+        !Scope::shared_by(agent).any(|scope| {
+            *overdue.entry(scope).or_insert_with_key(|scope| self.has_overdue(world, scope, now))
+        })
+    }
+
+    /// Returns whether agents of a scope have missed a beat, and are not in trouble yet.
+    fn has_overdue(&self, world: &World<'_>, scope: &Scope, now: MonoTime) -> bool {
+        let observed = world.context.clock.observed(now);
+        let is_overdue = |index: AgentIndex| {
+            world.agents.get(index).is_some_and(|agent| {
+                let beat_and_half = Duration::from_millis(u64::from(agent.interval_ms) * 3 / 2);
+                agent.heard_since_start
+                    && !agent.is_killed()
+                    && agent.ended().is_none()
+                    && observed.since(agent.silent_since) >= beat_and_half
+                    && !self.troubles.contains_key(&index)
+            })
+        };
+        if scope.kind == ScopeKind::Fleet {
+            // A sample, all over the fleet.
+            let step = (world.agents.slot_count() as usize).div_ceil(LOOKED_AT_MAX).max(1);
+            return (0..world.agents.slot_count()).step_by(step).map(AgentIndex).any(is_overdue);
+        }
+        world.context.population.of(scope).take(LOOKED_AT_MAX).any(is_overdue)
+    }
+
+    /// Makes the incident of an agent's trouble (rules 4 to 6).
+    fn form(&mut self, world: &World<'_>, index: AgentIndex, now: MonoTime) {
+        let Some((agent, trouble)) = self.find(world, index) else { return };
+        let alike = self.alike(world, trouble.interval);
+        let scope = choose(world, agent, &alike);
+        let members: Vec<AgentIndex> = match &scope {
+            Some(scope) => alike.into_iter().filter(|&it| is_of(world, it, scope)).collect(),
+            None => vec![index],
+        };
+        let scope = match scope {
+            Some(scope) if scope.kind == ScopeKind::Fleet => {
+                let hit = u32::try_from(members.len()).unwrap_or(u32::MAX);
+                let is_doubtful = is_doubtful(hit, world.count(&scope));
+                let kind = if is_doubtful { ScopeKind::Collector } else { ScopeKind::Fleet };
+                Scope { kind, ..scope }
+            }
+            Some(scope) => scope,
+            None => Scope { kind: ScopeKind::Agent, name: agent.name().into() },
+        };
+        let singles: BTreeSet<IncidentId> =
+            members.iter().filter_map(|it| self.troubles.get(it)?.incident).collect();
+        let id = match singles.first() {
+            Some(&oldest) => {
+                self.widen(oldest, scope);
+                oldest
+            }
+            None => {
+                let id = self.take_id();
+                let opened = (trouble.since, trouble.status);
+                self.insert(Incident::new(id, scope, trouble.interval, opened), now);
+                id
+            }
+        };
+        for member in members {
+            self.admit(world, id, member, MemberRole::Own, now);
+        }
+        for merged in singles.into_iter().filter(|&it| it != id) {
+            self.merge(merged, id, now);
+        }
+    }
+
+    /// Makes those that need an agent members of its incident, where they fell into trouble with it or after it, and
+    /// are in incidents of their own.
+    fn adopt_dependants(&mut self, world: &World<'_>, index: AgentIndex, now: MonoTime) {
+        let Some((agent, trouble)) = self.find(world, index) else { return };
+        let Some(id) = trouble.incident else { return };
+        let scope = Scope { kind: ScopeKind::Dependency, name: agent.name().into() };
+        let dependants: Vec<AgentIndex> = world.context.population.of(&scope).collect();
+        for dependant in dependants {
+            let Some(theirs) = self.troubles.get(&dependant) else { continue };
+            let is_after = trouble.interval.from <= theirs.interval.to;
+            let single = theirs.incident.filter(|it| *it != id && self.is_single(*it));
+            if is_after && (single.is_some() || theirs.incident.is_none()) {
+                self.admit(world, id, dependant, MemberRole::Affected, now);
+                if let Some(single) = single {
+                    self.merge(single, id, now);
+                }
+            }
+        }
+    }
+
+    /// Returns all agents in trouble with an overlapping cause that are in no incident of a scope.
+    fn alike(&self, world: &World<'_>, interval: CauseInterval) -> Vec<AgentIndex> {
+        let is_free = |trouble: &Trouble| trouble.incident.is_none_or(|id| self.is_single(id));
+        let is_judged = |index: AgentIndex| {
+            world.agents.get(index).is_some_and(|agent| agent.restored.is_none())
+        };
+        let alike = self.troubles.iter().filter(|(index, trouble)| {
+            trouble.recovery.is_none()
+                && trouble.interval.overlaps(interval)
+                && is_free(trouble)
+                && is_judged(**index)
+        });
+        alike.map(|(&index, _)| index).collect()
+    }
+
+    fn is_single(&self, id: IncidentId) -> bool {
+        self.incidents.get(&id).is_some_and(|it| it.scope.kind == ScopeKind::Agent)
+    }
+
+    fn find<'a>(&self, world: &World<'a>, index: AgentIndex) -> Option<(&'a Agent, Trouble)> {
+        Some((world.agents.get(index)?, *self.troubles.get(&index)?))
+    }
+
+    /// Gives an incident a wider scope.
+    fn widen(&mut self, id: IncidentId, scope: Scope) {
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut incident.scope, scope.clone());
+        incident.is_dirty = true;
+        self.unlist_scope(&before, id);
+        self.by_scope.entry(scope).or_default().insert(id);
+    }
+
+    /// Removes an incident from those of a scope.
+    pub(super) fn unlist_scope(&mut self, scope: &Scope, id: IncidentId) {
+        if let Some(ids) = self.by_scope.get_mut(scope) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_scope.remove(scope);
+            }
+        }
+    }
+
+    /// Makes an agent in trouble a member of an incident.
+    fn admit(
+        &mut self,
+        world: &World<'_>,
+        id: IncidentId,
+        index: AgentIndex,
+        role: MemberRole,
+        now: MonoTime,
+    ) {
+        let Some(trouble) = self.troubles.get_mut(&index) else { return };
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        trouble.incident = Some(id);
+        let is_affected = role == MemberRole::Affected;
+        let member = Member {
+            index: Some(index),
+            joined: now,
+            status: trouble.status,
+            since: trouble.since,
+            left: None,
+            is_affected,
+        };
+        incident.admit(trouble.id, member, (!is_affected).then_some(trouble.interval));
+        if let Some(penalty) = self.penalties.get(&trouble.id).filter(|it| it.is_flapping) {
+            incident.flapping = Some(penalty.outages);
+        }
+        let status = trouble.status;
+        self.undecided.remove(&index);
+        self.route_member(world, id, index, status);
+        self.look_at(id, now);
+    }
+
+    /// Ends an incident of one agent that turned out to be part of another.
+    fn merge(&mut self, merged: IncidentId, into: IncidentId, now: MonoTime) {
+        let Some(incident) = self.incidents.get_mut(&merged) else { return };
+        incident.merged_into = Some(into);
+        incident.ended = Some(now);
+        incident.is_dirty = true;
+        self.look_at(merged, now);
+    }
+}
+
+/// Why an agent is a member of an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MemberRole {
+    /// It has the cause in common.
+    Own,
+    /// It needs what is in trouble.
+    Affected,
+}
+
+/// Returns the scope of `agent` that explains why all of `alike`, which are in trouble, are; `None`: chance does.
+fn choose(world: &World<'_>, agent: &Agent, alike: &[AgentIndex]) -> Option<Scope> {
+    let beyond_chance: Vec<(Scope, u32)> = Scope::shared_by(agent)
+        .filter_map(|scope| {
+            let hit = alike.iter().filter(|&&it| is_of(world, it, &scope)).count();
+            let hit = u32::try_from(hit).unwrap_or(u32::MAX);
+            is_beyond_chance(scope.kind, hit, world.count(&scope)).then_some((scope, hit))
+        })
+        .collect();
+    let explains = |hit: u32| hit as usize * 5 >= alike.len() * 4;
+    let best = beyond_chance.iter().find(|(_, hit)| explains(*hit)).or(beyond_chance.first());
+    best.map(|(scope, _)| scope.clone())
+}
+
+fn is_of(world: &World<'_>, index: AgentIndex, scope: &Scope) -> bool {
+    world.agents.get(index).is_some_and(|agent| Scope::shared_by(agent).any(|it| it == *scope))
+}

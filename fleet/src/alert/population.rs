@@ -1,0 +1,120 @@
+//! Which agents each host and group has, and which agents need each agent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use heartline_vocabulary::{Identity, ScopeKind};
+
+use super::scope::Scope;
+use crate::agent_table::AgentIndex;
+
+/// The agents of each scope. Changes where an agent's identity does, which is rare.
+#[derive(Debug, Default)]
+pub(crate) struct Population {
+    hosts: Members,
+    groups: Members,
+    dependants: Members,
+}
+
+type Members = BTreeMap<Arc<str>, BTreeSet<AgentIndex>>;
+
+impl Population {
+    /// Takes in that an agent has another identity; `None`: it is not known, or gone.
+    pub(crate) fn update(
+        &mut self,
+        index: AgentIndex,
+        before: Option<&Identity>,
+        after: Option<&Identity>,
+    ) {
+        let [before, after] = [before, after].map(|it| it.map(|identity| &*identity.shared));
+        let host = |it: Option<&Arc<str>>| it.cloned();
+        let hosts = [before, after].map(|it| host(it.and_then(|it| it.host.as_ref())));
+        let groups = [before, after].map(|it| host(it.and_then(|it| it.group.as_ref())));
+        replace(&mut self.hosts, index, hosts);
+        replace(&mut self.groups, index, groups);
+        let depends = |it: Option<&heartline_vocabulary::SharedIdentity>| {
+            it.map_or_else(BTreeSet::new, |it| it.depends.iter().cloned().collect())
+        };
+        let (before, after): (BTreeSet<Arc<str>>, BTreeSet<_>) = (depends(before), depends(after));
+        for gone in before.difference(&after) {
+            replace(&mut self.dependants, index, [Some(Arc::clone(gone)), None]);
+        }
+        for new in after.difference(&before) {
+            replace(&mut self.dependants, index, [None, Some(Arc::clone(new))]);
+        }
+    }
+
+    /// Returns the agents of a host, of a group, or that need an agent.
+    pub(crate) fn of(&self, scope: &Scope) -> impl Iterator<Item = AgentIndex> {
+        self.members(scope).into_iter().flatten().copied()
+    }
+
+    /// Returns the number of agents of a scope in a fleet of `fleet` agents.
+    pub(crate) fn count(&self, scope: &Scope, fleet: u32) -> u32 {
+        match scope.kind {
+            ScopeKind::Fleet | ScopeKind::Collector => fleet,
+            ScopeKind::Agent => 1,
+            _ => self.members(scope).map_or(0, |it| u32::try_from(it.len()).unwrap_or(u32::MAX)),
+        }
+    }
+
+    fn members(&self, scope: &Scope) -> Option<&BTreeSet<AgentIndex>> {
+        match scope.kind {
+            ScopeKind::Host => self.hosts.get(&scope.name),
+            ScopeKind::Group => self.groups.get(&scope.name),
+            ScopeKind::Dependency => self.dependants.get(&scope.name),
+            ScopeKind::Agent | ScopeKind::Fleet | ScopeKind::Collector | ScopeKind::Sink => None,
+        }
+    }
+}
+
+fn replace(members: &mut Members, index: AgentIndex, [before, after]: [Option<Arc<str>>; 2]) {
+    if before == after {
+        return;
+    }
+    if let Some(before) = before
+        && let Some(set) = members.get_mut(&before)
+    {
+        set.remove(&index);
+        if set.is_empty() {
+            members.remove(&before);
+        }
+    }
+    if let Some(after) = after {
+        members.entry(after).or_default().insert(index);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heartline_vocabulary::SharedIdentity;
+
+    fn identity(host: &str, group: &str, depends: &[&str]) -> Identity {
+        let depends = depends.iter().map(|&it| it.into()).collect();
+        let (host, group) = (Some(host.into()), Some(group.into()));
+        SharedIdentity { host, group, depends, ..SharedIdentity::default() }.into()
+    }
+
+    #[test]
+    fn agents_move_between_hosts_and_leave_nothing_behind() {
+        let mut population = Population::default();
+        let scope = |kind, name: &str| Scope { kind, name: name.into() };
+        let (first, second) = (identity("m1", "mail", &["db"]), identity("m2", "mail", &["mq"]));
+        population.update(AgentIndex(1), None, Some(&first));
+        population.update(AgentIndex(2), None, Some(&first));
+        population.update(AgentIndex(1), Some(&first), Some(&second));
+        let count = |population: &Population, kind, name| population.count(&scope(kind, name), 9);
+        assert_eq!(count(&population, ScopeKind::Host, "m1"), 1);
+        assert_eq!(count(&population, ScopeKind::Host, "m2"), 1);
+        assert_eq!(count(&population, ScopeKind::Group, "mail"), 2);
+        assert_eq!(count(&population, ScopeKind::Dependency, "db"), 1);
+        let of: Vec<_> = population.of(&scope(ScopeKind::Dependency, "mq")).collect();
+        assert_eq!(of, [AgentIndex(1)]);
+        assert_eq!(population.count(&Scope::fleet(), 9), 9);
+        population.update(AgentIndex(1), Some(&second), None);
+        population.update(AgentIndex(2), Some(&first), None);
+        assert!(population.hosts.is_empty() && population.groups.is_empty());
+        assert!(population.dependants.is_empty());
+    }
+}

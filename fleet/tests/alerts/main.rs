@@ -1,0 +1,10 @@
+//! Alerts, a scenario each: a fleet of agents that beat, what befalls them, and the notices that must follow.
+
+mod dependencies;
+mod flapping;
+mod grouping;
+mod restart;
+mod silences;
+mod storm;
+mod telling;
+mod world;

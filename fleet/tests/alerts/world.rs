@@ -1,0 +1,402 @@
+//! A fleet of agents that beat on a simulated clock, until something befalls them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use heartline_fleet::{
+    AgentFilter, AgentMessage, AlertInput, AlertRoute, AlertRules, CommandRequest, Fleet,
+    FleetConfig, ForgetRequest, HistoryDbRow, Incident, Input, MonoTime, OutgoingNotice, Output,
+    RestoredAgent, RestoredSession, ReturnAddress, Silence, SinkTraits, StateSet, WriteTicket,
+};
+use heartline_protocol::body::IdentityView;
+use heartline_protocol::wire::UntrustedText;
+use heartline_protocol::{Beat, Body, Goodbye};
+use heartline_vocabulary::text::glob_matches;
+use heartline_vocabulary::{
+    Action, AgentRowId, AgentStatus, Identity, IncidentId, Reason, State, WorkTotals,
+};
+
+/// Start of every scenario.
+const START: MonoTime = MonoTime::from_millis(1_000_000_000);
+
+/// A fleet of agents that beat, and what it wants to be told.
+pub(crate) struct World {
+    pub(crate) fleet: Fleet,
+    now: MonoTime,
+    agents: BTreeMap<&'static str, TestAgent>,
+    beats: BTreeSet<(MonoTime, &'static str)>,
+    notices: Vec<OutgoingNotice>,
+    commands: u64,
+    /// The newest record of each incident.
+    pub(crate) incidents: BTreeMap<IncidentId, Incident>,
+}
+
+/// An agent, which beats while it is not lost.
+#[derive(Clone, Debug)]
+pub(crate) struct TestAgent {
+    interval_ms: u32,
+    host: Option<&'static str>,
+    group: Option<&'static str>,
+    depends: Vec<&'static str>,
+    session: u64,
+    sequence: u64,
+    is_lost: bool,
+    /// Since when its task makes no progress.
+    stalled: Option<MonoTime>,
+}
+
+impl TestAgent {
+    pub(crate) fn every_s(interval_s: u32) -> Self {
+        Self {
+            interval_ms: interval_s * 1_000,
+            host: None,
+            group: None,
+            depends: Vec::new(),
+            session: 1,
+            sequence: 0,
+            is_lost: false,
+            stalled: None,
+        }
+    }
+
+    pub(crate) fn host(self, host: &'static str) -> Self {
+        Self { host: Some(host), ..self }
+    }
+
+    pub(crate) fn group(self, group: &'static str) -> Self {
+        Self { group: Some(group), ..self }
+    }
+
+    pub(crate) fn depends(self, depends: &[&'static str]) -> Self {
+        Self { depends: depends.to_vec(), ..self }
+    }
+}
+
+/// Selects agents by a glob over their names.
+#[derive(Debug)]
+pub(crate) struct Named(pub(crate) &'static str);
+
+impl AgentFilter for Named {
+    fn matches(&self, agent: &str, _: Option<&Identity>, _: AgentStatus) -> bool {
+        glob_matches(self.0, agent)
+    }
+}
+
+/// Returns a route of what needs somebody, for agents of a glob.
+pub(crate) fn route(glob: &'static str, sinks: &[&str]) -> AlertRoute {
+    AlertRoute {
+        filter: Arc::new(Named(glob)),
+        states: StateSet::default(),
+        sinks: sinks.iter().map(|&sink| sink.into()).collect(),
+        hold: Duration::ZERO,
+        repeat: None,
+        escalation: None,
+        is_last: false,
+    }
+}
+
+/// Returns rules of one route of all agents to `chat`.
+pub(crate) fn chat_rules() -> AlertRules {
+    AlertRules { routes: vec![route("*", &["chat"])], ..AlertRules::default() }
+}
+
+/// Returns what a pager does by itself.
+pub(crate) fn pager_traits() -> (Box<str>, SinkTraits) {
+    ("pager".into(), SinkTraits { reminds: true, groups: false })
+}
+
+impl World {
+    /// A fleet without agents whose alerts go to `chat`.
+    pub(crate) fn new() -> Self {
+        Self::with(chat_rules())
+    }
+
+    pub(crate) fn with(alerts: AlertRules) -> Self {
+        Self::restored(alerts, &BTreeMap::new(), START)
+    }
+
+    fn restored(
+        alerts: AlertRules,
+        incidents: &BTreeMap<IncidentId, Incident>,
+        now: MonoTime,
+    ) -> Self {
+        let next_incident = incidents.keys().max().map_or(IncidentId(1), |id| IncidentId(id.0 + 1));
+        let config = FleetConfig { alerts, next_incident, ..FleetConfig::default() };
+        Self {
+            fleet: Fleet::new(config, now),
+            now,
+            agents: BTreeMap::new(),
+            beats: BTreeSet::new(),
+            notices: Vec::new(),
+            commands: 0,
+            incidents: incidents.clone(),
+        }
+        .begun_unless(!incidents.is_empty())
+    }
+
+    fn begun_unless(mut self, is_later: bool) -> Self {
+        if !is_later {
+            self.handle(Input::Begin { last_alive: None, next_id: AgentRowId(1) });
+        }
+        self
+    }
+
+    /// Adds agents, whose beats are spread over their intervals.
+    pub(crate) fn add(&mut self, names: &[&'static str], agent: &TestAgent) {
+        for (n, &name) in names.iter().enumerate() {
+            let offset_ms = u64::from(agent.interval_ms) * n as u64 / names.len() as u64;
+            self.agents.insert(name, agent.clone());
+            self.beats.insert((self.now.plus_millis(offset_ms), name));
+        }
+        let longest = self.agents.values().map(|agent| agent.interval_ms).max().unwrap_or(0);
+        self.run_ms(u64::from(longest) + 1_000);
+        self.notices.clear();
+    }
+
+    /// Runs for so many seconds.
+    pub(crate) fn run_s(&mut self, seconds: u64) {
+        self.run_ms(seconds * 1_000);
+    }
+
+    fn run_ms(&mut self, ms: u64) {
+        let end = self.now.plus_millis(ms);
+        while self.now < end {
+            let beat = self.beats.first().map_or(MonoTime::NEVER, |&(at, _)| at);
+            let tick = self.fleet.poll_timeout().max(self.now.plus_millis(1));
+            self.now = beat.min(tick).min(end);
+            while let Some(&(at, name)) = self.beats.first().filter(|(at, _)| *at <= self.now) {
+                self.beats.remove(&(at, name));
+                self.beat(name);
+                let interval_ms = u64::from(self.agents[name].interval_ms);
+                self.beats.insert((at.plus_millis(interval_ms), name));
+            }
+            self.handle(Input::Tick);
+        }
+    }
+
+    fn beat(&mut self, name: &'static str) {
+        let now = self.now;
+        let agent = self.agents.get_mut(name).expect("known");
+        if agent.is_lost {
+            return;
+        }
+        agent.sequence += 1;
+        let text = |text: Option<&'static str>| text.map(UntrustedText::new);
+        let identity = IdentityView {
+            host: text(agent.host),
+            group: text(agent.group),
+            depends: agent.depends.clone(),
+            ..IdentityView::default()
+        };
+        let beat = Beat {
+            interval_ms: agent.interval_ms,
+            in_flight: 1,
+            progress_age_ms: Some(agent.stalled.map_or(0, |at| now.millis_since(at))),
+            identity: (agent.sequence == 1).then(|| Box::new(identity)),
+            ..Beat::default()
+        };
+        self.send(name, Body::Beat(beat));
+    }
+
+    fn send(&mut self, name: &'static str, body: Body<'_>) {
+        let agent = &self.agents[name];
+        let message = AgentMessage {
+            index: self.fleet.find(name),
+            agent: name,
+            scope: "",
+            session: agent.session,
+            sequence: agent.sequence,
+            tag_prefix: 1,
+            fresh: true,
+            from: ReturnAddress { peer: SocketAddr::from(([10, 0, 0, 1], 1)), via: 0 },
+            len: 190,
+            body,
+        };
+        self.handle(Input::Message(&message));
+    }
+
+    pub(crate) fn handle(&mut self, input: Input<'_>) {
+        self.fleet.handle(input, self.now);
+        while let Some(output) = self.fleet.poll_output() {
+            match output {
+                Output::WriteHistory(HistoryDbRow::Notice(notice)) => {
+                    let id = notice.id.incident;
+                    let is_known = self.incidents.contains_key(&id) || !notice.listed.is_empty();
+                    assert!(is_known, "a notice of an incident that was not recorded");
+                    self.notices.push(*notice);
+                }
+                Output::WriteHistory(HistoryDbRow::Incident(incident)) => {
+                    self.incidents.insert(incident.id, *incident);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Lets agents go silent.
+    pub(crate) fn lose(&mut self, names: &[&'static str]) {
+        for &name in names {
+            self.agents.get_mut(name).expect("known").is_lost = true;
+        }
+    }
+
+    /// Lets agents beat again, at once.
+    pub(crate) fn heal(&mut self, names: &[&'static str]) {
+        for &name in names {
+            let agent = self.agents.get_mut(name).expect("known");
+            (agent.is_lost, agent.stalled) = (false, None);
+            self.beat(name);
+        }
+    }
+
+    /// Lets the tasks of agents hang.
+    pub(crate) fn stall(&mut self, names: &[&'static str]) {
+        let now = self.now;
+        for &name in names {
+            self.agents.get_mut(name).expect("known").stalled = Some(now);
+        }
+    }
+
+    /// Lets an agent say goodbye, and end.
+    pub(crate) fn stop(&mut self, name: &'static str) {
+        let agent = self.agents.get_mut(name).expect("known");
+        agent.is_lost = true;
+        agent.sequence += 1;
+        self.send(name, Body::Goodbye(Goodbye::default()));
+    }
+
+    /// Lets an agent that has ended start again.
+    pub(crate) fn start(&mut self, name: &'static str, session: u64) {
+        let agent = self.agents.get_mut(name).expect("known");
+        (agent.session, agent.sequence, agent.is_lost) = (session, 0, false);
+        self.beat(name);
+    }
+
+    /// Kills an agent by an operator's command, durably.
+    pub(crate) fn kill(&mut self, name: &str) {
+        self.commands += 1;
+        self.handle(Input::Command(CommandRequest {
+            request_id: self.commands,
+            action: Action::Kill,
+            cause: Reason::Operator,
+            agents: vec![name.to_owned()],
+            reason: "over budget".into(),
+            by: "ops@desk".into(),
+            expect: None,
+        }));
+        self.handle(Input::ControlCommitted { ticket: WriteTicket(self.commands) });
+    }
+
+    pub(crate) fn forget(&mut self, name: &str) {
+        let agents = vec![name.to_owned()];
+        self.handle(Input::Forget(ForgetRequest { request_id: 1, agents, by: "ops@desk".into() }));
+    }
+
+    pub(crate) fn alert(&mut self, input: AlertInput) {
+        self.handle(Input::Alert(input));
+    }
+
+    /// Silences agents of a glob.
+    pub(crate) fn silence(&mut self, glob: &'static str, for_s: u64) {
+        let until = self.now + Duration::from_secs(for_s);
+        let silence = Silence { filter: Arc::new(Named(glob)), until };
+        self.alert(AlertInput::Silences(vec![silence]));
+    }
+
+    pub(crate) fn acknowledge(&mut self) {
+        let id = self.fleet.incidents().next().expect("one goes on").id;
+        self.alert(AlertInput::Acknowledge { id, by: "ops@desk".into() });
+    }
+
+    /// Kills the collector, and starts another one `down_s` later with what is stored.
+    pub(crate) fn restart(&mut self, alerts: AlertRules, down_s: u64) {
+        let agents: Vec<RestoredAgent> = self.stored_agents();
+        self.now = self.now + Duration::from_secs(down_s);
+        let stored = std::mem::take(&mut self.incidents);
+        let mut next = Self::restored(alerts, &stored, self.now);
+        for agent in agents {
+            next.handle(Input::Restore(Box::new(agent)));
+        }
+        for incident in stored.values().filter(|incident| incident.ended.is_none()) {
+            next.alert(AlertInput::Restore(Box::new(as_stored(incident))));
+        }
+        if !stored.is_empty() {
+            next.handle(Input::Begin { last_alive: None, next_id: AgentRowId(1) });
+        }
+        next.agents = std::mem::take(&mut self.agents);
+        let beats = std::mem::take(&mut self.beats);
+        next.beats = beats.into_iter().map(|(at, name)| (at.max(self.now), name)).collect();
+        *self = next;
+    }
+
+    fn stored_agents(&self) -> Vec<RestoredAgent> {
+        let stored = |agent: &heartline_fleet::Agent| RestoredAgent {
+            id: agent.id(),
+            agent: agent.name().into(),
+            first_seen: START,
+            identity: agent.identity().cloned(),
+            interval_ms: agent.interval_ms(),
+            status: agent.status(),
+            since: agent.since(),
+            last_live: None,
+            starts: 1,
+            sessions: vec![RestoredSession { session: 1, applied_segment: 0, ended: None }],
+            totals: WorkTotals::default(),
+            desired: None,
+        };
+        self.fleet.agents().map(|(_, agent)| stored(agent)).collect()
+    }
+
+    /// Takes the notices, as `300 opened agent a: unreachable silent, 1 of 1 → chat`: seconds since the
+    /// start, kind, scope, worst state, members in trouble of all, sinks.
+    pub(crate) fn notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices).iter().map(notice_text).collect()
+    }
+
+    /// Takes the notices as they are.
+    pub(crate) fn raw_notices(&mut self) -> Vec<OutgoingNotice> {
+        std::mem::take(&mut self.notices)
+    }
+}
+
+/// What the store gives back of an incident.
+fn as_stored(incident: &Incident) -> Incident {
+    let head = (incident.opened, incident.worst);
+    let mut stored = Incident::new(incident.id, incident.scope.clone(), incident.interval, head);
+    stored.severity = incident.severity;
+    stored.members = incident.members.clone();
+    stored.in_trouble = incident.in_trouble;
+    stored.told = incident.told.clone();
+    stored.notices = incident.notices;
+    stored.acknowledged = incident.acknowledged.clone();
+    stored.flapping = incident.flapping;
+    stored.remark = incident.remark.clone();
+    stored
+}
+
+fn notice_text(notice: &OutgoingNotice) -> String {
+    let incident = &notice.incident.incident;
+    let scope = format!("{} {}", incident.scope.kind.name(), incident.scope.name);
+    let at_s = notice.at.millis_since(START) / 1_000;
+    let sinks = notice.sinks.join(", ");
+    let listed = match notice.listed.len() {
+        0 => format!("{} of {}", incident.in_trouble, notice.incident.total),
+        listed => format!("lists {listed}"),
+    };
+    let (kind, scope) = (notice.kind.name(), scope.trim_end());
+    format!("{at_s} {kind} {scope}: {}, {listed} → {sinks}", status_text(incident.worst))
+}
+
+fn status_text(status: AgentStatus) -> String {
+    match status.reason {
+        Some(reason) => format!("{} {}", status.state.name(), reason.name()),
+        None => status.state.name().to_owned(),
+    }
+}
+
+/// Returns a set of one state and reason.
+pub(crate) fn only(states: &[State], reasons: &[Reason]) -> StateSet {
+    StateSet { states: states.to_vec(), reasons: reasons.to_vec() }
+}
