@@ -15,6 +15,7 @@ pub mod keys;
 pub mod serve;
 pub mod store;
 
+mod alert;
 mod descriptors;
 mod log;
 mod priority;

@@ -324,6 +324,7 @@ impl Driver {
                 tracing::info!("history resumed");
                 self.history = HistoryHealth::Kept;
             }
+            StoreEvent::Notices(notices) => tracing::info!("{} notices", notices.len()),
             StoreEvent::HistorySetAside { why } => {
                 tracing::error!("{why}");
                 self.info.banners.push(why);

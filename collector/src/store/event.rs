@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::history::OutboxNotice;
 use heartline_fleet::WriteTicket;
 use heartline_operator::message::CommandOutcome;
 
@@ -19,6 +20,8 @@ pub enum StoreEvent {
         why: String,
     },
     HistoryResumed,
+    /// Notices that are to be sent now: they are on disk, or history is paused and they can't wait for it.
+    Notices(Vec<OutboxNotice>),
     /// `history.db` was found damaged and was replaced by an empty one.
     HistorySetAside {
         why: String,

@@ -40,7 +40,7 @@ pub use backup::{BackupError, BackupJob};
 pub use control::{TokenChange, TokenChangeError, TokenChangeKind};
 pub use error::StoreError;
 pub use event::{StoreEvent, StoreEventSink};
-pub use history::{NewNote, NoteError};
+pub use history::{DeliveryRow, NewNote, NoteError, OutboxNotice};
 pub use incident::{IncidentError, IncidentFile, IncidentFileError, IncidentInfo, IncidentJob};
 pub use lock::{DataDirLock, DataDirLockError};
 pub use progress::{Cancelled, JobProgress};
@@ -48,5 +48,5 @@ pub use read::{
     HistoryReading, HistoryRefusal, PastReading, ReadError, ReaderPool, ReaderPoolConfig,
     StoreReader,
 };
-pub use restore::{RestoredState, TokenRevocation};
+pub use restore::{RestoredAlerts, RestoredState, TokenRevocation};
 pub use store::{Store, StoreConfig, StoreHandle};

@@ -12,7 +12,7 @@ use super::disk::{self, SqliteFault};
 use super::error::StoreError;
 use super::file::{CONTROL_FILE, HISTORY_FILE};
 use super::history::{self, Spill};
-use super::restore::{self, ControlDbState, HistoryDbState, RestoredState};
+use super::restore::{self, ControlDbState, HistoryDbState, RestoredAlerts, RestoredState};
 use crate::clock::{self, AliveMoment, WallClockAnchor};
 
 /// Both databases, open for their writers, and what they hold.
@@ -77,6 +77,7 @@ pub(super) fn open(data_dir: &Path, anchor: WallClockAnchor) -> Result<OpenDatab
         next_id: restore::next_id(&control, &history),
         agents: restore::merge(control, &history, anchor),
         last_alive: last_alive.map(|alive| alive.mono(anchor)),
+        alerts: RestoredAlerts::read(&history_conn, anchor).map_err(failed)?,
         revocations,
         banners,
     };

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use heartline_config::Retention;
 use heartline_fleet::{ControlDbRow, HistoryDbRow};
@@ -17,7 +18,7 @@ use super::control::{
 use super::error::StoreError;
 use super::event::StoreEventSink;
 use super::file::{CONTROL_FILE, HISTORY_FILE};
-use super::history::{HistoryBatch, HistoryWriter, NewNote, NoteError};
+use super::history::{DeliveryRow, HistoryBatch, HistoryWriter, NewNote, NoteError};
 use super::queue::{FlushMode, WriteQueue};
 use super::restore::RestoredState;
 use super::startup::{self, OpenDatabases};
@@ -142,7 +143,9 @@ impl Store {
         }
         if !rows.is_empty() {
             let count = rows.len();
-            self.history.push(HistoryBatch::Rows((rows, anchor)), count, FlushMode::Grouped);
+            let is_urgent = rows.iter().any(|row| matches!(row, HistoryDbRow::Notice(_)));
+            let flush = if is_urgent { FlushMode::Immediate } else { FlushMode::Grouped };
+            self.history.push(HistoryBatch::Rows((rows, anchor)), count, flush);
         }
     }
 
@@ -246,6 +249,13 @@ impl StoreHandle {
         let (reply_to, reply) = oneshot::channel();
         self.control.push(ControlWrite::Token(change, reply_to), 1, FlushMode::Immediate);
         reply.await.unwrap_or(Err(TokenChangeError::Closed))
+    }
+
+    /// Stores how far notices have come; returns whether that is on disk within `patience`.
+    pub fn note_deliveries(&self, rows: Vec<DeliveryRow>, patience: Duration) -> bool {
+        let (stored, is_stored) = mpsc::sync_channel(1);
+        self.history.push(HistoryBatch::Deliveries((rows, stored)), 1, FlushMode::Immediate);
+        is_stored.recv_timeout(patience).is_ok()
     }
 
     /// Stores a note and returns once it is on disk. A future that is dropped before the note is written

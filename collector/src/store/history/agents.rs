@@ -126,6 +126,8 @@ pub(super) fn apply(
         | HistoryDbRow::Commanded { .. }
         | HistoryDbRow::Obeyed { .. }
         | HistoryDbRow::Gap { .. }
+        | HistoryDbRow::Incident(_)
+        | HistoryDbRow::Notice(_)
         | HistoryDbRow::Work(_) => {}
     }
     Ok(())

@@ -8,7 +8,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use super::event::{EventRow, EventWriter};
 use super::fold::{self, FoldCursors};
 use super::resolution::RollupResolution;
-use super::{agents, open};
+use super::{agents, incident, open, outbox};
+use crate::alert::notice_message;
 use crate::clock::{AliveMoment, WallClockAnchor};
 use crate::store::commit_number::CommitNumbers;
 use crate::store::rollup::{Rollup, WorkCounts};
@@ -62,11 +63,16 @@ pub(super) fn commit<'a>(
         events.append(&EventRow::of_clock_step(at_ms, by_ms))?;
     }
     for (row, anchor) in rows {
-        if let HistoryDbRow::Work(row) = row {
-            work.add(&tx, row, anchor.wall_ms(row.at))?;
-        } else {
-            events.write(row, anchor)?;
-            agents::apply(&tx, row, anchor, &mut set_status)?;
+        match row {
+            HistoryDbRow::Work(row) => work.add(&tx, row, anchor.wall_ms(row.at))?,
+            HistoryDbRow::Incident(row) => incident::write(&tx, row, anchor)?,
+            HistoryDbRow::Notice(row) => {
+                outbox::write(&tx, &notice_message(row, anchor), &row.sinks)?;
+            }
+            row => {
+                events.write(row, anchor)?;
+                agents::apply(&tx, row, anchor, &mut set_status)?;
+            }
         }
     }
     drop((events, set_status));

@@ -355,6 +355,8 @@ impl EventRow {
             HistoryDbRow::Identity { .. }
             | HistoryDbRow::SessionEnded { .. }
             | HistoryDbRow::Work(_)
+            | HistoryDbRow::Incident(_)
+            | HistoryDbRow::Notice(_)
             | HistoryDbRow::LastBeat { .. } => return None,
         })
     }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::fold::FoldCursors;
 use super::resolution::RollupResolution;
-use super::{checkpoint, state_day, strip, text};
+use super::{checkpoint, outbox, state_day, strip, text};
 use crate::store::meta;
 use crate::store::prune::{CHUNK_ROWS, oldest_kept_ms, prune_forgotten};
 use crate::store::sql::execute;
@@ -43,6 +43,7 @@ pub(super) fn step(
         || prune_sessions(conn, hours_ms)? > 0
         || remove_events(conn, events_ms, slack_ms)?
         || prune_texts(conn)? > 0
+        || outbox::prune(conn, events_ms)? > 0
         || prune_forgotten(conn, DELETE_SESSIONS, retention, now_ms)?)
 }
 

@@ -161,6 +161,9 @@ INSERT INTO main.sessions (agent_id, session, started_ms, starts, last_beat_ms, 
         last_beat_ms = coalesce(max(last_beat_ms, excluded.last_beat_ms), last_beat_ms,
             excluded.last_beat_ms),
         ended = excluded.ended, ended_ms = excluded.ended_ms;
+INSERT OR REPLACE INTO main.incidents SELECT * FROM spill.incidents;
+INSERT OR IGNORE INTO main.notices SELECT * FROM spill.notices;
+INSERT OR IGNORE INTO main.deliveries SELECT * FROM spill.deliveries;
 INSERT INTO main.meta (key, value)
     SELECT key, value FROM spill.meta
     WHERE key IN ('alive_at_ms', 'alive_boot_ms', 'boot_id', 'retention_at_ms')
@@ -201,6 +204,9 @@ fn agent_of(row: &HistoryDbRow) -> Option<AgentRowId> {
         | HistoryDbRow::Obeyed { id, .. }
         | HistoryDbRow::Disobeyed { id, .. }
         | HistoryDbRow::LastBeat { id, .. } => Some(*id),
-        HistoryDbRow::Gap { .. } | HistoryDbRow::Work(_) => None,
+        HistoryDbRow::Gap { .. }
+        | HistoryDbRow::Work(_)
+        | HistoryDbRow::Incident(_)
+        | HistoryDbRow::Notice(_) => None,
     }
 }

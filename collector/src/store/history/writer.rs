@@ -1,7 +1,7 @@
 //! The thread that writes `history.db`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use heartline_fleet::{HistoryDbRow, MonoTime};
@@ -10,10 +10,12 @@ use tokio::sync::oneshot;
 
 use super::commit::{CommitContext, CommittedWork, commit};
 use super::note::{self, NoteError, NoteWrite};
+use super::outbox::{self, DeliveryRow, OutboxNotice};
 use super::replace::failure;
 use super::room::{self, RoomStep};
 use super::spill::Spill;
 use super::{checkpoint, fold, open, prune, state_day};
+use crate::alert::notice_message;
 use crate::clock::{self, AliveMoment, WallClockAnchor};
 use crate::store::checkpoint::{self as wal, DeferredCheckpoint, WalBacklog};
 use crate::store::disk::{self, SqliteFault};
@@ -31,7 +33,11 @@ pub(crate) enum HistoryBatch {
     /// Replied to once every batch before it is committed.
     Flush(oneshot::Sender<()>),
     Note(NoteWrite),
+    Deliveries(DeliveryWrite),
 }
+
+/// How far notices have come, with whom to tell that it is on disk.
+pub(crate) type DeliveryWrite = (Vec<DeliveryRow>, mpsc::SyncSender<()>);
 
 /// Rows of one transaction, about.
 const COMMIT_ROWS: usize = 16_384;
@@ -44,6 +50,8 @@ const ALIVE_INTERVAL: Duration = Duration::from_secs(4);
 /// Pause between two steps of folding and pruning.
 const MAINTENANCE_PAUSE: Duration = Duration::from_millis(5);
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Most deliveries that wait for a disk that refuses them; of older ones the outcome is not known after a crash.
+const DELIVERIES_MAX: usize = 10_000;
 /// Whatever is queued, without waiting.
 const DRAIN_AT_ONCE: GroupCommit =
     GroupCommit { idle_timeout: Duration::ZERO, delay: Duration::ZERO, max_rows: COMMIT_ROWS };
@@ -64,6 +72,8 @@ pub(crate) struct HistoryWriter {
     boot_id: Option<i64>,
     backlog: WalBacklog,
     pub(super) deferred: DeferredCheckpoint,
+    /// How far notices have come, still to be stored.
+    deliveries: Vec<DeliveryWrite>,
     /// Operators are told that rows are removed before their time.
     is_making_room: bool,
 }
@@ -86,6 +96,7 @@ impl HistoryWriter {
             boot_id,
             backlog: WalBacklog::new(),
             deferred: DeferredCheckpoint::default(),
+            deliveries: Vec::new(),
             is_making_room: false,
         };
         writer.has_opened();
@@ -104,13 +115,15 @@ impl HistoryWriter {
                 max_rows: COMMIT_ROWS,
             });
             let is_due = clock::now().since(committed_at) >= ALIVE_INTERVAL;
-            let SplitBatches { rows, flushes, notes } = split(drained.batches);
+            let SplitBatches { rows, flushes, notes, deliveries } = split(drained.batches);
             if !rows.is_empty() || is_due || drained.is_last {
                 self.write(rows);
                 committed_at = clock::now();
             }
             reply_to_all(flushes);
             self.write_notes(notes);
+            self.deliveries.extend(deliveries);
+            self.write_deliveries();
             if drained.is_last {
                 break;
             }
@@ -123,13 +136,14 @@ impl HistoryWriter {
     /// Writes a group, however long that takes; gives up only when the queue is closed meanwhile. What
     /// was judged is spilled, so that it survives whatever comes.
     fn write(&mut self, mut batches: Vec<HistoryRows>) {
-        let mut is_paused = false;
+        let (mut is_paused, mut released) = (false, 0);
         loop {
             match self.try_write(&batches) {
                 Ok(CommittedWork { highest, duplicates }) => {
                     if is_paused {
                         (self.shared.notify)(StoreEvent::HistoryResumed);
                     }
+                    self.release_notices(&batches, Durability::Stored);
                     if let Some(ticket) = highest {
                         let stored = StoreEvent::HistoryStored { ticket, known: duplicates };
                         (self.shared.notify)(stored);
@@ -147,21 +161,70 @@ impl HistoryWriter {
                     }
                 }
             }
+            // Nobody is told later because the disk is full.
+            self.release_notices(&batches[released..], Durability::Unstored);
             let is_spilled = self.spill(&mut batches);
+            released = batches.len();
             if self.queue.wait_closed(RETRY_INTERVAL) {
                 self.give_up(batches);
                 return;
             }
             if is_spilled {
                 // Further rows are no safer in memory.
-                let SplitBatches { rows, flushes, notes } =
+                let SplitBatches { rows, flushes, notes, deliveries } =
                     split(self.queue.drain(&DRAIN_AT_ONCE).batches);
                 batches.extend(rows);
+                self.deliveries.extend(deliveries);
                 // While history is paused there is nothing to wait for.
                 reply_to_all(flushes);
                 for (_, reply_to) in notes {
                     let _ = reply_to.send(Err(NoteError::Write("history is paused".into())));
                 }
+            }
+        }
+    }
+
+    /// Has the notices of batches sent.
+    fn release_notices(&self, batches: &[HistoryRows], durability: Durability) {
+        let notices: Vec<OutboxNotice> = batches
+            .iter()
+            .flat_map(|(rows, anchor)| rows.iter().map(|row| (row, *anchor)))
+            .filter_map(|(row, anchor)| match row {
+                HistoryDbRow::Notice(notice) => Some(OutboxNotice {
+                    notice: notice_message(notice, anchor),
+                    sinks: notice.sinks.clone(),
+                    is_stored: durability == Durability::Stored,
+                    is_repeat: false,
+                }),
+                _ => None,
+            })
+            .collect();
+        if !notices.is_empty() {
+            (self.shared.notify)(StoreEvent::Notices(notices));
+        }
+    }
+
+    /// Writes how far notices have come. What the disk refuses is tried again with what comes next.
+    fn write_deliveries(&mut self) {
+        if self.deliveries.is_empty() {
+            return;
+        }
+        let rows = self.deliveries.iter().flat_map(|(rows, _)| rows.iter().cloned()).collect();
+        let rows: Vec<DeliveryRow> = rows;
+        let written =
+            self.ensure_in_place().and_then(|()| outbox::write_deliveries(&mut self.conn, &rows));
+        match written {
+            Ok(()) => {
+                for (_, stored) in self.deliveries.drain(..) {
+                    // Whoever waits too long goes on without it.
+                    let _ = stored.try_send(());
+                }
+            }
+            Err(error) => {
+                disk::abort_if_sync_failed(&error, &self.path);
+                tracing::debug!(%error, "how far notices have come can't be stored");
+                let excess = self.deliveries.len().saturating_sub(DELIVERIES_MAX);
+                self.deliveries.drain(..excess);
             }
         }
     }
@@ -324,6 +387,14 @@ impl HistoryWriter {
     }
 }
 
+/// Whether what is released is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Durability {
+    Stored,
+    /// History is paused.
+    Unstored,
+}
+
 /// What can be queued for again at any time.
 fn is_work(row: &HistoryDbRow) -> bool {
     matches!(row, HistoryDbRow::Work(_))
@@ -335,6 +406,7 @@ struct SplitBatches {
     rows: Vec<HistoryRows>,
     flushes: Vec<oneshot::Sender<()>>,
     notes: Vec<NoteWrite>,
+    deliveries: Vec<DeliveryWrite>,
 }
 
 fn split(batches: Vec<HistoryBatch>) -> SplitBatches {
@@ -344,6 +416,7 @@ fn split(batches: Vec<HistoryBatch>) -> SplitBatches {
             HistoryBatch::Rows(batch) => split.rows.push(batch),
             HistoryBatch::Flush(reply_to) => split.flushes.push(reply_to),
             HistoryBatch::Note(note) => split.notes.push(note),
+            HistoryBatch::Deliveries(write) => split.deliveries.push(write),
         }
     }
     split

@@ -6,11 +6,12 @@ mod history;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use heartline_fleet::{CommandRecord, MonoTime, RestoredAgent, RestoredSession};
+use heartline_fleet::{CommandRecord, Incident, MonoTime, RestoredAgent, RestoredSession};
 use heartline_protocol::ControlId;
-use heartline_vocabulary::{AgentRowId, Identity};
+use heartline_vocabulary::{AgentRowId, Identity, IncidentId};
+use rusqlite::Connection;
 
-use super::history::AgentRecord;
+use super::history::{self as history_db, AgentRecord, OutboxNotice};
 use crate::clock::WallClockAnchor;
 
 use control::{ControlAgentRow, DesiredStateRow};
@@ -31,8 +32,20 @@ pub struct RestoredState {
     /// The smallest id that no agent ever had.
     pub next_id: AgentRowId,
     pub revocations: Vec<TokenRevocation>,
+    pub alerts: RestoredAlerts,
     /// Sentences for operators about databases that were set aside.
     pub banners: Vec<String>,
+}
+
+/// What the last run has left to be told.
+#[derive(Debug)]
+pub struct RestoredAlerts {
+    /// The incidents that go on.
+    pub incidents: Vec<Incident>,
+    /// The smallest number that no incident of this history ever had.
+    pub next_id: IncidentId,
+    /// What is still to be sent, in order, an entry for each sink.
+    pub pending: Vec<OutboxNotice>,
 }
 
 /// A scope whose token of one key epoch is refused.
@@ -40,6 +53,16 @@ pub struct RestoredState {
 pub struct TokenRevocation {
     pub scope: String,
     pub epoch: u8,
+}
+
+impl RestoredAlerts {
+    pub(super) fn read(conn: &Connection, anchor: WallClockAnchor) -> rusqlite::Result<Self> {
+        Ok(Self {
+            incidents: history_db::incident::read_open(conn, anchor)?,
+            next_id: history_db::incident::next_id(conn)?,
+            pending: history_db::outbox::read_pending(conn)?,
+        })
+    }
 }
 
 /// Newest sessions that an agent gets back, beside those that have not ended.

@@ -202,6 +202,46 @@ CREATE TABLE notes (
 ) STRICT;
 CREATE INDEX notes_by_outage ON notes (outage);
 
+-- Incidents, as they are or were in the end; the body has the members, and who was told
+-- (`store/history/incident.rs`).
+CREATE TABLE incidents (
+    id INTEGER PRIMARY KEY,
+    opened_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    worst INTEGER NOT NULL,
+    members INTEGER NOT NULL,
+    in_trouble INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE INDEX incidents_open ON incidents (id) WHERE ended_ms IS NULL;
+CREATE INDEX incidents_by_end ON incidents (ended_ms) WHERE ended_ms IS NOT NULL;
+-- The outbox: what people are told, and how far each notice has come with each sink.
+CREATE TABLE notices (
+    incident INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (incident, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX notices_by_time ON notices (at_ms);
+CREATE TABLE deliveries (
+    incident INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    sink TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    at_ms INTEGER NOT NULL,
+    answer TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (incident, number, sink)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deliveries_by_time ON deliveries (at_ms);
+CREATE INDEX deliveries_pending ON deliveries (sink, incident, number)
+    WHERE state IN ('pending', 'attempted');
+
 -- Rollups: work and beats of an agent in a slot, the number of the minute, hour or day since 1970. A row
 -- only where something happened. Latencies are packed as on the wire, so that they add up exactly. Each table
 -- has one with the sums of all its agents, which is rebuilt where it is lost or another version wrote it.

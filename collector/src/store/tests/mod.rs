@@ -13,6 +13,7 @@ mod locked;
 mod lost;
 mod once;
 mod outages;
+mod outbox;
 mod reading;
 mod retention;
 mod timeline;
