@@ -11,6 +11,7 @@ use toml::Spanned;
 use crate::file::{
     AccessLists, AgentSection, ConfigFile, HealthSection, LimitsSection, RetentionSection,
 };
+use crate::sink::SinkSection;
 use crate::value::{AgentPattern, ConfigString, DurationSetting, IntervalFactor, RestartCount};
 
 /// What a collector runs with.
@@ -26,6 +27,8 @@ pub struct Config {
     pub retention: Retention,
     pub registration: RegistrationLimits,
     pub access: AccessLists,
+    /// Where alerts are sent to; [`SinkSection::read`] reads their secrets.
+    pub sinks: Vec<SinkSection>,
 }
 
 /// How long history is kept. Totals, desired states and tokens stay for as long as their agents.
@@ -87,6 +90,7 @@ impl Config {
                 new_agents_per_minute: NonZero::new(self.registration.new_agents_per_minute),
             },
             access: self.access.clone(),
+            sink: self.sinks.clone(),
             tui: None,
             keys: None,
         }

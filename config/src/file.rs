@@ -1,5 +1,6 @@
 //! The config file, as it stands.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZero;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Spanned, Table};
 
 use crate::config::{Config, Retention};
+use crate::sink::{SINKS_MAX, SinkSection};
 use crate::text::{ConfigError, ConfigText};
 use crate::value::{
     AgentPattern, ConfigString, DurationSetting, IntervalFactor, RestartCount, StringSetting as _,
@@ -46,6 +48,8 @@ pub struct ConfigFile<T = Table, K = Table> {
     pub limits: LimitsSection,
     #[serde(default)]
     pub access: AccessLists,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sink: Vec<SinkSection>,
     pub tui: Option<T>,
     pub keys: Option<K>,
 }
@@ -134,7 +138,25 @@ impl<T: DeserializeOwned, K: DeserializeOwned> ConfigFile<T, K> {
         file.health.check(HealthThresholds::default(), text)?;
         let fleet = file.health.limits(HealthThresholds::default());
         file.agent.iter().try_for_each(|agent| agent.health().check(fleet, text))?;
+        file.check_sinks(text)?;
         Ok(file)
+    }
+
+    fn check_sinks(&self, text: &ConfigText) -> Result<(), ConfigError> {
+        let mut names = BTreeSet::new();
+        for (count, sink) in (1..).zip(&self.sink) {
+            let (name, at) = (&sink.name.get_ref().0.0, sink.name.span().start);
+            if count > SINKS_MAX {
+                let message = format!("expected at most {SINKS_MAX} tables [[sink]]");
+                return Err(text.error_at(at, &message));
+            }
+            if !names.insert(name) {
+                let message = format!("there is another sink with the name {name:?}");
+                return Err(text.error_at(at, &message));
+            }
+            sink.check(text)?;
+        }
+        Ok(())
     }
 }
 
@@ -190,6 +212,7 @@ impl<T, K> ConfigFile<T, K> {
                     .map_or(registration.retention, |it| it.0.0),
             },
             access: self.access.clone(),
+            sinks: self.sink.clone(),
         }
     }
 }
@@ -294,10 +317,10 @@ mod tests {
                 "line 1, column 21: invalid value: string \"there\", expected ADDRESS:PORT such as 127.0.0.1:4327",
             ),
             ("\nlisten = []", "line 2, column 10: expected 1 to 16 addresses, found 0"),
-            ("data_dir = 3\n", "line 1, column 12: invalid type: integer `3`, expected the path"),
+            ("data_dir = 3\n", "line 1, column 12: invalid type: integer `3`, expected a path"),
             (
                 "data_dir = \"\"",
-                "line 1, column 12: invalid value: string \"\", expected the path of a directory",
+                "line 1, column 12: invalid value: string \"\", expected a path",
             ),
             (
                 "[health]\nlate_factor = \"x\"\n",

@@ -10,6 +10,9 @@
 
 mod config;
 mod file;
+mod secret;
+mod sink;
+mod sink_value;
 mod text;
 mod value;
 
@@ -17,6 +20,9 @@ pub use config::{Config, Retention};
 pub use file::{
     AccessLists, AgentSection, ConfigFile, HealthSection, LISTEN_MAX, RetentionSection, template,
 };
+pub use secret::{Secret, SecretError, SecretSource};
+pub use sink::{MailTarget, SINKS_MAX, SinkConfig, SinkSection, SinkTarget};
+pub use sink_value::{MailTls, PlainText, Region, SinkName, SinkType, UrlText};
 pub use text::{ConfigError, ConfigText};
 pub use value::{
     AgentPattern, ConfigString, DurationSetting, IntervalFactor, RestartCount, StringSetting,

@@ -84,7 +84,7 @@ impl StringSetting for SocketAddr {
 }
 
 impl StringSetting for PathBuf {
-    const EXPECTED: &'static str = "the path of a directory";
+    const EXPECTED: &'static str = "a path";
 
     fn parse(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| text.into())

@@ -1,0 +1,121 @@
+use std::path::Path;
+
+use super::*;
+use crate::ConfigFile;
+
+fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
+    ConfigFile::parse(&ConfigText::new(Path::new("heartline.toml"), text.to_owned()))
+}
+
+fn read(text: &str) -> Vec<SinkConfig> {
+    let variable = |name: &str| Some(OsString::from(format!("https://value.of/{name}")));
+    let file = parse(text).unwrap();
+    file.sink.iter().map(|it| it.read(variable).unwrap()).collect()
+}
+
+#[test]
+fn each_type_takes_its_settings_and_no_others() {
+    let many: String =
+        (0..33).map(|it| format!("[[sink]]\nname = \"s{it}\"\ntype = \"bell\"\n")).collect();
+    let table = [
+        (
+            "[[sink]]\nname = \"a b\"\ntype = \"bell\"",
+            "line 2, column 8: invalid value: string \"a b\", expected a name of 1 to 64",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\ntype = \"irc\"",
+            "line 3, column 8: invalid value: string \"irc\", expected one of webhook, slack",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\ntype = \"slack\"\nurl_fil = \"x\"",
+            "line 4, column 1: unknown field `url_fil`, expected one of",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\ntype = \"slack\"\nkey_file = \"/k\"",
+            "line 4, column 12: key_file is no setting of a sink of type \"slack\"",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\ntype = \"slack\"\nurl_file = \"/k\"\nurl_env = \"K\"",
+            "line 5, column 11: expected either url_file or url_env, found both",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\ntype = \"slack\"",
+            "line 3, column 8: expected url or url_file or url_env for a sink of type \"slack\"",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\ntype = \"slack\"\nurl = \"hooks.slack.com/T0\"",
+            "line 4, column 7: expected a URL that begins with https:// or http://",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\ntype = \"command\"\ncommand = []",
+            "line 4, column 11: expected 1 to 64 items, found 0",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\ntype = \"bell\"\ntimeout = \"2m\"",
+            "line 4, column 11: expected at most \"1m\"",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\ntype = \"mail\"\nserver = \"mail.x\"\nfrom = \"a@x\"\nto = [\"b@x\"]\ntls = \"none\"",
+            "line 4, column 10: expected a server on this machine where tls = \"none\"",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\ntype = \"mail\"\nserver = \"mail.x:smtp\"\nfrom = \"a@x\"\nto = [\"b@x\"]",
+            "line 4, column 10: expected HOST or HOST:PORT",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\ntype = \"mail\"\nserver = \"m\"\nfrom = \"a@x\"\nto = [\"b@x\"]\nuser = \"u\"",
+            "line 7, column 8: expected password_file or password_env, too",
+        ),
+        (
+            "[[sink]]\nname = \"a\"\ntype = \"bell\"\n[[sink]]\nname = \"a\"\ntype = \"bell\"",
+            "line 5, column 8: there is another sink with the name \"a\"",
+        ),
+        (&many, "line 98, column 8: expected at most 32 tables [[sink]]"),
+    ];
+    for (text, said) in table {
+        let error = parse(text).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("heartline.toml, {said}")), "{error}");
+    }
+}
+
+#[test]
+fn a_url_that_may_be_a_secret_is_never_repeated() {
+    let text = "[[sink]]\nname = \"a\"\ntype = \"slack\"\nurl = \"htps://hooks/SECRET-SECRET\"";
+    assert!(!parse(text).unwrap_err().to_string().contains("SECRET"));
+    let text = "[[sink]]\nname = \"a\"\ntype = \"slack\"\nurl = \"https://hooks.slack.com/services/SECRET\"";
+    let file = parse(text).unwrap();
+    let shown = file.to_toml();
+    assert!(shown.contains("url = \"https://hooks.slack.com/…CRET\""), "{shown}");
+    assert!(!format!("{file:?}{:?}", read(text)).contains("SECRET"));
+}
+
+#[test]
+fn what_is_not_set_has_the_defaults_of_its_service() {
+    let sinks = read(
+        "[[sink]]\nname = \"p\"\ntype = \"pagerduty\"\nkey_env = \"PD\"\nregion = \"eu\"\n\
+         [[sink]]\nname = \"o\"\ntype = \"opsgenie\"\nkey_env = \"OG\"\nurl = \"https://api.atlassian.com/jsm/ops/integration/v2/alerts\"\n\
+         [[sink]]\nname = \"m\"\ntype = \"mail\"\nserver = \"mail.x\"\nfrom = \"a@x\"\nto = [\"b@x\"]\ntimeout = \"30s\"",
+    );
+    let SinkTarget::PagerDuty { events_url, api_url, key, token } = &sinks[0].target else {
+        panic!("{:?}", sinks[0])
+    };
+    assert_eq!(events_url.expose(), "https://events.eu.pagerduty.com");
+    assert_eq!(api_url.expose(), "https://api.eu.pagerduty.com");
+    assert_eq!((key.expose(), token), ("https://value.of/PD", &None));
+    assert_eq!(sinks[0].timeout, Duration::from_secs(10));
+    let SinkTarget::Opsgenie { url, .. } = &sinks[1].target else { panic!("{:?}", sinks[1]) };
+    assert!(url.expose().starts_with("https://api.atlassian.com/jsm"));
+    let SinkTarget::Mail(mail) = &sinks[2].target else { panic!("{:?}", sinks[2]) };
+    assert_eq!((mail.host.as_str(), mail.port, mail.tls), ("mail.x", 587, MailTls::StartTls));
+    assert_eq!(sinks[2].timeout, Duration::from_secs(30));
+}
+
+#[test]
+fn a_secret_that_can_not_be_read_is_named_at_start() {
+    let file = parse("[[sink]]\nname = \"a\"\ntype = \"slack\"\nurl_env = \"HOOK\"").unwrap();
+    let error = file.sink[0].read(|_| None).unwrap_err().to_string();
+    assert_eq!(error, "the environment variable HOOK, the url of sink \"a\", is not set");
+    let error = file.sink[0].read(|_| Some("SECRET".into())).unwrap_err().to_string();
+    assert!(error.starts_with("the environment variable HOOK, the url of sink \"a\": expected a URL"));
+    assert!(!error.contains("SECRET"));
+}

@@ -1,0 +1,73 @@
+//! The words for statuses, scopes and members.
+
+use heartline_operator::message::{Incident, IncidentMember, MemberCounts};
+use heartline_vocabulary::{AgentStatus, Reason, ScopeKind, State};
+
+use super::clean::clean;
+
+/// Returns the word of a status in a title: the reason where that is more specific than the state.
+pub(crate) fn status_word(status: AgentStatus) -> String {
+    let word = match (status.state, status.reason) {
+        (State::Unreachable, Some(Reason::Silent)) | (_, None) => status.count_name(),
+        (State::Killed, Some(Reason::Operator)) => "killed by an operator",
+        (State::Killed, Some(Reason::Policy)) => "killed by a policy",
+        (State::Killed, Some(Reason::Shutdown)) => "stopped by itself",
+        (_, Some(reason)) => reason.name(),
+    };
+    word.to_uppercase()
+}
+
+/// Returns what an incident is about: `mail.7 on m3`, `host m3`, `group prod`.
+pub(crate) fn scope(incident: &Incident) -> String {
+    let name = clean(&incident.scope.name);
+    match incident.scope.kind {
+        ScopeKind::Agent => {
+            let member = incident.members.iter().find(|it| it.agent == incident.scope.name);
+            match member.and_then(|it| it.host.as_deref()) {
+                Some(host) => format!("{name} on {}", clean(host)),
+                None => name,
+            }
+        }
+        ScopeKind::Host => format!("host {name}"),
+        ScopeKind::Dependency => format!("{name} and what needs it"),
+        ScopeKind::Group => format!("group {name}"),
+        ScopeKind::Fleet => "the fleet".to_owned(),
+        ScopeKind::Collector => "the collector or its network".to_owned(),
+        ScopeKind::Sink => format!("sink {name}"),
+    }
+}
+
+/// Returns what is wrong: `UNREACHABLE`, `5 of 12 agents UNREACHABLE`.
+pub(crate) fn trouble(incident: &Incident) -> String {
+    let word = status_word(incident.worst);
+    match incident.scope.kind {
+        ScopeKind::Agent => incident.members.first().map_or(word, |it| status_word(it.status)),
+        ScopeKind::Sink => "takes no notices".to_owned(),
+        ScopeKind::Collector => {
+            format!("{} silent at once", agents(incident.counts))
+        }
+        _ => format!("{} in trouble, worst {word}", agents(incident.counts)),
+    }
+}
+
+/// Returns `5 of 12 agents`, or `5 agents` where it is not known of how many.
+fn agents(counts: MemberCounts) -> String {
+    let MemberCounts { in_trouble, of, .. } = counts;
+    match (of > in_trouble, of.max(in_trouble)) {
+        (true, _) => format!("{in_trouble} of {of} agents"),
+        (false, 1) => "1 agent".to_owned(),
+        (false, _) if of == in_trouble && of > 0 => format!("all {of} agents"),
+        (false, _) => format!("{in_trouble} agents"),
+    }
+}
+
+/// Returns a member with its status: `mail.7 on m3 UNREACHABLE`.
+pub(crate) fn member(member: &IncidentMember) -> String {
+    let host = member.host.as_deref().map(|it| format!(" on {}", clean(it))).unwrap_or_default();
+    format!("{}{host} {}", clean(&member.agent), status_word(member.status))
+}
+
+/// Returns whether an incident is told with its members in a list.
+pub(crate) fn lists_members(incident: &Incident) -> bool {
+    !matches!(incident.scope.kind, ScopeKind::Agent | ScopeKind::Sink)
+}
