@@ -7,13 +7,16 @@ use std::thread;
 use std::time::Duration;
 
 use heartline_config::{Config, ConfigError};
-use heartline_fleet::{Fleet, FleetConfig, Input, MonoTime};
+use heartline_fleet::{AlertInput, Fleet, FleetConfig, Input, MonoTime};
 use heartline_operator::{CONTROL_SOCKET, VIEW_SOCKET};
 use heartline_protocol::challenge::ChallengeKey;
+use heartline_sinks::{CollectorLabel, DeliveryLog};
+use heartline_vocabulary::IncidentId;
 use rustix::fs::Mode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::alert::{AlertDesk, OutboxLog, SinkSetupError};
 use crate::clock::{self, WallClockAnchor};
 use crate::descriptors::raise_descriptor_limit;
 use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_channel};
@@ -28,7 +31,7 @@ use crate::serve::{
 };
 use crate::store::{
     DataDirLock, DataDirLockError, ReadError, ReaderPool, ReaderPoolConfig, RestoredState, Store,
-    StoreConfig, StoreError,
+    StoreConfig, StoreError, StoreSinks,
 };
 
 /// How often the files with the keys are looked at.
@@ -43,6 +46,9 @@ pub enum RunError {
     /// There are no keys to work with.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// Alerts can't be sent as the config file says.
+    #[error(transparent)]
+    Sinks(#[from] SinkSetupError),
     /// The databases can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -64,11 +70,12 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Returns the exit code: 3 can't bind or open, 4 stored data refused.
+    /// Returns the exit code: 2 config, 3 can't bind or open, 4 stored data refused.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Store(error) => error.exit_code(),
             Self::Keys(error) => error.exit_code(),
+            Self::Sinks(SinkSetupError::Secret(_) | SinkSetupError::Sink(_)) => 2,
             _ => 3,
         }
     }
@@ -99,7 +106,21 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
     let anchor = WallClockAnchor::read();
     let store_config =
         StoreConfig { data_dir: config.data_dir.clone(), retention: config.retention };
-    let (store, restored) = Store::open(&store_config, anchor, driver_handle.store_event_sink())?;
+    let desk = Arc::new(AlertDesk::default());
+    let sinks = StoreSinks {
+        notify: driver_handle.store_event_sink(),
+        release: {
+            let desk = Arc::clone(&desk);
+            Arc::new(move |notices| desk.dispatch(notices))
+        },
+    };
+    let (store, mut restored) = Store::open(&store_config, anchor, sinks)?;
+    let label = collector_label(&restored);
+    let prepared = desk.prepare(&label, &config.alerts)?;
+    desk.restore(
+        std::mem::take(&mut restored.alerts.pending),
+        std::mem::take(&mut restored.alerts.silences),
+    );
     let open_readers = |pool| ReaderPool::open(&config.data_dir, &pool);
     let readers = open_readers(ReaderPoolConfig::OPERATORS)?;
     let event_reader = open_readers(ReaderPoolConfig::PUBLISHER)?;
@@ -136,11 +157,16 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
     let signals = Signals::new().map_err(system("handle signals"))?;
 
     let store_handle = store.handle();
+    let log: Arc<dyn DeliveryLog> =
+        Arc::new(OutboxLog { store: store.handle(), driver: driver_handle.clone() });
     let driver = Driver::new(fleet, ingest, store, inbox, info, anchor);
     let driver = thread::Builder::new()
         .name("driver".into())
         .spawn(move || driver.run())
         .map_err(system("start the driver's thread"))?;
+    desk.apply_silences(&driver_handle, clock::wall_ms());
+    let open = driver_handle.send_request(DriverRequest::Incidents);
+    desk.start(prepared, &log, &open.blocking_recv().unwrap_or_default())?;
     // Whoever started this may not read it.
     let (ctl_path, view_path) = (ctl_path.display(), view_path.display());
     let mut stdout = std::io::stdout();
@@ -170,12 +196,15 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
             data_dir: config.data_dir.as_path().into(),
             backups,
             incidents,
+            alerts: Arc::clone(&desk),
         };
         let listeners = [ctl, view].map(|listener| {
             tokio::spawn(listener.serve(context.clone(), access_rx.clone(), ending_rx.clone()))
         });
         let files = (&*secrets, &*config.data_dir);
-        signals.obey(&driver_handle, reload, &access_tx, &driver, files).await;
+        let reconfiguration =
+            Reconfiguration { reload, access: &access_tx, desk: &desk, label: &label, log: &log };
+        signals.obey(&driver_handle, &reconfiguration, &driver, files).await;
         // Clients are told first; the last commits do not need them.
         ending_tx.send_replace(true);
         for listener in listeners {
@@ -185,6 +214,7 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
             job.end().await;
         }
     });
+    desk.stop();
     drop(guard);
     // A name service that hangs must not hold up the end.
     runtime.shutdown_background();
@@ -215,8 +245,7 @@ impl Signals {
     async fn obey(
         mut self,
         handle: &DriverHandle,
-        reload: &ReloadConfig,
-        access: &watch::Sender<AccessPolicy>,
+        reconfiguration: &Reconfiguration<'_>,
         driver: &thread::JoinHandle<std::io::Result<()>>,
         (keys, data_dir): (&CollectorKeys, &Path),
     ) {
@@ -225,30 +254,68 @@ impl Signals {
             tokio::select! {
                 _ = self.term.recv() => return,
                 _ = self.int.recv() => return,
-                _ = self.hup.recv() => reconfigure(handle, reload, access),
+                _ = self.hup.recv() => reconfiguration.run(handle).await,
                 _ = look.tick() => {
                     if driver.is_finished() {
                         return;
                     }
                     handle.report_condition(keys::MASTER_FILE, keys.check_files(data_dir));
+                    // Windows of maintenance begin.
+                    reconfiguration.desk.apply_silences(handle, clock::wall_ms());
                 }
             }
         }
     }
 }
 
-/// Takes a changed configuration, all of it or nothing.
-fn reconfigure(handle: &DriverHandle, reload: &ReloadConfig, access: &watch::Sender<AccessPolicy>) {
-    match reload() {
-        Ok(config) => {
-            access.send_replace(AccessPolicy::new(config.access));
-            handle.send(DriverRequest::Rules(config.rules));
-            tracing::info!(
+/// What a changed configuration is taken over by.
+struct Reconfiguration<'a> {
+    reload: &'a ReloadConfig,
+    access: &'a watch::Sender<AccessPolicy>,
+    desk: &'a AlertDesk,
+    label: &'a CollectorLabel,
+    log: &'a Arc<dyn DeliveryLog>,
+}
+
+impl Reconfiguration<'_> {
+    /// Takes a changed configuration, all of it or nothing.
+    async fn run(&self, handle: &DriverHandle) {
+        match self.take_over(handle).await {
+            Ok(()) => tracing::info!(
                 "configuration reloaded; addresses, directories and retention change with a restart"
-            );
+            ),
+            Err(error) => tracing::error!("configuration not reloaded: {error}"),
         }
-        Err(error) => tracing::error!("configuration not reloaded: {error}"),
     }
+
+    async fn take_over(&self, handle: &DriverHandle) -> Result<(), ReconfigurationError> {
+        let config = (self.reload)()?;
+        let prepared = self.desk.prepare(self.label, &config.alerts)?;
+        let rules = config.alerts.rules();
+        self.access.send_replace(AccessPolicy::new(config.access));
+        handle.send(DriverRequest::Rules(config.rules));
+        handle.send(DriverRequest::Alert(AlertInput::Rules(rules)));
+        let open = handle.request(DriverRequest::Incidents).await.unwrap_or_default();
+        self.desk.start(prepared, self.log, &open)?;
+        self.desk.apply_silences(handle, clock::wall_ms());
+        Ok(())
+    }
+}
+
+/// Why a changed configuration was not taken over.
+#[derive(Debug, thiserror::Error)]
+enum ReconfigurationError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Sinks(#[from] SinkSetupError),
+}
+
+/// Names the collector to those who read its messages. Collectors that share a control id tell of the same agents.
+fn collector_label(restored: &RestoredState) -> CollectorLabel {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let key_prefix = format!("heartline-{:x}", restored.control.get());
+    CollectorLabel { ssh: None, key_prefix, host }
 }
 
 fn info(
@@ -281,12 +348,21 @@ fn restore(config: &Config, restored: RestoredState, now: MonoTime) -> Result<Fl
         hash_seed: [word(0), word(1), word(2), word(3)],
         control: restored.control,
         limits: config.registration,
+        alerts: config.alerts.rules(),
+        // Also where history was begun anew no number is used again: receivers would take it for the old one.
+        next_incident: restored
+            .alerts
+            .next_id
+            .max(IncidentId(clock::wall_ms().unsigned_abs() / 1_000)),
         ..FleetConfig::default()
     };
     let mut fleet = Fleet::new(fleet_config, now);
     let known = restored.agents.len();
     for agent in restored.agents {
         fleet.handle(Input::Restore(Box::new(agent)), now);
+    }
+    for incident in restored.alerts.incidents {
+        fleet.handle(Input::Alert(AlertInput::Restore(Box::new(incident))), now);
     }
     let RestoredState { last_alive, next_id, .. } = restored;
     fleet.handle(Input::Begin { last_alive, next_id }, clock::now());

@@ -8,10 +8,10 @@ use std::time::Duration;
 use heartline_fleet::{HealthRules, RegistrationLimits};
 use toml::Spanned;
 
+use crate::alerts::AlertsConfig;
 use crate::file::{
     AccessLists, AgentSection, ConfigFile, HealthSection, LimitsSection, RetentionSection,
 };
-use crate::sink::SinkSection;
 use crate::value::{AgentPattern, ConfigString, DurationSetting, IntervalFactor, RestartCount};
 
 /// What a collector runs with.
@@ -27,8 +27,7 @@ pub struct Config {
     pub retention: Retention,
     pub registration: RegistrationLimits,
     pub access: AccessLists,
-    /// Where alerts are sent to; [`SinkSection::read`] reads their secrets.
-    pub sinks: Vec<SinkSection>,
+    pub alerts: AlertsConfig,
 }
 
 /// How long history is kept. Totals, desired states and tokens stay for as long as their agents.
@@ -90,7 +89,10 @@ impl Config {
                 new_agents_per_minute: NonZero::new(self.registration.new_agents_per_minute),
             },
             access: self.access.clone(),
-            sink: self.sinks.clone(),
+            alerts: self.alerts.section.clone(),
+            sink: self.alerts.sinks.clone(),
+            route: self.alerts.routes.clone(),
+            window: self.alerts.windows.clone(),
             tui: None,
             keys: None,
         }

@@ -1,6 +1,5 @@
 //! The config file, as it stands.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZero;
@@ -12,13 +11,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Spanned, Table};
 
+use crate::alerts::{AlertsConfig, AlertsSection};
 use crate::config::{Config, Retention};
-use crate::sink::{SINKS_MAX, SinkSection};
+use crate::route::RouteSection;
+use crate::sink::SinkSection;
 use crate::text::{ConfigError, ConfigText};
 use crate::value::{
     AgentPattern, ConfigString, DurationSetting, IntervalFactor, RestartCount, StringSetting as _,
     UserOrGroup,
 };
+use crate::window::WindowSection;
 
 /// Where agents send to unless something else is set.
 const DEFAULT_LISTEN: SocketAddr =
@@ -48,8 +50,14 @@ pub struct ConfigFile<T = Table, K = Table> {
     pub limits: LimitsSection,
     #[serde(default)]
     pub access: AccessLists,
+    #[serde(default)]
+    pub alerts: AlertsSection,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sink: Vec<SinkSection>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub route: Vec<RouteSection>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub window: Vec<WindowSection>,
     pub tui: Option<T>,
     pub keys: Option<K>,
 }
@@ -138,29 +146,22 @@ impl<T: DeserializeOwned, K: DeserializeOwned> ConfigFile<T, K> {
         file.health.check(HealthThresholds::default(), text)?;
         let fleet = file.health.limits(HealthThresholds::default());
         file.agent.iter().try_for_each(|agent| agent.health().check(fleet, text))?;
-        file.check_sinks(text)?;
+        file.alerts().check(text)?;
         Ok(file)
-    }
-
-    fn check_sinks(&self, text: &ConfigText) -> Result<(), ConfigError> {
-        let mut names = BTreeSet::new();
-        for (count, sink) in (1..).zip(&self.sink) {
-            let (name, at) = (&sink.name.get_ref().0.0, sink.name.span().start);
-            if count > SINKS_MAX {
-                let message = format!("expected at most {SINKS_MAX} tables [[sink]]");
-                return Err(text.error_at(at, &message));
-            }
-            if !names.insert(name) {
-                let message = format!("there is another sink with the name {name:?}");
-                return Err(text.error_at(at, &message));
-            }
-            sink.check(text)?;
-        }
-        Ok(())
     }
 }
 
 impl<T, K> ConfigFile<T, K> {
+    /// Returns everything that alerts go by.
+    pub fn alerts(&self) -> AlertsConfig {
+        AlertsConfig {
+            section: self.alerts.clone(),
+            routes: self.route.clone(),
+            windows: self.window.clone(),
+            sinks: self.sink.clone(),
+        }
+    }
+
     /// The directories that flags, the environment, this file and the defaults give, in this order.
     /// `variable` looks up an environment variable; a flag may be one that has been read already.
     ///
@@ -212,7 +213,7 @@ impl<T, K> ConfigFile<T, K> {
                     .map_or(registration.retention, |it| it.0.0),
             },
             access: self.access.clone(),
-            sinks: self.sink.clone(),
+            alerts: self.alerts(),
         }
     }
 }
@@ -318,10 +319,7 @@ mod tests {
             ),
             ("\nlisten = []", "line 2, column 10: expected 1 to 16 addresses, found 0"),
             ("data_dir = 3\n", "line 1, column 12: invalid type: integer `3`, expected a path"),
-            (
-                "data_dir = \"\"",
-                "line 1, column 12: invalid value: string \"\", expected a path",
-            ),
+            ("data_dir = \"\"", "line 1, column 12: invalid value: string \"\", expected a path"),
             (
                 "[health]\nlate_factor = \"x\"\n",
                 "line 2, column 15: invalid type: string \"x\", expected a number",

@@ -8,18 +8,25 @@
 
 // The settings have names; words about them stand in the template.
 
+mod alert_filter;
+mod alerts;
 mod config;
 mod file;
+mod route;
 mod secret;
 mod sink;
 mod sink_value;
 mod text;
 mod value;
+mod window;
 
+pub use alert_filter::AlertFilter;
+pub use alerts::{AlertsConfig, AlertsSection};
 pub use config::{Config, Retention};
 pub use file::{
     AccessLists, AgentSection, ConfigFile, HealthSection, LISTEN_MAX, RetentionSection, template,
 };
+pub use route::{AlertState, EscalationSection, RouteSection};
 pub use secret::{Secret, SecretError, SecretSource};
 pub use sink::{MailTarget, SINKS_MAX, SinkConfig, SinkSection, SinkTarget};
 pub use sink_value::{MailTls, PlainText, Region, SinkName, SinkType, UrlText};
@@ -28,3 +35,4 @@ pub use value::{
     AgentPattern, ConfigString, DurationSetting, IntervalFactor, RestartCount, StringSetting,
     UserOrGroup, parse_address,
 };
+pub use window::{TimeOfDay, WindowDay, WindowSection, WindowSpan, ZoneName};

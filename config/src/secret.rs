@@ -149,7 +149,10 @@ mod tests {
     #[test]
     fn of_a_url_only_scheme_host_and_end_are_shown() {
         let table = [
-            ("https://hooks.slack.com/services/T0/B0/abcdefgh1234", "https://hooks.slack.com/…1234"),
+            (
+                "https://hooks.slack.com/services/T0/B0/abcdefgh1234",
+                "https://hooks.slack.com/…1234",
+            ),
             ("https://user:pass@am.example:9093/", "https://am.example:9093/…"),
             ("http://am.example:9093", "http://am.example:9093"),
             ("http://am.example:9093/", "http://am.example:9093"),

@@ -73,16 +73,42 @@ pub struct SinkConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub enum SinkTarget {
     /// `secrets`: texts by Standard Webhooks, separated by blanks; while they are rotated there are two.
-    Webhook { url: Secret, secrets: Option<Secret> },
-    Slack { url: Secret },
-    Teams { url: Secret },
-    Discord { url: Secret },
-    PagerDuty { events_url: Secret, api_url: Secret, key: Secret, token: Option<Secret> },
-    Opsgenie { url: Secret, key: Secret },
-    Alertmanager { urls: Vec<Secret>, token: Option<Secret> },
-    Ntfy { url: Secret, topic: String, token: Option<Secret> },
+    Webhook {
+        url: Secret,
+        secrets: Option<Secret>,
+    },
+    Slack {
+        url: Secret,
+    },
+    Teams {
+        url: Secret,
+    },
+    Discord {
+        url: Secret,
+    },
+    PagerDuty {
+        events_url: Secret,
+        api_url: Secret,
+        key: Secret,
+        token: Option<Secret>,
+    },
+    Opsgenie {
+        url: Secret,
+        key: Secret,
+    },
+    Alertmanager {
+        urls: Vec<Secret>,
+        token: Option<Secret>,
+    },
+    Ntfy {
+        url: Secret,
+        topic: String,
+        token: Option<Secret>,
+    },
     Mail(MailTarget),
-    Command { argv: Vec<String> },
+    Command {
+        argv: Vec<String>,
+    },
     /// Attached terminal apps.
     Bell,
 }
@@ -176,7 +202,8 @@ impl SinkSection {
             set.iter().filter(|it| group.contains(&it.0)).copied().collect::<Vec<_>>()
         };
         let known: Vec<&[&str]> = groups.required.iter().chain(groups.optional).copied().collect();
-        if let Some((name, at)) = set.iter().find(|it| !known.iter().any(|group| group.contains(&it.0)))
+        if let Some((name, at)) =
+            set.iter().find(|it| !known.iter().any(|group| group.contains(&it.0)))
         {
             let message = format!("{name} is no setting of a sink of type {:?}", kind.name());
             return Err(text.error_at(*at, &message));
@@ -188,21 +215,25 @@ impl SinkSection {
             }
         }
         if let Some(group) = groups.required.iter().find(|group| found(group).is_empty()) {
-            let message = format!("expected {} for a sink of type {:?}", group.join(" or "), kind.name());
+            let message =
+                format!("expected {} for a sink of type {:?}", group.join(" or "), kind.name());
             return Err(text.error_at(self.kind.span().start, &message));
         }
         self.check_values(text)
     }
 
     fn check_values(&self, text: &ConfigText) -> Result<(), ConfigError> {
-        let urls = self.urls.iter().flat_map(|it| {
-            it.get_ref().iter().map(|url| (it.span().start, &url.0))
-        });
+        let urls = self
+            .urls
+            .iter()
+            .flat_map(|it| it.get_ref().iter().map(|url| (it.span().start, &url.0)));
         let single = [&self.url, &self.api_url].into_iter().flatten();
         let single = single.map(|it| (it.span().start, &it.get_ref().0));
         for (at, url) in single.chain(urls) {
             if !is_url(url.0.expose()) {
-                return Err(text.error_at(at, "expected a URL that begins with https:// or http://"));
+                return Err(
+                    text.error_at(at, "expected a URL that begins with https:// or http://")
+                );
             }
         }
         let lists = [
@@ -221,7 +252,9 @@ impl SinkSection {
         }
         let has_password = self.password_file.is_some() || self.password_env.is_some();
         if let Some(user) = self.user.as_ref().filter(|_| !has_password) {
-            return Err(text.error_at(user.span().start, "expected password_file or password_env, too"));
+            return Err(
+                text.error_at(user.span().start, "expected password_file or password_env, too")
+            );
         }
         if has_password && self.user.is_none() {
             return Err(text.error_at(self.kind.span().start, "expected user beside the password"));
@@ -270,21 +303,22 @@ impl SinkSection {
         let token = read("token", source(None, self.token_file.as_ref(), self.token_env.as_ref()))?;
         let secrets =
             read("secret", source(None, self.secret_file.as_ref(), self.secret_env.as_ref()))?;
-        let password =
-            read("password", source(None, self.password_file.as_ref(), self.password_env.as_ref()))?;
+        let password = read(
+            "password",
+            source(None, self.password_file.as_ref(), self.password_env.as_ref()),
+        )?;
         // Checked: what a type requires is set.
         let empty = || Secret::new("");
         let (url_or_default, region) =
             (url.clone(), self.region.as_ref().map_or(Region::default(), |it| it.get_ref().0));
         let target = match self.kind.get_ref().0 {
-            SinkType::Webhook => {
-                SinkTarget::Webhook { url: url.unwrap_or_else(empty), secrets }
-            }
+            SinkType::Webhook => SinkTarget::Webhook { url: url.unwrap_or_else(empty), secrets },
             SinkType::Slack => SinkTarget::Slack { url: url.unwrap_or_else(empty) },
             SinkType::Teams => SinkTarget::Teams { url: url.unwrap_or_else(empty) },
             SinkType::Discord => SinkTarget::Discord { url: url.unwrap_or_else(empty) },
             SinkType::PagerDuty => SinkTarget::PagerDuty {
-                events_url: url_or_default.unwrap_or_else(|| Secret::new(region.pagerduty_events())),
+                events_url: url_or_default
+                    .unwrap_or_else(|| Secret::new(region.pagerduty_events())),
                 api_url: self.api_url.as_ref().map_or_else(
                     || Secret::new(region.pagerduty_api()),
                     |it| it.get_ref().0.0.clone(),
@@ -338,9 +372,7 @@ fn source(
 ) -> Option<SecretSource> {
     let inline = inline.map(|it| SecretSource::Inline(it.get_ref().0.0.clone()));
     let file = file.map(|it| SecretSource::File(it.get_ref().0.clone()));
-    inline.or(file).or_else(|| {
-        variable.map(|it| SecretSource::Variable(it.get_ref().0.0.clone()))
-    })
+    inline.or(file).or_else(|| variable.map(|it| SecretSource::Variable(it.get_ref().0.0.clone())))
 }
 
 fn plain(setting: Option<&Spanned<ConfigString<PlainText>>>) -> String {

@@ -1,5 +1,7 @@
 //! The values of `[[sink]]`.
 
+use heartline_fleet::SinkTraits;
+
 use crate::secret::Secret;
 use crate::value::StringSetting;
 
@@ -165,4 +167,16 @@ pub(crate) fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let is_printable = text.bytes().all(|it| it.is_ascii_graphic());
     is_printable && rest.is_some_and(|it| !it.is_empty() && !it.starts_with(['/', '?', '#', ':']))
+}
+
+impl SinkType {
+    /// Returns what a sink of this type does by itself.
+    pub const fn traits(self) -> SinkTraits {
+        match self {
+            // Another notice under the key of an open alert is swallowed.
+            Self::PagerDuty | Self::Opsgenie => SinkTraits { reminds: true, groups: false },
+            Self::Alertmanager => SinkTraits { reminds: true, groups: true },
+            _ => SinkTraits { reminds: false, groups: false },
+        }
+    }
 }

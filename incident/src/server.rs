@@ -143,6 +143,10 @@ impl FileServer {
             | Request::Preview { .. }
             | Request::Note(_)
             | Request::Forget(_)
+            | Request::Alerts(_)
+            | Request::Acknowledge { .. }
+            | Request::Silence(_)
+            | Request::TestSink { .. }
             | Request::MoreNames { .. }
             | Request::Token(_)
             | Request::Backup(_)

@@ -94,11 +94,15 @@ impl CommandSink {
                 Outcome::unknown(format!("ended after {timeout_s} s, its time-out{detail}"))
             }
             RunEnd::Exited(status) => match (status.code(), status.signal()) {
-                (Some(0), _) => Outcome::Delivered { answer: format!("exit code 0{detail}"), pause: None },
+                (Some(0), _) => {
+                    Outcome::Delivered { answer: format!("exit code 0{detail}"), pause: None }
+                }
                 (Some(EX_TEMPFAIL), _) => {
                     Outcome::retry(format!("exit code {EX_TEMPFAIL}, try again{detail}"))
                 }
-                (Some(code), _) => Outcome::MessageRefused { why: format!("exit code {code}{detail}") },
+                (Some(code), _) => {
+                    Outcome::MessageRefused { why: format!("exit code {code}{detail}") }
+                }
                 (None, signal) => Outcome::MessageRefused {
                     why: format!("ended by signal {}{detail}", signal.unwrap_or_default()),
                 },
@@ -189,12 +193,20 @@ mod tests {
         let file = dir.path().join("out").display().to_string();
         let script = format!("cat > {file}; env | sort >> {file}; pwd >> {file}");
         let long = "x".repeat(64 << 10);
-        assert!(matches!(run(&["/bin/sh", "-c", &script], &long, 5_000), Outcome::Delivered { .. }));
+        assert!(matches!(
+            run(&["/bin/sh", "-c", &script], &long, 5_000),
+            Outcome::Delivered { .. }
+        ));
         let out = std::fs::read_to_string(&file).unwrap();
         let (message, rest) = out.split_at(long.len());
         assert_eq!(message, long);
         let names: Vec<&str> = rest.lines().map(|it| it.split('=').next().unwrap()).collect();
-        assert!(names.iter().all(|it| ["LANG", "PATH", "PWD", "OLDPWD", "SHLVL", "_", "/"].contains(it)), "{names:?}");
+        assert!(
+            names
+                .iter()
+                .all(|it| ["LANG", "PATH", "PWD", "OLDPWD", "SHLVL", "_", "/"].contains(it)),
+            "{names:?}"
+        );
     }
 
     #[test]
@@ -202,9 +214,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("pids").display().to_string();
         // Neither of both reads, and both ignore the request to end.
-        let script = format!("trap '' TERM; sleep 1000 & echo $! $$ > {file}; while :; do wait; done");
+        let script =
+            format!("trap '' TERM; sleep 1000 & echo $! $$ > {file}; while :; do wait; done");
         let outcome = shell(&script, 300);
-        assert!(matches!(&outcome, Outcome::Retry { why, .. } if why.contains("0.3 s")), "{outcome:?}");
+        assert!(
+            matches!(&outcome, Outcome::Retry { why, .. } if why.contains("0.3 s")),
+            "{outcome:?}"
+        );
         for pid in std::fs::read_to_string(&file).unwrap().split_whitespace() {
             let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             let is_alive = !state.is_empty() && !state.contains(") Z ");
@@ -216,6 +232,9 @@ mod tests {
     fn what_it_says_without_end_is_read_away() {
         let outcome = shell("yes x | head -c 10000000 >&2; exit 1", 10_000);
         let why = outcome.why().unwrap();
-        assert!(matches!(outcome, Outcome::MessageRefused { .. }) && why.chars().count() < 230, "{why}");
+        assert!(
+            matches!(outcome, Outcome::MessageRefused { .. }) && why.chars().count() < 230,
+            "{why}"
+        );
     }
 }

@@ -31,6 +31,6 @@ pub use label::CollectorLabel;
 pub use mail::MailError;
 pub use sink::{Sink, SinkError};
 pub use worker::{
-    AttemptPermission, DeliveryLog, DeliveryRecord, PENDING_MAX, PendingNotice, SinkHealth, SinkStatus,
-    SinkWorker, WorkerStart,
+    AttemptPermission, DeliveryLog, DeliveryRecord, PENDING_MAX, PendingNotice, SinkHealth,
+    SinkStatus, SinkWorker, WorkerStart,
 };

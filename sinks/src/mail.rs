@@ -112,7 +112,8 @@ impl MailSink {
             let credentials = Credentials::new(user.clone(), password.expose().to_owned());
             builder = builder.credentials(credentials);
         }
-        let address = |setting| move |found: &String| MailError::Address { setting, found: found.clone() };
+        let address =
+            |setting| move |found: &String| MailError::Address { setting, found: found.clone() };
         let from = target.from.parse().map_err(|_| address("from")(&target.from))?;
         let to = target.to.iter().map(|it| it.parse().map_err(|_| address("to")(it)));
         let is_host = |c: &char| c.is_ascii_alphanumeric() || ".-".contains(*c);
@@ -168,7 +169,9 @@ impl MailSink {
         let taken = settled.len() - refused.len();
         let answer = match refused.is_empty() {
             true => format!("{taken} recipients"),
-            false => format!("{taken} recipients; refused: {}", cut(&refused.join("; "), DETAIL_MAX)),
+            false => {
+                format!("{taken} recipients; refused: {}", cut(&refused.join("; "), DETAIL_MAX))
+            }
         };
         match taken {
             0 => Outcome::MessageRefused { why: answer },
@@ -248,12 +251,17 @@ fn text(message: &Message) -> String {
     let text = TextFormat { limit: TEXT_MAX, measure: str::len, escape: verbatim };
     let body = text.body(message);
     let what = text.line(&message.what);
-    if what == message.title { format!("{what}\n\n{body}\n") } else { format!("{what}\n\n{}\n{body}\n", message.title) }
+    if what == message.title {
+        format!("{what}\n\n{body}\n")
+    } else {
+        format!("{what}\n\n{}\n{body}\n", message.title)
+    }
 }
 
 fn classify(error: &SmtpError) -> Transaction {
     let code = error.status().map(u16::from);
-    let detail = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    let detail =
+        std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
     let detail = clean_to(&detail, DETAIL_MAX);
     let why = code.map_or(detail.clone(), |code| format!("{code} {detail}"));
     match code {

@@ -10,9 +10,9 @@ use jiff::tz::TimeZone;
 
 use crate::command::CommandSink;
 use crate::format::{
-    AcknowledgementQuestion, AlertmanagerFormat, DiscordFormat, FormatInput, HttpFormat, NtfyFormat,
-    OpsgenieFormat, PagerDutyFormat, SlackFormat, TeamsFormat, WebhookFormat, WebhookSecretError,
-    WebhookSecrets, document_bytes,
+    AcknowledgementQuestion, AlertmanagerFormat, DiscordFormat, FormatInput, HttpFormat,
+    NtfyFormat, OpsgenieFormat, PagerDutyFormat, SlackFormat, TeamsFormat, WebhookFormat,
+    WebhookSecretError, WebhookSecrets, document_bytes,
 };
 use crate::http::{HttpClient, HttpFailure, HttpRequest, TrustError, TrustedRoots, classify};
 use crate::mail::{MailError, MailSink};
@@ -47,8 +47,16 @@ impl StopFlag {
 }
 
 enum Target {
-    Http { client: HttpClient, format: Box<dyn HttpFormat>, question: Option<AcknowledgementQuestion> },
-    Alertmanager { client: HttpClient, format: AlertmanagerFormat, urls: Vec<Secret> },
+    Http {
+        client: HttpClient,
+        format: Box<dyn HttpFormat>,
+        question: Option<AcknowledgementQuestion>,
+    },
+    Alertmanager {
+        client: HttpClient,
+        format: AlertmanagerFormat,
+        urls: Vec<Secret>,
+    },
     Mail(Box<MailSink>),
     Command(CommandSink),
     Bell,
@@ -103,7 +111,9 @@ impl Sink {
                 question: token.map(|token| AcknowledgementQuestion { api_url, token }),
             },
             SinkTarget::Opsgenie { url, key } => http(Box::new(OpsgenieFormat { url, key })),
-            SinkTarget::Ntfy { url, topic, token } => http(Box::new(NtfyFormat { url, topic, token })),
+            SinkTarget::Ntfy { url, topic, token } => {
+                http(Box::new(NtfyFormat { url, topic, token }))
+            }
             SinkTarget::Alertmanager { urls, token } => Target::Alertmanager {
                 client: HttpClient::new(config.timeout, &roots),
                 format: AlertmanagerFormat::new(label.clone(), token),
@@ -222,7 +232,10 @@ fn needs_roots(target: &SinkTarget) -> bool {
 }
 
 fn nothing_to_send() -> Outcome {
-    Outcome::Delivered { answer: "nothing to send: the service does this by itself".to_owned(), pause: None }
+    Outcome::Delivered {
+        answer: "nothing to send: the service does this by itself".to_owned(),
+        pause: None,
+    }
 }
 
 /// Sends requests until one is not taken. Which of them were taken is not kept: services know by their

@@ -20,7 +20,8 @@ pub(crate) fn notice_message(notice: &OutgoingNotice, anchor: WallClockAnchor) -
     }
 }
 
-fn facts_message(facts: &IncidentFacts, anchor: WallClockAnchor) -> Incident {
+/// Returns an incident with the members that are told of.
+pub(crate) fn facts_message(facts: &IncidentFacts, anchor: WallClockAnchor) -> Incident {
     let counts = MemberCounts {
         total: facts.total,
         in_trouble: facts.incident.in_trouble,

@@ -1,5 +1,11 @@
 //! Alerts at the edge: what the core decides, in the words of operators and sinks.
 
+mod delivery_log;
+mod desk;
 mod message;
+mod test_notice;
 
-pub(crate) use message::notice_message;
+pub use delivery_log::OutboxLog;
+pub use desk::{AlertDesk, OpenIncident, SinkSetupError};
+
+pub(crate) use message::{facts_message, incident_message, notice_message};

@@ -17,13 +17,13 @@ use std::io;
 use std::time::Duration;
 
 use heartline_fleet::{
-    Agent, CommandRequest, ControlDbRow, Fleet, ForgetRequest, HistoryDbRow, Input, MonoTime,
-    Output,
+    Agent, AlertInput, CommandRequest, ControlDbRow, Fleet, ForgetRequest, HistoryDbRow, Input,
+    MonoTime, Output,
 };
 use heartline_operator::message::{
     AgentDetail, AgentKeyInfo, CommandOutcome, ErrorCode, HistoryHealth,
 };
-use heartline_vocabulary::ForgetRefusal;
+use heartline_vocabulary::{ForgetRefusal, IncidentId};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub use request::{
@@ -32,6 +32,7 @@ pub use request::{
 };
 pub use status::CollectorInfo;
 
+use crate::alert::{OpenIncident, facts_message};
 use crate::clock::{self, WallClockAnchor};
 use crate::ingest::{BATCH_SIZE, DatagramBatch, Ingest};
 use crate::store::{Store, StoreEvent};
@@ -297,8 +298,37 @@ impl Driver {
                 self.info.set_condition(about, sentence);
             }
             DriverRequest::Rules(rules) => self.handle(Input::Rules(rules), now),
+            DriverRequest::Alert(input) => self.handle(Input::Alert(input), now),
+            DriverRequest::Incidents(reply_to) => {
+                let told = self.fleet.incidents().map(|it| it.told.keys().cloned().collect());
+                let facts = self.fleet.incident_facts(now);
+                let incidents = facts.iter().map(|facts| facts_message(facts, self.anchor));
+                let open =
+                    incidents.zip(told).map(|(incident, told)| OpenIncident { incident, told });
+                let _ = reply_to.send(open.collect());
+            }
+            DriverRequest::Acknowledge { incidents, by, reply_to } => {
+                let _ = reply_to.send(self.acknowledge(incidents, &by, now));
+            }
             DriverRequest::End => self.ending = true,
         }
+    }
+
+    /// Acknowledges incidents if all of them go on; returns those that do.
+    fn acknowledge(
+        &mut self,
+        incidents: Vec<IncidentId>,
+        by: &str,
+        now: MonoTime,
+    ) -> Vec<IncidentId> {
+        let is_open = |id: &IncidentId| self.fleet.incidents().any(|it| it.id == *id);
+        let open: Vec<IncidentId> = incidents.iter().copied().filter(is_open).collect();
+        if open.len() == incidents.len() {
+            for id in incidents {
+                self.handle(Input::Alert(AlertInput::Acknowledge { id, by: by.into() }), now);
+            }
+        }
+        open
     }
 
     fn on_store(&mut self, event: StoreEvent, now: MonoTime) {
@@ -324,7 +354,6 @@ impl Driver {
                 tracing::info!("history resumed");
                 self.history = HistoryHealth::Kept;
             }
-            StoreEvent::Notices(notices) => tracing::info!("{} notices", notices.len()),
             StoreEvent::HistorySetAside { why } => {
                 tracing::error!("{why}");
                 self.info.banners.push(why);
@@ -335,6 +364,9 @@ impl Driver {
                 };
                 let identities = self.fleet.agents().filter_map(|(_, agent)| identity(agent));
                 self.history_rows.extend(identities);
+                let incidents = self.fleet.incidents().cloned();
+                let rows = incidents.map(|it| HistoryDbRow::Incident(Box::new(it)));
+                self.history_rows.extend(rows);
             }
             StoreEvent::Condition { about, sentence } => self.info.set_condition(about, sentence),
             StoreEvent::ControlPaused { why } => {

@@ -4,14 +4,15 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, mpsc};
 
-use heartline_fleet::{CommandRequest, HealthRules};
+use heartline_fleet::{AlertInput, CommandRequest, HealthRules};
 use heartline_operator::message::{
     AgentDetail, AgentEntry, CollectorStatus, CommandOutcome, ErrorCode, FleetDelta,
 };
-use heartline_vocabulary::ForgetRefusal;
+use heartline_vocabulary::{ForgetRefusal, IncidentId};
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::oneshot;
 
+use crate::alert::OpenIncident;
 use crate::store::{StoreEvent, StoreEventSink};
 
 /// The sender of one reply.
@@ -56,6 +57,16 @@ pub enum DriverRequest {
     },
     /// Judge by other rules from now on.
     Rules(HealthRules),
+    /// What alerts go by from now on.
+    Alert(AlertInput),
+    /// The incidents that go on.
+    Incidents(ReplyTo<Vec<OpenIncident>>),
+    /// Take care of incidents, of all or of none. Answered with those that go on.
+    Acknowledge {
+        incidents: Vec<IncidentId>,
+        by: Box<str>,
+        reply_to: ReplyTo<Vec<IncidentId>>,
+    },
     /// Commit everything and end.
     End,
 }

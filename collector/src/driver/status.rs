@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use heartline_fleet::{Agent, MonoTime};
-use heartline_operator::message::CollectorStatus;
+use heartline_operator::message::{AlertSummary, CollectorStatus};
+use heartline_vocabulary::Severity;
 
 use super::Driver;
 use crate::serve::ConnectionCounterCells;
@@ -126,6 +127,18 @@ impl Driver {
         })
     }
 
+    fn alert_summary(&self) -> AlertSummary {
+        let unacknowledged = || self.fleet.incidents().filter(|it| it.acknowledged.is_none());
+        let critical = unacknowledged().filter(|it| it.severity == Severity::Critical);
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        AlertSummary {
+            open: count(self.fleet.incidents().count()),
+            unacknowledged: count(unacknowledged().count()),
+            newest_critical: critical.last().map(|incident| incident.id),
+            ..AlertSummary::default()
+        }
+    }
+
     pub(super) fn status(&self, now: MonoTime) -> CollectorStatus {
         let (summary, counters) = (self.fleet.state_counts(), self.fleet.counters());
         let paused = self.info.control_paused.iter();
@@ -154,6 +167,7 @@ impl Driver {
                 .chain(limits)
                 .collect(),
             connections: self.info.connections.read(),
+            alerts: self.alert_summary(),
         }
     }
 }

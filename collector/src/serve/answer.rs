@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::ServerContext;
 use super::access::SocketRole;
+use super::alert;
 use super::backup;
 use super::connection::ReplyWriter;
 use super::history;
@@ -105,6 +106,10 @@ async fn reply(
             may_control(operator)?;
             forget(command, operator, context).await
         }
+        Request::Alerts(_)
+        | Request::Acknowledge { .. }
+        | Request::Silence(_)
+        | Request::TestSink { .. } => alert::answer(request, operator, context).await,
         Request::Note(command) => {
             may_control(operator)?;
             history::note(command, operator, context).await

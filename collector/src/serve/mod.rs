@@ -2,6 +2,7 @@
 //! on a thread of its own and sends requests to the driver.
 
 mod access;
+mod alert;
 mod answer;
 mod authorizer;
 mod backup;
@@ -44,6 +45,7 @@ pub use socket_dir::open_to_operators;
 use heartline_operator::message::ErrorCode;
 use socket_file::SocketFile;
 
+use crate::alert::AlertDesk;
 use crate::driver::DriverHandle;
 use crate::keys::CollectorKeys;
 use crate::private::private_dir;
@@ -73,6 +75,7 @@ pub struct ServerContext {
     pub data_dir: Arc<Path>,
     pub backups: JobSlot,
     pub incidents: JobSlot,
+    pub alerts: Arc<AlertDesk>,
 }
 
 /// Why operators can't be served.

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
     use crate::clock::{self, WallClockAnchor};
     use crate::driver::driver_channel;
-    use crate::store::{ReaderPoolConfig, Store, StoreConfig};
+    use crate::store::{ReaderPoolConfig, Store, StoreConfig, StoreSinks};
 
     const WAIT: Duration = Duration::from_secs(30);
 
@@ -201,7 +201,12 @@ mod tests {
     async fn an_agent_that_went_silent_loses_its_work_of_the_last_hour() {
         let dir = tempfile::tempdir().unwrap();
         let config = StoreConfig { data_dir: dir.path().into(), retention: Retention::default() };
-        let (_store, _) = Store::open(&config, WallClockAnchor::read(), Arc::new(drop)).unwrap();
+        let (_store, _) = Store::open(
+            &config,
+            WallClockAnchor::read(),
+            StoreSinks::without_alerts(Arc::new(drop)),
+        )
+        .unwrap();
         let (driver, inbox) = driver_channel().unwrap();
         thread::spawn(move || {
             // Ends with the test's process.

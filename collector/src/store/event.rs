@@ -20,8 +20,6 @@ pub enum StoreEvent {
         why: String,
     },
     HistoryResumed,
-    /// Notices that are to be sent now: they are on disk, or history is paused and they can't wait for it.
-    Notices(Vec<OutboxNotice>),
     /// `history.db` was found damaged and was replaced by an empty one.
     HistorySetAside {
         why: String,
@@ -56,3 +54,20 @@ pub enum StoreEvent {
 
 /// Receives the events. Called by the writer threads, which wait for it.
 pub type StoreEventSink = Arc<dyn Fn(StoreEvent) + Send + Sync>;
+
+/// Receives notices that are to be sent now: they are on disk, or history is paused and they can't wait for it.
+pub type NoticeSink = Arc<dyn Fn(Vec<OutboxNotice>) + Send + Sync>;
+
+/// Whom the writer threads report to.
+#[derive(Clone)]
+pub struct StoreSinks {
+    pub notify: StoreEventSink,
+    pub release: NoticeSink,
+}
+
+impl StoreSinks {
+    /// Reports to `notify` what is durable, and to nobody what is to be told.
+    pub fn without_alerts(notify: StoreEventSink) -> Self {
+        Self { notify, release: Arc::new(drop) }
+    }
+}

@@ -37,9 +37,11 @@ mod store;
 mod tests;
 
 pub use backup::{BackupError, BackupJob};
-pub use control::{TokenChange, TokenChangeError, TokenChangeKind};
+pub use control::{
+    SilenceChange, SilenceError, StoredSilence, TokenChange, TokenChangeError, TokenChangeKind,
+};
 pub use error::StoreError;
-pub use event::{StoreEvent, StoreEventSink};
+pub use event::{NoticeSink, StoreEvent, StoreEventSink, StoreSinks};
 pub use history::{DeliveryRow, NewNote, NoteError, OutboxNotice};
 pub use incident::{IncidentError, IncidentFile, IncidentFileError, IncidentInfo, IncidentJob};
 pub use lock::{DataDirLock, DataDirLockError};

@@ -77,7 +77,7 @@ pub(super) fn open(data_dir: &Path, anchor: WallClockAnchor) -> Result<OpenDatab
         next_id: restore::next_id(&control, &history),
         agents: restore::merge(control, &history, anchor),
         last_alive: last_alive.map(|alive| alive.mono(anchor)),
-        alerts: RestoredAlerts::read(&history_conn, anchor).map_err(failed)?,
+        alerts: RestoredAlerts::read(&control_conn, &history_conn, anchor).map_err(failed)?,
         revocations,
         banners,
     };

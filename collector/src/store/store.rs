@@ -13,10 +13,11 @@ use tokio::sync::oneshot;
 
 use super::commit_number::CommitNumbers;
 use super::control::{
-    AnchoredRow, ControlWrite, ControlWriter, RowBuffer, TokenChange, TokenChangeError,
+    AnchoredRow, ControlWrite, ControlWriter, RowBuffer, SilenceChange, SilenceError, TokenChange,
+    TokenChangeError,
 };
 use super::error::StoreError;
-use super::event::StoreEventSink;
+use super::event::{NoticeSink, StoreEventSink, StoreSinks};
 use super::file::{CONTROL_FILE, HISTORY_FILE};
 use super::history::{DeliveryRow, HistoryBatch, HistoryWriter, NewNote, NoteError};
 use super::queue::{FlushMode, WriteQueue};
@@ -43,6 +44,7 @@ pub struct StoreConfig {
 #[derive(Clone)]
 pub(super) struct WriterContext {
     pub(super) notify: StoreEventSink,
+    pub(super) release: NoticeSink,
     pub(super) numbers: Arc<CommitNumbers>,
     pub(super) retention: Retention,
     pub(super) retention_clock: RetentionClock,
@@ -69,7 +71,7 @@ impl Store {
     pub fn open(
         config: &StoreConfig,
         anchor: WallClockAnchor,
-        notify: StoreEventSink,
+        StoreSinks { notify, release }: StoreSinks,
     ) -> Result<(Self, RestoredState), StoreError> {
         let control_path = config.data_dir.join(CONTROL_FILE);
         let history_path = config.data_dir.join(HISTORY_FILE);
@@ -88,6 +90,7 @@ impl Store {
             RetentionClock::new(last_alive, boot_id, clock::now(), clock::wall_ms());
         let shared = WriterContext {
             notify,
+            release,
             numbers: Arc::new(numbers),
             retention: config.retention,
             retention_clock,
@@ -249,6 +252,15 @@ impl StoreHandle {
         let (reply_to, reply) = oneshot::channel();
         self.control.push(ControlWrite::Token(change, reply_to), 1, FlushMode::Immediate);
         reply.await.unwrap_or(Err(TokenChangeError::Closed))
+    }
+
+    /// Stores a change of silences; returns its number once it is on disk.
+    ///
+    /// # Errors [`SilenceError`]
+    pub async fn change_silence(&self, change: SilenceChange) -> Result<i64, SilenceError> {
+        let (reply_to, reply) = oneshot::channel();
+        self.control.push(ControlWrite::Silence(change, reply_to), 1, FlushMode::Immediate);
+        reply.await.unwrap_or(Err(SilenceError::Closed))
     }
 
     /// Stores how far notices have come; returns whether that is on disk within `patience`.

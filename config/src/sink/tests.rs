@@ -116,6 +116,8 @@ fn a_secret_that_can_not_be_read_is_named_at_start() {
     let error = file.sink[0].read(|_| None).unwrap_err().to_string();
     assert_eq!(error, "the environment variable HOOK, the url of sink \"a\", is not set");
     let error = file.sink[0].read(|_| Some("SECRET".into())).unwrap_err().to_string();
-    assert!(error.starts_with("the environment variable HOOK, the url of sink \"a\": expected a URL"));
+    assert!(
+        error.starts_with("the environment variable HOOK, the url of sink \"a\": expected a URL")
+    );
     assert!(!error.contains("SECRET"));
 }

@@ -4,6 +4,7 @@ use heartline_vocabulary::IncidentId;
 
 use super::World;
 use super::incident::Incident;
+use super::notice::IncidentFacts;
 use super::rules::{AlertRules, Silence};
 use crate::fleet::Fleet;
 use crate::output::Output;
@@ -32,6 +33,12 @@ impl Fleet {
     /// Returns the incidents that go on, in the order in which they began.
     pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
         self.alerts.incidents()
+    }
+
+    /// Returns what is known of the incidents that go on, in the order in which they began.
+    pub fn incident_facts(&self, now: MonoTime) -> Vec<IncidentFacts> {
+        let world = World { agents: &self.agents, context: &self.context };
+        self.incidents().map(|incident| IncidentFacts::of(incident, &world, now)).collect()
     }
 
     /// Returns the rules of alerting.

@@ -23,7 +23,8 @@ mod predicate;
 pub use error::FilterError;
 pub use field::{FilterFieldHelp, FilterFieldKind, fields};
 
-use crate::message::{AgentEntry, Event};
+use crate::message::{AgentEntry, AgentVitals, Event, RecentWork};
+use heartline_vocabulary::{AgentRowId, AgentStatus, Identity};
 use input::FilterInput;
 use predicate::FieldPredicate;
 
@@ -71,6 +72,32 @@ impl Filter {
     /// of a whole range of time can't tell, such as a state.
     pub fn find_changing_field(&self) -> Option<&'static str> {
         self.expression.find_field(&|field| !field::IDENTITY_FIELDS.contains(&field))
+    }
+
+    /// Returns the first field that it reads and that is none of an agent's name and identity, its state, and the
+    /// reason for that.
+    pub fn find_field_beyond_status(&self) -> Option<&'static str> {
+        let is_beyond = |field: &str| {
+            !field::IDENTITY_FIELDS.contains(&field) && !matches!(field, "state" | "reason")
+        };
+        self.expression.find_field(&is_beyond)
+    }
+
+    /// Returns true when an agent matches of which nothing is known but what it is and its status.
+    pub fn matches_status(
+        &self,
+        agent: &str,
+        identity: Option<&Identity>,
+        status: AgentStatus,
+    ) -> bool {
+        let entry = AgentEntry {
+            id: AgentRowId::default(),
+            agent: agent.to_owned(),
+            identity: identity.cloned().unwrap_or_default(),
+            vitals: AgentVitals::of_past(status, 0, 0),
+            work: RecentWork::default(),
+        };
+        self.matches(&entry, 0)
     }
 
     /// Returns true when an agent matches, at the collector's time `now_ms`.

@@ -3,6 +3,8 @@
 use heartline_vocabulary::{ConnectionCounters, DatagramCounters, StateCounts};
 use serde::{Deserialize, Serialize};
 
+use super::alert::AlertSummary;
+
 /// The collector's own status.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CollectorStatus {
@@ -25,6 +27,7 @@ pub struct CollectorStatus {
     /// Warnings for operators: a clipped receive buffer, a database set aside.
     pub banners: Vec<String>,
     pub connections: ConnectionCounters,
+    pub alerts: AlertSummary,
 }
 
 /// How long after its end a gap still counts as trouble of the collector.

@@ -8,6 +8,7 @@
 mod agent;
 mod agent_history;
 mod agent_names;
+mod alert;
 mod backup;
 mod collector;
 mod command;
@@ -31,6 +32,10 @@ pub use agent_history::{
     HistoryStep, STEPS_MAX, StateTimes,
 };
 pub use agent_names::{AGENT_NAMES_MAX, AgentNamesQuery};
+pub use alert::{
+    AlertQuery, AlertReport, AlertSummary, DeliveryReport, INCIDENTS_MAX, IncidentReport,
+    NoticeReport, SILENCE_REASON_MAX, SILENCES_MAX, Silence, SilenceCommand, SinkReport,
+};
 pub use backup::{BackupCommand, BackupFile, BackupSummary, BackupUpdate};
 pub use collector::{CollectorStatus, HistoryHealth};
 pub use command::{
@@ -56,7 +61,7 @@ pub use timeline::{
     TIMELINE_ROWS_MAX, Timeline, TimelineCell, TimelineQuery, TimelineRow, precedence,
 };
 
-use heartline_vocabulary::AgentRowId;
+use heartline_vocabulary::{AgentRowId, IncidentId};
 use serde::{Deserialize, Serialize};
 
 /// Version of these messages. A client and a collector of different versions refuse each other.
@@ -133,6 +138,15 @@ pub enum Request {
     Command(AgentCommand),
     /// Write on an outage ([`Reply::Noted`]). Control socket only.
     Note(NoteCommand),
+    /// Incidents, who was told of them, sinks and silences ([`Reply::Alerts`]).
+    Alerts(AlertQuery),
+    /// Take care of incidents ([`Reply::Acknowledged`]). Control socket only.
+    Acknowledge { incidents: Vec<IncidentId> },
+    /// Silence agents, or end that ([`Reply::Silenced`]). Control socket only.
+    Silence(SilenceCommand),
+    /// Send a notice of no incident to a sink, and say what became of it ([`Reply::SinkTested`]). Control
+    /// socket only.
+    TestSink { sink: String },
     /// Remove retired agents ([`Reply::Forgotten`]); their history stays. Control socket only.
     Forget(ForgetCommand),
     /// Names that the request of the same id, which follows, begins with: one frame is too short for
@@ -208,6 +222,14 @@ pub enum Reply {
     Command(CommandOutcome),
     /// To [`Request::Note`]: the note is on disk.
     Noted,
+    /// To [`Request::Alerts`].
+    Alerts(Box<AlertReport>),
+    /// To [`Request::Acknowledge`]: those that go on and are known, durably.
+    Acknowledged { incidents: Vec<IncidentId> },
+    /// To [`Request::Silence`]: the number of the silence, durably.
+    Silenced { id: i64 },
+    /// To [`Request::TestSink`]: what the sink answered; an error says why it did not take it.
+    SinkTested { answer: String },
     /// To [`Request::Forget`]: the agents that were removed.
     Forgotten { agents: Vec<String> },
     /// To [`Request::Token`].

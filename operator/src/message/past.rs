@@ -81,7 +81,7 @@ impl PastAgent {
 
 impl AgentVitals {
     /// Returns vitals of which only the status is known.
-    pub(super) fn of_past(status: AgentStatus, since_ms: i64, starts: u32) -> Self {
+    pub(crate) fn of_past(status: AgentStatus, since_ms: i64, starts: u32) -> Self {
         let AgentStatus { state, reason } = status;
         Self {
             state,

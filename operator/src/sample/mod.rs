@@ -1,11 +1,13 @@
 //! A small fleet in every state, always the same, for the tests of this and other packages.
 
+mod alert;
 mod chart;
 mod event;
 mod history;
 #[cfg(test)]
 mod message;
 
+pub use alert::{alert_report, incident_id, notice};
 pub use chart::agent_charts;
 pub use event::{crash, events, events_of_every_kind, late_transition};
 pub use history::{agent_history, fleet_history, incident_contents, outages, past_fleet, timeline};
@@ -271,6 +273,7 @@ pub fn collector(fleet: &[AgentEntry]) -> CollectorStatus {
         gaps: 1,
         banners: Vec::new(),
         connections: ConnectionCounters { served: 12, ..ConnectionCounters::default() },
+        alerts: AlertSummary::default(),
     }
 }
 

@@ -14,9 +14,9 @@ use heartline_operator::message::Incident;
 use heartline_vocabulary::{IncidentId, ScopeKind, Severity};
 use serde_json::{Value, json};
 
+use crate::CollectorLabel;
 use crate::http::HttpRequest;
 use crate::text::{Message, TextFormat, clean, rfc3339, verbatim};
-use crate::CollectorLabel;
 
 /// Time until an alert that is not sent again ends: Alertmanager would otherwise tell of an end when it is
 /// the collector that has died.
@@ -50,7 +50,12 @@ impl AlertmanagerFormat {
     }
 
     /// Returns the alerts of an incident; of a higher severity also the end of the lower one.
-    pub(crate) fn alerts(&mut self, incident: &Incident, message: &Message, now_ms: i64) -> Vec<Value> {
+    pub(crate) fn alerts(
+        &mut self,
+        incident: &Incident,
+        message: &Message,
+        now_ms: i64,
+    ) -> Vec<Value> {
         let labels = self.labels_of(incident);
         let ends_ms = incident.ended_ms.unwrap_or(now_ms + ENDS_AFTER_MS);
         let text = TextFormat { limit: DESCRIPTION_MAX, measure: str::len, escape: verbatim };

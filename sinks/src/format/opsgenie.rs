@@ -35,14 +35,21 @@ impl HttpFormat for OpsgenieFormat {
         let grown = format!("{alias}-grown");
         match message.kind {
             NoticeKind::Reminder => Vec::new(),
-            NoticeKind::Test => vec![self.create(input, &message.id, "P5"), self.close(&message.id)],
+            NoticeKind::Test => {
+                vec![self.create(input, &message.id, "P5"), self.close(&message.id)]
+            }
             NoticeKind::Resolved if is_over_untold(input.delivery) => {
                 vec![self.create(input, alias, "P5"), self.close(alias)]
             }
-            NoticeKind::Resolved | NoticeKind::Merged => vec![self.close(alias), self.close(&grown)],
+            NoticeKind::Resolved | NoticeKind::Merged => {
+                vec![self.close(alias), self.close(&grown)]
+            }
             NoticeKind::Updated => vec![self.create(input, &grown, priority(message.tone))],
             NoticeKind::Digest => self.digest(input),
-            NoticeKind::Opened | NoticeKind::Escalated | NoticeKind::Flapping | NoticeKind::Settled => {
+            NoticeKind::Opened
+            | NoticeKind::Escalated
+            | NoticeKind::Flapping
+            | NoticeKind::Settled => {
                 vec![self.create(input, alias, priority(message.tone))]
             }
         }
@@ -73,7 +80,8 @@ impl OpsgenieFormat {
         });
         if let Some(last) = delivery.notices.last().filter(|_| delivery.form == Form::Full) {
             // The message is short: the description repeats it whole.
-            alert["description"] = json!(TextFormat { limit: DESCRIPTION_MAX, ..text }.whole(message));
+            alert["description"] =
+                json!(TextFormat { limit: DESCRIPTION_MAX, ..text }.whole(message));
             alert["tags"] = json!(["heartline", last.incident.scope.kind.name()]);
             alert["details"] = json!({
                 "incident": last.incident.id.to_string(),

@@ -40,14 +40,21 @@ impl HttpFormat for PagerDutyFormat {
         let grown = format!("{key}-grown");
         match message.kind {
             NoticeKind::Reminder => Vec::new(),
-            NoticeKind::Test => vec![self.trigger(input, &message.id, "info"), self.resolve(&message.id)],
+            NoticeKind::Test => {
+                vec![self.trigger(input, &message.id, "info"), self.resolve(&message.id)]
+            }
             NoticeKind::Resolved if is_over_untold(input.delivery) => {
                 vec![self.trigger(input, key, "info"), self.resolve(key)]
             }
-            NoticeKind::Resolved | NoticeKind::Merged => vec![self.resolve(key), self.resolve(&grown)],
+            NoticeKind::Resolved | NoticeKind::Merged => {
+                vec![self.resolve(key), self.resolve(&grown)]
+            }
             NoticeKind::Updated => vec![self.trigger(input, &grown, severity(message.tone))],
             NoticeKind::Digest => self.digest(input),
-            NoticeKind::Opened | NoticeKind::Escalated | NoticeKind::Flapping | NoticeKind::Settled => {
+            NoticeKind::Opened
+            | NoticeKind::Escalated
+            | NoticeKind::Flapping
+            | NoticeKind::Settled => {
                 vec![self.trigger(input, key, severity(message.tone))]
             }
         }
@@ -80,7 +87,8 @@ impl PagerDutyFormat {
             payload["component"] = json!(clean(&last.incident.scope.name));
             payload["class"] = json!(last.incident.worst.state.name());
             let details = TextFormat { limit: DETAILS_MAX, ..summary }.body(message);
-            payload["custom_details"] = json!({ "details": details, "incident": last.incident.id.to_string() });
+            payload["custom_details"] =
+                json!({ "details": details, "incident": last.incident.id.to_string() });
         }
         self.event("trigger", key, &json!({ "payload": payload, "client": "Heartline" }))
     }
@@ -96,7 +104,8 @@ impl PagerDutyFormat {
         for (name, value) in more.as_object().into_iter().flatten() {
             event[name] = value.clone();
         }
-        let url = Secret::new(format!("{}/v2/enqueue", self.events_url.expose().trim_end_matches('/')));
+        let url =
+            Secret::new(format!("{}/v2/enqueue", self.events_url.expose().trim_end_matches('/')));
         HttpRequest::post_json(url, &event)
     }
 }

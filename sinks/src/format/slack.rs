@@ -51,9 +51,10 @@ impl HttpFormat for SlackFormat {
     /// Slack says `ok`, and nothing else is a success.
     fn outcome(&self, answer: &HttpAnswer, now_ms: i64) -> Outcome {
         match classify(answer, now_ms) {
-            Outcome::Delivered { .. } if answer.body.trim() != "ok" => {
-                Outcome::unknown(format!("expected Slack to say ok, found {}", cut(&answer.kept(), 100)))
-            }
+            Outcome::Delivered { .. } if answer.body.trim() != "ok" => Outcome::unknown(format!(
+                "expected Slack to say ok, found {}",
+                cut(&answer.kept(), 100)
+            )),
             outcome => outcome,
         }
     }

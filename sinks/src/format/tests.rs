@@ -97,9 +97,10 @@ fn check_limits(name: &str, body: &Value) {
             // Our own date is the only thing that is not escaped.
             strings(&json!([body["text"], blocks[1]]), "", &mut |_, text| {
                 assert!(!text.contains('<') && !text.contains('>'), "{text}");
-                let entity = text.split('&').skip(1).all(|it| {
-                    ["amp;", "lt;", "gt;"].iter().any(|entity| it.starts_with(entity))
-                });
+                let entity = text
+                    .split('&')
+                    .skip(1)
+                    .all(|it| ["amp;", "lt;", "gt;"].iter().any(|entity| it.starts_with(entity)));
                 assert!(entity, "{text}");
             });
         }
@@ -177,9 +178,16 @@ fn each_service_is_sent_what_it_documents() {
             for request in requests(format.as_ref(), &[sample::notice(kind)], Form::Full) {
                 let body: Value = serde_json::from_slice(&request.body).unwrap();
                 let body = serde_json::to_string_pretty(&body).unwrap();
-                let headers = request.headers.iter().map(|(name, value)| format!("{name}: {}\n", value.expose()));
+                let headers = request
+                    .headers
+                    .iter()
+                    .map(|(name, value)| format!("{name}: {}\n", value.expose()));
                 let headers: String = headers.collect();
-                all += &format!("--- {name} {}: {}\n{headers}{body}\n", kind.name(), request.url.expose());
+                all += &format!(
+                    "--- {name} {}: {}\n{headers}{body}\n",
+                    kind.name(),
+                    request.url.expose()
+                );
             }
         }
     }
@@ -205,7 +213,11 @@ fn pagers_open_and_close_the_same_alert() {
         let format = PagerDutyFormat { events_url: url(), key: Secret::new("K") };
         let event = |it: &Value| {
             let severity = it["payload"]["severity"].as_str().unwrap_or("-");
-            format!("{} {} {severity}", it["event_action"].as_str().unwrap(), it["dedup_key"].as_str().unwrap())
+            format!(
+                "{} {} {severity}",
+                it["event_action"].as_str().unwrap(),
+                it["dedup_key"].as_str().unwrap()
+            )
         };
         bodies(&format, notices, Form::Full).iter().map(event).collect()
     };

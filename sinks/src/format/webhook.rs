@@ -106,9 +106,9 @@ pub(crate) fn document_bytes(input: FormatInput<'_>) -> Vec<u8> {
 fn document(input: FormatInput<'_>, listed: usize) -> Value {
     let FormatInput { message, delivery, label } = input;
     let Some(last) = delivery.notices.last() else { return Value::Null };
-    let told = delivery.notices.iter().map(|it| {
-        json!({ "id": it.id.to_string(), "kind": it.kind.name(), "at": rfc3339(it.at_ms) })
-    });
+    let told = delivery.notices.iter().map(
+        |it| json!({ "id": it.id.to_string(), "kind": it.kind.name(), "at": rfc3339(it.at_ms) }),
+    );
     let lines = message.lines.iter().map(|it| (it.label.to_lowercase(), json!(it.text)));
     let mut data = json!({
         "id": message.id,
@@ -120,7 +120,8 @@ fn document(input: FormatInput<'_>, listed: usize) -> Value {
         "stored": delivery.is_stored,
     });
     if last.kind == NoticeKind::Digest {
-        let incidents = last.listed.iter().take(listed).map(|it| incident(it, &message.incident_key));
+        let incidents =
+            last.listed.iter().take(listed).map(|it| incident(it, &message.incident_key));
         data["incidents"] = incidents.collect();
         data["left_off"] = json!(last.listed.len().saturating_sub(listed));
     } else {

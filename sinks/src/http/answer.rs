@@ -53,7 +53,7 @@ pub(crate) fn classify(answer: &HttpAnswer, now_ms: i64) -> Outcome {
         }
         408 | 425 | 429 | 500..=599 => {
             Outcome::Retry { after: answer.pause(now_ms), arrival: Arrival::No, why }
-        },
+        }
         400 | 413 | 422 => Outcome::MessageRefused { why },
         410 => Outcome::SinkRefused { why, permanence: Permanence::Final },
         401..=499 => Outcome::SinkRefused { why, permanence: Permanence::UntilRepaired },
@@ -133,7 +133,10 @@ mod tests {
         let location = Some("https://other.example/hook/SECRETSECRET".to_owned());
         let outcome = classify(&HttpAnswer { location, ..answer(302) }, 0);
         let why = outcome.why().unwrap();
-        assert!(why.contains("redirects to https://other.example/…CRET") && !why.contains("SECRET"), "{why}");
+        assert!(
+            why.contains("redirects to https://other.example/…CRET") && !why.contains("SECRET"),
+            "{why}"
+        );
     }
 
     #[test]

@@ -70,7 +70,9 @@ impl HttpFailure {
     pub(crate) fn arrival(&self) -> Arrival {
         match self {
             Self::Timeout { .. } | Self::Network { .. } => Arrival::Unknown,
-            Self::Certificate { .. } | Self::NoRoots { .. } | Self::Unreachable { .. } => Arrival::No,
+            Self::Certificate { .. } | Self::NoRoots { .. } | Self::Unreachable { .. } => {
+                Arrival::No
+            }
         }
     }
 }
@@ -140,17 +142,20 @@ impl HttpClient {
         if !is_plain && !self.has_roots {
             return Err(HttpFailure::NoRoots { host });
         }
-        let mut builder = Request::builder().uri(request.url.expose()).method(match request.method {
-            HttpMethod::Get => "GET",
-            HttpMethod::Post => "POST",
-        });
+        let mut builder =
+            Request::builder().uri(request.url.expose()).method(match request.method {
+                HttpMethod::Get => "GET",
+                HttpMethod::Post => "POST",
+            });
         for (name, value) in &request.headers {
             builder = builder.header(*name, value.expose());
         }
-        let failed = |detail: &str| HttpFailure::Network { host: host.clone(), detail: detail.into() };
+        let failed =
+            |detail: &str| HttpFailure::Network { host: host.clone(), detail: detail.into() };
         let answer = match request.method {
             HttpMethod::Get => {
-                let request = builder.body(()).map_err(|_| failed("its URL or a header is malformed"))?;
+                let request =
+                    builder.body(()).map_err(|_| failed("its URL or a header is malformed"))?;
                 self.agent.run(request)
             }
             HttpMethod::Post => {
@@ -192,7 +197,10 @@ impl HttpClient {
                 }
             }
             ureq::Error::HostNotFound => {
-                return HttpFailure::Unreachable { host, detail: "there is no such host".to_owned() };
+                return HttpFailure::Unreachable {
+                    host,
+                    detail: "there is no such host".to_owned(),
+                };
             }
             ureq::Error::LargeResponseHeader(..) => "the head of its answer is too long".to_owned(),
             ureq::Error::Protocol(error) => format!("its answer is no HTTP: {error}"),
@@ -201,7 +209,9 @@ impl HttpClient {
             ureq::Error::BadUri(_) | ureq::Error::RequireHttpsOnly(_) | ureq::Error::Http(_) => {
                 "its URL or a header is malformed".to_owned()
             }
-            other => other.source().map_or_else(|| "the connection failed".to_owned(), ToString::to_string),
+            other => other
+                .source()
+                .map_or_else(|| "the connection failed".to_owned(), ToString::to_string),
         };
         HttpFailure::Network { host, detail: clean_to(&detail, DETAIL_MAX) }
     }

@@ -45,12 +45,18 @@ pub(super) fn of(
         // Of a sink that works again, it is what was wrong.
         let is_old = is_over && incident.scope.kind == ScopeKind::Sink;
         add("Note", incident.remark.as_deref().filter(|_| !is_old).map(clean));
-        add("Ack", incident.acknowledged.as_ref().filter(|_| !is_over).map(|it| {
-            format!("by {} at {}", clean(&it.by), times.at(it.at_ms))
-        }));
+        add(
+            "Ack",
+            incident
+                .acknowledged
+                .as_ref()
+                .filter(|_| !is_over)
+                .map(|it| format!("by {} at {}", clean(&it.by), times.at(it.at_ms))),
+        );
     }
     if delivery.notices.len() > 1 {
-        let told = delivery.notices.iter().map(|it| format!("{} {}", it.kind.name(), times.at(it.at_ms)));
+        let told =
+            delivery.notices.iter().map(|it| format!("{} {}", it.kind.name(), times.at(it.at_ms)));
         add("Late", Some(format!("this stands for {}", told.collect::<Vec<_>>().join(", "))));
     }
     if last.kind == NoticeKind::Test {
@@ -129,7 +135,8 @@ fn last_said(member: &IncidentMember, times: Times<'_>) -> Option<String> {
     if member.in_flight > 0 {
         let oldest = member.oldest_task_ms.map(|it| format!(" for {}", times.ago(it)));
         let tasks = if member.in_flight == 1 { "1 task" } else { "tasks" };
-        let count = if member.in_flight == 1 { String::new() } else { format!("{} ", member.in_flight) };
+        let count =
+            if member.in_flight == 1 { String::new() } else { format!("{} ", member.in_flight) };
         parts.push(format!("{count}{tasks} in flight{}", oldest.unwrap_or_default()));
     }
     (!parts.is_empty()).then(|| parts.join(", "))
@@ -140,11 +147,14 @@ fn how_far(incident: &Incident) -> Option<String> {
     match incident.scope.kind {
         ScopeKind::Agent if counts.of > 1 => {
             let member = incident.members.first()?;
-            let place = member.host.as_deref().map_or("here".to_owned(), |it| format!("on {}", clean(it)));
+            let place =
+                member.host.as_deref().map_or("here".to_owned(), |it| format!("on {}", clean(it)));
             Some(format!("only this one of {} {place}", counts.of))
         }
         ScopeKind::Agent | ScopeKind::Sink => None,
-        ScopeKind::Collector => Some("the agents may be well: the collector did not hear them".to_owned()),
+        ScopeKind::Collector => {
+            Some("the agents may be well: the collector did not hear them".to_owned())
+        }
         _ if counts.affected > 0 => Some(format!(
             "{} of them only need what is in trouble; {} were in it at some time",
             counts.affected, counts.total

@@ -119,7 +119,9 @@ fn tone(notice: &Notice) -> Tone {
     match (notice.kind, notice.incident.severity) {
         (NoticeKind::Resolved, _) => Tone::Good,
         (NoticeKind::Test | NoticeKind::Merged, _) => Tone::Neutral,
-        (NoticeKind::Digest, _) if notice.listed.iter().all(|it| it.ended_ms.is_some()) => Tone::Good,
+        (NoticeKind::Digest, _) if notice.listed.iter().all(|it| it.ended_ms.is_some()) => {
+            Tone::Good
+        }
         (NoticeKind::Digest, _)
             if notice.listed.iter().any(|it| it.severity == Severity::Critical) =>
         {

@@ -77,7 +77,8 @@ fn a_long_list_is_cut_with_its_count_and_a_command() {
         let listed = body.lines().filter(|it| it.starts_with("- ")).count();
         let last = body.lines().last().unwrap();
         if listed > 0 || limit > 400 {
-            let rest = format!("… and {} more: heartline --ssh ops@collector alerts ", 9_000 - listed);
+            let rest =
+                format!("… and {} more: heartline --ssh ops@collector alerts ", 9_000 - listed);
             assert!(last.starts_with(&rest), "{limit}: {last}");
         }
         assert!(utf16(&body) <= limit);

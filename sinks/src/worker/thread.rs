@@ -128,7 +128,9 @@ impl SinkWorker {
     pub fn enqueue(&self, pending: PendingNotice) {
         let queued_at = self.clock.now();
         let mut inbox = self.shared.lock();
-        if let Some(listed) = inbox.queue.push(QueuedNotice { pending, queued_at, form: Form::Full }) {
+        if let Some(listed) =
+            inbox.queue.push(QueuedNotice { pending, queued_at, form: Form::Full })
+        {
             inbox.status.listed += listed.notices.len() as u64;
             inbox.listed.extend(listed.notices);
         }
@@ -202,7 +204,11 @@ impl WorkerThread {
                     reply(outcome);
                 }
                 Step::Listed(notices) => {
-                    self.record(&notices, DeliveryState::Merged, "part of a list: too many were pending");
+                    self.record(
+                        &notices,
+                        DeliveryState::Merged,
+                        "part of a list: too many were pending",
+                    );
                 }
                 Step::Expire(batch) => self.expire(&batch),
                 Step::Send(batch) => self.send(batch),
@@ -247,7 +253,8 @@ impl WorkerThread {
                 (false, true) => not_before.max(self.next_round),
                 (false, false) => now + WAIT_MAX,
             };
-            inbox = self.wait(inbox, next.saturating_sub(now).clamp(Duration::from_millis(1), WAIT_MAX));
+            inbox = self
+                .wait(inbox, next.saturating_sub(now).clamp(Duration::from_millis(1), WAIT_MAX));
         }
     }
 

@@ -64,7 +64,11 @@ impl WatchedIncidents {
     }
 
     /// Notes who has acknowledged an incident.
-    pub(super) fn acknowledged(&mut self, id: IncidentId, by: heartline_operator::message::Acknowledgement) {
+    pub(super) fn acknowledged(
+        &mut self,
+        id: IncidentId,
+        by: heartline_operator::message::Acknowledgement,
+    ) {
         if let Some(incident) = self.open.get_mut(&id) {
             incident.acknowledged = Some(by);
         }

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use heartline_collector::clock::{WallClockAnchor, wall_ms};
-use heartline_collector::store::{Store, StoreConfig};
+use heartline_collector::store::{Store, StoreConfig, StoreSinks};
 use heartline_config::Retention;
 use heartline_operator::message::{AgentCommand, AgentSelector, HistoryHealth, Reply, Request};
 
@@ -174,7 +174,8 @@ fn write_old_minutes(dir: &Path) {
     let retention = Retention::default();
     let anchor = WallClockAnchor::read();
     let config = StoreConfig { data_dir: dir.to_owned(), retention };
-    let (store, _) = Store::open(&config, anchor, Arc::new(drop)).unwrap();
+    let (store, _) =
+        Store::open(&config, anchor, StoreSinks::without_alerts(Arc::new(drop))).unwrap();
     store.close();
     let conn = Connection::open(dir.join("history.db")).unwrap();
     let first = wall_ms() / 60_000 - 24 * 60;

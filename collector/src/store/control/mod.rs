@@ -5,6 +5,7 @@ mod buffer;
 mod command;
 mod open;
 mod prune;
+pub(super) mod silence;
 mod token;
 mod watch;
 mod writer;
@@ -15,4 +16,5 @@ pub(super) use command::{outcome, restore_commands};
 pub(super) use open::open;
 pub(super) use writer::{ControlWrite, ControlWriter};
 
+pub use silence::{SilenceChange, SilenceError, StoredSilence};
 pub use token::{TokenChange, TokenChangeError, TokenChangeKind};

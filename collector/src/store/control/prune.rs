@@ -18,6 +18,7 @@ pub(super) fn step(
     let audit_ms = oldest_kept_ms(now_ms, retention.events);
     Ok(prune_oldest_command(conn, audit_ms)? > 0
         || prune_token_changes(conn, audit_ms)? > 0
+        || prune_silences(conn, audit_ms)? > 0
         || prune_forgotten(conn, DELETE_DESIRED, retention, now_ms)?)
 }
 
@@ -42,6 +43,12 @@ fn prune_oldest_command(conn: &Connection, before_ms: i64) -> rusqlite::Result<u
     } else {
         execute(conn, "DELETE FROM commands WHERE id = ?1", [id])
     }
+}
+
+fn prune_silences(conn: &Connection, before_ms: i64) -> rusqlite::Result<usize> {
+    let sql = "DELETE FROM silences WHERE id IN \
+               (SELECT id FROM silences WHERE until_ms < ?1 ORDER BY until_ms LIMIT ?2)";
+    execute(conn, sql, params![before_ms, CHUNK_ROWS])
 }
 
 fn prune_token_changes(conn: &Connection, before_ms: i64) -> rusqlite::Result<usize> {

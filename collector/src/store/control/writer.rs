@@ -10,6 +10,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::buffer::AnchoredRow;
+use super::silence::{self, SilenceChange, SilenceError};
 use super::token::{self, TokenChange, TokenChangeError};
 use super::watch::FileWatch;
 use super::{agents, command, prune};
@@ -28,6 +29,8 @@ pub(crate) enum ControlWrite {
     /// Rows of the fleet.
     Rows(Vec<AnchoredRow>),
     Token(TokenChange, oneshot::Sender<Result<(), TokenChangeError>>),
+    /// Replied to with the number of the silence.
+    Silence(SilenceChange, oneshot::Sender<Result<i64, SilenceError>>),
     /// Reply when all rows before are on disk, or why they are not.
     Flush(oneshot::Sender<Result<(), String>>),
 }
@@ -153,6 +156,17 @@ impl ControlWriter {
                 let reply = written
                     .map_err(|source| TokenChangeError::Write { path: path.clone(), source });
                 let _ = reply_to.send(reply);
+            }
+            ControlWrite::Silence(change, reply_to) => {
+                let written = self.commit(|tx| silence::write(tx, &change));
+                let written = written.and_then(|id| self.files.check().map(|()| id));
+                let path = &self.path;
+                let _ = reply_to.send(match (written, change) {
+                    (Ok(Some(id)), _) => Ok(id),
+                    (Ok(None), SilenceChange::End { id, .. }) => Err(SilenceError::Unknown(id)),
+                    (Ok(None), SilenceChange::Begin(_)) => Err(SilenceError::Closed),
+                    (Err(source), _) => Err(SilenceError::Write { path: path.clone(), source }),
+                });
             }
             ControlWrite::Flush(reply_to) => {
                 let written = self.commit(|_| Ok(())).and_then(|()| self.files.check());

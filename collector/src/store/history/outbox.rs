@@ -28,8 +28,6 @@ pub struct DeliveryRow {
     pub notice: NoticeId,
     pub sink: Box<str>,
     pub state: DeliveryState,
-    /// Attempts so far.
-    pub attempts: u32,
     pub at_ms: i64,
     /// What the sink said, or what went wrong. Without secrets.
     pub answer: String,
@@ -68,22 +66,15 @@ pub(super) fn write_deliveries(
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for row in rows {
         let (incident, number) = key(row.notice);
+        let attempts = u32::from(row.state == DeliveryState::Attempted);
         let answer = &row.answer[..row.answer.floor_char_boundary(ANSWER_MAX)];
         execute(
             &tx,
             "INSERT INTO deliveries (incident, number, sink, state, attempts, at_ms, answer) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (incident, number, sink) \
-             DO UPDATE SET state = excluded.state, attempts = excluded.attempts, \
+             DO UPDATE SET state = excluded.state, attempts = attempts + excluded.attempts, \
                 at_ms = excluded.at_ms, answer = excluded.answer",
-            params![
-                incident,
-                number,
-                &*row.sink,
-                row.state.name(),
-                row.attempts,
-                row.at_ms,
-                answer
-            ],
+            params![incident, number, &*row.sink, row.state.name(), attempts, row.at_ms, answer],
         )?;
     }
     tx.commit()

@@ -200,7 +200,7 @@ impl HistoryWriter {
             })
             .collect();
         if !notices.is_empty() {
-            (self.shared.notify)(StoreEvent::Notices(notices));
+            (self.shared.release)(notices);
         }
     }
 

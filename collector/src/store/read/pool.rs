@@ -154,7 +154,7 @@ impl QueryLimit {
 mod tests {
     use super::*;
     use crate::clock::WallClockAnchor;
-    use crate::store::{Store, StoreConfig};
+    use crate::store::{Store, StoreConfig, StoreSinks};
     use heartline_config::Retention;
 
     const LONG: Duration = Duration::from_secs(600);
@@ -163,7 +163,12 @@ mod tests {
     fn data_dir() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         let config = StoreConfig { data_dir: dir.path().into(), retention: Retention::default() };
-        let (store, _) = Store::open(&config, WallClockAnchor::read(), Arc::new(drop)).unwrap();
+        let (store, _) = Store::open(
+            &config,
+            WallClockAnchor::read(),
+            StoreSinks::without_alerts(Arc::new(drop)),
+        )
+        .unwrap();
         store.close();
         dir
     }

@@ -11,8 +11,10 @@ use heartline_protocol::ControlId;
 use heartline_vocabulary::{AgentRowId, Identity, IncidentId};
 use rusqlite::Connection;
 
+use super::control::StoredSilence;
+use super::control::silence;
 use super::history::{self as history_db, AgentRecord, OutboxNotice};
-use crate::clock::WallClockAnchor;
+use crate::clock::{self, WallClockAnchor};
 
 use control::{ControlAgentRow, DesiredStateRow};
 use history::{HistoryAgentRow, SessionRow};
@@ -46,6 +48,8 @@ pub struct RestoredAlerts {
     pub next_id: IncidentId,
     /// What is still to be sent, in order, an entry for each sink.
     pub pending: Vec<OutboxNotice>,
+    /// Those that have not ended by the wall clock.
+    pub silences: Vec<StoredSilence>,
 }
 
 /// A scope whose token of one key epoch is refused.
@@ -56,8 +60,13 @@ pub struct TokenRevocation {
 }
 
 impl RestoredAlerts {
-    pub(super) fn read(conn: &Connection, anchor: WallClockAnchor) -> rusqlite::Result<Self> {
+    pub(super) fn read(
+        control: &Connection,
+        conn: &Connection,
+        anchor: WallClockAnchor,
+    ) -> rusqlite::Result<Self> {
         Ok(Self {
+            silences: silence::read(control, clock::wall_ms())?,
             incidents: history_db::incident::read_open(conn, anchor)?,
             next_id: history_db::incident::next_id(conn)?,
             pending: history_db::outbox::read_pending(conn)?,

@@ -73,6 +73,18 @@ CREATE TABLE token_changes (
 ";
 
 pub(super) const CONTROL_2: &str = "
+-- Of which agents nobody is told for a while. One that was ended has its end in until_ms.
+CREATE TABLE silences (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    filter TEXT NOT NULL,
+    from_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    \"by\" TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    ended_by TEXT
+) STRICT;
+CREATE INDEX silences_by_end ON silences (until_ms);
+
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value INTEGER NOT NULL

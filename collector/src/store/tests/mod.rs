@@ -34,7 +34,10 @@ use heartline_protocol::bucket;
 use heartline_vocabulary::{Action, AgentRowId, CommandTarget, Reason, State, WorkTotals};
 use tempfile::TempDir;
 
-use super::{RestoredState, Store, StoreConfig, StoreError, StoreEvent, StoreReader};
+use super::{
+    OutboxNotice, RestoredState, Store, StoreConfig, StoreError, StoreEvent, StoreReader,
+    StoreSinks,
+};
 use crate::clock::WallClockAnchor;
 
 /// Monotonic zero is 14:30 on the first of April 2026.
@@ -54,6 +57,7 @@ fn at(ms: i64) -> MonoTime {
 struct OpenStore {
     store: Store,
     events: Receiver<StoreEvent>,
+    notices: Receiver<Vec<OutboxNotice>>,
     restored: RestoredState,
     /// Of what is recorded.
     anchor: WallClockAnchor,
@@ -71,8 +75,11 @@ fn try_open_with(dir: &Path, retention: Retention) -> Result<OpenStore, StoreErr
     let (sender, events) = mpsc::channel();
     let config = StoreConfig { data_dir: dir.into(), retention };
     let notify = move |event| drop(sender.send(event));
-    let (store, restored) = Store::open(&config, anchor(), Arc::new(notify))?;
-    Ok(OpenStore { store, events, restored, anchor: anchor() })
+    let (notice_sender, notices) = mpsc::channel();
+    let release = move |notices| drop(notice_sender.send(notices));
+    let sinks = StoreSinks { notify: Arc::new(notify), release: Arc::new(release) };
+    let (store, restored) = Store::open(&config, anchor(), sinks)?;
+    Ok(OpenStore { store, events, notices, restored, anchor: anchor() })
 }
 
 fn open(dir: &Path) -> OpenStore {

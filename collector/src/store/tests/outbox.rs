@@ -11,7 +11,7 @@ use heartline_vocabulary::{
 use rusqlite::Connection;
 
 use super::*;
-use crate::store::{DeliveryRow, OutboxNotice};
+use crate::store::DeliveryRow;
 
 const SILENT: AgentStatus = AgentStatus::unreachable(Reason::Silent);
 
@@ -68,17 +68,13 @@ fn delivery(number: u32, sink: &str, state: DeliveryState) -> DeliveryRow {
         notice: NoticeId { incident: IncidentId(7), number },
         sink: sink.into(),
         state,
-        attempts: 1,
         at_ms: ZERO_MS,
         answer: "200 ok".into(),
     }
 }
 
 fn released(opened: &OpenStore) -> Vec<OutboxNotice> {
-    opened.wait_for(|event| match event {
-        StoreEvent::Notices(notices) => Some(notices),
-        _ => None,
-    })
+    opened.notices.recv_timeout(EVENT_TIMEOUT).expect("they are released in time")
 }
 
 fn incident_row(incident: &Incident) -> HistoryDbRow {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use heartline_collector::clock::{WallClockAnchor, wall_ms};
-use heartline_collector::store::{Store, StoreConfig};
+use heartline_collector::store::{Store, StoreConfig, StoreSinks};
 use heartline_config::Retention;
 use heartline_fleet::{HistoryDbRow, MonoTime, Transition, TransitionCause, WorkRow, WriteTicket};
 use heartline_protocol::bucket;
@@ -46,8 +46,8 @@ impl GeneratedHistory {
         let start_ms = wall_ms() - i64::from(days) * DAY_MS;
         let anchor = WallClockAnchor::new(MonoTime::from_millis(0), start_ms);
         let config = StoreConfig { data_dir: dir.clone(), retention };
-        let (store, _) =
-            Store::open(&config, anchor, Arc::new(drop)).context("can't open a store")?;
+        let (store, _) = Store::open(&config, anchor, StoreSinks::without_alerts(Arc::new(drop)))
+            .context("can't open a store")?;
         let rng = fastrand::Rng::with_seed(0x5eed);
         Ok(Self { dir, store, anchor, agents, days, rng, rows: Vec::new() })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use heartline_collector::clock::{self, WallClockAnchor};
-use heartline_collector::store::{Store, StoreConfig, StoreEvent};
+use heartline_collector::store::{Store, StoreConfig, StoreEvent, StoreSinks};
 use heartline_config::Retention;
 use heartline_fleet::{ControlDbRow, Fleet, HistoryDbRow, Input, MonoTime};
 use tempfile::TempDir;
@@ -36,7 +36,8 @@ impl BenchStore {
         let config =
             StoreConfig { data_dir: dir.path().to_owned(), retention: Retention::default() };
         let notify = Arc::new(move |event| drop(event_sender.send(event)));
-        let (store, _) = Store::open(&config, anchor, notify).context("can't open a store")?;
+        let (store, _) = Store::open(&config, anchor, StoreSinks::without_alerts(notify))
+            .context("can't open a store")?;
         let (history, control) = (Vec::new(), Vec::new());
         Ok(Self { store, events, history, control, anchor, _dir: dir })
     }
