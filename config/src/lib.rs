@@ -19,6 +19,6 @@ pub use file::{
 };
 pub use text::{ConfigError, ConfigText};
 pub use value::{
-    AgentPattern, ConfigString, DurationSetting, IntervalFactor, RestartCount, StringSetting,
-    UserOrGroup, parse_address,
+    AgentPattern, ConfigString, DurationSetting, FailingRate, FailureCount, IntervalFactor,
+    RestartCount, StringSetting, UserOrGroup, parse_address,
 };

@@ -5,7 +5,9 @@ use heartline_protocol::Body;
 use crate::command::CommandRecord;
 
 use crate::agent_table::AgentIndex;
+use crate::latency_limit::LatencyLimits;
 use crate::output::WriteTicket;
+use crate::quality_record::QualityRecord;
 use crate::return_address::ReturnAddress;
 use crate::thresholds::HealthRules;
 use crate::time::MonoTime;
@@ -45,6 +47,8 @@ pub enum Input<'a> {
     Forget(ForgetRequest),
     /// The kernel dropped datagrams since the tick before.
     KernelDrops { count: u64 },
+    /// What an agent's own past says of its latencies in the hour that begins.
+    Baseline { agent: &'a str, limits: LatencyLimits },
     /// New rules: every agent is judged again.
     Rules(HealthRules),
     /// Time has passed, and the socket has been drained.
@@ -117,6 +121,8 @@ pub struct RestoredAgent {
     /// Its sessions, newest first: that one is current.
     pub sessions: Vec<RestoredSession>,
     pub totals: WorkTotals,
+    /// The quality of its work after its last segment.
+    pub quality: QualityRecord,
     /// Its desired state, if one was ever set.
     pub desired: Option<Box<CommandRecord>>,
 }

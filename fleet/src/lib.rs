@@ -20,6 +20,7 @@ mod cause;
 mod command;
 mod context;
 mod crash_loop;
+mod cusum;
 mod flapping;
 mod fleet;
 mod forget;
@@ -27,9 +28,13 @@ mod gap;
 mod identity;
 mod input;
 mod judge;
+mod latency_limit;
 mod message;
 mod output;
+mod pauses;
 mod process;
+mod quality;
+mod quality_record;
 mod rate_limit;
 mod registration;
 mod repeat;
@@ -45,7 +50,7 @@ mod work;
 
 pub use agent::{Agent, CommandProgress};
 pub use agent_table::AgentIndex;
-pub use cause::TransitionCause;
+pub use cause::{BadTasks, TransitionCause};
 pub use command::CommandRecord;
 pub use fleet::{Fleet, FleetConfig};
 pub use gap::TICK_INTERVAL_MAX;
@@ -53,12 +58,14 @@ pub use identity::IdentityInterner;
 pub use input::{
     AgentMessage, CommandRequest, ForgetRequest, Input, RestoredAgent, RestoredSession,
 };
+pub use latency_limit::{LatencyLimit, LatencyLimits};
 pub use output::{
     CommandRow, CommandRowTarget, ControlDbRow, HistoryDbRow, OutgoingAck, OutgoingPush, Output,
     Transition, WorkRow, WriteTicket,
 };
 pub use process::ProcessExit;
+pub use quality_record::{QualityRecord, TestRecord};
 pub use registration::RegistrationLimits;
 pub use return_address::ReturnAddress;
-pub use thresholds::{AgentHealthRule, HealthRules, HealthThresholds};
+pub use thresholds::{AgentHealthRule, HealthRules, HealthThresholds, IdleRule};
 pub use time::MonoTime;

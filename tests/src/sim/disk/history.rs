@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use heartline_fleet::{HistoryDbRow, MonoTime, RestoredSession, WorkRow, WriteTicket};
+use heartline_fleet::{
+    HistoryDbRow, MonoTime, QualityRecord, RestoredSession, WorkRow, WriteTicket,
+};
 
 use heartline_vocabulary::{AgentRowId, AgentStatus, WorkTotals};
 
@@ -14,6 +16,7 @@ pub(in crate::sim) struct AgentHistory {
     pub(super) last_live: Option<MonoTime>,
     pub(super) starts: u32,
     pub(super) work: WorkTotals,
+    pub(super) quality: QualityRecord,
     sessions: Vec<RestoredSession>,
     /// Name and time of first contact.
     registered: Option<(Box<str>, MonoTime)>,
@@ -48,6 +51,7 @@ impl AgentHistory {
             last_live: None,
             starts: 0,
             work: WorkTotals::default(),
+            quality: QualityRecord::default(),
             sessions: Vec::new(),
             registered: None,
             forgotten: false,
@@ -164,6 +168,7 @@ impl HistoryTables {
         }
         session.applied_segment = row.segment;
         past.work = past.work.saturating_add(&row.work);
+        past.quality = row.quality;
         let is_first = self.counted.insert((row.session, row.segment), row.id.0).is_none();
         let (once, again) = self.by_session.entry(row.session).or_default();
         let sum = if is_first { once } else { again };
