@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, mpsc};
 
-use heartline_fleet::{CommandRequest, HealthRules};
+use heartline_fleet::{CommandRequest, HealthRules, LatencyLimits};
 use heartline_operator::message::{
     AgentDetail, AgentEntry, CollectorStatus, CommandOutcome, ErrorCode, FleetDelta,
 };
@@ -54,6 +54,8 @@ pub enum DriverRequest {
         /// A sentence for a banner; `None`: all is well again.
         sentence: Option<String>,
     },
+    /// What agents' own past says of their latencies in this hour.
+    Baselines(Vec<(Box<str>, LatencyLimits)>),
     /// Judge by other rules from now on.
     Rules(HealthRules),
     /// Commit everything and end.

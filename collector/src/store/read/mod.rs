@@ -2,6 +2,7 @@
 
 mod agent_history;
 mod agent_names;
+mod baseline;
 mod event;
 mod fleet_history;
 mod gap;
