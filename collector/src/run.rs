@@ -28,6 +28,7 @@ use crate::private::private_dir;
 use crate::serve::{
     AccessPolicy, ConnectionLimits, ConnectionLog, ConnectionPlaces, JobSlot, OperatorListener,
     PeerAuthorizer, Publisher, ServeError, ServerContext, SocketRole, open_to_operators,
+    publish_baselines,
 };
 use crate::store::{
     DataDirLock, DataDirLockError, ReadError, ReaderPool, ReaderPoolConfig, RestoredState, Store,
@@ -176,6 +177,7 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
     lower_priority(ThreadRole::Operators);
     let (ending_tx, ending_rx) = watch::channel(false);
     runtime.block_on(async {
+        tokio::spawn(publish_baselines(driver_handle.clone(), work_reader.clone()));
         let publisher = Publisher::start(driver_handle.clone(), event_reader, work_reader);
         let keys = Arc::new(keys);
         let handle = driver_handle.clone();

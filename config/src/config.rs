@@ -5,14 +5,17 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use heartline_fleet::{HealthRules, RegistrationLimits};
+use heartline_fleet::{HealthRules, IdleRule, RegistrationLimits};
 use toml::Spanned;
 
 use crate::alerts::AlertsConfig;
 use crate::file::{
     AccessLists, AgentSection, ConfigFile, HealthSection, LimitsSection, RetentionSection,
 };
-use crate::value::{AgentPattern, ConfigString, DurationSetting, IntervalFactor, RestartCount};
+use crate::value::{
+    AgentPattern, ConfigString, DurationSetting, FailingRate, FailureCount, IntervalFactor,
+    RestartCount,
+};
 
 /// What a collector runs with.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +68,11 @@ impl Config {
             stall_after: rule.stall_after.map(duration),
             crash_loop_restarts: rule.crash_loop_restarts.map(RestartCount),
             crash_loop_within: rule.crash_loop_within.map(duration),
+            failing_rate: rule.failing_rate.map(FailingRate),
+            failing_in_a_row: rule.failing_in_a_row.map(FailureCount),
+            idle: rule.idle.map(|idle| idle != IdleRule::Off),
+            slow: rule.slow.map(ConfigString),
+            fast: rule.fast.map(ConfigString),
         });
         ConfigFile {
             listen: Some(unplaced(self.listen.iter().copied().map(ConfigString).collect())),
@@ -76,6 +84,11 @@ impl Config {
                 stall_after: Some(duration(fleet.stall_after)),
                 crash_loop_restarts: Some(RestartCount(fleet.crash_loop_restarts)),
                 crash_loop_within: Some(duration(fleet.crash_loop_within)),
+                failing_rate: Some(FailingRate(fleet.failing_rate)),
+                failing_in_a_row: Some(FailureCount(fleet.failing_in_a_row)),
+                idle: Some(fleet.idle != IdleRule::Off),
+                slow: Some(ConfigString(fleet.slow)),
+                fast: Some(ConfigString(fleet.fast)),
             },
             agent: agent.collect(),
             retention: RetentionSection {

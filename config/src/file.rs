@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use heartline_fleet::{AgentHealthRule, HealthRules, HealthThresholds, RegistrationLimits};
+use heartline_fleet::{
+    AgentHealthRule, HealthRules, HealthThresholds, IdleRule, LatencyLimit, RegistrationLimits,
+};
 use heartline_operator::{CollectorDirectories, DirectoryOverrides, MissingDataDirectory};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -17,8 +19,8 @@ use crate::route::RouteSection;
 use crate::sink::SinkSection;
 use crate::text::{ConfigError, ConfigText};
 use crate::value::{
-    AgentPattern, ConfigString, DurationSetting, IntervalFactor, RestartCount, StringSetting as _,
-    UserOrGroup,
+    AgentPattern, ConfigString, DurationSetting, FailingRate, FailureCount, IntervalFactor,
+    RestartCount, StringSetting as _, UserOrGroup,
 };
 use crate::window::WindowSection;
 
@@ -71,6 +73,11 @@ pub struct HealthSection {
     pub stall_after: Option<ConfigString<DurationSetting<1>>>,
     pub crash_loop_restarts: Option<RestartCount>,
     pub crash_loop_within: Option<ConfigString<DurationSetting<1>>>,
+    pub failing_rate: Option<FailingRate>,
+    pub failing_in_a_row: Option<FailureCount>,
+    pub idle: Option<bool>,
+    pub slow: Option<ConfigString<LatencyLimit>>,
+    pub fast: Option<ConfigString<LatencyLimit>>,
 }
 
 /// `[[agent]]`
@@ -84,6 +91,11 @@ pub struct AgentSection {
     pub stall_after: Option<ConfigString<DurationSetting<1>>>,
     pub crash_loop_restarts: Option<RestartCount>,
     pub crash_loop_within: Option<ConfigString<DurationSetting<1>>>,
+    pub failing_rate: Option<FailingRate>,
+    pub failing_in_a_row: Option<FailureCount>,
+    pub idle: Option<bool>,
+    pub slow: Option<ConfigString<LatencyLimit>>,
+    pub fast: Option<ConfigString<LatencyLimit>>,
 }
 
 /// `[retention]`
@@ -246,6 +258,11 @@ impl HealthSection {
                 .map_or(inherited.crash_loop_restarts, |it| it.0),
             crash_loop_within: { self.crash_loop_within.as_ref() }
                 .map_or(inherited.crash_loop_within, |it| it.0.0),
+            failing_rate: self.failing_rate.map_or(inherited.failing_rate, |it| it.0),
+            failing_in_a_row: self.failing_in_a_row.map_or(inherited.failing_in_a_row, |it| it.0),
+            idle: self.idle.map_or(inherited.idle, idle_rule),
+            slow: self.slow.as_ref().map_or(inherited.slow, |it| it.0),
+            fast: self.fast.as_ref().map_or(inherited.fast, |it| it.0),
         }
     }
 
@@ -272,6 +289,11 @@ impl AgentSection {
             stall_after: self.stall_after.clone(),
             crash_loop_restarts: self.crash_loop_restarts,
             crash_loop_within: self.crash_loop_within.clone(),
+            failing_rate: self.failing_rate,
+            failing_in_a_row: self.failing_in_a_row,
+            idle: self.idle,
+            slow: self.slow.clone(),
+            fast: self.fast.clone(),
         }
     }
 
@@ -284,8 +306,17 @@ impl AgentSection {
             stall_after: self.stall_after.as_ref().map(|it| it.0.0),
             crash_loop_restarts: self.crash_loop_restarts.map(|it| it.0),
             crash_loop_within: self.crash_loop_within.as_ref().map(|it| it.0.0),
+            failing_rate: self.failing_rate.map(|it| it.0),
+            failing_in_a_row: self.failing_in_a_row.map(|it| it.0),
+            idle: self.idle.map(idle_rule),
+            slow: self.slow.as_ref().map(|it| it.0),
+            fast: self.fast.as_ref().map(|it| it.0),
         }
     }
+}
+
+fn idle_rule(is_judged: bool) -> IdleRule {
+    if is_judged { IdleRule::ByPauses } else { IdleRule::Off }
 }
 
 #[cfg(test)]
@@ -368,6 +399,26 @@ mod tests {
             (
                 "[[agent]]\nmatch = \"b\"\ncrash_loop_restarts = \"5\"",
                 "line 3, column 23: invalid type: string \"5\", expected a whole number from 2",
+            ),
+            (
+                "[health]\nfailing_rate = 25",
+                "line 2, column 16: invalid value: floating point `25.0`, expected a share from 0.01 to 0.95, or 0",
+            ),
+            (
+                "[[agent]]\nmatch = \"b\"\nfailing_in_a_row = 1",
+                "line 3, column 20: invalid value: integer `1`, expected a whole number from 2 to 100, or 0",
+            ),
+            (
+                "[health]\nidle = \"off\"",
+                "line 2, column 8: invalid type: string \"off\", expected a boolean",
+            ),
+            (
+                "[health]\nslow = \"often\"",
+                "line 2, column 8: invalid value: string \"often\", expected \"own-past\", \"off\", or a latency",
+            ),
+            (
+                "[[agent]]\nmatch = \"b\"\nfast = \"25h\"",
+                "line 3, column 8: invalid value: string \"25h\", expected \"own-past\"",
             ),
             (&too_many, "line 2002, column 9: expected at most 1000 tables [[agent]]"),
             (

@@ -32,7 +32,7 @@ pub use sink::{MailTarget, SINKS_MAX, SinkConfig, SinkSection, SinkTarget};
 pub use sink_value::{MailTls, PlainText, Region, SinkName, SinkType, UrlText};
 pub use text::{ConfigError, ConfigText};
 pub use value::{
-    AgentPattern, ConfigString, DurationSetting, IntervalFactor, RestartCount, StringSetting,
-    UserOrGroup, parse_address,
+    AgentPattern, ConfigString, DurationSetting, FailingRate, FailureCount, IntervalFactor,
+    RestartCount, StringSetting, UserOrGroup, parse_address,
 };
 pub use window::{TimeOfDay, WindowDay, WindowSection, WindowSpan, ZoneName};

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use heartline_fleet::LatencyLimit;
 use heartline_operator::text::{format_duration, parse_duration};
 use serde::de::{self, Deserializer, Unexpected, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -206,5 +207,86 @@ impl Visitor<'_> for IntervalFactorVisitor {
         let is_factor = (1.0..=10_000.0).contains(&number);
         let wrong = || E::invalid_value(Unexpected::Float(number), &self);
         is_factor.then_some(IntervalFactor(number)).ok_or_else(wrong)
+    }
+}
+
+/// A share of failed tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct FailingRate(pub f64);
+
+impl<'de> Deserialize<'de> for FailingRate {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_f64(FailingRateVisitor)
+    }
+}
+
+struct FailingRateVisitor;
+
+impl Visitor<'_> for FailingRateVisitor {
+    type Value = FailingRate;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a share from 0.01 to 0.95, or 0 for never")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<FailingRate, E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<FailingRate, E> {
+        let is_share = number == 0.0 || (0.01..=0.95).contains(&number);
+        let wrong = || E::invalid_value(Unexpected::Float(number), &self);
+        is_share.then_some(FailingRate(number)).ok_or_else(wrong)
+    }
+}
+
+/// A number of failed tasks in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct FailureCount(pub u32);
+
+impl<'de> Deserialize<'de> for FailureCount {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_i64(FailureCountVisitor)
+    }
+}
+
+struct FailureCountVisitor;
+
+impl Visitor<'_> for FailureCountVisitor {
+    type Value = FailureCount;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number from 2 to 100, or 0 where only the rate counts")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<FailureCount, E> {
+        let count = u32::try_from(number).ok().filter(|it| matches!(it, 0 | 2..=100));
+        let wrong = || E::invalid_value(Unexpected::Signed(number), &self);
+        count.map(FailureCount).ok_or_else(wrong)
+    }
+}
+
+impl StringSetting for LatencyLimit {
+    const EXPECTED: &'static str =
+        "\"own-past\", \"off\", or a latency such as \"20s\" or \"250ms\", up to \"24h\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "own-past" => Some(Self::OwnPast),
+            "off" => Some(Self::Off),
+            _ => {
+                let limit = parse_duration(text).ok()?;
+                let range = Duration::from_millis(1)..=Duration::from_secs(86_400);
+                range.contains(&limit).then_some(Self::Fixed(limit))
+            }
+        }
+    }
+
+    fn print(&self) -> String {
+        match self {
+            Self::OwnPast => "own-past".to_owned(),
+            Self::Off => "off".to_owned(),
+            Self::Fixed(limit) => format_duration(*limit),
+        }
     }
 }

@@ -63,7 +63,12 @@ const ROUND: [ScriptedEvent; 11] = [
         "is killed with kill -9 (as the kernel's OOM killer would; from outside it is just silence): \
          LATE after 3 missed beats, UNREACH after 10",
     ),
-    event(20, Overspend, "research-agent", "repeats an expensive call: watch its $"),
+    event(
+        20,
+        Overspend,
+        "research-agent",
+        "repeats an expensive call that always fails: watch its $; FAILING after half a minute of it",
+    ),
     event(
         25,
         Deadlock,

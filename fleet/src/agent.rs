@@ -4,7 +4,10 @@
 use crate::ack::PendingAck;
 use crate::command::{CommandRecord, PushSchedule};
 use crate::gap::ObservedTime;
+use crate::latency_limit::LatencyLimits;
+use crate::pauses::Pauses;
 use crate::process::ProcessState;
+use crate::quality::WorkQuality;
 use crate::rate_limit::RateLimit;
 use crate::reported_state::ReportedState;
 use crate::return_address::{PackedReturnAddress, ReturnAddress};
@@ -77,6 +80,12 @@ pub struct Agent {
     pub(crate) reported: Option<Box<ReportedState>>,
     pub(crate) push_schedule: Option<Box<PushSchedule>>,
     pub(crate) totals: WorkTotals,
+    /// The tests of its work that are not at their begin.
+    pub(crate) quality: Option<Box<WorkQuality>>,
+    /// Its pauses, of which no step is part that a task takes.
+    pub(crate) pauses: Pauses,
+    /// Limits of its latencies by its own past.
+    pub(crate) own_latency_limits: LatencyLimits,
     /// Beats received since the last work row.
     pub(crate) beats_since_row: u32,
     /// Lost beats of the session that work rows have reported.
@@ -147,6 +156,9 @@ impl Agent {
             reported: None,
             push_schedule: None,
             totals: WorkTotals::default(),
+            quality: None,
+            pauses: Pauses::default(),
+            own_latency_limits: LatencyLimits::default(),
             beats_since_row: 0,
             lost_reported: 0,
             pending_ack: None,
@@ -377,6 +389,6 @@ mod tests {
     #[test]
     fn a_million_of_them_fit() {
         let bytes = size_of::<Option<Agent>>();
-        assert!(bytes <= 400, "an agent takes {bytes} bytes");
+        assert!(bytes <= 424, "an agent takes {bytes} bytes");
     }
 }

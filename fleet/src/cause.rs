@@ -42,6 +42,18 @@ pub enum TransitionCause {
     EmitterSilent {
         silent_ms: u64,
     },
+    /// Too many tasks are bad: so many of all since the test's sum was last 0.
+    BadTasks {
+        kind: BadTasks,
+        bad: u32,
+        tasks: u32,
+        within_ms: u64,
+    },
+    /// It has nothing to do, and ends no task, for longer than it ever paused of late.
+    Idle {
+        for_ms: u64,
+        longest_ms: u64,
+    },
     /// More beats than its interval allows.
     OverBudget,
     /// It went to and fro between healthy and degraded.
@@ -71,6 +83,14 @@ pub enum TransitionCause {
     },
     /// The health rules were changed.
     Rules,
+}
+
+/// What is wrong with tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadTasks {
+    Failed,
+    Slow { above_us: u64 },
+    Fast { below_us: u64 },
 }
 
 impl TransitionCause {
@@ -118,6 +138,25 @@ impl fmt::Display for TransitionCause {
                 let silent = span(*silent_ms);
                 write!(f, "the process runs, its own emitter has been silent for {silent}")
             }
+            Self::BadTasks { kind, bad, tasks, within_ms } => {
+                write!(f, "{bad} of {tasks} tasks ")?;
+                match kind {
+                    BadTasks::Failed => f.write_str("failed")?,
+                    BadTasks::Slow { above_us } => {
+                        write!(f, "took more than {}", span(above_us / 1_000))?;
+                    }
+                    BadTasks::Fast { below_us } => {
+                        write!(f, "took less than {}", span(below_us / 1_000))?;
+                    }
+                }
+                write!(f, " within {}", span(*within_ms))
+            }
+            Self::Idle { for_ms, longest_ms } => write!(
+                f,
+                "no task for {}, and none waits; the longest pause of the last 7 days was {}",
+                span(*for_ms),
+                span(*longest_ms)
+            ),
             Self::OverBudget => f.write_str("it sends far more beats than its interval allows"),
             Self::ChangesTooOften { changes, within_ms } => {
                 let within = span(*within_ms);

@@ -265,6 +265,9 @@ impl AgentMut<'_> {
             disobeyed: false,
             lifts: row.lifts,
         }));
+        if command.action.kills() {
+            self.agent.quality = None;
+        }
         let schedule = Box::new(PushSchedule::new(now));
         if let Some(before) = self.agent.push_schedule.replace(schedule) {
             self.context.pushes_due.remove(&(before.next, self.index));

@@ -14,7 +14,7 @@ use crate::alert::{AlertEvent, Population};
 use crate::cause::TransitionCause;
 use crate::gap::ObservationClock;
 use crate::identity::IdentityInterner;
-use crate::judge::{Verdict, cause_of, judge, stalled_for};
+use crate::judge::{Verdict, cause_of, judge, long_pause, stalled_for};
 use crate::output::{CommandRow, ControlDbRow, HistoryDbRow, Output, Transition};
 use crate::thresholds::{AgentThresholds, ThresholdTable};
 use crate::time::MonoTime;
@@ -155,11 +155,26 @@ impl AgentMut<'_> {
         let agent = &mut *self.agent;
         // No other state hid the stall from the moment at which its limit passed.
         let was_plain = from == AgentStatus::HEALTHY
-            || matches!(from.reason, Some(Reason::Conflict | Reason::Flooding));
-        let at = if to.reason == Some(Reason::Stalled) && was_plain {
-            agent.last_live - stalled_for(agent, thresholds).unwrap_or_default()
-        } else {
-            at
+            || matches!(
+                from.reason,
+                Some(
+                    Reason::Conflict
+                        | Reason::Flooding
+                        | Reason::Failing
+                        | Reason::Idle
+                        | Reason::Slow
+                        | Reason::Fast
+                )
+            );
+        let at = match to.reason {
+            Some(Reason::Stalled) if was_plain => {
+                agent.last_live - stalled_for(agent, thresholds).unwrap_or_default()
+            }
+            Some(Reason::Idle) if from == AgentStatus::HEALTHY => {
+                let pause = long_pause(agent, thresholds);
+                agent.last_live - pause.map_or(Duration::ZERO, |it| it.lasted - it.limit)
+            }
+            _ => at,
         };
         let at = at.max(agent.since);
         let lasted: Duration = at.since(std::mem::replace(&mut agent.since, at));

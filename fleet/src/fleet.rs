@@ -15,6 +15,7 @@ use crate::context::{AgentMut, HandlerContext};
 use crate::forget::Tombstones;
 use crate::gap::{GapDetector, TICK_INTERVAL_MAX};
 use crate::input::Input;
+use crate::latency_limit::LatencyLimits;
 use crate::output::{CommandRow, HistoryDbRow, Output, WriteTicket};
 use crate::registration::{RegistrationLimits, Registrations};
 use crate::thresholds::{HealthRules, ThresholdTable};
@@ -114,6 +115,7 @@ impl Fleet {
             Input::Abandoned { ticket, why } => self.on_abandoned(ticket, why),
             Input::KernelDrops { count } => self.on_kernel_drops(count, now),
             Input::Forget(request) => self.on_forget(request, now),
+            Input::Baseline { agent, limits } => self.on_baseline(agent, limits),
             Input::Rules(rules) => self.on_rules(rules, now),
             Input::Restore(agent) => self.on_restore(*agent, now),
             Input::Begin { last_alive, next_id } => self.on_begin(last_alive, next_id, now),
@@ -281,11 +283,18 @@ impl Fleet {
         self.due = due;
     }
 
+    fn on_baseline(&mut self, agent: &str, limits: LatencyLimits) {
+        if let Some(it) = self.find(agent).and_then(|index| self.agent_mut(index)) {
+            it.agent.own_latency_limits = limits;
+        }
+    }
+
     fn on_rules(&mut self, rules: HealthRules, now: MonoTime) {
         self.sweep(now);
         self.context.thresholds = ThresholdTable::new(rules);
         self.for_each_agent(|mut it| {
             it.agent.thresholds = it.context.thresholds.intern(&it.agent.name);
+            it.agent.drop_unruled_tests(it.context.thresholds.get(it.agent.thresholds));
             it.rejudge(now, Some(TransitionCause::Rules));
         });
     }

@@ -92,6 +92,9 @@ impl ObservedTime {
     /// Later than any other moment.
     pub(crate) const NEVER: Self = Self(MonoTime::NEVER);
 
+    /// From where durations are counted that many agents keep as small numbers.
+    pub(crate) const ORIGIN: Self = Self(MonoTime::from_nanos(0));
+
     /// Returns the time from `earlier` to here; zero if it is not earlier.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         self.0.since(earlier.0)

@@ -6,7 +6,9 @@ use crate::command::CommandRecord;
 
 use crate::agent_table::AgentIndex;
 use crate::alert::AlertInput;
+use crate::latency_limit::LatencyLimits;
 use crate::output::WriteTicket;
+use crate::quality_record::QualityRecord;
 use crate::return_address::ReturnAddress;
 use crate::thresholds::HealthRules;
 use crate::time::MonoTime;
@@ -46,6 +48,8 @@ pub enum Input<'a> {
     Forget(ForgetRequest),
     /// The kernel dropped datagrams since the tick before.
     KernelDrops { count: u64 },
+    /// What an agent's own past says of its latencies in the hour that begins.
+    Baseline { agent: &'a str, limits: LatencyLimits },
     /// New rules: every agent is judged again.
     Rules(HealthRules),
     /// What alerts go by, and what people do about them.
@@ -120,6 +124,8 @@ pub struct RestoredAgent {
     /// Its sessions, newest first: that one is current.
     pub sessions: Vec<RestoredSession>,
     pub totals: WorkTotals,
+    /// The quality of its work after its last segment.
+    pub quality: QualityRecord,
     /// Its desired state, if one was ever set.
     pub desired: Option<Box<CommandRecord>>,
 }

@@ -14,7 +14,10 @@
 //! 9. its last beat reported that its work, or one task of it, makes no progress: degraded (stalled);
 //! 10. two processes report as this agent: degraded (conflict);
 //! 11. it sends more than its budget, or did so within the last minute: degraded (flooding);
-//! 12. healthy.
+//! 12. too many of its tasks fail: degraded (failing);
+//! 13. it has had nothing to do for far longer than it ever paused: degraded (idle);
+//! 14. too many of its tasks take too long: degraded (slow), or end too soon: degraded (fast);
+//! 15. healthy.
 //!
 //! Where these rules make it change too often, it is shown as flapping (`flapping.rs`).
 
@@ -23,11 +26,13 @@ use std::time::Duration;
 use heartline_vocabulary::{AgentStatus, Phase, Reason};
 
 use crate::agent::{Agent, NO_QUEUE};
-use crate::cause::TransitionCause;
+use crate::cause::{BadTasks, TransitionCause};
 use crate::flapping::CHANGES;
 use crate::gap::ObservedTime;
+use crate::pauses::LongPause;
 use crate::process::{ProcessEnd, ProcessExit};
-use crate::thresholds::AgentThresholds;
+use crate::quality::TaskTally;
+use crate::thresholds::{AgentThresholds, IdleRule};
 use crate::time::MonoTime;
 
 /// A judgement at one moment.
@@ -109,7 +114,22 @@ pub(crate) fn judge(agent: &Agent, thresholds: &AgentThresholds, at: ObservedTim
             late_at.min(flooding_until),
         );
     }
-    Verdict::until(AgentStatus::HEALTHY, late_at)
+    Verdict::until(work_status(agent, thresholds), late_at)
+}
+
+/// Returns what its work alone says of an agent.
+fn work_status(agent: &Agent, thresholds: &AgentThresholds) -> AgentStatus {
+    if agent.failing().is_some() {
+        AgentStatus::degraded(Reason::Failing)
+    } else if long_pause(agent, thresholds).is_some() {
+        AgentStatus::degraded(Reason::Idle)
+    } else if agent.slow().is_some() {
+        AgentStatus::degraded(Reason::Slow)
+    } else if agent.fast().is_some() {
+        AgentStatus::degraded(Reason::Fast)
+    } else {
+        AgentStatus::HEALTHY
+    }
 }
 
 /// Returns whether a kill keeps the agent from work that it is not known to have from us.
@@ -152,6 +172,14 @@ fn stall_after(agent: &Agent, thresholds: &AgentThresholds) -> Duration {
     own.unwrap_or(thresholds.health.stall_after)
 }
 
+/// Returns the pause of an agent that is idle.
+pub(crate) fn long_pause(agent: &Agent, thresholds: &AgentThresholds) -> Option<LongPause> {
+    match thresholds.health.idle {
+        IdleRule::ByPauses => agent.long_pause(stall_after(agent, thresholds)),
+        IdleRule::Off => None,
+    }
+}
+
 /// Returns what of the work of a stalled agent has made no progress.
 fn no_progress(agent: &Agent, thresholds: &AgentThresholds) -> TransitionCause {
     let age_ms = agent.last_live.millis_since(agent.progress_at);
@@ -160,6 +188,13 @@ fn no_progress(agent: &Agent, thresholds: &AgentThresholds) -> TransitionCause {
         return TransitionCause::StuckTask { age_ms, in_flight: agent.in_flight };
     }
     TransitionCause::NoProgress { age_ms, step: agent.step.clone() }
+}
+
+/// Returns which tasks are why an agent's work is not well.
+fn bad_tasks(agent: &Agent, kind: BadTasks, tally: Option<TaskTally>) -> TransitionCause {
+    let (bad, tasks) = tally.map_or((0, 0), |tally| (tally.bad, tally.tasks));
+    let within_ms = tally.map_or(0, |tally| agent.last_live.millis_since(tally.since));
+    TransitionCause::BadTasks { kind, bad, tasks, within_ms }
 }
 
 /// Returns why `agent` came into `status`, where no message caused it directly.
@@ -194,6 +229,24 @@ pub(crate) fn cause_of(
             within_ms: thresholds.health.crash_loop_within.as_millis() as u64,
         },
         Some(Reason::Flooding) => TransitionCause::OverBudget,
+        Some(Reason::Failing) => bad_tasks(agent, BadTasks::Failed, agent.failing()),
+        Some(Reason::Idle) => long_pause(agent, thresholds).map_or(TransitionCause::Beat, |it| {
+            let LongPause { lasted, longest, .. } = it;
+            TransitionCause::Idle {
+                for_ms: lasted.as_millis() as u64,
+                longest_ms: longest.as_millis() as u64,
+            }
+        }),
+        Some(Reason::Slow) => {
+            let rule = thresholds.health.slow;
+            let above_us = rule.limit_us(agent.own_latency_limits.slow_above);
+            bad_tasks(agent, BadTasks::Slow { above_us }, agent.slow())
+        }
+        Some(Reason::Fast) => {
+            let rule = thresholds.health.fast;
+            let below_us = rule.limit_us(agent.own_latency_limits.fast_below);
+            bad_tasks(agent, BadTasks::Fast { below_us }, agent.fast())
+        }
         Some(Reason::Flapping) => TransitionCause::ChangesTooOften {
             changes: CHANGES.burst,
             within_ms: CHANGES.window().as_millis() as u64,

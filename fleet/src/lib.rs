@@ -21,6 +21,7 @@ mod cause;
 mod command;
 mod context;
 mod crash_loop;
+mod cusum;
 mod flapping;
 mod fleet;
 mod forget;
@@ -28,9 +29,13 @@ mod gap;
 mod identity;
 mod input;
 mod judge;
+mod latency_limit;
 mod message;
 mod output;
+mod pauses;
 mod process;
+mod quality;
+mod quality_record;
 mod rate_limit;
 mod registration;
 mod repeat;
@@ -51,7 +56,7 @@ pub use alert::{
     Incident, IncidentAck, IncidentFacts, Member, MemberFacts, OutgoingNotice, Scope, Silence,
     SinkTraits, StateSet, StormRule, Told,
 };
-pub use cause::TransitionCause;
+pub use cause::{BadTasks, TransitionCause};
 pub use command::CommandRecord;
 pub use fleet::{Fleet, FleetConfig};
 pub use gap::TICK_INTERVAL_MAX;
@@ -59,12 +64,14 @@ pub use identity::IdentityInterner;
 pub use input::{
     AgentMessage, CommandRequest, ForgetRequest, Input, RestoredAgent, RestoredSession,
 };
+pub use latency_limit::{LatencyLimit, LatencyLimits};
 pub use output::{
     CommandRow, CommandRowTarget, ControlDbRow, HistoryDbRow, OutgoingAck, OutgoingPush, Output,
     Transition, WorkRow, WriteTicket,
 };
 pub use process::ProcessExit;
+pub use quality_record::{QualityRecord, TestRecord};
 pub use registration::RegistrationLimits;
 pub use return_address::ReturnAddress;
-pub use thresholds::{AgentHealthRule, HealthRules, HealthThresholds};
+pub use thresholds::{AgentHealthRule, HealthRules, HealthThresholds, IdleRule};
 pub use time::MonoTime;

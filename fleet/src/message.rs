@@ -176,6 +176,7 @@ impl AgentMut<'_> {
         agent.identity_known = false;
         agent.recorded_identities = 0;
         agent.pending_ack = None;
+        agent.pauses.restart(self.context.clock.observed(at));
         agent.lost_reported = u32::try_from(agent.session.lost()).unwrap_or(u32::MAX);
         if let Some(desired) = agent.desired.as_mut() {
             // What it does before its first ack comes, it does without knowing of the kill.
@@ -243,7 +244,8 @@ impl AgentMut<'_> {
 
     fn on_current(&mut self, message: &AgentMessage<'_>, kind: SessionKind, now: MonoTime) {
         let agent = &mut *self.agent;
-        agent.silent_since = self.context.clock.observed(now);
+        let observed = self.context.clock.observed(now);
+        let before = std::mem::replace(&mut agent.silent_since, observed);
         agent.heard_since_start = true;
         agent.beats_since_row = agent.beats_since_row.saturating_add(1);
         let is_newest = agent.session.advance_to(message.sequence);
@@ -260,7 +262,9 @@ impl AgentMut<'_> {
                 None
             }
             Body::Beat(beat) => {
+                self.count_pause(beat, before);
                 self.on_beat(beat, now);
+                self.agent.conclude_quality(before, observed);
                 (kind == SessionKind::Unknown).then_some(TransitionCause::NewSession)
             }
             Body::Goodbye(_) => Some(self.on_process_end(ProcessEnd::Shutdown, now)),

@@ -11,6 +11,7 @@ use heartline_vocabulary::{
 use crate::agent_table::AgentIndex;
 use crate::alert::{Incident, OutgoingNotice};
 use crate::cause::TransitionCause;
+use crate::quality_record::QualityRecord;
 use crate::return_address::ReturnAddress;
 use crate::time::MonoTime;
 
@@ -183,6 +184,8 @@ pub struct WorkRow {
     pub work: WorkTotals,
     /// Latencies as packed `(bucket, count)` pairs ([`heartline_protocol::bucket`]), checked.
     pub latency: Box<[u8]>,
+    /// The quality of the agent's work after it.
+    pub quality: QualityRecord,
     /// Live beats since the agent's row before.
     pub beats: u32,
     /// Lost beats since the agent's row before.

@@ -4,6 +4,7 @@ use crate::agent::Agent;
 use crate::fleet::Fleet;
 use crate::gap::Gap;
 use crate::input::RestoredAgent;
+use crate::pauses::Pauses;
 use crate::process::{ProcessEnd, ProcessExit};
 use crate::session::{Session, SupersededSessions};
 use crate::time::MonoTime;
@@ -46,6 +47,10 @@ impl Fleet {
             desired
         });
         agent.totals = restored.totals;
+        agent.restore_quality(&restored.quality, restored.status.reason);
+        let age = now.since(agent.last_live);
+        let observed = self.context.clock.observed(now);
+        agent.pauses = Pauses::restored(restored.quality.pauses, age, observed);
         agent.is_stored = true;
         self.next_row_id = self.next_row_id.max(AgentRowId(restored.id.0 + 1));
         let index = self.agents.insert(agent);
@@ -68,6 +73,7 @@ impl Fleet {
         }
         self.for_each_agent(|mut it| {
             it.agent.silent_since = it.context.clock.observed(now);
+            it.agent.pauses.restart(it.agent.silent_since);
             it.agent.since = now;
             it.rejudge(now, None);
             it.mark_changed();

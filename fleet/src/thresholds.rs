@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use heartline_vocabulary::text::glob_matches;
 
+use crate::cusum::CusumWeights;
+use crate::latency_limit::LatencyLimit;
+
 /// The thresholds by which an agent is judged.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HealthThresholds {
@@ -17,6 +20,26 @@ pub struct HealthThresholds {
     pub crash_loop_restarts: u32,
     /// Time in which restarts count, and without one until the crash loop is over.
     pub crash_loop_within: Duration,
+    /// Share of failed tasks above which the agent is failing, below 1; 0: never.
+    pub failing_rate: f64,
+    /// Failed tasks in a row that suffice whatever the share; 0: only the share counts.
+    pub failing_in_a_row: u32,
+    /// Whether the agent can be idle.
+    pub idle: IdleRule,
+    /// Latency above which a task is slow.
+    pub slow: LatencyLimit,
+    /// Latency below which a task is too fast to be true.
+    pub fast: LatencyLimit,
+}
+
+/// How it is judged whether an agent is idle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdleRule {
+    /// By the pauses that it made in the last days.
+    #[default]
+    ByPauses,
+    /// Never.
+    Off,
 }
 
 impl Default for HealthThresholds {
@@ -27,6 +50,11 @@ impl Default for HealthThresholds {
             stall_after: Duration::from_secs(300),
             crash_loop_restarts: 5,
             crash_loop_within: Duration::from_secs(600),
+            failing_rate: 0.25,
+            failing_in_a_row: 0,
+            idle: IdleRule::ByPauses,
+            slow: LatencyLimit::OwnPast,
+            fast: LatencyLimit::Off,
         }
     }
 }
@@ -46,6 +74,16 @@ pub struct AgentHealthRule {
     pub crash_loop_restarts: Option<u32>,
     /// See [`HealthThresholds::crash_loop_within`].
     pub crash_loop_within: Option<Duration>,
+    /// See [`HealthThresholds::failing_rate`].
+    pub failing_rate: Option<f64>,
+    /// See [`HealthThresholds::failing_in_a_row`].
+    pub failing_in_a_row: Option<u32>,
+    /// See [`HealthThresholds::idle`].
+    pub idle: Option<IdleRule>,
+    /// See [`HealthThresholds::slow`].
+    pub slow: Option<LatencyLimit>,
+    /// See [`HealthThresholds::fast`].
+    pub fast: Option<LatencyLimit>,
 }
 
 /// All thresholds of a fleet: for each, the first matching rule that sets it wins.
@@ -60,22 +98,36 @@ pub struct HealthRules {
 impl HealthRules {
     /// Returns the thresholds of one agent, as long as it declares none of its own.
     pub fn thresholds(&self, agent: &str) -> HealthThresholds {
-        let matching = || self.matching(agent);
+        let fleet = &self.fleet;
         HealthThresholds {
-            late_factor: matching()
-                .find_map(|rule| rule.late_factor)
-                .unwrap_or(self.fleet.late_factor),
-            unreachable_factor: matching()
-                .find_map(|rule| rule.unreachable_factor)
-                .unwrap_or(self.fleet.unreachable_factor),
-            stall_after: self.stall_after_rule(agent).unwrap_or(self.fleet.stall_after),
-            crash_loop_restarts: matching()
-                .find_map(|rule| rule.crash_loop_restarts)
-                .unwrap_or(self.fleet.crash_loop_restarts),
-            crash_loop_within: matching()
-                .find_map(|rule| rule.crash_loop_within)
-                .unwrap_or(self.fleet.crash_loop_within),
+            late_factor: self.first(agent, |it| it.late_factor, fleet.late_factor),
+            unreachable_factor: self.first(
+                agent,
+                |it| it.unreachable_factor,
+                fleet.unreachable_factor,
+            ),
+            stall_after: self.stall_after_rule(agent).unwrap_or(fleet.stall_after),
+            crash_loop_restarts: self.first(
+                agent,
+                |it| it.crash_loop_restarts,
+                fleet.crash_loop_restarts,
+            ),
+            crash_loop_within: self.first(
+                agent,
+                |it| it.crash_loop_within,
+                fleet.crash_loop_within,
+            ),
+            failing_rate: self.first(agent, |it| it.failing_rate, fleet.failing_rate),
+            failing_in_a_row: self.first(agent, |it| it.failing_in_a_row, fleet.failing_in_a_row),
+            idle: self.first(agent, |it| it.idle, fleet.idle),
+            slow: self.first(agent, |it| it.slow, fleet.slow),
+            fast: self.first(agent, |it| it.fast, fleet.fast),
         }
+    }
+
+    /// Returns what the first rule that matches and sets it says, or else `fleet`.
+    fn first<T>(&self, agent: &str, get: impl Fn(&AgentHealthRule) -> Option<T>, fleet: T) -> T {
+        self.matching(agent).find_map(get).unwrap_or(fleet)
     }
 
     fn stall_after_rule(&self, agent: &str) -> Option<Duration> {
@@ -94,6 +146,16 @@ pub(crate) struct AgentThresholds {
     /// [`HealthThresholds::stall_after`], where a rule for the agent sets it: it wins over what the
     /// agent declares.
     pub(crate) stall_after_rule: Option<Duration>,
+    /// Weights of the test of [`HealthThresholds::failing_rate`]; `None`: there is none.
+    pub(crate) failing_weights: Option<CusumWeights>,
+}
+
+impl AgentThresholds {
+    fn new(health: HealthThresholds, stall_after_rule: Option<Duration>) -> Self {
+        let is_share = health.failing_rate > 0.0 && health.failing_rate < 1.0;
+        let failing_weights = is_share.then(|| CusumWeights::tolerating(health.failing_rate));
+        Self { health, stall_after_rule, failing_weights }
+    }
 }
 
 /// The few different thresholds that a fleet's agents have, so that an agent keeps only a number.
@@ -105,7 +167,7 @@ pub(crate) struct ThresholdTable {
 
 impl ThresholdTable {
     pub(crate) fn new(rules: HealthRules) -> Self {
-        let fleet = AgentThresholds { health: rules.fleet, stall_after_rule: None };
+        let fleet = AgentThresholds::new(rules.fleet, None);
         Self { distinct: vec![fleet], rules }
     }
 
@@ -113,10 +175,8 @@ impl ThresholdTable {
         if self.rules.agents.is_empty() {
             return 0;
         }
-        let thresholds = AgentThresholds {
-            health: self.rules.thresholds(agent),
-            stall_after_rule: self.rules.stall_after_rule(agent),
-        };
+        let rule = self.rules.stall_after_rule(agent);
+        let thresholds = AgentThresholds::new(self.rules.thresholds(agent), rule);
         let known = self.distinct.iter().position(|&known| known == thresholds);
         let number = known.unwrap_or_else(|| {
             self.distinct.push(thresholds);

@@ -10,6 +10,7 @@ use crate::fleet::Fleet;
 use crate::input::AgentMessage;
 use crate::message::segment_of;
 use crate::output::{HistoryDbRow, WorkRow, WriteTicket};
+use crate::quality_record::QualityRecord;
 use crate::time::MonoTime;
 
 /// Largest number of uncommitted rows. Past it, segments are not applied: they stay pending in their
@@ -92,6 +93,7 @@ impl AgentMut<'_> {
         // loss would be reported twice.
         agent.lost_reported = lost.max(last_lost);
         agent.totals = agent.totals.saturating_add(&added);
+        agent.count_outcomes(&segment, self.context.thresholds.get(agent.thresholds), now);
         let row = WorkRow {
             ticket,
             id,
@@ -100,6 +102,7 @@ impl AgentMut<'_> {
             at: now,
             work: added,
             latency: segment.latency.as_bytes().into(),
+            quality: QualityRecord::of(agent, now),
             // This message is counted with the next row: it has not been judged yet.
             beats: std::mem::take(&mut agent.beats_since_row),
             lost: lost.saturating_sub(last_lost),

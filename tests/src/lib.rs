@@ -5,6 +5,7 @@ pub mod bench;
 pub mod clock;
 pub mod conformance;
 pub mod harness;
+pub mod judgement;
 mod random;
 mod result_table;
 pub mod sim;

@@ -71,7 +71,12 @@ impl Severity {
             (State::Unreachable, _)
             | (
                 State::Degraded,
-                Some(Reason::Stalled | Reason::CrashLooping | Reason::EmitterSilent),
+                Some(
+                    Reason::Stalled
+                    | Reason::Failing
+                    | Reason::CrashLooping
+                    | Reason::EmitterSilent,
+                ),
             ) => Self::Critical,
             _ => Self::Warning,
         }

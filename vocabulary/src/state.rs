@@ -35,6 +35,14 @@ named! {
         EmitterSilent = "emitter-silent",
         /// Degraded: it sends more beats than its interval allows, which are not judged.
         Flooding = "flooding",
+        /// Degraded: too many of its tasks fail.
+        Failing = "failing",
+        /// Degraded: it beats, has nothing to do, and ends no task for far longer than it ever pauses.
+        Idle = "idle",
+        /// Degraded: too many of its tasks take longer than they should.
+        Slow = "slow",
+        /// Degraded: too many of its tasks end sooner than is plausible.
+        Fast = "fast",
         /// Degraded: it went to and fro between healthy and degraded, and is not calm yet.
         Flapping = "flapping",
         /// Unreachable: no live beat for `unreachable_factor` intervals.
@@ -198,7 +206,7 @@ mod tests {
         for reason in Reason::ALL {
             assert_eq!(Reason::from_name(reason.name()), Some(reason));
         }
-        assert_eq!(Reason::from_name("failing"), None);
+        assert_eq!(Reason::from_name("dancing"), None);
     }
 
     #[test]

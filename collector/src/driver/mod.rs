@@ -297,6 +297,11 @@ impl Driver {
             DriverRequest::Condition { about, sentence } => {
                 self.info.set_condition(about, sentence);
             }
+            DriverRequest::Baselines(baselines) => {
+                for (agent, limits) in &baselines {
+                    self.handle(Input::Baseline { agent, limits: *limits }, now);
+                }
+            }
             DriverRequest::Rules(rules) => self.handle(Input::Rules(rules), now),
             DriverRequest::Alert(input) => self.handle(Input::Alert(input), now),
             DriverRequest::Incidents(reply_to) => {

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, mpsc};
 
-use heartline_fleet::{AlertInput, CommandRequest, HealthRules};
+use heartline_fleet::{AlertInput, CommandRequest, HealthRules, LatencyLimits};
 use heartline_operator::message::{
     AgentDetail, AgentEntry, CollectorStatus, CommandOutcome, ErrorCode, FleetDelta,
 };
@@ -55,6 +55,8 @@ pub enum DriverRequest {
         /// A sentence for a banner; `None`: all is well again.
         sentence: Option<String>,
     },
+    /// What agents' own past says of their latencies in this hour.
+    Baselines(Vec<(Box<str>, LatencyLimits)>),
     /// Judge by other rules from now on.
     Rules(HealthRules),
     /// What alerts go by from now on.

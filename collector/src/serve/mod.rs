@@ -6,6 +6,7 @@ mod alert;
 mod answer;
 mod authorizer;
 mod backup;
+mod baseline;
 mod connection;
 mod history;
 mod history_reply;
@@ -35,6 +36,7 @@ use tokio::time::{sleep, timeout};
 
 pub use access::{AccessPolicy, SocketRole};
 pub use authorizer::PeerAuthorizer;
+pub use baseline::publish_baselines;
 pub use history_reply::{HistoryReply, QuestionRefusal, answer as answer_about_the_past};
 pub use job::JobSlot;
 pub use places::{ConnectionLimits, ConnectionPlaces};

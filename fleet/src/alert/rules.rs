@@ -103,7 +103,8 @@ pub struct StateSet {
 }
 
 impl Default for StateSet {
-    /// What needs somebody: not what is only late, or held back for its changes or messages.
+    /// What needs somebody: not what is only late, slow or fast by its own past, or held back for its changes or
+    /// messages.
     fn default() -> Self {
         Self {
             states: vec![State::Unreachable],
@@ -111,6 +112,8 @@ impl Default for StateSet {
                 Reason::Stalled,
                 Reason::CrashLooping,
                 Reason::EmitterSilent,
+                Reason::Failing,
+                Reason::Idle,
                 Reason::Conflict,
                 Reason::Blocked,
             ],

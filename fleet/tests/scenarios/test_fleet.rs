@@ -116,6 +116,10 @@ impl TestFleet {
         self.origin = self.now;
     }
 
+    pub(crate) fn origin(&self) -> MonoTime {
+        self.origin
+    }
+
     pub(crate) fn agent(&self, agent: &str) -> &Agent {
         self.core.agent(self.core.find(agent).expect("known")).expect("known")
     }
@@ -261,6 +265,7 @@ pub(crate) fn restored_agent(agent: &str) -> RestoredAgent {
             ok: 50,
             ..heartline_vocabulary::WorkTotals::default()
         },
+        quality: heartline_fleet::QualityRecord::default(),
         desired: None,
     }
 }

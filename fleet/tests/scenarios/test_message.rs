@@ -1,6 +1,9 @@
 //! Messages of agents.
 
+use std::collections::BTreeMap;
+
 use heartline_protocol::body::{IdentityView, SegmentView};
+use heartline_protocol::bucket::{self, PackedHistogram};
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{Beat, Body, ControlId, DesiredState, ExitReport, Goodbye};
 use heartline_vocabulary::{Phase, ProcessUsage};
@@ -166,8 +169,33 @@ impl TestMessage {
     }
 
     /// With a segment of successful tasks.
-    pub(crate) fn segment(mut self, number: u64, ok: u64) -> Self {
-        let segment = Some(SegmentView { number, ok, ..SegmentView::default() });
+    pub(crate) fn segment(self, number: u64, ok: u64) -> Self {
+        self.with_segment(SegmentView { number, ok, ..SegmentView::default() })
+    }
+
+    /// With a segment of tasks, some of which failed.
+    pub(crate) fn tasks(self, number: u64, ok: u64, failed: u64) -> Self {
+        self.with_segment(SegmentView { number, ok, failed, ..SegmentView::default() })
+    }
+
+    /// With a segment of successful tasks that took so many milliseconds each.
+    pub(crate) fn latencies(self, number: u64, tasks_ms: &[u64]) -> Self {
+        let mut counts = BTreeMap::new();
+        for ms in tasks_ms {
+            *counts.entry(bucket::index(ms * 1_000)).or_insert(0) += 1;
+        }
+        let (mut packed, mut last) = (Vec::new(), 0);
+        for (index, count) in counts {
+            bucket::pack(&mut packed, index - last, count);
+            last = index;
+        }
+        let latency = PackedHistogram::new(packed.leak()).expect("buckets ascend");
+        let ok = tasks_ms.len() as u64;
+        self.with_segment(SegmentView { number, ok, latency, ..SegmentView::default() })
+    }
+
+    fn with_segment(mut self, segment: SegmentView<'static>) -> Self {
+        let segment = Some(segment);
         match &mut self.body {
             Body::Beat(beat) => beat.segment = segment,
             Body::Goodbye(goodbye) => goodbye.segment = segment,

@@ -4,15 +4,17 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use heartline_fleet::{
-    AgentIndex, CommandRequest, ControlDbRow, HistoryDbRow, Input, MonoTime, Output,
+    AgentIndex, AlertInput, CommandRequest, ControlDbRow, HistoryDbRow, Input, MonoTime, Output,
 };
 use heartline_protocol::Direction;
 use heartline_vocabulary::CommandRefusal;
 
+use super::alert_watch::AlertWatch;
 use super::collector_instance::CollectorInstance;
 use super::disk::StoreNotice;
 use super::network::SimPacket;
-use super::oracle::{GAP_MIN, ReplaySnapshot, agent_number};
+use super::oracle::{GAP_MIN, agent_number};
+use super::replay_snapshot::ReplaySnapshot;
 use super::violation::{CheckResult, ensure};
 use super::world::{SimEvent, SimWorld};
 use crate::random::RngExt as _;
@@ -65,6 +67,7 @@ impl SimWorld {
             self.disk.control.id,
             self.collector.starts,
             secret,
+            self.disk.history.next_incident(),
             self.now,
         );
         let shift_ms = std::mem::take(&mut self.wall_shift_ms);
@@ -74,6 +77,12 @@ impl SimWorld {
         self.ledger.on_collector_start(&self.disk);
         for agent in restored {
             instance.fleet.handle(Input::Restore(Box::new(agent)), self.now);
+        }
+        let incidents = self.disk.history.open_incidents();
+        self.alert_watch = AlertWatch::new(incidents.iter().map(|it| (it.id, it.notices)));
+        for incident in incidents {
+            let restored = AlertInput::Restore(Box::new(incident));
+            instance.fleet.handle(Input::Alert(restored), self.now);
         }
         self.collector.instance = Some(instance);
         self.collector.last_tick = Some(self.now);
@@ -103,12 +112,14 @@ impl SimWorld {
         for output in outputs {
             self.trace(|| format!("  {output:?}"));
             self.oracle.check_output(&output, self.now)?;
+            self.alert_watch.check_output(&output)?;
             self.perform_output(output)?;
         }
         let Some(instance) = &mut self.collector.instance else { return Ok(()) };
         self.collector.changed.clear();
         instance.fleet.drain_changed(&mut self.collector.changed);
         self.oracle.check(&instance.fleet, &self.collector.changed, self.now)?;
+        self.alert_watch.check(&instance.fleet, self.now)?;
         for (_, agent) in instance.fleet.agents() {
             self.ledger.check(agent)?;
         }

@@ -12,6 +12,9 @@ use heartline_protocol::{
     KeyEpoch, MasterKey, MessageType, Push, ScopeKey, VerifiedDatagram,
 };
 
+use heartline_vocabulary::IncidentId;
+
+use super::alert_watch::alert_rules;
 use super::network::SimPacket;
 use super::plan::RunPlan;
 
@@ -45,11 +48,14 @@ impl CollectorInstance {
         control: ControlId,
         number: u64,
         secret: [u8; 32],
+        next_incident: IncidentId,
         now: MonoTime,
     ) -> Self {
-        let rules = plan.health_rules();
+        let (rules, alerts) = (plan.health_rules(), alert_rules());
+        let config =
+            FleetConfig { rules, control, alerts, next_incident, ..FleetConfig::default() };
         Self {
-            fleet: Fleet::new(FleetConfig { rules, control, ..FleetConfig::default() }, now),
+            fleet: Fleet::new(config, now),
             number,
             last_input: now,
             began: now,

@@ -10,6 +10,7 @@ use heartline_protocol::{Beat, Body, ControlId};
 use heartline_vocabulary::{AgentStatus, Phase, Reason, SessionEnd, State, WorkTotals};
 
 use super::expected_limits::ExpectedLimits;
+use super::expected_quality::ExpectedQuality;
 use super::oracle::{NO_SESSION, SUPERSEDED_MIN};
 use super::violation::{CheckResult, ensure};
 
@@ -67,6 +68,7 @@ pub(super) struct ExpectedAgent {
     /// Values shown last.
     pub(super) shown: Option<(AgentStatus, WorkTotals, Option<MonoTime>)>,
     pub(super) limits: ExpectedLimits,
+    pub(super) quality: ExpectedQuality,
 }
 
 /// What a beat reports of the worker.
@@ -117,6 +119,7 @@ impl ExpectedAgent {
             generation: 0,
             shown: None,
             limits: ExpectedLimits::new(now),
+            quality: ExpectedQuality::default(),
         }
     }
 
@@ -217,7 +220,7 @@ impl ExpectedAgent {
         } else if at < self.limits.flooding_until {
             AgentStatus::degraded(Reason::Flooding)
         } else {
-            AgentStatus::HEALTHY
+            self.quality.reason().map_or(AgentStatus::HEALTHY, AgentStatus::degraded)
         }
     }
 
@@ -282,6 +285,7 @@ impl ExpectedAgent {
     pub(super) fn postpone_deadlines(&mut self, from: MonoTime, to: MonoTime) {
         let lost = to.since(from);
         self.limits.postpone(from, to);
+        self.quality.postpone(lost);
         self.silent_from_before = self.silent_from;
         self.silent_from = self.silent_from + lost;
         for moment in [&mut self.received_at, &mut self.unconfirmed_from] {
@@ -372,6 +376,7 @@ impl ExpectedAgent {
             }
             return Ok(());
         }
+        let silence = now.since(self.silent_from);
         (self.received_at, self.silent_from, self.has_been_live) = (now, now, true);
         self.premature.clear();
         self.may_be_one_way = false;
@@ -381,6 +386,7 @@ impl ExpectedAgent {
         match &message.body {
             Body::Beat(beat) if is_news && self.ended.is_none() => {
                 self.on_newest_beat(beat, control, now);
+                self.quality.on_beat(now, silence);
             }
             // One that comes late is of a copy of the process, and another goes on.
             Body::Goodbye(_) if is_news => self.ended = Some(SessionEnd::Shutdown),
@@ -416,6 +422,7 @@ impl ExpectedAgent {
         now: MonoTime,
     ) -> CheckResult {
         let shown = view.status();
+        self.quality.conclude();
         self.is_stored = view.is_stored();
         if self.is_stored && shown != self.status {
             ensure!(

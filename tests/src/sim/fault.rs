@@ -386,8 +386,14 @@ impl SimWorld {
                     crashed
                 }
                 (false, true) => AgentStatus::degraded(Reason::Blocked),
-                // Its restarts may have been lately; every step was checked for that.
+                // Its restarts may have been lately, and what it did before it became idle may have been
+                // bad; every step was checked for that.
                 (false, false) if view.status() == crash_looping => crash_looping,
+                (false, false)
+                    if matches!(view.status().reason, Some(Reason::Failing | Reason::Slow)) =>
+                {
+                    view.status()
+                }
                 (false, false) => AgentStatus::HEALTHY,
             };
             let is_killed = engine.applied().is_killed();

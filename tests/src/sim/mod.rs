@@ -10,21 +10,24 @@
 //! - `network`, `attacker`, `thief`: what happens to datagrams, and who sends others
 //! - `collector_instance`, `disk`: the collector around the core
 //! - `process`: the emitter's engine with a worker
-//! - `oracle`, `expected_agent`, `expected_limits`, `ledger`: the invariants, computed independently of the core
+//! - `oracle`, `expected_agent`, `expected_limits`, `ledger`, `alert_watch`: the invariants, computed independently of the core
 
 mod agent;
+mod alert_watch;
 mod attacker;
 mod collector;
 mod collector_instance;
 mod disk;
 mod expected_agent;
 mod expected_limits;
+mod expected_quality;
 mod fault;
 mod ledger;
 mod network;
 mod oracle;
 mod plan;
 mod process;
+mod replay_snapshot;
 mod report;
 mod supervisor;
 mod thief;

@@ -10,10 +10,11 @@ use heartline_fleet::{
 
 use heartline_engine::AppliedStates;
 use heartline_protocol::{Body, ControlId, DesiredState};
-use heartline_vocabulary::{AgentStatus, Reason, State, StateCounts, WorkTotals};
+use heartline_vocabulary::{AgentStatus, Reason, State, StateCounts};
 
 use super::disk::DurableCommand;
 use super::expected_agent::ExpectedAgent;
+use super::expected_quality::ExpectedQuality;
 use super::plan::RunPlan;
 use super::thief::STOLEN;
 use super::violation::{CheckResult, ensure};
@@ -53,31 +54,6 @@ pub(super) const GAP_MIN: Duration = Duration::from_millis(300);
 pub(super) const SUPERSEDED_MIN: usize = 8;
 /// For how long after a gap nobody is called flooding.
 const EXCUSED_AFTER_GAP_MS: u64 = 1_000;
-
-/// State that a repeated datagram must not change.
-#[derive(Debug, PartialEq)]
-pub(super) struct ReplaySnapshot {
-    session: u64,
-    address: Option<std::net::SocketAddr>,
-    totals: WorkTotals,
-    last_live: Option<MonoTime>,
-    in_flight: u32,
-    generation: u64,
-}
-
-impl ReplaySnapshot {
-    pub(super) fn of(fleet: &Fleet, agent: &str) -> Option<Self> {
-        let view = fleet.agent(fleet.find(agent)?)?;
-        Some(Self {
-            session: view.session(),
-            address: view.address(),
-            totals: *view.totals(),
-            last_live: view.last_live(),
-            in_flight: view.in_flight(),
-            generation: view.desired().map_or(0, |desired| desired.generation),
-        })
-    }
-}
 
 /// Returns the number in an agent's name.
 pub(super) fn agent_number(agent: &str) -> usize {
@@ -132,6 +108,7 @@ impl FleetOracle {
             expected.ended = agent.sessions.first().and_then(|it| it.ended);
             expected.desired =
                 agent.desired.as_ref().map(|desired| (desired.killed, desired.at.min(now)));
+            expected.quality = ExpectedQuality::restored(&agent.quality, agent.status.reason);
             expected.generation = agent.desired.as_ref().map_or(0, |desired| desired.generation);
             expected.restored = Some(agent.status);
             // Its collector may have ended before it heard of the commit.
@@ -296,6 +273,9 @@ impl FleetOracle {
                 );
                 expected.generation = command.generation;
                 expected.desired = Some((command.killed, now));
+                if command.killed {
+                    expected.quality = ExpectedQuality::default();
+                }
             }
         }
         Ok(())
@@ -390,7 +370,10 @@ impl FleetOracle {
                 return self.by_id(id.0).map_or(Ok(()), |it| it.limits.on_row(now));
             }
             Output::WriteHistory(HistoryDbRow::Work(row)) => {
-                return self.by_id(row.id.0).map_or(Ok(()), |it| it.limits.on_row(now));
+                let rules = self.rules;
+                let Some(expected) = self.by_id(row.id.0) else { return Ok(()) };
+                expected.quality.on_work(row, &rules);
+                return expected.limits.on_row(now);
             }
             Output::WriteHistory(HistoryDbRow::Disobeyed { id, .. }) => {
                 let is_it =

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use heartline_fleet::{AgentHealthRule, HealthRules, HealthThresholds};
+use heartline_fleet::{AgentHealthRule, HealthRules, HealthThresholds, LatencyLimit};
 
 use super::fault::FaultKind;
 use super::supervisor::SimSupervisor;
@@ -75,6 +75,9 @@ impl RunPlan {
                 stall_after: intervals(rng.u64(4..=20)),
                 crash_loop_restarts: rng.pick(&[0, 2, 3, 5]),
                 crash_loop_within: intervals(rng.u64(2..=60)),
+                failing_rate: rng.pick(&[0.25, 0.25, 0.1, 0.02, 0.0]),
+                failing_in_a_row: rng.pick(&[0, 0, 2, 4]),
+                slow: rng.pick(&[LatencyLimit::OwnPast, LatencyLimit::Fixed(intervals(1))]),
                 ..HealthThresholds::default()
             },
             stall_rule: rng.chance(300).then(|| intervals(rng.u64(4..=20))),

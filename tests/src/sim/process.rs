@@ -38,6 +38,8 @@ pub(super) struct SimProcess {
     next_task: MonoTime,
     progress: Option<MonoTime>,
     pace_ms: u64,
+    /// Share of its tasks that succeed, per mille.
+    ok_per_mille: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +70,7 @@ impl SimProcess {
             next_task: now,
             progress: None,
             pace_ms,
+            ok_per_mille: rng.pick(&[900, 900, 980, 500, 50]),
         }
     }
 
@@ -171,7 +174,7 @@ impl SimProcess {
         let before = self.tasks.len();
         for task in self.tasks.extract_if(.., |task| task.ends <= now) {
             let did = WorkTotals {
-                ok: u64::from(rng.chance(900)),
+                ok: u64::from(rng.chance(self.ok_per_mille)),
                 failed: 0,
                 cost_nano_usd: rng.u64(0..=5_000),
                 tokens_in: rng.u64(0..=300),

@@ -9,6 +9,7 @@ use heartline_fleet::{CommandRequest, MonoTime};
 use heartline_protocol::Direction;
 
 use super::agent::SimAgent;
+use super::alert_watch::AlertWatch;
 use super::attacker::SimAttacker;
 use super::collector::SimCollector;
 use super::disk::{SimDisk, StoreNotice};
@@ -62,6 +63,7 @@ pub(super) struct SimWorld {
     pub(super) disk: SimDisk,
     pub(super) oracle: FleetOracle,
     pub(super) ledger: WorkLedger,
+    pub(super) alert_watch: AlertWatch,
     pub(super) trace: StepTrace,
     pub(super) slow_disk_until: MonoTime,
     pub(super) faults_ended: bool,
@@ -102,6 +104,7 @@ impl SimWorld {
             collector: SimCollector::default(),
             disk: SimDisk::default(),
             oracle: FleetOracle::new(&plan),
+            alert_watch: AlertWatch::default(),
             ledger: WorkLedger::default(),
             slow_disk_until: START,
             faults_ended: false,

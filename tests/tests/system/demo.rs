@@ -39,14 +39,15 @@ fn assert_nothing_is_left(env: &TestEnvironment) {
 }
 
 #[test]
-fn the_demo_shows_a_death_a_stall_and_an_obeyed_kill_within_a_minute() {
+fn the_demo_shows_a_death_a_stall_an_obeyed_kill_and_failing_work_within_a_minute() {
     let env = TestEnvironment::new();
-    let mut demo = start(&env, "48s");
+    let mut demo = start(&env, "58s");
     for (what, words) in [
         ("a death", ["report-generator", "unreach"]),
         ("a kill", ["scraper-eu", "kill"]),
         ("obedience", ["scraper-eu", "obeyed"]),
         ("a stall", ["inventory-sync", "stalled"]),
+        ("failing work", ["research-agent", "failing"]),
     ] {
         let has = |line: &str| {
             let line = line.to_lowercase();

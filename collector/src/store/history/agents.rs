@@ -1,6 +1,6 @@
 //! The agents of `history.db` and their sessions: what a restart needs to know.
 
-use heartline_fleet::{HistoryDbRow, MonoTime, Transition};
+use heartline_fleet::{HistoryDbRow, MonoTime, QualityRecord, Transition};
 use heartline_vocabulary::AgentRowId;
 use rusqlite::{CachedStatement, Connection, Row, Transaction, params};
 
@@ -147,19 +147,30 @@ const ADD_TOTALS: &str = "UPDATE agents SET \
         cost_nano_usd = min(cost_nano_usd, 9223372036854775807 - ?6) + ?6, \
         tokens_in = min(tokens_in, 9223372036854775807 - ?7) + ?7, \
         tokens_out = min(tokens_out, 9223372036854775807 - ?8) + ?8, \
-        last_beat_ms = max(coalesce(last_beat_ms, 0), ?9) \
+        last_beat_ms = max(coalesce(last_beat_ms, 0), ?9), \
+        quality = ?10 \
     WHERE id = ?1";
 
-/// Adds to an agent's totals. `newest_ms` is the time of its newest segment.
+/// The work of an agent in one transaction.
+#[derive(Debug, Default)]
+pub(super) struct AgentWork {
+    /// Time of its newest segment.
+    pub(super) newest_ms: i64,
+    pub(super) counts: WorkCounts,
+    /// As its last segment left it.
+    pub(super) quality: QualityRecord,
+}
+
+/// Adds to an agent's totals.
 pub(super) fn add_totals(
     tx: &Transaction<'_>,
     id: i64,
-    newest_ms: i64,
-    counts: &WorkCounts,
+    AgentWork { newest_ms, counts, quality }: &AgentWork,
 ) -> rusqlite::Result<()> {
     let [beats, lost, ok, failed, cost, tokens_in, tokens_out] = counts.columns();
+    let quality = quality.to_bytes();
     let mut add = tx.prepare_cached(ADD_TOTALS)?;
-    let row = params![id, beats, lost, ok, failed, cost, tokens_in, tokens_out, newest_ms];
+    let row = params![id, beats, lost, ok, failed, cost, tokens_in, tokens_out, newest_ms, quality];
     if add.execute(row)? == 0 {
         // Its registration was lost with a file that was set aside; the next start names it.
         let sql = "INSERT INTO agents (id, name, first_seen_ms) VALUES (?1, '', ?2)";
@@ -180,8 +191,9 @@ mod tests {
         let (mut conn, _) = open::open(&dir.path().join("history.db"), 0).unwrap();
         let tx = conn.transaction().unwrap();
         let counts = WorkCounts { ok: i64::MAX as u64 - 1, failed: 1, ..WorkCounts::default() };
+        let work = AgentWork { newest_ms: 1_000, counts, ..AgentWork::default() };
         for _ in 0..3 {
-            add_totals(&tx, 7, 1_000, &counts).unwrap();
+            add_totals(&tx, 7, &work).unwrap();
         }
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
         let (ok, failed, last_beat): (i64, i64, i64) = tx

@@ -75,6 +75,10 @@ const fn reason_code(reason: Reason) -> i64 {
         Reason::Operator => 12,
         Reason::Policy => 13,
         Reason::Shutdown => 14,
+        Reason::Failing => 15,
+        Reason::Idle => 16,
+        Reason::Slow => 17,
+        Reason::Fast => 18,
     }
 }
 
@@ -87,10 +91,10 @@ const fn gap_code(cause: GapCause) -> i64 {
 }
 
 /// Statuses by their numbers: every event of a long history asks for one.
-static STATUSES: [Option<AgentStatus>; 128] = statuses();
+static STATUSES: [Option<AgentStatus>; 256] = statuses();
 
-const fn statuses() -> [Option<AgentStatus>; 128] {
-    let mut statuses = [None; 128];
+const fn statuses() -> [Option<AgentStatus>; 256] {
+    let mut statuses = [None; 256];
     let mut states = State::ALL.as_slice();
     while let [state, other_states @ ..] = states {
         let mut status = AgentStatus { state: *state, reason: None };

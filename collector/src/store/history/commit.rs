@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use heartline_fleet::{HistoryDbRow, WorkRow, WriteTicket};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::agents::AgentWork;
 use super::event::{EventRow, EventWriter};
 use super::fold::{self, FoldCursors};
 use super::resolution::RollupResolution;
@@ -21,8 +22,8 @@ use crate::store::sql;
 struct WorkBatch {
     /// By slot and agent.
     minutes: BTreeMap<i64, BTreeMap<i64, Rollup>>,
-    /// By agent, with the time of its newest segment.
-    totals: BTreeMap<i64, (i64, WorkCounts)>,
+    /// By agent.
+    totals: BTreeMap<i64, AgentWork>,
     committed: CommittedWork,
 }
 
@@ -102,9 +103,10 @@ impl WorkBatch {
         let counts = WorkCounts::from_work(row);
         let minute = self.minutes.entry(RollupResolution::Minute.slot(at_ms)).or_default();
         minute.entry(row.id.0).or_default().add(&counts, &row.latency);
-        let (newest_ms, total) = self.totals.entry(row.id.0).or_default();
-        *newest_ms = at_ms.max(*newest_ms);
-        total.add(&counts);
+        let work = self.totals.entry(row.id.0).or_default();
+        work.newest_ms = at_ms.max(work.newest_ms);
+        work.counts.add(&counts);
+        work.quality = row.quality;
         Ok(())
     }
 
@@ -113,8 +115,8 @@ impl WorkBatch {
         for (slot, rollups) in &self.minutes {
             fold::add(tx, &cursors, (RollupResolution::Minute, *slot), rollups)?;
         }
-        for (&agent, (newest_ms, counts)) in &self.totals {
-            agents::add_totals(tx, agent, *newest_ms, counts)?;
+        for (&agent, work) in &self.totals {
+            agents::add_totals(tx, agent, work)?;
         }
         Ok(self.committed)
     }

@@ -288,6 +288,7 @@ mod tests {
                 tokens_out: random % 10,
             },
             latency: latency.as_slice().into(),
+            quality: heartline_fleet::QualityRecord::default(),
             beats: 1,
             lost: 0,
         };

@@ -3,6 +3,7 @@
 mod agent_history;
 mod agent_names;
 mod alert;
+mod baseline;
 mod event;
 mod fleet_history;
 mod gap;

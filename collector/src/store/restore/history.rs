@@ -1,5 +1,6 @@
 //! The rows of `history.db` that a start needs, each table in one pass.
 
+use heartline_fleet::QualityRecord;
 use heartline_vocabulary::{AgentRowId, AgentStatus, SessionEnd, WorkTotals};
 use rusqlite::Connection;
 
@@ -24,6 +25,7 @@ pub(super) struct HistoryAgentRow {
     pub(super) disobeyed_generation: u64,
     pub(super) totals: WorkTotals,
     pub(super) has_identity: bool,
+    pub(super) quality: QualityRecord,
 }
 
 #[derive(Debug)]
@@ -47,6 +49,7 @@ impl Default for HistoryAgentRow {
             disobeyed_generation: 0,
             totals: WorkTotals::default(),
             has_identity: false,
+            quality: QualityRecord::default(),
         }
     }
 }
@@ -60,7 +63,7 @@ impl HistoryDbState {
 fn read_agents(conn: &Connection) -> rusqlite::Result<Vec<HistoryAgentRow>> {
     let sql = format!(
         "SELECT {}, status, since_ms, last_beat_ms, starts, disobeyed_generation, ok, failed, \
-            cost_nano_usd, tokens_in, tokens_out, identity IS NOT NULL FROM agents ORDER BY id",
+            cost_nano_usd, tokens_in, tokens_out, identity IS NOT NULL, quality FROM agents ORDER BY id",
         AgentRecord::COLUMNS
     );
     let mut statement = conn.prepare(&sql)?;
@@ -82,6 +85,7 @@ fn read_agents(conn: &Connection) -> rusqlite::Result<Vec<HistoryAgentRow>> {
                 tokens_out: count(13)?,
             },
             has_identity: row.get(14)?,
+            quality: QualityRecord::from_bytes(row.get_ref(15)?.as_blob()?),
         })
     })?;
     rows.collect()

@@ -176,6 +176,7 @@ pub(super) fn merge(
             starts: row.starts,
             sessions: newest_sessions(sessions.find_all(agent.id)),
             totals: row.totals,
+            quality: row.quality,
             desired: desired.map(|desired| Box::new(restore_desired(desired, row, anchor))),
         }
     })

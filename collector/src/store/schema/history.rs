@@ -73,7 +73,9 @@ CREATE TABLE agents (
     failed INTEGER NOT NULL DEFAULT 0,
     cost_nano_usd INTEGER NOT NULL DEFAULT 0,
     tokens_in INTEGER NOT NULL DEFAULT 0,
-    tokens_out INTEGER NOT NULL DEFAULT 0
+    tokens_out INTEGER NOT NULL DEFAULT 0,
+    -- Whether its work goes well, as the core judges it, after its last segment.
+    quality BLOB NOT NULL DEFAULT x''
 ) STRICT;
 CREATE INDEX agents_by_name ON agents (name);
 CREATE INDEX agents_forgotten ON agents (forgotten_ms) WHERE forgotten_ms IS NOT NULL;

@@ -40,6 +40,7 @@ fn work(ticket: u64, tasks: &[Task]) -> HistoryDbRow {
         at: at(tasks[0].at_ms),
         work: WorkTotals { ok: tasks.len() as u64, ..WorkTotals::default() },
         latency: latency.into(),
+        quality: heartline_fleet::QualityRecord::default(),
         beats: 1,
         lost: 0,
     }))

@@ -81,6 +81,7 @@ fn work(number: u64, task: &Task) -> HistoryDbRow {
         at: row_at(task.at_ms),
         work: WorkTotals { ok: 1, cost_nano_usd: task.us, ..WorkTotals::default() },
         latency: latency.into(),
+        quality: heartline_fleet::QualityRecord::default(),
         beats: 2,
         lost: 0,
     }))

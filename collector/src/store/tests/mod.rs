@@ -176,6 +176,7 @@ fn segment_at(ticket: u64, id: i64, session: u64, segment: u64, at_ms: i64) -> H
             tokens_out: 4,
         },
         latency: latency.into(),
+        quality: heartline_fleet::QualityRecord::default(),
         beats: 1,
         lost: 0,
     }))

@@ -74,6 +74,7 @@ impl GeneratedHistory {
                         tokens_out: 4_000,
                     },
                     latency: latencies.of(id, &mut self.rng).into(),
+                    quality: heartline_fleet::QualityRecord::default(),
                     beats: 2,
                     lost: 0,
                 })));

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use heartline_fleet::{HistoryDbRow, MonoTime, RestoredSession, WorkRow, WriteTicket};
+use heartline_fleet::{
+    HistoryDbRow, Incident, MonoTime, QualityRecord, RestoredSession, WorkRow, WriteTicket,
+};
 
-use heartline_vocabulary::{AgentRowId, AgentStatus, WorkTotals};
+use heartline_vocabulary::{AgentRowId, AgentStatus, IncidentId, WorkTotals};
 
 /// All that is stored of one agent.
 #[derive(Clone, Debug)]
@@ -14,6 +16,7 @@ pub(in crate::sim) struct AgentHistory {
     pub(super) last_live: Option<MonoTime>,
     pub(super) starts: u32,
     pub(super) work: WorkTotals,
+    pub(super) quality: QualityRecord,
     sessions: Vec<RestoredSession>,
     /// Name and time of first contact.
     registered: Option<(Box<str>, MonoTime)>,
@@ -38,6 +41,8 @@ pub(in crate::sim) struct HistoryTables {
     /// Work of each session as counted first, and what was counted again for a successor.
     by_session: BTreeMap<u64, (WorkTotals, WorkTotals)>,
     last_id: i64,
+    /// As they were recorded last.
+    incidents: BTreeMap<IncidentId, Incident>,
 }
 
 impl AgentHistory {
@@ -48,6 +53,7 @@ impl AgentHistory {
             last_live: None,
             starts: 0,
             work: WorkTotals::default(),
+            quality: QualityRecord::default(),
             sessions: Vec::new(),
             registered: None,
             forgotten: false,
@@ -111,6 +117,16 @@ impl HistoryTables {
         self.counted.clone()
     }
 
+    /// Returns the incidents that go on, as the store gives them back.
+    pub(in crate::sim) fn open_incidents(&self) -> Vec<Incident> {
+        self.incidents.values().filter(|it| it.ended.is_none()).map(as_stored).collect()
+    }
+
+    /// Returns the smallest number that no incident had.
+    pub(in crate::sim) fn next_incident(&self) -> IncidentId {
+        self.incidents.keys().max().map_or(IncidentId(1), |id| IncidentId(id.0 + 1))
+    }
+
     pub(super) fn commit(&mut self, rows: Vec<HistoryDbRow>) -> Option<StoredWork> {
         let mut stored: Option<StoredWork> = None;
         for row in rows {
@@ -149,7 +165,11 @@ impl HistoryTables {
                 | HistoryDbRow::Commanded { .. }
                 | HistoryDbRow::Obeyed { .. }
                 | HistoryDbRow::Disobeyed { .. }
-                | HistoryDbRow::Gap { .. } => {}
+                | HistoryDbRow::Gap { .. }
+                | HistoryDbRow::Notice(_) => {}
+                HistoryDbRow::Incident(incident) => {
+                    self.incidents.insert(incident.id, *incident);
+                }
             }
         }
         stored
@@ -164,6 +184,7 @@ impl HistoryTables {
         }
         session.applied_segment = row.segment;
         past.work = past.work.saturating_add(&row.work);
+        past.quality = row.quality;
         let is_first = self.counted.insert((row.session, row.segment), row.id.0).is_none();
         let (once, again) = self.by_session.entry(row.session).or_default();
         let sum = if is_first { once } else { again };
@@ -175,4 +196,19 @@ impl HistoryTables {
         self.last_id = self.last_id.max(id.0);
         self.past.entry(id.0).or_insert_with(AgentHistory::new)
     }
+}
+
+/// Returns what the store keeps of an incident.
+fn as_stored(incident: &Incident) -> Incident {
+    let begun = (incident.opened, incident.worst);
+    let mut stored = Incident::new(incident.id, incident.scope.clone(), incident.interval, begun);
+    stored.severity = incident.severity;
+    stored.members = incident.members.clone();
+    stored.in_trouble = incident.in_trouble;
+    stored.told = incident.told.clone();
+    stored.notices = incident.notices;
+    stored.acknowledged = incident.acknowledged.clone();
+    stored.flapping = incident.flapping;
+    stored.remark = incident.remark.clone();
+    stored
 }

@@ -124,6 +124,7 @@ impl SimDisk {
                     starts: past.starts,
                     sessions: past.newest_first(superseded),
                     totals: past.work,
+                    quality: past.quality,
                     desired,
                 }
             })
