@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::ConfigFile;
+use crate::value::StringSetting as _;
 
 fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
     ConfigFile::parse(&ConfigText::new(Path::new("heartline.toml"), text.to_owned()))
@@ -113,11 +114,24 @@ fn what_is_not_set_has_the_defaults_of_its_service() {
 #[test]
 fn a_secret_that_can_not_be_read_is_named_at_start() {
     let file = parse("[[sink]]\nname = \"a\"\ntype = \"slack\"\nurl_env = \"HOOK\"").unwrap();
-    let error = file.sink[0].read(|_| None).unwrap_err().to_string();
+    let directories =
+        heartline_operator::CollectorDirectories { data: "/d".into(), sockets: "/s".into() };
+    let config = file.resolve(&[], directories);
+    let error = config.read_sinks(|_| None).unwrap_err().to_string();
     assert_eq!(error, "the environment variable HOOK, the url of sink \"a\", is not set");
     let error = file.sink[0].read(|_| Some("SECRET".into())).unwrap_err().to_string();
     assert!(
         error.starts_with("the environment variable HOOK, the url of sink \"a\": expected a URL")
     );
     assert!(!error.contains("SECRET"));
+}
+
+#[test]
+fn the_guide_has_a_valid_sink_of_every_type() {
+    let guide = include_str!("../../../docs/alerting.md");
+    let example = guide.split("```").find_map(|it| it.strip_prefix("toml\n")).unwrap();
+    let types: Vec<_> =
+        parse(example).unwrap().sink.iter().map(|it| it.kind.get_ref().0.name()).collect();
+    let listed = SinkType::EXPECTED.strip_prefix("one of ").unwrap();
+    assert_eq!(types, listed.split(", ").collect::<Vec<_>>());
 }
