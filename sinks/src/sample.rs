@@ -37,7 +37,7 @@ pub fn notice_of(kind: NoticeKind, scope: ScopeKind) -> Notice {
         NoticeKind::Merged => incident.merged_into = Some(IncidentId(1_795_750_001)),
         NoticeKind::Flapping => {
             incident.outages = 3;
-            incident.members[0].status = AgentStatus::HEALTHY;
+            incident.members.iter_mut().for_each(|it| it.status = AgentStatus::HEALTHY);
         }
         _ => {}
     }

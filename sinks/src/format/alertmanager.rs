@@ -4,7 +4,8 @@
 //!    first sent, and hold no count, reason or value. Members and numbers are annotations.
 //! 2. What goes on ends in half an hour, unless it is sent again; what is over ended when it did.
 //! 3. A severity that rose is another label: the alert with the lower one is resolved in the same request.
-//!    To resolve what never fired is harmless, so that need not be remembered.
+//!    Its end lies a minute back: on a clock that is behind, an end of now would let it fire. Where the
+//!    collector was restarted in between, it ends by itself: to resolve what never fired would show it.
 //! 4. A watchdog fires for as long as the collector sends.
 
 use std::collections::BTreeMap;
@@ -28,6 +29,9 @@ const WATCHDOG_ENDS_AFTER_MS: i64 = 4 * 60_000;
 /// The same of a test.
 const TEST_ENDS_AFTER_MS: i64 = 5 * 60_000;
 
+/// How far an end that is told at once lies back.
+const CLOCK_SLACK_MS: i64 = 60_000;
+
 /// Most incidents whose labels are remembered.
 const LABELS_MAX: usize = 20_000;
 
@@ -36,17 +40,27 @@ const DESCRIPTION_MAX: usize = 15_000;
 
 type Labels = BTreeMap<&'static str, String>;
 
+/// What does not change of an incident that was sent.
+#[derive(Clone)]
+struct ToldIncident {
+    /// Without the severity.
+    labels: Labels,
+    /// When it was first seen with a higher severity than before.
+    raised_ms: Option<i64>,
+    severity: Severity,
+}
+
 /// What all instances of Alertmanager are sent.
 pub(crate) struct AlertmanagerFormat {
     pub(crate) token: Option<Secret>,
     label: CollectorLabel,
-    labels: BTreeMap<IncidentId, Labels>,
+    told: BTreeMap<IncidentId, ToldIncident>,
     watched_since_ms: Option<i64>,
 }
 
 impl AlertmanagerFormat {
     pub(crate) fn new(label: CollectorLabel, token: Option<Secret>) -> Self {
-        Self { token, label, labels: BTreeMap::new(), watched_since_ms: None }
+        Self { token, label, told: BTreeMap::new(), watched_since_ms: None }
     }
 
     /// Returns the alerts of an incident; of a higher severity also the end of the lower one.
@@ -56,27 +70,28 @@ impl AlertmanagerFormat {
         message: &Message,
         now_ms: i64,
     ) -> Vec<Value> {
-        let labels = self.labels_of(incident);
-        let ends_ms = incident.ended_ms.unwrap_or(now_ms + ENDS_AFTER_MS);
+        let told = self.told(incident, now_ms);
         let text = TextFormat { limit: DESCRIPTION_MAX, measure: str::len, escape: verbatim };
-        let alert = |severity: Severity, ends_ms: i64| {
-            let mut labels = labels.clone();
+        let (summary, description) = (text.line(&message.title), text.body(message));
+        let alert = |severity: Severity, starts_ms: i64, ends_ms: i64| {
+            let mut labels = told.labels.clone();
             labels.insert("severity", severity.name().to_owned());
             json!({
                 "labels": labels,
-                "annotations": { "summary": text.line(&message.title), "description": text.body(message) },
-                "startsAt": rfc3339(incident.opened_ms),
+                "annotations": { "summary": summary, "description": description },
+                "startsAt": rfc3339(starts_ms),
                 // Not before its begin, which would have it refused.
-                "endsAt": rfc3339(ends_ms.max(incident.opened_ms + 1_000)),
+                "endsAt": rfc3339(ends_ms.max(starts_ms + 1_000)),
             })
         };
-        match incident.severity {
-            Severity::Warning => vec![alert(Severity::Warning, ends_ms)],
-            Severity::Critical => {
-                let lower_ends_ms = incident.ended_ms.unwrap_or(now_ms).min(now_ms);
-                vec![alert(Severity::Critical, ends_ms), alert(Severity::Warning, lower_ends_ms)]
-            }
+        let starts_ms = incident.opened_ms;
+        let ends_ms = incident.ended_ms.unwrap_or(now_ms + ENDS_AFTER_MS);
+        let mut alerts = vec![alert(incident.severity, starts_ms, ends_ms)];
+        if let Some(raised_ms) = told.raised_ms {
+            let ended_ms = raised_ms - CLOCK_SLACK_MS;
+            alerts.push(alert(Severity::Warning, starts_ms.min(ended_ms - 1_000), ended_ms));
         }
+        alerts
     }
 
     /// Returns the alert that is to be missed when the collector no longer sends.
@@ -118,18 +133,23 @@ impl AlertmanagerFormat {
 
     /// Forgets the labels of incidents that are not sent again.
     pub(crate) fn retain(&mut self, is_sent: impl Fn(IncidentId) -> bool) {
-        self.labels.retain(|id, _| is_sent(*id));
+        self.told.retain(|id, _| is_sent(*id));
     }
 
-    fn labels_of(&mut self, incident: &Incident) -> Labels {
-        if let Some(labels) = self.labels.get(&incident.id) {
-            return labels.clone();
+    fn told(&mut self, incident: &Incident, now_ms: i64) -> ToldIncident {
+        let known = self.told.get(&incident.id).cloned();
+        let mut told = known.unwrap_or_else(|| ToldIncident {
+            labels: labels(incident, &self.label),
+            raised_ms: None,
+            severity: incident.severity,
+        });
+        if told.severity < incident.severity {
+            (told.raised_ms, told.severity) = (Some(now_ms), incident.severity);
         }
-        let labels = labels(incident, &self.label);
-        if self.labels.len() < LABELS_MAX {
-            self.labels.insert(incident.id, labels.clone());
+        if self.told.len() < LABELS_MAX || self.told.contains_key(&incident.id) {
+            self.told.insert(incident.id, told.clone());
         }
-        labels
+        told
     }
 }
 

@@ -6,6 +6,9 @@
 //! 3. What began and ended before it could be told is triggered as information, and resolved.
 //! 4. A storm is one alert; what is over in it is resolved under its own key, too.
 //! 5. A test is triggered as information, and resolved.
+//! 6. What it could not take is tried again after half a minute at the earliest, as it asks.
+
+use std::time::Duration;
 
 use heartline_config::Secret;
 use heartline_operator::message::Acknowledgement;
@@ -13,15 +16,18 @@ use heartline_vocabulary::NoticeKind;
 use serde_json::{Value, json};
 
 use super::{FormatInput, HttpFormat, is_over_untold};
-use crate::Form;
-use crate::http::HttpRequest;
+use crate::http::{HttpAnswer, HttpRequest, classify};
 use crate::text::{TextFormat, Tone, clean, incident_key, rfc3339, utf16, verbatim};
+use crate::{Form, Outcome};
 
 /// Most characters of a summary: a longer one is refused.
 const SUMMARY_MAX: usize = 1_024;
 
 /// Most characters of the details.
 const DETAILS_MAX: usize = 20_000;
+
+/// Shortest time between two attempts.
+const RETRY_AFTER_MIN: Duration = Duration::from_secs(30);
 
 /// Most incidents of a digest that are resolved one by one.
 const RESOLVED_MAX: usize = 20;
@@ -57,6 +63,15 @@ impl HttpFormat for PagerDutyFormat {
             | NoticeKind::Settled => {
                 vec![self.trigger(input, key, severity(message.tone))]
             }
+        }
+    }
+
+    fn outcome(&self, answer: &HttpAnswer, now_ms: i64) -> Outcome {
+        match classify(answer, now_ms) {
+            Outcome::Retry { after, arrival, why } => {
+                Outcome::Retry { after: after.max(Some(RETRY_AFTER_MIN)), arrival, why }
+            }
+            outcome => outcome,
         }
     }
 }
@@ -151,7 +166,7 @@ impl AcknowledgementQuestion {
         let name = clean(by["acknowledger"]["summary"].as_str().unwrap_or("somebody"));
         Ok(Some(Acknowledgement {
             by: format!("{name} in PagerDuty"),
-            at_ms: at.map_or(now_ms, |it| it.as_millisecond()),
+            at_ms: at.map_or(now_ms, jiff::Timestamp::as_millisecond),
         }))
     }
 }

@@ -263,6 +263,11 @@ fn what_counts_as_success_is_what_each_service_documents() {
     let pagerduty = PagerDutyFormat { events_url: url(), key: Secret::new("K") };
     assert!(is_taken(&outcome(&pagerduty, 202, "{\"status\":\"success\"}")));
     assert!(matches!(outcome(&pagerduty, 400, "invalid"), Outcome::MessageRefused { .. }));
+    let after = |body| match outcome(&pagerduty, 429, body) {
+        Outcome::Retry { after, .. } => after.map(|it| it.as_secs()),
+        outcome => panic!("{outcome:?}"),
+    };
+    assert_eq!((after(""), after("{\"retry_after\":90}")), (Some(30), Some(90)));
 }
 
 #[test]
@@ -302,7 +307,8 @@ fn an_alert_has_labels_that_stay_and_ends_that_are_true() {
     assert_eq!(both.len(), 2);
     assert_eq!(both[0]["labels"]["severity"], "critical");
     assert_eq!(both[1]["labels"], warning[0]["labels"]);
-    assert_eq!(both[1]["endsAt"], "2026-11-27T14:07:31Z");
+    assert_eq!(both[1]["startsAt"], "2026-11-27T14:02:31Z");
+    assert_eq!(both[1]["endsAt"], "2026-11-27T14:06:31Z");
     let over = alerts(&sample::notice(NoticeKind::Resolved), sample::NOW_MS + 600_000);
     assert!(over.iter().all(|it| it["endsAt"] == "2026-11-27T14:06:31Z"), "{over:?}");
     assert_eq!(over[0]["labels"], both[0]["labels"]);

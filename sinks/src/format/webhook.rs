@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use heartline_config::Secret;
 use heartline_operator::message::{Incident, IncidentMember};
-use heartline_vocabulary::NoticeKind;
+use heartline_vocabulary::{NoticeKind, Reason};
 use ring::hmac;
 use serde_json::{Value, json};
 
@@ -151,7 +151,7 @@ fn incident(incident: &Incident, key: &str) -> Value {
         "about": scope(incident),
         "severity": incident.severity.name(),
         "state": incident.worst.state.name(),
-        "reason": incident.worst.reason.map(|it| it.name()),
+        "reason": incident.worst.reason.map(Reason::name),
         "trouble": incident.ended_ms.is_none().then(|| trouble(incident)),
         "opened": rfc3339(incident.opened_ms),
         "ended": incident.ended_ms.map(rfc3339),
@@ -172,7 +172,7 @@ fn member(member: &IncidentMember) -> Value {
         "agent": clean(&member.agent),
         "host": member.host.as_deref().map(clean),
         "state": member.status.state.name(),
-        "reason": member.status.reason.map(|it| it.name()),
+        "reason": member.status.reason.map(Reason::name),
         "since": rfc3339(member.since_ms),
         "lasted_ms": member.lasted_ms,
         "cause": member.cause.as_deref().map(clean),

@@ -1,7 +1,7 @@
 //! The client: one request at a time, with one deadline for all of it.
 
 use std::error::Error as _;
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -189,8 +189,8 @@ impl HttpClient {
                 let inner = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
                 match inner {
                     Some(error) => return tls_failure(host, error),
-                    None if error.kind() == ErrorKind::ConnectionRefused => {
-                        let detail = error.to_string();
+                    None if never_connected(error) => {
+                        let detail = clean_to(&error.to_string(), DETAIL_MAX);
                         return HttpFailure::Unreachable { host, detail };
                     }
                     None => error.to_string(),
@@ -217,6 +217,18 @@ impl HttpClient {
     }
 }
 
+/// Returns whether there was never a connection.
+fn never_connected(error: &io::Error) -> bool {
+    let kinds = [
+        ErrorKind::ConnectionRefused,
+        ErrorKind::HostUnreachable,
+        ErrorKind::NetworkUnreachable,
+        ErrorKind::AddrNotAvailable,
+    ];
+    // What a resolver says has no kind.
+    kinds.contains(&error.kind()) || error.to_string().starts_with("failed to lookup address")
+}
+
 fn tls_failure(host: String, error: &rustls::Error) -> HttpFailure {
     let detail = clean_to(&error.to_string(), DETAIL_MAX);
     match error {
@@ -229,4 +241,22 @@ fn tls_failure(host: String, error: &rustls::Error) -> HttpFailure {
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(headers.get(name)?.as_bytes()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_root_certificates_is_told_in_words() {
+        let client = HttpClient::new(Duration::from_secs(1), &TrustedRoots::none());
+        let url = Secret::new("https://sink.invalid/SECRETSECRETSECRET");
+        let failure = client.send(&HttpRequest::get(url)).unwrap_err();
+        assert_eq!((failure.is_configuration(), failure.arrival()), (true, Arrival::No));
+        let said = failure.to_string();
+        assert!(said.starts_with("the certificate of sink.invalid can't be verified"), "{said}");
+        assert!(
+            said.contains("install ca-certificates, or set ca_file") && !said.contains("SECRET")
+        );
+    }
 }

@@ -39,6 +39,11 @@ impl TrustedRoots {
         Ok(Self { certificates })
     }
 
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self { certificates: Vec::new() }
+    }
+
     /// Returns whether nothing can be verified: a container without `ca-certificates`.
     pub(crate) fn is_empty(&self) -> bool {
         self.certificates.is_empty()

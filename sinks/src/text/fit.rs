@@ -7,6 +7,7 @@ use super::message::Message;
 pub(crate) struct TextFormat {
     /// Most units of [`Self::measure`].
     pub(crate) limit: usize,
+    /// Adds up: of two texts together it is the sum.
     pub(crate) measure: fn(&str) -> usize,
     /// Escapes one character after the other.
     pub(crate) escape: fn(char, &mut String),
@@ -17,6 +18,9 @@ const LABEL_WIDTH: usize = 7;
 
 /// Room that is kept for the line that says what was left off.
 const REST_ROOM: usize = 160;
+
+/// Room for an ellipsis, in any measure.
+const ELLIPSIS_ROOM: usize = 3;
 
 /// Escapes nothing.
 pub(crate) fn verbatim(c: char, to: &mut String) {
@@ -32,14 +36,16 @@ impl TextFormat {
     /// Escapes a text, and cuts it with an ellipsis where it is too long.
     pub(crate) fn line(&self, text: &str) -> String {
         let mut whole = String::new();
-        let mut kept = 0;
+        let (mut size, mut kept) = (0, 0);
         for c in text.chars() {
+            let before = whole.len();
             (self.escape)(c, &mut whole);
-            if (self.measure)(&whole) + 3 <= self.limit {
+            size += (self.measure)(&whole[before..]);
+            if size + ELLIPSIS_ROOM <= self.limit {
                 kept = whole.len();
             }
         }
-        if (self.measure)(&whole) > self.limit {
+        if size > self.limit {
             whole.truncate(kept);
             whole.push('…');
         }

@@ -10,6 +10,7 @@
 //!    who has acknowledged.
 
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -75,7 +76,7 @@ type TestReply = Box<dyn FnOnce(Outcome) + Send>;
 #[derive(Default)]
 struct Inbox {
     queue: PendingQueue,
-    tests: Vec<(Notice, TestReply)>,
+    tests: Vec<(Box<Notice>, TestReply)>,
     /// Notices that became part of a list since the thread last looked.
     listed: Vec<NoticeId>,
     is_stopping: bool,
@@ -146,7 +147,7 @@ impl SinkWorker {
             reply(Outcome::retry("too many tests wait for this sink".to_owned()));
             return;
         }
-        inbox.tests.push((notice, Box::new(reply)));
+        inbox.tests.push((Box::new(notice), Box::new(reply)));
         self.shared.changed.notify_one();
     }
 
@@ -187,7 +188,7 @@ struct WorkerThread {
 
 enum Step {
     Stop,
-    Test(Notice, TestReply),
+    Test(Box<Notice>, TestReply),
     Listed(Vec<NoticeId>),
     Expire(Vec<QueuedNotice>),
     Send(Vec<QueuedNotice>),
@@ -200,7 +201,7 @@ impl WorkerThread {
             match self.next_step() {
                 Step::Stop => return,
                 Step::Test(notice, reply) => {
-                    let outcome = self.send_test(notice);
+                    let outcome = self.send_test(*notice);
                     reply(outcome);
                 }
                 Step::Listed(notices) => {
@@ -322,27 +323,32 @@ impl WorkerThread {
     fn delivered(&mut self, batch: &[QueuedNotice], answer: &str) {
         let ids = ids(batch);
         let Some((last, merged)) = ids.split_last() else { return };
-        self.record(&[*last], DeliveryState::Delivered, answer);
-        if !merged.is_empty() {
-            self.record(merged, DeliveryState::Merged, &format!("told by {last}"));
-        }
         let mut inbox = self.shared.lock();
         inbox.status.delivered += 1;
         inbox.status.merged += merged.len() as u64;
         inbox.status.last_delivered_ms = Some(wall_now_ms());
+        drop(inbox);
+        self.record(&[*last], DeliveryState::Delivered, answer);
+        if !merged.is_empty() {
+            self.record(merged, DeliveryState::Merged, &format!("told by {last}"));
+        }
     }
 
     fn deliver(&mut self, batch: &[QueuedNotice]) -> Outcome {
         let notices: Vec<Notice> = batch.iter().map(|it| it.pending.notice.clone()).collect();
         let is_plain = batch.iter().any(|it| it.form == Form::Plain);
-        self.sink.send(&Delivery {
+        let delivery = Delivery {
             notices: &notices,
             form: if is_plain { Form::Plain } else { Form::Full },
             is_repeat: batch.iter().any(|it| it.pending.may_have_arrived),
             is_stored: batch.iter().all(|it| it.pending.is_stored),
             now_ms: wall_now_ms(),
             zone: &self.zone,
-        })
+        };
+        // A message that no code was ready for must not end the alerts of this sink: it is refused.
+        let sent = panic::catch_unwind(AssertUnwindSafe(|| self.sink.send(&delivery)));
+        let fault = |_| Outcome::MessageRefused { why: "a fault of Heartline's own".to_owned() };
+        sent.unwrap_or_else(fault)
     }
 
     /// Tells Alertmanager of everything that is open, or asks PagerDuty who has acknowledged.
