@@ -36,6 +36,7 @@ pub(crate) const INTERNAL_DEPENDENCIES: &[(&str, &[&str])] = &[
         ],
     ),
     ("incident", &["heartline-vocabulary", "heartline-operator", "heartline-collector"]),
+    ("sinks", &["heartline-vocabulary", "heartline-operator", "heartline-config"]),
     ("tui", &["heartline-vocabulary", "heartline-operator"]),
     (
         "cli",
