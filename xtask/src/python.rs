@@ -45,6 +45,14 @@ impl PythonEnvironment {
         Self::prepare("tests", &["requirements-dev.txt", "requirements-frameworks.txt"])
     }
 
+    /// Returns the environment of what receives alerts in the tests of `sinks/`, which look for it there.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub(crate) fn prepare_for_sinks() -> Result<Self> {
+        Self::prepare("sinks", &["requirements-sinks.txt"])
+    }
+
     /// Returns an environment below the target directory, made anew if it has not exactly what these
     /// files ask for.
     ///

@@ -29,7 +29,7 @@ const STEPS: &[TestStep] = &[
     TestStep { title: "known answers, in Python", run: check_vectors },
     TestStep { title: "clippy", run: check_lints },
     TestStep { title: "documentation", run: build_documentation },
-    TestStep { title: "shells for the completions", run: |_| tools::install_shells() },
+    TestStep { title: "shells and Alertmanager", run: |_| tools::install_programs() },
     TestStep { title: "programs", run: build_programs },
     TestStep { title: "Python: environment", run: |_| prepare_python() },
     TestStep { title: "Python: types", run: |_| check_python_types() },
@@ -140,7 +140,9 @@ fn check_interpreters() -> Result<()> {
 }
 
 fn prepare_python() -> Result<()> {
-    PythonEnvironment::prepare_for_tests().map(|_| ())
+    PythonEnvironment::prepare_for_tests()?;
+    PythonEnvironment::prepare_for_sinks()?;
+    Ok(())
 }
 
 fn check_python_types() -> Result<()> {

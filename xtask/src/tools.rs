@@ -1,5 +1,5 @@
 //! Programs that the tests need, installed where they are missing: cargo subcommands once into the
-//! user's cache, shells by the system.
+//! user's cache, others by the system.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -57,25 +57,31 @@ impl CargoTool {
     }
 }
 
-/// Shells that the completions are tested in, by their names as programs and as packages.
-const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
+/// Programs that tests run, and the packages that have them: shells for the completions, and what
+/// receives alerts.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("bash", "bash"),
+    ("zsh", "zsh"),
+    ("fish", "fish"),
+    ("prometheus-alertmanager", "prometheus-alertmanager"),
+];
 
-/// Installs the shells that are missing, if this is root on a system with apt.
+/// Installs the programs that are missing, if this is root on a system with apt.
 ///
 /// # Errors
-/// When a shell is missing and can't be installed; says what to do.
-pub(crate) fn install_shells() -> Result<()> {
-    for shell in SHELLS {
-        let is_there = || search_path().into_iter().any(|dir| dir.join(shell).is_file());
+/// When a program is missing and can't be installed; says what to do.
+pub(crate) fn install_programs() -> Result<()> {
+    for (name, package) in PROGRAMS {
+        let is_there = || search_path().into_iter().any(|dir| dir.join(name).is_file());
         if is_there() {
             continue;
         }
-        println!("    {shell} is not installed: trying `apt-get install {shell}`");
+        println!("    {name} is not installed: trying `apt-get install {package}`");
         let _offline = cargo::run(&mut program("apt-get", "update --quiet=2"));
         let mut install = program("apt-get", "install --yes --quiet=2 --no-install-recommends");
         // Where it fails, so does what it was to bring.
-        let _failed = cargo::run(install.arg(shell).env("DEBIAN_FRONTEND", "noninteractive"));
-        ensure!(is_there(), "{shell} is missing, and only root can install it: install it first");
+        let _failed = cargo::run(install.arg(package).env("DEBIAN_FRONTEND", "noninteractive"));
+        ensure!(is_there(), "{name} is missing, and only root can install it: install it first");
     }
     Ok(())
 }
