@@ -135,3 +135,23 @@ fn the_guide_has_a_valid_sink_of_every_type() {
     let listed = SinkType::EXPECTED.strip_prefix("one of ").unwrap();
     assert_eq!(types, listed.split(", ").collect::<Vec<_>>());
 }
+
+#[test]
+fn the_template_has_every_setting_of_a_sink() {
+    let template = include_str!("../template.toml");
+    let examples = template.lines().filter_map(|it| it.strip_prefix("#  "));
+    let text = examples.collect::<Vec<_>>().join("\n");
+    let file = parse(&text).unwrap();
+    let mut set: Vec<_> = file.sink.iter().flat_map(SinkSection::set).map(|it| it.0).collect();
+    // The others of a group are named beside it.
+    for other in ["url_file", "url_env", "key_env", "secret_env", "token_file", "password_env"] {
+        assert!(template.contains(&format!("or {other}")), "{other}");
+        set.push(other);
+    }
+    let all = [URL, KEY, SECRET, TOKEN, PASSWORD].concat();
+    let rest =
+        ["urls", "api_url", "region", "topic", "server", "tls", "user", "from", "to", "command"];
+    for setting in all.into_iter().chain(rest) {
+        assert!(set.contains(&setting), "{setting}");
+    }
+}
