@@ -1,13 +1,15 @@
 //! Alerts: `[alerts]` with the times of alerting, and all that goes with it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use heartline_fleet::{AlertRules, FlappingRule, StormRule};
 use serde::{Deserialize, Serialize};
 
 use crate::route::{ROUTES_MAX, RouteSection};
-use crate::sink::{SINKS_MAX, SinkSection};
+use crate::secret::SecretError;
+use crate::sink::{SINKS_MAX, SinkConfig, SinkSection};
 use crate::text::{ConfigError, ConfigText};
 use crate::value::{ConfigString, DurationSetting};
 use crate::window::{WINDOWS_MAX, WindowSection};
@@ -51,7 +53,7 @@ pub struct AlertsConfig {
     pub section: AlertsSection,
     pub routes: Vec<RouteSection>,
     pub windows: Vec<WindowSection>,
-    /// Where alerts are sent to; [`SinkSection::read`] reads their secrets.
+    /// Where alerts are sent to; [`AlertsConfig::read_sinks`] reads their secrets.
     pub sinks: Vec<SinkSection>,
 }
 
@@ -67,6 +69,17 @@ impl AlertsConfig {
             sinks: self.sinks.iter().map(traits).collect(),
             ..self.section.rules()
         }
+    }
+
+    /// Reads the secrets of the sinks; `variable` looks up an environment variable.
+    ///
+    /// # Errors
+    /// [`SecretError`] names the file or variable that can't be read.
+    pub fn read_sinks(
+        &self,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Vec<SinkConfig>, SecretError> {
+        self.sinks.iter().map(|sink| sink.read(&variable)).collect()
     }
 
     /// Checks what no single table shows.

@@ -8,7 +8,6 @@ use heartline_operator::MissingDataDirectory;
 use serde::de::DeserializeOwned;
 
 use crate::file::LISTEN_MAX;
-use crate::secret::SecretError;
 
 /// Longest config file, in bytes. It also ends the reading of a device.
 const LENGTH_MAX: u64 = 1 << 20;
@@ -35,8 +34,6 @@ pub enum ConfigError {
          a flag or the environment alone"
     )]
     NotText(PathBuf),
-    #[error(transparent)]
-    Secret(#[from] SecretError),
     #[error(transparent)]
     NoDirectory(#[from] MissingDataDirectory),
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use heartline_config::{AlertFilter, AlertsConfig, SinkSection, WindowSection};
+use heartline_config::{AlertFilter, AlertsConfig, SinkConfig, SinkSection, WindowSection};
 use heartline_fleet::{AlertInput, Silence as CoreSilence};
 use heartline_operator::message::{Incident, Notice, Silence, SinkReport};
 use heartline_sinks::{
@@ -96,15 +96,16 @@ impl AlertDesk {
     ) -> Result<PreparedSinks, SinkSetupError> {
         let ssh = config.section.ssh.clone();
         let label = CollectorLabel { ssh, ..label.clone() };
-        let make = |section: &SinkSection| {
-            let config = section.read(|name| std::env::var_os(name))?;
+        let read = config.read_sinks(|name| std::env::var_os(name))?;
+        let make = |(section, config): (&SinkSection, SinkConfig)| {
             let sink = Sink::new(&config, label.clone())?;
             for warning in sink.warnings() {
                 tracing::warn!("sink {}: {warning}", config.name);
             }
             Ok((section.kind.get_ref().0.name(), sink))
         };
-        let sinks = config.sinks.iter().map(make).collect::<Result<_, SinkSetupError>>()?;
+        let sinks =
+            config.sinks.iter().zip(read).map(make).collect::<Result<_, SinkSetupError>>()?;
         let routes = u32::try_from(config.routes.len()).unwrap_or(u32::MAX);
         Ok(PreparedSinks { sinks, windows: config.windows.clone(), routes })
     }

@@ -117,7 +117,7 @@ fn a_secret_that_can_not_be_read_is_named_at_start() {
     let directories =
         heartline_operator::CollectorDirectories { data: "/d".into(), sockets: "/s".into() };
     let config = file.resolve(&[], directories);
-    let error = config.read_sinks(|_| None).unwrap_err().to_string();
+    let error = config.alerts.read_sinks(|_| None).unwrap_err().to_string();
     assert_eq!(error, "the environment variable HOOK, the url of sink \"a\", is not set");
     let error = file.sink[0].read(|_| Some("SECRET".into())).unwrap_err().to_string();
     assert!(

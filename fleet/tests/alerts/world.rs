@@ -344,6 +344,7 @@ impl World {
             starts: 1,
             sessions: vec![RestoredSession { session: 1, applied_segment: 0, ended: None }],
             totals: WorkTotals::default(),
+            quality: heartline_fleet::QualityRecord::default(),
             desired: None,
         };
         self.fleet.agents().map(|(_, agent)| stored(agent)).collect()
