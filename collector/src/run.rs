@@ -316,7 +316,7 @@ enum ReconfigurationError {
 /// Names the collector to those who read its messages. Collectors that share a control id tell of the same agents.
 fn collector_label(restored: &RestoredState) -> CollectorLabel {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let key_prefix = format!("heartline-{:x}", restored.control.get());
+    let key_prefix = format!("{:x}", restored.control.get());
     CollectorLabel { ssh: None, key_prefix, host }
 }
 

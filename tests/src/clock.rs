@@ -9,6 +9,12 @@ pub fn monotonic() -> Duration {
     duration(clock_gettime(ClockId::Monotonic))
 }
 
+/// Returns the wall-clock time, in milliseconds of Unix time.
+pub fn wall_ms() -> i64 {
+    let now = clock_gettime(ClockId::Realtime);
+    now.tv_sec * 1_000 + now.tv_nsec / 1_000_000
+}
+
 /// Returns the CPU time of the calling thread.
 pub fn thread_cpu() -> Duration {
     duration(clock_gettime(ClockId::ThreadCPUTime))

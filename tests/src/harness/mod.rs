@@ -15,6 +15,7 @@ mod rollup;
 mod scripted_agent;
 mod unix_user;
 mod wait;
+mod webhook;
 mod worker_agent;
 
 pub use collector::CollectorProcess;
@@ -27,4 +28,5 @@ pub use rollup::{rollup_latencies, rollup_totals};
 pub use scripted_agent::{RawUdpClient, ScriptedAgent};
 pub use unix_user::UnixUser;
 pub use wait::{WAIT_TIMEOUT, poll_for, wait_for, wait_until};
+pub use webhook::{ReceivedWebhook, WebhookServer};
 pub use worker_agent::{WorkerAgent, task_count};

@@ -2,6 +2,7 @@
 //!
 //! The programs under test must be built before: `cargo xtask test` does.
 
+mod alerts;
 mod backup;
 mod conflict;
 mod conformance;
