@@ -40,6 +40,7 @@ const STEPS: &[TestStep] = &[
     TestStep { title: "emitters count exactly", run: |_| check_conformance() },
     TestStep { title: "tests, with 2,000 simulated fleets", run: run_tests },
     TestStep { title: "examples in the documentation", run: run_doc_tests },
+    TestStep { title: "benchmarks run: alerts", run: |_| run_benchmark("alerts") },
     TestStep { title: "benchmarks run: ingest", run: |_| run_benchmark("ingest") },
     TestStep { title: "benchmarks run: kill", run: |_| run_benchmark("kill") },
     TestStep { title: "benchmarks run: emitter", run: |_| run_benchmark("emitter") },

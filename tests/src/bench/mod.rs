@@ -1,6 +1,7 @@
 //! Benchmarks that print a table. The test command runs them shortly, to check that they still run.
 //! Ratios are measured in one run on one machine.
 
+mod alerts;
 mod emitter;
 mod exit;
 mod history;
@@ -24,6 +25,8 @@ pub struct BenchArgs {
 
 #[derive(Subcommand)]
 enum BenchCommand {
+    /// From judged to told, what is missing after many kills, and many agents that fall silent together.
+    Alerts(alerts::AlertsBenchArgs),
     /// CPU per beat on its way from the socket to judged state, and memory per agent.
     Ingest(ingest::IngestBenchArgs),
     /// Time from an operator's command to the agents: one by one, and up to 100,000 at once.
@@ -45,6 +48,7 @@ enum BenchCommand {
 pub fn run(arguments: &BenchArgs) -> Result<()> {
     println!("{}", machine::describe());
     match &arguments.benchmark {
+        BenchCommand::Alerts(arguments) => alerts::run(arguments),
         BenchCommand::Ingest(arguments) => ingest::run(arguments),
         BenchCommand::Kill(mode) => kill::run(mode.mode()),
         BenchCommand::Tui(mode) => tui::run(mode.mode()),
