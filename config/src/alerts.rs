@@ -21,10 +21,10 @@ pub struct AlertsSection {
     pub recovery_hold: Option<ConfigString<DurationSetting<0>>>,
     pub group_hold_max: Option<ConfigString<DurationSetting<0>>>,
     pub update_every: Option<ConfigString<DurationSetting<10>>>,
-    pub storm: StormSection,
-    pub flapping: FlappingSection,
     /// What operators write behind `heartline --ssh` to come here; it stands in notices.
     pub ssh: Option<String>,
+    pub storm: StormSection,
+    pub flapping: FlappingSection,
 }
 
 /// `storm` of `[alerts]`.
@@ -143,6 +143,29 @@ impl AlertsSection {
         }
     }
 
+    /// Returns the same with every default written down.
+    pub(crate) fn in_force(&self) -> Self {
+        let AlertRules { recovery_hold, group_hold_max, update_every, storm, flapping, .. } =
+            self.rules();
+        Self {
+            recovery_hold: Some(written(recovery_hold)),
+            group_hold_max: Some(written(group_hold_max)),
+            update_every: Some(written(update_every)),
+            storm: StormSection {
+                after: std::num::NonZero::new(storm.after),
+                within: Some(written(storm.within)),
+                digest_every: Some(written(storm.digest_every)),
+            },
+            flapping: FlappingSection {
+                half_life: Some(written(flapping.half_life)),
+                start: Some(flapping.start),
+                end: Some(flapping.end),
+                cap: Some(flapping.cap),
+            },
+            ssh: self.ssh.clone(),
+        }
+    }
+
     /// Returns what is wrong with the limits of flapping.
     pub(crate) fn flaw(&self) -> Option<String> {
         let FlappingRule { start, end, cap, .. } = self.rules().flapping;
@@ -154,6 +177,10 @@ impl AlertsSection {
             )
         })
     }
+}
+
+fn written<const MIN_S: u64>(duration: Duration) -> ConfigString<DurationSetting<MIN_S>> {
+    ConfigString(DurationSetting(duration))
 }
 
 fn or<const MIN_S: u64>(

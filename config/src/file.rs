@@ -167,7 +167,7 @@ impl<T, K> ConfigFile<T, K> {
     /// Returns everything that alerts go by.
     pub fn alerts(&self) -> AlertsConfig {
         AlertsConfig {
-            section: self.alerts.clone(),
+            section: self.alerts.in_force(),
             routes: self.route.clone(),
             windows: self.window.clone(),
             sinks: self.sink.clone(),

@@ -129,9 +129,9 @@ fn a_secret_that_can_not_be_read_is_named_at_start() {
 #[test]
 fn the_guide_has_a_valid_sink_of_every_type() {
     let guide = include_str!("../../../docs/alerting.md");
-    let example = guide.split("```").find_map(|it| it.strip_prefix("toml\n")).unwrap();
+    let examples: String = guide.split("```").filter_map(|it| it.strip_prefix("toml\n")).collect();
     let types: Vec<_> =
-        parse(example).unwrap().sink.iter().map(|it| it.kind.get_ref().0.name()).collect();
+        parse(&examples).unwrap().sink.iter().map(|it| it.kind.get_ref().0.name()).collect();
     let listed = SinkType::EXPECTED.strip_prefix("one of ").unwrap();
     assert_eq!(types, listed.split(", ").collect::<Vec<_>>());
 }

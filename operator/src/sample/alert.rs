@@ -10,6 +10,9 @@ use crate::message::{
     IncidentScope, MemberCounts, Notice, NoticeReport, Silence, SinkReport,
 };
 
+/// `tp53gg`
+const LOST_HOST: u64 = 1_795_747_264;
+
 const SILENT: AgentStatus = AgentStatus::unreachable(Reason::Silent);
 
 /// Returns a lost host that nobody has acknowledged, a stalled agent of which a pager that refuses its key was to be
@@ -33,13 +36,13 @@ pub fn notice() -> Notice {
 }
 
 fn incident(
-    id: &str,
+    id: u64,
     (kind, name): (ScopeKind, &str),
     worst: AgentStatus,
     opened_ms: i64,
 ) -> Incident {
     Incident {
-        id: id.parse().unwrap(),
+        id: IncidentId(id),
         scope: IncidentScope { kind, name: name.to_owned() },
         severity: Severity::of(worst),
         worst,
@@ -91,7 +94,7 @@ fn report(incident: Incident, notices: Vec<NoticeReport>) -> IncidentReport {
 
 fn lost_host() -> IncidentReport {
     let opened_ms = NOW_MS - 4 * MINUTE;
-    let mut lost = incident("tp53gg", (ScopeKind::Host, "machine-3"), SILENT, opened_ms);
+    let mut lost = incident(LOST_HOST, (ScopeKind::Host, "machine-3"), SILENT, opened_ms);
     lost.counts = MemberCounts { total: 5, in_trouble: 4, affected: 1, of: 5 };
     let names = ["order-processor", "mail.1", "mail.2"];
     let since = |n: i64| opened_ms + n * 9 * SECOND;
@@ -115,7 +118,7 @@ fn stalled_agent() -> IncidentReport {
     let opened_ms = NOW_MS - 2 * HOUR;
     let stalled = AgentStatus::degraded(Reason::Stalled);
     let scope = (ScopeKind::Agent, "invoice-worker");
-    let mut incident = incident("tp5112", scope, stalled, opened_ms);
+    let mut incident = incident(1_795_744_118, scope, stalled, opened_ms);
     incident.members = vec![IncidentMember {
         cause: Some("no progress for 5m (step lock stock)".to_owned()),
         step: Some("lock stock".to_owned()),
@@ -130,7 +133,7 @@ fn stalled_agent() -> IncidentReport {
 fn flapping_agent() -> IncidentReport {
     let opened_ms = NOW_MS - 40 * MINUTE;
     let scope = (ScopeKind::Agent, "scraper-7");
-    let mut incident = incident("tp52b9", scope, SILENT, opened_ms);
+    let mut incident = incident(1_795_745_781, scope, SILENT, opened_ms);
     incident.members = vec![member("scraper-7", "machine-4", SILENT, opened_ms)];
     incident.outages = 4;
     let mut notices = notices(opened_ms, &[("ops-chat", DeliveryState::Delivered, "200 ok")]);
@@ -140,7 +143,7 @@ fn flapping_agent() -> IncidentReport {
 
 fn ended() -> IncidentReport {
     let opened_ms = NOW_MS - 7 * HOUR;
-    let mut incident = incident("tp4nd0", (ScopeKind::Agent, "mail.3"), SILENT, opened_ms);
+    let mut incident = incident(1_795_726_404, (ScopeKind::Agent, "mail.3"), SILENT, opened_ms);
     incident.ended_ms = Some(opened_ms + 14 * MINUTE);
     incident.counts.in_trouble = 0;
     let lasted_ms = Some(14 * MINUTE.unsigned_abs());
@@ -197,5 +200,5 @@ fn silences() -> Vec<Silence> {
 
 /// Returns the number of the lost host's incident.
 pub fn incident_id() -> IncidentId {
-    "tp53gg".parse().unwrap()
+    IncidentId(LOST_HOST)
 }

@@ -14,7 +14,7 @@ pub(crate) const INTERNAL_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("emitter", &["heartline-vocabulary", "heartline-engine", "heartline-protocol"]),
     ("supervisor", &["heartline"]),
     ("operator", &["heartline-vocabulary"]),
-    ("config", &["heartline-fleet", "heartline-operator"]),
+    ("config", &["heartline-vocabulary", "heartline-fleet", "heartline-operator"]),
     (
         "collector",
         &[
@@ -23,6 +23,7 @@ pub(crate) const INTERNAL_DEPENDENCIES: &[(&str, &[&str])] = &[
             "heartline-fleet",
             "heartline-operator",
             "heartline-config",
+            "heartline-sinks",
         ],
     ),
     (
