@@ -1,6 +1,7 @@
 //! The command line as it is typed. What it comes to is in [`crate::settings`].
 
 mod act;
+mod alert;
 mod backup;
 mod export;
 mod fleet;
@@ -18,6 +19,7 @@ pub(crate) use act::{
     ExecutionArgs, ForgetArgs, KillArgs, ResumeArgs, ScopeArgs, TargetArgs, TokenArgs,
     TokenCommand, TokenRevokeArgs,
 };
+pub(crate) use alert::{AckTarget, AlertsArgs, AlertsCommand, IncidentsArgs, SilenceArgs};
 pub(crate) use backup::BackupArgs;
 pub(crate) use export::{ExportArgs, ExportFormat, ExportTable};
 pub(crate) use fleet::{
@@ -146,7 +148,16 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Write a note on an outage
     Note(NoteArgs),
-    /// Acknowledge outages: somebody looks after them
+    /// Incidents that go on, who was told of them, how the sinks do, and silences
+    Alerts(AlertsArgs),
+    /// Incidents: trouble of one cause; newest first
+    Incidents(IncidentsArgs),
+    /// Tell nobody of some agents for a while; without a filter: list silences and windows
+    ///
+    /// A silence always has an end and a reason. History stays true underneath, and what is still down at its end is
+    /// told then.
+    Silence(SilenceArgs),
+    /// Acknowledge incidents or outages: somebody looks after them
     Ack(AckArgs),
     /// Remove retired agents from the fleet; their history stays
     Forget(ForgetArgs),

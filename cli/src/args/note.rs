@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use super::AckTarget;
+
 /// `note`
 #[derive(Args, Debug)]
 pub(crate) struct NoteArgs {
@@ -18,10 +20,10 @@ pub(crate) struct NoteArgs {
 /// `ack`
 #[derive(Args, Debug)]
 pub(crate) struct AckArgs {
-    /// The numbers of the outages, as `heartline outages` prints them
-    #[arg(value_name = "OUTAGE", required = true)]
-    pub(crate) outages: Vec<OutageNumber>,
-    /// Words to go with it
+    /// Incidents, as `heartline incidents` prints them, or numbers of outages, as `heartline outages` does
+    #[arg(value_name = "INCIDENT|OUTAGE", required = true)]
+    pub(crate) targets: Vec<AckTarget>,
+    /// Words to go with an outage
     #[arg(long, value_name = "TEXT")]
     pub(crate) text: Option<String>,
 }

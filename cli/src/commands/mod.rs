@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 mod agent;
+mod alert;
 mod backup;
 mod config;
 #[cfg(feature = "demo")]
@@ -141,6 +142,9 @@ async fn without_filter(
         Command::Forget(args) => forget::run(&args, settings, console).await,
         Command::Note(args) => note::note(args, settings, console).await,
         Command::Ack(args) => note::ack(args, settings, console).await,
+        Command::Alerts(args) => alert::alerts(args, settings, console).await,
+        Command::Incidents(args) => alert::incidents(&args, settings, console).await,
+        Command::Silence(args) => alert::silence(args, settings, console).await,
         Command::Token(args) => token::run(args, settings, console).await,
         Command::Backup(args) => backup::run(&args, settings, console).await,
         Command::Doctor(args) => crate::doctor::run(&args, settings, console).await,

@@ -1,9 +1,10 @@
-//! `heartline note` and `heartline ack`: notes on outages.
+//! `heartline note` and `heartline ack`: notes on outages, and acknowledgements.
 
 use heartline_operator::client::ClientError;
 use heartline_operator::message::{ErrorCode, NoteCommand, Reply, Request};
 
-use crate::args::{AckArgs, NoteArgs, OutageNumber};
+use super::alert;
+use crate::args::{AckArgs, AckTarget, NoteArgs};
 use crate::console::Console;
 use crate::error::{CliError, CommandExit};
 use crate::settings::Settings;
@@ -26,10 +27,20 @@ pub(crate) async fn ack(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
-    for OutageNumber(outage) in args.outages {
-        let words = args.text.clone().unwrap_or_default();
-        send(NoteCommand { outage, acknowledges: true, words }, settings).await?;
-        console.say(&format!("acknowledged: outage {}", OutageNumber(outage)));
+    let mut incidents = Vec::new();
+    for target in args.targets {
+        match target {
+            AckTarget::Incident(id) => incidents.push(id),
+            AckTarget::Outage(number) => {
+                let words = args.text.clone().unwrap_or_default();
+                let command = NoteCommand { outage: number.0, acknowledges: true, words };
+                send(command, settings).await?;
+                console.say(&format!("acknowledged: outage {number}"));
+            }
+        }
+    }
+    if !incidents.is_empty() {
+        alert::acknowledge(incidents, settings, console).await?;
     }
     Ok(CommandExit::Success)
 }

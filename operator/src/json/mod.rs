@@ -2,6 +2,7 @@
 //! contract (snapshot-tested); fields may be added at the end of an object.
 
 mod agent;
+mod alert;
 mod command;
 mod event;
 mod history;
@@ -10,6 +11,7 @@ mod past;
 mod status;
 
 pub use agent::agent;
+pub use alert::{alerts, incident, silences};
 pub use command::{CommandProgress, CommandReport, command_outcome, tokens};
 pub use event::event;
 pub use history::{agent_history, fleet_history, rollup};

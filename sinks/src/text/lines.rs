@@ -83,7 +83,7 @@ pub(super) fn see(notice: &Notice, label: &CollectorLabel) -> String {
     match incident.scope.kind {
         _ if notice.kind == NoticeKind::Digest => label.command("alerts"),
         ScopeKind::Agent if is_plain(name) => label.command(&format!("agent {name}")),
-        _ => label.command(&format!("alerts {}", incident.id)),
+        _ => label.command(&format!("incidents {}", incident.id)),
     }
 }
 

@@ -78,7 +78,7 @@ fn a_long_list_is_cut_with_its_count_and_a_command() {
         let last = body.lines().last().unwrap();
         if listed > 0 || limit > 400 {
             let rest =
-                format!("… and {} more: heartline --ssh ops@collector alerts ", 9_000 - listed);
+                format!("… and {} more: heartline --ssh ops@collector incidents ", 9_000 - listed);
             assert!(last.starts_with(&rest), "{limit}: {last}");
         }
         assert!(utf16(&body) <= limit);
@@ -90,5 +90,5 @@ fn a_name_that_a_shell_would_read_is_in_no_command() {
     let mut notice = sample::notice(NoticeKind::Opened);
     notice.incident.scope.name = "a; rm -rf /".to_owned();
     let text = text(&delivery(&[notice]));
-    assert!(!text.contains("agent a;") && text.contains("alerts tp55kg"), "{text}");
+    assert!(!text.contains("agent a;") && text.contains("incidents tp55kg"), "{text}");
 }
