@@ -112,7 +112,7 @@ impl IncidentBody {
             let (joined, since, left) = (wall_ms(it.joined), wall_ms(it.since), it.left);
             MemberBody(id.0, it.status, joined, since, left.map(wall_ms), it.is_affected)
         };
-        let told = |(sink, it): (&Box<str>, &Told)| {
+        let told = |(sink, it): (&str, &Told)| {
             let (first, last) = (wall_ms(it.first), wall_ms(it.last));
             let (count, worst) = (it.in_trouble, it.worst);
             ToldBody(sink.to_string(), first, last, count, worst, it.is_escalated, it.is_listed)
@@ -122,7 +122,7 @@ impl IncidentBody {
             cause_from_ms: wall_ms(incident.interval.from),
             cause_to_ms: wall_ms(incident.interval.to),
             members: incident.members.iter().map(member).collect(),
-            told: incident.told.iter().map(told).collect(),
+            told: incident.told.iter().map(|(sink, it)| told((sink, it))).collect(),
             notices: incident.notices,
             acknowledged: acknowledged.map(|ack| (ack.by.to_string(), wall_ms(ack.at))),
             merged_into: incident.merged_into,

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use crate::store::prune::CHUNK_ROWS;
 use crate::store::sql::{self, execute};
 
-/// Longest answer of a sink that is kept, in bytes.
+/// Longest answer of a sink that is kept, in characters.
 const ANSWER_MAX: usize = 200;
 
 /// A notice with the sinks that it is still to be sent to.
@@ -67,7 +67,7 @@ pub(super) fn write_deliveries(
     for row in rows {
         let (incident, number) = key(row.notice);
         let attempts = u32::from(row.state == DeliveryState::Attempted);
-        let answer = &row.answer[..row.answer.floor_char_boundary(ANSWER_MAX)];
+        let answer: String = row.answer.chars().take(ANSWER_MAX).collect();
         execute(
             &tx,
             "INSERT INTO deliveries (incident, number, sink, state, attempts, at_ms, answer) \
