@@ -29,7 +29,7 @@ const STEPS: &[TestStep] = &[
     TestStep { title: "known answers, in Python", run: check_vectors },
     TestStep { title: "clippy", run: check_lints },
     TestStep { title: "documentation", run: build_documentation },
-    TestStep { title: "shells and Alertmanager", run: |_| tools::install_programs() },
+    TestStep { title: "shells, Alertmanager, Redis", run: |_| tools::install_programs() },
     TestStep { title: "programs", run: build_programs },
     TestStep { title: "Python: environment", run: |_| prepare_python() },
     TestStep { title: "Python: types", run: |_| check_python_types() },

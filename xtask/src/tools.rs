@@ -57,13 +57,14 @@ impl CargoTool {
     }
 }
 
-/// Programs that tests run, and the packages that have them: shells for the completions, and what
-/// receives alerts.
-const PROGRAMS: [(&str, &str); 4] = [
+/// Programs that tests run, and the packages that have them: shells for the completions, what receives alerts,
+/// and a broker for Celery.
+const PROGRAMS: [(&str, &str); 5] = [
     ("bash", "bash"),
     ("zsh", "zsh"),
     ("fish", "fish"),
     ("prometheus-alertmanager", "prometheus-alertmanager"),
+    ("redis-server", "redis-server"),
 ];
 
 /// Installs the programs that are missing, if this is root on a system with apt.
