@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heartline_vocabulary::{AgentRowId, AgentStatus, IncidentId, NoticeKind, ScopeKind, State};
+use heartline_vocabulary::{AgentRowId, AgentStatus, IncidentId, NoticeKind, State};
 
 use super::cause_interval::CauseInterval;
-use super::incident::{Incident, IncidentAck};
+use super::incident::Incident;
 use super::penalty::Penalty;
 use super::rules::{AlertRules, Silence, is_trouble};
 use super::scope::Scope;
@@ -55,9 +55,10 @@ impl AlertEngine {
     pub(crate) fn handle(&mut self, events: Vec<AlertEvent>, world: &World<'_>, now: MonoTime) {
         for event in events {
             match event {
-                AlertEvent::Transition { index, from, to, at } => {
-                    self.on_transition(world, index, (from, to), at, now);
+                AlertEvent::Transition { index, from, to, at } if is_trouble(to) => {
+                    self.on_trouble(world, index, (from, to), at, now);
                 }
+                AlertEvent::Transition { index, to, at, .. } => self.on_well(index, to, at),
                 AlertEvent::Forgotten { index, id, at } => self.on_forgotten(index, id, at),
             }
         }
@@ -94,75 +95,6 @@ impl AlertEngine {
 
     pub(crate) fn rules(&self) -> &AlertRules {
         &self.rules
-    }
-
-    /// Takes other rules, and looks at everything again.
-    pub(crate) fn set_rules(&mut self, rules: AlertRules, world: &World<'_>, now: MonoTime) {
-        self.rules = rules;
-        self.take_in_trouble(world, now);
-        self.reroute_all(world, now);
-    }
-
-    /// Takes other silences, all there are.
-    pub(crate) fn set_silences(
-        &mut self,
-        silences: Vec<Silence>,
-        world: &World<'_>,
-        now: MonoTime,
-    ) {
-        self.silences = silences;
-        self.silences.retain(|silence| silence.until > now);
-        self.reroute_all(world, now);
-    }
-
-    /// Takes in that somebody takes care of an incident: the first one stays.
-    pub(crate) fn acknowledge(&mut self, id: IncidentId, by: Box<str>, now: MonoTime) {
-        let incident = self.incidents.get_mut(&id).filter(|it| it.acknowledged.is_none());
-        if let Some(incident) = incident {
-            incident.acknowledged = Some(IncidentAck { by, at: now });
-            (incident.is_dirty, incident.recorded_at) = (true, MonoTime::NEVER_YET);
-            self.look_at(id, now);
-        }
-    }
-
-    /// Takes in whether a sink takes notices: `why` it does not.
-    pub(crate) fn set_sink_health(&mut self, sink: &str, why: Option<Box<str>>, now: MonoTime) {
-        let scope = Scope { kind: ScopeKind::Sink, name: sink.into() };
-        let open = self.by_scope.get(&scope).and_then(|ids| ids.first().copied());
-        match (open, why) {
-            (None, Some(why)) => {
-                let interval = CauseInterval::moment(now);
-                let mut incident =
-                    Incident::new(self.take_id(), scope, interval, (now, AgentStatus::UNKNOWN));
-                incident.remark = Some(why);
-                self.insert(incident, now);
-            }
-            (Some(id), why) => {
-                let Some(incident) = self.incidents.get_mut(&id) else { return };
-                match why {
-                    Some(why) => incident.remark = Some(why),
-                    None => incident.ended = Some(now),
-                }
-                incident.is_dirty = true;
-                self.look_at(id, now);
-            }
-            (None, None) => {}
-        }
-    }
-
-    fn on_transition(
-        &mut self,
-        world: &World<'_>,
-        index: AgentIndex,
-        (from, to): (AgentStatus, AgentStatus),
-        at: MonoTime,
-        now: MonoTime,
-    ) {
-        if is_trouble(to) {
-            self.on_trouble(world, index, (from, to), at, now);
-        } else {
-            self.on_well(index, to, at);
-        }
     }
 
     fn on_trouble(

@@ -141,7 +141,7 @@ impl AlertEngine {
         let alike = self.alike(world, trouble.interval);
         let scope = choose(world, agent, &alike);
         let members: Vec<AgentIndex> = match &scope {
-            Some(scope) => alike.into_iter().filter(|&it| is_of(world, it, scope)).collect(),
+            Some(scope) => alike.into_iter().filter(|&it| world.is_in(it, scope)).collect(),
             None => vec![index],
         };
         let scope = match scope {
@@ -292,7 +292,7 @@ enum MemberRole {
 fn choose(world: &World<'_>, agent: &Agent, alike: &[AgentIndex]) -> Option<Scope> {
     let beyond_chance: Vec<(Scope, u32)> = Scope::shared_by(agent)
         .filter_map(|scope| {
-            let hit = alike.iter().filter(|&&it| is_of(world, it, &scope)).count();
+            let hit = alike.iter().filter(|&&it| world.is_in(it, &scope)).count();
             let hit = u32::try_from(hit).unwrap_or(u32::MAX);
             is_beyond_chance(scope.kind, hit, world.count(&scope)).then_some((scope, hit))
         })
@@ -300,8 +300,4 @@ fn choose(world: &World<'_>, agent: &Agent, alike: &[AgentIndex]) -> Option<Scop
     let explains = |hit: u32| hit as usize * 5 >= alike.len() * 4;
     let best = beyond_chance.iter().find(|(_, hit)| explains(*hit)).or(beyond_chance.first());
     best.map(|(scope, _)| scope.clone())
-}
-
-fn is_of(world: &World<'_>, index: AgentIndex, scope: &Scope) -> bool {
-    world.agents.get(index).is_some_and(|agent| Scope::shared_by(agent).any(|it| it == *scope))
 }

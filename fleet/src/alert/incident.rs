@@ -117,6 +117,21 @@ impl Incident {
         }
     }
 
+    /// Returns the incident as a store gives it back: without what only one run of the collector knows.
+    #[must_use]
+    pub fn as_stored(&self) -> Self {
+        let begun = (self.opened, self.worst);
+        let fresh = Self::new(self.id, self.scope.clone(), self.interval, begun);
+        Self {
+            routes: fresh.routes,
+            flapping_news: fresh.flapping_news,
+            recorded_at: fresh.recorded_at,
+            is_dirty: fresh.is_dirty,
+            due: fresh.due,
+            ..self.clone()
+        }
+    }
+
     /// Takes a member in, or back in; `interval`: what its trouble says of the cause.
     pub(crate) fn admit(
         &mut self,

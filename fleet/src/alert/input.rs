@@ -1,11 +1,14 @@
 //! The inputs of alerts, and how the fleet hands them over.
 
-use heartline_vocabulary::IncidentId;
+use heartline_vocabulary::{AgentStatus, IncidentId, ScopeKind};
 
 use super::World;
-use super::incident::Incident;
+use super::cause_interval::CauseInterval;
+use super::engine::AlertEngine;
+use super::incident::{Incident, IncidentAck};
 use super::notice::IncidentFacts;
 use super::rules::{AlertRules, Silence};
+use super::scope::Scope;
 use crate::fleet::Fleet;
 use crate::output::Output;
 use crate::time::MonoTime;
@@ -76,5 +79,68 @@ impl Fleet {
         self.alerts.update_timeout();
         let rows = self.alerts.take_rows();
         self.context.outputs.extend(rows.map(Output::WriteHistory));
+    }
+}
+
+impl AlertEngine {
+    /// Takes other rules, and looks at everything again.
+    fn set_rules(&mut self, rules: AlertRules, world: &World<'_>, now: MonoTime) {
+        self.rules = rules;
+        self.end_removed_sinks(now);
+        self.take_in_trouble(world, now);
+        self.reroute_all(world, now);
+    }
+
+    /// Takes other silences, all there are.
+    fn set_silences(&mut self, silences: Vec<Silence>, world: &World<'_>, now: MonoTime) {
+        self.silences = silences;
+        self.silences.retain(|silence| silence.until > now);
+        self.reroute_all(world, now);
+    }
+
+    /// Takes in that somebody takes care of an incident: the first one stays.
+    fn acknowledge(&mut self, id: IncidentId, by: Box<str>, now: MonoTime) {
+        let incident = self.incidents.get_mut(&id).filter(|it| it.acknowledged.is_none());
+        if let Some(incident) = incident {
+            incident.acknowledged = Some(IncidentAck { by, at: now });
+            (incident.is_dirty, incident.recorded_at) = (true, MonoTime::NEVER_YET);
+            self.look_at(id, now);
+        }
+    }
+
+    /// Ends the incidents of sinks that there are no more.
+    pub(super) fn end_removed_sinks(&mut self, now: MonoTime) {
+        let is_removed = |incident: &&Incident| {
+            let Scope { kind, name } = &incident.scope;
+            *kind == ScopeKind::Sink && !self.rules.sinks.contains_key(&**name)
+        };
+        let removed = self.incidents.values().filter(is_removed);
+        let names: Vec<_> = removed.map(|incident| incident.scope.name.clone()).collect();
+        names.iter().for_each(|name| self.set_sink_health(name, None, now));
+    }
+
+    /// Takes in whether a sink takes notices: `why` it does not.
+    fn set_sink_health(&mut self, sink: &str, why: Option<Box<str>>, now: MonoTime) {
+        let scope = Scope { kind: ScopeKind::Sink, name: sink.into() };
+        let open = self.by_scope.get(&scope).and_then(|ids| ids.first().copied());
+        match (open, why) {
+            (None, Some(why)) => {
+                let interval = CauseInterval::moment(now);
+                let mut incident =
+                    Incident::new(self.take_id(), scope, interval, (now, AgentStatus::UNKNOWN));
+                incident.remark = Some(why);
+                self.insert(incident, now);
+            }
+            (Some(id), why) => {
+                let Some(incident) = self.incidents.get_mut(&id) else { return };
+                match why {
+                    Some(why) => incident.remark = Some(why),
+                    None => incident.ended = Some(now),
+                }
+                incident.is_dirty = true;
+                self.look_at(id, now);
+            }
+            (None, None) => {}
+        }
     }
 }

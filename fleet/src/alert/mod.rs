@@ -8,13 +8,14 @@
 //!    in which the cause lies (`cause_interval.rs`) and by what they share (`scope.rs`).
 //! 3. Sinks are told of an incident by the routes that its members take (`telling.rs`): at once or after the
 //!    route's hold, again where it becomes worse or larger, as reminders until somebody acknowledges it, and when
-//!    it is over. What is beyond the ceiling of a sink goes into a list (`storm.rs`).
+//!    it is over. What is beyond the ceiling of a sink goes into a list (`storm.rs`, `digest.rs`).
 //!
 //! Incidents are recorded as they change, and notices are rows in the same batch as the transition that they tell
 //! of, so that both are durable together. After a start it goes on by levels: whatever is in trouble and in no
 //! incident is taken in.
 
 mod cause_interval;
+mod digest;
 mod engine;
 mod grouping;
 mod incident;
@@ -23,6 +24,7 @@ mod notice;
 mod penalty;
 mod population;
 mod restore;
+mod routing;
 mod rules;
 mod scope;
 mod storm;
@@ -64,6 +66,11 @@ pub(crate) struct World<'a> {
 }
 
 impl World<'_> {
+    /// Returns whether an agent is in a scope.
+    fn is_in(&self, index: AgentIndex, scope: &Scope) -> bool {
+        self.agents.get(index).is_some_and(|agent| scope.has(agent))
+    }
+
     /// Returns the number of agents of a scope.
     fn count(&self, scope: &Scope) -> u32 {
         let fleet = u32::try_from(self.agents.len()).unwrap_or(u32::MAX);

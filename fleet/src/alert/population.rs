@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use heartline_vocabulary::{Identity, ScopeKind};
+use heartline_vocabulary::{Identity, ScopeKind, SharedIdentity};
 
 use super::scope::Scope;
 use crate::agent_table::AgentIndex;
@@ -27,12 +27,11 @@ impl Population {
         after: Option<&Identity>,
     ) {
         let [before, after] = [before, after].map(|it| it.map(|identity| &*identity.shared));
-        let host = |it: Option<&Arc<str>>| it.cloned();
-        let hosts = [before, after].map(|it| host(it.and_then(|it| it.host.as_ref())));
-        let groups = [before, after].map(|it| host(it.and_then(|it| it.group.as_ref())));
+        let hosts = [before, after].map(|it| it.and_then(|it| it.host.clone()));
+        let groups = [before, after].map(|it| it.and_then(|it| it.group.clone()));
         replace(&mut self.hosts, index, hosts);
         replace(&mut self.groups, index, groups);
-        let depends = |it: Option<&heartline_vocabulary::SharedIdentity>| {
+        let depends = |it: Option<&SharedIdentity>| {
             it.map_or_else(BTreeSet::new, |it| it.depends.iter().cloned().collect())
         };
         let (before, after): (BTreeSet<Arc<str>>, BTreeSet<_>) = (depends(before), depends(after));
@@ -88,7 +87,6 @@ fn replace(members: &mut Members, index: AgentIndex, [before, after]: [Option<Ar
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heartline_vocabulary::SharedIdentity;
 
     fn identity(host: &str, group: &str, depends: &[&str]) -> Identity {
         let depends = depends.iter().map(|&it| it.into()).collect();

@@ -36,6 +36,7 @@ impl AlertEngine {
         for id in ids {
             self.begin_members(id, &by_id, now);
         }
+        self.end_removed_sinks(now);
         self.take_in_trouble(world, now);
         self.reroute_all(world, now);
     }

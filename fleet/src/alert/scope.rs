@@ -21,6 +21,20 @@ impl Scope {
         Self { kind: ScopeKind::Fleet, name: "".into() }
     }
 
+    /// Returns whether an agent is in it, as one of [`Self::shared_by`].
+    pub(crate) fn has(&self, agent: &Agent) -> bool {
+        let Some(shared) = agent.identity().map(|identity| &*identity.shared) else {
+            return self.kind == ScopeKind::Fleet;
+        };
+        match self.kind {
+            ScopeKind::Host => shared.host.as_ref() == Some(&self.name),
+            ScopeKind::Dependency => shared.depends.contains(&self.name),
+            ScopeKind::Group => shared.group.as_ref() == Some(&self.name),
+            ScopeKind::Fleet => true,
+            ScopeKind::Agent | ScopeKind::Collector | ScopeKind::Sink => false,
+        }
+    }
+
     /// Returns the scopes of an agent that may have others in them, from the narrowest to the widest.
     pub(crate) fn shared_by(agent: &Agent) -> impl Iterator<Item = Self> {
         let shared = agent.identity().map(|identity| &*identity.shared);

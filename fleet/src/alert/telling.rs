@@ -14,29 +14,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use heartline_vocabulary::{AgentStatus, IncidentId, NoticeId, NoticeKind, ScopeKind};
+use heartline_vocabulary::{NoticeId, NoticeKind, ScopeKind};
 
 use super::World;
-use super::cause_interval::CauseInterval;
 use super::engine::AlertEngine;
 use super::incident::{Incident, Told, badness};
 use super::notice::{IncidentFacts, OutgoingNotice};
-use super::rules::{AlertRoute, Escalation, Silence};
-use super::scope::Scope;
-use crate::agent_table::AgentIndex;
+use super::routing::duties;
 use crate::output::HistoryDbRow;
 use crate::time::MonoTime;
 
 /// An incident that changes all the time is recorded so often, apart from its notices.
 const RECORD_EVERY: Duration = Duration::from_millis(250);
-
-/// What is to be done for one sink.
-#[derive(Clone, Copy, Debug)]
-struct Duty<'a> {
-    hold: Duration,
-    repeat: Option<Duration>,
-    escalation: Option<&'a Escalation>,
-}
 
 /// What is to be told now, and when to look again.
 #[derive(Debug)]
@@ -80,47 +69,6 @@ impl AlertEngine {
             }
         }
         self.tell_digests(world, now);
-    }
-
-    /// Notes which routes a member takes.
-    pub(super) fn route_member(
-        &mut self,
-        world: &World<'_>,
-        id: IncidentId,
-        index: AgentIndex,
-        status: AgentStatus,
-    ) {
-        let Some(incident) = self.incidents.get_mut(&id) else { return };
-        let Some(agent) = world.agents.get(index) else { return };
-        if !is_silenced(&self.silences, world, index, status) {
-            let taken = self.rules.routes_of(agent.name(), agent.identity(), status);
-            incident.routes.extend(taken);
-        }
-    }
-
-    /// Finds the routes of all incidents anew.
-    pub(super) fn reroute_all(&mut self, world: &World<'_>, now: MonoTime) {
-        let ids: Vec<IncidentId> = self.incidents.keys().copied().collect();
-        for id in ids {
-            let Some(incident) = self.incidents.get_mut(&id) else { continue };
-            incident.routes.clear();
-            let in_trouble = incident.members.values().filter(|member| member.left.is_none());
-            let members: Vec<_> =
-                in_trouble.filter_map(|member| Some((member.index?, member.status))).collect();
-            for (index, status) in members {
-                self.route_member(world, id, index, status);
-            }
-            self.look_at(id, now);
-        }
-    }
-
-    /// Forgets the silences that are over, and tells what they kept quiet.
-    pub(super) fn expire_silences(&mut self, world: &World<'_>, now: MonoTime) {
-        let before = self.silences.len();
-        self.silences.retain(|silence| silence.until > now);
-        if self.silences.len() < before {
-            self.reroute_all(world, now);
-        }
     }
 
     fn tell(&mut self, incident: &mut Incident, world: &World<'_>, now: MonoTime) {
@@ -261,19 +209,6 @@ impl AlertEngine {
         plan
     }
 
-    /// Returns until when all members in trouble are silenced; `None`: not all of them are.
-    fn silenced_until(&self, incident: &Incident, world: &World<'_>) -> Option<MonoTime> {
-        if self.silences.is_empty() || incident.in_trouble == 0 {
-            return None;
-        }
-        let mut in_trouble = incident.members.values().filter(|member| member.left.is_none());
-        let all = in_trouble.all(|member| {
-            member.index.is_some_and(|it| is_silenced(&self.silences, world, it, member.status))
-        });
-        let until = || self.silences.iter().map(|silence| silence.until).min();
-        all.then(until).flatten()
-    }
-
     /// Emits a notice, behind the record of its incident.
     fn emit(
         &mut self,
@@ -316,45 +251,6 @@ impl AlertEngine {
         (incident.recorded_at, incident.is_dirty) = (now, false);
         self.rows.push(HistoryDbRow::Incident(Box::new(incident.clone())));
     }
-
-    /// Sends the lists that are due.
-    fn tell_digests(&mut self, world: &World<'_>, now: MonoTime) {
-        let due = self.storms.iter().filter(|(_, storm)| storm.due.is_some_and(|at| at <= now));
-        let sinks: Vec<Box<str>> = due.map(|(sink, _)| sink.clone()).collect();
-        for sink in sinks {
-            self.tell_digest(sink, world, now);
-        }
-    }
-
-    fn tell_digest(&mut self, sink: Box<str>, world: &World<'_>, now: MonoTime) {
-        let next_id = self.next_id;
-        let Some(storm) = self.storms.get_mut(&sink) else { return };
-        storm.due = None;
-        let (id, before) = storm.digest.unwrap_or((next_id, 0));
-        let over = std::mem::take(&mut storm.over);
-        let open = storm.listed.iter().filter_map(|id| self.incidents.get(id));
-        let open: Vec<IncidentFacts> =
-            open.map(|incident| IncidentFacts::of(incident, world, now)).collect();
-        let is_over = open.is_empty();
-        let number = before + 1;
-        storm.digest = (!is_over).then_some((id, number));
-        if before == 0 {
-            self.take_id();
-        }
-        let listed: Vec<IncidentFacts> = open.into_iter().chain(over).collect();
-        let opened = listed.iter().map(|facts| facts.incident.opened).min().unwrap_or(now);
-        let worst = listed.iter().map(|facts| facts.incident.worst).max_by_key(|&it| badness(it));
-        let interval = CauseInterval { from: opened, to: now };
-        let begun = (opened, worst.unwrap_or(AgentStatus::UNKNOWN));
-        let mut incident = Incident::new(id, Scope::fleet(), interval, begun);
-        incident.ended = is_over.then_some(now);
-        let kind = if is_over { NoticeKind::Resolved } else { NoticeKind::Digest };
-        let id = NoticeId { incident: id, number };
-        let incident = IncidentFacts::of(&incident, world, now);
-        let sinks = vec![sink];
-        let notice = OutgoingNotice { id, kind, at: now, sinks, incident, listed };
-        self.rows.push(HistoryDbRow::Notice(Box::new(notice)));
-    }
 }
 
 impl Told {
@@ -368,41 +264,4 @@ impl Told {
             is_listed,
         }
     }
-}
-
-/// Returns what is to be done for each sink; where several routes lead to one, the shortest times hold. Of a sink
-/// that takes no notices all others are told.
-fn duties<'a>(
-    incident: &Incident,
-    routes: impl Iterator<Item = &'a AlertRoute> + Clone,
-) -> BTreeMap<&'a str, Duty<'a>> {
-    let mut duties: BTreeMap<&str, Duty<'a>> = BTreeMap::new();
-    let is_sink = incident.scope.kind == ScopeKind::Sink;
-    for (number, route) in routes.enumerate() {
-        if !is_sink && !incident.routes.contains(&number) {
-            continue;
-        }
-        for sink in route.sinks.iter().filter(|it| !is_sink || ***it != *incident.scope.name) {
-            let duty = Duty {
-                hold: if is_sink { Duration::ZERO } else { route.hold },
-                repeat: route.repeat,
-                escalation: route.escalation.as_ref(),
-            };
-            let known = duties.entry(sink).or_insert(duty);
-            known.hold = known.hold.min(duty.hold);
-            known.repeat = [known.repeat, duty.repeat].into_iter().flatten().min();
-            known.escalation = known.escalation.or(duty.escalation);
-        }
-    }
-    duties
-}
-
-fn is_silenced(
-    silences: &[Silence],
-    world: &World<'_>,
-    index: AgentIndex,
-    status: AgentStatus,
-) -> bool {
-    let Some(agent) = world.agents.get(index) else { return false };
-    silences.iter().any(|it| it.filter.matches(agent.name(), agent.identity(), status))
 }

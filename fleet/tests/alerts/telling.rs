@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heartline_fleet::{AlertInput, AlertRoute, AlertRules, Escalation};
+use heartline_fleet::{AlertInput, AlertRoute, AlertRules, Escalation, SinkTraits};
 use heartline_vocabulary::{Reason, State};
 
 use crate::world::{TestAgent, World, only, pager_traits, route};
@@ -216,4 +216,22 @@ fn a_forgotten_agent_ends_its_incident() {
         "211 resolved agent a: unreachable silent, 0 of 1 → chat",
     ];
     assert_eq!(world.notices(), expected);
+}
+
+#[test]
+fn the_incident_of_a_sink_ends_when_the_sink_is_removed() {
+    let sinks = [("chat".into(), SinkTraits::default()), pager_traits()].into();
+    let rules =
+        AlertRules { sinks, routes: vec![route("*", &["chat", "pager"])], ..AlertRules::default() };
+    let mut world = World::with(rules);
+    world.run_s(10);
+    world.alert(AlertInput::SinkHealth { sink: "pager".into(), why: Some("401".into()) });
+    world.run_s(10);
+    assert_eq!(world.fleet.incidents().count(), 1);
+    let sinks = [("chat".into(), SinkTraits::default())].into();
+    let rules = AlertRules { sinks, routes: vec![route("*", &["chat"])], ..AlertRules::default() };
+    world.alert(AlertInput::Rules(rules));
+    world.run_s(1);
+    assert_eq!(world.fleet.incidents().count(), 0);
+    assert!(world.notices().last().unwrap().contains("resolved sink pager"));
 }

@@ -320,7 +320,7 @@ impl World {
             next.handle(Input::Restore(Box::new(agent)));
         }
         for incident in stored.values().filter(|incident| incident.ended.is_none()) {
-            next.alert(AlertInput::Restore(Box::new(as_stored(incident))));
+            next.alert(AlertInput::Restore(Box::new(incident.as_stored())));
         }
         if !stored.is_empty() {
             next.handle(Input::Begin { last_alive: None, next_id: AgentRowId(1) });
@@ -360,21 +360,6 @@ impl World {
     pub(crate) fn raw_notices(&mut self) -> Vec<OutgoingNotice> {
         std::mem::take(&mut self.notices)
     }
-}
-
-/// What the store gives back of an incident.
-fn as_stored(incident: &Incident) -> Incident {
-    let head = (incident.opened, incident.worst);
-    let mut stored = Incident::new(incident.id, incident.scope.clone(), incident.interval, head);
-    stored.severity = incident.severity;
-    stored.members = incident.members.clone();
-    stored.in_trouble = incident.in_trouble;
-    stored.told = incident.told.clone();
-    stored.notices = incident.notices;
-    stored.acknowledged = incident.acknowledged.clone();
-    stored.flapping = incident.flapping;
-    stored.remark = incident.remark.clone();
-    stored
 }
 
 fn notice_text(notice: &OutgoingNotice) -> String {

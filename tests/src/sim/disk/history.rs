@@ -119,7 +119,7 @@ impl HistoryTables {
 
     /// Returns the incidents that go on, as the store gives them back.
     pub(in crate::sim) fn open_incidents(&self) -> Vec<Incident> {
-        self.incidents.values().filter(|it| it.ended.is_none()).map(as_stored).collect()
+        self.incidents.values().filter(|it| it.ended.is_none()).map(Incident::as_stored).collect()
     }
 
     /// Returns the smallest number that no incident had.
@@ -196,19 +196,4 @@ impl HistoryTables {
         self.last_id = self.last_id.max(id.0);
         self.past.entry(id.0).or_insert_with(AgentHistory::new)
     }
-}
-
-/// Returns what the store keeps of an incident.
-fn as_stored(incident: &Incident) -> Incident {
-    let begun = (incident.opened, incident.worst);
-    let mut stored = Incident::new(incident.id, incident.scope.clone(), incident.interval, begun);
-    stored.severity = incident.severity;
-    stored.members = incident.members.clone();
-    stored.in_trouble = incident.in_trouble;
-    stored.told = incident.told.clone();
-    stored.notices = incident.notices;
-    stored.acknowledged = incident.acknowledged.clone();
-    stored.flapping = incident.flapping;
-    stored.remark = incident.remark.clone();
-    stored
 }

@@ -1,0 +1,118 @@
+//! Which routes an incident takes, to which sinks they lead, and what silences keep quiet.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use heartline_vocabulary::{AgentStatus, IncidentId, ScopeKind};
+
+use super::World;
+use super::engine::AlertEngine;
+use super::incident::Incident;
+use super::rules::{AlertRoute, Escalation, Silence};
+use crate::agent_table::AgentIndex;
+use crate::time::MonoTime;
+
+/// What is to be done for one sink.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Duty<'a> {
+    pub(super) hold: Duration,
+    pub(super) repeat: Option<Duration>,
+    pub(super) escalation: Option<&'a Escalation>,
+}
+
+impl AlertEngine {
+    /// Notes which routes a member takes.
+    pub(super) fn route_member(
+        &mut self,
+        world: &World<'_>,
+        id: IncidentId,
+        index: AgentIndex,
+        status: AgentStatus,
+    ) {
+        let Some(incident) = self.incidents.get_mut(&id) else { return };
+        let Some(agent) = world.agents.get(index) else { return };
+        if !is_silenced(&self.silences, world, index, status) {
+            let taken = self.rules.routes_of(agent.name(), agent.identity(), status);
+            incident.routes.extend(taken);
+        }
+    }
+
+    /// Finds the routes of all incidents anew.
+    pub(super) fn reroute_all(&mut self, world: &World<'_>, now: MonoTime) {
+        let ids: Vec<IncidentId> = self.incidents.keys().copied().collect();
+        for id in ids {
+            let Some(incident) = self.incidents.get_mut(&id) else { continue };
+            incident.routes.clear();
+            let in_trouble = incident.members.values().filter(|member| member.left.is_none());
+            let members: Vec<_> =
+                in_trouble.filter_map(|member| Some((member.index?, member.status))).collect();
+            for (index, status) in members {
+                self.route_member(world, id, index, status);
+            }
+            self.look_at(id, now);
+        }
+    }
+
+    /// Forgets the silences that are over, and tells what they kept quiet.
+    pub(super) fn expire_silences(&mut self, world: &World<'_>, now: MonoTime) {
+        let before = self.silences.len();
+        self.silences.retain(|silence| silence.until > now);
+        if self.silences.len() < before {
+            self.reroute_all(world, now);
+        }
+    }
+
+    /// Returns until when all members in trouble are silenced; `None`: not all of them are.
+    pub(super) fn silenced_until(
+        &self,
+        incident: &Incident,
+        world: &World<'_>,
+    ) -> Option<MonoTime> {
+        if self.silences.is_empty() || incident.in_trouble == 0 {
+            return None;
+        }
+        let mut in_trouble = incident.members.values().filter(|member| member.left.is_none());
+        let all = in_trouble.all(|member| {
+            member.index.is_some_and(|it| is_silenced(&self.silences, world, it, member.status))
+        });
+        let until = || self.silences.iter().map(|silence| silence.until).min();
+        all.then(until).flatten()
+    }
+}
+
+/// Returns what is to be done for each sink; where several routes lead to one, the shortest times hold. Of a sink
+/// that takes no notices all others are told.
+pub(super) fn duties<'a>(
+    incident: &Incident,
+    routes: impl Iterator<Item = &'a AlertRoute> + Clone,
+) -> BTreeMap<&'a str, Duty<'a>> {
+    let mut duties: BTreeMap<&str, Duty<'a>> = BTreeMap::new();
+    let is_sink = incident.scope.kind == ScopeKind::Sink;
+    for (number, route) in routes.enumerate() {
+        if !is_sink && !incident.routes.contains(&number) {
+            continue;
+        }
+        for sink in route.sinks.iter().filter(|it| !is_sink || ***it != *incident.scope.name) {
+            let duty = Duty {
+                hold: if is_sink { Duration::ZERO } else { route.hold },
+                repeat: route.repeat,
+                escalation: route.escalation.as_ref(),
+            };
+            let known = duties.entry(sink).or_insert(duty);
+            known.hold = known.hold.min(duty.hold);
+            known.repeat = [known.repeat, duty.repeat].into_iter().flatten().min();
+            known.escalation = known.escalation.or(duty.escalation);
+        }
+    }
+    duties
+}
+
+fn is_silenced(
+    silences: &[Silence],
+    world: &World<'_>,
+    index: AgentIndex,
+    status: AgentStatus,
+) -> bool {
+    let Some(agent) = world.agents.get(index) else { return false };
+    silences.iter().any(|it| it.filter.matches(agent.name(), agent.identity(), status))
+}
