@@ -274,7 +274,7 @@ impl Signals {
 struct Reconfiguration<'a> {
     reload: &'a ReloadConfig,
     access: &'a watch::Sender<AccessPolicy>,
-    desk: &'a AlertDesk,
+    desk: &'a Arc<AlertDesk>,
     label: &'a CollectorLabel,
     log: &'a Arc<dyn DeliveryLog>,
 }
@@ -298,7 +298,10 @@ impl Reconfiguration<'_> {
         handle.send(DriverRequest::Rules(config.rules));
         handle.send(DriverRequest::Alert(AlertInput::Rules(rules)));
         let open = handle.request(DriverRequest::Incidents).await.unwrap_or_default();
-        self.desk.start(prepared, self.log, &open)?;
+        let (desk, log) = (Arc::clone(self.desk), Arc::clone(self.log));
+        // Sinks that hang must not hold up operators.
+        let started = tokio::task::spawn_blocking(move || desk.start(prepared, &log, &open)).await;
+        started.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         self.desk.apply_silences(handle, clock::wall_ms());
         Ok(())
     }

@@ -52,6 +52,11 @@ impl DeliveryLog for OutboxLog {
                 let state = record.state.name();
                 tracing::error!("sink {sink}: {} notices {state}: {answer}", notices.len());
             }
+            DeliveryState::Delivered => {
+                // Also of a sink that took nothing when the last collector ended.
+                let health = AlertInput::SinkHealth { sink: sink.into(), why: None };
+                self.driver.send(DriverRequest::Alert(health));
+            }
             state => tracing::debug!("sink {sink}: {} notices {}", notices.len(), state.name()),
         }
         self.note(sink, notices.iter().copied(), record);

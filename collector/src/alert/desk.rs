@@ -5,14 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use heartline_config::{AlertFilter, AlertsConfig, SinkConfig, SinkSection, WindowSection};
 use heartline_fleet::{AlertInput, Silence as CoreSilence};
 use heartline_operator::message::{Incident, Notice, Silence, SinkReport};
 use heartline_sinks::{
-    CollectorLabel, DeliveryLog, Outcome, PendingNotice, Sink, SinkHealth, SinkWorker, WorkerStart,
+    CollectorLabel, DeliveryLog, DeliveryRecord, Outcome, PendingNotice, Sink, SinkHealth,
+    SinkWorker, WorkerStart,
 };
-use heartline_vocabulary::NoticeId;
+use heartline_vocabulary::{DeliveryState, NoticeId};
 use tokio::sync::oneshot;
 
 use super::test_notice::test_notice;
@@ -51,8 +53,9 @@ pub struct OpenIncident {
 struct DeskState {
     /// In the order of the config file.
     workers: Vec<NamedWorker>,
-    /// Pending notices of sinks that there are no more, and of those that are to be started.
+    /// Pending notices of sinks that are to be started.
     unassigned: BTreeMap<Box<str>, Vec<PendingNotice>>,
+    is_started: bool,
     /// Sent while history was paused.
     unstored: BTreeSet<NoticeId>,
     silences: Vec<StoredSilence>,
@@ -110,7 +113,8 @@ impl AlertDesk {
         Ok(PreparedSinks { sinks, windows: config.windows.clone(), routes })
     }
 
-    /// Starts sinks in the place of those before, which give back what is pending. `open`: the incidents that go on.
+    /// Starts sinks in the place of those before, which give back what is pending; what was for a sink that there is
+    /// no more has expired. `open`: the incidents that go on. Blocks as [`Self::stop`] does.
     ///
     /// # Errors
     /// [`SinkSetupError::Thread`]
@@ -137,15 +141,37 @@ impl AlertDesk {
             let worker = SinkWorker::start(start).map_err(failed)?;
             state.workers.push(NamedWorker { name, kind, worker });
         }
+        state.is_started = true;
+        let removed = std::mem::take(&mut state.unassigned);
+        drop(state);
+        for (sink, pending) in removed {
+            let notices: Vec<NoticeId> = pending.iter().map(|it| it.notice.id).collect();
+            let answer = "the config file has no such sink any more";
+            let at_ms = clock::wall_ms();
+            let record = DeliveryRecord { state: DeliveryState::Expired, at_ms, answer };
+            log.outcome(&sink, &notices, &record);
+        }
         Ok(())
     }
 
-    /// Ends all workers, each after the request that is under way; what is pending is kept.
+    /// Ends all workers, each after the request that is under way; what is pending is kept. Blocks until then.
     pub fn stop(&self) {
-        let workers = std::mem::take(&mut self.lock().workers);
-        for NamedWorker { name, worker, .. } in workers {
-            let pending = worker.stop();
-            self.lock().unassigned.entry(name).or_default().extend(pending);
+        let workers = {
+            let mut state = self.lock();
+            state.is_started = false;
+            std::mem::take(&mut state.workers)
+        };
+        // All at once: each may have a request under way that hangs.
+        let stopped = thread::scope(|scope| {
+            let stop = |it: NamedWorker| scope.spawn(move || (it.name, it.worker.stop()));
+            let stopping: Vec<_> = workers.into_iter().map(stop).collect();
+            stopping.into_iter().filter_map(|it| it.join().ok()).collect::<Vec<_>>()
+        });
+        let mut state = self.lock();
+        for (name, pending) in stopped {
+            // What came meanwhile is newer.
+            let newer = state.unassigned.insert(name.clone(), pending).unwrap_or_default();
+            state.unassigned.entry(name).or_default().extend(newer);
         }
     }
 
@@ -273,6 +299,11 @@ impl DeskState {
             };
             match self.workers.iter().find(|worker| worker.name == *sink) {
                 Some(worker) => worker.worker.enqueue(pending),
+                // The next start says in the outbox that it has expired.
+                None if self.is_started => tracing::warn!(
+                    "notice {} is not sent to {sink}: the config file has no such sink any more",
+                    outbox.notice.id
+                ),
                 None => self.unassigned.entry(sink.clone()).or_default().push(pending),
             }
         }
