@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use heartline_fleet::{Agent, MonoTime};
 use heartline_operator::message::{AlertSummary, CollectorStatus};
-use heartline_vocabulary::Severity;
+use heartline_vocabulary::ScopeKind;
 
 use super::Driver;
 use crate::serve::ConnectionCounterCells;
@@ -128,15 +128,21 @@ impl Driver {
     }
 
     fn alert_summary(&self) -> AlertSummary {
-        let unacknowledged = || self.fleet.incidents().filter(|it| it.acknowledged.is_none());
-        let critical = unacknowledged().filter(|it| it.severity == Severity::Critical);
+        let unacknowledged = self.fleet.incidents().filter(|it| it.acknowledged.is_none());
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         AlertSummary {
             open: count(self.fleet.incidents().count()),
-            unacknowledged: count(unacknowledged().count()),
-            newest_critical: critical.last().map(|incident| incident.id),
-            ..AlertSummary::default()
+            unacknowledged: count(unacknowledged.count()),
         }
+    }
+
+    /// Says which sinks take no notices, and why.
+    fn sink_banners(&self) -> impl Iterator<Item = String> {
+        let broken = self.fleet.incidents().filter(|it| it.scope.kind == ScopeKind::Sink);
+        broken.map(|incident| {
+            let (sink, why) = (&incident.scope.name, incident.remark.as_deref().unwrap_or("?"));
+            format!("the sink {sink} takes no alerts: {why}; `heartline alerts` tells more")
+        })
     }
 
     pub(super) fn status(&self, now: MonoTime) -> CollectorStatus {
@@ -165,6 +171,7 @@ impl Driver {
                 .cloned()
                 .chain(paused)
                 .chain(limits)
+                .chain(self.sink_banners())
                 .collect(),
             connections: self.info.connections.read(),
             alerts: self.alert_summary(),

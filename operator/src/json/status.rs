@@ -66,5 +66,6 @@ fn collector_object(collector: &CollectorStatus) -> Value {
         "gaps": collector.gaps,
         "banners": collector.banners,
         "connections": collector.connections,
+        "incidents": collector.alerts,
     })
 }

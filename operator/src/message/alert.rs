@@ -122,18 +122,10 @@ pub enum SilenceCommand {
 }
 
 /// Alerts in short, for the header of a screen.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertSummary {
     /// Incidents that go on.
     pub open: u32,
     /// Those of them that nobody has acknowledged.
     pub unacknowledged: u32,
-    /// The newest that is critical and that nobody has acknowledged.
-    pub newest_critical: Option<IncidentId>,
-    /// Sinks that take nothing.
-    pub broken_sinks: Vec<String>,
-    /// Notices that wait, for all sinks.
-    pub pending: u32,
-    /// Silences and windows that last.
-    pub silences: u32,
 }

@@ -1,5 +1,6 @@
 //! The two lines at the top: the fleet in counts, the connection, and what the collector lost.
 
+use heartline_operator::message::CollectorStatus;
 use heartline_vocabulary::{DatagramLoss, StateCounts};
 use ratatui::layout::Rect;
 
@@ -101,6 +102,15 @@ fn draw_screens_line(frame: &mut ScreenFrame<'_>, area: Rect) {
     }
 }
 
+/// Returns how many incidents nobody has acknowledged, if there are any.
+fn incidents(collector: &CollectorStatus) -> Option<(String, StyleRole)> {
+    match collector.alerts.unacknowledged {
+        0 => None,
+        1 => Some(("1 incident".to_owned(), StyleRole::Alert)),
+        n => Some((format!("{} incidents", count(n.into())), StyleRole::Alert)),
+    }
+}
+
 /// Returns what the collector dropped, refused or did not observe, highlighted when not 0.
 fn losses(state: &AppState) -> Vec<(String, StyleRole)> {
     let Some(collector) = state.model().collector() else { return Vec::new() };
@@ -117,7 +127,8 @@ fn losses(state: &AppState) -> Vec<(String, StyleRole)> {
         ("gaps", u64::from(collector.gaps)),
     ];
     let role = |n| if n == 0 { StyleRole::Dim } else { StyleRole::Alert };
-    all.map(|(label, n)| (format!("{label} {}", count(n)), role(n))).into()
+    let losses = all.map(|(label, n)| (format!("{label} {}", count(n)), role(n)));
+    incidents(collector).into_iter().chain(losses).collect()
 }
 
 pub(super) fn connection_label(state: &AppState) -> (StyleRole, String) {
