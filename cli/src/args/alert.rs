@@ -67,6 +67,9 @@ fn duration(text: &str) -> Result<Duration, String> {
     if duration.is_zero() { Err("expected some time, such as 2h".to_owned()) } else { Ok(duration) }
 }
 
+/// Shortest id of an incident: they count on from the seconds since 1970.
+const INCIDENT_LEN_MIN: usize = 6;
+
 /// What is acknowledged: an outage by its number, `7` or `#7`, or an incident by its id, which begins with a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AckTarget {
@@ -80,6 +83,9 @@ impl FromStr for AckTarget {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const EXPECTED: &str = "expected an incident such as tp53gg, or an outage such as 7";
         if text.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            if text.len() < INCIDENT_LEN_MIN {
+                return Err(EXPECTED);
+            }
             return text.parse().map(Self::Incident).map_err(|_| EXPECTED);
         }
         text.parse().map(Self::Outage).map_err(|_| EXPECTED)
@@ -95,7 +101,7 @@ mod tests {
     fn incidents_begin_with_a_letter_and_outages_with_a_digit() {
         assert_eq!("tp53gg".parse(), Ok(AckTarget::Incident(IncidentId(1_795_747_264))));
         assert_eq!("#7".parse(), Ok(AckTarget::Outage(OutageNumber(7))));
-        for text in ["", "-7", "tp-1", "zzzzzzzzzzzzzzzzzz"] {
+        for text in ["", "-7", "last", "tp-123", "zzzzzzzzzzzzzzzzzz"] {
             assert!(text.parse::<AckTarget>().is_err(), "{text}");
         }
     }

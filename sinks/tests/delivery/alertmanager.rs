@@ -167,7 +167,7 @@ fn ten_thousand_members_are_one_alert_that_it_takes() {
     assert_eq!(alertmanager.names(), ["HeartlineFleet", "HeartlineWatchdog"]);
     let description = alerts[0]["annotations"]["description"].as_str().unwrap();
     assert!(
-        description.contains("… and 9950 more: heartline --ssh ops@collector alerts "),
+        description.contains("… and 9950 more: heartline --ssh ops@collector incidents "),
         "{description}"
     );
     drop(receiver);
