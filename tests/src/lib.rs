@@ -1,6 +1,7 @@
 //! Whole-system tests: the simulation, the harness of the system tests, conformance of emitters, and
 //! benchmarks.
 
+mod alert_rules;
 pub mod alert_run;
 pub mod bench;
 pub mod clock;

@@ -1,42 +1,15 @@
 //! What must hold of incidents and notices, whatever happens.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_fleet::{
-    AgentFilter, AlertRoute, AlertRules, Fleet, HistoryDbRow, MonoTime, Output, StateSet,
-};
-use heartline_vocabulary::{AgentRowId, AgentStatus, Identity, IncidentId, NoticeKind, State};
+use heartline_fleet::{Fleet, HistoryDbRow, MonoTime, Output};
+use heartline_vocabulary::{AgentRowId, IncidentId, NoticeKind, State};
 
 use super::violation::{CheckResult, ensure};
 
 /// Longer than trouble waits to be part of an incident, with a look every second.
 const DECIDED_WITHIN: Duration = Duration::from_secs(63);
-
-/// Everybody, in any state.
-#[derive(Debug)]
-struct Everybody;
-
-impl AgentFilter for Everybody {
-    fn matches(&self, _: &str, _: Option<&Identity>, _: AgentStatus) -> bool {
-        true
-    }
-}
-
-/// Returns rules by which everything that needs somebody is told.
-pub(super) fn alert_rules() -> AlertRules {
-    let route = AlertRoute {
-        filter: Arc::new(Everybody),
-        states: StateSet::default(),
-        sinks: vec!["chat".into()],
-        hold: Duration::ZERO,
-        repeat: Some(Duration::from_secs(3_600)),
-        escalation: None,
-        is_last: false,
-    };
-    AlertRules { routes: vec![route], ..AlertRules::default() }
-}
 
 /// Watches the outputs of one start of the collector.
 #[derive(Debug, Default)]

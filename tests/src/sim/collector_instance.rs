@@ -14,9 +14,9 @@ use heartline_protocol::{
 
 use heartline_vocabulary::IncidentId;
 
-use super::alert_watch::alert_rules;
 use super::network::SimPacket;
 use super::plan::RunPlan;
+use crate::alert_rules::tell_everything;
 
 pub(super) fn master() -> MasterKey {
     MasterKey::new([7; 32])
@@ -51,7 +51,7 @@ impl CollectorInstance {
         next_incident: IncidentId,
         now: MonoTime,
     ) -> Self {
-        let (rules, alerts) = (plan.health_rules(), alert_rules());
+        let (rules, alerts) = (plan.health_rules(), tell_everything());
         let config =
             FleetConfig { rules, control, alerts, next_incident, ..FleetConfig::default() };
         Self {

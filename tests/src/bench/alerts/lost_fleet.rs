@@ -1,33 +1,24 @@
 //! Many agents that fall silent together: what the core takes for it, and what people are told.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use heartline_fleet::{
-    AgentFilter, AgentMessage, AlertRoute, AlertRules, Fleet, FleetConfig, HistoryDbRow, Input,
-    MonoTime, Output, RegistrationLimits, ReturnAddress, StateSet,
+    AgentMessage, Fleet, FleetConfig, HistoryDbRow, Input, MonoTime, Output, RegistrationLimits,
+    ReturnAddress,
 };
 use heartline_protocol::body::IdentityView;
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{Beat, Body};
-use heartline_vocabulary::{AgentRowId, AgentStatus, Identity};
+use heartline_vocabulary::AgentRowId;
 
+use crate::alert_rules::tell_everything;
 use crate::clock;
 use crate::result_table::ResultTable;
 
 const START: MonoTime = MonoTime::from_millis(1_000_000_000);
 const INTERVAL_MS: u32 = 30_000;
-
-#[derive(Debug)]
-struct Everybody;
-
-impl AgentFilter for Everybody {
-    fn matches(&self, _: &str, _: Option<&Identity>, _: AgentStatus) -> bool {
-        true
-    }
-}
 
 /// What became of a fleet of which some agents fell silent together.
 #[derive(Default)]
@@ -66,16 +57,7 @@ pub(super) fn run(agents: u32) -> Result<()> {
 }
 
 fn lose(agents: u32, lost: u32) -> Result<Outcome> {
-    let route = AlertRoute {
-        filter: Arc::new(Everybody),
-        states: StateSet::default(),
-        sinks: vec!["chat".into()],
-        hold: Duration::ZERO,
-        repeat: None,
-        escalation: None,
-        is_last: false,
-    };
-    let alerts = AlertRules { routes: vec![route], ..AlertRules::default() };
+    let alerts = tell_everything();
     let limits =
         RegistrationLimits { new_agents_per_minute: u32::MAX, ..RegistrationLimits::default() };
     let mut fleet = Fleet::new(FleetConfig { alerts, limits, ..FleetConfig::default() }, START);
