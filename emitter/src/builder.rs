@@ -8,7 +8,7 @@ use std::time::Duration;
 use heartline_engine::{AppliedStates, IdentityConfig};
 
 use crate::handle::Heartline;
-use crate::kill::{HookEvent, KillHooks};
+use crate::kill::{HookEvent, KillCause, KillHooks};
 use crate::log;
 use crate::problem::EmitterProblem;
 use crate::sender::{SenderThread, SenderWaker};
@@ -240,7 +240,7 @@ fn launch(
     // Before the agent has the handle, so that not one task starts: a kill outlives a restart, also
     // one with an invalid token.
     if applied.is_killed() {
-        shared.kill();
+        shared.kill(KillCause::Command);
     }
     unread.iter().for_each(|problem| log::warn(settings.agent.as_str(), problem));
     shared.sender_status().memory_problems = unread;

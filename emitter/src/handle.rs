@@ -91,10 +91,10 @@ impl Heartline {
         }
     }
 
-    /// Returns whether the agent is killed.
+    /// Returns whether the agent is killed, or has used up a budget: no task starts.
     #[inline]
     pub fn killed(&self) -> bool {
-        self.shared.gate.is_closed()
+        self.shared.stop_if_spent() || self.shared.gate.is_closed()
     }
 
     /// Calls `hook` when the agent is killed, or at once if it is killed already. See

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{AtomicU8, Ordering, fence};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -10,13 +10,24 @@ use std::thread;
 
 use crate::log;
 
-/// Closed while the agent is killed. Threads wait on a condition variable, futures leave a waker:
+/// Closed while the agent is killed, or has used up a budget. Threads wait on a condition variable, futures leave a waker:
 /// neither needs a runtime.
 #[derive(Debug, Default)]
 pub(crate) struct KillGate {
-    closed: AtomicBool,
+    /// A bit for each cause that keeps it closed.
+    closed: AtomicU8,
     waiters: Mutex<GateWaiters>,
     opened: Condvar,
+}
+
+/// The reason why no task starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum KillCause {
+    /// An operator, or a policy of a collector, has killed the agent.
+    Command = 1,
+    /// A budget is used up. A collector's kill may follow.
+    Budget = 2,
 }
 
 #[derive(Debug, Default)]
@@ -32,24 +43,34 @@ pub(crate) struct WaiterId(Option<u64>);
 impl KillGate {
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.closed.load(Ordering::Acquire) != 0
+    }
+
+    /// Returns why the gate is closed; of several causes the command.
+    pub(crate) fn cause(&self) -> Option<KillCause> {
+        let closed = self.closed.load(Ordering::Acquire);
+        [KillCause::Command, KillCause::Budget].into_iter().find(|&it| closed & it as u8 != 0)
     }
 
     /// Closes the gate: no task starts from here on that a later count of those in flight misses.
     /// The fence pairs with the one where tasks begin.
-    pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+    pub(crate) fn close(&self, cause: KillCause) {
+        self.closed.fetch_or(cause as u8, Ordering::Release);
         fence(Ordering::SeqCst);
     }
 
-    pub(crate) fn open(&self) {
+    /// Takes back a cause. Returns whether the gate is open: no other one is left.
+    pub(crate) fn open(&self, cause: KillCause) -> bool {
         let wakers = {
             let mut waiters = self.lock();
-            self.closed.store(false, Ordering::Release);
+            if self.closed.fetch_and(!(cause as u8), Ordering::AcqRel) & !(cause as u8) != 0 {
+                return false;
+            }
             std::mem::take(&mut waiters.wakers)
         };
         self.opened.notify_all();
         wakers.into_values().for_each(Waker::wake);
+        true
     }
 
     /// Blocks this thread until the gate is open.
@@ -185,6 +206,7 @@ mod tests {
     use std::task::Wake;
     use std::time::Duration;
 
+    use super::KillCause::{Budget, Command};
     use super::*;
 
     #[derive(Default)]
@@ -203,26 +225,29 @@ mod tests {
         let cx = Context::from_waker(&waker);
         let (mut stays, mut removed) = (WaiterId::default(), WaiterId::default());
         assert!(gate.poll_open(&mut stays, &cx).is_ready());
-        gate.close();
+        gate.close(Command);
         assert!(gate.poll_open(&mut stays, &cx).is_pending());
         assert!(gate.poll_open(&mut stays, &cx).is_pending());
         assert!(gate.poll_open(&mut removed, &cx).is_pending());
         gate.remove_waiter(&mut removed);
-        gate.open();
+        gate.close(Budget);
+        assert_eq!((gate.open(Command), gate.cause()), (false, Some(Budget)));
+        assert_eq!(woken.0.load(Ordering::SeqCst), 0, "another cause keeps it closed");
+        assert!(gate.open(Budget));
         assert_eq!(woken.0.load(Ordering::SeqCst), 1);
         assert!(gate.poll_open(&mut stays, &cx).is_ready());
-        gate.open();
+        assert!(gate.open(Command));
         assert_eq!(woken.0.load(Ordering::SeqCst), 1);
     }
 
     #[test]
     fn threads_wait_until_it_opens() {
         let gate = KillGate::default();
-        gate.close();
+        gate.close(Command);
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| gate.wait())).collect();
             assert!(threads.iter().all(|thread| !thread.is_finished()));
-            gate.open();
+            gate.open(Command);
         });
         assert!(!gate.is_closed());
     }

@@ -30,6 +30,9 @@
 //!   [`Heartline::try_task`] returns [`AgentKilled`], and [`Builder::on_kill`] calls back. Tasks in
 //!   flight are never interrupted. The kill is stored in a file, for each fleet apart, and survives
 //!   a restart. With several collectors, the agent runs while none of them has killed it.
+//! - **A budget is a ceiling**: the collector says what is left of the agent's budgets, and no task
+//!   starts once that is used up, as if the agent were killed. What is spent beyond it is at most what
+//!   the tasks in flight spend.
 //! - **A stuck agent shows**: each beat has the age of the last progress, and of the task that has
 //!   made none for longest. A program without tasks calls [`Heartline::step`], or
 //!   [`Heartline::report`], now and then.
@@ -75,6 +78,7 @@ mod sender;
 mod settings;
 mod shared;
 mod signals;
+mod spending;
 mod status;
 pub mod supervisor;
 mod task;
@@ -83,6 +87,7 @@ mod token;
 pub use builder::Builder;
 pub use handle::Heartline;
 pub use heartline_engine::{AddressError, ConnectionState};
+pub use kill::KillCause;
 pub use problem::EmitterProblem;
 pub use report::{Report, TaskOutcome};
 pub use status::{CollectorStatus, EmitterStatus};

@@ -7,10 +7,11 @@ use std::time::Duration;
 use crate::activity::AgentActivity;
 use crate::clock::MonotonicClock;
 use crate::counters::{CounterId, Counters};
-use crate::kill::{HookEvent, KillGate, KillHooks};
+use crate::kill::{HookEvent, KillCause, KillGate, KillHooks};
 use crate::log;
 use crate::problem::EmitterProblem;
 use crate::sender::SenderWaker;
+use crate::spending::SpendingLimits;
 use crate::status::{EmitterStatus, SenderStatus};
 use crate::supervisor::SupervisedProcess;
 
@@ -22,6 +23,7 @@ pub(crate) struct SharedState {
     agent: String,
     pub(crate) counters: Counters,
     pub(crate) gate: KillGate,
+    pub(crate) spending_limits: SpendingLimits,
     pub(crate) activity: AgentActivity,
     pub(crate) clock: MonotonicClock,
     pub(crate) hooks: KillHooks,
@@ -64,6 +66,7 @@ impl SharedState {
             agent: agent.to_owned(),
             counters: Counters::new(),
             gate: KillGate::default(),
+            spending_limits: SpendingLimits::default(),
             activity: AgentActivity::default(),
             clock: MonotonicClock::start(),
             hooks,
@@ -100,15 +103,33 @@ impl SharedState {
     }
 
     /// Stops the agent: closes the gate for new tasks, then calls the hooks.
-    pub(crate) fn kill(&self) {
-        self.gate.close();
+    pub(crate) fn kill(&self, cause: KillCause) {
+        self.gate.close(cause);
         self.hooks.fire(HookEvent::Killed);
     }
 
-    /// Lets the agent go on.
-    pub(crate) fn resume(&self) {
-        self.gate.open();
-        self.hooks.fire(HookEvent::Resumed);
+    /// Lets the agent go on, unless there is another cause to stop.
+    pub(crate) fn resume(&self, cause: KillCause) {
+        if self.gate.open(cause) {
+            self.hooks.fire(HookEvent::Resumed);
+        }
+    }
+
+    /// Returns whether a budget is used up. Then the gate is closed: the sender opens it again, and is
+    /// woken, so that it looks at the limits once more and reports what was spent.
+    #[inline]
+    pub(crate) fn stop_if_spent(&self) -> bool {
+        self.spending_limits.any() && self.stop_if_limit_is_reached()
+    }
+
+    #[cold]
+    fn stop_if_limit_is_reached(&self) -> bool {
+        let is_reached = self.spending_limits.is_reached(&self.counters);
+        if is_reached && self.gate.cause().is_none() {
+            self.kill(KillCause::Budget);
+            self.wake_sender();
+        }
+        is_reached
     }
 
     pub(crate) fn stop_request(&self) -> StopRequest {
@@ -159,6 +180,7 @@ impl SharedState {
         }
         EmitterStatus {
             killed: self.gate.is_closed(),
+            kill_cause: self.gate.cause(),
             collectors: sender.collectors(self.clock.now()),
             in_flight: self.counters.in_flight(),
             lost_observations: self.counters.total(CounterId::Lost),

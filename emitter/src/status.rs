@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use heartline_engine::{ConnectionState, MonoNanos};
 
+use crate::kill::KillCause;
 use crate::problem::EmitterProblem;
 
 /// Status of an emitter. As text it is one line: `live`, or what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmitterStatus {
-    /// Killed, by an operator of any of its collectors: no new task starts.
+    /// No new task starts, for the cause that follows.
     pub killed: bool,
+    /// Why no new task starts: killed through any of its collectors, or a budget that is used up.
+    pub kill_cause: Option<KillCause>,
     /// Status of the session with each collector; empty while nothing is sent at all.
     pub collectors: Vec<CollectorStatus>,
     /// Tasks begun and not ended.
@@ -58,8 +61,10 @@ impl fmt::Display for EmitterStatus {
                 }
             }
         }
-        if self.killed {
-            f.write_str(", killed")?;
+        match self.kill_cause {
+            None => {}
+            Some(KillCause::Command) => f.write_str(", killed")?,
+            Some(KillCause::Budget) => f.write_str(", stopped: its budget is used up")?,
         }
         for problem in &self.problems {
             write!(f, "; {problem}")?;
@@ -137,6 +142,7 @@ mod tests {
         };
         let mut status = EmitterStatus {
             killed: false,
+            kill_cause: None,
             collectors: vec![collector("a:1", ConnectionState::Confirmed)],
             in_flight: 0,
             lost_observations: 0,
@@ -144,7 +150,7 @@ mod tests {
         };
         assert_eq!((status.to_string().as_str(), status.is_healthy()), ("live", true));
         status.collectors.push(collector("b:2", ConnectionState::Unanswered));
-        status.killed = true;
+        (status.killed, status.kill_cause) = (true, Some(KillCause::Command));
         let expected = "a:1: live, b:2: no answer yet, killed";
         assert_eq!((status.to_string().as_str(), status.is_healthy()), (expected, false));
         status.collectors.clear();

@@ -27,16 +27,18 @@ pub struct Task<'a> {
     report: Report,
 }
 
-/// Error: the agent is killed, and no task may start.
+/// Error: the agent is killed, or has used up its budget, and no task may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this agent is killed: an operator has to resume it before it starts another task")]
+#[error(
+    "this agent is killed, or has used up its budget: it has to be resumed before it starts another task"
+)]
 pub struct AgentKilled;
 
 impl<'a> Task<'a> {
     /// Begins a task, unless the agent is killed.
     #[inline]
     pub(crate) fn begin(shared: &'a SharedState) -> Result<Self, AgentKilled> {
-        if shared.gate.is_closed() {
+        if shared.gate.is_closed() || shared.stop_if_spent() {
             return Err(AgentKilled);
         }
         let begun = shared.clock.now();
@@ -104,8 +106,9 @@ impl<'a> Task<'a> {
         let now = self.shared.clock.now();
         let report = self.report.with_outcome(outcome).latency_us(now.micros_since(self.begun));
         self.shared.counters.end_task(self.slot, now, report);
+        self.shared.stop_if_spent();
         if self.shared.gate.is_closed() {
-            // The operator waits for the report that no task is in flight any more.
+            // The collector waits for the report that no task is in flight any more.
             self.shared.wake_sender();
         }
     }

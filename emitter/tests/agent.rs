@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use heartline::{Builder, EmitterProblem, Heartline, Report};
-use heartline_protocol::Phase;
+use heartline::{Builder, EmitterProblem, Heartline, KillCause, Report};
+use heartline_protocol::{BudgetUnit, Phase};
 
 use self::collector::{DEADLINE, TestCollector, until};
 
@@ -360,4 +360,67 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
             Poll::Pending => thread::park(),
         }
     }
+}
+
+#[test]
+fn a_budget_that_is_used_up_holds_the_next_task_without_a_word_of_the_collector() {
+    let (collector, state) = (TestCollector::start(), tempfile::tempdir().unwrap());
+    // Beats are rare: what ends the work is the agent's own count.
+    collector.set_left(Some((BudgetUnit::Cost, 1_000_000_000)));
+    let hb = agent(&collector, state.path()).interval(Duration::from_secs(60)).start();
+    let (calls, received) = mpsc::channel();
+    hb.on_kill({
+        let calls = calls.clone();
+        move || calls.send("killed").unwrap()
+    });
+    hb.on_resume(move || calls.send("resumed").unwrap());
+    wait_until_live(&hb);
+    let mut tasks = 0;
+    while let Ok(mut task) = hb.try_task() {
+        task.cost_usd(0.3);
+        task.ok();
+        tasks += 1;
+    }
+    assert_eq!(tasks, 4, "three cost 0.90, and the fourth is the last one");
+    let status = hb.status();
+    assert_eq!((status.killed, status.kill_cause), (true, Some(KillCause::Budget)));
+    assert!(status.to_string().ends_with(", stopped: its budget is used up"), "{status}");
+    assert_eq!(received.recv_timeout(DEADLINE), Ok("killed"));
+    until("it beats at once", || collector.received().cost_nano_usd == 1_200_000_000);
+
+    // Its stored states know of no kill, and a command is a cause of its own.
+    assert!(!stored_states(state.path()).contains("killed"));
+    collector.command(1, true);
+    until("the kill is reported", || collector.received().generation == 1);
+    assert_eq!(hb.status().kill_cause, Some(KillCause::Command));
+    collector.set_left(Some((BudgetUnit::Cost, 1)));
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| hb.task().ok());
+        assert!(!waits.is_finished());
+        collector.command(2, false);
+    });
+    assert_eq!(received.recv_timeout(DEADLINE), Ok("resumed"));
+    until("the task is counted", || {
+        let cost = collector.received().cost_nano_usd;
+        hb.status().kill_cause.is_none() && cost == 1_200_000_000
+    });
+}
+
+#[test]
+fn a_budget_of_any_of_several_collectors_holds_tasks_while_it_is_used_up() {
+    let collectors = [TestCollector::start(), TestCollector::start()];
+    let state = tempfile::tempdir().unwrap();
+    let addresses = collectors.each_ref().map(TestCollector::address).join(",");
+    collectors[0].set_left(Some((BudgetUnit::Tasks, 1_000)));
+    collectors[1].set_left(Some((BudgetUnit::Tokens, 5)));
+    let hb = agent(&collectors[0], state.path()).collector(addresses).start();
+    wait_until_live(&hb);
+    hb.report(Report::ok().tokens(3, 1));
+    assert!(!hb.killed());
+    hb.report(Report::ok().tokens(0, 1));
+    assert!(hb.killed() && hb.try_task().is_err());
+    collectors[1].set_left(None);
+    hb.task().ok();
+    collectors[0].set_left(Some((BudgetUnit::Tasks, 0)));
+    until("the other one holds it", || hb.killed());
 }

@@ -39,13 +39,14 @@ mod metrics;
 mod receive;
 mod schedule;
 mod segment;
+mod spending_limit;
 mod time;
 mod transmit;
 
 use std::time::Duration;
 
 use heartline_protocol::limits::{CHALLENGE_LEN, INTERVAL_MS};
-use heartline_protocol::{AgentName, ControlId};
+use heartline_protocol::{AgentName, BudgetLeft, ControlId};
 
 pub use self::address::{AddressError, COLLECTORS_MAX, CollectorAddress};
 pub use self::applied::AppliedStates;
@@ -58,6 +59,7 @@ pub use self::metrics::{BeatVitals, InMemoryMetrics, MetricsSource};
 use self::schedule::SendSchedule;
 use self::segment::PendingSegment;
 pub use self::segment::SegmentBuilder;
+pub use self::spending_limit::SpendingLimit;
 pub use self::time::MonoNanos;
 
 /// Number of first beats that carry the identity, unless an answer confirms it earlier.
@@ -91,6 +93,8 @@ pub struct Engine {
     /// First sequence that carries an urgent change, while none from there on is acknowledged.
     unacked_change: Option<u64>,
     segment: PendingSegment,
+    /// Of the tightest budget, as the collector told it last.
+    spending_limit: Option<SpendingLimit>,
     schedule: SendSchedule,
     exit: ExitReportState,
     shutdown: ShutdownState,
@@ -149,6 +153,7 @@ impl Engine {
             applied: config.applied,
             unacked_change: None,
             segment: PendingSegment::default(),
+            spending_limit: None,
             schedule: SendSchedule::new(interval, config.jitter_seed, now),
             exit: ExitReportState::default(),
             shutdown: ShutdownState::Open,
@@ -299,6 +304,18 @@ impl Engine {
     /// Returns the number of the segment that is not durable yet.
     pub fn pending_segment(&self) -> Option<u64> {
         self.segment.number()
+    }
+
+    /// Returns the limit of the tightest budget, while there is one.
+    pub fn spending_limit(&self) -> Option<SpendingLimit> {
+        self.spending_limit
+    }
+
+    /// Returns what is left of the tightest budget after all work that was taken into segments.
+    pub fn budget_left(&self) -> Option<BudgetLeft> {
+        let limit = self.spending_limit?;
+        let amount = limit.left(self.segment.taken());
+        Some(BudgetLeft { unit: limit.unit, amount, counts_pending: false })
     }
 
     /// Returns when the collector last answered.

@@ -8,8 +8,8 @@ use heartline_protocol::challenge::ChallengeKey;
 use heartline_protocol::limits::CHALLENGE_LEN;
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{
-    AgentName, Datagram, DatagramError, DatagramWriter, Direction, Header, MessageType, Phase,
-    ReplayWindow,
+    AgentName, BudgetLeft, Datagram, DatagramError, DatagramWriter, Direction, Header, MessageType,
+    Phase, ReplayWindow,
 };
 
 use crate::config::AgentKeys;
@@ -37,6 +37,8 @@ pub struct LocalCollector {
     work: InMemoryMetrics,
     /// The newest identity, until it is taken.
     identity: Option<IdentityConfig>,
+    /// What is left of the supervisor's budget after the work that was taken.
+    budget: Option<BudgetLeft>,
 }
 
 /// One session of an emitter of the process.
@@ -64,7 +66,20 @@ impl LocalCollector {
             emitters: BTreeMap::new(),
             work: InMemoryMetrics::default(),
             identity: None,
+            budget: None,
         }
+    }
+
+    /// Sets what is left of the supervisor's budget after all work that was taken.
+    pub fn set_budget(&mut self, budget: Option<BudgetLeft>) {
+        self.budget = budget;
+    }
+
+    /// Returns what is left of the budget after the work that was not taken yet, too.
+    pub fn budget_left(&self) -> Option<BudgetLeft> {
+        let budget = self.budget?;
+        let amount = budget.amount.saturating_sub(budget.unit.of(&self.work.open.sums()));
+        Some(BudgetLeft { amount, ..budget })
     }
 
     /// Replaces the keys, after the token was replaced.
@@ -106,14 +121,24 @@ impl LocalCollector {
                 self.identity = Some(IdentityConfig::from_view(identity));
             }
         }
-        let ack = Ack {
+        let mut ack = Ack {
             durable_segment: emitter.counted,
             unconfirmed: !is_live,
             wants_identity: is_live && !emitter.is_known,
             highest_sequence: emitter.window.highest(),
             ..Ack::default()
         };
+        ack.budget = self.share_of_budget(now);
         Ok(self.write_ack(&header, challenge, ack, reply))
+    }
+
+    /// Returns the share of one emitter in what is left. One that has used up its share beats at once,
+    /// and is told the next: so what the last task of each costs is all that may be used beyond it.
+    fn share_of_budget(&self, now: MonoNanos) -> Option<BudgetLeft> {
+        let budget = self.budget_left()?;
+        let speaking = self.present(now).filter(|emitter| emitter.vitals.is_some()).count();
+        let amount = budget.amount.div_ceil(speaking.max(1) as u64);
+        Some(BudgetLeft { amount, ..budget })
     }
 
     /// Makes room for one more session, in the place of one that has ended: of others it must be known

@@ -5,7 +5,7 @@ use heartline_protocol::{
     Body, ControlId, Datagram, DatagramError, DesiredState, Direction, Header,
 };
 
-use crate::{ConnectionState, Engine, MonoNanos, ShutdownState};
+use crate::{ConnectionState, Engine, MonoNanos, ShutdownState, SpendingLimit};
 
 impl Engine {
     /// Handles a received datagram. Returns whether the applied states changed: they must be stored
@@ -92,6 +92,7 @@ impl Engine {
         self.identity_beats = u32::from(ack.wants_identity);
         let was_retrying = self.first_retry().is_some();
         self.connection = ConnectionState::Confirmed;
+        self.adopt_budget(&ack);
         if self.unacked_change.is_some_and(|from| header.sequence >= from) {
             self.unacked_change = None;
         }
@@ -110,6 +111,19 @@ impl Engine {
             ShutdownState::Open if self.exit.is_unsent() => self.schedule.send_now(now),
             ShutdownState::Open if stops_retrying => self.schedule.stop_retrying(),
             ShutdownState::Open | ShutdownState::Closed => {}
+        }
+    }
+
+    /// Adopts what is left of the budget (section 12.1, rule 2).
+    fn adopt_budget(&mut self, ack: &Ack) {
+        let Some(budget) = ack.budget else {
+            self.spending_limit = None;
+            return;
+        };
+        let counted = ack.durable_segment.saturating_add(u64::from(budget.counts_pending));
+        if let Some(taken) = self.segment.taken_up_to(counted) {
+            let total = budget.unit.of(&taken).saturating_add(budget.amount);
+            self.spending_limit = Some(SpendingLimit { unit: budget.unit, total });
         }
     }
 

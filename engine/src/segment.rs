@@ -3,6 +3,7 @@
 use heartline_protocol::SegmentView;
 use heartline_protocol::body::COUNT_MAX;
 use heartline_protocol::bucket::{self, PackedHistogram};
+use heartline_vocabulary::WorkTotals;
 
 use crate::metrics::MetricsSource;
 
@@ -48,6 +49,16 @@ impl SegmentBuilder {
         self.histogram().pairs().collect()
     }
 
+    pub(crate) fn sums(&self) -> WorkTotals {
+        WorkTotals {
+            ok: self.ok,
+            failed: self.failed,
+            cost_nano_usd: self.cost_nano_usd,
+            tokens_in: self.tokens_in,
+            tokens_out: self.tokens_out,
+        }
+    }
+
     pub(crate) fn histogram(&self) -> PackedHistogram<'_> {
         PackedHistogram::new(&self.latency).expect("push_latency keeps the packing valid")
     }
@@ -59,6 +70,8 @@ impl SegmentBuilder {
 pub(crate) struct PendingSegment {
     last_number: u64,
     pending: Option<SegmentBuilder>,
+    /// All work that was taken so far, the pending segment's included. It goes on in new sessions.
+    taken: WorkTotals,
     /// Sequence of the first message that carried the pending one, if one has.
     first_sequence: Option<u64>,
 }
@@ -71,6 +84,7 @@ impl PendingSegment {
             if metrics.take(&mut segment) {
                 self.last_number += 1;
                 self.first_sequence = None;
+                self.taken = self.taken.saturating_add(&segment.sums());
                 self.pending = Some(segment);
             }
         }
@@ -86,6 +100,21 @@ impl PendingSegment {
     pub(crate) fn acknowledge(&mut self, durable: u64) {
         if durable >= self.last_number {
             self.pending = None;
+        }
+    }
+
+    /// Returns all work that was taken so far.
+    pub(crate) fn taken(&self) -> &WorkTotals {
+        &self.taken
+    }
+
+    /// Returns all work that was taken up to the end of a segment; `None` where more is durable.
+    pub(crate) fn taken_up_to(&self, number: u64) -> Option<WorkTotals> {
+        match &self.pending {
+            Some(pending) if number.checked_add(1) == Some(self.last_number) => {
+                Some(self.taken.saturating_sub(&pending.sums()))
+            }
+            _ => (number >= self.last_number).then_some(self.taken),
         }
     }
 

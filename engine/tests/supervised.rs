@@ -6,7 +6,9 @@ use heartline_engine::{
     AgentKeys, BeatVitals, ConnectionState, Engine, EngineConfig, InMemoryMetrics, LocalCollector,
     MonoNanos, SegmentBuilder,
 };
-use heartline_protocol::{AgentName, KeyEpoch, MasterKey, Phase, Token, TokenScope};
+use heartline_protocol::{
+    AgentName, BudgetLeft, BudgetUnit, KeyEpoch, MasterKey, Phase, Token, TokenScope,
+};
 
 const INTERVAL: Duration = Duration::from_millis(1_000);
 
@@ -184,4 +186,34 @@ fn others_are_refused_and_what_was_counted_is_known_when_many_come() {
     let mut datagram = Vec::new();
     assert!(engine.poll_transmit(now, &mut InMemoryMetrics::default(), &mut datagram));
     assert!(collector.handle_datagram(&datagram, now, &mut reply).is_err());
+}
+
+#[test]
+fn what_is_left_of_the_budget_is_shared_among_the_emitters_of_the_process() {
+    let (mut collector, now) = (collector(), MonoNanos::new(1_000_000_000));
+    let mut emitters = [1, 2].map(|session| ChildEmitter::new(session, now));
+    let speak = |collector: &mut LocalCollector, emitters: &mut [ChildEmitter; 2]| {
+        for emitter in emitters {
+            emitter.engine.notify_change(now);
+            emitter.speak(collector, now);
+        }
+    };
+    speak(&mut collector, &mut emitters);
+    assert_eq!(emitters[0].engine.spending_limit(), None);
+    let left = |amount| Some(BudgetLeft { unit: BudgetUnit::Tasks, amount, counts_pending: false });
+    collector.set_budget(left(10));
+    emitters[0].metrics.open.ok = 3;
+    speak(&mut collector, &mut emitters);
+    assert_eq!(collector.budget_left(), left(7));
+    let limits = emitters.each_ref().map(|it| it.engine.spending_limit().unwrap().total);
+    assert_eq!(limits, [3 + 4, 4], "half of 7 for each, rounded up");
+    // What was taken is the supervisor's to subtract.
+    drain(&mut collector);
+    collector.set_budget(left(0));
+    speak(&mut collector, &mut emitters);
+    let limits = emitters.each_ref().map(|it| it.engine.spending_limit().unwrap().total);
+    assert_eq!(limits, [3, 0]);
+    collector.set_budget(None);
+    speak(&mut collector, &mut emitters);
+    assert_eq!(emitters.map(|it| it.engine.spending_limit()), [None, None]);
 }

@@ -94,6 +94,7 @@ impl AgentMut<'_> {
             wants_identity: freshness == Freshness::Live && !agent.identity_known,
             session_taken: pending.session_taken,
             highest_sequence,
+            budget: None,
         };
         self.context.outputs.push_back(Output::Ack(OutgoingAck {
             index: self.index,

@@ -9,7 +9,7 @@ import type { OnKill, StartOptions } from './options.js';
 import { type Problem, problem, reasonOf } from './problem.js';
 import { SenderThread, STOP_TIMEOUT_MS } from './senderThread.js';
 import { unansweredProblem } from './sender/answerWatchdog.js';
-import { Field, Flag, SharedMemory, StopRequest } from './shared/memory.js';
+import { Field, Flag, KillBit, SharedMemory, StopRequest } from './shared/memory.js';
 import type { SenderConfig, SenderStatus, ToAgent } from './shared/messages.js';
 import { type CollectorStatus, Status } from './status.js';
 
@@ -86,8 +86,18 @@ export class Emitter {
     return this.#thread !== null;
   }
 
+  /** Closes the gate if a budget is used up, and reports that; returns whether the gate is closed. */
+  holdsTasks(): boolean {
+    if (this.gate.closeIfSpent()) {
+      queueMicrotask(() => this.#call(this.onKill, 'onKill'));
+      this.#thread?.wake();
+    }
+    return this.gate.isClosed;
+  }
+
   /** Looks whether the last task in flight has ended under a kill: an operator waits for that. */
   afterTask(left: number): void {
+    this.holdsTasks();
     if (left === 0 && this.gate.isClosed) this.#thread?.wake();
   }
 
@@ -145,6 +155,7 @@ export class Emitter {
     return new Status({
       agent: this.agent,
       killed: this.gate.isClosed,
+      killCause: this.gate.cause,
       collectors,
       inFlight: this.tasks.count,
       lostObservations: this.counters.lost,
@@ -157,7 +168,7 @@ export class Emitter {
   #applyAtStart(isKilled: boolean, memoryProblems: readonly Problem[]): void {
     for (const { message } of memoryProblems) this.#log.warn(message);
     if (!isKilled) return;
-    Atomics.store(this.memory.flags, Flag.Killed, 1);
+    Atomics.store(this.memory.flags, Flag.Killed, KillBit.Command);
     queueMicrotask(() => this.#call(this.onKill, 'onKill'));
   }
 

@@ -144,9 +144,9 @@ export class Heartline {
     else this.#emitter.misuse('queue() takes a whole number that is not negative, or null');
   }
 
-  /** Whether the agent is killed. */
+  /** Whether the agent is killed, or has used up a budget: no task starts. */
   get killed(): boolean {
-    return this.#emitter.gate.isClosed;
+    return this.#emitter.holdsTasks();
   }
 
   /** Returns a promise that is resolved when the agent is not killed. */
@@ -191,7 +191,7 @@ export class Heartline {
   /** Begins a task, unless the agent is killed. */
   #tryBegin(name: string | undefined): Task | null {
     const { gate, tasks } = this.#emitter;
-    if (gate.isClosed) return null;
+    if (this.#emitter.holdsTasks()) return null;
     const task = new Task(this.#emitter, name);
     // Looked at again: a kill from here on counts this task as in flight.
     if (!gate.isClosed) return task;

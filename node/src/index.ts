@@ -18,7 +18,7 @@ export type { AdapterOptions, ModelCall } from './adapters/adapter.js';
 export { current, currentTask } from './current.js';
 export type { Connection } from './engine/engine.js';
 export type { Heartline } from './heartline.js';
-export { AgentKilled } from './killGate.js';
+export { AgentKilled, type KillCause } from './killGate.js';
 export type { OnKill, StartOptions } from './options.js';
 export type { Problem, ProblemKind } from './problem.js';
 export type { Report } from './shared/counters.js';

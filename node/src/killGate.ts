@@ -1,14 +1,23 @@
-/** Closed while the agent is killed: new tasks wait at it, or are refused. */
+/** Closed while the agent is killed, or has used up a budget: new tasks wait at it, or are refused. */
 
-import { Flag, type SharedMemory } from './shared/memory.js';
+import { Flag, KillBit, type SharedMemory } from './shared/memory.js';
 
 /** Error of a task that may not start, where the program chose `onKill: 'raise'`. */
 export class AgentKilled extends Error {
   constructor() {
-    super('this agent is killed: an operator has to resume it before it starts another task');
+    super(
+      'this agent is killed, or has used up its budget: it has to be resumed before it starts ' +
+        'another task',
+    );
     this.name = 'AgentKilled';
   }
 }
+
+/**
+ * Why no task starts: `command`: an operator, or a policy of a collector, has killed the agent;
+ * `budget`: a budget is used up, and a collector's kill may follow.
+ */
+export type KillCause = 'command' | 'budget';
 
 export class KillGate {
   readonly #memory: SharedMemory;
@@ -26,6 +35,19 @@ export class KillGate {
     return this.#memory.isKilled;
   }
 
+  /** Why the gate is closed; of several causes the command. */
+  get cause(): KillCause | null {
+    const bits = Atomics.load(this.#memory.flags, Flag.Killed);
+    if (bits === 0) return null;
+    return (bits & KillBit.Command) !== 0 ? 'command' : 'budget';
+  }
+
+  /** Closes the gate if a budget is used up; returns whether that has closed it. */
+  closeIfSpent(): boolean {
+    if (!this.#memory.isSpent) return false;
+    return Atomics.or(this.#memory.flags, Flag.Killed, KillBit.Budget) === 0;
+  }
+
   /** Returns a promise that is resolved when the gate is open. */
   async opened(): Promise<void> {
     while (this.isClosed) {
@@ -40,7 +62,11 @@ export class KillGate {
   block(): void {
     const { flags } = this.#memory;
     Atomics.store(flags, Flag.BlocksForResume, 1);
-    while (this.isClosed && !this.#memory.isStopped) Atomics.wait(flags, Flag.Killed, 1, 1_000);
+    for (;;) {
+      const bits = Atomics.load(flags, Flag.Killed);
+      if (bits === 0 || this.#memory.isStopped) break;
+      Atomics.wait(flags, Flag.Killed, bits, 1_000);
+    }
     Atomics.store(flags, Flag.BlocksForResume, 0);
   }
 

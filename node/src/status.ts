@@ -1,6 +1,7 @@
 /** Status of the emitter. */
 
 import type { Connection } from './engine/engine.js';
+import type { KillCause } from './killGate.js';
 import type { Problem } from './problem.js';
 
 /** Status of the session with one collector. */
@@ -18,8 +19,10 @@ export interface CollectorStatus {
 export interface StatusFields {
   /** Id of the agent; that of a replica ends in its number. */
   readonly agent: string;
-  /** Killed, by an operator of any of its collectors: no new task starts. */
+  /** No new task starts, for the cause that follows. */
   readonly killed: boolean;
+  /** Why no new task starts: killed through any of its collectors, or a budget that is used up. */
+  readonly killCause: KillCause | null;
   /** Status of the session with each collector; empty while nothing is sent at all. */
   readonly collectors: readonly CollectorStatus[];
   /** Tasks begun and not ended. */
@@ -38,6 +41,11 @@ const CONNECTION_TEXTS: Readonly<Record<Connection, string>> = {
   unanswered: 'no answer yet',
   unconfirmed: 'connecting',
   confirmed: 'live',
+};
+
+const KILL_TEXTS: Readonly<Record<KillCause, string>> = {
+  command: ', killed',
+  budget: ', stopped: its budget is used up',
 };
 
 export interface Status extends StatusFields {}
@@ -62,7 +70,7 @@ export class Status {
       const text = CONNECTION_TEXTS[connection];
       return this.collectors.length === 1 ? text : `${collector}: ${text}`;
     });
-    const killed = this.killed ? ', killed' : '';
+    const killed = this.killCause === null ? '' : KILL_TEXTS[this.killCause];
     const problems = this.problems.map(({ message }) => `; ${message}`);
     return `${texts.length === 0 ? 'off' : texts.join(', ')}${killed}${problems.join('')}`;
   }

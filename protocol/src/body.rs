@@ -56,9 +56,11 @@ mod tests {
     use super::upward::PHASES;
     use super::*;
     use crate::bucket::{self, PackedHistogram};
+    use crate::budget::BudgetLeft;
     use crate::control::{ControlId, DesiredState};
     use crate::limits::{BODY_MIN, GENERATION_MAX, INTERVAL_MS, LAST_LINES_MAX};
     use crate::wire::UntrustedText;
+    use heartline_vocabulary::BudgetUnit;
     use heartline_vocabulary::text::is_hostile;
 
     fn desired() -> impl Strategy<Value = DesiredState> {
@@ -202,8 +204,11 @@ mod tests {
             durable_segment in any::<u64>(),
             (desired, lifts, highest_sequence) in (desired(), any::<u64>(), any::<u64>()),
             [unconfirmed, wants_identity, session_taken] in any::<[bool; 3]>(),
+            budget in option::of((prop::sample::select(&BudgetUnit::ALL), any::<u64>(), any::<bool>())),
         ) {
             let lifts = ControlId::new(lifts);
+            let budget = budget
+                .map(|(unit, amount, counts_pending)| BudgetLeft { unit, amount, counts_pending });
             let ack = Ack {
                 durable_segment,
                 desired,
@@ -212,6 +217,7 @@ mod tests {
                 session_taken,
                 lifts,
                 highest_sequence,
+                budget,
             };
             let mut bytes = Vec::new();
             ack.write(&mut bytes);

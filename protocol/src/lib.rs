@@ -14,11 +14,13 @@
 //! - [`bucket`]: the latency buckets
 //! - [`challenge`]: freshness without clocks
 //! - [`control`]: desired states of agents, and control ids
+//! - [`budget`]: what is left of budgets
 
 #![warn(missing_docs)]
 
 pub mod body;
 pub mod bucket;
+pub mod budget;
 pub mod challenge;
 pub mod control;
 pub mod envelope;
@@ -29,11 +31,12 @@ pub mod window;
 pub mod wire;
 
 pub use body::{Ack, Beat, Body, ExitReport, Goodbye, IdentityView, Push, SegmentView};
+pub use budget::BudgetLeft;
 pub use control::{ControlId, DesiredState};
 pub use envelope::{
     Datagram, DatagramError, DatagramWriter, Header, MessageType, VerifiedDatagram,
 };
-pub use heartline_vocabulary::Phase;
+pub use heartline_vocabulary::{BudgetUnit, Phase};
 pub use key::{
     AgentKey, Direction, KeyEpoch, MasterKey, ScopeKey, Token, TokenChecksum, TokenError,
     TokenScope,

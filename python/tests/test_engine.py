@@ -339,3 +339,51 @@ def test_the_schedule_counts_from_the_last_message_when_it_stops_to_repeat() -> 
     assert schedule.next_due == 100 * MS
     schedule.stop_retrying()
     assert 900 * MS <= schedule.next_due <= 1_100 * MS
+
+
+COUNTS_PENDING = 8
+TASKS, TOKENS, COST = 1, 2, 3
+
+
+def test_what_is_left_counts_from_the_durable_segment_or_the_one_after_it() -> None:
+    it = Fixture(interval_ms=1_000)
+    it.connect()
+    it.source.open = [work(5)]
+    it.until_next()
+    it.ack(durable=0, budget=(TASKS, 9))
+    assert it.engine.spending_limit == (TASKS, 9), "the pending segment is not among what was counted"
+    it.until_next()
+    it.ack(durable=0, flags=COUNTS_PENDING, budget=(TASKS, 9))
+    assert it.engine.spending_limit == (TASKS, 14)
+    it.source.open = [Work(1, 1, 70, 3, 4, b"")]
+    it.until_next()
+    it.ack(durable=1, budget=(TASKS, 9))
+    it.until_next()
+    assert it.last["segment"]["number"] == 2
+    it.ack(durable=2, budget=(COST, 30))
+    assert it.engine.spending_limit == (COST, 100)
+    it.until_next()
+    it.ack(durable=2, budget=(TOKENS, 3))
+    assert it.engine.spending_limit == (TOKENS, 10)
+    it.until_next()
+    it.ack(durable=1, budget=(TASKS, 0))
+    assert it.engine.spending_limit == (TOKENS, 10), "more is durable than it knows of"
+    it.ack(durable=2, flags=UNCONFIRMED)
+    assert it.engine.spending_limit == (TOKENS, 10), "an unconfirmed ack says nothing of it"
+    it.until_next()
+    it.ack(durable=2)
+    assert it.engine.spending_limit is None
+
+
+def test_what_is_left_goes_along_to_a_session_of_its_own() -> None:
+    it = Fixture(interval_ms=1_000)
+    it.connect()
+    it.source.open = [work(5)]
+    it.until_next()
+    it.ack(durable=1, budget=(TASKS, 2))
+    it.engine.begin_session(b"session2", it.now)
+    assert it.engine.spending_limit == (TASKS, 7)
+    it.connect()
+    it.until_next()
+    it.ack(budget=(TASKS, 2))
+    assert it.engine.spending_limit == (TASKS, 7)

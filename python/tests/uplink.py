@@ -53,6 +53,8 @@ def plain(fields: dict[str, Any]) -> dict[str, Any]:
     plain = {key: plain_number(value) for key, value in fields.items()}
     if fields.get("last_lines"):
         plain["last_lines"] = [text.scrub(line) for line in fields["last_lines"]]
+    if fields.get("budget"):
+        plain["budget"] = {key: plain_number(value) for key, value in fields["budget"].items()}
     if fields.get("process"):
         plain["process"] = {key: plain_number(value) for key, value in fields["process"].items()}
     for key in ("control", "blocked_by", "lifts"):
@@ -90,6 +92,11 @@ def _downward(message: Ack | Push) -> dict[str, Any]:
         "unconfirmed": message.unconfirmed,
         "wants_identity": message.wants_identity,
         "session_taken": message.session_taken,
+        "budget": message.budget and {
+            "unit": message.budget.unit.name.lower(),
+            "left": message.budget.amount,
+            "counts_pending": message.budget.counts_pending,
+        },
     }
 
 
@@ -105,9 +112,10 @@ def seal_ack(
     flags: int = 0,
     lifts: int = 0,
     highest: int = 0,
+    budget: tuple[int, ...] = (),
 ) -> bytes:
     """Returns the ack of a message."""
-    body = pack([durable, generation, int(killed), control, flags, lifts, highest])
+    body = pack([durable, generation, int(killed), control, flags, lifts, highest, *budget])
     return seal(envelope._replace(type=ACK, challenge=challenge, body=body), keys.down)
 
 

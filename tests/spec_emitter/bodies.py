@@ -158,6 +158,8 @@ SCHEMAS = {
         ("flags", Reader.uint, 0),
         ("lifts", control, None),
         ("highest_sequence", Reader.uint, 0),
+        ("budget_unit", Reader.uint, 0),
+        ("budget_left", Reader.uint, 0),
     ],
     PUSH: [
         ("generation", generation, REQUIRED),
@@ -166,6 +168,12 @@ SCHEMAS = {
         ("lifts", control, None),
     ],
 }
+
+
+# 12.1
+UNITS = {1: "tasks", 2: "tokens", 3: "cost"}
+AMOUNTS = {"tasks": ("ok", "failed"), "tokens": ("tokens_in", "tokens_out"), "cost": ("cost_nano_usd",)}
+SUMS = ("ok", "failed", "cost_nano_usd", "tokens_in", "tokens_out")
 
 
 def decode(kind, body):
@@ -181,6 +189,9 @@ def decode(kind, body):
     if kind == ACK:
         flags = fields.pop("flags")
         fields.update(unconfirmed=bool(flags & 1), wants_identity=bool(flags & 2), session_taken=bool(flags & 4))
+        unit, left = fields.pop("budget_unit"), fields.pop("budget_left")
+        budget = {"unit": UNITS.get(unit), "left": left, "counts_pending": bool(flags & 8)}
+        fields["budget"] = budget if unit in UNITS else None
     return fields
 
 
@@ -196,12 +207,15 @@ def encode(kind, fields):
     if "killed" in fields:
         values["killed"] = int(fields["killed"])
     if kind == ACK:
-        flags = [fields["unconfirmed"], fields["wants_identity"], fields["session_taken"]]
+        budget = fields["budget"] or {"unit": None, "left": None, "counts_pending": False}
+        flags = [fields["unconfirmed"], fields["wants_identity"], fields["session_taken"], budget["counts_pending"]]
+        values["budget_unit"] = {unit: number for number, unit in UNITS.items()}.get(budget["unit"])
+        values["budget_left"] = budget["left"]
         values["flags"] = sum(flag << bit for bit, flag in enumerate(flags))
     if values.get("process"):
         values["process"] = [values["process"][name] for name, _, _ in PROCESS]
     array = [values.get(name) for name, _, _ in SCHEMAS[kind]]
-    fewest = {BEAT: 14, EXIT_REPORT: 5}.get(kind, len(array))
+    fewest = {BEAT: 14, EXIT_REPORT: 5, ACK: 7}.get(kind, len(array))
     while len(array) > fewest and array[-1] in (None, []):
         array.pop()
     return pack(array) if kind in (ACK, PUSH) else pack_padded(array)

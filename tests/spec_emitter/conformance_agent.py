@@ -53,7 +53,7 @@ class ConformanceAgent(Emitter):
 
     def perform(self):
         """Does what was read so far, unless a kill holds it; returns whether that was the last of it."""
-        while not self.is_killed() and not self.operations.empty():
+        while not self.is_killed() and not self.work.is_spent() and not self.operations.empty():
             operation = self.operations.get()
             if operation is None:
                 return True
@@ -63,6 +63,8 @@ class ConformanceAgent(Emitter):
             self.work.counted.update(work)
             # A task that ends at once has taken no time.
             self.work.latency[buckets.bucket(operation.get("latency_us", 0))] += 1
+            if self.work.is_spent():
+                self.report()
         return False
 
     def run(self):

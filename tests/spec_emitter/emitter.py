@@ -45,6 +45,8 @@ class Work:
         self.number, self.durable, self.pending = 0, 0, None
         self.first_sent = 0  # sequence of the first message with the pending segment
         self.counted = collections.Counter()
+        self.frozen = collections.Counter()  # of all segments so far, also of sessions before
+        self.budget = None  # unit, and the count at which nothing is left (section 12.1)
         self.stored = collections.Counter()
 
     def add(self, ok, failed, latency_us, cost_nano):
@@ -68,6 +70,7 @@ class Work:
             self.pending = {name: self.open[name] for name, _, _ in bodies.SEGMENT}
             self.pending.update(number=self.number, latency=buckets.pack_histogram(part))
             self.open = collections.Counter()
+            self.frozen.update({name: self.pending[name] for name in bodies.SUMS})
         return self.pending
 
     def told_durable(self, number):
@@ -76,6 +79,23 @@ class Work:
             self.stored.update({name: self.pending[name] for name in ("ok", "failed", "cost_nano_usd")})
             say("durable", segment=self.pending["number"])
             self.pending = None
+
+    def told_left(self, budget, durable):
+        """Section 12.1, rules 1 and 2."""
+        if budget is None:
+            self.budget = None
+            return
+        counts, frozen = durable + budget["counts_pending"], collections.Counter(self.frozen)
+        if self.pending and counts < self.pending["number"]:
+            frozen.subtract({name: self.pending[name] for name in bodies.SUMS})
+        if counts >= self.durable:
+            self.budget = budget["unit"], amount(budget["unit"], frozen) + budget["left"]
+
+    def is_spent(self):
+        if self.budget is None:
+            return False
+        unit, limit = self.budget
+        return amount(unit, self.frozen + self.open) >= limit
 
     def begin_session(self, confirmed):
         """Takes the pending segment along, unless a live message has brought it (section 5)."""
@@ -87,6 +107,10 @@ class Work:
 
     def is_empty(self):
         return self.pending is None and not +self.open and not self.latency
+
+
+def amount(unit, sums):
+    return sum(sums[name] for name in bodies.AMOUNTS[unit])
 
 
 class Emitter:
@@ -138,7 +162,7 @@ class Emitter:
         options = self.options
         if self.is_regular:
             self.regular += 1
-            if not self.is_killed():
+            if not self.is_killed() and not self.work.is_spent():
                 self.work.add(options.ok, options.failed, options.latency_us, options.cost_nano)
         fields = {
             "interval_ms": options.interval_ms,
@@ -250,6 +274,10 @@ class Emitter:
                 self.at_once()
             return
         self.confirmed = sequence
+        was_spent = self.work.is_spent()
+        self.work.told_left(fields["budget"], fields["durable_segment"])
+        if self.work.is_spent() != was_spent:
+            say("used up" if self.work.is_spent() else "more is left", budget=self.work.budget)
         if sequence < self.change:
             self.first = CHANGED
         elif self.first:

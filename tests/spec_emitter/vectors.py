@@ -65,6 +65,8 @@ def plain(fields):
         fields["step"] = bodies.scrub(fields["step"])
     if fields.get("process") is not None:
         fields["process"] = {k: number(v) for k, v in fields["process"].items()}
+    if fields.get("budget") is not None:
+        fields["budget"] = {k: number(v) for k, v in fields["budget"].items()}
     if fields.get("last_lines"):
         fields["last_lines"] = [bodies.scrub(line) for line in fields["last_lines"]]
     return {field: number(value) for field, value in fields.items()}

@@ -8,6 +8,7 @@
 
 mod agent;
 mod alert;
+mod budget;
 mod command;
 mod counter;
 mod gap;
@@ -21,6 +22,7 @@ mod work;
 
 pub use agent::{AgentRowId, Phase};
 pub use alert::{DeliveryState, IncidentId, NoticeId, NoticeKind, ScopeKind, Severity};
+pub use budget::BudgetUnit;
 pub use command::{Action, CommandRefusal, CommandTarget, ForgetRefusal};
 pub use counter::{
     CONNECTION_COUNTERS, ConnectionCounter, ConnectionCounters, DATAGRAM_COUNTERS, DatagramCounter,

@@ -8,7 +8,7 @@ use heartline_engine::{
     AgentKeys, BeatVitals, IdentityConfig, LocalCollector, MetricsSource, MonoNanos, SegmentBuilder,
 };
 use heartline_protocol::limits::DATAGRAM_MAX;
-use heartline_protocol::{AgentName, Datagram, DatagramError};
+use heartline_protocol::{AgentName, BudgetLeft, Datagram, DatagramError};
 use heartline_vocabulary::ProcessUsage;
 
 use super::relay::DatagramRelay;
@@ -87,6 +87,14 @@ impl ChildEmitters {
             }
         }
         self.relay.deliver_answers(&self.socket);
+    }
+
+    /// Sets what is left of the budget after the work that was taken. Returns whether nothing is, with
+    /// what the emitters have reported since.
+    pub(super) fn set_budget(&mut self, budget: Option<BudgetLeft>) -> bool {
+        let Some(collector) = &mut self.collector else { return false };
+        collector.set_budget(budget);
+        collector.budget_left().is_some_and(|left| left.amount == 0)
     }
 
     /// Takes the identity that an emitter has reported since it was last taken.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use heartline_engine::{
     AgentKeys, AppliedStates, CollectorAddress, ConnectionState, Engine, EngineConfig,
-    IdentityConfig, MetricsSource, MonoNanos, ProcessExit,
+    IdentityConfig, MetricsSource, MonoNanos, ProcessExit, SpendingLimit,
 };
 use heartline_protocol::ControlId;
 use heartline_protocol::limits::DATAGRAM_MAX;
@@ -47,6 +47,8 @@ pub(super) struct CollectorLink {
     has_ended_process: bool,
     /// The agent is killed between two processes.
     awaits_resume: bool,
+    /// The process has used up the budget.
+    is_budget_used_up: bool,
     watchdog: AnswerWatchdog,
     refused_datagrams: u64,
     datagram: Vec<u8>,
@@ -66,6 +68,7 @@ impl CollectorLink {
             child_identity: None,
             has_ended_process: false,
             awaits_resume: false,
+            is_budget_used_up: false,
             engine: None,
             started_at: MonoNanos::default(),
             socket: CollectorSocket::new(collector, waker),
@@ -108,8 +111,19 @@ impl CollectorLink {
 
     /// Answers the emitters of the supervised process.
     pub(super) fn serve_child(&mut self, now: MonoNanos) {
+        let budget = self.engine.as_ref().and_then(Engine::budget_left);
         let Some(child) = &mut self.child else { return };
+        child.set_budget(budget);
         child.serve(self.socket.peer(), now);
+        let is_used_up = child.set_budget(budget);
+        let was_used_up = std::mem::replace(&mut self.is_budget_used_up, is_used_up);
+        if is_used_up
+            && !was_used_up
+            && let Some(engine) = &mut self.engine
+        {
+            engine.notify_change(now);
+        }
+        let Some(child) = &mut self.child else { return };
         if let Some(identity) = child.take_identity() {
             self.child_identity = Some(identity);
             self.update_identity();
@@ -205,6 +219,11 @@ impl CollectorLink {
     /// Returns the control id of the collector, once it was received.
     pub(super) fn control(&self) -> Option<ControlId> {
         self.engine.as_ref().and_then(Engine::control)
+    }
+
+    /// Returns the limit of the tightest budget, while there is one.
+    pub(super) fn spending_limit(&self) -> Option<SpendingLimit> {
+        self.engine.as_ref().and_then(Engine::spending_limit)
     }
 
     /// Keeps this collector from lifting the kills of others that are heard.

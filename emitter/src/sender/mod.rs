@@ -23,6 +23,7 @@ use self::link::CollectorLink;
 pub(crate) use self::metrics::CounterDeltaReader;
 pub(crate) use self::waker::SenderWaker;
 use self::watchdog::WatchdogAlarm;
+use crate::kill::KillCause;
 use crate::log::BackgroundLog;
 use crate::problem::EmitterProblem;
 use crate::settings::EmitterSettings;
@@ -45,6 +46,8 @@ pub(crate) struct SenderThread {
     applied: AppliedStates,
     /// Killed, with tasks still in flight.
     is_draining: bool,
+    /// A budget is used up, and that was reported.
+    is_spent: bool,
     waker: Arc<SenderWaker>,
     log: BackgroundLog,
 }
@@ -72,6 +75,7 @@ impl SenderThread {
             credentials: None,
             token_retry_at: now.plus(TOKEN_RETRY),
             is_draining: false,
+            is_spent: false,
             log: BackgroundLog::new(&settings.agent),
             shared,
             settings,
@@ -116,6 +120,7 @@ impl SenderThread {
             }
         }
         self.serve_process(now);
+        self.apply_budgets(now);
         match self.shared.stop_request() {
             StopRequest::None => {}
             StopRequest::Silent => return false,
@@ -136,6 +141,26 @@ impl SenderThread {
         };
         self.wait(due.since(self.shared.clock.now()));
         true
+    }
+
+    /// Applies what is left of the budgets, and reports at once when nothing is. A supervisor only hands
+    /// it on: it ends its process when a collector kills the agent, and not by a sum of its own.
+    fn apply_budgets(&mut self, now: MonoNanos) {
+        if self.shared.process.is_some() {
+            return;
+        }
+        let limits = self.links.iter().filter_map(CollectorLink::spending_limit);
+        self.shared.spending_limits.replace(limits);
+        let is_spent = self.shared.spending_limits.is_reached(&self.shared.counters);
+        let was_spent = std::mem::replace(&mut self.is_spent, is_spent);
+        if !is_spent {
+            self.shared.resume(KillCause::Budget);
+        } else {
+            self.shared.kill(KillCause::Budget);
+            if !was_spent {
+                self.links.iter_mut().for_each(|link| link.notify_change(now));
+            }
+        }
     }
 
     /// Answers the emitters of a supervised process, and reports what became of it.
@@ -231,9 +256,9 @@ impl SenderThread {
     fn apply_states(&mut self) {
         self.is_draining = self.applied.is_killed();
         if self.is_draining {
-            self.shared.kill();
+            self.shared.kill(KillCause::Command);
         } else {
-            self.shared.resume();
+            self.shared.resume(KillCause::Command);
         }
     }
 

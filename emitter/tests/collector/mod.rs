@@ -9,9 +9,11 @@ use heartline_protocol::challenge::ChallengeKey;
 use heartline_protocol::limits::DATAGRAM_MAX;
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{
-    Ack, Body, ControlId, Datagram, DatagramWriter, DesiredState, Direction, Header, KeyEpoch,
-    MasterKey, MessageType, Phase, Push, SegmentView, Token, TokenScope,
+    Ack, Body, BudgetLeft, BudgetUnit, ControlId, Datagram, DatagramWriter, DesiredState,
+    Direction, Header, KeyEpoch, MasterKey, MessageType, Phase, Push, SegmentView, Token,
+    TokenScope,
 };
+use heartline_vocabulary::WorkTotals;
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -49,6 +51,8 @@ pub(crate) struct ReceivedTotals {
     peer: Option<(SocketAddr, String)>,
     scope_len: u8,
     desired: DesiredState,
+    /// What is left of a budget beyond what was received.
+    budget: Option<(BudgetUnit, u64)>,
 }
 
 pub(crate) struct TestCollector {
@@ -109,6 +113,11 @@ impl TestCollector {
         let push = Push { desired: received.desired, lifts: received.lifts() };
         let push = seal(&header, |out| push.write(out));
         self.running.as_ref().unwrap().0.send_to(&push, peer).unwrap();
+    }
+
+    /// Sets what the next acks say is left.
+    pub(crate) fn set_left(&self, budget: Option<(BudgetUnit, u64)>) {
+        self.received.lock().unwrap().budget = budget;
     }
 
     /// Stops receiving: what is sent from now on is refused.
@@ -190,6 +199,11 @@ fn answer(
         unconfirmed: !is_live,
         wants_identity: is_live && received.host.is_none(),
         lifts: received.lifts(),
+        budget: received.budget.map(|(unit, amount)| BudgetLeft {
+            unit,
+            amount,
+            counts_pending: false,
+        }),
         ..Ack::default()
     };
     let header = Header { kind: MessageType::Ack, challenge, ..claimed };
@@ -238,6 +252,16 @@ impl ReceivedTotals {
     fn add(&mut self, segment: Option<SegmentView<'_>>) {
         let Some(segment) = segment.filter(|segment| segment.number > self.segment) else { return };
         self.segment = segment.number;
+        if let Some((unit, left)) = &mut self.budget {
+            let work = WorkTotals {
+                ok: segment.ok,
+                failed: segment.failed,
+                cost_nano_usd: segment.cost_nano_usd,
+                tokens_in: segment.tokens_in,
+                tokens_out: segment.tokens_out,
+            };
+            *left = left.saturating_sub(unit.of(&work));
+        }
         self.ok += segment.ok;
         self.failed += segment.failed;
         self.cost_nano_usd += segment.cost_nano_usd;

@@ -1,5 +1,6 @@
 //! Scenarios: what the engine sends, and when, in answer to what it receives.
 
+mod budget;
 mod exit;
 mod scenario;
 

@@ -35,6 +35,7 @@ import { MessageWriter } from './messageWriter.js';
 import type { MetricsSource } from './metrics.js';
 import { SendSchedule } from './schedule.js';
 import { PendingSegment } from './segment.js';
+import { amountOf, type SpendingLimit } from './spendingLimit.js';
 
 /** Number of first beats that carry the identity, unless an answer confirms it earlier. */
 const IDENTITY_BEATS = 3;
@@ -97,6 +98,8 @@ export class Engine {
   #shutdown: 'open' | Closing | 'closed' = 'open';
   /** Control ids of the other collectors that the emitter hears: those lift their kills themselves. */
   otherControls: readonly ControlId[] = [];
+  /** Limit of the tightest budget, while there is one. */
+  spendingLimit: SpendingLimit | null = null;
   lastAnswer: number | null = null;
   /** When the first message after the last answer was sent. */
   unansweredSince: number | null = null;
@@ -334,6 +337,7 @@ export class Engine {
     this.#identityBeats = ack.wantsIdentity ? 1 : 0;
     const wasRetrying = this.#firstRetryMs() !== null;
     this.#connection = 'confirmed';
+    this.#adoptBudget(ack);
     if (this.#unackedChange !== null && header.sequence >= this.#unackedChange) {
       this.#unackedChange = null;
     }
@@ -351,6 +355,18 @@ export class Engine {
       this.#shutdown.acked = true;
       this.#schedule.sendNow(now);
     }
+  }
+
+  /** Adopts what is left of the budget (section 12.1, rule 2). */
+  #adoptBudget({ budget, durableSegment }: Ack): void {
+    if (budget === null) {
+      this.spendingLimit = null;
+      return;
+    }
+    const { unit, left, countsPending } = budget;
+    const taken = this.#segment.takenUpTo(BigInt(durableSegment) + (countsPending ? 1n : 0n));
+    if (taken === null) return;
+    this.spendingLimit = { unit, total: amountOf(unit, taken) + Number(left) };
   }
 
   /** Applies a desired state if it is newer; returns whether it was. */

@@ -5,6 +5,7 @@ import { BUCKETS, packedLength, packHistogram } from '../protocol/buckets.js';
 import { COUNT_MAX } from '../protocol/limits.js';
 import type { Uint } from '../protocol/uint.js';
 import type { MetricsSource } from './metrics.js';
+import { combine, NO_WORK, type WorkSums } from './spendingLimit.js';
 
 /**
  * Longest packed histogram of one segment, in bytes: a beat always has room for it beside its
@@ -56,6 +57,8 @@ export class SegmentBuilder {
 export class PendingSegment {
   #lastNumber = 0;
   #pending: Segment | null = null;
+  /** All work that was taken so far, the pending segment's included. It goes on in new sessions. */
+  #taken: WorkSums = NO_WORK;
   /** Sequence of the first message that carried the pending one; none has while it is infinite. */
   #firstSequence = Infinity;
 
@@ -72,6 +75,7 @@ export class PendingSegment {
         this.#lastNumber += 1;
         this.#firstSequence = Infinity;
         this.#pending = builder.freeze(this.#lastNumber);
+        this.#taken = combine(this.#taken, this.#pending, 1);
       }
     }
     return this.#pending !== null;
@@ -85,6 +89,14 @@ export class PendingSegment {
   /** Drops the pending segment if the collector has all up to `durable` on disk. */
   acknowledge(durable: Uint): void {
     if (durable >= this.#lastNumber) this.#pending = null;
+  }
+
+  /** Returns all work that was taken up to the end of a segment; null where more is durable. */
+  takenUpTo(number: bigint): WorkSums | null {
+    if (this.#pending !== null && number === BigInt(this.#lastNumber - 1)) {
+      return combine(this.#taken, this.#pending, -1);
+    }
+    return number >= this.#lastNumber ? this.#taken : null;
   }
 
   /**

@@ -74,6 +74,20 @@ export interface Ack {
   readonly lifts: ControlId | null;
   /** 0: not said. */
   readonly highestSequence: Uint;
+  readonly budget: BudgetLeft | null;
+}
+
+/** What a budget limits (12.1), and its number on the wire. */
+export const BUDGET_UNITS = { tasks: 1, tokens: 2, cost: 3 } as const;
+export type BudgetUnit = keyof typeof BUDGET_UNITS;
+
+/** What is left of the tightest budget. */
+export interface BudgetLeft {
+  readonly unit: BudgetUnit;
+  /** In tasks, tokens or nano-dollars. */
+  readonly left: Uint;
+  /** It is left after the segment that follows the durable one. */
+  readonly countsPending: boolean;
 }
 
 export interface Push {
@@ -121,7 +135,13 @@ export function readAck(body: Buffer): Ack {
   const flags = BigInt(fields.optional((reader) => reader.uint(), 0));
   const lifts = fields.optional(readControl, null);
   const highestSequence = fields.optional((reader) => reader.uint(), 0);
+  const unitNumber = fields.optional((reader) => reader.uint(), 0);
+  const left = fields.optional((reader) => reader.uint(), 0);
   fields.end();
+  const units = Object.keys(BUDGET_UNITS) as BudgetUnit[];
+  // A unit of a later version says as little as none.
+  const unit = units.find((it) => BUDGET_UNITS[it] === unitNumber);
+  const countsPending = (flags & 8n) !== 0n;
   return {
     durableSegment,
     desired: { control, generation, killed },
@@ -130,6 +150,7 @@ export function readAck(body: Buffer): Ack {
     sessionTaken: (flags & 4n) !== 0n,
     lifts,
     highestSequence,
+    budget: unit === undefined ? null : { unit, left, countsPending },
   };
 }
 

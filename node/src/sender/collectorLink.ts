@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 
 import type { AppliedStates } from '../engine/appliedStates.js';
 import { Engine, type EngineConfig } from '../engine/engine.js';
+import type { SpendingLimit } from '../engine/spendingLimit.js';
 import type { ControlId } from '../protocol/bodies.js';
 import { Refused, SESSION_LENGTH } from '../protocol/envelope.js';
 import type { AgentKeys } from '../protocol/keys.js';
@@ -57,6 +58,11 @@ export class CollectorLink {
 
   get control(): ControlId | null {
     return this.#engine?.control ?? null;
+  }
+
+  /** Limit of the tightest budget, while there is one. */
+  get spendingLimit(): SpendingLimit | null {
+    return this.#engine?.spendingLimit ?? null;
   }
 
   get lastAnswer(): number | null {

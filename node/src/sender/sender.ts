@@ -7,7 +7,7 @@ import { type Credentials, isProblem, readCredentials } from '../credentials.js'
 import { KillMemory } from '../killMemory.js';
 import type { Problem } from '../problem.js';
 import { claimText } from '../replicaClaim.js';
-import { Field, Flag, SharedMemory, StopRequest } from '../shared/memory.js';
+import { Field, Flag, KillBit, SharedMemory, StopRequest } from '../shared/memory.js';
 import type { SenderConfig, SenderStatus, ToAgent } from '../shared/messages.js';
 import { unansweredProblem } from './answerWatchdog.js';
 import { CollectorLink } from './collectorLink.js';
@@ -22,6 +22,12 @@ const HELD_UP_MS = 500;
 /** How long the number of a replica is held after a beat. */
 const CLAIM_INTERVALS = 3;
 const CLAIM_MIN_MS = 10_000;
+
+const LIMIT_FIELDS = [
+  ['tasks', Field.TasksLimit],
+  ['tokens', Field.TokensLimit],
+  ['cost', Field.CostLimit],
+] as const;
 
 /** What a sender needs of the thread that it runs on. */
 export interface SenderHost {
@@ -48,6 +54,8 @@ export class Sender {
   #applied: AppliedStates;
   /** Killed, with tasks still in flight. */
   #isDraining = false;
+  /** A budget is used up, and that was reported. */
+  #isSpent = false;
   #timer: NodeJS.Timeout | null = null;
   #probing: NodeJS.Timeout | null = null;
   #timerDue = Infinity;
@@ -110,6 +118,7 @@ export class Sender {
     if (this.#isStopped) return;
     const now = this.host.now();
     if (this.#credentials === null && now >= this.#tokenRetryAt) this.#retryToken(now);
+    this.#applyBudgets(now);
     const stop = Atomics.load(this.#memory.flags, Flag.StopRequest) as StopRequest;
     if (stop === StopRequest.Silent) {
       this.#stop();
@@ -227,10 +236,36 @@ export class Sender {
   #applyStates(): void {
     const { isKilled } = this.#applied;
     this.#isDraining = isKilled;
-    const before = Atomics.exchange(this.#memory.flags, Flag.Killed, isKilled ? 1 : 0);
+    this.#hold(KillBit.Command, isKilled);
+  }
+
+  /** Applies what is left of the budgets, and reports at once when nothing is. */
+  #applyBudgets(now: number): void {
+    const { fields } = this.#memory;
+    for (const [unit, field] of LIMIT_FIELDS) {
+      const ofUnit = this.#links.map(({ spendingLimit }) =>
+        spendingLimit?.unit === unit ? spendingLimit.total : Infinity,
+      );
+      fields[field] = Math.min(...ofUnit);
+    }
+    const wasSpent = this.#isSpent;
+    this.#isSpent = this.#memory.isSpent;
+    this.#hold(KillBit.Budget, this.#isSpent);
+    if (this.#isSpent && !wasSpent) for (const link of this.#links) link.notifyChange(now);
+  }
+
+  /** Keeps tasks from starting for a cause, or no longer for it. */
+  #hold(cause: KillBit, holds: boolean): void {
+    const { flags } = this.#memory;
+    const before = holds
+      ? Atomics.or(flags, Flag.Killed, cause)
+      : Atomics.and(flags, Flag.Killed, ~cause);
+    const after = holds ? before | cause : before & ~cause;
+    if (before === after) return;
     // A thread may block until it is resumed.
-    Atomics.notify(this.#memory.flags, Flag.Killed);
-    if (before !== (isKilled ? 1 : 0)) this.host.tell({ kind: isKilled ? 'killed' : 'resumed' });
+    Atomics.notify(flags, Flag.Killed);
+    if (before === 0) this.host.tell({ kind: 'killed' });
+    if (after === 0) this.host.tell({ kind: 'resumed' });
   }
 
   #storeStates(): void {

@@ -11,7 +11,7 @@ import { STEP_MAX } from '../protocol/limits.js';
 
 /** Flags, as 32-bit integers that are read and written atomically. */
 export const enum Flag {
-  /** Written by the sender: 1 while the agent is killed. */
+  /** A bit for each {@link KillBit} that keeps tasks from starting. */
   Killed = 0,
   /** Written by the agent: a {@link StopRequest}. */
   StopRequest = 1,
@@ -33,6 +33,14 @@ export const enum Flag {
   Count = 16,
 }
 
+/** Causes that keep tasks from starting. */
+export const enum KillBit {
+  /** Written by the sender: the agent is killed. */
+  Command = 1,
+  /** Written by the agent when a budget is used up, and by the sender. */
+  Budget = 2,
+}
+
 /** Numbers, as doubles. */
 export const enum Field {
   Ok = 0,
@@ -49,6 +57,10 @@ export const enum Field {
   LastSharedStep = 8,
   /** Length of the backlog; -1: not told. */
   Queue = 9,
+  /** Written by the sender: sums at which a budget is used up; infinite: none. */
+  TasksLimit = 10,
+  TokensLimit = 11,
+  CostLimit = 12,
   /** Of each collector: when it last answered (0: never), and what was refused of it. */
   LastAnswer = 16,
   Refused = 24,
@@ -86,12 +98,24 @@ export class SharedMemory {
     const memory = new SharedArrayBuffer(
       Flag.Count * Int32Array.BYTES_PER_ELEMENT + fields + 2 * TEXT_BYTES,
     );
-    new SharedMemory(memory).fields[Field.Queue] = -1;
+    const { fields: numbers } = new SharedMemory(memory);
+    numbers[Field.Queue] = -1;
+    numbers.fill(Infinity, Field.TasksLimit, Field.CostLimit + 1);
     return memory;
   }
 
   get isKilled(): boolean {
-    return Atomics.load(this.flags, Flag.Killed) === 1;
+    return Atomics.load(this.flags, Flag.Killed) !== 0;
+  }
+
+  /** Whether a budget is used up. */
+  get isSpent(): boolean {
+    const at = (field: Field) => this.fields[field] as number;
+    return (
+      at(Field.Ok) + at(Field.Failed) >= at(Field.TasksLimit) ||
+      at(Field.CostNanoUsd) >= at(Field.CostLimit) ||
+      at(Field.TokensIn) + at(Field.TokensOut) >= at(Field.TokensLimit)
+    );
   }
 
   get isStopped(): boolean {

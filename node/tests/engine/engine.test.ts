@@ -281,3 +281,43 @@ test("3: what is not from this agent's collector changes nothing", () => {
   );
   assert.equal(it.applied.isKilled, false);
 });
+
+const COUNTS_PENDING = 8;
+const [TASKS, TOKENS] = [1, 2];
+
+test('12.1: what is left counts from the durable segment or the one after it', () => {
+  const [it, metrics] = [engine(), new PlainMetrics()];
+  connect(it, metrics);
+  let now = 0;
+  const beat = (answer: Parameters<typeof ack>[1]): void => {
+    now += 1_200;
+    const [sent] = sendAll(it, metrics, now) as [Sent];
+    it.handleDatagram(ack(sent.header, answer), now);
+  };
+  metrics.ok = 5;
+  beat({ durable: 0, budget: [TASKS, 9] });
+  assert.deepEqual(it.spendingLimit, { unit: 'tasks', total: 9 }, 'the pending one is not counted');
+  beat({ durable: 0, flags: COUNTS_PENDING, budget: [TASKS, 9] });
+  assert.deepEqual(it.spendingLimit, { unit: 'tasks', total: 14 });
+  metrics.ok = 1;
+  beat({ durable: 1, budget: [TASKS, 0] });
+  beat({ durable: 2, budget: [TOKENS, 7] });
+  assert.deepEqual(it.spendingLimit, { unit: 'tokens', total: 7 });
+  beat({ durable: 2, budget: [TASKS, 3] });
+  assert.deepEqual(it.spendingLimit, { unit: 'tasks', total: 9 });
+  beat({ durable: 1, budget: [TASKS, 0] });
+  assert.deepEqual(it.spendingLimit, { unit: 'tasks', total: 9 }, 'more is durable than it knows');
+  beat({ durable: 2, flags: 1 });
+  assert.deepEqual(it.spendingLimit, { unit: 'tasks', total: 9 }, 'it says nothing of it');
+  it.beginSession('00000000000000ff', now);
+  assert.deepEqual(it.spendingLimit, { unit: 'tasks', total: 9 });
+  connectAt(it, metrics, now + 200);
+  assert.equal(it.spendingLimit, null, 'an ack without a budget ends it');
+});
+
+function connectAt(to: ReturnType<typeof engine>, metrics: PlainMetrics, now: number): void {
+  const [first] = sendAll(to, metrics, now) as [Sent];
+  to.handleDatagram(ack(first.header, { flags: 1 }), now);
+  const [second] = sendAll(to, metrics, now) as [Sent];
+  to.handleDatagram(ack(second.header), now);
+}

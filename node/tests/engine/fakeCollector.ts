@@ -77,6 +77,7 @@ export interface Answer {
   lifts?: string;
   highest?: number;
   challenge?: number;
+  budget?: readonly [unit: number, left: number];
 }
 
 export function engine(config: Partial<EngineConfig> = {}): Engine {
@@ -125,6 +126,7 @@ export function ack(header: Header, answer: Answer = {}): Buffer {
     lifts,
     highest = 0,
     challenge = 1,
+    budget = [],
   } = answer;
   const writer = new BodyWriter();
   writer.begin();
@@ -136,6 +138,7 @@ export function ack(header: Header, answer: Answer = {}): Buffer {
     flags,
     Number.parseInt(lifts ?? '0', 16),
     highest,
+    ...budget,
   ]) {
     writer.element().uint(value);
   }

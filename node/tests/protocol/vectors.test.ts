@@ -97,7 +97,7 @@ function plain(fields: Record<string, unknown>): Record<string, unknown> {
         ...plain({ ...segment, latency: null }),
         latency: segment.latency.toString('hex'),
       };
-    } else if (key === 'process' && value !== null) {
+    } else if ((key === 'process' || key === 'budget') && value !== null) {
       plained[key] = plain(value as Record<string, unknown>);
     } else if (key === 'identity' && value !== null) {
       const { labels, ...rest } = value as { labels: [string, string][] };
@@ -126,6 +126,7 @@ function readFields(type: number, body: Buffer): Record<string, unknown> {
       sessionTaken,
       lifts,
       highestSequence,
+      budget,
     } = readAck(body);
     return {
       durable_segment: durableSegment,
@@ -135,6 +136,11 @@ function readFields(type: number, body: Buffer): Record<string, unknown> {
       unconfirmed,
       wants_identity: wantsIdentity,
       session_taken: sessionTaken,
+      budget: budget && {
+        unit: budget.unit,
+        left: budget.left,
+        counts_pending: budget.countsPending,
+      },
     };
   }
   const { desired, lifts } = readPush(body);

@@ -1,5 +1,6 @@
 //! Messages of the collector: acks, pushes.
 
+use crate::budget::BudgetLeft;
 use crate::control::{ControlId, DesiredState};
 use crate::limits::BODY_MIN;
 use crate::wire::{ArrayFields, BodyReader, DecodeResult, write};
@@ -21,6 +22,8 @@ pub struct Ack {
     pub lifts: Option<ControlId>,
     /// Highest sequence of this session that was received; 0: not said. Field 6.
     pub highest_sequence: u64,
+    /// What is left of the tightest budget. Fields 7 and 8, and field 4, bit 3.
+    pub budget: Option<BudgetLeft>,
 }
 
 /// Notification that the desired state has changed.
@@ -34,7 +37,7 @@ pub struct Push {
 
 /// Longest body of an ack of this version. No ack of any version is longer than the shortest body
 /// that it answers, [`BODY_MIN`].
-pub const ACK_BODY_MAX: usize = 1 + 9 + 9 + 1 + 9 + 1 + 9 + 9;
+pub const ACK_BODY_MAX: usize = 1 + 9 + 9 + 1 + 9 + 1 + 9 + 9 + 1 + 9;
 const _: () = assert!(ACK_BODY_MAX <= BODY_MIN);
 
 impl Ack {
@@ -50,18 +53,23 @@ impl Ack {
             session_taken: flags & 4 != 0,
             lifts: fields.optional(ControlId::read)?.flatten(),
             highest_sequence: fields.optional(BodyReader::u64)?.unwrap_or(0),
+            budget: BudgetLeft::read(fields, flags & 8 != 0)?,
         })
     }
 
     /// Appends the body: at most [`ACK_BODY_MAX`] bytes.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write::array(out, 7);
+        write::array(out, if self.budget.is_some() { 9 } else { 7 });
         write::uint(out, self.durable_segment);
         self.desired.write(out);
-        let flags = [self.unconfirmed, self.wants_identity, self.session_taken];
+        let counts_pending = self.budget.is_some_and(|budget| budget.counts_pending);
+        let flags = [self.unconfirmed, self.wants_identity, self.session_taken, counts_pending];
         write::uint(out, (0..).zip(flags).map(|(bit, flag)| u64::from(flag) << bit).sum());
         ControlId::write(self.lifts, out);
         write::uint(out, self.highest_sequence);
+        if let Some(budget) = self.budget {
+            budget.write(out);
+        }
     }
 }
 

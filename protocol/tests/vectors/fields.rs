@@ -72,6 +72,11 @@ pub(crate) fn body(body: &Body<'_>) -> Value {
             "session_taken": ack.session_taken,
             "lifts": ack.lifts.map(|id| id.to_string()),
             "highest_sequence": number(ack.highest_sequence),
+            "budget": ack.budget.map(|budget| json!({
+                "unit": budget.unit.name(),
+                "left": number(budget.amount),
+                "counts_pending": budget.counts_pending,
+            })),
         }),
         Body::Push(push) => json!({
             "generation": number(push.desired.generation),

@@ -5,8 +5,9 @@ use heartline_protocol::bucket::{self, PackedHistogram};
 use heartline_protocol::limits::GENERATION_MAX;
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{
-    Ack, AgentKey, Beat, Body, ControlId, Datagram, DatagramWriter, DesiredState, Direction,
-    ExitReport, Goodbye, Header, IdentityView, KeyEpoch, MessageType, Phase, Push, SegmentView,
+    Ack, AgentKey, Beat, Body, BudgetLeft, BudgetUnit, ControlId, Datagram, DatagramWriter,
+    DesiredState, Direction, ExitReport, Goodbye, Header, IdentityView, KeyEpoch, MessageType,
+    Phase, Push, SegmentView,
 };
 use heartline_vocabulary::ProcessUsage;
 use serde_json::{Value, json};
@@ -289,10 +290,15 @@ fn answers() -> Vec<Value> {
         session_taken: true,
         lifts: ControlId::new(u64::MAX - 1),
         highest_sequence: u64::MAX,
+        budget: Some(BudgetLeft { unit: BudgetUnit::Cost, amount: u64::MAX, counts_pending: true }),
     };
     let desired = DesiredState { control: CONTROL, generation: 5, killed: true };
     let nothing = DesiredState { control: CONTROL, ..DesiredState::default() };
     let killed = Ack { durable_segment: 211, desired, highest_sequence: 4_711, ..Ack::default() };
+    let budget = |unit, amount, counts_pending| {
+        let budget = Some(BudgetLeft { unit, amount, counts_pending });
+        Body::Ack(Ack { durable_segment: 211, desired: nothing, budget, ..Ack::default() })
+    };
     let running = DesiredState { killed: false, ..desired };
     let push = |desired, lifts| Body::Push(Push { desired, lifts });
     let unasked = Header { sequence: 1, challenge: [0; 16], ..header(MessageType::Push) };
@@ -300,6 +306,9 @@ fn answers() -> Vec<Value> {
         usual("ack, nothing to say", &Body::Ack(Ack { desired: nothing, ..Ack::default() })),
         usual("ack: durable, killed", &Body::Ack(killed)),
         usual("ack at its limits", &Body::Ack(largest)),
+        usual("ack: 3 tasks left", &budget(BudgetUnit::Tasks, 3, false)),
+        usual("ack: tokens left after the pending segment", &budget(BudgetUnit::Tokens, 900, true)),
+        usual("ack: nothing left of a budget of money", &budget(BudgetUnit::Cost, 0, false)),
         written("push: kill", &unasked, &push(desired, None)),
         written("push: resume", &unasked, &push(running, None)),
         written("push: resume, and lift another", &unasked, &push(running, ControlId::new(0xabc))),
@@ -362,8 +371,14 @@ fn other_versions() -> Vec<Value> {
         foreign(
             "newer ack: an unknown flag and field",
             MessageType::Ack,
-            "98 05 03 01 07 ccf1 00 09 a3616263",
+            "9a 05 03 01 07 ccf1 00 09 c0 c0 a3616263",
         ),
+        foreign(
+            "newer ack: a budget of an unknown unit",
+            MessageType::Ack,
+            "99 05 03 00 07 00 00 09 04 cd03e8",
+        ),
+        foreign("ack: a budget without an amount", MessageType::Ack, "98 05 03 00 07 00 00 09 02"),
         foreign("newer push", MessageType::Push, "95 05 01 07 00 c0"),
         foreign("older goodbye", MessageType::Goodbye, &format!("91 {uptime}")),
     ]

@@ -294,6 +294,18 @@ fn others() -> Vec<RefusedDatagram> {
             "OutOfRange",
             "92 00 cf8000000000000000",
         ),
+        case(
+            MessageType::Ack,
+            "an ack with a text for what is left of a budget",
+            "WrongType",
+            "99 00 00 00 07 00 00 00 01 a161",
+        ),
+        case(
+            MessageType::Ack,
+            "an ack with less than nothing left of a budget",
+            "OutOfRange",
+            "99 00 00 00 07 00 00 00 03 ff",
+        ),
         case(MessageType::Push, "a push without a state", "Missing", "91 05"),
         case(MessageType::Push, "a push with nil for a state", "WrongType", "92 05 c0"),
     ]

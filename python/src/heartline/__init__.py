@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from . import process
 from .arguments import Arguments, Duration, OnKill
 from .follow import auto
+from .gate import KillCause
 from .handle import Heartline
 from .problem import Problem
 from .process import current
@@ -35,6 +36,7 @@ __all__ = [
     "CollectorStatus",
     "Counted",
     "Heartline",
+    "KillCause",
     "Problem",
     "Status",
     "Task",

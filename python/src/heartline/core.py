@@ -9,7 +9,8 @@ from .activity import Activity
 from .background import BackgroundCalls
 from .counters import LOST, Counters
 from .engine.metrics import Vitals
-from .gate import KillGate
+from .engine.spending_limit import SpendingLimit, amount
+from .gate import KillCause, KillGate
 from .log import Log
 from .loop_lag import LoopLag
 from .native import new_lock, start_thread
@@ -40,6 +41,8 @@ class Core:
         self.counters = Counters()
         self.activity = Activity()
         self.gate = KillGate()
+        self.limits: tuple[SpendingLimit, ...] = ()
+        """What the budgets of all collectors allow; replaced as a whole by the sender."""
         self.loop_lag = LoopLag()
         self.log = Log(agent)
         self.sender = SenderState()
@@ -64,6 +67,18 @@ class Core:
         waker = self.waker
         if waker is not None:
             waker.wake()
+
+    def is_spent(self) -> bool:
+        """Returns whether a budget is used up."""
+        counted = [self.counters.total(counter) for counter in range(LOST)] if self.limits else []
+        return any(amount(limit.unit, *counted) >= limit.total for limit in self.limits)
+
+    def stop_if_spent(self) -> None:
+        """Closes the gate if a budget is used up. The sender opens it again, and is woken, so that it
+        looks at the budgets once more and reports what was spent."""
+        if not self.gate.is_closed and self.is_spent():
+            self.kill(KillCause.BUDGET)
+            self.wake_sender()
 
     def stop(self, with_goodbye: bool, timeout: float = STOP_TIMEOUT) -> None:
         """Asks the sender to stop, and waits for that no longer than `timeout` seconds; not again
@@ -98,6 +113,7 @@ class Core:
         return Status(
             agent=self.agent,
             killed=self.gate.is_closed,
+            kill_cause=self.gate.cause,
             collectors=self.sender.collectors(now),
             in_flight=len(self.activity.tasks),
             counted=Counted(*map(self.counters.total, range(LOST))),
@@ -131,18 +147,18 @@ class Core:
         if self._sender_ended.locked():
             self._sender_ended.release()
 
-    def kill(self) -> None:
+    def kill(self, cause: KillCause) -> None:
         """Stops the agent: closes the gate for new tasks, then calls the program's function."""
-        self.gate.close()
+        self.gate.close(cause)
         if not self._is_killed:
             self._is_killed = True
             if self.on_kill is not None:
                 self._hooks.call(self.on_kill)
 
-    def resume(self) -> None:
-        """Lets the agent go on."""
-        self._is_killed = False
-        self.gate.open()
+    def resume(self, cause: KillCause) -> None:
+        """Lets the agent go on, unless there is another cause to stop."""
+        if self.gate.open(cause):
+            self._is_killed = False
 
     def vitals(self, now: int) -> Vitals:
         """Returns the vitals for a beat."""

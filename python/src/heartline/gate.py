@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from enum import Enum
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -17,23 +18,46 @@ if TYPE_CHECKING:
 _LOOK_AGAIN = 0.05
 
 
+class KillCause(Enum):
+    """Why no task starts."""
+
+    COMMAND = "command"
+    """An operator, or a policy of a collector, has killed the agent."""
+    BUDGET = "budget"
+    """A budget is used up. A collector's kill may follow."""
+
+
 class KillGate:
-    """Closed while the agent is killed. Threads wait on a lock of their own, tasks of asyncio on a
+    """Closed while the agent is killed, or has used up a budget. Threads wait on a lock of their own, tasks of asyncio on a
     future, greenlets and others by looking again."""
 
-    __slots__ = ("_futures", "_locks", "is_closed")
+    __slots__ = ("_by_budget", "_by_command", "_futures", "_locks", "is_closed")
 
     def __init__(self) -> None:
         self.is_closed = False
+        self._by_command = self._by_budget = False
         self._locks: dict[int, Lock] = {}
         self._futures: dict[int, tuple[AbstractEventLoop, Future[None]]] = {}
 
-    def close(self) -> None:
+    @property
+    def cause(self) -> KillCause | None:
+        """Why the gate is closed; of several causes the command."""
+        if self._by_command:
+            return KillCause.COMMAND
+        return KillCause.BUDGET if self._by_budget else None
+
+    def close(self, cause: KillCause = KillCause.COMMAND) -> None:
         """Closes the gate."""
+        self._set(cause, True)
         self.is_closed = True
 
-    def open(self) -> None:
-        """Opens the gate, and wakes all that wait."""
+    def open(self, cause: KillCause = KillCause.COMMAND) -> bool:
+        """Takes back a cause; returns whether the gate is open, which wakes all that wait."""
+        self._set(cause, False)
+        if self.cause is not None:
+            return False
+        if not self.is_closed:
+            return True
         self.is_closed = False
         for lock in list(self._locks.values()):
             _release(lock)
@@ -42,6 +66,13 @@ class KillGate:
                 loop.call_soon_threadsafe(_resolve, future)
             except RuntimeError:
                 pass  # That loop has been closed: nobody waits in it.
+        return True
+
+    def _set(self, cause: KillCause, holds: bool) -> None:
+        if cause is KillCause.COMMAND:
+            self._by_command = holds
+        else:
+            self._by_budget = holds
 
     def wait(self, timeout: float | None = None) -> bool:
         """Blocks this thread, or this greenlet, until the gate is open; returns whether it is."""

@@ -19,6 +19,7 @@ from .counters import (
     Shard,
 )
 from .current import CURRENT_TASK
+from .gate import KillCause
 from .lifecycle import Lifecycle
 from .loop_lag import running_loop
 from .problem import Problem
@@ -186,8 +187,11 @@ class Heartline:
 
     @property
     def killed(self) -> bool:
-        """Whether the agent is killed."""
-        return self._running_core().gate.is_closed
+        """Whether the agent is killed, or has used up a budget: no task starts."""
+        core = self._running_core()
+        if core.limits:
+            core.stop_if_spent()
+        return core.gate.is_closed
 
     def wait_until_resumed(self, timeout: float | None = None) -> bool:
         """Blocks while the agent is killed, but not for longer than `timeout` seconds; returns whether
@@ -235,6 +239,7 @@ class Heartline:
         self._restart(task)
         while True:
             core = self._running_core()
+            core.stop_if_spent()
             if not core.gate.is_closed:
                 return core
             self._refuse(core)
@@ -253,6 +258,7 @@ class Heartline:
         self._restart(task)
         while True:
             core = self._running_core()
+            core.stop_if_spent()
             if not core.gate.is_closed:
                 return core
             self._refuse(core)
@@ -260,6 +266,11 @@ class Heartline:
 
     def _refuse(self, core: Core) -> None:
         if self._raises:
+            if core.gate.cause is KillCause.BUDGET:
+                raise AgentKilled(
+                    f"the agent {core.agent} has used up its budget: it starts no task before the "
+                    "collector says that there is more"
+                )
             raise AgentKilled(
                 f"the agent {core.agent} is killed: an operator has to resume it before it starts "
                 "another task"

@@ -7,6 +7,7 @@ from .arguments import Arguments
 from .core import Core
 from .credentials import Credentials
 from .engine.applied import AppliedStates
+from .gate import KillCause
 from .problem import Problem, reason
 from .settings import on_kill_problem, resolve
 
@@ -51,7 +52,7 @@ def _launch(core: Core, arguments: Arguments, problems: list[Problem]) -> None:
     # Before the agent has the handle, so that not one task starts: a kill outlives a restart, also one
     # with an invalid token.
     if applied.is_killed:
-        core.kill()
+        core.kill(KillCause.COMMAND)
     if not settings.collectors:
         return
     if isinstance(credentials, Problem) and not settings.token.may_change:

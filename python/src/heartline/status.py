@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .engine.connection import Connection
+from .gate import KillCause
 from .problem import Problem
 
 
@@ -37,7 +38,9 @@ class Status(NamedTuple):
     agent: str
     """Name under which this process is seen; a forked one has its own."""
     killed: bool
-    """Killed, by an operator of any of its collectors: no new task starts."""
+    """No new task starts, for the cause that follows."""
+    kill_cause: KillCause | None
+    """Why no new task starts: killed through any of its collectors, or a budget that is used up."""
     collectors: list[CollectorStatus]
     """Status of the session with each collector; empty while nothing is sent at all."""
     in_flight: int
@@ -67,6 +70,8 @@ class Status(NamedTuple):
             text = self.collectors[0].connection.value
         else:
             text = ", ".join(f"{it.collector}: {it.connection.value}" for it in self.collectors)
-        if self.killed:
+        if self.kill_cause is KillCause.COMMAND:
             text += ", killed"
+        elif self.kill_cause is KillCause.BUDGET:
+            text += ", stopped: its budget is used up"
         return "; ".join([text, *map(str, self.problems)])

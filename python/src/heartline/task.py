@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class AgentKilled(Exception):
-    """An operator has killed the agent: no task starts until it is resumed. Raised where tasks begin,
+    """The agent is killed, or has used up its budget: no task starts until it is resumed. Raised where tasks begin,
     for `on_kill="raise"` alone."""
 
 
@@ -64,7 +64,7 @@ class Task:
         hb = self._hb
         core = hb._core
         gate = core.gate
-        if gate.is_closed or self._core is not None:
+        if gate.is_closed or core.limits or self._core is not None:
             core = hb._admit(self)
         self._begin(core)
         if gate.is_closed:
@@ -123,6 +123,8 @@ class Task:
         # After it was counted: once none is in flight, the collector expects no more work.
         activity.tasks.pop(self, None)
         activity.last_progress = now
+        if core.limits:
+            core.stop_if_spent()
         if core.gate.is_closed:
             core.wake_sender()
 
@@ -189,7 +191,7 @@ class Task:
     async def __aenter__(self) -> Task:
         hb = self._hb
         core = hb._core
-        if core.gate.is_closed or self._core is not None:
+        if core.gate.is_closed or core.limits or self._core is not None:
             core = await hb._admit_async(self)
         core.loop_lag.watch_running_loop()
         self._begin(core)

@@ -10,8 +10,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use heartline_engine::{AgentKeys, AppliedStates, Engine, EngineConfig, MonoNanos};
 use heartline_protocol::{
-    Ack, AgentName, Body, ControlId, Datagram, DatagramWriter, DesiredState, Direction, Header,
-    KeyEpoch, MasterKey, MessageType, ScopeKey, SegmentView, Token, TokenScope,
+    Ack, AgentName, Body, BudgetLeft, BudgetUnit, ControlId, Datagram, DatagramWriter,
+    DesiredState, Direction, Header, KeyEpoch, MasterKey, MessageType, ScopeKey, SegmentView,
+    Token, TokenScope,
 };
 
 use super::metrics::SharedMetrics;
@@ -39,6 +40,8 @@ struct ModelCollector {
     /// The last segment counted, and the sums with it: on disk, and in memory.
     durable: (u64, Sums),
     counted: (u64, Sums),
+    /// Tasks that the agent may do in all.
+    budget: u64,
     key: ScopeKey,
 }
 
@@ -70,6 +73,11 @@ impl ModelCollector {
             durable_segment: self.durable.0,
             desired: self.desired,
             unconfirmed: !is_live,
+            budget: Some(BudgetLeft {
+                unit: BudgetUnit::Tasks,
+                amount: self.budget.saturating_sub(self.counted.1.tasks),
+                counts_pending: self.counted.0 > self.durable.0,
+            }),
             ..Ack::default()
         };
         let (kind, challenge) = (MessageType::Ack, self.challenge);
@@ -114,6 +122,7 @@ impl Site {
                 challenge: rng.u128(..).to_be_bytes(),
                 durable: Default::default(),
                 counted: Default::default(),
+                budget: u64::from(u32::MAX),
                 key,
             },
             is_up: true,

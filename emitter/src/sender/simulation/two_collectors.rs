@@ -44,6 +44,10 @@ fn each_collector_counts_all_work_once_whatever_it_and_the_other_go_through() {
             for site in &sites {
                 let (_, durable) = site.collector.durable;
                 assert!(durable.tasks <= done.tasks, "seed {seed}: {durable:?} of {done:?}");
+                // Whatever was counted, under way or taken back: the budget is used up at one sum.
+                let limit = site.engine.spending_limit().map(|limit| limit.total);
+                let budget = site.collector.budget;
+                assert!(limit.is_none_or(|it| it == budget), "seed {seed}: {limit:?} of {budget}");
             }
         }
         for _ in 0..CALM_STEPS {

@@ -25,6 +25,7 @@ from .identity import Identity
 from .metrics import MetricsSource, Vitals
 from .schedule import MS, SECOND, SendSchedule
 from .segment import PendingSegment
+from .spending_limit import SpendingLimit, amount
 
 # Number of first beats that carry the identity, unless an answer confirms it earlier.
 _IDENTITY_BEATS = 3
@@ -79,6 +80,8 @@ class Engine:
         self._schedule = SendSchedule(config.interval_ms * MS, seed, now)
         self._closing: _Closing | None = None
         self.is_closed = False
+        self.spending_limit: SpendingLimit | None = None
+        """Limit of the tightest budget, while there is one."""
         self.control = 0
         """Control id of the collector, once it was received; 0 before."""
         self.last_answer: int | None = None
@@ -228,6 +231,7 @@ class Engine:
         self._identity_beats = int(ack.wants_identity)
         was_retrying = self._first_retry() is not None
         self.connection = Connection.CONFIRMED
+        self._adopt_budget(ack)
         if self._unacked_change is not None and envelope.sequence >= self._unacked_change:
             self._unacked_change = None
         closing = self._closing
@@ -240,6 +244,17 @@ class Engine:
         elif closing.first_goodbye <= envelope.sequence and not self._segment.is_pending:
             closing.first_goodbye, closing.acked = None, True
             self._schedule.send_now(now)
+
+    def _adopt_budget(self, ack: Ack) -> None:
+        """Adopts what is left of the budget (section 12.1, rule 2)."""
+        budget = ack.budget
+        if budget is None:
+            self.spending_limit = None
+            return
+        taken = self._segment.taken_up_to(ack.durable_segment + budget.counts_pending)
+        if taken is not None:
+            total = amount(budget.unit, *taken) + budget.amount
+            self.spending_limit = SpendingLimit(budget.unit, total)
 
     def _apply(self, state: DesiredState, lifts: int, now: int) -> bool:
         if lifts in self._other_controls:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from operator import add, sub
 from typing import NamedTuple
 
 from ..protocol.bodies import Segment
 from .metrics import MetricsSource, Work
+
+
+# Of a segment: all but its latencies.
+_SUMS = 5
 
 
 class _Frozen(NamedTuple):
@@ -21,11 +26,14 @@ class PendingSegment:
     duplicated changes no sum.
     """
 
-    __slots__ = ("_frozen", "_last_number")
+    __slots__ = ("_frozen", "_last_number", "_taken")
 
     def __init__(self) -> None:
         self._last_number = 0
         self._frozen: _Frozen | None = None
+        # Sums of all work that was taken so far, the pending segment's included. They go on in new
+        # sessions.
+        self._taken = (0,) * _SUMS
 
     def fill(self, source: MetricsSource, sequence: int) -> bool:
         """Takes open work under the next number if no segment is pending, to be sent in the message
@@ -35,12 +43,20 @@ class PendingSegment:
             if work is not None:
                 self._last_number += 1
                 self._frozen = _Frozen(work, sequence)
+                self._taken = tuple(map(add, self._taken, work[:_SUMS]))
         return self._frozen is not None
 
     def acknowledge(self, durable: int) -> None:
         """Drops the pending segment if the collector has all up to `durable` on disk."""
         if durable >= self._last_number:
             self._frozen = None
+
+    def taken_up_to(self, number: int) -> tuple[int, ...] | None:
+        """Returns the sums of all work that was taken up to the end of a segment; None where more is
+        durable."""
+        if self._frozen is not None and number == self._last_number - 1:
+            return tuple(map(sub, self._taken, self._frozen.work[:_SUMS]))
+        return self._taken if number >= self._last_number else None
 
     def begin_session(self, live_sequence: int) -> None:
         """Begins the numbers of a new session, after another process was found to have this one too.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import IntEnum
 from typing import NamedTuple, TypeVar
 
 from .envelope import ACK, Envelope
@@ -16,7 +17,7 @@ GENERATION_MAX = 2**63 - 1
 LABELS_MAX = 16
 DEPENDS_MAX = 16
 
-_UNCONFIRMED, _WANTS_IDENTITY, _SESSION_TAKEN = 1, 2, 4
+_UNCONFIRMED, _WANTS_IDENTITY, _SESSION_TAKEN, _COUNTS_PENDING = 1, 2, 4, 8
 # Of a beat: all but the identity and what follows it.
 _FIELDS_ALWAYS_WRITTEN = 14
 
@@ -81,6 +82,23 @@ class DesiredState(NamedTuple):
         return (self.generation, self.killed) > (other.generation, other.killed)
 
 
+class BudgetUnit(IntEnum):
+    """What a budget limits (12.1)."""
+
+    TASKS = 1
+    TOKENS = 2
+    COST = 3
+
+
+class BudgetLeft(NamedTuple):
+    """What is left of the tightest budget (12.1)."""
+
+    unit: BudgetUnit
+    amount: int
+    counts_pending: bool
+    """It is left after the segment that follows the durable one."""
+
+
 class Ack(NamedTuple):
     """An ack (7.5)."""
 
@@ -91,6 +109,7 @@ class Ack(NamedTuple):
     unconfirmed: bool
     wants_identity: bool
     session_taken: bool
+    budget: BudgetLeft | None
 
 
 class Push(NamedTuple):
@@ -144,7 +163,13 @@ def _ack(reader: Reader) -> Ack:
     flags = fields.optional(reader.uint, 0)
     lifts = fields.optional(reader.uint, 0)
     highest = fields.optional(reader.uint, 0)
+    unit = fields.optional(reader.uint, 0)
+    left = fields.optional(reader.uint, 0)
     fields.skip_rest()
+    budget = None
+    # A unit of a later version says as little as none.
+    if unit in tuple(BudgetUnit):
+        budget = BudgetLeft(BudgetUnit(unit), left, bool(flags & _COUNTS_PENDING))
     return Ack(
         durable_segment=durable,
         desired=DesiredState(control, generation, bool(killed)),
@@ -153,6 +178,7 @@ def _ack(reader: Reader) -> Ack:
         unconfirmed=bool(flags & _UNCONFIRMED),
         wants_identity=bool(flags & _WANTS_IDENTITY),
         session_taken=bool(flags & _SESSION_TAKEN),
+        budget=budget,
     )
 
 

@@ -11,6 +11,7 @@ from ..engine.connection import Connection
 from ..engine.engine import Engine, EngineConfig
 from ..engine.metrics import Vitals, Work
 from ..engine.schedule import MS, SECOND
+from ..engine.spending_limit import SpendingLimit
 from ..problem import Problem
 from ..protocol.envelope import SESSION_LENGTH
 from ..protocol.keys import AgentKeys
@@ -100,6 +101,11 @@ class CollectorLink:
     def control(self) -> int:
         """Control id of the collector, once it was received; 0 before."""
         return 0 if self._engine is None else self._engine.control
+
+    @property
+    def spending_limit(self) -> SpendingLimit | None:
+        """Limit of the tightest budget, while there is one."""
+        return None if self._engine is None else self._engine.spending_limit
 
     def set_other_controls(self, controls: frozenset[int]) -> None:
         """Keeps this collector from lifting the kills of others that are heard."""

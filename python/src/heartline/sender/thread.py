@@ -11,6 +11,7 @@ from ..credentials import Credentials
 from ..engine.applied import AppliedStates
 from ..engine.engine import EngineConfig
 from ..engine.schedule import MS, SECOND
+from ..gate import KillCause
 from ..native import new_poll
 from ..problem import Problem
 from ..settings import Settings
@@ -48,6 +49,8 @@ class Sender:
         self._token_retry_at = now + _TOKEN_RETRY
         # Killed, with tasks still in flight.
         self._is_draining = applied.is_killed
+        # A budget is used up, and that was reported.
+        self._is_spent = False
         self._links = [CollectorLink(it, interval, core) for it in settings.collectors]
         self._start_sessions(credentials, now)
 
@@ -87,6 +90,7 @@ class Sender:
             link.set_other_controls(frozenset(it.control for it in links) - {0})
             if link.receive(now):
                 self._apply_states_of(link, now)
+        self._apply_budgets(now)
         is_stopping = state.goodbye_requested or state.end_requested
         if state.end_requested:
             return False
@@ -180,6 +184,19 @@ class Sender:
         self._apply_states()
         self._store_states()
 
+    def _apply_budgets(self, now: int) -> None:
+        """Applies what is left of the budgets, and reports at once when nothing is."""
+        limits = (link.spending_limit for link in self._links)
+        self._core.limits = tuple(limit for limit in limits if limit is not None)
+        was_spent, self._is_spent = self._is_spent, self._core.is_spent()
+        if not self._is_spent:
+            self._core.resume(KillCause.BUDGET)
+            return
+        self._core.kill(KillCause.BUDGET)
+        if not was_spent:
+            for link in self._links:
+                link.notify_change(now)
+
     def _remove_stored_states(self) -> None:
         if self._settings.memory is not None and self._credentials is not None:
             self._settings.memory.remove(self._credentials.fleet)
@@ -187,9 +204,9 @@ class Sender:
     def _apply_states(self) -> None:
         self._is_draining = self._applied.is_killed
         if self._is_draining:
-            self._core.kill()
+            self._core.kill(KillCause.COMMAND)
         else:
-            self._core.resume()
+            self._core.resume(KillCause.COMMAND)
 
     def _store_states(self) -> None:
         if self._settings.memory is None or self._credentials is None:

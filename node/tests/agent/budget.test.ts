@@ -1,0 +1,53 @@
+/** The gate that closes when a budget is used up: section 12.1, rules 3 to 5. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Emitter } from '../../src/emitter.js';
+import { Heartline } from '../../src/heartline.js';
+import { AgentKilled } from '../../src/killGate.js';
+import { Field, Flag, KillBit } from '../../src/shared/memory.js';
+
+test('any budget that is used up holds the next task, and the last one counts', async () => {
+  for (const [field, limit] of [
+    [Field.TasksLimit, 1],
+    [Field.CostLimit, 30_000_000],
+    [Field.TokensLimit, 10],
+  ] as const) {
+    let kills = 0;
+    const emitter = new Emitter('mail', { onKill: () => (kills += 1) }, []);
+    const hb = new Heartline(emitter);
+    emitter.memory.fields[field] = limit;
+    assert.equal(hb.killed, false);
+    await hb.task((t) => {
+      t.cost(0.03);
+      t.tokens({ input: 7, output: 3 });
+    });
+    assert.equal(hb.killed, true);
+    const { killCause } = hb.status();
+    assert.equal(killCause, 'budget');
+    assert.equal(String(hb.status()), 'off, stopped: its budget is used up');
+    let hasRun = false;
+    const held = hb.task(() => (hasRun = true));
+    await new Promise(setImmediate);
+    assert.deepEqual([hasRun, kills], [false, 1]);
+    // As the sender does when more is left.
+    emitter.memory.fields[field] = Infinity;
+    Atomics.and(emitter.memory.flags, Flag.Killed, ~KillBit.Budget);
+    emitter.gate.wake();
+    await held;
+    assert.equal(hasRun, true);
+  }
+});
+
+test('a command and a budget hold tasks each by itself', () => {
+  const emitter = new Emitter('mail', { onKill: 'raise' }, []);
+  const hb = new Heartline(emitter);
+  emitter.memory.fields[Field.TasksLimit] = 0;
+  Atomics.or(emitter.memory.flags, Flag.Killed, KillBit.Command);
+  assert.throws(() => hb.taskSync(() => 1), AgentKilled);
+  assert.equal(hb.status().killCause, 'command');
+  Atomics.and(emitter.memory.flags, Flag.Killed, ~KillBit.Command);
+  assert.throws(() => hb.taskSync(() => 1), AgentKilled);
+  assert.equal(hb.status().killCause, 'budget');
+});
