@@ -25,13 +25,13 @@ impl Default for SpendingLimits {
 
 impl SpendingLimits {
     /// Replaces the limits by those of all collectors.
-    pub(crate) fn replace(&self, limits: impl Iterator<Item = SpendingLimit> + Clone) {
+    pub(crate) fn replace(&self, limits: &[SpendingLimit]) {
         for (unit, total) in BudgetUnit::ALL.into_iter().zip(&self.totals) {
-            let of_unit = limits.clone().filter(|limit| limit.unit == unit);
+            let of_unit = limits.iter().filter(|limit| limit.unit == unit);
             let tightest = of_unit.map(|limit| limit.total).min().unwrap_or(u64::MAX);
             total.store(tightest, Ordering::Relaxed);
         }
-        self.any.store(limits.clone().next().is_some(), Ordering::Release);
+        self.any.store(!limits.is_empty(), Ordering::Release);
     }
 
     /// Returns whether there is any limit.

@@ -12,6 +12,7 @@ use crate::fleet::Fleet;
 use crate::output::{OutgoingAck, Output};
 use crate::rate_limit::Rate;
 use crate::return_address::ReturnAddress;
+use crate::session::Session;
 use crate::time::MonoTime;
 
 /// A message whose ack is still to be sent.
@@ -75,11 +76,17 @@ impl DelayedAcks {
 impl AgentMut<'_> {
     /// Sends an ack now, if the agent has not had too many.
     pub(crate) fn send_ack(&mut self, pending: &PendingAck, freshness: Freshness, now: MonoTime) {
+        let unsettled = |it: &mut Session| it.applied > it.durable;
+        let counts_pending = self.agent.session_mut(pending.session).is_some_and(unsettled);
+        // An unconfirmed ack says nothing of it: what its session has sent may not be counted.
+        let is_live = freshness == Freshness::Live;
         let agent = &mut *self.agent;
         if !agent.answers.try_acquire(ANSWERS, now) {
             self.context.counters.answers_withheld += 1;
             return;
         }
+        let budget = if is_live { self.budget_left(counts_pending) } else { None };
+        let agent = &mut *self.agent;
         let challenged_until = pending.challenged_until(now);
         let session = agent.session_mut(pending.session);
         let (durable_segment, highest_sequence) = session.map_or((0, 0), |session| {
@@ -94,7 +101,7 @@ impl AgentMut<'_> {
             wants_identity: freshness == Freshness::Live && !agent.identity_known,
             session_taken: pending.session_taken,
             highest_sequence,
-            budget: None,
+            budget,
         };
         self.context.outputs.push_back(Output::Ack(OutgoingAck {
             index: self.index,

@@ -6,6 +6,7 @@ use heartline_protocol::limits::GENERATION_MAX;
 use heartline_protocol::{Beat, ControlId, DesiredState};
 use heartline_vocabulary::{Action, AgentRowId, CommandRefusal, CommandTarget, Reason};
 
+use crate::agent::Agent;
 use crate::cause::TransitionCause;
 use crate::context::AgentMut;
 use crate::fleet::Fleet;
@@ -48,6 +49,11 @@ impl CommandRecord {
     pub fn state(&self, control: ControlId) -> DesiredState {
         let Self { generation, killed, .. } = *self;
         DesiredState { control: Some(control), generation, killed }
+    }
+
+    /// Returns whether it is a kill by the policy of that name.
+    pub(crate) fn is_kill_by(&self, policy: &str) -> bool {
+        self.killed && self.cause == Reason::Policy && *self.by == *policy
     }
 
     pub(crate) fn action(&self) -> Action {
@@ -147,7 +153,8 @@ impl Fleet {
             // With another command on its way to the disk, only a further one can be sure to win.
             let changed = agent.generation > agent.durable_generation()
                 || agent.is_killed() != request.action.kills()
-                || lifts.is_some();
+                || lifts.is_some()
+                || agent.is_kill_to_be_taken_over(request);
             if changed {
                 // It must outrank what the agent has applied, which our database may have forgotten.
                 let applied = agent.plausible_claim().unwrap_or(0);
@@ -247,6 +254,16 @@ impl Fleet {
     }
 }
 
+impl Agent {
+    /// Returns whether it is killed by a policy, and a person wants it killed: then no policy may resume it.
+    fn is_kill_to_be_taken_over(&self, request: &CommandRequest) -> bool {
+        let is_by_policy = |it: &CommandRecord| it.killed && it.cause == Reason::Policy;
+        request.action.kills()
+            && request.cause == Reason::Operator
+            && self.desired.as_deref().is_some_and(is_by_policy)
+    }
+}
+
 impl AgentMut<'_> {
     fn set_desired(&mut self, command: &CommandRow, row: &CommandRowTarget, now: MonoTime) {
         self.catch_up(now);
@@ -281,6 +298,8 @@ impl AgentMut<'_> {
             by: by.clone(),
             reason: reason.clone(),
         });
+        self.end_leases();
+        self.record_budget_kill(command);
         self.rejudge(now, Some(TransitionCause::Command { by, reason }));
         self.mark_changed();
     }

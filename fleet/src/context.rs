@@ -16,6 +16,7 @@ use crate::gap::ObservationClock;
 use crate::identity::IdentityInterner;
 use crate::judge::{Verdict, cause_of, judge, long_pause, stalled_for};
 use crate::output::{CommandRow, ControlDbRow, HistoryDbRow, Output, Transition};
+use crate::spending::SpendingTable;
 use crate::thresholds::{AgentThresholds, ThresholdTable};
 use crate::time::MonoTime;
 use crate::work::UncommittedWorkQueue;
@@ -35,6 +36,7 @@ pub(crate) struct HandlerContext {
     pub(crate) interner: IdentityInterner,
     pub(crate) clock: ObservationClock,
     pub(crate) uncommitted_work: UncommittedWorkQueue,
+    pub(crate) spending: SpendingTable,
     pub(crate) delayed_acks: DelayedAcks,
     /// The time at which the next push to each agent is due.
     pub(crate) pushes_due: BTreeSet<(MonoTime, AgentIndex)>,
@@ -64,6 +66,7 @@ impl HandlerContext {
             interner: IdentityInterner::default(),
             clock: ObservationClock::default(),
             uncommitted_work: UncommittedWorkQueue::default(),
+            spending: SpendingTable::default(),
             delayed_acks: DelayedAcks::default(),
             pushes_due: BTreeSet::new(),
             adopted: Vec::new(),

@@ -117,6 +117,8 @@ impl Fleet {
             Input::Forget(request) => self.on_forget(request, now),
             Input::Baseline { agent, limits } => self.on_baseline(agent, limits),
             Input::Rules(rules) => self.on_rules(rules, now),
+            Input::Budgets(setup) => self.on_budgets(*setup, now),
+            Input::BudgetWindow { budget, window } => self.on_budget_window(budget, window, now),
             Input::Restore(agent) => self.on_restore(*agent, now),
             Input::Begin { last_alive, next_id } => self.on_begin(last_alive, next_id, now),
             Input::Alert(input) => self.on_alert_input(input, now),

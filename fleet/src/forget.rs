@@ -88,7 +88,9 @@ impl Fleet {
     }
 
     pub(crate) fn forget(&mut self, index: AgentIndex, by: &str, at: MonoTime) -> Option<String> {
-        self.agent_mut(index)?.mark_changed();
+        let mut agent = self.agent_mut(index)?;
+        agent.mark_changed();
+        agent.close_accounts();
         let agent = self.agents.remove(index)?;
         let (id, name): (AgentRowId, String) = (agent.id, agent.name.to_string());
         self.context.state_counts.remove(agent.status);

@@ -2,6 +2,7 @@
 
 use heartline_protocol::Body;
 
+use crate::budget_rule::{BudgetSetup, BudgetWindow};
 use crate::command::CommandRecord;
 
 use crate::agent_table::AgentIndex;
@@ -54,6 +55,10 @@ pub enum Input<'a> {
     Rules(HealthRules),
     /// What alerts go by, and what people do about them.
     Alert(AlertInput),
+    /// The budgets; at a start after the agents were restored, and before [`Input::Begin`].
+    Budgets(Box<BudgetSetup>),
+    /// The next window of a budget has begun.
+    BudgetWindow { budget: u16, window: BudgetWindow },
     /// Time has passed, and the socket has been drained.
     Tick,
     /// The collector is about to end: record what its successor needs.

@@ -17,6 +17,11 @@ mod agent;
 mod agent_table;
 mod alert;
 mod budget;
+mod budget_event;
+mod budget_policy;
+mod budget_rule;
+mod budget_share;
+mod budget_view;
 mod cause;
 mod command;
 mod context;
@@ -43,6 +48,7 @@ mod reported_state;
 mod restore;
 mod return_address;
 mod session;
+mod spending;
 mod thresholds;
 mod throttle;
 mod time;
@@ -56,6 +62,11 @@ pub use alert::{
     Incident, IncidentAck, IncidentFacts, Member, MemberFacts, OutgoingNotice, Scope, Silence,
     SinkTraits, StateSet, StormRule, Told,
 };
+pub use budget_event::{BudgetEffect, BudgetEvent};
+pub use budget_rule::{
+    BUDGETS_MAX, BudgetRule, BudgetScope, BudgetSetup, BudgetWindow, ReachedLevels, SpendingBase,
+};
+pub use budget_view::{AgentBudgetView, BudgetView};
 pub use cause::{BadTasks, TransitionCause};
 pub use command::CommandRecord;
 pub use fleet::{Fleet, FleetConfig};

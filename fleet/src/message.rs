@@ -47,6 +47,7 @@ impl Fleet {
         while let Some(command) = self.context.adopted.pop() {
             self.issue(command);
         }
+        self.judge_budgets(now);
     }
 }
 
@@ -309,9 +310,12 @@ impl AgentMut<'_> {
                 let after = agent.identity.as_ref();
                 self.context.population.update(self.index, before.as_ref(), after);
                 profile_changed = true;
+                // Its group may be another one.
+                self.update_accounts();
             }
         }
         if profile_changed {
+            let agent = &*self.agent;
             let (id, interval_ms) = (agent.id, agent.interval_ms);
             let identity = agent.identity.clone();
             self.context.persist(ControlDbRow::Profile { id, interval_ms, identity });

@@ -10,6 +10,7 @@ use heartline_vocabulary::{
 
 use crate::agent_table::AgentIndex;
 use crate::alert::{Incident, OutgoingNotice};
+use crate::budget_event::BudgetEvent;
 use crate::cause::TransitionCause;
 use crate::quality_record::QualityRecord;
 use crate::return_address::ReturnAddress;
@@ -30,6 +31,9 @@ pub enum Output {
     /// Write a change of state into `history.db`, in order with [`Output::WriteHistory`]. It must reach
     /// operators and alerts also where history is paused.
     Transition(Transition),
+    /// A budget has reached a level. As an [`Output::Transition`], it is a row for `history.db`
+    /// ([`HistoryDbRow::Budget`]), and must reach operators and alerts also where history is paused.
+    Budget(Box<BudgetEvent>),
     /// Write into `history.db`, in this order. Only [`HistoryDbRow::Work`] awaits an
     /// [`crate::Input::HistoryCommitted`].
     WriteHistory(HistoryDbRow),
@@ -125,6 +129,8 @@ pub enum HistoryDbRow {
     },
     /// Never shed.
     Transition(Transition),
+    /// Never shed.
+    Budget(Box<BudgetEvent>),
     /// A command became durable for one agent.
     Commanded {
         id: AgentRowId,

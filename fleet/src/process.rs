@@ -120,6 +120,7 @@ impl AgentMut<'_> {
                 (SessionEnd::Crashed, TransitionCause::Exited(exit.clone()))
             }
         };
+        self.end_leases();
         let agent = &mut *self.agent;
         if agent.ended() != Some(&ended) {
             let (id, session) = (agent.id, agent.session.id);

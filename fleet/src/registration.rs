@@ -193,6 +193,7 @@ impl AgentMut<'_> {
         let agent = self.agent.name.clone();
         self.context.persist(ControlDbRow::Registered { id, agent: agent.clone(), at });
         self.context.record(HistoryDbRow::Registered { id, agent, at });
+        self.update_accounts();
         if self.agent.status != AgentStatus::UNKNOWN {
             let since = self.agent.since;
             let unknown = (AgentStatus::UNKNOWN, since);

@@ -204,7 +204,7 @@ impl AgentMut<'_> {
 
 /// Returns the request id of a command that this collector issues itself: the same for the same
 /// agent and generation, and unlike those that operators draw at random.
-fn request_id(control: ControlId, agent: i64, generation: u64) -> u64 {
+pub(crate) fn request_id(control: ControlId, agent: i64, generation: u64) -> u64 {
     // The finalizer of SplitMix64 (Steele, Lea, Flood 2014).
     let mix = |mut bits: u64| {
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

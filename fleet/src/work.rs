@@ -108,6 +108,7 @@ impl AgentMut<'_> {
             lost: lost.saturating_sub(last_lost),
         };
         self.context.record(HistoryDbRow::Work(Box::new(row)));
+        self.spend(&added);
         true
     }
 
@@ -115,6 +116,7 @@ impl AgentMut<'_> {
     fn on_work_stored(&mut self, row: &UncommittedWork, is_known: bool, now: MonoTime) {
         if is_known {
             self.agent.totals = self.agent.totals.saturating_sub(&row.added);
+            self.unspend(&row.added);
             self.mark_changed();
         }
         let Some(session) = self.agent.session_mut(row.session) else { return };

@@ -207,7 +207,7 @@ pub(crate) fn event_role(event: &Event) -> StyleRole {
         EventKind::Transition { to, reason, .. } => state_role(*to, *reason),
         EventKind::Command { action: Action::Kill, .. } => StyleRole::Killed,
         EventKind::Disobeyed { .. } => StyleRole::Alert,
-        EventKind::Gap { .. } => StyleRole::Degraded,
+        EventKind::Gap { .. } | EventKind::Budget { .. } => StyleRole::Degraded,
         _ => StyleRole::Text,
     }
 }

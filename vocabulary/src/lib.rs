@@ -22,7 +22,7 @@ mod work;
 
 pub use agent::{AgentRowId, Phase};
 pub use alert::{DeliveryState, IncidentId, NoticeId, NoticeKind, ScopeKind, Severity};
-pub use budget::BudgetUnit;
+pub use budget::{AtLimit, BudgetPeriod, BudgetResume, BudgetUnit, percent_used};
 pub use command::{Action, CommandRefusal, CommandTarget, ForgetRefusal};
 pub use counter::{
     CONNECTION_COUNTERS, ConnectionCounter, ConnectionCounters, DATAGRAM_COUNTERS, DatagramCounter,

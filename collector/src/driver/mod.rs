@@ -212,6 +212,7 @@ impl Driver {
                 Output::Ack(ack) => self.ingest.queue_ack(&self.fleet, &ack, now),
                 Output::Push(push) => self.ingest.queue_push(&self.fleet, &push),
                 Output::Transition(row) => self.history_rows.push(HistoryDbRow::Transition(row)),
+                Output::Budget(event) => self.history_rows.push(HistoryDbRow::Budget(event)),
                 Output::WriteHistory(row) => self.history_rows.push(row),
                 Output::WriteControl(row) => self.control_rows.push(row),
                 Output::CommandApplied { request_id, at, targets } => {

@@ -116,6 +116,16 @@ impl Driver {
         ))
     }
 
+    /// Names the budgets that are for no agent, if there are any.
+    fn unmatched_budgets_banner(&self) -> Option<String> {
+        let names: Vec<&str> = self.fleet.unmatched_budgets().collect();
+        let budgets = if names.len() == 1 { "the budget" } else { "the budgets" };
+        (!names.is_empty()).then(|| {
+            let names = names.join(", ");
+            format!("{budgets} {names}: no agent is of this kind, so that nothing is limited")
+        })
+    }
+
     /// Says that texts of identities are no longer shared, if that is so.
     fn unshared_banner(&self) -> Option<String> {
         let unshared = self.fleet.unshared_identities();
@@ -149,7 +159,12 @@ impl Driver {
         let (summary, counters) = (self.fleet.state_counts(), self.fleet.counters());
         let paused = self.info.control_paused.iter();
         let paused = paused.map(|why| format!("new agents can't be stored: {why}"));
-        let limits = [self.shed_banner(), self.flooding_banner(now), self.unshared_banner()];
+        let limits = [
+            self.shed_banner(),
+            self.flooding_banner(now),
+            self.unshared_banner(),
+            self.unmatched_budgets_banner(),
+        ];
         let limits = limits.into_iter().flatten().chain(self.report_banners(now));
         CollectorStatus {
             at_ms: self.anchor.wall_ms(now),

@@ -150,7 +150,7 @@ impl SenderThread {
             return;
         }
         let limits = self.links.iter().filter_map(CollectorLink::spending_limit);
-        self.shared.spending_limits.replace(limits);
+        self.shared.spending_limits.replace(&limits.collect::<Vec<_>>());
         let is_spent = self.shared.spending_limits.is_reached(&self.shared.counters);
         let was_spent = std::mem::replace(&mut self.is_spent, is_spent);
         if !is_spent {

@@ -116,6 +116,7 @@ impl TestCollector {
     }
 
     /// Sets what the next acks say is left.
+    #[allow(dead_code, reason = "the test of the log has no budgets")]
     pub(crate) fn set_left(&self, budget: Option<(BudgetUnit, u64)>) {
         self.received.lock().unwrap().budget = budget;
     }

@@ -16,6 +16,7 @@ mod reported_state;
 mod restart;
 mod sessions;
 mod silence;
+mod spending;
 mod stall;
 mod test_fleet;
 mod test_message;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use heartline_fleet::{
-    Agent, AgentMessage, CommandRequest, ControlDbRow, Fleet, FleetConfig, HealthRules,
-    HistoryDbRow, Input, MonoTime, OutgoingAck, OutgoingPush, Output, RestoredAgent, ReturnAddress,
-    Transition, WorkRow, WriteTicket,
+    Agent, AgentMessage, BudgetEvent, BudgetSetup, CommandRequest, CommandRow, ControlDbRow, Fleet,
+    FleetConfig, HealthRules, HistoryDbRow, Input, MonoTime, OutgoingAck, OutgoingPush, Output,
+    RestoredAgent, ReturnAddress, Transition, WorkRow, WriteTicket,
 };
 
 use heartline_vocabulary::{Action, AgentRowId, AgentStatus, Reason};
@@ -43,7 +43,20 @@ impl TestFleet {
         Self::begun(config, Vec::new())
     }
 
+    /// Returns a fleet with restored agents and with budgets, that has just begun.
+    pub(crate) fn with_budgets(setup: BudgetSetup, agents: Vec<RestoredAgent>) -> Self {
+        Self::begun_with(FleetConfig::default(), Some(setup), agents)
+    }
+
     fn begun(config: FleetConfig, agents: Vec<RestoredAgent>) -> Self {
+        Self::begun_with(config, None, agents)
+    }
+
+    fn begun_with(
+        config: FleetConfig,
+        budgets: Option<BudgetSetup>,
+        agents: Vec<RestoredAgent>,
+    ) -> Self {
         let mut core = Fleet::new(config, START);
         for agent in agents {
             core.handle(Input::Restore(Box::new(agent)), START);
@@ -56,6 +69,9 @@ impl TestFleet {
             sequences: BTreeMap::new(),
             requests: 0,
         };
+        if let Some(setup) = budgets {
+            fleet.handle(Input::Budgets(Box::new(setup)));
+        }
         fleet.handle(Input::Begin { last_alive: None, next_id: AgentRowId(1) });
         fleet
     }
@@ -219,6 +235,28 @@ impl TestFleet {
             _ => None,
         };
         self.outputs().into_iter().filter_map(ack).collect()
+    }
+
+    /// Takes the events of budgets.
+    pub(crate) fn budget_events(&mut self) -> Vec<BudgetEvent> {
+        let event = |output| match output {
+            Output::Budget(event) => Some(*event),
+            _ => None,
+        };
+        self.outputs().into_iter().filter_map(event).collect()
+    }
+
+    /// Takes the commands on their way to the disk, as `kill a b by policy: p`.
+    pub(crate) fn commands(&mut self) -> Vec<String> {
+        let command = |output| match output {
+            Output::WriteControl(ControlDbRow::Command(row)) => Some(row),
+            _ => None,
+        };
+        let text = |row: CommandRow| {
+            let agents: Vec<_> = row.targets.iter().map(|it| &*it.target.agent).collect();
+            format!("{} {} by {}", row.action.name(), agents.join(" "), row.by)
+        };
+        self.outputs().into_iter().filter_map(command).map(text).collect()
     }
 
     /// Takes the pushes.

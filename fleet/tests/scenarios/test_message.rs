@@ -204,6 +204,22 @@ impl TestMessage {
         self
     }
 
+    /// With a segment of one task that has cost so much.
+    pub(crate) fn spends(self, number: u64, cost_nano_usd: u64) -> Self {
+        self.with(|beat| {
+            beat.segment =
+                Some(SegmentView { number, ok: 1, cost_nano_usd, ..SegmentView::default() });
+        })
+    }
+
+    /// Of a group.
+    pub(crate) fn group(self, group: &'static str) -> Self {
+        let group = Some(UntrustedText::new(group));
+        self.with(|beat| {
+            beat.identity = Some(Box::new(IdentityView { group, ..IdentityView::default() }));
+        })
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Beat<'static>)) -> Self {
         match &mut self.body {
             Body::Beat(beat) => change(beat),

@@ -59,6 +59,9 @@ fn kind_object(kind: &EventKind) -> Value {
             json!({ "from": timestamp(*from_ms), "to": timestamp(*to_ms), "cause": cause })
         }
         EventKind::ClockStep { by_ms } => json!({ "by_ms": by_ms }),
+        EventKind::Budget { budget, percent, words } => {
+            json!({ "budget": budget, "percent": percent, "cause": words })
+        }
         EventKind::Registered => json!({}),
         EventKind::Forgotten { by } => json!({ "by": by }),
     }

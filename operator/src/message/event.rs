@@ -47,6 +47,14 @@ pub enum EventKind {
     Gap { from_ms: i64, to_ms: i64, cause: GapCause },
     /// The wall clock of the collector was set, by so much.
     ClockStep { by_ms: i64 },
+    /// A budget has reached 75, 90 or 100 % of its limit: that of the agent, or a shared one.
+    Budget {
+        /// Its name.
+        budget: String,
+        percent: u32,
+        /// The sums, and what follows: `$75.00 of $100.00 a day (75 %); kills at 100 %`.
+        words: String,
+    },
     /// An agent was seen for the first time.
     Registered,
     /// An operator removed a retired agent.
@@ -117,6 +125,7 @@ impl EventKind {
             Self::Session { .. } => "session",
             Self::Gap { .. } => "gap",
             Self::ClockStep { .. } => "clock_step",
+            Self::Budget { .. } => "budget",
             Self::Registered => "registered",
             Self::Forgotten { .. } => "forgotten",
         }

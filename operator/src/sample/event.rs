@@ -162,5 +162,13 @@ pub fn events_of_every_kind() -> Vec<Event> {
     let clock_step = EventKind::ClockStep { by_ms: -3_720_000 };
     events.push(Event { agent: None, ..event(11, gap) });
     events.push(Event { agent: None, ..event(12, clock_step) });
+    events.push(event(
+        13,
+        EventKind::Budget {
+            budget: "mail-day".to_owned(),
+            percent: 75,
+            words: "$37.60 of $50.00 a day (75 %); step \"fetch\"; kills at 100 %".to_owned(),
+        },
+    ));
     events
 }

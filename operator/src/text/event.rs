@@ -106,6 +106,7 @@ fn headline(kind: &EventKind) -> EventHeadline {
         EventKind::Session { starts, .. } => format!("started (#{starts})"),
         EventKind::Gap { .. } => "NOT OBSERVED".to_owned(),
         EventKind::ClockStep { .. } => "clock set".to_owned(),
+        EventKind::Budget { budget, percent, .. } => format!("budget {budget} at {percent} %"),
         EventKind::Registered => "first seen".to_owned(),
         EventKind::Forgotten { .. } => "forgotten".to_owned(),
     })
@@ -129,6 +130,7 @@ fn cause(kind: &EventKind) -> String {
             )
         }
         EventKind::ClockStep { by_ms } => clock_step_text(*by_ms),
+        EventKind::Budget { words, .. } => words.clone(),
         _ => String::new(),
     }
 }

@@ -142,6 +142,7 @@ impl SimWorld {
                 }
             }
             Output::Transition(row) => self.record_history(HistoryDbRow::Transition(row)),
+            Output::Budget(event) => self.record_history(HistoryDbRow::Budget(event)),
             Output::WriteHistory(row) => {
                 match &row {
                     HistoryDbRow::Work(work) => self.ledger.record_counted(work, &self.oracle)?,

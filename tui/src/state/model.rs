@@ -161,11 +161,12 @@ impl FleetModel {
     }
 }
 
-/// Returns whether an event is a problem: a worse state, time not observed, or a kill disobeyed.
+/// Returns whether an event is a problem: a worse state, time not observed, a kill disobeyed, or a budget
+/// that is nearly used up.
 pub(crate) fn is_problem(event: &Event) -> bool {
     match &event.kind {
         EventKind::Transition { to, .. } => matches!(to, State::Degraded | State::Unreachable),
-        EventKind::Gap { .. } | EventKind::Disobeyed { .. } => true,
+        EventKind::Gap { .. } | EventKind::Disobeyed { .. } | EventKind::Budget { .. } => true,
         EventKind::Command { .. }
         | EventKind::Obeyed { .. }
         | EventKind::Session { .. }

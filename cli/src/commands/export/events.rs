@@ -102,6 +102,9 @@ fn csv_row(event: &Event) -> [String; TITLES.len()] {
             row.words = cause.name().to_owned();
         }
         EventKind::ClockStep { by_ms } => row.words = format!("{by_ms} ms"),
+        EventKind::Budget { budget, words, .. } => {
+            (row.by, row.words) = (plain(Some(budget)), plain(Some(words)));
+        }
         EventKind::Registered => {}
         EventKind::Forgotten { by } => row.by = plain(Some(by)),
     }

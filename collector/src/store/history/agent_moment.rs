@@ -80,7 +80,8 @@ impl AgentMoment {
             | EventCode::ResumeObeyed
             | EventCode::Disobeyed
             | EventCode::Gap
-            | EventCode::ClockStep => {}
+            | EventCode::ClockStep
+            | EventCode::Budget => {}
         }
     }
 }

@@ -128,6 +128,7 @@ pub(super) fn apply(
         | HistoryDbRow::Gap { .. }
         | HistoryDbRow::Incident(_)
         | HistoryDbRow::Notice(_)
+        | HistoryDbRow::Budget(_)
         | HistoryDbRow::Work(_) => {}
     }
     Ok(())

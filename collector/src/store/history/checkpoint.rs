@@ -309,7 +309,8 @@ fn apply(fleet: &mut PastFleet, event_ms: i64, row: &Row<'_>) -> rusqlite::Resul
         | EventCode::ResumeObeyed
         | EventCode::Disobeyed
         | EventCode::Gap
-        | EventCode::ClockStep => {}
+        | EventCode::ClockStep
+        | EventCode::Budget => {}
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ pub(crate) enum EventCode {
     Forgotten,
     Identity,
     ClockStep,
+    Budget,
 }
 
 /// A status as one number: the code of its state, and 8 times that of its reason.
@@ -32,7 +33,7 @@ pub(crate) struct StatusCode(pub(crate) AgentStatus);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GapCauseCode(pub(crate) GapCause);
 
-const EVENTS: [(EventCode, i64, &str); 12] = [
+const EVENTS: [(EventCode, i64, &str); 13] = [
     (EventCode::Transition, 1, "transition"),
     (EventCode::Kill, 2, "kill"),
     (EventCode::Resume, 3, "resume"),
@@ -45,6 +46,7 @@ const EVENTS: [(EventCode, i64, &str); 12] = [
     (EventCode::Forgotten, 10, "forgotten"),
     (EventCode::Identity, 11, "identity"),
     (EventCode::ClockStep, 12, "clock step"),
+    (EventCode::Budget, 13, "budget"),
 ];
 
 const REASON_STEP: i64 = 8;

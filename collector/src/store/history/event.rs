@@ -12,6 +12,7 @@
 //! | `registered` | | |
 //! | `forgotten` | | by |
 //! | `clock step` | value: by how much the wall clock was set, in ms; at_ms is its time then | |
+//! | `budget` | value: the level that was reached, in percent; no agent: a shared one | by: the budget; words: the sums, and what follows; step |
 //! | `identity` | was: the process id; value: a row of `identities` | |
 
 use std::collections::BTreeMap;
@@ -325,6 +326,17 @@ impl EventRow {
                     ..event(EventCode::Transition, id, *at)
                 }
             }
+            HistoryDbRow::Budget(reached) => Self {
+                agent: reached.agent.map(|id| id.0),
+                value: Some(i64::from(reached.percent)),
+                details: EventDetails {
+                    by: Some(reached.budget.to_string()),
+                    words: Some(reached.to_string()),
+                    step: reached.step.as_deref().map(str::to_owned),
+                    ..EventDetails::default()
+                },
+                ..event(EventCode::Budget, &AgentRowId::default(), reached.at)
+            },
             HistoryDbRow::Commanded { id, at, action, generation, by, reason } => Self {
                 value: count(*generation),
                 details: EventDetails {

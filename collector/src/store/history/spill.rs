@@ -204,6 +204,7 @@ fn agent_of(row: &HistoryDbRow) -> Option<AgentRowId> {
         | HistoryDbRow::Obeyed { id, .. }
         | HistoryDbRow::Disobeyed { id, .. }
         | HistoryDbRow::LastBeat { id, .. } => Some(*id),
+        HistoryDbRow::Budget(event) => event.agent,
         HistoryDbRow::Gap { .. }
         | HistoryDbRow::Work(_)
         | HistoryDbRow::Incident(_)

@@ -150,6 +150,11 @@ fn read_kind(row: &Row<'_>) -> rusqlite::Result<EventKind> {
             EventKind::Gap { from_ms: row.get(6)?, to_ms: row.get(1)?, cause }
         }
         EventCode::ClockStep => EventKind::ClockStep { by_ms: row.get(6)? },
+        EventCode::Budget => EventKind::Budget {
+            budget: text(7)?.unwrap_or_default(),
+            percent: row.get(6)?,
+            words: text(8)?.unwrap_or_default(),
+        },
         EventCode::Registered => EventKind::Registered,
         EventCode::Forgotten => EventKind::Forgotten { by: text(7)?.unwrap_or_default() },
         // Not selected: an identity is a fact about its agent, and no event for operators.

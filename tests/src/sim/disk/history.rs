@@ -162,6 +162,7 @@ impl HistoryTables {
                     }
                 }
                 HistoryDbRow::Identity { .. }
+                | HistoryDbRow::Budget(_)
                 | HistoryDbRow::Commanded { .. }
                 | HistoryDbRow::Obeyed { .. }
                 | HistoryDbRow::Disobeyed { .. }
