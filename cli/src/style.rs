@@ -42,6 +42,11 @@ impl StateFormatter {
         coloured(State::Unreachable, self.0.pick("✗", "no"))
     }
 
+    /// Returns a full and an empty cell of a bar.
+    pub(crate) fn bar(self) -> (&'static str, &'static str) {
+        (self.0.pick("█", "#"), self.0.pick("░", "-"))
+    }
+
     /// Returns the arrow between two states.
     pub(crate) fn arrow(self) -> &'static str {
         self.0.pick("→", "->")

@@ -16,6 +16,7 @@ pub mod serve;
 pub mod store;
 
 mod alert;
+mod budget_window;
 mod descriptors;
 mod log;
 mod priority;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use heartline_config::{Config, ConfigError};
-use heartline_fleet::{AlertInput, Fleet, FleetConfig, Input, MonoTime};
+use heartline_fleet::{AlertInput, Fleet, FleetConfig, Input, MonoTime, ReachedLevels};
 use heartline_operator::{CONTROL_SOCKET, VIEW_SOCKET};
 use heartline_protocol::challenge::ChallengeKey;
 use heartline_sinks::{CollectorLabel, DeliveryLog};
@@ -17,6 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::alert::{AlertDesk, OutboxLog, SinkSetupError};
+use crate::budget_window::read_setup;
 use crate::clock::{self, WallClockAnchor};
 use crate::descriptors::raise_descriptor_limit;
 use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_channel};
@@ -32,7 +33,7 @@ use crate::serve::{
 };
 use crate::store::{
     DataDirLock, DataDirLockError, ReadError, ReaderPool, ReaderPoolConfig, RestoredState, Store,
-    StoreConfig, StoreError, StoreSinks,
+    StoreConfig, StoreError, StoreReader, StoreSinks,
 };
 
 /// How often the files with the keys are looked at.
@@ -140,7 +141,7 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
         info.banners.push(warning);
     }
     let connections = Arc::clone(&info.connections);
-    let fleet = restore(config, restored, now)?;
+    let fleet = restore(config, restored, anchor, now)?;
     let ingest = Ingest::new(udp_sockets, keyring);
     let udp: Vec<String> = ingest.addresses().iter().map(ToString::to_string).collect();
     let host = info.host.clone();
@@ -160,7 +161,8 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
     let store_handle = store.handle();
     let log: Arc<dyn DeliveryLog> =
         Arc::new(OutboxLog { store: store.handle(), driver: driver_handle.clone() });
-    let driver = Driver::new(fleet, ingest, store, inbox, info, anchor);
+    let budgets = config.budgets.clone();
+    let driver = Driver::new(fleet, ingest, store, inbox, info, anchor, budgets);
     let driver = thread::Builder::new()
         .name("driver".into())
         .spawn(move || driver.run())
@@ -185,6 +187,7 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
         let secrets = Arc::clone(&keys);
         let jobs = ["backup", "incident file"].map(JobSlot::new);
         let [backups, incidents] = jobs.clone();
+        let budget_reader = readers.clone();
         let context = ServerContext {
             driver: handle,
             readers,
@@ -204,8 +207,14 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
             tokio::spawn(listener.serve(context.clone(), access_rx.clone(), ending_rx.clone()))
         });
         let files = (&*secrets, &*config.data_dir);
-        let reconfiguration =
-            Reconfiguration { reload, access: &access_tx, desk: &desk, label: &label, log: &log };
+        let reconfiguration = Reconfiguration {
+            reload,
+            access: &access_tx,
+            desk: &desk,
+            label: &label,
+            log: &log,
+            readers: &budget_reader,
+        };
         signals.obey(&driver_handle, &reconfiguration, &driver, files).await;
         // Clients are told first; the last commits do not need them.
         ending_tx.send_replace(true);
@@ -277,6 +286,8 @@ struct Reconfiguration<'a> {
     desk: &'a Arc<AlertDesk>,
     label: &'a CollectorLabel,
     log: &'a Arc<dyn DeliveryLog>,
+    /// Reads what was spent of budgets.
+    readers: &'a ReaderPool,
 }
 
 impl Reconfiguration<'_> {
@@ -293,6 +304,13 @@ impl Reconfiguration<'_> {
     async fn take_over(&self, handle: &DriverHandle) -> Result<(), ReconfigurationError> {
         let config = (self.reload)()?;
         let prepared = self.desk.prepare(self.label, &config.alerts)?;
+        let settings = config.budgets.clone();
+        let setup = self.readers.read(move |reader| {
+            let (anchor, reached) = (WallClockAnchor::read(), ReachedLevels::Untold);
+            read_setup(&settings, clock::wall_ms(), anchor, reached, reader)
+        });
+        let setup = Box::new(setup.await?);
+        handle.send(DriverRequest::SetBudgets { settings: config.budgets, setup });
         let rules = config.alerts.rules();
         self.access.send_replace(AccessPolicy::new(config.access));
         handle.send(DriverRequest::Rules(config.rules));
@@ -314,6 +332,8 @@ enum ReconfigurationError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Sinks(#[from] SinkSetupError),
+    #[error("can't read what was spent of budgets: {0}")]
+    Spent(#[from] ReadError),
 }
 
 /// Names the collector to those who read its messages. Collectors that share a control id tell of the same agents.
@@ -345,7 +365,12 @@ fn info(
 
 /// A fleet that goes on where the last collector ended. The sockets are bound already: from here on
 /// everybody has their own limit to be heard.
-fn restore(config: &Config, restored: RestoredState, now: MonoTime) -> Result<Fleet, KeyError> {
+fn restore(
+    config: &Config,
+    restored: RestoredState,
+    anchor: WallClockAnchor,
+    now: MonoTime,
+) -> Result<Fleet, RunError> {
     let seed = keys::random_key()?;
     let word = |n: usize| u64::from_le_bytes(std::array::from_fn(|byte| seed[8 * n + byte]));
     let fleet_config = FleetConfig {
@@ -368,6 +393,12 @@ fn restore(config: &Config, restored: RestoredState, now: MonoTime) -> Result<Fl
     }
     for incident in restored.alerts.incidents {
         fleet.handle(Input::Alert(AlertInput::Restore(Box::new(incident))), now);
+    }
+    if !config.budgets.is_empty() {
+        let mut reader = StoreReader::open(&config.data_dir)?;
+        let (wall_ms, told) = (anchor.wall_ms(now), ReachedLevels::Told);
+        let setup = read_setup(&config.budgets, wall_ms, anchor, told, &mut reader)?;
+        fleet.handle(Input::Budgets(Box::new(setup)), now);
     }
     let RestoredState { last_alive, next_id, .. } = restored;
     fleet.handle(Input::Begin { last_alive, next_id }, clock::now());

@@ -9,6 +9,7 @@ use heartline_fleet::{HealthRules, IdleRule, RegistrationLimits};
 use toml::Spanned;
 
 use crate::alerts::AlertsConfig;
+use crate::budget::{BudgetSection, BudgetSetting};
 use crate::file::{
     AccessLists, AgentSection, ConfigFile, HealthSection, LimitsSection, RetentionSection,
 };
@@ -27,6 +28,7 @@ pub struct Config {
     /// The sockets for operators.
     pub socket_dir: PathBuf,
     pub rules: HealthRules,
+    pub budgets: Vec<BudgetSetting>,
     pub retention: Retention,
     pub registration: RegistrationLimits,
     pub access: AccessLists,
@@ -91,6 +93,7 @@ impl Config {
                 fast: Some(ConfigString(fleet.fast)),
             },
             agent: agent.collect(),
+            budget: self.budgets.iter().map(BudgetSection::from).collect(),
             retention: RetentionSection {
                 minutes: Some(duration(self.retention.minutes)),
                 hours: Some(duration(self.retention.hours)),

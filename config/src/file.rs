@@ -6,7 +6,8 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use heartline_fleet::{
-    AgentHealthRule, HealthRules, HealthThresholds, IdleRule, LatencyLimit, RegistrationLimits,
+    AgentHealthRule, BUDGETS_MAX, HealthRules, HealthThresholds, IdleRule, LatencyLimit,
+    RegistrationLimits,
 };
 use heartline_operator::{CollectorDirectories, DirectoryOverrides, MissingDataDirectory};
 use serde::de::DeserializeOwned;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Spanned, Table};
 
 use crate::alerts::{AlertsConfig, AlertsSection};
+use crate::budget::BudgetSection;
 use crate::config::{Config, Retention};
 use crate::route::RouteSection;
 use crate::sink::SinkSection;
@@ -46,6 +48,8 @@ pub struct ConfigFile<T = Table, K = Table> {
     pub health: HealthSection,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agent: Vec<AgentSection>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budget: Vec<BudgetSection>,
     #[serde(default)]
     pub retention: RetentionSection,
     #[serde(default)]
@@ -155,6 +159,11 @@ impl<T: DeserializeOwned, K: DeserializeOwned> ConfigFile<T, K> {
             let message = format!("expected at most {AGENT_SECTIONS_MAX} tables [[agent]]");
             return Err(text.error_at(agent.pattern.span().start, &message));
         }
+        if let Some(budget) = file.budget.get(BUDGETS_MAX) {
+            let message = format!("expected at most {BUDGETS_MAX} tables [[budget]]");
+            return Err(text.error_at(budget.name.span().start, &message));
+        }
+        BudgetSection::check_all(&file.budget, text)?;
         file.health.check(HealthThresholds::default(), text)?;
         let fleet = file.health.limits(HealthThresholds::default());
         file.agent.iter().try_for_each(|agent| agent.health().check(fleet, text))?;
@@ -212,6 +221,7 @@ impl<T, K> ConfigFile<T, K> {
                 fleet,
                 agents: self.agent.iter().map(AgentSection::rule).collect(),
             },
+            budgets: self.budget.iter().filter_map(BudgetSection::setting).collect(),
             retention: Retention {
                 minutes: self.retention.minutes.as_ref().map_or(retention.minutes, |it| it.0.0),
                 hours: self.retention.hours.as_ref().map_or(retention.hours, |it| it.0.0),
@@ -432,6 +442,35 @@ mod tests {
             (
                 "[retention]\nminutes = \"5m\"",
                 "line 2, column 11: invalid value: string \"5m\", expected a duration such as \"90s\", \"5m\" or \"48h\", from \"2h\" to \"36500d\"",
+            ),
+            (
+                "[[budget]]\nname = \"a\"\nfleet = true\ncost = \"50\"\nper = \"day\"",
+                "line 4, column 8: invalid value: string \"50\", expected US dollars such as \"$50\"",
+            ),
+            (
+                "[[budget]]\nname = \"a\"\ncost = \"$50\"\nper = \"day\"",
+                "line 2, column 8: expected one of match, group and fleet = true",
+            ),
+            (
+                "[[budget]]\nname = \"a\"\nfleet = true\ncost = \"$5\"\ntasks = 3\nper = \"day\"",
+                "line 2, column 8: expected one of cost, tasks and tokens",
+            ),
+            (
+                "[[budget]]\nname = \"a\"\nfleet = true\ntasks = 3\nper = \"week\"",
+                "line 5, column 7: invalid value: string \"week\", expected \"hour\" or \"day\"",
+            ),
+            (
+                "[[budget]]\nname = \"a\"\nmatch = \"*\"\ntasks = 0\nper = \"day\"",
+                "line 4, column 9: invalid value: integer `0`, expected a nonzero u64",
+            ),
+            (
+                "[[budget]]\nname = \"a\"\nmatch = \"*\"\ntasks = 1\nper = \"day\"\nzone = \"Mars\"",
+                "line 6, column 8: invalid value: string \"Mars\", expected the name of a time zone such as",
+            ),
+            (
+                "[[budget]]\nname = \"a\"\nmatch = \"*\"\ntasks = 1\nper = \"day\"\n\
+                 [[budget]]\nname = \"a\"\nmatch = \"*\"\ntasks = 1\nper = \"day\"",
+                "line 7, column 8: expected another name than \"a\"",
             ),
             (
                 "[access]\nview = []\ncontrol = [\"ann\", \"@\"]",

@@ -10,6 +10,8 @@
 
 mod alert_filter;
 mod alerts;
+mod budget;
+mod budget_value;
 mod config;
 mod file;
 mod route;
@@ -22,6 +24,8 @@ mod window;
 
 pub use alert_filter::AlertFilter;
 pub use alerts::{AlertsConfig, AlertsSection};
+pub use budget::{BudgetSection, BudgetSetting};
+pub use budget_value::{BudgetCost, BudgetName, GroupName};
 pub use config::{Config, Retention};
 pub use file::{
     AccessLists, AgentSection, ConfigFile, HealthSection, LISTEN_MAX, RetentionSection, template,

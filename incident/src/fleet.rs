@@ -89,6 +89,7 @@ pub(crate) fn read_detail(
         events,
         address: None,
         key: None,
+        budgets: Vec::new(),
         entry,
     })
 }

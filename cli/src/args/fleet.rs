@@ -77,6 +77,14 @@ pub(crate) struct AgentArgs {
     pub(crate) json: bool,
 }
 
+/// `budgets`
+#[derive(Args, Debug)]
+pub(crate) struct BudgetsArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// What stands below the flags of commands that take times.
 const TIMES: &str = "\
 Times: 2h (that long ago; units ms, s, m, h, d, w), 14:05 or 14:05:30 (the latest past one), today,

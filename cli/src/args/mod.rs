@@ -23,8 +23,8 @@ pub(crate) use alert::{AckTarget, AlertsArgs, AlertsCommand, IncidentsArgs, Sile
 pub(crate) use backup::BackupArgs;
 pub(crate) use export::{ExportArgs, ExportFormat, ExportTable};
 pub(crate) use fleet::{
-    AgentArgs, COLLECTOR, EventsArgs, HistoryArgs, OutagesArgs, Screen, SnapshotArgs, StatusArgs,
-    TuiArgs, WatchArgs,
+    AgentArgs, BudgetsArgs, COLLECTOR, EventsArgs, HistoryArgs, OutagesArgs, Screen, SnapshotArgs,
+    StatusArgs, TuiArgs, WatchArgs,
 };
 pub(crate) use note::{AckArgs, NoteArgs, OutageNumber};
 pub(crate) use run::{OnExit, RunArgs};
@@ -159,6 +159,10 @@ pub(crate) enum Command {
     Silence(SilenceArgs),
     /// Acknowledge incidents or outages: somebody looks after them
     Ack(AckArgs),
+    /// What agents may use up in an hour or a day, and how much of it they have
+    ///
+    /// Budgets are tables [[budget]] of the collector's config file.
+    Budgets(BudgetsArgs),
     /// Remove retired agents from the fleet; their history stays
     Forget(ForgetArgs),
     /// Copy the collector's databases while they are in use

@@ -10,6 +10,7 @@ use heartline_operator::text::{self, EventText, span};
 use heartline_operator::{json, session_text};
 use heartline_vocabulary::{Action, Identity, Reason};
 
+use super::budgets::agent_budget;
 use crate::act::tasks;
 use crate::args::AgentArgs;
 use crate::console::Console;
@@ -62,6 +63,13 @@ fn describe(detail: &AgentDetail, now_ms: i64, formatter: StateFormatter) -> Str
     }
     for (name, value) in work(detail) {
         line(&mut text, &format!("  {name:<10} {value}"));
+    }
+    if !detail.budgets.is_empty() {
+        line(&mut text, "\nbudgets");
+        for budget in &detail.budgets {
+            let words = agent_budget(budget, formatter);
+            line(&mut text, &format!("  {:<10} {words}", budget.terms.name));
+        }
     }
     if let Some(crash) = detail.last_crash() {
         let words = EventText::of(crash);

@@ -3,6 +3,7 @@
 mod agent;
 mod alert;
 mod backup;
+mod budgets;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
@@ -146,6 +147,7 @@ async fn without_filter(
         Command::Incidents(args) => alert::incidents(&args, settings, console).await,
         Command::Silence(args) => alert::silence(args, settings, console).await,
         Command::Token(args) => token::run(args, settings, console).await,
+        Command::Budgets(args) => budgets::run(&args, settings, console).await,
         Command::Backup(args) => backup::run(&args, settings, console).await,
         Command::Doctor(args) => crate::doctor::run(&args, settings, console).await,
         #[cfg(feature = "demo")]

@@ -8,6 +8,7 @@
 //!
 //! After each input its outputs are drained. Nothing here waits for anything but the next of these.
 
+mod budgets;
 mod delta;
 mod request;
 mod status;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
+use heartline_config::BudgetSetting;
 use heartline_fleet::{
     Agent, AlertInput, CommandRequest, ControlDbRow, Fleet, ForgetRequest, HistoryDbRow, Input,
     MonoTime, Output,
@@ -36,6 +38,7 @@ use crate::alert::{OpenIncident, facts_message};
 use crate::clock::{self, WallClockAnchor};
 use crate::ingest::{BATCH_SIZE, DatagramBatch, Ingest};
 use crate::store::{Store, StoreEvent};
+use budgets::BudgetClock;
 use delta::DeltaTracker;
 use status::BeatRate;
 
@@ -58,6 +61,7 @@ pub struct Driver {
     anchor: WallClockAnchor,
     rate: BeatRate,
     deltas: DeltaTracker,
+    budgets: BudgetClock,
     history: HistoryHealth,
     history_rows: Vec<HistoryDbRow>,
     control_rows: Vec<ControlDbRow>,
@@ -73,8 +77,8 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Creates the driver. `fleet` must have handled [`Input::Begin`]; `anchor` is the one by which it
-    /// was restored.
+    /// Creates the driver. `fleet` must have handled [`Input::Budgets`] with these, and [`Input::Begin`];
+    /// `anchor` is the one by which it was restored.
     pub fn new(
         fleet: Fleet,
         ingest: Ingest,
@@ -82,6 +86,7 @@ impl Driver {
         inbox: DriverInbox,
         info: CollectorInfo,
         anchor: WallClockAnchor,
+        budgets: Vec<BudgetSetting>,
     ) -> Self {
         let now = clock::now();
         Self {
@@ -93,6 +98,7 @@ impl Driver {
             anchor,
             rate: BeatRate::new(now),
             deltas: DeltaTracker::default(),
+            budgets: BudgetClock::new(budgets),
             history: HistoryHealth::Kept,
             history_rows: Vec::new(),
             control_rows: Vec::new(),
@@ -144,6 +150,7 @@ impl Driver {
 
     fn turn(&mut self, batches: &mut [DatagramBatch]) -> io::Result<()> {
         self.turn += 1;
+        self.begin_budget_windows(clock::now());
         self.receive(batches)?;
         let now = clock::now();
         self.check_drops(now);
@@ -316,6 +323,10 @@ impl Driver {
             DriverRequest::Acknowledge { incidents, by, reply_to } => {
                 let _ = reply_to.send(self.acknowledge(incidents, &by, now));
             }
+            DriverRequest::SetBudgets { settings, setup } => self.set_budgets(settings, setup, now),
+            DriverRequest::Budgets(reply_to) => {
+                let _ = reply_to.send(budgets::statuses(&self.fleet));
+            }
             DriverRequest::End => self.ending = true,
         }
     }
@@ -421,6 +432,7 @@ impl Driver {
             first_seen_ms: self.anchor.wall_ms(view.first_seen()),
             address: view.address().map(|address| address.to_string()),
             key,
+            budgets: budgets::of_agent(&self.fleet, index),
             sessions: Vec::new(),
             events: Vec::new(),
         })

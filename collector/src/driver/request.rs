@@ -4,9 +4,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, mpsc};
 
-use heartline_fleet::{AlertInput, CommandRequest, HealthRules, LatencyLimits};
+use heartline_config::BudgetSetting;
+use heartline_fleet::{AlertInput, BudgetSetup, CommandRequest, HealthRules, LatencyLimits};
 use heartline_operator::message::{
-    AgentDetail, AgentEntry, CollectorStatus, CommandOutcome, ErrorCode, FleetDelta,
+    AgentDetail, AgentEntry, BudgetStatus, CollectorStatus, CommandOutcome, ErrorCode, FleetDelta,
 };
 use heartline_vocabulary::{ForgetRefusal, IncidentId};
 use rustix::event::{EventfdFlags, eventfd};
@@ -57,6 +58,14 @@ pub enum DriverRequest {
     },
     /// What agents' own past says of their latencies in this hour.
     Baselines(Vec<(Box<str>, LatencyLimits)>),
+    /// Replace all budgets.
+    SetBudgets {
+        settings: Vec<BudgetSetting>,
+        /// What they are to the fleet.
+        setup: Box<BudgetSetup>,
+    },
+    /// All budgets with what was spent of them.
+    Budgets(ReplyTo<Vec<BudgetStatus>>),
     /// Judge by other rules from now on.
     Rules(HealthRules),
     /// What alerts go by from now on.

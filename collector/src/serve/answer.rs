@@ -85,6 +85,11 @@ async fn reply(
             let status = context.driver.request(DriverRequest::Status).await.ok_or_else(ending)?;
             Ok(Reply::Collector(Box::new(status)))
         }
+        Request::Budgets => {
+            let budgets =
+                context.driver.request(DriverRequest::Budgets).await.ok_or_else(ending)?;
+            Ok(Reply::Budgets { budgets })
+        }
         Request::Agent { agent } => agent_detail(agent, context).await,
         Request::Events(query) => events(query, context).await,
         request @ (Request::Outages(_)

@@ -472,6 +472,7 @@ fn name(request: &Request) -> &'static str {
         Request::Token(_) => "token",
         Request::IncidentContents(_) | Request::IncidentFile(_) => "incident file",
         Request::Backup(_) => "backup",
+        Request::Budgets => "budgets",
         Request::Collector => "collector",
         Request::Ping => "ping",
     }

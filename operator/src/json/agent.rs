@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
+use super::budget::agent_budget_object;
 use super::event::event_object;
 use super::{SCHEMA, joined, rounded};
 use crate::figures::session_text;
@@ -24,6 +25,7 @@ pub fn agent(detail: &AgentDetail, now_ms: i64) -> Value {
             "epoch": detail.key.as_ref().map(|key| key.epoch),
             "sessions": detail.sessions.iter().map(session_object).collect::<Vec<_>>(),
             "events": detail.events.iter().map(event_object).collect::<Vec<_>>(),
+            "budgets": detail.budgets.iter().map(agent_budget_object).collect::<Vec<_>>(),
         }),
     ])
 }

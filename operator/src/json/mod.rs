@@ -3,6 +3,7 @@
 
 mod agent;
 mod alert;
+mod budget;
 mod command;
 mod event;
 mod history;
@@ -12,6 +13,7 @@ mod status;
 
 pub use agent::agent;
 pub use alert::{alerts, incident, silences};
+pub use budget::budgets;
 pub use command::{CommandProgress, CommandReport, command_outcome, tokens};
 pub use event::event;
 pub use history::{agent_history, fleet_history, rollup};

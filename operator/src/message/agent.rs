@@ -133,6 +133,8 @@ pub struct AgentDetail {
     /// The key that it signs with; `None` until it was heard since the collector started.
     pub key: Option<AgentKeyInfo>,
     /// Newest first, at most 20.
+    /// Budgets that it is a member of.
+    pub budgets: Vec<super::AgentBudget>,
     pub sessions: Vec<SessionSummary>,
     /// Newest first, at most 50.
     pub events: Vec<super::Event>,

@@ -10,6 +10,7 @@ mod agent_history;
 mod agent_names;
 mod alert;
 mod backup;
+mod budget;
 mod collector;
 mod command;
 mod entry_list;
@@ -37,6 +38,7 @@ pub use alert::{
     NoticeReport, SILENCE_REASON_MAX, SILENCES_MAX, Silence, SilenceCommand, SinkReport,
 };
 pub use backup::{BackupCommand, BackupFile, BackupSummary, BackupUpdate};
+pub use budget::{AgentBudget, BudgetStatus, BudgetTarget, BudgetTerms};
 pub use collector::{CollectorStatus, HistoryHealth};
 pub use command::{
     AgentCommand, CommandOutcome, ForgetCommand, TokenInfo, TokenReply, TokenRequest,
@@ -161,6 +163,8 @@ pub enum Request {
     /// Copy both databases while they are in use ([`Reply::Backup`], one every second). Control socket and
     /// the collector's own user only.
     Backup(BackupCommand),
+    /// All budgets with what was spent of them ([`Reply::Budgets`]).
+    Budgets,
     /// The collector's own status ([`Reply::Collector`]).
     Collector,
     /// Answered at once with [`Reply::Pong`].
@@ -238,6 +242,8 @@ pub enum Reply {
     Incident(IncidentUpdate),
     /// To [`Request::Backup`].
     Backup(BackupUpdate),
+    /// To [`Request::Budgets`], in the order of the config file.
+    Budgets { budgets: Vec<BudgetStatus> },
     /// To [`Request::Collector`].
     Collector(Box<CollectorStatus>),
     /// To [`Request::Ping`].

@@ -105,6 +105,7 @@ pub(crate) fn busy_agent_detail() -> AgentDetail {
         entry: busy_agent(),
         key: Some(AgentKeyInfo { scope: "order-".into(), epoch: 1 }),
         events: events_of_every_kind(),
+        budgets: vec![agent_budget()],
         ..agent_detail("report-generator")
     }
 }

@@ -21,8 +21,9 @@ use std::sync::Arc;
 
 use crate::message::*;
 use heartline_vocabulary::{
-    Action, AgentRowId, ConnectionCounters, DatagramCounters, Identity, Phase, ProcessUsage,
-    Reason, SharedIdentity, State, StateCounts, WorkTotals,
+    Action, AgentRowId, AtLimit, BudgetPeriod, BudgetResume, BudgetUnit, ConnectionCounters,
+    DatagramCounters, Identity, Phase, ProcessUsage, Reason, SharedIdentity, State, StateCounts,
+    WorkTotals,
 };
 
 /// 2026-04-01T12:04:31.000Z: the collector's time in these samples.
@@ -294,10 +295,28 @@ pub fn agent_detail(agent: &str) -> AgentDetail {
         first_seen_ms: NOW_MS - 40 * 24 * HOUR,
         address: Some("10.3.0.14:41822".to_owned()),
         key: Some(AgentKeyInfo { scope: String::new(), epoch: 1 }),
+        budgets: Vec::new(),
         sessions: vec![session(0, None), session(1, Some("crashed")), session(2, Some("shutdown"))],
         events,
         entry,
     }
+}
+
+/// Returns a budget of a group, three quarters of which are used up.
+pub fn agent_budget() -> AgentBudget {
+    let terms = BudgetTerms {
+        name: "mail-day".to_owned(),
+        scope: BudgetTarget::Group("mail".to_owned()),
+        unit: BudgetUnit::Cost,
+        limit: 50_000_000_000,
+        period: BudgetPeriod::Day,
+        at_limit: AtLimit::Kill,
+        resume: BudgetResume::NextWindow,
+        from_ms: NOW_MS - 10 * HOUR,
+        to_ms: NOW_MS + 14 * HOUR,
+        ends: "2026-04-02 00:00 Europe/Berlin".to_owned(),
+    };
+    AgentBudget { terms, own: 12_400_000_000, used: 38_000_000_000, is_lifted: false }
 }
 
 /// Returns what a command for all of these agents would hit.

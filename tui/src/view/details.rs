@@ -1,10 +1,11 @@
 //! Everything known of an agent, in sections, for the detail pane and the Agent screen.
 
-use heartline_operator::message::{AgentDetail, AgentEntry, CommandStatus, Event};
+use heartline_operator::message::{AgentBudget, AgentDetail, AgentEntry, CommandStatus, Event};
 use heartline_operator::text::{cpu_share, money, size};
 use heartline_vocabulary::{Action, Phase, Reason};
 use ratatui::layout::Rect;
 
+use super::charts::histogram::bar;
 use super::fleet::{SummaryLength, write_group_summary};
 use super::footer::key_label;
 use super::frame::ScreenFrame;
@@ -12,7 +13,9 @@ use super::zoned_time;
 use crate::columns::{load_bars, session_label};
 use crate::commands::AppCommand;
 use crate::state::{AppState, GroupSummary, host_of};
-use crate::text::{EventText, age, age_since, count, latency, percent, rate_if_known, span, width};
+use crate::text::{
+    EventText, TextAlign, age, age_since, count, fit, latency, percent, rate_if_known, span, width,
+};
 use crate::theme::{StyleRole, vitals_label};
 
 /// Columns of the headings.
@@ -181,6 +184,12 @@ pub(super) fn agent_sections(
         DetailSection { title: "cost", fields: cost_fields(state, entry, detail) },
         DetailSection { title: "who", fields: identity_fields(entry, detail) },
     ]);
+    let budgets = detail.map_or(&[][..], |detail| &detail.budgets);
+    if !budgets.is_empty() {
+        let fields = budgets.iter().map(|budget| budget_field(state, budget)).collect();
+        // What is used up of a budget is cost.
+        all.insert(all.len() - 1, DetailSection { title: "budget", fields });
+    }
     let process = process_fields(entry);
     if !process.is_empty() {
         all.insert(all.len().min(3), DetailSection { title: "process", fields: process });
@@ -352,6 +361,34 @@ fn cost_fields(
         fields.push(field("first seen", format!("{first_seen} ({ago} ago)")));
     }
     fields
+}
+
+/// Columns of the bar of a budget.
+const BUDGET_BAR: u16 = 10;
+
+/// Returns a budget with a bar of what is used, on a line of its own.
+fn budget_field(state: &AppState, budget: &AgentBudget) -> DetailField {
+    let AgentBudget { terms, own, used, is_lifted } = budget;
+    let percent = terms.percent(*used);
+    let role = match percent {
+        _ if *is_lifted => StyleRole::Dim,
+        100.. => StyleRole::Alert,
+        75.. => StyleRole::Degraded,
+        _ => StyleRole::Text,
+    };
+    let filled = bar(percent.min(100), 100, BUDGET_BAR, state.glyphs);
+    let bar = fit(&filled, usize::from(BUDGET_BAR), TextAlign::Left, "");
+    let (of, limit) = (terms.unit.format(*used), terms.unit.format(terms.limit));
+    let mut value = format!("{bar} {percent:>3} %  {of} of {limit} per {}", terms.period.name());
+    if own != used {
+        value += &format!(" by {}, {} by this one", terms.scope.text(), terms.unit.format(*own));
+    }
+    value += &match is_lifted {
+        true => format!("  lifted until {}", terms.ends),
+        false => format!("  {} at 100 %", terms.consequence()),
+    };
+    value += &format!("  ({})", terms.name);
+    DetailField { placement: FieldPlacement::OwnLine, ..styled_field("", role, value) }
 }
 
 fn identity_fields(entry: &AgentEntry, detail: Option<&AgentDetail>) -> Vec<DetailField> {

@@ -17,6 +17,7 @@ mod outage_as_of;
 mod past;
 mod pool;
 mod range;
+mod spent;
 mod state_sum;
 mod state_time;
 mod timeline;

@@ -31,7 +31,7 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect, chart: &AgentChart) 
 }
 
 /// Returns a bar of up to `columns`, to an eighth of one; no task has none, and few have a thin one.
-fn bar(tasks: u64, most: u64, columns: u16, glyphs: &ScreenGlyphs) -> String {
+pub(in crate::view) fn bar(tasks: u64, most: u64, columns: u16, glyphs: &ScreenGlyphs) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     if tasks == 0 {
         return String::new();

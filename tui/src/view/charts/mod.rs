@@ -3,7 +3,7 @@
 mod bands;
 mod figures;
 mod heat_map;
-mod histogram;
+pub(super) mod histogram;
 mod percentile_line;
 mod state_bar;
 mod time_axis;
