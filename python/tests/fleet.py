@@ -79,10 +79,17 @@ class Place:
 class Collector:
     """A running collector, and what operators ask it."""
 
-    def __init__(self, place: Place, *, stall_after: str = "5m", listen: str = "127.0.0.1:0") -> None:
+    def __init__(
+        self,
+        place: Place,
+        *,
+        stall_after: str = "5m",
+        listen: str = "127.0.0.1:0",
+        more_config: str = "",
+    ) -> None:
         self.place = place
         self._config = place.directory / "config.toml"
-        self._config.write_text(f'[health]\nstall_after = "{stall_after}"\n')
+        self._config.write_text(f'[health]\nstall_after = "{stall_after}"\n{more_config}')
         self._listen = listen
         self.address = ""
         self._process: subprocess.Popen[str] | None = None

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 
 import pytest
+from fleet import Collector, Place, eventually
 from heartline.core import Core
 from heartline.engine.spending_limit import SpendingLimit
 from heartline.gate import KillCause, KillGate
 from heartline.protocol.bodies import BudgetUnit
+
+import heartline
 
 
 def _cause(gate: KillGate) -> KillCause | None:
@@ -53,3 +56,41 @@ def test_the_gate_closes_by_itself_once_any_budget_is_used_up(
     assert core.gate.is_closed and core.status().kill_cause is KillCause.BUDGET
     assert str(core.status()) == "off, stopped: its budget is used up"
     assert called.wait(10)
+
+
+BUDGET = """
+[[budget]]
+name = "five"
+match = "spender"
+tasks = 5
+per = "day"
+at_limit = "kill"
+"""
+
+
+def test_an_agent_that_beats_every_30_s_stops_at_the_end_of_its_budget(place: Place) -> None:
+    with Collector(place, more_config=BUDGET) as collector:
+        hb = heartline.start(
+            "spender",
+            collector=collector.address,
+            token=place.token_file,
+            interval="30s",
+            on_kill="raise",
+        )
+        eventually(lambda: str(hb.status()) == "live", "it is live")
+        done = 0
+        with pytest.raises(heartline.AgentKilled):
+            for _ in range(100):
+                with hb.task():
+                    done += 1
+        assert done == 5
+        assert hb.killed
+        collector.await_state("spender", "killed/policy")
+        collector.await_total("spender", ok=5)
+        eventually(lambda: hb.status().kill_cause is KillCause.COMMAND, "the kill takes over")
+        collector.resume("spender")
+        assert hb.wait_until_resumed(10), "an operator lifts the budget"
+        with hb.task():
+            pass
+        hb.stop()
+        collector.await_total("spender", ok=6)

@@ -3,10 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { start } from 'heartline';
+
 import { Emitter } from '../../src/emitter.js';
 import { Heartline } from '../../src/heartline.js';
 import { AgentKilled } from '../../src/killGate.js';
 import { Field, Flag, KillBit } from '../../src/shared/memory.js';
+import { Collector, eventually } from '../support/collector.js';
 
 test('any budget that is used up holds the next task, and the last one counts', async () => {
   for (const [field, limit] of [
@@ -50,4 +53,33 @@ test('a command and a budget hold tasks each by itself', () => {
   Atomics.and(emitter.memory.flags, Flag.Killed, ~KillBit.Command);
   assert.throws(() => hb.taskSync(() => 1), AgentKilled);
   assert.equal(hb.status().killCause, 'budget');
+});
+
+const BUDGET = `
+[[budget]]
+name = "five"
+match = "spender"
+tasks = 5
+per = "day"
+at_limit = "kill"
+`;
+
+test('an agent that beats every 30 s stops at the end of its budget', async () => {
+  const collector = await Collector.start('5m', BUDGET);
+  collector.adopt();
+  const hb = start('spender', { interval: '30s', onKill: 'raise' });
+  await eventually(() => String(hb.status()) === 'live');
+  let done = 0;
+  await assert.rejects(async () => {
+    for (let at = 0; at < 100; at += 1) await hb.task(() => (done += 1));
+  }, { name: 'AgentKilled' });
+  assert.equal(done, 5);
+  await collector.until('spender', (it) => it.reason === 'policy' && it.total.ok === 5);
+  await eventually(() => hb.status().killCause === 'command');
+  await collector.operator('resume', 'spender', '--yes', '--wait', '10s');
+  await hb.resumed();
+  await hb.task(() => (done += 1));
+  await hb.stop();
+  await collector.until('spender', (it) => it.total.ok === 6);
+  await collector.close();
 });

@@ -47,9 +47,9 @@ export class Collector {
   address = '127.0.0.1:0';
 
   /** Starts a collector; a stall shows after `stallAfter`. */
-  static async start(stallAfter = '5m'): Promise<Collector> {
+  static async start(stallAfter = '5m', moreConfig = ''): Promise<Collector> {
     const collector = new Collector();
-    writeFileSync(join(collector.dir, 'config.toml'), `[health]\nstall_after = "${stallAfter}"\n`);
+    writeFileSync(join(collector.dir, 'config.toml'), `[health]\nstall_after = "${stallAfter}"\n${moreConfig}`);
     await collector.restart();
     return collector;
   }

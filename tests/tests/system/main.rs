@@ -4,6 +4,7 @@
 
 mod alerts;
 mod backup;
+mod budgets;
 mod conflict;
 mod conformance;
 mod demo;

@@ -1,8 +1,8 @@
 //! Every screen as text.
 
 use heartline_operator::client::AccessMode;
-use heartline_operator::message::{AgentDetail, AgentEntry, Event};
-use heartline_operator::sample::{self, NOW_MS, agent_detail};
+use heartline_operator::message::{AgentBudget, AgentDetail, AgentEntry, Event};
+use heartline_operator::sample::{self, NOW_MS, agent_budget, agent_detail};
 use insta::assert_snapshot;
 
 use super::harness::AppHarness;
@@ -39,6 +39,19 @@ fn fleet() {
 fn agent_screen() {
     assert_snapshot!("agent_80x24", agent(SMALL, "scraper-eu").screen());
     assert_snapshot!("agent_120x36", agent(LARGE, "report-generator").screen());
+}
+
+#[test]
+fn budgets_of_an_agent() {
+    for (name, size) in [("agent_budgets_80x24", SMALL), ("agent_budgets_120x36", LARGE)] {
+        let mut app = agent(size, "report-generator");
+        let used_up = AgentBudget { own: 51_000_000_000, used: 51_000_000_000, ..agent_budget() };
+        let budgets = vec![agent_budget(), used_up];
+        let detail = AgentDetail { budgets, ..agent_detail("report-generator") };
+        let id = "report-generator".to_owned();
+        app.send(AppEvent::AgentReceived { id, result: Ok(Box::new(detail)) });
+        assert_snapshot!(name, app.screen());
+    }
 }
 
 /// Opens the screen of one more agent, which crashed a minute ago.
