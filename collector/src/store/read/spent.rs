@@ -20,10 +20,9 @@ impl StoreReader {
         from_ms: i64,
     ) -> Result<BTreeMap<AgentRowId, WorkTotals>, ReadError> {
         self.history.read("spent", |conn| {
-            let tx = conn.unchecked_transaction()?;
             let mut since = BTreeMap::new();
-            add_since(&tx, from_ms, &mut since)?;
-            let mut statement = tx.prepare_cached(
+            add_since(conn, from_ms, &mut since)?;
+            let mut statement = conn.prepare_cached(
                 "SELECT ok, failed, cost_nano_usd, tokens_in, tokens_out FROM agents WHERE id = ?1",
             )?;
             let mut totals = BTreeMap::new();
