@@ -13,7 +13,9 @@ const TASK: u64 = 200_000;
 
 /// Returns the config of a budget of ten tasks of `minimal_agent`.
 fn budget(more: &str) -> String {
-    format!("[[budget]]\nname = \"burn\"\nmatch = \"burn*\"\ncost = \"$0.002\"\nper = \"day\"\n{more}")
+    format!(
+        "[[budget]]\nname = \"burn\"\nmatch = \"burn*\"\ncost = \"$0.002\"\nper = \"day\"\n{more}"
+    )
 }
 
 fn is_killed_by_policy(operator: &TestOperator) -> bool {
@@ -79,7 +81,10 @@ fn a_process_below_a_supervisor_stops_by_the_budget_of_its_agent() {
     let collector = env.start_collector();
     let operator = env.operator();
     let mut command = env.command(TestedProgram::Heartline.path());
-    command.args(["run", "--agent", AGENT, "--"]).arg(TestedProgram::MinimalAgent.path()).arg(AGENT);
+    command
+        .args(["run", "--agent", AGENT, "--"])
+        .arg(TestedProgram::MinimalAgent.path())
+        .arg(AGENT);
     command.env("HEARTLINE_COLLECTOR", collector.address().to_string());
     command.env("HEARTLINE_INTERVAL", "1s");
     let _supervisor = TestProcess::start(&mut command);
