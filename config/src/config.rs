@@ -10,9 +10,8 @@ use toml::Spanned;
 
 use crate::alerts::AlertsConfig;
 use crate::budget::{BudgetSection, BudgetSetting};
-use crate::file::{
-    AccessLists, AgentSection, ConfigFile, HealthSection, LimitsSection, RetentionSection,
-};
+use crate::file::{AccessLists, ConfigFile, LimitsSection, RetentionSection};
+use crate::health::{AgentSection, HealthSection};
 use crate::value::{
     AgentPattern, ConfigString, DurationSetting, FailingRate, FailureCount, IntervalFactor,
     RestartCount,

@@ -14,6 +14,7 @@ mod budget;
 mod budget_value;
 mod config;
 mod file;
+mod health;
 mod route;
 mod secret;
 mod sink;
@@ -27,9 +28,8 @@ pub use alerts::{AlertsConfig, AlertsSection};
 pub use budget::{BudgetSection, BudgetSetting};
 pub use budget_value::{BudgetCost, BudgetName, GroupName};
 pub use config::{Config, Retention};
-pub use file::{
-    AccessLists, AgentSection, ConfigFile, HealthSection, LISTEN_MAX, RetentionSection, template,
-};
+pub use file::{AccessLists, ConfigFile, LISTEN_MAX, RetentionSection, template};
+pub use health::{AgentSection, HealthSection};
 pub use route::{AlertState, EscalationSection, RouteSection};
 pub use secret::{Secret, SecretError, SecretSource};
 pub use sink::{MailTarget, SINKS_MAX, SinkConfig, SinkSection, SinkTarget};
