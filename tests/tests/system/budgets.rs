@@ -28,14 +28,14 @@ fn spent(operator: &TestOperator) -> u64 {
     operator.agent(AGENT).map_or(0, |it| it.vitals.total.cost_nano_usd)
 }
 
-/// The kill alone would come with the beat after the next: 150 tasks later.
+/// The kill alone would come with the beat after the next: 50 tasks later.
 #[test]
-fn an_agent_that_beats_every_30_s_stops_at_the_task_that_uses_its_budget_up() {
+fn an_agent_that_beats_every_10_s_stops_at_the_task_that_uses_its_budget_up() {
     let env = TestEnvironment::new();
     env.configure(&budget("at_limit = \"kill\"\n"));
     let mut collector = env.start_collector();
     let operator = env.operator();
-    let mut agent = env.start_agent(AGENT, collector.address(), 30_000);
+    let mut agent = env.start_agent(AGENT, collector.address(), 10_000);
     agent.wait_for_line("it has stopped", |line| {
         (line == "live, stopped: its budget is used up" || line == "live, killed").then_some(())
     });
