@@ -39,22 +39,30 @@ pub struct EscalationSection {
     pub to: Spanned<Vec<Spanned<String>>>,
 }
 
-/// A state, or a reason for one, that alerts.
+/// The word for budgets among the states of a route.
+const BUDGET: &str = "budget";
+
+/// A state, or a reason for one, that alerts; or a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlertState {
     State(State),
     Reason(Reason),
+    /// A budget that reaches a level.
+    Budget,
 }
 
 impl StringSetting for AlertState {
     const EXPECTED: &'static str =
-        "degraded, unreachable, or a reason such as \"stalled\", \"late\" or \"crashed\"";
+        "degraded, unreachable, a reason such as \"stalled\", \"late\" or \"crashed\", or budget";
 
     fn parse(text: &str) -> Option<Self> {
         let is_trouble = |state: &State| matches!(state, State::Degraded | State::Unreachable);
         let is_command = |reason: &Reason| {
             matches!(reason, Reason::Operator | Reason::Policy | Reason::Shutdown)
         };
+        if text == BUDGET {
+            return Some(Self::Budget);
+        }
         State::from_name(text).filter(is_trouble).map(Self::State).or_else(|| {
             Reason::from_name(text).filter(|reason| !is_command(reason)).map(Self::Reason)
         })
@@ -64,6 +72,7 @@ impl StringSetting for AlertState {
         match self {
             Self::State(state) => state.name().to_owned(),
             Self::Reason(reason) => reason.name().to_owned(),
+            Self::Budget => BUDGET.to_owned(),
         }
     }
 }
@@ -127,11 +136,12 @@ fn check_sink(
 }
 
 fn state_set(words: &[ConfigString<AlertState>]) -> StateSet {
-    let mut set = StateSet { states: Vec::new(), reasons: Vec::new() };
+    let mut set = StateSet { states: Vec::new(), reasons: Vec::new(), budgets: false };
     for word in words {
         match word.0 {
             AlertState::State(state) => set.states.push(state),
             AlertState::Reason(reason) => set.reasons.push(reason),
+            AlertState::Budget => set.budgets = true,
         }
     }
     set

@@ -17,6 +17,7 @@ use heartline_vocabulary::{Action, AgentRowId, BudgetResume, Reason};
 
 use crate::agent::Agent;
 use crate::agent_table::AgentIndex;
+use crate::alert::AlertEvent;
 use crate::budget_event::{BudgetEffect, BudgetEvent, NAMED_MAX};
 use crate::budget_rule::{BUDGETS_MAX, BudgetSetup, BudgetWindow, ReachedLevels};
 use crate::command::CommandRecord;
@@ -67,6 +68,7 @@ impl Fleet {
                 self.context.spending.risen.push((budget, AgentIndex(0)));
             }
         }
+        self.context.alert_events.push(AlertEvent::BudgetsBegun);
         self.judge_budgets(now);
         for budget in 0..self.context.spending.budgets.len() {
             self.resume_killed(budget, now);
@@ -78,6 +80,7 @@ impl Fleet {
         let at = usize::from(budget);
         if let Some(state) = self.context.spending.budgets.get_mut(at) {
             state.begin_window(window);
+            self.context.alert_events.push(AlertEvent::BudgetsBegun);
             self.resume_killed(at, now);
         }
     }
@@ -120,7 +123,7 @@ impl Fleet {
             step: agent.step.clone(),
             ..event_of(state, level, spent, agents, now)
         };
-        self.tell(budget, event, has_risen, now);
+        self.tell((budget, Some(index)), event, has_risen, now);
     }
 
     fn judge_shared(&mut self, budget: u16, now: MonoTime) {
@@ -153,17 +156,25 @@ impl Fleet {
             top: top.into_iter().map(|it| (it.agent, it.spent)).collect(),
             ..event_of(state, level, spent, agents, now)
         };
-        self.tell(budget, event, has_risen, now);
+        self.tell((budget, None), event, has_risen, now);
     }
 
     /// Tells an event, and kills the agents that it names.
-    fn tell(&mut self, budget: u16, event: BudgetEvent, has_risen: bool, now: MonoTime) {
+    fn tell(
+        &mut self,
+        (budget, index): (u16, Option<AgentIndex>),
+        event: BudgetEvent,
+        has_risen: bool,
+        now: MonoTime,
+    ) {
         if let BudgetEffect::Kills { agents, .. } = &event.effect {
             let (names, reason) = (agents.clone(), event.to_string());
             self.give_command(budget, Action::Kill, &names, &reason, now);
         }
         // A kill that could not be stored is given again, and told once.
         if has_risen || event.agent.is_none() {
+            let told = AlertEvent::BudgetReached { event: Box::new(event.clone()), index };
+            self.context.alert_events.push(told);
             self.context.outputs.push_back(Output::Budget(Box::new(event)));
         }
     }

@@ -65,10 +65,11 @@ pub fn incident(scope: ScopeKind) -> Incident {
         ScopeKind::Group => "prod",
         ScopeKind::Fleet | ScopeKind::Collector => "",
         ScopeKind::Sink => "ops-chat",
+        ScopeKind::Budget => "mail-day of mail.7",
     };
     let count = match scope {
         ScopeKind::Agent => 1,
-        ScopeKind::Sink => 0,
+        ScopeKind::Sink | ScopeKind::Budget => 0,
         _ => 5,
     };
     let members: Vec<_> = (0..count).map(|at| member(7 + at)).collect();
@@ -91,7 +92,14 @@ pub fn incident(scope: ScopeKind) -> Incident {
         acknowledged: None,
         outages: 0,
         merged_into: None,
-        remark: (scope == ScopeKind::Sink).then(|| "HTTP 404: no_service".to_owned()),
+        remark: match scope {
+            ScopeKind::Sink => Some("HTTP 404: no_service".to_owned()),
+            ScopeKind::Budget => Some(
+                "$50.00 of $50.00 a day (100 %); step \"fetch\"; resumes at 2026-11-28 00:00 UTC"
+                    .to_owned(),
+            ),
+            _ => None,
+        },
     }
 }
 
@@ -123,5 +131,9 @@ fn end(incident: &mut Incident) {
     for (member, lasted_ms) in incident.members.iter_mut().zip((1..).map(|it| it * 60_000)) {
         member.status = AgentStatus::HEALTHY;
         member.lasted_ms = Some(lasted_ms);
+    }
+    if incident.scope.kind == ScopeKind::Budget {
+        let why = "less than its first level is used: a window has begun, or the limit was raised";
+        incident.remark = Some(why.to_owned());
     }
 }

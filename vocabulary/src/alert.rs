@@ -100,6 +100,8 @@ named! {
         Collector = "collector",
         /// A sink that takes no notices.
         Sink = "sink",
+        /// A budget that has reached a level.
+        Budget = "budget",
     }
 }
 

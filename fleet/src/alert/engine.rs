@@ -53,14 +53,23 @@ impl AlertEngine {
 
     /// Takes in what happened, and what has become due.
     pub(crate) fn handle(&mut self, events: Vec<AlertEvent>, world: &World<'_>, now: MonoTime) {
+        let mut budgets_change = false;
         for event in events {
+            budgets_change |= event.can_end_budget_incidents();
             match event {
                 AlertEvent::Transition { index, from, to, at } if is_trouble(to) => {
                     self.on_trouble(world, index, (from, to), at, now);
                 }
                 AlertEvent::Transition { index, to, at, .. } => self.on_well(index, to, at),
                 AlertEvent::Forgotten { index, id, at } => self.on_forgotten(index, id, at),
+                AlertEvent::BudgetReached { event, index } => {
+                    self.on_budget(&event, index, world, now);
+                }
+                AlertEvent::BudgetsBegun => {}
             }
+        }
+        if budgets_change {
+            self.end_budget_incidents(world, now);
         }
         self.end_recoveries(now);
         self.expire_silences(world, now);
@@ -167,7 +176,7 @@ impl AlertEngine {
         let outages = penalty.outages;
         if let Some(incident) = self.incidents.get_mut(&id) {
             if incident.flapping.is_none() && has_begun {
-                incident.flapping_news = Some(NoticeKind::Flapping);
+                incident.news = Some(NoticeKind::Flapping);
             }
             incident.flapping = Some(outages);
             incident.is_dirty = true;

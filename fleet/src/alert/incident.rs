@@ -33,12 +33,12 @@ pub struct Incident {
     pub merged_into: Option<IncidentId>,
     /// Of an incident that flaps: how often its agent fell into trouble since it was last at rest.
     pub flapping: Option<u32>,
-    /// What is wrong with a sink.
+    /// What is wrong with a sink, or what was used of a budget.
     pub remark: Option<Box<str>>,
     /// Routes that a member has taken.
     pub(crate) routes: BTreeSet<usize>,
-    /// It began to flap, or has come to rest, and nobody was told yet.
-    pub(crate) flapping_news: Option<NoticeKind>,
+    /// It began to flap, or has come to rest, or its budget has reached a level, and nobody was told yet.
+    pub(crate) news: Option<NoticeKind>,
     /// When it was last recorded, and whether it changed since.
     pub(crate) recorded_at: MonoTime,
     pub(crate) is_dirty: bool,
@@ -110,7 +110,7 @@ impl Incident {
             flapping: None,
             remark: None,
             routes: BTreeSet::new(),
-            flapping_news: None,
+            news: None,
             recorded_at: MonoTime::NEVER_YET,
             is_dirty: true,
             due: MonoTime::NEVER,
@@ -124,7 +124,7 @@ impl Incident {
         let fresh = Self::new(self.id, self.scope.clone(), self.interval, begun);
         Self {
             routes: fresh.routes,
-            flapping_news: fresh.flapping_news,
+            news: fresh.news,
             recorded_at: fresh.recorded_at,
             is_dirty: fresh.is_dirty,
             due: fresh.due,

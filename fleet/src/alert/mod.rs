@@ -10,10 +10,13 @@
 //!    route's hold, again where it becomes worse or larger, as reminders until somebody acknowledges it, and when
 //!    it is over. What is beyond the ceiling of a sink goes into a list (`storm.rs`, `digest.rs`).
 //!
+//! A budget that reaches a level is an incident without members (`budget.rs`).
+//!
 //! Incidents are recorded as they change, and notices are rows in the same batch as the transition that they tell
 //! of, so that both are durable together. After a start it goes on by levels: whatever is in trouble and in no
 //! incident is taken in.
 
+mod budget;
 mod cause_interval;
 mod digest;
 mod engine;
@@ -34,6 +37,7 @@ mod trouble;
 use heartline_vocabulary::{AgentRowId, AgentStatus};
 
 use crate::agent_table::{AgentIndex, AgentTable};
+use crate::budget_event::BudgetEvent;
 use crate::context::HandlerContext;
 use crate::time::MonoTime;
 
@@ -49,13 +53,17 @@ pub use rules::{
 };
 pub use scope::Scope;
 
-/// Something that happened to an agent.
-#[derive(Clone, Copy, Debug)]
+/// Something that happened to an agent, or with a budget.
+#[derive(Clone, Debug)]
 pub(crate) enum AlertEvent {
     /// Its status changed.
     Transition { index: AgentIndex, from: AgentStatus, to: AgentStatus, at: MonoTime },
     /// It was forgotten.
     Forgotten { index: AgentIndex, id: AgentRowId, at: MonoTime },
+    /// A budget has reached a level; `index`: its agent, of a budget for each.
+    BudgetReached { event: Box<BudgetEvent>, index: Option<AgentIndex> },
+    /// A window of a budget has begun, or other budgets were set.
+    BudgetsBegun,
 }
 
 /// The fleet, as alerts are judged by it.

@@ -62,7 +62,11 @@ impl Population {
             ScopeKind::Host => self.hosts.get(&scope.name),
             ScopeKind::Group => self.groups.get(&scope.name),
             ScopeKind::Dependency => self.dependants.get(&scope.name),
-            ScopeKind::Agent | ScopeKind::Fleet | ScopeKind::Collector | ScopeKind::Sink => None,
+            ScopeKind::Agent
+            | ScopeKind::Fleet
+            | ScopeKind::Collector
+            | ScopeKind::Sink
+            | ScopeKind::Budget => None,
         }
     }
 }

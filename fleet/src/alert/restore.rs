@@ -37,6 +37,7 @@ impl AlertEngine {
             self.begin_members(id, &by_id, now);
         }
         self.end_removed_sinks(now);
+        self.end_budget_incidents(world, now);
         self.take_in_trouble(world, now);
         self.reroute_all(world, now);
     }

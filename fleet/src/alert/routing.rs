@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use heartline_vocabulary::{AgentStatus, IncidentId, ScopeKind};
+use heartline_vocabulary::{AgentStatus, IncidentId, ScopeKind, Severity};
 
 use super::World;
 use super::engine::AlertEngine;
@@ -43,6 +43,10 @@ impl AlertEngine {
         for id in ids {
             let Some(incident) = self.incidents.get_mut(&id) else { continue };
             incident.routes.clear();
+            if incident.scope.kind == ScopeKind::Budget {
+                self.route_budget(id, world);
+            }
+            let Some(incident) = self.incidents.get(&id) else { continue };
             let in_trouble = incident.members.values().filter(|member| member.left.is_none());
             let members: Vec<_> =
                 in_trouble.filter_map(|member| Some((member.index?, member.status))).collect();
@@ -68,14 +72,20 @@ impl AlertEngine {
         incident: &Incident,
         world: &World<'_>,
     ) -> Option<MonoTime> {
-        if self.silences.is_empty() || incident.in_trouble == 0 {
+        if self.silences.is_empty() {
+            return None;
+        }
+        let until = || self.silences.iter().map(|silence| silence.until).min();
+        if incident.scope.kind == ScopeKind::Budget {
+            return self.is_budget_silenced(&incident.scope, world).then(until).flatten();
+        }
+        if incident.in_trouble == 0 {
             return None;
         }
         let mut in_trouble = incident.members.values().filter(|member| member.left.is_none());
         let all = in_trouble.all(|member| {
             member.index.is_some_and(|it| is_silenced(&self.silences, world, it, member.status))
         });
-        let until = || self.silences.iter().map(|silence| silence.until).min();
         all.then(until).flatten()
     }
 }
@@ -88,15 +98,19 @@ pub(super) fn duties<'a>(
 ) -> BTreeMap<&'a str, Duty<'a>> {
     let mut duties: BTreeMap<&str, Duty<'a>> = BTreeMap::new();
     let is_sink = incident.scope.kind == ScopeKind::Sink;
+    // Both are as they are told at once: they don't come and go.
+    let is_certain = is_sink || incident.scope.kind == ScopeKind::Budget;
+    let wants_somebody =
+        incident.scope.kind != ScopeKind::Budget || incident.severity == Severity::Critical;
     for (number, route) in routes.enumerate() {
         if !is_sink && !incident.routes.contains(&number) {
             continue;
         }
         for sink in route.sinks.iter().filter(|it| !is_sink || ***it != *incident.scope.name) {
             let duty = Duty {
-                hold: if is_sink { Duration::ZERO } else { route.hold },
-                repeat: route.repeat,
-                escalation: route.escalation.as_ref(),
+                hold: if is_certain { Duration::ZERO } else { route.hold },
+                repeat: route.repeat.filter(|_| wants_somebody),
+                escalation: route.escalation.as_ref().filter(|_| wants_somebody),
             };
             let known = duties.entry(sink).or_insert(duty);
             known.hold = known.hold.min(duty.hold);
@@ -107,7 +121,7 @@ pub(super) fn duties<'a>(
     duties
 }
 
-fn is_silenced(
+pub(super) fn is_silenced(
     silences: &[Silence],
     world: &World<'_>,
     index: AgentIndex,

@@ -100,6 +100,8 @@ pub struct SinkTraits {
 pub struct StateSet {
     pub states: Vec<State>,
     pub reasons: Vec<Reason>,
+    /// Budgets that reach a level.
+    pub budgets: bool,
 }
 
 impl Default for StateSet {
@@ -117,6 +119,7 @@ impl Default for StateSet {
                 Reason::Conflict,
                 Reason::Blocked,
             ],
+            budgets: true,
         }
     }
 }
@@ -161,9 +164,23 @@ impl AlertRules {
         identity: Option<&Identity>,
         status: AgentStatus,
     ) -> Vec<usize> {
+        self.taken(|route| route.matches(agent, identity, status))
+    }
+
+    /// Returns the numbers of the routes that a budget takes for one of its agents, which is in `status`.
+    pub(crate) fn budget_routes_of(
+        &self,
+        agent: &str,
+        identity: Option<&Identity>,
+        status: AgentStatus,
+    ) -> Vec<usize> {
+        self.taken(|route| route.states.budgets && route.filter.matches(agent, identity, status))
+    }
+
+    fn taken(&self, matches: impl Fn(&AlertRoute) -> bool) -> Vec<usize> {
         let mut taken = Vec::new();
         for (number, route) in self.routes.iter().enumerate() {
-            if route.matches(agent, identity, status) {
+            if matches(route) {
                 taken.push(number);
                 if route.is_last {
                     break;

@@ -3,7 +3,8 @@
 //! For each sink of the routes that the incident's members take, first match wins:
 //! 1. never told: when the route's hold has passed since the trouble began (*opened*, or *flapping*); beyond the
 //!    ceiling of the sink in the next list instead;
-//! 2. the incident began to flap, or came to rest: *flapping*, *settled*; while it flaps, nothing else;
+//! 2. the incident began to flap, or came to rest: *flapping*, *settled*; while it flaps, nothing else; or its budget
+//!    has reached the next level: *updated*;
 //! 3. it is worse than it was told, or has twice as many members: *updated*;
 //! 4. other members, and the last notice is `update_every` old: *updated*;
 //! 5. nobody has acknowledged it: *escalated* to the route's second sinks, once; a *reminder* every `repeat`. Not to
@@ -90,7 +91,7 @@ impl AlertEngine {
             return plan;
         }
         self.settle(incident, &mut plan, now);
-        let news = incident.flapping_news.take();
+        let news = incident.news.take();
         let rules = &self.rules;
         for (sink, duty) in duties(incident, rules.routes.iter()) {
             let traits = rules.sinks.get(sink).copied().unwrap_or_default();
@@ -164,7 +165,7 @@ impl AlertEngine {
             }
             (penalty.is_flapping, penalty.outages) = (false, 0);
             incident.flapping = None;
-            incident.flapping_news = Some(NoticeKind::Settled);
+            incident.news = Some(NoticeKind::Settled);
             incident.is_dirty = true;
         }
     }

@@ -1,5 +1,6 @@
 //! Alerts, a scenario each: a fleet of agents that beat, what befalls them, and the notices that must follow.
 
+mod budgets;
 mod dependencies;
 mod flapping;
 mod grouping;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use heartline_fleet::{
-    AgentFilter, AgentMessage, AlertInput, AlertRoute, AlertRules, CommandRequest, Fleet,
-    FleetConfig, ForgetRequest, HistoryDbRow, Incident, Input, MonoTime, OutgoingNotice, Output,
-    RestoredAgent, RestoredSession, ReturnAddress, Silence, SinkTraits, StateSet, WriteTicket,
+    AgentFilter, AgentMessage, AlertInput, AlertRoute, AlertRules, BudgetRule, BudgetSetup,
+    BudgetWindow, CommandRequest, Fleet, FleetConfig, ForgetRequest, HistoryDbRow, Incident, Input,
+    MonoTime, OutgoingNotice, Output, ReachedLevels, RestoredAgent, RestoredSession, ReturnAddress,
+    Silence, SinkTraits, StateSet, WriteTicket,
 };
-use heartline_protocol::body::IdentityView;
+use heartline_protocol::body::{IdentityView, SegmentView};
 use heartline_protocol::wire::UntrustedText;
 use heartline_protocol::{Beat, Body, Goodbye};
 use heartline_vocabulary::text::glob_matches;
@@ -43,6 +44,8 @@ pub(crate) struct TestAgent {
     session: u64,
     sequence: u64,
     is_lost: bool,
+    /// Segments of work so far.
+    segments: u64,
     /// Since when its task makes no progress.
     stalled: Option<MonoTime>,
 }
@@ -57,6 +60,7 @@ impl TestAgent {
             session: 1,
             sequence: 0,
             is_lost: false,
+            segments: 0,
             stalled: None,
         }
     }
@@ -200,6 +204,39 @@ impl World {
         self.send(name, Body::Beat(beat));
     }
 
+    /// Lets an agent beat with tasks that have ended, which are durable at once.
+    pub(crate) fn work(&mut self, name: &'static str, tasks: u64) {
+        let agent = self.agents.get_mut(name).expect("known");
+        agent.sequence += 1;
+        agent.segments += 1;
+        let segment = SegmentView { number: agent.segments, ok: tasks, ..SegmentView::default() };
+        let interval_ms = agent.interval_ms;
+        let beat = Beat { interval_ms, segment: Some(segment), ..Beat::default() };
+        self.send(name, Body::Beat(beat));
+        let ticket = WriteTicket(u64::MAX);
+        self.handle(Input::HistoryCommitted { ticket, known: Vec::new() });
+        self.handle(Input::ControlCommitted { ticket });
+    }
+
+    /// Sets budgets, whose windows begin now.
+    pub(crate) fn budgets(&mut self, rules: &[BudgetRule]) {
+        let window = self.window(0);
+        let budgets = rules.iter().map(|rule| (rule.clone(), window.clone())).collect();
+        let setup = BudgetSetup { budgets, bases: Vec::new(), reached: ReachedLevels::Told };
+        self.handle(Input::Budgets(Box::new(setup)));
+    }
+
+    /// Begins the next window of the first budget.
+    pub(crate) fn next_window(&mut self) {
+        let window = self.window(1);
+        self.handle(Input::BudgetWindow { budget: 0, window });
+        self.handle(Input::ControlCommitted { ticket: WriteTicket(u64::MAX) });
+    }
+
+    fn window(&self, number: i64) -> BudgetWindow {
+        BudgetWindow { begins: self.now, from_ms: number, to_ms: number + 1, ends: "18:00".into() }
+    }
+
     fn send(&mut self, name: &'static str, body: Body<'_>) {
         let agent = &self.agents[name];
         let message = AgentMessage {
@@ -276,17 +313,26 @@ impl World {
 
     /// Kills an agent by an operator's command, durably.
     pub(crate) fn kill(&mut self, name: &str) {
+        self.command(Action::Kill, name);
+    }
+
+    /// Resumes an agent by an operator's command, durably.
+    pub(crate) fn resume(&mut self, name: &str) {
+        self.command(Action::Resume, name);
+    }
+
+    fn command(&mut self, action: Action, name: &str) {
         self.commands += 1;
         self.handle(Input::Command(CommandRequest {
             request_id: self.commands,
-            action: Action::Kill,
+            action,
             cause: Reason::Operator,
             agents: vec![name.to_owned()],
             reason: "over budget".into(),
             by: "ops@desk".into(),
             expect: None,
         }));
-        self.handle(Input::ControlCommitted { ticket: WriteTicket(self.commands) });
+        self.handle(Input::ControlCommitted { ticket: WriteTicket(u64::MAX) });
     }
 
     pub(crate) fn forget(&mut self, name: &str) {
@@ -384,5 +430,5 @@ fn status_text(status: AgentStatus) -> String {
 
 /// Returns a set of one state and reason.
 pub(crate) fn only(states: &[State], reasons: &[Reason]) -> StateSet {
-    StateSet { states: states.to_vec(), reasons: reasons.to_vec() }
+    StateSet { states: states.to_vec(), reasons: reasons.to_vec(), budgets: false }
 }

@@ -164,6 +164,7 @@ fn labels(incident: &Incident, label: &CollectorLabel) -> Labels {
         ScopeKind::Fleet => "HeartlineFleet",
         ScopeKind::Collector => "HeartlineCollector",
         ScopeKind::Sink => "HeartlineSink",
+        ScopeKind::Budget => "HeartlineBudget",
     };
     let host = match incident.scope.kind {
         ScopeKind::Host => Some(name.clone()),

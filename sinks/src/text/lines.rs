@@ -44,7 +44,8 @@ pub(super) fn of(
         add("Scope", how_far(incident).filter(|_| !is_over));
         // Of a sink that works again, it is what was wrong.
         let is_old = is_over && incident.scope.kind == ScopeKind::Sink;
-        add("Note", incident.remark.as_deref().filter(|_| !is_old).map(clean));
+        let is_said = is_old || incident.scope.kind == ScopeKind::Budget;
+        add("Note", incident.remark.as_deref().filter(|_| !is_said).map(clean));
         add(
             "Ack",
             incident
@@ -83,6 +84,7 @@ pub(super) fn see(notice: &Notice, label: &CollectorLabel) -> String {
     match incident.scope.kind {
         _ if notice.kind == NoticeKind::Digest => label.command("alerts"),
         ScopeKind::Agent if is_plain(name) => label.command(&format!("agent {name}")),
+        ScopeKind::Budget => label.command("budgets"),
         _ => label.command(&format!("incidents {}", incident.id)),
     }
 }
@@ -98,8 +100,10 @@ fn why(incident: &Incident, times: Times<'_>) -> Option<String> {
         parts.extend(member.last_beat_ms.map(|it| format!("last beat {}", times.at(it))));
         return Some(parts.join("; "));
     }
-    if incident.scope.kind == ScopeKind::Sink {
-        return None;
+    match incident.scope.kind {
+        ScopeKind::Sink => return None,
+        ScopeKind::Budget => return incident.remark.as_deref().map(clean),
+        _ => {}
     }
     let lost = times.span(incident.cause_from_ms, incident.cause_to_ms);
     Some(format!("lost between {}", lost.replace('–', " and ")))
@@ -110,8 +114,10 @@ fn outcome(incident: &Incident) -> Option<String> {
     if is_of_agent(incident) {
         return Some(format!("now {}", words::status_word(incident.members.first()?.status)));
     }
-    if incident.scope.kind == ScopeKind::Sink {
-        return Some("it takes notices again".to_owned());
+    match incident.scope.kind {
+        ScopeKind::Sink => return Some("it takes notices again".to_owned()),
+        ScopeKind::Budget => return incident.remark.as_deref().map(clean),
+        _ => {}
     }
     let is_well = |it: &&IncidentMember| it.status.state == State::Healthy;
     let longest = incident.members.iter().max_by_key(|it| it.lasted_ms);
@@ -151,7 +157,7 @@ fn how_far(incident: &Incident) -> Option<String> {
                 member.host.as_deref().map_or("here".to_owned(), |it| format!("on {}", clean(it)));
             Some(format!("only this one of {} {place}", counts.of))
         }
-        ScopeKind::Agent | ScopeKind::Sink => None,
+        ScopeKind::Agent | ScopeKind::Sink | ScopeKind::Budget => None,
         ScopeKind::Collector => {
             Some("the agents may be well: the collector did not hear them".to_owned())
         }

@@ -100,6 +100,7 @@ fn subject(notice: &Notice) -> String {
         (NoticeKind::Test, _) => return "Heartline: test of this sink".to_owned(),
         (_, ScopeKind::Agent) => word,
         (_, ScopeKind::Sink) => "broken".to_owned(),
+        (_, ScopeKind::Budget) => "near its limit or beyond".to_owned(),
         (_, ScopeKind::Collector) => "fleet silent".to_owned(),
         _ => format!("agents {word}"),
     };

@@ -34,6 +34,7 @@ pub(crate) fn scope(incident: &Incident) -> String {
         ScopeKind::Fleet => "the fleet".to_owned(),
         ScopeKind::Collector => "the collector or its network".to_owned(),
         ScopeKind::Sink => format!("sink {name}"),
+        ScopeKind::Budget => format!("budget {name}"),
     }
 }
 
@@ -43,6 +44,11 @@ pub(crate) fn trouble(incident: &Incident) -> String {
     match incident.scope.kind {
         ScopeKind::Agent => incident.members.first().map_or(word, |it| status_word(it.status)),
         ScopeKind::Sink => "takes no notices".to_owned(),
+        // Its sums; the rest is in the lines.
+        ScopeKind::Budget => {
+            let remark = incident.remark.as_deref().unwrap_or("near its limit");
+            clean(remark.split(';').next().unwrap_or(remark))
+        }
         ScopeKind::Collector => {
             format!("{} silent at once", agents(incident.counts))
         }
@@ -69,5 +75,5 @@ pub(crate) fn member(member: &IncidentMember) -> String {
 
 /// Returns whether an incident is told with its members in a list.
 pub(crate) fn lists_members(incident: &Incident) -> bool {
-    !matches!(incident.scope.kind, ScopeKind::Agent | ScopeKind::Sink)
+    !matches!(incident.scope.kind, ScopeKind::Agent | ScopeKind::Sink | ScopeKind::Budget)
 }

@@ -385,7 +385,7 @@ fn budget_field(state: &AppState, budget: &AgentBudget) -> DetailField {
     }
     value += &match is_lifted {
         true => format!("  lifted until {}", terms.ends),
-        false => format!("  {} at 100 %", terms.consequence()),
+        false => format!("  at 100 %: {}", terms.consequence()),
     };
     value += &format!("  ({})", terms.name);
     DetailField { placement: FieldPlacement::OwnLine, ..styled_field("", role, value) }

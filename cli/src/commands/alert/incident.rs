@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use heartline_operator::message::{
-    AlertQuery, AlertReport, IncidentReport, IncidentScope, NoticeReport,
+    AlertQuery, AlertReport, Incident, IncidentReport, IncidentScope, NoticeReport,
 };
 use heartline_operator::{json, text};
 use heartline_vocabulary::{AgentStatus, DeliveryState, ScopeKind};
@@ -67,7 +67,7 @@ pub(super) fn print_all(report: &AlertReport, console: &mut Console) -> Result<(
         table.push(&[
             incident.id.to_string(),
             incident.severity.name().to_owned(),
-            format!("{}: {}", scope_text(&incident.scope), status_text(incident.worst)),
+            what_text(incident),
             format!("{}{}", text::timestamp_s(incident.opened_ms), ended.unwrap_or_default()),
             format!("{} of {}", counts.in_trouble, counts.total),
             or_dash(&told.join(", ")).to_owned(),
@@ -94,7 +94,7 @@ fn print_one(report: &IncidentReport, console: &mut Console) -> Result<(), CliEr
     let IncidentReport { incident, notices } = report;
     let mut lines = vec![
         format!("incident   {} ({})", incident.id, incident.severity.name()),
-        format!("what       {}: {}", scope_text(&incident.scope), status_text(incident.worst)),
+        format!("what       {}", what_text(incident)),
         format!("since      {}", text::timestamp_s(incident.opened_ms)),
         format!(
             "cause      between {} and {}",
@@ -136,6 +136,15 @@ fn print_one(report: &IncidentReport, console: &mut Console) -> Result<(), CliEr
     }
     console.print(&lines.join("\n"))?;
     Ok(())
+}
+
+/// Returns what an incident is about and what is wrong: of a sink and a budget, its remark.
+fn what_text(incident: &Incident) -> String {
+    let trouble = match (incident.scope.kind, &incident.remark) {
+        (ScopeKind::Sink | ScopeKind::Budget, Some(remark)) => remark.clone(),
+        _ => status_text(incident.worst),
+    };
+    format!("{}: {trouble}", scope_text(&incident.scope))
 }
 
 fn scope_text(scope: &IncidentScope) -> String {
