@@ -16,6 +16,7 @@ use crate::value::{
     AgentPattern, ConfigString, DurationSetting, FailingRate, FailureCount, IntervalFactor,
     RestartCount,
 };
+use crate::watchdog::WatchdogSection;
 
 /// What a collector runs with.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +33,7 @@ pub struct Config {
     pub registration: RegistrationLimits,
     pub access: AccessLists,
     pub alerts: AlertsConfig,
+    pub watchdog: WatchdogSection,
 }
 
 /// How long history is kept. Totals, desired states and tokens stay for as long as their agents.
@@ -108,6 +110,7 @@ impl Config {
             sink: self.alerts.sinks.clone(),
             route: self.alerts.routes.clone(),
             window: self.alerts.windows.clone(),
+            watchdog: self.watchdog.in_force(),
             tui: None,
             keys: None,
         }

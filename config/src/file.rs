@@ -19,6 +19,7 @@ use crate::route::RouteSection;
 use crate::sink::SinkSection;
 use crate::text::{ConfigError, ConfigText};
 use crate::value::{ConfigString, DurationSetting, StringSetting as _, UserOrGroup};
+use crate::watchdog::WatchdogSection;
 use crate::window::WindowSection;
 
 /// Where agents send to unless something else is set.
@@ -59,6 +60,8 @@ pub struct ConfigFile<T = Table, K = Table> {
     pub route: Vec<RouteSection>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub window: Vec<WindowSection>,
+    #[serde(default, skip_serializing_if = "WatchdogSection::is_empty")]
+    pub watchdog: WatchdogSection,
     pub tui: Option<T>,
     pub keys: Option<K>,
 }
@@ -129,6 +132,7 @@ impl<T: DeserializeOwned, K: DeserializeOwned> ConfigFile<T, K> {
         let fleet = file.health.limits(HealthThresholds::default());
         file.agent.iter().try_for_each(|agent| agent.health().check(fleet, text))?;
         file.alerts().check(text)?;
+        file.watchdog.check(text)?;
         Ok(file)
     }
 }
@@ -197,6 +201,7 @@ impl<T, K> ConfigFile<T, K> {
             },
             access: self.access.clone(),
             alerts: self.alerts(),
+            watchdog: self.watchdog.clone(),
         }
     }
 }

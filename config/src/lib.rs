@@ -21,6 +21,7 @@ mod sink;
 mod sink_value;
 mod text;
 mod value;
+mod watchdog;
 mod window;
 
 pub use alert_filter::AlertFilter;
@@ -39,4 +40,5 @@ pub use value::{
     AgentPattern, ConfigString, DurationSetting, FailingRate, FailureCount, IntervalFactor,
     RestartCount, StringSetting, UserOrGroup, parse_address,
 };
+pub use watchdog::{WatchdogConfig, WatchdogSection};
 pub use window::{TimeOfDay, WindowDay, WindowSection, WindowSpan, ZoneName};

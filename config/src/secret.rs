@@ -32,14 +32,14 @@ pub enum SecretSource {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     #[error(
-        "can't read {path}, the {setting} of sink {sink:?}: {source}; the collector's user must be \
-         able to read it"
+        "can't read {path}, the {setting} of {owner}: {source}; the collector's user must be able to \
+         read it"
     )]
-    Unreadable { sink: String, setting: &'static str, path: PathBuf, source: io::Error },
-    #[error("the environment variable {variable}, the {setting} of sink {sink:?}, is not set")]
-    Unset { sink: String, setting: &'static str, variable: String },
-    #[error("{place}, the {setting} of sink {sink:?}: expected {expected}")]
-    Malformed { sink: String, setting: &'static str, place: String, expected: &'static str },
+    Unreadable { owner: String, setting: &'static str, path: PathBuf, source: io::Error },
+    #[error("the environment variable {variable}, the {setting} of {owner}, is not set")]
+    Unset { owner: String, setting: &'static str, variable: String },
+    #[error("{place}, the {setting} of {owner}: expected {expected}")]
+    Malformed { owner: String, setting: &'static str, place: String, expected: &'static str },
 }
 
 impl Secret {
@@ -65,18 +65,18 @@ impl fmt::Debug for Secret {
 }
 
 impl SecretSource {
-    /// Reads the secret for this setting of a sink, without the blanks around it.
+    /// Reads the secret for this setting of its owner, such as `sink "ops"`, without the blanks around it.
     ///
     /// # Errors
     /// [`SecretError`].
     pub(crate) fn read(
         &self,
-        sink: &str,
+        owner: &str,
         setting: &'static str,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Secret, SecretError> {
         let malformed = |expected| SecretError::Malformed {
-            sink: sink.to_owned(),
+            owner: owner.to_owned(),
             setting,
             place: self.to_string(),
             expected,
@@ -87,7 +87,7 @@ impl SecretSource {
                 let mut bytes = Vec::new();
                 let read = |file: File| file.take(LENGTH_MAX + 1).read_to_end(&mut bytes);
                 File::open(path).and_then(read).map_err(|source| SecretError::Unreadable {
-                    sink: sink.to_owned(),
+                    owner: owner.to_owned(),
                     setting,
                     path: path.clone(),
                     source,
@@ -96,7 +96,7 @@ impl SecretSource {
             }
             Self::Variable(name) => variable(name)
                 .ok_or_else(|| SecretError::Unset {
-                    sink: sink.to_owned(),
+                    owner: owner.to_owned(),
                     setting,
                     variable: name.clone(),
                 })?
@@ -172,7 +172,7 @@ mod tests {
         let path = dir.path().join("key");
         let read = |source: &SecretSource| {
             let variable = |name: &str| (name == "KEY").then(|| OsString::from(" v \n"));
-            source.read("ops", "key", variable)
+            source.read("sink \"ops\"", "key", variable)
         };
         let file = SecretSource::File(path.clone());
         let error = |source: &SecretSource| read(source).unwrap_err().to_string();

@@ -283,8 +283,9 @@ impl SinkSection {
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<SinkConfig, SecretError> {
         let name = self.name.get_ref().0.0.clone();
+        let owner = format!("sink {name:?}");
         let read = |setting, source: Option<SecretSource>| match source {
-            Some(source) => source.read(&name, setting, &variable).map(Some),
+            Some(source) => source.read(&owner, setting, &variable).map(Some),
             None => Ok(None),
         };
         let url = source(self.url.as_ref(), self.url_file.as_ref(), self.url_env.as_ref());
@@ -293,7 +294,7 @@ impl SinkSection {
         if url.as_ref().is_some_and(|it| !is_url(it.expose())) {
             let expected = "a URL that begins with https:// or http://";
             return Err(SecretError::Malformed {
-                sink: name.clone(),
+                owner: owner.clone(),
                 setting: "url",
                 place: url_place,
                 expected,
@@ -365,7 +366,7 @@ impl SinkSection {
     }
 }
 
-fn source(
+pub(crate) fn source(
     inline: Option<&Spanned<ConfigString<UrlText>>>,
     file: Option<&Spanned<ConfigString<PathBuf>>>,
     variable: Option<&Spanned<ConfigString<PlainText>>>,
