@@ -48,6 +48,13 @@ impl WallClockAnchor {
         if read.offset_ms.abs_diff(self.offset_ms) > ROUNDING_MS { read } else { self }
     }
 
+    /// Returns by how many milliseconds the wall clock was set since an earlier anchor; `None`: it was not, or by so
+    /// little that it is not told.
+    pub fn step_since(self, earlier: Self) -> Option<i64> {
+        let by_ms = self.offset_ms.saturating_sub(earlier.offset_ms);
+        (by_ms.unsigned_abs() >= TOLD_STEP_MS).then_some(by_ms)
+    }
+
     /// Creates an anchor at which `mono` is `wall_ms` of Unix time.
     pub fn new(mono: MonoTime, wall_ms: i64) -> Self {
         Self { offset_ms: wall_ms - mono.nanos().div_euclid(1_000_000) }

@@ -16,7 +16,7 @@ use rustix::fs::Mode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::alert::{AlertDesk, OutboxLog, SinkSetupError};
+use crate::alert::{AlertDesk, OutboxLog, SinkSetupError, WatchdogSetupError, watchdog_pinger};
 use crate::budget_window::read_setup;
 use crate::clock::{self, WallClockAnchor};
 use crate::descriptors::raise_descriptor_limit;
@@ -51,6 +51,9 @@ pub enum RunError {
     /// Alerts can't be sent as the config file says.
     #[error(transparent)]
     Sinks(#[from] SinkSetupError),
+    /// The watchdog can't be pinged as the config file says.
+    #[error(transparent)]
+    Watchdog(#[from] WatchdogSetupError),
     /// The databases can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -78,6 +81,7 @@ impl RunError {
             Self::Store(error) => error.exit_code(),
             Self::Keys(error) => error.exit_code(),
             Self::Sinks(SinkSetupError::Secret(_) | SinkSetupError::Sink(_)) => 2,
+            Self::Watchdog(error) => error.exit_code(),
             _ => 3,
         }
     }
@@ -119,6 +123,7 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
     let (store, mut restored) = Store::open(&store_config, anchor, sinks)?;
     let label = collector_label(&restored);
     let prepared = desk.prepare(&label, &config.alerts)?;
+    let pinger = watchdog_pinger(&config.watchdog)?;
     desk.restore(
         std::mem::take(&mut restored.alerts.pending),
         std::mem::take(&mut restored.alerts.silences),
@@ -170,6 +175,8 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
     desk.apply_silences(&driver_handle, clock::wall_ms());
     let open = driver_handle.send_request(DriverRequest::Incidents);
     desk.start(prepared, &log, &open.blocking_recv().unwrap_or_default())?;
+    driver_handle.send(DriverRequest::Workers(desk.pulses()));
+    driver_handle.send(DriverRequest::Watchdog(pinger));
     // Whoever started this may not read it.
     let (ctl_path, view_path) = (ctl_path.display(), view_path.display());
     let mut stdout = std::io::stdout();
@@ -304,6 +311,7 @@ impl Reconfiguration<'_> {
     async fn take_over(&self, handle: &DriverHandle) -> Result<(), ReconfigurationError> {
         let config = (self.reload)()?;
         let prepared = self.desk.prepare(self.label, &config.alerts)?;
+        let pinger = watchdog_pinger(&config.watchdog)?;
         let settings = config.budgets.clone();
         let setup = self.readers.read(move |reader| {
             let (anchor, reached) = (WallClockAnchor::read(), ReachedLevels::Untold);
@@ -320,6 +328,8 @@ impl Reconfiguration<'_> {
         // Sinks that hang must not hold up operators.
         let started = tokio::task::spawn_blocking(move || desk.start(prepared, &log, &open)).await;
         started.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        handle.send(DriverRequest::Workers(self.desk.pulses()));
+        handle.send(DriverRequest::Watchdog(pinger));
         self.desk.apply_silences(handle, clock::wall_ms());
         Ok(())
     }
@@ -332,6 +342,8 @@ enum ReconfigurationError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Sinks(#[from] SinkSetupError),
+    #[error(transparent)]
+    Watchdog(#[from] WatchdogSetupError),
     #[error("can't read what was spent of budgets: {0}")]
     Spent(#[from] ReadError),
 }

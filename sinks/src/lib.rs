@@ -7,6 +7,9 @@
 //! A [`SinkWorker`] owns a sink on a thread of its own: it sends what is pending in order and at least
 //! once, merges what has become stale, and tells its [`DeliveryLog`] of each attempt before it is made.
 //!
+//! A [`Pinger`] tells a watchdog that the collector judges agents, or that it doubts itself; each ping is granted by
+//! whoever judges.
+//!
 //! What a message says is made in one place, and cut for each format from the same lines. Whatever agents
 //! and servers say is scrubbed and cut there. Formats are pure; only the HTTP client, mail and command do
 //! I/O.
@@ -18,6 +21,8 @@ mod format;
 mod http;
 mod label;
 mod mail;
+mod ping;
+mod pulse;
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;
 mod sink;
@@ -29,7 +34,9 @@ pub use format::WebhookSecretError;
 pub use http::TrustError;
 pub use label::CollectorLabel;
 pub use mail::MailError;
-pub use sink::{Sink, SinkError};
+pub use ping::{Ping, PingRefusal, PingReport, Pinger, PingerError};
+pub use pulse::WorkerPulse;
+pub use sink::{LifeSign, Sink, SinkError};
 pub use worker::{
     AttemptPermission, DeliveryLog, DeliveryRecord, PENDING_MAX, PendingNotice, SinkHealth,
     SinkStatus, SinkWorker, WorkerStart,

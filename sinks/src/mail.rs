@@ -24,9 +24,9 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{Address, SmtpTransport, Transport as _};
 
 use crate::http::TrustedRoots;
-use crate::sink::StopFlag;
+use crate::sink::begin_request;
 use crate::text::{Message, TextFormat, clean_to, cut, verbatim};
-use crate::{Arrival, CollectorLabel, Outcome, Permanence};
+use crate::{Arrival, CollectorLabel, Outcome, Permanence, WorkerPulse};
 
 /// Most bytes of a text.
 const TEXT_MAX: usize = 20_000;
@@ -131,7 +131,7 @@ impl MailSink {
     }
 
     /// Sends a message to each recipient that does not have it yet.
-    pub(crate) fn send(&mut self, message: &Message, now_ms: i64, stop: &StopFlag) -> Outcome {
+    pub(crate) fn send(&mut self, message: &Message, now_ms: i64, pulse: &WorkerPulse) -> Outcome {
         if self.settled.0 != message.id {
             self.settled = (message.id.clone(), BTreeSet::new(), Vec::new());
         }
@@ -140,7 +140,7 @@ impl MailSink {
             if self.settled.1.contains(&to) {
                 continue;
             }
-            if let Some(stopped) = stop.stopped() {
+            if let Some(stopped) = begin_request(pulse) {
                 return stopped;
             }
             let mail = match self.mail(message, &to, now_ms) {

@@ -1,8 +1,5 @@
 //! A sink: a place that takes messages, with what is needed to speak to it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use heartline_config::{Secret, SinkConfig, SinkTarget};
 use heartline_operator::message::{Acknowledgement, Incident, Notice};
 use heartline_vocabulary::{IncidentId, NoticeId, NoticeKind};
@@ -17,7 +14,7 @@ use crate::format::{
 use crate::http::{HttpClient, HttpFailure, HttpRequest, TrustError, TrustedRoots, classify};
 use crate::mail::{MailError, MailSink};
 use crate::text::Message;
-use crate::{CollectorLabel, Delivery, Form, Outcome, Permanence};
+use crate::{CollectorLabel, Delivery, Form, Outcome, Permanence, WorkerPulse};
 
 /// Most alerts in one request to Alertmanager.
 const ALERTS_MAX: usize = 10_000;
@@ -28,22 +25,22 @@ pub struct Sink {
     label: CollectorLabel,
     target: Target,
     warnings: Vec<String>,
-    stop: StopFlag,
+    pulse: WorkerPulse,
 }
 
-/// Asks a sink to send no further request. The one that is under way goes on until its deadline.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct StopFlag(Arc<AtomicBool>);
+/// Counts a turn before a request, each of which has a deadline of its own. Returns what becomes of a message whose
+/// remaining requests are not sent, because the worker is to end.
+pub(crate) fn begin_request(pulse: &WorkerPulse) -> Option<Outcome> {
+    pulse.turn();
+    pulse.is_stopping().then(|| Outcome::retry("the collector stops".to_owned()))
+}
 
-impl StopFlag {
-    pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Returns what becomes of a message whose remaining requests are not sent.
-    pub(crate) fn stopped(&self) -> Option<Outcome> {
-        self.0.load(Ordering::Relaxed).then(|| Outcome::retry("the collector stops".to_owned()))
-    }
+/// Whether Alertmanager is told that the collector lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LifeSign {
+    Given,
+    /// Nobody has said lately that agents are judged.
+    Withheld,
 }
 
 enum Target {
@@ -129,16 +126,16 @@ impl Sink {
             }
             SinkTarget::Bell => Target::Bell,
         };
-        let stop = StopFlag::default();
-        Ok(Self { name: config.name.clone(), label, target, warnings, stop })
+        let pulse = WorkerPulse::new(config.timeout);
+        Ok(Self { name: config.name.clone(), label, target, warnings, pulse })
     }
 
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    pub(crate) fn stop_flag(&self) -> StopFlag {
-        self.stop.clone()
+    pub(crate) fn pulse(&self) -> &WorkerPulse {
+        &self.pulse
     }
 
     /// Returns what is to be said of the sink at start.
@@ -153,13 +150,13 @@ impl Sink {
         match &mut self.target {
             Target::Http { client, format, .. } => {
                 let requests = format.requests(input);
-                send_all(client, format.as_ref(), &requests, delivery.now_ms, &self.stop)
+                send_all(client, format.as_ref(), &requests, delivery.now_ms, &self.pulse)
             }
             Target::Alertmanager { client, format, urls } => {
                 let alerts = alerts_of(format, delivery, &message, &self.label);
-                send_alerts(client, format, urls, &alerts, delivery.now_ms)
+                send_alerts(client, format, urls, &alerts, delivery.now_ms, &self.pulse)
             }
-            Target::Mail(mail) => mail.send(&message, delivery.now_ms, &self.stop),
+            Target::Mail(mail) => mail.send(&message, delivery.now_ms, &self.pulse),
             Target::Command(command) => command.send(document_bytes(input)),
             Target::Bell => Outcome::Delivered {
                 answer: "left to attached terminal apps".to_owned(),
@@ -173,20 +170,29 @@ impl Sink {
         matches!(self.target, Target::Alertmanager { .. })
     }
 
-    /// Tells Alertmanager of everything that is open, of what has ended lately, and that the collector
-    /// lives. Other sinks have nothing to be told.
-    pub fn refresh(&mut self, open: &[Incident], ended: &[Incident], now_ms: i64) -> Outcome {
+    /// Tells Alertmanager of everything that is open, of what has ended lately, and, where that is so, that the
+    /// collector lives. Other sinks have nothing to be told.
+    pub fn refresh(
+        &mut self,
+        open: &[Incident],
+        ended: &[Incident],
+        life_sign: LifeSign,
+        now_ms: i64,
+    ) -> Outcome {
         let Target::Alertmanager { client, format, urls } = &mut self.target else {
             return nothing_to_send();
         };
         format.retain(|id| open.iter().chain(ended).any(|it| it.id == id));
-        let mut alerts = vec![format.watchdog(now_ms)];
+        let mut alerts = match life_sign {
+            LifeSign::Given => vec![format.watchdog(now_ms)],
+            LifeSign::Withheld => Vec::new(),
+        };
         for incident in open.iter().chain(ended).take(ALERTS_MAX) {
             let kind =
                 if incident.ended_ms.is_some() { NoticeKind::Resolved } else { NoticeKind::Opened };
             alerts.extend(alerts_for(format, incident, kind, &self.label, now_ms));
         }
-        send_alerts(client, format, urls, &alerts, now_ms)
+        send_alerts(client, format, urls, &alerts, now_ms, &self.pulse)
     }
 
     /// Returns whether the sink can be asked who has acknowledged.
@@ -245,11 +251,11 @@ fn send_all(
     format: &dyn HttpFormat,
     requests: &[HttpRequest],
     now_ms: i64,
-    stop: &StopFlag,
+    pulse: &WorkerPulse,
 ) -> Outcome {
     let mut last = nothing_to_send();
     for request in requests {
-        if let Some(stopped) = stop.stopped() {
+        if let Some(stopped) = begin_request(pulse) {
             return stopped;
         }
         last = match client.send(request) {
@@ -322,15 +328,19 @@ fn send_alerts(
     urls: &[Secret],
     alerts: &[serde_json::Value],
     now_ms: i64,
+    pulse: &WorkerPulse,
 ) -> Outcome {
     if alerts.is_empty() {
         return nothing_to_send();
     }
     let outcomes: Vec<Outcome> = urls
         .iter()
-        .map(|url| match client.send(&format.request(url, alerts)) {
-            Ok(answer) => classify(&answer, now_ms),
-            Err(failure) => failed(&failure),
+        .map(|url| {
+            pulse.turn();
+            match client.send(&format.request(url, alerts)) {
+                Ok(answer) => classify(&answer, now_ms),
+                Err(failure) => failed(&failure),
+            }
         })
         .collect();
     let taken = outcomes.iter().filter(|it| it.why().is_none()).count();

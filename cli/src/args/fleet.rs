@@ -77,6 +77,14 @@ pub(crate) struct AgentArgs {
     pub(crate) json: bool,
 }
 
+/// `collector`
+#[derive(Args, Debug)]
+pub(crate) struct CollectorArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// `budgets`
 #[derive(Args, Debug)]
 pub(crate) struct BudgetsArgs {

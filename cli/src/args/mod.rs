@@ -23,8 +23,8 @@ pub(crate) use alert::{AckTarget, AlertsArgs, AlertsCommand, IncidentsArgs, Sile
 pub(crate) use backup::BackupArgs;
 pub(crate) use export::{ExportArgs, ExportFormat, ExportTable};
 pub(crate) use fleet::{
-    AgentArgs, BudgetsArgs, COLLECTOR, EventsArgs, HistoryArgs, OutagesArgs, Screen, SnapshotArgs,
-    StatusArgs, TuiArgs, WatchArgs,
+    AgentArgs, BudgetsArgs, COLLECTOR, CollectorArgs, EventsArgs, HistoryArgs, OutagesArgs, Screen,
+    SnapshotArgs, StatusArgs, TuiArgs, WatchArgs,
 };
 pub(crate) use note::{AckArgs, NoteArgs, OutageNumber};
 pub(crate) use run::{OnExit, RunArgs};
@@ -163,6 +163,8 @@ pub(crate) enum Command {
     ///
     /// Budgets are tables [[budget]] of the collector's config file.
     Budgets(BudgetsArgs),
+    /// How the collector itself does: doubts, queues, losses, ticks, commits, disk, and who watches it
+    Collector(CollectorArgs),
     /// Remove retired agents from the fleet; their history stays
     Forget(ForgetArgs),
     /// Copy the collector's databases while they are in use

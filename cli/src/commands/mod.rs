@@ -4,6 +4,7 @@ mod agent;
 mod alert;
 mod backup;
 mod budgets;
+mod collector;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
@@ -148,6 +149,7 @@ async fn without_filter(
         Command::Silence(args) => alert::silence(args, settings, console).await,
         Command::Token(args) => token::run(args, settings, console).await,
         Command::Budgets(args) => budgets::run(&args, settings, console).await,
+        Command::Collector(args) => collector::run(&args, settings, console).await,
         Command::Backup(args) => backup::run(&args, settings, console).await,
         Command::Doctor(args) => crate::doctor::run(&args, settings, console).await,
         #[cfg(feature = "demo")]

@@ -12,7 +12,7 @@ use heartline_fleet::{AlertInput, Silence as CoreSilence};
 use heartline_operator::message::{Incident, Notice, Silence, SinkReport};
 use heartline_sinks::{
     CollectorLabel, DeliveryLog, DeliveryRecord, Outcome, PendingNotice, Sink, SinkHealth,
-    SinkWorker, WorkerStart,
+    SinkWorker, WorkerPulse, WorkerStart,
 };
 use heartline_vocabulary::{DeliveryState, NoticeId};
 use tokio::sync::oneshot;
@@ -213,6 +213,12 @@ impl AlertDesk {
     /// Returns how the sinks do, in the order of the config file.
     pub fn sinks(&self) -> Vec<SinkReport> {
         self.lock().workers.iter().map(NamedWorker::report).collect()
+    }
+
+    /// Returns what the driver is to see of the workers, by the names of their sinks.
+    pub fn pulses(&self) -> Vec<(Box<str>, WorkerPulse)> {
+        let state = self.lock();
+        state.workers.iter().map(|it| (it.name.clone(), it.worker.pulse().clone())).collect()
     }
 
     pub fn route_count(&self) -> u32 {

@@ -10,8 +10,14 @@
 
 mod budgets;
 mod delta;
+mod health;
+mod losses;
 mod request;
+mod self_check;
+mod sign;
 mod status;
+mod ticks;
+mod watchdog;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -40,6 +46,7 @@ use crate::ingest::{BATCH_SIZE, DatagramBatch, Ingest};
 use crate::store::{Store, StoreEvent};
 use budgets::BudgetClock;
 use delta::DeltaTracker;
+use self_check::SelfCheck;
 use status::BeatRate;
 
 /// Most batches taken from one socket in one turn: a flood must not keep the tick away.
@@ -63,6 +70,7 @@ pub struct Driver {
     deltas: DeltaTracker,
     budgets: BudgetClock,
     history: HistoryHealth,
+    self_check: SelfCheck,
     history_rows: Vec<HistoryDbRow>,
     control_rows: Vec<ControlDbRow>,
     /// Operators that wait for a command, by its request id.
@@ -100,6 +108,7 @@ impl Driver {
             deltas: DeltaTracker::default(),
             budgets: BudgetClock::new(budgets),
             history: HistoryHealth::Kept,
+            self_check: SelfCheck::new(now),
             history_rows: Vec::new(),
             control_rows: Vec::new(),
             pending_commands: BTreeMap::new(),
@@ -159,8 +168,12 @@ impl Driver {
         self.ingest.flush();
         self.flush_rows();
         self.rate.update(self.fleet.counters().live, now);
-        if self.checked == now && !self.store.is_alive() {
-            return Err(io::Error::other("a database writer thread has ended"));
+        self.self_check.ticks.record(now);
+        if self.checked == now {
+            if !self.store.is_alive() {
+                return Err(io::Error::other("a database writer thread has ended"));
+            }
+            self.check_self(now);
         }
         Ok(())
     }
@@ -199,7 +212,9 @@ impl Driver {
         if now.since(self.checked) >= CHECK_EVERY {
             self.checked = now;
             // Wall-clock times of what follows change when the clock was set.
-            self.anchor = self.anchor.updated();
+            let updated = self.anchor.updated();
+            self.self_check.note_clock(self.anchor, updated, now);
+            self.anchor = updated;
             self.ingest.read_kernel_drops();
         }
         let count = self.ingest.take_kernel_drops();
@@ -288,6 +303,9 @@ impl Driver {
             DriverRequest::Status(reply_to) => {
                 let _ = reply_to.send(self.status(now));
             }
+            DriverRequest::Health(reply_to) => drop(reply_to.send(self.health(now))),
+            DriverRequest::Workers(workers) => self.self_check.set_workers(workers, now),
+            DriverRequest::Watchdog(pinger) => self.self_check.watchdog.replace(pinger),
             DriverRequest::FlushHistory(reply_to) => {
                 self.flush_rows();
                 match self.history {

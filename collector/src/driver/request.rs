@@ -2,13 +2,16 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
 use heartline_config::BudgetSetting;
 use heartline_fleet::{AlertInput, BudgetSetup, CommandRequest, HealthRules, LatencyLimits};
 use heartline_operator::message::{
-    AgentDetail, AgentEntry, BudgetStatus, CollectorStatus, CommandOutcome, ErrorCode, FleetDelta,
+    AgentDetail, AgentEntry, BudgetStatus, CollectorHealth, CollectorStatus, CommandOutcome,
+    ErrorCode, FleetDelta,
 };
+use heartline_sinks::{Pinger, WorkerPulse};
 use heartline_vocabulary::{ForgetRefusal, IncidentId};
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::oneshot;
@@ -38,6 +41,12 @@ pub enum DriverRequest {
     /// One agent; sessions, events and work are left empty.
     Agent(String, ReplyTo<Option<AgentDetail>>),
     Status(ReplyTo<CollectorStatus>),
+    /// How the collector does, as far as the driver knows.
+    Health(ReplyTo<CollectorHealth>),
+    /// The workers of sinks from now on, by the names of these.
+    Workers(Vec<(Box<str>, WorkerPulse)>),
+    /// Whom to ping from now on.
+    Watchdog(Option<Box<Pinger>>),
     /// Answered when everything that was judged before is in `history.db`; at once while history is
     /// paused.
     FlushHistory(ReplyTo<()>),
@@ -108,12 +117,14 @@ pub struct FleetPage {
 #[derive(Clone)]
 pub struct DriverHandle {
     requests: mpsc::Sender<DriverRequest>,
+    queued: Arc<AtomicUsize>,
     wake: Arc<OwnedFd>,
 }
 
 /// The receiving end, to be polled together with the sockets.
 pub struct DriverInbox {
     requests: mpsc::Receiver<DriverRequest>,
+    queued: Arc<AtomicUsize>,
     wake: Arc<OwnedFd>,
 }
 
@@ -125,14 +136,17 @@ pub struct DriverInbox {
 pub fn driver_channel() -> io::Result<(DriverHandle, DriverInbox)> {
     let wake = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
     let (sender, receiver) = mpsc::channel();
-    let handle = DriverHandle { requests: sender, wake: Arc::clone(&wake) };
-    Ok((handle, DriverInbox { requests: receiver, wake }))
+    let queued = Arc::new(AtomicUsize::new(0));
+    let (for_handle, for_inbox) = (Arc::clone(&wake), wake);
+    let handle = DriverHandle { requests: sender, queued: Arc::clone(&queued), wake: for_handle };
+    Ok((handle, DriverInbox { requests: receiver, queued, wake: for_inbox }))
 }
 
 impl DriverHandle {
     /// Sends a request. It is dropped when the driver has ended; the receiver of a reply sees that
     /// its sender is gone.
     pub fn send(&self, request: DriverRequest) {
+        self.queued.fetch_add(1, Ordering::Relaxed);
         if self.requests.send(request).is_ok() {
             // Fails only when the counter is full, and then the driver is awake anyway.
             let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
@@ -169,7 +183,14 @@ impl DriverHandle {
 impl DriverInbox {
     /// Returns the next request, if there is one.
     pub fn try_next(&self) -> Option<DriverRequest> {
-        self.requests.try_recv().ok()
+        let next = self.requests.try_recv().ok()?;
+        self.queued.fetch_sub(1, Ordering::Relaxed);
+        Some(next)
+    }
+
+    /// Returns how many requests wait.
+    pub fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
     }
 
     /// Wakes the receiver itself.

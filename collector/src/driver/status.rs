@@ -159,6 +159,7 @@ impl Driver {
         let (summary, counters) = (self.fleet.state_counts(), self.fleet.counters());
         let paused = self.info.control_paused.iter();
         let paused = paused.map(|why| format!("new agents can't be stored: {why}"));
+        let doubts = self.self_check.doubts.iter().cloned();
         let limits = [
             self.shed_banner(),
             self.flooding_banner(now),
@@ -185,6 +186,7 @@ impl Driver {
                 .chain(self.info.conditions.values())
                 .cloned()
                 .chain(paused)
+                .chain(doubts)
                 .chain(limits)
                 .chain(self.sink_banners())
                 .collect(),

@@ -129,6 +129,11 @@ impl Ingest {
         self.new_kernel_drops += new;
     }
 
+    /// Returns how many bytes wait in the receive buffer of each socket, and how many may.
+    pub fn receive_queues(&self) -> impl Iterator<Item = (SocketAddr, (u64, u64))> {
+        self.sockets.iter().map(|socket| (socket.address(), socket.queued()))
+    }
+
     /// Returns how many datagrams the kernel is known to have dropped since the last call.
     pub fn take_kernel_drops(&mut self) -> u64 {
         std::mem::take(&mut self.new_kernel_drops)

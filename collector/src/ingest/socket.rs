@@ -40,6 +40,8 @@ pub struct IngestSocket {
     receive_buffer: usize,
     /// The kernel's count of drops that was last seen.
     drop_count: u32,
+    /// Bytes that waited when `/proc/net/udp` was last read, as the kernel accounts them.
+    queued: u64,
 }
 
 impl IngestSocket {
@@ -83,7 +85,7 @@ impl IngestSocket {
         let inode = rustix::fs::fstat(&socket)?.st_ino;
         let socket = UdpSocket::from(socket);
         let address = socket.local_addr()?;
-        Ok(Self { socket, address, inode, receive_buffer, drop_count: 0 })
+        Ok(Self { socket, address, inode, receive_buffer, drop_count: 0, queued: 0 })
     }
 
     /// Returns the bound address, with the actual port.
@@ -115,12 +117,19 @@ impl IngestSocket {
         u64::from(new)
     }
 
-    /// Records the count in `/proc/net/udp`, which also shows drops that no datagram followed.
-    /// Returns how many are new.
+    /// Returns how many bytes waited a second ago, and how many may, as the kernel accounts them.
+    pub(super) fn queued(&self) -> (u64, u64) {
+        (self.queued, 2 * self.receive_buffer as u64)
+    }
+
+    /// Records the count in `/proc/net/udp`, which also shows drops that no datagram followed, and what
+    /// waits. Returns how many drops are new.
     pub(super) fn read_drop_count(&mut self) -> u64 {
         let table = if self.address.is_ipv4() { "/proc/net/udp" } else { "/proc/net/udp6" };
         let Ok(table) = fs::read_to_string(table) else { return 0 };
-        parse_drop_count(&table, self.inode).map_or(0, |count| self.record_drop_count(count))
+        let Some(line) = SocketLine::parse(&table, self.inode) else { return 0 };
+        self.queued = line.queued;
+        self.record_drop_count(line.drops)
     }
 }
 
@@ -136,13 +145,25 @@ impl AsRawFd for IngestSocket {
     }
 }
 
-/// Returns the last column of the socket's line in `/proc/net/udp` (proc(5)): its drops.
-fn parse_drop_count(table: &str, inode: u64) -> Option<u32> {
-    table.lines().skip(1).find_map(|line| {
-        let columns: Vec<&str> = line.split_ascii_whitespace().collect();
-        let is_it = columns.get(9)?.parse() == Ok(inode);
-        is_it.then(|| columns.get(12)?.parse::<u64>().ok()).flatten().map(|count| count as u32)
-    })
+/// A socket's line in `/proc/net/udp` (proc(5)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SocketLine {
+    /// The second half of the column `tx_queue:rx_queue`.
+    queued: u64,
+    /// The last column.
+    drops: u32,
+}
+
+impl SocketLine {
+    fn parse(table: &str, inode: u64) -> Option<Self> {
+        table.lines().skip(1).find_map(|line| {
+            let columns: Vec<&str> = line.split_ascii_whitespace().collect();
+            let is_it = columns.get(9)?.parse() == Ok(inode);
+            let queued = u64::from_str_radix(columns.get(4)?.split_once(':')?.1, 16).ok()?;
+            let drops = columns.get(12)?.parse::<u64>().ok()? as u32;
+            is_it.then_some(Self { queued, drops })
+        })
+    }
 }
 
 #[cfg(test)]
@@ -150,13 +171,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drops_are_parsed_from_proc_net_udp() {
+    fn drops_and_what_waits_are_parsed_from_proc_net_udp() {
         let table = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   \
             uid  timeout inode ref pointer drops\n\
-            1: 0100007F:10E7 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        \
+            1: 0100007F:10E7 00000000:0000 07 00000000:00000300 00:00000000 00000000     0        \
             0 4242 2 0000000000000000 17\n";
-        assert_eq!(parse_drop_count(table, 4242), Some(17));
-        assert_eq!(parse_drop_count(table, 1), None);
+        assert_eq!(SocketLine::parse(table, 4242), Some(SocketLine { queued: 768, drops: 17 }));
+        assert_eq!(SocketLine::parse(table, 1), None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::access::SocketRole;
 use super::alert;
 use super::backup;
 use super::connection::ReplyWriter;
+use super::health;
 use super::history;
 use super::incident::{self, IncidentPart};
 use super::selection::{self, AgentMatcher, FleetPages, Selection};
@@ -81,8 +82,9 @@ async fn reply(
 ) -> Result<Reply, RequestError> {
     match request {
         Request::Ping => Ok(Reply::Pong { at_ms: crate::clock::wall_ms() }),
+        Request::CollectorHealth => health::answer(context).await,
         Request::Collector => {
-            let status = context.driver.request(DriverRequest::Status).await.ok_or_else(ending)?;
+            let status = health::ask_driver(&context.driver, DriverRequest::Status).await?;
             Ok(Reply::Collector(Box::new(status)))
         }
         Request::Budgets => {

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::ServerContext;
 use super::access::SocketRole;
 use super::answer::{AGENTS_MAX, OperatorIdentity, answer};
+use super::health::ask_driver;
 use super::places::{Activity, ConnectionPlace, Eviction};
 use super::refusal::RefusalCause;
 use super::subscription::{self, ClientGone, SubscriptionRequest};
@@ -374,7 +375,13 @@ async fn greet(
     }
     let operator = name(&user, origin.as_deref(), &context.host);
     tracing::debug!(operator, client = scrubbed(&client), "operator connected");
-    let collector = context.driver.request(DriverRequest::Status).await.ok_or(ClientGone)?;
+    let collector = match ask_driver(&context.driver, DriverRequest::Status).await {
+        Ok(collector) => collector,
+        Err((code, message)) => {
+            writer.send(Reply::Error { code, message }).await?;
+            return Err(ClientGone);
+        }
+    };
     let reply = Reply::Hello {
         version: VERSION,
         operator: operator.clone(),

@@ -8,6 +8,7 @@ mod authorizer;
 mod backup;
 mod baseline;
 mod connection;
+mod health;
 mod history;
 mod history_reply;
 mod incident;

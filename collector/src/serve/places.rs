@@ -117,6 +117,12 @@ impl ConnectionPlaces {
         Self { limits, table: Arc::default() }
     }
 
+    /// Returns how many connections have greeted and are open, and how many may be.
+    pub fn count(&self) -> (u32, u32) {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        (count(self.lock().greeted.len()), count(self.limits.total))
+    }
+
     /// Takes a place for a connection that has not greeted yet. Where all are taken, the oldest
     /// connection of the user that has the most of them is closed.
     pub fn take(

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use heartline_operator::message::DiskSpace;
 use rusqlite::{Error, ErrorCode, ffi};
 
 /// The kind of a failure of SQLite.
@@ -92,10 +93,15 @@ fn has_free(dir: &Path, divisor: u64) -> bool {
 
 /// Returns the free space of a disk, and how much of it is left to `control.db`.
 fn free_and_reserve(dir: &Path) -> Option<(u64, u64)> {
+    disk_space(dir).map(|disk| (disk.free, disk.reserve))
+}
+
+/// Returns the space of the disk that a directory is on; `None`: it can't be asked.
+pub fn disk_space(dir: &Path) -> Option<DiskSpace> {
     let disk = rustix::fs::statvfs(dir).ok()?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     let size = disk.f_blocks.saturating_mul(disk.f_frsize);
-    Some((free, RESERVE_MAX.min(size / RESERVE_SHARE)))
+    Some(DiskSpace { free, size, reserve: RESERVE_MAX.min(size / RESERVE_SHARE) })
 }
 
 #[cfg(test)]

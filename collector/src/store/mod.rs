@@ -24,6 +24,7 @@ mod meta;
 mod place;
 mod progress;
 mod prune;
+mod pulse;
 mod queue;
 mod read;
 mod restore;
@@ -40,15 +41,17 @@ pub use backup::{BackupError, BackupJob};
 pub use control::{
     SilenceChange, SilenceError, StoredSilence, TokenChange, TokenChangeError, TokenChangeKind,
 };
+pub use disk::disk_space;
 pub use error::StoreError;
 pub use event::{NoticeSink, StoreEvent, StoreEventSink, StoreSinks};
 pub use history::{DeliveryRow, NewNote, NoteError, OutboxNotice};
 pub use incident::{IncidentError, IncidentFile, IncidentFileError, IncidentInfo, IncidentJob};
 pub use lock::{DataDirLock, DataDirLockError};
 pub use progress::{Cancelled, JobProgress};
+pub use pulse::WriterPulse;
 pub use read::{
     HistoryReading, HistoryRefusal, PastReading, ReadError, ReaderPool, ReaderPoolConfig,
     StoreReader,
 };
 pub use restore::{RestoredAlerts, RestoredState, TokenRevocation};
-pub use store::{Store, StoreConfig, StoreHandle};
+pub use store::{QueuedRows, Store, StoreConfig, StoreHandle};

@@ -20,6 +20,7 @@ use super::error::StoreError;
 use super::event::{NoticeSink, StoreEventSink, StoreSinks};
 use super::file::{CONTROL_FILE, HISTORY_FILE};
 use super::history::{DeliveryRow, HistoryBatch, HistoryWriter, NewNote, NoteError};
+use super::pulse::WriterPulse;
 use super::queue::{FlushMode, WriteQueue};
 use super::restore::RestoredState;
 use super::startup::{self, OpenDatabases};
@@ -50,6 +51,19 @@ pub(super) struct WriterContext {
     pub(super) retention_clock: RetentionClock,
     /// Rows beside commands that the writer of `control.db` was given and has not written.
     pub(super) unwritten: Arc<AtomicUsize>,
+    pub(super) pulse: Arc<WriterPulse>,
+}
+
+/// Rows that wait for the writers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueuedRows {
+    pub history: usize,
+    pub control: usize,
+}
+
+impl QueuedRows {
+    /// Number of rows of history above which details are shed.
+    pub const HISTORY_MAX: usize = DETAIL_ROWS_MAX;
 }
 
 /// The open store. Queued rows are written before it is dropped.
@@ -61,6 +75,7 @@ pub struct Store {
     history: Arc<WriteQueue<HistoryBatch>>,
     threads: Vec<JoinHandle<()>>,
     shed_rows: AtomicU64,
+    pulse: Arc<WriterPulse>,
 }
 
 impl Store {
@@ -84,6 +99,7 @@ impl Store {
             history: Arc::new(WriteQueue::new()),
             threads: Vec::new(),
             shed_rows: AtomicU64::new(0),
+            pulse: Arc::default(),
         };
         let boot_id = clock::boot_id();
         let retention_clock =
@@ -95,6 +111,7 @@ impl Store {
             retention: config.retention,
             retention_clock,
             unwritten: Arc::clone(&store.unwritten),
+            pulse: Arc::clone(&store.pulse),
         };
         let writer = ControlWriter::new(
             control,
@@ -204,6 +221,17 @@ impl Store {
     /// Returns the number of rows that were shed because the disk did not keep up.
     pub fn shed_rows(&self) -> u64 {
         self.shed_rows.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many rows wait.
+    pub fn queued_rows(&self) -> QueuedRows {
+        let control = self.control.rows() + self.control_buffer.borrow().len();
+        QueuedRows { history: self.history.rows(), control }
+    }
+
+    /// Returns what the writers show of themselves.
+    pub fn pulse(&self) -> &WriterPulse {
+        &self.pulse
     }
 
     /// Returns whether both writers run. Without one of them nothing can be confirmed.

@@ -473,7 +473,7 @@ fn name(request: &Request) -> &'static str {
         Request::IncidentContents(_) | Request::IncidentFile(_) => "incident file",
         Request::Backup(_) => "backup",
         Request::Budgets => "budgets",
-        Request::Collector => "collector",
+        Request::Collector | Request::CollectorHealth => "collector",
         Request::Ping => "ping",
     }
 }

@@ -84,7 +84,7 @@ fn delivery(delivery: &DeliveryReport) -> Value {
     })
 }
 
-fn sink(sink: &SinkReport) -> Value {
+pub(super) fn sink(sink: &SinkReport) -> Value {
     json!({
         "name": sink.name,
         "type": sink.kind,

@@ -6,6 +6,7 @@ mod alert;
 mod budget;
 mod command;
 mod event;
+mod health;
 mod history;
 mod outage;
 mod past;
@@ -16,6 +17,7 @@ pub use alert::{alerts, incident, silences};
 pub use budget::budgets;
 pub use command::{CommandProgress, CommandReport, command_outcome, tokens};
 pub use event::event;
+pub use health::collector_health;
 pub use history::{agent_history, fleet_history, rollup};
 pub use outage::outage;
 pub use past::{past, past_agent};
@@ -77,6 +79,11 @@ mod tests {
     #[test]
     fn agent_is_the_contract() {
         insta::assert_snapshot!(pretty(&agent(&sample::busy_agent_detail(), NOW_MS)));
+    }
+
+    #[test]
+    fn the_health_of_a_collector_is_the_contract() {
+        insta::assert_snapshot!(pretty(&collector_health(&sample::collector_health())));
     }
 
     #[test]

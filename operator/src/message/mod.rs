@@ -16,6 +16,7 @@ mod command;
 mod entry_list;
 mod event;
 mod fleet_history;
+mod health;
 mod incident;
 mod notice;
 mod outage;
@@ -45,6 +46,10 @@ pub use command::{
 };
 pub use event::{EVENTS_MAX, Event, EventKind, EventOrder, EventQuery};
 pub use fleet_history::{FleetHistory, FleetHistoryQuery, HistoryContent, OutageFigures};
+pub use health::{
+    ClockHealth, CollectorHealth, CommitHealth, DiskSpace, FileSize, LossCount, PingKind,
+    PingResult, QueueHealth, TickHealth, WatchdogHealth,
+};
 pub use incident::{
     INCIDENT_CHUNK, IncidentContents, IncidentQuery, IncidentTexts, IncidentUpdate,
 };
@@ -167,6 +172,8 @@ pub enum Request {
     Budgets,
     /// The collector's own status ([`Reply::Collector`]).
     Collector,
+    /// How the collector itself does, in detail ([`Reply::CollectorHealth`]).
+    CollectorHealth,
     /// Answered at once with [`Reply::Pong`].
     Ping,
 }
@@ -246,6 +253,8 @@ pub enum Reply {
     Budgets { budgets: Vec<BudgetStatus> },
     /// To [`Request::Collector`].
     Collector(Box<CollectorStatus>),
+    /// To [`Request::CollectorHealth`].
+    CollectorHealth(Box<CollectorHealth>),
     /// To [`Request::Ping`].
     Pong { at_ms: i64 },
     /// The first part of a reply that is too long for one frame; the rest follows.

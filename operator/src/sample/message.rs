@@ -236,6 +236,7 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::IncidentFile(incident_query()),
         Request::Backup(BackupCommand { dir: "/srv/backup/1".into(), has_key: true }),
         Request::Collector,
+        Request::CollectorHealth,
         Request::Ping,
     ]
 }
@@ -302,6 +303,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Backup(BackupUpdate::Progress { done: 1, total: 2 }),
         Reply::Backup(BackupUpdate::Done(backup_summary())),
         Reply::Collector(Box::new(paused_collector())),
+        Reply::CollectorHealth(Box::new(super::collector_health())),
         Reply::Pong { at_ms: NOW_MS },
         Reply::Error { code: ErrorCode::NotFound, message: "no agent \"x\"".into() },
         Reply::Goodbye { why: "the collector ends".into() },

@@ -3,6 +3,7 @@
 mod alert;
 mod chart;
 mod event;
+mod health;
 mod history;
 #[cfg(test)]
 mod message;
@@ -10,6 +11,7 @@ mod message;
 pub use alert::{alert_report, incident_id, notice};
 pub use chart::agent_charts;
 pub use event::{crash, events, events_of_every_kind, late_transition};
+pub use health::collector_health;
 pub use history::{agent_history, fleet_history, incident_contents, outages, past_fleet, timeline};
 #[cfg(test)]
 pub(crate) use message::{

@@ -2,12 +2,14 @@
 
 mod duration;
 mod event;
+mod health;
 mod natural;
 mod size;
 mod state;
 
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use event::{EventHeadline, EventText, clock_step_text, gap_cause_text, verb};
+pub use health::{HealthLine, collector_lines};
 pub use heartline_vocabulary::text::{age, span};
 pub use natural::natural_order;
 pub use size::{cpu_share, parse_size, size};

@@ -24,8 +24,8 @@ use super::pending::{PendingNotice, PendingQueue, QueuedNotice};
 use super::schedule::Schedule;
 use super::watched::{ROUND, WatchedIncidents};
 use crate::clock::{MonotonicClock, wall_now_ms};
-use crate::sink::StopFlag;
-use crate::{Arrival, Delivery, Form, Outcome, Sink};
+use crate::sink::LifeSign;
+use crate::{Arrival, Delivery, Form, Outcome, Sink, WorkerPulse};
 
 /// How long a notice is tried.
 const PENDING_FOR: Duration = Duration::from_secs(24 * 3_600);
@@ -33,8 +33,11 @@ const PENDING_FOR: Duration = Duration::from_secs(24 * 3_600);
 /// Most tests that wait for their turn.
 const TESTS_MAX: usize = 8;
 
-/// Longest wait without a look at the clock.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+/// Longest wait without a look at the clock. One that has nothing to do shows by its turns that it could.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Time between two looks for a life sign where Alertmanager has nothing else to be told.
+const LIFE_SIGN_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a worker begins with.
 pub struct WorkerStart {
@@ -92,7 +95,7 @@ struct SharedInbox {
 pub struct SinkWorker {
     shared: Arc<SharedInbox>,
     clock: MonotonicClock,
-    stop: StopFlag,
+    pulse: WorkerPulse,
     thread: JoinHandle<()>,
 }
 
@@ -106,7 +109,7 @@ impl SinkWorker {
         let WorkerStart { sink, log, zone, pending, open, ended } = start;
         let shared = Arc::new(SharedInbox { inbox: Mutex::default(), changed: Condvar::new() });
         let name = format!("sink-{}", sink.name());
-        let stop = sink.stop_flag();
+        let pulse = sink.pulse().clone();
         let watched = WatchedIncidents::new(open, ended, clock.now());
         let thread = WorkerThread {
             sink,
@@ -117,10 +120,11 @@ impl SinkWorker {
             watched,
             shared: Arc::clone(&shared),
             next_round: Duration::ZERO,
+            permissions: 0,
             random: fastrand::Rng::new(),
         };
         let thread = thread::Builder::new().name(name).spawn(move || thread.run())?;
-        let worker = Self { shared, clock, stop, thread };
+        let worker = Self { shared, clock, pulse, thread };
         pending.into_iter().for_each(|it| worker.enqueue(it));
         Ok(worker)
     }
@@ -157,9 +161,14 @@ impl SinkWorker {
         SinkStatus { pending: inbox.queue.len(), ..inbox.status.clone() }
     }
 
+    /// Returns what whoever judges agents sees of the thread, and the thread of them.
+    pub fn pulse(&self) -> &WorkerPulse {
+        &self.pulse
+    }
+
     /// Ends the thread, after the request that is under way, and returns what is pending.
     pub fn stop(self) -> Vec<PendingNotice> {
-        self.stop.set();
+        self.pulse.stop();
         self.shared.lock().is_stopping = true;
         self.shared.changed.notify_one();
         // A thread that panicked has said so; what is pending is here.
@@ -183,6 +192,8 @@ struct WorkerThread {
     watched: WatchedIncidents,
     shared: Arc<SharedInbox>,
     next_round: Duration,
+    /// How often it was said that agents are judged, as of the last round.
+    permissions: u64,
     random: fastrand::Rng,
 }
 
@@ -222,6 +233,7 @@ impl WorkerThread {
     fn next_step(&self) -> Step {
         let mut inbox = self.shared.lock();
         loop {
+            self.sink.pulse().turn();
             let now = self.clock.now();
             if inbox.is_stopping {
                 return Step::Stop;
@@ -355,14 +367,13 @@ impl WorkerThread {
     fn round(&mut self) {
         self.next_round = self.clock.now() + ROUND;
         if self.sink.is_refreshed() {
-            let (open, ended) = self.watched.refreshed(self.clock.now());
-            let outcome = self.sink.refresh(&open, &ended, wall_now_ms());
-            self.note(&outcome);
+            self.refresh();
         }
         if !self.sink.is_polled() {
             return;
         }
         for incident in self.watched.next_questions() {
+            self.sink.pulse().turn();
             match self.sink.poll_acknowledged(incident, wall_now_ms()) {
                 Ok(Some(by)) => {
                     self.watched.acknowledged(incident, by.clone());
@@ -379,6 +390,22 @@ impl WorkerThread {
                 return;
             }
         }
+    }
+
+    /// Tells Alertmanager of everything that is open, and that the collector lives if it was said since the last round
+    /// that agents are judged: this thread would live on beside a judge that hangs.
+    fn refresh(&mut self) {
+        let permissions = self.sink.pulse().permissions();
+        let before = std::mem::replace(&mut self.permissions, permissions);
+        let life_sign = if permissions == before { LifeSign::Withheld } else { LifeSign::Given };
+        let (open, ended) = self.watched.refreshed(self.clock.now());
+        if life_sign == LifeSign::Withheld && open.is_empty() && ended.is_empty() {
+            // Nothing is told, so nothing was found out about the sink.
+            self.next_round = self.clock.now() + LIFE_SIGN_AGAIN;
+            return;
+        }
+        let outcome = self.sink.refresh(&open, &ended, life_sign, wall_now_ms());
+        self.note(&outcome);
     }
 
     /// Takes in an outcome, and tells of the sink's health where it has changed.

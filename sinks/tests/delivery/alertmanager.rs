@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use heartline_config::{Secret, SinkTarget};
 use heartline_operator::message::Incident;
-use heartline_sinks::sample;
+use heartline_sinks::{LifeSign, sample};
 use heartline_vocabulary::ScopeKind;
 use serde_json::Value;
 
@@ -124,7 +124,10 @@ fn an_incident_is_one_alert_and_ends_when_it_ended() {
     // 5 members, and open for 4 minutes already.
     let host = Incident { opened_ms: now - 240_000, ..sample::incident(ScopeKind::Host) };
     for at in [now - 2_000, now - 1_000, now] {
-        assert_eq!(told(&sink.refresh(std::slice::from_ref(&host), &[], at)), "delivered: ");
+        assert_eq!(
+            told(&sink.refresh(std::slice::from_ref(&host), &[], LifeSign::Given, at)),
+            "delivered: "
+        );
     }
     assert_eq!(alertmanager.names(), ["HeartlineHost", "HeartlineWatchdog"]);
     let alerts = alertmanager.alerts();
@@ -142,7 +145,10 @@ fn an_incident_is_one_alert_and_ends_when_it_ended() {
 
     let ended = Incident { ended_ms: Some(now - 30_000), ..host.clone() };
     for _ in 0..2 {
-        assert_eq!(told(&sink.refresh(&[], std::slice::from_ref(&ended), now_ms())), "delivered: ");
+        assert_eq!(
+            told(&sink.refresh(&[], std::slice::from_ref(&ended), LifeSign::Given, now_ms())),
+            "delivered: "
+        );
     }
     let told_over = next_notification(&receiver, "HeartlineHost");
     assert_eq!(told_over["status"], "resolved");
@@ -162,7 +168,7 @@ fn ten_thousand_members_are_one_alert_that_it_takes() {
     fleet.members = vec![fleet.members[0].clone(); 50];
     fleet.members[0].step = Some("\u{1b}\"}],\u{202e}".repeat(100));
     fleet.opened_ms = now_ms() - 60_000;
-    assert_eq!(told(&sink.refresh(&[fleet], &[], now_ms())), "delivered: ");
+    assert_eq!(told(&sink.refresh(&[fleet], &[], LifeSign::Given, now_ms())), "delivered: ");
     let alerts = alertmanager.alerts();
     assert_eq!(alertmanager.names(), ["HeartlineFleet", "HeartlineWatchdog"]);
     let description = alerts[0]["annotations"]["description"].as_str().unwrap();

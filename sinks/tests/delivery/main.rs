@@ -4,6 +4,7 @@ mod alertmanager;
 mod certificate;
 mod http;
 mod mail;
+mod ping;
 mod python;
 mod server;
 mod support;

@@ -263,6 +263,26 @@ fn alertmanager_is_told_of_all_that_is_open_without_being_asked() {
     let alerts: serde_json::Value = serde_json::from_str(&server.next().body).unwrap();
     let names: Vec<_> =
         alerts.as_array().unwrap().iter().map(|it| &it["labels"]["alertname"]).collect();
-    assert_eq!(names, ["HeartlineWatchdog", "HeartlineHost"]);
+    // Whether agents are judged was not said yet.
+    assert_eq!(names, ["HeartlineHost"]);
+    drop(worker.stop());
+}
+
+#[test]
+fn alertmanager_is_told_that_the_collector_lives_only_when_whoever_judges_says_so() {
+    let server = TestServer::start(vec![Reply::Answer(200, &[], "")]);
+    let (log, entries) = TestLog::start();
+    let urls = vec![Secret::new(format!("http://{}", server.address))];
+    let worker = start(SinkTarget::Alertmanager { urls, token: None }, log, Vec::new());
+    let begun = worker.pulse().turns();
+    // It looks for a life sign, and turns, and sends nothing.
+    let deadline = std::time::Duration::from_millis(10);
+    while worker.pulse().turns() < begun + 3 {
+        assert!(entries.recv_timeout(deadline).is_err(), "nothing is found out about the sink");
+    }
+    assert!(server.is_idle());
+    worker.pulse().permit();
+    let alerts: serde_json::Value = serde_json::from_str(&server.next().body).unwrap();
+    assert_eq!(alerts[0]["labels"]["alertname"], "HeartlineWatchdog");
     drop(worker.stop());
 }

@@ -35,6 +35,10 @@ impl AgentRows {
 }
 
 impl RowBuffer {
+    pub(crate) fn len(&self) -> usize {
+        self.agents.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.agents.is_empty()
     }

@@ -101,6 +101,7 @@ impl ControlWriter {
     pub(crate) fn run(mut self) {
         let (mut pruned_at, mut is_prune_due) = (MonoTime::NEVER_YET, false);
         loop {
+            self.shared.pulse.control_turned();
             let drained = self.queue.drain(&GroupCommit {
                 idle_timeout: match (is_prune_due, self.is_wal_used) {
                     (true, _) => PRUNE_PAUSE,

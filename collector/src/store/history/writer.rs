@@ -258,7 +258,10 @@ impl HistoryWriter {
         let rows = batches.iter().flat_map(|(rows, anchor)| rows.iter().map(|row| (row, *anchor)));
         let alive = self.alive_moment();
         let context = CommitContext { alive, numbers: &self.shared.numbers };
-        commit(&mut self.conn, rows, &context)
+        let begun = clock::now();
+        let committed = commit(&mut self.conn, rows, &context)?;
+        self.shared.pulse.history_committed(clock::now().since(begun));
+        Ok(committed)
     }
 
     fn alive_moment(&self) -> AliveMoment {
