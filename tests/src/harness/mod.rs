@@ -8,6 +8,7 @@
 mod collector;
 mod environment;
 mod operator;
+mod ping_server;
 mod process;
 mod program;
 mod proxy;
@@ -21,6 +22,7 @@ mod worker_agent;
 pub use collector::CollectorProcess;
 pub use environment::TestEnvironment;
 pub use operator::TestOperator;
+pub use ping_server::{PING_SECRET, PingAnswer, PingServer, ReceivedPing};
 pub use process::TestProcess;
 pub use program::TestedProgram;
 pub use proxy::{AckDelivery, NetworkConditions, ProxyCounters, UdpProxy};

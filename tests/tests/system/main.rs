@@ -44,4 +44,5 @@ mod terminal_kinds;
 mod time_range;
 mod two_collectors;
 mod unix_users;
+mod watchdog;
 mod zero_setup;

@@ -89,6 +89,7 @@ pub(crate) enum AppCommand {
     Play,
     AddNote,
     Acknowledge,
+    ShowCollector,
 }
 
 /// A name that no command has.

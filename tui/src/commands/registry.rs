@@ -7,8 +7,9 @@ use super::AppCommand::{
     HalfDown, HalfUp, Help, Invert, JumpBack, Kill, Live, Mark, MarkAll, MarkRange, MarkSpan,
     Mouse, NextMatch, NextOutage, NextOutageOfAny, NextPane, Open, PageDown, PageUp, Palette, Play,
     PreviousMatch, PreviousOutage, PreviousOutageOfAny, PreviousPane, ProblemsOnly, Quit,
-    Reconnect, Redraw, RepeatJump, Resume, ShowAgent, ShowFleet, ShowTimeline, ShowTransitions,
-    Sort, SortLeft, SortRight, Suspend, TimelineOf, Top, Unmark, Up, Utc, Window, ZoomIn, ZoomOut,
+    Reconnect, Redraw, RepeatJump, Resume, ShowAgent, ShowCollector, ShowFleet, ShowTimeline,
+    ShowTransitions, Sort, SortLeft, SortRight, Suspend, TimelineOf, Top, Unmark, Up, Utc, Window,
+    ZoomIn, ZoomOut,
 };
 use super::{AppCommand, CommandSpec, KeyContext};
 
@@ -209,6 +210,8 @@ pub(crate) const REGISTRY: &[CommandSpec] = &[
         .hint(55, "freeze"),
     spec(Utc, "utc", &["U"], SCREENS, "times in UTC, or in the local zone"),
     spec(Mouse, "mouse", &["M"], SCREENS, "the mouse scrolls and selects, or copies"),
+    spec(ShowCollector, "collector", &["C"], SCREENS, "how the collector itself does")
+        .subcommand("heartline collector"),
     spec(Palette, "palette", &[":"], SCREENS, "find a command by its name").hint(20, "commands"),
     spec(Help, "help", &["?", "F1"], SCREENS, "this help").hint(100, "help"),
     spec(Back, "back", &["Esc"], EVERYWHERE, "back; clears the filter").not_in_palette(),

@@ -40,6 +40,9 @@ impl EffectRunner {
             AppEffect::RequestHistory(request) => {
                 self.spawn(request_history(self.link.clone(), request));
             }
+            AppEffect::RequestCollectorHealth => {
+                self.spawn(request_collector_health(self.link.clone()));
+            }
             AppEffect::Export(export) => {
                 self.spawn(async move { AppEvent::Exported(write_export(Path::new(""), &export)) });
             }
@@ -111,6 +114,15 @@ async fn request_history(link: LinkHandle, request: HistoryRequest) -> AppEvent 
         Err(error) => Err(error.to_string()),
     };
     AppEvent::HistoryAnswered { purpose, result }
+}
+
+async fn request_collector_health(link: LinkHandle) -> AppEvent {
+    AppEvent::CollectorHealthReceived(match link.request(Request::CollectorHealth).await {
+        Ok(Reply::CollectorHealth(health)) => Ok(health),
+        Ok(other) => Err(unexpected_reply(&other)),
+        Err(ClientError::Refused { message, .. }) => Err(message),
+        Err(error) => Err(error.to_string()),
+    })
 }
 
 async fn send_note(link: LinkHandle, note: NoteCommand) -> AppEvent {

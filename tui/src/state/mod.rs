@@ -2,6 +2,7 @@
 
 mod agent_charts;
 mod agent_lists;
+mod collector_view;
 mod command_tracker;
 mod confirm_dialog;
 mod fleet_list;
@@ -24,6 +25,7 @@ use crate::options::TuiSettings;
 use crate::theme::{ScreenGlyphs, StyleRole, ThemeName};
 
 pub(crate) use agent_charts::{ChartKind, ChartWindow};
+pub(crate) use collector_view::CollectorView;
 pub(crate) use command_tracker::{CommandProgress, CommandTracker, TrackedCommand};
 pub(crate) use confirm_dialog::{
     CommandTargets, ConfirmDialog, DialogCommand, DialogFocus, FocusDirection, host_of,
@@ -215,7 +217,7 @@ impl AppState {
     /// Returns the context in which a key is looked up.
     pub(crate) fn key_context(&self) -> KeyContext {
         match &self.overlay {
-            Some(Overlay::Help { .. }) => KeyContext::Help,
+            Some(Overlay::Help { .. } | Overlay::Collector(_)) => KeyContext::Help,
             Some(Overlay::Picker(_)) => KeyContext::Picker,
             Some(Overlay::Dialog(_)) => KeyContext::Dialog,
             Some(Overlay::Palette(_) | Overlay::Filter(_) | Overlay::Prompt(_)) | None => {

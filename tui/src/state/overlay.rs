@@ -4,6 +4,7 @@
 use heartline_operator::FilterError;
 
 use super::AppState;
+use super::collector_view::CollectorView;
 use super::confirm_dialog::ConfirmDialog;
 use super::fleet_list::SelectedRow;
 use crate::columns::FleetColumn;
@@ -22,6 +23,7 @@ pub(crate) enum Overlay {
     Picker(ColumnPicker),
     Dialog(Box<ConfirmDialog>),
     Prompt(Prompt),
+    Collector(CollectorView),
 }
 
 /// A line to type, with what is said of it below.

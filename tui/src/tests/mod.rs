@@ -2,6 +2,7 @@
 
 mod agent_charts;
 mod bytes;
+mod collector;
 mod forget;
 mod harness;
 mod help;

@@ -4,8 +4,8 @@ use heartline_operator::json;
 use heartline_operator::message::Event;
 
 use super::{
-    AppEffect, ExportFile, ExportFormat, agent, dialog, keys, lists, navigation, time_travel,
-    timeline,
+    AppEffect, ExportFile, ExportFormat, agent, collector, dialog, keys, lists, navigation,
+    time_travel, timeline,
 };
 use crate::availability::refusal;
 use crate::commands::AppCommand;
@@ -39,6 +39,7 @@ pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
         AppCommand::CopyId | AppCommand::CopyRow => return copy(state, command),
         AppCommand::Export => return export(state),
         AppCommand::Mouse => return toggle_mouse(state),
+        AppCommand::ShowCollector => return collector::open(state),
         AppCommand::Back => go_back(state),
         AppCommand::ShowFleet => state.show(Screen::Fleet),
         AppCommand::ShowTransitions => {
@@ -163,6 +164,7 @@ fn open(state: &mut AppState) -> Vec<AppEffect> {
         (
             Some(
                 Overlay::Help { .. }
+                | Overlay::Collector(_)
                 | Overlay::Palette(_)
                 | Overlay::Filter(_)
                 | Overlay::Prompt(_),

@@ -44,7 +44,7 @@ fn handle_overlay_key(state: &mut AppState, chord: KeyChord) -> Option<Vec<AppEf
         Overlay::Palette(_) => handle_palette_key(state, chord),
         Overlay::Filter(_) => handle_filter_key(state, chord).then(Vec::new),
         Overlay::Prompt(_) => prompt::handle_key(state, chord),
-        Overlay::Help { .. } | Overlay::Picker(_) => None,
+        Overlay::Help { .. } | Overlay::Picker(_) | Overlay::Collector(_) => None,
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) fn paste(state: &mut AppState, text: &str) {
             prompt.input.insert(text);
             prompt::update_answer(state);
         }
-        Some(Overlay::Help { .. } | Overlay::Picker(_)) | None => {}
+        Some(Overlay::Help { .. } | Overlay::Picker(_) | Overlay::Collector(_)) | None => {}
     }
 }
 

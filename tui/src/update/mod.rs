@@ -1,6 +1,7 @@
 //! How events change the state: the only place where it changes.
 
 mod agent;
+mod collector;
 mod command;
 mod dialog;
 mod history;
@@ -13,8 +14,8 @@ mod timeline;
 
 use heartline_operator::client::{AccessMode, Greeting, LinkEvent, LinkState};
 use heartline_operator::message::{
-    AgentCommand, AgentDetail, CommandOutcome, EVENTS_MAX, Event, EventQuery, ForgetCommand,
-    NoteCommand, Reply,
+    AgentCommand, AgentDetail, CollectorHealth, CommandOutcome, EVENTS_MAX, Event, EventQuery,
+    ForgetCommand, NoteCommand, Reply,
 };
 use heartline_operator::{Filter, FilterError, SubscriptionUpdate};
 
@@ -65,6 +66,8 @@ pub(crate) enum AppEvent {
         purpose: HistoryPurpose,
         result: Result<Reply, String>,
     },
+    /// How the collector itself does, or why it did not say so.
+    CollectorHealthReceived(Result<Box<CollectorHealth>, String>),
     /// A note is on disk, or why it is not.
     NoteAnswered(Result<(), String>),
     RequestFailed(String),
@@ -104,6 +107,7 @@ pub(crate) enum AppEffect {
     SendForget(ForgetCommand),
     SendNote(NoteCommand),
     RequestHistory(HistoryRequest),
+    RequestCollectorHealth,
     CopyToClipboard(String),
     /// Asks the terminal to put text on its clipboard.
     SendToClipboard(String),
@@ -181,6 +185,7 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
         AppEvent::HistoryAnswered { purpose, result } => {
             history::record_answer(state, purpose, result);
         }
+        AppEvent::CollectorHealthReceived(answer) => collector::receive(state, answer),
         AppEvent::NoteAnswered(Ok(())) => {
             state.timeline.outages.is_stale = true;
             state.set_status(StyleRole::Text, "the note is written");
@@ -193,7 +198,10 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
         AppEvent::RequestFailed(why) | AppEvent::Exported(Err(why)) => {
             state.set_status(StyleRole::Alert, why);
         }
-        AppEvent::Tick => effects = tick(state).into_iter().collect(),
+        AppEvent::Tick => {
+            effects = tick(state).into_iter().collect();
+            effects.extend(collector::ask(state));
+        }
         AppEvent::RebuildList => rebuild_if_stale(state),
     }
     if state.requests.rests_at.is_some_and(|at| now >= at) {
@@ -388,6 +396,12 @@ fn scroll_to_selection(state: &mut AppState) {
         let most = crate::view::max_help_scroll(state);
         if let Some(Overlay::Help { scroll }) = &mut state.overlay {
             *scroll = (*scroll).min(most);
+        }
+    }
+    if let Some(Overlay::Collector(view)) = &state.overlay {
+        let most = crate::view::max_collector_scroll(state, view);
+        if let Some(Overlay::Collector(view)) = &mut state.overlay {
+            view.scroll = view.scroll.min(most);
         }
     }
     let body = layout::areas(state).body;

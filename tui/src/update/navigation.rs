@@ -5,7 +5,7 @@ use crate::commands::AppCommand;
 use crate::layout;
 use crate::state::{AppState, FleetRow, Overlay, Screen, SelectedRow, TimelineFocus};
 use crate::timeline_layout::TimelineAreas;
-use crate::view::max_help_scroll;
+use crate::view::{max_collector_scroll, max_help_scroll};
 
 use super::MouseInput;
 
@@ -39,6 +39,7 @@ pub(super) fn move_selection(state: &mut AppState, command: AppCommand) {
 fn position(state: &AppState) -> (usize, usize) {
     let (at, rows) = match (&state.overlay, state.screen) {
         (Some(Overlay::Help { scroll }), _) => (*scroll, max_help_scroll(state) + 1),
+        (Some(Overlay::Collector(view)), _) => (view.scroll, max_collector_scroll(state, view) + 1),
         (Some(Overlay::Picker(picker)), _) => (picker.at, FleetColumn::ALL.len()),
         (_, Screen::Timeline) if state.timeline.focus == TimelineFocus::Outages => {
             (state.timeline.outages.at, state.timeline.outages.rows.len())
@@ -55,6 +56,7 @@ fn position(state: &AppState) -> (usize, usize) {
 fn select_row(state: &mut AppState, row: usize) {
     match (&mut state.overlay, state.screen) {
         (Some(Overlay::Help { scroll }), _) => *scroll = row,
+        (Some(Overlay::Collector(view)), _) => view.scroll = row,
         (Some(Overlay::Picker(picker)), _) => picker.at = row,
         (_, Screen::Timeline) if state.timeline.focus == TimelineFocus::Outages => {
             state.timeline.outages.select_row(row);

@@ -91,7 +91,7 @@ pub(super) fn draw_hints(frame: &mut ScreenFrame<'_>, area: Rect) {
 /// Returns the hint of an overlay: the keys that it takes, and what closes it.
 fn overlay_hint(state: &AppState) -> Option<&'static str> {
     Some(match state.overlay.as_ref()? {
-        Overlay::Help { .. } => "j k move   esc closes",
+        Overlay::Help { .. } | Overlay::Collector(_) => "j k move   esc closes",
         Overlay::Palette(_) => "type a name   up down choose   enter runs it   esc closes",
         Overlay::Prompt(_) => "enter does it   esc closes",
         Overlay::Filter(_) => "enter keeps the filter   esc restores the one before",

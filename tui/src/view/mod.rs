@@ -3,6 +3,7 @@
 mod agent;
 mod agent_areas;
 mod charts;
+mod collector;
 mod compact;
 mod details;
 mod dialog;
@@ -31,6 +32,7 @@ use crate::text::{GlyphSet, date_or_time, time_of_day, zone_abbreviation};
 
 pub(crate) use agent::agent_list_rows;
 pub(crate) use agent_areas::{are_charts_drawn, chart_room};
+pub(crate) use collector::max_collector_scroll;
 pub(crate) use dialog::dialog_size_needed;
 use frame::ScreenFrame;
 pub(crate) use help::max_help_scroll;
@@ -96,6 +98,10 @@ fn draw_overlay(frame: &mut ScreenFrame<'_>) -> Option<Position> {
     match state.overlay.as_ref()? {
         Overlay::Help { scroll } => {
             help::draw(frame, *scroll);
+            None
+        }
+        Overlay::Collector(view) => {
+            collector::draw(frame, view);
             None
         }
         Overlay::Palette(palette) => menus::draw_palette(frame, palette),
