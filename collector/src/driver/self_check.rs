@@ -70,10 +70,7 @@ impl SelfCheck {
 
     /// Looks at other workers from now on.
     pub(super) fn set_workers(&mut self, workers: Vec<(Box<str>, WorkerPulse)>, now: MonoTime) {
-        let sign = |(sink, pulse): (Box<str>, WorkerPulse)| {
-            let sign = SignOfLife::new(pulse.turns(), now);
-            WorkerSign { sink, pulse, sign }
-        };
+        let sign = |(sink, pulse)| WorkerSign { sink, pulse, sign: SignOfLife::new(0, now) };
         self.workers = workers.into_iter().map(sign).collect();
     }
 

@@ -27,7 +27,7 @@ pub(super) enum Life {
 }
 
 impl SignOfLife {
-    /// Returns a sign whose number is `count` now.
+    /// Returns a sign whose number was `count` when it was last looked at.
     pub(super) fn new(count: u64, now: MonoTime) -> Self {
         Self { count, seen_at: None, since: now }
     }

@@ -69,10 +69,8 @@ impl TickLog {
     pub(super) fn doubt(&self) -> Option<String> {
         let lost: Duration = self.recent.iter().map(|(_, span)| *span).sum();
         (lost >= LATE_MAX).then(|| {
-            format!(
-                "ticks were late: for {} s nothing was observed, as of a minute ago",
-                lost.as_secs()
-            )
+            let seconds = lost.as_secs();
+            format!("ticks were late: in the last minute nothing was observed for {seconds} s")
         })
     }
 
@@ -102,7 +100,7 @@ mod tests {
         assert_eq!((ticks.doubt(), ticks.late), (None, 1), "9.9 s");
         ticks.record(at(10_501));
         let doubt = ticks.doubt().unwrap();
-        assert!(doubt.contains("for 10 s nothing was observed"), "{doubt}");
+        assert!(doubt.contains("nothing was observed for 10 s"), "{doubt}");
         ticks.record(at(10_700));
         for second in 11..=72 {
             ticks.record(at(second * 1_000));
