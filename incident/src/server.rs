@@ -136,6 +136,10 @@ impl FileServer {
             },
             Request::Ping => Reply::Pong { at_ms: self.info.until_ms },
             Request::Collector => Reply::Collector(Box::new(self.status.clone())),
+            Request::CollectorHealth => {
+                let message = "an incident file does not know how its collector does";
+                Reply::Error { code: ErrorCode::NotFound, message: message.to_owned() }
+            }
             Request::Agent { agent } => self.agent(&agent).await,
             Request::Events(query) => self.events(query).await,
             Request::Hello { .. }

@@ -12,6 +12,7 @@ mod budgets;
 mod delta;
 mod health;
 mod losses;
+mod ping_schedule;
 mod request;
 mod self_check;
 mod sign;

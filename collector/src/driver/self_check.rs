@@ -21,9 +21,10 @@ use heartline_vocabulary::ScopeKind;
 
 use super::Driver;
 use super::losses::{LossLog, Losses};
+use super::ping_schedule::Certainty;
 use super::sign::{Life, SignOfLife};
 use super::ticks::TickLog;
-use super::watchdog::{SelfJudgement, Watchdog};
+use super::watchdog::Watchdog;
 use crate::clock::WallClockAnchor;
 
 /// Difference from which on a wall clock that was set is a doubt: up to there history follows it at once.
@@ -145,15 +146,15 @@ impl Driver {
         let (missing, are_seen) = self.self_check.signs(unwritten.is_empty(), now);
         let doubts: Vec<String> = missing.into_iter().chain(self.other_doubts(now)).collect();
         let all: Vec<String> = unwritten.into_iter().chain(doubts.iter().cloned()).collect();
-        let judgement = match (all.as_slice(), are_seen) {
-            ([], true) => SelfJudgement::Sure,
-            ([], false) => SelfJudgement::Unsure,
-            (doubts, _) => SelfJudgement::Doubting(doubts),
+        let certainty = match (all.as_slice(), are_seen) {
+            ([], true) => Certainty::Sure,
+            ([], false) => Certainty::Unsure,
+            _ => Certainty::Doubting,
         };
-        if judgement == SelfJudgement::Sure {
+        if certainty == Certainty::Sure {
             self.self_check.workers.iter().for_each(|worker| worker.pulse.permit());
         }
-        let trouble = self.self_check.watchdog.tick(judgement, now);
+        let trouble = self.self_check.watchdog.tick(certainty, &all, now);
         self.info.set_condition(WATCHDOG, trouble);
         self.self_check.doubts = doubts;
     }
@@ -209,5 +210,60 @@ impl Driver {
         let mute = is_mute.then(|| "no sink takes alerts: nobody is told of anything".to_owned());
         let ticks = check.ticks.doubt();
         [dropped, shed, ticks, check.clock_doubt(now), own, mute].into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: i64) -> MonoTime {
+        MonoTime::from_millis(s * 1_000)
+    }
+
+    /// A check whose ticks are on time until a second.
+    fn ticking(until: i64) -> SelfCheck {
+        let mut check = SelfCheck::new(at(0));
+        (0..=until * 5).for_each(|n| check.ticks.record(MonoTime::from_millis(n * 200)));
+        check
+    }
+
+    #[test]
+    fn what_shows_no_sign_of_life_is_named_and_what_is_new_is_waited_for() {
+        let mut check = ticking(60);
+        check.set_workers(vec![("ops".into(), WorkerPulse::default())], at(0));
+        let (missing, are_seen) = check.signs(true, at(30));
+        assert!(missing.is_empty() && !are_seen, "{missing:?}");
+        check.control.look(1, at(40));
+        let (missing, _) = check.signs(true, at(60));
+        assert_eq!(
+            missing,
+            [
+                "history.db has taken no commit for 60 s: its disk hangs",
+                "the worker of the sink ops has not turned for 60 s",
+            ]
+        );
+        // Why history is paused is said elsewhere.
+        assert_eq!(check.signs(false, at(60)).0.len(), 1);
+        check.commits.look(1, at(60));
+        check.workers[0].sign.look(1, at(60));
+        assert_eq!(check.signs(true, at(60)), (Vec::new(), true));
+        assert!(!check.signs(true, at(91)).1, "no tick was on time");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_counted_from_a_second_and_doubted_from_a_minute_on() {
+        let anchor = |by_ms| WallClockAnchor::new(at(0), 1_775_000_000_000 + by_ms);
+        let mut check = ticking(0);
+        check.note_clock(anchor(0), anchor(999), at(1));
+        assert_eq!(check.clock(anchor(0)).steps, 0);
+        check.note_clock(anchor(0), anchor(-59_999), at(2));
+        assert_eq!((check.clock(anchor(0)).steps, check.clock_doubt(at(2))), (1, None));
+        check.note_clock(anchor(0), anchor(-3_600_000), at(3));
+        let doubt = check.clock_doubt(at(63)).unwrap();
+        assert_eq!(doubt, "the wall clock was set back by 1h00m");
+        assert_eq!(check.clock_doubt(at(64)), None);
+        let clock = check.clock(anchor(0));
+        assert_eq!((clock.steps, clock.last_step_by_ms), (2, -3_600_000));
     }
 }

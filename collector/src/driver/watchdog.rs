@@ -1,25 +1,10 @@
-//! When the watchdog is pinged. Each ping is granted here, by the loop that judges agents.
-
-use std::time::Duration;
+//! The watchdog: each ping is granted here, by the loop that judges agents.
 
 use heartline_fleet::MonoTime;
 use heartline_operator::message::{PingKind, PingResult, WatchdogHealth};
 use heartline_sinks::{Ping, PingRefusal, PingReport, Pinger};
 
-/// Time after which a ping that was not taken is sent again, where the next is not due before.
-const AGAIN_AFTER: Duration = Duration::from_secs(10);
-/// Shortest time between two pings of which the second says something else.
-const APART: Duration = Duration::from_secs(5);
-
-/// What the driver knows of itself at a tick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SelfJudgement<'a> {
-    /// Every sign of life was seen lately, and nothing is doubted.
-    Sure,
-    /// Some sign was not seen yet since the start.
-    Unsure,
-    Doubting(&'a [String]),
-}
+use super::ping_schedule::{Certainty, PingSchedule};
 
 /// The watchdog, if there is one.
 #[derive(Default)]
@@ -27,10 +12,7 @@ pub(super) struct Watchdog(Option<Watched>);
 
 struct Watched {
     pinger: Box<Pinger>,
-    has_begun: bool,
-    /// What was said last, and when.
-    said: Option<(PingKind, MonoTime)>,
-    due: MonoTime,
+    schedule: PingSchedule,
     taken: u64,
     failed: u64,
     last: Option<PingResult>,
@@ -45,10 +27,8 @@ impl Watchdog {
             return;
         }
         self.0 = pinger.map(|pinger| Watched {
+            schedule: PingSchedule::new(pinger.config().every),
             pinger,
-            has_begun: false,
-            said: None,
-            due: MonoTime::NEVER_YET,
             taken: 0,
             failed: 0,
             last: None,
@@ -56,12 +36,17 @@ impl Watchdog {
     }
 
     /// Grants the ping that is due, if one is; returns what is wrong with the watchdog.
-    pub(super) fn tick(&mut self, judgement: SelfJudgement<'_>, now: MonoTime) -> Option<String> {
+    pub(super) fn tick(
+        &mut self,
+        certainty: Certainty,
+        doubts: &[String],
+        now: MonoTime,
+    ) -> Option<String> {
         let watched = self.0.as_mut()?;
         while let Some(report) = watched.pinger.take_report() {
             watched.take(report, now);
         }
-        let granted = watched.grant_due(judgement, now);
+        let granted = watched.grant_due(certainty, doubts, now);
         let target = watched.pinger.config().url.redacted_url();
         match (granted, &watched.last) {
             (Err(PingRefusal::Ended), _) => {
@@ -88,33 +73,20 @@ impl Watchdog {
 }
 
 impl Watched {
-    /// 1. The first ping says that the collector begins.
-    /// 2. While a sign of life was not seen yet, nothing is said: no ping claims what is not known.
-    /// 3. What changes is said at once, and what stays at every interval.
-    /// 4. A ping that can't be sent, because the service hangs, is tried at the next tick.
+    /// A ping that can't be sent, because the service hangs, is due at the next tick again.
     fn grant_due(
         &mut self,
-        judgement: SelfJudgement<'_>,
+        certainty: Certainty,
+        doubts: &[String],
         now: MonoTime,
     ) -> Result<(), PingRefusal> {
-        if !self.has_begun {
-            self.pinger.grant(Ping::Start)?;
-            (self.has_begun, self.due) = (true, now);
-            return Ok(());
-        }
-        let (kind, ping) = match judgement {
-            SelfJudgement::Unsure => return Ok(()),
-            SelfJudgement::Sure => (PingKind::Alive, Ping::Alive),
-            SelfJudgement::Doubting(why) => (PingKind::Fail, Ping::Doubt(why.to_vec())),
-        };
-        let every = self.pinger.config().every;
-        let is_news =
-            self.said.is_some_and(|(said, at)| said != kind && now.since(at) >= APART.min(every));
-        if now < self.due && !is_news {
-            return Ok(());
-        }
-        self.pinger.grant(ping)?;
-        (self.said, self.due) = (Some((kind, now)), now + every);
+        let Some(kind) = self.schedule.due(certainty, now) else { return Ok(()) };
+        self.pinger.grant(match kind {
+            PingKind::Start => Ping::Start,
+            PingKind::Alive => Ping::Alive,
+            PingKind::Fail => Ping::Doubt(doubts.to_vec()),
+        })?;
+        self.schedule.sent(kind, now);
         Ok(())
     }
 
@@ -130,7 +102,7 @@ impl Watched {
             self.taken += 1;
         } else {
             self.failed += 1;
-            self.due = self.due.min(now + AGAIN_AFTER);
+            self.schedule.failed(now);
         }
         let answer = answer.unwrap_or_else(|why| why);
         self.last = Some(PingResult { at_ms, kind, is_taken, answer });

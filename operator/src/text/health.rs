@@ -162,7 +162,7 @@ impl Lines {
             match clock.last_step_at_ms {
                 None => "not set since its start".to_owned(),
                 Some(at_ms) => format!(
-                    "set {} times, last at {} by {} {}",
+                    "steps {}, the last at {} by {} {}",
                     clock.steps,
                     timestamp_s(at_ms),
                     age(clock.last_step_by_ms.unsigned_abs()),

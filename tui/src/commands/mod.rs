@@ -221,7 +221,7 @@ mod tests {
         }
         assert_eq!(
             REGISTRY.len(),
-            AppCommand::Acknowledge as usize + 1,
+            AppCommand::ShowCollector as usize + 1,
             "a command is not registered"
         );
     }
