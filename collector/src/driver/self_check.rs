@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_is_counted_from_a_second_and_doubted_from_a_minute_on() {
-        let anchor = |by_ms| WallClockAnchor::new(at(0), 1_775_000_000_000 + by_ms);
+        let anchor = |by_ms: i64| WallClockAnchor::new(at(0), 1_775_000_000_000 + by_ms);
         let mut check = ticking(0);
         check.note_clock(anchor(0), anchor(999), at(1));
         assert_eq!(check.clock(anchor(0)).steps, 0);

@@ -1,12 +1,13 @@
 //! Who watches the collector: pings by the judging loop's permission, and what operators are told.
 
 use std::fs;
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use heartline_operator::message::{CollectorHealth, PingKind, Reply, Request};
 use heartline_tests::harness::{
-    CollectorProcess, PING_SECRET, PingAnswer, PingServer, TestEnvironment, TestOperator, wait_for,
-    wait_until,
+    CollectorProcess, PING_SECRET, PingAnswer, PingServer, ReceivedPing, TestEnvironment,
+    TestOperator, wait_for, wait_until,
 };
 use heartline_vocabulary::State;
 use nix::sys::ptrace;
@@ -116,6 +117,28 @@ fn a_judging_loop_that_hangs_is_not_vouched_for() {
     assert_eq!(server.received().len(), count, "the process lives, and must not say so");
     drop(stopped);
     wait_until("pings come again", || server.received().len() > count);
+}
+
+#[test]
+fn what_the_kernel_drops_while_the_collector_stands_still_is_a_doubt() {
+    let (env, server) = (TestEnvironment::new(), PingServer::start());
+    env.configure(&watched(&server));
+    let collector = env.start_collector();
+    wait_until("pings come", || server.count("") >= 1);
+    collector.freeze();
+    let flood = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // More than the receive buffer holds.
+    for _ in 0..60_000 {
+        flood.send_to(&[0; 1_000], collector.address()).unwrap();
+    }
+    collector.unfreeze();
+    let is_told = |ping: &ReceivedPing| ping.body.contains("the kernel dropped");
+    wait_until("drops are told", || server.received().iter().any(is_told));
+    let (code, said) = check(&env);
+    assert!(code == Some(1) && said.contains("! the kernel dropped"), "{said}");
+    let losses = health(&env.operator()).losses;
+    let kernel = losses.iter().find(|it| it.name == "kernel_dropped").unwrap();
+    assert!(kernel.last_minute > 0 && kernel.last_minute == kernel.total, "{losses:?}");
 }
 
 #[test]
