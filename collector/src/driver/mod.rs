@@ -4,7 +4,8 @@
 //! 1. datagrams, until the sockets are empty (or a bound, so that nothing below starves);
 //! 2. what the kernel dropped, before any agent is judged by it;
 //! 3. the tick: deadlines, pushes, acks that waited long enough;
-//! 4. requests: confirmations from the disk, operators' requests.
+//! 4. requests: confirmations from the disk, operators' requests;
+//! 5. once a second, a look at the collector itself, by which the watchdog is pinged.
 //!
 //! After each input its outputs are drained. Nothing here waits for anything but the next of these.
 

@@ -186,7 +186,8 @@ impl Driver {
             losses.datagrams.kernel_dropped.saturating_sub(before.datagrams.kernel_dropped);
         let dropped = (dropped > 0).then(|| {
             format!(
-                "the kernel dropped {dropped} datagrams in the last minute: bursts are too long"
+                "the kernel dropped {dropped} datagrams in the last minute: the machine is too busy, or the \
+                 receive buffer too small"
             )
         });
         let shed = losses.details.saturating_sub(before.details);

@@ -38,7 +38,9 @@ pub fn collector_health() -> CollectorHealth {
         host: "collector-1".to_owned(),
         pid: 4_711,
         doubts: vec![
-            "the kernel dropped 120 datagrams in the last minute: bursts are too long".to_owned(),
+            "the kernel dropped 120 datagrams in the last minute: the machine is too busy, or the \
+             receive buffer too small"
+                .to_owned(),
         ],
         queues: vec![
             queue("receive 127.0.0.1:4327", "bytes", 7_200_000, Some(8 << 20)),
