@@ -35,6 +35,7 @@ mod identity;
 mod input;
 mod judge;
 mod latency_limit;
+mod latency_past;
 mod message;
 mod output;
 mod pauses;
@@ -76,6 +77,7 @@ pub use input::{
     AgentMessage, CommandRequest, ForgetRequest, Input, RestoredAgent, RestoredSession,
 };
 pub use latency_limit::{LatencyLimit, LatencyLimits};
+pub use latency_past::LatencySample;
 pub use output::{
     CommandRow, CommandRowTarget, ControlDbRow, HistoryDbRow, OutgoingAck, OutgoingPush, Output,
     Transition, WorkRow, WriteTicket,

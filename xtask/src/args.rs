@@ -21,7 +21,7 @@ pub(crate) enum XtaskCommand {
     /// Runs a benchmark in release and prints a table; no result fails.
     #[command(
         subcommand,
-        after_help = "Others, each with --smoke and --help: ingest, kill, emitter (that of Rust), tui, exit, history"
+        after_help = "Others, each with --smoke and --help: ingest, kill, emitter (that of Rust), tui, exit, history, alerts, year"
     )]
     Bench(BenchCommand),
     /// Checks that each emitter counts exactly what real collectors store, through a bad network.

@@ -47,6 +47,7 @@ const STEPS: &[TestStep] = &[
     TestStep { title: "benchmarks run: tui", run: |_| run_benchmark("tui") },
     TestStep { title: "benchmarks run: exit", run: |_| run_benchmark("exit") },
     TestStep { title: "benchmarks run: history", run: |_| run_benchmark("history") },
+    TestStep { title: "benchmarks run: year", run: |_| run_benchmark("year") },
 ];
 
 /// Runs the steps until one fails, and prints a table of them.

@@ -169,7 +169,7 @@ impl WorkLatencyHistogram {
     }
 
     /// Iterates over `(bucket, count)` pairs, buckets ascending.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (u16, u64)> + Clone + '_ {
         self.0.iter().copied()
     }
 

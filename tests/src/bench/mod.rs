@@ -11,6 +11,7 @@ mod live_agents;
 mod machine;
 mod synthetic_fleet;
 mod tui;
+mod year;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -39,6 +40,8 @@ enum BenchCommand {
     Exit(BenchModeArg),
     /// What questions about the past cost, and what history takes on the disk.
     History(history::HistoryBenchArgs),
+    /// What people are told in a year of 200 agents, what of it is false, and what is missed.
+    Year(year::YearBenchArgs),
 }
 
 /// Runs a benchmark.
@@ -55,6 +58,7 @@ pub fn run(arguments: &BenchArgs) -> Result<()> {
         BenchCommand::Emitter(mode) => emitter::run(mode.mode()),
         BenchCommand::Exit(mode) => exit::run(mode.mode()),
         BenchCommand::History(arguments) => history::run(arguments),
+        BenchCommand::Year(arguments) => year::run(arguments),
     }
 }
 

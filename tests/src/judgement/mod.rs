@@ -2,7 +2,7 @@
 //! work, by the real code, from a seed.
 
 mod agent;
-mod random;
+pub(crate) mod random;
 mod trial;
 
 pub use agent::{Outage, Tasks, Workload};

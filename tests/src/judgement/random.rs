@@ -3,7 +3,7 @@
 use fastrand::Rng;
 
 /// Draws the number of events of which `mean` are expected.
-pub(super) fn poisson(mean: f64, rng: &mut Rng) -> u64 {
+pub(crate) fn poisson(mean: f64, rng: &mut Rng) -> u64 {
     if mean > 50.0 {
         return rounded(mean + mean.sqrt() * normal(rng));
     }
@@ -16,7 +16,7 @@ pub(super) fn poisson(mean: f64, rng: &mut Rng) -> u64 {
 }
 
 /// Draws how many of `tasks` happen that happen with the probability `share` each.
-pub(super) fn binomial(tasks: u64, share: f64, rng: &mut Rng) -> u64 {
+pub(crate) fn binomial(tasks: u64, share: f64, rng: &mut Rng) -> u64 {
     let mean = tasks as f64 * share;
     if mean.min(tasks as f64 - mean) > 50.0 {
         return rounded(mean + (mean * (1.0 - share)).sqrt() * normal(rng)).min(tasks);
@@ -29,6 +29,6 @@ fn rounded(number: f64) -> u64 {
 }
 
 /// The sum of 12 uniform numbers, which is normal enough.
-fn normal(rng: &mut Rng) -> f64 {
+pub(crate) fn normal(rng: &mut Rng) -> f64 {
     (0..12).map(|_| rng.f64()).sum::<f64>() - 6.0
 }

@@ -1,34 +1,16 @@
-//! What agents' own past says of their latencies in an hour of the day: the limits beyond which a task
-//! counts as slow, or as too fast.
-//!
-//! 1. The same hour of each of the last 7 days teaches, if the agent had at least 20 tasks in it and was in
-//!    no outage: what was wrong, or not observed, is no example.
-//! 2. With at least 4 such hours, slow is what is above the median of their 95th percentiles, times the
-//!    larger of 2 and 3 robust standard deviations (1.4826 MAD) of these. All of it on logarithms.
-//! 3. With fewer, slow is what is above twice the 95th percentile of all tasks of the days before
-//!    yesterday, at least 40 of them. So an agent that is slow for a week is judged by that week.
-//! 4. With neither, it is not known yet.
-//! 5. Too fast is what is below a tenth of the median of the same hours or days.
+//! The hours and days of agents' past that say which latencies are usual in an hour of the day; what they
+//! say is the core's to judge ([`LatencySample`]).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZero;
 use std::ops::Range;
 
-use heartline_fleet::LatencyLimits;
-use heartline_protocol::bucket;
+use heartline_fleet::{LatencyLimits, LatencySample};
 use rusqlite::{Connection, params};
 
 use super::{ReadError, StoreReader};
 use crate::store::history::RollupResolution;
 use crate::store::rollup::WorkLatencyHistogram;
 
-/// Days that teach.
-const DAYS: i64 = 7;
-/// Hours that are needed, of these.
-const HOURS_MIN: usize = 4;
-/// Tasks that an hour needs, and that all days together need.
-const HOUR_TASKS_MIN: u64 = 20;
-const TASKS_MIN: u64 = 40;
 const HOUR_MS: i64 = 3_600_000;
 
 /// The limits of some agents.
@@ -38,53 +20,6 @@ pub struct BaselinePart {
     pub limits: Vec<(Box<str>, LatencyLimits)>,
     /// The row id with which the next part begins; `None` behind the last one.
     pub next: Option<i64>,
-}
-
-/// Two quantiles of a set of tasks, as logarithms of microseconds.
-#[derive(Clone, Copy, Debug)]
-struct LatencySample {
-    median: f64,
-    p95: f64,
-}
-
-impl LatencySample {
-    /// Returns those of at least `tasks_min` tasks.
-    fn of(histogram: &WorkLatencyHistogram, tasks_min: u64) -> Option<Self> {
-        let tasks: u64 = histogram.pairs().map(|(_, count)| count).sum();
-        let quantile = |permille: u64| {
-            let mut rest = (tasks * permille).div_ceil(1_000);
-            let reached = |(_, count): &(u16, u64)| {
-                rest = rest.saturating_sub(*count);
-                rest == 0
-            };
-            let (bucket, _) = histogram.pairs().find(reached)?;
-            Some((bucket::midpoint(bucket).max(1) as f64).ln())
-        };
-        (tasks >= tasks_min).then_some(())?;
-        Some(Self { median: quantile(500)?, p95: quantile(950)? })
-    }
-}
-
-/// Returns the limits that samples set.
-fn limits(samples: &[LatencySample]) -> LatencyLimits {
-    let of = |get: fn(&LatencySample) -> f64| median(samples.iter().map(get).collect());
-    let (p95, usual) = (of(|it| it.p95), of(|it| it.median));
-    let spread = 1.4826 * median(samples.iter().map(|it| (it.p95 - p95).abs()).collect());
-    let bucket = |ln_us: f64| NonZero::new(bucket::index(ln_us.exp() as u64));
-    LatencyLimits {
-        slow_above: bucket(p95 + (3.0 * spread).max(2_f64.ln())),
-        fast_below: bucket(usual - 10_f64.ln()),
-    }
-}
-
-/// Returns the middle of values; 0 without any.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    let (low, high) = (values.len().saturating_sub(1) / 2, values.len() / 2);
-    match (values.get(low), values.get(high)) {
-        (Some(low), Some(high)) => f64::midpoint(*low, *high),
-        _ => 0.0,
-    }
 }
 
 impl StoreReader {
@@ -118,20 +53,23 @@ fn read_limits(
 ) -> rusqlite::Result<Vec<(Box<str>, LatencyLimits)>> {
     let hour = RollupResolution::Hour.slot(now_ms);
     let mut hours: BTreeMap<i64, Vec<LatencySample>> = BTreeMap::new();
-    for day in 1..=DAYS {
+    for day in 1..=LatencySample::DAYS {
         let slot = hour - 24 * day;
         let in_outage = agents_in_outage(conn, slot * HOUR_MS, agents)?;
         visit(conn, RollupResolution::Hour, slot, agents, |agent, latency| {
-            let sample = LatencySample::of(&latency, HOUR_TASKS_MIN);
+            let sample = LatencySample::of_hour(&latency.pairs());
             if let Some(sample) = sample.filter(|_| !in_outage.contains(&agent)) {
                 hours.entry(agent).or_default().push(sample);
             }
         })?;
     }
-    hours.retain(|_, samples| samples.len() >= HOURS_MIN);
+    let hours: BTreeMap<i64, LatencyLimits> = hours
+        .into_iter()
+        .filter_map(|(agent, samples)| Some((agent, LatencyLimits::of_hours(&samples)?)))
+        .collect();
     let today = RollupResolution::Day.slot(now_ms);
     let mut days: BTreeMap<i64, WorkLatencyHistogram> = BTreeMap::new();
-    for slot in today - 1 - DAYS..today - 1 {
+    for slot in today - 1 - LatencySample::DAYS..today - 1 {
         visit(conn, RollupResolution::Day, slot, agents, |agent, latency| {
             if !hours.contains_key(&agent) {
                 days.entry(agent).or_default().add_packed(&latency.pack());
@@ -139,9 +77,9 @@ fn read_limits(
         })?;
     }
     let of_days = days.iter().filter_map(|(agent, latency)| {
-        Some((*agent, limits(&[LatencySample::of(latency, TASKS_MIN)?])))
+        Some((*agent, LatencyLimits::of_days(LatencySample::of_days(&latency.pairs())?)))
     });
-    let of_hours = hours.iter().map(|(agent, samples)| (*agent, limits(samples)));
+    let of_hours = hours.iter().map(|(agent, limits)| (*agent, *limits));
     let mut name = conn
         .prepare_cached("SELECT name FROM agents WHERE id = ?1 AND forgotten_ms IS NULL LIMIT 1")?;
     let mut named = Vec::new();
@@ -195,6 +133,8 @@ fn agents_in_outage(
 
 #[cfg(test)]
 mod tests {
+    use heartline_protocol::bucket;
+
     use super::*;
     use crate::store::history::open;
 
@@ -206,33 +146,6 @@ mod tests {
             histogram.add_packed(&packed);
         }
         histogram
-    }
-
-    fn slow_above_ms(days: &[WorkLatencyHistogram]) -> u64 {
-        let samples = days.iter().filter_map(|day| LatencySample::of(day, HOUR_TASKS_MIN));
-        let limits = limits(&samples.collect::<Vec<_>>());
-        bucket::midpoint(limits.slow_above.unwrap().get()) / 1_000
-    }
-
-    #[test]
-    fn a_limit_is_twice_what_is_usual_or_more_where_that_varies() {
-        let day = |ms| histogram(&[(ms / 10, 90), (ms, 10)]);
-        let calm: Vec<_> = (0..7).map(|_| day(1_000)).collect();
-        assert!((1_950..2_050).contains(&slow_above_ms(&calm)), "{}", slow_above_ms(&calm));
-        // One bad day moves nothing.
-        let burst: Vec<_> = calm[1..].iter().cloned().chain([day(60_000)]).collect();
-        assert_eq!(slow_above_ms(&burst), slow_above_ms(&calm));
-        let varied: Vec<_> = [500, 700, 900, 1_000, 1_200, 1_500, 2_100].map(day).into();
-        assert!(slow_above_ms(&varied) > 4_000, "{}", slow_above_ms(&varied));
-    }
-
-    #[test]
-    fn quantiles_are_those_of_enough_tasks() {
-        let sample = |tasks_ms| LatencySample::of(&histogram(tasks_ms), HOUR_TASKS_MIN);
-        assert!(sample(&[(5, 19)]).is_none() && sample(&[]).is_none());
-        let LatencySample { median, p95 } = sample(&[(10, 95), (1_000, 5)]).unwrap();
-        assert!((median.exp() - 1e4).abs() < 200.0 && (p95.exp() - 1e4).abs() < 200.0);
-        assert!(sample(&[(10, 94), (1_000, 6)]).unwrap().p95.exp() > 9e5);
     }
 
     const NOW_MS: i64 = 1_800_000_000_000;
