@@ -46,6 +46,8 @@ pub(super) struct YearAgent {
     source: TaskSource,
     unreported: Tasks,
     last_turn_ms: u64,
+    /// Tasks ended in its last turn, so that others are in flight.
+    is_busy: bool,
     progress_ms: Option<u64>,
     /// The packed latencies of the segment that it sends.
     packed: Vec<u8>,
@@ -76,6 +78,7 @@ impl YearAgent {
             source: TaskSource::new(group.arrivals, group.usual_us),
             unreported: Tasks::default(),
             last_turn_ms: 0,
+            is_busy: false,
             progress_ms: None,
             packed: Vec::new(),
         }
@@ -85,15 +88,20 @@ impl YearAgent {
         self.session = rng.u64(1..);
         (self.sequence, self.segment) = (0, 0);
         (self.started_ms, self.last_turn_ms) = (now_ms, now_ms);
-        self.progress_ms = None;
+        (self.progress_ms, self.is_busy) = (None, false);
         self.unreported = Tasks::default();
         self.is_running = true;
+    }
+
+    /// Begins a task that does not end.
+    pub(super) fn hang(&mut self, now_ms: u64) {
+        (self.hangs_since_ms, self.progress_ms) = (Some(now_ms), Some(now_ms));
     }
 
     /// Works until now; `out_ms`: for so long everything has failed since its last turn.
     pub(super) fn work(&mut self, now_ms: u64, out_ms: u64, rng: &mut Rng) {
         let span_ms = (now_ms - self.last_turn_ms).min(INTERVAL_MS);
-        self.last_turn_ms = now_ms;
+        (self.last_turn_ms, self.is_busy) = (now_ms, false);
         if self.hangs_since_ms.is_some() || self.has_no_work || self.applied.killed || span_ms == 0
         {
             return;
@@ -108,7 +116,8 @@ impl YearAgent {
         let failed = self.unreported.failed;
         let ended = self.source.draw(conditions, &mut self.unreported, rng);
         self.failed += self.unreported.failed - failed;
-        if ended > 0 {
+        self.is_busy = ended > 0;
+        if self.is_busy {
             // The last of so many.
             let age = 1.0 - rng.f64().powf(1.0 / ended as f64);
             self.progress_ms = Some(now_ms - (age * span_ms as f64) as u64);
@@ -131,11 +140,11 @@ impl YearAgent {
             before = bucket;
         }
         let (ok, failed) = (tasks.ok, tasks.failed);
-        let is_busy = tasks.count() > 0;
+        let has_ended = tasks.ok + tasks.failed > 0;
         *tasks = Tasks { latency: std::mem::take(&mut tasks.latency), ..Tasks::default() };
         tasks.latency.clear();
         let latency = PackedHistogram::new(&self.packed).expect("packed by the rules");
-        let segment = is_busy.then(|| {
+        let segment = has_ended.then(|| {
             self.segment += 1;
             SegmentView { number: self.segment, ok, failed, latency, ..SegmentView::default() }
         });
@@ -161,8 +170,8 @@ impl YearAgent {
                     interval_ms: INTERVAL_MS as u32,
                     uptime_ms,
                     phase: Phase::Running,
-                    in_flight: u32::from(hangs_ms.is_some() || is_busy),
-                    oldest_in_flight_ms: hangs_ms.or(is_busy.then_some(1_000)),
+                    in_flight: u32::from(hangs_ms.is_some() || self.is_busy),
+                    oldest_in_flight_ms: hangs_ms.or(self.is_busy.then_some(1_000)),
                     progress_age_ms: progress_ms.map(|at| now_ms - at),
                     applied: self.applied,
                     segment,

@@ -34,7 +34,7 @@ pub struct YearBenchArgs {
     days: u64,
     #[arg(long, default_value_t = 20_261_127)]
     seed: u64,
-    /// Prints each judgement and notice that nothing explains.
+    /// Prints each notice, and each judgement, other than late, that no fault explains.
     #[arg(long)]
     trace: bool,
 }

@@ -7,6 +7,9 @@ use super::truth::{Attention, Fault, FaultId, FaultKind, Truth};
 use super::watch::{Message, TELLERS, Teller, Told, Watch};
 use crate::result_table::ResultTable;
 
+/// Selects faults.
+type FaultFilter = fn(&Fault) -> bool;
+
 impl Teller {
     const fn title(self) -> &'static str {
         match self {
@@ -75,7 +78,7 @@ fn faults(watch: &Watch) -> ResultTable {
         headings.extend(["missed", "first word s, median", "p95"]);
     }
     let mut table = ResultTable::new(&headings);
-    let kinds: [(&str, fn(&Fault) -> bool); 9] = [
+    let kinds: [(&str, FaultFilter); 9] = [
         ("an agent is gone", |it| it.kind == FaultKind::Silence && it.members.len() == 1),
         ("a host is gone", |it| it.kind == FaultKind::Silence && it.members.len() > 1),
         ("the network of one comes and goes", |it| it.kind == FaultKind::Flapping),

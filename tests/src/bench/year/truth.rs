@@ -81,20 +81,23 @@ impl FaultKind {
             Self::NoWork => reason == Idle,
         }
     }
-
-    /// Returns for how long after its end a fault may still come to light.
-    const fn grace_ms(self) -> u64 {
-        match self {
-            Self::Silence | Self::Crash | Self::Hang | Self::NoWork => 2 * MINUTE_MS,
-            Self::Flapping | Self::CrashLoop => 15 * MINUTE_MS,
-            // Work that comes once an hour tells of it late.
-            Self::Failing => DAY_MS,
-            Self::Slow => 2 * HOUR_MS,
-        }
-    }
 }
 
 impl Fault {
+    /// Returns for how long after its end it may still come to light.
+    fn grace_ms(&self) -> u64 {
+        match self.kind {
+            FaultKind::Silence | FaultKind::Crash | FaultKind::Hang | FaultKind::NoWork => {
+                2 * MINUTE_MS
+            }
+            FaultKind::Flapping | FaultKind::CrashLoop => 15 * MINUTE_MS,
+            FaultKind::Failing if self.attention == Attention::Unwanted => 10 * MINUTE_MS,
+            // Work that comes once an hour tells of it late.
+            FaultKind::Failing => DAY_MS,
+            FaultKind::Slow => 2 * HOUR_MS,
+        }
+    }
+
     /// Returns who wants to be told. Of failing work that depends on whether there was any.
     pub(super) fn attention(&self) -> Attention {
         let is_unseen = self.kind == FaultKind::Failing && self.failed < FAILED_MIN;
@@ -138,7 +141,7 @@ impl Truth {
     ) -> Option<FaultId> {
         let explains = |id: &FaultId| {
             let fault = &self.faults[*id];
-            let until_ms = fault.end_ms + fault.kind.grace_ms();
+            let until_ms = fault.end_ms + fault.grace_ms();
             fault.kind.explains(status) && (fault.begin_ms..=until_ms).contains(&since_ms)
         };
         let recent = self.of_agent[agent].iter().rev().take(64).copied();

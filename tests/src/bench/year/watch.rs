@@ -7,7 +7,7 @@ use heartline_vocabulary::{AgentStatus, IncidentId, NoticeKind, Reason, State};
 
 use super::alertmanager::AlertmanagerModel;
 use super::collector::ms_of;
-use super::site::{AGENTS, agent_number};
+use super::site::{AGENTS, DAY_MS, HOUR_MS, MINUTE_MS, agent_name, agent_number};
 use super::truth::{Attention, FaultId, Truth};
 
 pub(super) const CHAT: &str = "chat";
@@ -60,7 +60,7 @@ pub(super) struct Watch {
     pub(super) alarms: BTreeMap<Reason, AlarmCount>,
     pub(super) transitions: u64,
     pub(super) commands_refused: u64,
-    /// Prints what nothing explains.
+    /// Prints notices, and judgements, other than late, that no fault explains.
     traces: bool,
     incidents: BTreeMap<IncidentId, BTreeSet<FaultId>>,
     sinks: [JudgedSink; 2],
@@ -125,16 +125,19 @@ impl Watch {
         let fault = self.truth.explain(agent, row.to, ms_of(row.at));
         if let Some(reason) = row.to.reason.filter(|_| is_trouble(row.to)) {
             let count = self.alarms.entry(reason).or_default();
-            match fault.map(|it| self.truth.faults[it].attention()) {
+            let attention = fault.map(|it| self.truth.faults[it].attention());
+            match attention {
                 Some(Attention::Needed | Attention::Optional) => count.of_faults += 1,
                 Some(Attention::Unwanted) => count.of_disturbances += 1,
                 None => count.of_nothing += 1,
             }
-            if fault.is_none() && self.traces {
+            let is_real = attention.is_some_and(|it| it >= Attention::Optional);
+            if self.traces && !is_real && reason != Reason::Late {
+                let kind = fault.map(|it| self.truth.faults[it].kind);
                 println!(
-                    "{now_ms} {} {:?} {:?}",
-                    super::site::agent_name(agent),
-                    row.to,
+                    "{} {}: {reason:?}, {:?}, really {kind:?}",
+                    days(now_ms),
+                    agent_name(agent),
                     row.cause
                 );
             }
@@ -171,13 +174,23 @@ impl Watch {
         let first = notice.incident.members.first();
         let reason = first.and_then(|member| member.status.reason);
         let is_reminder = notice.kind == NoticeKind::Reminder;
+        if self.traces {
+            let incident = &notice.incident.incident;
+            println!(
+                "{} {} {:?} {:?} {}: {} in trouble, {reason:?}, to {:?}, really {faults:?}",
+                days(now_ms),
+                notice.id,
+                notice.kind,
+                incident.scope.kind,
+                incident.scope.name,
+                incident.in_trouble,
+                notice.sinks
+            );
+        }
         for sink in &notice.sinks {
             let faults = faults.clone();
             let message = Message { at_ms: now_ms, faults, reason, is_reminder };
             self.tell(Teller::Heartline, usize::from(**sink == *PAGER), message);
-        }
-        if faults.is_empty() && self.traces {
-            println!("{now_ms} notice of nothing: {notice:?}");
         }
     }
 
@@ -219,4 +232,10 @@ impl Watch {
 
 fn is_trouble(status: AgentStatus) -> bool {
     matches!(status.state, State::Degraded | State::Unreachable)
+}
+
+/// Returns a time in the year, to be read.
+fn days(at_ms: u64) -> String {
+    let (day, hour, minute) = (at_ms / DAY_MS, at_ms / HOUR_MS % 24, at_ms / MINUTE_MS % 60);
+    format!("day {day} {hour:02}:{minute:02}")
 }

@@ -59,10 +59,6 @@ pub(super) struct TaskSource {
 }
 
 impl Tasks {
-    pub(super) fn count(&self) -> u64 {
-        self.ok + self.failed
-    }
-
     fn add(&mut self, bucket: u16, count: u64) {
         match self.latency.binary_search_by_key(&bucket, |&(bucket, _)| bucket) {
             Ok(at) => self.latency[at].1 += count,

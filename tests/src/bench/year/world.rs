@@ -284,7 +284,7 @@ impl World {
                     let event = SiteEvent::CrashAgain { agent: number, until_ms: end_ms };
                     self.events.add(begin_ms, event);
                 }
-                FaultKind::Hang => agent.hangs_since_ms = Some(begin_ms),
+                FaultKind::Hang => agent.hang(begin_ms),
                 FaultKind::Failing => {
                     (agent.failing, agent.failed) = (Some(FAILING), 0);
                 }
