@@ -9,7 +9,10 @@
 //!    beat in which it first did, and bad tasks had 25 s of the time since then: the time between two
 //!    beats, in proportion to their share. So an outage of 30 s of what an agent calls is no alarm, also
 //!    where two beats have parts of it; and where half of the tasks fail, it takes a third beat.
-//! 4. What was suspected or alarmed is over at a beat in which the sum is 2 or less.
+//! 4. Of a beat without tasks nothing is known: a tenth of its time counts, by the share before it, and none
+//!    while bad tasks came in fewer than 4 beats. So a burst of work that ends with such an outage is no alarm,
+//!    nor is a run of bad luck before the next task shows it, and five bad tasks in five hours are one.
+//! 5. What was suspected or alarmed is over at a beat in which the sum is 2 or less.
 
 use std::time::Duration;
 
@@ -23,6 +26,12 @@ const OVER: i16 = 2_000;
 const CONFIRM_AFTER: Duration = Duration::from_millis(29_500);
 /// How much of the time bad tasks must have had.
 const BAD_TIME_MIN: Duration = Duration::from_secs(25);
+/// The part of the time that counts of a beat without tasks, one of so many, and from how many beats with bad
+/// tasks on.
+const QUIET_PART: u32 = 10;
+const BAD_BEATS_MIN: u8 = 4;
+/// A sum from which on a test may soon alarm: that of two bad tasks in a row.
+const SUSPICIOUS: i16 = 3_000;
 /// More tasks in one segment count as so many; products of weights with them stay small.
 const TASKS_MAX: u64 = 1 << 40;
 
@@ -85,11 +94,13 @@ struct BadShare {
     tasks: u64,
     /// In thousandths; as before where a beat brings no task.
     permille: u32,
+    /// Beats with bad tasks so far; stops at its largest value.
+    bad_beats: u8,
 }
 
 impl Default for BadShare {
     fn default() -> Self {
-        Self { bad: 0, tasks: 0, permille: 1_000 }
+        Self { bad: 0, tasks: 0, permille: 1_000, bad_beats: 0 }
     }
 }
 
@@ -102,18 +113,26 @@ impl BadShare {
 
     /// Returns the part of the time before a beat that bad tasks had.
     fn take(&mut self, span: Duration) -> Duration {
-        if self.tasks > 0 {
-            self.permille = (u128::from(self.bad) * 1_000 / u128::from(self.tasks)) as u32;
+        let (bad, tasks) = (std::mem::take(&mut self.bad), std::mem::take(&mut self.tasks));
+        if tasks > 0 {
+            self.permille = (u128::from(bad) * 1_000 / u128::from(tasks)) as u32;
+            self.bad_beats = self.bad_beats.saturating_add(u8::from(bad > 0));
+            span.saturating_mul(self.permille) / 1_000
+        } else if self.bad_beats < BAD_BEATS_MIN {
+            Duration::ZERO
+        } else {
+            span.saturating_mul(self.permille) / 1_000 / QUIET_PART
         }
-        (self.bad, self.tasks) = (0, 0);
-        span.saturating_mul(self.permille) / 1_000
     }
 }
 
 impl Cusum {
     /// Returns a test that goes on with a sum from before.
     pub(crate) fn restored(sum: u16) -> Self {
-        Self { sum: i16::try_from(sum).unwrap_or(CAP).min(CAP), ..Self::default() }
+        let sum = i16::try_from(sum).unwrap_or(CAP).min(CAP);
+        // In how many beats they came was not recorded.
+        let share = BadShare { bad_beats: BAD_BEATS_MIN, ..BadShare::default() };
+        Self { sum, share, ..Self::default() }
     }
 
     /// Returns a test that has alarmed before; a sum at which that is over makes a new one.
@@ -132,6 +151,11 @@ impl Cusum {
         self.phase == CusumPhase::Alarmed
     }
 
+    /// Returns whether it may soon alarm.
+    pub(crate) fn is_suspicious(&self) -> bool {
+        self.sum >= SUSPICIOUS && !self.is_alarmed()
+    }
+
     /// Returns whether it says no more than a new one.
     pub(crate) fn is_idle(&self) -> bool {
         self.sum == 0 && self.phase == CusumPhase::Quiet
@@ -148,6 +172,7 @@ impl Cusum {
     /// Takes in that so many bad tasks came in a row as suffice by themselves.
     pub(crate) fn saturate(&mut self) {
         self.sum = CAP;
+        self.share.bad_beats = self.share.bad_beats.max(BAD_BEATS_MIN);
     }
 
     /// Draws the conclusion, after a beat that is judged, `span` after the one before.

@@ -162,6 +162,28 @@ impl Agent {
         self.alarm(|quality| quality.fast.as_ref())
     }
 
+    /// Returns the tasks by which it is in the status of that reason, which is one of its work.
+    pub(crate) fn bad_tasks(&self, reason: Reason) -> Option<TaskTally> {
+        match reason {
+            Reason::Failing => self.failing(),
+            Reason::Slow => self.slow(),
+            Reason::Fast => self.fast(),
+            _ => None,
+        }
+    }
+
+    /// Returns whether its work may soon bring it into the status of that reason.
+    pub(crate) fn is_suspected(&self, reason: Reason) -> bool {
+        let Some(quality) = &self.quality else { return false };
+        let test = match reason {
+            Reason::Failing => &quality.failing,
+            Reason::Slow => &quality.slow,
+            Reason::Fast => &quality.fast,
+            _ => return false,
+        };
+        test.as_ref().is_some_and(|test| test.cusum.is_suspicious())
+    }
+
     fn alarm(&self, test: impl FnOnce(&WorkQuality) -> Option<&QualityTest>) -> Option<TaskTally> {
         let test = test(self.quality.as_deref()?)?;
         test.cusum.is_alarmed().then_some(test.tally)

@@ -35,7 +35,10 @@ impl CauseInterval {
     /// 1. Silent, late, one-way: from the last live beat to the next one's time. Where it was not heard since the
     ///    collector started, it may have died at any time since it was last known to live.
     /// 2. Stalled: from the last progress, for an interval.
-    /// 3. Everything else was reported, or noticed, at the moment itself.
+    /// 3. Failing, slow, fast: from about the last good task before the bad ones, which is unknown and taken to be
+    ///    an interval before the first of them, or three times the time between two tasks, to the judgement.
+    /// 4. Idle: from the last progress to the judgement.
+    /// 5. Everything else was reported, or noticed, at the moment itself.
     pub(crate) fn of(
         agent: &Agent,
         reason: Option<Reason>,
@@ -52,6 +55,17 @@ impl CauseInterval {
             Some(Reason::Stalled) => {
                 let from = agent.least_progress_at().unwrap_or(since).min(since);
                 Self { from, to: (from + jittered).min(since) }
+            }
+            Some(reason @ (Reason::Failing | Reason::Slow | Reason::Fast)) => {
+                let Some(tally) = agent.bad_tasks(reason) else { return Self::moment(since) };
+                let between = since.since(tally.since) / tally.tasks.max(1);
+                let before = jittered.max(between.saturating_mul(3));
+                let before_ms = u64::try_from(before.as_millis()).unwrap_or(u64::MAX);
+                Self { from: tally.since.minus_millis(before_ms).min(since), to: since }
+            }
+            Some(Reason::Idle) => {
+                let from = agent.progress_at.known().unwrap_or(since).min(since);
+                Self { from, to: since }
             }
             _ => Self::moment(since),
         }

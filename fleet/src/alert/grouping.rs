@@ -4,11 +4,12 @@
 //! 1. **What it needs is in trouble**: it is a member of that incident, as affected.
 //! 2. **An incident of a scope of its is going on**, and the causes overlap: it is a member.
 //! 3. **Others may share its fate**: while agents of its scopes are overdue and not judged yet, it waits, at most
-//!    `group_hold_max`.
+//!    `group_hold_max`. So does what its work tells of it, while so many of a host, group or dependency have bad tasks
+//!    as well (*suspects*) that it could not be chance.
 //! 4. **Its scopes are asked from the narrowest to the widest**: of all trouble with an overlapping cause that is in
 //!    no incident of a scope, the narrowest scope that has too many for chance (`scope.rs`) and explains 80 % makes the
-//!    incident; where none explains so many, the narrowest that has too many. Incidents of single agents become
-//!    part of it.
+//!    incident; where none explains so many, the narrowest that has too many. Suspects count, and are no members.
+//!    Incidents of single agents become part of it.
 //! 5. Where that would be most of the fleet, the collector doubts itself.
 //! 6. Otherwise it is an incident of its own.
 
@@ -32,8 +33,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Agents of one scope that are looked at for others that are overdue.
 const LOOKED_AT_MAX: usize = 256;
 
-/// Whether a scope has agents that are overdue and not judged yet, as far as it was asked.
-type Overdue = BTreeMap<Scope, bool>;
+/// Whether a scope has agents that are overdue and not judged yet, as far as it was asked; with a reason: whether its
+/// agents with such tasks are too many for chance.
+type Overdue = BTreeMap<(Scope, Option<Reason>), bool>;
 
 impl AlertEngine {
     /// Decides on all trouble that is in no incident.
@@ -104,14 +106,50 @@ impl AlertEngine {
         if agent.restored.is_some() {
             return false;
         }
-        let is_silence =
-            matches!(trouble.status.reason, Some(Reason::Silent | Reason::Late | Reason::OneWay));
-        if !is_silence || now >= trouble.noticed + self.rules.group_hold_max {
+        if now >= trouble.noticed + self.rules.group_hold_max {
             return true;
         }
-        !Scope::shared_by(agent).any(|scope| {
-            *overdue.entry(scope).or_insert_with_key(|scope| self.has_overdue(world, scope, now))
-        })
+        let awaits = |scope: &Scope| match trouble.status.reason {
+            Some(Reason::Silent | Reason::Late | Reason::OneWay) => {
+                self.has_overdue(world, scope, now)
+            }
+            Some(reason) => self.has_many_suspects(world, scope, reason),
+            None => false,
+        };
+        let asked = trouble.status.reason.filter(|reason| is_of_work(*reason));
+        !Scope::shared_by(agent)
+            .any(|scope| *overdue.entry((scope, asked)).or_insert_with_key(|(it, _)| awaits(it)))
+    }
+
+    /// Returns the agents of a scope whose work may soon bring them into that trouble.
+    fn suspects<'a>(
+        &'a self,
+        world: &'a World<'_>,
+        scope: &'a Scope,
+        reason: Reason,
+    ) -> impl Iterator<Item = AgentIndex> + 'a {
+        let is_suspect = move |index: &AgentIndex| {
+            let agent = world.agents.get(*index);
+            agent.is_some_and(|agent| agent.is_suspected(reason))
+                && !self.troubles.contains_key(index)
+        };
+        let asked = if is_of_work(reason) { LOOKED_AT_MAX } else { 0 };
+        world.context.population.of(scope).take(asked).filter(is_suspect)
+    }
+
+    /// Returns whether some agents of a scope are in such trouble or may soon be, and too many for chance.
+    fn has_many_suspects(&self, world: &World<'_>, scope: &Scope, reason: Reason) -> bool {
+        let suspects = self.suspects(world, scope, reason).count();
+        if suspects == 0 {
+            return false;
+        }
+        let is_alike = |index: &AgentIndex| {
+            let trouble = self.troubles.get(index);
+            trouble.is_some_and(|trouble| trouble.status.reason == Some(reason))
+        };
+        let judged = world.context.population.of(scope).take(LOOKED_AT_MAX).filter(is_alike);
+        let hit = u32::try_from(suspects + judged.count()).unwrap_or(u32::MAX);
+        is_beyond_chance(scope.kind, hit, world.count(scope))
     }
 
     /// Returns whether agents of a scope have missed a beat, and are not in trouble yet.
@@ -139,7 +177,13 @@ impl AlertEngine {
     fn form(&mut self, world: &World<'_>, index: AgentIndex, now: MonoTime) {
         let Some((agent, trouble)) = self.find(world, index) else { return };
         let alike = self.alike(world, trouble.interval);
-        let scope = choose(world, agent, &alike);
+        let mut hit: BTreeSet<AgentIndex> = alike.iter().copied().collect();
+        if let Some(reason) = trouble.status.reason {
+            for scope in Scope::shared_by(agent) {
+                hit.extend(self.suspects(world, &scope, reason));
+            }
+        }
+        let scope = choose(world, agent, &hit);
         let members: Vec<AgentIndex> = match &scope {
             Some(scope) => alike.into_iter().filter(|&it| world.is_in(it, scope)).collect(),
             None => vec![index],
@@ -288,8 +332,14 @@ enum MemberRole {
     Affected,
 }
 
-/// Returns the scope of `agent` that explains why all of `alike`, which are in trouble, are; `None`: chance does.
-fn choose(world: &World<'_>, agent: &Agent, alike: &[AgentIndex]) -> Option<Scope> {
+/// Returns whether a reason is one of an agent's work.
+const fn is_of_work(reason: Reason) -> bool {
+    matches!(reason, Reason::Failing | Reason::Slow | Reason::Fast)
+}
+
+/// Returns the scope of `agent` that explains why all of `alike`, which are in trouble or may soon be, are; `None`:
+/// chance does.
+fn choose(world: &World<'_>, agent: &Agent, alike: &BTreeSet<AgentIndex>) -> Option<Scope> {
     let beyond_chance: Vec<(Scope, u32)> = Scope::shared_by(agent)
         .filter_map(|scope| {
             let hit = alike.iter().filter(|&&it| world.is_in(it, &scope)).count();

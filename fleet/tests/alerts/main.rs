@@ -8,4 +8,5 @@ mod restart;
 mod silences;
 mod storm;
 mod telling;
+mod work;
 mod world;

@@ -48,6 +48,8 @@ pub(crate) struct TestAgent {
     segments: u64,
     /// Since when its task makes no progress.
     stalled: Option<MonoTime>,
+    /// Tasks that succeed and that fail between two beats.
+    tasks: (u64, u64),
 }
 
 impl TestAgent {
@@ -62,6 +64,7 @@ impl TestAgent {
             is_lost: false,
             segments: 0,
             stalled: None,
+            tasks: (0, 0),
         }
     }
 
@@ -194,7 +197,15 @@ impl World {
             depends: agent.depends.clone(),
             ..IdentityView::default()
         };
+        let (ok, failed) = agent.tasks;
+        let segment = (ok + failed > 0).then(|| SegmentView {
+            number: agent.sequence,
+            ok,
+            failed,
+            ..SegmentView::default()
+        });
         let beat = Beat {
+            segment,
             interval_ms: agent.interval_ms,
             in_flight: 1,
             progress_age_ms: Some(agent.stalled.map_or(0, |at| now.millis_since(at))),
@@ -269,6 +280,13 @@ impl World {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Lets so many tasks of agents succeed, and so many fail, between two beats.
+    pub(crate) fn work(&mut self, names: &[&'static str], ok: u64, failed: u64) {
+        for &name in names {
+            self.agents.get_mut(name).expect("known").tasks = (ok, failed);
         }
     }
 

@@ -65,11 +65,30 @@ fn five_failures_in_a_row_suffice_however_rare_they_are() {
         }
         assert_eq!(agent.work(0, 1), "healthy");
     }
-    // A beat without any task confirms it.
-    agent.fleet.advance_ms(30_000);
-    agent.fleet.receive(beat("a"));
+    // Beats without any task confirm it, slowly.
+    for quiet in 1..=9 {
+        assert_eq!(agent.fleet.status("a"), "healthy", "{quiet}");
+        agent.fleet.advance_ms(30_000);
+        agent.fleet.receive(beat("a"));
+    }
     assert_eq!(agent.fleet.status("a"), "degraded failing");
-    assert_eq!(agent.fleet.causes(), ["5 of 5 tasks failed within 4h02m"]);
+    assert_eq!(agent.fleet.causes(), ["5 of 5 tasks failed within 4h06m30s"]);
+}
+
+#[test]
+fn what_failed_before_work_paused_is_no_alarm() {
+    let mut agent = WorkingAgent::new();
+    agent.work(9, 1);
+    // Half a minute without what its tasks need, in two beats, and then nothing to do.
+    agent.work(3, 5);
+    agent.work(0, 9);
+    for _ in 0..240 {
+        agent.fleet.advance_ms(30_000);
+        agent.fleet.receive(beat("a"));
+        assert_eq!(agent.fleet.status("a"), "healthy");
+    }
+    // When it goes on, it is known.
+    assert_eq!(agent.work(0, 2), "degraded failing");
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub(super) struct YearCollector {
     /// The limits of latencies that the last hour set, by agent.
     limits: Vec<Option<LatencyLimits>>,
     past: Vec<LatencyPast>,
+    names: Vec<Arc<str>>,
     requests: u64,
     pub(super) watch: Watch,
 }
@@ -88,7 +89,8 @@ impl YearCollector {
             fleet: None,
             store: YearStore::default(),
             limits: vec![None; AGENTS],
-            past: (0..AGENTS).map(|_| LatencyPast::default()).collect(),
+            past: (0..AGENTS).map(|_| LatencyPast::new()).collect(),
+            names: (0..AGENTS).map(|agent| agent_name(agent).into()).collect(),
             requests: 0,
             watch,
         }
@@ -137,7 +139,7 @@ impl YearCollector {
     ) {
         let Some(fleet) = &self.fleet else { return };
         self.past[number].add(agent.latencies());
-        let name = agent_name(number);
+        let name = Arc::clone(&self.names[number]);
         let (index, session) = (fleet.find(&name), agent.session);
         let sequence = agent.sequence + 1;
         let Some(body) = agent.send(what, now_ms) else { return };

@@ -3,30 +3,61 @@
 //! The collector chooses the hours and days with SQL, and this module with arrays, by the same rules; what they say
 //! is judged by the same code of the core.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use heartline_fleet::{LatencyLimits, LatencySample};
+use heartline_protocol::bucket::BUCKETS;
 
 /// The past of one agent.
-#[derive(Default)]
 pub(super) struct LatencyPast {
-    hour: BTreeMap<u16, u64>,
-    day: BTreeMap<u16, u64>,
+    hour: Histogram,
+    day: Histogram,
     /// It was in an outage at some time of this hour.
     had_outage: bool,
     is_in_outage: bool,
     /// What the hours before taught, the newest first.
     hours: VecDeque<Option<LatencySample>>,
     /// The days before, the newest first.
-    days: VecDeque<BTreeMap<u16, u64>>,
+    days: VecDeque<Histogram>,
+}
+
+/// Tasks by bucket.
+#[derive(Clone)]
+struct Histogram(Vec<u64>);
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self(vec![0; BUCKETS])
+    }
+}
+
+impl Histogram {
+    fn add(&mut self, bucket: u16, count: u64) {
+        self.0[usize::from(bucket)] += count;
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (u16, u64)> + Clone {
+        (0..).zip(self.0.iter().copied()).filter(|(_, count)| *count > 0)
+    }
 }
 
 const DAYS: usize = LatencySample::DAYS as usize;
 
 impl LatencyPast {
+    pub(super) fn new() -> Self {
+        Self {
+            hour: Histogram::default(),
+            day: Histogram::default(),
+            had_outage: false,
+            is_in_outage: false,
+            hours: VecDeque::new(),
+            days: VecDeque::new(),
+        }
+    }
+
     pub(super) fn add(&mut self, tasks: &[(u16, u64)]) {
         for &(bucket, count) in tasks {
-            *self.hour.entry(bucket).or_default() += count;
+            self.hour.add(bucket, count);
         }
     }
 
@@ -38,10 +69,10 @@ impl LatencyPast {
     /// Ends an hour, and a day with its last one; returns the limits of the next hour, if something is known.
     pub(super) fn end_hour(&mut self, is_midnight: bool) -> Option<LatencyLimits> {
         let hour = std::mem::take(&mut self.hour);
-        let sample = LatencySample::of_hour(&pairs(&hour)).filter(|_| !self.had_outage);
+        let sample = LatencySample::of_hour(&hour.pairs()).filter(|_| !self.had_outage);
         self.had_outage = self.is_in_outage;
-        for (bucket, count) in hour {
-            *self.day.entry(bucket).or_default() += count;
+        for (bucket, count) in hour.pairs() {
+            self.day.add(bucket, count);
         }
         self.hours.push_front(sample);
         self.hours.truncate(24 * DAYS);
@@ -56,15 +87,11 @@ impl LatencyPast {
     }
 
     fn limits_of_days(&self) -> Option<LatencyLimits> {
-        let mut sum = BTreeMap::new();
+        let mut sum = Histogram::default();
         // Without yesterday.
-        for (bucket, count) in self.days.iter().skip(1).flatten() {
-            *sum.entry(*bucket).or_default() += count;
+        for (bucket, count) in self.days.iter().skip(1).flat_map(Histogram::pairs) {
+            sum.add(bucket, count);
         }
-        Some(LatencyLimits::of_days(LatencySample::of_days(&pairs(&sum))?))
+        Some(LatencyLimits::of_days(LatencySample::of_days(&sum.pairs())?))
     }
-}
-
-fn pairs(tasks: &BTreeMap<u16, u64>) -> impl Iterator<Item = (u16, u64)> + Clone {
-    tasks.iter().map(|(&bucket, &count)| (bucket, count))
 }
