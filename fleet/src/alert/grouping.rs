@@ -106,17 +106,20 @@ impl AlertEngine {
         if agent.restored.is_some() {
             return false;
         }
+        let is_of_silence =
+            |reason| matches!(reason, Reason::Silent | Reason::Late | Reason::OneWay);
+        let asked = match trouble.status.reason {
+            Some(reason) if is_of_work(reason) => Some(reason),
+            Some(reason) if is_of_silence(reason) => None,
+            _ => return true,
+        };
         if now >= trouble.noticed + self.rules.group_hold_max {
             return true;
         }
-        let awaits = |scope: &Scope| match trouble.status.reason {
-            Some(Reason::Silent | Reason::Late | Reason::OneWay) => {
-                self.has_overdue(world, scope, now)
-            }
+        let awaits = |scope: &Scope| match asked {
             Some(reason) => self.has_many_suspects(world, scope, reason),
-            None => false,
+            None => self.has_overdue(world, scope, now),
         };
-        let asked = trouble.status.reason.filter(|reason| is_of_work(*reason));
         !Scope::shared_by(agent)
             .any(|scope| *overdue.entry((scope, asked)).or_insert_with_key(|(it, _)| awaits(it)))
     }
