@@ -103,6 +103,51 @@ impl TransitionCause {
     }
 }
 
+/// What the words of [`TransitionCause::Missed`] say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MissedBeats {
+    pub(crate) beats: u32,
+    /// As exact as it is written.
+    pub(crate) interval_ms: u32,
+}
+
+impl MissedBeats {
+    /// Parses the words of a cause; `None`: it is another one.
+    pub(crate) fn parse(words: &str) -> Option<Self> {
+        let (beats, interval) = words.split_once(" beats missed (interval ")?;
+        let interval_ms = parse_span(interval.strip_suffix(')')?)?;
+        Some(Self { beats: beats.parse().ok()?, interval_ms: u32::try_from(interval_ms).ok()? })
+    }
+
+    /// Returns whether an interval is written as this one.
+    pub(crate) fn is_of(self, interval_ms: u32) -> bool {
+        span(u64::from(interval_ms)) == span(u64::from(self.interval_ms))
+    }
+}
+
+/// Parses what [`span`] has written, in ms.
+fn parse_span(text: &str) -> Option<u64> {
+    let mut rest = text;
+    let mut sum = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| c != '.' && !c.is_ascii_digit())?;
+        let (number, behind) = rest.split_at(digits);
+        let unit_len = behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(unit_len);
+        let unit_ms = match unit {
+            "ms" => 1.0,
+            "s" => 1_000.0,
+            "m" => 60_000.0,
+            "h" => 3_600_000.0,
+            "d" => 86_400_000.0,
+            _ => return None,
+        };
+        sum += number.parse::<f64>().ok()? * unit_ms;
+        rest = behind;
+    }
+    Some(sum.round() as u64)
+}
+
 impl fmt::Display for TransitionCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -179,6 +224,26 @@ impl fmt::Display for TransitionCause {
                 write!(f, "not heard for {} since the collector started", span(*waited_ms))
             }
             Self::Rules => f.write_str("the health rules were changed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_missed_beats_can_be_read_again() {
+        for interval_ms in [100, 999, 1_000, 1_500, 30_000, 90_000, 300_000, 3_600_000] {
+            let words = TransitionCause::Missed { beats: 10, interval_ms }.to_string();
+            assert_eq!(MissedBeats::parse(&words), Some(MissedBeats { beats: 10, interval_ms }));
+        }
+        let words = TransitionCause::Missed { beats: 3, interval_ms: 1_234 }.to_string();
+        let read = MissedBeats::parse(&words).expect("they are those of missed beats");
+        assert!(read.is_of(1_234) && read.interval_ms == 1_200 && !read.is_of(1_300));
+        for words in ["a live beat", "3 beats missed (interval soon)", "3 beats missed (interval "]
+        {
+            assert_eq!(MissedBeats::parse(words), None, "{words}");
         }
     }
 }

@@ -148,7 +148,8 @@ pub(crate) fn late_after(interval_ms: u32, thresholds: &AgentThresholds) -> Dura
     intervals(interval_ms, thresholds.health.late_factor)
 }
 
-fn intervals(interval_ms: u32, factor: f64) -> Duration {
+/// Returns so many intervals.
+pub(crate) fn intervals(interval_ms: u32, factor: f64) -> Duration {
     Duration::from_millis((f64::from(interval_ms) * factor) as u64)
 }
 

@@ -59,9 +59,10 @@ mod work;
 pub use agent::{Agent, CommandProgress};
 pub use agent_table::AgentIndex;
 pub use alert::{
-    AgentFilter, AlertInput, AlertRoute, AlertRules, CauseInterval, Escalation, FlappingRule,
-    Incident, IncidentAck, IncidentFacts, Member, MemberFacts, OutgoingNotice, Scope, Silence,
-    SinkTraits, StateSet, StormRule, Told,
+    AgentFilter, AlertInput, AlertReplay, AlertRoute, AlertRules, CauseInterval, Escalation,
+    FlappingRule, Incident, IncidentAck, IncidentFacts, Member, MemberFacts, OutgoingNotice,
+    RecordedAgent, RecordedEvent, ReplaySetup, Scope, Silence, SinkTraits, StateSet, StormRule,
+    Told,
 };
 pub use budget_event::{BudgetEffect, BudgetEvent};
 pub use budget_rule::{

@@ -51,14 +51,7 @@ impl Fleet {
 
     pub(crate) fn on_alert_input(&mut self, input: AlertInput, now: MonoTime) {
         let world = World { agents: &self.agents, context: &self.context };
-        match input {
-            AlertInput::Restore(incident) => self.alerts.restore(*incident, now),
-            AlertInput::Rules(rules) => self.alerts.set_rules(rules, &world, now),
-            AlertInput::Silences(silences) => self.alerts.set_silences(silences, &world, now),
-            AlertInput::Acknowledge { id, by } => self.alerts.acknowledge(id, by, now),
-            AlertInput::SinkHealth { sink, why } => self.alerts.set_sink_health(&sink, why, now),
-        }
-        self.alerts.update_timeout();
+        self.alerts.take_input(input, &world, now);
     }
 
     pub(crate) fn begin_alerts(&mut self, now: MonoTime) {
@@ -83,6 +76,18 @@ impl Fleet {
 }
 
 impl AlertEngine {
+    /// Takes an input; what follows from it comes with the next [`Self::handle`].
+    pub(super) fn take_input(&mut self, input: AlertInput, world: &World<'_>, now: MonoTime) {
+        match input {
+            AlertInput::Restore(incident) => self.restore(*incident, now),
+            AlertInput::Rules(rules) => self.set_rules(rules, world, now),
+            AlertInput::Silences(silences) => self.set_silences(silences, world, now),
+            AlertInput::Acknowledge { id, by } => self.acknowledge(id, by, now),
+            AlertInput::SinkHealth { sink, why } => self.set_sink_health(&sink, why, now),
+        }
+        self.update_timeout();
+    }
+
     /// Takes other rules, and looks at everything again.
     fn set_rules(&mut self, rules: AlertRules, world: &World<'_>, now: MonoTime) {
         self.rules = rules;

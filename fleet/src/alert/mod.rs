@@ -26,6 +26,7 @@ mod input;
 mod notice;
 mod penalty;
 mod population;
+mod replay;
 mod restore;
 mod routing;
 mod rules;
@@ -48,6 +49,7 @@ pub use input::AlertInput;
 pub use notice::{IncidentFacts, MemberFacts, OutgoingNotice};
 pub use penalty::FlappingRule;
 pub(crate) use population::Population;
+pub use replay::{AlertReplay, RecordedAgent, RecordedEvent, ReplaySetup};
 pub use rules::{
     AgentFilter, AlertRoute, AlertRules, Escalation, Silence, SinkTraits, StateSet, StormRule,
 };
