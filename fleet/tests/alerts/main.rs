@@ -4,6 +4,8 @@ mod budgets;
 mod dependencies;
 mod flapping;
 mod grouping;
+mod recorder;
+mod replay;
 mod restart;
 mod silences;
 mod storm;

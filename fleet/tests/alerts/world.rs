@@ -19,6 +19,8 @@ use heartline_vocabulary::{
     Action, AgentRowId, AgentStatus, Identity, IncidentId, Reason, State, WorkTotals,
 };
 
+use crate::recorder::Recorder;
+
 /// Start of every scenario.
 const START: MonoTime = MonoTime::from_millis(1_000_000_000);
 
@@ -32,6 +34,7 @@ pub(crate) struct World {
     commands: u64,
     /// The newest record of each incident.
     pub(crate) incidents: BTreeMap<IncidentId, Incident>,
+    recorder: Recorder,
 }
 
 /// An agent, which beats while it is not lost.
@@ -139,6 +142,7 @@ impl World {
             notices: Vec::new(),
             commands: 0,
             incidents: incidents.clone(),
+            recorder: Recorder::default(),
         }
         .begun_unless(!incidents.is_empty())
     }
@@ -167,7 +171,8 @@ impl World {
         self.run_ms(seconds * 1_000);
     }
 
-    fn run_ms(&mut self, ms: u64) {
+    /// Runs for so many milliseconds.
+    pub(crate) fn run_ms(&mut self, ms: u64) {
         let end = self.now.plus_millis(ms);
         while self.now < end {
             let beat = self.beats.first().map_or(MonoTime::NEVER, |&(at, _)| at);
@@ -268,6 +273,8 @@ impl World {
     pub(crate) fn handle(&mut self, input: Input<'_>) {
         self.fleet.handle(input, self.now);
         while let Some(output) = self.fleet.poll_output() {
+            self.recorder
+                .take(&output, |name| self.agents.get(name).map_or(0, |it| it.interval_ms));
             match output {
                 Output::WriteHistory(HistoryDbRow::Notice(notice)) => {
                     let id = notice.id.incident;
@@ -359,6 +366,9 @@ impl World {
     }
 
     pub(crate) fn alert(&mut self, input: AlertInput) {
+        if !matches!(input, AlertInput::Acknowledge { .. } | AlertInput::Restore(_)) {
+            self.recorder.alert(input.clone(), self.now);
+        }
         self.handle(Input::Alert(input));
     }
 
@@ -370,7 +380,11 @@ impl World {
     }
 
     pub(crate) fn acknowledge(&mut self) {
-        let id = self.fleet.incidents().next().expect("one goes on").id;
+        let incident = self.fleet.incidents().next().expect("one goes on");
+        let in_trouble = incident.members.iter().filter(|(_, member)| member.left.is_none());
+        let members: Vec<AgentRowId> = in_trouble.map(|(&id, _)| id).collect();
+        let id = incident.id;
+        self.recorder.acknowledge(&members, self.now);
         self.alert(AlertInput::Acknowledge { id, by: "ops@desk".into() });
     }
 
@@ -418,6 +432,11 @@ impl World {
     /// start, kind, scope, worst state, members in trouble of all, sinks.
     pub(crate) fn notices(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notices).iter().map(notice_text).collect()
+    }
+
+    /// Returns what rules would have told of all that has happened.
+    pub(crate) fn replay(&self, rules: AlertRules) -> Vec<OutgoingNotice> {
+        self.recorder.replay(rules, START, self.now)
     }
 
     /// Takes the notices as they are.

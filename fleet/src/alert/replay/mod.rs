@@ -6,8 +6,8 @@
 //!
 //! History does not know everything, so that a replay under the same rules differs from what was told in these ways
 //! only:
-//! 1. When something was noticed is not recorded, only when it became true: notices are a moment earlier, those of
-//!    stalls up to an interval of the agent.
+//! 1. When something was noticed is not recorded, only when it became true, and in which order: notices are a moment
+//!    earlier, those of stalls up to an interval of the agent.
 //! 2. Agents that were overdue and came back before they were late made others wait, which is not recorded.
 //! 3. A collector that starts again forgets how often agents that are not flapping fell, and which lists it sent; a
 //!    replay goes on.
@@ -97,6 +97,7 @@ impl AlertReplay {
             replay.handle(events, &mut take);
         }
         replay.advance(until, &mut take);
+        replay.handle(Vec::new(), &mut take);
     }
 
     fn begin(&mut self) {
@@ -136,7 +137,7 @@ impl AlertReplay {
                     (agent.last_live, agent.silent_since) = (last_live, silent_since);
                 }
             }
-            Step::Transition { agent, from, to } => {
+            Step::Transition { agent, from, to, at } => {
                 if self.agents.find(&agent).is_none() {
                     self.put(RecordedAgent::unknown(agent.clone()));
                 }

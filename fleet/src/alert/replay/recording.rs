@@ -65,10 +65,12 @@ pub(super) enum Step {
         agent: Box<str>,
         last_live: MonoTime,
     },
+    /// Stamped with the moment at which it became true.
     Transition {
         agent: Box<str>,
         from: AgentStatus,
         to: AgentStatus,
+        at: MonoTime,
     },
     Forgotten {
         agent: Box<str>,
@@ -97,7 +99,8 @@ impl RecordedAgent {
     }
 }
 
-/// Returns the steps of a recording, in the order of their times; none is before `begin`.
+/// Returns the steps of a recording, each with the time at which it was noticed at the earliest, in order; none is
+/// before `begin`.
 pub(super) fn steps(
     health: &HealthRules,
     begin: MonoTime,
@@ -110,8 +113,10 @@ pub(super) fn steps(
         known.insert(agent.agent.clone(), SilentAgent::of(health, agent));
     }
     let mut steps = Vec::new();
+    // The order of storage is that in which things were noticed: none was before what is stored before it.
+    let mut noticed = begin;
     for (at, event) in events {
-        let at = at.max(begin);
+        noticed = noticed.max(at);
         let step = match event {
             RecordedEvent::Agent(agent) => {
                 known.entry(agent.agent.clone()).or_insert_with(|| SilentAgent::of(health, &agent));
@@ -129,7 +134,7 @@ pub(super) fn steps(
                     };
                     steps.push((begun.at.max(begin), step));
                 }
-                Step::Transition { agent, from, to }
+                Step::Transition { agent, from, to, at }
             }
             RecordedEvent::Forgotten { agent } => {
                 known.remove(&agent);
@@ -144,10 +149,9 @@ pub(super) fn steps(
             RecordedEvent::Alert(input) => Step::Alert(input),
             RecordedEvent::Acknowledged { agents, by } => Step::Acknowledged { agents, by },
         };
-        steps.push((at, step));
+        steps.push((noticed, step));
     }
-    // What became true in the past is taken in when it was: the order of storage counts for one moment only. The last
-    // beat of an agent comes behind the transition that it brought about.
+    // The last beat of an agent comes behind the transition that it brought about.
     steps.sort_by_key(|(at, step)| {
         (*at, matches!(step, Step::LastBeat { .. } | Step::NotHeard { .. }))
     });
