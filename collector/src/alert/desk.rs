@@ -240,14 +240,7 @@ impl AlertDesk {
     /// Returns the silences and windows that last at a time, and the next windows.
     pub fn silences(&self, now_ms: i64) -> Vec<Silence> {
         let state = self.lock();
-        let own = state.silences.iter().map(|silence| Silence {
-            id: Some(silence.id),
-            filter: silence.filter.clone(),
-            from_ms: silence.from_ms,
-            until_ms: silence.until_ms,
-            by: silence.by.clone(),
-            reason: silence.reason.clone(),
-        });
+        let own = state.silences.iter().cloned().map(Silence::from);
         let windows = state.windows.iter().filter_map(|window| {
             let span = window.span_at(now_ms)?;
             Some(Silence {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use heartline_config::AlertFilter;
 use heartline_operator::message::{
     AlertQuery, AlertReport, ErrorCode, INCIDENTS_MAX, Incident, IncidentReport, Reply, Request,
-    SILENCE_REASON_MAX, SILENCES_MAX, SilenceCommand,
+    SILENCE_REASON_MAX, SILENCES_MAX, Silence, SilenceCommand,
 };
 use heartline_vocabulary::IncidentId;
 use tokio::time::timeout;
@@ -16,7 +16,7 @@ use super::answer::{
 };
 use crate::clock;
 use crate::driver::DriverRequest;
-use crate::store::{SilenceChange, StoredSilence};
+use crate::store::{SilenceChange, StoreReader, StoredSilence};
 
 /// Longest silence.
 const SILENCE_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
@@ -62,8 +62,21 @@ async fn report(query: AlertQuery, context: &ServerContext) -> Result<Reply, Req
             Some(incident) => (vec![incident], false),
             None => (ended(id, context).await?, false),
         },
+        AlertQuery::Range { since_ms, until_ms, after } => {
+            let read =
+                move |reader: &mut StoreReader| reader.incidents_between(since_ms, until_ms, after);
+            context.readers.read(read).await.map_err(|it| unavailable(&it))?
+        }
     };
-    incidents.sort_by_key(|incident| std::cmp::Reverse(incident.id));
+    let silences = match query {
+        AlertQuery::Range { since_ms, until_ms, .. } => {
+            silences_between(since_ms, until_ms, context).await?
+        }
+        _ => {
+            incidents.sort_by_key(|incident| std::cmp::Reverse(incident.id));
+            context.alerts.silences(clock::wall_ms())
+        }
+    };
     has_more |= incidents.len() > INCIDENTS_MAX as usize;
     incidents.truncate(INCIDENTS_MAX as usize);
     let ids: Vec<IncidentId> = incidents.iter().map(|incident| incident.id).collect();
@@ -78,8 +91,18 @@ async fn report(query: AlertQuery, context: &ServerContext) -> Result<Reply, Req
         has_more,
         sinks: context.alerts.sinks(),
         routes: context.alerts.route_count(),
-        silences: context.alerts.silences(clock::wall_ms()),
+        silences,
     })))
+}
+
+async fn silences_between(
+    since_ms: i64,
+    until_ms: i64,
+    context: &ServerContext,
+) -> Result<Vec<Silence>, RequestError> {
+    let read = context.readers.read(move |reader| reader.silences_between(since_ms, until_ms));
+    let stored = read.await.map_err(|error| unavailable(&error))?;
+    Ok(stored.into_iter().map(Silence::from).collect())
 }
 
 async fn ended(id: IncidentId, context: &ServerContext) -> Result<Vec<Incident>, RequestError> {

@@ -25,12 +25,15 @@ pub enum AlertQuery {
     Since(i64),
     /// One, with all of its members that are told of.
     One(IncidentId),
+    /// A page of those that went on, or were told of, in a range of time: from the first number above `after` on,
+    /// oldest first, with the lists of storms among them. Silences are those that operators began of that time.
+    Range { since_ms: i64, until_ms: i64, after: IncidentId },
 }
 
 /// Everything about alerts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AlertReport {
-    /// Newest first, at most [`INCIDENTS_MAX`].
+    /// At most [`INCIDENTS_MAX`]; newest first, but for [`AlertQuery::Range`].
     pub incidents: Vec<IncidentReport>,
     /// There are more than those.
     pub has_more: bool,

@@ -219,6 +219,11 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::Alerts(AlertQuery::Open),
         Request::Alerts(AlertQuery::Since(NOW_MS - HOUR)),
         Request::Alerts(AlertQuery::One(incident_id())),
+        Request::Alerts(AlertQuery::Range {
+            since_ms: NOW_MS - HOUR,
+            until_ms: NOW_MS,
+            after: incident_id(),
+        }),
         Request::Acknowledge { incidents: vec![incident_id()] },
         Request::Silence(SilenceCommand::Begin {
             filter: "group:canary".into(),

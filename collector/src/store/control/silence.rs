@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use heartline_operator::message::Silence;
 use rusqlite::{Connection, Transaction, params};
 
 use crate::store::disk;
@@ -18,6 +19,13 @@ pub struct StoredSilence {
     pub by: String,
     /// Scrubbed.
     pub reason: String,
+}
+
+impl From<StoredSilence> for Silence {
+    fn from(stored: StoredSilence) -> Self {
+        let StoredSilence { id, filter, from_ms, until_ms, by, reason } = stored;
+        Self { id: Some(id), filter, from_ms, until_ms, by, reason }
+    }
 }
 
 /// A change of silences.
@@ -70,11 +78,20 @@ pub(super) fn write(tx: &Transaction<'_>, change: &SilenceChange) -> rusqlite::R
 
 /// Returns the silences that end after a time, those that end first first.
 pub(crate) fn read(conn: &Connection, after_ms: i64) -> rusqlite::Result<Vec<StoredSilence>> {
+    read_between(conn, after_ms, i64::MAX)
+}
+
+/// Returns the silences that end after a time and begin before another one, those that end first first.
+pub(crate) fn read_between(
+    conn: &Connection,
+    after_ms: i64,
+    before_ms: i64,
+) -> rusqlite::Result<Vec<StoredSilence>> {
     let mut statement = conn.prepare_cached(
         "SELECT id, filter, from_ms, until_ms, \"by\", reason FROM silences \
-         WHERE until_ms > ?1 ORDER BY until_ms, id",
+         WHERE until_ms > ?1 AND from_ms < ?2 ORDER BY until_ms, id",
     )?;
-    let rows = statement.query_map([after_ms], |row| {
+    let rows = statement.query_map([after_ms, before_ms], |row| {
         Ok(StoredSilence {
             id: row.get(0)?,
             filter: row.get(1)?,

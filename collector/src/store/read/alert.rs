@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use heartline_fleet::Incident as CoreIncident;
 use heartline_operator::message::{
     DeliveryReport, INCIDENTS_MAX, Incident, IncidentMember, MemberCounts, NOTICE_MEMBERS_MAX,
-    NoticeReport,
+    Notice, NoticeReport,
 };
 use heartline_vocabulary::{AgentRowId, DeliveryState, IncidentId, NoticeKind};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -13,8 +13,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{ReadError, StoreReader};
 use crate::alert::incident_message;
 use crate::clock::WallClockAnchor;
+use crate::store::control::silence;
 use crate::store::history::incident;
-use crate::store::sql;
+use crate::store::{StoredSilence, sql};
 
 impl StoreReader {
     /// Returns incidents that ended at or after a time, newest first, and whether there are more.
@@ -44,15 +45,48 @@ impl StoreReader {
     ///
     /// # Errors [`ReadError`]
     pub fn incident(&mut self, id: IncidentId) -> Result<Option<Incident>, ReadError> {
-        self.history.read("an incident", |conn| {
-            let sql = format!("SELECT {} FROM incidents WHERE id = ?1", incident::COLUMNS);
+        self.history
+            .read("an incident", |conn| one(conn, sql::to_bits(id.0), WallClockAnchor::read()))
+    }
+
+    /// Returns a page of the incidents that went on, or were told of, in a range of time, from the first number above
+    /// `after` on, and whether there are more. The lists of storms are incidents of which only their notices tell.
+    ///
+    /// # Errors [`ReadError`]
+    pub fn incidents_between(
+        &mut self,
+        since_ms: i64,
+        until_ms: i64,
+        after: IncidentId,
+    ) -> Result<(Vec<Incident>, bool), ReadError> {
+        self.history.read("incidents", |conn| {
+            let sql = "SELECT id FROM incidents WHERE ended_ms >= ?1 AND opened_ms < ?2 AND id > ?3 \
+                UNION SELECT id FROM incidents WHERE ended_ms IS NULL AND opened_ms < ?2 AND id > ?3 \
+                UNION SELECT incident FROM notices WHERE at_ms >= ?1 AND at_ms < ?2 AND incident > ?3 \
+                ORDER BY 1 LIMIT ?4";
+            let limit = i64::from(INCIDENTS_MAX) + 1;
+            let parameters = params![since_ms, until_ms, sql::to_bits(after.0), limit];
+            let mut statement = conn.prepare_cached(sql)?;
+            let ids = statement.query_map(parameters, |row| row.get::<_, i64>(0))?;
+            let mut ids = ids.collect::<rusqlite::Result<Vec<_>>>()?;
+            let has_more = ids.len() > INCIDENTS_MAX as usize;
+            ids.truncate(INCIDENTS_MAX as usize);
             let anchor = WallClockAnchor::read();
-            let found = conn
-                .prepare_cached(&sql)?
-                .query_row([sql::to_bits(id.0)], |row| incident::read(row, anchor))
-                .optional()?;
-            found.flatten().map(|incident| message(conn, &incident, anchor)).transpose()
+            let read = |id| Ok(one(conn, id, anchor)?.or(listed(conn, id)?));
+            let incidents = ids.into_iter().map(read);
+            Ok((incidents.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?, has_more))
         })
+    }
+
+    /// Returns the silences that operators began which lasted at some time of a range.
+    ///
+    /// # Errors [`ReadError`]
+    pub fn silences_between(
+        &mut self,
+        since_ms: i64,
+        until_ms: i64,
+    ) -> Result<Vec<StoredSilence>, ReadError> {
+        self.control()?.read("silences", |conn| silence::read_between(conn, since_ms, until_ms))
     }
 
     /// Returns the notices of incidents, oldest first, with how far each has come.
@@ -66,6 +100,21 @@ impl StoreReader {
             incidents.iter().map(|&id| Ok((id, notices_of(conn, id)?))).collect()
         })
     }
+}
+
+fn one(conn: &Connection, id: i64, anchor: WallClockAnchor) -> rusqlite::Result<Option<Incident>> {
+    let sql = format!("SELECT {} FROM incidents WHERE id = ?1", incident::COLUMNS);
+    let found =
+        conn.prepare_cached(&sql)?.query_row([id], |row| incident::read(row, anchor)).optional()?;
+    found.flatten().map(|incident| message(conn, &incident, anchor)).transpose()
+}
+
+/// Returns the incident that the newest of some notices tells of.
+fn listed(conn: &Connection, id: i64) -> rusqlite::Result<Option<Incident>> {
+    let sql = "SELECT body FROM notices WHERE incident = ?1 ORDER BY number DESC LIMIT 1";
+    let body: Option<Vec<u8>> =
+        conn.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?;
+    Ok(body.and_then(|body| rmp_serde::from_slice::<Notice>(&body).ok()).map(|it| it.incident))
 }
 
 fn notices_of(conn: &Connection, id: IncidentId) -> rusqlite::Result<Vec<NoticeReport>> {
