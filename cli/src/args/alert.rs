@@ -26,6 +26,25 @@ pub(crate) enum AlertsCommand {
         /// The name of the sink in the config file
         sink: String,
     },
+    /// Say what the config file (--config) would have told of the past, beside what was told; sends nothing
+    ///
+    /// History is judged again as it would be judged now: its transitions, gaps, acknowledgements and silences, with
+    /// the routes, windows and times of the config file.
+    Replay(ReplayArgs),
+}
+
+/// `alerts replay`
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArgs {
+    /// From when on: a time, or a duration before now [default: 7d]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
+    /// Until when [default: now]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    pub(crate) until: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `incidents`

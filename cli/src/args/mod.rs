@@ -19,7 +19,9 @@ pub(crate) use act::{
     ExecutionArgs, ForgetArgs, KillArgs, ResumeArgs, ScopeArgs, TargetArgs, TokenArgs,
     TokenCommand, TokenRevokeArgs,
 };
-pub(crate) use alert::{AckTarget, AlertsArgs, AlertsCommand, IncidentsArgs, SilenceArgs};
+pub(crate) use alert::{
+    AckTarget, AlertsArgs, AlertsCommand, IncidentsArgs, ReplayArgs, SilenceArgs,
+};
 pub(crate) use backup::BackupArgs;
 pub(crate) use export::{ExportArgs, ExportFormat, ExportTable};
 pub(crate) use fleet::{

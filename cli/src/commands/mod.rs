@@ -28,7 +28,7 @@ mod watch;
 use heartline_operator::Filter;
 use heartline_operator::client::dial_stdio;
 
-use crate::args::{Arguments, Command, TuiArgs};
+use crate::args::{AlertsCommand, Arguments, Command, TuiArgs};
 use crate::console::Console;
 use crate::error::{CliError, CommandExit};
 use crate::settings::{Settings, environment};
@@ -190,6 +190,7 @@ fn can_open(command: Option<&Command>) -> bool {
         ) => true,
         Some(Command::Events(args)) => !args.follow,
         Some(Command::Export(args)) => !args.incident,
+        Some(Command::Alerts(args)) => matches!(args.command, Some(AlertsCommand::Replay(_))),
         Some(_) => false,
     }
 }

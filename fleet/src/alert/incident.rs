@@ -132,6 +132,11 @@ impl Incident {
         }
     }
 
+    /// Returns the numbers of the routes that a member has taken, from 0.
+    pub fn routes(&self) -> impl Iterator<Item = usize> {
+        self.routes.iter().copied()
+    }
+
     /// Takes a member in, or back in; `interval`: what its trouble says of the cause.
     pub(crate) fn admit(
         &mut self,

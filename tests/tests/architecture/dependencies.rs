@@ -44,6 +44,7 @@ pub(crate) const INTERNAL_DEPENDENCIES: &[(&str, &[&str])] = &[
         &[
             "heartline-vocabulary",
             "heartline-protocol",
+            "heartline-fleet",
             "heartline-engine",
             "heartline-operator",
             "heartline-config",

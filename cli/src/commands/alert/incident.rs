@@ -147,7 +147,7 @@ fn what_text(incident: &Incident) -> String {
     format!("{}: {trouble}", scope_text(&incident.scope))
 }
 
-fn scope_text(scope: &IncidentScope) -> String {
+pub(super) fn scope_text(scope: &IncidentScope) -> String {
     match scope.kind {
         ScopeKind::Agent => scope.name.clone(),
         ScopeKind::Fleet => "the fleet".to_owned(),
@@ -157,7 +157,7 @@ fn scope_text(scope: &IncidentScope) -> String {
     }
 }
 
-fn status_text(status: AgentStatus) -> String {
+pub(super) fn status_text(status: AgentStatus) -> String {
     match status.reason {
         Some(reason) => format!("{} ({})", status.state.name(), reason.name()),
         None => status.state.name().to_owned(),

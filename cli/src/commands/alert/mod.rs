@@ -1,6 +1,7 @@
 //! `heartline alerts`, `incidents` and `silence`, and the acknowledgement of incidents.
 
 mod incident;
+mod replay;
 mod silence;
 mod sink;
 
@@ -24,6 +25,9 @@ pub(crate) async fn alerts(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<CommandExit, CliError> {
+    if let Some(AlertsCommand::Replay(replay)) = &args.command {
+        return replay::run(replay, settings, console).await;
+    }
     if let Some(AlertsCommand::Test { sink }) = args.command {
         let client = settings.connect_with_control().await?;
         let request = Request::TestSink { sink: sink.clone() };

@@ -16,13 +16,14 @@
 mod last_beat;
 mod recording;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use heartline_protocol::ControlId;
 use heartline_vocabulary::{AgentRowId, AgentStatus, IncidentId, Reason};
 
 use self::recording::Step;
 use super::engine::AlertEngine;
+use super::incident::Incident;
 use super::input::AlertInput;
 use super::rules::AlertRules;
 use super::{AlertEvent, World};
@@ -53,19 +54,20 @@ pub struct AlertReplay {
     agents: AgentTable,
     context: HandlerContext,
     alerts: AlertEngine,
-    last_id: AgentRowId,
+    /// All that there ever were.
+    names: BTreeMap<AgentRowId, Box<str>>,
     now: MonoTime,
 }
 
 impl AlertReplay {
-    /// Judges a recording until a time; `events` are in the order in which they were stored. Returns the records of
-    /// incidents and the notices, in order.
+    /// Judges a recording until a time; `events` are in the order in which they were stored. Hands the records of
+    /// incidents and the notices over, in order, and returns the names of the agents by their numbers in them.
     pub fn run(
         setup: ReplaySetup,
         events: Vec<(MonoTime, RecordedEvent)>,
         until: MonoTime,
         mut take: impl FnMut(HistoryDbRow),
-    ) {
+    ) -> BTreeMap<AgentRowId, Box<str>> {
         let ReplaySetup { rules, health, begin, agents } = setup;
         let steps = recording::steps(&health, begin, &agents, events);
         let control = const { ControlId::new(1).expect("it is not 0") };
@@ -73,7 +75,7 @@ impl AlertReplay {
             agents: AgentTable::new([1, 2, 3, 4], usize::MAX),
             context: HandlerContext::new(control, ThresholdTable::new(health)),
             alerts: AlertEngine::new(rules, IncidentId(1)),
-            last_id: AgentRowId(0),
+            names: BTreeMap::new(),
             now: begin,
         };
         for agent in agents {
@@ -98,6 +100,7 @@ impl AlertReplay {
         }
         replay.advance(until, &mut take);
         replay.handle(Vec::new(), &mut take);
+        replay.names
     }
 
     fn begin(&mut self) {
@@ -167,10 +170,10 @@ impl AlertReplay {
             agent.identity = identity;
             return;
         }
-        self.last_id.0 += 1;
+        let id = AgentRowId(i64::try_from(self.names.len() + 1).unwrap_or(i64::MAX));
+        self.names.insert(id, name.clone());
         let thresholds = self.context.thresholds.intern(&name);
-        let mut agent =
-            Agent::new(&name, self.last_id, thresholds, Session::new(0, 0), since.min(self.now));
+        let mut agent = Agent::new(&name, id, thresholds, Session::new(0, 0), since.min(self.now));
         if interval_ms > 0 {
             agent.interval_ms = interval_ms;
         }
@@ -213,12 +216,10 @@ impl AlertReplay {
 
     /// Acknowledges the incidents in which one of these agents is.
     fn acknowledge(&mut self, agents: &[Box<str>], by: &str) {
-        let ids: BTreeMap<AgentRowId, ()> = agents
-            .iter()
-            .filter_map(|name| Some((self.agents.get(self.agents.find(name)?)?.id(), ())))
-            .collect();
-        let is_meant = |incident: &&super::Incident| {
-            incident.members.iter().any(|(id, it)| it.left.is_none() && ids.contains_key(id))
+        let id_of = |name: &Box<str>| Some(self.agents.get(self.agents.find(name)?)?.id());
+        let ids: BTreeSet<AgentRowId> = agents.iter().filter_map(id_of).collect();
+        let is_meant = |incident: &&Incident| {
+            incident.members.iter().any(|(id, it)| it.left.is_none() && ids.contains(id))
         };
         let meant: Vec<IncidentId> =
             self.alerts.incidents().filter(is_meant).map(|incident| incident.id).collect();

@@ -1,0 +1,249 @@
+//! What a replay comes to, beside what was told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use heartline_fleet::{HistoryDbRow, Incident, OutgoingNotice, Scope};
+use heartline_operator::message::{EventKind, IncidentReport, IncidentScope, NoticeReport};
+use heartline_vocabulary::{AgentRowId, AgentStatus, IncidentId, NoticeKind, ScopeKind};
+
+use super::history::AlertHistory;
+use super::wall_ms;
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// What a config file would have told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReplayOutcome {
+    pub(crate) since_ms: i64,
+    pub(crate) until_ms: i64,
+    /// In the order in which they began: those of which something was to be told in the range, and those that began in
+    /// it.
+    pub(crate) incidents: Vec<ReplayedIncident>,
+    /// Of what somebody was told then, and nobody would be now.
+    pub(crate) untold: Vec<IncidentReport>,
+    pub(crate) sinks: BTreeMap<String, SinkTotal>,
+    /// By the day since 1970, in UTC.
+    pub(crate) days: BTreeMap<i64, DayTotal>,
+    /// By sink.
+    pub(crate) storms: BTreeMap<String, StormTotal>,
+    /// What was told then is known.
+    pub(crate) is_compared: bool,
+    /// What can't be known, in words.
+    pub(crate) unknown: Vec<String>,
+}
+
+/// An incident that there would have been.
+#[derive(Clone, Debug)]
+pub(crate) struct ReplayedIncident {
+    pub(crate) number: u64,
+    pub(crate) scope: IncidentScope,
+    pub(crate) worst: AgentStatus,
+    pub(crate) opened_ms: i64,
+    pub(crate) ended_ms: Option<i64>,
+    /// Agents that were in it at some time.
+    pub(crate) members: Vec<String>,
+    /// Numbers of its routes in the config file, from 1.
+    pub(crate) routes: Vec<usize>,
+    pub(crate) notices: Vec<ReplayedNotice>,
+    /// The incidents of which people were told then that have a member in common with it.
+    pub(crate) was: Vec<IncidentId>,
+}
+
+/// A notice that would have been sent.
+#[derive(Clone, Debug)]
+pub(crate) struct ReplayedNotice {
+    pub(crate) kind: NoticeKind,
+    pub(crate) at_ms: i64,
+    pub(crate) sinks: Vec<String>,
+    /// Of a list: how many incidents are in it.
+    pub(crate) listed: usize,
+}
+
+/// Notices to one sink.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SinkTotal {
+    pub(crate) would: u32,
+    pub(crate) was: u32,
+}
+
+/// Notices of one day, each counted for every sink.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct DayTotal {
+    pub(crate) would: u32,
+    pub(crate) was: u32,
+}
+
+/// Lists to one sink.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StormTotal {
+    pub(crate) lists: u32,
+    /// Incidents in the longest of them.
+    pub(crate) longest: usize,
+}
+
+impl ReplayOutcome {
+    /// Returns what the rows of a replay come to; `names` are those of agents.
+    pub(super) fn new(
+        history: &AlertHistory,
+        rows: Vec<HistoryDbRow>,
+        names: &BTreeMap<AgentRowId, Box<str>>,
+    ) -> Self {
+        let mut outcome = Self {
+            since_ms: history.since_ms,
+            until_ms: history.until_ms,
+            is_compared: history.told.is_some(),
+            unknown: unknown(history),
+            ..Self::default()
+        };
+        let mut incidents: BTreeMap<IncidentId, ReplayedIncident> = BTreeMap::new();
+        for row in rows {
+            match row {
+                HistoryDbRow::Incident(incident) => take_incident(&mut incidents, &incident, names),
+                HistoryDbRow::Notice(notice) => outcome.take_notice(&mut incidents, *notice),
+                _ => {}
+            }
+        }
+        outcome.incidents = incidents.into_values().collect();
+        outcome.incidents.retain(|it| it.opened_ms >= history.since_ms || !it.notices.is_empty());
+        outcome.compare(history);
+        outcome
+    }
+
+    fn take_notice(
+        &mut self,
+        incidents: &mut BTreeMap<IncidentId, ReplayedIncident>,
+        notice: OutgoingNotice,
+    ) {
+        let at_ms = wall_ms(notice.at);
+        if at_ms < self.since_ms {
+            return;
+        }
+        let id = notice.id.incident;
+        let sinks: Vec<String> = notice.sinks.iter().map(ToString::to_string).collect();
+        for sink in &sinks {
+            self.sinks.entry(sink.clone()).or_default().would += 1;
+            self.days.entry(at_ms.div_euclid(DAY_MS)).or_default().would += 1;
+            if !notice.listed.is_empty() {
+                let storm = self.storms.entry(sink.clone()).or_default();
+                storm.lists += 1;
+                storm.longest = storm.longest.max(notice.listed.len());
+            }
+        }
+        let listed = notice.listed.len();
+        let incident = incidents.entry(id).or_insert_with(|| {
+            // The lists of a storm have no record.
+            let header = &notice.incident.incident;
+            ReplayedIncident::of(id, header, Vec::new())
+        });
+        incident.notices.push(ReplayedNotice { kind: notice.kind, at_ms, sinks, listed });
+    }
+
+    /// Counts what was told, and finds which incidents were which.
+    fn compare(&mut self, history: &AlertHistory) {
+        let Some(told) = &history.told else { return };
+        let is_in_range =
+            |notice: &&NoticeReport| (history.since_ms..history.until_ms).contains(&notice.at_ms);
+        for report in &told.incidents {
+            let notices: Vec<&NoticeReport> = report.notices.iter().filter(is_in_range).collect();
+            for notice in &notices {
+                for delivery in &notice.deliveries {
+                    self.sinks.entry(delivery.sink.clone()).or_default().was += 1;
+                    self.days.entry(notice.at_ms.div_euclid(DAY_MS)).or_default().was += 1;
+                }
+            }
+            let mut is_told = false;
+            for replayed in self.incidents.iter_mut().filter(|it| it.is_same(report)) {
+                is_told |= !replayed.notices.is_empty();
+                replayed.was.push(report.incident.id);
+            }
+            if !is_told && !notices.is_empty() && !is_list(report) {
+                self.untold.push(report.clone());
+            }
+        }
+    }
+}
+
+impl ReplayedIncident {
+    fn of(id: IncidentId, incident: &Incident, members: Vec<String>) -> Self {
+        let Scope { kind, name } = &incident.scope;
+        Self {
+            number: id.0,
+            scope: IncidentScope { kind: *kind, name: name.to_string() },
+            worst: incident.worst,
+            opened_ms: wall_ms(incident.opened),
+            ended_ms: incident.ended.map(wall_ms),
+            members,
+            routes: incident.routes().map(|route| route + 1).collect(),
+            notices: Vec::new(),
+            was: Vec::new(),
+        }
+    }
+
+    /// Returns whether people were told of the same trouble then: a member in common, and time.
+    fn is_same(&self, report: &IncidentReport) -> bool {
+        let other = &report.incident;
+        let overlaps = self.opened_ms <= other.ended_ms.unwrap_or(i64::MAX)
+            && other.opened_ms <= self.ended_ms.unwrap_or(i64::MAX);
+        let members: BTreeSet<&str> = self.members.iter().map(String::as_str).collect();
+        let is_sink = self.scope.kind == ScopeKind::Sink && self.scope == other.scope;
+        let mut others = other.members.iter();
+        overlaps && (is_sink || others.any(|member| members.contains(&*member.agent)))
+    }
+}
+
+fn take_incident(
+    incidents: &mut BTreeMap<IncidentId, ReplayedIncident>,
+    incident: &Incident,
+    names: &BTreeMap<AgentRowId, Box<str>>,
+) {
+    let members = incident.members.keys().filter_map(|id| names.get(id)).map(ToString::to_string);
+    let newer = ReplayedIncident::of(incident.id, incident, members.collect());
+    match incidents.get_mut(&incident.id) {
+        Some(known) => {
+            let notices = std::mem::take(&mut known.notices);
+            let mut routes: BTreeSet<usize> = known.routes.iter().copied().collect();
+            routes.extend(&newer.routes);
+            *known = ReplayedIncident { notices, routes: routes.into_iter().collect(), ..newer };
+        }
+        None => drop(incidents.insert(incident.id, newer)),
+    }
+}
+
+/// Returns whether it is the list of a storm, which has no members of its own.
+fn is_list(report: &IncidentReport) -> bool {
+    report.incident.members.is_empty() && report.incident.scope.kind == ScopeKind::Fleet
+}
+
+/// Returns what history does not know of the range.
+fn unknown(history: &AlertHistory) -> Vec<String> {
+    let mut unknown = Vec::new();
+    if let Some(first_ms) = history.first_ms.filter(|first_ms| *first_ms > history.since_ms) {
+        let first = heartline_operator::text::timestamp_s(first_ms);
+        unknown.push(format!("history begins at {first}: what was before is not known"));
+    }
+    let (mut gaps, mut lost_ms, mut steps) = (0, 0_u64, 0);
+    for event in history.events.iter().filter(|event| event.at_ms >= history.since_ms) {
+        match &event.kind {
+            EventKind::Gap { from_ms, to_ms, .. } => {
+                gaps += 1;
+                lost_ms += u64::try_from(to_ms.saturating_sub(*from_ms)).unwrap_or(0);
+            }
+            EventKind::ClockStep { .. } => steps += 1,
+            _ => {}
+        }
+    }
+    if gaps > 0 {
+        let lost = heartline_vocabulary::text::span(lost_ms);
+        unknown.push(format!(
+            "{gaps} gaps, {lost} in all, were not observed; around starts of the collector others may be told"
+        ));
+    }
+    if steps > 0 {
+        unknown.push(format!("the clock was set {steps} times: times around that are not exact"));
+    }
+    if history.told.is_none() {
+        unknown.push("an incident file has no notices: what was told then is not known".to_owned());
+    }
+    unknown
+}
