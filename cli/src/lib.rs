@@ -15,6 +15,7 @@
 //! a contract, which snapshots hold: a change of it stands in `CHANGELOG.md`.
 
 mod act;
+mod alert_check;
 mod alert_replay;
 mod args;
 mod clock;

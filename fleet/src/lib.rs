@@ -61,8 +61,8 @@ pub use agent_table::AgentIndex;
 pub use alert::{
     AgentFilter, AlertInput, AlertReplay, AlertRoute, AlertRules, CauseInterval, Escalation,
     FlappingRule, Incident, IncidentAck, IncidentFacts, Member, MemberFacts, OutgoingNotice,
-    RecordedAgent, RecordedEvent, ReplaySetup, Scope, Silence, SinkTraits, StateSet, StormRule,
-    Told,
+    RecordedAgent, RecordedEvent, ReplaySetup, Scope, Silence, SinkDuty, SinkTraits, StateSet,
+    StormRule, Told,
 };
 pub use budget_event::{BudgetEffect, BudgetEvent};
 pub use budget_rule::{

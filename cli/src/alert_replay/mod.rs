@@ -14,6 +14,8 @@ use heartline_config::Config;
 use heartline_fleet::{AlertReplay, HistoryDbRow, MonoTime, ReplaySetup};
 
 pub(crate) use history::AlertHistory;
+#[cfg(test)]
+pub(crate) use history::ToldAlerts;
 pub(crate) use outcome::{ReplayOutcome, ReplayedIncident};
 
 /// Judges a history by a config file.

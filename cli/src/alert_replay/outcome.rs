@@ -235,9 +235,8 @@ fn unknown(history: &AlertHistory) -> Vec<String> {
     }
     if gaps > 0 {
         let lost = heartline_vocabulary::text::span(lost_ms);
-        unknown.push(format!(
-            "{gaps} gaps, {lost} in all, were not observed; around starts of the collector others may be told"
-        ));
+        let gaps = if gaps == 1 { "1 gap".to_owned() } else { format!("{gaps} gaps") };
+        unknown.push(format!("what happened in {gaps}, of {lost} in all"));
     }
     if steps > 0 {
         unknown.push(format!("the clock was set {steps} times: times around that are not exact"));

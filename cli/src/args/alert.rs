@@ -7,6 +7,8 @@ use clap::{Args, Subcommand};
 use heartline_operator::text::parse_duration;
 use heartline_vocabulary::IncidentId;
 
+use crate::completion;
+
 /// `alerts`
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -24,6 +26,7 @@ pub(crate) enum AlertsCommand {
     /// Send a notice that tells of nothing to a sink, and say what it answered
     Test {
         /// The name of the sink in the config file
+        #[arg(add = completion::sink_names())]
         sink: String,
     },
     /// Say what the config file (--config) would have told of the past, beside what was told; sends nothing
@@ -51,7 +54,7 @@ pub(crate) struct ReplayArgs {
 #[derive(Args, Debug)]
 pub(crate) struct IncidentsArgs {
     /// Everything of this incident
-    #[arg(value_name = "INCIDENT", conflicts_with = "since")]
+    #[arg(value_name = "INCIDENT", conflicts_with = "since", add = completion::incident_ids())]
     pub(crate) incident: Option<IncidentId>,
     /// Also those that ended within this time, such as 24h or 7d
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -65,7 +68,10 @@ pub(crate) struct IncidentsArgs {
 #[derive(Args, Debug)]
 pub(crate) struct SilenceArgs {
     /// Which agents, by what they are: host:m3*, group:canary, label.env:test
-    #[arg(value_name = "FILTER", requires = "duration", requires = "reason")]
+    #[arg(
+        value_name = "FILTER", requires = "duration", requires = "reason",
+        add = completion::filter_parts()
+    )]
     pub(crate) filter: Option<String>,
     /// For how long, such as 2h
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, requires = "filter")]
@@ -74,7 +80,7 @@ pub(crate) struct SilenceArgs {
     #[arg(long, value_name = "TEXT", requires = "filter")]
     pub(crate) reason: Option<String>,
     /// End the silence of this number now
-    #[arg(long, value_name = "NUMBER", conflicts_with = "filter")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "filter", add = completion::silence_numbers())]
     pub(crate) end: Option<i64>,
     /// List silences as JSON
     #[arg(long, conflicts_with_all = ["filter", "end"])]

@@ -32,7 +32,9 @@ pub(crate) use note::{AckArgs, NoteArgs, OutageNumber};
 pub(crate) use run::{OnExit, RunArgs};
 #[cfg(feature = "demo")]
 pub(crate) use tools::DemoRunArgs;
-pub(crate) use tools::{CompletionsArgs, ConfigCommand, ConfigSection, DoctorArgs, ManArgs};
+pub(crate) use tools::{
+    CompletionsArgs, ConfigCheckArgs, ConfigCommand, ConfigSection, DoctorArgs, ManArgs,
+};
 
 /// Watches a fleet of agents: shows how they are, and kills and resumes them.
 ///

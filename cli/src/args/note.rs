@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::AckTarget;
+use crate::completion;
 
 /// `note`
 #[derive(Args, Debug)]
@@ -21,7 +22,7 @@ pub(crate) struct NoteArgs {
 #[derive(Args, Debug)]
 pub(crate) struct AckArgs {
     /// Incidents, as `heartline incidents` prints them, or numbers of outages, as `heartline outages` does
-    #[arg(value_name = "INCIDENT|OUTAGE", required = true)]
+    #[arg(value_name = "INCIDENT|OUTAGE", required = true, add = completion::incident_ids())]
     pub(crate) targets: Vec<AckTarget>,
     /// Words to go with an outage
     #[arg(long, value_name = "TEXT")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use heartline_operator::SubscriptionUpdate;
 use heartline_operator::client::{AccessMode, Client, ClientOptions, Endpoint};
-use heartline_operator::message::AgentEntry;
+use heartline_operator::message::{AgentEntry, AlertQuery, AlertReport, Reply, Request};
 
 use super::typed_words;
 use crate::args::{Arguments, GlobalArgs};
@@ -18,21 +18,38 @@ const PATIENCE: Duration = Duration::from_millis(700);
 /// or does not answer, none.
 pub(super) fn agents() -> Vec<AgentEntry> {
     let mut agents = Vec::new();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let (Some(settings), Ok(runtime)) = (settings(), runtime) else { return agents };
-    let Ok(endpoint @ Endpoint::Unix(_)) = settings.endpoint(&environment) else { return agents };
-    let options =
-        ClientOptions { access: AccessMode::View, ..settings.client_options(&environment) };
-    let asked =
-        async { tokio::time::timeout(PATIENCE, ask(&endpoint, &options, &mut agents)).await };
-    let _late = runtime.block_on(asked);
-    runtime.shutdown_background();
+    ask(async |client| add_agents(&client, &mut agents).await);
     agents
 }
 
-/// Asks for the agents, and adds each page as it comes.
-async fn ask(endpoint: &Endpoint, options: &ClientOptions, agents: &mut Vec<AgentEntry>) {
-    let Ok(client) = Client::connect(endpoint, options).await else { return };
+/// Returns the incidents that go on, the sinks and the silences of that collector, or none.
+pub(super) fn alerts() -> AlertReport {
+    let mut report = AlertReport::default();
+    ask(async |client| {
+        if let Ok(Reply::Alerts(found)) = client.request(Request::Alerts(AlertQuery::Open)).await {
+            report = *found;
+        }
+    });
+    report
+}
+
+/// Asks the collector, as long as a person waits.
+fn ask(question: impl AsyncFnOnce(Client)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (Some(settings), Ok(runtime)) = (settings(), runtime) else { return };
+    let Ok(endpoint @ Endpoint::Unix(_)) = settings.endpoint(&environment) else { return };
+    let options =
+        ClientOptions { access: AccessMode::View, ..settings.client_options(&environment) };
+    let asked = async {
+        let Ok(client) = Client::connect(&endpoint, &options).await else { return };
+        question(client).await;
+    };
+    let _late = runtime.block_on(async { tokio::time::timeout(PATIENCE, asked).await });
+    runtime.shutdown_background();
+}
+
+/// Adds the agents, each page as it comes.
+async fn add_agents(client: &Client, agents: &mut Vec<AgentEntry>) {
     let Ok(mut subscription) = client.subscribe(Vec::new(), 1).await else { return };
     while let Ok(SubscriptionUpdate::Page { entries, last, .. }) = subscription.next().await {
         agents.extend(entries);

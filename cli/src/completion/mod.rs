@@ -9,7 +9,10 @@ mod values;
 mod words;
 mod zsh;
 
-pub(crate) use values::{agent_names, export_tables, failures, filter_parts, theme_names};
+pub(crate) use values::{
+    agent_names, export_tables, failures, filter_parts, incident_ids, silence_numbers, sink_names,
+    theme_names,
+};
 
 use std::ffi::OsString;
 use std::io;

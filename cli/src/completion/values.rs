@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
 use clap_complete::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
-use heartline_operator::message::AgentEntry;
-use heartline_operator::text::{natural_order, vitals_word};
+use heartline_operator::message::{AgentEntry, AlertReport, IncidentReport, Silence, SinkReport};
+use heartline_operator::text::{natural_order, notice, vitals_word};
 use heartline_operator::{FilterFieldHelp, FilterFieldKind, fields};
 use heartline_tui::ThemeName;
 use heartline_vocabulary::State;
@@ -19,6 +19,21 @@ const NAMES_MAX: usize = 500;
 /// Offers the ids of agents, each with its state.
 pub(crate) fn agent_names() -> ArgValueCompleter {
     ArgValueCompleter::new(names)
+}
+
+/// Offers the incidents that go on, each with what it is about.
+pub(crate) fn incident_ids() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| incidents(&fleet::alerts()))
+}
+
+/// Offers the names of sinks, each with its type.
+pub(crate) fn sink_names() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| sinks(&fleet::alerts()))
+}
+
+/// Offers the numbers of silences, each with its filter.
+pub(crate) fn silence_numbers() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| silences(&fleet::alerts()))
 }
 
 /// Offers the themes of the terminal app.
@@ -54,6 +69,32 @@ fn names(typed: &OsStr) -> Vec<CompletionCandidate> {
         CompletionCandidate::new(&agent.agent).help(Some(vitals_word(&agent.vitals).into()))
     };
     agents.iter().take(NAMES_MAX).map(candidate).collect()
+}
+
+fn incidents(report: &AlertReport) -> Vec<CompletionCandidate> {
+    let offer = |report: &IncidentReport| {
+        let incident = &report.incident;
+        let (what, wrong) = (notice::scope(incident), notice::trouble(incident));
+        CompletionCandidate::new(incident.id.to_string())
+            .help(Some(format!("{what}: {wrong}").into()))
+    };
+    report.incidents.iter().take(NAMES_MAX).map(offer).collect()
+}
+
+fn sinks(report: &AlertReport) -> Vec<CompletionCandidate> {
+    let offer = |sink: &SinkReport| {
+        CompletionCandidate::new(&sink.name).help(Some(sink.kind.clone().into()))
+    };
+    report.sinks.iter().map(offer).collect()
+}
+
+/// Windows of maintenance have no number, and are ended by nobody.
+fn silences(report: &AlertReport) -> Vec<CompletionCandidate> {
+    let offer = |silence: &Silence| {
+        let candidate = CompletionCandidate::new(silence.id?.to_string());
+        Some(candidate.help(Some(notice::clean(&silence.filter).into())))
+    };
+    report.silences.iter().filter_map(offer).take(NAMES_MAX).collect()
 }
 
 fn candidates(names: impl IntoIterator<Item = &'static str>) -> Vec<CompletionCandidate> {
@@ -125,6 +166,21 @@ fn is_one_word(value: &str) -> bool {
 mod tests {
     use super::*;
     use heartline_operator::sample;
+
+    #[test]
+    fn incidents_sinks_and_silences_are_offered_with_what_they_are() {
+        let report = sample::alert_report();
+        let told = |found: Vec<CompletionCandidate>| -> Vec<String> {
+            let help = |one: &CompletionCandidate| one.get_help().map(ToString::to_string);
+            let text = |one: &CompletionCandidate| {
+                let value = one.get_value().to_string_lossy().into_owned();
+                format!("{value}  {}", help(one).unwrap_or_default())
+            };
+            found.iter().map(text).collect()
+        };
+        let all = [incidents(&report), sinks(&report), silences(&report)].map(told);
+        insta::assert_snapshot!(all.map(|part| part.join("\n")).join("\n\n"));
+    }
 
     fn offered(typed: &str) -> Vec<String> {
         let found = complete_filter(typed, sample::fleet);

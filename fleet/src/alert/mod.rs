@@ -50,6 +50,7 @@ pub use notice::{IncidentFacts, MemberFacts, OutgoingNotice};
 pub use penalty::FlappingRule;
 pub(crate) use population::Population;
 pub use replay::{AlertReplay, RecordedAgent, RecordedEvent, ReplaySetup};
+pub use routing::SinkDuty;
 pub use rules::{
     AgentFilter, AlertRoute, AlertRules, Escalation, Silence, SinkTraits, StateSet, StormRule,
 };

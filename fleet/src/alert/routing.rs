@@ -3,21 +3,46 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use heartline_vocabulary::{AgentStatus, IncidentId, ScopeKind, Severity};
+use heartline_vocabulary::{AgentStatus, Identity, IncidentId, ScopeKind, Severity};
 
 use super::World;
 use super::engine::AlertEngine;
 use super::incident::Incident;
-use super::rules::{AlertRoute, Escalation, Silence};
+use super::rules::{AlertRoute, AlertRules, Escalation, Silence};
 use crate::agent_table::AgentIndex;
 use crate::time::MonoTime;
 
 /// What is to be done for one sink.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Duty<'a> {
-    pub(super) hold: Duration,
-    pub(super) repeat: Option<Duration>,
-    pub(super) escalation: Option<&'a Escalation>,
+pub struct SinkDuty<'a> {
+    pub hold: Duration,
+    pub repeat: Option<Duration>,
+    pub escalation: Option<&'a Escalation>,
+}
+
+impl AlertRules {
+    /// Returns what is to be done for each sink when an agent is in `status`, and nobody keeps it quiet.
+    pub fn duties_of(
+        &self,
+        agent: &str,
+        identity: Option<&Identity>,
+        status: AgentStatus,
+    ) -> BTreeMap<&str, SinkDuty<'_>> {
+        let taken = self.routes_of(agent, identity, status);
+        let mut duties = BTreeMap::new();
+        for route in taken.into_iter().filter_map(|number| self.routes.get(number)) {
+            for sink in &route.sinks {
+                add(&mut duties, sink, SinkDuty::of(route));
+            }
+        }
+        duties
+    }
+}
+
+impl<'a> SinkDuty<'a> {
+    fn of(route: &'a AlertRoute) -> Self {
+        Self { hold: route.hold, repeat: route.repeat, escalation: route.escalation.as_ref() }
+    }
 }
 
 impl AlertEngine {
@@ -90,13 +115,12 @@ impl AlertEngine {
     }
 }
 
-/// Returns what is to be done for each sink; where several routes lead to one, the shortest times hold. Of a sink
-/// that takes no notices all others are told.
+/// Returns what is to be done for each sink of an incident. Of a sink that takes no notices all others are told.
 pub(super) fn duties<'a>(
     incident: &Incident,
     routes: impl Iterator<Item = &'a AlertRoute> + Clone,
-) -> BTreeMap<&'a str, Duty<'a>> {
-    let mut duties: BTreeMap<&str, Duty<'a>> = BTreeMap::new();
+) -> BTreeMap<&'a str, SinkDuty<'a>> {
+    let mut duties: BTreeMap<&str, SinkDuty<'a>> = BTreeMap::new();
     let is_sink = incident.scope.kind == ScopeKind::Sink;
     // Both are as they are told at once: they don't come and go.
     let is_certain = is_sink || incident.scope.kind == ScopeKind::Budget;
@@ -107,18 +131,24 @@ pub(super) fn duties<'a>(
             continue;
         }
         for sink in route.sinks.iter().filter(|it| !is_sink || ***it != *incident.scope.name) {
-            let duty = Duty {
-                hold: if is_certain { Duration::ZERO } else { route.hold },
-                repeat: route.repeat.filter(|_| wants_somebody),
-                escalation: route.escalation.as_ref().filter(|_| wants_somebody),
+            let duty = SinkDuty::of(route);
+            let wanted = SinkDuty {
+                hold: if is_certain { Duration::ZERO } else { duty.hold },
+                repeat: duty.repeat.filter(|_| wants_somebody),
+                escalation: duty.escalation.filter(|_| wants_somebody),
             };
-            let known = duties.entry(sink).or_insert(duty);
-            known.hold = known.hold.min(duty.hold);
-            known.repeat = [known.repeat, duty.repeat].into_iter().flatten().min();
-            known.escalation = known.escalation.or(duty.escalation);
+            add(&mut duties, sink, wanted);
         }
     }
     duties
+}
+
+/// Adds what a route wants of a sink; where several lead to one, the shortest times hold.
+fn add<'a>(duties: &mut BTreeMap<&'a str, SinkDuty<'a>>, sink: &'a str, duty: SinkDuty<'a>) {
+    let known = duties.entry(sink).or_insert(duty);
+    known.hold = known.hold.min(duty.hold);
+    known.repeat = [known.repeat, duty.repeat].into_iter().flatten().min();
+    known.escalation = known.escalation.or(duty.escalation);
 }
 
 pub(super) fn is_silenced(

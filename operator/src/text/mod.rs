@@ -4,6 +4,7 @@ mod duration;
 mod event;
 mod health;
 mod natural;
+pub mod notice;
 mod size;
 mod state;
 

@@ -1,13 +1,11 @@
 //! The lines below a title: why, with the numbers; what was last said; how far it goes; what to do.
 
 use heartline_operator::message::{Incident, IncidentMember, Notice};
+use heartline_operator::text::notice::{self as words, Times, clean, duration};
 use heartline_vocabulary::text::span;
 use heartline_vocabulary::{NoticeKind, ScopeKind, State};
 
-use super::clean::clean;
 use super::message::is_of_agent;
-use super::when::{Times, duration};
-use super::words;
 use crate::{CollectorLabel, Delivery};
 
 /// A line with what it is about in front.

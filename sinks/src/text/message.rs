@@ -1,11 +1,11 @@
 //! What a delivery says, from which the messages of all sinks are cut.
 
 use heartline_operator::message::{Incident, Notice};
+use heartline_operator::text::notice::{self as words, Times};
 use heartline_vocabulary::{NoticeKind, ScopeKind, Severity};
 
 use super::lines::{self, MessageLine};
-use super::when::Times;
-use super::{title, words};
+use super::title;
 use crate::{CollectorLabel, Delivery, Form};
 
 /// A message, in plain text that is cleaned and not yet escaped.

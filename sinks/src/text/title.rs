@@ -1,11 +1,11 @@
 //! The first line of a message: who, what, since when, in this order, so that it makes sense on a watch.
 
 use heartline_operator::message::{Incident, Notice};
+use heartline_operator::text::notice::{
+    Times, clean, duration, opened, scope, status_word, trouble,
+};
 use heartline_vocabulary::NoticeKind;
 
-use super::clean::clean;
-use super::when::{Times, duration};
-use super::words::{scope, status_word, trouble};
 use crate::{CollectorLabel, Delivery};
 
 /// What a delivery says first.
@@ -38,7 +38,7 @@ pub(super) fn of(
     let incident = &last.incident;
     let (trouble, since) = (trouble(incident), since(incident, times));
     let mut what = match last.kind {
-        NoticeKind::Opened => format!("{trouble} {since}"),
+        NoticeKind::Opened => opened(incident, times),
         NoticeKind::Updated => format!("now {trouble} {since}"),
         NoticeKind::Reminder => format!("still {trouble} {since}"),
         NoticeKind::Escalated => format!("nobody has acknowledged, {trouble} {since}"),
@@ -99,7 +99,7 @@ fn digest(notice: &Notice, times: Times<'_>) -> String {
 pub(super) fn listed(incident: &Incident, times: Times<'_>) -> String {
     let what = match incident.ended_ms {
         Some(_) => resolved(incident, times),
-        None => format!("{} {}", trouble(incident), since(incident, times)),
+        None => opened(incident, times),
     };
     format!("{}: {what}", scope(incident))
 }

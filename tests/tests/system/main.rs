@@ -2,6 +2,7 @@
 //!
 //! The programs under test must be built before: `cargo xtask test` does.
 
+mod alert_replay;
 mod alerts;
 mod backup;
 mod budgets;

@@ -35,6 +35,9 @@ const LINES: &[(&str, &str, &str)] = &[
     ("compl", "", "completions"),
     // A file of that name is in the directory.
     ("--config nas", "", "nasty $(touch x).toml"),
+    ("alerts test ch", "", "chat"),
+    ("silence --end ", "", "1"),
+    ("config check --agent bil", "", "billing.1"),
     // Another collector, which is not there: no names, and no message.
     ("--socket-dir /nonexistent kill mail.1", "", "mail.1"),
 ];
@@ -50,10 +53,13 @@ struct CompletionTest {
 impl CompletionTest {
     fn start() -> Self {
         let env = TestEnvironment::new();
+        env.configure("[[sink]]\nname = \"chat\"\ntype = \"command\"\ncommand = [\"/bin/true\"]\n");
         let collector = env.start_collector();
         let start = |name| env.emitter(name, collector.address(), 60_000).start();
         let agents: Vec<_> = AGENTS.into_iter().map(start).collect();
         wait_until("all are healthy", || env.operator().collector().summary.healthy == 3);
+        let silenced = env.heartline("silence agent:mail* --for 1h --reason build");
+        assert!(silenced.status.success());
         std::fs::create_dir_all(env.path().join("home")).unwrap();
         std::fs::write(env.path().join("nasty $(touch x).toml"), "").unwrap();
         let program = TestedProgram::Heartline.path();

@@ -182,3 +182,93 @@ fn kinds(notices: impl Iterator<Item = NoticeKind>) -> String {
     };
     runs.iter().map(text).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use heartline_config::{Config, ConfigFile, ConfigText};
+    use heartline_operator::CollectorDirectories;
+    use heartline_operator::message::{Event, EventKind};
+    use heartline_operator::sample::{self, NOW_MS};
+    use heartline_vocabulary::{GapCause, Reason, State};
+
+    use super::*;
+    use crate::alert_replay::ToldAlerts;
+    use crate::console::tests::console;
+
+    const MINUTE: i64 = 60_000;
+    const CONFIG: &str = "[[sink]]\nname = \"chat\"\ntype = \"command\"\ncommand = [\"/bin/true\"]\n\
+        [[route]]\nto = [\"chat\"]\nrepeat = \"30m\"\n\
+        [[window]]\nmatch = \"agent:quiet\"\nfrom = \"00:00\"\nto = \"00:00\"\nreason = \"all day\"\n";
+
+    fn config() -> Config {
+        let text = ConfigText::new(Path::new("h.toml"), CONFIG.to_owned());
+        let file = <ConfigFile>::parse(&text).unwrap();
+        file.resolve(&[], CollectorDirectories { data: "/d".into(), sockets: "/s".into() })
+    }
+
+    fn event(agent: Option<&str>, at_ms: i64, kind: EventKind) -> Event {
+        Event { cursor: at_ms, at_ms, agent: agent.map(str::to_owned), kind }
+    }
+
+    fn transition(agent: &str, at_ms: i64, to: State, reason: Option<Reason>) -> Event {
+        let kind = EventKind::Transition {
+            from: State::Healthy,
+            from_reason: None,
+            to,
+            reason,
+            lasted_ms: None,
+            by: None,
+            cause: reason.map(|_| "10 beats missed (interval 30s)".to_owned()),
+            last_lines: Vec::new(),
+        };
+        event(Some(agent), at_ms, kind)
+    }
+
+    /// The last three hours: two agents fell silent, one of them in a window of maintenance, and a gap. A sample of
+    /// what was told.
+    fn history() -> AlertHistory {
+        let since_ms = NOW_MS - 180 * MINUTE;
+        let at = |minute: i64| since_ms + minute * MINUTE;
+        let silent = Some(Reason::Silent);
+        let gap = EventKind::Gap { from_ms: at(40), to_ms: at(42), cause: GapCause::Frozen };
+        let events = vec![
+            event(Some("mail.7"), at(1), EventKind::Registered),
+            event(Some("quiet"), at(1), EventKind::Registered),
+            transition("mail.7", at(20), State::Unreachable, silent),
+            transition("quiet", at(21), State::Unreachable, silent),
+            event(None, at(42), gap),
+            transition("mail.7", at(100), State::Healthy, None),
+        ];
+        let told = ToldAlerts { incidents: sample::alert_report().incidents, silences: Vec::new() };
+        AlertHistory {
+            since_ms,
+            until_ms: NOW_MS,
+            from_ms: since_ms,
+            first_ms: Some(at(1)),
+            events,
+            told: Some(told),
+            ..AlertHistory::default()
+        }
+    }
+
+    #[test]
+    fn what_would_have_been_told_stands_beside_what_was() {
+        let outcome = alert_replay::judge(&history(), &config());
+        let (mut console, out, _) = console(None);
+        print(&outcome, &mut console).unwrap();
+        let document = json::pretty(&outcome.document());
+        insta::assert_snapshot!(format!("{}\n{document}", out.text()));
+    }
+
+    #[test]
+    fn without_notices_of_then_nothing_is_compared() {
+        let history = AlertHistory { told: None, ..history() };
+        let outcome = alert_replay::judge(&history, &config());
+        let (mut console, out, _) = console(None);
+        print(&outcome, &mut console).unwrap();
+        assert!(out.text().contains("would have sent 4 to chat\n"), "{}", out.text());
+        assert!(out.text().contains("not known: an incident file has no notices"));
+    }
+}

@@ -145,3 +145,30 @@ fn while_history_is_paused_notices_are_released_unstored_and_are_there_afterward
     let pending: Vec<u32> = alerts.pending.iter().map(|it| it.notice.id.number).collect();
     assert_eq!(pending, [2], "that the first one was delivered is known");
 }
+
+#[test]
+fn a_range_of_incidents_comes_in_pages_with_the_lists_of_storms() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open(dir.path());
+    let over = |id, ended_ms| Incident { ended: Some(at(ended_ms)), ..incident(id) };
+    opened.record([incident_row(&over(5, 4_000)), incident_row(&over(6, 9_000))]);
+    opened.record([incident_row(&incident(7)), notice(&incident(7), 1, &["chat"])]);
+    // Of a list there is a notice, and no record.
+    opened.record([notice(&incident(8), 1, &["chat"])]);
+    let mut count = 0;
+    while count < 2 {
+        count += released(&opened).len();
+    }
+    let mut reader = StoreReader::open(dir.path()).unwrap();
+    let mut ids = |since_ms: i64, until_ms: i64, after: u64| -> Vec<u64> {
+        let (since_ms, until_ms) = (ZERO_MS + since_ms, ZERO_MS + until_ms);
+        let (found, has_more) =
+            reader.incidents_between(since_ms, until_ms, IncidentId(after)).unwrap();
+        assert!(!has_more);
+        found.iter().map(|incident| incident.id.0).collect()
+    };
+    assert_eq!(ids(0, 100_000, 0), [5, 6, 7, 8]);
+    assert_eq!(ids(5_000, 100_000, 0), [6, 7], "5 was over, and the list was sent before");
+    assert_eq!(ids(0, 100_000, 6), [7, 8]);
+    assert_eq!(ids(0, 1_500, 0), [0_u64; 0], "nothing had begun");
+}

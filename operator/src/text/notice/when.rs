@@ -5,25 +5,32 @@ use jiff::tz::TimeZone;
 
 /// The times of one message: they have a zone, and a date where it is not today's.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Times<'a> {
-    pub(crate) now_ms: i64,
-    pub(crate) zone: &'a TimeZone,
+pub struct Times<'a> {
+    pub now_ms: i64,
+    pub zone: &'a TimeZone,
 }
 
+static UTC: TimeZone = TimeZone::UTC;
+
 impl Times<'_> {
+    /// Returns times in UTC.
+    pub fn utc(now_ms: i64) -> Self {
+        Self { now_ms, zone: &UTC }
+    }
+
     /// Returns the time: `14:02:31 UTC`, or `2026-11-26 14:02:31 UTC` on another day.
-    pub(crate) fn at(&self, ms: i64) -> String {
+    pub fn at(&self, ms: i64) -> String {
         self.format(ms, "%T %Z", "%F %T %Z")
     }
 
     /// Returns both ends: `14:02:31–14:06:31 UTC`.
-    pub(crate) fn span(&self, from_ms: i64, to_ms: i64) -> String {
+    pub fn span(&self, from_ms: i64, to_ms: i64) -> String {
         let from = self.format(from_ms, "%T", "%F %T");
         format!("{from}–{}", self.at(to_ms))
     }
 
     /// Returns how long ago it was.
-    pub(crate) fn ago(&self, ms: i64) -> String {
+    pub fn ago(&self, ms: i64) -> String {
         duration(self.now_ms.saturating_sub(ms))
     }
 
@@ -36,7 +43,7 @@ impl Times<'_> {
 }
 
 /// Formats a duration in its two largest units: `45 s`, `4 min`, `5 min 40 s`, `2 h 10 min`, `3 d 4 h`.
-pub(crate) fn duration(ms: i64) -> String {
+pub fn duration(ms: i64) -> String {
     let seconds = ms.max(0) / 1_000;
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
     let two = |large: i64, unit: &str, small: i64, below: &str| match small {
@@ -52,7 +59,7 @@ pub(crate) fn duration(ms: i64) -> String {
 }
 
 /// Formats a time as RFC 3339 in UTC, to the second.
-pub(crate) fn rfc3339(ms: i64) -> String {
+pub fn rfc3339(ms: i64) -> String {
     format!("{:.0}", instant(ms))
 }
 

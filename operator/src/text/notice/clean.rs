@@ -3,16 +3,16 @@
 use heartline_vocabulary::text::scrub;
 
 /// Most characters of one text of an agent.
-pub(crate) const AGENT_TEXT_MAX: usize = 300;
+pub const AGENT_TEXT_MAX: usize = 300;
 
 /// Returns a text on one line, without characters that change how others are shown, and cut to
 /// [`AGENT_TEXT_MAX`].
-pub(crate) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     clean_to(text, AGENT_TEXT_MAX)
 }
 
 /// As [`clean`], with another limit in characters.
-pub(crate) fn clean_to(text: &str, limit: usize) -> String {
+pub fn clean_to(text: &str, limit: usize) -> String {
     let spaced = text.replace(['\n', '\r', '\t'], " ");
     // Enough of it: a long text of others is not walked through to its end.
     let scrubbed: String = scrub(spaced.trim()).take(limit + 1).collect();
@@ -20,7 +20,7 @@ pub(crate) fn clean_to(text: &str, limit: usize) -> String {
 }
 
 /// Returns the begin of a text, with an ellipsis where it was longer than `limit` characters.
-pub(crate) fn cut(text: &str, limit: usize) -> String {
+pub fn cut(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
     }

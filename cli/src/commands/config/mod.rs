@@ -1,5 +1,7 @@
 //! `heartline config`: checks, makes and shows the config file.
 
+mod check;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
@@ -23,16 +25,15 @@ pub(crate) fn run(
             let path = path_of(global.config.as_deref(), &environment)?;
             console.print(&path.to_string_lossy())?;
         }
-        ConfigCommand::Check => {
+        ConfigCommand::Check(args) => {
             let settings = Settings::resolve(global, &environment)?;
-            match &settings.config.path {
-                Some(path) => console.say(&format!("{}: valid", path.display())),
-                None => {
-                    let path = path_of(None, &environment)?;
-                    console
-                        .say(&format!("there is no {}; the defaults are in force", path.display()));
-                }
-            }
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|source| CliError::System { what: "start", source })?;
+            let result = runtime.block_on(check::run(args, &settings, console));
+            runtime.shutdown_background();
+            return result;
         }
         ConfigCommand::Init => init(global, console)?,
         ConfigCommand::Show(args) => {
@@ -71,6 +72,7 @@ fn init(global: &GlobalArgs, console: &mut Console) -> Result<(), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::ConfigCheckArgs;
     use crate::console::tests::console;
 
     #[test]
@@ -80,7 +82,7 @@ mod tests {
         let global = GlobalArgs { config: Some(path.clone()), ..GlobalArgs::default() };
         let (mut console, out, said) = console(None);
         run(&ConfigCommand::Init, &global, &mut console).unwrap();
-        run(&ConfigCommand::Check, &global, &mut console).unwrap();
+        run(&ConfigCommand::Check(ConfigCheckArgs::default()), &global, &mut console).unwrap();
         std::fs::write(&path, "[tui]\nascii = true\n").unwrap();
         let error = run(&ConfigCommand::Init, &global, &mut console).unwrap_err().to_string();
         assert!(error.contains("already exists"), "{error}");

@@ -1,12 +1,13 @@
 //! The words for statuses, scopes and members.
 
-use heartline_operator::message::{Incident, IncidentMember, MemberCounts};
+use crate::message::{Incident, IncidentMember, MemberCounts};
 use heartline_vocabulary::{AgentStatus, Reason, ScopeKind, State};
 
 use super::clean::clean;
+use super::when::Times;
 
 /// Returns the word of a status in a title: the reason where that is more specific than the state.
-pub(crate) fn status_word(status: AgentStatus) -> String {
+pub fn status_word(status: AgentStatus) -> String {
     let word = match (status.state, status.reason) {
         (State::Unreachable, Some(Reason::Silent)) | (_, None) => status.count_name(),
         (State::Killed, Some(Reason::Operator)) => "killed by an operator",
@@ -18,7 +19,7 @@ pub(crate) fn status_word(status: AgentStatus) -> String {
 }
 
 /// Returns what an incident is about: `mail.7 on m3`, `host m3`, `group prod`.
-pub(crate) fn scope(incident: &Incident) -> String {
+pub fn scope(incident: &Incident) -> String {
     let name = clean(&incident.scope.name);
     match incident.scope.kind {
         ScopeKind::Agent => {
@@ -39,7 +40,7 @@ pub(crate) fn scope(incident: &Incident) -> String {
 }
 
 /// Returns what is wrong: `UNREACHABLE`, `5 of 12 agents UNREACHABLE`.
-pub(crate) fn trouble(incident: &Incident) -> String {
+pub fn trouble(incident: &Incident) -> String {
     let word = status_word(incident.worst);
     match incident.scope.kind {
         ScopeKind::Agent => incident.members.first().map_or(word, |it| status_word(it.status)),
@@ -56,6 +57,12 @@ pub(crate) fn trouble(incident: &Incident) -> String {
     }
 }
 
+/// Returns what is wrong and since when, as it is told first: `UNREACHABLE since 14:02:31 UTC (4 min)`.
+pub fn opened(incident: &Incident, times: Times<'_>) -> String {
+    let (at, ago) = (times.at(incident.opened_ms), times.ago(incident.opened_ms));
+    format!("{} since {at} ({ago})", trouble(incident))
+}
+
 /// Returns `5 of 12 agents`, or `5 agents` where it is not known of how many.
 fn agents(counts: MemberCounts) -> String {
     let MemberCounts { in_trouble, of, .. } = counts;
@@ -68,12 +75,12 @@ fn agents(counts: MemberCounts) -> String {
 }
 
 /// Returns a member with its status: `mail.7 on m3 UNREACHABLE`.
-pub(crate) fn member(member: &IncidentMember) -> String {
+pub fn member(member: &IncidentMember) -> String {
     let host = member.host.as_deref().map(|it| format!(" on {}", clean(it))).unwrap_or_default();
     format!("{}{host} {}", clean(&member.agent), status_word(member.status))
 }
 
 /// Returns whether an incident is told with its members in a list.
-pub(crate) fn lists_members(incident: &Incident) -> bool {
+pub fn lists_members(incident: &Incident) -> bool {
     !matches!(incident.scope.kind, ScopeKind::Agent | ScopeKind::Sink | ScopeKind::Budget)
 }
