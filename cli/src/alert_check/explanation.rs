@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use heartline_config::{AlertFilter, AlertsConfig};
+use heartline_config::{AlertFilter, AlertsConfig, StringSetting as _};
 use heartline_fleet::{AgentFilter as _, AlertRoute, AlertRules};
 use heartline_operator::message::{Incident, IncidentMember, IncidentScope, MemberCounts, Silence};
 use heartline_operator::text::notice::{Times, opened, scope};
+use heartline_operator::text::timestamp;
 use heartline_vocabulary::{AgentStatus, IncidentId, ScopeKind, Severity};
 use serde::Serialize;
 
@@ -36,6 +37,7 @@ pub(crate) struct Explanation {
 pub(crate) struct RouteVerdict {
     /// From 1.
     pub(crate) number: usize,
+    #[serde(rename = "taken")]
     pub(crate) is_taken: bool,
     /// Why it is not.
     pub(crate) why: Option<String>,
@@ -67,8 +69,13 @@ pub(crate) struct Quiet {
     /// `None`: a window of the config file.
     pub(crate) silence: Option<i64>,
     pub(crate) filter: String,
+    #[serde(rename = "until", serialize_with = "as_timestamp")]
     pub(crate) until_ms: i64,
     pub(crate) reason: String,
+}
+
+fn as_timestamp<S: serde::Serializer>(at_ms: &i64, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&timestamp(*at_ms))
 }
 
 impl Explanation {
@@ -145,7 +152,6 @@ fn verdicts(
 
 /// Returns the states of a route as they are written, or that they are the default.
 fn states_of(config: &AlertsConfig, number: usize) -> String {
-    use heartline_config::StringSetting as _;
     let written = config.routes.get(number).and_then(|route| route.states.as_ref());
     written.map_or_else(
         || "those of the default".to_owned(),

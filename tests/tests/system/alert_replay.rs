@@ -87,7 +87,7 @@ fn a_check_explains_the_way_of_an_alert_by_what_the_collector_knows() {
         printed.contains("as the collector has it").then_some(printed)
     });
     let document: Value = serde_json::from_str(&printed).expect("it is JSON");
-    assert_eq!(document["routes"][0]["is_taken"], true);
+    assert_eq!(document["routes"][0]["taken"], true);
     assert_eq!(document["sinks"].as_array().map(Vec::len), Some(2));
     assert_eq!(document["quiet"][0]["filter"], "agent:mortal");
     let unknown = test.env.heartline("--config heartline.toml config check --agent nobody");

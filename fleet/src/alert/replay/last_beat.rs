@@ -122,3 +122,57 @@ impl SilentAgent {
         Some(SilenceBegin { at: begun, last_live })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SILENT: AgentStatus = AgentStatus::unreachable(Reason::Silent);
+
+    fn s(seconds: i64) -> MonoTime {
+        MonoTime::from_millis(seconds * 1_000)
+    }
+
+    /// An agent that beats every 30 s, healthy since the begin.
+    fn agent() -> SilentAgent {
+        let recorded = RecordedAgent {
+            interval_ms: 30_000,
+            status: AgentStatus::HEALTHY,
+            since: s(0),
+            ..RecordedAgent::unknown("a".into())
+        };
+        SilentAgent::of(&HealthRules::default(), &recorded)
+    }
+
+    fn begin(at: MonoTime, cause: &str, gaps: &KnownGaps) -> (MonoTime, Option<MonoTime>) {
+        let begun = agent().enter(SILENT, at, cause, gaps).expect("it is a silence");
+        (begun.at, begun.last_live)
+    }
+
+    #[test]
+    fn a_silence_begins_so_many_intervals_before_it_is_judged() {
+        let none = KnownGaps::default();
+        assert_eq!(begin(s(400), "10 beats missed (interval 30s)", &none), (s(100), None));
+        // Other rules held then, and another interval.
+        assert_eq!(begin(s(400), "5 beats missed (interval 30s)", &none), (s(250), None));
+        assert_eq!(begin(s(400), "10 beats missed (interval 1s)", &none), (s(390), None));
+        assert_eq!(begin(s(40), "10 beats missed (interval 30s)", &none), (s(0), None));
+        let mut late = agent();
+        let cause = "3 beats missed (interval 30s)";
+        let begun = late.enter(AgentStatus::degraded(Reason::Late), s(190), cause, &none);
+        assert_eq!(begun.map(|it| it.at), Some(s(100)));
+        assert!(late.enter(SILENT, s(400), "10 beats missed (interval 30s)", &none).is_none());
+        assert!(late.enter(AgentStatus::HEALTHY, s(500), "a live beat", &none).is_none());
+    }
+
+    #[test]
+    fn time_that_was_not_observed_is_no_part_of_a_silence() {
+        let mut gaps = KnownGaps::default();
+        gaps.push(s(20), s(50), GapCause::KernelDrops);
+        gaps.push(s(120), s(180), GapCause::Frozen);
+        assert_eq!(begin(s(460), "10 beats missed (interval 30s)", &gaps), (s(100), None));
+        gaps.push(s(500), s(600), GapCause::Down);
+        let since_start = "not heard for 5m00s since the collector started";
+        assert_eq!(begin(s(900), since_start, &gaps), (s(600), Some(s(500))));
+    }
+}
