@@ -98,8 +98,8 @@ fn incident(replayed: &ReplayedIncident) -> IncidentDocument {
         reason: replayed.worst.reason.map(|reason| reason.name()),
         start: timestamp(replayed.opened_ms),
         end: replayed.ended_ms.map(timestamp),
-        members: replayed.members.clone(),
-        routes: replayed.routes.clone(),
+        members: replayed.members.iter().cloned().collect(),
+        routes: replayed.routes.iter().copied().collect(),
         notices: replayed.notices.iter().map(notice).collect(),
         was: replayed.was.iter().map(ToString::to_string).collect(),
     }

@@ -1,13 +1,14 @@
 //! What is read of the past to judge it again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use heartline_operator::client::{Client, ClientError};
 use heartline_operator::message::{
     AgentSelector, AlertQuery, AlertReport, EVENTS_MAX, ErrorCode, Event, EventOrder, EventQuery,
     IncidentReport, PastAgent, Reply, Request, Silence,
 };
-use heartline_vocabulary::IncidentId;
+use heartline_vocabulary::{IncidentId, SharedIdentity};
 
 use crate::error::CliError;
 use crate::time_lookup::first_record_ms;
@@ -29,7 +30,7 @@ pub(crate) struct AlertHistory {
     pub(crate) from_ms: i64,
     /// Time of the first record.
     pub(crate) first_ms: Option<i64>,
-    /// The agents at moments, in order: at the begin, and after it.
+    /// The agents at the begin, and at moments after it those that are new or have become others.
     pub(crate) samples: Vec<(i64, Vec<PastAgent>)>,
     /// Time between the beats of agents, as it is now.
     pub(crate) intervals_ms: BTreeMap<String, u32>,
@@ -80,8 +81,14 @@ impl AlertHistory {
         let length_ms = self.until_ms.saturating_sub(self.from_ms).max(0);
         let step_ms = SAMPLE_EVERY_MS.max(length_ms / SAMPLES_MAX);
         let mut at_ms = self.from_ms;
+        let mut known: BTreeMap<String, Arc<SharedIdentity>> = BTreeMap::new();
         loop {
-            self.samples.push((at_ms, agents_at(client, at_ms).await?));
+            let mut agents = agents_at(client, at_ms).await?;
+            agents.retain(|it| {
+                let shared = Arc::clone(&it.identity.shared);
+                known.insert(it.agent.clone(), shared).as_ref() != Some(&it.identity.shared)
+            });
+            self.samples.push((at_ms, agents));
             if at_ms >= self.until_ms {
                 return Ok(());
             }

@@ -11,9 +11,11 @@ mod outcome;
 mod recording;
 
 use heartline_config::Config;
-use heartline_fleet::{AlertReplay, HistoryDbRow, MonoTime, ReplaySetup};
+use heartline_fleet::{AlertReplay, MonoTime, ReplaySetup};
 
 pub(crate) use history::AlertHistory;
+use outcome::ReplayTally;
+
 #[cfg(test)]
 pub(crate) use history::ToldAlerts;
 pub(crate) use outcome::{ReplayOutcome, ReplayedIncident};
@@ -27,12 +29,9 @@ pub(crate) fn judge(history: &AlertHistory, config: &Config) -> ReplayOutcome {
         agents: recording::agents(history),
     };
     let events = recording::events(history, &config.alerts);
-    let mut rows = Vec::new();
-    let names = AlertReplay::run(setup, events, moment(history.until_ms), |row| match row {
-        HistoryDbRow::Incident(_) | HistoryDbRow::Notice(_) => rows.push(row),
-        _ => {}
-    });
-    ReplayOutcome::new(history, rows, &names)
+    let mut tally = ReplayTally::new(history);
+    let names = AlertReplay::run(setup, events, moment(history.until_ms), |row| tally.take(row));
+    tally.finish(history, &names)
 }
 
 /// Returns a wall-clock time as the engine counts it here.

@@ -42,9 +42,9 @@ pub(crate) struct ReplayedIncident {
     pub(crate) opened_ms: i64,
     pub(crate) ended_ms: Option<i64>,
     /// Agents that were in it at some time.
-    pub(crate) members: Vec<String>,
+    pub(crate) members: BTreeSet<String>,
     /// Numbers of its routes in the config file, from 1.
-    pub(crate) routes: Vec<usize>,
+    pub(crate) routes: BTreeSet<usize>,
     pub(crate) notices: Vec<ReplayedNotice>,
     /// The incidents of which people were told then that have a member in common with it.
     pub(crate) was: Vec<IncidentId>,
@@ -82,27 +82,46 @@ pub(crate) struct StormTotal {
     pub(crate) longest: usize,
 }
 
-impl ReplayOutcome {
-    /// Returns what the rows of a replay come to; `names` are those of agents.
-    pub(super) fn new(
-        history: &AlertHistory,
-        rows: Vec<HistoryDbRow>,
-        names: &BTreeMap<AgentRowId, Box<str>>,
-    ) -> Self {
-        let mut outcome = Self {
+/// Takes the rows of a replay in.
+pub(super) struct ReplayTally {
+    outcome: ReplayOutcome,
+    incidents: BTreeMap<IncidentId, ReplayedIncident>,
+    members: BTreeMap<IncidentId, Vec<AgentRowId>>,
+}
+
+impl ReplayTally {
+    pub(super) fn new(history: &AlertHistory) -> Self {
+        let outcome = ReplayOutcome {
             since_ms: history.since_ms,
             until_ms: history.until_ms,
             is_compared: history.told.is_some(),
             unknown: unknown(history),
-            ..Self::default()
+            ..ReplayOutcome::default()
         };
-        let mut incidents: BTreeMap<IncidentId, ReplayedIncident> = BTreeMap::new();
-        for row in rows {
-            match row {
-                HistoryDbRow::Incident(incident) => take_incident(&mut incidents, &incident, names),
-                HistoryDbRow::Notice(notice) => outcome.take_notice(&mut incidents, *notice),
-                _ => {}
+        Self { outcome, incidents: BTreeMap::new(), members: BTreeMap::new() }
+    }
+
+    pub(super) fn take(&mut self, row: HistoryDbRow) {
+        match row {
+            HistoryDbRow::Incident(incident) => self.take_incident(&incident),
+            HistoryDbRow::Notice(notice) => {
+                self.outcome.take_notice(&mut self.incidents, *notice);
             }
+            _ => {}
+        }
+    }
+
+    /// Returns what the rows come to; `names` are those of agents.
+    pub(super) fn finish(
+        self,
+        history: &AlertHistory,
+        names: &BTreeMap<AgentRowId, Box<str>>,
+    ) -> ReplayOutcome {
+        let Self { mut outcome, mut incidents, members } = self;
+        for (id, members) in members {
+            let Some(incident) = incidents.get_mut(&id) else { continue };
+            incident.members =
+                members.iter().filter_map(|id| names.get(id)).map(ToString::to_string).collect();
         }
         outcome.incidents = incidents.into_values().collect();
         outcome.incidents.retain(|it| it.opened_ms >= history.since_ms || !it.notices.is_empty());
@@ -110,6 +129,23 @@ impl ReplayOutcome {
         outcome
     }
 
+    fn take_incident(&mut self, incident: &Incident) {
+        self.members.insert(incident.id, incident.members.keys().copied().collect());
+        let newer = ReplayedIncident::of(incident.id, incident);
+        match self.incidents.get_mut(&incident.id) {
+            Some(known) => {
+                let notices = std::mem::take(&mut known.notices);
+                // The routes that were taken at some time.
+                let mut routes = std::mem::take(&mut known.routes);
+                routes.extend(&newer.routes);
+                *known = ReplayedIncident { notices, routes, ..newer };
+            }
+            None => drop(self.incidents.insert(incident.id, newer)),
+        }
+    }
+}
+
+impl ReplayOutcome {
     fn take_notice(
         &mut self,
         incidents: &mut BTreeMap<IncidentId, ReplayedIncident>,
@@ -134,7 +170,7 @@ impl ReplayOutcome {
         let incident = incidents.entry(id).or_insert_with(|| {
             // The lists of a storm have no record.
             let header = &notice.incident.incident;
-            ReplayedIncident::of(id, header, Vec::new())
+            ReplayedIncident::of(id, header)
         });
         incident.notices.push(ReplayedNotice { kind: notice.kind, at_ms, sinks, listed });
     }
@@ -165,7 +201,7 @@ impl ReplayOutcome {
 }
 
 impl ReplayedIncident {
-    fn of(id: IncidentId, incident: &Incident, members: Vec<String>) -> Self {
+    fn of(id: IncidentId, incident: &Incident) -> Self {
         let Scope { kind, name } = &incident.scope;
         Self {
             number: id.0,
@@ -173,7 +209,7 @@ impl ReplayedIncident {
             worst: incident.worst,
             opened_ms: wall_ms(incident.opened),
             ended_ms: incident.ended.map(wall_ms),
-            members,
+            members: BTreeSet::new(),
             routes: incident.routes().map(|route| route + 1).collect(),
             notices: Vec::new(),
             was: Vec::new(),
@@ -185,28 +221,9 @@ impl ReplayedIncident {
         let other = &report.incident;
         let overlaps = self.opened_ms <= other.ended_ms.unwrap_or(i64::MAX)
             && other.opened_ms <= self.ended_ms.unwrap_or(i64::MAX);
-        let members: BTreeSet<&str> = self.members.iter().map(String::as_str).collect();
         let is_sink = self.scope.kind == ScopeKind::Sink && self.scope == other.scope;
         let mut others = other.members.iter();
-        overlaps && (is_sink || others.any(|member| members.contains(&*member.agent)))
-    }
-}
-
-fn take_incident(
-    incidents: &mut BTreeMap<IncidentId, ReplayedIncident>,
-    incident: &Incident,
-    names: &BTreeMap<AgentRowId, Box<str>>,
-) {
-    let members = incident.members.keys().filter_map(|id| names.get(id)).map(ToString::to_string);
-    let newer = ReplayedIncident::of(incident.id, incident, members.collect());
-    match incidents.get_mut(&incident.id) {
-        Some(known) => {
-            let notices = std::mem::take(&mut known.notices);
-            let mut routes: BTreeSet<usize> = known.routes.iter().copied().collect();
-            routes.extend(&newer.routes);
-            *known = ReplayedIncident { notices, routes: routes.into_iter().collect(), ..newer };
-        }
-        None => drop(incidents.insert(incident.id, newer)),
+        overlaps && (is_sink || others.any(|member| self.members.contains(&member.agent)))
     }
 }
 

@@ -1,12 +1,10 @@
 //! The past as the engine of alerts takes it.
 
-use std::collections::BTreeMap;
-
 use heartline_config::{AlertFilter, AlertsConfig, WindowSection};
 use heartline_fleet::MonoTime;
 use heartline_fleet::{AlertInput, RecordedAgent, RecordedEvent, Silence as CoreSilence};
 use heartline_operator::message::{Event, EventKind, Incident, PastAgent};
-use heartline_vocabulary::{AgentStatus, Identity, ScopeKind};
+use heartline_vocabulary::{AgentStatus, ScopeKind};
 
 use super::history::AlertHistory;
 use super::moment;
@@ -73,9 +71,11 @@ fn happened(history: &AlertHistory, event: &Event) -> Option<RecordedEvent> {
             })
         }
         EventKind::Registered => {
+            // As it was seen next, or, of one that came back, before.
             let is_later = |(at_ms, _): &&(i64, Vec<PastAgent>)| *at_ms >= event.at_ms;
-            let mut later = history.samples.iter().filter(is_later).flat_map(|(_, all)| all);
-            let found = later.find(|it| it.agent == agent);
+            let later = history.samples.iter().filter(is_later);
+            let before = history.samples.iter().rev().filter(|it| !is_later(it));
+            let found = later.chain(before).flat_map(|(_, all)| all).find(|it| it.agent == agent);
             Some(RecordedEvent::Agent(Box::new(RecordedAgent {
                 agent: agent.into(),
                 identity: found.map(|it| it.identity.clone()),
@@ -89,20 +89,14 @@ fn happened(history: &AlertHistory, event: &Event) -> Option<RecordedEvent> {
     }
 }
 
-/// Returns the agents that had another identity at a moment than at the one before.
+/// Returns the agents that were others at a moment than at the one before.
 fn identities(history: &AlertHistory) -> Vec<(i64, RecordedEvent)> {
-    let mut known: BTreeMap<&str, &Identity> = BTreeMap::new();
-    let mut changes = Vec::new();
-    for (at_ms, agents) in &history.samples {
-        for agent in agents {
-            let before = known.insert(&agent.agent, &agent.identity);
-            if before.is_some_and(|before| before.shared != agent.identity.shared) {
-                let agent = Box::new(recorded(history, agent));
-                changes.push((*at_ms, RecordedEvent::Agent(agent)));
-            }
-        }
-    }
-    changes
+    let later = history.samples.iter().skip(1);
+    let changes = later.flat_map(|(at_ms, agents)| {
+        let change = |agent| RecordedEvent::Agent(Box::new(recorded(history, agent)));
+        agents.iter().map(move |agent| (*at_ms, change(agent)))
+    });
+    changes.collect()
 }
 
 /// Returns which silences and windows last, each time when one begins; their ends are part of that.
