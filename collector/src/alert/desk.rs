@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use heartline_config::{AlertFilter, AlertsConfig, SinkConfig, SinkSection, WindowSection};
-use heartline_fleet::{AlertInput, Silence as CoreSilence};
-use heartline_operator::message::{Incident, Notice, Silence, SinkReport};
+use heartline_fleet::{AlertInput, Incident as CoreIncident, Silence as CoreSilence};
+use heartline_operator::message::{INCIDENT_AGENTS_MAX, Incident, Notice, Silence, SinkReport};
 use heartline_sinks::{
     CollectorLabel, DeliveryLog, DeliveryRecord, Outcome, PendingNotice, Sink, SinkHealth,
     SinkWorker, WorkerPulse, WorkerStart,
 };
-use heartline_vocabulary::{DeliveryState, NoticeId};
+use heartline_vocabulary::{AgentRowId, DeliveryState, NoticeId};
 use tokio::sync::oneshot;
 
 use super::test_notice::test_notice;
@@ -47,6 +47,10 @@ pub struct AlertDesk {
 pub struct OpenIncident {
     pub incident: Incident,
     pub told: Vec<Box<str>>,
+    /// All members that are in trouble, at most [`INCIDENT_AGENTS_MAX`].
+    pub agents: Vec<AgentRowId>,
+    /// Those of them that only need what is in trouble.
+    pub affected: Vec<AgentRowId>,
 }
 
 #[derive(Default)]
@@ -280,6 +284,20 @@ impl AlertDesk {
 
     fn lock(&self) -> MutexGuard<'_, DeskState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OpenIncident {
+    /// Returns an incident of the core with its message.
+    pub(crate) fn of(core: &CoreIncident, incident: Incident) -> Self {
+        let in_trouble = || core.members.iter().filter(|(_, member)| member.left.is_none());
+        let affected = in_trouble().filter(|(_, member)| member.is_affected);
+        Self {
+            incident,
+            told: core.told.keys().cloned().collect(),
+            agents: in_trouble().take(INCIDENT_AGENTS_MAX).map(|(id, _)| *id).collect(),
+            affected: affected.take(INCIDENT_AGENTS_MAX).map(|(id, _)| *id).collect(),
+        }
     }
 }
 

@@ -333,12 +333,11 @@ impl Driver {
             DriverRequest::Rules(rules) => self.handle(Input::Rules(rules), now),
             DriverRequest::Alert(input) => self.handle(Input::Alert(input), now),
             DriverRequest::Incidents(reply_to) => {
-                let told = self.fleet.incidents().map(|it| it.told.keys().cloned().collect());
                 let facts = self.fleet.incident_facts(now);
-                let incidents = facts.iter().map(|facts| facts_message(facts, self.anchor));
-                let open =
-                    incidents.zip(told).map(|(incident, told)| OpenIncident { incident, told });
-                let _ = reply_to.send(open.collect());
+                let messages = facts.iter().map(|facts| facts_message(facts, self.anchor));
+                let open = self.fleet.incidents().zip(messages);
+                let _ = reply_to
+                    .send(open.map(|(it, message)| OpenIncident::of(it, message)).collect());
             }
             DriverRequest::Acknowledge { incidents, by, reply_to } => {
                 let _ = reply_to.send(self.acknowledge(incidents, &by, now));

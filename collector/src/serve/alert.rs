@@ -1,5 +1,7 @@
 //! Questions about alerts, and what operators do about them.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use heartline_config::AlertFilter;
@@ -7,7 +9,7 @@ use heartline_operator::message::{
     AlertQuery, AlertReport, ErrorCode, INCIDENTS_MAX, Incident, IncidentReport, Reply, Request,
     SILENCE_REASON_MAX, SILENCES_MAX, Silence, SilenceCommand,
 };
-use heartline_vocabulary::IncidentId;
+use heartline_vocabulary::{AgentRowId, IncidentId};
 use tokio::time::timeout;
 
 use super::ServerContext;
@@ -50,7 +52,14 @@ pub(super) async fn answer(
 async fn report(query: AlertQuery, context: &ServerContext) -> Result<Reply, RequestError> {
     flush_history(context).await?;
     let open = context.driver.request(DriverRequest::Incidents).await.ok_or_else(ending)?;
-    let open: Vec<Incident> = open.into_iter().map(|it| it.incident).collect();
+    let mut agents: BTreeMap<IncidentId, (Vec<AgentRowId>, Vec<AgentRowId>)> = BTreeMap::new();
+    let open: Vec<Incident> = open
+        .into_iter()
+        .map(|it| {
+            agents.insert(it.incident.id, (it.agents, it.affected));
+            it.incident
+        })
+        .collect();
     let (mut incidents, mut has_more) = match query {
         AlertQuery::Open => (open, false),
         AlertQuery::Since(since_ms) => {
@@ -78,13 +87,17 @@ async fn report(query: AlertQuery, context: &ServerContext) -> Result<Reply, Req
         }
     };
     has_more |= incidents.len() > INCIDENTS_MAX as usize;
+    // Where not all are told of, those that go on are.
+    incidents.sort_by_key(|incident| (incident.ended_ms.is_some(), Reverse(incident.id)));
     incidents.truncate(INCIDENTS_MAX as usize);
+    incidents.sort_by_key(|incident| Reverse(incident.id));
     let ids: Vec<IncidentId> = incidents.iter().map(|incident| incident.id).collect();
     let read = context.readers.read(move |reader| reader.notices(&ids));
     let mut notices = read.await.map_err(|error| unavailable(&error))?;
-    let incidents = incidents.into_iter().map(|incident| IncidentReport {
-        notices: notices.remove(&incident.id).unwrap_or_default(),
-        incident,
+    let incidents = incidents.into_iter().map(|incident| {
+        let (agents, affected) = agents.remove(&incident.id).unwrap_or_default();
+        let notices = notices.remove(&incident.id).unwrap_or_default();
+        IncidentReport { incident, notices, agents, affected }
     });
     Ok(Reply::Alerts(Box::new(AlertReport {
         incidents: incidents.collect(),

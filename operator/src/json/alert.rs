@@ -21,7 +21,7 @@ pub fn alerts(report: &AlertReport) -> Value {
 
 /// Returns one line of `incidents --json`.
 pub fn incident(report: &IncidentReport) -> Value {
-    let IncidentReport { incident, notices } = report;
+    let IncidentReport { incident, notices, .. } = report;
     json!({
         "schema": SCHEMA,
         "id": incident.id.to_string(),

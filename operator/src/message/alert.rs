@@ -1,12 +1,15 @@
 //! Alerts as operators see and answer them: incidents, who was told, sinks, silences.
 
-use heartline_vocabulary::{DeliveryState, IncidentId, NoticeKind};
+use heartline_vocabulary::{AgentRowId, DeliveryState, IncidentId, NoticeKind};
 use serde::{Deserialize, Serialize};
 
 use super::notice::Incident;
 
 /// Most incidents in one answer.
 pub const INCIDENTS_MAX: u32 = 500;
+
+/// Most members of an incident whose row ids are told: so that one incident fits into a frame.
+pub const INCIDENT_AGENTS_MAX: usize = 100_000;
 
 /// Most silences that are kept at once.
 pub const SILENCES_MAX: usize = 1_000;
@@ -51,6 +54,11 @@ pub struct IncidentReport {
     pub incident: Incident,
     /// All notices of it, oldest first.
     pub notices: Vec<NoticeReport>,
+    /// While it goes on: all members that are in trouble, at most [`INCIDENT_AGENTS_MAX`]. The incident tells of
+    /// the worst of them.
+    pub agents: Vec<AgentRowId>,
+    /// Those of them that only need what is in trouble.
+    pub affected: Vec<AgentRowId>,
 }
 
 /// A notice, and how far it has come.

@@ -35,8 +35,9 @@ pub use agent_history::{
 };
 pub use agent_names::{AGENT_NAMES_MAX, AgentNamesQuery};
 pub use alert::{
-    AlertQuery, AlertReport, AlertSummary, DeliveryReport, INCIDENTS_MAX, IncidentReport,
-    NoticeReport, SILENCE_REASON_MAX, SILENCES_MAX, Silence, SilenceCommand, SinkReport,
+    AlertQuery, AlertReport, AlertSummary, DeliveryReport, INCIDENT_AGENTS_MAX, INCIDENTS_MAX,
+    IncidentReport, NoticeReport, SILENCE_REASON_MAX, SILENCES_MAX, Silence, SilenceCommand,
+    SinkReport,
 };
 pub use backup::{BackupCommand, BackupFile, BackupSummary, BackupUpdate};
 pub use budget::{AgentBudget, BudgetStatus, BudgetTarget, BudgetTerms};

@@ -1,6 +1,9 @@
 //! Requests and replies that are too long for one frame, in parts.
 
-use super::{AgentSelector, CommandOutcome, FleetHistory, PastFleet, Reply, Request};
+use super::{
+    AgentSelector, AlertReport, CommandOutcome, FleetHistory, INCIDENT_AGENTS_MAX, PastFleet,
+    Reply, Request,
+};
 
 /// Most bytes of the names in one part of a request.
 const PART_BYTES: usize = 512 << 10;
@@ -16,6 +19,10 @@ impl Reply {
             Self::Forgotten { agents } => agents.len() > PART_ITEMS,
             Self::Events { events, .. } => events.len() > PART_ITEMS,
             Self::Past(fleet) => fleet.agents.len() > PART_ITEMS,
+            Self::Alerts(report) => {
+                let agents = report.incidents.iter().map(|it| it.agents.len()).sum::<usize>();
+                report.incidents.len() > 1 && agents > INCIDENT_AGENTS_MAX
+            }
             Self::Part(reply) => reply.is_long(),
             _ => false,
         }
@@ -50,6 +57,11 @@ impl Reply {
                 let PastFleet { at_ms, gap, work, .. } = fleet;
                 let rest = PastFleet { at_ms, gap, work, agents };
                 Some((part(Self::Past(fleet)), Self::Past(rest)))
+            }
+            Self::Alerts(mut report) => {
+                let incidents = split_list(&mut report.incidents)?;
+                let rest = AlertReport { incidents, ..AlertReport::default() };
+                Some((part(Self::Alerts(report)), Self::Alerts(Box::new(rest))))
             }
             Self::FleetHistory(mut history) => {
                 let steps = split_list(&mut history.steps)?;
@@ -89,6 +101,10 @@ impl Reply {
             (Self::Past(mut fleet), Self::Past(rest)) => {
                 fleet.agents.extend(rest.agents);
                 Some(Self::Past(fleet))
+            }
+            (Self::Alerts(mut report), Self::Alerts(rest)) => {
+                report.incidents.extend(rest.incidents);
+                Some(Self::Alerts(report))
             }
             (Self::FleetHistory(mut history), Self::FleetHistory(rest)) => {
                 history.steps.extend(rest.steps);

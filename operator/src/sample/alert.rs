@@ -89,7 +89,7 @@ fn notices(at_ms: i64, sinks: &[(&str, DeliveryState, &str)]) -> Vec<NoticeRepor
 }
 
 fn report(incident: Incident, notices: Vec<NoticeReport>) -> IncidentReport {
-    IncidentReport { incident, notices }
+    IncidentReport { incident, notices, agents: Vec::new(), affected: Vec::new() }
 }
 
 fn lost_host() -> IncidentReport {

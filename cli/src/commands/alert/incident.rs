@@ -60,7 +60,7 @@ const INCIDENT_COLUMNS: [TableColumn; 7] = [
 
 pub(super) fn print_all(report: &AlertReport, console: &mut Console) -> Result<(), CliError> {
     let mut table = Table::new(&INCIDENT_COLUMNS);
-    for IncidentReport { incident, notices } in &report.incidents {
+    for IncidentReport { incident, notices, .. } in &report.incidents {
         let counts = &incident.counts;
         let ended = incident.ended_ms.map(|ms| format!(" to {}", text::timestamp_s(ms)));
         let told: Vec<String> = told(notices);
@@ -91,7 +91,7 @@ fn told(notices: &[NoticeReport]) -> Vec<String> {
 }
 
 fn print_one(report: &IncidentReport, console: &mut Console) -> Result<(), CliError> {
-    let IncidentReport { incident, notices } = report;
+    let IncidentReport { incident, notices, .. } = report;
     let mut lines = vec![
         format!("incident   {} ({})", incident.id, incident.severity.name()),
         format!("what       {}", what_text(incident)),
