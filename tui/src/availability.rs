@@ -23,7 +23,7 @@ impl AppState {
     /// 1. where only counts are drawn, or an open dialog is not: to quit, suspend, or get help, and
     ///    to leave that dialog;
     /// 2. on a compact screen: all that change what it shows;
-    /// 3. on a read-only connection: all but killing, resuming and forgetting, and notes;
+    /// 3. on a read-only connection: all but killing, resuming and forgetting, notes and acknowledgements;
     /// 4. in the past: all but killing, resuming and forgetting.
     pub(crate) fn availability(&self, command: AppCommand) -> Availability {
         let layout = ScreenLayout::of(self.size);
@@ -53,7 +53,14 @@ impl AppState {
         let is_refused = (self.connection.is_read_only() && writes(command))
             || (self.travel.is_past() && is_control(command));
         // What leads back is offered where there is a way back.
-        let is_pointless = command == AppCommand::Live && !self.travel.is_past();
+        let is_pointless = match command {
+            AppCommand::Live => !self.travel.is_past(),
+            // Outages are acknowledged on the timeline, elsewhere incidents, where there are any.
+            AppCommand::Acknowledge if self.screen != Screen::Timeline => {
+                !self.alerts.has_unacknowledged()
+            }
+            _ => false,
+        };
         !is_left_out && !is_refused && !is_pointless
     }
 
@@ -107,7 +114,7 @@ impl AppState {
                     | PageDown
                     | PageUp
             ),
-            Screen::Transitions => false,
+            Screen::Transitions | Screen::Alerts => false,
         }
     }
 }
@@ -116,9 +123,10 @@ impl AppState {
 pub(crate) fn refusal(state: &AppState, command: AppCommand) -> Option<String> {
     match state.availability(command) {
         Availability::Available => None,
-        Availability::ReadOnly => {
-            Some("read-only connection: it can't kill, resume, forget or write notes".to_owned())
-        }
+        Availability::ReadOnly => Some(
+            "read-only connection: it can't kill, resume, forget, acknowledge or write notes"
+                .to_owned(),
+        ),
         Availability::InPast => {
             let key = state.keymap.keys(AppCommand::Live).next().map(ToString::to_string);
             Some(format!(

@@ -140,12 +140,12 @@ fn full_areas(state: &AppState) -> ScreenAreas {
     let hints = split_bottom(&mut rest, 1);
     let messages = split_bottom(&mut rest, message_lines(state));
     let mut areas = ScreenAreas { header, banners, hints, messages, ..ScreenAreas::default() };
-    if state.screen != Screen::Agent {
+    if !matches!(state.screen, Screen::Agent | Screen::Alerts) {
         areas.filter = split_top(&mut rest, filter_lines(state));
     }
     match state.screen {
         Screen::Fleet => place_fleet(state, rest, &mut areas),
-        Screen::Agent | Screen::Timeline => areas.body = rest,
+        Screen::Agent | Screen::Timeline | Screen::Alerts => areas.body = rest,
         Screen::Transitions => {
             areas.titles = split_top(&mut rest, 1);
             areas.body = rest;
@@ -164,7 +164,7 @@ fn compact_areas(state: &AppState) -> ScreenAreas {
     let messages = split_bottom(&mut rest, wanted);
     let hints = split_bottom(&mut rest, u16::from(wanted == 0));
     let filter = match state.screen {
-        Screen::Agent => Rect::default(),
+        Screen::Agent | Screen::Alerts => Rect::default(),
         _ if !has_filter(state) => Rect::default(),
         _ => {
             let most = rest.height / 2;
@@ -181,7 +181,7 @@ fn has_filter(state: &AppState) -> bool {
     let is_active = match state.screen {
         Screen::Fleet | Screen::Timeline => state.list.filter.is_active(),
         Screen::Transitions => state.transitions.filter.is_active(),
-        Screen::Agent => false,
+        Screen::Agent | Screen::Alerts => false,
     };
     is_active || matches!(state.overlay, Some(Overlay::Filter(_)))
 }

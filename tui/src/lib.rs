@@ -9,6 +9,7 @@ mod clock;
 mod columns;
 mod commands;
 mod flow_control;
+mod incident_lines;
 mod keys;
 mod layout;
 mod options;

@@ -2,7 +2,7 @@
 
 use heartline_operator::client::{Greeting, LinkEvent, LinkState};
 use heartline_operator::message::{
-    AgentDetail, AgentEntry, CollectorStatus, Event, Reply, Request,
+    AgentDetail, AgentEntry, AlertQuery, AlertReport, CollectorStatus, Event, Reply, Request,
 };
 use heartline_operator::{FilterError, SubscriptionUpdate};
 use ratatui::buffer::Buffer;
@@ -23,6 +23,8 @@ pub struct SnapshotData {
     pub events: Vec<Event>,
     /// The agent of [`Screen::Agent`].
     pub agent: Option<Box<AgentDetail>>,
+    /// Incidents since a day ago; `None`: there are no alerts, as in an incident file.
+    pub alerts: Option<Box<AlertReport>>,
     pub operator: String,
     /// Time in which the collector answered.
     pub round_trip_ms: u64,
@@ -80,11 +82,15 @@ impl ScreenSnapshot {
             id: detail.entry.agent.clone(),
             result: Ok(detail),
         });
+        snapshot.state.connection.is_file = data.alerts.is_none();
+        let query = AlertQuery::Since(0);
+        let alerts = data.alerts.map(|it| AppEvent::AlertsReceived { query, result: Ok(it) });
         let events = [
             Some(AppEvent::Link(LinkEvent::State(LinkState::Live(greeting.into())))),
             Some(AppEvent::Link(LinkEvent::Update(page))),
             Some(AppEvent::EventsReceived { events: data.events, next: None }),
             agent,
+            alerts,
         ];
         for event in events.into_iter().flatten() {
             snapshot.update(event);

@@ -7,6 +7,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::symbols::border;
 use serde::{Deserialize, Serialize};
 
+use crate::state::AlertMark;
 use crate::text::GlyphSet;
 
 /// The themes that come with the program.
@@ -233,6 +234,8 @@ pub(crate) struct ScreenGlyphs {
     pub pending: &'static str,
     pub short: &'static str,
     pub killed: &'static str,
+    /// An agent in an incident that somebody takes care of.
+    pub acknowledged: &'static str,
     /// Where the clock was set, on the axis.
     pub clock_step: &'static str,
     pub border: border::Set<'static>,
@@ -253,6 +256,7 @@ static UNICODE: ScreenGlyphs = ScreenGlyphs {
     pending: "░",
     short: "▖",
     killed: "×",
+    acknowledged: "✓",
     clock_step: "⌁",
     border: border::PLAIN,
 };
@@ -272,6 +276,7 @@ static ASCII: ScreenGlyphs = ScreenGlyphs {
     pending: "%",
     short: "'",
     killed: "x",
+    acknowledged: "a",
     clock_step: "!",
     border: border::Set {
         top_left: "+",
@@ -290,6 +295,15 @@ impl ScreenGlyphs {
         match glyph_set {
             GlyphSet::Unicode => &UNICODE,
             GlyphSet::Ascii => &ASCII,
+        }
+    }
+
+    /// Returns how an agent is marked that people are told of, or are not.
+    pub(crate) fn alert_mark(&self, mark: AlertMark) -> (StyleRole, &'static str) {
+        match mark {
+            AlertMark::Open => (StyleRole::Alert, "!"),
+            AlertMark::Acknowledged => (StyleRole::Healthy, self.acknowledged),
+            AlertMark::Silenced => (StyleRole::Dim, "z"),
         }
     }
 
@@ -355,7 +369,7 @@ mod tests {
     fn the_ascii_glyphs_are_ascii() {
         let g = &ASCII;
         let all = [g.open, g.folded, g.marked, g.separator, g.arrow, g.more, g.down, g.up];
-        let of_cells = [g.gap, g.pending, g.short, g.killed];
+        let of_cells = [g.gap, g.pending, g.short, g.killed, g.acknowledged];
         assert!(of_cells.iter().all(|glyph| glyph.is_ascii() && !g.bars.contains(glyph)));
         assert!(all.iter().chain(&g.bars).all(|glyph| glyph.is_ascii()));
     }

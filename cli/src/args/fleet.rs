@@ -219,6 +219,8 @@ pub(crate) enum Screen {
     Transitions,
     /// States and outages over time.
     Timeline,
+    /// Incidents, who was told, sinks.
+    Alerts,
 }
 
 /// Columns and rows of a screen.

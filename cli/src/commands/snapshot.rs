@@ -1,7 +1,9 @@
 //! `heartline snapshot`: one screen of the terminal app as text.
 
 use heartline_operator::client::{Client, ClientError};
-use heartline_operator::message::{AgentSelector, ErrorCode, EventQuery, Reply, Request};
+use heartline_operator::message::{
+    AgentSelector, AlertQuery, ErrorCode, EventQuery, Reply, Request,
+};
 use heartline_tui::{ScreenSnapshot, SnapshotData, SnapshotOptions};
 
 use crate::args::{Screen, SnapshotArgs};
@@ -13,6 +15,7 @@ use crate::time_range::parse_moment;
 
 /// Most events that a screen can show.
 const EVENTS: u32 = 300;
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Runs the command.
 pub(crate) async fn run(
@@ -42,11 +45,20 @@ pub(crate) async fn run(
         }
         _ => None,
     };
+    let day_ago = AlertQuery::Since(collector.at_ms.saturating_sub(DAY_MS));
+    let alerts = match client.request(Request::Alerts(day_ago)).await {
+        Ok(Reply::Alerts(report)) => Some(report),
+        // An incident file has none.
+        Err(ClientError::Refused { code: ErrorCode::NotAllowed, .. }) => None,
+        Ok(_) => return Err(ClientError::Unexpected { what: "alerts" }.into()),
+        Err(error) => return Err(error.into()),
+    };
     let data = SnapshotData {
         entries,
         collector,
         events,
         agent,
+        alerts,
         operator: client.greeting().operator.clone(),
         round_trip_ms,
     };
@@ -55,6 +67,7 @@ pub(crate) async fn run(
         Screen::Agent => heartline_tui::Screen::Agent,
         Screen::Transitions => heartline_tui::Screen::Transitions,
         Screen::Timeline => heartline_tui::Screen::Timeline,
+        Screen::Alerts => heartline_tui::Screen::Alerts,
     };
     let options = SnapshotOptions {
         screen,

@@ -7,7 +7,7 @@ use heartline_vocabulary::{AgentStatus, DeliveryState, ScopeKind};
 use crate::message::{DeliveryReport, IncidentScope, NoticeReport};
 
 /// Returns what an incident is about: `host m3`.
-pub fn scope(scope: &IncidentScope) -> String {
+pub fn incident_scope(scope: &IncidentScope) -> String {
     match scope.kind {
         ScopeKind::Agent => scope.name.clone(),
         ScopeKind::Fleet => "the fleet".to_owned(),
@@ -17,8 +17,17 @@ pub fn scope(scope: &IncidentScope) -> String {
     }
 }
 
+/// Returns what an incident is about and what is wrong: of a sink and a budget, its remark.
+pub fn incident_what(scope: &IncidentScope, worst: AgentStatus, remark: Option<&str>) -> String {
+    let trouble = match (scope.kind, remark) {
+        (ScopeKind::Sink | ScopeKind::Budget, Some(remark)) => remark.to_owned(),
+        _ => status_text(worst),
+    };
+    format!("{}: {trouble}", incident_scope(scope))
+}
+
 /// Returns a state and its reason: `unreachable (silent)`.
-pub fn status(status: AgentStatus) -> String {
+pub fn status_text(status: AgentStatus) -> String {
     match status.reason {
         Some(reason) => format!("{} ({})", status.state.name(), reason.name()),
         None => status.state.name().to_owned(),

@@ -1,5 +1,6 @@
 //! Formats of states, events, times, durations, money and counts in tables and on screens.
 
+mod alert;
 mod duration;
 mod event;
 mod health;
@@ -8,6 +9,7 @@ pub mod notice;
 mod size;
 mod state;
 
+pub use alert::{incident_scope, incident_what, newest_deliveries, status_text, told};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use event::{EventHeadline, EventText, clock_step_text, gap_cause_text, verb};
 pub use health::{HealthLine, collector_lines};

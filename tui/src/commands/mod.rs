@@ -88,6 +88,7 @@ pub(crate) enum AppCommand {
     MarkSpan,
     Play,
     AddNote,
+    ShowAlerts,
     Acknowledge,
     ShowCollector,
 }
@@ -104,6 +105,7 @@ pub(crate) enum KeyContext {
     Agent,
     Transitions,
     Timeline,
+    Alerts,
     /// A list of columns.
     Picker,
     Help,
@@ -163,11 +165,12 @@ impl TryFrom<String> for AppCommand {
 }
 
 impl KeyContext {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Fleet,
         Self::Agent,
         Self::Transitions,
         Self::Timeline,
+        Self::Alerts,
         Self::Picker,
         Self::Help,
         Self::Dialog,
@@ -180,6 +183,7 @@ impl KeyContext {
             Self::Agent => "Agent",
             Self::Transitions => "Transitions",
             Self::Timeline => "Timeline",
+            Self::Alerts => "Alerts",
             Self::Picker => "Picker",
             Self::Help => "Help",
             Self::Dialog => "Dialog",

@@ -7,7 +7,7 @@ use super::AppCommand::{
     HalfDown, HalfUp, Help, Invert, JumpBack, Kill, Live, Mark, MarkAll, MarkRange, MarkSpan,
     Mouse, NextMatch, NextOutage, NextOutageOfAny, NextPane, Open, PageDown, PageUp, Palette, Play,
     PreviousMatch, PreviousOutage, PreviousOutageOfAny, PreviousPane, ProblemsOnly, Quit,
-    Reconnect, Redraw, RepeatJump, Resume, ShowAgent, ShowCollector, ShowFleet, ShowTimeline,
+    Reconnect, Redraw, RepeatJump, Resume, ShowAgent, ShowAlerts, ShowCollector, ShowFleet, ShowTimeline,
     ShowTransitions, Sort, SortLeft, SortRight, Suspend, TimelineOf, Top, Unmark, Up, Utc, Window,
     ZoomIn, ZoomOut,
 };
@@ -16,20 +16,30 @@ use super::{AppCommand, CommandSpec, KeyContext};
 const FLEET: &[KeyContext] = &[KeyContext::Fleet];
 const AGENT: &[KeyContext] = &[KeyContext::Agent];
 const FLEET_AND_AGENT: &[KeyContext] = &[KeyContext::Fleet, KeyContext::Agent];
+const FLEET_AGENT_AND_ALERTS: &[KeyContext] =
+    &[KeyContext::Fleet, KeyContext::Agent, KeyContext::Alerts];
 const TIMELINE: &[KeyContext] = &[KeyContext::Timeline];
 const FLEET_AND_TIMELINE: &[KeyContext] = &[KeyContext::Fleet, KeyContext::Timeline];
 const AGENT_AND_TIMELINE: &[KeyContext] = &[KeyContext::Agent, KeyContext::Timeline];
 const ALL_BUT_TIMELINE: &[KeyContext] =
-    &[KeyContext::Fleet, KeyContext::Agent, KeyContext::Transitions];
+    &[KeyContext::Fleet, KeyContext::Agent, KeyContext::Transitions, KeyContext::Alerts];
 const PANES: &[KeyContext] = &[KeyContext::Agent, KeyContext::Timeline, KeyContext::Dialog];
 const TABLES: &[KeyContext] = &[KeyContext::Fleet, KeyContext::Transitions, KeyContext::Timeline];
-const SCREENS: &[KeyContext] =
-    &[KeyContext::Fleet, KeyContext::Agent, KeyContext::Transitions, KeyContext::Timeline];
+const SCREENS: &[KeyContext] = &[
+    KeyContext::Fleet,
+    KeyContext::Agent,
+    KeyContext::Transitions,
+    KeyContext::Timeline,
+    KeyContext::Alerts,
+];
+const ALL_BUT_TRANSITIONS: &[KeyContext] =
+    &[KeyContext::Fleet, KeyContext::Agent, KeyContext::Timeline, KeyContext::Alerts];
 const ALL_BUT_DIALOG: &[KeyContext] = &[
     KeyContext::Fleet,
     KeyContext::Agent,
     KeyContext::Transitions,
     KeyContext::Timeline,
+    KeyContext::Alerts,
     KeyContext::Help,
     KeyContext::Picker,
 ];
@@ -82,7 +92,7 @@ pub(crate) const REGISTRY: &[CommandSpec] = &[
         AgentTransitions,
         "transitions-of",
         &["l"],
-        FLEET_AND_AGENT,
+        FLEET_AGENT_AND_ALERTS,
         "the transitions of this agent",
     )
     .hint(40, "log")
@@ -203,9 +213,18 @@ pub(crate) const REGISTRY: &[CommandSpec] = &[
     spec(AddNote, "note", &["c"], TIMELINE, "write a note on the selected outage")
         .hint(36, "note")
         .subcommand("heartline note ID TEXT"),
-    spec(Acknowledge, "acknowledge", &["a"], TIMELINE, "acknowledge the selected outage")
-        .hint(34, "ack")
-        .subcommand("heartline ack ID"),
+    spec(ShowAlerts, "alerts", &["5"], SCREENS, "incidents, who was told, sinks, silences")
+        .hint(34, "alerts")
+        .subcommand("heartline alerts"),
+    spec(
+        Acknowledge,
+        "acknowledge",
+        &["a"],
+        ALL_BUT_TRANSITIONS,
+        "acknowledge this incident, or this outage",
+    )
+    .hint(62, "ack")
+    .subcommand("heartline ack ID"),
     spec(Freeze, "freeze", &["f"], SCREENS, "stop at this instant, or back to now")
         .hint(55, "freeze"),
     spec(Utc, "utc", &["U"], SCREENS, "times in UTC, or in the local zone"),

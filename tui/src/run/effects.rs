@@ -6,8 +6,9 @@ use std::path::Path;
 
 use heartline_operator::client::{ClientError, LinkHandle};
 use heartline_operator::message::{
-    AgentCommand, ErrorCode, EventQuery, ForgetCommand, NoteCommand, Reply, Request,
+    AgentCommand, AlertQuery, ErrorCode, EventQuery, ForgetCommand, NoteCommand, Reply, Request,
 };
+use heartline_vocabulary::IncidentId;
 use tokio::sync::mpsc;
 
 use crate::state::HistoryRequest;
@@ -37,6 +38,10 @@ impl EffectRunner {
             AppEffect::SendCommand(command) => self.spawn(send_command(self.link.clone(), command)),
             AppEffect::SendForget(command) => self.spawn(send_forget(self.link.clone(), command)),
             AppEffect::SendNote(note) => self.spawn(send_note(self.link.clone(), note)),
+            AppEffect::RequestAlerts(query) => self.spawn(request_alerts(self.link.clone(), query)),
+            AppEffect::SendAcknowledgement(incident) => {
+                self.spawn(send_acknowledgement(self.link.clone(), incident));
+            }
             AppEffect::RequestHistory(request) => {
                 self.spawn(request_history(self.link.clone(), request));
             }
@@ -119,6 +124,26 @@ async fn request_history(link: LinkHandle, request: HistoryRequest) -> AppEvent 
 async fn request_collector_health(link: LinkHandle) -> AppEvent {
     AppEvent::CollectorHealthReceived(match link.request(Request::CollectorHealth).await {
         Ok(Reply::CollectorHealth(health)) => Ok(health),
+        Ok(other) => Err(unexpected_reply(&other)),
+        Err(ClientError::Refused { message, .. }) => Err(message),
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+async fn request_alerts(link: LinkHandle, query: AlertQuery) -> AppEvent {
+    let result = match link.request(Request::Alerts(query)).await {
+        Ok(Reply::Alerts(report)) => Ok(report),
+        Ok(other) => Err(unexpected_reply(&other)),
+        Err(ClientError::Refused { message, .. }) => Err(message),
+        Err(error) => Err(error.to_string()),
+    };
+    AppEvent::AlertsReceived { query, result }
+}
+
+async fn send_acknowledgement(link: LinkHandle, incident: IncidentId) -> AppEvent {
+    let request = Request::Acknowledge { incidents: vec![incident] };
+    AppEvent::AcknowledgementAnswered(match link.request(request).await {
+        Ok(Reply::Acknowledged { incidents }) => Ok(incidents),
         Ok(other) => Err(unexpected_reply(&other)),
         Err(ClientError::Refused { message, .. }) => Err(message),
         Err(error) => Err(error.to_string()),

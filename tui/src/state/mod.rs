@@ -3,6 +3,7 @@
 mod agent_charts;
 mod agent_lists;
 mod collector_view;
+mod alerts;
 mod command_tracker;
 mod confirm_dialog;
 mod fleet_list;
@@ -20,12 +21,14 @@ use jiff::tz::TimeZone;
 
 use crate::clock::MonoTime;
 use crate::commands::KeyContext;
+use crate::incident_lines;
 use crate::keys::{KeyChord, KeyMap};
 use crate::options::TuiSettings;
 use crate::theme::{ScreenGlyphs, StyleRole, ThemeName};
 
 pub(crate) use agent_charts::{ChartKind, ChartWindow};
 pub(crate) use collector_view::CollectorView;
+pub(crate) use alerts::{AlertMark, AlertScreen, OpenedIncident, scrolled};
 pub(crate) use command_tracker::{CommandProgress, CommandTracker, TrackedCommand};
 pub(crate) use confirm_dialog::{
     CommandTargets, ConfirmDialog, DialogCommand, DialogFocus, FocusDirection, host_of,
@@ -63,6 +66,8 @@ pub enum Screen {
     Transitions,
     /// The states of agents over time.
     Timeline,
+    /// Incidents, who was told of them, sinks and silences.
+    Alerts,
 }
 
 /// The time zone of the times shown.
@@ -106,6 +111,7 @@ pub(crate) struct AppState {
     pub list: FleetList,
     pub transitions: TransitionList,
     pub timeline: TimelineScreen,
+    pub alerts: AlertScreen,
     pub requests: HistoryRequests,
     pub agent: Option<AgentScreen>,
     pub overlay: Option<Overlay>,
@@ -142,6 +148,7 @@ impl AppState {
             list: FleetList::default(),
             transitions: TransitionList::default(),
             timeline: TimelineScreen::default(),
+            alerts: AlertScreen::default(),
             requests: HistoryRequests { prefetch: true, ..HistoryRequests::default() },
             agent: None,
             overlay: None,
@@ -232,6 +239,7 @@ impl AppState {
             Screen::Agent => KeyContext::Agent,
             Screen::Transitions => KeyContext::Transitions,
             Screen::Timeline => KeyContext::Timeline,
+            Screen::Alerts => KeyContext::Alerts,
         }
     }
 
@@ -244,6 +252,7 @@ impl AppState {
             Screen::Fleet | Screen::Timeline => self.list.selected_agent(),
             Screen::Agent => self.agent.as_ref().map(|pane| pane.id.as_str()),
             Screen::Transitions => self.selected_event().and_then(|event| event.agent.as_deref()),
+            Screen::Alerts => incident_lines::current_agent(self),
         }
     }
 

@@ -2,6 +2,7 @@
 //! dialogs.
 
 use heartline_operator::FilterError;
+use heartline_vocabulary::IncidentId;
 
 use super::AppState;
 use super::collector_view::CollectorView;
@@ -40,6 +41,8 @@ pub(crate) enum PromptPurpose {
     GoTo,
     /// A note on the outage of this number.
     Note { outage: i64, acknowledges: bool },
+    /// Whether to acknowledge an incident. Nothing is typed.
+    Acknowledge { incident: IncidentId, scope: String },
 }
 
 /// What is said of a typed line.

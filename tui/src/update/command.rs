@@ -4,7 +4,7 @@ use heartline_operator::json;
 use heartline_operator::message::Event;
 
 use super::{
-    AppEffect, ExportFile, ExportFormat, agent, collector, dialog, keys, lists, navigation,
+    AppEffect, ExportFile, ExportFormat, agent, alerts, collector, dialog, keys, lists, navigation,
     time_travel, timeline,
 };
 use crate::availability::refusal;
@@ -69,8 +69,12 @@ pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
         | AppCommand::CellMode
         | AppCommand::CentreOutage
         | AppCommand::MarkSpan
-        | AppCommand::AddNote
-        | AppCommand::Acknowledge => timeline::run(state, command),
+        | AppCommand::AddNote => timeline::run(state, command),
+        AppCommand::Acknowledge if state.screen == Screen::Timeline => {
+            timeline::run(state, command);
+        }
+        AppCommand::Acknowledge => alerts::acknowledge(state),
+        AppCommand::ShowAlerts => alerts::show(state),
         AppCommand::Utc => match state.zone {
             DisplayTimeZone::Utc => state.show_local_times(),
             DisplayTimeZone::Local => state.zone = DisplayTimeZone::Utc,
@@ -121,7 +125,7 @@ pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
 
 /// Goes back; exits from the fleet.
 fn quit(state: &mut AppState) -> Vec<AppEffect> {
-    if state.overlay.take().is_some() {
+    if state.overlay.take().is_some() || alerts::close(state) {
         return Vec::new();
     }
     match state.history.pop() {
@@ -143,6 +147,9 @@ fn go_back(state: &mut AppState) {
         return;
     }
     if state.screen == Screen::Timeline && timeline::clear_marks(state) {
+        return;
+    }
+    if alerts::close(state) {
         return;
     }
     if lists::clear_filter(state) {
@@ -173,10 +180,12 @@ fn open(state: &mut AppState) -> Vec<AppEffect> {
         ) => {}
         (None, Screen::Timeline) => timeline::open(state),
         (None, Screen::Agent) => toggle_expanded(state),
+        // Of an incident that is shown whole: the agent of the line.
+        (None, Screen::Alerts) if state.alerts.opened.is_none() => alerts::open(state),
         (None, Screen::Fleet) if matches!(state.list.cursor, Some(SelectedRow::Group(_))) => {
             lists::toggle_fold(state);
         }
-        (None, Screen::Fleet | Screen::Transitions) => return show_agent(state),
+        (None, Screen::Fleet | Screen::Transitions | Screen::Alerts) => return show_agent(state),
     }
     Vec::new()
 }
@@ -237,6 +246,9 @@ fn move_focus(state: &mut AppState, direction: FocusDirection) {
 /// Copies the id of the current agent, or the selected row as JSON.
 fn copy(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
     let text = match command {
+        AppCommand::CopyId if state.screen == Screen::Alerts => {
+            state.alerts.current().map(|report| report.incident.id.to_string())
+        }
         AppCommand::CopyId => state.current_agent().map(str::to_owned),
         _ => row_as_json(state),
     };
@@ -250,6 +262,9 @@ fn copy(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
 fn row_as_json(state: &AppState) -> Option<String> {
     if state.screen == Screen::Transitions {
         return state.selected_event().map(|event| json::line(&json::event(event)));
+    }
+    if state.screen == Screen::Alerts {
+        return state.alerts.current().map(|report| json::line(&json::incident(report)));
     }
     if state.screen == Screen::Timeline && state.timeline.focus == TimelineFocus::Outages {
         let outage = state.timeline.outages.selected()?;
@@ -271,6 +286,10 @@ fn export(state: &mut AppState) -> Vec<AppEffect> {
             let now_ms = state.live_ms();
             let outages = state.timeline.outages.rows.iter().rev();
             lines_file("outages", "outage", outages.map(|it| json::line(&json::outage(it, now_ms))))
+        }
+        Screen::Alerts => {
+            let incidents = state.alerts.report.incidents.iter();
+            lines_file("incidents", "incident", incidents.map(|it| json::line(&json::incident(it))))
         }
         Screen::Agent => {
             let detail = state.agent.as_ref().and_then(|agent| agent.detail.as_ref());

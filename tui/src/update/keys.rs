@@ -125,7 +125,9 @@ pub(super) fn pick_column(state: &mut AppState) {
 pub(super) fn edit_filter(state: &mut AppState) {
     let previous = match state.screen {
         Screen::Transitions => state.transitions.filter.text(),
-        Screen::Fleet | Screen::Agent | Screen::Timeline => state.list.filter.text(),
+        Screen::Fleet | Screen::Agent | Screen::Timeline | Screen::Alerts => {
+            state.list.filter.text()
+        }
     };
     state.overlay = Some(Overlay::Filter(FilterEditor {
         input: TextInput::from_text(previous),

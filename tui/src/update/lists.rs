@@ -158,7 +158,7 @@ pub(super) fn change_filter(state: &mut AppState, change: impl FnOnce(&mut ListF
             change(&mut state.transitions.filter);
             rebuild_transitions(state);
         }
-        Screen::Agent => {}
+        Screen::Agent | Screen::Alerts => {}
     }
 }
 

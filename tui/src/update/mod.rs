@@ -1,6 +1,7 @@
 //! How events change the state: the only place where it changes.
 
 mod agent;
+mod alerts;
 mod collector;
 mod command;
 mod dialog;
@@ -14,10 +15,12 @@ mod timeline;
 
 use heartline_operator::client::{AccessMode, Greeting, LinkEvent, LinkState};
 use heartline_operator::message::{
-    AgentCommand, AgentDetail, CollectorHealth, CommandOutcome, EVENTS_MAX, Event, EventQuery,
-    ForgetCommand, NoteCommand, Reply,
+    AgentCommand, AgentDetail, AlertQuery, AlertReport, CollectorHealth, CommandOutcome, EVENTS_MAX, Event,
+    EventQuery, ForgetCommand, NoteCommand, Reply,
 };
 use heartline_operator::{Filter, FilterError, SubscriptionUpdate};
+
+use heartline_vocabulary::IncidentId;
 
 use crate::clock::MonoTime;
 use crate::keys::KeyChord;
@@ -70,6 +73,13 @@ pub(crate) enum AppEvent {
     CollectorHealthReceived(Result<Box<CollectorHealth>, String>),
     /// A note is on disk, or why it is not.
     NoteAnswered(Result<(), String>),
+    /// A question about alerts was answered, or why it was not.
+    AlertsReceived {
+        query: AlertQuery,
+        result: Result<Box<AlertReport>, String>,
+    },
+    /// These incidents are acknowledged, or why none is.
+    AcknowledgementAnswered(Result<Vec<IncidentId>, String>),
     RequestFailed(String),
     /// A text was handed to the clipboard.
     Copied {
@@ -108,6 +118,8 @@ pub(crate) enum AppEffect {
     SendNote(NoteCommand),
     RequestHistory(HistoryRequest),
     RequestCollectorHealth,
+    RequestAlerts(AlertQuery),
+    SendAcknowledgement(IncidentId),
     CopyToClipboard(String),
     /// Asks the terminal to put text on its clipboard.
     SendToClipboard(String),
@@ -193,6 +205,10 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
         AppEvent::NoteAnswered(Err(why)) => {
             state.set_status(StyleRole::Alert, format!("the note is not written: {why}"));
         }
+        AppEvent::AlertsReceived { query, result } => {
+            state.alerts.receive(query, result.map(|report| *report));
+        }
+        AppEvent::AcknowledgementAnswered(result) => alerts::record_acknowledgement(state, result),
         AppEvent::Copied { text, outcome } => effects.extend(copied(state, text, &outcome)),
         AppEvent::Exported(Ok(written)) => state.set_status(StyleRole::Text, written),
         AppEvent::RequestFailed(why) | AppEvent::Exported(Err(why)) => {
@@ -213,6 +229,7 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
     }
     scroll_to_selection(state);
     effects.extend(history::next_request(state).map(AppEffect::RequestHistory));
+    effects.extend(alerts::next_question(state));
     effects
 }
 
@@ -286,6 +303,7 @@ fn set_connected(state: &mut AppState, greeting: &Greeting) -> Vec<AppEffect> {
     state.live.fleet.begin();
     // It may be another collector, whose ids stand for other agents.
     state.timeline.tiles.clear();
+    state.alerts.begin();
     let mut effects = vec![request_events(state.live.events.back().map(|event| event.cursor))];
     effects.extend(state.tracker.unanswered().cloned().map(AppEffect::SendCommand));
     if let Some(agent) = &mut state.agent {
@@ -420,6 +438,7 @@ fn scroll_to_selection(state: &mut AppState) {
                 state.timeline.focus = TimelineFocus::Rows;
             }
         }
+        Screen::Alerts => alerts::scroll_to_selection(state),
         Screen::Agent => {
             let most = state.agent_rows().saturating_sub(crate::view::agent_list_rows(state, body));
             if let Some(agent) = &mut state.agent {

@@ -5,9 +5,9 @@ use crate::commands::AppCommand;
 use crate::layout;
 use crate::state::{AppState, FleetRow, Overlay, Screen, SelectedRow, TimelineFocus};
 use crate::timeline_layout::TimelineAreas;
-use crate::view::{max_collector_scroll, max_help_scroll};
+use crate::view::{self, alert_rows, max_collector_scroll, max_help_scroll};
 
-use super::MouseInput;
+use super::{MouseInput, alerts};
 
 /// Rows that one turn of the mouse wheel moves.
 const WHEEL_ROWS: isize = 3;
@@ -18,6 +18,7 @@ pub(super) fn move_selection(state: &mut AppState, command: AppCommand) {
     let height = match (state.screen, state.timeline.focus) {
         (Screen::Timeline, TimelineFocus::Rows) => TimelineAreas::of(body).rows.height,
         (Screen::Timeline, TimelineFocus::Outages) => TimelineAreas::of(body).outages.height,
+        (Screen::Alerts, _) => alert_rows(body, state),
         _ => body.height,
     };
     let height = usize::from(height).max(2);
@@ -46,6 +47,7 @@ fn position(state: &AppState) -> (usize, usize) {
         }
         (_, Screen::Fleet | Screen::Timeline) => (state.list.at, state.list.rows.len()),
         (_, Screen::Transitions) => (state.transitions.at, state.transitions.rows.len()),
+        (_, Screen::Alerts) => alerts::position(state),
         (_, Screen::Agent) => {
             state.agent.as_ref().map_or((0, 0), |agent| (agent.scroll, state.agent_rows()))
         }
@@ -73,6 +75,7 @@ fn select_row(state: &mut AppState, row: usize) {
             }
         }
         (_, Screen::Transitions) => state.transitions.select_row(row),
+        (_, Screen::Alerts) => alerts::select_row(state, row),
         (_, Screen::Agent) => {
             if let Some(agent) = &mut state.agent {
                 agent.scroll = row;
@@ -106,6 +109,10 @@ fn click(state: &mut AppState, column: u16, row: u16) {
         Screen::Fleet => (body, state.list.offset),
         Screen::Transitions => (body, state.transitions.offset),
         Screen::Timeline => return click_timeline(state, TimelineAreas::of(body), column, row),
+        Screen::Alerts => match view::alert_line(state, body, (column, row)) {
+            Some(line) if state.overlay.is_none() => return try_select_row(state, line),
+            _ => return,
+        },
         Screen::Agent => return,
     };
     if state.overlay.is_none() && body.contains((column, row).into()) {
@@ -153,7 +160,7 @@ pub(super) fn select_next_match(state: &mut AppState, command: AppCommand) {
             };
             find_cyclic(rows.len(), state.transitions.at, forward, is_match)
         }
-        Screen::Agent => None,
+        Screen::Agent | Screen::Alerts => None,
     };
     if let Some(row) = next {
         select_row(state, row);

@@ -50,11 +50,12 @@ pub(super) fn open_note(state: &mut AppState, acknowledges: bool) {
 /// Handles a key of the line; `None` when it may be a command.
 pub(super) fn handle_key(state: &mut AppState, chord: KeyChord) -> Option<Vec<AppEffect>> {
     let Some(Overlay::Prompt(prompt)) = &mut state.overlay else { return None };
+    let is_typed = !matches!(prompt.purpose, PromptPurpose::Acknowledge { .. });
     match (chord.code, chord.ctrl) {
         (KeyCode::Enter, _) => return Some(submit(state)),
         (KeyCode::Esc, _) | (KeyCode::Char('c' | 'z' | 'l'), true) => return None,
         _ => {
-            if prompt.input.handle_key(chord) {
+            if is_typed && prompt.input.handle_key(chord) {
                 update_answer(state);
             }
         }
@@ -65,10 +66,14 @@ pub(super) fn handle_key(state: &mut AppState, chord: KeyChord) -> Option<Vec<Ap
 fn submit(state: &mut AppState) -> Vec<AppEffect> {
     let Some(Overlay::Prompt(prompt)) = &state.overlay else { return Vec::new() };
     let text = prompt.input.text().trim().to_owned();
-    match prompt.purpose {
+    match &prompt.purpose {
         PromptPurpose::GoTo if text.is_empty() => state.overlay = None,
         PromptPurpose::GoTo => go_to(state, &text),
-        PromptPurpose::Note { outage, acknowledges } => {
+        &PromptPurpose::Acknowledge { incident, .. } => {
+            state.overlay = None;
+            return vec![AppEffect::SendAcknowledgement(incident)];
+        }
+        &PromptPurpose::Note { outage, acknowledges } => {
             if text.is_empty() && !acknowledges {
                 set_answer(state, PromptAnswer::Refusal("the note is empty".to_owned()));
                 return Vec::new();

@@ -33,6 +33,7 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &ScreenAreas) {
         Screen::Agent => draw_agent(frame, areas.body),
         Screen::Transitions => draw_transitions(frame, areas.body),
         Screen::Timeline => super::timeline::draw(frame, areas.body),
+        Screen::Alerts => super::alerts::draw(frame, areas.body),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Everything known of an agent, in sections, for the detail pane and the Agent screen.
 
-use heartline_operator::message::{AgentBudget, AgentDetail, AgentEntry, CommandStatus, Event};
-use heartline_operator::text::{cpu_share, money, size};
-use heartline_vocabulary::{Action, Phase, Reason};
+use heartline_operator::message::{
+    AgentBudget, AgentDetail, AgentEntry, CommandStatus, Event, Incident,
+};
+use heartline_operator::text::{cpu_share, incident_scope, money, size};
+use heartline_vocabulary::{Action, Phase, Reason, ScopeKind};
 use ratatui::layout::Rect;
 
 use super::charts::histogram::bar;
@@ -12,6 +14,7 @@ use super::frame::ScreenFrame;
 use super::zoned_time;
 use crate::columns::{load_bars, session_label};
 use crate::commands::AppCommand;
+use crate::incident_lines::chain;
 use crate::state::{AppState, GroupSummary, host_of};
 use crate::text::{
     EventText, TextAlign, age, age_since, count, fit, latency, percent, rate_if_known, span, width,
@@ -26,6 +29,7 @@ const WORK: &str = "1 hour";
 const LATENCY: &str = "latency";
 const ORDER: &str = "order";
 const CRASH: &str = "crash";
+const ALERT: &str = "alert";
 
 /// A labelled value.
 pub(super) struct DetailField {
@@ -200,6 +204,10 @@ pub(super) fn agent_sections(
         let is_urgent = matches!(entry.vitals.reason, Some(Reason::Crashed | Reason::CrashLooping));
         all.insert(if is_urgent { 1 } else { all.len() }, section);
     }
+    if let Some((incident, membership)) = state.incident_of(entry) {
+        let fields = incident_fields(state, entry, incident, membership.is_affected);
+        all.insert(1, DetailSection { title: ALERT, fields });
+    }
     if let Some(command) = &entry.vitals.command {
         all.insert(1, DetailSection { title: ORDER, fields: command_fields(state, command) });
     }
@@ -210,6 +218,29 @@ pub(super) fn agent_sections(
     all
 }
 
+/// Returns the incident that an agent is in, who takes care of it, and what it depends on that is in trouble.
+fn incident_fields(
+    state: &AppState,
+    entry: &AgentEntry,
+    incident: &Incident,
+    is_affected: bool,
+) -> Vec<DetailField> {
+    let mut fields = vec![field("incident", incident.id.to_string())];
+    if incident.scope.kind != ScopeKind::Agent {
+        fields.push(field("of", incident_scope(&incident.scope)));
+    }
+    fields.push(match &incident.acknowledged {
+        Some(ack) => styled_field("taken care of by", StyleRole::Healthy, ack.by.clone()),
+        None => styled_field("", StyleRole::Unreachable, "nobody takes care of it"),
+    });
+    if is_affected {
+        let needed = chain(state, &entry.agent);
+        let needed = needed.unwrap_or_else(|| "what is in trouble".to_owned());
+        fields.push(styled_field("affected: needs", StyleRole::Degraded, needed));
+    }
+    fields
+}
+
 /// Returns whether an agent is shown as it was: of its beats, and of what it did just then, nothing is
 /// kept.
 const fn is_of_past(entry: &AgentEntry) -> bool {
@@ -218,7 +249,7 @@ const fn is_of_past(entry: &AgentEntry) -> bool {
 
 /// Returns whether sections begin with a crash or an order, behind the state.
 pub(super) fn is_urgent(sections: &[DetailSection]) -> bool {
-    sections.get(1).is_some_and(|section| matches!(section.title, ORDER | CRASH))
+    sections.get(1).is_some_and(|section| matches!(section.title, ORDER | CRASH | ALERT))
 }
 
 /// Leaves out the work of the last hour, where charts show that of any window.

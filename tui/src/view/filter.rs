@@ -23,7 +23,7 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) -> Option<Position> 
     };
     let is_short = editor.is_some() || ScreenLayout::of(state.size) != ScreenLayout::Full;
     let summary = match state.screen {
-        Screen::Agent => return None,
+        Screen::Agent | Screen::Alerts => return None,
         // The filter needs the room.
         _ if is_short => short_summary(state),
         Screen::Fleet => fleet_summary(state),
@@ -33,7 +33,7 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) -> Option<Position> 
     out.put_right(&[(StyleRole::Dim, &summary)]).gap(1);
     let filter = match state.screen {
         Screen::Transitions => &state.transitions.filter,
-        Screen::Fleet | Screen::Agent | Screen::Timeline => &state.list.filter,
+        Screen::Fleet | Screen::Agent | Screen::Timeline | Screen::Alerts => &state.list.filter,
     };
     if filter.problems_only {
         out.put(StyleRole::Warning, " bad only ").gap(1);
@@ -80,7 +80,7 @@ fn draw_error(frame: &mut ScreenFrame<'_>, error: &FilterError, start: i32, area
 fn short_summary(state: &AppState) -> String {
     let (shown, all) = match state.screen {
         Screen::Transitions => (state.transitions.rows.len(), state.model().events.len()),
-        Screen::Fleet | Screen::Agent | Screen::Timeline => {
+        Screen::Fleet | Screen::Agent | Screen::Timeline | Screen::Alerts => {
             (state.list.matched, state.model().fleet.len())
         }
     };

@@ -73,7 +73,18 @@ fn draw_agent_row(
     for column in columns {
         let (role, text) = column.cell(entry, state.now_ms(), state.glyphs);
         let spec = column.spec();
-        out.cell(role, &text, column_width(*column, columns, area.width), spec.align).gap(1);
+        let width = column_width(*column, columns, area.width);
+        match state.alert_mark(entry).filter(|_| *column == FleetColumn::Agent) {
+            // The mark stands at the end of the name's column, so that no column has to go.
+            Some(mark) => {
+                let (mark_role, glyph) = state.glyphs.alert_mark(mark);
+                out.cell(role, &text, width.saturating_sub(2), spec.align).gap(1);
+                out.put(mark_role, glyph).gap(1);
+            }
+            None => {
+                out.cell(role, &text, width, spec.align).gap(1);
+            }
+        }
     }
 }
 

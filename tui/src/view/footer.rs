@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::frame::ScreenFrame;
 use crate::commands::{AppCommand, CommandSpec, REGISTRY};
 use crate::layout;
-use crate::state::{AppState, Overlay};
+use crate::state::{AppState, Overlay, Prompt, PromptPurpose};
 use crate::text::{GlyphSet, width};
 use crate::theme::StyleRole;
 
@@ -93,6 +93,9 @@ fn overlay_hint(state: &AppState) -> Option<&'static str> {
     Some(match state.overlay.as_ref()? {
         Overlay::Help { .. } | Overlay::Collector(_) => "j k move   esc closes",
         Overlay::Palette(_) => "type a name   up down choose   enter runs it   esc closes",
+        Overlay::Prompt(Prompt { purpose: PromptPurpose::Acknowledge { .. }, .. }) => {
+            "enter acknowledges it   esc closes"
+        }
         Overlay::Prompt(_) => "enter does it   esc closes",
         Overlay::Filter(_) => "enter keeps the filter   esc restores the one before",
         Overlay::Picker(_) => "j k choose   enter picks   esc closes",

@@ -13,9 +13,9 @@ use crate::theme::{StyleRole, state_label};
 /// From this width on the operator, the host and more words are shown.
 const WIDE: u16 = 108;
 /// Columns of the names of all screens.
-const ALL_NAMES: usize = 47;
+const ALL_NAMES: usize = 57;
 /// Columns of the longest name of a screen between the keys of the others.
-const ONE_NAME: usize = 26;
+const ONE_NAME: usize = 29;
 
 pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) {
     draw_fleet_line(frame, area);
@@ -83,6 +83,7 @@ fn draw_screens_line(frame: &mut ScreenFrame<'_>, area: Rect) {
         (Screen::Agent, "2", "2 Agent"),
         (Screen::Transitions, "3", "3 Transitions"),
         (Screen::Timeline, "4", "4 Timeline"),
+        (Screen::Alerts, "5", "5 Alerts"),
     ] {
         if screen == state.screen {
             out.put(StyleRole::Title, &format!("[{}]", if room < ONE_NAME { key } else { name }));

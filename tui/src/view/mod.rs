@@ -2,6 +2,7 @@
 
 mod agent;
 mod agent_areas;
+mod alerts;
 mod charts;
 mod collector;
 mod compact;
@@ -33,6 +34,7 @@ use crate::text::{GlyphSet, date_or_time, time_of_day, zone_abbreviation};
 pub(crate) use agent::agent_list_rows;
 pub(crate) use agent_areas::{are_charts_drawn, chart_room};
 pub(crate) use collector::max_collector_scroll;
+pub(crate) use alerts::{alert_line, alert_rows};
 pub(crate) use dialog::dialog_size_needed;
 use frame::ScreenFrame;
 pub(crate) use help::max_help_scroll;
@@ -90,6 +92,7 @@ fn draw_screen(frame: &mut ScreenFrame<'_>, areas: &ScreenAreas) {
         Screen::Agent => agent::draw(frame, areas.body),
         Screen::Transitions => transitions::draw(frame, areas),
         Screen::Timeline => timeline::draw(frame, areas.body),
+        Screen::Alerts => alerts::draw(frame, areas.body),
     }
 }
 
@@ -143,7 +146,7 @@ fn replace_for_glyph_set(frame: &mut ScreenFrame<'_>) {
 }
 
 /// Formats a time of day and its zone, with the date when it is another day.
-fn zoned_time(state: &AppState, ms: i64) -> String {
+pub(crate) fn zoned_time(state: &AppState, ms: i64) -> String {
     match state.zone {
         DisplayTimeZone::Utc => short_time(state, ms),
         DisplayTimeZone::Local => format!("{} {}", short_time(state, ms), zone_name(state, ms)),

@@ -26,6 +26,9 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, prompt: &Prompt) -> Option<Posit
         PromptPurpose::Note { outage, .. } => {
             (format!("Acknowledge outage {outage} (a remark, or nothing)"), ":")
         }
+        PromptPurpose::Acknowledge { incident, .. } => {
+            (format!("Acknowledge incident {incident}?"), " ")
+        }
     };
     let height = (ANSWER_LINES as u16 + 3).min(room_for_overlay(state));
     let inner = frame.draw_box(centred(state, WIDTH, height), &title);
@@ -33,7 +36,12 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, prompt: &Prompt) -> Option<Posit
         (PromptAnswer::Meaning(text), _) => (StyleRole::Healthy, text.as_str()),
         (PromptAnswer::Refusal(text), _) => (StyleRole::Unreachable, text.as_str()),
         (PromptAnswer::Empty, PromptPurpose::GoTo) => (StyleRole::Dim, TIME_FORMS),
-        (PromptAnswer::Empty, _) => {
+        (PromptAnswer::Empty, PromptPurpose::Acknowledge { .. }) => (
+            StyleRole::Dim,
+            "It is kept with your name and the time. Reminders and escalation end; it is still told when \
+             it is over.",
+        ),
+        (PromptAnswer::Empty, PromptPurpose::Note { .. }) => {
             (StyleRole::Dim, "It is kept with the outage, with your name and the time.")
         }
     };
@@ -44,6 +52,10 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, prompt: &Prompt) -> Option<Posit
         }
     }
     let mut out = frame.line(inner, 0)?;
+    if let PromptPurpose::Acknowledge { scope, .. } = &prompt.purpose {
+        out.gap(1).put(StyleRole::Strong, scope);
+        return None;
+    }
     out.gap(1).put(StyleRole::Key, sign).gap(1);
     let start = out.column();
     let part = prompt.input.visible_part(out.remaining());

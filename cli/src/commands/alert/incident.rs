@@ -1,12 +1,7 @@
 //! Incidents as a table, and one of them with everything.
 
-use std::collections::BTreeMap;
-
-use heartline_operator::message::{
-    AlertQuery, AlertReport, Incident, IncidentReport, IncidentScope, NoticeReport,
-};
+use heartline_operator::message::{AlertQuery, AlertReport, Incident, IncidentReport};
 use heartline_operator::{json, text};
-use heartline_vocabulary::{AgentStatus, DeliveryState, ScopeKind};
 
 use super::{ask, at_ms, or_dash, print_table};
 use crate::args::IncidentsArgs;
@@ -63,11 +58,11 @@ pub(super) fn print_all(report: &AlertReport, console: &mut Console) -> Result<(
     for IncidentReport { incident, notices, .. } in &report.incidents {
         let counts = &incident.counts;
         let ended = incident.ended_ms.map(|ms| format!(" to {}", text::timestamp_s(ms)));
-        let told: Vec<String> = told(notices);
+        let told = text::told(notices);
         table.push(&[
             incident.id.to_string(),
             incident.severity.name().to_owned(),
-            what_text(incident),
+            what(incident),
             format!("{}{}", text::timestamp_s(incident.opened_ms), ended.unwrap_or_default()),
             format!("{} of {}", counts.in_trouble, counts.total),
             or_dash(&told.join(", ")).to_owned(),
@@ -77,24 +72,11 @@ pub(super) fn print_all(report: &AlertReport, console: &mut Console) -> Result<(
     print_table(&table, report.incidents.len(), console)
 }
 
-/// Returns the sinks that were told, each with what became of the newest notice for it.
-fn told(notices: &[NoticeReport]) -> Vec<String> {
-    let mut newest: BTreeMap<&str, DeliveryState> = BTreeMap::new();
-    for delivery in notices.iter().flat_map(|notice| &notice.deliveries) {
-        newest.insert(&delivery.sink, delivery.state);
-    }
-    let text = |(sink, state): (&str, DeliveryState)| match state {
-        DeliveryState::Delivered | DeliveryState::Merged => sink.to_owned(),
-        state => format!("{sink} ({})", state.name()),
-    };
-    newest.into_iter().map(text).collect()
-}
-
 fn print_one(report: &IncidentReport, console: &mut Console) -> Result<(), CliError> {
     let IncidentReport { incident, notices, .. } = report;
     let mut lines = vec![
         format!("incident   {} ({})", incident.id, incident.severity.name()),
-        format!("what       {}", what_text(incident)),
+        format!("what       {}", what(incident)),
         format!("since      {}", text::timestamp_s(incident.opened_ms)),
         format!(
             "cause      between {} and {}",
@@ -115,7 +97,8 @@ fn print_one(report: &IncidentReport, console: &mut Console) -> Result<(), CliEr
     for member in &incident.members {
         let role = if member.is_affected { ", affected" } else { "" };
         let cause = member.cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default();
-        let (status, since) = (status_text(member.status), text::timestamp_s(member.since_ms));
+        let (status, since) =
+            (text::status_text(member.status), text::timestamp_s(member.since_ms));
         lines.push(format!("member     {} {status} since {since}{role}{cause}", member.agent));
     }
     for notice in notices {
@@ -138,28 +121,6 @@ fn print_one(report: &IncidentReport, console: &mut Console) -> Result<(), CliEr
     Ok(())
 }
 
-/// Returns what an incident is about and what is wrong: of a sink and a budget, its remark.
-fn what_text(incident: &Incident) -> String {
-    let trouble = match (incident.scope.kind, &incident.remark) {
-        (ScopeKind::Sink | ScopeKind::Budget, Some(remark)) => remark.clone(),
-        _ => status_text(incident.worst),
-    };
-    format!("{}: {trouble}", scope_text(&incident.scope))
-}
-
-pub(super) fn scope_text(scope: &IncidentScope) -> String {
-    match scope.kind {
-        ScopeKind::Agent => scope.name.clone(),
-        ScopeKind::Fleet => "the fleet".to_owned(),
-        ScopeKind::Collector => "the collector or its network".to_owned(),
-        ScopeKind::Dependency => format!("what needs {}", scope.name),
-        kind => format!("{} {}", kind.name(), scope.name),
-    }
-}
-
-pub(super) fn status_text(status: AgentStatus) -> String {
-    match status.reason {
-        Some(reason) => format!("{} ({})", status.state.name(), reason.name()),
-        None => status.state.name().to_owned(),
-    }
+fn what(incident: &Incident) -> String {
+    text::incident_what(&incident.scope, incident.worst, incident.remark.as_deref())
 }

@@ -4,7 +4,6 @@ use heartline_operator::message::{IncidentReport, NoticeReport};
 use heartline_operator::{json, text};
 use heartline_vocabulary::NoticeKind;
 
-use super::incident::{scope_text, status_text};
 use super::{or_dash, print_table};
 use crate::alert_replay::{self, AlertHistory, ReplayOutcome, ReplayedIncident};
 use crate::args::ReplayArgs;
@@ -136,7 +135,7 @@ fn incident_row(incident: &ReplayedIncident) -> [String; INCIDENT_COLUMNS.len()]
     sinks.dedup();
     let routes: Vec<String> = incident.routes.iter().map(ToString::to_string).collect();
     let was: Vec<String> = incident.was.iter().map(ToString::to_string).collect();
-    let what = format!("{}: {}", scope_text(&incident.scope), status_text(incident.worst));
+    let what = text::incident_what(&incident.scope, incident.worst, None);
     let ended = incident.ended_ms.map(text::timestamp_s);
     [
         incident.number.to_string(),
@@ -152,7 +151,7 @@ fn incident_row(incident: &ReplayedIncident) -> [String; INCIDENT_COLUMNS.len()]
 }
 
 fn untold_row(report: &IncidentReport) -> [String; UNTOLD_COLUMNS.len()] {
-    let IncidentReport { incident, notices } = report;
+    let IncidentReport { incident, notices, .. } = report;
     let deliveries = notices.iter().flat_map(|notice: &NoticeReport| &notice.deliveries);
     let mut sinks: Vec<&str> = deliveries.map(|it| it.sink.as_str()).collect();
     sinks.sort_unstable();
@@ -160,7 +159,7 @@ fn untold_row(report: &IncidentReport) -> [String; UNTOLD_COLUMNS.len()] {
     let kinds = kinds(notices.iter().map(|notice| notice.kind));
     [
         incident.id.to_string(),
-        format!("{}: {}", scope_text(&incident.scope), status_text(incident.worst)),
+        text::incident_what(&incident.scope, incident.worst, incident.remark.as_deref()),
         text::timestamp_s(incident.opened_ms),
         format!("{}: {kinds}", sinks.join(", ")),
     ]

@@ -1,0 +1,267 @@
+//! An incident shown whole, as lines: what and why, its members, who was told, and how far that has come.
+
+use heartline_operator::message::{
+    AgentEntry, DeliveryReport, Incident, IncidentMember, IncidentReport, NoticeReport,
+};
+use heartline_operator::text::{incident_scope, status_text};
+use heartline_vocabulary::{DeliveryState, ScopeKind};
+
+use crate::commands::AppCommand;
+use crate::state::AppState;
+use crate::text::{TextAlign, age, age_since, count, fit, wrap};
+use crate::theme::{StyleRole, state_label};
+use crate::view::zoned_time;
+
+/// Columns of the headings.
+const HEADING: usize = 9;
+/// Columns of an agent's name, and of a sink's.
+const NAME: usize = 20;
+
+/// A line, and the member that it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct IncidentLine {
+    pub pieces: Vec<(StyleRole, String)>,
+    /// Its place among the members.
+    pub member: Option<usize>,
+}
+
+impl IncidentLine {
+    fn new(pieces: impl IntoIterator<Item = (StyleRole, String)>) -> Self {
+        Self { pieces: pieces.into_iter().collect(), member: None }
+    }
+}
+
+/// Returns an incident in one line: `host m3: unreachable (silent)`.
+pub(crate) fn headline(incident: &Incident) -> String {
+    let scope = incident_scope(&incident.scope);
+    match incident.scope.kind {
+        // What is wrong with a sink is in the remark.
+        ScopeKind::Sink => format!("{scope}: takes no notices"),
+        _ => format!("{scope}: {}", status_text(incident.worst)),
+    }
+}
+
+/// Returns the agent that commands are about on the Alerts screen: of the line, or else of the incident.
+pub(crate) fn current_agent(state: &AppState) -> Option<&str> {
+    let report = state.alerts.current()?;
+    let members = &report.incident.members;
+    if state.alerts.opened.is_none() {
+        return members.first().map(|member| member.agent.as_str());
+    }
+    let (at, _) = position(state);
+    let line = lines_of_opened(state).into_iter().nth(at)?;
+    Some(members.get(line.member?)?.agent.as_str())
+}
+
+/// Returns the line that the keys are on, and how many lines there are.
+pub(crate) fn position(state: &AppState) -> (usize, usize) {
+    let Some(opened) = state.alerts.opened else { return (0, 0) };
+    let lines = lines_of_opened(state);
+    let first_member = || lines.iter().position(|line| line.member.is_some()).unwrap_or(0);
+    let at = opened.at.unwrap_or_else(first_member).min(lines.len().saturating_sub(1));
+    (at, lines.len())
+}
+
+/// Returns the lines of the incident that is shown whole.
+pub(crate) fn lines_of_opened(state: &AppState) -> Vec<IncidentLine> {
+    let opened = state.alerts.opened.and_then(|opened| state.alerts.incident(opened.id));
+    let columns = usize::from(state.size.0.saturating_sub(4));
+    opened.map_or_else(Vec::new, |report| lines(state, report, columns))
+}
+
+fn lines(state: &AppState, report: &IncidentReport, columns: usize) -> Vec<IncidentLine> {
+    let incident = &report.incident;
+    let mut all = Vec::new();
+    let now_ms = state.live_ms();
+    let time = |ms| zoned_time(state, ms);
+    let since = match incident.ended_ms {
+        None => format!(
+            "{}, for {}",
+            time(incident.opened_ms),
+            age_since(Some(incident.opened_ms), now_ms)
+        ),
+        Some(ended_ms) => format!(
+            "{} to {}, for {}",
+            time(incident.opened_ms),
+            time(ended_ms),
+            age_since(Some(incident.opened_ms), ended_ms)
+        ),
+    };
+    field(&mut all, "since", StyleRole::Text, &since, columns);
+    if incident.scope.kind != ScopeKind::Sink {
+        let cause = format!(
+            "the cause lies between {} and {}",
+            time(incident.cause_from_ms),
+            time(incident.cause_to_ms)
+        );
+        field(&mut all, "why", StyleRole::Text, &cause, columns);
+        field(&mut all, "how far", StyleRole::Text, &counts(incident), columns);
+    }
+    if let Some(remark) = &incident.remark {
+        field(&mut all, "remark", StyleRole::Text, remark, columns);
+    }
+    if incident.outages > 0 {
+        let flaps = format!("it comes and goes: {} outages lately", incident.outages);
+        field(&mut all, "flaps", StyleRole::Degraded, &flaps, columns);
+    }
+    if let Some(into) = incident.merged_into {
+        field(&mut all, "part of", StyleRole::Text, &format!("incident {into}"), columns);
+    }
+    acknowledgement(state, incident, &mut all, columns);
+    members(state, incident, &mut all, columns);
+    for notice in &report.notices {
+        notice_lines(state, notice, &mut all, columns);
+    }
+    if report.notices.is_empty() {
+        field(&mut all, "told", StyleRole::Dim, "nobody was told", columns);
+    }
+    all
+}
+
+/// Adds a heading and a text on as many lines as it needs.
+fn field(all: &mut Vec<IncidentLine>, heading: &str, role: StyleRole, text: &str, columns: usize) {
+    let mut heading = heading;
+    for line in wrap(text, columns.saturating_sub(HEADING)) {
+        let pieces = [(StyleRole::Title, format!("{heading:HEADING$}")), (role, line)];
+        all.push(IncidentLine::new(pieces));
+        heading = "";
+    }
+}
+
+fn counts(incident: &Incident) -> String {
+    let counts = &incident.counts;
+    let of = |n: u32| count(n.into());
+    let mut text = format!("{} of {} members in trouble", of(counts.in_trouble), of(counts.total));
+    if counts.affected > 0 {
+        text += &format!(", {} of them only affected", of(counts.affected));
+    }
+    if incident.scope.kind != ScopeKind::Agent {
+        text += &format!("; {} agents in all there", of(counts.of));
+    }
+    text
+}
+
+fn acknowledgement(
+    state: &AppState,
+    incident: &Incident,
+    all: &mut Vec<IncidentLine>,
+    columns: usize,
+) {
+    let (role, text) = match &incident.acknowledged {
+        Some(ack) => {
+            (StyleRole::Healthy, format!("{} at {}", ack.by, zoned_time(state, ack.at_ms)))
+        }
+        None if incident.ended_ms.is_some() => (StyleRole::Dim, "nobody".to_owned()),
+        None => {
+            let key = state.keymap.keys(AppCommand::Acknowledge).next();
+            let key = key.map(ToString::to_string).unwrap_or_default();
+            (StyleRole::Unreachable, format!("nobody yet: {key} acknowledges it"))
+        }
+    };
+    field(all, "ack", role, &text, columns);
+}
+
+fn members(state: &AppState, incident: &Incident, all: &mut Vec<IncidentLine>, columns: usize) {
+    // Those that are only affected come last.
+    let first_affected = incident.members.iter().position(|member| member.is_affected);
+    for (at, member) in incident.members.iter().enumerate() {
+        let heading = match at {
+            _ if Some(at) == first_affected => "affected",
+            0 => "members",
+            _ => "",
+        };
+        all.push(IncidentLine { member: Some(at), ..member_line(state, heading, member) });
+        if member.is_affected
+            && let Some(chain) = chain(state, &member.agent)
+        {
+            field(all, "", StyleRole::Dim, &format!("  needs {chain}"), columns);
+        }
+    }
+    let hidden =
+        u64::from(incident.counts.in_trouble).saturating_sub(incident.members.len() as u64);
+    if hidden > 0 && incident.ended_ms.is_none() {
+        field(all, "", StyleRole::Dim, &format!("and {} more", count(hidden)), columns);
+    }
+}
+
+fn member_line(state: &AppState, heading: &str, member: &IncidentMember) -> IncidentLine {
+    let label = state_label(member.status.state, member.status.reason, state.glyphs.glyph_set);
+    let role = if member.lasted_ms.is_some() { StyleRole::Dim } else { label.role };
+    let since = match member.lasted_ms {
+        Some(ms) => format!("was so for {}", age(ms)),
+        None => format!("since {}", zoned_time(state, member.since_ms)),
+    };
+    let host = member.host.as_deref().unwrap_or("-");
+    let cause = member.cause.as_deref().unwrap_or("");
+    IncidentLine::new([
+        (StyleRole::Title, format!("{heading:HEADING$}")),
+        (role, format!("{} {:9}", label.glyph, label.word)),
+        (StyleRole::Strong, name(state, &member.agent)),
+        (StyleRole::Text, format!("{since}  {cause}")),
+        (StyleRole::Dim, format!("  on {host}")),
+    ])
+}
+
+fn name(state: &AppState, name: &str) -> String {
+    fit(name, NAME, TextAlign::Left, state.glyphs.more) + " "
+}
+
+/// Returns through what an affected agent depends on what is in trouble: `billing → db`.
+pub(crate) fn chain(state: &AppState, agent: &str) -> Option<String> {
+    let entry = state.live.agent(agent)?;
+    let chain = state.dependency_chain(entry);
+    let arrow = format!(" {} ", state.glyphs.arrow);
+    let names: Vec<&str> = chain.iter().map(|entry: &&AgentEntry| entry.agent.as_str()).collect();
+    let root = chain.last()?;
+    let label = state_label(root.vitals.state, root.vitals.reason, state.glyphs.glyph_set);
+    Some(format!("{} ({} {})", names.join(&arrow), label.glyph, label.word))
+}
+
+fn notice_lines(
+    state: &AppState,
+    notice: &NoticeReport,
+    all: &mut Vec<IncidentLine>,
+    columns: usize,
+) {
+    let title = format!("{} {}", notice.kind.name(), zoned_time(state, notice.at_ms));
+    let heading = format!("notice {}", notice.number);
+    all.push(IncidentLine::new([
+        (StyleRole::Title, format!("{heading:HEADING$}")),
+        (StyleRole::Strong, title),
+    ]));
+    for delivery in &notice.deliveries {
+        delivery_lines(state, delivery, all, columns);
+    }
+}
+
+/// Adds how far a notice has come with a sink, and what the sink said.
+fn delivery_lines(
+    state: &AppState,
+    delivery: &DeliveryReport,
+    all: &mut Vec<IncidentLine>,
+    columns: usize,
+) {
+    let attempts = match delivery.attempts {
+        1 => "1 attempt".to_owned(),
+        n => format!("{} attempts", count(n.into())),
+    };
+    let (glyph, role) = match delivery.state {
+        DeliveryState::Delivered | DeliveryState::Merged => ("+", StyleRole::Healthy),
+        DeliveryState::Pending | DeliveryState::Attempted => ("~", StyleRole::Degraded),
+        DeliveryState::Refused | DeliveryState::Expired => ("x", StyleRole::Unreachable),
+    };
+    let indent = " ".repeat(HEADING);
+    all.push(IncidentLine::new([
+        (StyleRole::Text, indent),
+        (role, format!("{glyph} ")),
+        (StyleRole::Strong, name(state, &delivery.sink)),
+        (role, delivery.state.name().to_owned()),
+        (StyleRole::Text, format!(" {}, {attempts}", zoned_time(state, delivery.at_ms))),
+    ]));
+    if !delivery.answer.is_empty() {
+        for line in wrap(&delivery.answer, columns.saturating_sub(HEADING + 4)) {
+            let indent = " ".repeat(HEADING + 4);
+            all.push(IncidentLine::new([(StyleRole::Dim, indent + &line)]));
+        }
+    }
+}
