@@ -245,11 +245,7 @@ fn delivery_lines(
         1 => "1 attempt".to_owned(),
         n => format!("{} attempts", count(n.into())),
     };
-    let (glyph, role) = match delivery.state {
-        DeliveryState::Delivered | DeliveryState::Merged => ("+", StyleRole::Healthy),
-        DeliveryState::Pending | DeliveryState::Attempted => ("~", StyleRole::Degraded),
-        DeliveryState::Refused | DeliveryState::Expired => ("x", StyleRole::Unreachable),
-    };
+    let (glyph, role) = delivery_glyph(delivery.state);
     let indent = " ".repeat(HEADING);
     all.push(IncidentLine::new([
         (StyleRole::Text, indent),
@@ -263,5 +259,14 @@ fn delivery_lines(
             let indent = " ".repeat(HEADING + 4);
             all.push(IncidentLine::new([(StyleRole::Dim, indent + &line)]));
         }
+    }
+}
+
+/// Returns how far a notice has come with a sink: taken, under way, or given up.
+pub(crate) fn delivery_glyph(state: DeliveryState) -> (&'static str, StyleRole) {
+    match state {
+        DeliveryState::Delivered | DeliveryState::Merged => ("+", StyleRole::Healthy),
+        DeliveryState::Pending | DeliveryState::Attempted => ("~", StyleRole::Degraded),
+        DeliveryState::Refused | DeliveryState::Expired => ("x", StyleRole::Unreachable),
     }
 }

@@ -133,8 +133,7 @@ pub(crate) const REGISTRY: &[CommandSpec] = &[
     spec(MarkRange, "mark-range", &["ctrl-Space"], FLEET, "mark from the last mark to here"),
     spec(MarkAll, "mark-all", &["A"], FLEET, "mark all agents that are shown"),
     spec(Unmark, "unmark", &["ctrl-\\"], FLEET, "unmark all"),
-    spec(CopyId, "copy-id", &["y"], SCREENS, "copy the agent's id to the clipboard")
-        .hint(30, "copy"),
+    spec(CopyId, "copy-id", &["y"], SCREENS, "copy the id of what is selected").hint(30, "copy"),
     spec(CopyRow, "copy-row", &["Y"], SCREENS, "copy the row as JSON")
         .subcommand("heartline agent NAME --json"),
     spec(Export, "export", &["E"], SCREENS, "write what is listed to a file, as JSON")

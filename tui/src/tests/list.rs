@@ -229,7 +229,7 @@ fn enter_on_an_event_opens_its_agent() {
 fn a_key_without_a_command_does_nothing() {
     let mut app = app();
     let before = app.screen();
-    assert_eq!(app.keys("5 x Z ctrl-k"), []);
+    assert_eq!(app.keys("9 x Z ctrl-k"), []);
     assert_eq!(app.screen(), before);
 }
 

@@ -1,6 +1,7 @@
 //! Scenarios and screens of the whole program.
 
 mod agent_charts;
+mod alerts;
 mod bytes;
 mod collector;
 mod forget;

@@ -7,31 +7,59 @@ use ratatui::layout::Rect;
 
 use super::super::frame::{RowWriter, ScreenFrame};
 use super::super::{list_time, zone_name};
+use crate::incident_lines::delivery_glyph;
 use crate::state::{AlertMark, AppState};
 use crate::text::{TextAlign, age_since, count, wrap};
 use crate::theme::{StateLabel, StyleRole, state_label};
 
 /// From this width on the severity and how long it lasts have columns.
 const WIDE: u16 = 100;
-/// Below this width there are only the state, the number and what it is about.
+/// From this width on it is said who was told.
+const TOLD_MIN_WIDTH: u16 = 76;
+/// Below this width there are only the state, the number, what it is about, and how long it lasts.
 const NARROW: u16 = 60;
+/// Columns of the state, the number, the begin, how long it lasts, and the members, each with a blank.
+const STATE: u16 = 11;
+const ID: u16 = 7;
+const SINCE: u16 = 10;
+const LASTS: u16 = 7;
+const MEMBERS: u16 = 7;
+const SEVERITY: u16 = 9;
+const MARGIN: u16 = 2;
+/// The least columns of who takes care of it.
+const TAKEN: u16 = 9;
 
-/// Widths of the columns; of those that are not drawn 0.
+/// Widths of the columns that are not the same everywhere; of those that are not drawn 0.
 struct Columns {
     what: u16,
     severity: u16,
+    since: u16,
     lasts: u16,
+    members: u16,
     told: u16,
 }
 
 impl Columns {
     fn of(width: u16) -> Self {
+        let rest = |used: u16| width.saturating_sub(MARGIN + STATE + ID + used);
         match width {
-            ..NARROW => Self { what: width.saturating_sub(28), severity: 0, lasts: 6, told: 0 },
-            NARROW..WIDE => Self { what: width - 61, severity: 0, lasts: 0, told: 14 },
+            ..NARROW => {
+                Self { what: rest(LASTS), severity: 0, since: 0, lasts: LASTS, members: 0, told: 0 }
+            }
+            NARROW..TOLD_MIN_WIDTH => {
+                let what = rest(SINCE + MEMBERS + TAKEN);
+                Self { what, severity: 0, since: SINCE, lasts: 0, members: MEMBERS, told: 0 }
+            }
+            TOLD_MIN_WIDTH..WIDE => {
+                let (told, members) = (15, MEMBERS);
+                let what = rest(SINCE + members + told + TAKEN);
+                Self { what, severity: 0, since: SINCE, lasts: 0, members, told }
+            }
             WIDE.. => {
-                let rest = width - 79;
-                Self { what: rest / 2, severity: 9, lasts: 6, told: 14 + rest - rest / 2 }
+                let (severity, lasts, members) = (SEVERITY, LASTS, MEMBERS);
+                let rest = rest(severity + SINCE + lasts + members + 2 * TAKEN);
+                let what = rest * 2 / 5;
+                Self { what, severity, since: SINCE, lasts, members, told: rest - what }
             }
         }
     }
@@ -41,21 +69,19 @@ impl Columns {
         let [state, id, severity, what, since, lasts, members, told, acknowledged] = cells;
         let mut cell = |(role, text): &(StyleRole, String), columns: u16, align| {
             if columns > 0 {
-                out.cell(*role, text, columns, align).gap(1);
+                out.cell(*role, text, columns - 1, align).gap(1);
             }
         };
         let (left, right) = (TextAlign::Left, TextAlign::Right);
-        cell(state, 10, left);
-        cell(id, 7, left);
+        cell(state, STATE, left);
+        cell(id, ID, left);
         cell(severity, self.severity, left);
         cell(what, self.what, left);
-        if self.told > 0 {
-            cell(since, 9, left);
-        }
+        cell(since, self.since, left);
         cell(lasts, self.lasts, right);
-        if self.told > 0 {
-            cell(members, 6, right);
-            cell(told, self.told, left);
+        cell(members, self.members, right);
+        cell(told, self.told, left);
+        if self.members > 0 {
             out.put(acknowledged.0, &acknowledged.1);
         }
     }
@@ -69,8 +95,7 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, titles: Rect, area: Rect) {
             true => "SINCE".to_owned(),
             false => format!("SINCE {}", zone_name(state, state.now_ms())),
         };
-        let names =
-            ["STATE", "ID", "SEVERITY", "WHAT", &since, "FOR", "IN IT", "TOLD", "TAKEN CARE OF BY"];
+        let names = ["STATE", "ID", "SEVERITY", "WHAT", &since, "FOR", "IN IT", "TOLD", "ACK BY"];
         columns.write(out.gap(2), &names.map(|name| (StyleRole::Dim, name.to_owned())));
     }
     let incidents = &state.alerts.report.incidents;
@@ -84,7 +109,7 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, titles: Rect, area: Rect) {
             out.put(StyleRole::Key, if is_selected { ">" } else { " " });
             let (role, mark) = mark(state, &report.incident);
             out.put(role, mark);
-            columns.write(&mut out, &cells(state, report));
+            columns.write(&mut out, &cells(state, report, area.width));
         }
         if is_selected {
             frame.select_rows(area, line, 1);
@@ -101,7 +126,7 @@ fn mark(state: &AppState, incident: &Incident) -> (StyleRole, &'static str) {
     }
 }
 
-fn cells(state: &AppState, report: &IncidentReport) -> [(StyleRole, String); 9] {
+fn cells(state: &AppState, report: &IncidentReport, width: u16) -> [(StyleRole, String); 9] {
     let incident = &report.incident;
     let is_over = incident.ended_ms.is_some();
     let text = if is_over { StyleRole::Dim } else { StyleRole::Text };
@@ -110,7 +135,7 @@ fn cells(state: &AppState, report: &IncidentReport) -> [(StyleRole, String); 9] 
     let until_ms = incident.ended_ms.unwrap_or_else(|| state.live_ms());
     let lasts = age_since(Some(incident.opened_ms), until_ms);
     let word = match is_over {
-        true => format!("over {lasts}"),
+        true => format!("over {}", largest_unit(&lasts)),
         false => format!("{} {}", label.glyph, label.word),
     };
     let counts = &incident.counts;
@@ -118,7 +143,7 @@ fn cells(state: &AppState, report: &IncidentReport) -> [(StyleRole, String); 9] 
         ScopeKind::Sink => "-".to_owned(),
         _ => format!("{}/{}", count(counts.in_trouble.into()), count(counts.total.into())),
     };
-    let (told_role, told) = told(state, &report.notices);
+    let (told_role, told) = told(state, &report.notices, width);
     let acknowledged = match &incident.acknowledged {
         Some(ack) => (or_dim(StyleRole::Healthy), ack.by.clone()),
         None if is_over => (StyleRole::Dim, "-".to_owned()),
@@ -148,16 +173,25 @@ fn label(state: &AppState, incident: &Incident) -> StateLabel {
     }
 }
 
-/// Returns who was told and when, and first of all who was to be told and was not.
-fn told(state: &AppState, notices: &[NoticeReport]) -> (StyleRole, String) {
-    let deliveries = newest_deliveries(notices);
+/// Returns the begin of an age: `14m` of `14m05s`.
+fn largest_unit(age: &str) -> &str {
+    let end = age.find(|c: char| c.is_ascii_alphabetic()).map_or(age.len(), |at| at + 1);
+    &age[..end]
+}
+
+/// Returns who was told, and first of all who was to be told and was not; where there is room, with when.
+fn told(state: &AppState, notices: &[NoticeReport], width: u16) -> (StyleRole, String) {
     let is_told =
-        |it: DeliveryState| matches!(it, DeliveryState::Delivered | DeliveryState::Merged);
+        |it: &&DeliveryReport| matches!(it.state, DeliveryState::Delivered | DeliveryState::Merged);
     let (told, missing): (Vec<&DeliveryReport>, Vec<&DeliveryReport>) =
-        deliveries.into_iter().partition(|it| is_told(it.state));
-    let missing_text = missing.iter().map(|it| format!("{} {}", it.sink, it.state.name()));
-    let told_text = told.iter().map(|it| format!("{} {}", it.sink, list_time(state, it.at_ms)));
-    let all: Vec<String> = missing_text.chain(told_text).collect();
+        newest_deliveries(notices).into_iter().partition(is_told);
+    let text = |it: &DeliveryReport| match (width < WIDE, is_told(&it)) {
+        (true, true) => it.sink.clone(),
+        (true, false) => format!("{}{}", delivery_glyph(it.state).0, it.sink),
+        (false, true) => format!("{} {}", it.sink, list_time(state, it.at_ms)),
+        (false, false) => format!("{} {}", it.sink, it.state.name()),
+    };
+    let all: Vec<String> = missing.iter().chain(&told).map(|it| text(it)).collect();
     match (all.is_empty(), missing.is_empty()) {
         (true, _) => (StyleRole::Dim, "nobody".to_owned()),
         (false, true) => (StyleRole::Text, all.join(", ")),

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::super::frame::ScreenFrame;
 use super::super::zoned_time;
 use crate::state::AppState;
-use crate::text::count;
+use crate::text::{TextAlign, count, fit};
 use crate::theme::StyleRole;
 
 /// A line of the pane: its heading, and pieces with their styles.
@@ -57,30 +57,25 @@ fn lines(state: &AppState) -> Vec<PaneLine> {
 }
 
 fn sink_pieces(state: &AppState, sink: &SinkReport) -> Vec<(StyleRole, String)> {
-    let (role, health) = match (&sink.broken, &sink.last_failure) {
-        (Some(why), _) => (StyleRole::Unreachable, format!("BROKEN: {why}")),
-        (None, Some(why)) => (StyleRole::Degraded, format!("last failed: {why}")),
-        (None, None) => (StyleRole::Healthy, "works".to_owned()),
+    let (role, health, why) = match (&sink.broken, &sink.last_failure) {
+        (Some(why), _) => (StyleRole::Unreachable, "BROKEN", Some(why)),
+        (None, Some(why)) => (StyleRole::Degraded, "FAILS", Some(why)),
+        (None, None) => (StyleRole::Healthy, "works", None),
     };
     let mut pieces = vec![
-        (StyleRole::Strong, format!("{:14}", sink.name)),
-        (StyleRole::Dim, format!("{:12}", sink.kind)),
+        (StyleRole::Strong, fit(&sink.name, 12, TextAlign::Left, state.glyphs.more)),
+        (StyleRole::Dim, fit(&sink.kind, 12, TextAlign::Left, state.glyphs.more)),
+        (role, format!("{health:6}")),
+        (StyleRole::Text, format!("{} pending", count(sink.pending.into()))),
     ];
-    // What is not well is read before how much was done.
-    let mut figures = vec![(StyleRole::Text, format!("{} pending", sink.pending))];
     if sink.lost > 0 {
-        figures.push((StyleRole::Unreachable, format!("{} lost", count(sink.lost))));
+        pieces.push((StyleRole::Unreachable, format!("{} lost", count(sink.lost))));
     }
-    figures.push((StyleRole::Text, format!("{} delivered", count(sink.delivered))));
+    // Why it takes nothing is read before how much it took.
+    pieces.extend(why.map(|why| (role, why.clone())));
+    pieces.push((StyleRole::Text, format!("{} delivered", count(sink.delivered))));
     if let Some(at_ms) = sink.last_delivery_ms {
-        figures.push((StyleRole::Dim, format!("last {}", zoned_time(state, at_ms))));
-    }
-    if sink.broken.is_none() && sink.last_failure.is_none() {
-        pieces.push((role, health));
-        pieces.extend(figures);
-    } else {
-        pieces.extend(figures.into_iter().take(2));
-        pieces.push((role, health));
+        pieces.push((StyleRole::Dim, format!("last {}", zoned_time(state, at_ms))));
     }
     pieces
 }
