@@ -148,6 +148,7 @@ mod tests {
                 "[tui]\ntheme = 3\n",
                 "line 2, column 9: invalid type: integer `3`, expected a string",
             ),
+            ("[tui]\nnotify = \"dbus\"\n", "line 2, column 10: expected off, osc9 or osc777"),
             ("[tui]\nthem = \"dark\"\n", "line 2, column 1: unknown field `them`, expected one of"),
             (
                 "[tui]\nascii = \"yes\"\n",

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::route::{ROUTES_MAX, RouteSection};
 use crate::secret::SecretError;
 use crate::sink::{SINKS_MAX, SinkConfig, SinkSection};
+use crate::sink_value::SinkType;
 use crate::text::{ConfigError, ConfigText};
 use crate::value::{ConfigString, DurationSetting};
 use crate::window::{WINDOWS_MAX, WindowSection};
@@ -96,7 +97,10 @@ impl AlertsConfig {
             let message = format!("expected at most {WINDOWS_MAX} tables [[window]]");
             return Err(text.error_at(window.filter.span().start, &message));
         }
-        self.routes.iter().try_for_each(|route| route.check(&names, text))?;
+        let is_bell = |sink: &&SinkSection| sink.kind.get_ref().0 == SinkType::Bell;
+        let bells = self.sinks.iter().filter(is_bell).map(|sink| &*sink.name.get_ref().0.0);
+        let bells: BTreeSet<&str> = bells.collect();
+        self.routes.iter().try_for_each(|route| route.check(&names, &bells, text))?;
         self.windows.iter().try_for_each(|window| window.check(text))
     }
 

@@ -78,10 +78,12 @@ impl StringSetting for AlertState {
 }
 
 impl RouteSection {
-    /// Checks what no single value shows: its filter, and that its sinks are there.
+    /// Checks what no single value shows: its filter, that its sinks are there, and that not all of them are bells,
+    /// which nobody hears while no terminal app is open.
     pub(crate) fn check(
         &self,
         sinks: &BTreeSet<&str>,
+        bells: &BTreeSet<&str>,
         text: &ConfigText,
     ) -> Result<(), ConfigError> {
         if let Some(filter) = &self.filter {
@@ -96,6 +98,11 @@ impl RouteSection {
             for name in list.get_ref() {
                 check_sink(name, sinks, text)?;
             }
+        }
+        if self.to.get_ref().iter().all(|name| bells.contains(name.get_ref().as_str())) {
+            let message = "expected a sink beside those of type \"bell\": they tell nobody while no \
+                           terminal app is open";
+            return Err(text.error_at(self.to.span().start, message));
         }
         Ok(())
     }

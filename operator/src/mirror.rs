@@ -44,6 +44,8 @@ impl FleetMirror {
                 self.begin();
                 UpdateEffect::default()
             }
+            // It tells of nothing that is kept here.
+            SubscriptionUpdate::Bell(_) => UpdateEffect::default(),
             SubscriptionUpdate::Page { entries, collector, last } => {
                 self.set_collector(*collector, local);
                 self.insert_page(entries, last)

@@ -14,6 +14,7 @@
 //! and servers say is scrubbed and cut there. Formats are pure; only the HTTP client, mail and command do
 //! I/O.
 
+mod bell;
 mod clock;
 mod command;
 mod delivery;
@@ -29,6 +30,7 @@ mod sink;
 mod text;
 mod worker;
 
+pub use bell::Bell;
 pub use delivery::{Arrival, Delivery, Form, Outcome, Permanence};
 pub use format::WebhookSecretError;
 pub use http::TrustError;

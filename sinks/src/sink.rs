@@ -5,6 +5,7 @@ use heartline_operator::message::{Acknowledgement, Incident, Notice};
 use heartline_vocabulary::{IncidentId, NoticeId, NoticeKind};
 use jiff::tz::TimeZone;
 
+use crate::bell::{Bell, ring};
 use crate::command::CommandSink;
 use crate::format::{
     AcknowledgementQuestion, AlertmanagerFormat, DiscordFormat, FormatInput, HttpFormat,
@@ -56,7 +57,8 @@ enum Target {
     },
     Mail(Box<MailSink>),
     Command(CommandSink),
-    Bell,
+    /// `None`: there is nobody whom it could reach.
+    Bell(Option<Arc<dyn Bell>>),
 }
 
 /// A sink that can't be made of its configuration.
@@ -124,10 +126,19 @@ impl Sink {
             SinkTarget::Command { argv } => {
                 Target::Command(CommandSink { argv, timeout: config.timeout })
             }
-            SinkTarget::Bell => Target::Bell,
+            SinkTarget::Bell => Target::Bell(None),
         };
         let pulse = WorkerPulse::new(config.timeout);
         Ok(Self { name: config.name.clone(), label, target, warnings, pulse })
+    }
+
+    /// Connects a sink of type `bell` with the terminal apps that ring; another sink stays as it is.
+    #[must_use]
+    pub fn with_bell(mut self, bell: Arc<dyn Bell>) -> Self {
+        if let Target::Bell(target) = &mut self.target {
+            *target = Some(bell);
+        }
+        self
     }
 
     pub fn name(&self) -> &str {
@@ -158,10 +169,7 @@ impl Sink {
             }
             Target::Mail(mail) => mail.send(&message, delivery.now_ms, &self.pulse),
             Target::Command(command) => command.send(document_bytes(input)),
-            Target::Bell => Outcome::Delivered {
-                answer: "left to attached terminal apps".to_owned(),
-                pause: None,
-            },
+            Target::Bell(bell) => ring(bell.as_deref(), &message.title),
         }
     }
 

@@ -8,7 +8,7 @@ use heartline_vocabulary::{DeliveryState, ScopeKind};
 
 use crate::commands::AppCommand;
 use crate::state::AppState;
-use crate::text::{TextAlign, age, age_since, count, fit, wrap};
+use crate::text::{TextAlign, age, age_since, count, fit, width, wrap};
 use crate::theme::{StyleRole, state_label};
 use crate::view::zoned_time;
 
@@ -170,7 +170,7 @@ fn members(state: &AppState, incident: &Incident, all: &mut Vec<IncidentLine>, c
             0 => "members",
             _ => "",
         };
-        all.push(IncidentLine { member: Some(at), ..member_line(state, heading, member) });
+        member_lines(state, (heading, at, member), all, columns);
         if member.is_affected
             && let Some(chain) = chain(state, &member.agent)
         {
@@ -184,22 +184,39 @@ fn members(state: &AppState, incident: &Incident, all: &mut Vec<IncidentLine>, c
     }
 }
 
-fn member_line(state: &AppState, heading: &str, member: &IncidentMember) -> IncidentLine {
+/// Adds a member: who, what and since when, and why, on a line of its own where it does not fit.
+fn member_lines(
+    state: &AppState,
+    (heading, at, member): (&str, usize, &IncidentMember),
+    all: &mut Vec<IncidentLine>,
+    columns: usize,
+) {
     let label = state_label(member.status.state, member.status.reason, state.glyphs.glyph_set);
     let role = if member.lasted_ms.is_some() { StyleRole::Dim } else { label.role };
     let since = match member.lasted_ms {
         Some(ms) => format!("was so for {}", age(ms)),
         None => format!("since {}", zoned_time(state, member.since_ms)),
     };
-    let host = member.host.as_deref().unwrap_or("-");
-    let cause = member.cause.as_deref().unwrap_or("");
-    IncidentLine::new([
+    let mut pieces = vec![
         (StyleRole::Title, format!("{heading:HEADING$}")),
         (role, format!("{} {:9}", label.glyph, label.word)),
         (StyleRole::Strong, name(state, &member.agent)),
-        (StyleRole::Text, format!("{since}  {cause}")),
-        (StyleRole::Dim, format!("  on {host}")),
-    ])
+        (StyleRole::Text, since),
+    ];
+    let why = (StyleRole::Text, member.cause.clone().unwrap_or_default());
+    let host = (StyleRole::Dim, format!("on {}", member.host.as_deref().unwrap_or("-")));
+    let more = [why, host].into_iter().filter(|(_, text)| !text.is_empty());
+    let more: Vec<_> = more.map(|(role, text)| (role, format!("  {text}"))).collect();
+    let taken = pieces.iter().chain(&more).map(|(_, text)| width(text)).sum::<usize>();
+    if taken <= columns {
+        pieces.extend(more);
+        all.push(IncidentLine { pieces, member: Some(at) });
+        return;
+    }
+    all.push(IncidentLine { pieces, member: Some(at) });
+    let indent = (StyleRole::Text, " ".repeat(HEADING));
+    let pieces = [indent].into_iter().chain(more).collect();
+    all.push(IncidentLine { pieces, member: Some(at) });
 }
 
 fn name(state: &AppState, name: &str) -> String {

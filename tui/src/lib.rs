@@ -29,7 +29,7 @@ pub use options::{ColourPreference, TuiConfig, TuiSettings};
 pub use run::{RunError, RunOptions, run};
 pub use snapshot::{ScreenSnapshot, SnapshotData, SnapshotOptions};
 pub use state::Screen;
-pub use terminal::{InputEvent, InputParser, TerminalError};
+pub use terminal::{InputEvent, InputParser, NotifySequence, ParseNotifyError, TerminalError};
 pub use theme::{ParseThemeError, ThemeName};
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::{KeyConflict, KeyMap, KeyOverrides};
 use crate::state::DisplayTimeZone;
+use crate::terminal::{BellSettings, NotifySequence, Passthrough};
 use crate::text::GlyphSet;
 use crate::theme::ThemeName;
 
@@ -18,6 +19,12 @@ pub struct TuiConfig {
     pub ascii: bool,
     /// Show times in UTC, not in the local zone.
     pub utc: bool,
+    /// Ring the terminal's bell when a notice comes for a sink of type `bell`.
+    pub bell: bool,
+    /// Have the terminal show such a notice.
+    pub notify: NotifySequence,
+    /// Ask tmux to pass that on.
+    pub tmux_passthrough: bool,
     /// `[tui.keys]`, with those of `[keys]` added.
     #[serde(skip_serializing)]
     pub keys: KeyOverrides,
@@ -25,7 +32,15 @@ pub struct TuiConfig {
 
 impl Default for TuiConfig {
     fn default() -> Self {
-        Self { theme: None, ascii: false, utc: true, keys: KeyOverrides::default() }
+        Self {
+            theme: None,
+            ascii: false,
+            utc: true,
+            bell: true,
+            notify: NotifySequence::default(),
+            tmux_passthrough: false,
+            keys: KeyOverrides::default(),
+        }
     }
 }
 
@@ -38,6 +53,7 @@ pub struct TuiSettings {
     /// `None` when this machine has a zone that is not known.
     pub(crate) local_zone: Option<TimeZone>,
     pub(crate) keymap: KeyMap,
+    pub(crate) bell: BellSettings,
 }
 
 /// The preference of the environment for colour.
@@ -75,6 +91,11 @@ impl TuiConfig {
             zone: if self.utc { DisplayTimeZone::Utc } else { DisplayTimeZone::Local },
             local_zone: TimeZone::try_system().ok().filter(|zone| !zone.is_unknown()),
             keymap: KeyMap::with_overrides(&self.keys)?,
+            bell: BellSettings {
+                rings: self.bell,
+                notify: self.notify,
+                passthrough: Passthrough::of_environment(self.tmux_passthrough),
+            },
         })
     }
 }

@@ -15,7 +15,8 @@ use crate::flow_control::FlowControl;
 use crate::options::TuiSettings;
 use crate::state::{AppState, ListStaleness};
 use crate::terminal::{
-    self, DiffRenderer, InputEvent, ProcessSignal, SignalListener, Terminal, TerminalError, osc_52,
+    self, BellSettings, DiffRenderer, InputEvent, ProcessSignal, SignalListener, Terminal,
+    TerminalError, osc_52,
 };
 use crate::update::{AppEffect, AppEvent, set_initial_filter, update};
 use crate::view::view;
@@ -55,7 +56,9 @@ pub enum RunError {
 /// without end.
 pub async fn run(options: RunOptions) -> Result<(), RunError> {
     let clock = MonotonicClock::start();
-    let mut link = Link::open(options.endpoint.clone(), options.client.clone());
+    let bell = options.settings.bell;
+    let client = ClientOptions { takes_bell: bell.is_on(), ..options.client.clone() };
+    let mut link = Link::open(options.endpoint.clone(), client);
     let first = first_attempt(&options.endpoint, &mut link).await;
     let mut state = AppState::new(options.settings, (0, 0), random_seed());
     set_initial_filter(&mut state, &options.filter)?;
@@ -70,6 +73,7 @@ pub async fn run(options: RunOptions) -> Result<(), RunError> {
         effects: EffectRunner::new(link.handle(), sender),
         link,
         terminal,
+        bell,
         renderer: DiffRenderer::new(),
         pacer: FramePacer::default(),
         drawn_revision: 0,
@@ -114,6 +118,7 @@ struct App {
     link: Link,
     effects: EffectRunner,
     terminal: Terminal,
+    bell: BellSettings,
     renderer: DiffRenderer,
     pacer: FramePacer,
     /// The revision of the state that the terminal shows.
@@ -209,6 +214,7 @@ impl App {
                 AppEffect::Redraw => self.redraw_all()?,
                 AppEffect::SendToClipboard(text) => self.terminal.output.write(&osc_52(&text))?,
                 AppEffect::SetMouseMode(mode) => self.terminal.set_mouse_mode(mode)?,
+                AppEffect::Ring(text) => self.ring(&text)?,
                 other => self.effects.run(other),
             }
         }
@@ -216,11 +222,19 @@ impl App {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Applies an event that asks for nothing of the terminal, and runs its other effects.
-    fn update(&mut self, event: AppEvent, now: MonoTime) {
+    /// Applies an event that asks for nothing of the terminal but to ring, and runs its other effects.
+    fn update(&mut self, event: AppEvent, now: MonoTime) -> Result<(), TerminalError> {
         for effect in update(&mut self.state, event, now) {
-            self.effects.run(effect);
+            match effect {
+                AppEffect::Ring(text) => self.ring(&text)?,
+                other => self.effects.run(other),
+            }
         }
+        Ok(())
+    }
+
+    fn ring(&mut self, text: &str) -> Result<(), TerminalError> {
+        self.terminal.output.write(&self.bell.sequences(text))
     }
 
     /// Schedules what the last update made necessary.
@@ -238,14 +252,14 @@ impl App {
         let now = self.clock.now();
         if now >= self.tick_at {
             self.tick_at = now.plus_ms(self.to_next_second(now));
-            self.update(AppEvent::Tick, now);
+            self.update(AppEvent::Tick, now)?;
             self.schedule(RedrawPriority::Input);
         } else if self.state.wake_at().is_some_and(|at| now >= at) {
-            self.update(AppEvent::Wake, now);
+            self.update(AppEvent::Wake, now)?;
             self.schedule(RedrawPriority::Data);
         }
         if self.pacer.is_rebuild_due(now) {
-            self.update(AppEvent::RebuildList, now);
+            self.update(AppEvent::RebuildList, now)?;
             self.pacer.record_rebuild(now, self.clock.now());
             self.pacer.request_frame(RedrawPriority::Data);
         }
@@ -296,7 +310,7 @@ impl App {
         // What was not written yet may have asked for answers, and a shell may have read others.
         self.flow = FlowControl::default();
         let resized = self.resized();
-        self.update(resized, self.clock.now());
+        self.update(resized, self.clock.now())?;
         self.renderer.invalidate();
         self.pacer.request_frame(RedrawPriority::Input);
         Ok(())

@@ -17,6 +17,7 @@ use heartline_sinks::{
 use heartline_vocabulary::{AgentRowId, DeliveryState, NoticeId};
 use tokio::sync::oneshot;
 
+use super::bell::AttachedApps;
 use super::test_notice::test_notice;
 use crate::clock::{self, WallClockAnchor};
 use crate::driver::{DriverHandle, DriverRequest};
@@ -40,6 +41,7 @@ pub enum SinkSetupError {
 #[derive(Default)]
 pub struct AlertDesk {
     state: Mutex<DeskState>,
+    apps: AttachedApps,
 }
 
 /// An incident that goes on, with the sinks that were told of it.
@@ -105,7 +107,7 @@ impl AlertDesk {
         let label = CollectorLabel { ssh, ..label.clone() };
         let read = config.read_sinks(|name| std::env::var_os(name))?;
         let make = |(section, config): (&SinkSection, SinkConfig)| {
-            let sink = Sink::new(&config, label.clone())?;
+            let sink = Sink::new(&config, label.clone())?.with_bell(Arc::new(self.apps.clone()));
             for warning in sink.warnings() {
                 tracing::warn!("sink {}: {warning}", config.name);
             }
@@ -212,6 +214,11 @@ impl AlertDesk {
             });
         });
         Some(reply)
+    }
+
+    /// Returns the terminal apps that ring.
+    pub(crate) fn apps(&self) -> &AttachedApps {
+        &self.apps
     }
 
     /// Returns how the sinks do, in the order of the config file.

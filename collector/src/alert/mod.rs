@@ -1,5 +1,6 @@
 //! Alerts at the edge: what the core decides, in the words of operators and sinks.
 
+mod bell;
 mod delivery_log;
 mod desk;
 mod message;

@@ -229,14 +229,21 @@ impl Session {
     }
 
     async fn answer(&mut self, request: Request, writer: &ReplyWriter) -> Flow {
-        if let Request::Subscribe { agents, per_second } = request {
+        if let Request::Subscribe { agents, per_second, takes_bell } = request {
             if let Some(old) = self.subscription.take() {
                 old.abort();
             }
+            let bell = takes_bell.then(|| self.context.alerts.apps().attach());
             let wanted = wanted(agents, per_second);
             let (publisher, driver) = (self.context.publisher.clone(), self.context.driver.clone());
             let serving = subscription::serve(publisher, driver, writer.clone(), wanted);
-            self.subscription = Some(tokio::spawn(serving));
+            let ringing = subscription::ring(bell, writer.clone());
+            self.subscription = Some(tokio::spawn(async move {
+                tokio::select! {
+                    () = serving => {}
+                    () = ringing => {}
+                }
+            }));
             return Flow::Continue;
         }
         // A query is of no use without its client, nor a backup; what changes something is carried through.

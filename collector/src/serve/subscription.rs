@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use heartline_operator::message::{FleetDelta, Reply, SubscriptionUpdate};
+use heartline_operator::message::{BellRing, FleetDelta, Reply, SubscriptionUpdate};
 use heartline_vocabulary::AgentRowId;
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until};
 
@@ -66,6 +67,23 @@ pub async fn serve(
                 Err(RecvError::Lagged(_)) => break,
                 Err(RecvError::Closed) => return,
             }
+        }
+    }
+}
+
+/// Passes on what rings, until the client or the collector is gone; never ends for a client that takes no bell.
+/// What is missed is not repeated.
+pub async fn ring(bell: Option<broadcast::Receiver<BellRing>>, writer: ReplyWriter) {
+    let Some(mut bell) = bell else { return std::future::pending().await };
+    loop {
+        match bell.recv().await {
+            Ok(ring) => {
+                if writer.send(Reply::Update(SubscriptionUpdate::Bell(ring))).await.is_err() {
+                    return;
+                }
+            }
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
         }
     }
 }

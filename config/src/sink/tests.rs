@@ -155,3 +155,16 @@ fn the_template_has_every_setting_of_a_sink() {
         assert!(set.contains(&setting), "{setting}");
     }
 }
+
+#[test]
+fn a_bell_is_never_the_only_sink_of_a_route() {
+    let sinks = "[[sink]]\nname = \"desk\"\ntype = \"bell\"\n[[sink]]\nname = \"hall\"\ntype = \"bell\"\n\
+                 [[sink]]\nname = \"file\"\ntype = \"command\"\ncommand = [\"tee\"]\n";
+    let check = |route: &str| parse(&format!("{sinks}[[route]]\n{route}\n"));
+    for bells in ["to = [\"desk\"]", "to = [\"desk\", \"hall\"]"] {
+        let error = check(bells).unwrap_err().to_string();
+        assert!(error.contains("line 12, column 6: expected a sink beside those of"), "{error}");
+    }
+    check("to = [\"desk\", \"file\"]").unwrap();
+    check("to = [\"file\"]\nescalate = { after = \"5m\", to = [\"desk\"] }").unwrap();
+}

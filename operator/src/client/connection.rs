@@ -40,6 +40,8 @@ pub struct ClientOptions {
     pub greeting_timeout: Duration,
     /// Limit of any reply, and of the time that updates wait for their subscriber.
     pub request_timeout: Duration,
+    /// A [`Link`](super::Link) rings the bell of its terminal: somebody is told by it.
+    pub takes_bell: bool,
 }
 
 /// The collector's reply to the first request.
@@ -99,6 +101,7 @@ impl Default for ClientOptions {
             origin: None,
             greeting_timeout: Duration::from_secs(15),
             request_timeout: Duration::from_secs(10),
+            takes_bell: false,
         }
     }
 }
@@ -220,7 +223,20 @@ impl Client {
         agents: Vec<String>,
         per_second: u8,
     ) -> Result<Subscription, ClientError> {
-        self.open_stream(Request::Subscribe { agents, per_second }).await
+        self.open_stream(Request::Subscribe { agents, per_second, takes_bell: false }).await
+    }
+
+    /// Subscribes to the whole fleet and, where `takes_bell` says so, to notices for bells.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub(super) async fn attach(
+        &self,
+        per_second: u8,
+        takes_bell: bool,
+    ) -> Result<Subscription, ClientError> {
+        let agents = Vec::new();
+        self.open_stream(Request::Subscribe { agents, per_second, takes_bell }).await
     }
 
     /// Sends a request that is answered by many replies.

@@ -161,7 +161,7 @@ impl LinkTask {
             return Ok(LinkHandleDropped);
         };
         let client = Client::connect(&self.endpoint, &self.options).await?;
-        let mut subscription = client.subscribe(Vec::new(), PER_SECOND).await?;
+        let mut subscription = client.attach(PER_SECOND, self.options.takes_bell).await?;
         self.client.send_replace(Some(client.clone()));
         let greeting = Arc::new(client.greeting().clone());
         let Ok(()) = self.send(LinkEvent::State(LinkState::Live(greeting))).await else {

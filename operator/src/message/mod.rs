@@ -115,6 +115,8 @@ pub enum Request {
         agents: Vec<String>,
         /// Most deltas a second, 1 to 4.
         per_second: u8,
+        /// It rings, too: [`SubscriptionUpdate::Bell`].
+        takes_bell: bool,
     },
     /// Everything known of one agent ([`Reply::Agent`]).
     Agent { agent: String },
@@ -285,7 +287,19 @@ pub enum SubscriptionUpdate {
     Delta(Box<FleetDelta>),
     /// The client was too slow: all that it knows is void, pages follow.
     Resync,
+    /// A notice for a sink of type `bell`, to be rung now or never.
+    Bell(BellRing),
 }
+
+/// A notice that rings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BellRing {
+    /// Its first line: who, what, since when. At most [`BELL_TEXT_MAX`] characters, scrubbed.
+    pub text: String,
+}
+
+/// Most characters of what rings.
+pub const BELL_TEXT_MAX: usize = 200;
 
 /// The changes of a fleet since the page or delta before, merged over at least a quarter of a second.
 /// They are applied in the order of the fields.

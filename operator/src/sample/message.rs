@@ -165,7 +165,7 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::Snapshot { agents: AgentSelector::All },
         Request::Snapshot { agents: AgentSelector::Filter("p95>2s".into()) },
         Request::Preview { agents: AgentSelector::Names(agents.clone()), list: 50 },
-        Request::Subscribe { agents: agents.clone(), per_second: 4 },
+        Request::Subscribe { agents: agents.clone(), per_second: 4, takes_bell: true },
         Request::Agent { agent: "mail.7".into() },
         Request::Events(EventQuery { since_ms: Some(NOW_MS), limit: 50, ..EventQuery::default() }),
         Request::Outages(OutageQuery {
@@ -278,6 +278,9 @@ pub(crate) fn replies() -> Vec<Reply> {
         }),
         Reply::Update(SubscriptionUpdate::Delta(Box::new(delta))),
         Reply::Update(SubscriptionUpdate::Resync),
+        Reply::Update(SubscriptionUpdate::Bell(BellRing {
+            text: "mail.7 on m3: UNREACHABLE since 14:02:31 UTC (4 min)".to_owned(),
+        })),
         Reply::Agent(Box::new(busy_agent_detail())),
         Reply::Events { events: events_of_every_kind(), next: Some(7) },
         Reply::Outages { outages: outages(), next: Some(7) },

@@ -20,6 +20,8 @@ struct AppTerminal {
     app: Box<dyn Child + Send + Sync>,
     keys: Box<dyn Write + Send>,
     shown: Arc<Mutex<Parser>>,
+    /// Everything that it wrote.
+    written: Arc<Mutex<Vec<u8>>>,
     _terminal: Box<dyn MasterPty + Send>,
 }
 
@@ -43,18 +45,27 @@ impl AppTerminal {
         let shown = Arc::new(Mutex::new(Parser::new(cells(SIZE.rows), cells(SIZE.cols), 0)));
         let mut output = pty.master.try_clone_reader().unwrap();
         let screen = Arc::clone(&shown);
+        let written: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let all = Arc::clone(&written);
         thread::spawn(move || {
             let mut bytes = [0; 4_096];
             while let Ok(n @ 1..) = output.read(&mut bytes) {
                 screen.lock().unwrap().process(&bytes[..n]);
+                all.lock().unwrap().extend(&bytes[..n]);
             }
         });
         let keys = pty.master.take_writer().unwrap();
-        Self { app, keys, shown, _terminal: pty.master }
+        Self { app, keys, shown, written, _terminal: pty.master }
     }
 
     fn text(&self) -> String {
         self.shown.lock().unwrap().screen().contents()
+    }
+
+    /// Returns whether it wrote a sequence.
+    fn has_written(&self, sequence: &str) -> bool {
+        let written = self.written.lock().unwrap();
+        written.windows(sequence.len()).any(|bytes| bytes == sequence.as_bytes())
     }
 
     #[track_caller]
@@ -195,6 +206,51 @@ fn an_outage_is_found_looked_at_and_acknowledged_on_the_timeline() {
     assert!(outage["acknowledged_by"].as_str().is_some_and(|by| by.contains('@')), "{outage}");
 }
 
+/// An agent is killed: the incident is on the screen with who was told, the terminal rings, and it is acknowledged there.
+#[test]
+fn an_incident_rings_is_shown_whole_and_is_acknowledged_in_the_app() {
+    let env = TestEnvironment::new();
+    let told = env.path().join("told");
+    env.configure(&format!(
+        "[[sink]]\nname = \"desk\"\ntype = \"bell\"\n[[sink]]\nname = \"file\"\ntype = \"command\"\n\
+         command = [\"/bin/sh\", \"-c\", \"cat >> {}\"]\n[[route]]\nto = [\"desk\", \"file\"]\n",
+        told.display()
+    ));
+    let collector = env.start_collector();
+    let printed = |args: &str| {
+        let output = env.heartline(args);
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let nobody = printed("alerts test desk");
+    assert!(nobody.contains("desk took nothing: nobody attached"), "{nobody}");
+
+    let mut app = AppTerminal::open(&env);
+    app.wait_for("LIVE");
+    let mut agent = env.start_agent("mail.7", collector.address(), 200);
+    app.wait_for("HEALTHY");
+    agent.kill_9();
+    app.press(b"5");
+    app.wait_for("UNREACH");
+    app.wait_for("desk, file");
+    wait_until("the terminal rings", || {
+        app.has_written("\x1b]9;Heartline: mail.7") && app.has_written("\x1b\\\x07")
+    });
+    app.press(b"\r");
+    app.wait_for("1 terminal app rang");
+    app.wait_for("exit code 0");
+    app.press(b"a");
+    app.wait_for("Acknowledge incident");
+    app.press(b"\r");
+    app.wait_for("acknowledged: incident");
+    app.wait_for("1 of 1 members in trouble");
+    wait_until("it is said by whom", || !app.text().contains("nobody yet"));
+    app.press(b"\r");
+    app.wait_for("taken care of by");
+    let alerts: serde_json::Value = serde_json::from_str(&printed("alerts --json")).unwrap();
+    let by = alerts["incidents"][0]["acknowledged_by"].as_str();
+    assert!(by.is_some_and(|by| by.contains('@')), "{alerts}");
+}
+
 /// The app on an incident file: every screen shows what was, time stands still, and nothing can be changed.
 #[test]
 fn the_app_looks_at_an_incident_file_without_a_collector() {
@@ -220,4 +276,6 @@ fn the_app_looks_at_an_incident_file_without_a_collector() {
     app.wait_for("read-only connection");
     app.press(b"3");
     app.wait_for("first seen");
+    app.press(b"5");
+    app.wait_for("An incident file has no alerts");
 }

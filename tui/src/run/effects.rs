@@ -63,7 +63,8 @@ impl EffectRunner {
             | AppEffect::Suspend
             | AppEffect::Redraw
             | AppEffect::SendToClipboard(_)
-            | AppEffect::SetMouseMode(_) => {}
+            | AppEffect::SetMouseMode(_)
+            | AppEffect::Ring(_) => {}
         }
     }
 

@@ -4,6 +4,7 @@ mod agent_charts;
 mod agent_lists;
 mod collector_view;
 mod alerts;
+mod bell;
 mod command_tracker;
 mod confirm_dialog;
 mod fleet_list;
@@ -29,6 +30,7 @@ use crate::theme::{ScreenGlyphs, StyleRole, ThemeName};
 pub(crate) use agent_charts::{ChartKind, ChartWindow};
 pub(crate) use collector_view::CollectorView;
 pub(crate) use alerts::{AlertMark, AlertScreen, OpenedIncident, scrolled};
+pub(crate) use bell::BellState;
 pub(crate) use command_tracker::{CommandProgress, CommandTracker, TrackedCommand};
 pub(crate) use confirm_dialog::{
     CommandTargets, ConfirmDialog, DialogCommand, DialogFocus, FocusDirection, host_of,
@@ -112,6 +114,7 @@ pub(crate) struct AppState {
     pub transitions: TransitionList,
     pub timeline: TimelineScreen,
     pub alerts: AlertScreen,
+    pub bell: BellState,
     pub requests: HistoryRequests,
     pub agent: Option<AgentScreen>,
     pub overlay: Option<Overlay>,
@@ -149,6 +152,7 @@ impl AppState {
             transitions: TransitionList::default(),
             timeline: TimelineScreen::default(),
             alerts: AlertScreen::default(),
+            bell: BellState::default(),
             requests: HistoryRequests { prefetch: true, ..HistoryRequests::default() },
             agent: None,
             overlay: None,
@@ -192,11 +196,11 @@ impl AppState {
         self.model().fleet.get(id).or_else(|| self.live.fleet.get(id))
     }
 
-    /// Returns when something is due that no event announces: a step of a played past, or what was not asked
-    /// for while the cursor moved.
+    /// Returns when something is due that no event announces: a step of a played past, what was not asked
+    /// for while the cursor moved, or a bell.
     pub(crate) fn wake_at(&self) -> Option<MonoTime> {
         let play = self.travel.play.map(|play| play.due);
-        play.into_iter().chain(self.requests.rests_at).min()
+        play.into_iter().chain(self.requests.rests_at).chain(self.bell.due()).min()
     }
 
     /// Returns the instant that is shown, or the collector's time now, in ms.

@@ -127,7 +127,7 @@ impl FleetModel {
             SubscriptionUpdate::Delta(delta) => {
                 delta.vitals.iter().any(|(id, vitals)| self.changes_state(*id, vitals))
             }
-            SubscriptionUpdate::Page { .. } | SubscriptionUpdate::Resync => false,
+            _ => false,
         };
         let effect = self.fleet.apply(update, now.duration());
         self.add_events(effect.events);

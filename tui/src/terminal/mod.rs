@@ -1,5 +1,6 @@
 //! The terminal: taken over and given back, read, written to, and how it answers signals.
 
+mod bell;
 mod clipboard;
 mod input;
 mod output;
@@ -14,6 +15,8 @@ use rustix::process::{self, Signal};
 use crate::keys::KeyChord;
 use crate::state::MouseMode;
 
+pub(crate) use bell::{BellSettings, Passthrough};
+pub use bell::{NotifySequence, ParseNotifyError};
 pub(crate) use clipboard::{Clipboard, CopyOutcome, osc_52};
 pub(crate) use input::TerminalInput;
 pub use input::{InputEvent, InputParser};

@@ -1,8 +1,9 @@
 //! The Alerts screen, how agents are marked, and acknowledgements.
 
-use heartline_operator::client::AccessMode;
+use heartline_operator::SubscriptionUpdate;
+use heartline_operator::client::{AccessMode, LinkEvent};
 use heartline_operator::message::{
-    Acknowledgement, AlertQuery, AlertReport, AlertSummary, FleetDelta, Silence,
+    Acknowledgement, AlertQuery, AlertReport, AlertSummary, BellRing, FleetDelta, Silence,
 };
 use heartline_operator::sample::{self, NOW_MS};
 use heartline_vocabulary::{Identity, SharedIdentity};
@@ -224,8 +225,8 @@ fn alerts_are_asked_for_when_others_are_counted_and_more_often_while_they_are_sh
     let mut collector = app.no_changes().collector;
     collector.alerts = AlertSummary { open: 1, unacknowledged: 1 };
     let delta = FleetDelta { collector, ..FleetDelta::default() };
-    let update = heartline_operator::SubscriptionUpdate::Delta(Box::new(delta));
-    let effects = app.link(heartline_operator::client::LinkEvent::Update(update));
+    let update = SubscriptionUpdate::Delta(Box::new(delta));
+    let effects = app.link(LinkEvent::Update(update));
     assert_eq!(asked(effects), [AlertQuery::Open], "another incident goes on");
     receive(&mut app, AlertReport::default());
     let at_ms = app.state.live_ms();
@@ -280,4 +281,23 @@ fn a_report_that_does_not_come_is_said() {
     let screen = app.screen();
     assert!(screen.contains("No incident goes on"), "{screen}");
     assert!(screen.contains("nobody is told: there is no [[route]]"), "{screen}");
+}
+
+#[test]
+fn a_notice_for_a_bell_rings_and_is_shown_and_more_of_them_ring_once_a_second() {
+    let mut app = AppHarness::connected(SMALL);
+    let ring = |app: &mut AppHarness, text: &str| {
+        let ring = BellRing { text: text.to_owned() };
+        done(app.link(LinkEvent::Update(SubscriptionUpdate::Bell(ring))))
+    };
+    let effects = ring(&mut app, "mail.7 on m3: UNREACHABLE\u{1b}[2J since 14:02:31 UTC");
+    let text = "mail.7 on m3: UNREACHABLE[2J since 14:02:31 UTC";
+    assert_eq!(effects, [AppEffect::Ring(text.to_owned())]);
+    assert!(app.screen().contains(text), "{}", app.screen());
+    assert_eq!(ring(&mut app, "a"), []);
+    assert_eq!(ring(&mut app, "b"), []);
+    let due = app.state.wake_at().expect("a ring waits");
+    app.now_ms += due.since(app.state.now);
+    assert_eq!(done(app.send(AppEvent::Wake)), [AppEffect::Ring("b (and 1 more)".to_owned())]);
+    assert_eq!(app.state.wake_at(), None);
 }

@@ -125,6 +125,8 @@ pub(crate) enum AppEffect {
     SendToClipboard(String),
     Export(ExportFile),
     SetMouseMode(MouseMode),
+    /// Has the terminal ring, and show a line of text.
+    Ring(String),
 }
 
 /// A file to write.
@@ -230,6 +232,7 @@ pub(crate) fn update(state: &mut AppState, event: AppEvent, now: MonoTime) -> Ve
     scroll_to_selection(state);
     effects.extend(history::next_request(state).map(AppEffect::RequestHistory));
     effects.extend(alerts::next_question(state));
+    effects.extend(state.bell.next(now).map(AppEffect::Ring));
     effects
 }
 
@@ -288,6 +291,11 @@ fn handle_link_event(state: &mut AppState, event: LinkEvent) -> Vec<AppEffect> {
             let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
             state.connection.round_trip_ms = Some(ms);
         }
+        LinkEvent::Update(SubscriptionUpdate::Bell(ring)) => {
+            let text = strip_unsafe(&ring.text).into_owned();
+            state.set_status(StyleRole::Alert, &*text);
+            state.bell.push(text);
+        }
         LinkEvent::Update(update) => apply_update(state, update),
     }
     Vec::new()
@@ -320,7 +328,7 @@ fn request_events(after: Option<i64>) -> AppEffect {
 fn apply_update(state: &mut AppState, update: SubscriptionUpdate) {
     let events = match &update {
         SubscriptionUpdate::Delta(delta) => delta.events.clone(),
-        SubscriptionUpdate::Page { .. } | SubscriptionUpdate::Resync => Vec::new(),
+        _ => Vec::new(),
     };
     let staleness = state.live.apply(update, state.now);
     state.tracker.observe(&state.live, &events, state.now);

@@ -57,7 +57,7 @@ impl Columns {
             }
             WIDE.. => {
                 let (severity, lasts, members) = (SEVERITY, LASTS, MEMBERS);
-                let rest = rest(severity + SINCE + lasts + members + 2 * TAKEN);
+                let rest = rest(severity + SINCE + lasts + members + TAKEN + 5);
                 let what = rest * 2 / 5;
                 Self { what, severity, since: SINCE, lasts, members, told: rest - what }
             }
