@@ -24,7 +24,7 @@ impl AppState {
     ///    to leave that dialog;
     /// 2. on a compact screen: all that change what it shows;
     /// 3. on a read-only connection: all but killing, resuming and forgetting, notes and acknowledgements;
-    /// 4. in the past: all but killing, resuming and forgetting.
+    /// 4. in the past: all but killing, resuming and forgetting, and acknowledging what an agent of then is in.
     pub(crate) fn availability(&self, command: AppCommand) -> Availability {
         let layout = ScreenLayout::of(self.size);
         let is_hidden = match layout {
@@ -37,7 +37,7 @@ impl AppState {
         };
         if is_hidden {
             Availability::NotDrawn
-        } else if self.travel.is_past() && is_control(command) {
+        } else if self.travel.is_past() && (is_control(command) || self.is_of_past(command)) {
             Availability::InPast
         } else if self.connection.is_read_only() && writes(command) {
             Availability::ReadOnly
@@ -51,7 +51,7 @@ impl AppState {
         let is_compact = ScreenLayout::of(self.size) != ScreenLayout::Full;
         let is_left_out = is_compact && self.is_left_out(command);
         let is_refused = (self.connection.is_read_only() && writes(command))
-            || (self.travel.is_past() && is_control(command));
+            || (self.travel.is_past() && (is_control(command) || self.is_of_past(command)));
         // What leads back is offered where there is a way back.
         let is_pointless = match command {
             AppCommand::Live => !self.travel.is_past(),
@@ -72,6 +72,11 @@ impl AppState {
             Some(Overlay::Dialog(dialog)) => dialog_size_needed(self, dialog).is_none(),
             Some(_) => true,
         }
+    }
+
+    /// Returns whether a command is about the incident of an agent, which is not known of the past.
+    fn is_of_past(&self, command: AppCommand) -> bool {
+        command == AppCommand::Acknowledge && matches!(self.screen, Screen::Fleet | Screen::Agent)
     }
 
     /// Returns whether the compact form of this screen leaves out what a command changes.

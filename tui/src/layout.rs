@@ -88,6 +88,9 @@ fn banner_texts(state: &AppState) -> Vec<String> {
             text[0], text[1]
         ));
     }
+    if state.screen == Screen::Alerts && state.travel.is_past() {
+        all.push("incidents, sinks and silences are as of now, not of the moment above".to_owned());
+    }
     // Also in the past it is now that something is wrong.
     if let Some(collector) = state.live.collector() {
         if let HistoryHealth::Paused(why) = &collector.history {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use heartline_operator::Filter;
 use heartline_operator::message::{
-    AgentEntry, AlertQuery, AlertReport, AlertSummary, Incident, IncidentReport,
+    AgentEntry, AlertQuery, AlertReport, AlertSummary, Incident, IncidentReport, Silence,
 };
 use heartline_vocabulary::{AgentRowId, IncidentId};
 
@@ -45,7 +45,8 @@ pub(crate) struct AlertScreen {
     /// The incident that is shown whole.
     pub opened: Option<OpenedIncident>,
     members: BTreeMap<AgentRowId, Membership>,
-    silences: Vec<SilencedAgents>,
+    /// The filters of the silences of the report; `None` of one that can't be read.
+    silenced: Vec<Option<Filter>>,
     is_asked: bool,
     asked_at: Option<MonoTime>,
     /// What the collector counted when it was asked.
@@ -66,13 +67,6 @@ pub(crate) struct OpenedIncident {
 pub(crate) struct Membership {
     pub incident: IncidentId,
     pub is_affected: bool,
-}
-
-#[derive(Debug)]
-struct SilencedAgents {
-    filter: Filter,
-    from_ms: i64,
-    until_ms: i64,
 }
 
 /// How an agent is marked on the Fleet screen.
@@ -147,7 +141,8 @@ impl AlertScreen {
             .incidents
             .sort_by_key(|it| (it.incident.ended_ms.is_some(), Reverse(it.incident.id)));
         self.members = members(&report.incidents);
-        self.silences = report.silences.iter().filter_map(SilencedAgents::of).collect();
+        let filters = report.silences.iter().map(|silence| Filter::parse(&silence.filter).ok());
+        self.silenced = filters.collect();
         self.report = report;
         self.find_selection();
     }
@@ -173,8 +168,14 @@ impl AlertScreen {
         self.members.get(&id).copied()
     }
 
-    fn is_silenced(&self, entry: &AgentEntry, now_ms: i64) -> bool {
-        self.silences.iter().any(|silence| silence.has(entry, now_ms))
+    /// Returns the silence that lasts and has an agent in it; of several that which ends first.
+    fn silence_of(&self, entry: &AgentEntry, now_ms: i64) -> Option<&Silence> {
+        let has = |(silence, filter): &(&Silence, &Option<Filter>)| {
+            let lasts = silence.from_ms <= now_ms && now_ms < silence.until_ms;
+            lasts && filter.as_ref().is_some_and(|it| it.is_empty() || it.matches(entry, now_ms))
+        };
+        let mut all = self.report.silences.iter().zip(&self.silenced);
+        all.find(has).map(|(silence, _)| silence)
     }
 
     /// Selects a row, at most the last one.
@@ -219,18 +220,6 @@ fn members(incidents: &[IncidentReport]) -> BTreeMap<AgentRowId, Membership> {
     all
 }
 
-impl SilencedAgents {
-    fn of(silence: &heartline_operator::message::Silence) -> Option<Self> {
-        let filter = Filter::parse(&silence.filter).ok()?;
-        Some(Self { filter, from_ms: silence.from_ms, until_ms: silence.until_ms })
-    }
-
-    fn has(&self, entry: &AgentEntry, now_ms: i64) -> bool {
-        let lasts = self.from_ms <= now_ms && now_ms < self.until_ms;
-        lasts && (self.filter.is_empty() || self.filter.matches(entry, now_ms))
-    }
-}
-
 impl AppState {
     /// Returns the incident that goes on with an agent in it, and its part; in the past none is known.
     pub(crate) fn incident_of(&self, entry: &AgentEntry) -> Option<(&Incident, Membership)> {
@@ -241,12 +230,17 @@ impl AppState {
         Some((&self.alerts.incident(membership.incident)?.incident, membership))
     }
 
-    /// Returns how an agent is marked. That nobody is told of it comes before that somebody was.
-    pub(crate) fn alert_mark(&self, entry: &AgentEntry) -> Option<AlertMark> {
+    /// Returns the silence or window by which nobody is told of an agent; in the past none is known.
+    pub(crate) fn silence_of(&self, entry: &AgentEntry) -> Option<&Silence> {
         if self.travel.is_past() {
             return None;
         }
-        if self.alerts.is_silenced(entry, self.now_ms()) {
+        self.alerts.silence_of(entry, self.now_ms())
+    }
+
+    /// Returns how an agent is marked. That nobody is told of it comes before that somebody was.
+    pub(crate) fn alert_mark(&self, entry: &AgentEntry) -> Option<AlertMark> {
+        if self.silence_of(entry).is_some() {
             return Some(AlertMark::Silenced);
         }
         let (incident, _) = self.incident_of(entry)?;

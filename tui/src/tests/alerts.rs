@@ -118,6 +118,17 @@ fn an_agent_tells_its_incident_and_what_it_needs_in_the_end() {
 }
 
 #[test]
+fn an_agent_tells_until_when_and_why_nobody_is_told_of_it() {
+    let mut app = alerts(LARGE);
+    app.keys("/");
+    app.type_text("agent=edge-worker.1");
+    app.keys("Enter");
+    let line = app.line("│ alert");
+    let silenced = "silenced until 12:44:31Z by ann@bastion: new model is tried";
+    assert!(line.contains(silenced), "{line}");
+}
+
+#[test]
 fn agents_that_need_each_other_in_a_circle_have_a_chain_that_ends() {
     let mut app = AppHarness::unconnected(LARGE, &TuiConfig::default());
     depends(&mut app, "payment-matcher", &["inventory-sync"]);
@@ -267,6 +278,10 @@ fn a_silence_marks_only_while_it_lasts_and_no_mark_is_shown_of_the_past() {
     assert_eq!(mark(&app, "edge-worker.1"), Some("z"));
     app.keys("f");
     assert_eq!(mark(&app, "report-generator"), None, "what is known is of now");
+    assert_eq!(done(app.keys("a")), []);
+    assert!(app.screen().contains("HISTORY: what was can't be changed"), "{}", app.screen());
+    app.keys("5");
+    assert!(app.screen().contains("are as of now, not of the moment above"), "{}", app.screen());
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! Everything known of an agent, in sections, for the detail pane and the Agent screen.
 
-use heartline_operator::message::{
-    AgentBudget, AgentDetail, AgentEntry, CommandStatus, Event, Incident,
-};
-use heartline_operator::text::{cpu_share, incident_scope, money, size};
-use heartline_vocabulary::{Action, Phase, Reason, ScopeKind};
+use heartline_operator::message::{AgentBudget, AgentDetail, AgentEntry, CommandStatus, Event};
+use heartline_operator::text::{cpu_share, money, size};
+use heartline_vocabulary::{Action, Phase, Reason};
 use ratatui::layout::Rect;
 
+use super::alert_fields::alert_fields;
 use super::charts::histogram::bar;
 use super::fleet::{SummaryLength, write_group_summary};
 use super::footer::key_label;
@@ -14,7 +13,6 @@ use super::frame::ScreenFrame;
 use super::zoned_time;
 use crate::columns::{load_bars, session_label};
 use crate::commands::AppCommand;
-use crate::incident_lines::chain;
 use crate::state::{AppState, GroupSummary, host_of};
 use crate::text::{
     EventText, TextAlign, age, age_since, count, fit, latency, percent, rate_if_known, span, width,
@@ -159,11 +157,15 @@ fn place_fields(section: &DetailSection, room: u16) -> Vec<(u16, u16)> {
     section.fields.iter().map(place).collect()
 }
 
-fn field(label: &'static str, value: impl Into<String>) -> DetailField {
+pub(super) fn field(label: &'static str, value: impl Into<String>) -> DetailField {
     styled_field(label, StyleRole::Text, value)
 }
 
-fn styled_field(label: &'static str, role: StyleRole, value: impl Into<String>) -> DetailField {
+pub(super) fn styled_field(
+    label: &'static str,
+    role: StyleRole,
+    value: impl Into<String>,
+) -> DetailField {
     DetailField { label, role, value: value.into(), placement: FieldPlacement::Beside }
 }
 
@@ -204,9 +206,9 @@ pub(super) fn agent_sections(
         let is_urgent = matches!(entry.vitals.reason, Some(Reason::Crashed | Reason::CrashLooping));
         all.insert(if is_urgent { 1 } else { all.len() }, section);
     }
-    if let Some((incident, membership)) = state.incident_of(entry) {
-        let fields = incident_fields(state, entry, incident, membership.is_affected);
-        all.insert(1, DetailSection { title: ALERT, fields });
+    let alerts = alert_fields(state, entry);
+    if !alerts.is_empty() {
+        all.insert(1, DetailSection { title: ALERT, fields: alerts });
     }
     if let Some(command) = &entry.vitals.command {
         all.insert(1, DetailSection { title: ORDER, fields: command_fields(state, command) });
@@ -216,29 +218,6 @@ pub(super) fn agent_sections(
         all.push(DetailSection { title: "labels", fields: labels });
     }
     all
-}
-
-/// Returns the incident that an agent is in, who takes care of it, and what it depends on that is in trouble.
-fn incident_fields(
-    state: &AppState,
-    entry: &AgentEntry,
-    incident: &Incident,
-    is_affected: bool,
-) -> Vec<DetailField> {
-    let mut fields = vec![field("incident", incident.id.to_string())];
-    if incident.scope.kind != ScopeKind::Agent {
-        fields.push(field("of", incident_scope(&incident.scope)));
-    }
-    fields.push(match &incident.acknowledged {
-        Some(ack) => styled_field("taken care of by", StyleRole::Healthy, ack.by.clone()),
-        None => styled_field("", StyleRole::Unreachable, "nobody takes care of it"),
-    });
-    if is_affected {
-        let needed = chain(state, &entry.agent);
-        let needed = needed.unwrap_or_else(|| "what is in trouble".to_owned());
-        fields.push(styled_field("affected: needs", StyleRole::Degraded, needed));
-    }
-    fields
 }
 
 /// Returns whether an agent is shown as it was: of its beats, and of what it did just then, nothing is

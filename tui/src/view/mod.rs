@@ -2,6 +2,7 @@
 
 mod agent;
 mod agent_areas;
+mod alert_fields;
 mod alerts;
 mod charts;
 mod collector;

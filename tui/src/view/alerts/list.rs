@@ -134,9 +134,10 @@ fn cells(state: &AppState, report: &IncidentReport, width: u16) -> [(StyleRole, 
     let label = label(state, incident);
     let until_ms = incident.ended_ms.unwrap_or_else(|| state.live_ms());
     let lasts = age_since(Some(incident.opened_ms), until_ms);
-    let word = match is_over {
-        true => format!("over {}", largest_unit(&lasts)),
-        false => format!("{} {}", label.glyph, label.word),
+    let word = match (incident.merged_into, is_over) {
+        (Some(into), _) => format!("in {into}"),
+        (None, true) => format!("over {}", largest_unit(&lasts)),
+        (None, false) => format!("{} {}", label.glyph, label.word),
     };
     let counts = &incident.counts;
     let members = match incident.scope.kind {
