@@ -63,13 +63,14 @@ pub(crate) fn position(state: &AppState) -> (usize, usize) {
 }
 
 /// Returns the lines of the incident that is shown whole.
-pub(crate) fn lines_of_opened(state: &AppState) -> Vec<IncidentLine> {
+fn lines_of_opened(state: &AppState) -> Vec<IncidentLine> {
     let opened = state.alerts.opened.and_then(|opened| state.alerts.incident(opened.id));
-    let columns = usize::from(state.size.0.saturating_sub(4));
-    opened.map_or_else(Vec::new, |report| lines(state, report, columns))
+    opened.map_or_else(Vec::new, |report| incident_lines(state, report))
 }
 
-fn lines(state: &AppState, report: &IncidentReport, columns: usize) -> Vec<IncidentLine> {
+/// Returns the lines of an incident, none wider than a box on the whole screen.
+pub(crate) fn incident_lines(state: &AppState, report: &IncidentReport) -> Vec<IncidentLine> {
+    let columns = usize::from(state.size.0.saturating_sub(4));
     let incident = &report.incident;
     let mut all = Vec::new();
     let now_ms = state.live_ms();
@@ -136,7 +137,7 @@ fn counts(incident: &Incident) -> String {
         text += &format!(", {} of them only affected", of(counts.affected));
     }
     if incident.scope.kind != ScopeKind::Agent {
-        text += &format!("; {} agents in all there", of(counts.of));
+        text += &format!("; {} agents are in its scope", of(counts.of));
     }
     text
 }

@@ -9,7 +9,7 @@ use super::notice::Incident;
 pub const INCIDENTS_MAX: u32 = 500;
 
 /// Most members of an incident whose row ids are told: so that one incident fits into a frame.
-pub const INCIDENT_AGENTS_MAX: usize = 100_000;
+pub const INCIDENT_AGENTS_MAX: usize = 90_000;
 
 /// Most silences that are kept at once.
 pub const SILENCES_MAX: usize = 1_000;

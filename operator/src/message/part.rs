@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use crate::frame;
     use crate::message::{ClientFrame, ServerFrame};
-    use heartline_vocabulary::{CommandTarget, State};
+    use heartline_vocabulary::{AgentRowId, CommandTarget, State};
 
     fn name(at: u32) -> String {
         format!("region-eu-west.customer-mail.worker-{at:06}")
@@ -212,12 +212,26 @@ mod tests {
         let outages = crate::sample::outages();
         let past = crate::sample::past_fleet();
         let history = Reply::FleetHistory(Box::new(crate::sample::fleet_history()));
-        for whole in [Reply::Outages { outages, next: Some(7) }, Reply::Past(past), history] {
+        let alerts = Reply::Alerts(Box::new(crate::sample::alert_report()));
+        for whole in [Reply::Outages { outages, next: Some(7) }, Reply::Past(past), history, alerts]
+        {
             let Some((Reply::Part(first), rest)) = whole.clone().split() else {
                 panic!("it has more than one item");
             };
             assert!(rest.prepend(*first) == Some(whole), "the parts come to the whole");
         }
+    }
+
+    #[test]
+    fn an_incident_with_as_many_agents_as_are_told_fits_a_frame() {
+        let mut report = crate::sample::alert_report();
+        report.incidents.truncate(1);
+        let agents = || (0..INCIDENT_AGENTS_MAX as i64).map(|at| AgentRowId(10_000_000 + at));
+        report.incidents[0].agents = agents().collect();
+        report.incidents[0].affected = agents().collect();
+        let reply = Reply::Alerts(Box::new(report));
+        assert!(!reply.is_long());
+        frame::encode(&ServerFrame { id: 1, reply }).expect("it fits");
     }
 
     #[test]

@@ -12,10 +12,10 @@ const TITLE: &str = "Heartline";
 #[serde(try_from = "String", into = "&'static str")]
 pub enum NotifySequence {
     Off,
-    /// OSC 9: iTerm2, kitty, WezTerm, Ghostty, Windows Terminal and others.
+    /// OSC 9: iTerm2, kitty, WezTerm, Ghostty and others.
     #[default]
     Osc9,
-    /// OSC 777: urxvt, foot, VTE and others.
+    /// OSC 777: urxvt, foot and others.
     Osc777,
 }
 

@@ -146,7 +146,7 @@ fn enter_on_a_member_shows_that_agent_and_back_leads_to_the_incident() {
     let mut app = alerts(SMALL);
     app.keys("5 Enter");
     assert_eq!(app.state.current_agent(), Some("report-generator"), "the first member");
-    let effects = app.keys("j Enter");
+    let effects = app.keys("j j Enter");
     assert!(effects.contains(&AppEffect::RequestAgent("mail.1".to_owned())), "{effects:?}");
     assert_eq!(app.state.screen, Screen::Agent);
     app.keys("q");

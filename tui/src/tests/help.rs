@@ -24,7 +24,7 @@ fn no_text_of_the_help_is_cut_off_at_any_width() {
     let long_keys: TuiConfig = toml::from_str(LONG_KEYS).unwrap();
     for columns in 30..140 {
         for config in [&TuiConfig::default(), &long_keys] {
-            for screen in ["1", "2", "3"] {
+            for screen in ["1", "2", "3", "5"] {
                 let mut app = AppHarness::with((columns, 200), config);
                 app.keys(screen);
                 app.keys("?");

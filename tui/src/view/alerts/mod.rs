@@ -13,10 +13,15 @@ use crate::state::AppState;
 /// The least rows of incidents above the pane of sinks and silences.
 const MIN_ROWS: u16 = 6;
 
+/// From this height on the selected incident is shown below the list, as much of it as there is room for.
+const PREVIEW_MIN_HEIGHT: u16 = 26;
+
 /// The areas of the list. Empty ones are not drawn.
 struct ListAreas {
     titles: Rect,
     rows: Rect,
+    /// The selected incident.
+    preview: Rect,
     pane: Rect,
 }
 
@@ -28,7 +33,10 @@ impl ListAreas {
         let wanted = u16::try_from(pane::line_count(state)).unwrap_or(u16::MAX).saturating_add(2);
         let most = (area.height / 2).min(rest.height.saturating_sub(MIN_ROWS));
         let pane = split_bottom(&mut rest, if is_full && most > 2 { wanted.min(most) } else { 0 });
-        Self { titles, rows: rest, pane }
+        let has_preview = is_full && area.height >= PREVIEW_MIN_HEIGHT;
+        let has_preview = has_preview && !state.alerts.report.incidents.is_empty();
+        let preview = split_bottom(&mut rest, if has_preview { area.height * 2 / 5 } else { 0 });
+        Self { titles, rows: rest, preview, pane }
     }
 }
 
@@ -38,6 +46,7 @@ pub(super) fn draw(frame: &mut ScreenFrame<'_>, area: Rect) {
     }
     let areas = ListAreas::of(frame.state, area);
     list::draw(frame, areas.titles, areas.rows);
+    incident::draw_preview(frame, areas.preview);
     pane::draw(frame, areas.pane);
 }
 
