@@ -127,7 +127,9 @@ impl FleetModel {
             SubscriptionUpdate::Delta(delta) => {
                 delta.vitals.iter().any(|(id, vitals)| self.changes_state(*id, vitals))
             }
-            _ => false,
+            SubscriptionUpdate::Page { .. }
+            | SubscriptionUpdate::Resync
+            | SubscriptionUpdate::Bell(_) => false,
         };
         let effect = self.fleet.apply(update, now.duration());
         self.add_events(effect.events);

@@ -328,7 +328,9 @@ fn request_events(after: Option<i64>) -> AppEffect {
 fn apply_update(state: &mut AppState, update: SubscriptionUpdate) {
     let events = match &update {
         SubscriptionUpdate::Delta(delta) => delta.events.clone(),
-        _ => Vec::new(),
+        SubscriptionUpdate::Page { .. }
+        | SubscriptionUpdate::Resync
+        | SubscriptionUpdate::Bell(_) => Vec::new(),
     };
     let staleness = state.live.apply(update, state.now);
     state.tracker.observe(&state.live, &events, state.now);
