@@ -8,7 +8,7 @@ use heartline_vocabulary::{DeliveryState, ScopeKind};
 
 use crate::commands::AppCommand;
 use crate::state::AppState;
-use crate::text::{TextAlign, age, age_since, count, fit, width, wrap};
+use crate::text::{TextAlign, age, age_since, count, fit, width, wrap, wrap_at_most};
 use crate::theme::{StyleRole, state_label};
 use crate::view::zoned_time;
 
@@ -16,6 +16,8 @@ use crate::view::zoned_time;
 const HEADING: usize = 9;
 /// Columns of an agent's name, and of a sink's.
 const NAME: usize = 20;
+/// The most lines of what a sink said.
+const ANSWER_LINES: usize = 3;
 
 /// A line, and the member that it is about.
 #[derive(Clone, Debug, PartialEq)]
@@ -273,7 +275,8 @@ fn delivery_lines(
         (StyleRole::Text, format!(" {}, {attempts}", zoned_time(state, delivery.at_ms))),
     ]));
     if !delivery.answer.is_empty() {
-        for line in wrap(&delivery.answer, columns.saturating_sub(HEADING + 4)) {
+        let room = columns.saturating_sub(HEADING + 4);
+        for line in wrap_at_most(&delivery.answer, room, ANSWER_LINES) {
             let indent = " ".repeat(HEADING + 4);
             all.push(IncidentLine::new([(StyleRole::Dim, indent + &line)]));
         }
