@@ -58,9 +58,10 @@ mod work;
 pub use agent::{Agent, CommandProgress};
 pub use agent_table::AgentIndex;
 pub use alert::{
-    AgentFilter, AlertInput, AlertRoute, AlertRules, CauseInterval, Escalation, FlappingRule,
-    Incident, IncidentAck, IncidentFacts, Member, MemberFacts, OutgoingNotice, Scope, Silence,
-    SinkTraits, StateSet, StormRule, Told,
+    AgentFilter, AlertInput, AlertRoute, AlertRules, CauseInterval, Escalation, ExpectedAgent,
+    FlappingRule, GoneReplicas, Incident, IncidentAck, IncidentFacts, Member, MemberFacts,
+    NeverSeen, OutgoingNotice, ReplicaRule, ReplicaShortage, Scope, Shortage, Silence, SinkTraits,
+    StateSet, StormRule, Told,
 };
 pub use budget_event::{BudgetEffect, BudgetEvent};
 pub use budget_rule::{

@@ -100,6 +100,10 @@ named! {
         Collector = "collector",
         /// A sink that takes no notices.
         Sink = "sink",
+        /// A group that has too few replicas which run.
+        Replicas = "replicas",
+        /// Agents that were expected and have never been seen.
+        Expected = "expected",
     }
 }
 

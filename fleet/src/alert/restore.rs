@@ -37,6 +37,8 @@ impl AlertEngine {
             self.begin_members(id, &by_id, now);
         }
         self.end_removed_sinks(now);
+        self.begin_groups(world, now);
+        self.begin_roster(world, now);
         self.take_in_trouble(world, now);
         self.reroute_all(world, now);
     }

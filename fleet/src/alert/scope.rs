@@ -11,7 +11,7 @@ use crate::agent::Agent;
 pub struct Scope {
     /// From the narrowest to the widest.
     pub kind: ScopeKind,
-    /// The agent, host, group, or sink; empty for a fleet and a collector.
+    /// The agent, host, group, or sink; empty for a fleet, a collector, and several agents that were expected.
     pub name: Arc<str>,
 }
 
@@ -31,7 +31,11 @@ impl Scope {
             ScopeKind::Dependency => shared.depends.contains(&self.name),
             ScopeKind::Group => shared.group.as_ref() == Some(&self.name),
             ScopeKind::Fleet => true,
-            ScopeKind::Agent | ScopeKind::Collector | ScopeKind::Sink => false,
+            ScopeKind::Agent
+            | ScopeKind::Collector
+            | ScopeKind::Sink
+            | ScopeKind::Replicas
+            | ScopeKind::Expected => false,
         }
     }
 
@@ -62,7 +66,11 @@ pub(crate) const fn is_beyond_chance(kind: ScopeKind, hit: u32, of: u32) -> bool
         ScopeKind::Host => hit >= 3 || (hit == 2 && of == 2),
         ScopeKind::Group | ScopeKind::Dependency => hit >= 20 || (hit >= 3 && hit * 10 >= of * 3),
         ScopeKind::Fleet => hit >= 50 || (hit >= 5 && hit * 100 >= of * 15),
-        ScopeKind::Agent | ScopeKind::Collector | ScopeKind::Sink => false,
+        ScopeKind::Agent
+        | ScopeKind::Collector
+        | ScopeKind::Sink
+        | ScopeKind::Replicas
+        | ScopeKind::Expected => false,
     }
 }
 

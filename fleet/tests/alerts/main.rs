@@ -3,7 +3,9 @@
 mod dependencies;
 mod flapping;
 mod grouping;
+mod replicas;
 mod restart;
+mod roster;
 mod silences;
 mod storm;
 mod telling;
