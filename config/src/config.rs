@@ -108,6 +108,8 @@ impl Config {
             sink: self.alerts.sinks.clone(),
             route: self.alerts.routes.clone(),
             window: self.alerts.windows.clone(),
+            group: self.alerts.groups.clone(),
+            expected: self.alerts.expected.clone(),
             tui: None,
             keys: None,
         }

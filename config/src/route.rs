@@ -47,11 +47,12 @@ pub enum AlertState {
 }
 
 impl StringSetting for AlertState {
-    const EXPECTED: &'static str =
-        "degraded, unreachable, or a reason such as \"stalled\", \"late\" or \"crashed\"";
+    const EXPECTED: &'static str = "degraded, unreachable, unknown (an agent that is expected and never came), or a reason such as \
+         \"stalled\", \"late\" or \"crashed\"";
 
     fn parse(text: &str) -> Option<Self> {
-        let is_trouble = |state: &State| matches!(state, State::Degraded | State::Unreachable);
+        let is_trouble =
+            |state: &State| matches!(state, State::Degraded | State::Unreachable | State::Unknown);
         let is_command = |reason: &Reason| {
             matches!(reason, Reason::Operator | Reason::Policy | Reason::Shutdown)
         };

@@ -50,7 +50,7 @@ pub use incident::{
 };
 pub use notice::{
     Acknowledgement, Incident, IncidentMember, IncidentScope, MemberCounts, NOTICE_MEMBERS_MAX,
-    Notice,
+    NeverSeen, Notice, ReplicaShortage, Shortage,
 };
 pub use outage::{NoteCommand, OUTAGES_MAX, Outage, OutageNote, OutageQuery};
 pub use past::{MomentInfo, PastAgent, PastFleet, PastGap, PastWork};

@@ -55,6 +55,7 @@ fn incident(
         acknowledged: None,
         outages: 0,
         merged_into: None,
+        shortage: None,
         remark: None,
     }
 }

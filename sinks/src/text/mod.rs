@@ -12,7 +12,7 @@ pub(crate) use clean::{clean, clean_to, cut};
 pub(crate) use fit::{TextFormat, utf16, verbatim};
 pub(crate) use message::{Message, Tone, incident_key};
 pub(crate) use when::{duration, rfc3339};
-pub(crate) use words::{scope, trouble};
+pub(crate) use words::{member_count, scope, trouble};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use heartline_operator::message::{
-    AlertQuery, AlertReport, IncidentReport, IncidentScope, NoticeReport,
+    AlertQuery, AlertReport, Incident, IncidentReport, IncidentScope, NoticeReport, Shortage,
 };
 use heartline_operator::{json, text};
 use heartline_vocabulary::{AgentStatus, DeliveryState, ScopeKind};
@@ -67,7 +67,7 @@ pub(super) fn print_all(report: &AlertReport, console: &mut Console) -> Result<(
         table.push(&[
             incident.id.to_string(),
             incident.severity.name().to_owned(),
-            format!("{}: {}", scope_text(&incident.scope), status_text(incident.worst)),
+            what(incident),
             format!("{}{}", text::timestamp_s(incident.opened_ms), ended.unwrap_or_default()),
             format!("{} of {}", counts.in_trouble, counts.total),
             or_dash(&told.join(", ")).to_owned(),
@@ -94,7 +94,7 @@ fn print_one(report: &IncidentReport, console: &mut Console) -> Result<(), CliEr
     let IncidentReport { incident, notices } = report;
     let mut lines = vec![
         format!("incident   {} ({})", incident.id, incident.severity.name()),
-        format!("what       {}: {}", scope_text(&incident.scope), status_text(incident.worst)),
+        format!("what       {}", what(incident)),
         format!("since      {}", text::timestamp_s(incident.opened_ms)),
         format!(
             "cause      between {} and {}",
@@ -111,6 +111,9 @@ fn print_one(report: &IncidentReport, console: &mut Console) -> Result<(), CliEr
     if let Some(ack) = &incident.acknowledged {
         lines.push(format!("ack        {} at {}", ack.by, text::timestamp_s(ack.at_ms)));
     }
+    lines.extend(
+        incident.shortage.as_ref().map(|shortage| format!("short of   {}", details(shortage))),
+    );
     lines.extend(incident.remark.iter().map(|remark| format!("remark     {remark}")));
     for member in &incident.members {
         let role = if member.is_affected { ", affected" } else { "" };
@@ -138,12 +141,52 @@ fn print_one(report: &IncidentReport, console: &mut Console) -> Result<(), CliEr
     Ok(())
 }
 
+/// Returns what an incident is about, and what is wrong.
+fn what(incident: &Incident) -> String {
+    let scope = scope_text(&incident.scope);
+    match &incident.shortage {
+        None => format!("{scope}: {}", status_text(incident.worst)),
+        Some(Shortage::Replicas(it)) => format!(
+            "{scope}: {} of {} running, alert below {}",
+            it.running, it.expect, it.alert_below
+        ),
+        Some(Shortage::NeverSeen(_)) => format!("{scope}: never seen"),
+    }
+}
+
+/// Returns what there is too little of.
+fn details(shortage: &Shortage) -> String {
+    match shortage {
+        Shortage::Replicas(it) => {
+            let all = [
+                (it.lost, "in trouble"),
+                (it.killed, "killed"),
+                (it.stopped, "stopped"),
+                (it.unknown, "not heard yet since the collector started"),
+            ];
+            let known: u32 = all.iter().map(|(count, _)| count).sum();
+            let rest = it.expect.saturating_sub(it.running).saturating_sub(known);
+            let gone = all.into_iter().chain([(rest, "not there")]).filter(|(count, _)| *count > 0);
+            let gone: Vec<String> = gone.map(|(count, what)| format!("{count} {what}")).collect();
+            or_dash(&gone.join(", ")).to_owned()
+        }
+        Shortage::NeverSeen(it) => format!(
+            "{}: expected, and never a beat since {}",
+            or_dash(&it.agents.join(", ")),
+            text::timestamp_s(it.since_ms)
+        ),
+    }
+}
+
 fn scope_text(scope: &IncidentScope) -> String {
     match scope.kind {
         ScopeKind::Agent => scope.name.clone(),
         ScopeKind::Fleet => "the fleet".to_owned(),
         ScopeKind::Collector => "the collector or its network".to_owned(),
         ScopeKind::Dependency => format!("what needs {}", scope.name),
+        ScopeKind::Replicas => format!("group {}", scope.name),
+        ScopeKind::Expected if scope.name.is_empty() => "expected agents".to_owned(),
+        ScopeKind::Expected => scope.name.clone(),
         kind => format!("{} {}", kind.name(), scope.name),
     }
 }
