@@ -60,8 +60,8 @@ pub use agent_table::AgentIndex;
 pub use alert::{
     AgentFilter, AlertInput, AlertRoute, AlertRules, CauseInterval, Escalation, ExpectedAgent,
     FlappingRule, GoneReplicas, Incident, IncidentAck, IncidentFacts, Member, MemberFacts,
-    NeverSeen, OutgoingNotice, ReplicaRule, ReplicaShortage, Scope, Shortage, Silence, SinkTraits,
-    StateSet, StormRule, Told,
+    NeverSeen, OutgoingNotice, ReplicaGroup, ReplicaRule, ReplicaShortage, Scope, Shortage,
+    Silence, SinkTraits, StateSet, StormRule, Told,
 };
 pub use budget_event::{BudgetEffect, BudgetEvent};
 pub use budget_rule::{

@@ -11,6 +11,7 @@
 mod budgets;
 mod delta;
 mod request;
+mod roster;
 mod status;
 
 use std::collections::BTreeMap;
@@ -326,6 +327,9 @@ impl Driver {
             DriverRequest::SetBudgets { settings, setup } => self.set_budgets(settings, setup, now),
             DriverRequest::Budgets(reply_to) => {
                 let _ = reply_to.send(budgets::statuses(&self.fleet));
+            }
+            DriverRequest::Roster(reply_to) => {
+                let _ = reply_to.send(roster::report(&self.fleet, self.anchor));
             }
             DriverRequest::End => self.ending = true,
         }

@@ -8,6 +8,7 @@ use heartline_config::BudgetSetting;
 use heartline_fleet::{AlertInput, BudgetSetup, CommandRequest, HealthRules, LatencyLimits};
 use heartline_operator::message::{
     AgentDetail, AgentEntry, BudgetStatus, CollectorStatus, CommandOutcome, ErrorCode, FleetDelta,
+    RosterReport,
 };
 use heartline_vocabulary::{ForgetRefusal, IncidentId};
 use rustix::event::{EventfdFlags, eventfd};
@@ -66,6 +67,8 @@ pub enum DriverRequest {
     },
     /// All budgets with what was spent of them.
     Budgets(ReplyTo<Vec<BudgetStatus>>),
+    /// Who is expected.
+    Roster(ReplyTo<RosterReport>),
     /// Judge by other rules from now on.
     Rules(HealthRules),
     /// What alerts go by from now on.

@@ -6,10 +6,9 @@ use super::cause_interval::CauseInterval;
 use super::engine::AlertEngine;
 use super::incident::{Incident, IncidentAck};
 use super::notice::IncidentFacts;
-use super::replica_rule::ReplicaRule;
 use super::rules::{AlertRules, Silence};
 use super::scope::Scope;
-use super::{AlertEvent, ExpectedAgent, World};
+use super::{AlertEvent, ExpectedAgent, ReplicaGroup, World};
 use crate::fleet::Fleet;
 use crate::output::Output;
 use crate::time::MonoTime;
@@ -56,9 +55,14 @@ impl Fleet {
     }
 
     /// Returns the groups whose replicas are counted, with how many agents of each run.
-    pub fn replica_groups(&self) -> impl Iterator<Item = (&str, ReplicaRule, u32)> {
+    pub fn replica_groups(&self) -> impl Iterator<Item = ReplicaGroup<'_>> {
         let groups = self.alerts.rules().groups.iter();
-        groups.map(|(name, &rule)| (&**name, rule, self.context.population.tally(name).running))
+        groups.map(|(name, &rule)| ReplicaGroup {
+            name,
+            rule,
+            running: self.context.population.tally(name).running,
+            incident: self.alerts.incident_of_group(name),
+        })
     }
 
     pub(crate) fn on_alert_input(&mut self, input: AlertInput, now: MonoTime) {

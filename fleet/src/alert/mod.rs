@@ -51,6 +51,7 @@ pub use notice::{IncidentFacts, MemberFacts, OutgoingNotice};
 pub use penalty::FlappingRule;
 pub(crate) use population::Population;
 pub use replica_rule::ReplicaRule;
+pub use replicas::ReplicaGroup;
 pub use roster::ExpectedAgent;
 pub use rules::{
     AgentFilter, AlertRoute, AlertRules, Escalation, Silence, SinkTraits, StateSet, StormRule,

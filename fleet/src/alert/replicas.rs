@@ -33,6 +33,16 @@ const ARRIVAL: Duration = Duration::from_secs(300);
 /// Most agents of a group that are asked whether the whole fleet shares their fate.
 const DOUBTED_MAX: usize = 8;
 
+/// A group whose replicas are counted, to read.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplicaGroup<'a> {
+    pub name: &'a str,
+    pub rule: ReplicaRule,
+    pub running: u32,
+    /// That it has too few, where it is one.
+    pub incident: Option<IncidentId>,
+}
+
 /// A group whose replicas are counted.
 #[derive(Debug)]
 pub(super) struct GroupWatch {
@@ -144,6 +154,14 @@ impl GroupWatch {
 }
 
 impl AlertEngine {
+    /// Returns the incident of a group that has too few replicas.
+    pub(super) fn incident_of_group(&self, name: &str) -> Option<IncidentId> {
+        match self.groups.get(name)?.phase {
+            GroupPhase::Told { incident, .. } => Some(incident),
+            _ => None,
+        }
+    }
+
     /// Takes over the rules for groups.
     pub(super) fn set_groups(&mut self, world: &World<'_>, now: MonoTime) {
         let is_gone = |name: &&Arc<str>| !self.rules.groups.contains_key(*name);

@@ -473,6 +473,7 @@ fn name(request: &Request) -> &'static str {
         Request::IncidentContents(_) | Request::IncidentFile(_) => "incident file",
         Request::Backup(_) => "backup",
         Request::Budgets => "budgets",
+        Request::Roster => "roster",
         Request::Collector => "collector",
         Request::Ping => "ping",
     }

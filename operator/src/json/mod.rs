@@ -9,6 +9,7 @@ mod event;
 mod history;
 mod outage;
 mod past;
+mod roster;
 mod status;
 
 pub use agent::agent;
@@ -19,6 +20,7 @@ pub use event::event;
 pub use history::{agent_history, fleet_history, rollup};
 pub use outage::outage;
 pub use past::{past, past_agent};
+pub use roster::roster;
 pub use status::{StatusDocument, status};
 
 use std::io::{self, Write};

@@ -21,6 +21,7 @@ mod notice;
 mod outage;
 mod part;
 mod past;
+mod roster;
 mod selector;
 mod timeline;
 
@@ -54,6 +55,7 @@ pub use notice::{
 };
 pub use outage::{NoteCommand, OUTAGES_MAX, Outage, OutageNote, OutageQuery};
 pub use past::{MomentInfo, PastAgent, PastFleet, PastGap, PastWork};
+pub use roster::{GroupReport, MISSING_MAX, MissingAgent, RosterReport};
 pub use selector::{
     AgentSelector, SelectionPreview, UnknownName, is_pattern, is_similar, selection_fingerprint,
 };
@@ -165,6 +167,8 @@ pub enum Request {
     Backup(BackupCommand),
     /// All budgets with what was spent of them ([`Reply::Budgets`]).
     Budgets,
+    /// Who is expected ([`Reply::Roster`]).
+    Roster,
     /// The collector's own status ([`Reply::Collector`]).
     Collector,
     /// Answered at once with [`Reply::Pong`].
@@ -244,6 +248,8 @@ pub enum Reply {
     Backup(BackupUpdate),
     /// To [`Request::Budgets`], in the order of the config file.
     Budgets { budgets: Vec<BudgetStatus> },
+    /// To [`Request::Roster`].
+    Roster(Box<RosterReport>),
     /// To [`Request::Collector`].
     Collector(Box<CollectorStatus>),
     /// To [`Request::Ping`].

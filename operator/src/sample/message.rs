@@ -235,6 +235,7 @@ pub(crate) fn requests() -> Vec<Request> {
         Request::IncidentContents(incident_query()),
         Request::IncidentFile(incident_query()),
         Request::Backup(BackupCommand { dir: "/srv/backup/1".into(), has_key: true }),
+        Request::Roster,
         Request::Collector,
         Request::Ping,
     ]
@@ -277,6 +278,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Outages { outages: outages(), next: Some(7) },
         Reply::AgentHistory(Box::new(agent_history())),
         Reply::FleetHistory(Box::new(fleet_history())),
+        Reply::Roster(Box::new(super::roster())),
         Reply::AgentHistory(Box::new(agent_charts(&chart_query()))),
         Reply::AgentNames { names: vec!["mail.7".into()], has_more: true },
         Reply::Past(past_fleet()),
