@@ -206,6 +206,7 @@ impl AlertEngine {
             watch.phase =
                 GroupPhase::Told { incident: id, well_since: None, fell_at: incident.opened };
         }
+        self.release_strays(world, now);
     }
 
     /// Holds the trouble of an agent back where enough others of its group run, or makes it part of the incident of

@@ -2,6 +2,7 @@
 //! replicas, and agents that were expected and never came.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use heartline_vocabulary::{
     AgentStatus, Identity, IncidentId, Reason, ScopeKind, SharedIdentity, State,
@@ -15,7 +16,6 @@ use super::routing::is_silenced;
 use super::scope::Scope;
 use crate::agent::Agent;
 use crate::time::MonoTime;
-use std::time::Duration;
 
 /// What there is too little of.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -294,6 +294,27 @@ fn without_its_rule_a_group_is_judged_as_any_other() {
 }
 
 #[test]
+fn without_its_rule_after_a_restart_a_group_is_judged_as_any_other() {
+    let mut world = fleet();
+    for agent in &MAIL[..3] {
+        world.lose(&[agent]);
+        world.run_s(120);
+    }
+    world.run_s(300);
+    assert_eq!(world.notices().len(), 1);
+    world.restart(chat_rules(), 60);
+    world.run_s(300);
+    let notices = world.notices();
+    assert!(notices[0].contains("resolved mail: 9 of 12 run"), "{notices:?}");
+    assert!(
+        notices.len() > 1 && notices[1..].iter().all(|it| it.contains("opened")),
+        "{notices:?}"
+    );
+    assert!(world.fleet.incidents().all(|it| it.scope.kind != ScopeKind::Replicas));
+    assert_eq!(world.fleet.incidents().map(|it| it.in_trouble).sum::<u32>(), 3);
+}
+
+#[test]
 fn a_silence_of_the_group_or_of_those_that_are_gone_keeps_it_quiet() {
     for glob in ["mail.*", "mail.01"] {
         let mut world = fleet();
