@@ -7,6 +7,8 @@ use std::time::Duration;
 use heartline_fleet::{AlertRules, FlappingRule, StormRule};
 use serde::{Deserialize, Serialize};
 
+use crate::expected::ExpectedSection;
+use crate::replicas::GroupSection;
 use crate::route::{ROUTES_MAX, RouteSection};
 use crate::secret::SecretError;
 use crate::sink::{SINKS_MAX, SinkConfig, SinkSection};
@@ -54,6 +56,8 @@ pub struct AlertsConfig {
     pub section: AlertsSection,
     pub routes: Vec<RouteSection>,
     pub windows: Vec<WindowSection>,
+    pub groups: Vec<GroupSection>,
+    pub expected: Vec<ExpectedSection>,
     /// Where alerts are sent to; [`AlertsConfig::read_sinks`] reads their secrets.
     pub sinks: Vec<SinkSection>,
 }
@@ -68,6 +72,12 @@ impl AlertsConfig {
         AlertRules {
             routes: self.routes.iter().filter_map(RouteSection::route).collect(),
             sinks: self.sinks.iter().map(traits).collect(),
+            groups: self
+                .groups
+                .iter()
+                .map(|it| (it.name.get_ref().0.0.as_str().into(), it.rule()))
+                .collect(),
+            expected: self.expected.iter().flat_map(ExpectedSection::agents).collect(),
             ..self.section.rules()
         }
     }
@@ -101,6 +111,8 @@ impl AlertsConfig {
         let bells = self.sinks.iter().filter(is_bell).map(|sink| &*sink.name.get_ref().0.0);
         let bells: BTreeSet<&str> = bells.collect();
         self.routes.iter().try_for_each(|route| route.check(&names, &bells, text))?;
+        GroupSection::check_all(&self.groups, text)?;
+        ExpectedSection::check_all(&self.expected, text)?;
         self.windows.iter().try_for_each(|window| window.check(text))
     }
 

@@ -111,6 +111,8 @@ impl Config {
             route: self.alerts.routes.clone(),
             window: self.alerts.windows.clone(),
             watchdog: self.watchdog.in_force(),
+            group: self.alerts.groups.clone(),
+            expected: self.alerts.expected.clone(),
             tui: None,
             keys: None,
         }

@@ -14,7 +14,9 @@ use toml::{Spanned, Table};
 use crate::alerts::{AlertsConfig, AlertsSection};
 use crate::budget::BudgetSection;
 use crate::config::{Config, Retention};
+use crate::expected::ExpectedSection;
 use crate::health::{AgentSection, HealthSection};
+use crate::replicas::GroupSection;
 use crate::route::RouteSection;
 use crate::sink::SinkSection;
 use crate::text::{ConfigError, ConfigText};
@@ -62,6 +64,10 @@ pub struct ConfigFile<T = Table, K = Table> {
     pub window: Vec<WindowSection>,
     #[serde(default, skip_serializing_if = "WatchdogSection::is_empty")]
     pub watchdog: WatchdogSection,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<GroupSection>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expected: Vec<ExpectedSection>,
     pub tui: Option<T>,
     pub keys: Option<K>,
 }
@@ -144,6 +150,8 @@ impl<T, K> ConfigFile<T, K> {
             section: self.alerts.in_force(),
             routes: self.route.clone(),
             windows: self.window.clone(),
+            groups: self.group.clone(),
+            expected: self.expected.clone(),
             sinks: self.sink.clone(),
         }
     }
@@ -363,6 +371,44 @@ mod tests {
                 "[[budget]]\nname = \"a\"\nmatch = \"*\"\ntasks = 1\nper = \"day\"\n\
                  [[budget]]\nname = \"a\"\nmatch = \"*\"\ntasks = 1\nper = \"day\"",
                 "line 7, column 8: expected another name than \"a\"",
+            ),
+            (
+                "[[group]]\nname = \"mail\"\nexpect = 12\nalert_below = 13",
+                "line 4, column 15: expected alert_below <= expect, found 13 and 12",
+            ),
+            (
+                "[[group]]\nname = \"mail\"\nexpect = 12\nalert_below = 0",
+                "line 4, column 15: invalid value: integer `0`, expected a number of agents from 1 to",
+            ),
+            (
+                "[[group]]\nname = \"\"\nexpect = 1\nalert_below = 1",
+                "line 2, column 8: invalid value: string \"\", expected the name of a group",
+            ),
+            (
+                "[[group]]\nname = \"mail\"\nexpect = 1\nalert_below = 1\nwithin = \"5m\"",
+                "line 5, column 1: unknown field `within`, expected one of `name`",
+            ),
+            (
+                "[[group]]\nname = \"mail\"\nexpect = 1",
+                "line 1, column 1: missing field `alert_below`",
+            ),
+            (
+                "[[group]]\nname = \"mail\"\nexpect = 1\nalert_below = 1\n\
+                 [[group]]\nname = \"mail\"\nexpect = 2\nalert_below = 1",
+                "line 6, column 8: there is another table [[group]] with the name \"mail\"",
+            ),
+            ("[[expected]]\nagents = []", "line 2, column 10: expected agent ids, found none"),
+            (
+                "[[expected]]\nagents = [\"a\", \"B\"]",
+                "line 2, column 16: \"B\" is no agent id: byte 1 of the agent id (0x42) is not one of",
+            ),
+            (
+                "[[expected]]\nagents = [\"a.{1..3}\"]\n[[expected]]\nagents = [\"a.2\"]",
+                "line 4, column 11: a.2 is expected already",
+            ),
+            (
+                "[[expected]]\nagents = [\"a\"]\nwithin = \"1s\"",
+                "line 3, column 10: invalid value: string \"1s\", expected a duration",
             ),
             (
                 "[access]\nview = []\ncontrol = [\"ann\", \"@\"]",

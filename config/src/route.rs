@@ -52,11 +52,12 @@ pub enum AlertState {
 }
 
 impl StringSetting for AlertState {
-    const EXPECTED: &'static str =
-        "degraded, unreachable, a reason such as \"stalled\", \"late\" or \"crashed\", or budget";
+    const EXPECTED: &'static str = "degraded, unreachable, unknown (an agent that is expected and never came), a reason \
+         such as \"stalled\", \"late\" or \"crashed\", or budget";
 
     fn parse(text: &str) -> Option<Self> {
-        let is_trouble = |state: &State| matches!(state, State::Degraded | State::Unreachable);
+        let is_trouble =
+            |state: &State| matches!(state, State::Degraded | State::Unreachable | State::Unknown);
         let is_command = |reason: &Reason| {
             matches!(reason, Reason::Operator | Reason::Policy | Reason::Shutdown)
         };

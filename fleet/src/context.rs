@@ -136,6 +136,7 @@ impl AgentMut<'_> {
         let from = std::mem::replace(&mut self.agent.status, to);
         self.context.state_counts.remove(from);
         self.context.state_counts.add(to);
+        self.context.population.take_status(self.agent.identity.as_ref(), from, to);
         let restored = self.agent.restored.take().map(|restored| *restored);
         match restored {
             // As it was when the last collector ended: nothing has happened to the agent.

@@ -99,8 +99,9 @@ impl Fleet {
         }
         self.context.flooding.remove(&index);
         let is_stored = agent.is_stored;
-        self.context.population.update(index, agent.identity(), None);
-        self.context.alert_events.push(AlertEvent::Forgotten { index, id, at });
+        self.context.population.update((index, agent.status), agent.identity(), None);
+        let forgotten = AlertEvent::Forgotten { index, id, name: agent.name.clone(), at };
+        self.context.alert_events.push(forgotten);
         self.tombstones.insert(agent, at);
         if is_stored {
             self.context.persist(ControlDbRow::Forgotten { id, at, by: by.into() });

@@ -60,9 +60,10 @@ pub use agent::{Agent, CommandProgress};
 pub use agent_table::AgentIndex;
 pub use alert::{
     AgentFilter, AlertInput, AlertReplay, AlertRoute, AlertRules, CauseInterval, Escalation,
-    FlappingRule, Incident, IncidentAck, IncidentFacts, Member, MemberFacts, OutgoingNotice,
-    RecordedAgent, RecordedEvent, ReplaySetup, Scope, Silence, SinkDuty, SinkTraits, StateSet,
-    StormRule, Told,
+    ExpectedAgent, FlappingRule, GoneReplicas, Incident, IncidentAck, IncidentFacts, Member,
+    MemberFacts, NeverSeen, OutgoingNotice, RecordedAgent, RecordedEvent, ReplaySetup,
+    ReplicaGroup, ReplicaRule, ReplicaShortage, Scope, Shortage, Silence, SinkDuty, SinkTraits,
+    StateSet, StormRule, Told,
 };
 pub use budget_event::{BudgetEffect, BudgetEvent};
 pub use budget_rule::{

@@ -308,7 +308,8 @@ impl AgentMut<'_> {
                 }
                 let before = agent.identity.replace(identity);
                 let after = agent.identity.as_ref();
-                self.context.population.update(self.index, before.as_ref(), after);
+                let now_is = (self.index, agent.status);
+                self.context.population.update(now_is, before.as_ref(), after);
                 profile_changed = true;
                 // Its group may be another one.
                 self.update_accounts();

@@ -55,7 +55,7 @@ impl Fleet {
         self.next_row_id = self.next_row_id.max(AgentRowId(restored.id.0 + 1));
         let index = self.agents.insert(agent);
         let identity = self.agents.get(index).and_then(|agent| agent.identity());
-        self.context.population.update(index, None, identity);
+        self.context.population.update((index, AgentStatus::UNKNOWN), None, identity);
         self.context.state_counts.add(AgentStatus::UNKNOWN);
     }
 

@@ -1,7 +1,8 @@
 //! Notices for tests.
 
 use heartline_operator::message::{
-    Acknowledgement, Incident, IncidentMember, IncidentScope, MemberCounts, Notice,
+    Acknowledgement, Incident, IncidentMember, IncidentScope, MemberCounts, NeverSeen, Notice,
+    ReplicaShortage, Shortage,
 };
 use heartline_vocabulary::{
     AgentStatus, IncidentId, NoticeId, NoticeKind, Reason, ScopeKind, Severity,
@@ -66,13 +67,22 @@ pub fn incident(scope: ScopeKind) -> Incident {
         ScopeKind::Fleet | ScopeKind::Collector => "",
         ScopeKind::Sink => "ops-chat",
         ScopeKind::Budget => "mail-day of mail.7",
+        ScopeKind::Replicas => "mail",
+        ScopeKind::Expected => "mail.3",
     };
     let count = match scope {
         ScopeKind::Agent => 1,
-        ScopeKind::Sink | ScopeKind::Budget => 0,
+        ScopeKind::Sink | ScopeKind::Budget | ScopeKind::Expected => 0,
+        ScopeKind::Replicas => 2,
         _ => 5,
     };
     let members: Vec<_> = (0..count).map(|at| member(7 + at)).collect();
+    let shortage = shortage(scope);
+    let (total, in_trouble, of) = match shortage {
+        None => (count, count, 12),
+        Some(Shortage::Replicas(_)) => (12, 3, 12),
+        Some(Shortage::NeverSeen(_)) => (1, 1, 1),
+    };
     Incident {
         id: IncidentId(1_795_750_000),
         scope: IncidentScope { kind: scope, name: name.to_owned() },
@@ -83,15 +93,16 @@ pub fn incident(scope: ScopeKind) -> Incident {
         cause_from_ms: BEGIN_MS - 300_000,
         cause_to_ms: BEGIN_MS - 270_000,
         counts: MemberCounts {
-            total: count,
-            in_trouble: count,
+            total,
+            in_trouble,
             affected: if scope == ScopeKind::Dependency { 4 } else { 0 },
-            of: 12,
+            of,
         },
         members,
         acknowledged: None,
         outages: 0,
         merged_into: None,
+        shortage,
         remark: match scope {
             ScopeKind::Sink => Some("HTTP 404: no_service".to_owned()),
             ScopeKind::Budget => Some(
@@ -100,6 +111,24 @@ pub fn incident(scope: ScopeKind) -> Incident {
             ),
             _ => None,
         },
+    }
+}
+
+fn shortage(scope: ScopeKind) -> Option<Shortage> {
+    match scope {
+        ScopeKind::Replicas => Some(Shortage::Replicas(ReplicaShortage {
+            running: 9,
+            expect: 12,
+            alert_below: 10,
+            lost: 2,
+            killed: 1,
+            ..ReplicaShortage::default()
+        })),
+        ScopeKind::Expected => Some(Shortage::NeverSeen(NeverSeen {
+            agents: vec!["mail.3".to_owned()],
+            since_ms: BEGIN_MS - 300_000,
+        })),
+        _ => None,
     }
 }
 
@@ -128,6 +157,14 @@ fn member(number: u32) -> IncidentMember {
 fn end(incident: &mut Incident) {
     incident.ended_ms = Some(NOW_MS);
     incident.counts.in_trouble = 0;
+    match &mut incident.shortage {
+        Some(Shortage::Replicas(it)) => {
+            *it = ReplicaShortage { running: 11, lost: 0, ..*it };
+            incident.counts.in_trouble = 1;
+        }
+        Some(Shortage::NeverSeen(it)) => it.agents.clear(),
+        None => {}
+    }
     for (member, lasted_ms) in incident.members.iter_mut().zip((1..).map(|it| it * 60_000)) {
         member.status = AgentStatus::HEALTHY;
         member.lasted_ms = Some(lasted_ms);

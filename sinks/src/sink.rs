@@ -1,5 +1,7 @@
 //! A sink: a place that takes messages, with what is needed to speak to it.
 
+use std::sync::Arc;
+
 use heartline_config::{Secret, SinkConfig, SinkTarget};
 use heartline_operator::message::{Acknowledgement, Incident, Notice};
 use heartline_vocabulary::{IncidentId, NoticeId, NoticeKind};

@@ -1,9 +1,9 @@
 //! An incident shown whole, as lines: what and why, its members, who was told, and how far that has come.
 
 use heartline_operator::message::{
-    AgentEntry, DeliveryReport, Incident, IncidentMember, IncidentReport, NoticeReport,
+    AgentEntry, DeliveryReport, Incident, IncidentMember, IncidentReport, NoticeReport, Shortage,
 };
-use heartline_operator::text::{incident_scope, status_text};
+use heartline_operator::text::{incident_scope, incident_what, notice};
 use heartline_vocabulary::{DeliveryState, ScopeKind};
 
 use crate::commands::AppCommand;
@@ -35,11 +35,10 @@ impl IncidentLine {
 
 /// Returns an incident in one line: `host m3: unreachable (silent)`.
 pub(crate) fn headline(incident: &Incident) -> String {
-    let scope = incident_scope(&incident.scope);
     match incident.scope.kind {
         // What is wrong with a sink is in the remark.
-        ScopeKind::Sink => format!("{scope}: takes no notices"),
-        _ => format!("{scope}: {}", status_text(incident.worst)),
+        ScopeKind::Sink => format!("{}: takes no notices", incident_scope(&incident.scope)),
+        _ => incident_what(incident),
     }
 }
 
@@ -91,7 +90,9 @@ pub(crate) fn incident_lines(state: &AppState, report: &IncidentReport) -> Vec<I
         ),
     };
     field(&mut all, "since", StyleRole::Text, &since, columns);
-    if incident.scope.kind != ScopeKind::Sink {
+    if let Some(shortage) = &incident.shortage {
+        field(&mut all, "why", StyleRole::Text, &shortage_text(state, shortage), columns);
+    } else if !matches!(incident.scope.kind, ScopeKind::Sink | ScopeKind::Budget) {
         let cause = format!(
             "the cause lies between {} and {}",
             time(incident.cause_from_ms),
@@ -128,6 +129,18 @@ fn field(all: &mut Vec<IncidentLine>, heading: &str, role: StyleRole, text: &str
         let pieces = [(StyleRole::Title, format!("{heading:HEADING$}")), (role, line)];
         all.push(IncidentLine::new(pieces));
         heading = "";
+    }
+}
+
+/// Returns where the replicas are that a group lacks, or who has never been seen.
+fn shortage_text(state: &AppState, shortage: &Shortage) -> String {
+    match shortage {
+        Shortage::Replicas(it) => notice::gone(it),
+        Shortage::NeverSeen(it) => format!(
+            "{}: expected, and never a beat since {}",
+            it.agents.join(", "),
+            zoned_time(state, it.since_ms)
+        ),
     }
 }
 

@@ -102,6 +102,10 @@ named! {
         Sink = "sink",
         /// A budget that has reached a level.
         Budget = "budget",
+        /// A group that has too few replicas which run.
+        Replicas = "replicas",
+        /// Agents that were expected and have never been seen.
+        Expected = "expected",
     }
 }
 

@@ -93,6 +93,14 @@ pub(crate) struct BudgetsArgs {
     pub(crate) json: bool,
 }
 
+/// `roster`
+#[derive(Args, Debug)]
+pub(crate) struct RosterArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// What stands below the flags of commands that take times.
 const TIMES: &str = "\
 Times: 2h (that long ago; units ms, s, m, h, d, w), 14:05 or 14:05:30 (the latest past one), today,

@@ -25,8 +25,8 @@ pub(crate) use alert::{
 pub(crate) use backup::BackupArgs;
 pub(crate) use export::{ExportArgs, ExportFormat, ExportTable};
 pub(crate) use fleet::{
-    AgentArgs, BudgetsArgs, COLLECTOR, CollectorArgs, EventsArgs, HistoryArgs, OutagesArgs, Screen,
-    SnapshotArgs, StatusArgs, TuiArgs, WatchArgs,
+    AgentArgs, BudgetsArgs, COLLECTOR, CollectorArgs, EventsArgs, HistoryArgs, OutagesArgs,
+    RosterArgs, Screen, SnapshotArgs, StatusArgs, TuiArgs, WatchArgs,
 };
 pub(crate) use note::{AckArgs, NoteArgs, OutageNumber};
 pub(crate) use run::{OnExit, RunArgs};
@@ -169,6 +169,10 @@ pub(crate) enum Command {
     Budgets(BudgetsArgs),
     /// How the collector itself does: doubts, queues, losses, ticks, commits, disk, and who watches it
     Collector(CollectorArgs),
+    /// Who is expected: groups of which so many agents must run, and agents that must have come
+    ///
+    /// They are tables [[group]] and [[expected]] of the collector's config file.
+    Roster(RosterArgs),
     /// Remove retired agents from the fleet; their history stays
     Forget(ForgetArgs),
     /// Copy the collector's databases while they are in use

@@ -18,6 +18,7 @@ mod note;
 mod outages;
 mod past;
 mod past_agent;
+mod roster;
 mod run;
 mod snapshot;
 mod status;
@@ -150,6 +151,7 @@ async fn without_filter(
         Command::Token(args) => token::run(args, settings, console).await,
         Command::Budgets(args) => budgets::run(&args, settings, console).await,
         Command::Collector(args) => collector::run(&args, settings, console).await,
+        Command::Roster(args) => roster::run(&args, settings, console).await,
         Command::Backup(args) => backup::run(&args, settings, console).await,
         Command::Doctor(args) => crate::doctor::run(&args, settings, console).await,
         #[cfg(feature = "demo")]

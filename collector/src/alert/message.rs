@@ -1,10 +1,12 @@
 //! Incidents and notices of the core as messages, with wall-clock times.
 
 use heartline_fleet::{
-    Incident as CoreIncident, IncidentFacts, MemberFacts, OutgoingNotice, Scope,
+    GoneReplicas, Incident as CoreIncident, IncidentFacts, MemberFacts, OutgoingNotice, Scope,
+    Shortage as CoreShortage,
 };
 use heartline_operator::message::{
-    Acknowledgement, Incident, IncidentMember, IncidentScope, MemberCounts, Notice,
+    Acknowledgement, Incident, IncidentMember, IncidentScope, MemberCounts, NOTICE_MEMBERS_MAX,
+    NeverSeen, Notice, ReplicaShortage, Shortage,
 };
 
 use crate::clock::WallClockAnchor;
@@ -24,12 +26,17 @@ pub(crate) fn notice_message(notice: &OutgoingNotice, anchor: WallClockAnchor) -
 pub(crate) fn facts_message(facts: &IncidentFacts, anchor: WallClockAnchor) -> Incident {
     let counts = MemberCounts {
         total: facts.total,
-        in_trouble: facts.incident.in_trouble,
+        in_trouble: facts.incident.extent(),
         affected: facts.affected,
         of: facts.of,
     };
     let members = facts.members.iter().map(|member| member_message(member, anchor)).collect();
-    Incident { members, ..incident_message(&facts.incident, counts, anchor) }
+    let mut incident = incident_message(&facts.incident, counts, anchor);
+    if let Some(Shortage::Replicas(shortage)) = &mut incident.shortage {
+        let GoneReplicas { lost, killed, stopped, unknown } = facts.gone;
+        *shortage = ReplicaShortage { lost, killed, stopped, unknown, ..*shortage };
+    }
+    Incident { members, ..incident }
 }
 
 /// Returns an incident without its members.
@@ -56,7 +63,24 @@ pub(crate) fn incident_message(
             .map(|ack| Acknowledgement { by: ack.by.to_string(), at_ms: anchor.wall_ms(ack.at) }),
         outages: incident.flapping.unwrap_or(0),
         merged_into: incident.merged_into,
+        shortage: incident.shortage.as_ref().map(|it| shortage_message(it, anchor)),
         remark: incident.remark.as_deref().map(str::to_owned),
+    }
+}
+
+fn shortage_message(shortage: &CoreShortage, anchor: WallClockAnchor) -> Shortage {
+    match shortage {
+        CoreShortage::Replicas(it) => Shortage::Replicas(ReplicaShortage {
+            running: it.running,
+            expect: it.expect,
+            alert_below: it.alert_below,
+            ..ReplicaShortage::default()
+        }),
+        CoreShortage::NeverSeen(it) => {
+            let agents = it.agents.iter().take(NOTICE_MEMBERS_MAX);
+            let agents = agents.map(|agent| agent.to_string()).collect();
+            Shortage::NeverSeen(NeverSeen { agents, since_ms: anchor.wall_ms(it.since) })
+        }
     }
 }
 

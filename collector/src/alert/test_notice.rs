@@ -20,6 +20,7 @@ pub(super) fn test_notice(sink: &str, now_ms: i64) -> Notice {
         acknowledged: None,
         outages: 0,
         merged_into: None,
+        shortage: None,
         remark: None,
     };
     let id = NoticeId { incident: id, number: 1 };

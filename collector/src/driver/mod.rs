@@ -15,6 +15,7 @@ mod health;
 mod losses;
 mod ping_schedule;
 mod request;
+mod roster;
 mod self_check;
 mod sign;
 mod status;
@@ -345,6 +346,9 @@ impl Driver {
             DriverRequest::SetBudgets { settings, setup } => self.set_budgets(settings, setup, now),
             DriverRequest::Budgets(reply_to) => {
                 let _ = reply_to.send(budgets::statuses(&self.fleet));
+            }
+            DriverRequest::Roster(reply_to) => {
+                let _ = reply_to.send(roster::report(&self.fleet, self.anchor));
             }
             DriverRequest::End => self.ending = true,
         }

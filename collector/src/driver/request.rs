@@ -9,7 +9,7 @@ use heartline_config::BudgetSetting;
 use heartline_fleet::{AlertInput, BudgetSetup, CommandRequest, HealthRules, LatencyLimits};
 use heartline_operator::message::{
     AgentDetail, AgentEntry, BudgetStatus, CollectorHealth, CollectorStatus, CommandOutcome,
-    ErrorCode, FleetDelta,
+    ErrorCode, FleetDelta, RosterReport,
 };
 use heartline_sinks::{Pinger, WorkerPulse};
 use heartline_vocabulary::{ForgetRefusal, IncidentId};
@@ -75,6 +75,8 @@ pub enum DriverRequest {
     },
     /// All budgets with what was spent of them.
     Budgets(ReplyTo<Vec<BudgetStatus>>),
+    /// Who is expected.
+    Roster(ReplyTo<RosterReport>),
     /// Judge by other rules from now on.
     Rules(HealthRules),
     /// What alerts go by from now on.

@@ -9,6 +9,7 @@ use heartline_operator::message::{AlertSummary, CollectorStatus};
 use heartline_vocabulary::ScopeKind;
 
 use super::Driver;
+use super::roster::missing_banner;
 use crate::serve::ConnectionCounterCells;
 
 /// Facts about the collector itself.
@@ -165,6 +166,7 @@ impl Driver {
             self.flooding_banner(now),
             self.unshared_banner(),
             self.unmatched_budgets_banner(),
+            missing_banner(&self.fleet, self.anchor),
         ];
         let limits = limits.into_iter().flatten().chain(self.report_banners(now));
         CollectorStatus {

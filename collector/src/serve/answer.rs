@@ -92,6 +92,10 @@ async fn reply(
                 context.driver.request(DriverRequest::Budgets).await.ok_or_else(ending)?;
             Ok(Reply::Budgets { budgets })
         }
+        Request::Roster => {
+            let roster = context.driver.request(DriverRequest::Roster).await.ok_or_else(ending)?;
+            Ok(Reply::Roster(Box::new(roster)))
+        }
         Request::Agent { agent } => agent_detail(agent, context).await,
         Request::Events(query) => events(query, context).await,
         request @ (Request::Outages(_)

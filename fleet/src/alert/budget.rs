@@ -32,7 +32,7 @@ impl AlertEvent {
         match self {
             Self::Transition { from, .. } => from.reason == Some(Reason::Policy),
             Self::Forgotten { .. } | Self::BudgetsBegun => true,
-            Self::BudgetReached { .. } => false,
+            Self::BudgetReached { .. } | Self::Regrouped => false,
         }
     }
 }
@@ -97,7 +97,7 @@ impl AlertEngine {
                 break;
             }
             if let Some(agent) = world.agents.get(index)
-                && !is_silenced(silences, world, index, agent.status)
+                && !is_silenced(silences, agent, agent.status)
             {
                 let (name, identity) = (agent.name(), agent.identity());
                 routes.extend(self.rules.budget_routes_of(name, identity, agent.status));
@@ -111,8 +111,8 @@ impl AlertEngine {
         let mut agents = agents_of(scope, world).peekable();
         agents.peek().is_some()
             && agents.all(|index| {
-                let status = world.agents.get(index).map(|agent| agent.status);
-                status.is_some_and(|it| is_silenced(&self.silences, world, index, it))
+                let agent = world.agents.get(index);
+                agent.is_some_and(|it| is_silenced(&self.silences, it, it.status))
             })
     }
 

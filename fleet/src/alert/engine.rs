@@ -1,12 +1,15 @@
 //! The owner of all incidents.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use heartline_vocabulary::{AgentRowId, AgentStatus, IncidentId, NoticeKind, State};
+use heartline_vocabulary::{AgentRowId, AgentStatus, IncidentId, NoticeKind, ScopeKind, State};
 
 use super::cause_interval::CauseInterval;
 use super::incident::Incident;
 use super::penalty::Penalty;
+use super::replicas::GroupWatch;
+use super::roster::Roster;
 use super::rules::{AlertRules, Silence, is_trouble};
 use super::scope::Scope;
 use super::storm::Storm;
@@ -24,6 +27,11 @@ pub(crate) struct AlertEngine {
     pub(super) troubles: BTreeMap<AgentIndex, Trouble>,
     /// Those that are in no incident yet.
     pub(super) undecided: BTreeSet<AgentIndex>,
+    /// Those of which nobody is told while enough others of their group run.
+    pub(super) held_back: BTreeSet<AgentIndex>,
+    /// Groups whose replicas are counted.
+    pub(super) groups: BTreeMap<Arc<str>, GroupWatch>,
+    pub(super) roster: Roster,
     /// Those that are well, by the time at which that has lasted.
     recovering: BTreeSet<(MonoTime, AgentIndex)>,
     pub(super) incidents: BTreeMap<IncidentId, Incident>,
@@ -56,12 +64,17 @@ impl AlertEngine {
         let mut budgets_change = false;
         for event in events {
             budgets_change |= event.can_end_budget_incidents();
+            self.take_in_arrival(&event, world, now);
             match event {
                 AlertEvent::Transition { index, from, to, at } if is_trouble(to) => {
                     self.on_trouble(world, index, (from, to), at, now);
                 }
                 AlertEvent::Transition { index, to, at, .. } => self.on_well(index, to, at),
-                AlertEvent::Forgotten { index, id, at } => self.on_forgotten(index, id, at),
+                AlertEvent::Forgotten { index, id, name, at } => {
+                    self.on_forgotten(index, id, at);
+                    self.expect_again(name, world, now);
+                }
+                AlertEvent::Regrouped => self.release_strays(world, now),
                 AlertEvent::BudgetReached { event, index } => {
                     self.on_budget(&event, index, world, now);
                 }
@@ -74,7 +87,19 @@ impl AlertEngine {
         self.end_recoveries(now);
         self.expire_silences(world, now);
         self.decide(world, now);
+        self.judge_groups(world, now);
+        self.judge_roster(world, now);
         self.tell_due(world, now);
+    }
+
+    /// Takes in that an agent is there that was waited for.
+    fn take_in_arrival(&mut self, event: &AlertEvent, world: &World<'_>, now: MonoTime) {
+        if let AlertEvent::Transition { index, from, .. } = event
+            && from.state == State::Unknown
+            && let Some(agent) = world.agents.get(*index)
+        {
+            self.stop_waiting(agent.name(), now);
+        }
     }
 
     /// Returns when to call [`Self::handle`] again at the latest. Every beat asks.
@@ -88,7 +113,8 @@ impl AlertEngine {
         let recovery = self.recovering.first().map(|&(at, _)| at);
         let storm = self.storms.values().filter_map(|storm| storm.due).min();
         let silence = self.silences.iter().map(|silence| silence.until).min();
-        let all = [due, recovery, storm, silence, self.decide_at];
+        let group = self.groups.values().map(|group| group.due).min();
+        let all = [due, recovery, storm, silence, self.decide_at, group, Some(self.roster.due)];
         self.timeout = all.into_iter().flatten().min();
     }
 
@@ -123,9 +149,12 @@ impl AlertEngine {
                 trouble.since = at;
                 has_fallen = true;
             }
-            if let Some(id) = trouble.incident {
-                let since = trouble.since;
-                self.update_member(world, id, index, (to, since), now);
+            match trouble.incident {
+                Some(id) => {
+                    let since = trouble.since;
+                    self.update_member(world, id, index, (to, since), now);
+                }
+                None => self.decide_anew(index, now),
             }
         } else if self.rules.is_alert(agent.name(), agent.identity(), to) {
             self.begin_trouble(world, index, (to, at), now);
@@ -174,7 +203,9 @@ impl AlertEngine {
         let has_begun = penalty.fall(rule, at);
         let Some(id) = trouble.incident.filter(|_| penalty.is_flapping) else { return };
         let outages = penalty.outages;
-        if let Some(incident) = self.incidents.get_mut(&id) {
+        let incident = self.incidents.get_mut(&id);
+        // A group flaps by itself.
+        if let Some(incident) = incident.filter(|it| it.scope.kind != ScopeKind::Replicas) {
             if incident.flapping.is_none() && has_begun {
                 incident.news = Some(NoticeKind::Flapping);
             }
@@ -195,6 +226,7 @@ impl AlertEngine {
             // It was over before anybody could have been told.
             self.troubles.remove(&index);
             self.undecided.remove(&index);
+            self.held_back.remove(&index);
         } else {
             let flapping = self.penalties.get(&trouble.id).filter(|penalty| penalty.is_flapping);
             let hold = at + self.rules.recovery_hold;
@@ -225,6 +257,7 @@ impl AlertEngine {
     pub(super) fn end_trouble(&mut self, index: AgentIndex, at: MonoTime) {
         let Some(trouble) = self.troubles.remove(&index) else { return };
         self.undecided.remove(&index);
+        self.held_back.remove(&index);
         if let Some(recovery) = trouble.recovery {
             self.recovering.remove(&(recovery.until, index));
         }

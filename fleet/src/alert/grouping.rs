@@ -3,15 +3,16 @@
 //! For each agent whose trouble is in no incident, in this order:
 //! 1. **What it needs is in trouble**: it is a member of that incident, as affected.
 //! 2. **An incident of a scope of its is going on**, and the causes overlap: it is a member.
-//! 3. **Others may share its fate**: while agents of its scopes are overdue and not judged yet, it waits, at most
+//! 3. **Enough replicas of its group run**: it is held back (`replicas.rs`), and counts as evidence alone.
+//! 4. **Others may share its fate**: while agents of its scopes are overdue and not judged yet, it waits, at most
 //!    `group_hold_max`. So does what its work tells of it, while so many of a host, group or dependency have bad tasks
 //!    as well (*suspects*) that it could not be chance.
-//! 4. **Its scopes are asked from the narrowest to the widest**: of all trouble with an overlapping cause that is in
+//! 5. **Its scopes are asked from the narrowest to the widest**: of all trouble with an overlapping cause that is in
 //!    no incident of a scope, the narrowest scope that has too many for chance (`scope.rs`) and explains 80 % makes the
 //!    incident; where none explains so many, the narrowest that has too many. Suspects count, and are no members.
 //!    Incidents of single agents become part of it.
-//! 5. Where that would be most of the fleet, the collector doubts itself.
-//! 6. Otherwise it is an incident of its own.
+//! 6. Where that would be most of the fleet, the collector doubts itself.
+//! 7. Otherwise it is an incident of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -49,8 +50,10 @@ impl AlertEngine {
             self.join(world, index, now);
         }
         for index in self.undecided.clone() {
-            if self.undecided.contains(&index) && self.is_decidable(world, index, &mut overdue, now)
-            {
+            if !self.undecided.contains(&index) || self.hold_back(world, index, now) {
+                continue;
+            }
+            if self.is_decidable(world, index, &mut overdue, now) {
                 self.form(world, index, now);
                 self.adopt_dependants(world, index, now);
             }
@@ -94,7 +97,7 @@ impl AlertEngine {
         })
     }
 
-    /// Returns whether nothing is left to be waited for (rule 3). What was restored waits for its judgement.
+    /// Returns whether nothing is left to be waited for (rule 4). What was restored waits for its judgement.
     fn is_decidable(
         &self,
         world: &World<'_>,
@@ -176,31 +179,18 @@ impl AlertEngine {
         world.context.population.of(scope).take(LOOKED_AT_MAX).any(is_overdue)
     }
 
-    /// Makes the incident of an agent's trouble (rules 4 to 6).
-    fn form(&mut self, world: &World<'_>, index: AgentIndex, now: MonoTime) {
+    /// Makes the incident of an agent's trouble (rules 5 to 7).
+    pub(super) fn form(&mut self, world: &World<'_>, index: AgentIndex, now: MonoTime) {
         let Some((agent, trouble)) = self.find(world, index) else { return };
         let alike = self.alike(world, trouble.interval);
-        let mut hit: BTreeSet<AgentIndex> = alike.iter().copied().collect();
-        if let Some(reason) = trouble.status.reason {
-            for scope in Scope::shared_by(agent) {
-                hit.extend(self.suspects(world, &scope, reason));
-            }
-        }
-        let scope = choose(world, agent, &hit);
+        let scope = self.scope_of(world, agent, &alike, trouble.status.reason);
         let members: Vec<AgentIndex> = match &scope {
+            Some(Scope { kind: ScopeKind::Collector, .. }) => alike,
             Some(scope) => alike.into_iter().filter(|&it| world.is_in(it, scope)).collect(),
             None => vec![index],
         };
-        let scope = match scope {
-            Some(scope) if scope.kind == ScopeKind::Fleet => {
-                let hit = u32::try_from(members.len()).unwrap_or(u32::MAX);
-                let is_doubtful = is_doubtful(hit, world.count(&scope));
-                let kind = if is_doubtful { ScopeKind::Collector } else { ScopeKind::Fleet };
-                Scope { kind, ..scope }
-            }
-            Some(scope) => scope,
-            None => Scope { kind: ScopeKind::Agent, name: agent.name().into() },
-        };
+        let alone = || Scope { kind: ScopeKind::Agent, name: agent.name().into() };
+        let scope = scope.unwrap_or_else(alone);
         let singles: BTreeSet<IncidentId> =
             members.iter().filter_map(|it| self.troubles.get(it)?.incident).collect();
         let id = match singles.first() {
@@ -221,6 +211,27 @@ impl AlertEngine {
         for merged in singles.into_iter().filter(|&it| it != id) {
             self.merge(merged, id, now);
         }
+    }
+
+    /// Returns the scope of an agent in trouble for `reason` that explains why all of `alike` are, and those that may soon
+    /// be; `None`: chance does.
+    pub(super) fn scope_of(
+        &self,
+        world: &World<'_>,
+        agent: &Agent,
+        alike: &[AgentIndex],
+        reason: Option<Reason>,
+    ) -> Option<Scope> {
+        let mut hit: BTreeSet<AgentIndex> = alike.iter().copied().collect();
+        if let Some(reason) = reason {
+            for scope in Scope::shared_by(agent) {
+                hit.extend(self.suspects(world, &scope, reason));
+            }
+        }
+        let scope = choose(world, agent, &hit)?;
+        let hit = u32::try_from(alike.len()).unwrap_or(u32::MAX);
+        let is_doubt = scope.kind == ScopeKind::Fleet && is_doubtful(hit, world.count(&scope));
+        Some(if is_doubt { Scope { kind: ScopeKind::Collector, ..scope } } else { scope })
     }
 
     /// Makes those that need an agent members of its incident, where they fell into trouble with it or after it, and
@@ -244,7 +255,7 @@ impl AlertEngine {
     }
 
     /// Returns all agents in trouble with an overlapping cause that are in no incident of a scope.
-    fn alike(&self, world: &World<'_>, interval: CauseInterval) -> Vec<AgentIndex> {
+    pub(super) fn alike(&self, world: &World<'_>, interval: CauseInterval) -> Vec<AgentIndex> {
         let is_free = |trouble: &Trouble| trouble.incident.is_none_or(|id| self.is_single(id));
         let is_judged = |index: AgentIndex| {
             world.agents.get(index).is_some_and(|agent| agent.restored.is_none())
@@ -262,7 +273,11 @@ impl AlertEngine {
         self.incidents.get(&id).is_some_and(|it| it.scope.kind == ScopeKind::Agent)
     }
 
-    fn find<'a>(&self, world: &World<'a>, index: AgentIndex) -> Option<(&'a Agent, Trouble)> {
+    pub(super) fn find<'a>(
+        &self,
+        world: &World<'a>,
+        index: AgentIndex,
+    ) -> Option<(&'a Agent, Trouble)> {
         Some((world.agents.get(index)?, *self.troubles.get(&index)?))
     }
 
@@ -286,7 +301,7 @@ impl AlertEngine {
     }
 
     /// Makes an agent in trouble a member of an incident.
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         world: &World<'_>,
         id: IncidentId,
@@ -306,12 +321,15 @@ impl AlertEngine {
             left: None,
             is_affected,
         };
-        incident.admit(trouble.id, member, (!is_affected).then_some(trouble.interval));
-        if let Some(penalty) = self.penalties.get(&trouble.id).filter(|it| it.is_flapping) {
+        let interval = (role == MemberRole::Own).then_some(trouble.interval);
+        incident.admit(trouble.id, member, interval);
+        let penalty = self.penalties.get(&trouble.id).filter(|it| it.is_flapping);
+        if let Some(penalty) = penalty.filter(|_| role != MemberRole::Replica) {
             incident.flapping = Some(penalty.outages);
         }
         let status = trouble.status;
         self.undecided.remove(&index);
+        self.held_back.remove(&index);
         self.route_member(world, id, index, status);
         self.look_at(id, now);
     }
@@ -328,9 +346,11 @@ impl AlertEngine {
 
 /// Why an agent is a member of an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum MemberRole {
+pub(super) enum MemberRole {
     /// It has the cause in common.
     Own,
+    /// Its group has too few replicas, whatever the cause of each is.
+    Replica,
     /// It needs what is in trouble.
     Affected,
 }

@@ -6,6 +6,7 @@ use heartline_vocabulary::{AgentRowId, AgentStatus, IncidentId, NoticeKind, Seve
 
 use super::cause_interval::CauseInterval;
 use super::scope::Scope;
+use super::shortage::Shortage;
 use crate::agent_table::AgentIndex;
 use crate::time::MonoTime;
 
@@ -33,6 +34,8 @@ pub struct Incident {
     pub merged_into: Option<IncidentId>,
     /// Of an incident that flaps: how often its agent fell into trouble since it was last at rest.
     pub flapping: Option<u32>,
+    /// What there is too little of, where it is not about the trouble of its members.
+    pub shortage: Option<Shortage>,
     /// What is wrong with a sink, or what was used of a budget.
     pub remark: Option<Box<str>>,
     /// Routes that a member has taken.
@@ -67,7 +70,7 @@ pub struct Told {
     pub first: MonoTime,
     /// Time of the newest.
     pub last: MonoTime,
-    /// Members in trouble as of then.
+    /// [`Incident::extent`] as of then.
     pub in_trouble: u32,
     /// The worst as of then.
     pub worst: AgentStatus,
@@ -108,6 +111,7 @@ impl Incident {
             acknowledged: None,
             merged_into: None,
             flapping: None,
+            shortage: None,
             remark: None,
             routes: BTreeSet::new(),
             news: None,
@@ -145,7 +149,9 @@ impl Incident {
         interval: Option<CauseInterval>,
     ) {
         self.interval = interval.map_or(self.interval, |it| self.interval.narrowed(it));
-        self.opened = self.opened.min(member.since);
+        if self.shortage.is_none() {
+            self.opened = self.opened.min(member.since);
+        }
         let before = self.members.insert(id, member);
         if before.is_none_or(|before| before.left.is_some()) {
             self.in_trouble += 1;
@@ -162,7 +168,7 @@ impl Incident {
         self.severity = self.severity.max(Severity::of(status));
     }
 
-    /// Lets a member go that is well again, or gone; ends with the last one.
+    /// Lets a member go that is well again, or gone; ends with the last one, unless it is about a shortage.
     pub(crate) fn release(&mut self, id: AgentRowId, at: MonoTime) {
         let Some(member) = self.members.get_mut(&id).filter(|member| member.left.is_none()) else {
             return;
@@ -170,7 +176,7 @@ impl Incident {
         member.left = Some(at.max(member.joined));
         self.in_trouble -= 1;
         self.is_dirty = true;
-        if self.in_trouble == 0 {
+        if self.in_trouble == 0 && self.shortage.is_none() {
             let last = self.members.values().filter_map(|member| member.left).max();
             self.ended = Some(last.unwrap_or(at));
         }
@@ -185,6 +191,7 @@ impl Incident {
             id: self.id,
             scope: self.scope.clone(),
             acknowledged: self.acknowledged.clone(),
+            shortage: self.shortage.clone(),
             remark: self.remark.clone(),
             ..*self
         }

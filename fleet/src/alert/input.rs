@@ -2,13 +2,13 @@
 
 use heartline_vocabulary::{AgentStatus, IncidentId, ScopeKind};
 
-use super::World;
 use super::cause_interval::CauseInterval;
 use super::engine::AlertEngine;
 use super::incident::{Incident, IncidentAck};
 use super::notice::IncidentFacts;
 use super::rules::{AlertRules, Silence};
 use super::scope::Scope;
+use super::{AlertEvent, ExpectedAgent, ReplicaGroup, World};
 use crate::fleet::Fleet;
 use crate::output::Output;
 use crate::time::MonoTime;
@@ -49,12 +49,34 @@ impl Fleet {
         self.alerts.rules()
     }
 
+    /// Returns the agents that are expected and not there.
+    pub fn expected_agents(&self) -> impl Iterator<Item = ExpectedAgent<'_>> {
+        self.alerts.expected_agents()
+    }
+
+    /// Returns the groups whose replicas are counted, with how many agents of each run.
+    pub fn replica_groups(&self) -> impl Iterator<Item = ReplicaGroup<'_>> {
+        let groups = self.alerts.rules().groups.iter();
+        groups.map(|(name, &rule)| ReplicaGroup {
+            name,
+            rule,
+            running: self.context.population.tally(name).running,
+            incident: self.alerts.incident_of_group(name),
+        })
+    }
+
     pub(crate) fn on_alert_input(&mut self, input: AlertInput, now: MonoTime) {
+        if let AlertInput::Rules(rules) = &input {
+            let groups = rules.groups.keys().cloned();
+            self.context.population.watch(groups, &self.agents);
+        }
         let world = World { agents: &self.agents, context: &self.context };
         self.alerts.take_input(input, &world, now);
     }
 
     pub(crate) fn begin_alerts(&mut self, now: MonoTime) {
+        let groups = self.alerts.rules().groups.keys().cloned();
+        self.context.population.watch(groups, &self.agents);
         let world = World { agents: &self.agents, context: &self.context };
         self.alerts.begin(&world, now);
         self.alerts.update_timeout();
@@ -63,10 +85,15 @@ impl Fleet {
     /// Has alerts take in what the input has brought about, and what is due.
     pub(crate) fn run_alerts(&mut self, now: MonoTime) {
         let is_due = self.alerts.poll_timeout() <= now;
-        if (self.context.alert_events.is_empty() && !is_due) || !self.gap_detector.has_begun() {
+        let has_events = !self.context.alert_events.is_empty();
+        let has_counted = self.context.population.has_changed();
+        if (!has_events && !has_counted && !is_due) || !self.gap_detector.has_begun() {
             return;
         }
-        let events = std::mem::take(&mut self.context.alert_events);
+        let mut events = std::mem::take(&mut self.context.alert_events);
+        if self.context.population.take_changes().members {
+            events.push(AlertEvent::Regrouped);
+        }
         let world = World { agents: &self.agents, context: &self.context };
         self.alerts.handle(events, &world, now);
         self.alerts.update_timeout();
@@ -92,6 +119,8 @@ impl AlertEngine {
     fn set_rules(&mut self, rules: AlertRules, world: &World<'_>, now: MonoTime) {
         self.rules = rules;
         self.end_removed_sinks(now);
+        self.set_groups(world, now);
+        self.set_roster(world, now);
         self.take_in_trouble(world, now);
         self.reroute_all(world, now);
     }

@@ -6,6 +6,8 @@
 //!    *flapping* (`penalty.rs`), and is over when it has come to rest.
 //! 2. Trouble becomes part of an *incident*, or a new one (`grouping.rs`): agents belong together by the interval
 //!    in which the cause lies (`cause_interval.rs`) and by what they share (`scope.rs`).
+//!    Where enough other replicas of its group run, it is held back (`replicas.rs`). A group that has too few, and
+//!    an agent that never came (`roster.rs`), are incidents themselves (`shortage.rs`).
 //! 3. Sinks are told of an incident by the routes that its members take (`telling.rs`): at once or after the
 //!    route's hold, again where it becomes worse or larger, as reminders until somebody acknowledges it, and when
 //!    it is over. What is beyond the ceiling of a sink goes into a list (`storm.rs`, `digest.rs`).
@@ -27,10 +29,14 @@ mod notice;
 mod penalty;
 mod population;
 mod replay;
+mod replica_rule;
+mod replicas;
 mod restore;
+mod roster;
 mod routing;
 mod rules;
 mod scope;
+mod shortage;
 mod storm;
 mod telling;
 mod trouble;
@@ -50,11 +56,15 @@ pub use notice::{IncidentFacts, MemberFacts, OutgoingNotice};
 pub use penalty::FlappingRule;
 pub(crate) use population::Population;
 pub use replay::{AlertReplay, RecordedAgent, RecordedEvent, ReplaySetup};
+pub use replica_rule::ReplicaRule;
+pub use replicas::ReplicaGroup;
+pub use roster::ExpectedAgent;
 pub use routing::SinkDuty;
 pub use rules::{
     AgentFilter, AlertRoute, AlertRules, Escalation, Silence, SinkTraits, StateSet, StormRule,
 };
 pub use scope::Scope;
+pub use shortage::{GoneReplicas, NeverSeen, ReplicaShortage, Shortage};
 
 /// Something that happened to an agent, or with a budget.
 #[derive(Clone, Debug)]
@@ -62,7 +72,9 @@ pub(crate) enum AlertEvent {
     /// Its status changed.
     Transition { index: AgentIndex, from: AgentStatus, to: AgentStatus, at: MonoTime },
     /// It was forgotten.
-    Forgotten { index: AgentIndex, id: AgentRowId, at: MonoTime },
+    Forgotten { index: AgentIndex, id: AgentRowId, name: Box<str>, at: MonoTime },
+    /// Agents came to a group whose replicas are counted, or left one.
+    Regrouped,
     /// A budget has reached a level; `index`: its agent, of a budget for each.
     BudgetReached { event: Box<BudgetEvent>, index: Option<AgentIndex> },
     /// A window of a budget has begun, or other budgets were set.

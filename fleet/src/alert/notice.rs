@@ -8,6 +8,7 @@ use heartline_vocabulary::{AgentStatus, NoticeId, NoticeKind};
 
 use super::World;
 use super::incident::{Incident, Member, badness};
+use super::shortage::GoneReplicas;
 use crate::cause::TransitionCause;
 use crate::judge::cause_of;
 use crate::time::MonoTime;
@@ -42,6 +43,8 @@ pub struct IncidentFacts {
     pub affected: u32,
     /// Agents that its scope has.
     pub of: u32,
+    /// Of a group with too few replicas: where the others are.
+    pub gone: GoneReplicas,
 }
 
 /// What is known of a member at one moment.
@@ -69,12 +72,14 @@ impl IncidentFacts {
         let in_trouble = || incident.members.values().filter(|member| member.left.is_none());
         let members = select(incident);
         let members = members.into_iter().filter_map(|it| MemberFacts::of(it, world, now));
-        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let affected = in_trouble().filter(|member| member.is_affected).count();
+        let (total, of) = incident.size(world);
         Self {
             members: members.collect(),
-            total: count(incident.members.len()),
-            affected: count(in_trouble().filter(|member| member.is_affected).count()),
-            of: world.count(&incident.scope),
+            total,
+            affected: u32::try_from(affected).unwrap_or(u32::MAX),
+            of,
+            gone: GoneReplicas::of(incident, world),
             incident: incident.header(),
         }
     }

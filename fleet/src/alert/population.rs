@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use heartline_vocabulary::{Identity, ScopeKind, SharedIdentity};
+use heartline_vocabulary::{AgentStatus, Identity, ScopeKind, SharedIdentity};
 
+use super::replica_rule::GroupTally;
 use super::scope::Scope;
-use crate::agent_table::AgentIndex;
+use crate::agent_table::{AgentIndex, AgentTable};
 
 /// The agents of each scope. Changes where an agent's identity does, which is rare.
 #[derive(Debug, Default)]
@@ -14,6 +15,18 @@ pub(crate) struct Population {
     hosts: Members,
     groups: Members,
     dependants: Members,
+    /// How the agents of groups with a rule for their replicas are.
+    tallies: BTreeMap<Arc<str>, GroupTally>,
+    changes: TallyChanges,
+}
+
+/// What has happened to the tallies since somebody asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TallyChanges {
+    /// Agents are in other states.
+    pub(crate) states: bool,
+    /// Agents came to a group, or left one.
+    pub(crate) members: bool,
 }
 
 type Members = BTreeMap<Arc<str>, BTreeSet<AgentIndex>>;
@@ -22,7 +35,7 @@ impl Population {
     /// Takes in that an agent has another identity; `None`: it is not known, or gone.
     pub(crate) fn update(
         &mut self,
-        index: AgentIndex,
+        (index, status): (AgentIndex, AgentStatus),
         before: Option<&Identity>,
         after: Option<&Identity>,
     ) {
@@ -30,6 +43,12 @@ impl Population {
         let hosts = [before, after].map(|it| it.and_then(|it| it.host.clone()));
         let groups = [before, after].map(|it| it.and_then(|it| it.group.clone()));
         replace(&mut self.hosts, index, hosts);
+        if !self.tallies.is_empty() && groups[0] != groups[1] {
+            let [before, after] = &groups;
+            self.tally_of(before.as_deref()).into_iter().for_each(|tally| tally.remove(status));
+            self.tally_of(after.as_deref()).into_iter().for_each(|tally| tally.add(status));
+            self.changes = TallyChanges { states: true, members: true };
+        }
         replace(&mut self.groups, index, groups);
         let depends = |it: Option<&SharedIdentity>| {
             it.map_or_else(BTreeSet::new, |it| it.depends.iter().cloned().collect())
@@ -41,6 +60,55 @@ impl Population {
         for new in after.difference(&before) {
             replace(&mut self.dependants, index, [None, Some(Arc::clone(new))]);
         }
+    }
+
+    /// Takes in that an agent is in another state.
+    pub(crate) fn take_status(
+        &mut self,
+        identity: Option<&Identity>,
+        from: AgentStatus,
+        to: AgentStatus,
+    ) {
+        if self.tallies.is_empty() {
+            return;
+        }
+        let group = identity.and_then(|identity| identity.shared.group.as_deref());
+        if let Some(tally) = self.tally_of(group) {
+            tally.remove(from);
+            tally.add(to);
+            self.changes.states = true;
+        }
+    }
+
+    /// Keeps tallies of these groups from now on, and of no other.
+    pub(crate) fn watch(&mut self, groups: impl Iterator<Item = Arc<str>>, agents: &AgentTable) {
+        let tally = |group: Arc<str>| {
+            let mut tally = GroupTally::default();
+            let members = self.groups.get(&group).into_iter().flatten();
+            members.filter_map(|&it| agents.get(it)).for_each(|agent| tally.add(agent.status));
+            (group, tally)
+        };
+        self.tallies = groups.map(tally).collect();
+        self.changes = TallyChanges { states: true, members: true };
+    }
+
+    /// Returns the tally of a group; an empty one where none is kept.
+    pub(crate) fn tally(&self, group: &str) -> GroupTally {
+        self.tallies.get(group).copied().unwrap_or_default()
+    }
+
+    /// Returns whether anything has happened to the tallies.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.changes.states
+    }
+
+    /// Returns what has happened to the tallies since the last call.
+    pub(crate) fn take_changes(&mut self) -> TallyChanges {
+        std::mem::take(&mut self.changes)
+    }
+
+    fn tally_of(&mut self, group: Option<&str>) -> Option<&mut GroupTally> {
+        self.tallies.get_mut(group?)
     }
 
     /// Returns the agents of a host, of a group, or that need an agent.
@@ -60,13 +128,14 @@ impl Population {
     fn members(&self, scope: &Scope) -> Option<&BTreeSet<AgentIndex>> {
         match scope.kind {
             ScopeKind::Host => self.hosts.get(&scope.name),
-            ScopeKind::Group => self.groups.get(&scope.name),
+            ScopeKind::Group | ScopeKind::Replicas => self.groups.get(&scope.name),
             ScopeKind::Dependency => self.dependants.get(&scope.name),
             ScopeKind::Agent
             | ScopeKind::Fleet
             | ScopeKind::Collector
             | ScopeKind::Sink
-            | ScopeKind::Budget => None,
+            | ScopeKind::Budget
+            | ScopeKind::Expected => None,
         }
     }
 }
@@ -103,9 +172,9 @@ mod tests {
         let mut population = Population::default();
         let scope = |kind, name: &str| Scope { kind, name: name.into() };
         let (first, second) = (identity("m1", "mail", &["db"]), identity("m2", "mail", &["mq"]));
-        population.update(AgentIndex(1), None, Some(&first));
-        population.update(AgentIndex(2), None, Some(&first));
-        population.update(AgentIndex(1), Some(&first), Some(&second));
+        population.update((AgentIndex(1), AgentStatus::HEALTHY), None, Some(&first));
+        population.update((AgentIndex(2), AgentStatus::HEALTHY), None, Some(&first));
+        population.update((AgentIndex(1), AgentStatus::HEALTHY), Some(&first), Some(&second));
         let count = |population: &Population, kind, name| population.count(&scope(kind, name), 9);
         assert_eq!(count(&population, ScopeKind::Host, "m1"), 1);
         assert_eq!(count(&population, ScopeKind::Host, "m2"), 1);
@@ -114,8 +183,8 @@ mod tests {
         let of: Vec<_> = population.of(&scope(ScopeKind::Dependency, "mq")).collect();
         assert_eq!(of, [AgentIndex(1)]);
         assert_eq!(population.count(&Scope::fleet(), 9), 9);
-        population.update(AgentIndex(1), Some(&second), None);
-        population.update(AgentIndex(2), Some(&first), None);
+        population.update((AgentIndex(1), AgentStatus::HEALTHY), Some(&second), None);
+        population.update((AgentIndex(2), AgentStatus::HEALTHY), Some(&first), None);
         assert!(population.hosts.is_empty() && population.groups.is_empty());
         assert!(population.dependants.is_empty());
     }

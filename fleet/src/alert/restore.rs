@@ -38,6 +38,8 @@ impl AlertEngine {
         }
         self.end_removed_sinks(now);
         self.end_budget_incidents(world, now);
+        self.begin_groups(world, now);
+        self.begin_roster(world, now);
         self.take_in_trouble(world, now);
         self.reroute_all(world, now);
     }

@@ -9,6 +9,7 @@ use super::World;
 use super::engine::AlertEngine;
 use super::incident::Incident;
 use super::rules::{AlertRoute, AlertRules, Escalation, Silence};
+use crate::agent::Agent;
 use crate::agent_table::AgentIndex;
 use crate::time::MonoTime;
 
@@ -56,7 +57,7 @@ impl AlertEngine {
     ) {
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         let Some(agent) = world.agents.get(index) else { return };
-        if !is_silenced(&self.silences, world, index, status) {
+        if !is_silenced(&self.silences, agent, status) {
             let taken = self.rules.routes_of(agent.name(), agent.identity(), status);
             incident.routes.extend(taken);
         }
@@ -78,6 +79,7 @@ impl AlertEngine {
             for (index, status) in members {
                 self.route_member(world, id, index, status);
             }
+            self.route_shortage(world, id);
             self.look_at(id, now);
         }
     }
@@ -104,13 +106,17 @@ impl AlertEngine {
         if incident.scope.kind == ScopeKind::Budget {
             return self.is_budget_silenced(&incident.scope, world).then(until).flatten();
         }
-        if incident.in_trouble == 0 {
+        if incident.extent() == 0 {
             return None;
         }
         let mut in_trouble = incident.members.values().filter(|member| member.left.is_none());
-        let all = in_trouble.all(|member| {
-            member.index.is_some_and(|it| is_silenced(&self.silences, world, it, member.status))
-        });
+        let all = match incident.shortage {
+            Some(_) => self.is_shortage_silenced(incident, world),
+            None => in_trouble.all(|member| {
+                let agent = member.index.and_then(|index| world.agents.get(index));
+                agent.is_some_and(|agent| is_silenced(&self.silences, agent, member.status))
+            }),
+        };
         all.then(until).flatten()
     }
 }
@@ -151,12 +157,6 @@ fn add<'a>(duties: &mut BTreeMap<&'a str, SinkDuty<'a>>, sink: &'a str, duty: Si
     known.escalation = known.escalation.or(duty.escalation);
 }
 
-pub(super) fn is_silenced(
-    silences: &[Silence],
-    world: &World<'_>,
-    index: AgentIndex,
-    status: AgentStatus,
-) -> bool {
-    let Some(agent) = world.agents.get(index) else { return false };
+pub(super) fn is_silenced(silences: &[Silence], agent: &Agent, status: AgentStatus) -> bool {
     silences.iter().any(|it| it.filter.matches(agent.name(), agent.identity(), status))
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use heartline_vocabulary::{AgentStatus, Identity, Reason, State};
 
 use super::penalty::FlappingRule;
+use super::replica_rule::ReplicaRule;
 use crate::time::MonoTime;
 
 /// Selects agents by what they are. Made at the edge, from the operators' filter language.
@@ -31,6 +32,10 @@ pub struct AlertRules {
     pub routes: Vec<AlertRoute>,
     /// What sinks do by themselves.
     pub sinks: BTreeMap<Box<str>, SinkTraits>,
+    /// Groups of which so many agents must run.
+    pub groups: BTreeMap<Arc<str>, ReplicaRule>,
+    /// Agents that are expected, and the time within which they must have come.
+    pub expected: BTreeMap<Box<str>, Duration>,
 }
 
 impl Default for AlertRules {
@@ -43,6 +48,8 @@ impl Default for AlertRules {
             flapping: FlappingRule::default(),
             routes: Vec::new(),
             sinks: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            expected: BTreeMap::new(),
         }
     }
 }
@@ -133,6 +140,14 @@ impl StateSet {
     }
 }
 
+impl StateSet {
+    /// Returns whether it has agents that were expected and have never been seen: for a route they are `unknown`, or
+    /// as good as unreachable.
+    pub(crate) fn has_missing(&self) -> bool {
+        self.states.iter().any(|it| matches!(it, State::Unknown | State::Unreachable))
+    }
+}
+
 /// Returns whether a status is trouble.
 pub(crate) fn is_trouble(status: AgentStatus) -> bool {
     matches!(status.state, State::Degraded | State::Unreachable)
@@ -164,7 +179,7 @@ impl AlertRules {
         identity: Option<&Identity>,
         status: AgentStatus,
     ) -> Vec<usize> {
-        self.taken(|route| route.matches(agent, identity, status))
+        self.routes_that(|route| route.matches(agent, identity, status))
     }
 
     /// Returns the numbers of the routes that a budget takes for one of its agents, which is in `status`.
@@ -174,13 +189,21 @@ impl AlertRules {
         identity: Option<&Identity>,
         status: AgentStatus,
     ) -> Vec<usize> {
-        self.taken(|route| route.states.budgets && route.filter.matches(agent, identity, status))
+        self.routes_that(|it| it.states.budgets && it.filter.matches(agent, identity, status))
     }
 
-    fn taken(&self, matches: impl Fn(&AlertRoute) -> bool) -> Vec<usize> {
+    /// Returns the numbers of the routes for an agent that was expected and has never been seen.
+    pub(crate) fn routes_of_missing(&self, agent: &str) -> Vec<usize> {
+        let is_unknown = |route: &AlertRoute| {
+            route.states.has_missing() && route.filter.matches(agent, None, AgentStatus::UNKNOWN)
+        };
+        self.routes_that(is_unknown)
+    }
+
+    fn routes_that(&self, is_taken: impl Fn(&AlertRoute) -> bool) -> Vec<usize> {
         let mut taken = Vec::new();
         for (number, route) in self.routes.iter().enumerate() {
-            if matches(route) {
+            if is_taken(route) {
                 taken.push(number);
                 if route.is_last {
                     break;

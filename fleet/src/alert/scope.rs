@@ -11,8 +11,8 @@ use crate::agent::Agent;
 pub struct Scope {
     /// From the narrowest to the widest.
     pub kind: ScopeKind,
-    /// The agent, host, group, sink, or budget (`mail-day of mail.7` of one for each agent); empty for a fleet and a
-    /// collector.
+    /// The agent, host, group, sink, or budget (`mail-day of mail.7` of one for each agent); empty for a fleet, a
+    /// collector, and several agents that were expected.
     pub name: Arc<str>,
 }
 
@@ -32,7 +32,12 @@ impl Scope {
             ScopeKind::Dependency => shared.depends.contains(&self.name),
             ScopeKind::Group => shared.group.as_ref() == Some(&self.name),
             ScopeKind::Fleet => true,
-            ScopeKind::Agent | ScopeKind::Collector | ScopeKind::Sink | ScopeKind::Budget => false,
+            ScopeKind::Agent
+            | ScopeKind::Collector
+            | ScopeKind::Sink
+            | ScopeKind::Budget
+            | ScopeKind::Replicas
+            | ScopeKind::Expected => false,
         }
     }
 
@@ -63,7 +68,12 @@ pub(crate) const fn is_beyond_chance(kind: ScopeKind, hit: u32, of: u32) -> bool
         ScopeKind::Host => hit >= 3 || (hit == 2 && of == 2),
         ScopeKind::Group | ScopeKind::Dependency => hit >= 20 || (hit >= 3 && hit * 10 >= of * 3),
         ScopeKind::Fleet => hit >= 50 || (hit >= 5 && hit * 100 >= of * 15),
-        ScopeKind::Agent | ScopeKind::Collector | ScopeKind::Sink | ScopeKind::Budget => false,
+        ScopeKind::Agent
+        | ScopeKind::Collector
+        | ScopeKind::Sink
+        | ScopeKind::Budget
+        | ScopeKind::Replicas
+        | ScopeKind::Expected => false,
     }
 }
 

@@ -117,16 +117,16 @@ impl AlertEngine {
                 plan.tell_at(now, kind, sink, now);
                 continue;
             }
-            if incident.flapping.is_some() && incident.scope.kind == ScopeKind::Agent {
+            if incident.flapping.is_some() && flaps(incident) {
                 continue;
             }
             let is_worse = badness(incident.worst) > badness(told.worst);
-            let has_doubled = incident.in_trouble >= told.in_trouble.max(1).saturating_mul(2);
+            let has_doubled = incident.extent() >= told.in_trouble.max(1).saturating_mul(2);
             if is_worse || has_doubled {
                 plan.tell_at(now, NoticeKind::Updated, sink, now);
                 continue;
             }
-            let has_changed = incident.in_trouble != told.in_trouble;
+            let has_changed = incident.extent() != told.in_trouble && !incident.is_recovering();
             let update_at = told.last + rules.update_every;
             if has_changed && plan.tell_at(update_at, NoticeKind::Updated, sink, now) {
                 continue;
@@ -254,12 +254,17 @@ impl AlertEngine {
     }
 }
 
+/// Returns whether nothing but its flapping is told of an incident that flaps.
+fn flaps(incident: &Incident) -> bool {
+    matches!(incident.scope.kind, ScopeKind::Agent | ScopeKind::Replicas)
+}
+
 impl Told {
     fn new(incident: &Incident, now: MonoTime, is_listed: bool) -> Self {
         Self {
             first: now,
             last: now,
-            in_trouble: incident.in_trouble,
+            in_trouble: incident.extent(),
             worst: incident.worst,
             is_escalated: false,
             is_listed,

@@ -44,7 +44,7 @@ fn told(world: &mut World) -> Vec<String> {
 fn each_level_is_told_once_and_a_kill_is_critical() {
     let mut world = world(chat_rules(), each());
     for tasks in [70, 5, 1, 14, 10, 5] {
-        world.work("a", tasks);
+        world.spend("a", tasks);
         world.run_s(400);
     }
     assert_eq!(
@@ -62,7 +62,7 @@ fn each_level_is_told_once_and_a_kill_is_critical() {
 #[test]
 fn it_is_over_with_the_window_and_the_words_of_trouble_are_not_repeated() {
     let mut world = world(chat_rules(), each());
-    world.work("a", 80);
+    world.spend("a", 80);
     world.run_s(60);
     told(&mut world);
     world.next_window();
@@ -71,7 +71,7 @@ fn it_is_over_with_the_window_and_the_words_of_trouble_are_not_repeated() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].starts_with("resolved tasks of a") && !told[0].contains("80"), "{told:?}");
     // The next window has an incident of its own.
-    world.work("a", 80);
+    world.spend("a", 80);
     world.run_s(60);
     assert!(world.notices()[0].contains("opened budget tasks of a"));
 }
@@ -79,7 +79,7 @@ fn it_is_over_with_the_window_and_the_words_of_trouble_are_not_repeated() {
 #[test]
 fn an_operator_who_resumes_the_agent_ends_it() {
     let mut world = world(chat_rules(), each());
-    world.work("a", 100);
+    world.spend("a", 100);
     world.run_s(60);
     world.notices();
     world.resume("a");
@@ -92,8 +92,8 @@ fn an_operator_who_resumes_the_agent_ends_it() {
 #[test]
 fn a_shared_budget_is_one_incident_however_many_share_it() {
     let mut world = world(chat_rules(), rule(BudgetScope::Group { name: "g".into() }));
-    world.work("a", 60);
-    world.work("b", 20);
+    world.spend("a", 60);
+    world.spend("b", 20);
     world.run_s(60);
     assert_eq!(
         told(&mut world),
@@ -101,7 +101,7 @@ fn a_shared_budget_is_one_incident_however_many_share_it() {
             "opened tasks, warning: 80 tasks of 100 tasks an hour (80 %); most by a (60 tasks), b (20 tasks); kills at 100 %"
         ]
     );
-    world.work("b", 20);
+    world.spend("b", 20);
     world.run_s(60);
     let told = told(&mut world);
     assert!(told[0].starts_with("updated tasks, critical") && told[0].contains("kills a"));
@@ -119,8 +119,8 @@ fn it_goes_where_routes_for_budgets_of_its_agents_lead() {
     };
     let rules = AlertRules { routes: vec![others, of_budgets], ..AlertRules::default() };
     let mut world = world(rules, each());
-    world.work("a", 80);
-    world.work("b", 80);
+    world.spend("a", 80);
+    world.spend("b", 80);
     world.run_s(60);
     let notices = world.notices();
     assert_eq!(notices.len(), 1, "{notices:?}");
@@ -132,7 +132,7 @@ fn it_goes_where_routes_for_budgets_of_its_agents_lead() {
 fn a_silence_holds_it_back_until_it_ends() {
     let mut world = world(chat_rules(), each());
     world.silence("a", 600);
-    world.work("a", 80);
+    world.spend("a", 80);
     world.run_s(300);
     assert!(world.notices().is_empty());
     world.run_s(400);
@@ -147,10 +147,10 @@ fn only_a_kill_is_repeated_until_somebody_acknowledges() {
     };
     let rules = AlertRules { routes: vec![repeated], ..AlertRules::default() };
     let mut world = world(rules, each());
-    world.work("a", 80);
+    world.spend("a", 80);
     world.run_s(3_000);
     assert_eq!(world.notices().len(), 1);
-    world.work("a", 20);
+    world.spend("a", 20);
     world.run_s(1_300);
     let kinds = world.notices().len();
     assert_eq!(kinds, 3, "the kill, and two reminders");
@@ -162,7 +162,7 @@ fn only_a_kill_is_repeated_until_somebody_acknowledges() {
 #[test]
 fn a_budget_that_is_set_no_more_is_over() {
     let mut world = world(chat_rules(), each());
-    world.work("a", 80);
+    world.spend("a", 80);
     world.run_s(60);
     world.notices();
     world.budgets(&[]);
@@ -174,7 +174,7 @@ fn a_budget_that_is_set_no_more_is_over() {
 #[test]
 fn after_a_restart_it_goes_on_where_its_budget_does_and_is_over_where_that_is_gone() {
     let mut world = world(chat_rules(), each());
-    world.work("a", 80);
+    world.spend("a", 80);
     world.run_s(60);
     world.notices();
     // The collector that starts knows no budget: it is told that this is over.
@@ -186,7 +186,7 @@ fn after_a_restart_it_goes_on_where_its_budget_does_and_is_over_where_that_is_go
 #[test]
 fn an_acknowledged_kill_stays_quiet_through_other_rules() {
     let mut world = world(chat_rules(), each());
-    world.work("a", 100);
+    world.spend("a", 100);
     world.run_s(60);
     world.acknowledge();
     world.notices();

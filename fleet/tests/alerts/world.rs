@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use heartline_fleet::{
     AgentFilter, AgentMessage, AlertInput, AlertRoute, AlertRules, BudgetRule, BudgetSetup,
-    BudgetWindow, CommandRequest, Fleet, FleetConfig, ForgetRequest, HistoryDbRow, Incident, Input,
-    MonoTime, OutgoingNotice, Output, ReachedLevels, RestoredAgent, RestoredSession, ReturnAddress,
-    Silence, SinkTraits, StateSet, WriteTicket,
+    BudgetWindow, CommandRequest, Fleet, FleetConfig, ForgetRequest, GoneReplicas, HistoryDbRow,
+    Incident, Input, MonoTime, OutgoingNotice, Output, ReachedLevels, ReplicaShortage,
+    RestoredAgent, RestoredSession, ReturnAddress, Shortage, Silence, SinkTraits, StateSet,
+    WriteTicket,
 };
 use heartline_protocol::body::{IdentityView, SegmentView};
 use heartline_protocol::wire::UntrustedText;
@@ -49,6 +50,7 @@ pub(crate) struct TestAgent {
     is_lost: bool,
     /// Segments of work so far.
     segments: u64,
+    is_identity_due: bool,
     /// Since when its task makes no progress.
     stalled: Option<MonoTime>,
     /// Tasks that succeed and that fail between two beats.
@@ -66,6 +68,7 @@ impl TestAgent {
             sequence: 0,
             is_lost: false,
             segments: 0,
+            is_identity_due: true,
             stalled: None,
             tasks: (0, 0),
         }
@@ -124,7 +127,9 @@ impl World {
     }
 
     pub(crate) fn with(alerts: AlertRules) -> Self {
-        Self::restored(alerts, &BTreeMap::new(), START)
+        let mut world = Self::restored(alerts, &BTreeMap::new(), START);
+        world.handle(Input::Begin { last_alive: None, next_id: AgentRowId(1) });
+        world
     }
 
     fn restored(
@@ -144,14 +149,6 @@ impl World {
             incidents: incidents.clone(),
             recorder: Recorder::default(),
         }
-        .begun_unless(!incidents.is_empty())
-    }
-
-    fn begun_unless(mut self, is_later: bool) -> Self {
-        if !is_later {
-            self.handle(Input::Begin { last_alive: None, next_id: AgentRowId(1) });
-        }
-        self
     }
 
     /// Adds agents, whose beats are spread over their intervals.
@@ -164,6 +161,33 @@ impl World {
         let longest = self.agents.values().map(|agent| agent.interval_ms).max().unwrap_or(0);
         self.run_ms(u64::from(longest) + 1_000);
         self.notices.clear();
+    }
+
+    /// Adds agents, and keeps the notices.
+    pub(crate) fn add_now(&mut self, names: &[&'static str], agent: &TestAgent) {
+        let mut notices = std::mem::take(&mut self.notices);
+        for &name in names {
+            self.agents.insert(name, agent.clone());
+            self.beat(name);
+            let next = self.now.plus_millis(u64::from(agent.interval_ms));
+            self.beats.insert((next, name));
+        }
+        notices.append(&mut self.notices);
+        self.notices = notices;
+    }
+
+    /// Lets an agent report another group.
+    pub(crate) fn regroup(&mut self, name: &'static str, group: &'static str) {
+        let agent = self.agents.get_mut(name).expect("known");
+        agent.group = Some(group);
+        agent.is_identity_due = true;
+        self.beat(name);
+    }
+
+    /// Lets the collector see nothing for so long.
+    pub(crate) fn freeze_s(&mut self, seconds: u64) {
+        self.now = self.now + Duration::from_secs(seconds);
+        self.handle(Input::Tick);
     }
 
     /// Runs for so many seconds.
@@ -214,14 +238,14 @@ impl World {
             interval_ms: agent.interval_ms,
             in_flight: 1,
             progress_age_ms: Some(agent.stalled.map_or(0, |at| now.millis_since(at))),
-            identity: (agent.sequence == 1).then(|| Box::new(identity)),
+            identity: std::mem::take(&mut agent.is_identity_due).then(|| Box::new(identity)),
             ..Beat::default()
         };
         self.send(name, Body::Beat(beat));
     }
 
     /// Lets an agent beat with tasks that have ended, which are durable at once.
-    pub(crate) fn work(&mut self, name: &'static str, tasks: u64) {
+    pub(crate) fn spend(&mut self, name: &'static str, tasks: u64) {
         let agent = self.agents.get_mut(name).expect("known");
         agent.sequence += 1;
         agent.segments += 1;
@@ -333,6 +357,7 @@ impl World {
     pub(crate) fn start(&mut self, name: &'static str, session: u64) {
         let agent = self.agents.get_mut(name).expect("known");
         (agent.session, agent.sequence, agent.is_lost) = (session, 0, false);
+        agent.is_identity_due = true;
         self.beat(name);
     }
 
@@ -400,9 +425,7 @@ impl World {
         for incident in stored.values().filter(|incident| incident.ended.is_none()) {
             next.alert(AlertInput::Restore(Box::new(incident.as_stored())));
         }
-        if !stored.is_empty() {
-            next.handle(Input::Begin { last_alive: None, next_id: AgentRowId(1) });
-        }
+        next.handle(Input::Begin { last_alive: None, next_id: AgentRowId(1) });
         next.agents = std::mem::take(&mut self.agents);
         let beats = std::mem::take(&mut self.beats);
         next.beats = beats.into_iter().map(|(at, name)| (at.max(self.now), name)).collect();
@@ -450,9 +473,27 @@ fn notice_text(notice: &OutgoingNotice) -> String {
     let scope = format!("{} {}", incident.scope.kind.name(), incident.scope.name);
     let at_s = notice.at.millis_since(START) / 1_000;
     let sinks = notice.sinks.join(", ");
-    let listed = match notice.listed.len() {
-        0 => format!("{} of {}", incident.in_trouble, notice.incident.total),
-        listed => format!("lists {listed}"),
+    let listed = match (notice.listed.len(), &incident.shortage) {
+        (0, Some(Shortage::Replicas(it))) => {
+            let GoneReplicas { lost, killed, stopped, unknown } = notice.incident.gone;
+            let gone =
+                [(lost, "lost"), (killed, "killed"), (stopped, "stopped"), (unknown, "unknown")];
+            let gone = gone.iter().filter(|(count, _)| *count > 0);
+            let gone: String = gone.map(|(count, what)| format!(", {count} {what}")).collect();
+            let (kind, name) = (notice.kind.name(), &incident.scope.name);
+            let ReplicaShortage { running, expect, alert_below, .. } = it;
+            return format!(
+                "{at_s} {kind} {name}: {running} of {expect} run, below {alert_below}{gone} → {sinks}"
+            );
+        }
+        (0, Some(Shortage::NeverSeen(it))) => {
+            let agents: Vec<&str> = it.agents.iter().map(|name| &**name).collect();
+            let (kind, since) = (notice.kind.name(), it.since.millis_since(START) / 1_000);
+            let agents = agents.join(", ");
+            return format!("{at_s} {kind} never seen since {since}: {agents} → {sinks}");
+        }
+        (0, None) => format!("{} of {}", incident.in_trouble, notice.incident.total),
+        (listed, _) => format!("lists {listed}"),
     };
     let (kind, scope) = (notice.kind.name(), scope.trim_end());
     format!("{at_s} {kind} {scope}: {}, {listed} → {sinks}", status_text(incident.worst))

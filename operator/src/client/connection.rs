@@ -490,6 +490,7 @@ fn name(request: &Request) -> &'static str {
         Request::Backup(_) => "backup",
         Request::Budgets => "budgets",
         Request::Collector | Request::CollectorHealth => "collector",
+        Request::Roster => "roster",
         Request::Ping => "ping",
     }
 }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::SCHEMA;
 use crate::message::{
-    AlertReport, DeliveryReport, IncidentMember, IncidentReport, NoticeReport, Silence, SinkReport,
+    AlertReport, DeliveryReport, IncidentMember, IncidentReport, NoticeReport, Shortage, Silence,
+    SinkReport,
 };
 use crate::text::timestamp;
 
@@ -42,6 +43,7 @@ pub fn incident(report: &IncidentReport) -> Value {
         "acknowledged_by": incident.acknowledged.as_ref().map(|ack| &ack.by),
         "acknowledged_at": incident.acknowledged.as_ref().map(|ack| timestamp(ack.at_ms)),
         "merged_into": incident.merged_into.map(|id| id.to_string()),
+        "shortage": incident.shortage.as_ref().map(shortage),
         "remark": incident.remark,
         "notices": notices.iter().map(notice).collect::<Vec<_>>(),
     })
@@ -50,6 +52,26 @@ pub fn incident(report: &IncidentReport) -> Value {
 /// Returns the document of `silence --json`.
 pub fn silences(silences: &[Silence]) -> Value {
     json!({ "schema": SCHEMA, "silences": silences.iter().map(silence).collect::<Vec<_>>() })
+}
+
+fn shortage(shortage: &Shortage) -> Value {
+    match shortage {
+        Shortage::Replicas(it) => json!({
+            "of": "replicas",
+            "running": it.running,
+            "expect": it.expect,
+            "alert_below": it.alert_below,
+            "lost": it.lost,
+            "killed": it.killed,
+            "stopped": it.stopped,
+            "unknown": it.unknown,
+        }),
+        Shortage::NeverSeen(it) => json!({
+            "of": "expected",
+            "never_seen": it.agents,
+            "waited_for_since": timestamp(it.since_ms),
+        }),
+    }
 }
 
 fn member(member: &IncidentMember) -> Value {

@@ -10,6 +10,7 @@ mod health;
 mod history;
 mod outage;
 mod past;
+mod roster;
 mod status;
 
 pub use agent::agent;
@@ -21,6 +22,7 @@ pub use health::collector_health;
 pub use history::{agent_history, fleet_history, rollup};
 pub use outage::outage;
 pub use past::{past, past_agent};
+pub use roster::roster;
 pub use status::{StatusDocument, status};
 
 use std::io::{self, Write};

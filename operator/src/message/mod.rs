@@ -22,6 +22,7 @@ mod notice;
 mod outage;
 mod part;
 mod past;
+mod roster;
 mod selector;
 mod timeline;
 
@@ -56,10 +57,11 @@ pub use incident::{
 };
 pub use notice::{
     Acknowledgement, Incident, IncidentMember, IncidentScope, MemberCounts, NOTICE_MEMBERS_MAX,
-    Notice,
+    NeverSeen, Notice, ReplicaShortage, Shortage,
 };
 pub use outage::{NoteCommand, OUTAGES_MAX, Outage, OutageNote, OutageQuery};
 pub use past::{MomentInfo, PastAgent, PastFleet, PastGap, PastWork};
+pub use roster::{GroupReport, MISSING_MAX, MissingAgent, RosterReport};
 pub use selector::{
     AgentSelector, SelectionPreview, UnknownName, is_pattern, is_similar, selection_fingerprint,
 };
@@ -173,6 +175,8 @@ pub enum Request {
     Backup(BackupCommand),
     /// All budgets with what was spent of them ([`Reply::Budgets`]).
     Budgets,
+    /// Who is expected ([`Reply::Roster`]).
+    Roster,
     /// The collector's own status ([`Reply::Collector`]).
     Collector,
     /// How the collector itself does, in detail ([`Reply::CollectorHealth`]).
@@ -254,6 +258,8 @@ pub enum Reply {
     Backup(BackupUpdate),
     /// To [`Request::Budgets`], in the order of the config file.
     Budgets { budgets: Vec<BudgetStatus> },
+    /// To [`Request::Roster`].
+    Roster(Box<RosterReport>),
     /// To [`Request::Collector`].
     Collector(Box<CollectorStatus>),
     /// To [`Request::CollectorHealth`].

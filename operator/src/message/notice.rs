@@ -44,15 +44,52 @@ pub struct Incident {
     pub outages: u32,
     /// The incident that it turned out to be part of.
     pub merged_into: Option<IncidentId>,
+    /// What there is too little of, where it is not about the trouble of its members.
+    pub shortage: Option<Shortage>,
     /// What else is to be said, in words; of a sink: what is wrong with it.
     pub remark: Option<String>,
+}
+
+/// What there is too little of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shortage {
+    /// Agents of a group that run.
+    Replicas(ReplicaShortage),
+    /// Agents that were expected and have never been seen.
+    NeverSeen(NeverSeen),
+}
+
+/// A group of which too few agents run, and where the others are that have run since it had all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaShortage {
+    pub running: u32,
+    pub expect: u32,
+    pub alert_below: u32,
+    /// Unreachable, or degraded so that they do no work.
+    pub lost: u32,
+    /// Killed by an operator or a policy.
+    pub killed: u32,
+    /// They stopped by themselves.
+    pub stopped: u32,
+    /// Not heard yet since the collector started.
+    pub unknown: u32,
+}
+
+/// Agents that were expected and have never been seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeverSeen {
+    /// At most [`NOTICE_MEMBERS_MAX`] of them; none when all have come.
+    pub agents: Vec<String>,
+    /// Since when they are waited for.
+    pub since_ms: i64,
 }
 
 /// What an incident is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct IncidentScope {
     pub kind: ScopeKind,
-    /// The agent, host, group, or sink; empty for a fleet and a collector.
+    /// The agent, host, group, or sink; empty for a fleet, a collector, and several agents that were expected.
     pub name: String,
 }
 

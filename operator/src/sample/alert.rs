@@ -6,8 +6,9 @@ use heartline_vocabulary::{
 
 use super::{HOUR, MINUTE, NOW_MS, SECOND};
 use crate::message::{
-    Acknowledgement, AlertReport, DeliveryReport, Incident, IncidentMember, IncidentReport,
-    IncidentScope, MemberCounts, Notice, NoticeReport, Silence, SinkReport,
+    Acknowledgement, AlertReport, DeliveryReport, GroupReport, Incident, IncidentMember,
+    IncidentReport, IncidentScope, MemberCounts, MissingAgent, Notice, NoticeReport, RosterReport,
+    Silence, SinkReport,
 };
 
 /// `tp53gg`
@@ -24,6 +25,32 @@ pub fn alert_report() -> AlertReport {
         sinks: sinks(),
         routes: 2,
         silences: silences(),
+    }
+}
+
+/// Returns a group with too few replicas and one with enough, and of ten agents that are expected one that never came
+/// and one that has time yet.
+pub fn roster() -> RosterReport {
+    let group = |name: &str, running, expect, alert_below| GroupReport {
+        group: name.to_owned(),
+        running,
+        expect,
+        alert_below,
+        incident: (running < alert_below).then_some(IncidentId(LOST_HOST + 1)),
+    };
+    let missing = |agent: &str, since_ms, id: Option<u64>| MissingAgent {
+        agent: agent.to_owned(),
+        since_ms,
+        incident: id.map(|id| IncidentId(LOST_HOST + id)),
+    };
+    RosterReport {
+        groups: vec![group("mail", 9, 12, 10), group("scraper", 3, 3, 2)],
+        expected: 10,
+        missing: vec![
+            missing("mail.3", NOW_MS - HOUR, Some(2)),
+            missing("scraper-9", NOW_MS - MINUTE, None),
+        ],
+        has_more: false,
     }
 }
 
@@ -55,6 +82,7 @@ fn incident(
         acknowledged: None,
         outages: 0,
         merged_into: None,
+        shortage: None,
         remark: None,
     }
 }

@@ -8,7 +8,7 @@ mod history;
 #[cfg(test)]
 mod message;
 
-pub use alert::{alert_report, incident_id, notice};
+pub use alert::{alert_report, incident_id, notice, roster};
 pub use chart::agent_charts;
 pub use event::{crash, events, events_of_every_kind, late_transition};
 pub use health::collector_health;

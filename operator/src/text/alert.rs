@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use heartline_vocabulary::{AgentStatus, DeliveryState, ScopeKind};
 
-use crate::message::{DeliveryReport, IncidentScope, NoticeReport};
+use crate::message::{DeliveryReport, Incident, IncidentScope, NoticeReport, Shortage};
 
 /// Returns what an incident is about: `host m3`.
 pub fn incident_scope(scope: &IncidentScope) -> String {
@@ -13,17 +13,29 @@ pub fn incident_scope(scope: &IncidentScope) -> String {
         ScopeKind::Fleet => "the fleet".to_owned(),
         ScopeKind::Collector => "the collector or its network".to_owned(),
         ScopeKind::Dependency => format!("what needs {}", scope.name),
+        ScopeKind::Replicas => format!("group {}", scope.name),
+        ScopeKind::Expected if scope.name.is_empty() => "expected agents".to_owned(),
+        ScopeKind::Expected => scope.name.clone(),
         kind => format!("{} {}", kind.name(), scope.name),
     }
 }
 
-/// Returns what an incident is about and what is wrong: of a sink and a budget, its remark.
-pub fn incident_what(scope: &IncidentScope, worst: AgentStatus, remark: Option<&str>) -> String {
-    let trouble = match (scope.kind, remark) {
-        (ScopeKind::Sink | ScopeKind::Budget, Some(remark)) => remark.to_owned(),
-        _ => status_text(worst),
-    };
-    format!("{}: {trouble}", incident_scope(scope))
+/// Returns what an incident is about and what is wrong: what there is too little of; of a sink and a budget, its
+/// remark; otherwise the worst that a member was.
+pub fn incident_what(incident: &Incident) -> String {
+    format!("{}: {}", incident_scope(&incident.scope), incident_trouble(incident))
+}
+
+/// Returns what is wrong of an incident.
+pub fn incident_trouble(incident: &Incident) -> String {
+    match (&incident.shortage, incident.scope.kind, &incident.remark) {
+        (Some(Shortage::Replicas(it)), ..) => {
+            format!("{} of {} running, alert below {}", it.running, it.expect, it.alert_below)
+        }
+        (Some(Shortage::NeverSeen(_)), ..) => "never seen".to_owned(),
+        (None, ScopeKind::Sink | ScopeKind::Budget, Some(remark)) => remark.clone(),
+        _ => status_text(incident.worst),
+    }
 }
 
 /// Returns a state and its reason: `unreachable (silent)`.

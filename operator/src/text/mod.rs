@@ -9,7 +9,9 @@ pub mod notice;
 mod size;
 mod state;
 
-pub use alert::{incident_scope, incident_what, newest_deliveries, status_text, told};
+pub use alert::{
+    incident_scope, incident_trouble, incident_what, newest_deliveries, status_text, told,
+};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use event::{EventHeadline, EventText, clock_step_text, gap_cause_text, verb};
 pub use health::{HealthLine, collector_lines};

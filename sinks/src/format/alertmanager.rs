@@ -165,13 +165,16 @@ fn labels(incident: &Incident, label: &CollectorLabel) -> Labels {
         ScopeKind::Collector => "HeartlineCollector",
         ScopeKind::Sink => "HeartlineSink",
         ScopeKind::Budget => "HeartlineBudget",
+        ScopeKind::Replicas => "HeartlineReplicas",
+        ScopeKind::Expected => "HeartlineExpected",
     };
     let host = match incident.scope.kind {
         ScopeKind::Host => Some(name.clone()),
         ScopeKind::Agent => incident.members.first().and_then(|it| it.host.as_deref()).map(clean),
         _ => None,
     };
-    let group = (incident.scope.kind == ScopeKind::Group).then(|| name.clone());
+    let is_of_group = matches!(incident.scope.kind, ScopeKind::Group | ScopeKind::Replicas);
+    let group = is_of_group.then(|| name.clone());
     let all = [
         ("alertname", alert.to_owned()),
         ("incident", incident.id.to_string()),

@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use heartline_config::Secret;
-use heartline_operator::message::{Incident, IncidentMember};
+use heartline_operator::message::{Incident, IncidentMember, Shortage};
 use heartline_vocabulary::{NoticeKind, Reason};
 use ring::hmac;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{FormatInput, HttpFormat};
 use crate::Form;
 use crate::http::HttpRequest;
-use crate::text::{clean, rfc3339, scope, trouble};
+use crate::text::{clean, member_count, rfc3339, scope, trouble};
 
 /// Most bytes of a body, as Standard Webhooks recommends.
 const BODY_MAX: usize = 20 << 10;
@@ -126,8 +126,7 @@ fn document(input: FormatInput<'_>, listed: usize) -> Value {
         data["left_off"] = json!(last.listed.len().saturating_sub(listed));
     } else {
         let members = last.incident.members.iter().take(listed).map(member);
-        let total = usize::try_from(last.incident.counts.total).unwrap_or(usize::MAX);
-        let total = total.max(last.incident.members.len());
+        let total = member_count(&last.incident).max(last.incident.members.len());
         data["incident"] = incident(&last.incident, &message.incident_key);
         data["members"] = members.collect();
         data["left_off"] = json!(total - last.incident.members.len().min(listed));
@@ -163,8 +162,29 @@ fn incident(incident: &Incident, key: &str) -> Value {
         "of": incident.counts.of,
         "acknowledged_by": incident.acknowledged.as_ref().map(|it| clean(&it.by)),
         "merged_into": incident.merged_into.map(|it| it.to_string()),
+        "shortage": incident.shortage.as_ref().map(shortage),
         "remark": incident.remark.as_deref().map(clean),
     })
+}
+
+fn shortage(shortage: &Shortage) -> Value {
+    match shortage {
+        Shortage::Replicas(it) => json!({
+            "of": "replicas",
+            "running": it.running,
+            "expect": it.expect,
+            "alert_below": it.alert_below,
+            "lost": it.lost,
+            "killed": it.killed,
+            "stopped": it.stopped,
+            "unknown": it.unknown,
+        }),
+        Shortage::NeverSeen(it) => json!({
+            "of": "expected",
+            "never_seen": it.agents.iter().map(|agent| clean(agent)).collect::<Vec<_>>(),
+            "waited_for_since": rfc3339(it.since_ms),
+        }),
+    }
 }
 
 fn member(member: &IncidentMember) -> Value {

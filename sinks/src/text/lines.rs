@@ -1,6 +1,6 @@
 //! The lines below a title: why, with the numbers; what was last said; how far it goes; what to do.
 
-use heartline_operator::message::{Incident, IncidentMember, Notice};
+use heartline_operator::message::{Incident, IncidentMember, Notice, Shortage};
 use heartline_operator::text::notice::{self as words, Times, clean, duration};
 use heartline_vocabulary::text::span;
 use heartline_vocabulary::{NoticeKind, ScopeKind, State};
@@ -88,6 +88,18 @@ pub(super) fn see(notice: &Notice, label: &CollectorLabel) -> String {
 }
 
 fn why(incident: &Incident, times: Times<'_>) -> Option<String> {
+    match &incident.shortage {
+        Some(Shortage::Replicas(it)) => return Some(words::gone(it)),
+        Some(Shortage::NeverSeen(it)) => {
+            let (who, have) =
+                if it.agents.len() == 1 { ("it was", "has") } else { ("they were", "have") };
+            let since = times.at(it.since_ms);
+            return Some(format!(
+                "{who} expected and {have} never sent a beat; the collector has been waiting since {since}"
+            ));
+        }
+        None => {}
+    }
     if is_of_agent(incident) {
         let member = incident.members.first()?;
         let mut parts: Vec<String> = member.cause.iter().map(|it| clean(it)).collect();
@@ -109,6 +121,13 @@ fn why(incident: &Incident, times: Times<'_>) -> Option<String> {
 
 /// Returns what holds now that it is over.
 fn outcome(incident: &Incident) -> Option<String> {
+    match &incident.shortage {
+        Some(Shortage::Replicas(it)) => {
+            return Some(format!("now {} of {} run", it.running, it.expect));
+        }
+        Some(Shortage::NeverSeen(_)) => return Some("nobody is waited for any more".to_owned()),
+        None => {}
+    }
     if is_of_agent(incident) {
         return Some(format!("now {}", words::status_word(incident.members.first()?.status)));
     }
@@ -149,6 +168,7 @@ fn last_said(member: &IncidentMember, times: Times<'_>) -> Option<String> {
 fn how_far(incident: &Incident) -> Option<String> {
     let counts = incident.counts;
     match incident.scope.kind {
+        ScopeKind::Replicas | ScopeKind::Expected => None,
         ScopeKind::Agent if counts.of > 1 => {
             let member = incident.members.first()?;
             let place =
@@ -169,6 +189,10 @@ fn how_far(incident: &Incident) -> Option<String> {
 
 /// Returns the members, as they are listed: of what goes on those in trouble, with their begin.
 pub(super) fn members(incident: &Incident, times: Times<'_>, kind: NoticeKind) -> Vec<String> {
+    if let Some(Shortage::NeverSeen(missing)) = &incident.shortage {
+        let several = missing.agents.iter().filter(|_| missing.agents.len() > 1);
+        return several.map(|agent| clean(agent)).collect();
+    }
     let is_over = kind == NoticeKind::Resolved;
     let listed = incident.members.iter().filter(|it| is_over || it.lasted_ms.is_none());
     let line = |it: &IncidentMember| match it.lasted_ms {

@@ -58,8 +58,7 @@ impl Message {
             list_of = last.listed.len();
         } else if words::lists_members(incident) {
             list = lines::members(incident, times, last.kind);
-            let in_trouble = incident.counts.in_trouble.max(incident.counts.total);
-            list_of = list.len().max(usize::try_from(in_trouble).unwrap_or(usize::MAX));
+            list_of = list.len().max(words::member_count(incident));
         }
         let mut lines = lines::of(delivery, last, times, label);
         let list_command = lines::see(last, label);
@@ -102,6 +101,8 @@ fn subject(notice: &Notice) -> String {
         (_, ScopeKind::Sink) => "broken".to_owned(),
         (_, ScopeKind::Budget) => "near its limit or beyond".to_owned(),
         (_, ScopeKind::Collector) => "fleet silent".to_owned(),
+        (_, ScopeKind::Replicas) => "too few running".to_owned(),
+        (_, ScopeKind::Expected) => "never seen".to_owned(),
         _ => format!("agents {word}"),
     };
     format!("{}: {what} (inc {})", words::scope(incident), incident.id)

@@ -14,7 +14,10 @@ pub(crate) const INTERNAL_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("emitter", &["heartline-vocabulary", "heartline-engine", "heartline-protocol"]),
     ("supervisor", &["heartline"]),
     ("operator", &["heartline-vocabulary"]),
-    ("config", &["heartline-vocabulary", "heartline-fleet", "heartline-operator"]),
+    (
+        "config",
+        &["heartline-vocabulary", "heartline-protocol", "heartline-fleet", "heartline-operator"],
+    ),
     (
         "collector",
         &[

@@ -32,6 +32,7 @@ mod own_network;
 mod past;
 mod remote;
 mod replay;
+mod roster;
 mod shell_completion;
 mod signals;
 mod slow_operator;

@@ -7,9 +7,9 @@ use super::AppCommand::{
     HalfDown, HalfUp, Help, Invert, JumpBack, Kill, Live, Mark, MarkAll, MarkRange, MarkSpan,
     Mouse, NextMatch, NextOutage, NextOutageOfAny, NextPane, Open, PageDown, PageUp, Palette, Play,
     PreviousMatch, PreviousOutage, PreviousOutageOfAny, PreviousPane, ProblemsOnly, Quit,
-    Reconnect, Redraw, RepeatJump, Resume, ShowAgent, ShowAlerts, ShowCollector, ShowFleet, ShowTimeline,
-    ShowTransitions, Sort, SortLeft, SortRight, Suspend, TimelineOf, Top, Unmark, Up, Utc, Window,
-    ZoomIn, ZoomOut,
+    Reconnect, Redraw, RepeatJump, Resume, ShowAgent, ShowAlerts, ShowCollector, ShowFleet,
+    ShowTimeline, ShowTransitions, Sort, SortLeft, SortRight, Suspend, TimelineOf, Top, Unmark, Up,
+    Utc, Window, ZoomIn, ZoomOut,
 };
 use super::{AppCommand, CommandSpec, KeyContext};
 

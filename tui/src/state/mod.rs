@@ -2,9 +2,9 @@
 
 mod agent_charts;
 mod agent_lists;
-mod collector_view;
 mod alerts;
 mod bell;
+mod collector_view;
 mod command_tracker;
 mod confirm_dialog;
 mod fleet_list;
@@ -28,9 +28,9 @@ use crate::options::TuiSettings;
 use crate::theme::{ScreenGlyphs, StyleRole, ThemeName};
 
 pub(crate) use agent_charts::{ChartKind, ChartWindow};
-pub(crate) use collector_view::CollectorView;
 pub(crate) use alerts::{AlertMark, AlertScreen, OpenedIncident, scrolled};
 pub(crate) use bell::BellState;
+pub(crate) use collector_view::CollectorView;
 pub(crate) use command_tracker::{CommandProgress, CommandTracker, TrackedCommand};
 pub(crate) use confirm_dialog::{
     CommandTargets, ConfirmDialog, DialogCommand, DialogFocus, FocusDirection, host_of,

@@ -15,8 +15,8 @@ mod timeline;
 
 use heartline_operator::client::{AccessMode, Greeting, LinkEvent, LinkState};
 use heartline_operator::message::{
-    AgentCommand, AgentDetail, AlertQuery, AlertReport, CollectorHealth, CommandOutcome, EVENTS_MAX, Event,
-    EventQuery, ForgetCommand, NoteCommand, Reply,
+    AgentCommand, AgentDetail, AlertQuery, AlertReport, CollectorHealth, CommandOutcome,
+    EVENTS_MAX, Event, EventQuery, ForgetCommand, NoteCommand, Reply,
 };
 use heartline_operator::{Filter, FilterError, SubscriptionUpdate};
 

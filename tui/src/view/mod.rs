@@ -34,8 +34,8 @@ use crate::text::{GlyphSet, date_or_time, time_of_day, zone_abbreviation};
 
 pub(crate) use agent::agent_list_rows;
 pub(crate) use agent_areas::{are_charts_drawn, chart_room};
-pub(crate) use collector::max_collector_scroll;
 pub(crate) use alerts::{alert_line, alert_rows};
+pub(crate) use collector::max_collector_scroll;
 pub(crate) use dialog::dialog_size_needed;
 use frame::ScreenFrame;
 pub(crate) use help::max_help_scroll;

@@ -1,6 +1,6 @@
 //! Incidents as a table, and one of them with everything.
 
-use heartline_operator::message::{AlertQuery, AlertReport, Incident, IncidentReport};
+use heartline_operator::message::{AlertQuery, AlertReport, Incident, IncidentReport, Shortage};
 use heartline_operator::{json, text};
 
 use super::{ask, at_ms, or_dash, print_table};
@@ -62,7 +62,7 @@ pub(super) fn print_all(report: &AlertReport, console: &mut Console) -> Result<(
         table.push(&[
             incident.id.to_string(),
             incident.severity.name().to_owned(),
-            what(incident),
+            text::incident_what(incident),
             format!("{}{}", text::timestamp_s(incident.opened_ms), ended.unwrap_or_default()),
             format!("{} of {}", counts.in_trouble, counts.total),
             or_dash(&told.join(", ")).to_owned(),
@@ -76,7 +76,7 @@ fn print_one(report: &IncidentReport, console: &mut Console) -> Result<(), CliEr
     let IncidentReport { incident, notices, .. } = report;
     let mut lines = vec![
         format!("incident   {} ({})", incident.id, incident.severity.name()),
-        format!("what       {}", what(incident)),
+        format!("what       {}", text::incident_what(incident)),
         format!("since      {}", text::timestamp_s(incident.opened_ms)),
         format!(
             "cause      between {} and {}",
@@ -93,6 +93,9 @@ fn print_one(report: &IncidentReport, console: &mut Console) -> Result<(), CliEr
     if let Some(ack) = &incident.acknowledged {
         lines.push(format!("ack        {} at {}", ack.by, text::timestamp_s(ack.at_ms)));
     }
+    lines.extend(
+        incident.shortage.as_ref().map(|shortage| format!("short of   {}", details(shortage))),
+    );
     lines.extend(incident.remark.iter().map(|remark| format!("remark     {remark}")));
     for member in &incident.members {
         let role = if member.is_affected { ", affected" } else { "" };
@@ -121,6 +124,14 @@ fn print_one(report: &IncidentReport, console: &mut Console) -> Result<(), CliEr
     Ok(())
 }
 
-fn what(incident: &Incident) -> String {
-    text::incident_what(&incident.scope, incident.worst, incident.remark.as_deref())
+/// Returns what there is too little of.
+fn details(shortage: &Shortage) -> String {
+    match shortage {
+        Shortage::Replicas(it) => or_dash(&text::notice::gone(it)).to_owned(),
+        Shortage::NeverSeen(it) => format!(
+            "{}: expected, and never a beat since {}",
+            or_dash(&it.agents.join(", ")),
+            text::timestamp_s(it.since_ms)
+        ),
+    }
 }

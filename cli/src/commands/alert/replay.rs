@@ -135,7 +135,8 @@ fn incident_row(incident: &ReplayedIncident) -> [String; INCIDENT_COLUMNS.len()]
     sinks.dedup();
     let routes: Vec<String> = incident.routes.iter().map(ToString::to_string).collect();
     let was: Vec<String> = incident.was.iter().map(ToString::to_string).collect();
-    let what = text::incident_what(&incident.scope, incident.worst, None);
+    let what =
+        format!("{}: {}", text::incident_scope(&incident.scope), text::status_text(incident.worst));
     let ended = incident.ended_ms.map(text::timestamp_s);
     [
         incident.number.to_string(),
@@ -159,7 +160,7 @@ fn untold_row(report: &IncidentReport) -> [String; UNTOLD_COLUMNS.len()] {
     let kinds = kinds(notices.iter().map(|notice| notice.kind));
     [
         incident.id.to_string(),
-        text::incident_what(&incident.scope, incident.worst, incident.remark.as_deref()),
+        text::incident_what(incident),
         text::timestamp_s(incident.opened_ms),
         format!("{}: {kinds}", sinks.join(", ")),
     ]

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use heartline_fleet::{CauseInterval, Incident, IncidentAck, Member, MonoTime, Scope, Told};
+use heartline_fleet::{
+    CauseInterval, Incident, IncidentAck, Member, MonoTime, NeverSeen, ReplicaShortage, Scope,
+    Shortage, Told,
+};
 use heartline_vocabulary::{AgentRowId, AgentStatus, IncidentId, ScopeKind, Severity};
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
@@ -22,6 +25,7 @@ struct IncidentBody {
     acknowledged: Option<(String, i64)>,
     merged_into: Option<IncidentId>,
     flapping: Option<u32>,
+    shortage: Option<ShortageBody>,
     remark: Option<String>,
 }
 
@@ -32,6 +36,15 @@ struct MemberBody(i64, AgentStatus, i64, i64, Option<i64>, bool);
 /// What a sink was told: its name, first and last notice, members, worst status, escalated, listed.
 #[derive(Debug, Serialize, Deserialize)]
 struct ToldBody(String, i64, i64, u32, AgentStatus, bool, bool);
+
+/// What there is too little of.
+#[derive(Debug, Serialize, Deserialize)]
+enum ShortageBody {
+    /// Running, expected, the limit, and when all ran.
+    Replicas(u32, u32, u32, Option<i64>),
+    /// Those that never came, how many they were, and since when they are waited for.
+    NeverSeen(Vec<String>, u32, i64),
+}
 
 /// Stores an incident as it is now.
 pub(super) fn write(
@@ -127,6 +140,7 @@ impl IncidentBody {
             acknowledged: acknowledged.map(|ack| (ack.by.to_string(), wall_ms(ack.at))),
             merged_into: incident.merged_into,
             flapping: incident.flapping,
+            shortage: incident.shortage.as_ref().map(|it| ShortageBody::of(it, wall_ms)),
             remark: incident.remark.as_deref().map(str::to_owned),
         }
     }
@@ -148,6 +162,34 @@ impl IncidentBody {
             self.acknowledged.map(|(by, at)| IncidentAck { by: by.into(), at: mono(at) });
         incident.merged_into = self.merged_into;
         incident.flapping = self.flapping;
+        incident.shortage = self.shortage.map(|it| it.shortage(&mono));
         incident.remark = self.remark.map(Into::into);
+    }
+}
+
+impl ShortageBody {
+    fn of(shortage: &Shortage, wall_ms: impl Fn(MonoTime) -> i64) -> Self {
+        match shortage {
+            Shortage::Replicas(it) => {
+                Self::Replicas(it.running, it.expect, it.alert_below, it.full_at.map(wall_ms))
+            }
+            Shortage::NeverSeen(it) => {
+                let agents = it.agents.iter().map(|agent| agent.to_string()).collect();
+                Self::NeverSeen(agents, it.expected, wall_ms(it.since))
+            }
+        }
+    }
+
+    fn shortage(self, mono: impl Fn(i64) -> MonoTime) -> Shortage {
+        match self {
+            Self::Replicas(running, expect, alert_below, full_at) => {
+                let full_at = full_at.map(mono);
+                Shortage::Replicas(ReplicaShortage { running, expect, alert_below, full_at })
+            }
+            Self::NeverSeen(agents, expected, since) => {
+                let agents = agents.into_iter().map(String::into_boxed_str).collect();
+                Shortage::NeverSeen(NeverSeen { agents, expected, since: mono(since) })
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use heartline_fleet::Incident as CoreIncident;
+use heartline_fleet::{Incident as CoreIncident, Shortage};
 use heartline_operator::message::{
     DeliveryReport, INCIDENTS_MAX, Incident, IncidentMember, MemberCounts, NOTICE_MEMBERS_MAX,
     Notice, NoticeReport,
@@ -158,9 +158,14 @@ fn message(
     let total = u32::try_from(incident.members.len()).unwrap_or(u32::MAX);
     let in_trouble = || incident.members.values().filter(|member| member.left.is_none());
     let affected = in_trouble().filter(|member| member.is_affected).count();
+    let total = match &incident.shortage {
+        None => total,
+        Some(Shortage::Replicas(it)) => it.expect,
+        Some(Shortage::NeverSeen(it)) => it.expected,
+    };
     let counts = MemberCounts {
         total,
-        in_trouble: incident.in_trouble,
+        in_trouble: incident.extent(),
         affected: u32::try_from(affected).unwrap_or(u32::MAX),
         of: total,
     };

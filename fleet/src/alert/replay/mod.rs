@@ -104,9 +104,15 @@ impl AlertReplay {
     }
 
     fn begin(&mut self) {
+        self.watch_groups();
         let world = World { agents: &self.agents, context: &self.context };
         self.alerts.begin(&world, self.now);
         self.alerts.update_timeout();
+    }
+
+    fn watch_groups(&mut self) {
+        let groups = self.alerts.rules().groups.keys().cloned();
+        self.context.population.watch(groups, &self.agents);
     }
 
     /// Lets time pass, up to a moment whose events are to come.
@@ -118,7 +124,10 @@ impl AlertReplay {
         self.now = self.now.max(to);
     }
 
-    fn handle(&mut self, events: Vec<AlertEvent>, take: &mut impl FnMut(HistoryDbRow)) {
+    fn handle(&mut self, mut events: Vec<AlertEvent>, take: &mut impl FnMut(HistoryDbRow)) {
+        if self.context.population.take_changes().members {
+            events.push(AlertEvent::Regrouped);
+        }
         let world = World { agents: &self.agents, context: &self.context };
         self.alerts.handle(events, &world, self.now);
         self.alerts.update_timeout();
@@ -151,8 +160,10 @@ impl AlertReplay {
             Step::Forgotten { agent } => {
                 let Some(index) = self.agents.find(&agent) else { return };
                 let Some(agent) = self.agents.remove(index) else { return };
-                self.context.population.update(index, agent.identity(), None);
-                events.push(AlertEvent::Forgotten { index, id: agent.id(), at });
+                let now_is = (index, agent.status);
+                self.context.population.update(now_is, agent.identity(), None);
+                let name = agent.name.clone();
+                events.push(AlertEvent::Forgotten { index, id: agent.id(), name, at });
             }
             Step::Gap { lost } => self.context.clock.add_gap(lost),
             Step::Alert(input) => self.input(*input),
@@ -166,7 +177,8 @@ impl AlertReplay {
         if let Some(index) = self.agents.find(&name) {
             let Some(agent) = self.agents.get_mut(index) else { return };
             let before = agent.identity.take();
-            self.context.population.update(index, before.as_ref(), identity.as_ref());
+            let now_is = (index, agent.status);
+            self.context.population.update(now_is, before.as_ref(), identity.as_ref());
             agent.identity = identity;
             return;
         }
@@ -183,7 +195,7 @@ impl AlertReplay {
         agent.silent_since = ObservedTime::NEVER;
         let index = self.agents.insert(agent);
         let identity = self.agents.get(index).and_then(Agent::identity);
-        self.context.population.update(index, None, identity);
+        self.context.population.update((index, AgentStatus::UNKNOWN), None, identity);
         self.set_status(index, status, since);
         if last_beat::is_silence(status) {
             let silent_for =
@@ -197,7 +209,9 @@ impl AlertReplay {
 
     fn set_status(&mut self, index: AgentIndex, status: AgentStatus, at: MonoTime) {
         let Some(agent) = self.agents.get_mut(index) else { return };
-        (agent.status, agent.since) = (status, at);
+        let before = std::mem::replace(&mut agent.status, status);
+        agent.since = at;
+        self.context.population.take_status(agent.identity.as_ref(), before, status);
         if !last_beat::is_silence(status) {
             // It beats, or is not expected to.
             agent.silent_since = ObservedTime::NEVER;
@@ -210,6 +224,10 @@ impl AlertReplay {
     }
 
     fn input(&mut self, input: AlertInput) {
+        if let AlertInput::Rules(rules) = &input {
+            let groups = rules.groups.keys().cloned();
+            self.context.population.watch(groups, &self.agents);
+        }
         let world = World { agents: &self.agents, context: &self.context };
         self.alerts.take_input(input, &world, self.now);
     }

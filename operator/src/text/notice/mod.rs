@@ -7,4 +7,4 @@ mod words;
 
 pub use clean::{AGENT_TEXT_MAX, clean, clean_to, cut};
 pub use when::{Times, duration, rfc3339};
-pub use words::{lists_members, member, opened, scope, status_word, trouble};
+pub use words::{gone, lists_members, member, member_count, opened, scope, status_word, trouble};

@@ -1,6 +1,6 @@
 //! The words for statuses, scopes and members.
 
-use crate::message::{Incident, IncidentMember, MemberCounts};
+use crate::message::{Incident, IncidentMember, MemberCounts, ReplicaShortage, Shortage};
 use heartline_vocabulary::{AgentStatus, Reason, ScopeKind, State};
 
 use super::clean::clean;
@@ -36,12 +36,28 @@ pub fn scope(incident: &Incident) -> String {
         ScopeKind::Collector => "the collector or its network".to_owned(),
         ScopeKind::Sink => format!("sink {name}"),
         ScopeKind::Budget => format!("budget {name}"),
+        ScopeKind::Replicas => format!("group {name}"),
+        ScopeKind::Expected if name.is_empty() => "expected agents".to_owned(),
+        ScopeKind::Expected => name,
     }
 }
 
 /// Returns what is wrong: `UNREACHABLE`, `5 of 12 agents UNREACHABLE`.
 pub fn trouble(incident: &Incident) -> String {
     let word = status_word(incident.worst);
+    match &incident.shortage {
+        Some(Shortage::Replicas(it)) => {
+            return format!(
+                "{} of {} RUNNING, alert below {}",
+                it.running, it.expect, it.alert_below
+            );
+        }
+        Some(Shortage::NeverSeen(_)) if incident.counts.in_trouble > 1 => {
+            return format!("{} NEVER SEEN", incident.counts.in_trouble);
+        }
+        Some(Shortage::NeverSeen(_)) => return "NEVER SEEN".to_owned(),
+        None => {}
+    }
     match incident.scope.kind {
         ScopeKind::Agent => incident.members.first().map_or(word, |it| status_word(it.status)),
         ScopeKind::Sink => "takes no notices".to_owned(),
@@ -63,6 +79,21 @@ pub fn opened(incident: &Incident, times: Times<'_>) -> String {
     format!("{} since {at} ({ago})", trouble(incident))
 }
 
+/// Returns where the replicas are that a group lacks: `2 in trouble, 1 killed`.
+pub fn gone(shortage: &ReplicaShortage) -> String {
+    let ReplicaShortage { running, expect, lost, killed, stopped, unknown, .. } = *shortage;
+    let known = lost + killed + stopped + unknown;
+    let all = [
+        (lost, "in trouble"),
+        (killed, "killed"),
+        (stopped, "stopped by themselves"),
+        (unknown, "not heard yet since the collector started"),
+        (expect.saturating_sub(running).saturating_sub(known), "not there"),
+    ];
+    let gone = all.iter().filter(|(count, _)| *count > 0);
+    gone.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+}
+
 /// Returns `5 of 12 agents`, or `5 agents` where it is not known of how many.
 fn agents(counts: MemberCounts) -> String {
     let MemberCounts { in_trouble, of, .. } = counts;
@@ -72,6 +103,17 @@ fn agents(counts: MemberCounts) -> String {
         (false, _) if of == in_trouble && of > 0 => format!("all {of} agents"),
         (false, _) => format!("{in_trouble} agents"),
     }
+}
+
+/// Returns how many there are of what a message lists.
+pub fn member_count(incident: &Incident) -> usize {
+    let count = match &incident.shortage {
+        None => incident.counts.in_trouble.max(incident.counts.total),
+        Some(Shortage::Replicas(it)) => it.lost,
+        Some(Shortage::NeverSeen(it)) if it.agents.len() > 1 => incident.counts.in_trouble,
+        Some(Shortage::NeverSeen(_)) => 0,
+    };
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 /// Returns a member with its status: `mail.7 on m3 UNREACHABLE`.

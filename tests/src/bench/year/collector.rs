@@ -55,7 +55,8 @@ fn alert_rules() -> AlertRules {
         escalation: None,
         is_last: false,
     };
-    let latency = StateSet { states: Vec::new(), reasons: vec![Reason::Slow, Reason::Fast] };
+    let latency =
+        StateSet { states: Vec::new(), reasons: vec![Reason::Slow, Reason::Fast], budgets: false };
     let pager = SinkTraits { reminds: true, groups: false };
     AlertRules {
         routes: vec![

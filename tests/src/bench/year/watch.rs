@@ -83,7 +83,7 @@ struct ShownTrouble {
 /// Returns what is told to the pager.
 pub(super) fn needs_page() -> StateSet {
     let reasons = vec![Reason::Stalled, Reason::Failing];
-    StateSet { states: vec![State::Unreachable], reasons }
+    StateSet { states: vec![State::Unreachable], reasons, budgets: false }
 }
 
 /// Returns what is told to the chat, by all of its routes.

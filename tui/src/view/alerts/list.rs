@@ -2,7 +2,7 @@
 
 use heartline_operator::message::{DeliveryReport, Incident, IncidentReport, NoticeReport};
 use heartline_operator::text::{incident_scope, newest_deliveries};
-use heartline_vocabulary::{DeliveryState, ScopeKind, State};
+use heartline_vocabulary::{DeliveryState, ScopeKind, Severity, State};
 use ratatui::layout::Rect;
 
 use super::super::frame::{RowWriter, ScreenFrame};
@@ -141,7 +141,7 @@ fn cells(state: &AppState, report: &IncidentReport, width: u16) -> [(StyleRole, 
     };
     let counts = &incident.counts;
     let members = match incident.scope.kind {
-        ScopeKind::Sink => "-".to_owned(),
+        ScopeKind::Sink | ScopeKind::Budget => "-".to_owned(),
         _ => format!("{}/{}", count(counts.in_trouble.into()), count(counts.total.into())),
     };
     let (told_role, told) = told(state, &report.notices, width);
@@ -163,13 +163,16 @@ fn cells(state: &AppState, report: &IncidentReport, width: u16) -> [(StyleRole, 
     ]
 }
 
-/// Returns the label of the worst that a member was; of a sink, that it takes nothing.
+/// Returns the label of the worst that a member was, or what else it is about.
 fn label(state: &AppState, incident: &Incident) -> StateLabel {
-    match incident.scope.kind {
-        ScopeKind::Sink => StateLabel {
-            word: "SINK",
-            ..state_label(State::Unreachable, None, state.glyphs.glyph_set)
-        },
+    let of =
+        |word, status| StateLabel { word, ..state_label(status, None, state.glyphs.glyph_set) };
+    match (incident.scope.kind, incident.severity) {
+        (ScopeKind::Sink, _) => of("SINK", State::Unreachable),
+        (ScopeKind::Budget, Severity::Critical) => of("BUDGET", State::Killed),
+        (ScopeKind::Budget, Severity::Warning) => of("BUDGET", State::Degraded),
+        (ScopeKind::Replicas, _) => of("TOO FEW", State::Unreachable),
+        (ScopeKind::Expected, _) => of("NEVER", State::Unknown),
         _ => state_label(incident.worst.state, incident.worst.reason, state.glyphs.glyph_set),
     }
 }
