@@ -8,6 +8,6 @@ mod explanation;
 mod subject;
 mod suspicion;
 
-pub(crate) use explanation::{Explanation, Quiet, RouteVerdict};
+pub(crate) use explanation::{Explanation, RouteVerdict};
 pub(crate) use subject::{CheckedAgent, parse_status};
 pub(crate) use suspicion::{Unmatched, suspicions};

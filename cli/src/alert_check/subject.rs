@@ -45,7 +45,7 @@ impl CheckedAgent {
 
     fn apply(&mut self, args: &ConfigCheckArgs) {
         let shared = Arc::make_mut(&mut self.identity.shared);
-        let text = |text: &Option<String>| text.as_deref().map(Arc::from);
+        let text = |text: &Option<String>| text.as_deref().map(Arc::<str>::from);
         shared.host = text(&args.host).or(shared.host.take());
         shared.group = text(&args.group).or(shared.group.take());
         for (key, value) in &args.label {

@@ -6,7 +6,7 @@ use heartline_config::{AlertFilter, AlertsConfig, Config};
 use heartline_fleet::{AgentFilter as _, BudgetScope, StateSet};
 use heartline_operator::message::AgentEntry;
 use heartline_vocabulary::text::glob_matches;
-use heartline_vocabulary::{AgentStatus, Reason, State};
+use heartline_vocabulary::{AgentStatus, Reason};
 
 use super::subject::status_of;
 
@@ -82,7 +82,7 @@ impl Unmatched {
         let routes = config.alerts.routes.iter().zip(&rules.routes).enumerate().map(
             |(number, (section, route))| {
                 let text = section.filter.as_ref().map_or("", |filter| filter.get_ref());
-                let statuses = statuses_of(&route.states).collect();
+                let statuses: Vec<AgentStatus> = statuses_of(&route.states).collect();
                 (format!("route {}", number + 1), text, statuses)
             },
         );
@@ -145,8 +145,7 @@ fn all_statuses() -> impl Iterator<Item = AgentStatus> {
     let is_command = |status: &AgentStatus| {
         matches!(status.reason, Some(Reason::Operator | Reason::Policy | Reason::Shutdown))
     };
-    let all = Reason::ALL.into_iter().map(status_of);
-    all.filter(move |status| !is_command(status) && status.state != State::Killed)
+    Reason::ALL.into_iter().map(status_of).filter(move |status| !is_command(status))
 }
 
 #[cfg(test)]

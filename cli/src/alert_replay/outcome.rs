@@ -22,9 +22,9 @@ pub(crate) struct ReplayOutcome {
     pub(crate) incidents: Vec<ReplayedIncident>,
     /// Of what somebody was told then, and nobody would be now.
     pub(crate) untold: Vec<IncidentReport>,
-    pub(crate) sinks: BTreeMap<String, SinkTotal>,
+    pub(crate) sinks: BTreeMap<String, NoticeTotal>,
     /// By the day since 1970, in UTC.
-    pub(crate) days: BTreeMap<i64, DayTotal>,
+    pub(crate) days: BTreeMap<i64, NoticeTotal>,
     /// By sink.
     pub(crate) storms: BTreeMap<String, StormTotal>,
     /// What was told then is known.
@@ -60,17 +60,12 @@ pub(crate) struct ReplayedNotice {
     pub(crate) listed: usize,
 }
 
-/// Notices to one sink.
+/// Numbers of notices, each counted for every sink.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SinkTotal {
+pub(crate) struct NoticeTotal {
+    /// Those that would have been sent.
     pub(crate) would: u32,
-    pub(crate) was: u32,
-}
-
-/// Notices of one day, each counted for every sink.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct DayTotal {
-    pub(crate) would: u32,
+    /// Those that were to be sent then.
     pub(crate) was: u32,
 }
 
