@@ -150,7 +150,11 @@ fn while_history_is_paused_notices_are_released_unstored_and_are_there_afterward
 fn a_range_of_incidents_comes_in_pages_with_the_lists_of_storms() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(dir.path());
-    let over = |id, ended_ms| Incident { ended: Some(at(ended_ms)), ..incident(id) };
+    let over = |id, ended_ms| {
+        let mut incident = incident(id);
+        incident.ended = Some(at(ended_ms));
+        incident
+    };
     opened.record([incident_row(&over(5, 4_000)), incident_row(&over(6, 9_000))]);
     opened.record([incident_row(&incident(7)), notice(&incident(7), 1, &["chat"])]);
     // Of a list there is a notice, and no record.
