@@ -50,12 +50,13 @@ pub(super) async fn run(
     Ok(CommandExit::Success)
 }
 
-/// Connects to the collector, or says why there is none to ask.
-async fn connect(settings: &Settings) -> Result<Client, String> {
+/// There is no collector to ask, which the command does without.
+struct NoCollector;
+
+async fn connect(settings: &Settings) -> Result<Client, NoCollector> {
     match tokio::time::timeout(PATIENCE, settings.connect()).await {
         Ok(Ok(client)) => Ok(client),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("the collector does not answer".to_owned()),
+        Ok(Err(_)) | Err(_) => Err(NoCollector),
     }
 }
 
@@ -110,13 +111,16 @@ async fn explain(
     name: &str,
     args: &ConfigCheckArgs,
     config: &Config,
-    client: Result<Client, String>,
+    client: Result<Client, NoCollector>,
     console: &mut Console,
 ) -> Result<(), CliError> {
     let status = parse_status(args.state.as_deref().unwrap_or("unreachable"))
         .map_err(|expected| CliError::Usage(format!("--state: {expected}")))?;
     let (agent, silences, now_ms) = match client {
-        Err(why) => (CheckedAgent::of_flags(name, args, &why), Vec::new(), clock::wall_ms()),
+        Err(NoCollector) => {
+            let agent = CheckedAgent::of_flags(name, args, "no collector answers");
+            (agent, Vec::new(), clock::wall_ms())
+        }
         Ok(client) => {
             let now_ms = client.greeting().collector.at_ms;
             let agent = match find(&client, name).await? {
@@ -126,7 +130,7 @@ async fn explain(
                 }
                 Err(unknown) => {
                     return Err(CliError::NotDone(format!(
-                        "{unknown}; say by --host, --group or --label what it will be"
+                        "{unknown} (--host, --group and --label say what one will be)"
                     )));
                 }
             };
