@@ -234,8 +234,9 @@ impl AlertReplay {
 
     /// Acknowledges the incidents in which one of these agents is.
     fn acknowledge(&mut self, agents: &[Box<str>], by: &str) {
-        let id_of = |name: &Box<str>| Some(self.agents.get(self.agents.find(name)?)?.id());
-        let ids: BTreeSet<AgentRowId> = agents.iter().filter_map(id_of).collect();
+        let known = agents.iter().filter_map(|name| self.agents.find(name));
+        let ids: BTreeSet<AgentRowId> =
+            known.filter_map(|index| Some(self.agents.get(index)?.id())).collect();
         let is_meant = |incident: &&Incident| {
             incident.members.iter().any(|(id, it)| it.left.is_none() && ids.contains(id))
         };
