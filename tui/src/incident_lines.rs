@@ -149,10 +149,10 @@ fn counts(incident: &Incident) -> String {
     let of = |n: u32| count(n.into());
     let mut text = format!("{} of {} members in trouble", of(counts.in_trouble), of(counts.total));
     if counts.affected > 0 {
-        text += &format!(", {} of them only affected", of(counts.affected));
+        text += &format!(", {} only affected", of(counts.affected));
     }
     if incident.scope.kind != ScopeKind::Agent {
-        text += &format!("; {} agents are in its scope", of(counts.of));
+        text += &format!("; {} agents in its scope", of(counts.of));
     }
     text
 }
