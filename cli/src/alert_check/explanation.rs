@@ -246,6 +246,7 @@ fn first_line(agent: &CheckedAgent, status: AgentStatus, now_ms: i64, opened_ms:
         acknowledged: None,
         outages: 0,
         merged_into: None,
+        shortage: None,
         remark: None,
     };
     format!("{}: {}", scope(&incident), opened(&incident, Times::utc(now_ms)))

@@ -64,6 +64,8 @@ pub(crate) fn parse_status(text: &str) -> Result<AgentStatus, String> {
         Some(AlertState::State(State::Unreachable)) => Ok(AgentStatus::unreachable(Reason::Silent)),
         Some(AlertState::State(state)) => Ok(AgentStatus { state, reason: None }),
         Some(AlertState::Reason(reason)) => Ok(status_of(reason)),
+        // As an agent is that has used up a budget.
+        Some(AlertState::Budget) => Ok(AgentStatus::killed(Reason::Policy)),
         None => Err(format!(
             "expected {}; nobody is alerted by other states",
             AlertState::EXPECTED.replace('"', "")

@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn groups_and_those_who_never_came_are_tables() {
         let report = sample::roster();
-        let lines = |table: Table<'_>, rows| table.lines(0..rows, 100).collect::<String>();
+        let lines = |table: Table<'_>, rows| table.lines(0..rows, Some(100)).collect::<String>();
         let text = format!(
             "{}{}{}\n",
             lines(groups(&report), report.groups.len()),

@@ -18,6 +18,7 @@ use super::engine::AlertEngine;
 use super::incident::Incident;
 use super::scope::Scope;
 use super::shortage::{NeverSeen, Shortage};
+use crate::agent::Agent;
 use crate::gap::ObservedTime;
 use crate::time::MonoTime;
 
@@ -70,9 +71,9 @@ impl AlertEngine {
 
     /// Takes over the roster of the rules.
     pub(super) fn set_roster(&mut self, world: &World<'_>, now: MonoTime) {
-        let is_left_out = |name: &&Box<str>| !self.rules.expected.contains_key(*name);
-        let left_out: Vec<Box<str>> =
-            self.roster.waiting.keys().filter(is_left_out).cloned().collect();
+        let expected = &self.rules.expected;
+        let left_out = self.roster.waiting.keys().filter(|name| !expected.contains_key(*name));
+        let left_out: Vec<Box<str>> = left_out.cloned().collect();
         for name in left_out {
             self.stop_waiting(&name, now);
         }
@@ -193,5 +194,5 @@ impl AlertEngine {
 /// Returns whether the fleet knows an agent: it was live at some time, or has a command.
 fn is_there(world: &World<'_>, name: &str) -> bool {
     let agent = world.agents.find(name).and_then(|index| world.agents.get(index));
-    agent.is_some_and(|agent| agent.is_stored())
+    agent.is_some_and(Agent::is_stored)
 }

@@ -132,8 +132,12 @@ impl Default for StateSet {
 }
 
 impl StateSet {
-    /// Returns whether a status is in it. Healthy, killed and stopped never are: nobody is alerted by them.
+    /// Returns whether a status is in it. Healthy, killed and stopped never are: nobody is alerted by them. Killed by a
+    /// policy stands for a budget.
     pub fn contains(&self, status: AgentStatus) -> bool {
+        if status == AgentStatus::killed(Reason::Policy) {
+            return self.budgets;
+        }
         is_trouble(status)
             && (self.states.contains(&status.state)
                 || status.reason.is_some_and(|reason| self.reasons.contains(&reason)))
@@ -221,6 +225,9 @@ impl AlertRules {
         identity: Option<&Identity>,
         status: AgentStatus,
     ) -> bool {
+        if !is_trouble(status) {
+            return false;
+        }
         if self.routes.is_empty() {
             return StateSet::default().contains(status);
         }

@@ -168,14 +168,17 @@ fn last_said(member: &IncidentMember, times: Times<'_>) -> Option<String> {
 fn how_far(incident: &Incident) -> Option<String> {
     let counts = incident.counts;
     match incident.scope.kind {
-        ScopeKind::Replicas | ScopeKind::Expected => None,
         ScopeKind::Agent if counts.of > 1 => {
             let member = incident.members.first()?;
             let place =
                 member.host.as_deref().map_or("here".to_owned(), |it| format!("on {}", clean(it)));
             Some(format!("only this one of {} {place}", counts.of))
         }
-        ScopeKind::Agent | ScopeKind::Sink | ScopeKind::Budget => None,
+        ScopeKind::Agent
+        | ScopeKind::Sink
+        | ScopeKind::Budget
+        | ScopeKind::Replicas
+        | ScopeKind::Expected => None,
         ScopeKind::Collector => {
             Some("the agents may be well: the collector did not hear them".to_owned())
         }

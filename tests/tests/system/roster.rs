@@ -74,7 +74,7 @@ fn one_lost_replica_pages_nobody_two_are_one_incident_and_who_never_came_is_miss
     env.configure(&config(2, &webhook));
     let mut collector = env.start_collector();
     let (operator, address) = (env.operator(), collector.address());
-    let mut replicas: Vec<TestProcess> =
+    let replicas: Vec<TestProcess> =
         (1..=3).map(|n| start_replica(&env, address, &format!("mail.{n}"))).collect();
     wait_until("all replicas run", || running(&operator) == 3);
     wait_until("only the database is missed", || {

@@ -1,6 +1,6 @@
 //! Incidents as a table, and one of them with everything.
 
-use heartline_operator::message::{AlertQuery, AlertReport, Incident, IncidentReport, Shortage};
+use heartline_operator::message::{AlertQuery, AlertReport, IncidentReport, Shortage};
 use heartline_operator::{json, text};
 
 use super::{ask, at_ms, or_dash, print_table};

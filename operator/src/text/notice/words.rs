@@ -31,12 +31,11 @@ pub fn scope(incident: &Incident) -> String {
         }
         ScopeKind::Host => format!("host {name}"),
         ScopeKind::Dependency => format!("{name} and what needs it"),
-        ScopeKind::Group => format!("group {name}"),
+        ScopeKind::Group | ScopeKind::Replicas => format!("group {name}"),
         ScopeKind::Fleet => "the fleet".to_owned(),
         ScopeKind::Collector => "the collector or its network".to_owned(),
         ScopeKind::Sink => format!("sink {name}"),
         ScopeKind::Budget => format!("budget {name}"),
-        ScopeKind::Replicas => format!("group {name}"),
         ScopeKind::Expected if name.is_empty() => "expected agents".to_owned(),
         ScopeKind::Expected => name,
     }
