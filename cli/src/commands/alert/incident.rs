@@ -180,13 +180,12 @@ fn details(shortage: &Shortage) -> String {
 
 fn scope_text(scope: &IncidentScope) -> String {
     match scope.kind {
-        ScopeKind::Agent => scope.name.clone(),
         ScopeKind::Fleet => "the fleet".to_owned(),
         ScopeKind::Collector => "the collector or its network".to_owned(),
         ScopeKind::Dependency => format!("what needs {}", scope.name),
         ScopeKind::Replicas => format!("group {}", scope.name),
         ScopeKind::Expected if scope.name.is_empty() => "expected agents".to_owned(),
-        ScopeKind::Expected => scope.name.clone(),
+        ScopeKind::Agent | ScopeKind::Expected => scope.name.clone(),
         kind => format!("{} {}", kind.name(), scope.name),
     }
 }
