@@ -78,7 +78,7 @@ fn shortage_message(shortage: &CoreShortage, anchor: WallClockAnchor) -> Shortag
         }),
         CoreShortage::NeverSeen(it) => {
             let agents = it.agents.iter().take(NOTICE_MEMBERS_MAX);
-            let agents = agents.map(|agent| agent.to_string()).collect();
+            let agents = agents.map(ToString::to_string).collect();
             Shortage::NeverSeen(NeverSeen { agents, since_ms: anchor.wall_ms(it.since) })
         }
     }

@@ -90,7 +90,7 @@ fn one_lost_replica_pages_nobody_two_are_one_incident_and_who_never_came_is_miss
         operator.agent("mail.1").is_some_and(|it| it.vitals.state == State::Unreachable)
     });
     assert_eq!(running(&operator), 2);
-    let _stopped = replicas[1].signal(Signal::TERM);
+    replicas[1].signal(Signal::TERM);
     wait_until("the group is short", || {
         open_scopes(&operator).contains(&(ScopeKind::Replicas, "mail".to_owned()))
     });

@@ -174,7 +174,7 @@ impl ShortageBody {
                 Self::Replicas(it.running, it.expect, it.alert_below, it.full_at.map(wall_ms))
             }
             Shortage::NeverSeen(it) => {
-                let agents = it.agents.iter().map(|agent| agent.to_string()).collect();
+                let agents = it.agents.iter().map(ToString::to_string).collect();
                 Self::NeverSeen(agents, it.expected, wall_ms(it.since))
             }
         }

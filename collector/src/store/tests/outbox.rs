@@ -47,6 +47,7 @@ fn incident(id: u64) -> Incident {
 
 fn notice(incident: &Incident, number: u32, sinks: &[&str]) -> HistoryDbRow {
     let facts = IncidentFacts {
+        gone: heartline_fleet::GoneReplicas::default(),
         incident: incident.clone(),
         members: Vec::new(),
         total: 2,
