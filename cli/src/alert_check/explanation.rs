@@ -8,7 +8,7 @@ use heartline_fleet::{AgentFilter as _, AlertRoute, AlertRules};
 use heartline_operator::message::{Incident, IncidentMember, IncidentScope, MemberCounts, Silence};
 use heartline_operator::text::notice::{Times, opened, scope};
 use heartline_operator::text::timestamp;
-use heartline_vocabulary::{AgentStatus, IncidentId, ScopeKind, Severity};
+use heartline_vocabulary::{AgentStatus, IncidentId, Reason, ScopeKind, Severity};
 use serde::Serialize;
 
 use super::subject::CheckedAgent;
@@ -102,7 +102,7 @@ impl Explanation {
             labels: labels.collect(),
             source: agent.source.clone(),
             state: status.state.name(),
-            reason: status.reason.map(|reason| reason.name()),
+            reason: status.reason.map(Reason::name),
             routes: verdicts(config, &rules, agent, status),
             quiet: quiet(config, agent, status, silences, now_ms),
             message: hold_ms.map(|hold_ms| {

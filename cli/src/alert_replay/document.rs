@@ -1,6 +1,7 @@
 //! The document of `alerts replay --json`.
 
 use heartline_operator::text::timestamp;
+use heartline_vocabulary::Reason;
 use serde::Serialize;
 
 use super::outcome::{ReplayOutcome, ReplayedIncident, ReplayedNotice};
@@ -95,7 +96,7 @@ fn incident(replayed: &ReplayedIncident) -> IncidentDocument {
         scope: replayed.scope.kind.name(),
         name: replayed.scope.name.clone(),
         worst: replayed.worst.state.name(),
-        reason: replayed.worst.reason.map(|reason| reason.name()),
+        reason: replayed.worst.reason.map(Reason::name),
         start: timestamp(replayed.opened_ms),
         end: replayed.ended_ms.map(timestamp),
         members: replayed.members.iter().cloned().collect(),

@@ -100,7 +100,7 @@ impl ReplayTally {
         match row {
             HistoryDbRow::Incident(incident) => self.take_incident(&incident),
             HistoryDbRow::Notice(notice) => {
-                self.outcome.take_notice(&mut self.incidents, *notice);
+                self.outcome.take_notice(&mut self.incidents, &notice);
             }
             _ => {}
         }
@@ -144,7 +144,7 @@ impl ReplayOutcome {
     fn take_notice(
         &mut self,
         incidents: &mut BTreeMap<IncidentId, ReplayedIncident>,
-        notice: OutgoingNotice,
+        notice: &OutgoingNotice,
     ) {
         let at_ms = wall_ms(notice.at);
         if at_ms < self.since_ms {

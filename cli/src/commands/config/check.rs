@@ -71,10 +71,10 @@ async fn check(
     let mut warnings = suspicions(&config.alerts);
     if let Some(client) = client {
         let mut unmatched = Unmatched::new(config);
-        match tokio::time::timeout(PATIENCE, see_all(&client, &mut unmatched)).await {
-            Ok(Ok(())) => warnings.extend(unmatched.suspicions()),
-            // What was not asked to its end is not certain.
-            Ok(Err(_)) | Err(_) => {}
+        let seen = tokio::time::timeout(PATIENCE, see_all(&client, &mut unmatched)).await;
+        // What was not asked to its end is not certain.
+        if matches!(seen, Ok(Ok(()))) {
+            warnings.extend(unmatched.suspicions());
         }
     }
     if args.json {
