@@ -23,7 +23,8 @@ impl Recorder {
                 self.names.insert(*id, agent.clone());
             }
             Output::WriteHistory(HistoryDbRow::Identity { id, at, identity }) => {
-                let agent = self.names[id].clone();
+                // After a restart only the databases know it.
+                let Some(agent) = self.names.get(id).cloned() else { return };
                 let recorded = RecordedAgent {
                     interval_ms: interval_ms(&agent),
                     agent,
@@ -34,15 +35,17 @@ impl Recorder {
                 self.events.push((*at, RecordedEvent::Agent(Box::new(recorded))));
             }
             Output::WriteHistory(HistoryDbRow::Forgotten { id, at, .. }) => {
-                let agent = self.names[id].clone();
+                // After a restart only the databases know it.
+                let Some(agent) = self.names.get(id).cloned() else { return };
                 self.events.push((*at, RecordedEvent::Forgotten { agent }));
             }
             Output::WriteHistory(HistoryDbRow::Gap { from, to, cause }) => {
                 self.events.push((*to, RecordedEvent::Gap { from: *from, cause: *cause }));
             }
             Output::Transition(transition) => {
+                let Some(agent) = self.names.get(&transition.id).cloned() else { return };
                 let event = RecordedEvent::Transition {
-                    agent: self.names[&transition.id].clone(),
+                    agent,
                     from: transition.from,
                     to: transition.to,
                     cause: transition.cause.to_string().into(),
@@ -60,7 +63,7 @@ impl Recorder {
 
     /// Takes in that the incident of these agents was acknowledged.
     pub(crate) fn acknowledge(&mut self, agents: &[AgentRowId], now: MonoTime) {
-        let agents = agents.iter().map(|id| self.names[id].clone()).collect();
+        let agents = agents.iter().filter_map(|id| self.names.get(id).cloned()).collect();
         self.events.push((now, RecordedEvent::Acknowledged { agents, by: "ops@desk".into() }));
     }
 
