@@ -6,7 +6,7 @@
 //! 3. Of each of the last 7 days the longest pause that ended is kept, rounded up by an eighth at most.
 //! 4. An agent is idle when its pause is longer than three times the longest of these, and than the
 //!    time after which it would count as stalled. So steady work is missed soon, and work in bursts late.
-//! 5. Who pauses for 4 hours has nights, and six of these are needed: of a week-end during which it, or the
+//! 5. Who pauses for 8 hours has nights, and six of these are needed: of a week-end during which it, or the
 //!    collector, was started, only a part is known, and the next one is longer than three nights.
 //! 6. Nobody is idle of whom fewer than 3 days with work are known. Until it has been known for two
 //!    weeks, the limit is twice as long: its first week-end is longer than all pauses before it.
@@ -29,7 +29,7 @@ const DAYS_MIN: usize = 3;
 const FACTOR: u32 = 3;
 /// Multiple of it where it is a night, and how long such a pause is.
 const NIGHT_FACTOR: u32 = 6;
-const NIGHT: Duration = Duration::from_secs(4 * 3_600);
+const NIGHT: Duration = Duration::from_secs(8 * 3_600);
 const DAY_S: u32 = 86_400;
 /// Longer pauses count as this one.
 const PAUSE_MAX_S: u32 = 365 * DAY_S;

@@ -82,6 +82,45 @@ fn an_agent_is_idle_after_three_times_its_longest_pause() {
     assert_eq!(agent.pause(30 * HOUR), "healthy");
 }
 
+/// It works from 9 to 17 on weekdays. In its third week-end the agent was started on Sunday at 20:00.
+#[test]
+fn a_week_end_is_no_idleness_after_one_that_a_start_has_cut_short() {
+    let mut agent = PausingAgent::new();
+    let mut work_for_a_week = |agent: &mut PausingAgent| {
+        for _ in 0..5 {
+            for _ in 0..8 {
+                agent.work();
+                agent.pause(HOUR);
+            }
+            agent.pause(16 * HOUR);
+        }
+    };
+    work_for_a_week(&mut agent);
+    agent.pause(2 * DAY);
+    work_for_a_week(&mut agent);
+    agent.pause(2 * DAY);
+    work_for_a_week(&mut agent);
+    agent.pause(44 * HOUR - 9 * HOUR);
+    agent.age_ms = 0;
+    agent.segment = 0;
+    agent.fleet.receive(quiet(0).session(2));
+    let in_session_2 = |message: TestMessage| message.session(2);
+    agent.pass(13 * HOUR, in_session_2);
+    for _ in 0..5 {
+        for _ in 0..8 {
+            agent.segment += 1;
+            agent.age_ms = 0;
+            agent.fleet.receive(quiet(0).session(2).segment(agent.segment, 1));
+            agent.pass(HOUR, in_session_2);
+        }
+        agent.pass(16 * HOUR, in_session_2);
+    }
+    // From Friday at 17:00 to Monday at 9:00 it is 64 hours.
+    assert_eq!(agent.pass(2 * DAY, in_session_2), "healthy");
+    // But not for ever.
+    assert_eq!(agent.pass(4 * DAY, in_session_2), "degraded idle");
+}
+
 #[test]
 fn it_takes_three_days_to_know_an_agent_and_two_weeks_to_know_it_well() {
     let mut agent = PausingAgent::new();
@@ -114,7 +153,7 @@ fn what_is_no_pause_of_its_own_does_not_count() {
     // None of it was learned as a pause.
     agent.work();
     agent.fleet.discard_outputs();
-    assert_eq!(agent.pause(40 * HOUR), "degraded idle");
+    assert_eq!(agent.pause(80 * HOUR), "degraded idle");
 }
 
 #[test]
