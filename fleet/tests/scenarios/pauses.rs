@@ -86,7 +86,7 @@ fn an_agent_is_idle_after_three_times_its_longest_pause() {
 #[test]
 fn a_week_end_is_no_idleness_after_one_that_a_start_has_cut_short() {
     let mut agent = PausingAgent::new();
-    let mut work_for_a_week = |agent: &mut PausingAgent| {
+    let work_for_a_week = |agent: &mut PausingAgent| {
         for _ in 0..5 {
             for _ in 0..8 {
                 agent.work();
