@@ -45,6 +45,8 @@ pub struct Incident {
     /// When it was last recorded, and whether it changed since.
     pub(crate) recorded_at: MonoTime,
     pub(crate) is_dirty: bool,
+    /// When its last member was well again.
+    pub(crate) shrunk_at: MonoTime,
     /// When to look at it again.
     pub(crate) due: MonoTime,
 }
@@ -117,6 +119,7 @@ impl Incident {
             news: None,
             recorded_at: MonoTime::NEVER_YET,
             is_dirty: true,
+            shrunk_at: MonoTime::NEVER_YET,
             due: MonoTime::NEVER,
         }
     }
@@ -131,6 +134,7 @@ impl Incident {
             news: fresh.news,
             recorded_at: fresh.recorded_at,
             is_dirty: fresh.is_dirty,
+            shrunk_at: fresh.shrunk_at,
             due: fresh.due,
             ..self.clone()
         }
@@ -175,6 +179,7 @@ impl Incident {
         };
         member.left = Some(at.max(member.joined));
         self.in_trouble -= 1;
+        self.shrunk_at = self.shrunk_at.max(at);
         self.is_dirty = true;
         if self.in_trouble == 0 && self.shortage.is_none() {
             let last = self.members.values().filter_map(|member| member.left).max();

@@ -6,7 +6,8 @@
 //! 2. the incident began to flap, or came to rest: *flapping*, *settled*; while it flaps, nothing else; or its budget
 //!    has reached the next level: *updated*;
 //! 3. it is worse than it was told, or has twice as many members: *updated*;
-//! 4. other members, and the last notice is `update_every` old: *updated*;
+//! 4. other members, and the last notice is `update_every` old: *updated*; where there are fewer, once no more have
+//!    become well for a while;
 //! 5. nobody has acknowledged it: *escalated* to the route's second sinks, once; a *reminder* every `repeat`. Not to
 //!    sinks that do both by themselves.
 //!
@@ -27,6 +28,9 @@ use crate::time::MonoTime;
 
 /// An incident that changes all the time is recorded so often, apart from its notices.
 const RECORD_EVERY: Duration = Duration::from_millis(250);
+
+/// Multiple of the recovery hold after which an incident that lost members is taken to lose no more.
+const SETTLED_AFTER: u32 = 3;
 
 /// What is to be told now, and when to look again.
 #[derive(Debug)]
@@ -127,7 +131,11 @@ impl AlertEngine {
                 continue;
             }
             let has_changed = incident.extent() != told.in_trouble && !incident.is_recovering();
-            let update_at = told.last + rules.update_every;
+            let mut update_at = told.last + rules.update_every;
+            if incident.extent() < told.in_trouble {
+                // What recovers member by member is told once, when it is over or goes no further.
+                update_at = update_at.max(incident.shrunk_at + rules.recovery_hold * SETTLED_AFTER);
+            }
             if has_changed && plan.tell_at(update_at, NoticeKind::Updated, sink, now) {
                 continue;
             }
