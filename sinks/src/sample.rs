@@ -61,6 +61,7 @@ pub fn notice_of(kind: NoticeKind, scope: ScopeKind) -> Notice {
 pub fn incident(scope: ScopeKind) -> Incident {
     let name = match scope {
         ScopeKind::Agent => "mail.7",
+        ScopeKind::Process => "4007 on m3",
         ScopeKind::Host => "m3",
         ScopeKind::Dependency => "db.1",
         ScopeKind::Group => "prod",

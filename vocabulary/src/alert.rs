@@ -88,6 +88,8 @@ named! {
     ScopeKind {
         /// One agent.
         Agent = "agent",
+        /// The agents of one process.
+        Process = "process",
         /// The agents of one host.
         Host = "host",
         /// The agents that need another agent, and that agent.

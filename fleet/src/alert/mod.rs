@@ -41,7 +41,7 @@ mod storm;
 mod telling;
 mod trouble;
 
-use heartline_vocabulary::{AgentRowId, AgentStatus};
+use heartline_vocabulary::{AgentRowId, AgentStatus, ScopeKind};
 
 use crate::agent_table::{AgentIndex, AgentTable};
 use crate::budget_event::BudgetEvent;
@@ -96,6 +96,11 @@ impl World<'_> {
 
     /// Returns the number of agents of a scope.
     fn count(&self, scope: &Scope) -> u32 {
+        if let Some((_, host)) = scope.process() {
+            let host = Scope { kind: ScopeKind::Host, name: host.into() };
+            let agents = self.context.population.of(&host).filter(|&it| self.is_in(it, scope));
+            return u32::try_from(agents.count()).unwrap_or(u32::MAX);
+        }
         let fleet = u32::try_from(self.agents.len()).unwrap_or(u32::MAX);
         self.context.population.count(scope, fleet)
     }

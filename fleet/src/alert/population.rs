@@ -130,7 +130,9 @@ impl Population {
             ScopeKind::Host => self.hosts.get(&scope.name),
             ScopeKind::Group | ScopeKind::Replicas => self.groups.get(&scope.name),
             ScopeKind::Dependency => self.dependants.get(&scope.name),
-            ScopeKind::Agent
+            // Its agents are those of its host with its number.
+            ScopeKind::Process
+            | ScopeKind::Agent
             | ScopeKind::Fleet
             | ScopeKind::Collector
             | ScopeKind::Sink

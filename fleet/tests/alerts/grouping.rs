@@ -124,3 +124,36 @@ fn one_stranger_does_not_take_the_host_from_the_others() {
     assert_eq!(scopes.len(), 2, "{scopes:?}");
     assert!(scopes.contains(&"m3".to_owned()) && scopes.contains(&"o.07".to_owned()));
 }
+
+#[test]
+fn agents_of_one_process_that_ends_are_one_incident_of_that_process() {
+    let mut world = World::new();
+    world.add(&["a", "b"], &TestAgent::every_s(10).host("m3").pid(4007));
+    world.add(&["c", "d"], &TestAgent::every_s(10).host("m3").pid(4008));
+    world.add(&OTHERS, &TestAgent::every_s(10));
+    world.lose(&["a", "b"]);
+    world.run_s(300);
+    let notices = world.notices();
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert!(notices[0].contains("opened process 4007 on m3: unreachable silent, 2 of 2"));
+    // The process lives where one of its agents does.
+    world.heal(&["a", "b"]);
+    world.run_s(300);
+    world.notices();
+    world.lose(&["c"]);
+    world.run_s(300);
+    assert!(world.notices()[0].contains("opened agent c"));
+}
+
+#[test]
+fn a_lost_host_with_several_processes_is_not_one_of_these() {
+    let mut world = World::new();
+    world.add(&["a", "b"], &TestAgent::every_s(10).host("m3").pid(4007));
+    world.add(&["c", "d"], &TestAgent::every_s(10).host("m3").pid(4008));
+    world.add(&OTHERS, &TestAgent::every_s(10));
+    world.lose(&["a", "b", "c", "d"]);
+    world.run_s(300);
+    let notices = world.notices();
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert!(notices[0].contains("opened host m3: unreachable silent, 4 of 4"), "{notices:?}");
+}

@@ -43,6 +43,7 @@ pub(crate) struct World {
 pub(crate) struct TestAgent {
     interval_ms: u32,
     host: Option<&'static str>,
+    pid: Option<u32>,
     group: Option<&'static str>,
     depends: Vec<&'static str>,
     session: u64,
@@ -62,6 +63,7 @@ impl TestAgent {
         Self {
             interval_ms: interval_s * 1_000,
             host: None,
+            pid: None,
             group: None,
             depends: Vec::new(),
             session: 1,
@@ -76,6 +78,10 @@ impl TestAgent {
 
     pub(crate) fn host(self, host: &'static str) -> Self {
         Self { host: Some(host), ..self }
+    }
+
+    pub(crate) fn pid(self, pid: u32) -> Self {
+        Self { pid: Some(pid), ..self }
     }
 
     pub(crate) fn group(self, group: &'static str) -> Self {
@@ -222,6 +228,7 @@ impl World {
         let text = |text: Option<&'static str>| text.map(UntrustedText::new);
         let identity = IdentityView {
             host: text(agent.host),
+            pid: agent.pid,
             group: text(agent.group),
             depends: agent.depends.clone(),
             ..IdentityView::default()

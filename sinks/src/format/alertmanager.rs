@@ -158,6 +158,7 @@ fn labels(incident: &Incident, label: &CollectorLabel) -> Labels {
     let name = clean(&incident.scope.name);
     let alert = match incident.scope.kind {
         ScopeKind::Agent => "HeartlineAgent",
+        ScopeKind::Process => "HeartlineProcess",
         ScopeKind::Host => "HeartlineHost",
         ScopeKind::Dependency => "HeartlineDependency",
         ScopeKind::Group => "HeartlineGroup",
@@ -170,7 +171,9 @@ fn labels(incident: &Incident, label: &CollectorLabel) -> Labels {
     };
     let host = match incident.scope.kind {
         ScopeKind::Host => Some(name.clone()),
-        ScopeKind::Agent => incident.members.first().and_then(|it| it.host.as_deref()).map(clean),
+        ScopeKind::Agent | ScopeKind::Process => {
+            incident.members.first().and_then(|it| it.host.as_deref()).map(clean)
+        }
         _ => None,
     };
     let is_of_group = matches!(incident.scope.kind, ScopeKind::Group | ScopeKind::Replicas);

@@ -29,6 +29,7 @@ pub fn scope(incident: &Incident) -> String {
                 None => name,
             }
         }
+        ScopeKind::Process => format!("process {name}"),
         ScopeKind::Host => format!("host {name}"),
         ScopeKind::Dependency => format!("{name} and what needs it"),
         ScopeKind::Group | ScopeKind::Replicas => format!("group {name}"),
