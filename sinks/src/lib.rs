@@ -40,6 +40,6 @@ pub use ping::{Ping, PingRefusal, PingReport, Pinger, PingerError};
 pub use pulse::WorkerPulse;
 pub use sink::{LifeSign, Sink, SinkError};
 pub use worker::{
-    AttemptPermission, DeliveryLog, DeliveryRecord, PENDING_MAX, PendingNotice, SinkHealth,
-    SinkStatus, SinkWorker, WorkerStart,
+    DeliveryLog, DeliveryRecord, PENDING_MAX, PendingNotice, SinkHealth, SinkStatus, SinkWorker,
+    WorkerStart,
 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use heartline_fleet::AlertInput;
 use heartline_operator::message::Acknowledgement;
-use heartline_sinks::{AttemptPermission, DeliveryLog, DeliveryRecord, PendingNotice, SinkHealth};
+use heartline_sinks::{DeliveryLog, DeliveryRecord, PendingNotice, SinkHealth};
 use heartline_vocabulary::{DeliveryState, IncidentId, NoticeId};
 use tokio::sync::oneshot;
 
@@ -39,10 +39,9 @@ impl OutboxLog {
 }
 
 impl DeliveryLog for OutboxLog {
-    fn attempt(&self, sink: &str, notices: &[PendingNotice], now_ms: i64) -> AttemptPermission {
+    fn attempt(&self, sink: &str, notices: &[PendingNotice], now_ms: i64) {
         let record = DeliveryRecord { state: DeliveryState::Attempted, at_ms: now_ms, answer: "" };
         self.note(sink, notices.iter().map(|pending| pending.notice.id), &record);
-        AttemptPermission::Send
     }
 
     fn outcome(&self, sink: &str, notices: &[NoticeId], record: &DeliveryRecord<'_>) {

@@ -9,8 +9,8 @@ use super::PendingNotice;
 /// block for a second, and must not fail. What can't be stored goes on in memory.
 pub trait DeliveryLog: Send + Sync {
     /// Takes down that an attempt is about to be made, before it is: after a crash it is repeated, with the
-    /// same id. Says whether it is to be made, since a silence may have begun.
-    fn attempt(&self, sink: &str, notices: &[PendingNotice], now_ms: i64) -> AttemptPermission;
+    /// same id.
+    fn attempt(&self, sink: &str, notices: &[PendingNotice], now_ms: i64);
 
     /// Takes down what became of notices.
     fn outcome(&self, sink: &str, notices: &[NoticeId], record: &DeliveryRecord<'_>);
@@ -20,14 +20,6 @@ pub trait DeliveryLog: Send + Sync {
 
     /// Takes down that somebody has acknowledged an incident with the service behind the sink.
     fn acknowledged(&self, sink: &str, incident: IncidentId, by: Acknowledgement);
-}
-
-/// Whether an attempt is to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttemptPermission {
-    Send,
-    /// It is not told any more, and whoever says so knows it.
-    Drop,
 }
 
 /// What became of notices.

@@ -6,6 +6,6 @@ mod schedule;
 mod thread;
 mod watched;
 
-pub use log::{AttemptPermission, DeliveryLog, DeliveryRecord, SinkHealth};
+pub use log::{DeliveryLog, DeliveryRecord, SinkHealth};
 pub use pending::{PENDING_MAX, PendingNotice};
 pub use thread::{SinkStatus, SinkWorker, WorkerStart};

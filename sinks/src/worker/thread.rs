@@ -19,7 +19,7 @@ use heartline_operator::message::{Incident, Notice};
 use heartline_vocabulary::{DeliveryState, NoticeId};
 use jiff::tz::TimeZone;
 
-use super::log::{AttemptPermission, DeliveryLog, DeliveryRecord, SinkHealth};
+use super::log::{DeliveryLog, DeliveryRecord, SinkHealth};
 use super::pending::{PendingNotice, PendingQueue, QueuedNotice};
 use super::schedule::Schedule;
 use super::watched::{ROUND, WatchedIncidents};
@@ -300,10 +300,7 @@ impl WorkerThread {
     /// 4. Anything else puts the batch back in front.
     fn send(&mut self, mut batch: Vec<QueuedNotice>) {
         let pending: Vec<PendingNotice> = batch.iter().map(|it| it.pending.clone()).collect();
-        if self.log.attempt(self.sink.name(), &pending, wall_now_ms()) == AttemptPermission::Drop {
-            self.shared.lock().status.dropped += batch.len() as u64;
-            return;
-        }
+        self.log.attempt(self.sink.name(), &pending, wall_now_ms());
         let now = self.clock.now();
         batch.iter().for_each(|it| self.watched.told(&it.pending.notice, now));
         let outcome = self.deliver(&batch);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use heartline_config::{Secret, SinkTarget};
 use heartline_operator::message::{Acknowledgement, Notice};
 use heartline_sinks::{
-    AttemptPermission, DeliveryLog, DeliveryRecord, Outcome, PendingNotice, SinkHealth, SinkWorker,
-    WorkerStart, sample,
+    DeliveryLog, DeliveryRecord, Outcome, PendingNotice, SinkHealth, SinkWorker, WorkerStart,
+    sample,
 };
 use heartline_vocabulary::{IncidentId, NoticeId, NoticeKind};
 use jiff::tz::TimeZone;
@@ -19,17 +19,12 @@ use crate::support::{TIMEOUT, sink, webhook};
 /// A log in memory: it tells of each entry, in order.
 pub struct TestLog {
     entries: Mutex<Sender<String>>,
-    permission: AttemptPermission,
 }
 
 impl TestLog {
     pub fn start() -> (Arc<Self>, Receiver<String>) {
-        Self::with(AttemptPermission::Send)
-    }
-
-    fn with(permission: AttemptPermission) -> (Arc<Self>, Receiver<String>) {
         let (sender, entries) = mpsc::channel();
-        (Arc::new(Self { entries: Mutex::new(sender), permission }), entries)
+        (Arc::new(Self { entries: Mutex::new(sender) }), entries)
     }
 
     fn tell(&self, entry: String) {
@@ -43,9 +38,8 @@ fn names(ids: impl IntoIterator<Item = NoticeId>) -> String {
 }
 
 impl DeliveryLog for TestLog {
-    fn attempt(&self, _: &str, notices: &[PendingNotice], _: i64) -> AttemptPermission {
+    fn attempt(&self, _: &str, notices: &[PendingNotice], _: i64) {
         self.tell(format!("attempt {}", names(notices.iter().map(|it| it.notice.id))));
-        self.permission
     }
 
     fn outcome(&self, _: &str, notices: &[NoticeId], record: &DeliveryRecord<'_>) {
@@ -224,16 +218,6 @@ fn a_test_is_answered_at_once_and_shows_that_a_sink_works_again() {
     let told: Vec<String> = (0..4).map(|_| next(&entries)).collect();
     assert_eq!(told[1..], ["ops Works", "attempt 1-1", "delivered 1-1: HTTP 200"]);
     drop(worker.stop());
-}
-
-#[test]
-fn what_the_log_drops_is_not_sent() {
-    let server = TestServer::start(vec![Reply::Answer(200, &[], "")]);
-    let (log, entries) = TestLog::with(AttemptPermission::Drop);
-    let worker = start(webhook(&server.url()), log, vec![notice(1, 1, NoticeKind::Opened)]);
-    assert_eq!(next(&entries), "attempt 1-1");
-    assert!(worker.stop().is_empty());
-    assert!(server.is_idle());
 }
 
 #[test]
