@@ -175,7 +175,7 @@ impl ReplayOutcome {
         let Some(told) = &history.told else { return };
         let is_in_range =
             |notice: &&NoticeReport| (history.since_ms..history.until_ms).contains(&notice.at_ms);
-        for report in &told.incidents {
+        for report in told.incidents.iter().filter(|it| !is_of_budget(it)) {
             let notices: Vec<&NoticeReport> = report.notices.iter().filter(is_in_range).collect();
             for notice in &notices {
                 for delivery in &notice.deliveries {
@@ -216,15 +216,23 @@ impl ReplayedIncident {
         let other = &report.incident;
         let overlaps = self.opened_ms <= other.ended_ms.unwrap_or(i64::MAX)
             && other.opened_ms <= self.ended_ms.unwrap_or(i64::MAX);
-        let is_sink = self.scope.kind == ScopeKind::Sink && self.scope == other.scope;
+        // These have no members, or others each time.
+        let is_by_scope =
+            matches!(self.scope.kind, ScopeKind::Sink | ScopeKind::Replicas | ScopeKind::Expected);
+        let is_same_scope = is_by_scope && self.scope == other.scope;
         let mut others = other.members.iter();
-        overlaps && (is_sink || others.any(|member| self.members.contains(&member.agent)))
+        overlaps && (is_same_scope || others.any(|member| self.members.contains(&member.agent)))
     }
 }
 
 /// Returns whether it is the list of a storm, which has no members of its own.
 fn is_list(report: &IncidentReport) -> bool {
     report.incident.members.is_empty() && report.incident.scope.kind == ScopeKind::Fleet
+}
+
+/// Returns whether it is of a budget, which is not judged again.
+fn is_of_budget(report: &IncidentReport) -> bool {
+    report.incident.scope.kind == ScopeKind::Budget
 }
 
 /// Returns what history does not know of the range.
@@ -252,6 +260,14 @@ fn unknown(history: &AlertHistory) -> Vec<String> {
     }
     if steps > 0 {
         unknown.push(format!("the clock was set {steps} times: times around that are not exact"));
+    }
+    let told = history.told.iter().flat_map(|told| &told.incidents);
+    match told.filter(|it| is_of_budget(it)).count() {
+        0 => {}
+        1 => unknown.push("1 incident of a budget: budgets are not judged again".to_owned()),
+        count => {
+            unknown.push(format!("{count} incidents of budgets: these are not judged again"));
+        }
     }
     if history.told.is_none() {
         unknown.push("an incident file has no notices: what was told then is not known".to_owned());
