@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use heartline_protocol::ControlId;
-use heartline_vocabulary::{AgentRowId, DatagramCounters, IncidentId, StateCounts};
+use heartline_vocabulary::{AgentRowId, DatagramCounters, IncidentId, Reason, StateCounts};
 
 use crate::agent::Agent;
 use crate::agent_table::{AgentIndex, AgentTable};
@@ -160,6 +160,14 @@ impl Fleet {
     /// Returns one agent to read.
     pub fn agent(&self, index: AgentIndex) -> Option<&Agent> {
         self.agents.get(index)
+    }
+
+    /// Returns the reasons for which an agent is not judged yet, because too little of its own past is known.
+    pub fn being_learned(&self, index: AgentIndex) -> Vec<Reason> {
+        let agent = self.agents.get(index);
+        agent.map_or_else(Vec::new, |agent| {
+            agent.being_learned(self.context.thresholds.get(agent.thresholds))
+        })
     }
 
     /// Returns the exclusive upper bound of every [`AgentIndex`].

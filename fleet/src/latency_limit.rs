@@ -47,6 +47,11 @@ impl LatencyLimit {
             Self::Off => 0,
         }
     }
+
+    /// Returns whether it is to come from the agent's own past, which does not say it yet.
+    pub(crate) fn is_being_learned(self, own: Option<NonZero<u16>>) -> bool {
+        self == Self::OwnPast && own.is_none()
+    }
 }
 
 impl LatencyLimits {

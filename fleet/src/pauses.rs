@@ -210,6 +210,11 @@ pub(crate) struct LongPause {
 }
 
 impl Agent {
+    /// Returns whether too few of its days are known to say how long it pauses.
+    pub(crate) fn pauses_are_being_learned(&self) -> bool {
+        self.pauses.longest().is_none()
+    }
+
     /// Returns the pause of an agent that is idle: when its newest beat came, it had no task to do
     /// and its pause was longer than its limit.
     pub(crate) fn long_pause(&self, stall_after: Duration) -> Option<LongPause> {

@@ -19,7 +19,7 @@ use crate::cusum::{Cusum, CusumWeights};
 use crate::gap::ObservedTime;
 use crate::latency_limit::LatencyLimits;
 use crate::quality_record::QualityRecord;
-use crate::thresholds::AgentThresholds;
+use crate::thresholds::{AgentThresholds, IdleRule};
 use crate::time::MonoTime;
 
 /// The tests of an agent whose work is not all well.
@@ -160,6 +160,17 @@ impl Agent {
     /// Returns the tasks by which it is too fast, if it is.
     pub(crate) fn fast(&self) -> Option<TaskTally> {
         self.alarm(|quality| quality.fast.as_ref())
+    }
+
+    /// Returns the reasons for which it is not judged yet, because too little of its own past is known.
+    pub(crate) fn being_learned(&self, thresholds: &AgentThresholds) -> Vec<Reason> {
+        let (health, own) = (&thresholds.health, self.own_latency_limits);
+        let all = [
+            (Reason::Slow, health.slow.is_being_learned(own.slow_above)),
+            (Reason::Fast, health.fast.is_being_learned(own.fast_below)),
+            (Reason::Idle, health.idle == IdleRule::ByPauses && self.pauses_are_being_learned()),
+        ];
+        all.into_iter().filter_map(|(reason, is_learned)| is_learned.then_some(reason)).collect()
     }
 
     /// Returns the tasks by which it is in the status of that reason, which is one of its work.

@@ -90,6 +90,7 @@ pub(crate) fn read_detail(
         address: None,
         key: None,
         budgets: Vec::new(),
+        learning: Vec::new(),
         entry,
     })
 }

@@ -212,6 +212,9 @@ fn work(detail: &AgentDetail) -> Vec<(&'static str, String)> {
         ];
         rows.push(("latency", quantiles.map(at).join("  ")));
     }
+    if !detail.learning.is_empty() {
+        rows.push(("learning", text::learning(&detail.learning)));
+    }
     rows.push((
         "all time",
         format!(

@@ -456,6 +456,7 @@ impl Driver {
             address: view.address().map(|address| address.to_string()),
             key,
             budgets: budgets::of_agent(&self.fleet, index),
+            learning: self.fleet.being_learned(index),
             sessions: Vec::new(),
             events: Vec::new(),
         })

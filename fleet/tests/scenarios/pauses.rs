@@ -1,7 +1,7 @@
 //! Idle agents: nothing to do for far longer than they ever paused.
 
 use heartline_fleet::{IdleRule, Input, QualityRecord, RestoredAgent};
-use heartline_vocabulary::Action;
+use heartline_vocabulary::{Action, Reason};
 
 use crate::test_fleet::{TestFleet, restored_agent, rules};
 use crate::test_message::{TestMessage, beat};
@@ -119,6 +119,15 @@ fn a_week_end_is_no_idleness_after_one_that_a_start_has_cut_short() {
     assert_eq!(agent.pass(2 * DAY, in_session_2), "healthy");
     // But not for ever.
     assert_eq!(agent.pass(4 * DAY, in_session_2), "degraded idle");
+}
+
+#[test]
+fn what_is_not_judged_yet_is_said() {
+    let mut agent = PausingAgent::new();
+    // Fast is off by default.
+    assert_eq!(agent.fleet.being_learned("a"), [Reason::Slow, Reason::Idle]);
+    agent.work_for_days(4);
+    assert_eq!(agent.fleet.being_learned("a"), [Reason::Slow]);
 }
 
 #[test]

@@ -169,6 +169,11 @@ impl TestFleet {
     }
 
     /// Confirms that work is stored up to this ticket.
+    /// Returns the reasons for which an agent is not judged yet.
+    pub(crate) fn being_learned(&self, agent: &str) -> Vec<Reason> {
+        self.core.being_learned(self.core.find(agent).expect("known"))
+    }
+
     pub(crate) fn confirm_work(&mut self, ticket: u64) {
         self.handle(Input::HistoryCommitted { ticket: WriteTicket(ticket), known: Vec::new() });
     }

@@ -26,6 +26,7 @@ pub fn agent(detail: &AgentDetail, now_ms: i64) -> Value {
             "sessions": detail.sessions.iter().map(session_object).collect::<Vec<_>>(),
             "events": detail.events.iter().map(event_object).collect::<Vec<_>>(),
             "budgets": detail.budgets.iter().map(agent_budget_object).collect::<Vec<_>>(),
+            "learning": detail.learning,
         }),
     ])
 }

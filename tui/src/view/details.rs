@@ -1,7 +1,7 @@
 //! Everything known of an agent, in sections, for the detail pane and the Agent screen.
 
 use heartline_operator::message::{AgentBudget, AgentDetail, AgentEntry, CommandStatus, Event};
-use heartline_operator::text::{cpu_share, money, size};
+use heartline_operator::text::{cpu_share, learning, money, size};
 use heartline_vocabulary::{Action, Phase, Reason};
 use ratatui::layout::Rect;
 
@@ -216,6 +216,11 @@ pub(super) fn agent_sections(
     let labels = label_fields(entry);
     if !labels.is_empty() {
         all.push(DetailSection { title: "labels", fields: labels });
+    }
+    let learned = detail.map_or(&[][..], |detail| &detail.learning);
+    if !learned.is_empty() {
+        let fields = vec![field("", learning(learned))];
+        all.push(DetailSection { title: "learning", fields });
     }
     all
 }
