@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use heartline_config::AlertFilter;
 use heartline_operator::message::{
-    AlertQuery, AlertReport, ErrorCode, INCIDENTS_MAX, Incident, IncidentReport, Reply, Request,
-    SILENCE_REASON_MAX, SILENCES_MAX, Silence, SilenceCommand,
+    AlertQuery, AlertReport, ErrorCode, HistoryHealth, INCIDENTS_MAX, Incident, IncidentReport,
+    Reply, Request, SILENCE_REASON_MAX, SILENCES_MAX, Silence, SilenceCommand,
 };
 use heartline_vocabulary::{AgentRowId, IncidentId};
 use tokio::time::timeout;
@@ -144,7 +144,9 @@ async fn acknowledge(
         return Err((ErrorCode::NotFound, message));
     }
     flush_history(context).await?;
-    Ok(Reply::Acknowledged { incidents: known })
+    let status = context.driver.request(DriverRequest::Status).await.ok_or_else(ending)?;
+    let is_stored = !matches!(status.history, HistoryHealth::Paused(_));
+    Ok(Reply::Acknowledged { incidents: known, is_stored })
 }
 
 async fn silence(

@@ -132,9 +132,11 @@ pub struct AgentDetail {
     pub address: Option<String>,
     /// The key that it signs with; `None` until it was heard since the collector started.
     pub key: Option<AgentKeyInfo>,
-    /// Newest first, at most 20.
     /// Budgets that it is a member of.
     pub budgets: Vec<super::AgentBudget>,
+    /// Reasons for which it is not judged yet, because too little of its own past is known.
+    pub learning: Vec<Reason>,
+    /// Newest first, at most 20.
     pub sessions: Vec<SessionSummary>,
     /// Newest first, at most 50.
     pub events: Vec<super::Event>,

@@ -242,8 +242,8 @@ pub enum Reply {
     Noted,
     /// To [`Request::Alerts`].
     Alerts(Box<AlertReport>),
-    /// To [`Request::Acknowledge`]: those that go on and are known, durably.
-    Acknowledged { incidents: Vec<IncidentId> },
+    /// To [`Request::Acknowledge`]: those that go on and are known; not stored while history is paused.
+    Acknowledged { incidents: Vec<IncidentId>, is_stored: bool },
     /// To [`Request::Silence`]: the number of the silence, durably.
     Silenced { id: i64 },
     /// To [`Request::TestSink`]: what the sink answered; an error says why it did not take it.

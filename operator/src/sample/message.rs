@@ -106,6 +106,7 @@ pub(crate) fn busy_agent_detail() -> AgentDetail {
         key: Some(AgentKeyInfo { scope: "order-".into(), epoch: 1 }),
         events: events_of_every_kind(),
         budgets: vec![agent_budget()],
+        learning: vec![Reason::Slow, Reason::Idle],
         ..agent_detail("report-generator")
     }
 }
@@ -298,7 +299,7 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::Command(command_outcome()),
         Reply::Part(Box::new(Reply::Command(command_outcome()))),
         Reply::Alerts(Box::new(alert_report())),
-        Reply::Acknowledged { incidents: vec![incident_id()] },
+        Reply::Acknowledged { incidents: vec![incident_id()], is_stored: true },
         Reply::Silenced { id: 3 },
         Reply::SinkTested { answer: "200 ok".into() },
         Reply::Forgotten { agents: vec!["old".into()] },

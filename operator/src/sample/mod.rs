@@ -298,6 +298,7 @@ pub fn agent_detail(agent: &str) -> AgentDetail {
         address: Some("10.3.0.14:41822".to_owned()),
         key: Some(AgentKeyInfo { scope: String::new(), epoch: 1 }),
         budgets: Vec::new(),
+        learning: Vec::new(),
         sessions: vec![session(0, None), session(1, Some("crashed")), session(2, Some("shutdown"))],
         events,
         entry,

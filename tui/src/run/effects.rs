@@ -144,7 +144,7 @@ async fn request_alerts(link: LinkHandle, query: AlertQuery) -> AppEvent {
 async fn send_acknowledgement(link: LinkHandle, incident: IncidentId) -> AppEvent {
     let request = Request::Acknowledge { incidents: vec![incident] };
     AppEvent::AcknowledgementAnswered(match link.request(request).await {
-        Ok(Reply::Acknowledged { incidents }) => Ok(incidents),
+        Ok(Reply::Acknowledged { incidents, is_stored }) => Ok((incidents, is_stored)),
         Ok(other) => Err(unexpected_reply(&other)),
         Err(ClientError::Refused { message, .. }) => Err(message),
         Err(error) => Err(error.to_string()),

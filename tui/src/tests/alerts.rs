@@ -176,7 +176,7 @@ fn an_incident_is_acknowledged_after_a_question() {
     assert!(app.screen().contains("Acknowledge incident tp53gg?"), "{}", app.screen());
     app.type_text("quit");
     assert_eq!(app.keys("Esc a Enter"), [AppEffect::SendAcknowledgement(sample::incident_id())]);
-    let answered = AppEvent::AcknowledgementAnswered(Ok(vec![sample::incident_id()]));
+    let answered = AppEvent::AcknowledgementAnswered(Ok((vec![sample::incident_id()], true)));
     let effects = app.send(answered);
     assert!(matches!(effects[..], [AppEffect::RequestAlerts(AlertQuery::Since(_))]), "{effects:?}");
     assert!(app.screen().contains("acknowledged: incident tp53gg"));

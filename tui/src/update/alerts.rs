@@ -88,14 +88,20 @@ fn purpose(state: &AppState) -> Result<PromptPurpose, String> {
 /// Takes the answer to an acknowledgement, and has the incidents asked for again.
 pub(super) fn record_acknowledgement(
     state: &mut AppState,
-    result: Result<Vec<IncidentId>, String>,
+    result: Result<(Vec<IncidentId>, bool), String>,
 ) {
     state.alerts.ask_again();
     match result {
-        Ok(incidents) => {
+        Ok((incidents, is_stored)) => {
             let names: Vec<String> = incidents.iter().map(ToString::to_string).collect();
             let text = format!("acknowledged: incident {}", names.join(", "));
-            state.set_status(StyleRole::Text, text);
+            match is_stored {
+                true => state.set_status(StyleRole::Text, text),
+                false => state.set_status(
+                    StyleRole::Alert,
+                    format!("{text}, until a restart of the collector: history is paused"),
+                ),
+            }
         }
         Err(why) => state.set_status(StyleRole::Alert, format!("not acknowledged: {why}")),
     }

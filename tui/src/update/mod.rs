@@ -78,8 +78,8 @@ pub(crate) enum AppEvent {
         query: AlertQuery,
         result: Result<Box<AlertReport>, String>,
     },
-    /// These incidents are acknowledged, or why none is.
-    AcknowledgementAnswered(Result<Vec<IncidentId>, String>),
+    /// These incidents are acknowledged, and whether that is stored; or why none is.
+    AcknowledgementAnswered(Result<(Vec<IncidentId>, bool), String>),
     RequestFailed(String),
     /// A text was handed to the clipboard.
     Copied {

@@ -63,11 +63,14 @@ pub(crate) async fn acknowledge(
 ) -> Result<(), CliError> {
     let client = settings.connect_with_control().await?;
     let request = Request::Acknowledge { incidents };
-    let Reply::Acknowledged { incidents } = done(client.request(request).await)? else {
+    let Reply::Acknowledged { incidents, is_stored } = done(client.request(request).await)? else {
         return Err(unexpected("ack"));
     };
     for id in incidents {
         console.say(&format!("acknowledged: incident {id}"));
+    }
+    if !is_stored {
+        console.say("history is paused: a restart of the collector forgets this");
     }
     Ok(())
 }
