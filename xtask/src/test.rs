@@ -1,12 +1,15 @@
 //! `cargo xtask test`: everything that must pass before a merge, cheapest first.
 //!
 //! Nothing is skipped: what a step needs and does not find is a failure. The first failure ends the
-//! run. The last line is `N passed, N failed`. All of it is compiled once, in the dev profile.
+//! run. The last line is `N passed, N failed`. All of it is compiled once, in the dev profile. The
+//! environment of Python waits for the network most of the time: it is made while Rust is compiled.
 
 use std::process::{Command, ExitCode};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::cargo::{self, cargo, program};
 use crate::clock::Stopwatch;
@@ -23,7 +26,7 @@ struct TestStep {
 /// In the order in which they run.
 const STEPS: &[TestStep] = &[
     TestStep { title: "format", run: check_format },
-    TestStep { title: "Python and Node are there", run: |_| check_interpreters() },
+    TestStep { title: "Python and Node are there", run: |_| begin_python() },
     TestStep { title: "licences, bans and sources", run: check_licences },
     TestStep { title: "unused dependencies", run: check_unused_dependencies },
     TestStep { title: "known answers, in Python", run: check_vectors },
@@ -75,6 +78,10 @@ pub(crate) fn run() -> ExitCode {
             break;
         }
         println!("    ok in {:.1} s", watch.elapsed().as_secs_f64());
+    }
+    if failed_step.is_some() {
+        // It is not cut off half made.
+        let _made = prepare_python();
     }
     println!("\n{:<36}{:>9}{:>9}{:>9}", "step", "seconds", "passed", "failed");
     for (title, took, TestCounts { passed, failed, .. }) in &done {
@@ -141,9 +148,25 @@ fn check_interpreters() -> Result<()> {
     node::check_interpreter()
 }
 
+/// The thread that makes the environment of Python, until somebody waits for it.
+static PYTHON: Mutex<Option<JoinHandle<Result<()>>>> = Mutex::new(None);
+
+fn begin_python() -> Result<()> {
+    check_interpreters()?;
+    let making = thread::spawn(|| {
+        PythonEnvironment::prepare_for_tests()?;
+        PythonEnvironment::prepare_for_sinks()?;
+        Ok(())
+    });
+    *PYTHON.lock().unwrap_or_else(PoisonError::into_inner) = Some(making);
+    Ok(())
+}
+
+/// Waits until the environment of Python is made.
 fn prepare_python() -> Result<()> {
-    PythonEnvironment::prepare_for_tests()?;
-    PythonEnvironment::prepare_for_sinks()?;
+    let making = PYTHON.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let made = making.map(JoinHandle::join).transpose();
+    made.map_err(|_| anyhow!("making the environment of Python has panicked"))?.transpose()?;
     Ok(())
 }
 
