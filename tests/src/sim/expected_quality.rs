@@ -35,6 +35,8 @@ struct ExpectedTest {
     /// Bad tasks and all of them, since the last beat and in the last one that had any.
     new: (u64, u64),
     last: Option<(u64, u64)>,
+    /// Beats with bad tasks.
+    bad_beats: u8,
     /// Part of the time since `high_since` that bad tasks had.
     bad_time: Duration,
     is_alarmed: bool,
@@ -43,11 +45,14 @@ struct ExpectedTest {
 const CAP: i64 = 8_000;
 const LOW: i64 = 2_000;
 const CONFIRM_AFTER: Duration = Duration::from_millis(29_500);
+/// From so many beats with bad tasks on, a tenth of the time without tasks counts.
+const BAD_BEATS: u8 = 4;
 
 impl ExpectedTest {
     fn restored(record: &TestRecord, was_shown: bool) -> Self {
         let is_alarmed = (record.is_alarmed || was_shown) && i64::from(record.sum) > LOW;
-        Self { sum: record.sum.into(), is_alarmed, ..Self::default() }
+        let bad_beats = if record.sum > 0 { BAD_BEATS } else { 0 };
+        Self { sum: record.sum.into(), is_alarmed, bad_beats, ..Self::default() }
     }
 
     fn add(&mut self, (usual, wrong): (f64, f64), bad: u64, good: u64) {
@@ -62,16 +67,25 @@ impl ExpectedTest {
 
     fn on_beat(&mut self, PendingBeat { at: now, silence }: PendingBeat) {
         let new = std::mem::take(&mut self.new);
-        self.last = Some(new).filter(|(_, tasks)| *tasks > 0).or(self.last);
+        let has_tasks = new.1 > 0;
+        self.last = Some(new).filter(|_| has_tasks).or(self.last);
+        self.bad_beats = self.bad_beats.saturating_add(u8::from(new.0 > 0));
         if self.sum <= LOW {
-            let last = self.last.filter(|_| self.sum > 0);
-            *self = Self { sum: self.sum, last, ..Self::default() };
+            let is_new = self.sum == 0;
+            let last = self.last.filter(|_| !is_new);
+            let bad_beats = if is_new { 0 } else { self.bad_beats };
+            *self = Self { sum: self.sum, last, bad_beats, ..Self::default() };
             return;
         }
         if self.high_since.is_some() {
             let (bad, tasks) = self.last.unwrap_or((1, 1));
             let permille = bad * 1_000 / tasks;
-            self.bad_time += silence * permille as u32 / 1_000;
+            let bad_time = silence * permille as u32 / 1_000;
+            self.bad_time += match has_tasks {
+                true => bad_time,
+                false if self.bad_beats < BAD_BEATS => Duration::ZERO,
+                false => bad_time / 10,
+            };
         }
         let is_at_cap = self.sum == CAP;
         let was_high_for = self.high_since.map(|since| now.since(since));
@@ -123,6 +137,7 @@ impl ExpectedQuality {
             let enough = u64::from(rules.failing_in_a_row);
             if enough > 0 && self.failed_in_a_row >= enough {
                 self.failing.sum = CAP;
+                self.failing.bad_beats = self.failing.bad_beats.max(BAD_BEATS);
             }
         }
         if let LatencyLimit::Fixed(limit) = rules.slow {
