@@ -4,6 +4,7 @@ mod budgets;
 mod dependencies;
 mod flapping;
 mod grouping;
+mod notice_text;
 mod recorder;
 mod replay;
 mod replicas;

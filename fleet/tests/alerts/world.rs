@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use heartline_fleet::{
     AgentFilter, AgentMessage, AlertInput, AlertRoute, AlertRules, BudgetRule, BudgetSetup,
-    BudgetWindow, CommandRequest, Fleet, FleetConfig, ForgetRequest, GoneReplicas, HistoryDbRow,
-    Incident, Input, MonoTime, OutgoingNotice, Output, ReachedLevels, ReplicaShortage,
-    RestoredAgent, RestoredSession, ReturnAddress, Shortage, Silence, SinkTraits, StateSet,
-    WriteTicket,
+    BudgetWindow, CommandRequest, Fleet, FleetConfig, ForgetRequest, HistoryDbRow, Incident, Input,
+    MonoTime, OutgoingNotice, Output, ReachedLevels, ReplicaShortage, RestoredAgent,
+    RestoredSession, ReturnAddress, Silence, SinkTraits, StateSet, WriteTicket,
 };
 use heartline_protocol::body::{IdentityView, SegmentView};
 use heartline_protocol::wire::UntrustedText;
@@ -20,10 +19,11 @@ use heartline_vocabulary::{
     Action, AgentRowId, AgentStatus, Identity, IncidentId, Reason, State, WorkTotals,
 };
 
+use crate::notice_text::notice_text;
 use crate::recorder::Recorder;
 
 /// Start of every scenario.
-const START: MonoTime = MonoTime::from_millis(1_000_000_000);
+pub(crate) const START: MonoTime = MonoTime::from_millis(1_000_000_000);
 
 /// A fleet of agents that beat, and what it wants to be told.
 pub(crate) struct World {
@@ -472,44 +472,6 @@ impl World {
     /// Takes the notices as they are.
     pub(crate) fn raw_notices(&mut self) -> Vec<OutgoingNotice> {
         std::mem::take(&mut self.notices)
-    }
-}
-
-fn notice_text(notice: &OutgoingNotice) -> String {
-    let incident = &notice.incident.incident;
-    let scope = format!("{} {}", incident.scope.kind.name(), incident.scope.name);
-    let at_s = notice.at.millis_since(START) / 1_000;
-    let sinks = notice.sinks.join(", ");
-    let listed = match (notice.listed.len(), &incident.shortage) {
-        (0, Some(Shortage::Replicas(it))) => {
-            let GoneReplicas { lost, killed, stopped, unknown } = notice.incident.gone;
-            let gone =
-                [(lost, "lost"), (killed, "killed"), (stopped, "stopped"), (unknown, "unknown")];
-            let gone = gone.iter().filter(|(count, _)| *count > 0);
-            let gone: String = gone.map(|(count, what)| format!(", {count} {what}")).collect();
-            let (kind, name) = (notice.kind.name(), &incident.scope.name);
-            let ReplicaShortage { running, expect, alert_below, .. } = it;
-            return format!(
-                "{at_s} {kind} {name}: {running} of {expect} run, below {alert_below}{gone} → {sinks}"
-            );
-        }
-        (0, Some(Shortage::NeverSeen(it))) => {
-            let agents: Vec<&str> = it.agents.iter().map(|name| &**name).collect();
-            let (kind, since) = (notice.kind.name(), it.since.millis_since(START) / 1_000);
-            let agents = agents.join(", ");
-            return format!("{at_s} {kind} never seen since {since}: {agents} → {sinks}");
-        }
-        (0, None) => format!("{} of {}", incident.in_trouble, notice.incident.total),
-        (listed, _) => format!("lists {listed}"),
-    };
-    let (kind, scope) = (notice.kind.name(), scope.trim_end());
-    format!("{at_s} {kind} {scope}: {}, {listed} → {sinks}", status_text(incident.worst))
-}
-
-fn status_text(status: AgentStatus) -> String {
-    match status.reason {
-        Some(reason) => format!("{} {}", status.state.name(), reason.name()),
-        None => status.state.name().to_owned(),
     }
 }
 
