@@ -8,8 +8,8 @@ use std::time::Duration;
 use heartline_fleet::{
     AgentFilter, AgentMessage, AlertInput, AlertRoute, AlertRules, BudgetRule, BudgetSetup,
     BudgetWindow, CommandRequest, Fleet, FleetConfig, ForgetRequest, HistoryDbRow, Incident, Input,
-    MonoTime, OutgoingNotice, Output, ReachedLevels, ReplicaShortage, RestoredAgent,
-    RestoredSession, ReturnAddress, Silence, SinkTraits, StateSet, WriteTicket,
+    MonoTime, OutgoingNotice, Output, ReachedLevels, RestoredAgent, RestoredSession, ReturnAddress,
+    Silence, SinkTraits, StateSet, WriteTicket,
 };
 use heartline_protocol::body::{IdentityView, SegmentView};
 use heartline_protocol::wire::UntrustedText;
