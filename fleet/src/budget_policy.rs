@@ -6,12 +6,13 @@
 //!    agents that are killed, or about to be, nor to those that an operator has resumed since it killed
 //!    them in this window;
 //! 3. a budget for each agent kills that agent;
-//! 4. a shared budget kills those that have spent most, until what they have spent explains by how much
-//!    the limit is exceeded, and at most a fifth of its members at once: numbers come from agents, and
-//!    one of them must not bring its neighbours down;
+//! 4. a shared budget kills those that have spent most, until what they have spent, and those whose kill is on
+//!    its way, explains by how much the limit is exceeded; and at most a fifth of its members in a window, one
+//!    at least: numbers come from agents, and one of them must not bring its neighbours down;
 //! 5. when a window begins, those whose kill is still the budget's own are resumed, if it says so.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use heartline_vocabulary::{Action, AgentRowId, BudgetResume, Reason};
 
@@ -29,8 +30,11 @@ use crate::reported_state::request_id;
 use crate::spending::{BudgetState, FULL, SpendingAccount, SpendingTable};
 use crate::time::MonoTime;
 
-/// Inverse of the largest share of a shared budget's members that is killed at once.
-const KILLED_SHARE: usize = 5;
+/// Inverse of the largest share of a shared budget's members that is killed in a window.
+const KILLED_SHARE: u32 = 5;
+
+/// Every agent is looked at for somebody to kill: where there was nobody, not for each message again.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Fleet {
     /// Replaces all budgets. One that stays as it was keeps its sums.
@@ -131,22 +135,15 @@ impl Fleet {
         let (spent, level) = (state.spent, state.level_of(state.spent));
         let has_risen = level > state.level;
         let kills = state.kills() && level == FULL && state.unexplained() > 0;
-        if !has_risen && !kills {
+        if !has_risen && (!kills || now < state.look_again_at) {
             return;
         }
         let mut top = self.spenders(budget);
         let state = &mut self.context.spending.budgets[usize::from(budget)];
         state.level = state.level.max(level);
-        let (mut agents, mut killed_spent) = (Vec::new(), 0u64);
-        if kills {
-            let most = (top.len() / KILLED_SHARE).max(1);
-            for spender in top.iter().filter(|it| it.is_killable).take(most) {
-                if killed_spent >= state.unexplained() {
-                    break;
-                }
-                killed_spent = killed_spent.saturating_add(spender.spent);
-                agents.push(spender.agent.clone());
-            }
+        let agents = if kills { state.to_kill(&top) } else { Vec::new() };
+        if kills && agents.is_empty() {
+            state.look_again_at = now + LOOK_EVERY;
         }
         if !has_risen && agents.is_empty() {
             return;
@@ -239,7 +236,10 @@ impl Fleet {
             let account = accounts.iter().find(|it| it.budget == budget)?;
             let spent = account.spent(state, &agent.totals);
             let is_killable = agent.is_killable() && !account.is_lifted(agent.is_killed());
-            (spent > 0).then(|| Spender { agent: agent.name.clone(), spent, is_killable })
+            let is_commanded = agent.is_commanded();
+            let spender =
+                || Spender { agent: agent.name.clone(), spent, is_killable, is_commanded };
+            (spent > 0).then(spender)
         };
         let mut spenders: Vec<Spender> = self.agents().filter_map(spender).collect();
         spenders.sort_by(|a, b| b.spent.cmp(&a.spent).then_with(|| a.agent.cmp(&b.agent)));
@@ -253,12 +253,35 @@ pub(crate) struct Spender {
     pub(crate) agent: Box<str>,
     pub(crate) spent: u64,
     is_killable: bool,
+    /// A command is on its way.
+    is_commanded: bool,
+}
+
+impl BudgetState {
+    /// Returns whom a shared budget that is used up kills, of those that have spent most of it.
+    fn to_kill(&self, top: &[Spender]) -> Vec<Box<str>> {
+        let commanded = || top.iter().filter(|it| it.is_commanded);
+        let so_far = self.killed.len() + commanded().count();
+        let most = usize::try_from((self.members / KILLED_SHARE).max(1)).unwrap_or(usize::MAX);
+        let mut explained: u64 = commanded().map(|it| it.spent).sum();
+        let killable = top.iter().filter(|it| it.is_killable).take(most.saturating_sub(so_far));
+        let needed = killable.take_while(|spender| {
+            let is_needed = explained < self.unexplained();
+            explained = explained.saturating_add(spender.spent);
+            is_needed
+        });
+        needed.map(|it| it.agent.clone()).collect()
+    }
 }
 
 impl Agent {
     /// Returns whether a kill would change anything: it is not killed, and no command is on its way.
     fn is_killable(&self) -> bool {
-        !self.is_killed() && self.generation <= self.durable_generation()
+        !self.is_killed() && !self.is_commanded()
+    }
+
+    fn is_commanded(&self) -> bool {
+        self.generation > self.durable_generation()
     }
 }
 

@@ -13,6 +13,7 @@ use heartline_vocabulary::{AgentRowId, AtLimit, WorkTotals};
 use crate::agent_table::AgentIndex;
 use crate::budget_rule::{BudgetRule, BudgetWindow};
 use crate::context::AgentMut;
+use crate::time::MonoTime;
 
 /// The levels that are told, in percent of the limit.
 const LEVELS: [u8; 3] = [75, 90, FULL];
@@ -48,6 +49,8 @@ pub(crate) struct BudgetState {
     pub(crate) members: u32,
     /// Agents that it has killed, which may be resumed when the next window begins.
     pub(crate) killed: BTreeMap<AgentRowId, AgentIndex>,
+    /// Of a shared budget: when to look for somebody to kill again at the earliest, as there was nobody.
+    pub(crate) look_again_at: MonoTime,
 }
 
 /// What one agent has spent of one budget.
@@ -117,6 +120,7 @@ impl BudgetState {
             leased: 0,
             members: 0,
             killed: BTreeMap::new(),
+            look_again_at: MonoTime::NEVER_YET,
         }
     }
 
@@ -125,6 +129,7 @@ impl BudgetState {
         self.window = window;
         self.window_number = self.window_number.wrapping_add(1);
         (self.spent, self.level, self.explained, self.leased) = (0, 0, 0, 0);
+        self.look_again_at = MonoTime::NEVER_YET;
     }
 
     pub(crate) fn kills(&self) -> bool {
