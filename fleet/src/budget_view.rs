@@ -1,5 +1,7 @@
 //! Budgets to read.
 
+use std::cmp::Reverse;
+
 use crate::agent_table::AgentIndex;
 use crate::budget_event::NAMED_MAX;
 use crate::budget_rule::{BudgetRule, BudgetWindow};
@@ -15,7 +17,7 @@ pub struct BudgetView<'a> {
     /// Agents that it is for.
     pub members: u32,
     /// Those that have spent most, most first.
-    pub top: Vec<(Box<str>, u64)>,
+    pub top: Vec<(&'a str, u64)>,
 }
 
 /// A budget as one agent has it.
@@ -32,13 +34,19 @@ pub struct AgentBudgetView<'a> {
 }
 
 impl Fleet {
-    /// Returns all budgets in the order in which they were set. Looks at every agent.
+    /// Returns all budgets in the order in which they were set. Looks at every agent once.
     pub fn budgets(&self) -> Vec<BudgetView<'_>> {
-        let views = (0..).zip(&self.context.spending.budgets).map(|(budget, state)| {
-            let mut top: Vec<(Box<str>, u64)> =
-                self.spenders(budget).into_iter().map(|it| (it.agent, it.spent)).collect();
+        let spending = &self.context.spending;
+        let mut tops: Vec<Vec<(&str, u64)>> = vec![Vec::new(); spending.budgets.len()];
+        for (index, agent) in self.agents() {
+            for account in spending.accounts(index) {
+                let budget = usize::from(account.budget);
+                let spent = account.spent(&spending.budgets[budget], &agent.totals);
+                insert_top(&mut tops[budget], &agent.name, spent);
+            }
+        }
+        let views = spending.budgets.iter().zip(tops).map(|(state, top)| {
             let most = top.first().map_or(0, |(_, spent)| *spent);
-            top.truncate(NAMED_MAX);
             let spent = if state.rule.is_shared() { state.spent } else { most };
             let (rule, window, members) = (&state.rule, &state.window, state.members);
             BudgetView { rule, window, spent, members, top }
@@ -72,5 +80,14 @@ impl Fleet {
             }
         });
         views.collect()
+    }
+}
+
+/// Inserts an agent into those that have spent most, which are few, most first; what has spent nothing is none.
+fn insert_top<'a>(top: &mut Vec<(&'a str, u64)>, agent: &'a str, spent: u64) {
+    let at = top.partition_point(|&(name, most)| (Reverse(most), name) < (Reverse(spent), agent));
+    if spent > 0 && at < NAMED_MAX {
+        top.truncate(NAMED_MAX - 1);
+        top.insert(at, (agent, spent));
     }
 }
