@@ -1,5 +1,8 @@
 //! The windows of budgets: hours and days of a zone, as wall-clock times. Reads no clock.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use heartline_config::BudgetSetting;
 use heartline_fleet::{BudgetSetup, BudgetWindow, ReachedLevels, SpendingBase};
 use heartline_vocabulary::BudgetPeriod;
@@ -54,9 +57,14 @@ pub fn read_setup(
     reader: &mut StoreReader,
 ) -> Result<BudgetSetup, ReadError> {
     let mut setup = BudgetSetup { budgets: Vec::new(), bases: Vec::new(), reached };
+    // Most budgets begin their windows together.
+    let mut totals_at = BTreeMap::new();
     for (budget, setting) in (0..).zip(settings) {
         let window = window_at(setting, wall_ms, anchor);
-        let totals = reader.totals_at(window.from_ms)?;
+        let totals = match totals_at.entry(window.from_ms) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(reader.totals_at(window.from_ms)?),
+        };
         let unit = setting.rule.unit;
         setup.bases.extend(totals.iter().map(|(&id, totals)| SpendingBase {
             budget,
