@@ -69,8 +69,6 @@ pub struct SinkStatus {
     pub listed: u64,
     pub refused: u64,
     pub expired: u64,
-    /// Not sent because the log said so.
-    pub dropped: u64,
 }
 
 type TestReply = Box<dyn FnOnce(Outcome) + Send>;
