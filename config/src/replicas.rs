@@ -1,16 +1,14 @@
 //! `[[group]]`: groups of which so many agents must run.
 
-use std::fmt;
 use std::time::Duration;
 
 use heartline_fleet::ReplicaRule;
-use serde::de::{self, Deserializer, Unexpected, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
 
 use crate::budget_value::GroupName;
 use crate::text::{ConfigError, ConfigText};
-use crate::value::{ConfigString, DurationSetting};
+use crate::value::{ConfigString, CountVisitor, DurationSetting};
 
 /// Most tables `[[group]]`.
 pub(crate) const GROUPS_MAX: usize = 200;
@@ -37,23 +35,8 @@ const REPLICAS_MAX: u32 = 1_000_000;
 
 impl<'de> Deserialize<'de> for ReplicaCount {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_i64(ReplicaCountVisitor)
-    }
-}
-
-struct ReplicaCountVisitor;
-
-impl Visitor<'_> for ReplicaCountVisitor {
-    type Value = ReplicaCount;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a number of agents from 1 to {REPLICAS_MAX}")
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<ReplicaCount, E> {
-        let count = u32::try_from(number).ok().filter(|it| (1..=REPLICAS_MAX).contains(it));
-        let wrong = || E::invalid_value(Unexpected::Signed(number), &self);
-        count.map(ReplicaCount).ok_or_else(wrong)
+        let expected = "a number of agents from 1 to 1000000";
+        CountVisitor::read(from, expected, |it| (1..=REPLICAS_MAX).contains(&it)).map(Self)
     }
 }
 

@@ -154,29 +154,46 @@ impl<const MIN_S: u64> StringSetting for DurationSetting<MIN_S> {
     }
 }
 
+/// Reads a whole number of which not every one is allowed.
+pub(crate) struct CountVisitor {
+    expected: &'static str,
+    allows: fn(u32) -> bool,
+}
+
+impl CountVisitor {
+    /// Reads a number that `allows` holds for; `expected` says which these are.
+    pub(crate) fn read<'de, D: Deserializer<'de>>(
+        from: D,
+        expected: &'static str,
+        allows: fn(u32) -> bool,
+    ) -> Result<u32, D::Error> {
+        from.deserialize_i64(Self { expected, allows })
+    }
+}
+
+impl Visitor<'_> for CountVisitor {
+    type Value = u32;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<u32, E> {
+        let count = u32::try_from(number).ok().filter(|&it| (self.allows)(it));
+        count.ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
+    }
+}
+
 /// A number of restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct RestartCount(pub u32);
 
 impl<'de> Deserialize<'de> for RestartCount {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_i64(RestartCountVisitor)
-    }
-}
-
-struct RestartCountVisitor;
-
-impl Visitor<'_> for RestartCountVisitor {
-    type Value = RestartCount;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number from 2 to 100, or 0 for never")
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<RestartCount, E> {
-        let count = u32::try_from(number).ok().filter(|it| matches!(it, 0 | 2..=100));
-        let wrong = || E::invalid_value(Unexpected::Signed(number), &self);
-        count.map(RestartCount).ok_or_else(wrong)
+        CountVisitor::read(from, "a whole number from 2 to 100, or 0 for never", |it| {
+            matches!(it, 0 | 2..=100)
+        })
+        .map(Self)
     }
 }
 
@@ -246,23 +263,12 @@ pub struct FailureCount(pub u32);
 
 impl<'de> Deserialize<'de> for FailureCount {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_i64(FailureCountVisitor)
-    }
-}
-
-struct FailureCountVisitor;
-
-impl Visitor<'_> for FailureCountVisitor {
-    type Value = FailureCount;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number from 2 to 100, or 0 where only the rate counts")
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<FailureCount, E> {
-        let count = u32::try_from(number).ok().filter(|it| matches!(it, 0 | 2..=100));
-        let wrong = || E::invalid_value(Unexpected::Signed(number), &self);
-        count.map(FailureCount).ok_or_else(wrong)
+        CountVisitor::read(
+            from,
+            "a whole number from 2 to 100, or 0 where only the rate counts",
+            |it| matches!(it, 0 | 2..=100),
+        )
+        .map(Self)
     }
 }
 
