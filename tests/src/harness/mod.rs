@@ -7,6 +7,7 @@
 
 mod collector;
 mod environment;
+mod http;
 mod operator;
 mod ping_server;
 mod process;

@@ -1,11 +1,11 @@
 //! A receiver of webhooks that records what it takes, and fails when it is told to.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use fastrand::Rng;
+
+use super::http::{self, HttpRequest};
 
 /// A request that was taken.
 #[derive(Clone, Debug)]
@@ -36,18 +36,11 @@ impl WebhookServer {
     /// # Panics
     /// If there is none.
     pub fn start(seed: u64) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port can be had");
-        let address = listener.local_addr().expect("it is bound");
         let rng = Rng::with_seed(seed);
         let state = ServerState { received: Vec::new(), rng, failing: 0 };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || serve(stream, &shared));
-            }
-        });
+        let address = http::listen(move |stream| serve(stream, &shared));
         Self { address, state }
     }
 
@@ -68,13 +61,12 @@ impl WebhookServer {
 }
 
 fn serve(stream: TcpStream, state: &Mutex<ServerState>) {
-    let Ok(reader) = stream.try_clone() else { return };
-    let Some((id, body)) = read_request(BufReader::new(reader)) else { return };
+    let Some((id, body)) = http::read_request(&stream).and_then(webhook) else { return };
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     let fails = state.rng.u32(0..100) < state.failing;
     let how = state.rng.u32(0..3);
     if fails && how == 0 {
-        answer(stream, "503 Service Unavailable");
+        http::answer(stream, "503 Service Unavailable", "", "");
         return;
     }
     if fails && how == 1 {
@@ -83,32 +75,11 @@ fn serve(stream: TcpStream, state: &Mutex<ServerState>) {
     let at_ms = crate::clock::wall_ms();
     state.received.push(ReceivedWebhook { id, body, at_ms });
     if !fails {
-        answer(stream, "200 OK");
+        http::answer(stream, "200 OK", "", "");
     }
 }
 
-fn read_request(mut reader: BufReader<TcpStream>) -> Option<(String, serde_json::Value)> {
-    let (mut id, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let line = line.trim_end();
-        if line.is_empty() {
-            break;
-        }
-        let Some((name, value)) = line.split_once(':') else { continue };
-        match name.to_ascii_lowercase().as_str() {
-            "webhook-id" => value.trim().clone_into(&mut id),
-            "content-length" => length = value.trim().parse().ok()?,
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some((id, serde_json::from_slice(&body).ok()?))
-}
-
-fn answer(mut stream: TcpStream, status: &str) {
-    // Whoever asked may have been killed.
-    let _ = write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+fn webhook(mut request: HttpRequest) -> Option<(String, serde_json::Value)> {
+    let id = request.headers.remove("webhook-id")?;
+    Some((id, serde_json::from_slice(&request.body).ok()?))
 }
