@@ -117,7 +117,7 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
         notify: driver_handle.store_event_sink(),
         release: {
             let desk = Arc::clone(&desk);
-            Arc::new(move |notices| desk.dispatch(notices))
+            Arc::new(move |events| desk.dispatch(events))
         },
     };
     let (store, mut restored) = Store::open(&store_config, anchor, sinks)?;

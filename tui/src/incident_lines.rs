@@ -296,11 +296,12 @@ fn delivery_lines(
     }
 }
 
-/// Returns how far a notice has come with a sink: taken, under way, or given up.
+/// Returns how far a notice has come with a sink: taken, under way, silenced, or given up.
 pub(crate) fn delivery_glyph(state: DeliveryState) -> (&'static str, StyleRole) {
     match state {
         DeliveryState::Delivered | DeliveryState::Merged => ("+", StyleRole::Healthy),
         DeliveryState::Pending | DeliveryState::Attempted => ("~", StyleRole::Degraded),
+        DeliveryState::Held | DeliveryState::Silenced => ("z", StyleRole::Dim),
         DeliveryState::Refused | DeliveryState::Expired => ("x", StyleRole::Unreachable),
     }
 }

@@ -144,10 +144,14 @@ named! {
         Pending = "pending",
         /// An attempt was begun, and its outcome is not known.
         Attempted = "attempted",
+        /// A silence holds it back, and it is sent if the trouble outlasts that.
+        Held = "held",
         /// The sink took it.
         Delivered = "delivered",
         /// A later notice of the same incident told it as well.
         Merged = "merged",
+        /// It was held back by a silence until all was over, so that nobody was told.
+        Silenced = "silenced",
         /// The sink refused it, in plain text as well.
         Refused = "refused",
         /// It could not be delivered in time.
@@ -158,7 +162,7 @@ named! {
 impl DeliveryState {
     /// Returns whether something is still to be sent.
     pub const fn is_pending(self) -> bool {
-        matches!(self, Self::Pending | Self::Attempted)
+        matches!(self, Self::Pending | Self::Attempted | Self::Held)
     }
 }
 

@@ -18,10 +18,11 @@ use heartline_vocabulary::{AgentRowId, DeliveryState, NoticeId};
 use tokio::sync::oneshot;
 
 use super::bell::AttachedApps;
+use super::silenced::SilencedIncidents;
 use super::test_notice::test_notice;
 use crate::clock::{self, WallClockAnchor};
 use crate::driver::{DriverHandle, DriverRequest};
-use crate::store::{OutboxNotice, SilenceChange, StoredSilence};
+use crate::store::{OutboxEvent, OutboxNotice, SilenceChange, StoredSilence};
 
 /// Most notices that were sent unstored and are remembered, so that they are not sent again when they are stored.
 const UNSTORED_MAX: usize = 65_536;
@@ -53,6 +54,8 @@ pub struct OpenIncident {
     pub agents: Vec<AgentRowId>,
     /// Those of them that only need what is in trouble.
     pub affected: Vec<AgentRowId>,
+    /// Nobody is to be told of it now.
+    pub is_silenced: bool,
 }
 
 #[derive(Default)]
@@ -64,6 +67,8 @@ struct DeskState {
     is_started: bool,
     /// Sent while history was paused.
     unstored: BTreeSet<NoticeId>,
+    /// Incidents that nobody is to be told of now.
+    silenced: SilencedIncidents,
     silences: Vec<StoredSilence>,
     windows: Vec<WindowSection>,
     /// The silences and windows that the core knows of.
@@ -133,6 +138,8 @@ impl AlertDesk {
         self.stop();
         let mut state = self.lock();
         (state.windows, state.routes) = (prepared.windows, prepared.routes);
+        let silenced = open.iter().filter(|it| it.is_silenced).map(|it| it.incident.id);
+        state.silenced.reset(silenced.collect());
         for (kind, sink) in prepared.sinks {
             let name: Box<str> = sink.name().into();
             let start = WorkerStart {
@@ -142,6 +149,7 @@ impl AlertDesk {
                 pending: state.unassigned.remove(&name).unwrap_or_default(),
                 open: told_of(open, &name),
                 ended: Vec::new(),
+                silenced: state.silenced.ids().clone(),
             };
             let failed = |source| SinkSetupError::Thread { sink: name.to_string(), source };
             let worker = SinkWorker::start(start).map_err(failed)?;
@@ -181,22 +189,18 @@ impl AlertDesk {
         }
     }
 
-    /// Gives notices to the workers of their sinks.
-    pub fn dispatch(&self, notices: Vec<OutboxNotice>) {
+    /// Gives notices to the workers of their sinks, which hold back what is silenced.
+    pub fn dispatch(&self, events: Vec<OutboxEvent>) {
         let mut state = self.lock();
-        for notice in notices {
-            let id = notice.notice.id;
-            if notice.is_stored && state.unstored.remove(&id) {
-                continue;
+        let changes = state.silenced.take_in(&events);
+        state.each_worker(|it| it.hold(&changes.held));
+        state.each_worker(|it| it.release(&changes.released));
+        for event in events {
+            if let OutboxEvent::Notice(notice) = event {
+                state.dispatch(&notice);
             }
-            if !notice.is_stored {
-                if state.unstored.len() >= UNSTORED_MAX {
-                    state.unstored.pop_first();
-                }
-                state.unstored.insert(id);
-            }
-            state.assign(&notice);
         }
+        state.each_worker(|it| it.release(&changes.over));
     }
 
     /// Sends a notice of no incident to a sink; the receiver is told what it answered, or why it took nothing.
@@ -304,6 +308,7 @@ impl OpenIncident {
             told: core.told.keys().cloned().collect(),
             agents: in_trouble().take(INCIDENT_AGENTS_MAX).map(|(id, _)| *id).collect(),
             affected: affected.take(INCIDENT_AGENTS_MAX).map(|(id, _)| *id).collect(),
+            is_silenced: core.is_silenced,
         }
     }
 }
@@ -314,6 +319,25 @@ fn told_of(open: &[OpenIncident], sink: &str) -> Vec<Incident> {
 }
 
 impl DeskState {
+    fn each_worker(&self, act: impl Fn(&SinkWorker)) {
+        self.workers.iter().for_each(|it| act(&it.worker));
+    }
+
+    /// Assigns a notice, unless it was sent before it was stored.
+    fn dispatch(&mut self, notice: &OutboxNotice) {
+        let id = notice.notice.id;
+        if notice.is_stored && self.unstored.remove(&id) {
+            return;
+        }
+        if !notice.is_stored {
+            if self.unstored.len() >= UNSTORED_MAX {
+                self.unstored.pop_first();
+            }
+            self.unstored.insert(id);
+        }
+        self.assign(notice);
+    }
+
     fn assign(&mut self, outbox: &OutboxNotice) {
         for sink in &outbox.sinks {
             let pending = PendingNotice {

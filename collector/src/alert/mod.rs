@@ -4,6 +4,7 @@ mod bell;
 mod delivery_log;
 mod desk;
 mod message;
+mod silenced;
 mod test_notice;
 mod watchdog;
 

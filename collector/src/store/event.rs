@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::history::OutboxNotice;
+use super::history::OutboxEvent;
 use heartline_fleet::WriteTicket;
 use heartline_operator::message::CommandOutcome;
 
@@ -55,14 +55,14 @@ pub enum StoreEvent {
 /// Receives the events. Called by the writer threads, which wait for it.
 pub type StoreEventSink = Arc<dyn Fn(StoreEvent) + Send + Sync>;
 
-/// Receives notices that are to be sent now: they are on disk, or history is paused and they can't wait for it.
-pub type NoticeSink = Arc<dyn Fn(Vec<OutboxNotice>) + Send + Sync>;
+/// Receives what is to be told now: it is on disk, or history is paused and it can't wait for that.
+pub type OutboxEventSink = Arc<dyn Fn(Vec<OutboxEvent>) + Send + Sync>;
 
 /// Whom the writer threads report to.
 #[derive(Clone)]
 pub struct StoreSinks {
     pub notify: StoreEventSink,
-    pub release: NoticeSink,
+    pub release: OutboxEventSink,
 }
 
 impl StoreSinks {

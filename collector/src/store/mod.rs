@@ -43,8 +43,8 @@ pub use control::{
 };
 pub use disk::disk_space;
 pub use error::StoreError;
-pub use event::{NoticeSink, StoreEvent, StoreEventSink, StoreSinks};
-pub use history::{DeliveryRow, NewNote, NoteError, OutboxNotice};
+pub use event::{OutboxEventSink, StoreEvent, StoreEventSink, StoreSinks};
+pub use history::{DeliveryRow, NewNote, NoteError, OutboxEvent, OutboxNotice};
 pub use incident::{IncidentError, IncidentFile, IncidentFileError, IncidentInfo, IncidentJob};
 pub use lock::{DataDirLock, DataDirLockError};
 pub use progress::{Cancelled, JobProgress};

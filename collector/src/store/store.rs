@@ -17,7 +17,7 @@ use super::control::{
     TokenChangeError,
 };
 use super::error::StoreError;
-use super::event::{NoticeSink, StoreEventSink, StoreSinks};
+use super::event::{OutboxEventSink, StoreEventSink, StoreSinks};
 use super::file::{CONTROL_FILE, HISTORY_FILE};
 use super::history::{DeliveryRow, HistoryBatch, HistoryWriter, NewNote, NoteError};
 use super::pulse::WriterPulse;
@@ -45,7 +45,7 @@ pub struct StoreConfig {
 #[derive(Clone)]
 pub(super) struct WriterContext {
     pub(super) notify: StoreEventSink,
-    pub(super) release: NoticeSink,
+    pub(super) release: OutboxEventSink,
     pub(super) numbers: Arc<CommitNumbers>,
     pub(super) retention: Retention,
     pub(super) retention_clock: RetentionClock,

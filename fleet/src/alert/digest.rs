@@ -45,10 +45,11 @@ impl AlertEngine {
         let begun = (opened, worst.unwrap_or(AgentStatus::UNKNOWN));
         let mut incident = Incident::new(id, Scope::fleet(), interval, begun);
         incident.ended = is_over.then_some(now);
-        let kind = if is_over { NoticeKind::Resolved } else { NoticeKind::Digest };
         let id = NoticeId { incident: id, number };
         let incident = IncidentFacts::of(&incident, world, now);
         let sinks = vec![sink];
+        // Also the last list, in which all is over: pagers know a storm by a key of its own.
+        let kind = NoticeKind::Digest;
         let notice = OutgoingNotice { id, kind, at: now, sinks, incident, listed };
         self.rows.push(HistoryDbRow::Notice(Box::new(notice)));
     }

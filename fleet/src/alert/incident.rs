@@ -38,6 +38,8 @@ pub struct Incident {
     pub shortage: Option<Shortage>,
     /// What is wrong with a sink, or what was used of a budget.
     pub remark: Option<Box<str>>,
+    /// All its members in trouble are silenced: what is not delivered yet waits.
+    pub is_silenced: bool,
     /// Routes that a member has taken.
     pub(crate) routes: BTreeSet<usize>,
     /// It began to flap, or has come to rest, or its budget has reached a level, and nobody was told yet.
@@ -115,6 +117,7 @@ impl Incident {
             flapping: None,
             shortage: None,
             remark: None,
+            is_silenced: false,
             routes: BTreeSet::new(),
             news: None,
             recorded_at: MonoTime::NEVER_YET,

@@ -11,7 +11,8 @@
 //! 5. nobody has acknowledged it: *escalated* to the route's second sinks, once; a *reminder* every `repeat`. Not to
 //!    sinks that do both by themselves.
 //!
-//! When it is over, whoever was told of it is told so. While all members are silenced nothing is told but that.
+//! When it is over, whoever was told of it is told so. While all members are silenced nothing is told but that, and
+//! what was decided before and is not delivered yet is held back where it is sent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -90,7 +91,13 @@ impl AlertEngine {
 
     fn plan(&mut self, incident: &mut Incident, world: &World<'_>, now: MonoTime) -> Plan {
         let mut plan = Plan { notices: BTreeMap::new(), next: MonoTime::NEVER };
-        if let Some(&until) = self.silenced_until(incident, world).as_ref() {
+        let silenced_until = self.silenced_until(incident, world);
+        if incident.is_silenced != silenced_until.is_some() {
+            incident.is_silenced = silenced_until.is_some();
+            // What waits for its delivery waits for this.
+            (incident.is_dirty, incident.recorded_at) = (true, MonoTime::NEVER_YET);
+        }
+        if let Some(until) = silenced_until {
             plan.next = until;
             return plan;
         }

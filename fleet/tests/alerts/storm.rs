@@ -32,7 +32,7 @@ fn what_is_beyond_the_ceiling_is_told_in_lists_and_their_end_as_well() {
     let notices = world.raw_notices();
     assert_eq!(notices.len(), 11, "ten by themselves, and the list");
     let last = notices.last().unwrap();
-    assert_eq!((last.kind, last.listed.len()), (NoticeKind::Resolved, 5));
+    assert_eq!((last.kind, last.listed.len()), (NoticeKind::Digest, 5));
     assert_eq!(last.id.incident, lists[0].id.incident);
     assert!(last.listed.iter().all(|it| it.incident.ended.is_some()));
 }

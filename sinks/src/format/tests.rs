@@ -235,6 +235,10 @@ fn pagers_open_and_close_the_same_alert() {
     let storm = of(NoticeKind::Digest);
     assert_eq!(storm[0], "trigger heartline-k3x9-storm critical");
     assert_eq!(storm.len(), 2);
+    let mut last = sample::notice(NoticeKind::Digest);
+    last.listed.iter_mut().for_each(|it| it.ended_ms = Some(it.opened_ms));
+    let calm = actions(&[last]);
+    assert_eq!(calm[0], "resolve heartline-k3x9-storm -");
 }
 
 #[test]

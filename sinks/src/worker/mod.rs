@@ -1,5 +1,6 @@
 //! The worker of a sink: what is pending, when it is sent, and what becomes of it.
 
+mod held;
 mod log;
 mod pending;
 mod schedule;

@@ -4,11 +4,12 @@
 //! 1. It stops when it is told to; what is pending is given back.
 //! 2. A test is sent at once, whatever is pending: somebody waits for it.
 //! 3. What has been pending for a day expires, visibly.
-//! 4. The oldest notice is sent, with what came since of its incident. One request is under way at a time,
+//! 4. The oldest notice that no silence holds back is sent, with what came since of its incident. One request is under way at a time,
 //!    so the order holds, and a sink that hangs delays nobody else.
 //! 5. Alertmanager is told again every minute of everything that is open; PagerDuty is asked every minute
 //!    who has acknowledged.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,11 +17,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use heartline_operator::message::{Incident, Notice};
-use heartline_vocabulary::{DeliveryState, NoticeId};
+use heartline_vocabulary::{DeliveryState, IncidentId, NoticeId};
 use jiff::tz::TimeZone;
 
 use super::log::{DeliveryLog, DeliveryRecord, SinkHealth};
-use super::pending::{PendingNotice, PendingQueue, QueuedNotice};
+use super::pending::{PendingNotice, PendingQueue, QueuedNotice, StateChange};
 use super::schedule::Schedule;
 use super::watched::{ROUND, WatchedIncidents};
 use crate::clock::{MonotonicClock, wall_now_ms};
@@ -50,6 +51,8 @@ pub struct WorkerStart {
     /// Incidents that the sink was told of: those that go on, and those that ended lately.
     pub open: Vec<Incident>,
     pub ended: Vec<Incident>,
+    /// Incidents whose notices are held back from the beginning.
+    pub silenced: BTreeSet<IncidentId>,
 }
 
 /// The state of a sink, with counters since its start.
@@ -78,8 +81,6 @@ type TestReply = Box<dyn FnOnce(Outcome) + Send>;
 struct Inbox {
     queue: PendingQueue,
     tests: Vec<(Box<Notice>, TestReply)>,
-    /// Notices that became part of a list since the thread last looked.
-    listed: Vec<NoticeId>,
     is_stopping: bool,
     status: SinkStatus,
 }
@@ -104,7 +105,7 @@ impl SinkWorker {
     /// Where there is no thread to be had.
     pub fn start(start: WorkerStart) -> io::Result<Self> {
         let clock = MonotonicClock::start();
-        let WorkerStart { sink, log, zone, pending, open, ended } = start;
+        let WorkerStart { sink, log, zone, pending, open, ended, silenced } = start;
         let shared = Arc::new(SharedInbox { inbox: Mutex::default(), changed: Condvar::new() });
         let name = format!("sink-{}", sink.name());
         let pulse = sink.pulse().clone();
@@ -123,6 +124,7 @@ impl SinkWorker {
         };
         let thread = thread::Builder::new().name(name).spawn(move || thread.run())?;
         let worker = Self { shared, clock, pulse, thread };
+        worker.hold(&silenced);
         pending.into_iter().for_each(|it| worker.enqueue(it));
         Ok(worker)
     }
@@ -131,12 +133,22 @@ impl SinkWorker {
     pub fn enqueue(&self, pending: PendingNotice) {
         let queued_at = self.clock.now();
         let mut inbox = self.shared.lock();
-        if let Some(listed) =
-            inbox.queue.push(QueuedNotice { pending, queued_at, form: Form::Full })
-        {
-            inbox.status.listed += listed.notices.len() as u64;
-            inbox.listed.extend(listed.notices);
-        }
+        inbox.queue.push(QueuedNotice { pending, queued_at, form: Form::Full });
+        self.shared.changed.notify_one();
+    }
+
+    /// Holds back the notices of silenced incidents, until [`Self::release`]; a request that is under way is not called
+    /// back. What is over by then is told only to whoever was told of its begin.
+    pub fn hold(&self, silenced: &BTreeSet<IncidentId>) {
+        self.shared.lock().queue.hold(silenced);
+        self.shared.changed.notify_one();
+    }
+
+    /// Sends what was held back of incidents.
+    pub fn release(&self, incidents: &BTreeSet<IncidentId>) {
+        let now = self.clock.now();
+        let mut inbox = self.shared.lock();
+        incidents.iter().for_each(|it| inbox.queue.release(*it, now));
         self.shared.changed.notify_one();
     }
 
@@ -198,7 +210,7 @@ struct WorkerThread {
 enum Step {
     Stop,
     Test(Box<Notice>, TestReply),
-    Listed(Vec<NoticeId>),
+    Note(Vec<StateChange>),
     Expire(Vec<QueuedNotice>),
     Send(Vec<QueuedNotice>),
     Round,
@@ -213,13 +225,7 @@ impl WorkerThread {
                     let outcome = self.send_test(*notice);
                     reply(outcome);
                 }
-                Step::Listed(notices) => {
-                    self.record(
-                        &notices,
-                        DeliveryState::Merged,
-                        "part of a list: too many were pending",
-                    );
-                }
+                Step::Note(changes) => changes.iter().for_each(|it| self.note_change(it)),
                 Step::Expire(batch) => self.expire(&batch),
                 Step::Send(batch) => self.send(batch),
                 Step::Round => self.round(),
@@ -240,8 +246,9 @@ impl WorkerThread {
                 let (notice, reply) = inbox.tests.remove(0);
                 return Step::Test(notice, reply);
             }
-            if !inbox.listed.is_empty() {
-                return Step::Listed(std::mem::take(&mut inbox.listed));
+            let changes = inbox.queue.take_changes();
+            if !changes.is_empty() {
+                return Step::Note(changes);
             }
             let Some(not_before) = self.schedule.not_before() else {
                 inbox = self.wait(inbox, WAIT_MAX);
@@ -252,14 +259,14 @@ impl WorkerThread {
                 return Step::Expire(old);
             }
             let may_send = now >= not_before;
-            if may_send && inbox.queue.len() > 0 {
+            if may_send && inbox.queue.is_ready() {
                 return Step::Send(inbox.queue.take_next());
             }
             let has_rounds = self.sink.is_refreshed() || self.sink.is_polled();
             if may_send && has_rounds && now >= self.next_round {
                 return Step::Round;
             }
-            let next = match (inbox.queue.len() > 0, has_rounds) {
+            let next = match (inbox.queue.is_ready(), has_rounds) {
                 (true, _) => not_before,
                 (false, true) => not_before.max(self.next_round),
                 (false, false) => now + WAIT_MAX,
@@ -283,6 +290,19 @@ impl WorkerThread {
             self.note(&outcome);
         }
         outcome
+    }
+
+    /// Takes down what became of notices that were not sent.
+    fn note_change(&mut self, change: &StateChange) {
+        let StateChange { notices, state, why } = change;
+        match state {
+            DeliveryState::Merged => self.shared.lock().status.listed += notices.len() as u64,
+            DeliveryState::Silenced => {
+                notices.iter().for_each(|it| self.watched.forget(it.incident))
+            }
+            _ => {}
+        }
+        self.record(notices, *state, why);
     }
 
     fn expire(&mut self, batch: &[QueuedNotice]) {
@@ -393,7 +413,8 @@ impl WorkerThread {
         let permissions = self.sink.pulse().permissions();
         let before = std::mem::replace(&mut self.permissions, permissions);
         let life_sign = if permissions == before { LifeSign::Withheld } else { LifeSign::Given };
-        let (open, ended) = self.watched.refreshed(self.clock.now());
+        let untold = self.shared.lock().queue.untold();
+        let (open, ended) = self.watched.refreshed(&untold, self.clock.now());
         if life_sign == LifeSign::Withheld && open.is_empty() && ended.is_empty() {
             // Nothing is told, so nothing was found out about the sink.
             self.next_round = self.clock.now() + LIFE_SIGN_AGAIN;

@@ -1,6 +1,6 @@
 //! The incidents that a sink was told of, for those that have to be told again and again, or asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use heartline_operator::message::{Incident, Notice};
@@ -63,6 +63,12 @@ impl WatchedIncidents {
         }
     }
 
+    /// Forgets an incident that nobody is told of any more.
+    pub(super) fn forget(&mut self, id: IncidentId) {
+        self.open.remove(&id);
+        self.ended.remove(&id);
+    }
+
     /// Notes who has acknowledged an incident.
     pub(super) fn acknowledged(
         &mut self,
@@ -74,11 +80,16 @@ impl WatchedIncidents {
         }
     }
 
-    /// Returns what is open, and what ended lately.
-    pub(super) fn refreshed(&mut self, now: Duration) -> (Vec<Incident>, Vec<Incident>) {
+    /// Returns what is open, without what nobody is to be told of yet, and what ended lately.
+    pub(super) fn refreshed(
+        &mut self,
+        untold: &BTreeSet<IncidentId>,
+        now: Duration,
+    ) -> (Vec<Incident>, Vec<Incident>) {
         self.ended.retain(|_, (at, _)| now.saturating_sub(*at) <= ENDED_FOR);
         let ended = self.ended.values().map(|it| it.1.clone()).collect();
-        (self.open.values().cloned().collect(), ended)
+        let open = self.open.values().filter(|it| !untold.contains(&it.id));
+        (open.cloned().collect(), ended)
     }
 
     /// Returns the next incidents of which nobody has taken care yet, in turns.
@@ -104,13 +115,16 @@ mod tests {
     fn an_end_is_told_for_a_quarter_of_an_hour() {
         let mut watched = WatchedIncidents::default();
         watched.told(&sample::notice(NoticeKind::Opened), MINUTE);
-        assert_eq!(watched.refreshed(600 * MINUTE).0.len(), 1);
+        let nobody = BTreeSet::new();
+        assert_eq!(watched.refreshed(&nobody, 600 * MINUTE).0.len(), 1);
+        let untold = BTreeSet::from([sample::notice(NoticeKind::Opened).incident.id]);
+        assert!(watched.refreshed(&untold, 600 * MINUTE).0.is_empty());
         watched.told(&sample::notice(NoticeKind::Resolved), 600 * MINUTE);
-        let (open, ended) = watched.refreshed(615 * MINUTE);
+        let (open, ended) = watched.refreshed(&nobody, 615 * MINUTE);
         assert_eq!((open.len(), ended.len()), (0, 1));
-        assert!(watched.refreshed(616 * MINUTE).1.is_empty());
+        assert!(watched.refreshed(&nobody, 616 * MINUTE).1.is_empty());
         watched.told(&sample::notice(NoticeKind::Test), MINUTE);
-        assert!(watched.refreshed(MINUTE).0.is_empty());
+        assert!(watched.refreshed(&nobody, MINUTE).0.is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Workers: order, merging, refusals, health, and their end.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -74,8 +75,8 @@ fn start_within(
     timeout: Duration,
 ) -> SinkWorker {
     let (sink, zone) = (sink(target, timeout), TimeZone::UTC);
-    let (open, ended) = (Vec::new(), Vec::new());
-    SinkWorker::start(WorkerStart { sink, log, zone, pending, open, ended }).unwrap()
+    let (open, ended, silenced) = (Vec::new(), Vec::new(), BTreeSet::new());
+    SinkWorker::start(WorkerStart { sink, log, zone, pending, open, ended, silenced }).unwrap()
 }
 
 fn next(entries: &Receiver<String>) -> String {
@@ -243,7 +244,9 @@ fn alertmanager_is_told_of_all_that_is_open_without_being_asked() {
     let open = vec![sample::incident(heartline_vocabulary::ScopeKind::Host)];
     let sink = sink(SinkTarget::Alertmanager { urls, token: None }, TIMEOUT);
     let (zone, pending, ended) = (TimeZone::UTC, Vec::new(), Vec::new());
-    let worker = SinkWorker::start(WorkerStart { sink, log, zone, pending, open, ended }).unwrap();
+    let silenced = BTreeSet::new();
+    let start = WorkerStart { sink, log, zone, pending, open, ended, silenced };
+    let worker = SinkWorker::start(start).unwrap();
     let alerts: serde_json::Value = serde_json::from_str(&server.next().body).unwrap();
     let names: Vec<_> =
         alerts.as_array().unwrap().iter().map(|it| &it["labels"]["alertname"]).collect();
@@ -267,6 +270,55 @@ fn alertmanager_is_told_that_the_collector_lives_only_when_whoever_judges_says_s
     assert!(server.is_idle());
     worker.pulse().permit();
     let alerts: serde_json::Value = serde_json::from_str(&server.next().body).unwrap();
+    assert_eq!(alerts[0]["labels"]["alertname"], "HeartlineWatchdog");
+    drop(worker.stop());
+}
+
+#[test]
+fn a_silence_that_begins_between_two_attempts_holds_the_second_one_back() {
+    let server = TestServer::start(vec![
+        Reply::Answer(503, &[("retry-after", "1")], ""),
+        Reply::Answer(200, &[], ""),
+    ]);
+    let (log, entries) = TestLog::start();
+    let worker = start(webhook(&server.url()), log, vec![notice(1, 1, NoticeKind::Opened)]);
+    server.next();
+    let silenced = BTreeSet::from([IncidentId(1)]);
+    worker.hold(&silenced);
+    // What is of no silenced incident goes on, in the time of the second attempt.
+    worker.enqueue(notice(2, 1, NoticeKind::Opened));
+    assert_eq!(server.next().headers["webhook-id"], "heartline-k3x9-2-1");
+    assert_eq!(worker.status().pending, 1);
+    worker.release(&silenced);
+    assert_eq!(server.next().headers["webhook-id"], "heartline-k3x9-1-1");
+    let told: Vec<String> = std::iter::repeat_with(|| next(&entries)).take(8).collect();
+    for wanted in ["held 1-1: silenced", "pending 1-1: the silence is over"] {
+        assert!(told.iter().any(|it| it == wanted), "{wanted}: {told:?}");
+    }
+    drop(worker.stop());
+}
+
+#[test]
+fn a_silence_until_the_end_lets_nobody_hear_of_it_and_alertmanager_neither() {
+    let server = TestServer::start(vec![
+        Reply::Answer(503, &[("retry-after", "1")], ""),
+        Reply::Answer(200, &[], ""),
+    ]);
+    let (log, entries) = TestLog::start();
+    let urls = vec![Secret::new(format!("http://{}", server.address))];
+    let pending = vec![notice(1, 1, NoticeKind::Opened)];
+    let worker = start(SinkTarget::Alertmanager { urls, token: None }, log, pending);
+    server.next();
+    let silenced = BTreeSet::from([IncidentId(1)]);
+    worker.hold(&silenced);
+    worker.enqueue(notice(1, 2, NoticeKind::Resolved));
+    worker.release(&silenced);
+    while next(&entries) != "silenced 1-1 1-2: silenced until it was over" {}
+    assert_eq!(worker.status().pending, 0);
+    // The next request is of the life sign, with no word of the incident.
+    worker.pulse().permit();
+    let alerts: serde_json::Value = serde_json::from_str(&server.next().body).unwrap();
+    assert_eq!(alerts.as_array().unwrap().len(), 1, "{alerts}");
     assert_eq!(alerts[0]["labels"]["alertname"], "HeartlineWatchdog");
     drop(worker.stop());
 }

@@ -35,6 +35,7 @@ mod replay;
 mod roster;
 mod shell_completion;
 mod signals;
+mod silence;
 mod slow_operator;
 mod spec_emitter;
 mod stall;

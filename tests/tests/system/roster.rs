@@ -1,5 +1,6 @@
 //! Replicas and expected agents, with real processes: who is missed, and who pages nobody.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use heartline_operator::message::{AlertQuery, Reply, Request, RosterReport};
@@ -52,10 +53,12 @@ fn open_scopes(operator: &TestOperator) -> Vec<(ScopeKind, String)> {
     }
 }
 
-/// Returns the titles of what has arrived, without the times.
+/// Returns the titles of what has arrived, without the times, and without what came again under its id.
 fn titles(webhook: &WebhookServer) -> Vec<String> {
     let title = |body: &serde_json::Value| body["data"]["title"].as_str().map(str::to_owned);
-    let titles = webhook.received().into_iter().filter_map(|it| title(&it.body));
+    let mut known = BTreeSet::new();
+    let received = webhook.received().into_iter().filter(|it| known.insert(it.id.clone()));
+    let titles = received.filter_map(|it| title(&it.body));
     let cut = |title: String| {
         let end = [" since ", " after "].iter().filter_map(|word| title.find(word)).min();
         title[..end.unwrap_or(title.len())].to_owned()

@@ -190,12 +190,6 @@ pub(super) fn agent_sections(
         DetailSection { title: "cost", fields: cost_fields(state, entry, detail) },
         DetailSection { title: "who", fields: identity_fields(entry, detail) },
     ]);
-    let budgets = detail.map_or(&[][..], |detail| &detail.budgets);
-    if !budgets.is_empty() {
-        let fields = budgets.iter().map(|budget| budget_field(state, budget)).collect();
-        // What is used up of a budget is cost.
-        all.insert(all.len() - 1, DetailSection { title: "budget", fields });
-    }
     let process = process_fields(entry);
     if !process.is_empty() {
         all.insert(all.len().min(3), DetailSection { title: "process", fields: process });
@@ -205,6 +199,12 @@ pub(super) fn agent_sections(
         // Where it is what the state is about, it is read first.
         let is_urgent = matches!(entry.vitals.reason, Some(Reason::Crashed | Reason::CrashLooping));
         all.insert(if is_urgent { 1 } else { all.len() }, section);
+    }
+    let budgets = detail.map_or(&[][..], |detail| &detail.budgets);
+    if !budgets.is_empty() {
+        let fields = budgets.iter().map(|budget| budget_field(state, budget)).collect();
+        // What may end the agent next is to be seen on a small screen, too.
+        all.insert(1, DetailSection { title: "budget", fields });
     }
     let alerts = alert_fields(state, entry);
     if !alerts.is_empty() {

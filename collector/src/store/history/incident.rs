@@ -27,6 +27,7 @@ struct IncidentBody {
     flapping: Option<u32>,
     shortage: Option<ShortageBody>,
     remark: Option<String>,
+    is_silenced: bool,
 }
 
 /// A member, as an array: there may be many.
@@ -142,6 +143,7 @@ impl IncidentBody {
             flapping: incident.flapping,
             shortage: incident.shortage.as_ref().map(|it| ShortageBody::of(it, wall_ms)),
             remark: incident.remark.as_deref().map(str::to_owned),
+            is_silenced: incident.is_silenced,
         }
     }
 
@@ -164,6 +166,7 @@ impl IncidentBody {
         incident.flapping = self.flapping;
         incident.shortage = self.shortage.map(|it| it.shortage(&mono));
         incident.remark = self.remark.map(Into::into);
+        incident.is_silenced = self.is_silenced;
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) use fold::{FoldCursor, FoldCursors};
 pub use note::{NewNote, NoteError};
 pub(super) use open::{last_alive, open, open_replacement};
 pub(super) use outage::{is_outage, missed_in_run};
-pub use outbox::{DeliveryRow, OutboxNotice};
+pub use outbox::{DeliveryRow, OutboxEvent, OutboxNotice};
 pub(super) use resolution::{DAY_MS, RollupResolution};
 pub(super) use spill::Spill;
 pub(super) use unobserved::UnobservedTime;

@@ -22,6 +22,15 @@ pub struct OutboxNotice {
     pub is_repeat: bool,
 }
 
+/// What is told of the outbox as it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OutboxEvent {
+    /// It is to be sent now.
+    Notice(OutboxNotice),
+    /// How an incident now stands to silences. Comes before its notices.
+    Incident { id: IncidentId, is_silenced: bool, is_over: bool },
+}
+
 /// How far a notice has come with a sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryRow {
@@ -84,7 +93,7 @@ pub(super) fn write_deliveries(
 pub(crate) fn read_pending(conn: &Connection) -> rusqlite::Result<Vec<OutboxNotice>> {
     let mut statement = conn.prepare(
         "SELECT n.body, d.sink, d.state FROM deliveries d JOIN notices n USING (incident, number) \
-         WHERE d.state IN ('pending', 'attempted') ORDER BY n.at_ms, n.incident, n.number",
+         WHERE d.state IN ('pending', 'attempted', 'held') ORDER BY n.at_ms, n.incident, n.number",
     )?;
     let rows = statement.query_map([], |row| {
         let state = sql::read_named(row, 2, DeliveryState::from_name)?;

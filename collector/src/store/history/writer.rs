@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::commit::{CommitContext, CommittedWork, commit};
 use super::note::{self, NoteError, NoteWrite};
-use super::outbox::{self, DeliveryRow, OutboxNotice};
+use super::outbox::{self, DeliveryRow, OutboxEvent, OutboxNotice};
 use super::replace::failure;
 use super::room::{self, RoomStep};
 use super::spill::Spill;
@@ -186,21 +186,26 @@ impl HistoryWriter {
 
     /// Has the notices of batches sent.
     fn release_notices(&self, batches: &[HistoryRows], durability: Durability) {
-        let notices: Vec<OutboxNotice> = batches
+        let events: Vec<OutboxEvent> = batches
             .iter()
             .flat_map(|(rows, anchor)| rows.iter().map(|row| (row, *anchor)))
             .filter_map(|(row, anchor)| match row {
-                HistoryDbRow::Notice(notice) => Some(OutboxNotice {
+                HistoryDbRow::Notice(notice) => Some(OutboxEvent::Notice(OutboxNotice {
                     notice: notice_message(notice, anchor),
                     sinks: notice.sinks.clone(),
                     is_stored: durability == Durability::Stored,
                     is_repeat: false,
+                })),
+                HistoryDbRow::Incident(incident) => Some(OutboxEvent::Incident {
+                    id: incident.id,
+                    is_silenced: incident.is_silenced,
+                    is_over: incident.ended.is_some(),
                 }),
                 _ => None,
             })
             .collect();
-        if !notices.is_empty() {
-            (self.shared.release)(notices);
+        if !events.is_empty() {
+            (self.shared.release)(events);
         }
     }
 

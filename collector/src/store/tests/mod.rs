@@ -35,8 +35,8 @@ use heartline_vocabulary::{Action, AgentRowId, CommandTarget, Reason, State, Wor
 use tempfile::TempDir;
 
 use super::{
-    OutboxNotice, RestoredState, Store, StoreConfig, StoreError, StoreEvent, StoreReader,
-    StoreSinks,
+    OutboxEvent, OutboxNotice, RestoredState, Store, StoreConfig, StoreError, StoreEvent,
+    StoreReader, StoreSinks,
 };
 use crate::clock::WallClockAnchor;
 
@@ -57,7 +57,7 @@ fn at(ms: i64) -> MonoTime {
 struct OpenStore {
     store: Store,
     events: Receiver<StoreEvent>,
-    notices: Receiver<Vec<OutboxNotice>>,
+    outbox: Receiver<Vec<OutboxEvent>>,
     restored: RestoredState,
     /// Of what is recorded.
     anchor: WallClockAnchor,
@@ -75,11 +75,11 @@ fn try_open_with(dir: &Path, retention: Retention) -> Result<OpenStore, StoreErr
     let (sender, events) = mpsc::channel();
     let config = StoreConfig { data_dir: dir.into(), retention };
     let notify = move |event| drop(sender.send(event));
-    let (notice_sender, notices) = mpsc::channel();
-    let release = move |notices| drop(notice_sender.send(notices));
+    let (outbox_sender, outbox) = mpsc::channel();
+    let release = move |events| drop(outbox_sender.send(events));
     let sinks = StoreSinks { notify: Arc::new(notify), release: Arc::new(release) };
     let (store, restored) = Store::open(&config, anchor(), sinks)?;
-    Ok(OpenStore { store, events, notices, restored, anchor: anchor() })
+    Ok(OpenStore { store, events, outbox, restored, anchor: anchor() })
 }
 
 fn open(dir: &Path) -> OpenStore {

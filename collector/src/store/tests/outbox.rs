@@ -75,7 +75,17 @@ fn delivery(number: u32, sink: &str, state: DeliveryState) -> DeliveryRow {
 }
 
 fn released(opened: &OpenStore) -> Vec<OutboxNotice> {
-    opened.notices.recv_timeout(EVENT_TIMEOUT).expect("they are released in time")
+    let is_notice = |event| match event {
+        OutboxEvent::Notice(notice) => Some(notice),
+        OutboxEvent::Incident { .. } => None,
+    };
+    loop {
+        let events = opened.outbox.recv_timeout(EVENT_TIMEOUT).expect("they are released in time");
+        let notices: Vec<OutboxNotice> = events.into_iter().filter_map(is_notice).collect();
+        if !notices.is_empty() {
+            return notices;
+        }
+    }
 }
 
 fn incident_row(incident: &Incident) -> HistoryDbRow {
