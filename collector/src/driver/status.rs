@@ -144,6 +144,7 @@ impl Driver {
         AlertSummary {
             open: count(self.fleet.incidents().count()),
             unacknowledged: count(unacknowledged.count()),
+            silences: count(self.fleet.silences()),
         }
     }
 

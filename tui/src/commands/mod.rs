@@ -91,6 +91,7 @@ pub(crate) enum AppCommand {
     ShowAlerts,
     Acknowledge,
     ShowCollector,
+    Newest,
 }
 
 /// A name that no command has.

@@ -224,6 +224,9 @@ pub(crate) const REGISTRY: &[CommandSpec] = &[
     )
     .hint(62, "ack")
     .subcommand("heartline ack ID"),
+    spec(Newest, "newest", &["i"], SCREENS, "the agent that fell into trouble last")
+        .hint(89, "newest")
+        .subcommand("heartline events --filter 'state:unreachable'"),
     spec(Freeze, "freeze", &["f"], SCREENS, "stop at this instant, or back to now")
         .hint(55, "freeze"),
     spec(Utc, "utc", &["U"], SCREENS, "times in UTC, or in the local zone"),
