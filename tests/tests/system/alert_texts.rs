@@ -25,12 +25,12 @@ fn a_template_with_a_mistake_is_refused_before_anything_changes() {
     let mut collector = env.start_collector();
     let operator = env.operator();
     assert_eq!(sinks(&operator), ["first"]);
-    let mistake = "line 8, column 27: `m.nam` is undefined";
+    let mistake = "line 8, column 26: `m.nam` is undefined";
     env.configure(&config(
         "second",
         "{{ title }}\n{% for m in members %}{{ m.nam }}{% endfor %}\n",
     ));
-    let checked = env.heartline("config check");
+    let checked = env.heartline("--config heartline.toml config check");
     let said = String::from_utf8([checked.stdout, checked.stderr].concat()).unwrap();
     assert!(checked.status.code() == Some(2) && said.contains(mistake), "{said}");
     collector.process().signal(Signal::HUP);
