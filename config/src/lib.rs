@@ -16,6 +16,7 @@ mod config;
 mod expected;
 mod file;
 mod health;
+mod notice_template;
 mod replicas;
 mod route;
 mod secret;
@@ -34,11 +35,15 @@ pub use config::{Config, Retention};
 pub use expected::ExpectedSection;
 pub use file::{AccessLists, ConfigFile, LISTEN_MAX, RetentionSection, template};
 pub use health::{AgentSection, HealthSection};
+pub use notice_template::{
+    IncidentFacts, MemberFacts, NoticeFacts, RenderedText, TemplateError, TemplateFacts,
+    TextSegment, TextTemplate,
+};
 pub use replicas::{GroupSection, ReplicaCount};
 pub use route::{AlertState, EscalationSection, RouteSection};
 pub use secret::{Secret, SecretError, SecretSource};
-pub use sink::{MailTarget, SINKS_MAX, SinkConfig, SinkSection, SinkTarget};
-pub use sink_value::{MailTls, PlainText, Region, SinkName, SinkType, UrlText};
+pub use sink::{MailTarget, SINKS_MAX, SinkConfig, SinkSection, SinkTarget, SinkTemplates};
+pub use sink_value::{MailTls, PlainText, Region, SinkName, SinkType, TemplateText, UrlText};
 pub use text::{ConfigError, ConfigText};
 pub use value::{
     AgentPattern, ConfigString, DurationSetting, FailingRate, FailureCount, IntervalFactor,

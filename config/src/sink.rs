@@ -7,8 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use crate::notice_template::TextTemplate;
 use crate::secret::{Secret, SecretError, SecretSource};
-use crate::sink_value::{MailTls, PlainText, Region, SinkName, SinkType, UrlText, is_url};
+use crate::sink_value::{
+    MailTls, PlainText, Region, SinkName, SinkType, TemplateText, UrlText, is_url,
+};
 use crate::text::{ConfigError, ConfigText};
 use crate::value::{ConfigString, DurationSetting};
 
@@ -54,6 +57,8 @@ pub struct SinkSection {
     pub from: Setting<PlainText>,
     pub to: Option<Spanned<Vec<ConfigString<PlainText>>>>,
     pub command: Option<Spanned<Vec<String>>>,
+    pub title: Setting<TemplateText>,
+    pub body: Setting<TemplateText>,
     pub timeout: Setting<DurationSetting<1>>,
     pub ca_file: Setting<PathBuf>,
 }
@@ -66,7 +71,15 @@ pub struct SinkConfig {
     pub timeout: Duration,
     /// Certificates in PEM that are trusted beside those of the system.
     pub ca_file: Option<PathBuf>,
+    pub templates: SinkTemplates,
     pub target: SinkTarget,
+}
+
+/// Templates in the place of the built-in texts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SinkTemplates {
+    pub title: Option<TextTemplate>,
+    pub body: Option<TextTemplate>,
 }
 
 /// What a sink sends to.
@@ -129,6 +142,8 @@ const KEY: &[&str] = &["key_file", "key_env"];
 const SECRET: &[&str] = &["secret_file", "secret_env"];
 const TOKEN: &[&str] = &["token_file", "token_env"];
 const PASSWORD: &[&str] = &["password_file", "password_env"];
+const TITLE: &[&str] = &["title"];
+const BODY: &[&str] = &["body"];
 
 /// The settings that a type has: groups of which one must be set, and groups of which one may be.
 struct SettingGroups {
@@ -140,13 +155,18 @@ impl SettingGroups {
     const fn of(kind: SinkType) -> Self {
         let (required, optional): (&[&[&str]], &[&[&str]]) = match kind {
             SinkType::Webhook => (&[URL], &[SECRET]),
-            SinkType::Slack | SinkType::Teams | SinkType::Discord => (&[URL], &[]),
-            SinkType::PagerDuty => (&[KEY], &[TOKEN, &["region", "url"], &["api_url"]]),
-            SinkType::Opsgenie => (&[KEY], &[&["region", "url"]]),
-            SinkType::Alertmanager => (&[&["urls", "url", "url_file", "url_env"]], &[TOKEN]),
-            SinkType::Ntfy => (&[URL, &["topic"]], &[TOKEN]),
+            SinkType::Slack | SinkType::Teams | SinkType::Discord => (&[URL], &[TITLE, BODY]),
+            SinkType::PagerDuty => {
+                (&[KEY], &[TOKEN, &["region", "url"], &["api_url"], TITLE, BODY])
+            }
+            SinkType::Opsgenie => (&[KEY], &[&["region", "url"], TITLE, BODY]),
+            SinkType::Alertmanager => {
+                (&[&["urls", "url", "url_file", "url_env"]], &[TOKEN, TITLE, BODY])
+            }
+            SinkType::Ntfy => (&[URL, &["topic"]], &[TOKEN, TITLE, BODY]),
+            // No title: mails of an incident make one thread by their one subject.
             SinkType::Mail => {
-                (&[&["server"], &["from"], &["to"]], &[&["tls"], &["user"], PASSWORD])
+                (&[&["server"], &["from"], &["to"]], &[&["tls"], &["user"], PASSWORD, BODY])
             }
             SinkType::Command => (&[&["command"]], &[]),
             SinkType::Bell => (&[], &[]),
@@ -184,6 +204,8 @@ impl SinkSection {
             ("from", at(&self.from)),
             ("to", at(&self.to)),
             ("command", at(&self.command)),
+            ("title", at(&self.title)),
+            ("body", at(&self.body)),
         ];
         all.into_iter().filter_map(|(name, at)| Some((name, at?))).collect()
     }
@@ -194,6 +216,7 @@ impl SinkSection {
     /// 2. Of each group that is required one is set.
     /// 3. URLs are URLs, lists have 1 to 64 items, and a request takes a minute at most.
     /// 4. A user of a mail server has a password; plain connections go to this machine alone.
+    /// 5. Templates render every kind of notice.
     pub(crate) fn check(&self, text: &ConfigText) -> Result<(), ConfigError> {
         let kind = self.kind.get_ref().0;
         let groups = SettingGroups::of(kind);
@@ -219,7 +242,12 @@ impl SinkSection {
                 format!("expected {} for a sink of type {:?}", group.join(" or "), kind.name());
             return Err(text.error_at(self.kind.span().start, &message));
         }
-        self.check_values(text)
+        self.check_values(text)?;
+        [&self.title, &self.body].into_iter().flatten().try_for_each(|template| {
+            let source = &template.get_ref().0.0;
+            let error = |error| text.error_in_template(template.span(), source, &error);
+            TextTemplate::parse(source).map(drop).map_err(error)
+        })
     }
 
     fn check_values(&self, text: &ConfigText) -> Result<(), ConfigError> {
@@ -362,7 +390,11 @@ impl SinkSection {
         };
         let timeout = self.timeout.as_ref().map_or(DEFAULT_TIMEOUT, |it| it.get_ref().0.0);
         let ca_file = self.ca_file.as_ref().map(|it| it.get_ref().0.clone());
-        Ok(SinkConfig { name, timeout, ca_file, target })
+        let template = |setting: &Setting<TemplateText>| {
+            setting.as_ref().map(|it| TextTemplate::of_checked(&it.get_ref().0.0))
+        };
+        let templates = SinkTemplates { title: template(&self.title), body: template(&self.body) };
+        Ok(SinkConfig { name, timeout, ca_file, templates, target })
     }
 }
 

@@ -162,6 +162,22 @@ impl StringSetting for PlainText {
     }
 }
 
+/// The template of a text. Its place in the file says where an error is, so it is parsed when that is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TemplateText(pub String);
+
+impl StringSetting for TemplateText {
+    const EXPECTED: &'static str = "a text";
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(Self(text.to_owned()))
+    }
+
+    fn print(&self) -> String {
+        self.0.clone()
+    }
+}
+
 /// Returns whether a text is a URL of HTTP with a host.
 pub(crate) fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));

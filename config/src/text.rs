@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use heartline_operator::MissingDataDirectory;
 use serde::de::DeserializeOwned;
 
 use crate::file::LISTEN_MAX;
+use crate::notice_template::{TemplateError, offset_in_toml};
 
 /// Longest config file, in bytes. It also ends the reading of a device.
 const LENGTH_MAX: u64 = 1 << 20;
@@ -86,6 +88,23 @@ impl ConfigText {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
             message: message.to_owned(),
+        }
+    }
+
+    /// Returns [`ConfigError::Malformed`] for what is wrong in a template that stands in `span`: at its character,
+    /// or else at its begin with the line of the template.
+    pub(crate) fn error_in_template(
+        &self,
+        span: Range<usize>,
+        source: &str,
+        error: &TemplateError,
+    ) -> ConfigError {
+        let offset = error
+            .offset
+            .and_then(|offset| offset_in_toml(&self.text, span.clone(), source, offset));
+        match offset {
+            Some(offset) => self.error_at(offset, &error.message),
+            None => self.error_at(span.start, &error.to_string()),
         }
     }
 }

@@ -246,10 +246,13 @@ impl MailSink {
     }
 }
 
-/// Returns the text: what holds now in the first words, as a preview shows them.
+/// Returns the text: the sink's own, or what holds now in the first words, as a preview shows them.
 fn text(message: &Message) -> String {
     let text = TextFormat { limit: TEXT_MAX, measure: str::len, escape: verbatim };
     let body = text.body(message);
+    if message.own_body.is_some() {
+        return format!("{body}\n");
+    }
     let what = text.line(&message.what);
     if what == message.title {
         format!("{what}\n\n{body}\n")

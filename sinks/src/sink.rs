@@ -16,7 +16,7 @@ use crate::format::{
 };
 use crate::http::{HttpClient, HttpFailure, HttpRequest, TrustError, TrustedRoots, classify};
 use crate::mail::{MailError, MailSink};
-use crate::text::Message;
+use crate::text::{Message, OwnTexts};
 use crate::{CollectorLabel, Delivery, Form, Outcome, Permanence, WorkerPulse};
 
 /// Most alerts in one request to Alertmanager.
@@ -27,6 +27,7 @@ pub struct Sink {
     name: String,
     label: CollectorLabel,
     target: Target,
+    texts: OwnTexts,
     warnings: Vec<String>,
     pulse: WorkerPulse,
 }
@@ -131,7 +132,9 @@ impl Sink {
             SinkTarget::Bell => Target::Bell(None),
         };
         let pulse = WorkerPulse::new(config.timeout);
-        Ok(Self { name: config.name.clone(), label, target, warnings, pulse })
+        let name = config.name.clone();
+        let texts = OwnTexts::new(name.clone(), config.templates.clone());
+        Ok(Self { name, label, target, texts, warnings, pulse })
     }
 
     /// Connects a sink of type `bell` with the terminal apps that ring; another sink stays as it is.
@@ -158,21 +161,25 @@ impl Sink {
 
     /// Sends one message, and returns what became of it.
     pub fn send(&mut self, delivery: &Delivery<'_>) -> Outcome {
-        let Some(message) = Message::of(delivery, &self.label) else { return nothing_to_send() };
+        let Some(mut message) = Message::of(delivery, &self.label) else {
+            return nothing_to_send();
+        };
+        self.texts.apply(&mut message, delivery, &self.label);
         let input = FormatInput { message: &message, delivery, label: &self.label };
-        match &mut self.target {
+        let outcome = match &mut self.target {
             Target::Http { client, format, .. } => {
                 let requests = format.requests(input);
                 send_all(client, format.as_ref(), &requests, delivery.now_ms, &self.pulse)
             }
             Target::Alertmanager { client, format, urls } => {
-                let alerts = alerts_of(format, delivery, &message, &self.label);
+                let alerts = alerts_of(format, delivery, &message, &mut self.texts, &self.label);
                 send_alerts(client, format, urls, &alerts, delivery.now_ms, &self.pulse)
             }
             Target::Mail(mail) => mail.send(&message, delivery.now_ms, &self.pulse),
             Target::Command(command) => command.send(document_bytes(input)),
             Target::Bell(bell) => ring(bell.as_deref(), &message.title),
-        }
+        };
+        self.texts.annotate(outcome)
     }
 
     /// Returns whether the sink has to be told again and again what is open.
@@ -200,7 +207,10 @@ impl Sink {
         for incident in open.iter().chain(ended).take(ALERTS_MAX) {
             let kind =
                 if incident.ended_ms.is_some() { NoticeKind::Resolved } else { NoticeKind::Opened };
-            alerts.extend(alerts_for(format, incident, kind, &self.label, now_ms));
+            // Templates take their time, which is not a standstill.
+            self.pulse.turn();
+            let texts = &mut self.texts;
+            alerts.extend(alerts_for(format, incident, kind, texts, &self.label, now_ms));
         }
         send_alerts(client, format, urls, &alerts, now_ms, &self.pulse)
     }
@@ -291,6 +301,7 @@ fn alerts_of(
     format: &mut AlertmanagerFormat,
     delivery: &Delivery<'_>,
     message: &Message,
+    texts: &mut OwnTexts,
     label: &CollectorLabel,
 ) -> Vec<serde_json::Value> {
     let Some(last) = delivery.notices.last() else { return Vec::new() };
@@ -302,7 +313,7 @@ fn alerts_of(
         NoticeKind::Digest => {
             let listed = last.listed.iter();
             let kind = NoticeKind::Opened;
-            listed.flat_map(|it| alerts_for(format, it, kind, label, now_ms)).collect()
+            listed.flat_map(|it| alerts_for(format, it, kind, texts, label, now_ms)).collect()
         }
         NoticeKind::Merged => {
             let mut incident = last.incident.clone();
@@ -318,6 +329,7 @@ fn alerts_for(
     format: &mut AlertmanagerFormat,
     incident: &Incident,
     kind: NoticeKind,
+    texts: &mut OwnTexts,
     label: &CollectorLabel,
     now_ms: i64,
 ) -> Vec<serde_json::Value> {
@@ -327,7 +339,9 @@ fn alerts_for(
     let zone = &TimeZone::UTC;
     let (form, is_repeat, is_stored) = (Form::Full, false, true);
     let delivery = Delivery { notices: &notices, form, is_repeat, is_stored, now_ms, zone };
-    Message::of(&delivery, label).map_or_else(Vec::new, |it| format.alerts(incident, &it, now_ms))
+    let Some(mut message) = Message::of(&delivery, label) else { return Vec::new() };
+    texts.apply(&mut message, &delivery, label);
+    format.alerts(incident, &message, now_ms)
 }
 
 /// Sends alerts to every instance. One that takes them is enough, since all are sent again every minute;

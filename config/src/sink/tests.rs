@@ -149,8 +149,10 @@ fn the_template_has_every_setting_of_a_sink() {
         set.push(other);
     }
     let all = [URL, KEY, SECRET, TOKEN, PASSWORD].concat();
-    let rest =
-        ["urls", "api_url", "region", "topic", "server", "tls", "user", "from", "to", "command"];
+    let rest = [
+        "urls", "api_url", "region", "topic", "server", "tls", "user", "from", "to", "command",
+        "title", "body",
+    ];
     for setting in all.into_iter().chain(rest) {
         assert!(set.contains(&setting), "{setting}");
     }
@@ -167,4 +169,76 @@ fn a_bell_is_never_the_only_sink_of_a_route() {
     }
     check("to = [\"desk\", \"file\"]").unwrap();
     check("to = [\"file\"]\nescalate = { after = \"5m\", to = [\"desk\"] }").unwrap();
+}
+
+/// A sink whose settings follow from line 4 on.
+fn chat(settings: &str) -> String {
+    format!("[[sink]]\nname = \"chat\"\ntype = \"slack\"\n{settings}\nurl_env = \"CHAT\"\n")
+}
+
+#[test]
+fn a_mistake_in_a_template_has_its_place_in_the_file() {
+    for (settings, said) in [
+        (
+            "title = \"{{ foo }}\"",
+            "line 4, column 13: there is no foo; expected one of title, body,",
+        ),
+        ("title = '{{ foo }}'", "line 4, column 13: there is no foo"),
+        ("title = \"\\u00fc\\t{{ foo }}\"", "line 4, column 21: there is no foo"),
+        ("body = \"\"\"\n{{ title }}\n  {{ foo }}\n\"\"\"", "line 6, column 6: there is no foo"),
+        ("body = '''\n{{ title }}\n  {{ foo }}\n'''", "line 6, column 6: there is no foo"),
+        ("body = '''\r\n{{ title }}\r\n  {{ foo }}\r\n'''", "line 6, column 6: there is no foo"),
+        ("body = \"\"\"a \\\n   {{ foo }}\"\"\"", "line 5, column 7: there is no foo"),
+        ("body = \"\"\"\n{{ title }\n\"\"\"", "line 5, column "),
+        ("title = \"{{ foo }} {{ foo }}\"", "line 4, column 13: there is no foo"),
+        // Written twice, and nothing comes to either.
+        (
+            "title = \"{% if kind == 'x' %}{{ foo }}{{ foo }}{% endif %}\"",
+            "line 4, column 9: line 1 of the text: there is no foo",
+        ),
+        ("title = 3", "line 4, column 9: invalid type: integer `3`, expected a text"),
+    ] {
+        let error = parse(&chat(settings)).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("heartline.toml, {said}")), "{settings}: {error}");
+    }
+    let long = chat(&format!("title = \"{}\"", "x".repeat(1 << 19)));
+    let error = parse(&long).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "heartline.toml, line 4, column 10: expected at most 16384 bytes, found 524288"
+    );
+}
+
+#[test]
+fn templates_are_settings_of_some_types_and_printed_as_they_are() {
+    for (settings, said) in [
+        ("type = \"bell\"\ntitle = \"x\"", "title is no setting of a sink of type \"bell\""),
+        (
+            "type = \"webhook\"\nurl_env = \"U\"\nbody = \"x\"",
+            "body is no setting of a sink of type",
+        ),
+        (
+            "type = \"command\"\ncommand = [\"tee\"]\ntitle = \"x\"",
+            "title is no setting of a sink of",
+        ),
+        (
+            "type = \"mail\"\nserver = \"m\"\nfrom = \"a@x\"\nto = [\"b@x\"]\ntitle = \"x\"",
+            "line 7, column 9: title is no setting of a sink of type \"mail\"",
+        ),
+    ] {
+        let error = parse(&format!("[[sink]]\nname = \"a\"\n{settings}")).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+    let text = chat("title = \"{{ kind }}\\n\"\nbody = '''\n- {{ body }} \"\"\" \\\n'''");
+    let (sink, shown) = (&read(&text)[0], parse(&text).unwrap().to_toml());
+    assert!(sink.templates.title.is_some() && sink.templates.body.is_some());
+    assert_eq!(read(&shown)[0].templates, sink.templates, "{shown}");
+}
+
+#[test]
+fn the_templates_of_the_guide_are_valid() {
+    let guide = include_str!("../../../docs/alerting.md");
+    let examples = guide.split("```").filter_map(|it| it.strip_prefix("toml texts\n"));
+    let read = examples.map(|it| parse(it).unwrap_or_else(|error| panic!("{error}\n{it}")));
+    assert!(read.count() > 0);
 }

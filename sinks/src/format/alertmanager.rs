@@ -72,7 +72,7 @@ impl AlertmanagerFormat {
     ) -> Vec<Value> {
         let told = self.told(incident, now_ms);
         let text = TextFormat { limit: DESCRIPTION_MAX, measure: str::len, escape: verbatim };
-        let (summary, description) = (text.line(&message.title), text.body(message));
+        let (summary, description) = (text.title(message), text.body(message));
         let alert = |severity: Severity, starts_ms: i64, ends_ms: i64| {
             let mut labels = told.labels.clone();
             labels.insert("severity", severity.name().to_owned());
@@ -111,11 +111,16 @@ impl AlertmanagerFormat {
 
     /// Returns the alert of a test, which ends by itself.
     pub(crate) fn test(&self, message: &Message, now_ms: i64) -> Value {
+        let text = TextFormat { limit: DESCRIPTION_MAX, measure: str::len, escape: verbatim };
+        let mut annotations = json!({ "summary": text.title(message) });
+        if message.own_body.is_some() {
+            annotations["description"] = json!(text.body(message));
+        }
         json!({
             "labels": {
                 "alertname": "HeartlineTest", "severity": "none", "collector": self.label.key_prefix,
             },
-            "annotations": { "summary": message.title },
+            "annotations": annotations,
             "startsAt": rfc3339(now_ms),
             "endsAt": rfc3339(now_ms + TEST_ENDS_AFTER_MS),
         })

@@ -1,18 +1,23 @@
 //! Discord: webhooks, with `wait=true`, without which it also takes what it does not keep.
 
-use heartline_config::Secret;
-use serde_json::json;
+use std::collections::BTreeSet;
+
+use heartline_config::{RenderedText, Secret, TextSegment};
+use serde_json::{Value, json};
 
 use super::{FormatInput, HttpFormat};
 use crate::Form;
 use crate::http::HttpRequest;
-use crate::text::{TextFormat, Tone, rfc3339, utf16};
+use crate::text::{Message, TextFormat, Tone, rfc3339, utf16};
 
 /// Most characters of the content.
 const CONTENT_MAX: usize = 2_000;
 
 /// Most characters of a description; with the rest of an embed at most 6,000.
 const DESCRIPTION_MAX: usize = 4_096;
+
+/// Most users, and most roles, that one message may mention.
+const MENTIONS_MAX: usize = 100;
 
 /// A webhook of Discord.
 pub(crate) struct DiscordFormat {
@@ -23,12 +28,11 @@ impl HttpFormat for DiscordFormat {
     fn requests(&self, input: FormatInput<'_>) -> Vec<HttpRequest> {
         let message = input.message;
         let text = TextFormat { limit: CONTENT_MAX, measure: utf16, escape };
-        // Nobody is mentioned, whatever a text contains.
-        let mentions = json!({ "parse": [] });
+        let mentions = allowed_mentions(message);
         let body = TextFormat { limit: DESCRIPTION_MAX, ..text }.body(message);
         let body = match input.delivery.form {
             Form::Full if !body.is_empty() => json!({
-                "content": text.line(&message.title),
+                "content": text.title(message),
                 "embeds": [{
                     "description": body,
                     "color": color(message.tone),
@@ -44,6 +48,36 @@ impl HttpFormat for DiscordFormat {
         let url = Secret::new(format!("{url}{separator}wait=true"));
         vec![HttpRequest::post_json(url, &body)]
     }
+}
+
+/// Allows nobody to be mentioned but the users and roles that stand in the template of the title: what a value
+/// contains mentions nobody. `@everyone` can't be allowed for the template alone, so it never is.
+fn allowed_mentions(message: &Message) -> Value {
+    let (mut users, mut roles) = (BTreeSet::new(), BTreeSet::new());
+    let segments = message.own_title.iter().flat_map(RenderedText::segments);
+    for segment in segments {
+        let TextSegment::Literal(text) = segment else { continue };
+        for rest in text.split("<@").skip(1) {
+            let Some((id, _)) = rest.split_once('>') else { continue };
+            let (ids, id) = match id.strip_prefix('&') {
+                Some(role) => (&mut roles, role),
+                None => (&mut users, id.trim_start_matches('!')),
+            };
+            let is_id =
+                !id.is_empty() && id.len() <= 20 && id.bytes().all(|it| it.is_ascii_digit());
+            if is_id && ids.len() < MENTIONS_MAX {
+                ids.insert(id.to_owned());
+            }
+        }
+    }
+    let mut allowed = json!({ "parse": [] });
+    if !users.is_empty() {
+        allowed["users"] = json!(users);
+    }
+    if !roles.is_empty() {
+        allowed["roles"] = json!(roles);
+    }
+    allowed
 }
 
 const fn color(tone: Tone) -> u32 {

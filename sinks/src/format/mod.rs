@@ -54,4 +54,6 @@ pub(crate) fn is_over_untold(delivery: &Delivery<'_>) -> bool {
 }
 
 #[cfg(test)]
+mod own_text_tests;
+#[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ impl HttpFormat for NtfyFormat {
     fn requests(&self, input: FormatInput<'_>) -> Vec<HttpRequest> {
         let message = input.message;
         let text = TextFormat { limit: MESSAGE_MAX, measure: str::len, escape: verbatim };
-        let title = TextFormat { limit: TITLE_MAX, ..text }.line(&message.title);
+        let title = TextFormat { limit: TITLE_MAX, ..text }.title(message);
         let body = text.body(message);
         let (priority, tag) = match message.tone {
             Tone::Critical => (5, "rotating_light"),
@@ -39,7 +39,7 @@ impl HttpFormat for NtfyFormat {
                 "topic": self.topic, "title": title, "message": body, "priority": priority,
                 "tags": [tag],
             }),
-            _ => json!({ "topic": self.topic, "message": text.line(&message.title) }),
+            _ => json!({ "topic": self.topic, "message": text.title(message) }),
         };
         let mut request = HttpRequest::post_json(self.url.clone(), &body)
             .with("x-sequence-id", message.incident_key.clone());

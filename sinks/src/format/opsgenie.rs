@@ -73,15 +73,18 @@ impl OpsgenieFormat {
         let FormatInput { message, delivery, label } = input;
         let text = TextFormat { limit: MESSAGE_MAX, measure: utf16, escape: verbatim };
         let mut alert = json!({
-            "message": text.line(&message.title),
+            "message": text.title(message),
             "alias": alias,
             "priority": priority,
             "source": clean(&label.host),
         });
         if let Some(last) = delivery.notices.last().filter(|_| delivery.form == Form::Full) {
-            // The message is short: the description repeats it whole.
-            alert["description"] =
-                json!(TextFormat { limit: DESCRIPTION_MAX, ..text }.whole(message));
+            // The message is short: the description repeats it whole, unless it has a text of its own.
+            let description = TextFormat { limit: DESCRIPTION_MAX, ..text };
+            alert["description"] = match message.own_body {
+                Some(_) => json!(description.body(message)),
+                None => json!(description.whole(message)),
+            };
             alert["tags"] = json!(["heartline", last.incident.scope.kind.name()]);
             alert["details"] = json!({
                 "incident": last.incident.id.to_string(),

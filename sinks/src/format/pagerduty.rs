@@ -93,7 +93,7 @@ impl PagerDutyFormat {
         let FormatInput { message, delivery, label } = input;
         let summary = TextFormat { limit: SUMMARY_MAX, measure: utf16, escape: verbatim };
         let mut payload = json!({
-            "summary": summary.line(&message.title),
+            "summary": summary.title(message),
             "source": clean(&label.host),
             "severity": severity,
             "timestamp": rfc3339(message.at_ms),

@@ -1,11 +1,11 @@
 //! Slack: incoming webhooks.
 
 use heartline_config::Secret;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{FormatInput, HttpFormat};
 use crate::http::{HttpAnswer, HttpRequest, classify};
-use crate::text::{TextFormat, cut, rfc3339, utf16};
+use crate::text::{Message, TextFormat, cut, rfc3339, utf16};
 use crate::{Form, Outcome};
 
 /// Most characters of the text that notifications show.
@@ -31,16 +31,15 @@ impl HttpFormat for SlackFormat {
         let mut body = json!({ "text": whole });
         let section = TextFormat { limit: SECTION_MAX, ..text }.body(message);
         if input.delivery.form == Form::Full && !section.is_empty() {
-            let header = TextFormat { limit: HEADER_MAX, measure: utf16, escape: keep };
             let at_s = message.at_ms.div_euclid(1_000);
             let date = format!(
                 "{} · <!date^{at_s}^{{date_short_pretty}} {{time_secs}}|{}>",
                 message.tone.name(),
                 rfc3339(message.at_ms)
             );
-            // `verbatim`: nothing in it becomes a link or a mention.
+            // `verbatim`: nothing in it becomes a link or a mention that is not written as one.
             body["blocks"] = json!([
-                { "type": "header", "text": { "type": "plain_text", "text": header.line(&message.title), "emoji": false } },
+                title(message),
                 { "type": "section", "text": { "type": "mrkdwn", "text": section, "verbatim": true } },
                 { "type": "context", "elements": [{ "type": "mrkdwn", "text": date }] },
             ]);
@@ -58,6 +57,17 @@ impl HttpFormat for SlackFormat {
             outcome => outcome,
         }
     }
+}
+
+/// Returns the block of the title. A header is plain text; an own title may have mentions and links, which a section
+/// takes.
+fn title(message: &Message) -> Value {
+    if message.own_title.is_some() {
+        let text = TextFormat { limit: SECTION_MAX, measure: utf16, escape }.title(message);
+        return json!({ "type": "section", "text": { "type": "mrkdwn", "text": text, "verbatim": true } });
+    }
+    let header = TextFormat { limit: HEADER_MAX, measure: utf16, escape: keep }.title(message);
+    json!({ "type": "header", "text": { "type": "plain_text", "text": header, "emoji": false } })
 }
 
 fn escape(c: char, to: &mut String) {

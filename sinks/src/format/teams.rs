@@ -12,6 +12,12 @@ use crate::{Form, Outcome};
 /// Most bytes of the text: a message takes about 28 KB, and JSON makes some characters six times as long.
 const TEXT_MAX: usize = 10_000;
 
+/// Most bytes of a title.
+const TITLE_MAX: usize = 2_000;
+
+/// Most bytes of an own text, as it stands in JSON.
+const OWN_TEXT_MAX: usize = 20_000;
+
 /// A flow of Teams.
 pub(crate) struct TeamsFormat {
     pub(crate) url: Secret,
@@ -28,11 +34,16 @@ impl HttpFormat for TeamsFormat {
             Tone::Neutral => "Default",
         };
         let mut blocks = vec![json!({
-            "type": "TextBlock", "text": text.line(&message.title), "wrap": true, "weight": "Bolder",
-            "size": "Medium", "color": color,
+            "type": "TextBlock", "text": TextFormat { limit: TITLE_MAX, ..text }.title(message),
+            "wrap": true, "weight": "Bolder", "size": "Medium", "color": color,
         })];
-        let body = text.body(message);
-        if input.delivery.form == Form::Full {
+        if message.own_body.is_some() {
+            // One block, whose paragraphs are the lines.
+            let own = TextFormat { limit: OWN_TEXT_MAX, measure: own_size, escape };
+            let text = own.body(message).replace('\n', "\n\n");
+            blocks.push(json!({ "type": "TextBlock", "text": text, "wrap": true }));
+        } else if input.delivery.form == Form::Full {
+            let body = text.body(message);
             blocks.extend(body.lines().map(|line| {
                 json!({
                     "type": "TextBlock", "text": line, "wrap": true, "spacing": "None",
@@ -69,6 +80,16 @@ fn card(blocks: &[Value]) -> Value {
             },
         }],
     })
+}
+
+/// Counts bytes of JSON, where a line end is two.
+fn own_size(text: &str) -> usize {
+    let size = |c: char| match c {
+        '\n' => 4,
+        '"' | '\\' => 2,
+        _ => c.len_utf8(),
+    };
+    text.chars().map(size).sum()
 }
 
 /// Text blocks are Markdown: a text can't make a link where no bracket is followed by a parenthesis.

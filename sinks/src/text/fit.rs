@@ -20,7 +20,7 @@ const LABEL_WIDTH: usize = 7;
 const REST_ROOM: usize = 160;
 
 /// Room for an ellipsis, in any measure.
-const ELLIPSIS_ROOM: usize = 3;
+pub(super) const ELLIPSIS_ROOM: usize = 3;
 
 /// Escapes nothing.
 pub(crate) fn verbatim(c: char, to: &mut String) {
@@ -52,9 +52,20 @@ impl TextFormat {
         whole
     }
 
+    /// Returns the first line of a message, or the sink's own.
+    pub(crate) fn title(&self, message: &Message) -> String {
+        match &message.own_title {
+            Some(own) => self.own(own),
+            None => self.line(&message.title),
+        }
+    }
+
     /// Returns the lines and the list of a message, as many as there is room for. What does not fit is
-    /// counted, with the command that shows it: length never loses a notice.
+    /// counted, with the command that shows it: length never loses a notice. Or the sink's own text.
     pub(crate) fn body(&self, message: &Message) -> String {
+        if let Some(own) = &message.own_body {
+            return self.own(own);
+        }
         let mut body = String::new();
         let room = Self { limit: self.limit.saturating_sub(REST_ROOM), ..*self };
         for line in &message.lines {
@@ -80,7 +91,7 @@ impl TextFormat {
 
     /// Returns title and body.
     pub(crate) fn whole(&self, message: &Message) -> String {
-        let title = Self { limit: self.limit / 2, ..*self }.line(&message.title);
+        let title = Self { limit: self.limit / 2, ..*self }.title(message);
         let limit = self.limit.saturating_sub((self.measure)(&title) + 1);
         let body = Self { limit, ..*self }.body(message);
         if body.is_empty() { title } else { format!("{title}\n{body}") }

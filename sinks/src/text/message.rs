@@ -1,5 +1,6 @@
 //! What a delivery says, from which the messages of all sinks are cut.
 
+use heartline_config::RenderedText;
 use heartline_operator::message::{Incident, Notice};
 use heartline_operator::text::notice::{self as words, Times};
 use heartline_vocabulary::{NoticeKind, ScopeKind, Severity};
@@ -33,6 +34,9 @@ pub(crate) struct Message {
     pub(crate) list_command: String,
     /// When it was decided.
     pub(crate) at_ms: i64,
+    /// Texts by the templates of the sink, in the place of title, and of lines and list.
+    pub(crate) own_title: Option<RenderedText>,
+    pub(crate) own_body: Option<RenderedText>,
 }
 
 /// How a message is to look.
@@ -86,6 +90,8 @@ impl Message {
             list_of,
             list_command,
             at_ms: last.at_ms,
+            own_title: None,
+            own_body: None,
         })
     }
 }

@@ -4,6 +4,7 @@ mod alertmanager;
 mod certificate;
 mod http;
 mod mail;
+mod own_text;
 mod ping;
 mod python;
 mod server;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use heartline_config::{Secret, SinkConfig, SinkTarget};
+use heartline_config::{Secret, SinkConfig, SinkTarget, SinkTemplates, TextTemplate};
 use heartline_operator::message::Notice;
 use heartline_sinks::{Delivery, Form, Outcome, Sink, sample};
 use jiff::tz::TimeZone;
@@ -23,7 +23,17 @@ pub fn sink(target: SinkTarget, timeout: Duration) -> Sink {
 
 pub fn sink_that_trusts(target: SinkTarget, timeout: Duration, ca_file: Option<&Path>) -> Sink {
     let ca_file = ca_file.map(Path::to_path_buf);
-    let config = SinkConfig { name: "ops".into(), timeout, ca_file, target };
+    let templates = SinkTemplates::default();
+    let config = SinkConfig { name: "ops".into(), timeout, ca_file, templates, target };
+    Sink::new(&config, sample::label()).unwrap()
+}
+
+/// A sink with texts of its own.
+pub fn sink_with_texts(target: SinkTarget, title: &str, body: &str) -> Sink {
+    let template = |text| Some(TextTemplate::parse(text).unwrap());
+    let templates = SinkTemplates { title: template(title), body: template(body) };
+    let (name, timeout, ca_file) = ("ops".into(), TIMEOUT, None);
+    let config = SinkConfig { name, timeout, ca_file, templates, target };
     Sink::new(&config, sample::label()).unwrap()
 }
 

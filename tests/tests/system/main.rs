@@ -3,6 +3,7 @@
 //! The programs under test must be built before: `cargo xtask test` does.
 
 mod alert_replay;
+mod alert_texts;
 mod alerts;
 mod backup;
 mod budgets;

@@ -25,8 +25,9 @@ fn what_waits_for_its_next_attempt_is_held_back_also_by_the_next_collector_and_t
     let env = TestEnvironment::new();
     env.configure(&config(&env));
     let mut collector = env.start_collector();
-    let mut agents =
-        ["mortal", "other"].map(|it| env.start_agent(it, collector.address(), INTERVAL_MS));
+    // Both of a host with two would be one incident.
+    let mut agents = ["mortal", "other", "third"]
+        .map(|it| env.start_agent(it, collector.address(), INTERVAL_MS));
     let is =
         |agent: &str, state| env.operator().agent(agent).is_some_and(|it| it.vitals.state == state);
     let incidents =
