@@ -12,7 +12,11 @@ pub(crate) fn why(entry: &AgentEntry, cause: Option<&str>, now_ms: i64) -> Strin
     match (vitals.state, vitals.reason) {
         (State::Healthy, _) => vitals.step.clone().unwrap_or_default(),
         (State::Killed, Some(Reason::Operator | Reason::Policy)) => killed(entry),
-        (_, Some(Reason::Late | Reason::Silent | Reason::OneWay)) => missed(entry, now_ms),
+        (_, Some(Reason::Late | Reason::Silent | Reason::OneWay))
+            if vitals.interval_ms > 0 && vitals.last_beat_ms.is_some() =>
+        {
+            missed(entry, now_ms)
+        }
         (_, Some(Reason::Stalled | Reason::Blocked)) => stuck(entry, now_ms),
         (_, Some(Reason::Failing)) if entry.work.is_known() => failed(entry),
         (_, reason) => {
@@ -32,14 +36,9 @@ fn killed(entry: &AgentEntry) -> String {
 /// Returns how many beats are missed, and where the agent was.
 fn missed(entry: &AgentEntry, now_ms: i64) -> String {
     let vitals = &entry.vitals;
-    let missed = match (vitals.last_beat_ms, vitals.interval_ms) {
-        (Some(last_ms), 1..) => {
-            u64::try_from(now_ms - last_ms).unwrap_or(0) / u64::from(vitals.interval_ms)
-        }
-        _ => 0,
-    };
-    let beats = match missed {
-        0 => "no beats".to_owned(),
+    let silent_ms = vitals.last_beat_ms.map_or(0, |last_ms| now_ms - last_ms);
+    let interval_ms = u64::from(vitals.interval_ms).max(1);
+    let beats = match u64::try_from(silent_ms).unwrap_or(0) / interval_ms {
         1 => "1 beat missed".to_owned(),
         more => format!("{} beats missed", count(more)),
     };

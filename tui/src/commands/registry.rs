@@ -5,9 +5,9 @@ use super::AppCommand::{
     CopyId, CopyRow, CursorLeft, CursorPageLeft, CursorPageRight, CursorRight, Down, Exit, Expand,
     Export, Filter, FitAll, Fold, FoldAll, FoldClose, FoldOpen, Forget, Freeze, GoTo, Group,
     HalfDown, HalfUp, Help, Invert, JumpBack, Kill, Live, Mark, MarkAll, MarkRange, MarkSpan,
-    Mouse, NextMatch, NextOutage, NextOutageOfAny, NextPane, Open, PageDown, PageUp, Palette, Play,
-    PreviousMatch, PreviousOutage, PreviousOutageOfAny, PreviousPane, ProblemsOnly, Quit,
-    Reconnect, Redraw, RepeatJump, Resume, ShowAgent, ShowAlerts, ShowCollector, ShowFleet,
+    Mouse, Newest, NextMatch, NextOutage, NextOutageOfAny, NextPane, Open, PageDown, PageUp,
+    Palette, Play, PreviousMatch, PreviousOutage, PreviousOutageOfAny, PreviousPane, ProblemsOnly,
+    Quit, Reconnect, Redraw, RepeatJump, Resume, ShowAgent, ShowAlerts, ShowCollector, ShowFleet,
     ShowTimeline, ShowTransitions, Sort, SortLeft, SortRight, Suspend, TimelineOf, Top, Unmark, Up,
     Utc, Window, ZoomIn, ZoomOut,
 };

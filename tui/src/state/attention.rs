@@ -28,6 +28,11 @@ pub(crate) struct Announcement {
 }
 
 impl Attention {
+    /// `rings`: the terminal does for each failure.
+    pub(crate) fn new(rings: bool) -> Self {
+        Self { announced: VecDeque::new(), rings }
+    }
+
     /// Takes in events as they come; returns the failures among them. What is well again is not announced any more.
     pub(crate) fn take_in(&mut self, events: &[Event]) -> Vec<Announcement> {
         let mut new = Vec::new();
@@ -103,6 +108,6 @@ mod tests {
         attention.take_in(&[event("a", State::Unreachable, 50_000)]);
         assert!(!attention.expire(70_000));
         assert!(attention.expire(110_000));
-        assert_eq!((attention.newest(), attention.dismiss()), (None, false));
+        assert!(attention.newest().is_none() && !attention.dismiss());
     }
 }

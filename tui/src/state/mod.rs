@@ -31,7 +31,7 @@ use crate::theme::{ScreenGlyphs, StyleRole, ThemeName};
 
 pub(crate) use agent_charts::{ChartKind, ChartWindow};
 pub(crate) use alerts::{AlertMark, AlertScreen, OpenedIncident, scrolled};
-pub(crate) use attention::{Announcement, Attention, NEW_FOR_MS};
+pub(crate) use attention::{Attention, NEW_FOR_MS};
 pub(crate) use bell::BellState;
 pub(crate) use collector_view::CollectorView;
 pub(crate) use command_tracker::{CommandProgress, CommandTracker, TrackedCommand};
@@ -158,7 +158,7 @@ impl AppState {
             timeline: TimelineScreen::default(),
             alerts: AlertScreen::default(),
             bell: BellState::default(),
-            attention: Attention { rings: settings.rings_on_trouble, ..Attention::default() },
+            attention: Attention::new(settings.rings_on_trouble),
             requests: HistoryRequests { prefetch: true, ..HistoryRequests::default() },
             agent: None,
             overlay: None,
