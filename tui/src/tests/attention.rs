@@ -5,9 +5,10 @@ use heartline_operator::sample::NOW_MS;
 use heartline_vocabulary::{Reason, State};
 
 use super::harness::AppHarness;
+use crate::columns::FleetColumn;
 use crate::options::TuiConfig;
 use crate::state::Screen;
-use crate::update::AppEffect;
+use crate::update::{AppEffect, AppEvent, MouseInput};
 
 impl AppHarness {
     /// An agent falls into trouble, or out of it, now.
@@ -123,4 +124,36 @@ fn an_agent_that_costs_much_more_than_others_is_seen_on_a_narrow_screen() {
     let screen = app.screen();
     assert!(screen.contains("$ DAY") && screen.contains("72.00"), "{screen}");
     assert!(!screen.contains("15 MIN"), "{screen}");
+}
+
+#[test]
+fn a_click_on_a_title_sorts_and_a_second_one_inverts() {
+    let mut app = AppHarness::connected((120, 36));
+    app.keys("M");
+    let titles = app.line("STATE      AGENT");
+    let at = |title: &str| u16::try_from(titles.find(title).unwrap()).unwrap();
+    let click = |app: &mut AppHarness, title| {
+        let row = app.screen().lines().position(|line| line.contains("STATE      AGENT")).unwrap();
+        let (column, row) = (at(title), u16::try_from(row).unwrap());
+        app.send(AppEvent::Mouse(MouseInput::Click { column, row }));
+    };
+    click(&mut app, "OK%");
+    assert_eq!((app.state.list.sort, app.state.list.is_inverted), (FleetColumn::Ok, false));
+    click(&mut app, "OK%");
+    assert_eq!((app.state.list.sort, app.state.list.is_inverted), (FleetColumn::Ok, true));
+    click(&mut app, "AGENT");
+    assert_eq!((app.state.list.sort, app.state.list.is_inverted), (FleetColumn::Agent, false));
+}
+
+#[test]
+fn the_first_look_says_how_to_connect_an_agent_and_gives_way_to_it() {
+    for (name, size) in [("first_look_80x24", (80, 24)), ("first_look_40x12", (40, 12))] {
+        let mut app = AppHarness::unconnected(size, &TuiConfig::default());
+        let agents = std::mem::take(&mut app.agents);
+        app.connect(heartline_operator::client::AccessMode::Control);
+        insta::assert_snapshot!(name, app.screen());
+        app.agents = agents;
+        app.connect(heartline_operator::client::AccessMode::Control);
+        assert!(!app.screen().contains("heartline run"), "{}", app.screen());
+    }
 }

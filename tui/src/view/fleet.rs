@@ -3,6 +3,7 @@
 use heartline_operator::message::AgentEntry;
 use ratatui::layout::Rect;
 
+use super::first_look;
 use super::frame::{RowWriter, ScreenFrame};
 use super::worst_first;
 use crate::columns::{CellContext, FleetColumn, LEFT_MARGIN, column_width, visible_columns};
@@ -161,7 +162,10 @@ pub(super) fn draw_placeholder(frame: &mut ScreenFrame<'_>, area: Rect) {
     let state = frame.state;
     let columns = usize::from(area.width.saturating_sub(LEFT_MARGIN));
     let lines: Vec<String> = if !state.model().fleet.is_empty() {
-        vec!["No agent matches. Esc clears the filter.".to_owned()]
+        let help = "No agent matches. Esc clears the filter. A word matches parts of names; other tests are \
+                    field:part, as in host:m3 or state:late, or field:pattern with * and ?, field=whole, and \
+                    p95>2s; ! negates, `or` and parentheses combine.";
+        wrap(help, columns)
     } else if let ConnectionState::Connecting { failure } = &state.connection.state {
         let mut lines =
             wrap("Connecting to the collector. Retrying until it answers; q quits.", columns);
@@ -170,11 +174,7 @@ pub(super) fn draw_placeholder(frame: &mut ScreenFrame<'_>, area: Rect) {
     } else if !state.model().fleet.is_whole() {
         vec!["Loading the fleet.".to_owned()]
     } else {
-        vec![
-            "No agent has ever sent a beat.".to_owned(),
-            "An agent on this machine needs no set-up: cargo run --example minimal_agent"
-                .to_owned(),
-        ]
+        return first_look::draw(frame, area);
     };
     // Below a blank line, where there is room for one.
     let first = u16::from(usize::from(area.height) > lines.len());
