@@ -22,7 +22,7 @@ use crate::clock::{self, WallClockAnchor};
 use crate::descriptors::raise_descriptor_limit;
 use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_channel};
 use crate::ingest::{BindError, Ingest, IngestSocket, Keyring};
-use crate::keys::{self, CollectorKeys, KeyError};
+use crate::keys::{self, CollectorKeys, KeyError, LOCAL_TOKEN_FILE};
 use crate::priority::{ThreadRole, lower_priority};
 pub use crate::private::DirectoryError;
 use crate::private::private_dir;
@@ -140,7 +140,7 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
         keyring.set_revoked(revocation.epoch, &revocation.scope, true);
     }
     let access = AccessPolicy::new(config.access.clone());
-    let mut info = info(&udp_sockets, &restored, anchor, now);
+    let mut info = info(&udp_sockets, &restored, &config.data_dir, (anchor, now));
     for warning in open_to_operators(&config.socket_dir, &access) {
         tracing::warn!("{warning}");
         info.banners.push(warning);
@@ -358,8 +358,8 @@ fn collector_label(restored: &RestoredState) -> CollectorLabel {
 fn info(
     udp_sockets: &[IngestSocket],
     restored: &RestoredState,
-    anchor: WallClockAnchor,
-    now: MonoTime,
+    data_dir: &Path,
+    (anchor, now): (WallClockAnchor, MonoTime),
 ) -> CollectorInfo {
     let small_buffer = udp_sockets.iter().find_map(IngestSocket::receive_buffer_warning);
     for warning in small_buffer.iter().chain(&restored.banners) {
@@ -368,6 +368,7 @@ fn info(
     CollectorInfo {
         started_ms: anchor.wall_ms(now),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        token_file: data_dir.join(LOCAL_TOKEN_FILE).display().to_string(),
         banners: small_buffer.into_iter().chain(restored.banners.iter().cloned()).collect(),
         control_paused: None,
         conditions: Default::default(),

@@ -7,12 +7,13 @@ use heartline_vocabulary::{Reason, State};
 use crate::state::{FleetList, GroupBy};
 use crate::text::{TextAlign, age_since, cost, latency, percent, rate_if_known};
 use crate::theme::{ScreenGlyphs, StateLabel, StyleRole, vitals_label};
+use crate::why::why;
 
 /// Cells before the first column: the cursor and the mark.
 pub(crate) const LEFT_MARGIN: u16 = 2;
 
 /// Width of a list with all columns; a test says so.
-pub(crate) const ALL_COLUMNS_WIDTH: u16 = 126;
+pub(crate) const ALL_COLUMNS_WIDTH: u16 = 151;
 
 /// Digits of a session that are shown in a row.
 const SESSION_DIGITS: usize = 4;
@@ -24,6 +25,7 @@ pub(crate) enum FleetColumn {
     State,
     Agent,
     Host,
+    Since,
     Beat,
     Step,
     Ok,
@@ -34,6 +36,18 @@ pub(crate) enum FleetColumn {
     Cost,
     Boot,
     Load,
+    Why,
+}
+
+/// What a cell is drawn from, beside its agent.
+#[derive(Clone, Copy)]
+pub(crate) struct CellContext<'a> {
+    pub now_ms: i64,
+    pub glyphs: &'static ScreenGlyphs,
+    /// What the newest transition said of the cause of the agent's state.
+    pub cause: Option<&'a str>,
+    /// Cost of a day from which on it stands out.
+    pub costly_nano_usd: u64,
 }
 
 /// The title and the layout of a column.
@@ -49,10 +63,11 @@ pub(crate) struct ColumnSpec {
 }
 
 impl FleetColumn {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::State,
         Self::Agent,
         Self::Host,
+        Self::Since,
         Self::Beat,
         Self::Step,
         Self::Ok,
@@ -63,27 +78,34 @@ impl FleetColumn {
         Self::Cost,
         Self::Boot,
         Self::Load,
+        Self::Why,
     ];
 
-    /// The least width of the name column, which takes all the room that is left.
+    /// The least width of the name column.
     const MIN_NAME_WIDTH: u16 = 18;
+    /// The least width of the causes, which take the room that names leave.
+    const MIN_WHY_WIDTH: u16 = 17;
 
     pub(crate) fn spec(self) -> ColumnSpec {
         use TextAlign::{Left, Right};
         let (title, width, align, min_list_width, help) = match self {
             Self::State => ("STATE", 10, Left, 0, "worst first; trouble by age, rest by name"),
             Self::Agent => ("AGENT", Self::MIN_NAME_WIDTH, Left, 0, "the agent's id"),
-            Self::Host => ("HOST", 12, Left, 100, "the host it runs on"),
+            Self::Host => ("HOST", 12, Left, 121, "the host it runs on"),
+            Self::Since => ("SINCE", 6, Right, 100, "how long it has been in its state"),
             Self::Beat => ("BEAT", 6, Right, 0, "age of the last live beat: is it alive"),
             Self::Step => ("STEP", 6, Right, 0, "age of the last progress: does it work"),
             Self::Ok => ("OK%", 5, Right, 0, "share of tasks that succeeded, last hour"),
-            Self::P50 => ("p50", 6, Right, 98, "median latency, last hour"),
+            Self::P50 => ("p50", 6, Right, 128, "median latency, last hour"),
             Self::P95 => ("p95", 6, Right, 0, "95th percentile of latency, last hour"),
-            Self::P99 => ("p99", 6, Right, 118, "99th percentile of latency, last hour"),
-            Self::Tasks => ("TASK/m", 6, Right, 98, "tasks a minute, over the last five"),
-            Self::Cost => ("$ DAY", 7, Right, 118, "cost since midnight UTC"),
-            Self::Boot => ("BOOT", 8, Left, 118, "session, and how often it has started"),
+            Self::P99 => ("p99", 6, Right, 135, "99th percentile of latency, last hour"),
+            Self::Tasks => ("TASK/m", 6, Right, 115, "tasks a minute, over the last five"),
+            Self::Cost => ("$ DAY", 7, Right, 108, "cost since midnight UTC"),
+            Self::Boot => ("BOOT", 8, Left, 144, "session, and how often it has started"),
             Self::Load => ("15 MIN", 15, Left, 80, "tasks in each of the last 15 minutes"),
+            Self::Why => {
+                ("WHY", Self::MIN_WHY_WIDTH, Left, 100, "why it is in its state, or its step")
+            }
         };
         ColumnSpec { title, width, align, min_list_width, help }
     }
@@ -97,13 +119,14 @@ impl FleetColumn {
             (work.latency.as_ref().map_or(1, |latency| large(of(latency))), 0)
         };
         match self {
-            // Agents in trouble by its age; the age of the others says nothing, so they go by name.
+            // Agents in trouble, the newest first; the age of the others says nothing, so they go by name.
             Self::State => {
                 let in_trouble = matches!(vitals.state, State::Degraded | State::Unreachable);
-                let since_ms = if in_trouble { vitals.since_ms } else { 0 };
+                let since_ms = if in_trouble { -vitals.since_ms } else { 0 };
                 (-i64::from(vitals.state.severity()), since_ms)
             }
-            Self::Agent | Self::Host => (0, 0),
+            Self::Agent | Self::Host | Self::Why => (0, 0),
+            Self::Since => (-vitals.since_ms, 0),
             Self::Beat => (vitals.last_beat_ms.unwrap_or(i64::MIN), 0),
             Self::Step => (vitals.progress_ms.unwrap_or(i64::MAX), 0),
             Self::Ok => {
@@ -123,16 +146,12 @@ impl FleetColumn {
 
     /// Returns whether the order by this column changes over time without a change of state.
     pub(crate) fn is_time_dependent(self) -> bool {
-        !matches!(self, Self::State | Self::Agent | Self::Host)
+        !matches!(self, Self::State | Self::Agent | Self::Host | Self::Since | Self::Why)
     }
 
     /// Returns the text of an agent's cell, and its style.
-    pub(crate) fn cell(
-        self,
-        entry: &AgentEntry,
-        now_ms: i64,
-        glyphs: &'static ScreenGlyphs,
-    ) -> (StyleRole, String) {
+    pub(crate) fn cell(self, entry: &AgentEntry, context: CellContext<'_>) -> (StyleRole, String) {
+        let CellContext { now_ms, glyphs, .. } = context;
         let (vitals, work) = (&entry.vitals, &entry.work);
         let by_state = |bad: &[Reason]| {
             let role = vitals_label(vitals, glyphs.glyph_set).role;
@@ -159,15 +178,25 @@ impl FleetColumn {
                 age_since(vitals.last_beat_ms, now_ms),
             ),
             Self::Step => (by_state(&[Reason::Stalled]), age_since(vitals.progress_ms, now_ms)),
-            Self::Ok => (StyleRole::Text, percent(work.success_rate())),
+            Self::Since => (StyleRole::Text, age_since(Some(vitals.since_ms), now_ms)),
+            Self::Ok => (success_role(work.success_rate()), percent(work.success_rate())),
             Self::P50 => (StyleRole::Text, quantile(|all| all.p50)),
             Self::P95 => (StyleRole::Text, quantile(|all| all.p95)),
             Self::P99 => (StyleRole::Text, quantile(|all| all.p99)),
             Self::Tasks => (StyleRole::Text, rate_if_known(entry.tasks_per_minute(now_ms))),
             Self::Cost if !work.is_known() => (StyleRole::Text, "-".to_owned()),
-            Self::Cost => (StyleRole::Text, cost(work.cost_today_nano_usd)),
+            Self::Cost => {
+                let is_costly = work.cost_today_nano_usd > context.costly_nano_usd;
+                let role = if is_costly { StyleRole::Degraded } else { StyleRole::Text };
+                (role, cost(work.cost_today_nano_usd))
+            }
             Self::Boot => (by_state(&[Reason::Conflict]), session_label(entry)),
             Self::Load => (StyleRole::Text, load_bars(&work.per_minute, glyphs)),
+            Self::Why => {
+                let is_well = vitals.state == State::Healthy;
+                let role = if is_well { StyleRole::Dim } else { StyleRole::Text };
+                (role, why(entry, context.cause, now_ms))
+            }
         }
     }
 }
@@ -176,14 +205,20 @@ impl FleetColumn {
 /// the rows are grouped.
 pub(crate) fn visible_columns(list: &FleetList, width: u16) -> Vec<FleetColumn> {
     let by_host = list.group_by() == GroupBy::Host;
+    let min_list_width = |column: FleetColumn| match column {
+        // What stands out is seen on narrow screens, too, in the place of the load.
+        FleetColumn::Cost if list.money.stands_out => 0,
+        FleetColumn::Load if list.money.stands_out => FleetColumn::Cost.spec().min_list_width,
+        _ => column.spec().min_list_width,
+    };
     let wanted = |column: &FleetColumn| {
         let repeated = by_host && *column == FleetColumn::Host;
-        !repeated && !list.hidden.contains(column) && column.spec().min_list_width <= width
+        !repeated && !list.hidden.contains(column) && min_list_width(*column) <= width
     };
     let mut shown: Vec<FleetColumn> = FleetColumn::ALL.into_iter().filter(wanted).collect();
     // If they still don't fit, those for the widest lists go first.
     while total_width(&shown) > width && shown.len() > 2 {
-        let last = shown.iter().copied().max_by_key(|column| column.spec().min_list_width);
+        let last = shown.iter().copied().max_by_key(|column| min_list_width(*column));
         shown.retain(|column| Some(*column) != last);
     }
     shown
@@ -193,13 +228,33 @@ fn total_width(columns: &[FleetColumn]) -> u16 {
     LEFT_MARGIN + columns.iter().map(|column| column.spec().width + 1).sum::<u16>()
 }
 
-/// Returns the width of a column in this list: the name takes all the room that is left.
-pub(crate) fn column_width(column: FleetColumn, columns: &[FleetColumn], width: u16) -> u16 {
+/// Returns the width of a column in this list. Names take what the longest of them needs of the room that is left, and
+/// causes take the rest; where those are not shown, names take all.
+pub(crate) fn column_width(
+    column: FleetColumn,
+    columns: &[FleetColumn],
+    list: &FleetList,
+    width: u16,
+) -> u16 {
     let own = column.spec().width;
-    if column == FleetColumn::Agent {
-        own + width.saturating_sub(total_width(columns))
-    } else {
-        own
+    let left = width.saturating_sub(total_width(columns));
+    let has_causes = columns.contains(&FleetColumn::Why);
+    // With the mark of an incident behind the name.
+    let names = list.longest_name.saturating_add(2).saturating_sub(FleetColumn::MIN_NAME_WIDTH);
+    let for_names = if has_causes { left.min(names) } else { left };
+    match column {
+        FleetColumn::Agent => own + for_names,
+        FleetColumn::Why => own + left - for_names,
+        _ => own,
+    }
+}
+
+/// Returns the style of a share of tasks that succeeded.
+fn success_role(share: Option<f64>) -> StyleRole {
+    match share {
+        Some(share) if share < 0.5 => StyleRole::Unreachable,
+        Some(share) if share < 0.9 => StyleRole::Degraded,
+        _ => StyleRole::Text,
     }
 }
 
@@ -229,12 +284,15 @@ pub(crate) fn load_bars(per_minute: &[u32], glyphs: &ScreenGlyphs) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::FleetMoney;
 
     #[test]
     fn a_wider_list_has_all_columns_of_a_narrower_one() {
         assert_eq!(total_width(&FleetColumn::ALL), ALL_COLUMNS_WIDTH);
-        for group_by in [GroupBy::Host, GroupBy::None] {
-            let list = FleetList { chosen_groups: group_by, ..FleetList::default() };
+        let all = [GroupBy::Host, GroupBy::None].map(|it| [(it, false), (it, true)]);
+        for (group_by, stands_out) in all.into_iter().flatten() {
+            let money = FleetMoney { stands_out, ..FleetMoney::default() };
+            let list = FleetList { chosen_groups: group_by, money, ..FleetList::default() };
             for width in 40..200 {
                 let (narrow, wide) =
                     (visible_columns(&list, width), visible_columns(&list, width + 1));

@@ -5,10 +5,12 @@ use heartline_operator::text::gap_cause_text;
 use ratatui::layout::Rect;
 
 use crate::columns::ALL_COLUMNS_WIDTH;
+use crate::commands::AppCommand;
 use crate::progress::newest_command;
 use crate::state::{AppState, ConnectionState, Overlay, Screen};
-use crate::text::{date_or_time, wrap, wrap_at_most};
-use crate::theme::StyleRole;
+use crate::text::{TextAlign, age, date_or_time, fit, width, wrap, wrap_at_most};
+use crate::theme::{StyleRole, vitals_label};
+use crate::why::why;
 
 /// The least size of a whole screen; below it, it is compact.
 pub(crate) const MIN_SIZE: (u16, u16) = (60, 15);
@@ -121,9 +123,29 @@ pub(crate) fn command_lines(state: &AppState) -> Vec<(StyleRole, String)> {
     lines.map(|line| (role, line)).collect()
 }
 
-/// Returns the number of lines above the hints, for commands and status messages.
+/// Returns the number of lines above the hints, for commands, status messages and new failures.
 fn message_lines(state: &AppState) -> u16 {
-    line_count(&status_lines(state)) + line_count(&command_lines(state))
+    let announced = u16::from(announcement(state).is_some());
+    line_count(&status_lines(state)) + line_count(&command_lines(state)) + announced
+}
+
+/// Returns the line that announces the newest failure, with its style; none in the past.
+pub(crate) fn announcement(state: &AppState) -> Option<(StyleRole, String)> {
+    let (newest, more) = state.attention.newest().filter(|_| !state.travel.is_past())?;
+    let entry = state.live.agent(&newest.agent)?;
+    let label = vitals_label(&entry.vitals, state.glyphs.glyph_set);
+    let now_ms = state.now_ms();
+    let lasted = age(u64::try_from(now_ms - newest.at_ms).unwrap_or(0));
+    let why = why(entry, state.live.cause_of(entry), now_ms);
+    let more = if more == 0 { String::new() } else { format!("  and {more} more") };
+    let key = state.keymap.keys(AppCommand::Newest).next();
+    let key = key.map(|key| format!("  ({key} shows it)")).unwrap_or_default();
+    let text = format!("{} {} {} {lasted} ago", label.glyph, newest.agent, label.word);
+    let text = if why.is_empty() { text } else { format!("{text}: {why}") };
+    let room = usize::from(state.size.0.saturating_sub(2));
+    let kept = room.saturating_sub(width(&more) + width(&key));
+    let text = fit(&text, kept.min(width(&text)), TextAlign::Left, state.glyphs.more);
+    Some((label.role, text + &more + &key))
 }
 
 /// Returns the areas of the current screen.

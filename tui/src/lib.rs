@@ -23,6 +23,7 @@ mod theme;
 mod timeline_layout;
 mod update;
 mod view;
+mod why;
 
 pub use keys::{KeyConflict, KeyMap, KeyOverrides};
 pub use options::{ColourPreference, TuiConfig, TuiSettings};

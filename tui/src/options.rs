@@ -23,6 +23,8 @@ pub struct TuiConfig {
     pub bell: bool,
     /// Have the terminal show such a notice.
     pub notify: NotifySequence,
+    /// Ring and show it as well whenever an agent falls into trouble.
+    pub ring_on_trouble: bool,
     /// Ask tmux to pass that on.
     pub tmux_passthrough: bool,
     /// `[tui.keys]`, with those of `[keys]` added.
@@ -38,6 +40,7 @@ impl Default for TuiConfig {
             utc: true,
             bell: true,
             notify: NotifySequence::default(),
+            ring_on_trouble: false,
             tmux_passthrough: false,
             keys: KeyOverrides::default(),
         }
@@ -54,6 +57,7 @@ pub struct TuiSettings {
     pub(crate) local_zone: Option<TimeZone>,
     pub(crate) keymap: KeyMap,
     pub(crate) bell: BellSettings,
+    pub(crate) rings_on_trouble: bool,
 }
 
 /// The preference of the environment for colour.
@@ -96,6 +100,7 @@ impl TuiConfig {
                 notify: self.notify,
                 passthrough: Passthrough::of_environment(self.tmux_passthrough),
             },
+            rings_on_trouble: self.ring_on_trouble,
         })
     }
 }

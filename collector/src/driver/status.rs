@@ -18,6 +18,8 @@ pub struct CollectorInfo {
     /// In ms of Unix time.
     pub started_ms: i64,
     pub host: String,
+    /// Of the token that agents of the same user find.
+    pub token_file: String,
     /// Sentences that every operator must see.
     pub banners: Vec<String>,
     /// Why `control.db` can't be written at the moment.
@@ -144,6 +146,7 @@ impl Driver {
         AlertSummary {
             open: count(self.fleet.incidents().count()),
             unacknowledged: count(unacknowledged.count()),
+            silences: count(self.fleet.silences()),
         }
     }
 
@@ -175,6 +178,7 @@ impl Driver {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host: self.info.host.clone(),
             udp: self.ingest.addresses().iter().map(ToString::to_string).collect(),
+            token_file: self.info.token_file.clone(),
             summary: *summary,
             datagrams: *counters + self.ingest.counters(),
             beats_per_second: self.rate.per_second,

@@ -44,6 +44,11 @@ impl Fleet {
         self.incidents().map(|incident| IncidentFacts::of(incident, &world, now)).collect()
     }
 
+    /// Returns how many silences and windows of maintenance last.
+    pub fn silences(&self) -> usize {
+        self.alerts.silences.len()
+    }
+
     /// Returns the rules of alerting.
     pub fn alert_rules(&self) -> &AlertRules {
         self.alerts.rules()

@@ -139,4 +139,6 @@ pub struct AlertSummary {
     pub open: u32,
     /// Those of them that nobody has acknowledged.
     pub unacknowledged: u32,
+    /// Silences and windows of maintenance that last.
+    pub silences: u32,
 }

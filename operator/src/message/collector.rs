@@ -15,6 +15,8 @@ pub struct CollectorStatus {
     pub host: String,
     /// Addresses it receives beats on.
     pub udp: Vec<String>,
+    /// The file of the token that agents of its user find by themselves.
+    pub token_file: String,
     pub summary: StateCounts,
     pub datagrams: DatagramCounters,
     /// Live beats a second, over the last seconds.

@@ -268,6 +268,7 @@ pub fn collector(fleet: &[AgentEntry]) -> CollectorStatus {
         version: "0.1.0".to_owned(),
         host: "collector-1".to_owned(),
         udp: vec!["127.0.0.1:4327".to_owned()],
+        token_file: "/home/ops/.local/state/heartline/local.token".to_owned(),
         summary,
         datagrams: DatagramCounters { live: 180_000, bad_tag: 3, ..DatagramCounters::default() },
         beats_per_second: 1.6,

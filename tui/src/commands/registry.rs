@@ -5,9 +5,9 @@ use super::AppCommand::{
     CopyId, CopyRow, CursorLeft, CursorPageLeft, CursorPageRight, CursorRight, Down, Exit, Expand,
     Export, Filter, FitAll, Fold, FoldAll, FoldClose, FoldOpen, Forget, Freeze, GoTo, Group,
     HalfDown, HalfUp, Help, Invert, JumpBack, Kill, Live, Mark, MarkAll, MarkRange, MarkSpan,
-    Mouse, NextMatch, NextOutage, NextOutageOfAny, NextPane, Open, PageDown, PageUp, Palette, Play,
-    PreviousMatch, PreviousOutage, PreviousOutageOfAny, PreviousPane, ProblemsOnly, Quit,
-    Reconnect, Redraw, RepeatJump, Resume, ShowAgent, ShowAlerts, ShowCollector, ShowFleet,
+    Mouse, Newest, NextMatch, NextOutage, NextOutageOfAny, NextPane, Open, PageDown, PageUp,
+    Palette, Play, PreviousMatch, PreviousOutage, PreviousOutageOfAny, PreviousPane, ProblemsOnly,
+    Quit, Reconnect, Redraw, RepeatJump, Resume, ShowAgent, ShowAlerts, ShowCollector, ShowFleet,
     ShowTimeline, ShowTransitions, Sort, SortLeft, SortRight, Suspend, TimelineOf, Top, Unmark, Up,
     Utc, Window, ZoomIn, ZoomOut,
 };
@@ -224,6 +224,9 @@ pub(crate) const REGISTRY: &[CommandSpec] = &[
     )
     .hint(62, "ack")
     .subcommand("heartline ack ID"),
+    spec(Newest, "newest", &["i"], SCREENS, "the agent that fell into trouble last")
+        .hint(89, "newest")
+        .subcommand("heartline events --filter 'state:unreachable'"),
     spec(Freeze, "freeze", &["f"], SCREENS, "stop at this instant, or back to now")
         .hint(55, "freeze"),
     spec(Utc, "utc", &["U"], SCREENS, "times in UTC, or in the local zone"),

@@ -11,8 +11,10 @@ use heartline_operator::{Filter, FleetMirror};
 use heartline_vocabulary::{AgentRowId, State, StateCounts};
 
 use super::confirm_dialog::host_of;
+use super::fleet_money::FleetMoney;
 use super::timeline_tiles::TimelineRowKey;
 use crate::columns::FleetColumn;
+use crate::text::width;
 
 /// By what the rows are grouped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,10 +52,20 @@ pub(crate) struct GroupSummary {
     pub counts: StateCounts,
     pub cost_today_nano_usd: u64,
     pub oldest_beat_ms: Option<i64>,
+    /// The one of its agents that is worst off, the newest of several.
+    pub worst: Option<WorstAgent>,
     pub is_folded: bool,
     /// Its agents that the filter shows, and a number that differs for other ones.
     pub agents: Vec<AgentRowId>,
     pub fingerprint: u64,
+}
+
+/// The agent of a group that is worst off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WorstAgent {
+    severity: u8,
+    since_ms: i64,
+    pub id: AgentRowId,
 }
 
 /// How much of the list no longer matches the fleet.
@@ -109,6 +121,9 @@ pub(crate) struct FleetList {
     pub last_mark: Option<String>,
     pub hidden: BTreeSet<FleetColumn>,
     pub filter: ListFilter,
+    /// Columns of the longest name that is listed.
+    pub longest_name: u16,
+    pub money: FleetMoney,
     /// Only these agents, as the timeline asks for.
     pub only: Option<BTreeSet<String>>,
     pub staleness: ListStaleness,
@@ -162,6 +177,10 @@ impl GroupSummary {
         // Their order, which changes with their states, does not matter.
         self.fingerprint = self.fingerprint.wrapping_add(mix(entry.id.0.cast_unsigned()));
         self.counts.add(entry.vitals.status());
+        if matches!(entry.vitals.state, State::Degraded | State::Unreachable) {
+            let (severity, since_ms) = (entry.vitals.state.severity(), entry.vitals.since_ms);
+            self.worst = self.worst.max(Some(WorstAgent { severity, since_ms, id: entry.id }));
+        }
         self.cost_today_nano_usd =
             self.cost_today_nano_usd.saturating_add(entry.work.cost_today_nano_usd);
         self.oldest_beat_ms = match (self.oldest_beat_ms, entry.vitals.last_beat_ms) {
@@ -193,6 +212,9 @@ impl FleetList {
         let mut agents: Vec<&AgentEntry> =
             fleet.entries().filter(|entry| self.shows(entry, now_ms)).collect();
         self.sort_agents(&mut agents);
+        let longest = agents.iter().map(|entry| width(&entry.agent)).max().unwrap_or(0);
+        self.longest_name = u16::try_from(longest).unwrap_or(u16::MAX);
+        self.money = FleetMoney::of(fleet);
         (self.matched, self.built_of) = (agents.len(), fleet.len());
         let groups = self.group_agents(&agents);
         self.set_rows(groups);
@@ -207,6 +229,7 @@ impl FleetList {
     /// Recomputes the sums of the groups, which costs less than [`Self::rebuild`].
     pub(crate) fn update_totals(&mut self, fleet: &FleetMirror, now_ms: i64) {
         self.staleness = ListStaleness::Fresh;
+        self.money = FleetMoney::of(fleet);
         let mut groups = std::mem::take(&mut self.groups);
         for group in &mut groups {
             let (name, is_folded) = (std::mem::take(&mut group.name), group.is_folded);

@@ -3,11 +3,13 @@
 mod agent_charts;
 mod agent_lists;
 mod alerts;
+mod attention;
 mod bell;
 mod collector_view;
 mod command_tracker;
 mod confirm_dialog;
 mod fleet_list;
+mod fleet_money;
 mod history_requests;
 mod model;
 mod overlay;
@@ -29,6 +31,7 @@ use crate::theme::{ScreenGlyphs, StyleRole, ThemeName};
 
 pub(crate) use agent_charts::{ChartKind, ChartWindow};
 pub(crate) use alerts::{AlertMark, AlertScreen, OpenedIncident, scrolled};
+pub(crate) use attention::{Attention, NEW_FOR_MS};
 pub(crate) use bell::BellState;
 pub(crate) use collector_view::CollectorView;
 pub(crate) use command_tracker::{CommandProgress, CommandTracker, TrackedCommand};
@@ -38,6 +41,7 @@ pub(crate) use confirm_dialog::{
 pub(crate) use fleet_list::{
     FleetList, FleetRow, GroupBy, GroupSummary, ListFilter, ListOrder, ListStaleness, SelectedRow,
 };
+pub(crate) use fleet_money::FleetMoney;
 pub(crate) use history_requests::{HistoryPurpose, HistoryRequest, HistoryRequests, OutageJump};
 #[cfg(test)]
 pub(crate) use model::MAX_EVENTS;
@@ -115,6 +119,7 @@ pub(crate) struct AppState {
     pub timeline: TimelineScreen,
     pub alerts: AlertScreen,
     pub bell: BellState,
+    pub attention: Attention,
     pub requests: HistoryRequests,
     pub agent: Option<AgentScreen>,
     pub overlay: Option<Overlay>,
@@ -153,6 +158,7 @@ impl AppState {
             timeline: TimelineScreen::default(),
             alerts: AlertScreen::default(),
             bell: BellState::default(),
+            attention: Attention::new(settings.rings_on_trouble),
             requests: HistoryRequests { prefetch: true, ..HistoryRequests::default() },
             agent: None,
             overlay: None,

@@ -1,6 +1,6 @@
 //! What the collector sent: the fleet, the collector's status and events; and the connection to it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use heartline_operator::client::AccessMode;
 use heartline_operator::message::{
@@ -24,10 +24,20 @@ pub(crate) struct FleetModel {
     pub fleet: FleetMirror,
     /// Oldest first, each cursor once.
     pub events: VecDeque<Event>,
+    /// The newest transition of each agent that is in trouble by it, with its cause.
+    causes: HashMap<Box<str>, KnownCause>,
     /// For the past: the collector's time of which it is.
     frozen_at_ms: Option<i64>,
     /// For the past: what of it is not known.
     pub unknown: UnknownPast,
+}
+
+/// Why an agent fell into its state.
+#[derive(Clone, Debug)]
+struct KnownCause {
+    /// Begin of the state.
+    since_ms: i64,
+    text: Box<str>,
 }
 
 /// What is not known of the past that is shown.
@@ -104,7 +114,7 @@ impl FleetModel {
             last: true,
         };
         fleet.apply(page, std::time::Duration::ZERO);
-        Self { fleet, events: VecDeque::new(), frozen_at_ms: Some(past.at_ms), unknown }
+        Self { fleet, frozen_at_ms: Some(past.at_ms), unknown, ..Self::default() }
     }
 
     /// Returns the instant of which this is; `None`: it is live.
@@ -147,9 +157,33 @@ impl FleetModel {
         })
     }
 
+    /// Returns what the transition into an agent's state said of its cause, if it was heard.
+    pub(crate) fn cause_of(&self, entry: &AgentEntry) -> Option<&str> {
+        let known = self.causes.get(entry.agent.as_str())?;
+        (known.since_ms == entry.vitals.since_ms).then_some(&*known.text)
+    }
+
+    fn note_cause(&mut self, event: &Event) {
+        let Some(agent) = event.agent.as_deref() else { return };
+        match &event.kind {
+            EventKind::Transition { cause: Some(cause), to, .. } if *to != State::Healthy => {
+                let known = self.causes.get(agent);
+                if known.is_none_or(|it| it.since_ms <= event.at_ms) {
+                    let cause = KnownCause { since_ms: event.at_ms, text: cause.as_str().into() };
+                    self.causes.insert(agent.into(), cause);
+                }
+            }
+            EventKind::Transition { .. } | EventKind::Forgotten { .. } => {
+                self.causes.remove(agent);
+            }
+            _ => {}
+        }
+    }
+
     /// Adds events in the order of their cursors, each once.
     pub(crate) fn add_events(&mut self, events: Vec<Event>) {
         for event in events {
+            self.note_cause(&event);
             let newest = self.events.back().map_or(i64::MIN, |last| last.cursor);
             if event.cursor > newest {
                 self.events.push_back(event);

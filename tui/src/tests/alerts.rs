@@ -234,7 +234,7 @@ fn alerts_are_asked_for_when_others_are_counted_and_more_often_while_they_are_sh
     receive(&mut app, AlertReport::default());
     assert_eq!(asked(app.wait(30_000)), []);
     let mut collector = app.no_changes().collector;
-    collector.alerts = AlertSummary { open: 1, unacknowledged: 1 };
+    collector.alerts = AlertSummary { open: 1, unacknowledged: 1, ..AlertSummary::default() };
     let delta = FleetDelta { collector, ..FleetDelta::default() };
     let update = SubscriptionUpdate::Delta(Box::new(delta));
     let effects = app.link(LinkEvent::Update(update));

@@ -135,8 +135,15 @@ impl AppHarness {
     }
 
     pub(crate) fn update_fleet(&mut self, delta: FleetDelta) {
-        self.link(LinkEvent::Update(SubscriptionUpdate::Delta(Box::new(delta))));
+        self.update(delta);
+    }
+
+    /// Applies a change of the fleet, and rebuilds the list.
+    pub(crate) fn update(&mut self, delta: FleetDelta) -> Vec<AppEffect> {
+        let update = SubscriptionUpdate::Delta(Box::new(delta));
+        let effects = self.link(LinkEvent::Update(update));
         self.send(AppEvent::RebuildList);
+        effects
     }
 
     pub(crate) fn dialog(&self) -> Option<&ConfirmDialog> {
@@ -160,10 +167,13 @@ impl AppHarness {
         text(&view(&self.state).0)
     }
 
-    /// Returns the line of the screen with a text in it.
+    /// Returns the line of the screen with a text in it; only if there is no other the header of a group, which names
+    /// one of its agents, too.
     pub(crate) fn line(&self, with: &str) -> String {
         let screen = self.screen();
-        let found = screen.lines().find(|line| line.contains(with));
+        let is_header = |line: &str| line.starts_with(['▾', '▸']);
+        let lines = || screen.lines().filter(|line| line.contains(with));
+        let found = lines().find(|line| !is_header(line)).or_else(|| lines().next());
         found.unwrap_or_else(|| panic!("no line has {with:?} in\n{screen}")).to_owned()
     }
 }

@@ -121,7 +121,7 @@ fn a_confirmed_kill_carries_reason_count_and_exact_ids() {
     app.keys("Space Space K");
     let effects = confirm(&mut app);
     let command = sent_command(&effects).unwrap();
-    assert_eq!(command.agents.names(), ["inventory-sync", "report-generator"]);
+    assert_eq!(command.agents.names(), ["email-responder", "report-generator"]);
     assert_eq!((command.action, command.expect), (Action::Kill, Some(2)));
     assert_eq!(command.reason, "INC-482");
     assert_ne!(command.request_id, 0);
@@ -150,7 +150,7 @@ fn marked_agents_that_the_filter_hides_are_listed_and_counted() {
     app.keys("Enter j Space K");
     assert!(app.screen().contains("KILL 3 agents"));
     assert!(app.line("of them hidden by the filter").contains("2 of them"));
-    assert!(app.line("inventory-sync").contains("hidden"));
+    assert!(app.line("email-responder").contains("hidden"));
     assert_eq!(app.phrase(), "kill 3");
 }
 
@@ -288,7 +288,7 @@ fn an_agent_that_stopped_by_itself_can_not_be_resumed() {
 #[test]
 fn the_effect_of_a_kill_says_which_agents_it_reaches_and_when() {
     let mut app = app();
-    app.keys("Space Space K");
+    app.keys("Space j Space K");
     assert!(app.line("inventory-sync: delivered now").contains("within 15s"));
     assert!(app.line("report-generator: not beating").contains("PENDING"));
 }

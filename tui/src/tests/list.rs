@@ -96,7 +96,7 @@ fn problems_only_leaves_out_healthy_agents_and_no_unknown_ones() {
 fn a_folded_group_shows_its_worst_state_first() {
     let mut app = app();
     app.keys("*");
-    let line = app.line("m3-gpu-01");
+    let line = app.line("▸ m3-gpu-01");
     assert!(line.contains("✖ 1 ◐ 2 ● 4"), "{line}");
     assert!(!app.screen().contains("order-processor.1"));
 }

@@ -2,6 +2,7 @@
 
 mod agent_charts;
 mod alerts;
+mod attention;
 mod bytes;
 mod collector;
 mod forget;

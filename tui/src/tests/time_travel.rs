@@ -36,7 +36,7 @@ fn enter_shows_the_fleet_as_it_was_at_the_cursor() {
     app.keys("Enter");
     assert_eq!(app.0.state.screen, Screen::Fleet);
     let screen = app.screen();
-    let line = screen.lines().find(|line| line.contains("email-responder")).unwrap();
+    let line = app.0.line("email-responder");
     assert!(line.contains("LATE") && line.contains(" - "), "{line}");
     assert!(!screen.contains("UNREACH"), "what came later is not shown:\n{screen}");
     assert!(screen.contains("drop - badsig -"), "nor what is counted now");

@@ -4,8 +4,8 @@ use heartline_operator::json;
 use heartline_operator::message::Event;
 
 use super::{
-    AppEffect, ExportFile, ExportFormat, agent, alerts, collector, dialog, keys, lists, navigation,
-    time_travel, timeline,
+    AppEffect, ExportFile, ExportFormat, agent, alerts, attention, collector, dialog, keys, lists,
+    navigation, time_travel, timeline,
 };
 use crate::availability::refusal;
 use crate::commands::AppCommand;
@@ -75,6 +75,7 @@ pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
         }
         AppCommand::Acknowledge => alerts::acknowledge(state),
         AppCommand::ShowAlerts => alerts::show(state),
+        AppCommand::Newest => attention::show_newest(state),
         AppCommand::Utc => match state.zone {
             DisplayTimeZone::Utc => state.show_local_times(),
             DisplayTimeZone::Local => state.zone = DisplayTimeZone::Utc,
@@ -158,6 +159,7 @@ fn go_back(state: &mut AppState) {
     if state.screen == Screen::Fleet {
         state.status_message = None;
         state.tracker.clear();
+        state.attention.dismiss();
     } else {
         state.screen = state.history.pop().unwrap_or_default();
     }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod alerts;
+mod attention;
 mod collector;
 mod command;
 mod dialog;
@@ -258,6 +259,7 @@ fn tick(state: &mut AppState) -> Option<AppEffect> {
         state.status_message = None;
     }
     let removed = state.tracker.remove_finished(now);
+    state.attention.expire(state.live_ms());
     let is_cut_off = !state.connection.is_live() || state.connection.silent_ms(now).is_some();
     if !state.travel.is_past() || is_expired || removed || is_cut_off {
         state.mark_changed();
@@ -334,6 +336,7 @@ fn apply_update(state: &mut AppState, update: SubscriptionUpdate) {
     };
     let staleness = state.live.apply(update, state.now);
     state.tracker.observe(&state.live, &events, state.now);
+    attention::take_in(state, &events);
     if !events.is_empty() && state.screen == Screen::Timeline {
         // They may begin or end outages.
         state.timeline.outages.is_stale = true;

@@ -1,6 +1,8 @@
 //! Moving the selection of whatever list has the keys, by keys and by the mouse.
 
-use crate::columns::FleetColumn;
+use ratatui::layout::Rect;
+
+use crate::columns::{FleetColumn, LEFT_MARGIN, column_width, visible_columns};
 use crate::commands::AppCommand;
 use crate::layout;
 use crate::state::{AppState, FleetRow, Overlay, Screen, SelectedRow, TimelineFocus};
@@ -104,7 +106,14 @@ pub(super) fn handle_mouse(state: &mut AppState, input: MouseInput) {
 }
 
 fn click(state: &mut AppState, column: u16, row: u16) {
-    let body = layout::areas(state).body;
+    let areas = layout::areas(state);
+    if state.screen == Screen::Fleet
+        && state.overlay.is_none()
+        && areas.titles.contains((column, row).into())
+    {
+        return sort_by_title(state, areas.titles, column);
+    }
+    let body = areas.body;
     let (body, offset) = match state.screen {
         Screen::Fleet => (body, state.list.offset),
         Screen::Transitions => (body, state.transitions.offset),
@@ -117,6 +126,21 @@ fn click(state: &mut AppState, column: u16, row: u16) {
     };
     if state.overlay.is_none() && body.contains((column, row).into()) {
         try_select_row(state, offset + usize::from(row - body.y));
+    }
+}
+
+/// Sorts by the column whose title is clicked; where that is the order already, inverts it.
+fn sort_by_title(state: &mut AppState, titles: Rect, x: u16) {
+    let columns = visible_columns(&state.list, titles.width);
+    let mut left = titles.x + LEFT_MARGIN;
+    for column in &columns {
+        let right = left + column_width(*column, &columns, &state.list, titles.width);
+        if (left..=right).contains(&x) {
+            state.list.is_inverted = state.list.sort == *column && !state.list.is_inverted;
+            state.list.sort = *column;
+            return super::rebuild_fleet(state);
+        }
+        left = right + 1;
     }
 }
 

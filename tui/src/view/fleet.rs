@@ -3,13 +3,15 @@
 use heartline_operator::message::AgentEntry;
 use ratatui::layout::Rect;
 
+use super::first_look;
 use super::frame::{RowWriter, ScreenFrame};
 use super::worst_first;
-use crate::columns::{FleetColumn, LEFT_MARGIN, column_width, visible_columns};
+use crate::columns::{CellContext, FleetColumn, LEFT_MARGIN, column_width, visible_columns};
 use crate::layout::ScreenAreas;
-use crate::state::{AppState, ConnectionState, FleetRow, GroupSummary};
-use crate::text::{age_since, cost, wrap};
-use crate::theme::{StyleRole, state_label};
+use crate::state::{AppState, ConnectionState, FleetRow, GroupSummary, NEW_FOR_MS};
+use crate::text::{age, age_since, cost, wrap};
+use crate::theme::{StyleRole, state_label, vitals_label};
+use crate::why::why;
 
 pub(super) fn draw(frame: &mut ScreenFrame<'_>, areas: &ScreenAreas) {
     let state = frame.state;
@@ -53,7 +55,8 @@ fn draw_titles(frame: &mut ScreenFrame<'_>, area: Rect, columns: &[FleetColumn])
         let spec = column.spec();
         let sorted = *column == state.list.sort;
         let role = if sorted { StyleRole::Title } else { StyleRole::Dim };
-        out.cell(role, spec.title, column_width(*column, columns, area.width), spec.align).gap(1);
+        let width = column_width(*column, columns, &state.list, area.width);
+        out.cell(role, spec.title, width, spec.align).gap(1);
     }
 }
 
@@ -69,11 +72,22 @@ fn draw_agent_row(
     let selected = state.list.selected_agent() == Some(entry.agent.as_str());
     let marked = state.list.marks.contains(&entry.agent);
     out.put(StyleRole::Key, if selected { ">" } else { " " });
-    out.put(StyleRole::Key, if marked { state.glyphs.marked } else { " " });
+    let is_new = state.now_ms() - entry.vitals.since_ms < NEW_FOR_MS;
+    match (marked, is_new) {
+        (true, _) => out.put(StyleRole::Key, state.glyphs.marked),
+        (false, true) => out.put(StyleRole::Strong, state.glyphs.new),
+        (false, false) => out.gap(1),
+    };
+    let context = CellContext {
+        now_ms: state.now_ms(),
+        glyphs: state.glyphs,
+        cause: state.model().cause_of(entry),
+        costly_nano_usd: state.list.money.costly,
+    };
     for column in columns {
-        let (role, text) = column.cell(entry, state.now_ms(), state.glyphs);
+        let (role, text) = column.cell(entry, context);
         let spec = column.spec();
-        let width = column_width(*column, columns, area.width);
+        let width = column_width(*column, columns, &state.list, area.width);
         match state.alert_mark(entry).filter(|_| *column == FleetColumn::Agent) {
             // The mark stands at the end of the name's column, so that no column has to go.
             Some(mark) => {
@@ -128,8 +142,19 @@ pub(super) fn write_group_summary(
             .put(StyleRole::Dim, &format!("${} today", cost(group.cost_today_nano_usd)))
             .gap(2);
         let oldest = age_since(group.oldest_beat_ms, state.now_ms());
-        out.put(StyleRole::Dim, &format!("oldest beat {oldest}"));
+        out.put(StyleRole::Dim, &format!("oldest beat {oldest}")).gap(1);
     }
+    write_worst(state, group, out);
+}
+
+/// Writes which agent of a group is worst off, and why.
+fn write_worst(state: &AppState, group: &GroupSummary, out: &mut RowWriter<'_>) {
+    let Some(worst) = group.worst.and_then(|it| state.model().fleet.get(it.id)) else { return };
+    let label = vitals_label(&worst.vitals, state.glyphs.glyph_set);
+    let now_ms = state.now_ms();
+    let (lasted, cause) = (age(worst.vitals.state_age_ms(now_ms)), state.model().cause_of(worst));
+    let text = format!("{} {} {lasted}", label.glyph, worst.agent);
+    out.gap(1).put(label.role, &text).gap(1).put(StyleRole::Dim, &why(worst, cause, now_ms));
 }
 
 /// Draws why the list is empty, and what to do about it.
@@ -137,7 +162,10 @@ pub(super) fn draw_placeholder(frame: &mut ScreenFrame<'_>, area: Rect) {
     let state = frame.state;
     let columns = usize::from(area.width.saturating_sub(LEFT_MARGIN));
     let lines: Vec<String> = if !state.model().fleet.is_empty() {
-        vec!["No agent matches. Esc clears the filter.".to_owned()]
+        let help = "No agent matches. Esc clears the filter. A word matches parts of names; other tests are \
+                    field:part, as in host:m3 or state:late, or field:pattern with * and ?, field=whole, and \
+                    p95>2s; ! negates, `or` and parentheses combine.";
+        wrap(help, columns)
     } else if let ConnectionState::Connecting { failure } = &state.connection.state {
         let mut lines =
             wrap("Connecting to the collector. Retrying until it answers; q quits.", columns);
@@ -146,11 +174,7 @@ pub(super) fn draw_placeholder(frame: &mut ScreenFrame<'_>, area: Rect) {
     } else if !state.model().fleet.is_whole() {
         vec!["Loading the fleet.".to_owned()]
     } else {
-        vec![
-            "No agent has ever sent a beat.".to_owned(),
-            "An agent on this machine needs no set-up: cargo run --example minimal_agent"
-                .to_owned(),
-        ]
+        return first_look::draw(frame, area);
     };
     // Below a blank line, where there is room for one.
     let first = u16::from(usize::from(area.height) > lines.len());

@@ -23,12 +23,14 @@ pub(super) fn draw_banners(frame: &mut ScreenFrame<'_>, area: Rect) {
     }
 }
 
-/// Draws the newest command and the status message.
+/// Draws the newest command, the status message, and the newest failure.
 pub(super) fn draw_messages(frame: &mut ScreenFrame<'_>, area: Rect) {
     let state = frame.state;
     let status = state.status_message.as_ref().map_or(StyleRole::Text, |message| message.role);
     let status = layout::status_lines(state).into_iter().map(|line| (status, line));
-    for (row, (role, line)) in (0..).zip(layout::command_lines(state).into_iter().chain(status)) {
+    let commands = layout::command_lines(state).into_iter();
+    let lines = commands.chain(status).chain(layout::announcement(state));
+    for (row, (role, line)) in (0..).zip(lines) {
         if let Some(mut out) = frame.line(area, row) {
             out.gap(1).put(role, &line);
         }

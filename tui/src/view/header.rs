@@ -6,8 +6,8 @@ use ratatui::layout::Rect;
 
 use super::frame::{RowWriter, ScreenFrame};
 use super::zone_name;
-use crate::state::{AppState, ConnectionState, DisplayTimeZone, Screen};
-use crate::text::{age, count, date_or_time, rate, time_of_day, width};
+use crate::state::{AppState, ConnectionState, DisplayTimeZone, FleetMoney, Screen};
+use crate::text::{age, cost, count, date_or_time, rate, time_of_day, width};
 use crate::theme::{StyleRole, state_label};
 
 /// From this width on the operator, the host and more words are shown.
@@ -46,6 +46,21 @@ fn draw_fleet_line(frame: &mut ScreenFrame<'_>, area: Rect) {
         out.put(StyleRole::Text, &who).put(StyleRole::Border, &separator);
     }
     write_counts(state, &mut out, area.width >= WIDE);
+    write_money(state, &mut out);
+}
+
+/// Writes what the fleet costs, if it costs anything and there is room for all of it.
+fn write_money(state: &AppState, out: &mut RowWriter<'_>) {
+    let FleetMoney { today, hour, .. } = state.list.money;
+    if today == 0 && hour == 0 {
+        return;
+    }
+    let long = format!("${} today  ${}/h", cost(today), cost(hour));
+    let short = format!("${}/h", cost(hour));
+    let room = usize::from(out.remaining());
+    if let Some(text) = [long, short].into_iter().find(|it| width(it) + 2 <= room) {
+        out.gap(2).put(StyleRole::Text, &text);
+    }
 }
 
 /// Writes the number of agents in every state, also 0.
@@ -95,6 +110,12 @@ fn draw_screens_line(frame: &mut ScreenFrame<'_>, area: Rect) {
     for (text, role) in losses {
         out.put(role, &text).gap(if wide { 2 } else { 1 });
     }
+    if !matches!(state.screen, Screen::Fleet | Screen::Transitions) && state.list.filter.is_active()
+    {
+        let text = state.list.filter.text();
+        let shown = if text.is_empty() { "only problems" } else { text };
+        out.put(StyleRole::Warning, &format!("/ {shown}")).gap(1);
+    }
     if let (true, Some(collector)) = (wide, state.model().collector())
         && !state.model().unknown.counters
     {
@@ -109,6 +130,15 @@ fn incidents(collector: &CollectorStatus) -> Option<(String, StyleRole)> {
         0 => None,
         1 => Some(("1 incident".to_owned(), StyleRole::Alert)),
         n => Some((format!("{} incidents", count(n.into())), StyleRole::Alert)),
+    }
+}
+
+/// Returns how many silences and windows of maintenance last, if there are any.
+fn silences(collector: &CollectorStatus) -> Option<(String, StyleRole)> {
+    match collector.alerts.silences {
+        0 => None,
+        1 => Some(("1 silence".to_owned(), StyleRole::Degraded)),
+        n => Some((format!("{} silences", count(n.into())), StyleRole::Degraded)),
     }
 }
 
@@ -129,7 +159,7 @@ fn losses(state: &AppState) -> Vec<(String, StyleRole)> {
     ];
     let role = |n| if n == 0 { StyleRole::Dim } else { StyleRole::Alert };
     let losses = all.map(|(label, n)| (format!("{label} {}", count(n)), role(n)));
-    incidents(collector).into_iter().chain(losses).collect()
+    incidents(collector).into_iter().chain(silences(collector)).chain(losses).collect()
 }
 
 pub(super) fn connection_label(state: &AppState) -> (StyleRole, String) {

@@ -10,6 +10,7 @@ mod compact;
 mod details;
 mod dialog;
 mod filter;
+mod first_look;
 mod fleet;
 mod footer;
 mod frame;
