@@ -131,7 +131,7 @@ mod tests {
         for limit in 4..60 {
             let text = fitted("{{ name }}", "<<<<<<<<<<<<<<<<<<<<", limit);
             let escapes = text.trim_end_matches('…');
-            assert!(escapes.len() % 4 == 0 && utf16(&text) <= limit, "{limit}: {text}");
+            assert!(escapes.len().is_multiple_of(4) && utf16(&text) <= limit, "{limit}: {text}");
             for template in ["a {{ name }}\n{{ name }}\nb", "{{ name }} {{ name }}", lines] {
                 let text = fitted(template, "<a\u{1f600}> ]", limit);
                 assert!(utf16(&text) <= limit, "{limit}: {text}");

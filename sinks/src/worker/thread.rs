@@ -298,7 +298,7 @@ impl WorkerThread {
         match state {
             DeliveryState::Merged => self.shared.lock().status.listed += notices.len() as u64,
             DeliveryState::Silenced => {
-                notices.iter().for_each(|it| self.watched.forget(it.incident))
+                notices.iter().for_each(|it| self.watched.forget(it.incident));
             }
             _ => {}
         }

@@ -26,7 +26,7 @@ pub struct OutboxNotice {
 #[derive(Clone, Debug, PartialEq)]
 pub enum OutboxEvent {
     /// It is to be sent now.
-    Notice(OutboxNotice),
+    Notice(Box<OutboxNotice>),
     /// How an incident now stands to silences. Comes before its notices.
     Incident { id: IncidentId, is_silenced: bool, is_over: bool },
 }

@@ -190,12 +190,12 @@ impl HistoryWriter {
             .iter()
             .flat_map(|(rows, anchor)| rows.iter().map(|row| (row, *anchor)))
             .filter_map(|(row, anchor)| match row {
-                HistoryDbRow::Notice(notice) => Some(OutboxEvent::Notice(OutboxNotice {
+                HistoryDbRow::Notice(notice) => Some(OutboxEvent::Notice(Box::new(OutboxNotice {
                     notice: notice_message(notice, anchor),
                     sinks: notice.sinks.clone(),
                     is_stored: durability == Durability::Stored,
                     is_repeat: false,
-                })),
+                }))),
                 HistoryDbRow::Incident(incident) => Some(OutboxEvent::Incident {
                     id: incident.id,
                     is_silenced: incident.is_silenced,

@@ -76,7 +76,7 @@ fn delivery(number: u32, sink: &str, state: DeliveryState) -> DeliveryRow {
 
 fn released(opened: &OpenStore) -> Vec<OutboxNotice> {
     let is_notice = |event| match event {
-        OutboxEvent::Notice(notice) => Some(notice),
+        OutboxEvent::Notice(notice) => Some(*notice),
         OutboxEvent::Incident { .. } => None,
     };
     loop {
