@@ -168,8 +168,8 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
     let store_handle = store.handle();
     let log: Arc<dyn DeliveryLog> =
         Arc::new(OutboxLog { store: store.handle(), driver: driver_handle.clone() });
-    let (budgets, expected) = (config.budgets.clone(), config.expected.clone());
-    let calendars = Calendars { budgets, expected };
+    let (budgets, expectations) = (config.budgets.clone(), config.expectations.clone());
+    let calendars = Calendars { budgets, expectations };
     let driver = Driver::new(fleet, ingest, store, inbox, info, anchor, calendars);
     let driver = thread::Builder::new()
         .name("driver".into())
@@ -324,8 +324,8 @@ impl Reconfiguration<'_> {
         handle.send(DriverRequest::SetBudgets { settings: config.budgets, setup });
         let alert_rules = config.alerts.rules();
         self.access.send_replace(AccessPolicy::new(config.access));
-        let (rules, expected) = (config.rules, config.expected);
-        handle.send(DriverRequest::Rules { rules, expected });
+        let (rules, expectations) = (config.rules, config.expectations);
+        handle.send(DriverRequest::Rules { rules, expectations });
         handle.send(DriverRequest::Alert(AlertInput::Rules(alert_rules)));
         let open = handle.request(DriverRequest::Incidents).await.unwrap_or_default();
         let (desk, log) = (Arc::clone(self.desk), Arc::clone(self.log));

@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use crate::alerts::AlertsConfig;
 use crate::budget::{BudgetSection, BudgetSetting};
-use crate::expect::ExpectSection;
+use crate::expectation::ExpectSection;
 use crate::file::{AccessLists, ConfigFile, LimitsSection, RetentionSection};
 use crate::health::{AgentSection, HealthSection};
 use crate::value::{
@@ -29,8 +29,8 @@ pub struct Config {
     /// The sockets for operators.
     pub socket_dir: PathBuf,
     pub rules: HealthRules,
-    /// What [`HealthRules::expectations`] are, with their hours.
-    pub expected: Vec<ExpectSection>,
+    /// Those of [`HealthRules::expectations`], with their hours.
+    pub expectations: Vec<ExpectSection>,
     pub budgets: Vec<BudgetSetting>,
     pub retention: Retention,
     pub registration: RegistrationLimits,
@@ -66,7 +66,7 @@ impl Default for Retention {
 impl Config {
     fn expect_of(&self, rule: IdleRule) -> Option<ExpectSection> {
         match rule {
-            IdleRule::Expected(number) => self.expected.get(usize::from(number)).cloned(),
+            IdleRule::Expected(number) => self.expectations.get(usize::from(number)).cloned(),
             IdleRule::ByPauses | IdleRule::Off => None,
         }
     }

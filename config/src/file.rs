@@ -16,7 +16,7 @@ use toml::{Spanned, Table};
 use crate::alerts::{AlertsConfig, AlertsSection};
 use crate::budget::BudgetSection;
 use crate::config::{Config, Retention};
-use crate::expect::ExpectSection;
+use crate::expectation::ExpectSection;
 use crate::expected::ExpectedSection;
 use crate::health::{AgentSection, HealthSection};
 use crate::replicas::GroupSection;
@@ -204,7 +204,7 @@ impl<T, K> ConfigFile<T, K> {
         };
         let fleet = self.health.limits(HealthThresholds::default());
         let (retention, registration) = (Retention::default(), RegistrationLimits::default());
-        let expected: Vec<ExpectSection> = self.expect_sections().cloned().collect();
+        let expectations: Vec<ExpectSection> = self.expect_sections().cloned().collect();
         Config {
             listen,
             data_dir: directories.data,
@@ -212,9 +212,9 @@ impl<T, K> ConfigFile<T, K> {
             rules: HealthRules {
                 fleet,
                 agents: self.agent_rules(),
-                expectations: expected.iter().map(ExpectSection::expectation).collect(),
+                expectations: expectations.iter().map(ExpectSection::expectation).collect(),
             },
-            expected,
+            expectations,
             budgets: self.budget.iter().filter_map(BudgetSection::setting).collect(),
             retention: Retention {
                 minutes: self.retention.minutes.as_ref().map_or(retention.minutes, |it| it.0.0),
@@ -341,7 +341,7 @@ mod tests {
             ),
             (
                 "[[agent]]\nmatch = \"b\"\nexpect = { at_least = 0, in = \"1h\" }",
-                "line 3, column 23: invalid value: integer `0`, expected a nonzero u32",
+                "line 3, column 23: invalid value: integer `0`, expected a number of tasks from 1 to 1000000000",
             ),
             (
                 "[[agent]]\nmatch = \"b\"\nexpect = { at_least = 1, in = \"1h\", during = \"office\" }",

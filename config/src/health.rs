@@ -4,7 +4,7 @@ use heartline_fleet::{AgentHealthRule, HealthThresholds, IdleRule, LatencyLimit}
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::expect::ExpectSection;
+use crate::expectation::ExpectSection;
 use crate::text::{ConfigError, ConfigText};
 use crate::value::{
     AgentPattern, ConfigString, DurationSetting, FailingRate, FailureCount, IntervalFactor,

@@ -23,6 +23,20 @@ impl WorkingHours {
         LocalHours { days: &self.days, from: self.from, to: self.to }.span_at(now_ms, zone)
     }
 
+    /// Returns them as they stand after "on" in a sentence.
+    pub(crate) fn in_words(&self) -> String {
+        let days = if self.days.len() == DAYS.len() { "all days" } else { &print_days(&self.days) };
+        self.print_with(days)
+    }
+
+    fn print_with(&self, days: &str) -> String {
+        if [self.from, self.to] == [Time::midnight(); 2] {
+            return days.to_owned();
+        }
+        let [from, to] = [self.from, self.to].map(|time| TimeOfDay(time).print());
+        format!("{days} {from}–{to}")
+    }
+
     /// Returns how long they last where the clock is not set, in s.
     pub(crate) fn length_s(&self) -> u64 {
         let seconds = |time: Time| {
@@ -58,8 +72,7 @@ impl StringSetting for WorkingHours {
     }
 
     fn print(&self) -> String {
-        let time = |time: Time| TimeOfDay(time).print();
-        format!("{} {}–{}", print_days(&self.days), time(self.from), time(self.to))
+        self.print_with(&print_days(&self.days))
     }
 }
 
@@ -107,7 +120,7 @@ fn place(name: &str) -> Option<usize> {
 fn print_days(days: &[Weekday]) -> String {
     let weekdays = &all_days()[..5];
     match days {
-        _ if days.len() == 7 => "daily".to_owned(),
+        _ if days.len() == DAYS.len() => "daily".to_owned(),
         _ if days == weekdays => "weekdays".to_owned(),
         _ => {
             let names: Vec<String> = days.iter().map(|day| WindowDay(*day).print()).collect();
@@ -128,7 +141,8 @@ mod tests {
             ("Sat,sun 22:00-06:00", "sat,sun 22:00–06:00"),
             ("sun-mon 08:00-24:00", "mon,sun 08:00–00:00"),
             ("08:00-20:00", "daily 08:00–20:00"),
-            ("weekdays", "weekdays 00:00–00:00"),
+            ("weekdays", "weekdays"),
+            ("daily 00:00-24:00", "daily"),
         ] {
             let hours = WorkingHours::parse(text).expect(text);
             assert_eq!(hours.print(), printed, "{text}");

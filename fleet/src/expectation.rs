@@ -3,10 +3,12 @@
 //! 1. The core knows no calendar: an input says from when until when the hours of an expectation last.
 //! 2. Tasks count in slots of a twelfth of the time in which they are expected: in twelve of them and the one that
 //!    goes on. So a task counts for that time and up to a twelfth longer.
-//! 3. An agent is idle at a beat within these hours, when fewer tasks ended than are expected, and the whole time
+//! 3. A task in flight counts as if it had ended: who works on one long task is not idle. One that makes no progress
+//!    is a stall.
+//! 4. An agent is idle at a beat within these hours, when fewer tasks count than are expected, and the whole time
 //!    was observed: it begins anew with the hours, a start of the agent or of the collector, and a silence, and
 //!    while the agent is killed or waits. What was not observed counts in no time.
-//! 4. It is so until enough tasks have ended, or the hours are over. A restart of the collector changes nothing of it.
+//! 5. It is so until enough tasks count, or the hours are over. A restart of the collector changes nothing of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +69,17 @@ pub(crate) struct ExpectedWork {
     missing: Option<MissingTasks>,
 }
 
+/// What a beat says of the work of an agent.
+#[derive(Clone, Copy)]
+struct WorkReport {
+    /// When it came, by both clocks.
+    at: MonoTime,
+    observed: ObservedTime,
+    /// All that the agent ever ended.
+    tasks_ended: u64,
+    in_flight: u32,
+}
+
 /// Tasks that were expected and did not end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MissingTasks {
@@ -90,40 +103,42 @@ impl ExpectedWork {
     }
 
     /// Counts the tasks that ended since the beat before.
-    fn count(&mut self, total: u64, now: ObservedTime, within: Duration) {
+    fn count(&mut self, report: WorkReport, within: Duration) {
         let length_ms = (within.as_millis() as u64 / SLOTS as u64).max(1);
-        let slot = now.since(ObservedTime::ORIGIN).as_millis() as u64 / length_ms;
+        let slot = report.observed.since(ObservedTime::ORIGIN).as_millis() as u64 / length_ms;
         let passed = usize::try_from(slot.saturating_sub(self.slot)).unwrap_or(usize::MAX);
         let passed = passed.min(SLOTS + 1);
         self.tasks.rotate_right(passed % (SLOTS + 1));
         self.tasks[..passed].fill(0);
         self.slot = slot;
-        let ended = u32::try_from(total.saturating_sub(self.counted)).unwrap_or(u32::MAX);
-        self.counted = total;
+        let ended = report.tasks_ended.saturating_sub(self.counted);
+        self.counted = report.tasks_ended;
+        let ended = u32::try_from(ended).unwrap_or(u32::MAX);
         self.tasks[0] = self.tasks[0].saturating_add(ended);
     }
 
+    /// Concludes whether tasks are missing.
     fn conclude(
         &mut self,
+        report: WorkReport,
         expected: &Expectation,
         hours: Option<ExpectedHours>,
-        at: MonoTime,
-        now: ObservedTime,
     ) {
-        let Some(hours) = hours.filter(|hours| hours.contain(at)) else {
+        let Some(hours) = hours.filter(|hours| hours.contain(report.at)) else {
             (self.hours_from, self.missing, self.was_idle) = (None, None, false);
             return;
         };
         if self.hours_from.replace(hours.from) != Some(hours.from) {
             // Of one that was idle before the collector started, the time before that is known.
-            let is_known = self.was_idle && at.since(hours.from) >= expected.within;
-            self.since = if is_known { ObservedTime::NEVER_YET } else { now };
+            let is_known = self.was_idle && report.at.since(hours.from) >= expected.within;
+            self.since = if is_known { ObservedTime::NEVER_YET } else { report.observed };
         }
         self.was_idle = false;
         let ended = self.tasks.iter().fold(0, |sum: u32, tasks| sum.saturating_add(*tasks));
-        let is_missed = now.since(self.since) >= expected.within && ended < expected.at_least;
+        let is_missed = report.observed.since(self.since) >= expected.within
+            && ended.saturating_add(report.in_flight) < expected.at_least;
         if !is_missed && self.since == ObservedTime::NEVER_YET {
-            self.since = now;
+            self.since = report.observed;
         }
         self.missing = is_missed.then(|| MissingTasks { ended, expected: expected.clone() });
     }
@@ -160,11 +175,13 @@ impl AgentMut<'_> {
             Some(work) => work,
             None => Box::new(ExpectedWork::new(agent, false)),
         };
+        let (tasks_ended, in_flight) = (agent.tasks_ended(), agent.in_flight);
+        let report = WorkReport { at: now, observed, tasks_ended, in_flight };
         let has_started = std::mem::replace(&mut work.starts, agent.starts) != agent.starts;
-        work.count(agent.tasks_ended(), observed, expected.within);
-        // The collector was not there to hear it.
+        // Of one that was idle when the collector started, it was the collector that was not there.
         let was_silent = was_silent && !work.was_idle;
-        work.conclude(expected, hours, now, observed);
+        work.count(report, expected.within);
+        work.conclude(report, expected, hours);
         if has_started || was_silent || may_not_work || beat.phase == Phase::Waiting {
             (work.since, work.missing) = (observed, None);
         }

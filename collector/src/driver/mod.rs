@@ -11,7 +11,7 @@
 
 mod budgets;
 mod delta;
-mod expected;
+mod expected_hours;
 mod health;
 mod losses;
 mod ping_schedule;
@@ -50,7 +50,7 @@ use crate::ingest::{BATCH_SIZE, DatagramBatch, Ingest};
 use crate::store::{Store, StoreEvent};
 use budgets::BudgetClock;
 use delta::DeltaTracker;
-use expected::ExpectedClock;
+use expected_hours::ExpectationClock;
 use self_check::SelfCheck;
 use status::BeatRate;
 
@@ -66,8 +66,8 @@ const FAILURES_MAX: u32 = 1_000;
 /// Settings that go by local times.
 pub struct Calendars {
     pub budgets: Vec<BudgetSetting>,
-    /// What [`heartline_fleet::HealthRules::expectations`] are, with their hours.
-    pub expected: Vec<ExpectSection>,
+    /// Those of [`heartline_fleet::HealthRules::expectations`], with their hours.
+    pub expectations: Vec<ExpectSection>,
 }
 
 /// The one owner of the fleet.
@@ -81,7 +81,7 @@ pub struct Driver {
     rate: BeatRate,
     deltas: DeltaTracker,
     budgets: BudgetClock,
-    expected: ExpectedClock,
+    expectations: ExpectationClock,
     history: HistoryHealth,
     self_check: SelfCheck,
     history_rows: Vec<HistoryDbRow>,
@@ -107,7 +107,7 @@ impl Driver {
         inbox: DriverInbox,
         info: CollectorInfo,
         anchor: WallClockAnchor,
-        Calendars { budgets, expected }: Calendars,
+        Calendars { budgets, expectations }: Calendars,
     ) -> Self {
         let now = clock::now();
         Self {
@@ -120,7 +120,7 @@ impl Driver {
             rate: BeatRate::new(now),
             deltas: DeltaTracker::default(),
             budgets: BudgetClock::new(budgets),
-            expected: ExpectedClock::new(expected),
+            expectations: ExpectationClock::new(expectations, anchor),
             history: HistoryHealth::Kept,
             self_check: SelfCheck::new(now),
             history_rows: Vec::new(),
@@ -343,10 +343,9 @@ impl Driver {
                     self.handle(Input::Baseline { agent, limits: *limits }, now);
                 }
             }
-            DriverRequest::Rules { rules, expected } => {
+            DriverRequest::Rules { rules, expectations } => {
                 self.handle(Input::Rules(rules), now);
-                self.expected = ExpectedClock::new(expected);
-                self.begin_expected_hours(now);
+                self.set_expectations(expectations, now);
             }
             DriverRequest::Alert(input) => self.handle(Input::Alert(input), now),
             DriverRequest::Incidents(reply_to) => {

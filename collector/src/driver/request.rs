@@ -81,7 +81,7 @@ pub enum DriverRequest {
     Rules {
         rules: HealthRules,
         /// What they say is expected, with its hours.
-        expected: Vec<ExpectSection>,
+        expectations: Vec<ExpectSection>,
     },
     /// What alerts go by from now on.
     Alert(AlertInput),

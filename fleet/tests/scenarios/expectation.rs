@@ -129,6 +129,21 @@ fn what_is_not_its_to_do_is_not_expected() {
 }
 
 #[test]
+fn a_task_in_flight_counts_as_one_and_one_that_hangs_is_a_stall() {
+    let long = |message: TestMessage| message.busy(1, MINUTE);
+    let mut agent = ExpectedAgent::new(1);
+    agent.pass(60);
+    assert_eq!(agent.pass_with(3 * 60, long), "healthy");
+    assert_eq!(agent.pass_with(1, |message| message.busy(1, HOUR)), "degraded stalled");
+    assert_eq!(agent.pass_with(1, long), "healthy");
+    assert_eq!(agent.pass(1), "degraded idle", "it was dropped");
+    let mut agent = ExpectedAgent::new(4);
+    agent.pass(60);
+    agent.work(2);
+    assert_eq!(agent.pass_with(60, long), "degraded idle", "three are not four");
+}
+
+#[test]
 fn a_new_start_and_a_silence_begin_the_time_anew() {
     let mut agent = ExpectedAgent::new(1);
     agent.pass(100);

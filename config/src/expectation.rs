@@ -1,15 +1,13 @@
 //! `expect` of `[[agent]]`: work that is expected of agents.
 
-use std::num::NonZero;
-
 use heartline_fleet::Expectation;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
 
 use crate::local_hours::HoursSpan;
 use crate::text::{ConfigError, ConfigText};
-use crate::value::{ConfigString, DurationSetting, StringSetting as _};
+use crate::value::{ConfigString, CountVisitor, DurationSetting, StringSetting as _};
 use crate::window::ZoneName;
 use crate::working_hours::WorkingHours;
 
@@ -17,14 +15,24 @@ use crate::working_hours::WorkingHours;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct ExpectSection {
-    /// So many tasks.
-    pub at_least: NonZero<u32>,
+    pub at_least: TaskCount,
     #[serde(rename = "in")]
-    pub within: Spanned<ConfigString<DurationSetting<60>>>,
+    pub within: Spanned<ConfigString<DurationSetting<1>>>,
     /// Always where there are none.
     pub during: Option<ConfigString<WorkingHours>>,
     /// UTC where there is none.
     pub zone: Option<ConfigString<ZoneName>>,
+}
+
+/// A number of tasks that are expected.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct TaskCount(pub u32);
+
+impl<'de> Deserialize<'de> for TaskCount {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let expected = "a number of tasks from 1 to 1000000000";
+        CountVisitor::read(from, expected, |it| (1..=1_000_000_000).contains(&it)).map(Self)
+    }
 }
 
 impl ExpectSection {
@@ -45,14 +53,11 @@ impl ExpectSection {
     /// Returns what it is to the core.
     pub(crate) fn expectation(&self) -> Expectation {
         let during = self.during.as_ref().map(|during| {
-            let hours = during.0.print().replace("daily", "all days");
-            match &self.zone {
-                Some(zone) => format!("{hours} {}", zone.0.print()),
-                None => hours,
-            }
+            let zone = self.zone.as_ref().map_or_else(|| "UTC".to_owned(), |zone| zone.0.print());
+            format!("{} {zone}", during.0.in_words())
         });
         Expectation {
-            at_least: self.at_least.get(),
+            at_least: self.at_least.0,
             within: self.within.get_ref().0.0,
             during: during.map(Into::into),
         }
