@@ -20,7 +20,9 @@ use crate::alert::{AlertDesk, OutboxLog, SinkSetupError, WatchdogSetupError, wat
 use crate::budget_window::read_setup;
 use crate::clock::{self, WallClockAnchor};
 use crate::descriptors::raise_descriptor_limit;
-use crate::driver::{CollectorInfo, Driver, DriverHandle, DriverRequest, driver_channel};
+use crate::driver::{
+    Calendars, CollectorInfo, Driver, DriverHandle, DriverRequest, driver_channel,
+};
 use crate::ingest::{BindError, Ingest, IngestSocket, Keyring};
 use crate::keys::{self, CollectorKeys, KeyError, LOCAL_TOKEN_FILE};
 use crate::priority::{ThreadRole, lower_priority};
@@ -166,8 +168,9 @@ pub fn run(config: &Config, reload: &ReloadConfig) -> Result<(), RunError> {
     let store_handle = store.handle();
     let log: Arc<dyn DeliveryLog> =
         Arc::new(OutboxLog { store: store.handle(), driver: driver_handle.clone() });
-    let budgets = config.budgets.clone();
-    let driver = Driver::new(fleet, ingest, store, inbox, info, anchor, budgets);
+    let (budgets, expectations) = (config.budgets.clone(), config.expectations.clone());
+    let calendars = Calendars { budgets, expectations };
+    let driver = Driver::new(fleet, ingest, store, inbox, info, anchor, calendars);
     let driver = thread::Builder::new()
         .name("driver".into())
         .spawn(move || driver.run())
@@ -319,10 +322,11 @@ impl Reconfiguration<'_> {
         });
         let setup = Box::new(setup.await?);
         handle.send(DriverRequest::SetBudgets { settings: config.budgets, setup });
-        let rules = config.alerts.rules();
+        let alert_rules = config.alerts.rules();
         self.access.send_replace(AccessPolicy::new(config.access));
-        handle.send(DriverRequest::Rules(config.rules));
-        handle.send(DriverRequest::Alert(AlertInput::Rules(rules)));
+        let (rules, expectations) = (config.rules, config.expectations);
+        handle.send(DriverRequest::Rules { rules, expectations });
+        handle.send(DriverRequest::Alert(AlertInput::Rules(alert_rules)));
         let open = handle.request(DriverRequest::Incidents).await.unwrap_or_default();
         let (desk, log) = (Arc::clone(self.desk), Arc::clone(self.log));
         // Sinks that hang must not hold up operators.

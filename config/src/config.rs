@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use crate::alerts::AlertsConfig;
 use crate::budget::{BudgetSection, BudgetSetting};
+use crate::expectation::ExpectSection;
 use crate::file::{AccessLists, ConfigFile, LimitsSection, RetentionSection};
 use crate::health::{AgentSection, HealthSection};
 use crate::value::{
@@ -28,6 +29,8 @@ pub struct Config {
     /// The sockets for operators.
     pub socket_dir: PathBuf,
     pub rules: HealthRules,
+    /// Those of [`HealthRules::expectations`], with their hours.
+    pub expectations: Vec<ExpectSection>,
     pub budgets: Vec<BudgetSetting>,
     pub retention: Retention,
     pub registration: RegistrationLimits,
@@ -61,6 +64,13 @@ impl Default for Retention {
 }
 
 impl Config {
+    fn expect_of(&self, rule: IdleRule) -> Option<ExpectSection> {
+        match rule {
+            IdleRule::Expected(number) => self.expectations.get(usize::from(number)).cloned(),
+            IdleRule::ByPauses | IdleRule::Off => None,
+        }
+    }
+
     /// The config file that brings these settings about.
     pub fn to_file<T, K>(&self) -> ConfigFile<T, K> {
         let fleet = &self.rules.fleet;
@@ -73,9 +83,10 @@ impl Config {
             crash_loop_within: rule.crash_loop_within.map(duration),
             failing_rate: rule.failing_rate.map(FailingRate),
             failing_in_a_row: rule.failing_in_a_row.map(FailureCount),
-            idle: rule.idle.map(|idle| idle != IdleRule::Off),
+            idle: rule.idle.and_then(is_idle_judged),
             slow: rule.slow.map(ConfigString),
             fast: rule.fast.map(ConfigString),
+            expect: rule.idle.and_then(|idle| self.expect_of(idle)).map(unplaced),
         });
         ConfigFile {
             listen: Some(unplaced(self.listen.iter().copied().map(ConfigString).collect())),
@@ -89,7 +100,7 @@ impl Config {
                 crash_loop_within: Some(duration(fleet.crash_loop_within)),
                 failing_rate: Some(FailingRate(fleet.failing_rate)),
                 failing_in_a_row: Some(FailureCount(fleet.failing_in_a_row)),
-                idle: Some(fleet.idle != IdleRule::Off),
+                idle: is_idle_judged(fleet.idle),
                 slow: Some(ConfigString(fleet.slow)),
                 fast: Some(ConfigString(fleet.fast)),
             },
@@ -116,6 +127,15 @@ impl Config {
             tui: None,
             keys: None,
         }
+    }
+}
+
+/// Returns the setting `idle` of a rule; none where something is expected instead.
+fn is_idle_judged(rule: IdleRule) -> Option<bool> {
+    match rule {
+        IdleRule::ByPauses => Some(true),
+        IdleRule::Expected(_) => None,
+        IdleRule::Off => Some(false),
     }
 }
 

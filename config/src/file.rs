@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use heartline_fleet::{BUDGETS_MAX, HealthRules, HealthThresholds, RegistrationLimits};
+use heartline_fleet::{
+    AgentHealthRule, BUDGETS_MAX, HealthRules, HealthThresholds, RegistrationLimits,
+};
 use heartline_operator::{CollectorDirectories, DirectoryOverrides, MissingDataDirectory};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,7 @@ use toml::{Spanned, Table};
 use crate::alerts::{AlertsConfig, AlertsSection};
 use crate::budget::BudgetSection;
 use crate::config::{Config, Retention};
+use crate::expectation::ExpectSection;
 use crate::expected::ExpectedSection;
 use crate::health::{AgentSection, HealthSection};
 use crate::replicas::GroupSection;
@@ -137,6 +140,7 @@ impl<T: DeserializeOwned, K: DeserializeOwned> ConfigFile<T, K> {
         file.health.check(HealthThresholds::default(), text)?;
         let fleet = file.health.limits(HealthThresholds::default());
         file.agent.iter().try_for_each(|agent| agent.health().check(fleet, text))?;
+        file.agent.iter().try_for_each(|agent| agent.check_expect(text))?;
         file.alerts().check(text)?;
         file.watchdog.check(text)?;
         Ok(file)
@@ -176,6 +180,20 @@ impl<T, K> ConfigFile<T, K> {
         CollectorDirectories::resolve(overrides, variable)
     }
 
+    fn expect_sections(&self) -> impl Iterator<Item = &ExpectSection> {
+        self.agent.iter().filter_map(|agent| agent.expect.as_ref()).map(Spanned::get_ref)
+    }
+
+    /// Returns the rules of `[[agent]]`, which number what they say is expected in their order.
+    fn agent_rules(&self) -> Vec<AgentHealthRule> {
+        let mut numbers = 0..;
+        let rule = |agent: &AgentSection| {
+            let expectation = agent.expect.as_ref().and_then(|_| numbers.next());
+            agent.rule(expectation)
+        };
+        self.agent.iter().map(rule).collect()
+    }
+
     /// The settings that come of this file, the addresses of flags where there are some, and the
     /// defaults.
     pub fn resolve(&self, listen: &[SocketAddr], directories: CollectorDirectories) -> Config {
@@ -186,14 +204,17 @@ impl<T, K> ConfigFile<T, K> {
         };
         let fleet = self.health.limits(HealthThresholds::default());
         let (retention, registration) = (Retention::default(), RegistrationLimits::default());
+        let expectations: Vec<ExpectSection> = self.expect_sections().cloned().collect();
         Config {
             listen,
             data_dir: directories.data,
             socket_dir: directories.sockets,
             rules: HealthRules {
                 fleet,
-                agents: self.agent.iter().map(AgentSection::rule).collect(),
+                agents: self.agent_rules(),
+                expectations: expectations.iter().map(ExpectSection::expectation).collect(),
             },
+            expectations,
             budgets: self.budget.iter().filter_map(BudgetSection::setting).collect(),
             retention: Retention {
                 minutes: self.retention.minutes.as_ref().map_or(retention.minutes, |it| it.0.0),
@@ -317,6 +338,22 @@ mod tests {
             (
                 "[[agent]]\nmatch = \"b\"\nfailing_in_a_row = 1",
                 "line 3, column 20: invalid value: integer `1`, expected a whole number from 2 to 100, or 0",
+            ),
+            (
+                "[[agent]]\nmatch = \"b\"\nexpect = { at_least = 0, in = \"1h\" }",
+                "line 3, column 23: invalid value: integer `0`, expected a number of tasks from 1 to 1000000000",
+            ),
+            (
+                "[[agent]]\nmatch = \"b\"\nexpect = { at_least = 1, in = \"1h\", during = \"office\" }",
+                "line 3, column 46: invalid value: string \"office\", expected days and hours such as",
+            ),
+            (
+                "[[agent]]\nmatch = \"b\"\nexpect = { at_least = 1, in = \"9h\", during = \"mon 09:00-17:00\" }",
+                "line 3, column 31: expected a time that fits into mon 09:00–17:00, found \"9h\"",
+            ),
+            (
+                "[[agent]]\nmatch = \"b\"\nidle = true\nexpect = { at_least = 1, in = \"1h\" }",
+                "line 4, column 10: expected idle or expect in one table [[agent]], found both",
             ),
             (
                 "[health]\nidle = \"off\"",

@@ -4,6 +4,7 @@ use heartline_fleet::{AgentHealthRule, HealthThresholds, IdleRule, LatencyLimit}
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use crate::expectation::ExpectSection;
 use crate::text::{ConfigError, ConfigText};
 use crate::value::{
     AgentPattern, ConfigString, DurationSetting, FailingRate, FailureCount, IntervalFactor,
@@ -42,6 +43,8 @@ pub struct AgentSection {
     pub idle: Option<bool>,
     pub slow: Option<ConfigString<LatencyLimit>>,
     pub fast: Option<ConfigString<LatencyLimit>>,
+    /// In place of `idle`.
+    pub expect: Option<Spanned<ExpectSection>>,
 }
 
 impl HealthSection {
@@ -100,7 +103,18 @@ impl AgentSection {
         }
     }
 
-    pub(crate) fn rule(&self) -> AgentHealthRule {
+    /// Checks what is expected of the agents.
+    pub(crate) fn check_expect(&self, text: &ConfigText) -> Result<(), ConfigError> {
+        let Some(expect) = &self.expect else { return Ok(()) };
+        if self.idle.is_some() {
+            let message = "expected idle or expect in one table [[agent]], found both";
+            return Err(text.error_at(expect.span().start, message));
+        }
+        expect.get_ref().check(text)
+    }
+
+    /// Returns the rule; `expectation` is the number of what it says is expected.
+    pub(crate) fn rule(&self, expectation: Option<u16>) -> AgentHealthRule {
         let factor = |factor: &Spanned<IntervalFactor>| factor.get_ref().0;
         AgentHealthRule {
             pattern: self.pattern.get_ref().0.0.clone(),
@@ -111,7 +125,7 @@ impl AgentSection {
             crash_loop_within: self.crash_loop_within.as_ref().map(|it| it.0.0),
             failing_rate: self.failing_rate.map(|it| it.0),
             failing_in_a_row: self.failing_in_a_row.map(|it| it.0),
-            idle: self.idle.map(idle_rule),
+            idle: expectation.map(IdleRule::Expected).or(self.idle.map(idle_rule)),
             slow: self.slow.as_ref().map(|it| it.0),
             fast: self.fast.as_ref().map(|it| it.0),
         }

@@ -13,9 +13,11 @@ mod alerts;
 mod budget;
 mod budget_value;
 mod config;
+mod expectation;
 mod expected;
 mod file;
 mod health;
+mod local_hours;
 mod notice_template;
 mod replicas;
 mod route;
@@ -26,15 +28,18 @@ mod text;
 mod value;
 mod watchdog;
 mod window;
+mod working_hours;
 
 pub use alert_filter::AlertFilter;
 pub use alerts::{AlertsConfig, AlertsSection};
 pub use budget::{BudgetSection, BudgetSetting};
 pub use budget_value::{BudgetCost, BudgetName, GroupName};
 pub use config::{Config, Retention};
+pub use expectation::{ExpectSection, TaskCount};
 pub use expected::ExpectedSection;
 pub use file::{AccessLists, ConfigFile, LISTEN_MAX, RetentionSection, template};
 pub use health::{AgentSection, HealthSection};
+pub use local_hours::HoursSpan;
 pub use notice_template::{
     IncidentFacts, MemberFacts, NoticeFacts, RenderedText, TemplateError, TemplateFacts,
     TextSegment, TextTemplate,
@@ -50,4 +55,5 @@ pub use value::{
     RestartCount, StringSetting, UserOrGroup, parse_address,
 };
 pub use watchdog::{WatchdogConfig, WatchdogSection};
-pub use window::{TimeOfDay, WindowDay, WindowSection, WindowSpan, ZoneName};
+pub use window::{TimeOfDay, WindowDay, WindowSection, ZoneName};
+pub use working_hours::WorkingHours;

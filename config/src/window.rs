@@ -1,12 +1,12 @@
 //! `[[window]]`: windows of maintenance, which come again.
 
-use jiff::civil::{Date, Time, Weekday};
+use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::alert_filter::AlertFilter;
+use crate::local_hours::{HoursSpan, LocalHours};
 use crate::text::{ConfigError, ConfigText};
 use crate::value::{ConfigString, StringSetting};
 
@@ -35,7 +35,7 @@ pub struct WindowSection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowDay(pub Weekday);
 
-const DAYS: [(&str, Weekday); 7] = [
+pub(crate) const DAYS: [(&str, Weekday); 7] = [
     ("mon", Weekday::Monday),
     ("tue", Weekday::Tuesday),
     ("wed", Weekday::Wednesday),
@@ -93,13 +93,6 @@ impl StringSetting for ZoneName {
     }
 }
 
-/// A window of maintenance, once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WindowSpan {
-    pub from_ms: i64,
-    pub until_ms: i64,
-}
-
 impl WindowSection {
     pub(crate) fn check(&self, text: &ConfigText) -> Result<(), ConfigError> {
         AlertFilter::in_file(&self.filter, text)?;
@@ -111,37 +104,18 @@ impl WindowSection {
     }
 
     /// Returns the window that lasts at a time, or else the next one within eight days; `None` where there is none.
-    pub fn span_at(&self, now_ms: i64) -> Option<WindowSpan> {
+    pub fn span_at(&self, now_ms: i64) -> Option<HoursSpan> {
         let zone = self.zone.as_ref().map_or(TimeZone::UTC, |zone| zone.0.0.clone());
-        let now = Timestamp::from_millisecond(now_ms).ok()?;
-        let today = now.to_zoned(zone.clone()).date();
-        // One of yesterday may go on.
-        (-1..=8).find_map(|offset: i64| {
-            let date = today.checked_add(offset.days()).ok()?;
-            let span = self.span_on(date, &zone)?;
-            (span.until_ms > now_ms).then_some(span)
-        })
-    }
-
-    /// Returns the window that begins on a date; `None` where none does.
-    fn span_on(&self, date: Date, zone: &TimeZone) -> Option<WindowSpan> {
-        let is_day = self.days.is_empty() || self.days.iter().any(|it| it.0.0 == date.weekday());
-        if !is_day {
-            return None;
-        }
-        let (from, to) = (self.from.0.0, self.to.0.0);
-        let end = if to > from { date } else { date.tomorrow().ok()? };
-        // A time that the clock skips is the one after it, one that comes twice the first of them.
-        let at = |date: Date, time: Time| {
-            let zoned = date.to_datetime(time).to_zoned(zone.clone()).ok()?;
-            Some(zoned.timestamp().as_millisecond())
-        };
-        Some(WindowSpan { from_ms: at(date, from)?, until_ms: at(end, to)? })
+        let days: Vec<Weekday> = self.days.iter().map(|day| day.0.0).collect();
+        let hours = LocalHours { days: &days, from: self.from.0.0, to: self.to.0.0 };
+        hours.span_at(now_ms, &zone)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     fn window(days: &[&str], from: &str, to: &str, zone: &str) -> WindowSection {

@@ -3,6 +3,7 @@
 
 use crate::ack::PendingAck;
 use crate::command::{CommandRecord, PushSchedule};
+use crate::expectation::ExpectedWork;
 use crate::gap::ObservedTime;
 use crate::latency_limit::LatencyLimits;
 use crate::pauses::Pauses;
@@ -84,6 +85,8 @@ pub struct Agent {
     pub(crate) quality: Option<Box<WorkQuality>>,
     /// Its pauses, of which no step is part that a task takes.
     pub(crate) pauses: Pauses,
+    /// Its tasks of late, where some are expected of it.
+    pub(crate) expected: Option<Box<ExpectedWork>>,
     /// Limits of its latencies by its own past.
     pub(crate) own_latency_limits: LatencyLimits,
     /// Beats received since the last work row.
@@ -158,6 +161,7 @@ impl Agent {
             totals: WorkTotals::default(),
             quality: None,
             pauses: Pauses::default(),
+            expected: None,
             own_latency_limits: LatencyLimits::default(),
             beats_since_row: 0,
             lost_reported: 0,
@@ -389,6 +393,6 @@ mod tests {
     #[test]
     fn a_million_of_them_fit() {
         let bytes = size_of::<Option<Agent>>();
-        assert!(bytes <= 424, "an agent takes {bytes} bytes");
+        assert!(bytes <= 432, "an agent takes {bytes} bytes");
     }
 }

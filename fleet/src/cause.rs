@@ -1,6 +1,7 @@
 //! The causes of transitions.
 
 use std::fmt;
+use std::sync::Arc;
 
 use heartline_protocol::ControlId;
 use heartline_vocabulary::text::span;
@@ -53,6 +54,14 @@ pub enum TransitionCause {
     Idle {
         for_ms: u64,
         longest_ms: u64,
+    },
+    /// Fewer tasks ended than are expected of it.
+    TooFewTasks {
+        tasks: u32,
+        within_ms: u64,
+        at_least: u32,
+        /// The hours in which they are expected; `None`: always.
+        during: Option<Arc<str>>,
     },
     /// More beats than its interval allows.
     OverBudget,
@@ -202,6 +211,11 @@ impl fmt::Display for TransitionCause {
                 span(*for_ms),
                 span(*longest_ms)
             ),
+            Self::TooFewTasks { tasks, within_ms, at_least, during } => {
+                let within = span(*within_ms);
+                write!(f, "{tasks} tasks in {within}; at least {at_least} expected")?;
+                during.iter().try_for_each(|during| write!(f, " on {during}"))
+            }
             Self::OverBudget => f.write_str("it sends far more beats than its interval allows"),
             Self::ChangesTooOften { changes, within_ms } => {
                 let within = span(*within_ms);

@@ -1,35 +1,45 @@
 //! The sequential test of whether too many of an agent's tasks are bad: a CUSUM of likelihood ratios
 //! (Page 1954), in thousandths.
 //!
-//! 1. A bad task adds ln(p1/p0) to the sum, a good one adds ln((1−p1)/(1−p0)), which is negative. The
-//!    sum stays between 0 and 8. So a few bad tasks in a row suffice, and a share of them that is usual
-//!    never does, however many tasks there are.
-//! 2. Of the tasks of one segment the order is unknown: they count by their sums.
-//! 3. It alarms when the sum stood at 8 in two beats running, the second of them 30 s or more after the
-//!    beat in which it first did, and bad tasks had 25 s of the time since then: the time between two
-//!    beats, in proportion to their share. So an outage of 30 s of what an agent calls is no alarm, also
-//!    where two beats have parts of it; and where half of the tasks fail, it takes a third beat.
-//! 4. Of a beat without tasks nothing is known: a tenth of its time counts, by the share before it, and none
-//!    while bad tasks came in fewer than 4 beats. So a burst of work that ends with such an outage is no alarm,
-//!    nor is a run of bad luck before the next task shows it, and five bad tasks in five hours are one.
-//! 5. What was suspected or alarmed is over at a beat in which the sum is 2 or less.
+//! 1. A bad task adds ln(p1/p0) to the sum, a good one adds ln((1−p1)/(1−p0)), which is negative. So a few
+//!    bad tasks in a row suffice, and a share of them that is usual never does, however many tasks there
+//!    are. The sum is high from 8 on, and certain, where it stops, at 12.8: after five and eight bad tasks
+//!    in a row.
+//! 2. Of the tasks of one segment the order is unknown: they count by their sums, and raise the sum by 8 at
+//!    most. What fails in one moment has one cause, however many tasks it hits.
+//! 3. It alarms in a beat in which the sum is certain, 30 s or more after the beat in which it first was
+//!    high, when bad tasks had 25 s of the time since then: the time between two beats, in proportion to
+//!    their share. While bad tasks came in fewer than 4 beats since the sum was low, the share is taken as if four more tasks
+//!    had gone well. So an outage of 30 s of what an agent calls is no alarm, also where two beats have
+//!    parts of it, unless chance adds much; with 40 tasks and more a beat the second beat of a real one is
+//!    enough, and with 10 it is the third.
+//! 4. It alarms as well when the sum was high through 285 s of beats without any task, if it had been low
+//!    so long before it was high: five bad tasks in five hours are enough, and a burst of work that ends
+//!    with an outage is not.
+//! 5. The sum is low up to 2. What was suspected or alarmed is over at a beat in which it is. Alarmed it stops at 8,
+//!    so that this takes 11 good tasks.
 
 use std::time::Duration;
 
 use crate::gap::ObservedTime;
 
-/// Where the sum stops.
-const CAP: i16 = 8_000;
-/// Where an alarm is over.
-const OVER: i16 = 2_000;
-/// How long the sum must have stood high: 30 s, less the little by which a beat may come early.
+/// Where the sum is high.
+const HIGH: i16 = 8_000;
+/// Where it is certain that something is wrong.
+const CERTAIN: i16 = 12_800;
+/// The most that one segment adds.
+const SEGMENT_MAX: i64 = 8_000;
+/// Where the sum is low, and an alarm over.
+const LOW: i16 = 2_000;
+/// How long before the alarm the sum must have been high: 30 s, less the little by which a beat may come early.
 const CONFIRM_AFTER: Duration = Duration::from_millis(29_500);
 /// How much of the time bad tasks must have had.
 const BAD_TIME_MIN: Duration = Duration::from_secs(25);
-/// The part of the time that counts of a beat without tasks, one of so many, and from how many beats with bad
-/// tasks on.
-const QUIET_PART: u32 = 10;
+/// How much time without any task confirms a high sum that took as long to rise.
+const QUIET_MIN: Duration = Duration::from_secs(285);
+/// From how many beats with bad tasks on shares are believed, and the good tasks that are added to each before.
 const BAD_BEATS_MIN: u8 = 4;
+const UNSEEN_GOOD: u64 = 4;
 /// A sum from which on a test may soon alarm: that of two bad tasks in a row.
 const SUSPICIOUS: i16 = 3_000;
 /// More tasks in one segment count as so many; products of weights with them stay small.
@@ -68,7 +78,9 @@ impl CusumWeights {
 pub(crate) struct Cusum {
     sum: i16,
     phase: CusumPhase,
-    share: BadShare,
+    tasks: BeatTasks,
+    /// The last beat in which the sum was low, or else the first one.
+    low_at: Option<ObservedTime>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,70 +88,74 @@ enum CusumPhase {
     #[default]
     Quiet,
     Suspected {
-        /// The beat in which the sum first stood at its cap.
+        /// The beat in which the sum first was high.
         since: ObservedTime,
-        /// It did so in the newest beat.
-        at_cap: bool,
         /// The time since then that bad tasks had.
         bad_time: Duration,
+        /// From low to high it took as long as quiet time must last.
+        rose_slowly: bool,
+        /// Time without any task, up to the newest beat, with a high sum.
+        quiet: Duration,
     },
     Alarmed,
 }
 
-/// The share of bad tasks in what the newest beats brought.
-#[derive(Clone, Copy, Debug)]
-struct BadShare {
-    /// Tasks since the newest beat.
+/// The tasks since the newest beat.
+#[derive(Clone, Copy, Debug, Default)]
+struct BeatTasks {
     bad: u64,
-    tasks: u64,
-    /// In thousandths; as before where a beat brings no task.
-    permille: u32,
-    /// Beats with bad tasks so far; stops at its largest value.
+    all: u64,
+    /// Beats with bad tasks since the sum was low; stops at its largest value.
     bad_beats: u8,
 }
 
-impl Default for BadShare {
-    fn default() -> Self {
-        Self { bad: 0, tasks: 0, permille: 1_000, bad_beats: 0 }
-    }
+/// What the time before a beat was.
+enum BeatSpan {
+    /// No task ended.
+    Quiet,
+    /// Bad tasks had so much of it.
+    Bad(Duration),
 }
 
-impl BadShare {
+impl BeatTasks {
     fn add(&mut self, bad: u64, good: u64) {
-        self.bad = self.bad.saturating_add(bad.min(TASKS_MAX));
-        self.tasks =
-            self.tasks.saturating_add(bad.min(TASKS_MAX)).saturating_add(good.min(TASKS_MAX));
+        let [bad, good] = [bad, good].map(|tasks| tasks.min(TASKS_MAX));
+        self.bad = self.bad.saturating_add(bad);
+        self.all = self.all.saturating_add(bad).saturating_add(good);
     }
 
-    /// Returns the part of the time before a beat that bad tasks had.
-    fn take(&mut self, span: Duration) -> Duration {
-        let (bad, tasks) = (std::mem::take(&mut self.bad), std::mem::take(&mut self.tasks));
-        if tasks > 0 {
-            self.permille = (u128::from(bad) * 1_000 / u128::from(tasks)) as u32;
-            self.bad_beats = self.bad_beats.saturating_add(u8::from(bad > 0));
-            span.saturating_mul(self.permille) / 1_000
-        } else if self.bad_beats < BAD_BEATS_MIN {
-            Duration::ZERO
-        } else {
-            span.saturating_mul(self.permille) / 1_000 / QUIET_PART
+    fn take(&mut self, span: Duration) -> BeatSpan {
+        let (bad, all) = (std::mem::take(&mut self.bad), std::mem::take(&mut self.all));
+        if all == 0 {
+            return BeatSpan::Quiet;
         }
+        self.bad_beats = self.bad_beats.saturating_add(u8::from(bad > 0));
+        let unseen = if self.are_believed() { 0 } else { UNSEEN_GOOD };
+        let permille = u128::from(bad) * 1_000 / u128::from(all.saturating_add(unseen));
+        BeatSpan::Bad(span.saturating_mul(permille as u32) / 1_000)
+    }
+
+    fn are_believed(&self) -> bool {
+        self.bad_beats >= BAD_BEATS_MIN
     }
 }
 
 impl Cusum {
     /// Returns a test that goes on with a sum from before.
     pub(crate) fn restored(sum: u16) -> Self {
-        let sum = i16::try_from(sum).unwrap_or(CAP).min(CAP);
-        // In how many beats they came was not recorded.
-        let share = BadShare { bad_beats: BAD_BEATS_MIN, ..BadShare::default() };
-        Self { sum, share, ..Self::default() }
+        let sum = i16::try_from(sum).unwrap_or(CERTAIN).min(CERTAIN);
+        // In how many beats they came, and how long ago, was not recorded.
+        let tasks = BeatTasks { bad_beats: BAD_BEATS_MIN, ..BeatTasks::default() };
+        Self { sum, tasks, low_at: Some(ObservedTime::NEVER_YET), ..Self::default() }
     }
 
     /// Returns a test that has alarmed before; a sum at which that is over makes a new one.
     pub(crate) fn alarmed(sum: u16) -> Self {
         let restored = Self::restored(sum);
-        let phase = if restored.sum > OVER { CusumPhase::Alarmed } else { CusumPhase::Quiet };
-        Self { phase, ..restored }
+        if restored.sum <= LOW {
+            return restored;
+        }
+        Self { phase: CusumPhase::Alarmed, sum: restored.sum.min(HIGH), ..restored }
     }
 
     /// Returns the sum, in thousandths.
@@ -161,46 +177,60 @@ impl Cusum {
         self.sum == 0 && self.phase == CusumPhase::Quiet
     }
 
-    /// Takes in tasks.
+    /// Takes in the tasks of a segment.
     pub(crate) fn add(&mut self, weights: CusumWeights, bad: u64, good: u64) {
         let weigh = |weight: i16, tasks: u64| i64::from(weight) * tasks.min(TASKS_MAX) as i64;
-        let sum = i64::from(self.sum) + weigh(weights.bad, bad) - weigh(weights.good, good);
-        self.sum = sum.clamp(0, CAP.into()) as i16;
-        self.share.add(bad, good);
+        let change = weigh(weights.bad, bad) - weigh(weights.good, good);
+        let sum = i64::from(self.sum) + change.min(SEGMENT_MAX);
+        let top = if self.is_alarmed() { HIGH } else { CERTAIN };
+        self.sum = sum.clamp(0, top.into()) as i16;
+        self.tasks.add(bad, good);
     }
 
     /// Takes in that so many bad tasks came in a row as suffice by themselves.
     pub(crate) fn saturate(&mut self) {
-        self.sum = CAP;
-        self.share.bad_beats = self.share.bad_beats.max(BAD_BEATS_MIN);
+        self.sum = if self.is_alarmed() { HIGH } else { CERTAIN };
+        self.tasks.bad_beats = self.tasks.bad_beats.max(BAD_BEATS_MIN);
+        self.low_at = Some(ObservedTime::NEVER_YET);
     }
 
     /// Draws the conclusion, after a beat that is judged, `span` after the one before.
     pub(crate) fn on_beat(&mut self, now: ObservedTime, span: Duration) {
-        let bad_span = self.share.take(span);
-        if self.sum <= OVER {
+        let before = self.tasks.take(span);
+        if self.sum <= LOW {
             self.phase = CusumPhase::Quiet;
+            self.tasks.bad_beats = 0;
+            self.low_at = Some(now);
             return;
         }
-        let stands_at_cap = self.sum == CAP;
-        self.phase = match self.phase {
-            CusumPhase::Quiet if stands_at_cap => {
-                CusumPhase::Suspected { since: now, at_cap: true, bad_time: Duration::ZERO }
+        let rose_slowly = now.since(*self.low_at.get_or_insert(now)) >= QUIET_MIN;
+        let is_high = self.sum >= HIGH;
+        match &mut self.phase {
+            CusumPhase::Quiet if is_high => {
+                let (bad_time, quiet) = (Duration::ZERO, Duration::ZERO);
+                self.phase = CusumPhase::Suspected { since: now, bad_time, rose_slowly, quiet };
             }
-            CusumPhase::Suspected { since, at_cap, bad_time } => {
-                let bad_time = bad_time.saturating_add(bad_span);
-                let is_confirmed = at_cap
-                    && stands_at_cap
-                    && now.since(since) >= CONFIRM_AFTER
-                    && bad_time >= BAD_TIME_MIN;
-                if is_confirmed {
-                    CusumPhase::Alarmed
-                } else {
-                    CusumPhase::Suspected { since, at_cap: stands_at_cap, bad_time }
+            CusumPhase::Suspected { since, bad_time, rose_slowly, quiet } => {
+                match before {
+                    BeatSpan::Quiet if is_high && *rose_slowly => {
+                        *quiet = quiet.saturating_add(span);
+                    }
+                    BeatSpan::Quiet => *quiet = Duration::ZERO,
+                    BeatSpan::Bad(part) => {
+                        *quiet = Duration::ZERO;
+                        *bad_time = bad_time.saturating_add(part);
+                    }
+                }
+                let is_certain = self.sum == CERTAIN
+                    && now.since(*since) >= CONFIRM_AFTER
+                    && *bad_time >= BAD_TIME_MIN;
+                if is_certain || *quiet >= QUIET_MIN {
+                    self.phase = CusumPhase::Alarmed;
+                    self.sum = self.sum.min(HIGH);
                 }
             }
-            phase @ (CusumPhase::Quiet | CusumPhase::Alarmed) => phase,
-        };
+            CusumPhase::Quiet | CusumPhase::Alarmed => {}
+        }
     }
 }
 
@@ -234,10 +264,12 @@ mod tests {
         let weights = CusumWeights::tolerating(0.25);
         let mut cusum = Cusum::default();
         cusum.add(weights, u64::MAX, 0);
-        assert_eq!(cusum.sum, CAP);
+        assert_eq!(i64::from(cusum.sum), SEGMENT_MAX, "of one segment");
+        cusum.add(weights, u64::MAX, 0);
+        assert_eq!(cusum.sum, CERTAIN);
         cusum.add(weights, 0, u64::MAX);
         assert!(cusum.is_idle());
         cusum.add(weights, u64::MAX, u64::MAX);
-        assert_eq!(cusum.sum, CAP, "half of them");
+        assert_eq!(i64::from(cusum.sum), SEGMENT_MAX, "half of them");
     }
 }

@@ -119,6 +119,9 @@ impl Fleet {
             Input::Rules(rules) => self.on_rules(rules, now),
             Input::Budgets(setup) => self.on_budgets(*setup, now),
             Input::BudgetWindow { budget, window } => self.on_budget_window(budget, window, now),
+            Input::ExpectedHours { expectation, hours } => {
+                self.on_expected_hours(expectation, hours);
+            }
             Input::Restore(agent) => self.on_restore(*agent, now),
             Input::Begin { last_alive, next_id } => self.on_begin(last_alive, next_id, now),
             Input::Alert(input) => self.on_alert_input(input, now),
@@ -301,9 +304,14 @@ impl Fleet {
 
     fn on_rules(&mut self, rules: HealthRules, now: MonoTime) {
         self.sweep(now);
-        self.context.thresholds = ThresholdTable::new(rules);
+        let before = std::mem::replace(&mut self.context.thresholds, ThresholdTable::new(rules));
         self.for_each_agent(|mut it| {
+            let expected_before = before.expected(before.get(it.agent.thresholds));
             it.agent.thresholds = it.context.thresholds.intern(&it.agent.name);
+            let expected = it.context.thresholds.expected(it.thresholds());
+            if expected.map(|(it, _)| it) != expected_before.map(|(it, _)| it) {
+                it.agent.expected = None;
+            }
             it.agent.drop_unruled_tests(it.context.thresholds.get(it.agent.thresholds));
             it.rejudge(now, Some(TransitionCause::Rules));
         });

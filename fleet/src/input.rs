@@ -7,6 +7,7 @@ use crate::command::CommandRecord;
 
 use crate::agent_table::AgentIndex;
 use crate::alert::AlertInput;
+use crate::expectation::ExpectedHours;
 use crate::latency_limit::LatencyLimits;
 use crate::output::WriteTicket;
 use crate::quality_record::QualityRecord;
@@ -59,6 +60,8 @@ pub enum Input<'a> {
     Budgets(Box<BudgetSetup>),
     /// The next window of a budget has begun.
     BudgetWindow { budget: u16, window: BudgetWindow },
+    /// When the hours of an expectation last, or come next; `None`: never. After [`Input::Rules`] anew.
+    ExpectedHours { expectation: u16, hours: Option<ExpectedHours> },
     /// Time has passed, and the socket has been drained.
     Tick,
     /// The collector is about to end: record what its successor needs.

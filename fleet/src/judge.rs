@@ -15,7 +15,8 @@
 //! 10. two processes report as this agent: degraded (conflict);
 //! 11. it sends more than its budget, or did so within the last minute: degraded (flooding);
 //! 12. too many of its tasks fail: degraded (failing);
-//! 13. it has had nothing to do for far longer than it ever paused: degraded (idle);
+//! 13. it has had nothing to do for far longer than it ever paused, or fewer tasks ended than are expected:
+//!     degraded (idle);
 //! 14. too many of its tasks take too long: degraded (slow), or end too soon: degraded (fast);
 //! 15. healthy.
 //!
@@ -121,7 +122,7 @@ pub(crate) fn judge(agent: &Agent, thresholds: &AgentThresholds, at: ObservedTim
 fn work_status(agent: &Agent, thresholds: &AgentThresholds) -> AgentStatus {
     if agent.failing().is_some() {
         AgentStatus::degraded(Reason::Failing)
-    } else if long_pause(agent, thresholds).is_some() {
+    } else if long_pause(agent, thresholds).is_some() || agent.missing_tasks().is_some() {
         AgentStatus::degraded(Reason::Idle)
     } else if agent.slow().is_some() {
         AgentStatus::degraded(Reason::Slow)
@@ -177,7 +178,7 @@ fn stall_after(agent: &Agent, thresholds: &AgentThresholds) -> Duration {
 pub(crate) fn long_pause(agent: &Agent, thresholds: &AgentThresholds) -> Option<LongPause> {
     match thresholds.health.idle {
         IdleRule::ByPauses => agent.long_pause(stall_after(agent, thresholds)),
-        IdleRule::Off => None,
+        IdleRule::Expected(_) | IdleRule::Off => None,
     }
 }
 
@@ -196,6 +197,22 @@ fn bad_tasks(agent: &Agent, kind: BadTasks, tally: Option<TaskTally>) -> Transit
     let (bad, tasks) = tally.map_or((0, 0), |tally| (tally.bad, tally.tasks));
     let within_ms = tally.map_or(0, |tally| agent.last_live.millis_since(tally.since));
     TransitionCause::BadTasks { kind, bad, tasks, within_ms }
+}
+
+/// Returns why an agent is idle.
+fn no_work(agent: &Agent, thresholds: &AgentThresholds) -> TransitionCause {
+    if let Some(LongPause { lasted, longest, .. }) = long_pause(agent, thresholds) {
+        return TransitionCause::Idle {
+            for_ms: lasted.as_millis() as u64,
+            longest_ms: longest.as_millis() as u64,
+        };
+    }
+    agent.missing_tasks().map_or(TransitionCause::Beat, |missing| TransitionCause::TooFewTasks {
+        tasks: missing.ended,
+        within_ms: missing.expected.within.as_millis() as u64,
+        at_least: missing.expected.at_least,
+        during: missing.expected.during.clone(),
+    })
 }
 
 /// Returns why `agent` came into `status`, where no message caused it directly.
@@ -231,13 +248,7 @@ pub(crate) fn cause_of(
         },
         Some(Reason::Flooding) => TransitionCause::OverBudget,
         Some(Reason::Failing) => bad_tasks(agent, BadTasks::Failed, agent.failing()),
-        Some(Reason::Idle) => long_pause(agent, thresholds).map_or(TransitionCause::Beat, |it| {
-            let LongPause { lasted, longest, .. } = it;
-            TransitionCause::Idle {
-                for_ms: lasted.as_millis() as u64,
-                longest_ms: longest.as_millis() as u64,
-            }
-        }),
+        Some(Reason::Idle) => no_work(agent, thresholds),
         Some(Reason::Slow) => {
             let rule = thresholds.health.slow;
             let above_us = rule.limit_us(agent.own_latency_limits.slow_above);

@@ -27,6 +27,7 @@ mod command;
 mod context;
 mod crash_loop;
 mod cusum;
+mod expectation;
 mod flapping;
 mod fleet;
 mod forget;
@@ -72,6 +73,7 @@ pub use budget_rule::{
 pub use budget_view::{AgentBudgetView, BudgetView};
 pub use cause::{BadTasks, TransitionCause};
 pub use command::CommandRecord;
+pub use expectation::{Expectation, ExpectedHours};
 pub use fleet::{Fleet, FleetConfig};
 pub use gap::TICK_INTERVAL_MAX;
 pub use identity::IdentityInterner;

@@ -266,6 +266,7 @@ impl AgentMut<'_> {
                 self.count_pause(beat, before);
                 self.on_beat(beat, now);
                 self.agent.conclude_quality(before, observed);
+                self.check_expected(beat, before, now);
                 (kind == SessionKind::Unknown).then_some(TransitionCause::NewSession)
             }
             Body::Goodbye(_) => Some(self.on_process_end(ProcessEnd::Shutdown, now)),

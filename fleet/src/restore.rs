@@ -7,8 +7,9 @@ use crate::input::RestoredAgent;
 use crate::pauses::Pauses;
 use crate::process::{ProcessEnd, ProcessExit};
 use crate::session::{Session, SupersededSessions};
+use crate::thresholds::IdleRule;
 use crate::time::MonoTime;
-use heartline_vocabulary::{AgentRowId, AgentStatus, GapCause, SessionEnd};
+use heartline_vocabulary::{AgentRowId, AgentStatus, GapCause, Reason, SessionEnd};
 
 impl Fleet {
     pub(crate) fn on_restore(&mut self, restored: RestoredAgent, now: MonoTime) {
@@ -51,6 +52,10 @@ impl Fleet {
         let age = now.since(agent.last_live);
         let observed = self.context.clock.observed(now);
         agent.pauses = Pauses::restored(restored.quality.pauses, age, observed);
+        let rule = self.context.thresholds.get(agent.thresholds).health.idle;
+        if restored.status.reason == Some(Reason::Idle) && matches!(rule, IdleRule::Expected(_)) {
+            agent.restore_idle();
+        }
         agent.is_stored = true;
         self.next_row_id = self.next_row_id.max(AgentRowId(restored.id.0 + 1));
         let index = self.agents.insert(agent);

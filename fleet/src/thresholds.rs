@@ -5,6 +5,7 @@ use std::time::Duration;
 use heartline_vocabulary::text::glob_matches;
 
 use crate::cusum::CusumWeights;
+use crate::expectation::{Expectation, ExpectedHours};
 use crate::latency_limit::LatencyLimit;
 
 /// The thresholds by which an agent is judged.
@@ -38,6 +39,8 @@ pub enum IdleRule {
     /// By the pauses that it made in the last days.
     #[default]
     ByPauses,
+    /// By what is expected of it: the one of that number among [`HealthRules::expectations`].
+    Expected(u16),
     /// Never.
     Off,
 }
@@ -93,6 +96,8 @@ pub struct HealthRules {
     pub fleet: HealthThresholds,
     /// Rules for patterns of agents, in order.
     pub agents: Vec<AgentHealthRule>,
+    /// What rules say is expected of agents.
+    pub expectations: Vec<Expectation>,
 }
 
 impl HealthRules {
@@ -163,12 +168,15 @@ impl AgentThresholds {
 pub(crate) struct ThresholdTable {
     rules: HealthRules,
     distinct: Vec<AgentThresholds>,
+    /// Of each expectation, the hours that last or come next, once they are known.
+    hours: Vec<Option<ExpectedHours>>,
 }
 
 impl ThresholdTable {
     pub(crate) fn new(rules: HealthRules) -> Self {
         let fleet = AgentThresholds::new(rules.fleet, None);
-        Self { distinct: vec![fleet], rules }
+        let hours = vec![None; rules.expectations.len()];
+        Self { distinct: vec![fleet], rules, hours }
     }
 
     pub(crate) fn intern(&mut self, agent: &str) -> u16 {
@@ -183,6 +191,26 @@ impl ThresholdTable {
             self.distinct.len() - 1
         });
         u16::try_from(number).unwrap_or(0)
+    }
+
+    /// Returns what is expected of agents with these thresholds, and the hours in which it is.
+    pub(crate) fn expected(
+        &self,
+        thresholds: &AgentThresholds,
+    ) -> Option<(&Expectation, Option<ExpectedHours>)> {
+        match thresholds.health.idle {
+            IdleRule::Expected(number) => {
+                let number = usize::from(number);
+                Some((self.rules.expectations.get(number)?, *self.hours.get(number)?))
+            }
+            IdleRule::ByPauses | IdleRule::Off => None,
+        }
+    }
+
+    pub(crate) fn set_hours(&mut self, expectation: u16, hours: Option<ExpectedHours>) {
+        if let Some(place) = self.hours.get_mut(usize::from(expectation)) {
+            *place = hours;
+        }
     }
 
     pub(crate) fn get(&self, number: u16) -> &AgentThresholds {

@@ -37,7 +37,8 @@ named! {
         Flooding = "flooding",
         /// Degraded: too many of its tasks fail.
         Failing = "failing",
-        /// Degraded: it beats, has nothing to do, and ends no task for far longer than it ever pauses.
+        /// Degraded: it beats, has nothing to do, and ends no task for far longer than it ever pauses; or it ends fewer
+        /// tasks than are expected of it.
         Idle = "idle",
         /// Degraded: too many of its tasks take longer than they should.
         Slow = "slow",

@@ -11,6 +11,7 @@
 
 mod budgets;
 mod delta;
+mod expected_hours;
 mod health;
 mod losses;
 mod ping_schedule;
@@ -26,7 +27,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use heartline_config::BudgetSetting;
+use heartline_config::{BudgetSetting, ExpectSection};
 use heartline_fleet::{
     Agent, AlertInput, CommandRequest, ControlDbRow, Fleet, ForgetRequest, HistoryDbRow, Input,
     MonoTime, Output,
@@ -49,6 +50,7 @@ use crate::ingest::{BATCH_SIZE, DatagramBatch, Ingest};
 use crate::store::{Store, StoreEvent};
 use budgets::BudgetClock;
 use delta::DeltaTracker;
+use expected_hours::ExpectationClock;
 use self_check::SelfCheck;
 use status::BeatRate;
 
@@ -61,6 +63,13 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// Largest number of consecutive failures to read the sockets before the collector exits.
 const FAILURES_MAX: u32 = 1_000;
 
+/// Settings that go by local times.
+pub struct Calendars {
+    pub budgets: Vec<BudgetSetting>,
+    /// Those of [`heartline_fleet::HealthRules::expectations`], with their hours.
+    pub expectations: Vec<ExpectSection>,
+}
+
 /// The one owner of the fleet.
 pub struct Driver {
     fleet: Fleet,
@@ -72,6 +81,7 @@ pub struct Driver {
     rate: BeatRate,
     deltas: DeltaTracker,
     budgets: BudgetClock,
+    expectations: ExpectationClock,
     history: HistoryHealth,
     self_check: SelfCheck,
     history_rows: Vec<HistoryDbRow>,
@@ -88,7 +98,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Creates the driver. `fleet` must have handled [`Input::Budgets`] with these, and [`Input::Begin`];
+    /// Creates the driver. `fleet` must have handled [`Input::Budgets`] with these budgets, and [`Input::Begin`];
     /// `anchor` is the one by which it was restored.
     pub fn new(
         fleet: Fleet,
@@ -97,7 +107,7 @@ impl Driver {
         inbox: DriverInbox,
         info: CollectorInfo,
         anchor: WallClockAnchor,
-        budgets: Vec<BudgetSetting>,
+        Calendars { budgets, expectations }: Calendars,
     ) -> Self {
         let now = clock::now();
         Self {
@@ -110,6 +120,7 @@ impl Driver {
             rate: BeatRate::new(now),
             deltas: DeltaTracker::default(),
             budgets: BudgetClock::new(budgets),
+            expectations: ExpectationClock::new(expectations, anchor),
             history: HistoryHealth::Kept,
             self_check: SelfCheck::new(now),
             history_rows: Vec::new(),
@@ -163,6 +174,7 @@ impl Driver {
     fn turn(&mut self, batches: &mut [DatagramBatch]) -> io::Result<()> {
         self.turn += 1;
         self.begin_budget_windows(clock::now());
+        self.begin_expected_hours(clock::now());
         self.receive(batches)?;
         let now = clock::now();
         self.check_drops(now);
@@ -331,7 +343,10 @@ impl Driver {
                     self.handle(Input::Baseline { agent, limits: *limits }, now);
                 }
             }
-            DriverRequest::Rules(rules) => self.handle(Input::Rules(rules), now),
+            DriverRequest::Rules { rules, expectations } => {
+                self.handle(Input::Rules(rules), now);
+                self.set_expectations(expectations, now);
+            }
             DriverRequest::Alert(input) => self.handle(Input::Alert(input), now),
             DriverRequest::Incidents(reply_to) => {
                 let facts = self.fleet.incident_facts(now);

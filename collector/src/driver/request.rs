@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
-use heartline_config::BudgetSetting;
+use heartline_config::{BudgetSetting, ExpectSection};
 use heartline_fleet::{AlertInput, BudgetSetup, CommandRequest, HealthRules, LatencyLimits};
 use heartline_operator::message::{
     AgentDetail, AgentEntry, BudgetStatus, CollectorHealth, CollectorStatus, CommandOutcome,
@@ -78,7 +78,11 @@ pub enum DriverRequest {
     /// Who is expected.
     Roster(ReplyTo<RosterReport>),
     /// Judge by other rules from now on.
-    Rules(HealthRules),
+    Rules {
+        rules: HealthRules,
+        /// What they say is expected, with its hours.
+        expectations: Vec<ExpectSection>,
+    },
     /// What alerts go by from now on.
     Alert(AlertInput),
     /// The incidents that go on.

@@ -3,6 +3,7 @@
 mod budget;
 mod commands;
 mod crash_loop;
+mod expectation;
 mod flapping;
 mod forget;
 mod gaps;

@@ -45,14 +45,31 @@ fn an_agent_that_fails_nearly_everything_is_failing_in_the_second_beat() {
     assert_eq!(agent.work(100, 3), "healthy");
     agent.fleet.discard_outputs();
     agent.fleet.reset_origin();
-    assert_eq!(agent.work(1, 9), "healthy");
-    assert_eq!(agent.work(1, 8), "degraded failing");
+    assert_eq!(agent.work(10, 90), "healthy");
+    assert_eq!(agent.work(10, 80), "degraded failing");
     let rows = agent.fleet.transition_rows();
-    assert_eq!(rows[0].cause.to_string(), "17 of 19 tasks failed within 30s");
-    // From the cap of 8 it takes 11 tasks in good order.
+    assert_eq!(rows[0].cause.to_string(), "170 of 190 tasks failed within 30s");
+    // From 8 it takes 11 tasks in good order.
     assert_eq!(agent.work(10, 0), "degraded failing");
     assert_eq!(agent.work(1, 0), "healthy");
     assert_eq!(agent.fleet.transitions(), ["120000 degraded failing → healthy"]);
+}
+
+#[test]
+fn of_few_tasks_a_beat_the_third_beat_is_certain() {
+    let mut agent = WorkingAgent::new();
+    assert_eq!(agent.work(1, 9), "healthy");
+    assert_eq!(agent.work(1, 9), "healthy");
+    assert_eq!(agent.work(1, 9), "degraded failing");
+}
+
+#[test]
+fn one_task_a_beat_must_fail_eight_times_in_a_row() {
+    let mut agent = WorkingAgent::new();
+    for _ in 0..7 {
+        assert_eq!(agent.work(0, 1), "healthy");
+    }
+    assert_eq!(agent.work(0, 1), "degraded failing");
 }
 
 #[test]
@@ -66,13 +83,13 @@ fn five_failures_in_a_row_suffice_however_rare_they_are() {
         assert_eq!(agent.work(0, 1), "healthy");
     }
     // Beats without any task confirm it, slowly.
-    for quiet in 1..=9 {
+    for quiet in 1..=10 {
         assert_eq!(agent.fleet.status("a"), "healthy", "{quiet}");
         agent.fleet.advance_ms(30_000);
         agent.fleet.receive(beat("a"));
     }
     assert_eq!(agent.fleet.status("a"), "degraded failing");
-    assert_eq!(agent.fleet.causes(), ["5 of 5 tasks failed within 4h06m"]);
+    assert_eq!(agent.fleet.causes(), ["5 of 5 tasks failed within 4h07m"]);
 }
 
 #[test]
@@ -87,7 +104,8 @@ fn what_failed_before_work_paused_is_no_alarm() {
         agent.fleet.receive(beat("a"));
         assert_eq!(agent.fleet.status("a"), "healthy");
     }
-    // When it goes on, it is known.
+    // When it goes on, it is known soon.
+    assert_eq!(agent.work(0, 2), "healthy");
     assert_eq!(agent.work(0, 2), "degraded failing");
 }
 
@@ -139,30 +157,33 @@ fn a_segment_counts_once_whatever_carries_it() {
     }
     assert_eq!(fleet.status("a"), "healthy", "4 failures are not enough");
     fleet.receive(goodbye("a").segment(2, 0));
-    fleet.receive(beat("a").session(2).tasks(1, 0, 1));
-    fleet.advance_ms(30_000);
-    fleet.receive(beat("a").session(2).tasks(2, 0, 1));
+    for segment in 1..=2 {
+        fleet.receive(beat("a").session(2).tasks(segment, 0, 4));
+        assert_eq!(fleet.status("a"), "healthy");
+        fleet.advance_ms(30_000);
+    }
+    fleet.receive(beat("a").session(2).tasks(3, 0, 4));
     assert_eq!(fleet.status("a"), "degraded failing", "a new start goes on where it was");
 }
 
 #[test]
 fn a_kill_makes_everything_new() {
     let mut agent = WorkingAgent::new();
-    agent.work(0, 9);
-    assert_eq!(agent.work(0, 9), "degraded failing");
+    agent.work(0, 90);
+    assert_eq!(agent.work(0, 90), "degraded failing");
     agent.fleet.command_durably(Action::Kill, "a");
     assert_eq!(agent.fleet.status("a"), "killed operator");
     agent.fleet.command_durably(Action::Resume, "a");
     assert_eq!(agent.fleet.status("a"), "healthy");
-    agent.work(0, 9);
-    assert_eq!(agent.work(0, 9), "degraded failing");
+    agent.work(0, 90);
+    assert_eq!(agent.work(0, 90), "degraded failing");
 }
 
 #[test]
 fn what_is_worse_shows_and_the_rest_remains() {
     let mut agent = WorkingAgent::new();
-    agent.work(0, 9);
-    agent.work(0, 9);
+    agent.work(0, 90);
+    agent.work(0, 90);
     agent.fleet.receive(beat("a").busy(1, 400_000));
     assert_eq!(agent.fleet.status("a"), "degraded stalled");
     agent.fleet.receive(beat("a"));
@@ -175,9 +196,9 @@ fn what_is_worse_shows_and_the_rest_remains() {
 #[test]
 fn a_failing_agent_is_failing_after_a_restart_of_the_collector() {
     let mut agent = WorkingAgent::new();
-    agent.work(0, 9);
+    agent.work(0, 90);
     let mut row = agent.fleet.work().pop().expect("it worked");
-    assert_eq!(agent.work(0, 9), "degraded failing");
+    assert_eq!(agent.work(0, 90), "degraded failing");
     let status = AgentStatus::degraded(Reason::Failing);
     row.quality = QualityRecord::from_bytes(&row.quality.to_bytes());
     let restored = RestoredAgent { quality: row.quality, status, ..restored_agent("a") };
@@ -191,11 +212,11 @@ fn a_failing_agent_is_failing_after_a_restart_of_the_collector() {
     let late = AgentStatus::degraded(Reason::Late);
     let mut fleet = TestFleet::restored(vec![RestoredAgent { status: late, ..restored }]);
     fleet.receive(beat("a"));
-    for _ in 0..9 {
+    for _ in 0..10 {
         fleet.advance_ms(30_000);
         fleet.receive(beat("a"));
     }
-    assert_eq!(fleet.causes().last().unwrap(), "9 of 9 tasks failed within 5m30s");
+    assert_eq!(fleet.causes().last().unwrap(), "90 of 90 tasks failed within 6m00s");
 }
 
 #[test]
@@ -213,7 +234,7 @@ fn rules_follow_the_pattern_and_a_reload() {
     };
     let mut fleet = TestFleet::with_config(config);
     let names = ["noisy", "never", "rare", "other"];
-    for segment in 1..=4 {
+    for segment in 1..=6 {
         for name in names {
             let (ok, failed) = if name == "rare" { (0, 1) } else { (5, 5) };
             fleet.receive(beat(name).tasks(segment, ok, failed));
@@ -253,17 +274,17 @@ fn an_agent_that_is_slower_than_it_ever_was_is_slow() {
         let limits = LatencyLimits { slow_above, fast_below: None };
         agent.fleet.handle(Input::Baseline { agent: "a", limits });
     };
-    let slow = [9_000; 10];
+    let slow = [9_000; 100];
     agent.take_ms(&slow);
     assert_eq!(agent.take_ms(&slow), "healthy", "its past is not known yet");
     own(&mut agent, std::num::NonZero::new(heartline_protocol::bucket::index(2_000_000)));
     assert_eq!(agent.take_ms(&[1_500, 2_500]), "healthy");
     assert_eq!(agent.take_ms(&slow), "healthy");
     assert_eq!(agent.take_ms(&slow), "degraded slow");
-    assert_eq!(agent.fleet.causes(), ["21 of 22 tasks took more than 2s within 1m00s"]);
+    assert_eq!(agent.fleet.causes(), ["201 of 202 tasks took more than 2s within 1m00s"]);
     // What is failing as well is called so.
-    agent.work(0, 9);
-    assert_eq!(agent.work(0, 9), "degraded failing");
+    agent.work(0, 90);
+    assert_eq!(agent.work(0, 90), "degraded failing");
     assert_eq!(agent.work(99, 0), "degraded slow");
     assert_eq!(agent.take_ms(&[10; 20]), "healthy");
 }
@@ -275,17 +296,17 @@ fn a_fixed_limit_needs_no_past() {
         rules.fleet.slow = LatencyLimit::Fixed(Duration::from_secs(20));
         rules.fleet.fast = LatencyLimit::Fixed(Duration::from_millis(500));
     })));
-    agent.take_ms(&[21_000; 9]);
-    assert_eq!(agent.take_ms(&[21_000; 9]), "degraded slow");
+    agent.take_ms(&[21_000; 90]);
+    assert_eq!(agent.take_ms(&[21_000; 90]), "degraded slow");
     agent.take_ms(&[100; 90]);
-    assert_eq!(agent.take_ms(&[100; 9]), "degraded fast");
+    assert_eq!(agent.take_ms(&[100; 90]), "degraded fast");
     assert_eq!(
         agent.fleet.causes().last().unwrap(),
-        "99 of 99 tasks took less than 500ms within 30s"
+        "180 of 180 tasks took less than 500ms within 30s"
     );
     assert_eq!(agent.take_ms(&[600; 90]), "healthy");
-    agent.take_ms(&[21_000; 9]);
-    agent.take_ms(&[21_000; 9]);
+    agent.take_ms(&[21_000; 90]);
+    agent.take_ms(&[21_000; 90]);
     agent.fleet.handle(Input::Rules(rules(|rules| rules.fleet.slow = LatencyLimit::Off)));
     assert_eq!(agent.fleet.status("a"), "healthy");
 }

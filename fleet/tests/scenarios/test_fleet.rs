@@ -48,7 +48,8 @@ impl TestFleet {
         Self::begun_with(FleetConfig::default(), Some(setup), agents)
     }
 
-    fn begun(config: FleetConfig, agents: Vec<RestoredAgent>) -> Self {
+    /// Returns a fleet with a configuration and restored agents that has just begun.
+    pub(crate) fn begun(config: FleetConfig, agents: Vec<RestoredAgent>) -> Self {
         Self::begun_with(config, None, agents)
     }
 

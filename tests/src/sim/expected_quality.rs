@@ -29,75 +29,98 @@ struct PendingBeat {
 struct ExpectedTest {
     /// In thousandths.
     sum: i64,
-    /// When the sum first was at its largest, since it was low.
+    /// When the sum first was high, since it was low.
     high_since: Option<MonoTime>,
-    was_at_cap: bool,
-    /// Bad tasks and all of them, since the last beat and in the last one that had any.
+    /// Bad tasks and all of them since the last beat.
     new: (u64, u64),
-    last: Option<(u64, u64)>,
-    /// Beats with bad tasks.
+    /// Beats with bad tasks since the sum was low.
     bad_beats: u8,
     /// Part of the time since `high_since` that bad tasks had.
     bad_time: Duration,
+    /// The last beat in which the sum was low, or else the first one.
+    low_at: Option<LowAt>,
+    rose_slowly: bool,
+    /// Time without tasks up to now, with a high sum that rose slowly.
+    quiet: Duration,
     is_alarmed: bool,
 }
 
-const CAP: i64 = 8_000;
+/// When a sum was low.
+#[derive(Clone, Copy, Debug)]
+enum LowAt {
+    LongAgo,
+    At(MonoTime),
+}
+
+const CERTAIN: i64 = 12_800;
+const HIGH: i64 = 8_000;
 const LOW: i64 = 2_000;
 const CONFIRM_AFTER: Duration = Duration::from_millis(29_500);
-/// From so many beats with bad tasks on, a tenth of the time without tasks counts.
+/// From so many beats with bad tasks on, shares are what they seem and time without tasks counts.
 const BAD_BEATS: u8 = 4;
 
 impl ExpectedTest {
     fn restored(record: &TestRecord, was_shown: bool) -> Self {
         let is_alarmed = (record.is_alarmed || was_shown) && i64::from(record.sum) > LOW;
         let bad_beats = if record.sum > 0 { BAD_BEATS } else { 0 };
-        Self { sum: record.sum.into(), is_alarmed, bad_beats, ..Self::default() }
+        let top = if is_alarmed { HIGH } else { CERTAIN };
+        let sum = i64::from(record.sum).min(top);
+        let low_at = (record.sum > 0).then_some(LowAt::LongAgo);
+        Self { sum, is_alarmed, bad_beats, low_at, ..Self::default() }
+    }
+
+    fn top(&self) -> i64 {
+        if self.is_alarmed { HIGH } else { CERTAIN }
     }
 
     fn add(&mut self, (usual, wrong): (f64, f64), bad: u64, good: u64) {
         let weight = |ratio: f64| (ratio.ln() * 1e3).round() as i64;
         let (up, down) = (weight(wrong / usual), weight((1.0 - wrong) / (1.0 - usual)));
-        self.sum = (self.sum + up * bad as i64 + down * good as i64).clamp(0, CAP);
+        let change = up * bad as i64 + down * good as i64;
+        self.sum = (self.sum + change.min(HIGH)).clamp(0, self.top());
         self.new = (self.new.0 + bad, self.new.1 + bad + good);
         if self.sum == 0 && !self.is_alarmed && self.high_since.is_none() {
             *self = Self::default();
         }
     }
 
+    fn saturate(&mut self) {
+        self.sum = self.top();
+        self.bad_beats = self.bad_beats.max(BAD_BEATS);
+        self.low_at = Some(LowAt::LongAgo);
+    }
+
     fn on_beat(&mut self, PendingBeat { at: now, silence }: PendingBeat) {
-        let new = std::mem::take(&mut self.new);
-        let has_tasks = new.1 > 0;
-        self.last = Some(new).filter(|_| has_tasks).or(self.last);
-        self.bad_beats = self.bad_beats.saturating_add(u8::from(new.0 > 0));
+        let (bad, tasks) = std::mem::take(&mut self.new);
+        self.bad_beats = self.bad_beats.saturating_add(u8::from(bad > 0));
         if self.sum <= LOW {
-            let is_new = self.sum == 0;
-            let last = self.last.filter(|_| !is_new);
-            let bad_beats = if is_new { 0 } else { self.bad_beats };
-            *self = Self { sum: self.sum, last, bad_beats, ..Self::default() };
+            let low_at = (self.sum > 0).then_some(LowAt::At(now));
+            *self = Self { sum: self.sum, low_at, ..Self::default() };
             return;
         }
+        let has_many = self.bad_beats >= BAD_BEATS;
         if self.high_since.is_some() {
-            let (bad, tasks) = self.last.unwrap_or((1, 1));
-            let permille = bad * 1_000 / tasks;
-            let bad_time = silence * permille as u32 / 1_000;
-            self.bad_time += match has_tasks {
-                true => bad_time,
-                false if self.bad_beats < BAD_BEATS => Duration::ZERO,
-                false => bad_time / 10,
+            let out_of = if has_many { tasks.max(1) } else { tasks + 4 };
+            self.bad_time += silence * (bad * 1_000 / out_of) as u32 / 1_000;
+            let is_quiet = tasks == 0 && self.rose_slowly && self.sum >= HIGH;
+            self.quiet = if is_quiet { self.quiet + silence } else { Duration::ZERO };
+        }
+        let high_for = self.high_since.map(|since| now.since(since));
+        let is_certain = self.sum == CERTAIN
+            && high_for >= Some(CONFIRM_AFTER)
+            && self.bad_time >= Duration::from_secs(25);
+        if is_certain || self.quiet >= Duration::from_secs(285) {
+            self.is_alarmed = true;
+            self.sum = self.sum.min(HIGH);
+        }
+        let low_at = *self.low_at.get_or_insert(LowAt::At(now));
+        if self.sum >= HIGH && self.high_since.is_none() {
+            self.high_since = Some(now);
+            self.rose_slowly = match low_at {
+                LowAt::LongAgo => true,
+                LowAt::At(at) => now.since(at) >= Duration::from_secs(285),
             };
         }
-        let is_at_cap = self.sum == CAP;
-        let was_high_for = self.high_since.map(|since| now.since(since));
-        let is_confirmed =
-            was_high_for >= Some(CONFIRM_AFTER) && self.bad_time >= Duration::from_secs(25);
-        if is_at_cap && self.was_at_cap && is_confirmed {
-            self.is_alarmed = true;
-        }
-        if is_at_cap {
-            self.high_since.get_or_insert(now);
-        }
-        self.was_at_cap = is_at_cap;
     }
 }
 
@@ -136,8 +159,7 @@ impl ExpectedQuality {
             self.failed_in_a_row = if is_broken { 0 } else { self.failed_in_a_row + failed };
             let enough = u64::from(rules.failing_in_a_row);
             if enough > 0 && self.failed_in_a_row >= enough {
-                self.failing.sum = CAP;
-                self.failing.bad_beats = self.failing.bad_beats.max(BAD_BEATS);
+                self.failing.saturate();
             }
         }
         if let LatencyLimit::Fixed(limit) = rules.slow {
@@ -163,6 +185,9 @@ impl ExpectedQuality {
     pub(super) fn postpone(&mut self, lost: Duration) {
         for test in [&mut self.failing, &mut self.slow] {
             test.high_since = test.high_since.map(|since| since + lost);
+            if let Some(LowAt::At(at)) = &mut test.low_at {
+                *at = *at + lost;
+            }
         }
     }
 }

@@ -97,7 +97,11 @@ impl RunPlan {
             stall_after: Some(stall_after),
             ..AgentHealthRule::default()
         };
-        HealthRules { fleet: self.rules, agents: self.stall_rule.map(rule).into_iter().collect() }
+        HealthRules {
+            fleet: self.rules,
+            agents: self.stall_rule.map(rule).into_iter().collect(),
+            ..HealthRules::default()
+        }
     }
 
     /// Draws the supervisor of a process, if it is to have one.

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod emitter_log;
 mod exactly_once;
+mod expectation;
 mod export;
 mod files;
 mod forgery;

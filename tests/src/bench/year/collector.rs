@@ -6,14 +6,15 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use heartline_fleet::{
     AgentFilter, AgentMessage, AlertInput, AlertRoute, AlertRules, CommandRequest, ControlDbRow,
-    Fleet, FleetConfig, HealthRules, HealthThresholds, HistoryDbRow, Input, LatencyLimit,
-    LatencyLimits, MonoTime, Output, ReturnAddress, SinkTraits, StateSet,
+    Fleet, FleetConfig, HistoryDbRow, Input, LatencyLimits, MonoTime, Output, ReturnAddress,
+    SinkTraits, StateSet,
 };
 use heartline_protocol::{ControlId, DesiredState};
 use heartline_vocabulary::{Action, AgentStatus, Identity, Reason, State};
 
 use super::agent::{Sent, YearAgent};
 use super::past::LatencyPast;
+use super::rules::YearRules;
 use super::site::{AGENTS, DAY_MS, agent_name, agent_number};
 use super::store::YearStore;
 use super::watch::{CHAT, PAGER, Watch, needs_page};
@@ -30,6 +31,7 @@ pub(super) struct YearCollector {
     past: Vec<LatencyPast>,
     names: Vec<Arc<str>>,
     requests: u64,
+    rules: YearRules,
     pub(super) watch: Watch,
 }
 
@@ -69,12 +71,6 @@ fn alert_rules() -> AlertRules {
     }
 }
 
-/// Returns the default rules of judgement, with the test of tasks that end too soon, which is off by default.
-fn health_rules() -> HealthRules {
-    let fleet = HealthThresholds { fast: LatencyLimit::OwnPast, ..HealthThresholds::default() };
-    HealthRules { fleet, ..HealthRules::default() }
-}
-
 pub(super) fn at(ms: u64) -> MonoTime {
     MonoTime::from_millis((START_MS + ms) as i64)
 }
@@ -85,7 +81,7 @@ pub(super) fn ms_of(at_time: MonoTime) -> u64 {
 }
 
 impl YearCollector {
-    pub(super) fn new(watch: Watch) -> Self {
+    pub(super) fn new(rules: YearRules, watch: Watch) -> Self {
         Self {
             fleet: None,
             store: YearStore::default(),
@@ -93,6 +89,7 @@ impl YearCollector {
             past: (0..AGENTS).map(|_| LatencyPast::new()).collect(),
             names: (0..AGENTS).map(|agent| agent_name(agent).into()).collect(),
             requests: 0,
+            rules,
             watch,
         }
     }
@@ -101,7 +98,7 @@ impl YearCollector {
     pub(super) fn start(&mut self, now_ms: u64) {
         let now = at(now_ms);
         let config = FleetConfig {
-            rules: health_rules(),
+            rules: self.rules.health(),
             alerts: alert_rules(),
             next_incident: self.store.next_incident(),
             ..FleetConfig::default()
@@ -116,6 +113,7 @@ impl YearCollector {
         let (last_alive, next_id) = (self.store.last_alive, self.store.next_id());
         self.fleet = Some(fleet);
         self.handle(Input::Begin { last_alive, next_id }, now_ms);
+        self.publish_hours(now_ms);
         for agent in 0..AGENTS {
             self.publish_limits(agent, now_ms);
         }
@@ -179,12 +177,19 @@ impl YearCollector {
 
     /// Ends an hour: each agent gets the limits of latencies that its past sets for the next.
     pub(super) fn end_hour(&mut self, is_midnight: bool, now_ms: u64) {
+        self.publish_hours(now_ms);
         for agent in 0..AGENTS {
             // What is not known any more stays as it was.
             if let Some(limits) = self.past[agent].end_hour(is_midnight) {
                 self.limits[agent] = Some(limits);
                 self.publish_limits(agent, now_ms);
             }
+        }
+    }
+
+    fn publish_hours(&mut self, now_ms: u64) {
+        for (expectation, hours) in self.rules.hours(now_ms) {
+            self.handle(Input::ExpectedHours { expectation, hours: Some(hours) }, now_ms);
         }
     }
 

@@ -11,6 +11,7 @@ mod collector;
 mod past;
 mod plan;
 mod report;
+mod rules;
 mod site;
 mod store;
 mod truth;
@@ -20,6 +21,7 @@ mod world;
 
 use anyhow::{Result, ensure};
 
+use self::rules::YearRules;
 use self::watch::Watch;
 use self::world::World;
 use crate::clock;
@@ -34,14 +36,18 @@ pub struct YearBenchArgs {
     days: u64,
     #[arg(long, default_value_t = 20_261_127)]
     seed: u64,
-    /// Prints each notice, and each judgement, other than late, that no fault explains.
+    /// Says in rules what is expected of agents that work rarely, or in office hours.
+    #[arg(long)]
+    expect: bool,
+    /// Prints each notice, each judgement, other than late, that no fault explains, and each missed fault.
     #[arg(long)]
     trace: bool,
 }
 
 pub(super) fn run(arguments: &YearBenchArgs) -> Result<()> {
     let days = if arguments.smoke { 2 } else { arguments.days };
-    let mut world = World::new(days, arguments.seed, Watch::new(arguments.trace));
+    let rules = if arguments.expect { YearRules::Expecting } else { YearRules::Default };
+    let mut world = World::new(days, arguments.seed, rules, Watch::new(arguments.trace));
     let cpu = clock::thread_cpu();
     world.run(days)?;
     let took = clock::thread_cpu().saturating_sub(cpu);
@@ -53,6 +59,9 @@ pub(super) fn run(arguments: &YearBenchArgs) -> Result<()> {
         watch.transitions,
         took.as_secs_f64()
     );
+    if arguments.trace {
+        report::print_missed(watch);
+    }
     report::print(watch, days);
     ensure!(watch.transitions > 0, "nothing happened");
     Ok(())

@@ -2,7 +2,7 @@
 
 use heartline_vocabulary::Reason;
 
-use super::site::{DAY_MS, SECOND_MS};
+use super::site::{DAY_MS, HOUR_MS, SECOND_MS, agent_name};
 use super::truth::{Attention, Fault, FaultId, FaultKind, Truth};
 use super::watch::{Message, TELLERS, Teller, Told, Watch};
 use crate::result_table::ResultTable;
@@ -27,6 +27,19 @@ pub(super) fn print(watch: &Watch, days: u64) {
     faults(watch).print();
     println!();
     alarms(watch).print();
+}
+
+/// Prints the faults of which the chat heard nothing.
+pub(super) fn print_missed(watch: &Watch) {
+    let told = &watch.told[Teller::Heartline as usize];
+    for id in needed(&watch.truth, |_| true) {
+        if !told.first_word_ms.contains_key(&id) {
+            let Fault { kind, members, begin_ms, end_ms, .. } = &watch.truth.faults[id];
+            let names: Vec<String> = members.iter().map(|&agent| agent_name(agent)).collect();
+            let (begin, end) = (begin_ms / HOUR_MS, end_ms / HOUR_MS);
+            println!("missed: {kind:?} of {}, from hour {begin} to {end}", names.join(", "));
+        }
+    }
 }
 
 fn messages(watch: &Watch, days: u64) -> ResultTable {

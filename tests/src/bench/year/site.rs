@@ -91,8 +91,16 @@ pub(super) fn agent_number(name: &str) -> usize {
     number.expect("all names end with a number")
 }
 
-/// Returns whether people of an office are at work; the year begins on a Monday.
+/// Hours of the day at which people of an office begin and end.
+pub(super) const OFFICE_HOURS: [u64; 2] = [9, 17];
+
+/// Returns whether people of an office are at work.
 pub(super) const fn is_office_hour(at_ms: u64) -> bool {
-    let (day, hour) = (at_ms / DAY_MS % 7, at_ms / HOUR_MS % 24);
-    day < 5 && hour >= 9 && hour < 17
+    let (hour, [from, until]) = (at_ms / HOUR_MS % 24, OFFICE_HOURS);
+    is_working_day(at_ms / DAY_MS) && hour >= from && hour < until
+}
+
+/// Returns whether a day of the year is none of a week-end; the year begins on a Monday.
+pub(super) const fn is_working_day(day: u64) -> bool {
+    day % 7 < 5
 }

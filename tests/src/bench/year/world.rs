@@ -7,6 +7,7 @@ use heartline_vocabulary::Action;
 use super::agent::{Sent, YearAgent};
 use super::collector::YearCollector;
 use super::plan::{self, EventQueue, PlannedFault, SiteEvent, StopKind};
+use super::rules::YearRules;
 use super::site::{
     AGENTS, DAY_MS, GROUPS, HOUR_MS, INTERVAL_MS, MINUTE_MS, SECOND_MS, agents_of_group, group_of,
 };
@@ -45,11 +46,11 @@ struct UpstreamOutage {
 }
 
 impl World {
-    pub(super) fn new(days: u64, seed: u64, watch: Watch) -> Self {
+    pub(super) fn new(days: u64, seed: u64, rules: YearRules, watch: Watch) -> Self {
         let mut rng = Rng::with_seed(seed);
         let mut events = plan::draw(days, &mut rng);
         (0..AGENTS).for_each(|agent| events.add(0, SiteEvent::Start { agent }));
-        let mut collector = YearCollector::new(watch);
+        let mut collector = YearCollector::new(rules, watch);
         collector.start(0);
         Self {
             now_ms: 0,
