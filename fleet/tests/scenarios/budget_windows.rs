@@ -1,7 +1,7 @@
 //! Budgets where something comes between: a disk that refuses, a window that begins, a start of the collector.
 
 use heartline_fleet::{
-    BudgetEffect, BudgetRule, BudgetScope, BudgetSetup, CommandRecord, Input, Output,
+    BudgetEffect, BudgetRule, BudgetScope, BudgetSetup, CommandRecord, ControlDbRow, Input, Output,
     RestoredAgent, WriteTicket,
 };
 use heartline_vocabulary::{Action, BudgetResume, Reason, SharedIdentity};
