@@ -34,6 +34,9 @@ use crate::time::MonoTime;
 /// Inverse of the largest share of a shared budget's members that is killed in a window.
 const KILLED_SHARE: u32 = 5;
 
+/// The level of a budget whose end was told perhaps, by a collector that may have ended before it could kill.
+const TOLD_UNKILLED: u8 = FULL - 1;
+
 /// Every agent is looked at for somebody to kill: where there was nobody, not for each message again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -116,10 +119,14 @@ impl Fleet {
             if account.budget == budget {
                 spent = account.spent(state, &agent.totals);
                 level = state.level_of(spent);
-                has_risen = level > account.level;
-                account.level = account.level.max(level);
                 let may_kill = is_killable && !account.is_lifted(is_killed);
                 kills = state.kills() && level == FULL && may_kill;
+                // What the collector before may have told is told again only with the kill that it could not give.
+                let is_told = account.level == TOLD_UNKILLED && !kills;
+                has_risen = level > account.level && !is_told;
+                if has_risen {
+                    account.level = level;
+                }
             }
         });
         if !has_risen && !kills {
@@ -420,7 +427,7 @@ fn is_resumed_since(desired: Option<&CommandRecord>, begins: MonoTime) -> bool {
 /// Returns the level that the collector before has told. It may have ended before it could kill.
 fn told_level(state: &BudgetState, spent: u64) -> u8 {
     let level = state.level_of(spent);
-    if state.kills() { level.min(FULL - 1) } else { level }
+    if state.kills() { level.min(TOLD_UNKILLED) } else { level }
 }
 
 fn event_of(

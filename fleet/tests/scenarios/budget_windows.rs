@@ -2,7 +2,7 @@
 
 use heartline_fleet::{
     BudgetEffect, BudgetRule, BudgetScope, BudgetSetup, CommandRecord, ControlDbRow, Input, Output,
-    RestoredAgent, WriteTicket,
+    RestoredAgent, SpendingBase, WriteTicket,
 };
 use heartline_vocabulary::{Action, BudgetResume, Reason, SharedIdentity};
 
@@ -78,6 +78,21 @@ fn a_start_does_not_tell_again_that_a_shared_budget_is_used_up() {
     let setup = BudgetSetup { bases: vec![base(7), base(8)], ..setup([fleet_rule()]) };
     let mut fleet = TestFleet::with_budgets(setup, agents);
     assert_eq!(fleet.budget_events(), []);
+}
+
+#[test]
+fn a_start_tells_the_end_of_a_budget_again_only_with_the_kill_that_it_gives() {
+    let hour = BudgetRule { name: "hourly".into(), ..rule() };
+    let bases = vec![base(7), SpendingBase { budget: 1, ..base(7) }];
+    let setup = BudgetSetup { bases, ..setup([rule(), hour]) };
+    let mut fleet = TestFleet::with_budgets(setup, vec![spent_before("a", 7, 100)]);
+    let told = |output: &Output| match output {
+        Output::Budget(event) => Some(event.budget.to_string()),
+        _ => None,
+    };
+    let told: Vec<_> = fleet.outputs_so_far().iter().filter_map(told).collect();
+    assert_eq!(told, ["hourly"]);
+    assert_eq!(fleet.commands(), ["kill a by policy: hourly"]);
 }
 
 #[test]

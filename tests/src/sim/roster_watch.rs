@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use heartline_fleet::{Fleet, Incident, MonoTime, RestoredAgent, Shortage};
+use heartline_vocabulary::State;
 
 use super::violation::{CheckResult, ensure};
 
@@ -72,11 +73,14 @@ impl RosterWatch {
         }
         for name in self.expected.keys().cloned().collect::<Vec<_>>() {
             let agent = fleet.find(&name).and_then(|index| fleet.agent(index));
-            let is_there = agent.is_some_and(heartline_fleet::Agent::is_stored);
-            if is_there {
-                self.waiting.remove(&name);
-            } else if !self.waiting.contains_key(&name) {
-                self.wait_for(&name, now);
+            match agent.filter(|it| it.is_stored()) {
+                Some(agent) if agent.status().state != State::Unknown => {
+                    self.waiting.remove(&name);
+                }
+                // Restored, or commanded before it has come; then it is waited for as before.
+                Some(_) => {}
+                None if self.waiting.contains_key(&name) => {}
+                None => self.wait_for(&name, now),
             }
         }
         let mut told = BTreeSet::new();
