@@ -33,6 +33,9 @@ impl SimWorld {
         let Some(instance) = &self.collector.instance else { return Ok(()) };
         let ahead_ms = self.disk.wall_ahead_ms;
         let wall_ms = wall_ms(self.now, ahead_ms);
+        if self.budgets.spending.budgets.iter().all(|it| it.window.to_ms > wall_ms) {
+            return Ok(());
+        }
         let windows = (0..).zip(instance.fleet.budget_windows());
         let ended: Vec<u16> =
             windows.filter(|(_, it)| it.1.to_ms <= wall_ms).map(|(budget, _)| budget).collect();

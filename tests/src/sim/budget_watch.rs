@@ -33,7 +33,7 @@ pub(super) struct BudgetWatch {
     /// What each member was told that it may spend of a shared budget, and has not spent.
     leases: BTreeMap<(usize, i64), u64>,
     /// Sums may have changed since they were checked.
-    has_changed: bool,
+    pub(super) has_changed: bool,
 }
 
 impl BudgetWatch {
@@ -104,6 +104,9 @@ impl BudgetWatch {
         fleet: &Fleet,
         now: MonoTime,
     ) -> CheckResult {
+        if self.spending.budgets.is_empty() {
+            return Ok(());
+        }
         self.spending.take_members(fleet, false);
         let mut workers = Vec::new();
         for output in outputs {

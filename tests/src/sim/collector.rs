@@ -125,7 +125,11 @@ impl SimWorld {
         for output in &outputs {
             self.trace(|| format!("  {output:?}"));
         }
-        if let Some(instance) = &self.collector.instance {
+        let Some(instance) = &mut self.collector.instance else { return Ok(()) };
+        self.collector.changed.clear();
+        instance.fleet.drain_changed(&mut self.collector.changed);
+        let is_idle = outputs.is_empty() && self.collector.changed.is_empty();
+        if !is_idle || self.budgets.has_changed {
             self.budgets.check_outputs(&outputs, &instance.fleet, self.now)?;
         }
         for output in outputs {
@@ -133,12 +137,12 @@ impl SimWorld {
             self.alert_watch.check_output(&output)?;
             self.perform_output(output)?;
         }
-        let Some(instance) = &mut self.collector.instance else { return Ok(()) };
-        self.collector.changed.clear();
-        instance.fleet.drain_changed(&mut self.collector.changed);
+        let Some(instance) = &self.collector.instance else { return Ok(()) };
         self.oracle.check(&instance.fleet, &self.collector.changed, self.now)?;
-        self.roster.check(&instance.fleet, self.now)?;
-        self.replicas.check(&instance.fleet, false, self.now)?;
+        if !is_idle {
+            self.roster.check(&instance.fleet, self.now)?;
+            self.replicas.check(&instance.fleet, false, self.now)?;
+        }
         self.alert_watch.check(&instance.fleet, &self.replicas, self.now)?;
         for (_, agent) in instance.fleet.agents() {
             self.ledger.check(agent)?;

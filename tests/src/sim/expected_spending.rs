@@ -86,17 +86,24 @@ impl ExpectedSpending {
         self.budgets[budget].members.insert(id, spent);
     }
 
-    /// Takes in who is a member; `groups`: of budgets of groups, too.
+    /// Takes in who is a member, of budgets of groups or of the others.
     pub(super) fn take_members(&mut self, fleet: &Fleet, groups: bool) {
         for budget in 0..self.budgets.len() {
             let is_group = matches!(self.budgets[budget].rule.scope, BudgetScope::Group { .. });
-            if is_group && !groups {
+            if is_group != groups {
                 continue;
             }
-            let stored = || fleet.agents().map(|(_, agent)| agent).filter(|it| it.is_stored());
             let it = &self.budgets[budget];
-            let members = stored().filter(|agent| it.has(agent.name(), agent.identity()));
-            let ids: Vec<i64> = members.map(|agent| agent.id().0).collect();
+            let stored = || fleet.agents().map(|(_, agent)| agent).filter(|it| it.is_stored());
+            let members = || stored().filter(|agent| it.has(agent.name(), agent.identity()));
+            let mut count = 0;
+            let are_known = members()
+                .inspect(|_| count += 1)
+                .all(|agent| it.members.contains_key(&agent.id().0));
+            if are_known && count == it.members.len() {
+                continue;
+            }
+            let ids: Vec<i64> = members().map(|agent| agent.id().0).collect();
             self.budgets[budget].members.retain(|id, _| ids.contains(id));
             for id in ids {
                 if !self.budgets[budget].members.contains_key(&id) {

@@ -30,6 +30,12 @@ struct Waiting {
 /// How soon after its time an agent is told of.
 const TOLD_WITHIN: (Duration, u32) = (Duration::from_millis(500), 3);
 
+impl Waiting {
+    fn new(due: MonoTime) -> Self {
+        Self { earliest: due, due, ticks: 0, is_told: false }
+    }
+}
+
 impl RosterWatch {
     /// Returns the watch of a start that goes on with incidents of before.
     pub(super) fn new(
@@ -40,20 +46,14 @@ impl RosterWatch {
     ) -> Self {
         let mut watch = Self { expected: expected.clone(), waiting: BTreeMap::new() };
         let names = expected.keys().filter(|name| restored.iter().all(|it| it.agent != **name));
-        names.for_each(|name| watch.wait_for(name, now));
+        watch.waiting =
+            names.map(|name| (name.clone(), Waiting::new(now + expected[name]))).collect();
         for name in incidents.iter().flat_map(missing_of) {
             if let Some(waiting) = watch.waiting.get_mut(name) {
                 waiting.is_told = true;
             }
         }
         watch
-    }
-
-    fn wait_for(&mut self, name: &str, now: MonoTime) {
-        let Some(within) = self.expected.get(name) else { return };
-        let due = now + *within;
-        let waiting = Waiting { earliest: due, due, ticks: 0, is_told: false };
-        self.waiting.insert(name.into(), waiting);
     }
 
     /// Takes in time that was not observed; `is_known`: at once, and not only later.
@@ -71,16 +71,18 @@ impl RosterWatch {
         if self.expected.is_empty() {
             return Ok(());
         }
-        for name in self.expected.keys().cloned().collect::<Vec<_>>() {
-            let agent = fleet.find(&name).and_then(|index| fleet.agent(index));
+        for (name, within) in &self.expected {
+            let agent = fleet.find(name).and_then(|index| fleet.agent(index));
             match agent.filter(|it| it.is_stored()) {
                 Some(agent) if agent.status().state != State::Unknown => {
-                    self.waiting.remove(&name);
+                    self.waiting.remove(name);
                 }
                 // Restored, or commanded before it has come; then it is waited for as before.
                 Some(_) => {}
-                None if self.waiting.contains_key(&name) => {}
-                None => self.wait_for(&name, now),
+                None if self.waiting.contains_key(name) => {}
+                None => {
+                    self.waiting.insert(name.clone(), Waiting::new(now + *within));
+                }
             }
         }
         let mut told = BTreeSet::new();
