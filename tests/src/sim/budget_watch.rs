@@ -130,7 +130,7 @@ impl BudgetWatch {
                     self.end_leases(id.0);
                 }
                 Output::WriteControl(ControlDbRow::Command(row)) => {
-                    self.on_command(row, outputs)?
+                    self.on_command(row, outputs)?;
                 }
                 Output::Budget(event) => self.on_event(event)?,
                 Output::Ack(ack) if !self.has_changed || !workers.is_empty() => {

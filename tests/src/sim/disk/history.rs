@@ -10,6 +10,9 @@ use heartline_vocabulary::{AgentRowId, AgentStatus, IncidentId, WorkTotals};
 
 use crate::sim::budget_clock::wall_ms;
 
+/// A budget, one agent or all, and the end of a window.
+type ToldOf = (Box<str>, Option<i64>, Box<str>);
+
 /// All that is stored of one agent.
 #[derive(Clone, Debug)]
 pub(in crate::sim) struct AgentHistory {
@@ -46,7 +49,7 @@ pub(in crate::sim) struct HistoryTables {
     by_session: BTreeMap<u64, (WorkTotals, WorkTotals)>,
     last_id: i64,
     /// The highest level of each budget that was told, of one agent or of all, in the window with this end.
-    told: BTreeMap<(Box<str>, Option<i64>, Box<str>), u8>,
+    told: BTreeMap<ToldOf, u8>,
     /// As they were recorded last.
     incidents: BTreeMap<IncidentId, Incident>,
 }
