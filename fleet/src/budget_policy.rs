@@ -9,7 +9,8 @@
 //! 4. a shared budget kills those that have spent most, until what they have spent, and those whose kill is on
 //!    its way, explains by how much the limit is exceeded; and at most a fifth of its members in a window, one
 //!    at least: numbers come from agents, and one of them must not bring its neighbours down;
-//! 5. when a window begins, those whose kill is still the budget's own are resumed, if it says so.
+//! 5. when a window begins, those whose kill is still the budget's own are resumed, if it says so; again where the disk
+//!    has refused that, and as soon as it is stored where a kill was given before and stored after.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,13 +26,16 @@ use crate::command::CommandRecord;
 use crate::context::AgentMut;
 use crate::fleet::Fleet;
 use crate::input::CommandRequest;
-use crate::output::{CommandRow, Output};
-use crate::reported_state::request_id;
+use crate::output::{CommandRow, Output, WriteTicket};
+use crate::reported_state::policy_request_id;
 use crate::spending::{BudgetState, FULL, SpendingAccount, SpendingTable};
 use crate::time::MonoTime;
 
 /// Inverse of the largest share of a shared budget's members that is killed in a window.
 const KILLED_SHARE: u32 = 5;
+
+/// The level of a budget whose end was told perhaps, by a collector that may have ended before it could kill.
+const TOLD_UNKILLED: u8 = FULL - 1;
 
 /// Every agent is looked at for somebody to kill: where there was nobody, not for each message again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -63,12 +67,16 @@ impl Fleet {
         self.for_each_agent(|mut agent| {
             agent.set_accounts(before.accounts(agent.index), &kept, &bases, reached);
         });
+        self.for_each_agent(|mut agent| agent.lift_shared(&kept));
         for (budget, state) in (0..).zip(&mut self.context.spending.budgets) {
+            let level = state.level_of(state.spent);
             if reached == ReachedLevels::Told && state.rule.is_shared() {
-                state.level = told_level(state, state.spent);
+                state.level = level;
             }
-            // Whatever has risen is judged: a shared one through any agent.
-            if state.rule.is_shared() && state.level_of(state.spent) > state.level {
+            // Whatever has risen is judged: a shared one through any agent. So is what may have been told by a
+            // collector that ended before it could kill.
+            let may_kill = state.kills() && level == FULL && state.unexplained() > 0;
+            if state.rule.is_shared() && (level > state.level || may_kill) {
                 self.context.spending.risen.push((budget, AgentIndex(0)));
             }
         }
@@ -83,7 +91,7 @@ impl Fleet {
     pub(crate) fn on_budget_window(&mut self, budget: u16, window: BudgetWindow, now: MonoTime) {
         let at = usize::from(budget);
         if let Some(state) = self.context.spending.budgets.get_mut(at) {
-            state.begin_window(window);
+            state.begin_window(window, now);
             self.context.alert_events.push(AlertEvent::BudgetsBegun);
             self.resume_killed(at, now);
         }
@@ -111,10 +119,14 @@ impl Fleet {
             if account.budget == budget {
                 spent = account.spent(state, &agent.totals);
                 level = state.level_of(spent);
-                has_risen = level > account.level;
-                account.level = account.level.max(level);
                 let may_kill = is_killable && !account.is_lifted(is_killed);
                 kills = state.kills() && level == FULL && may_kill;
+                // What the collector before may have told is told again only with the kill that it could not give.
+                let is_told = account.level == TOLD_UNKILLED && !kills;
+                has_risen = level > account.level && !is_told;
+                if has_risen {
+                    account.level = level;
+                }
             }
         });
         if !has_risen && !kills {
@@ -176,30 +188,47 @@ impl Fleet {
         }
     }
 
-    /// Resumes the agents that a window before the one in force has killed, and nobody else since.
+    /// Resumes the agents that a window before the one in force has killed, and nobody else since. They are kept
+    /// until that is stored.
     fn resume_killed(&mut self, budget: usize, now: MonoTime) {
         let Some(state) = self.context.spending.budgets.get_mut(budget) else { return };
-        let (begins, by) = (state.window.begins, state.rule.by());
+        let by = state.rule.by();
         let resumes = state.rule.resume == BudgetResume::NextWindow;
+        let mut to_resume = std::mem::take(&mut state.to_resume);
         let mut names = Vec::new();
-        let killed = std::mem::take(&mut state.killed);
-        for (id, index) in killed {
-            let Some(agent) = self.agents.get(index).filter(|agent| agent.id == id) else {
-                continue;
+        to_resume.retain(|id, index| {
+            let agent = self.agents.get(*index).filter(|agent| agent.id == *id);
+            let is_its_own =
+                |agent: &&Agent| agent.desired.as_ref().is_some_and(|kill| kill.is_kill_by(&by));
+            let Some(agent) = agent.filter(|agent| resumes && is_its_own(agent)) else {
+                return false;
             };
-            let Some(kill) = agent.desired.as_ref().filter(|it| it.is_kill_by(&by)) else {
-                continue;
-            };
-            if kill.at >= begins {
-                self.context.spending.budgets[budget].killed.insert(id, index);
-            } else if resumes && agent.generation == kill.generation {
+            // Whoever gives a command decides; if it is not stored, this is looked at again.
+            if !agent.is_commanded() {
                 names.push(agent.name.clone());
             }
-        }
+            true
+        });
+        self.context.spending.budgets[budget].to_resume = to_resume;
         if !names.is_empty() {
             let budget = u16::try_from(budget).unwrap_or(u16::MAX);
             let reason = "the next window of the budget has begun";
             self.give_command(budget, Action::Resume, &names, reason, now);
+        }
+    }
+
+    /// Has agents resumed again, as a command was not stored.
+    pub(crate) fn resume_killed_again(&mut self, now: MonoTime) {
+        self.context.spending.resume_at = Some(now + LOOK_EVERY);
+    }
+
+    /// Resumes whom windows before have killed, if that is due.
+    pub(crate) fn resume_overdue(&mut self, now: MonoTime) {
+        if self.context.spending.resume_at.take_if(|at| *at <= now).is_none() {
+            return;
+        }
+        for budget in 0..self.context.spending.budgets.len() {
+            self.resume_killed(budget, now);
         }
     }
 
@@ -215,7 +244,7 @@ impl Fleet {
         let Some(first) = first.and_then(|index| self.agents.get(index)) else { return };
         let rule = &self.context.spending.budgets[usize::from(budget)].rule;
         let request = CommandRequest {
-            request_id: request_id(self.context.control, first.id.0, first.generation + 1),
+            request_id: policy_request_id(self.context.control, first.id.0, first.generation + 1),
             action,
             cause: Reason::Policy,
             agents: agents.iter().map(ToString::to_string).collect(),
@@ -295,9 +324,17 @@ impl AgentMut<'_> {
         reached: ReachedLevels,
     ) {
         let agent = &*self.agent;
+        let last = self.context.uncommitted_work.last_ticket();
         let table = &mut self.context.spending;
         let mut accounts = Vec::new();
         for (budget, state) in (0..).zip(&mut table.budgets) {
+            let desired = agent.desired.as_deref();
+            let kill = desired.filter(|it| it.is_kill_by(&state.rule.by()));
+            if let Some(kill) = kill.filter(|_| !kept.contains_key(&budget)) {
+                let is_of_now = kill.at >= state.window.begins;
+                let of_kill = if is_of_now { &mut state.killed } else { &mut state.to_resume };
+                of_kill.insert(agent.id, self.index);
+            }
             if !agent.is_stored || !state.rule.matches(agent) {
                 continue;
             }
@@ -308,25 +345,20 @@ impl AgentMut<'_> {
                 continue;
             }
             let total = state.rule.unit.of(&agent.totals);
-            let base = bases.get(&(budget, agent.id)).copied().unwrap_or(total).min(total);
-            let mut account = SpendingAccount::new(budget, state, base);
+            let base = bases.get(&(budget, agent.id)).copied();
+            let after = if base.is_some() { WriteTicket(0) } else { last };
+            let base = base.unwrap_or(total).min(total);
+            let mut account = SpendingAccount::new(budget, state, base, after);
             let spent = account.spent(state, &agent.totals);
             if !kept.contains_key(&budget) {
                 state.spent = state.spent.saturating_add(spent);
             }
-            let by = state.rule.by();
-            let desired = agent.desired.as_ref();
-            if let Some(kill) = desired.filter(|it| it.is_kill_by(&by)) {
+            if let Some(kill) = kill {
                 account.has_acted = kill.at >= state.window.begins;
                 state.explained = state.explained.saturating_add(spent);
-                state.killed.insert(agent.id, self.index);
             }
-            // Used up, and resumed in this window: an operator has seen it.
-            let is_resumed = |it: &CommandRecord| {
-                !it.killed && it.at >= state.window.begins && it.cause == Reason::Operator
-            };
-            account.has_acted |=
-                spent >= state.rule.limit && desired.is_some_and(|it| is_resumed(it));
+            let is_used_up = !state.rule.is_shared() && spent >= state.rule.limit;
+            account.has_acted |= is_used_up && is_resumed_since(desired, state.window.begins);
             if !state.rule.is_shared() {
                 if reached == ReachedLevels::Told {
                     let is_handled = account.has_acted || agent.is_killed();
@@ -342,28 +374,60 @@ impl AgentMut<'_> {
         table.set_accounts(self.index, accounts);
     }
 
-    /// Records a kill by a budget that has become durable.
-    pub(crate) fn record_budget_kill(&mut self, command: &CommandRow) {
-        if command.cause != Reason::Policy || !command.action.kills() {
-            return;
-        }
-        let (id, index, totals) = (self.agent.id, self.index, &self.agent.totals);
+    /// Lets a shared budget that was used up before the collector started be lifted, as it was, for an agent that an
+    /// operator has resumed.
+    fn lift_shared(&mut self, kept: &BTreeMap<u16, u16>) {
+        let (id, index) = (self.agent.id, self.index);
+        let (totals, desired) = (&self.agent.totals, self.agent.desired.as_deref());
         self.context.spending.for_each_account(index, |account, state| {
-            if state.rule.by() == command.by {
-                account.roll(state, state.rule.unit.of(totals));
+            let spent = account.spent(state, totals);
+            let is_used_up = state.spent >= state.rule.limit && spent > 0;
+            let is_new = state.rule.is_shared() && !kept.contains_key(&account.budget);
+            if is_new && is_used_up && is_resumed_since(desired, state.window.begins) {
                 account.has_acted = true;
-                let spent = account.spent(state, totals);
                 state.explained = state.explained.saturating_add(spent);
                 state.killed.insert(id, index);
             }
         });
     }
+
+    /// Records a kill by a budget that has become durable: of the window in force, unless it was given before.
+    pub(crate) fn record_budget_kill(&mut self, command: &CommandRow) {
+        if command.cause != Reason::Policy || !command.action.kills() {
+            return;
+        }
+        let (id, index, totals) = (self.agent.id, self.index, &self.agent.totals);
+        let last = self.context.uncommitted_work.last_ticket();
+        let table = &mut self.context.spending;
+        table.for_each_account(index, |account, state| {
+            if state.rule.by() == command.by && command.at >= state.in_force_since {
+                account.roll(state, state.rule.unit.of(totals), last);
+                account.has_acted = true;
+                let spent = account.spent(state, totals);
+                state.explained = state.explained.saturating_add(spent);
+            }
+        });
+        for state in table.budgets.iter_mut().filter(|it| it.rule.by() == command.by) {
+            if command.at >= state.in_force_since {
+                state.killed.insert(id, index);
+                state.to_resume.remove(&id);
+            } else {
+                state.to_resume.insert(id, index);
+                table.resume_at = Some(command.at);
+            }
+        }
+    }
+}
+
+/// Returns whether an operator has resumed an agent in the window that began then: they have seen that it was killed.
+fn is_resumed_since(desired: Option<&CommandRecord>, begins: MonoTime) -> bool {
+    desired.is_some_and(|it| !it.killed && it.at >= begins && it.cause == Reason::Operator)
 }
 
 /// Returns the level that the collector before has told. It may have ended before it could kill.
 fn told_level(state: &BudgetState, spent: u64) -> u8 {
     let level = state.level_of(spent);
-    if state.kills() { level.min(FULL - 1) } else { level }
+    if state.kills() { level.min(TOLD_UNKILLED) } else { level }
 }
 
 fn event_of(

@@ -9,7 +9,8 @@
 //! 4. of what is left of a shared budget half is shared equally, and half by what each has spent in the
 //!    window, but never what others were told and have not spent yet: so together they can't spend more
 //!    than there is, however late they hear of each other;
-//! 5. of several budgets the tightest is told: that with the smallest part of its limit left.
+//! 5. of several budgets the tightest is told: of those of one unit that of which the least is left, and of these that
+//!    with the smallest part of its limit left.
 
 use heartline_protocol::BudgetLeft;
 use heartline_vocabulary::WorkTotals;
@@ -22,21 +23,25 @@ impl AgentMut<'_> {
     /// that is applied and not durable.
     pub(crate) fn budget_left(&mut self, counts_pending: bool) -> Option<BudgetLeft> {
         let (is_killed, has_ended) = (self.agent.is_killed(), self.agent.ended().is_some());
+        let last = self.context.uncommitted_work.last_ticket();
         let totals = &self.agent.totals;
-        let mut tightest: Option<(u128, BudgetLeft)> = None;
+        let mut of_units: Vec<(u128, BudgetLeft)> = Vec::new();
         self.context.spending.for_each_account(self.index, |account, state| {
             let unit = state.rule.unit;
-            account.roll(state, unit.of(totals));
+            account.roll(state, unit.of(totals), last);
             if is_killed || has_ended || !state.kills() || account.is_lifted(is_killed) {
                 return;
             }
             let Some(amount) = state.left_for(account, totals) else { return };
             let part = (u128::from(amount) << 64) / u128::from(state.rule.limit.max(1));
-            if tightest.is_none_or(|(before, _)| part < before) {
-                tightest = Some((part, BudgetLeft { unit, amount, counts_pending }));
+            let left = (part, BudgetLeft { unit, amount, counts_pending });
+            match of_units.iter_mut().find(|(_, of_unit)| of_unit.unit == unit) {
+                Some(of_unit) if amount < of_unit.1.amount => *of_unit = left,
+                Some(_) => {}
+                None => of_units.push(left),
             }
         });
-        tightest.map(|(_, left)| left)
+        of_units.into_iter().min_by_key(|(part, _)| *part).map(|(_, left)| left)
     }
 }
 

@@ -226,10 +226,11 @@ impl Fleet {
     }
 
     /// Drops a command that could not be stored, and reports it.
-    pub(crate) fn on_abandoned(&mut self, ticket: WriteTicket, why: Box<str>) {
+    pub(crate) fn on_abandoned(&mut self, ticket: WriteTicket, why: Box<str>, now: MonoTime) {
         let Some(row) = self.pending_commands.remove(&ticket) else { return };
         let request_id = row.request_id;
         self.context.outputs.push_back(Output::CommandAbandoned { request_id, why });
+        self.resume_killed_again(now);
         // Their numbers were never seen outside, and are free again.
         let commanded = self.commanded_agents();
         for CommandRowTarget { id, target, .. } in row.targets {

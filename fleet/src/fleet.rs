@@ -112,7 +112,7 @@ impl Fleet {
             Input::HistoryCommitted { ticket, known } => self.on_stored(ticket, &known, now),
             Input::Command(request) => self.on_command(request, now),
             Input::ControlCommitted { ticket } => self.on_persisted(ticket, now),
-            Input::Abandoned { ticket, why } => self.on_abandoned(ticket, why),
+            Input::Abandoned { ticket, why } => self.on_abandoned(ticket, why, now),
             Input::KernelDrops { count } => self.on_kernel_drops(count, now),
             Input::Forget(request) => self.on_forget(request, now),
             Input::Baseline { agent, limits } => self.on_baseline(agent, limits),
@@ -280,6 +280,7 @@ impl Fleet {
             self.sweep(now);
         }
         self.apply_commands(now);
+        self.resume_overdue(now);
         self.send_delayed_acks(now);
         self.remove_aged(now);
     }

@@ -202,9 +202,15 @@ impl AgentMut<'_> {
     }
 }
 
+/// Returns the request id of a command that a policy gives: unlike that of a kill which is adopted for the same agent
+/// and generation, as may happen where an older copy of the database was restored.
+pub(crate) fn policy_request_id(control: ControlId, agent: i64, generation: u64) -> u64 {
+    request_id(control, !agent, generation)
+}
+
 /// Returns the request id of a command that this collector issues itself: the same for the same
 /// agent and generation, and unlike those that operators draw at random.
-pub(crate) fn request_id(control: ControlId, agent: i64, generation: u64) -> u64 {
+fn request_id(control: ControlId, agent: i64, generation: u64) -> u64 {
     // The finalizer of SplitMix64 (Steele, Lea, Flood 2014).
     let mix = |mut bits: u64| {
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -13,6 +13,7 @@ use heartline_vocabulary::{AgentRowId, AtLimit, WorkTotals};
 use crate::agent_table::AgentIndex;
 use crate::budget_rule::{BudgetRule, BudgetWindow};
 use crate::context::AgentMut;
+use crate::output::WriteTicket;
 use crate::time::MonoTime;
 
 /// The levels that are told, in percent of the limit.
@@ -29,6 +30,8 @@ pub(crate) struct SpendingTable {
     accounts: Vec<Vec<SpendingAccount>>,
     /// Budgets with the agent that spent last.
     pub(crate) risen: Vec<(u16, AgentIndex)>,
+    /// When to resume again whom windows before have killed, as that could not be done.
+    pub(crate) resume_at: Option<MonoTime>,
 }
 
 /// One budget, with what its members have spent together.
@@ -38,17 +41,21 @@ pub(crate) struct BudgetState {
     pub(crate) window: BudgetWindow,
     /// Counts windows.
     pub(crate) window_number: u32,
+    /// Commands that were given before are of a window before.
+    pub(crate) in_force_since: MonoTime,
     /// Of a shared budget: the sum of its members.
     pub(crate) spent: u64,
     /// Of a shared budget: the level that was told last, in percent.
     pub(crate) level: u8,
-    /// Of a shared budget: what those that were killed have spent.
+    /// Of a shared budget: what those that it has killed in this window have spent.
     pub(crate) explained: u64,
     /// Of a shared budget: what its members were told that they may spend, and have not.
     pub(crate) leased: u64,
     pub(crate) members: u32,
-    /// Agents that it has killed, which may be resumed when the next window begins.
+    /// Agents that it has killed in this window.
     pub(crate) killed: BTreeMap<AgentRowId, AgentIndex>,
+    /// Agents that it has killed in a window before, until they are resumed.
+    pub(crate) to_resume: BTreeMap<AgentRowId, AgentIndex>,
     /// Of a shared budget: when to look for somebody to kill again at the earliest, as there was nobody.
     pub(crate) look_again_at: MonoTime,
 }
@@ -66,6 +73,8 @@ pub(crate) struct SpendingAccount {
     window: u32,
     /// The agent's total when the window began.
     base: u64,
+    /// The last row of work that `base` holds.
+    after: WriteTicket,
     /// The agent's total up to which it was told that it may spend of a shared budget.
     pub(crate) lease: u64,
 }
@@ -111,6 +120,7 @@ impl SpendingTable {
 impl BudgetState {
     pub(crate) fn new(rule: BudgetRule, window: BudgetWindow) -> Self {
         Self {
+            in_force_since: window.begins,
             rule,
             window,
             window_number: 0,
@@ -120,13 +130,15 @@ impl BudgetState {
             leased: 0,
             members: 0,
             killed: BTreeMap::new(),
+            to_resume: BTreeMap::new(),
             look_again_at: MonoTime::NEVER_YET,
         }
     }
 
     /// Begins a window.
-    pub(crate) fn begin_window(&mut self, window: BudgetWindow) {
-        self.window = window;
+    pub(crate) fn begin_window(&mut self, window: BudgetWindow, now: MonoTime) {
+        (self.window, self.in_force_since) = (window, now);
+        self.to_resume.append(&mut self.killed);
         self.window_number = self.window_number.wrapping_add(1);
         (self.spent, self.level, self.explained, self.leased) = (0, 0, 0, 0);
         self.look_again_at = MonoTime::NEVER_YET;
@@ -151,10 +163,10 @@ impl BudgetState {
 }
 
 impl SpendingAccount {
-    /// Opens an account whose window began with this total.
-    pub(crate) fn new(budget: u16, state: &BudgetState, base: u64) -> Self {
+    /// Opens an account whose window began with this total, which holds the rows up to `after`.
+    pub(crate) fn new(budget: u16, state: &BudgetState, base: u64, after: WriteTicket) -> Self {
         let window = state.window_number;
-        Self { budget, level: 0, has_acted: false, window, base, lease: 0 }
+        Self { budget, level: 0, has_acted: false, window, base, after, lease: 0 }
     }
 
     /// Returns the account of a budget that stands at another place now.
@@ -163,10 +175,10 @@ impl SpendingAccount {
     }
 
     /// Begins the window in force, if the account is of one before; `total` is the agent's, to which
-    /// nothing was added in the new one.
-    pub(crate) fn roll(&mut self, state: &BudgetState, total: u64) {
+    /// nothing was added in the new one, and holds the rows up to `last`.
+    pub(crate) fn roll(&mut self, state: &BudgetState, total: u64, last: WriteTicket) {
         if self.window != state.window_number {
-            *self = Self::new(self.budget, state, total);
+            *self = Self::new(self.budget, state, total, last);
         }
     }
 
@@ -177,11 +189,16 @@ impl SpendingAccount {
     }
 
     /// Adds what was spent; `totals` hold it already. Returns whether the budget is to be judged.
-    fn spend(&mut self, state: &mut BudgetState, totals: &WorkTotals, added: &WorkTotals) -> bool {
+    fn spend(
+        &mut self,
+        state: &mut BudgetState,
+        totals: &WorkTotals,
+        (added, ticket): (&WorkTotals, WriteTicket),
+    ) -> bool {
         let unit = state.rule.unit;
         let amount = unit.of(added);
         let before = unit.of(totals).saturating_sub(amount);
-        self.roll(state, before);
+        self.roll(state, before, WriteTicket(ticket.0.saturating_sub(1)));
         if amount == 0 {
             return false;
         }
@@ -192,6 +209,9 @@ impl SpendingAccount {
         let paid = self.outstanding(before).min(amount);
         state.leased = state.leased.saturating_sub(paid);
         state.spent = state.spent.saturating_add(amount);
+        if self.has_acted {
+            state.explained = state.explained.saturating_add(amount);
+        }
         state.level_of(state.spent) > state.level || state.unexplained() > 0
     }
 
@@ -207,27 +227,41 @@ impl SpendingAccount {
 }
 
 impl AgentMut<'_> {
-    /// Adds what the agent has spent, after its totals have grown by it.
-    pub(crate) fn spend(&mut self, added: &WorkTotals) {
+    /// Adds what the agent has spent, by this row, after its totals have grown by it.
+    pub(crate) fn spend(&mut self, added: &WorkTotals, ticket: WriteTicket) {
         let (index, totals) = (self.index, &self.agent.totals);
         let mut risen = Vec::new();
         self.context.spending.for_each_account(index, |account, state| {
-            if account.spend(state, totals, added) {
+            if account.spend(state, totals, (added, ticket)) {
                 risen.push((account.budget, index));
             }
         });
         self.context.spending.risen.append(&mut risen);
     }
 
-    /// Takes back what turned out to be counted before, after the totals have shrunk by it.
-    pub(crate) fn unspend(&mut self, known: &WorkTotals) {
-        self.context.spending.for_each_account(self.index, |_, state| {
-            state.spent = state.spent.saturating_sub(state.rule.unit.of(known));
+    /// Takes back a row that turned out to be counted before, after the totals have shrunk by it. One of a window
+    /// before takes nothing from the one in force.
+    pub(crate) fn unspend(&mut self, known: &WorkTotals, ticket: WriteTicket) {
+        self.context.spending.for_each_account(self.index, |account, state| {
+            if account.window != state.window_number {
+                return;
+            }
+            let amount = state.rule.unit.of(known);
+            account.lease = account.lease.saturating_sub(amount);
+            if ticket <= account.after {
+                account.base = account.base.saturating_sub(amount);
+                return;
+            }
+            state.spent = state.spent.saturating_sub(amount);
+            if account.has_acted {
+                state.explained = state.explained.saturating_sub(amount);
+            }
         });
     }
 
     /// Opens accounts with the budgets that the agent has become a member of, and closes the others.
     pub(crate) fn update_accounts(&mut self) {
+        let last = self.context.uncommitted_work.last_ticket();
         let table = &mut self.context.spending;
         if table.budgets.is_empty() {
             return;
@@ -242,7 +276,7 @@ impl AgentMut<'_> {
                 (Some(account), true) => accounts.push(*account),
                 (None, true) => {
                     state.members += 1;
-                    accounts.push(SpendingAccount::new(budget, state, total));
+                    accounts.push(SpendingAccount::new(budget, state, total, last));
                 }
                 (Some(account), false) => state.close(account, total),
                 (None, false) => {}
@@ -257,6 +291,7 @@ impl AgentMut<'_> {
         self.context.spending.for_each_account(self.index, |account, state| {
             state.close(account, state.rule.unit.of(totals));
             state.killed.remove(&id);
+            state.to_resume.remove(&id);
         });
         self.context.spending.set_accounts(self.index, Vec::new());
     }

@@ -45,6 +45,10 @@ impl UncommittedWorkQueue {
         self.rows.len()
     }
 
+    pub(crate) fn last_ticket(&self) -> WriteTicket {
+        self.last
+    }
+
     fn next_ticket(&self) -> WriteTicket {
         WriteTicket(self.last.0 + 1)
     }
@@ -108,7 +112,7 @@ impl AgentMut<'_> {
             lost: lost.saturating_sub(last_lost),
         };
         self.context.record(HistoryDbRow::Work(Box::new(row)));
-        self.spend(&added);
+        self.spend(&added, ticket);
         true
     }
 
@@ -116,7 +120,7 @@ impl AgentMut<'_> {
     fn on_work_stored(&mut self, row: &UncommittedWork, is_known: bool, now: MonoTime) {
         if is_known {
             self.agent.totals = self.agent.totals.saturating_sub(&row.added);
-            self.unspend(&row.added);
+            self.unspend(&row.added, row.ticket);
             self.mark_changed();
         }
         let Some(session) = self.agent.session_mut(row.session) else { return };

@@ -1,6 +1,7 @@
 //! The rules of the core, a scenario each: inputs to a fleet, and the outputs that must follow.
 
 mod budget;
+mod budget_windows;
 mod commands;
 mod crash_loop;
 mod expectation;

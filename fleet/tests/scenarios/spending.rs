@@ -12,9 +12,9 @@ use heartline_vocabulary::{
 use crate::test_fleet::{START, TestFleet, restored_agent};
 use crate::test_message::{beat, goodbye};
 
-const USD: u64 = 1_000_000_000;
+pub(crate) const USD: u64 = 1_000_000_000;
 
-fn rule() -> BudgetRule {
+pub(crate) fn rule() -> BudgetRule {
     BudgetRule {
         name: "daily".into(),
         scope: BudgetScope::Each { pattern: "*".into() },
@@ -26,16 +26,16 @@ fn rule() -> BudgetRule {
     }
 }
 
-fn fleet_rule() -> BudgetRule {
+pub(crate) fn fleet_rule() -> BudgetRule {
     BudgetRule { scope: BudgetScope::Fleet, ..rule() }
 }
 
-fn window(begins_ms: u64) -> BudgetWindow {
+pub(crate) fn window(begins_ms: u64) -> BudgetWindow {
     let begins = START.plus_millis(begins_ms);
     BudgetWindow { begins, from_ms: begins_ms.cast_signed(), to_ms: 0, ends: "midnight".into() }
 }
 
-fn setup(rules: impl IntoIterator<Item = BudgetRule>) -> BudgetSetup {
+pub(crate) fn setup(rules: impl IntoIterator<Item = BudgetRule>) -> BudgetSetup {
     BudgetSetup {
         budgets: rules.into_iter().map(|rule| (rule, window(0))).collect(),
         bases: Vec::new(),
@@ -43,17 +43,17 @@ fn setup(rules: impl IntoIterator<Item = BudgetRule>) -> BudgetSetup {
     }
 }
 
-fn fleet(rules: impl IntoIterator<Item = BudgetRule>) -> TestFleet {
+pub(crate) fn fleet(rules: impl IntoIterator<Item = BudgetRule>) -> TestFleet {
     TestFleet::with_budgets(setup(rules), Vec::new())
 }
 
 /// Takes what each ack says is left, in the order of the acks.
-fn left(fleet: &mut TestFleet) -> Vec<Option<u64>> {
+pub(crate) fn left(fleet: &mut TestFleet) -> Vec<Option<u64>> {
     fleet.acks().iter().map(|ack| ack.ack.budget.map(|budget| budget.amount)).collect()
 }
 
 /// Lets the agent spend, and the disk store it at once.
-fn spend(fleet: &mut TestFleet, agent: &'static str, number: u64, usd: u64) {
+pub(crate) fn spend(fleet: &mut TestFleet, agent: &'static str, number: u64, usd: u64) {
     fleet.receive(beat(agent).spends(number, usd * USD));
     fleet.confirm_work(u64::MAX);
 }
@@ -194,12 +194,12 @@ fn a_kill_that_could_not_be_stored_is_given_again_and_told_once() {
     assert_eq!(fleet.commands(), ["kill a by policy: daily"]);
 }
 
-fn spent_before(name: &str, id: i64, usd: u64) -> RestoredAgent {
+pub(crate) fn spent_before(name: &str, id: i64, usd: u64) -> RestoredAgent {
     let totals = WorkTotals { cost_nano_usd: 1_000 * USD + usd * USD, ..WorkTotals::default() };
     RestoredAgent { id: AgentRowId(id), totals, ..restored_agent(name) }
 }
 
-fn base(id: i64) -> SpendingBase {
+pub(crate) fn base(id: i64) -> SpendingBase {
     SpendingBase { budget: 0, id: AgentRowId(id), total: 1_000 * USD }
 }
 
@@ -224,7 +224,7 @@ fn a_restart_goes_on_with_what_was_spent_before_and_tells_no_level_again() {
     assert_eq!(fleet.budget_events()[0].percent, 90);
 }
 
-fn killed_by_policy(mut agent: RestoredAgent, at_ms: u64) -> RestoredAgent {
+pub(crate) fn killed_by_policy(mut agent: RestoredAgent, at_ms: u64) -> RestoredAgent {
     agent.desired = Some(Box::new(CommandRecord {
         generation: 3,
         killed: true,

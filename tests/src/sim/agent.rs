@@ -23,13 +23,14 @@ pub(super) struct SimAgent {
     /// Every session it ever had.
     pub(super) sessions: Vec<u64>,
     keys: AgentKeys,
+    group: Option<&'static str>,
     ports: u16,
     /// Snapshot of the memory of one of its processes.
     snapshot: Option<SimProcess>,
 }
 
 impl SimAgent {
-    pub(super) fn new(number: usize) -> Self {
+    pub(super) fn new(number: usize, group: Option<&'static str>) -> Self {
         let name = AgentName::new(&format!("agent-{number}")).expect("a valid name");
         let token = Token {
             epoch: EPOCH,
@@ -43,6 +44,7 @@ impl SimAgent {
             stored: AppliedStates::default(),
             sessions: Vec::new(),
             keys,
+            group,
             ports: 1_000,
             snapshot: None,
         }
@@ -54,6 +56,7 @@ impl SimAgent {
             interval_ms,
             identity: IdentityConfig {
                 host: Some("machine-1".to_owned()),
+                group: self.group.map(str::to_owned),
                 ..IdentityConfig::default()
             },
             applied: self.stored.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use heartline_fleet::{Fleet, HistoryDbRow, MonoTime, Output};
 use heartline_vocabulary::{AgentRowId, IncidentId, NoticeKind, State};
 
+use super::replica_watch::ReplicaWatch;
 use super::violation::{CheckResult, ensure};
 
 /// Longer than trouble waits to be part of an incident, with a look every second.
@@ -55,7 +56,13 @@ impl AlertWatch {
     }
 
     /// Checks, once a second, that whoever has been unreachable for long is part of an incident.
-    pub(super) fn check(&mut self, fleet: &Fleet, now: MonoTime) -> CheckResult {
+    /// Where enough other replicas run, that of one of them is nobody's.
+    pub(super) fn check(
+        &mut self,
+        fleet: &Fleet,
+        replicas: &ReplicaWatch,
+        now: MonoTime,
+    ) -> CheckResult {
         if self.checked.is_some_and(|at| now.since(at) < Duration::from_secs(1)) {
             return Ok(());
         }
@@ -74,7 +81,8 @@ impl AlertWatch {
             }
         }
         for (_, agent) in fleet.agents() {
-            if agent.status().state != State::Unreachable || !agent.is_stored() {
+            let is_told_of = agent.is_stored() && !replicas.may_hold_back(agent);
+            if agent.status().state != State::Unreachable || !is_told_of {
                 self.unreachable.remove(&agent.id());
                 continue;
             }

@@ -15,6 +15,8 @@ use super::disk::StoreNotice;
 use super::network::SimPacket;
 use super::oracle::{GAP_MIN, agent_number};
 use super::replay_snapshot::ReplaySnapshot;
+use super::replica_watch::ReplicaWatch;
+use super::roster_watch::RosterWatch;
 use super::violation::{CheckResult, ensure};
 use super::world::{SimEvent, SimWorld};
 use crate::random::RngExt as _;
@@ -72,17 +74,26 @@ impl SimWorld {
         );
         let shift_ms = std::mem::take(&mut self.wall_shift_ms);
         let label = |at: MonoTime| MonoTime::from_nanos(at.nanos() + shift_ms * 1_000_000);
+        self.disk.wall_ahead_ms -= shift_ms;
         let restored = self.disk.restore(self.plan.restored_sessions, label);
         self.oracle.on_collector_start(&restored, self.disk.control.id, shift_ms != 0, self.now);
         self.ledger.on_collector_start(&self.disk);
+        let setup = self.budget_setup();
+        self.budgets.on_collector_start(&setup, &restored, &self.disk);
+        let incidents = self.disk.history.open_incidents();
+        let rules = instance.fleet.alert_rules();
+        self.roster = RosterWatch::new(&rules.expected, &restored, &incidents, self.now);
+        self.replicas = ReplicaWatch::new(&rules.groups, rules.recovery_hold, &incidents, self.now);
         for agent in restored {
             instance.fleet.handle(Input::Restore(Box::new(agent)), self.now);
         }
-        let incidents = self.disk.history.open_incidents();
         self.alert_watch = AlertWatch::new(incidents.iter().map(|it| (it.id, it.notices)));
         for incident in incidents {
             let restored = AlertInput::Restore(Box::new(incident));
             instance.fleet.handle(Input::Alert(restored), self.now);
+        }
+        if !setup.budgets.is_empty() {
+            instance.fleet.handle(Input::Budgets(Box::new(setup)), self.now);
         }
         self.collector.instance = Some(instance);
         self.collector.last_tick = Some(self.now);
@@ -101,7 +112,9 @@ impl SimWorld {
         let Some(instance) = &mut self.collector.instance else { return Vec::new() };
         if !matches!(input, Input::Begin { .. }) {
             self.oracle.observe_time(instance.last_input, self.now);
-            if self.now.since(instance.last_input) > GAP_MIN {
+            let unobserved = self.now.since(instance.last_input);
+            if unobserved > GAP_MIN {
+                self.roster.postpone(unobserved, true);
                 self.collector.last_tick = Some(self.now);
             }
         }
@@ -109,17 +122,28 @@ impl SimWorld {
     }
 
     fn perform_outputs(&mut self, outputs: Vec<Output>) -> CheckResult {
-        for output in outputs {
+        for output in &outputs {
             self.trace(|| format!("  {output:?}"));
-            self.oracle.check_output(&output, self.now)?;
-            self.alert_watch.check_output(&output)?;
-            self.perform_output(output)?;
         }
         let Some(instance) = &mut self.collector.instance else { return Ok(()) };
         self.collector.changed.clear();
         instance.fleet.drain_changed(&mut self.collector.changed);
+        let is_idle = outputs.is_empty() && self.collector.changed.is_empty();
+        if !is_idle || self.budgets.has_changed {
+            self.budgets.check_outputs(&outputs, &instance.fleet, self.now)?;
+        }
+        for output in outputs {
+            self.oracle.check_output(&output, self.now)?;
+            self.alert_watch.check_output(&output)?;
+            self.perform_output(output)?;
+        }
+        let Some(instance) = &self.collector.instance else { return Ok(()) };
         self.oracle.check(&instance.fleet, &self.collector.changed, self.now)?;
-        self.alert_watch.check(&instance.fleet, self.now)?;
+        if !is_idle {
+            self.roster.check(&instance.fleet, self.now)?;
+            self.replicas.check(&instance.fleet, false, self.now)?;
+        }
+        self.alert_watch.check(&instance.fleet, &self.replicas, self.now)?;
         for (_, agent) in instance.fleet.agents() {
             self.ledger.check(agent)?;
         }
@@ -222,6 +246,7 @@ impl SimWorld {
     }
 
     fn receive(&mut self, packet: &SimPacket) -> CheckResult {
+        self.begin_budget_windows()?;
         let Some(instance) = &mut self.collector.instance else { return Ok(()) };
         let Ok(message) = instance.verify_and_decode(packet, self.now) else { return Ok(()) };
         ensure!(!packet.forged, "a forged datagram was accepted");
@@ -249,11 +274,14 @@ impl SimWorld {
     }
 
     pub(super) fn tick_collector(&mut self) -> CheckResult {
+        self.begin_budget_windows()?;
         let dropped = std::mem::take(&mut self.collector.dropped);
         if dropped > 0 {
             self.trace(|| format!("kernel dropped {dropped}"));
             let outputs = self.handle_input(Input::KernelDrops { count: dropped });
-            self.oracle.on_kernel_drops(self.collector.last_tick.unwrap_or(self.now), self.now);
+            let from = self.collector.last_tick.unwrap_or(self.now);
+            self.oracle.on_kernel_drops(from, self.now);
+            self.roster.postpone(self.now.since(from), false);
             self.collector.last_tick = Some(self.now);
             self.perform_outputs(outputs)?;
         }
@@ -264,7 +292,12 @@ impl SimWorld {
         self.collector.last_tick = Some(self.now);
         self.collector.lateness_ms = self.rng.pick(&[0, 0, 1, 10, 40]);
         self.oracle.on_tick(self.now);
-        self.perform_outputs(outputs)
+        self.perform_outputs(outputs)?;
+        if let Some(instance) = &self.collector.instance {
+            self.replicas.check(&instance.fleet, true, self.now)?;
+        }
+        self.roster.on_tick(self.now)?;
+        self.budgets.check_resumed(self.now)
     }
 
     /// Ends a freeze: the collector drains its socket, then handles what the store reported.
@@ -297,10 +330,12 @@ impl SimWorld {
     fn on_store_notice(&mut self, notice: StoreNotice) -> CheckResult {
         match notice {
             StoreNotice::Abandoned(ticket) => {
+                self.budgets.on_abandoned(ticket);
                 self.step_core(Input::Abandoned { ticket, why: "refused".into() })
             }
             StoreNotice::Stored(stored) => {
                 self.ledger.on_stored(&stored)?;
+                self.budgets.on_stored(&stored);
                 self.step_core(Input::HistoryCommitted {
                     ticket: stored.ticket,
                     known: stored.known,
@@ -310,6 +345,7 @@ impl SimWorld {
                 let last = commands.iter().map(|it| it.ticket).max().expect("some are durable");
                 let outputs = self.handle_input(Input::ControlCommitted { ticket: last });
                 self.oracle.on_commands_durable(&commands, self.disk.control.id, self.now)?;
+                self.budgets.on_commands_durable(&commands);
                 self.perform_outputs(outputs)
             }
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use heartline_fleet::{
-    AgentMessage, Fleet, FleetConfig, Input, MonoTime, OutgoingAck, OutgoingPush, Output,
-    ReturnAddress,
+    AgentMessage, AlertRules, Fleet, FleetConfig, Input, MonoTime, OutgoingAck, OutgoingPush,
+    Output, ReturnAddress,
 };
 use heartline_protocol::challenge::{ChallengeKey, step_ms};
 use heartline_protocol::{
@@ -51,7 +51,12 @@ impl CollectorInstance {
         next_incident: IncidentId,
         now: MonoTime,
     ) -> Self {
-        let (rules, alerts) = (plan.health_rules(), tell_everything());
+        let alerts = AlertRules {
+            groups: plan.policy.replicas.clone(),
+            expected: plan.policy.expected.clone(),
+            ..tell_everything()
+        };
+        let rules = plan.health_rules();
         let config =
             FleetConfig { rules, control, alerts, next_incident, ..FleetConfig::default() };
         Self {

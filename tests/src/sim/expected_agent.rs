@@ -40,6 +40,8 @@ pub(super) struct ExpectedAgent {
     pub(super) ended: Option<SessionEnd>,
     /// Whether it is to be killed, and since when that holds.
     pub(super) desired: Option<(bool, MonoTime)>,
+    /// Who wanted that: an operator or a policy.
+    pub(super) commanded_by: Reason,
     /// Its sessions, the current one first.
     pub(super) sessions: Vec<u64>,
     /// The current session, if the message handled last was the first of it.
@@ -104,6 +106,7 @@ impl ExpectedAgent {
             premature: Vec::new(),
             ended: None,
             desired: None,
+            commanded_by: Reason::Operator,
             sessions: Vec::new(),
             new_session: None,
             new_sessions: BTreeSet::new(),
@@ -187,7 +190,7 @@ impl ExpectedAgent {
     /// Returns the status that is expected at `at`, flapping apart.
     pub(super) fn expected(&self, at: MonoTime, stall_after: Duration) -> AgentStatus {
         if self.desired.is_some_and(|(killed, _)| killed) {
-            return AgentStatus::killed(Reason::Operator);
+            return AgentStatus::killed(self.commanded_by);
         }
         match self.ended {
             Some(SessionEnd::Shutdown) => return AgentStatus::killed(Reason::Shutdown),

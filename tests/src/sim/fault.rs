@@ -379,7 +379,10 @@ impl SimWorld {
             let crash_looping = AgentStatus::degraded(Reason::CrashLooping);
             let crashed = AgentStatus::unreachable(Reason::Crashed);
             let expected = match (killed, is_blocked) {
-                (true, _) => AgentStatus::killed(Reason::Operator),
+                (true, _) => {
+                    let durable = self.disk.control.desired(view.id().0);
+                    AgentStatus::killed(durable.map_or(Reason::Operator, |it| it.cause))
+                }
                 // Its supervisor waits for the resume of that kill; where the agent was forgotten meanwhile,
                 // nothing is known of the crash.
                 (false, true) if process.has_crashed_program() && view.status() == crashed => {

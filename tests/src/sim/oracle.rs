@@ -108,6 +108,9 @@ impl FleetOracle {
             expected.ended = agent.sessions.first().and_then(|it| it.ended);
             expected.desired =
                 agent.desired.as_ref().map(|desired| (desired.killed, desired.at.min(now)));
+            if let Some(desired) = &agent.desired {
+                expected.commanded_by = desired.cause;
+            }
             expected.quality = ExpectedQuality::restored(&agent.quality, agent.status.reason);
             expected.generation = agent.desired.as_ref().map_or(0, |desired| desired.generation);
             expected.restored = Some(agent.status);
@@ -273,6 +276,7 @@ impl FleetOracle {
                 );
                 expected.generation = command.generation;
                 expected.desired = Some((command.killed, now));
+                expected.commanded_by = command.cause;
                 if command.killed {
                     expected.quality = ExpectedQuality::default();
                 }

@@ -6,6 +6,7 @@ use fastrand::Rng;
 use heartline_fleet::{AgentHealthRule, HealthRules, HealthThresholds, LatencyLimit};
 
 use super::fault::FaultKind;
+use super::policy::SimPolicy;
 use super::supervisor::SimSupervisor;
 use crate::random::RngExt as _;
 
@@ -42,6 +43,7 @@ pub(super) struct RunPlan {
     pub(super) fault_interval_ms: u64,
     /// Bit `n`: faults of kind `n` happen in this run.
     pub(super) faults: u64,
+    pub(super) policy: SimPolicy,
 }
 
 /// Returns the bits of the faults that send for a whole run, and make it twenty times as long, in 31 runs
@@ -59,10 +61,14 @@ impl RunPlan {
         let is_calm = rng.chance(150);
         // At most as long as the replay window can tell apart.
         let delay_max_ms = rng.pick(&[30, 300, 3_000]).min(u64::from(interval_ms) * 50);
+        // With ten, a shared budget may kill two of them.
+        let is_large = rng.chance(8);
+        let agents = if is_large { 10 } else { rng.u64(1..=4) as usize };
         Self {
-            agents: rng.u64(1..=4) as usize,
+            agents,
             interval_ms,
-            faults_for: Duration::from_millis(busy_ms),
+            policy: SimPolicy::draw(agents, interval_ms, rng),
+            faults_for: Duration::from_millis(if is_large { busy_ms / 2 } else { busy_ms }),
             loss: if is_calm { 0 } else { rng.pick(&[0, 10, 100, 300]) },
             duplicates: if is_calm { 0 } else { rng.pick(&[0, 20, 150]) },
             delayed: rng.pick(&[0, 50, 300]),

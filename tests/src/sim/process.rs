@@ -34,6 +34,8 @@ pub(super) struct SimProcess {
     /// It is the supervisor of a program; `None`: the program itself.
     pub(super) supervisor: Option<SimSupervisor>,
     metrics: InMemoryMetrics,
+    /// Nothing was left of its budget when it looked last.
+    has_spent: bool,
     tasks: Vec<SimTask>,
     next_task: MonoTime,
     progress: Option<MonoTime>,
@@ -66,6 +68,7 @@ impl SimProcess {
             is_copy: false,
             supervisor: None,
             metrics: InMemoryMetrics::default(),
+            has_spent: false,
             tasks: Vec::new(),
             next_task: now,
             progress: None,
@@ -91,13 +94,25 @@ impl SimProcess {
         self.end_tasks(now, rng);
         if self.may_work() && now >= self.next_task {
             self.next_task = now.plus_millis(rng.u64(1..=2 * self.pace_ms));
-            if !self.engine.applied().is_killed() && self.tasks.len() < TASKS_MAX {
+            let is_stopped = self.engine.applied().is_killed() || self.has_spent_budget(now);
+            if !is_stopped && self.tasks.len() < TASKS_MAX {
                 let ends = now.plus_millis(rng.u64(1..=3 * self.pace_ms));
                 self.tasks.push(SimTask { began: now, ends: ends.max(self.blocked_until) });
                 self.progress = Some(now);
             }
         }
         self.transmit(now, out);
+    }
+
+    /// Returns whether nothing is left of its budget; the first time it reports at once, as an emitter does.
+    fn has_spent_budget(&mut self, now: MonoTime) -> bool {
+        let left = self.engine.budget_left();
+        let is_spent = left.is_some_and(|it| it.unit.of(&self.unsent()) >= it.amount);
+        if is_spent && !self.has_spent {
+            self.engine.notify_change(engine_time(now));
+        }
+        self.has_spent = is_spent;
+        is_spent
     }
 
     fn may_work(&self) -> bool {

@@ -11,12 +11,15 @@ use heartline_protocol::Direction;
 use super::agent::SimAgent;
 use super::alert_watch::AlertWatch;
 use super::attacker::SimAttacker;
+use super::budget_watch::BudgetWatch;
 use super::collector::SimCollector;
 use super::disk::{SimDisk, StoreNotice};
 use super::ledger::WorkLedger;
 use super::network::{SimNetwork, SimPacket, address};
 use super::oracle::FleetOracle;
 use super::plan::RunPlan;
+use super::replica_watch::ReplicaWatch;
+use super::roster_watch::RosterWatch;
 use super::thief::SimThief;
 use super::violation::{CheckResult, StepTrace, ensure};
 
@@ -64,6 +67,9 @@ pub(super) struct SimWorld {
     pub(super) oracle: FleetOracle,
     pub(super) ledger: WorkLedger,
     pub(super) alert_watch: AlertWatch,
+    pub(super) budgets: BudgetWatch,
+    pub(super) roster: RosterWatch,
+    pub(super) replicas: ReplicaWatch,
     pub(super) trace: StepTrace,
     pub(super) slow_disk_until: MonoTime,
     pub(super) faults_ended: bool,
@@ -95,7 +101,9 @@ impl SimWorld {
     pub(super) fn new(seed: u64, trace: StepTrace) -> Self {
         let mut rng = Rng::with_seed(seed);
         let plan = RunPlan::draw(&mut rng);
-        let agents = (0..plan.agents).map(SimAgent::new).collect();
+        let agents = (0..plan.agents)
+            .map(|number| SimAgent::new(number, plan.policy.groups[number]))
+            .collect();
         let mut world = Self {
             now: START,
             network: SimNetwork::new(plan.agents),
@@ -105,6 +113,9 @@ impl SimWorld {
             disk: SimDisk::default(),
             oracle: FleetOracle::new(&plan),
             alert_watch: AlertWatch::default(),
+            budgets: BudgetWatch::default(),
+            roster: RosterWatch::default(),
+            replicas: ReplicaWatch::default(),
             ledger: WorkLedger::default(),
             slow_disk_until: START,
             faults_ended: false,

@@ -20,13 +20,14 @@ pub(in crate::sim) struct RegisteredAgent {
 }
 
 /// The durable command of one agent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::sim) struct DurableCommand {
     pub(in crate::sim) ticket: WriteTicket,
     pub(in crate::sim) id: AgentRowId,
     pub(in crate::sim) generation: u64,
     pub(in crate::sim) killed: bool,
     pub(in crate::sim) changed: bool,
+    pub(in crate::sim) cause: Reason,
 }
 
 /// Committed rows.
@@ -128,7 +129,7 @@ impl ControlTables {
     pub(super) fn commit(
         &mut self,
         rows: Vec<ControlDbRow>,
-        now: MonoTime,
+        wall_ahead_ms: i64,
         mut refuses: impl FnMut() -> bool,
     ) -> Vec<StoreNotice> {
         let (mut abandoned, mut durable) = (Vec::new(), Vec::new());
@@ -156,20 +157,29 @@ impl ControlTables {
                     abandoned.push(StoreNotice::Abandoned(row.ticket));
                 }
                 ControlDbRow::Command(row) => {
-                    let CommandRow { ticket, action, by, reason, targets, .. } = row;
+                    let CommandRow { ticket, at, action, cause, by, reason, targets, .. } = row;
+                    // Stored as a time of the wall clock.
+                    let at = MonoTime::from_nanos(at.nanos() + wall_ahead_ms * 1_000_000);
                     self.requests.insert(row.request_id);
                     for CommandRowTarget { id, target, lifts } in targets {
                         let (killed, generation) = (action.kills(), target.generation);
                         let changed = target.changed;
-                        durable.push(DurableCommand { ticket, id, generation, killed, changed });
+                        durable.push(DurableCommand {
+                            ticket,
+                            id,
+                            generation,
+                            killed,
+                            changed,
+                            cause,
+                        });
                         if changed && self.agents.contains_key(&id.0) {
                             let desired = CommandRecord {
                                 generation,
                                 killed,
-                                cause: Reason::Operator,
+                                cause,
                                 by: by.clone(),
                                 reason: reason.clone(),
-                                at: now,
+                                at,
                                 delivered_ms: None,
                                 obeyed_ms: None,
                                 last_segment: u64::MAX,

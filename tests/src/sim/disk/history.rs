@@ -8,6 +8,11 @@ use heartline_fleet::{
 
 use heartline_vocabulary::{AgentRowId, AgentStatus, IncidentId, WorkTotals};
 
+use crate::sim::budget_clock::wall_ms;
+
+/// A budget, one agent or all, and the end of a window.
+type ToldOf = (Box<str>, Option<i64>, Box<str>);
+
 /// All that is stored of one agent.
 #[derive(Clone, Debug)]
 pub(in crate::sim) struct AgentHistory {
@@ -18,6 +23,8 @@ pub(in crate::sim) struct AgentHistory {
     pub(super) work: WorkTotals,
     pub(super) quality: QualityRecord,
     sessions: Vec<RestoredSession>,
+    /// All rows of work, with the wall-clock time of each.
+    rows: Vec<(i64, WorkTotals)>,
     /// Name and time of first contact.
     registered: Option<(Box<str>, MonoTime)>,
     forgotten: bool,
@@ -41,6 +48,8 @@ pub(in crate::sim) struct HistoryTables {
     /// Work of each session as counted first, and what was counted again for a successor.
     by_session: BTreeMap<u64, (WorkTotals, WorkTotals)>,
     last_id: i64,
+    /// The highest level of each budget that was told, of one agent or of all, in the window with this end.
+    told: BTreeMap<ToldOf, u8>,
     /// As they were recorded last.
     incidents: BTreeMap<IncidentId, Incident>,
 }
@@ -55,6 +64,7 @@ impl AgentHistory {
             work: WorkTotals::default(),
             quality: QualityRecord::default(),
             sessions: Vec::new(),
+            rows: Vec::new(),
             registered: None,
             forgotten: false,
         }
@@ -112,6 +122,28 @@ impl HistoryTables {
         self.past.iter().map(|(&id, past)| (id, past.work)).collect()
     }
 
+    /// Returns the totals that agents had at a time of the wall clock, of those that have done anything since.
+    pub(in crate::sim) fn totals_at(&self, from_ms: i64) -> BTreeMap<i64, WorkTotals> {
+        let mut totals = BTreeMap::new();
+        for (&id, past) in &self.past {
+            let since = work_since(&past.rows, from_ms);
+            if since != WorkTotals::default() {
+                totals.insert(id, past.work.saturating_sub(&since));
+            }
+        }
+        totals
+    }
+
+    /// Returns what an agent has done since a time of the wall clock.
+    pub(in crate::sim) fn work_since(&self, id: i64, from_ms: i64) -> WorkTotals {
+        self.past.get(&id).map_or(WorkTotals::default(), |past| work_since(&past.rows, from_ms))
+    }
+
+    /// Returns the highest level of a budget that was told in the window that ends then.
+    pub(in crate::sim) fn told(&self, budget: &str, agent: Option<i64>, ends: &str) -> u8 {
+        self.told.get(&(budget.into(), agent, ends.into())).copied().unwrap_or(0)
+    }
+
     /// Returns the row id under which each durable segment was counted last.
     pub(in crate::sim) fn counted(&self) -> BTreeMap<(u64, u64), i64> {
         self.counted.clone()
@@ -127,7 +159,11 @@ impl HistoryTables {
         self.incidents.keys().max().map_or(IncidentId(1), |id| IncidentId(id.0 + 1))
     }
 
-    pub(super) fn commit(&mut self, rows: Vec<HistoryDbRow>) -> Option<StoredWork> {
+    pub(super) fn commit(
+        &mut self,
+        rows: Vec<HistoryDbRow>,
+        wall_ahead_ms: i64,
+    ) -> Option<StoredWork> {
         let mut stored: Option<StoredWork> = None;
         for row in rows {
             match row {
@@ -157,17 +193,22 @@ impl HistoryTables {
                     let stored =
                         stored.get_or_insert(StoredWork { ticket: row.ticket, known: Vec::new() });
                     stored.ticket = row.ticket;
-                    if !self.add(&row) {
+                    if !self.add(&row, wall_ahead_ms) {
                         stored.known.push(row.ticket);
                     }
                 }
                 HistoryDbRow::Identity { .. }
-                | HistoryDbRow::Budget(_)
                 | HistoryDbRow::Commanded { .. }
                 | HistoryDbRow::Obeyed { .. }
                 | HistoryDbRow::Disobeyed { .. }
                 | HistoryDbRow::Gap { .. }
                 | HistoryDbRow::Notice(_) => {}
+                HistoryDbRow::Budget(event) => {
+                    let agent = event.agent.map(|id| id.0);
+                    let key = (event.budget.clone(), agent, event.window_ends.clone());
+                    let told = self.told.entry(key).or_default();
+                    *told = event.percent.max(*told);
+                }
                 HistoryDbRow::Incident(incident) => {
                     self.incidents.insert(incident.id, *incident);
                 }
@@ -177,7 +218,7 @@ impl HistoryTables {
     }
 
     /// Adds a segment, unless this agent's session has got as far already.
-    fn add(&mut self, row: &WorkRow) -> bool {
+    fn add(&mut self, row: &WorkRow, wall_ahead_ms: i64) -> bool {
         let past = self.of(row.id);
         let session = past.session(row.session);
         if row.segment <= session.applied_segment {
@@ -185,6 +226,7 @@ impl HistoryTables {
         }
         session.applied_segment = row.segment;
         past.work = past.work.saturating_add(&row.work);
+        past.rows.push((wall_ms(row.at, wall_ahead_ms), row.work));
         past.quality = row.quality;
         let is_first = self.counted.insert((row.session, row.segment), row.id.0).is_none();
         let (once, again) = self.by_session.entry(row.session).or_default();
@@ -197,4 +239,9 @@ impl HistoryTables {
         self.last_id = self.last_id.max(id.0);
         self.past.entry(id.0).or_insert_with(AgentHistory::new)
     }
+}
+
+fn work_since(rows: &[(i64, WorkTotals)], from_ms: i64) -> WorkTotals {
+    let since = rows.iter().filter(|row| row.0 >= from_ms);
+    since.fold(WorkTotals::default(), |sum, row| sum.saturating_add(&row.1))
 }

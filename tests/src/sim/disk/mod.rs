@@ -38,6 +38,8 @@ pub(super) struct SimDisk {
     pub(super) history: HistoryTables,
     pub(super) control_queue: CommitQueue<ControlDbRow>,
     pub(super) history_queue: CommitQueue<HistoryDbRow>,
+    /// By how much the wall clock of the collector that writes is ahead of its monotonic one, in ms.
+    pub(super) wall_ahead_ms: i64,
     /// Time of the last commit.
     pub(super) last_alive: Option<MonoTime>,
 }
@@ -71,14 +73,14 @@ impl SimDisk {
     ) -> Vec<StoreNotice> {
         self.last_alive = Some(now);
         let rows = self.control_queue.take();
-        self.control.commit(rows, now, refuses)
+        self.control.commit(rows, self.wall_ahead_ms, refuses)
     }
 
     /// Commits the rows for `history.db`.
     pub(super) fn commit_history(&mut self, now: MonoTime) -> Vec<StoreNotice> {
         self.last_alive = Some(now);
         let rows = self.history_queue.take();
-        self.history.commit(rows).map(StoreNotice::Stored).into_iter().collect()
+        self.history.commit(rows, self.wall_ahead_ms).map(StoreNotice::Stored).into_iter().collect()
     }
 
     /// Drops all rows that were not committed.
@@ -109,7 +111,8 @@ impl SimDisk {
             .map(|(id, known)| {
                 let past = self.history.past(id);
                 let desired = self.control.desired(id).map(|desired| {
-                    let at = label(desired.at);
+                    let at = desired.at.nanos() - self.wall_ahead_ms * 1_000_000;
+                    let at = MonoTime::from_nanos(at);
                     Box::new(heartline_fleet::CommandRecord { at, ..desired.clone() })
                 });
                 RestoredAgent {
