@@ -17,7 +17,10 @@ mod preview;
 mod socket;
 
 pub use figures::{age_ms, dollars, session_text};
-pub use filter::{Filter, FilterError, FilterFieldHelp, FilterFieldKind, fields};
+pub use filter::{
+    Filter, FilterChoice, FilterCompletion, FilterError, FilterFieldHelp, FilterFieldKind,
+    complete as complete_filter, field_values, fields,
+};
 pub use message::SubscriptionUpdate;
 pub use mirror::{FleetMirror, UpdateEffect};
 pub use preview::{PreviewBuilder, WorstFirst, sort_worst_first};

@@ -1,12 +1,11 @@
 //! What can be written for an argument.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
 use clap_complete::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use heartline_operator::message::{AgentEntry, AlertReport, IncidentReport, Silence, SinkReport};
 use heartline_operator::text::{natural_order, notice, vitals_word};
-use heartline_operator::{FilterFieldHelp, FilterFieldKind, fields};
+use heartline_operator::{FilterChoice, FilterCompletion, complete_filter, field_values};
 use heartline_tui::ThemeName;
 use heartline_vocabulary::State;
 
@@ -56,7 +55,7 @@ pub(crate) fn export_tables() -> ArgValueCandidates {
 /// Offers the fields of filters, and the values of those whose values are known.
 pub(crate) fn filter_parts() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
-        typed.to_str().map(|typed| complete_filter(typed, fleet::agents)).unwrap_or_default()
+        typed.to_str().map(|typed| filter_candidates(typed, fleet::agents)).unwrap_or_default()
     })
 }
 
@@ -102,64 +101,20 @@ fn candidates(names: impl IntoIterator<Item = &'static str>) -> Vec<CompletionCa
 }
 
 /// Completes the last test of a filter.
-fn complete_filter(
+fn filter_candidates(
     typed: &str,
     agents: impl FnOnce() -> Vec<AgentEntry>,
 ) -> Vec<CompletionCandidate> {
     // Shells keep an open quote around the word that is typed, or not.
     let typed = typed.trim_start_matches(['\'', '"']);
-    let last_word = typed.rfind([' ', '(']).map_or(0, |at| at + 1);
-    let test = typed[last_word..].trim_start_matches('!');
-    let before = &typed[..typed.len() - test.len()];
-    let Some(operator_at) = test.find([':', '=', '!', '<', '>']) else {
-        return complete_field(test, before);
+    let values = |field: &'static str| field_values(field, &agents());
+    let FilterCompletion { begins_at, choices } = complete_filter(typed, values);
+    let before = &typed[..begins_at];
+    let offer = |choice: FilterChoice| {
+        let candidate = CompletionCandidate::new(format!("{before}{}", choice.text));
+        candidate.help(choice.help.map(Into::into))
     };
-    let (name, rest) = test.split_at(operator_at);
-    let value = rest.trim_start_matches([':', '=', '!', '<', '>']);
-    let before = format!("{before}{}", &test[..test.len() - value.len()]);
-    let fits = |one: &&str| one.starts_with(value);
-    let offer = |one: &str| CompletionCandidate::new(format!("{before}{one}"));
-    let Some(field) = fields().find(|field| has_name(field, name)) else { return Vec::new() };
-    match field.kind {
-        FilterFieldKind::Word(words) => words.iter().copied().filter(fits).map(offer).collect(),
-        FilterFieldKind::Text => {
-            let values = known_values(field.name, &agents());
-            values.iter().map(String::as_str).filter(fits).take(NAMES_MAX).map(offer).collect()
-        }
-        FilterFieldKind::Labels | FilterFieldKind::Number => Vec::new(),
-    }
-}
-
-/// Offers the fields that begin so, with the operator that goes with most of their tests.
-fn complete_field(begun: &str, before: &str) -> Vec<CompletionCandidate> {
-    let fitting = fields().filter(|field| field.name.starts_with(begun));
-    let offer = |field: FilterFieldHelp| {
-        let operator = if field.kind == FilterFieldKind::Number { '>' } else { ':' };
-        let candidate = CompletionCandidate::new(format!("{before}{}{operator}", field.name));
-        candidate.help(Some(field.help.into()))
-    };
-    fitting.map(offer).collect()
-}
-
-fn has_name(field: &FilterFieldHelp, name: &str) -> bool {
-    field.name == name || field.aliases.contains(&name)
-}
-
-/// Returns the values of a field in the fleet, for fields with few of them.
-fn known_values(field: &str, agents: &[AgentEntry]) -> BTreeSet<String> {
-    let value = |agent: &AgentEntry| match field {
-        "agent" => Some(agent.agent.clone()),
-        "host" => agent.identity.shared.host.as_deref().map(ToOwned::to_owned),
-        "group" => agent.identity.shared.group.as_deref().map(ToOwned::to_owned),
-        "version" => agent.identity.shared.version.as_deref().map(ToOwned::to_owned),
-        _ => None,
-    };
-    agents.iter().filter_map(value).filter(|value| is_one_word(value)).collect()
-}
-
-/// Returns whether a value needs no quotes, neither in a filter nor in a shell.
-fn is_one_word(value: &str) -> bool {
-    value.chars().all(|c| c.is_alphanumeric() || "_-./:@+".contains(c))
+    choices.into_iter().take(NAMES_MAX).map(offer).collect()
 }
 
 #[cfg(test)]
@@ -183,7 +138,7 @@ mod tests {
     }
 
     fn offered(typed: &str) -> Vec<String> {
-        let found = complete_filter(typed, sample::fleet);
+        let found = filter_candidates(typed, sample::fleet);
         found.iter().map(|one| one.get_value().to_string_lossy().into_owned()).collect()
     }
 
@@ -201,6 +156,6 @@ mod tests {
         assert!(offered("").len() > 20);
         let mut nasty = sample::healthy_agent(1, "a");
         std::sync::Arc::make_mut(&mut nasty.identity.shared).host = Some("$(reboot) x".into());
-        assert_eq!(complete_filter("host:", || vec![nasty]), []);
+        assert_eq!(filter_candidates("host:", || vec![nasty]), []);
     }
 }

@@ -12,6 +12,7 @@
 //! `<`, `<=` compare numbers and durations. What an agent does not have (no host, no latency yet)
 //! equals nothing and compares with nothing. Values with spaces stand in double quotes.
 
+mod completion;
 mod error;
 mod field;
 mod input;
@@ -20,6 +21,7 @@ mod parser;
 mod pattern;
 mod predicate;
 
+pub use completion::{FilterChoice, FilterCompletion, complete, field_values};
 pub use error::FilterError;
 pub use field::{FilterFieldHelp, FilterFieldKind, fields};
 

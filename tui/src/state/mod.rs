@@ -8,6 +8,7 @@ mod bell;
 mod collector_view;
 mod command_tracker;
 mod confirm_dialog;
+mod entered;
 mod fleet_list;
 mod fleet_money;
 mod history_requests;
@@ -38,6 +39,7 @@ pub(crate) use command_tracker::{CommandProgress, CommandTracker, TrackedCommand
 pub(crate) use confirm_dialog::{
     CommandTargets, ConfirmDialog, DialogCommand, DialogFocus, FocusDirection, host_of,
 };
+pub(crate) use entered::{Entered, EnteredStack};
 pub(crate) use fleet_list::{
     FleetList, FleetRow, GroupBy, GroupSummary, ListFilter, ListOrder, ListStaleness, SelectedRow,
 };
@@ -59,8 +61,6 @@ pub(crate) use timeline_tiles::{TILE_CELLS, TilePlace, TimelineRowKey};
 
 /// How long a status message is shown.
 const STATUS_MESSAGE_MS: u64 = 6_000;
-/// The most screens that `q` goes back through.
-const MAX_HISTORY: usize = 8;
 
 /// A screen of the terminal app.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,8 +112,8 @@ pub(crate) struct AppState {
     pub travel: TimeTravel,
     pub connection: ConnectionStatus,
     pub screen: Screen,
-    /// A stack of the screens to go back to.
-    pub history: Vec<Screen>,
+    /// What Esc goes back through.
+    pub entered: EnteredStack,
     pub list: FleetList,
     pub transitions: TransitionList,
     pub timeline: TimelineScreen,
@@ -152,7 +152,7 @@ impl AppState {
             travel: TimeTravel::default(),
             connection: ConnectionStatus::default(),
             screen: Screen::default(),
-            history: Vec::new(),
+            entered: EnteredStack::default(),
             list: FleetList::default(),
             transitions: TransitionList::default(),
             timeline: TimelineScreen::default(),
@@ -292,11 +292,8 @@ impl AppState {
     /// Switches to a screen, and remembers the one before it.
     pub(crate) fn show(&mut self, screen: Screen) {
         if self.screen != screen {
-            self.history.retain(|earlier| *earlier != screen);
-            self.history.push(self.screen);
-            if self.history.len() > MAX_HISTORY {
-                self.history.remove(0);
-            }
+            self.entered.forget_screen(screen);
+            self.entered.push(Entered::Screen(self.screen));
             self.screen = screen;
             self.is_expanded = false;
         }

@@ -7,8 +7,8 @@ use super::AppEffect;
 use crate::incident_lines;
 use crate::layout;
 use crate::state::{
-    AppState, OpenedIncident, Overlay, Prompt, PromptAnswer, PromptPurpose, Screen, TextInput,
-    scrolled,
+    AppState, Entered, OpenedIncident, Overlay, Prompt, PromptAnswer, PromptPurpose, Screen,
+    TextInput, scrolled,
 };
 use crate::text::age_since;
 use crate::theme::StyleRole;
@@ -36,7 +36,10 @@ pub(super) fn show(state: &mut AppState) {
 /// Shows the selected incident whole.
 pub(super) fn open(state: &mut AppState) {
     match state.alerts.selected {
-        Some(id) => state.alerts.opened = Some(OpenedIncident { id, at: None, offset: 0 }),
+        Some(id) => {
+            state.alerts.opened = Some(OpenedIncident { id, at: None, offset: 0 });
+            state.entered.push(Entered::Incident);
+        }
         None => state.set_status(StyleRole::Text, "no incident is selected"),
     }
 }

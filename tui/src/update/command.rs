@@ -11,7 +11,7 @@ use crate::availability::refusal;
 use crate::commands::AppCommand;
 use crate::layout::ScreenLayout;
 use crate::state::{
-    AgentScreen, AppState, CommandPalette, DialogCommand, DisplayTimeZone, FocusDirection,
+    AgentScreen, AppState, CommandPalette, DialogCommand, DisplayTimeZone, Entered, FocusDirection,
     MouseMode, Overlay, PickerPurpose, Screen, SelectedRow, TimelineFocus,
 };
 use crate::theme::StyleRole;
@@ -68,8 +68,11 @@ pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
         | AppCommand::FitAll
         | AppCommand::CellMode
         | AppCommand::CentreOutage
-        | AppCommand::MarkSpan
         | AppCommand::AddNote => timeline::run(state, command),
+        AppCommand::MarkSpan => {
+            timeline::run(state, command);
+            state.entered.push(Entered::Marks);
+        }
         AppCommand::Acknowledge if state.screen == Screen::Timeline => {
             timeline::run(state, command);
         }
@@ -94,6 +97,7 @@ pub(super) fn run(state: &mut AppState, command: AppCommand) -> Vec<AppEffect> {
         }
         AppCommand::ProblemsOnly => {
             lists::change_filter(state, |filter| filter.problems_only ^= true);
+            state.entered.push(Entered::Filter(state.screen));
         }
         AppCommand::Sort => keys::open_picker(state, PickerPurpose::SortOrder),
         AppCommand::Columns => keys::open_picker(state, PickerPurpose::Visibility),
@@ -129,7 +133,7 @@ fn quit(state: &mut AppState) -> Vec<AppEffect> {
     if state.overlay.take().is_some() || alerts::close(state) {
         return Vec::new();
     }
-    match state.history.pop() {
+    match state.entered.pop_screen() {
         Some(screen) if state.screen != Screen::Fleet => {
             state.screen = screen;
             Vec::new()
@@ -140,19 +144,15 @@ fn quit(state: &mut AppState) -> Vec<AppEffect> {
 
 /// Closes, clears, or goes back, whichever applies first. Never exits.
 fn go_back(state: &mut AppState) {
-    if state.overlay.take().is_some() || std::mem::take(&mut state.is_expanded) {
+    if state.overlay.take().is_some() {
         return;
     }
-    if let Some(agent) = state.agent.as_mut().filter(|agent| agent.is_expanded) {
-        agent.is_expanded = false;
-        return;
+    while let Some(entered) = state.entered.pop() {
+        if take_back(state, entered) {
+            return;
+        }
     }
-    if state.screen == Screen::Timeline && timeline::clear_marks(state) {
-        return;
-    }
-    if alerts::close(state) {
-        return;
-    }
+    // What no key entered: a filter of the command line.
     if lists::clear_filter(state) {
         return;
     }
@@ -161,7 +161,37 @@ fn go_back(state: &mut AppState) {
         state.tracker.clear();
         state.attention.dismiss();
     } else {
-        state.screen = state.history.pop().unwrap_or_default();
+        state.screen = Screen::Fleet;
+    }
+}
+
+/// Takes back what was entered; returns whether it was still there, on this screen.
+fn take_back(state: &mut AppState, entered: Entered) -> bool {
+    match entered {
+        // From the fleet there is nowhere to go back to.
+        Entered::Screen(_) | Entered::Log(..) if state.screen == Screen::Fleet => return false,
+        Entered::Screen(screen) => state.screen = screen,
+        Entered::Log(screen, filter) => {
+            lists::change_filter(state, |it| *it = *filter);
+            state.screen = screen;
+        }
+        Entered::Filter(screen) => return screen == state.screen && lists::clear_filter(state),
+        Entered::Expanded(screen) => {
+            return screen == state.screen && std::mem::take(expanded(state));
+        }
+        Entered::Marks => {
+            return state.screen == Screen::Timeline && timeline::clear_marks(state);
+        }
+        Entered::Incident => return alerts::close(state),
+    }
+    true
+}
+
+/// Returns whether a pane has the whole screen.
+fn expanded(state: &mut AppState) -> &mut bool {
+    match (state.screen, &mut state.agent) {
+        (Screen::Agent, Some(agent)) => &mut agent.is_expanded,
+        _ => &mut state.is_expanded,
     }
 }
 
@@ -223,12 +253,15 @@ fn toggle_mouse(state: &mut AppState) -> Vec<AppEffect> {
 }
 
 fn toggle_expanded(state: &mut AppState) {
-    match (state.screen, &mut state.agent) {
-        (Screen::Fleet, _) => {
-            state.is_expanded = !state.is_expanded && state.list.selected_agent().is_some();
-        }
-        (Screen::Agent, Some(agent)) => agent.is_expanded = !agent.is_expanded,
-        _ => {}
+    let is_offered = match state.screen {
+        Screen::Fleet => state.list.selected_agent().is_some(),
+        Screen::Agent => state.agent.is_some(),
+        Screen::Transitions | Screen::Timeline | Screen::Alerts => false,
+    };
+    let is_expanded = is_offered && !*expanded(state);
+    *expanded(state) = is_expanded;
+    if is_expanded {
+        state.entered.push(Entered::Expanded(state.screen));
     }
 }
 

@@ -1,15 +1,16 @@
 //! Keys and pasted text: they go to a text field, a palette, a picker or a dialog, else to the key
 //! map.
 
-use heartline_operator::Filter;
+use heartline_operator::{Filter, FilterCompletion, complete_filter, field_values};
 
 use super::{AppEffect, command, dialog, lists, prompt, rebuild_fleet, time_travel};
 use crate::columns::FleetColumn;
 use crate::commands::KeyContext;
 use crate::keys::{KeyChord, KeyCode, KeyLookup};
 use crate::state::{
-    AppState, ColumnPicker, FilterEditor, Overlay, PickerPurpose, Screen, TextInput,
+    AppState, ColumnPicker, Entered, FilterEditor, Overlay, PickerPurpose, Screen, TextInput,
 };
+use crate::theme::StyleRole;
 
 pub(super) fn handle_key(state: &mut AppState, chord: KeyChord) -> Vec<AppEffect> {
     if time_travel::is_stopped_by(state, chord) {
@@ -142,17 +143,51 @@ fn handle_filter_key(state: &mut AppState, chord: KeyChord) -> bool {
     let Some(Overlay::Filter(editor)) = &mut state.overlay else { return false };
     match chord.code {
         KeyCode::Enter if editor.error.is_some() => {}
-        KeyCode::Enter => state.overlay = None,
+        KeyCode::Enter => {
+            state.overlay = None;
+            state.entered.push(Entered::Filter(state.screen));
+        }
         KeyCode::Esc => {
             let previous = parse_query(&editor.previous).ok().flatten();
             state.list.cursor = editor.cursor.take();
             state.overlay = None;
             lists::change_filter(state, |filter| filter.query = previous);
         }
+        KeyCode::Tab => complete_edited_filter(state),
         _ if editor.input.handle_key(chord) => apply_edited_filter(state),
         _ => return false,
     }
     true
+}
+
+/// Completes what is typed as far as all that may stand there go on alike, and says what that is if it is several.
+fn complete_edited_filter(state: &mut AppState) {
+    let Some(Overlay::Filter(editor)) = &state.overlay else { return };
+    let typed = editor.input.before_cursor();
+    let values = |field: &'static str| field_values(field, state.model().fleet.entries());
+    let FilterCompletion { begins_at, choices } = complete_filter(typed, values);
+    let Some(first) = choices.first() else {
+        return state.set_status(StyleRole::Text, "nothing begins so");
+    };
+    let common = choices
+        .iter()
+        .fold(first.text.as_str(), |common, choice| common_start(common, &choice.text));
+    let insert = common.get(typed.len() - begins_at..).unwrap_or_default().to_owned();
+    if choices.len() > 1 && insert.is_empty() {
+        let texts: Vec<&str> = choices.iter().map(|choice| choice.text.as_str()).collect();
+        let text = texts.join(", ");
+        state.set_status(StyleRole::Text, text);
+    }
+    if let Some(Overlay::Filter(editor)) = &mut state.overlay {
+        editor.input.insert(&insert);
+    }
+    apply_edited_filter(state);
+}
+
+/// Returns what two texts begin with alike.
+fn common_start<'a>(a: &'a str, b: &str) -> &'a str {
+    let end = a.char_indices().zip(b.chars()).find(|((_, a), b)| a != b).map(|((at, _), _)| at);
+    a.get(..end.unwrap_or(a.len().min(b.len()))).unwrap_or(a)
 }
 
 /// Applies a filter as it is typed. An invalid one leaves the last valid one in force.

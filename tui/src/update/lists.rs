@@ -6,7 +6,9 @@ use heartline_operator::message::AgentEntry;
 use super::{navigation, rebuild_fleet};
 use crate::columns::visible_columns;
 use crate::commands::AppCommand;
-use crate::state::{AppState, FleetRow, FollowMode, GroupBy, ListFilter, Screen, SelectedRow};
+use crate::state::{
+    AppState, Entered, FleetRow, FollowMode, GroupBy, ListFilter, Screen, SelectedRow,
+};
 use crate::theme::StyleRole;
 
 /// Runs a command of the fleet list.
@@ -186,8 +188,12 @@ pub(super) fn show_agent_transitions(state: &mut AppState) {
     };
     // An id consists of letters, digits, dots and dashes, so that this is always a filter.
     if let Ok(query) = Filter::parse(&format!("agent={id}")) {
+        let (from, before) = (state.screen, state.transitions.filter.clone());
         state.show(Screen::Transitions);
         state.transitions.follow = FollowMode::Tail;
         change_filter(state, |filter| filter.query = Some(query));
+        // One key entered both.
+        state.entered.pop();
+        state.entered.push(Entered::Log(from, Box::new(before)));
     }
 }

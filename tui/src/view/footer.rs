@@ -99,7 +99,9 @@ fn overlay_hint(state: &AppState) -> Option<&'static str> {
             "enter acknowledges it   esc closes"
         }
         Overlay::Prompt(_) => "enter does it   esc closes",
-        Overlay::Filter(_) => "enter keeps the filter   esc restores the one before",
+        Overlay::Filter(_) => {
+            "tab completes   enter keeps the filter   esc restores the one before"
+        }
         Overlay::Picker(_) => "j k choose   enter picks   esc closes",
         Overlay::Dialog(_) if state.size.0 < DIALOG_HINT_WIDTH => {
             "tab moves   enter presses   esc cancels"
