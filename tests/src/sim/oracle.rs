@@ -268,8 +268,11 @@ impl FleetOracle {
             }
             let expected = self.agents.iter_mut().flatten().find(|it| it.id == command.id.0);
             if let Some(expected) = expected {
+                // Of one generation a kill wins: it is adopted where an older copy of the file was restored, and the
+                // number given again.
+                let was_killed = expected.desired.is_some_and(|(killed, _)| killed);
                 ensure!(
-                    command.generation > expected.generation,
+                    (command.generation, command.killed) > (expected.generation, was_killed),
                     "generation {} after {}",
                     command.generation,
                     expected.generation

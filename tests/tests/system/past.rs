@@ -141,7 +141,9 @@ fn an_outage_that_spans_a_crash_of_the_collector_is_one_and_its_gap_is_none() {
         String::from_utf8(output.stdout).expect("a screen is UTF-8")
     };
     let row = |screen: &str, name: &str| {
-        let rows = screen.lines().filter(|line| line.contains(name) && !line.contains('#'));
+        // The header of a group names the worst of its agents.
+        let is_row = |line: &&str| !line.contains('#') && !line.starts_with('▾');
+        let rows = screen.lines().filter(|line| line.contains(name)).filter(is_row);
         rows.map(str::to_owned).next().unwrap_or_else(|| panic!("no {name} in\n{screen}"))
     };
     let fleet = screen(&format!("--screen fleet --at {unreachable_at}"));

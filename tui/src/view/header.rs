@@ -12,6 +12,8 @@ use crate::theme::{StyleRole, state_label};
 
 /// From this width on the operator, the host and more words are shown.
 const WIDE: u16 = 108;
+/// What costs less is not shown.
+const CENT_NANO_USD: u64 = 10_000_000;
 /// Columns of the names of all screens.
 const ALL_NAMES: usize = 57;
 /// Columns of the longest name of a screen between the keys of the others.
@@ -52,7 +54,7 @@ fn draw_fleet_line(frame: &mut ScreenFrame<'_>, area: Rect) {
 /// Writes what the fleet costs, if it costs anything and there is room for all of it.
 fn write_money(state: &AppState, out: &mut RowWriter<'_>) {
     let FleetMoney { today, hour, .. } = state.list.money;
-    if today == 0 && hour == 0 {
+    if today.max(hour) < CENT_NANO_USD {
         return;
     }
     let long = format!("${} today  ${}/h", cost(today), cost(hour));
