@@ -9,7 +9,7 @@ use heartline_vocabulary::{Reason, State};
 
 use super::harness::AppHarness;
 use crate::options::TuiConfig;
-use crate::state::{MAX_EVENTS, Overlay, Screen};
+use crate::state::{MAX_EVENTS, Screen};
 use crate::terminal::CopyOutcome;
 use crate::update::{AppEffect, AppEvent, ExportFormat};
 
@@ -449,56 +449,4 @@ fn who_stopped_by_itself_is_not_counted_among_the_killed() {
     assert!(app.line("▾ m3-cpu-04").contains("■ 1 □ 1"), "{}", app.screen());
     app.send(AppEvent::Resize(40, 10));
     assert!(app.line("HL ").contains("■1 □1"), "{}", app.screen());
-}
-
-#[test]
-fn tab_completes_fields_and_values_of_a_filter() {
-    let mut app = app();
-    app.keys("/");
-    app.type_text("hos");
-    app.keys("Tab");
-    assert_eq!(filter_text(&app), "host:");
-    app.type_text("ed");
-    app.keys("Tab");
-    assert_eq!(filter_text(&app), "host:edge-17");
-    app.type_text(" agent:order");
-    app.keys("Tab");
-    assert_eq!(filter_text(&app), "host:edge-17 agent:order-processor.");
-    app.keys("Tab");
-    assert!(app.line("order-processor.1, order-processor.2").contains("order-processor.3"));
-    app.type_text("x");
-    app.keys("Tab");
-    assert!(app.screen().contains("nothing begins so"));
-}
-
-fn filter_text(app: &AppHarness) -> &str {
-    match &app.state.overlay {
-        Some(Overlay::Filter(editor)) => editor.input.text(),
-        other => panic!("no filter is typed: {other:?}"),
-    }
-}
-
-#[test]
-fn escape_goes_back_by_one_thing_at_a_time_in_the_order_in_which_it_was_entered() {
-    let mut app = app();
-    app.keys("/");
-    app.type_text("mail");
-    app.keys("Enter 3 !");
-    assert_eq!(app.state.screen, Screen::Transitions);
-    app.keys("Esc");
-    assert!(!app.state.transitions.filter.is_active());
-    app.keys("Esc");
-    assert_eq!((app.state.screen, app.state.list.filter.text()), (Screen::Fleet, "mail"));
-    // The pane was expanded after the filter was set.
-    app.keys("e Esc");
-    assert!(!app.state.is_expanded && app.state.list.filter.is_active());
-    app.keys("Esc");
-    assert!(!app.state.list.filter.is_active());
-    // One key leads to the events of an agent, and one leads back; the filter there is as it was.
-    app.keys("3 / ");
-    app.type_text("edge");
-    app.keys("Enter 1 l");
-    assert_ne!(app.state.transitions.filter.text(), "edge");
-    app.keys("Esc");
-    assert_eq!((app.state.screen, app.state.transitions.filter.text()), (Screen::Fleet, "edge"));
 }

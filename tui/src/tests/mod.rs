@@ -5,6 +5,7 @@ mod alerts;
 mod attention;
 mod bytes;
 mod collector;
+mod filter;
 mod forget;
 mod harness;
 mod help;
