@@ -9,10 +9,10 @@
 //!    most. What fails in one moment has one cause, however many tasks it hits.
 //! 3. It alarms in a beat in which the sum is certain, 30 s or more after the beat in which it first was
 //!    high, when bad tasks had 25 s of the time since then: the time between two beats, in proportion to
-//!    their share. While bad tasks came in fewer than 4 beats since the sum was low, the share is taken as if four more tasks
-//!    had gone well. So an outage of 30 s of what an agent calls is no alarm, also where two beats have
-//!    parts of it, unless chance adds much; with 40 tasks and more a beat the second beat of a real one is
-//!    enough, and with 10 it is the third.
+//!    their share. While bad tasks came in fewer than 4 beats since the sum was low, the share is taken as
+//!    if four more tasks had gone well. So an outage of 30 s of what an agent calls is no alarm, also where
+//!    two beats have parts of it, unless chance adds much; with 40 tasks and more a beat the second beat of
+//!    a real one is enough, and with 10 it is the third.
 //! 4. It alarms as well when the sum was high through 285 s of beats without any task, if it had been low
 //!    so long before it was high: five bad tasks in five hours are enough, and a burst of work that ends
 //!    with an outage is not.

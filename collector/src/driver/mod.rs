@@ -173,8 +173,9 @@ impl Driver {
 
     fn turn(&mut self, batches: &mut [DatagramBatch]) -> io::Result<()> {
         self.turn += 1;
-        self.begin_budget_windows(clock::now());
-        self.begin_expected_hours(clock::now());
+        let now = clock::now();
+        self.begin_budget_windows(now);
+        self.begin_expected_hours(now);
         self.receive(batches)?;
         let now = clock::now();
         self.check_drops(now);

@@ -14,32 +14,16 @@ pub struct NoticeFacts {
     pub body: String,
     /// `opened`, `updated`, …
     pub kind: &'static str,
-    pub severity: &'static str,
-    /// The worst state that any member was in, and its reason.
-    pub state: &'static str,
-    pub reason: Option<&'static str>,
-    /// The kind of what it is about: `agent`, `host`, …
-    pub scope: &'static str,
-    pub name: String,
-    /// Kind and name in words: `host m3`.
-    pub about: String,
-    /// What is wrong, in words; `None` when it is over.
-    pub trouble: Option<String>,
+    /// What it tells of; of a digest, what its list is of.
+    #[serde(flatten)]
+    pub incident: IncidentFacts,
     /// Of what is about one agent, host or group.
     pub agent: Option<String>,
     pub host: Option<String>,
     pub group: Option<String>,
-    pub id: String,
-    pub since: String,
-    pub since_ms: i64,
     /// When the notice was decided.
     pub at: String,
     pub at_ms: i64,
-    pub ended: Option<String>,
-    pub ended_ms: Option<i64>,
-    /// Until its end, or until now.
-    pub lasted: String,
-    pub lasted_ms: i64,
     /// The lines of the built-in text without their labels: `Why`, `Last`, `Scope`, `Note`.
     pub why: Option<String>,
     pub last: Option<String>,
@@ -47,10 +31,7 @@ pub struct NoticeFacts {
     pub remark: Option<String>,
     pub acknowledged_by: Option<String>,
     pub acknowledged_at: Option<String>,
-    pub in_trouble: u32,
     pub affected: u32,
-    pub total: u32,
-    pub of: u32,
     pub outages: u32,
     pub members: Vec<MemberFacts>,
     /// Of a list of incidents; otherwise empty.
@@ -91,21 +72,26 @@ pub struct MemberFacts {
     pub affected: bool,
 }
 
-/// An incident of a list.
+/// An incident, of a notice or of a list.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct IncidentFacts {
     pub id: String,
     pub severity: &'static str,
+    /// The worst state that any member was in, and its reason.
     pub state: &'static str,
     pub reason: Option<&'static str>,
+    /// The kind of what it is about: `agent`, `host`, …
     pub scope: &'static str,
     pub name: String,
+    /// Kind and name in words: `host m3`.
     pub about: String,
+    /// What is wrong, in words; `None` when it is over.
     pub trouble: Option<String>,
     pub since: String,
     pub since_ms: i64,
     pub ended: Option<String>,
     pub ended_ms: Option<i64>,
+    /// Until its end, or until now.
     pub lasted: String,
     pub lasted_ms: i64,
     pub in_trouble: u32,

@@ -24,7 +24,8 @@ fn error(source: &str) -> (usize, Option<usize>, String) {
 
 #[test]
 fn own_text_and_values_are_told_apart() {
-    let facts = NoticeFacts { name: "<@U1> {{ 7 * 7 }} {% raw %}".to_owned(), ..facts() };
+    let mut facts = facts();
+    facts.incident.name = "<@U1> {{ 7 * 7 }} {% raw %}".to_owned();
     let hostile = "(<@U1> {{ 7 * 7 }} {% raw %})";
     for (source, expected) in [
         ("<!here> {{ name }}", format!("<!here> {hostile}")),

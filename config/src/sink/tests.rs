@@ -181,7 +181,7 @@ fn a_mistake_in_a_template_has_its_place_in_the_file() {
     for (settings, said) in [
         (
             "title = \"{{ foo }}\"",
-            "line 4, column 13: there is no foo; expected one of title, body,",
+            "line 4, column 13: there is no foo; expected one of about, acknowledged_at,",
         ),
         ("title = '{{ foo }}'", "line 4, column 13: there is no foo"),
         ("title = \"\\u00fc\\t{{ foo }}\"", "line 4, column 21: there is no foo"),

@@ -77,7 +77,7 @@ impl Cut {
 
 #[cfg(test)]
 mod tests {
-    use heartline_config::{NoticeFacts, TextTemplate};
+    use heartline_config::TextTemplate;
     use heartline_vocabulary::NoticeKind;
     use jiff::tz::TimeZone;
 
@@ -100,8 +100,8 @@ mod tests {
         let delivery = Delivery { notices: &notices, form, is_repeat, is_stored, now_ms, zone };
         let label = sample::label();
         let message = Message::of(&delivery, &label).unwrap();
-        let facts = facts::of(&delivery, &message, &label, "ops").unwrap();
-        let facts = NoticeFacts { name: name.to_owned(), ..facts };
+        let mut facts = facts::of(&delivery, &message, &label, "ops").unwrap();
+        facts.incident.name = name.to_owned();
         TextTemplate::parse(template).unwrap().render(&(&facts).into()).unwrap()
     }
 

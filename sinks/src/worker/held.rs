@@ -47,15 +47,17 @@ impl HeldNotices {
         held.splice(place..place, batch);
     }
 
-    /// Takes what is held back of an incident that is over.
-    pub(super) fn take_ended(&mut self, incident: IncidentId) -> Option<HeldEnd> {
-        let held = self.incidents.get_mut(&incident)?;
+    /// Returns whether the last notice of an incident is held back.
+    pub(super) fn has_end(&self, incident: IncidentId) -> bool {
         let is_end =
             |it: &QueuedNotice| matches!(it.kind(), NoticeKind::Resolved | NoticeKind::Merged);
-        if !held.iter().any(is_end) {
-            return None;
-        }
-        let all = std::mem::take(held);
+        self.incidents.get(&incident).is_some_and(|held| held.iter().any(is_end))
+    }
+
+    /// Takes what is held back of an incident that is over, of which nothing is held back any more.
+    pub(super) fn take_ended(&mut self, incident: IncidentId) -> Option<HeldEnd> {
+        let all =
+            if self.has_end(incident) { self.incidents.remove(&incident)? } else { return None };
         Some(if is_untold(&all) { HeldEnd::Drop(all) } else { HeldEnd::Send(all) })
     }
 

@@ -51,6 +51,8 @@ impl QueuedNotice {
 pub(super) struct PendingQueue {
     notices: VecDeque<QueuedNotice>,
     held: HeldNotices,
+    /// The incident of the message that is being sent.
+    in_flight: Option<IncidentId>,
     changes: Vec<StateChange>,
 }
 
@@ -108,8 +110,12 @@ impl PendingQueue {
         }
     }
 
-    /// Sends what was held back of an incident: as if it had come now, as it is to be tried for a whole day.
+    /// Sends what was held back of an incident: as if it had come now, as it is to be tried for a whole day. What becomes
+    /// of one that is over is seen when the message that is being sent of it has come back.
     pub(super) fn release(&mut self, incident: IncidentId, now: Duration) {
+        if self.in_flight == Some(incident) && self.held.has_end(incident) {
+            return;
+        }
         let released = self.held.end(incident);
         let why = "the silence is over";
         self.note_untried(&released, DeliveryState::Pending, why);
@@ -124,6 +130,13 @@ impl PendingQueue {
     fn hold_back(&mut self, incident: IncidentId, at: HeldPlace, batch: Vec<QueuedNotice>) {
         self.note_untried(&batch, DeliveryState::Held, "silenced");
         self.held.add(incident, at, batch);
+        if self.in_flight != Some(incident) {
+            self.settle(incident);
+        }
+    }
+
+    /// Decides what becomes of an incident that is over.
+    fn settle(&mut self, incident: IncidentId) {
         match self.held.take_ended(incident) {
             Some(HeldEnd::Send(notices)) => self.notices.extend(notices),
             Some(HeldEnd::Drop(notices)) => {
@@ -149,6 +162,7 @@ impl PendingQueue {
         let Some(first) = self.notices.pop_front() else { return Vec::new() };
         let mut batch = vec![first];
         let Some(incident) = merged_by(&batch[0]) else { return batch };
+        self.in_flight = Some(incident);
         let mut at = 0;
         while at < self.notices.len() && batch.len() < MERGED_MAX {
             if merged_by(&self.notices[at]) == Some(incident) {
@@ -162,12 +176,20 @@ impl PendingQueue {
 
     /// Puts notices back that are to be sent first, unless a silence has begun meanwhile.
     pub(super) fn put_back(&mut self, batch: Vec<QueuedNotice>) {
+        self.in_flight = None;
         let incident = batch.first().and_then(merged_by);
         if let Some(incident) = incident.filter(|it| self.held.holds(*it)) {
             self.hold_back(incident, HeldPlace::First, batch);
             return;
         }
         batch.into_iter().rev().for_each(|it| self.notices.push_front(it));
+    }
+
+    /// Takes in that the message that was being sent is not to be sent again.
+    pub(super) fn done(&mut self) {
+        if let Some(incident) = self.in_flight.take() {
+            self.settle(incident);
+        }
     }
 
     /// Takes what was queued too long ago.
@@ -326,6 +348,26 @@ mod tests {
         queue.push(queued(1, 2, NoticeKind::Resolved));
         assert_eq!((queue.is_ready(), queue.len()), (false, 0));
         assert_eq!(changes(&mut queue), ["1-1 held", "1-2 held", "1-1 1-2 silenced"]);
+    }
+
+    #[test]
+    fn what_is_over_while_it_is_being_sent_is_decided_when_that_has_come_back() {
+        let being_sent = || {
+            let mut queue = PendingQueue::default();
+            queue.push(queued(1, 1, NoticeKind::Opened));
+            let batch = queue.take_next();
+            queue.hold(&BTreeSet::from([IncidentId(1)]));
+            queue.push(queued(1, 2, NoticeKind::Resolved));
+            queue.release(IncidentId(1), Duration::ZERO);
+            (queue, batch)
+        };
+        let (mut failed, batch) = being_sent();
+        failed.put_back(batch);
+        assert_eq!((failed.is_ready(), failed.len()), (false, 0));
+        assert_eq!(changes(&mut failed).last().unwrap(), "1-1 1-2 silenced");
+        let (mut delivered, _) = being_sent();
+        delivered.done();
+        assert_eq!(ids(&delivered.take_next()), ["1-2"]);
     }
 
     #[test]

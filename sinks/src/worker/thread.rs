@@ -140,12 +140,17 @@ impl SinkWorker {
     /// Holds back the notices of silenced incidents, until [`Self::release`]; a request that is under way is not called
     /// back. What is over by then is told only to whoever was told of its begin.
     pub fn hold(&self, silenced: &BTreeSet<IncidentId>) {
-        self.shared.lock().queue.hold(silenced);
-        self.shared.changed.notify_one();
+        if !silenced.is_empty() {
+            self.shared.lock().queue.hold(silenced);
+            self.shared.changed.notify_one();
+        }
     }
 
     /// Sends what was held back of incidents.
     pub fn release(&self, incidents: &BTreeSet<IncidentId>) {
+        if incidents.is_empty() {
+            return;
+        }
         let now = self.clock.now();
         let mut inbox = self.shared.lock();
         incidents.iter().for_each(|it| inbox.queue.release(*it, now));
@@ -326,7 +331,10 @@ impl WorkerThread {
         match &outcome {
             Outcome::Delivered { answer, .. } => self.delivered(&batch, answer),
             Outcome::MessageRefused { why } if batch.iter().all(|it| it.form == Form::Plain) => {
-                self.shared.lock().status.refused += batch.len() as u64;
+                let mut inbox = self.shared.lock();
+                inbox.status.refused += batch.len() as u64;
+                inbox.queue.done();
+                drop(inbox);
                 self.record(&ids(&batch), DeliveryState::Refused, why);
             }
             Outcome::MessageRefused { .. } => {
@@ -351,6 +359,7 @@ impl WorkerThread {
         let ids = ids(batch);
         let Some((last, merged)) = ids.split_last() else { return };
         let mut inbox = self.shared.lock();
+        inbox.queue.done();
         inbox.status.delivered += 1;
         inbox.status.merged += merged.len() as u64;
         inbox.status.last_delivered_ms = Some(wall_now_ms());

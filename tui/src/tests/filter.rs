@@ -57,4 +57,12 @@ fn escape_goes_back_by_one_thing_at_a_time_in_the_order_in_which_it_was_entered(
     assert_ne!(app.state.transitions.filter.text(), "edge");
     app.keys("Esc");
     assert_eq!((app.state.screen, app.state.transitions.filter.text()), (Screen::Fleet, "edge"));
+    // From wherever it is: the filter of the fleet stays as it is.
+    app.keys("/");
+    app.type_text("mail");
+    app.keys("Enter l 4 3 Esc");
+    assert_eq!(app.state.screen, Screen::Timeline);
+    app.keys("Esc");
+    assert_eq!((app.state.screen, app.state.transitions.filter.text()), (Screen::Fleet, "edge"));
+    assert_eq!(app.state.list.filter.text(), "mail");
 }

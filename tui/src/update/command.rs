@@ -172,7 +172,8 @@ fn take_back(state: &mut AppState, entered: Entered) -> bool {
         Entered::Screen(_) | Entered::Log(..) if state.screen == Screen::Fleet => return false,
         Entered::Screen(screen) => state.screen = screen,
         Entered::Log(screen, filter) => {
-            lists::change_filter(state, |it| *it = *filter);
+            state.transitions.filter = *filter;
+            lists::rebuild_transitions(state);
             state.screen = screen;
         }
         Entered::Filter(screen) => return screen == state.screen && lists::clear_filter(state),
