@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use heartline_protocol::ControlId;
-use heartline_vocabulary::{AgentStatus, DatagramCounters, Reason, State, StateCounts};
+use heartline_vocabulary::{AgentStatus, DatagramCounters, Reason, StateCounts};
 
 use crate::ack::DelayedAcks;
 use crate::agent::Agent;
@@ -193,7 +193,7 @@ impl AgentMut<'_> {
             // History does not know it, and made-up ids must not fill it.
             return;
         }
-        let in_trouble = matches!(to.state, State::Degraded | State::Unreachable);
+        let in_trouble = to.state.is_trouble();
         let step = agent.step.as_ref().filter(|_| in_trouble).cloned();
         let transition = Transition { id, at, from, to, lasted, cause, step };
         let index = self.index;

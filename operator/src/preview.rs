@@ -149,7 +149,7 @@ struct NaturalName<'a>(&'a str);
 impl<'a> WorstFirst<'a> {
     /// Returns the place of an agent by its state, the begin of it, and its name.
     pub fn new(state: State, since_ms: i64, name: &'a str) -> Self {
-        let in_trouble = matches!(state, State::Degraded | State::Unreachable);
+        let in_trouble = state.is_trouble();
         Self {
             severity: Reverse(state.severity()),
             since_ms: in_trouble.then_some(since_ms),

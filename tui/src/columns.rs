@@ -121,7 +121,7 @@ impl FleetColumn {
         match self {
             // Agents in trouble, the newest first; the age of the others says nothing, so they go by name.
             Self::State => {
-                let in_trouble = matches!(vitals.state, State::Degraded | State::Unreachable);
+                let in_trouble = vitals.state.is_trouble();
                 let since_ms = if in_trouble { -vitals.since_ms } else { 0 };
                 (-i64::from(vitals.state.severity()), since_ms)
             }

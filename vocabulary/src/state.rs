@@ -72,6 +72,11 @@ impl State {
             Self::Healthy => 0,
         }
     }
+
+    /// Returns whether an agent in this state is in trouble: degraded or unreachable.
+    pub const fn is_trouble(self) -> bool {
+        matches!(self, Self::Degraded | Self::Unreachable)
+    }
 }
 
 /// A state with its reason.

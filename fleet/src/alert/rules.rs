@@ -154,7 +154,7 @@ impl StateSet {
 
 /// Returns whether a status is trouble.
 pub(crate) fn is_trouble(status: AgentStatus) -> bool {
-    matches!(status.state, State::Degraded | State::Unreachable)
+    status.state.is_trouble()
 }
 
 /// A silence, or a window of maintenance while it lasts.

@@ -44,7 +44,7 @@ impl Attention {
                 _ => continue,
             };
             self.announced.retain(|it| it.agent != *agent);
-            if !matches!(state, State::Degraded | State::Unreachable) {
+            if !state.is_trouble() {
                 continue;
             }
             if self.announced.len() >= ANNOUNCED_MAX {

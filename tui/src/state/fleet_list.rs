@@ -177,7 +177,7 @@ impl GroupSummary {
         // Their order, which changes with their states, does not matter.
         self.fingerprint = self.fingerprint.wrapping_add(mix(entry.id.0.cast_unsigned()));
         self.counts.add(entry.vitals.status());
-        if matches!(entry.vitals.state, State::Degraded | State::Unreachable) {
+        if entry.vitals.state.is_trouble() {
             let (severity, since_ms) = (entry.vitals.state.severity(), entry.vitals.since_ms);
             self.worst = self.worst.max(Some(WorstAgent { severity, since_ms, id: entry.id }));
         }

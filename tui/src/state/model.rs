@@ -201,7 +201,7 @@ impl FleetModel {
 /// that is nearly used up.
 pub(crate) fn is_problem(event: &Event) -> bool {
     match &event.kind {
-        EventKind::Transition { to, .. } => matches!(to, State::Degraded | State::Unreachable),
+        EventKind::Transition { to, .. } => to.is_trouble(),
         EventKind::Gap { .. } | EventKind::Disobeyed { .. } | EventKind::Budget { .. } => true,
         EventKind::Command { .. }
         | EventKind::Obeyed { .. }

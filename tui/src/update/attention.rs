@@ -1,7 +1,6 @@
 //! New failures: they are announced, ring, and are found again by a key.
 
 use heartline_operator::message::Event;
-use heartline_vocabulary::State;
 
 use super::{lists, rebuild_fleet, time_travel};
 use crate::commands::AppCommand;
@@ -49,10 +48,6 @@ pub(super) fn show_newest(state: &mut AppState) {
 
 /// Returns the agent whose trouble is the youngest.
 fn newest_in_trouble(state: &AppState) -> Option<String> {
-    let in_trouble = state
-        .live
-        .fleet
-        .entries()
-        .filter(|entry| matches!(entry.vitals.state, State::Degraded | State::Unreachable));
+    let in_trouble = state.live.fleet.entries().filter(|entry| entry.vitals.state.is_trouble());
     in_trouble.max_by_key(|entry| entry.vitals.since_ms).map(|entry| entry.agent.clone())
 }

@@ -2,7 +2,7 @@
 //! ends when it is healthy again, killed, stopped, or forgotten. A time that was not observed does not
 //! end it. Its number is the cursor of the event that began it.
 
-use heartline_vocabulary::{AgentStatus, State};
+use heartline_vocabulary::AgentStatus;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use super::checkpoint;
@@ -207,7 +207,7 @@ pub(super) fn mark_derived(conn: &Connection) -> rusqlite::Result<usize> {
 
 /// Returns whether an agent in this status is out.
 pub(crate) const fn is_outage(status: AgentStatus) -> bool {
-    matches!(status.state, State::Degraded | State::Unreachable)
+    status.state.is_trouble()
 }
 
 /// Returns what is known of an outage that has ended.

@@ -192,7 +192,7 @@ impl Recorded {
     fn outages(&self, agent: i64) -> Vec<(i64, Option<i64>)> {
         let mut found = Vec::<(i64, Option<i64>)>::new();
         for (at_ms, _, status) in self.transitions.iter().filter(|(_, id, _)| *id == agent) {
-            let is_out = matches!(status.state, State::Degraded | State::Unreachable);
+            let is_out = status.state.is_trouble();
             match found.last_mut() {
                 Some((_, end @ None)) if !is_out => *end = Some(*at_ms),
                 Some((_, None)) => {}

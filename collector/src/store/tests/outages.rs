@@ -25,7 +25,7 @@ pub(super) fn to(id: i64, at_ms: i64, to: AgentStatus) -> HistoryDbRow {
         }
         _ => TransitionCause::Beat,
     };
-    let step = matches!(to.state, State::Degraded | State::Unreachable).then(|| "fetch".into());
+    let step = to.state.is_trouble().then(|| "fetch".into());
     let (id, from) = (AgentRowId(id), AgentStatus::HEALTHY);
     let transition = Transition { id, at: at(at_ms), from, to, lasted: None, cause, step };
     HistoryDbRow::Transition(transition)

@@ -10,7 +10,7 @@ use heartline_fleet::{
     SinkTraits, StateSet,
 };
 use heartline_protocol::{ControlId, DesiredState};
-use heartline_vocabulary::{Action, AgentStatus, Identity, Reason, State};
+use heartline_vocabulary::{Action, AgentStatus, Identity, Reason};
 
 use super::agent::{Sent, YearAgent};
 use super::past::LatencyPast;
@@ -237,8 +237,7 @@ impl YearCollector {
                     self.store.set_status(row.id, row.to, row.at);
                     if let Some(agent) = self.store.agent(row.id) {
                         let agent = agent_number(&agent.agent);
-                        let is_outage =
-                            matches!(row.to.state, State::Degraded | State::Unreachable);
+                        let is_outage = row.to.state.is_trouble();
                         self.past[agent].set_outage(is_outage);
                         self.watch.on_transition(agent, &row, now_ms);
                     }

@@ -231,7 +231,7 @@ impl Watch {
 }
 
 fn is_trouble(status: AgentStatus) -> bool {
-    matches!(status.state, State::Degraded | State::Unreachable)
+    status.state.is_trouble()
 }
 
 /// Returns a time in the year, to be read.
